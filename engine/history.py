@@ -1,0 +1,239 @@
+"""What the parameters were: the values written in a run, event by event."""
+
+import csv
+import weakref
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .plots import draw_values
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+
+class Run(NamedTuple):
+    """Events in a row of one shape: ``groups`` values each, of which ``stored`` are kept (1 if all are equal)."""
+
+    first_event: int
+    first_value: int
+    groups: int
+    stored: int
+
+
+class HistoryColumn(Sequence[list[float]]):
+    """The recorded values under one name: a sequence with a list of group values for each event.
+
+    Underneath, the values stand in one array of 8 bytes each. Where one value served all groups of an event,
+    it is kept once.
+
+    Example:
+        >>> column = HistoryColumn([[0.1], [0.05]])
+        >>> column.append([0.025])
+        >>> column[-1], len(column), column == [[0.1], [0.05], [0.025]]
+        ([0.025], 3, True)
+    """
+
+    def __init__(self, rows: Iterable[Sequence[float]] = ()) -> None:
+        self._values = array("d")
+        self._runs: list[Run] = []
+        self.run: Run | None = None  # the last of them; a recorder that sees another one opens its own anew
+        for row in rows:
+            self.append(row)
+
+    def append(self, row: Sequence[float]) -> None:
+        """Add one event's values, one for each group."""
+        self.appender(len(row), len(row))(list(row) if len(row) > 1 else row[0])
+
+    def appender(self, groups: int, stored: int) -> Callable[[Any], None]:
+        """Prepare for events of ``groups`` values of which ``stored`` are given, and return what adds one event.
+
+        It takes a float where one value is stored, and otherwise a list of them. It is good for as long as
+        :attr:`run` stays the same object.
+        """
+        if self.run is None or self.run[2:] != (groups, stored):
+            self.run = Run(len(self), len(self._values), groups, stored)
+            self._runs.append(self.run)
+        return self._values.extend if stored > 1 else self._values.append
+
+    def to_numpy(self) -> NDArray[np.float64]:
+        """The values as an array ``(events, groups)``; NaN where an event had fewer groups than another."""
+        groups = max((run.groups for run in self._runs), default=1)
+        table = np.full((len(self), groups), np.nan)
+        ends = [*(run.first_value for run in self._runs[1:]), len(self._values)]
+        for run, end in zip(self._runs, ends, strict=True):
+            rows = np.frombuffer(self._values, offset=8 * run.first_value, count=end - run.first_value)
+            events = slice(run.first_event, run.first_event + len(rows) // run.stored)
+            table[events, : run.groups] = rows.reshape(-1, run.stored)
+        return table
+
+    def state_dict(self) -> dict[str, Any]:
+        """The column as plain data."""
+        return {"values": self._values.tolist(), "runs": [list(run) for run in self._runs]}
+
+    @classmethod
+    def from_state_dict(cls, state_dict: Mapping[str, Any]) -> "HistoryColumn":
+        """The column that such a state was taken from.
+
+        Raises:
+            ValueError: it is not the state of a column.
+        """
+        column = cls()
+        try:
+            column._values.extend(state_dict["values"])
+            column._runs.extend(Run(*run) for run in state_dict["runs"])
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not the state of a history column: {error!r}") from error
+        events = values = 0
+        for run, following in zip(column._runs, [*column._runs[1:], None], strict=True):
+            end = len(column._values) if following is None else following.first_value
+            if (
+                not all(type(field) is int for field in run)
+                or (run.first_event, run.first_value) != (events, values)
+                or run.stored not in (1, run.groups)
+                or run.groups < 1
+                or (end - values) < 0
+                or (end - values) % run.stored
+            ):
+                raise ValueError(f"not the state of a history column: no event run fits {tuple(run)!r}")
+            events, values = events + (end - values) // run.stored, end
+        if values != len(column._values):
+            raise ValueError(f"not the state of a history column: {len(column._values)} values belong to no event")
+        column.run = column._runs[-1] if column._runs else None
+        return column
+
+    def __len__(self) -> int:
+        run = self.run
+        if run is None:
+            return 0
+        return run.first_event + (len(self._values) - run.first_value) // run.stored
+
+    @overload
+    def __getitem__(self, index: int) -> list[float]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[list[float]]: ...
+    def __getitem__(self, index: int | slice) -> list[float] | list[list[float]]:
+        if isinstance(index, slice):
+            return [self[event] for event in range(*index.indices(len(self)))]
+        event = index + len(self) if index < 0 else index
+        if not 0 <= event < len(self):
+            raise IndexError(f"event {index} of a history of {len(self)} events")
+        run = next(run for run in reversed(self._runs) if run.first_event <= event)
+        first = run.first_value + (event - run.first_event) * run.stored
+        return self._values[first : first + run.stored].tolist() * (run.groups // run.stored)
+
+    def __iter__(self) -> Iterator[list[float]]:
+        return (self[event] for event in range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or isinstance(other, str | bytes):
+            return NotImplemented
+        return len(self) == len(other) and all(mine == theirs for mine, theirs in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(self[:]) if len(self) <= 6 else f"<{len(self)} events, from {self[0]} to {self[-1]}>"
+
+
+class ParamHistory(MutableMapping[str, HistoryColumn]):
+    """The history of a run: ``engine.state.param_history``.
+
+    ``history[name]`` is a :class:`HistoryColumn`, and reads as a list of lists: one list of group values for
+    each event at which a scheduler with ``save_history=True`` wrote. A scheduler makes the history where there
+    is none; to save it with a run, make it first and give it to ignite's ``Checkpoint``.
+
+    Example:
+        >>> from ignite.engine import Engine
+        >>> history = ParamHistory()
+        >>> trainer = Engine(lambda engine, batch: None)
+        >>> trainer.state.param_history = history
+        >>> to_save = {"trainer": trainer, "history": history}  # for ignite.handlers.Checkpoint
+        >>> history["lr"] = [[0.1, 1.0], [0.05, 0.5]]
+        >>> history["lr"][-1]
+        [0.05, 0.5]
+        >>> history.to_numpy("lr").shape
+        (2, 2)
+    """
+
+    def __init__(self, columns: Mapping[str, Iterable[Sequence[float]]] | None = None) -> None:
+        self.columns: dict[str, HistoryColumn] = {}
+        # Who records under each name, for as long as it lives; a recorder puts itself in.
+        self.recorders: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+        self.update({name: HistoryColumn(rows) for name, rows in (columns or {}).items()})
+
+    def appender(self, name: str, groups: int, stored: int) -> Callable[[Any], None]:
+        """What adds one event to a column, which is made where it is missing; see :meth:`HistoryColumn.appender`."""
+        return self.columns.setdefault(name, HistoryColumn()).appender(groups, stored)
+
+    def to_numpy(self, name: str) -> NDArray[np.float64]:
+        """The values under a name as an array ``(events, groups)``."""
+        return self[name].to_numpy()
+
+    def to_csv(self, path: str | PathLike[str]) -> None:
+        """Write a table: a row for each event, a column for each name, or ``name[group]`` if it has several.
+
+        Numbers are written so that reading them gives the same float64; a cell is empty where a name has
+        fewer events than another.
+        """
+        columns: dict[str, list[float]] = {}
+        for name in self:
+            table = self.to_numpy(name).T.tolist()
+            columns |= {name if len(table) == 1 else f"{name}[{group}]": row for group, row in enumerate(table)}
+        events = max(map(len, columns.values()), default=0)
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["event_index", *columns])
+            for event in range(events):
+                cells = [column[event] if event < len(column) else np.nan for column in columns.values()]
+                writer.writerow([event, *("" if np.isnan(cell) else repr(cell) for cell in cells)])
+
+    def plot(self, name: str, ax: "Axes | None" = None, **line_style: Any) -> "list[Line2D]":
+        """Draw the values under a name over the events, a line for each group; see :func:`draw_values`."""
+        table = self.to_numpy(name)
+        return draw_values(np.arange(len(table)), table, name, ax, **line_style)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The whole history as plain data, safe for ``torch.load(weights_only=True)`` and for JSON."""
+        return {name: column.state_dict() for name, column in self.columns.items()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take the place of what was recorded so far; all of it or, after an error, nothing.
+
+        Raises:
+            TypeError: not a mapping.
+            ValueError: not the state of a history.
+        """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"state_dict must be a mapping, given {state_dict!r}")
+        self.columns = {name: HistoryColumn.from_state_dict(state) for name, state in state_dict.items()}
+
+    def __getitem__(self, name: str) -> HistoryColumn:
+        return self.columns[name]
+
+    def __setitem__(self, name: str, rows: Iterable[Sequence[float]]) -> None:
+        self.columns[name] = rows if isinstance(rows, HistoryColumn) else HistoryColumn(rows)
+
+    def __delitem__(self, name: str) -> None:
+        del self.columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def __repr__(self) -> str:
+        return f"ParamHistory({self.columns!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"columns": self.columns}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.columns = state["columns"]
+        self.recorders = weakref.WeakValueDictionary()

@@ -1,0 +1,41 @@
+"""Lines of a parameter's values over events, into the axes one is given."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+
+def draw_values(
+    indices: ArrayLike, values: ArrayLike, label: str, ax: "Axes | None" = None, **line_style: Any
+) -> "list[Line2D]":
+    """Draw one line for each parameter group and return the lines.
+
+    Args:
+        indices: event indices ``(n,)``.
+        values: ``(n, G)``, a column for each group.
+        label: the parameter's name: the label of the value axis, and of the lines with the group's index.
+        ax: axes to draw into; the current ones where None, as pyplot does.
+        line_style: what ``Axes.plot`` takes, such as ``color`` or ``marker``.
+    """
+    if ax is None:
+        # Only here: drawing is the one thing that needs matplotlib, and its import costs most of a second.
+        from matplotlib import pyplot as plt
+
+        ax = plt.gca()
+    columns = np.atleast_2d(np.asarray(values, dtype=np.float64).T)
+    labels = [label] if len(columns) == 1 else [f"{label}, group {group}" for group in range(len(columns))]
+    lines = [
+        line
+        for column, name in zip(columns, labels, strict=True)
+        for line in ax.plot(np.asarray(indices), column, **{"label": name, **line_style})
+    ]
+    ax.set_xlabel(ax.get_xlabel() or "event")
+    ax.set_ylabel(ax.get_ylabel() or label)
+    ax.grid(True, alpha=0.3)
+    ax.legend()
+    return lines

@@ -1,0 +1,115 @@
+"""Checks of arguments: each names the argument, the rule and the value that breaks it.
+
+They run when an object is made, so that a bad argument stops the program before the first training step.
+A wrong kind of object is a ``TypeError``, a wrong value a ``ValueError``.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
+
+Number = float | Sequence[float]
+
+
+def number(
+    name: str,
+    value: object,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+) -> float:
+    """``value`` as a finite float within the given bounds.
+
+    >>> number("gamma", 1)
+    1.0
+    >>> number("pct_start", 1.5, at_least=0, at_most=1)
+    Traceback (most recent call last):
+    ...
+    ValueError: pct_start must be at least 0 and at most 1, given 1.5
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, given {value!r}")
+    try:
+        result = float(value)
+    except OverflowError:
+        result = math.inf
+    if not math.isfinite(result):
+        raise ValueError(f"{name} must be finite, given {value!r}")
+    rules = [
+        (f"at least {at_least}", at_least is None or result >= at_least),
+        (f"more than {above}", above is None or result > above),
+        (f"at most {at_most}", at_most is None or result <= at_most),
+    ]
+    if not all(kept for _, kept in rules):
+        rule = " and ".join(words for words, _ in rules if not words.endswith("None"))
+        raise ValueError(f"{name} must be {rule}, given {value!r}")
+    return result
+
+
+def number_or_numbers(name: str, value: object) -> float | tuple[float, ...]:
+    """One finite float for all parameter groups, or a tuple with one for each.
+
+    >>> number_or_numbers("max_value", [0.1, 1])
+    (0.1, 1.0)
+    """
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes | dict | set):
+        values = tuple(number(f"{name}[{group}]", item) for group, item in enumerate(value))
+        if not values:
+            raise ValueError(f"{name} must have one value per parameter group, given {value!r}")
+        return values
+    return number(name, value)
+
+
+def whole_number(name: str, value: object, *, at_least: int) -> int:
+    """``value`` as an int of at least ``at_least``; a float that is whole, such as 100.0, will do.
+
+    >>> whole_number("cycle_size", 2.5, at_least=2)
+    Traceback (most recent call last):
+    ...
+    ValueError: cycle_size must be a whole number of at least 2, given 2.5
+    """
+    result = number(name, value)
+    if not result.is_integer() or result < at_least:
+        raise ValueError(f"{name} must be a whole number of at least {at_least}, given {value!r}")
+    return int(value) if isinstance(value, Integral) else int(result)
+
+
+def flag(name: str, value: object) -> bool:
+    """``value`` if it is True or False.
+
+    >>> flag("monotonic", "yes")
+    Traceback (most recent call last):
+    ...
+    TypeError: monotonic must be True or False, given 'yes'
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, given {value!r}")
+    return value
+
+
+def one_of(name: str, value: object, options: Iterable[str]) -> str:
+    """``value`` if it is one of the strings in ``options``.
+
+    >>> one_of("anneal_strategy", "sine", ["cos", "linear"])
+    Traceback (most recent call last):
+    ...
+    ValueError: anneal_strategy must be one of 'cos', 'linear', given 'sine'
+    """
+    options = list(options)
+    if not isinstance(value, str) or value not in options:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, given {value!r}")
+    return value
+
+
+def groups_of(*values: Number | None) -> int | None:
+    """How many parameter groups these have values for; None when each serves all groups alike."""
+    return next((len(value) for value in values if isinstance(value, tuple)), None)
+
+
+def same_groups(**values: Number | None) -> None:
+    """Check that the tuples among ``values`` have one value for each of the same parameter groups."""
+    counts = {name: len(value) for name, value in values.items() if isinstance(value, tuple)}
+    if len(set(counts.values())) > 1:
+        given = " and ".join(f"{name} has {count}" for name, count in counts.items())
+        raise ValueError(f"{' and '.join(values)} must have as many values as one another, but {given}")

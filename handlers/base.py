@@ -1,0 +1,293 @@
+"""The contract of every scheduler: a schedule, a place to write, and one integer of progress."""
+
+import copy
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ignite.engine import CallableEventWithFilter, Engine, Events, EventsList
+from ignite.engine.events import RemovableEventHandle
+
+from lehr.engine import ParamHistory
+from lehr.engine.plots import draw_values
+
+from . import arguments
+from .blocks import read_block, read_values
+from .param_groups import Value
+from .schedules import FunctionSchedule, Schedule
+from .schedules.base import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+AnyEvent = str | Events | CallableEventWithFilter | EventsList
+
+
+class BaseParamScheduler(ABC):
+    """What all schedulers are: a schedule, a place to write, and one integer, the event index.
+
+    At event i, counting from 0, a scheduler writes ``schedule(i)`` and adds one to ``event_index``. Nothing is
+    written when it is made, and nothing else is remembered: :meth:`seek` makes it what it would be after any
+    number of events.
+
+    Subclasses say where to write. To say what to write, give a schedule, or override :meth:`get_param`.
+
+    Args:
+        param_name: name of the parameter; also the name of its history, where attaching gives no other.
+        save_history: whether to record what is written in ``engine.state.param_history``.
+        schedule: a :class:`Schedule`, or a function from the event index to a number or a list of numbers.
+
+    Raises:
+        TypeError: there is neither a schedule nor a ``get_param``; an argument is of the wrong kind.
+    """
+
+    def __init__(
+        self,
+        param_name: str,
+        save_history: bool = False,
+        *,
+        schedule: Schedule | Callable[[int], Value] | None = None,
+    ) -> None:
+        self._asks_get_param = type(self).get_param is not BaseParamScheduler.get_param
+        if schedule is None and not self._asks_get_param:
+            raise TypeError(f"schedule must be given unless {type(self).__name__} overrides get_param, given None")
+        if not isinstance(param_name, str):
+            raise TypeError(f"param_name must be a string, given {param_name!r}")
+        self.param_name = param_name
+        self.save_history = arguments.flag("save_history", save_history)
+        self._schedule = schedule if isinstance(schedule, Schedule | None) else FunctionSchedule(schedule)
+        self._event_index = 0
+        self._block: list[Any] = []
+        self._block_start = 0
+        self._run: Any = None
+        self._append: Callable[[Any], None] = list[Any]().append
+
+    @abstractmethod
+    def __call__(self, engine: Engine | None, name: str | None = None) -> None:
+        """Write the value of this event, record it, and count the event.
+
+        Args:
+            engine: the engine whose event it is; None in a plain loop, where nothing is recorded.
+            name: name of the history to record under; ``param_name`` where None.
+        """
+
+    @abstractmethod
+    def _num_groups(self) -> int:
+        """How many parameter groups the scheduler writes."""
+
+    @classmethod
+    @abstractmethod
+    def _on_stand_in(cls, **scheduler_kwargs: Any) -> "BaseParamScheduler":
+        """A scheduler of these arguments that writes nowhere, for simulation."""
+
+    @property
+    def schedule(self) -> Schedule:
+        """The schedule; where ``get_param`` is overridden, one that asks a copy of this scheduler."""
+        if self._schedule is not None and not self._asks_get_param:
+            return self._schedule
+        # What get_param changes in its scheduler, it changes in the copy. The optimizer is not copied.
+        optimizer = getattr(self, "optimizer", None)
+        return FunctionSchedule(partial(_get_param_at, copy.deepcopy(self, {id(optimizer): optimizer})))
+
+    @property
+    def event_index(self) -> int:
+        """How many events have been counted, which is the index of the next one; assigning it seeks."""
+        return self._event_index
+
+    @event_index.setter
+    def event_index(self, event_index: int) -> None:
+        self.seek(event_index)
+
+    def seek(self, event_index: int) -> None:
+        """Go to an event: the next one writes ``schedule(event_index)``. Takes the same time at any index.
+
+        Raises:
+            TypeError: ``event_index`` is not a number.
+            ValueError: it is negative or not whole.
+        """
+        self._event_index = arguments.whole_number("event_index", event_index, at_least=0)
+        self._block = []
+
+    def get_param(self) -> Value:
+        """The value for the next event: a float, or a list with one for each parameter group.
+
+        A subclass may override it, and read ``self.event_index``. It is then called at each event and not
+        before, and may return any number, or a list of them.
+        """
+        if self._asks_get_param:
+            if self._schedule is None:
+                raise TypeError(f"{type(self).__name__} has no schedule for super().get_param() to read")
+            start, values = read_block(self._schedule, self._event_index)
+            value: Value = values[self._event_index - start].tolist()
+            return value
+        if not 0 <= self._event_index - self._block_start < len(self._block):
+            return self._read(self._event_index)
+        return self._block[self._event_index - self._block_start]  # type: ignore[no-any-return]
+
+    def _read(self, index: int) -> Value:
+        """The value for an event that lies outside the block read ahead."""
+        if self._asks_get_param:
+            name = f"the value of {type(self).__name__}.get_param at event {index}"
+            value = arguments.number_or_numbers(name, self.get_param())
+            return list(value) if isinstance(value, tuple) else value
+        assert self._schedule is not None
+        self._block_start, values = read_block(self._schedule, index)
+        self._block = values.tolist()
+        return self._block[index - self._block_start]  # type: ignore[no-any-return]
+
+    def attach(
+        self, engine: Engine, event: AnyEvent = Events.ITERATION_STARTED, name: str | None = None
+    ) -> RemovableEventHandle:
+        """Write at every such event of an engine.
+
+        Args:
+            engine: the engine, usually the trainer.
+            event: the event, with filters if any; the scheduler counts the events that pass them.
+            name: name of the history to record under; ``param_name`` where None.
+
+        Returns:
+            A handle whose ``remove()`` detaches the scheduler.
+
+        Raises:
+            TypeError: ``engine`` is no engine, or ``name`` no string.
+            ValueError: the engine has no such event; with ``save_history``, another scheduler that is attached
+                to the engine records under the name.
+        """
+        if not isinstance(engine, Engine):
+            raise TypeError(f"engine must be an ignite Engine, given {engine!r}")
+        if not isinstance(name, str | None):
+            raise TypeError(f"name must be a string or None, given {name!r}")
+        if self.save_history:
+            self._claim_history(engine, name or self.param_name)
+        return engine.add_event_handler(event, self, **({} if name is None else {"name": name}))
+
+    def _record(self, engine: Engine, name: str, value: Value, groups: int) -> None:
+        """Add the value to the history, through the column that was opened for events like this one."""
+        state: Any = engine.state  # ignite's own class declares none of what users put there
+        stored = len(value) if type(value) is list else 1
+        try:
+            run: Any = state.param_history.columns[name].run
+        except (AttributeError, KeyError):
+            run = None
+        if run is None or run is not self._run or groups != run.groups or stored != run.stored:
+            history = self._claim_history(engine, name)
+            self._append = history.appender(name, groups, stored)
+            self._run = history[name].run
+        self._append(value)
+
+    def _claim_history(self, engine: Engine, name: str) -> ParamHistory:
+        """The engine's history, made where there is none, with this scheduler as the one to record under a name."""
+        state: Any = engine.state
+        history = getattr(state, "param_history", None)
+        if not isinstance(history, ParamHistory):
+            state.param_history = history = ParamHistory(history)
+        other = history.recorders.setdefault(name, self)
+        if other is not self and engine.has_event_handler(other):
+            raise ValueError(
+                f"name must not be that of another scheduler's history, given {name!r} for {self!r} "
+                f"and {other!r}: attach one of them with another name"
+            )
+        history.recorders[name] = self
+        return history
+
+    def simulate(self, num_events: int, start: int = 0) -> Array:
+        """The values that events ``start`` to ``start + num_events - 1`` write, without writing them.
+
+        Neither the scheduler nor the optimizer, the disk or the random numbers are touched.
+
+        Returns:
+            An array ``(num_events, groups)``, bit for bit what training writes.
+
+        Raises:
+            TypeError: an argument is not a number.
+            ValueError: an argument is negative or not whole.
+        """
+        num_events = arguments.whole_number("num_events", num_events, at_least=0)
+        start = arguments.whole_number("start", start, at_least=0)
+        return read_values(self.schedule, start, num_events, self._num_groups())
+
+    @classmethod
+    def simulate_values(cls, num_events: int, **scheduler_kwargs: Any) -> list[list[float]]:
+        """The values that the first events would write, without an optimizer.
+
+        Args:
+            num_events: how many events.
+            scheduler_kwargs: the arguments of the class, by name. ``optimizer``, ``param_group_index`` and
+                ``save_history`` are of no effect and may be left out.
+
+        Returns:
+            ``[[0, value], [1, value], ...]``; where the schedule has one value for each of G groups, they
+            follow one another: ``[[0, value_0, ..., value_G-1], ...]``.
+        """
+        table = cls._on_stand_in(**scheduler_kwargs).simulate(num_events)
+        return [[event, *row] for event, row in enumerate(table.tolist())]
+
+    @classmethod
+    def plot_values(cls, num_events: int, ax: "Axes | None" = None, **scheduler_kwargs: Any) -> "list[Line2D]":
+        """Draw what :meth:`simulate_values` returns, into ``ax`` or the current axes, and return the lines.
+
+        Nothing is shown or saved: that is up to ``matplotlib.pyplot.show()`` or ``Figure.savefig``.
+        """
+        scheduler = cls._on_stand_in(**scheduler_kwargs)
+        return draw_values(np.arange(num_events), scheduler.simulate(num_events), scheduler.param_name, ax)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The progress as plain data: the event index, and beside it whose it is, to be compared on loading."""
+        return {**self._identity(), "schedule": self._description(), "event_index": self._event_index}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on where the scheduler that gave the state had stopped.
+
+        The schedule itself comes from the code, never from the state. Where the two differ there is a warning
+        that shows both, and this scheduler goes on from the saved event index.
+
+        Raises:
+            TypeError: not a mapping, or an entry of the wrong type; nothing is loaded.
+            ValueError: entries missing or unknown, or the state of another kind of scheduler or parameter;
+                nothing is loaded.
+        """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"state_dict must be a mapping, given {state_dict!r}")
+        own = self.state_dict()
+        if set(state_dict) != set(own):
+            raise ValueError(f"state_dict must have the entries {sorted(own)}, given {sorted(map(str, state_dict))}")
+        for key, value in own.items():
+            if type(state_dict[key]) is not type(value):
+                raise TypeError(
+                    f"state_dict[{key!r}] must be of type {type(value).__name__}, given {state_dict[key]!r}"
+                )
+        for key, value in self._identity().items():
+            if state_dict[key] != value:
+                raise ValueError(
+                    f"state_dict must be that of a scheduler with {key} {value!r}, given {state_dict[key]!r}; "
+                    "to take over its position alone, call seek(event_index)"
+                )
+        self.seek(state_dict["event_index"])
+        if state_dict["schedule"] != own["schedule"]:
+            warnings.warn(
+                f"the saved schedule differs from this one, which goes on from event {self._event_index}:\n"
+                f"  saved: {state_dict['schedule']}\n  now:   {own['schedule']}",
+                stacklevel=2,
+            )
+
+    def _identity(self) -> dict[str, str]:
+        return {"scheduler": type(self).__name__, "param_name": self.param_name}
+
+    def _description(self) -> str:
+        """The schedule in words that are the same in every process."""
+        own = f"{type(self).__qualname__}.get_param"
+        if not self._asks_get_param:
+            return repr(self._schedule)
+        return own if self._schedule is None else f"{own} over {self._schedule!r}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.param_name!r} at event {self._event_index}: {self._description()}>"
+
+
+def _get_param_at(scheduler: BaseParamScheduler, event_index: int) -> Value:
+    scheduler.seek(event_index)
+    return scheduler.get_param()

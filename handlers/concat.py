@@ -1,0 +1,67 @@
+"""One scheduler after another."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+from .param_scheduler import ParamScheduler
+from .schedules import Concatenation
+
+
+class ConcatScheduler(ParamScheduler):
+    """The schedules of several schedulers, one after another; the last one goes on for ever.
+
+    With durations d_0, d_1, ... and the starts ``t_k = d_0 + ... + d_{k-1}``, at event i::
+
+        value = schedules[k](i - t_k)    for the last k with t_k <= i
+
+    The schedulers lend their schedules, each from its event 0; they are not called and do not change.
+
+    Args:
+        schedulers: two or more, all of one optimizer, parameter and param group index.
+        durations: events of each scheduler but the last, at least 0; one of 0 events is passed over.
+        save_history: whether to record what is written in ``engine.state.param_history``.
+
+    Raises:
+        TypeError: ``schedulers`` or ``durations`` is not a list or tuple, or a member of the wrong kind.
+        ValueError: too few schedulers; durations that do not fit them, are negative or not whole; schedulers
+            of different optimizers, parameters or groups.
+
+    Deviations from ignite 0.5.5: members with different ``param_group_index`` are refused; their
+    ``save_history`` and ``event_index`` are neither read nor changed.
+
+    Example:
+        >>> import torch
+        >>> from lehr.handlers import CosineAnnealingScheduler, LinearCyclicalScheduler
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        >>> warmup = LinearCyclicalScheduler(optimizer, "lr", 0.0, 1.0, cycle_size=4, monotonic=True)
+        >>> annealing = CosineAnnealingScheduler(optimizer, "lr", 1.0, 0.0, cycle_size=4)
+        >>> ConcatScheduler([warmup, annealing], durations=[4]).simulate(8)[:, 0].round(4).tolist()
+        [0.0, 0.25, 0.5, 0.75, 1.0, 0.8536, 0.5, 0.1464]
+    """
+
+    def __init__(
+        self, schedulers: Sequence[ParamScheduler], durations: Sequence[int], save_history: bool = False
+    ) -> None:
+        for name, value in {"schedulers": schedulers, "durations": durations}.items():
+            if not isinstance(value, list | tuple):
+                raise TypeError(f"{name} must be a list or tuple, given {value!r}")
+        for at, scheduler in enumerate(schedulers):
+            if not isinstance(scheduler, ParamScheduler):
+                raise TypeError(f"schedulers[{at}] must be a ParamScheduler, given {scheduler!r}")
+        schedule = Concatenation([scheduler.schedule for scheduler in schedulers], durations)
+        first = schedulers[0]
+        for name in ("optimizer", "param_name", "param_group_index"):
+            different = [s for s in schedulers if getattr(s, name) != getattr(first, name)]
+            if different:
+                raise ValueError(
+                    f"schedulers must all have the same {name}, given {getattr(first, name)!r} "
+                    f"and {getattr(different[0], name)!r}"
+                )
+        super().__init__(first.optimizer, first.param_name, save_history, first.param_group_index, schedule=schedule)
+        self.schedulers = tuple(schedulers)
+        self.durations = schedule.durations
+
+    @classmethod
+    def _on_stand_in(cls, **scheduler_kwargs: Any) -> Self:
+        # The members bring their optimizer, to which neither making nor simulating a scheduler writes.
+        return cls(**scheduler_kwargs)

@@ -1,0 +1,160 @@
+"""ignite's cyclical schedulers: linear cycles and cosine annealing, cycle after cycle."""
+
+from typing import Any, ClassVar
+
+from .param_groups import HasParamGroups
+from .param_scheduler import ParamScheduler
+from .schedules import CosineAnnealing, Cyclical, LinearCyclical
+
+
+class CyclicalScheduler(ParamScheduler):
+    """From ``start_value`` towards ``end_value`` over each cycle; a subclass names its ``schedule_type``.
+
+    Unlike ignite's, ``event_index`` goes on counting from cycle to cycle. The arguments are those of
+    :class:`~lehr.handlers.schedules.Cyclical`, which holds the formula.
+
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        start_value: value at the start of the first cycle.
+        end_value: value at the far end of the first cycle.
+        cycle_size: events in the first cycle, at least 2; on iterations often the batches of an epoch.
+        cycle_mult: ratio of one cycle's size to the last one's, at least 1.
+        start_value_mult: ratio of one cycle's start value to the last one's.
+        end_value_mult: the same for the end value.
+        warmup_duration: events from one cycle's end value to the next one's start value.
+        save_history: whether to record what is written in ``engine.state.param_history``.
+        param_group_index: index of the only param group to write; None for all of them.
+        curve_options: further arguments of the ``schedule_type``.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: an argument is out of its range, or there is no such parameter or group.
+    """
+
+    schedule_type: ClassVar[type[Cyclical]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not hasattr(cls, "schedule_type"):
+            raise TypeError(
+                f"{cls.__name__} must name its schedule_type, a subclass of Cyclical with the curve of a cycle; "
+                "to override get_param alone, subclass ParamScheduler"
+            )
+
+    def __init__(
+        self,
+        optimizer: HasParamGroups,
+        param_name: str,
+        start_value: float,
+        end_value: float,
+        cycle_size: int,
+        cycle_mult: float = 1.0,
+        start_value_mult: float = 1.0,
+        end_value_mult: float = 1.0,
+        warmup_duration: int = 0,
+        save_history: bool = False,
+        param_group_index: int | None = None,
+        **curve_options: Any,
+    ) -> None:
+        schedule = self.schedule_type(
+            start_value,
+            end_value,
+            cycle_size,
+            cycle_mult,
+            start_value_mult,
+            end_value_mult,
+            warmup_duration,
+            **curve_options,
+        )
+        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)
+
+
+class LinearCyclicalScheduler(CyclicalScheduler):
+    """Linear from ``start_value`` to ``end_value`` and back over each cycle, or one way only if ``monotonic``.
+
+    With position j in a cycle of c events::
+
+        value = start_value + (end_value - start_value) * (1 - |2j / c - 1|)
+        value = start_value + (end_value - start_value) * j / c                 if monotonic
+
+    Args:
+        args: the arguments of :class:`CyclicalScheduler`, in its order.
+        monotonic: one way per cycle, then a jump back to the start value, or a warm-up to it.
+        kwargs: the same by name.
+
+    Raises:
+        ValueError: besides :class:`CyclicalScheduler`'s, a warm-up with a two-way cycle.
+
+    Deviations from ignite 0.5.5: ``event_index`` goes on counting; ``cycle_mult`` below 1 is refused, since it
+    ends in cycles of no events.
+
+    Example:
+        >>> LinearCyclicalScheduler.simulate_values(5, param_name="lr", start_value=0, end_value=1, cycle_size=4)
+        [[0, 0.0], [1, 0.5], [2, 1.0], [3, 0.5], [4, 0.0]]
+    """
+
+    schedule_type = LinearCyclical
+
+    def __init__(
+        self,
+        optimizer: HasParamGroups,
+        param_name: str,
+        start_value: float,
+        end_value: float,
+        cycle_size: int,
+        cycle_mult: float = 1.0,
+        start_value_mult: float = 1.0,
+        end_value_mult: float = 1.0,
+        warmup_duration: int = 0,
+        save_history: bool = False,
+        param_group_index: int | None = None,
+        *,
+        monotonic: bool = False,
+    ) -> None:
+        super().__init__(
+            optimizer,
+            param_name,
+            start_value,
+            end_value,
+            cycle_size,
+            cycle_mult,
+            start_value_mult,
+            end_value_mult,
+            warmup_duration,
+            save_history,
+            param_group_index,
+            monotonic=monotonic,
+        )
+
+
+class CosineAnnealingScheduler(CyclicalScheduler):
+    """Half a cosine wave from ``start_value`` to ``end_value`` over each cycle.
+
+    With position j in a cycle of c events::
+
+        value = start_value + (end_value - start_value) * (1 - cos(pi * j / c)) / 2
+
+    The arguments and errors are those of :class:`CyclicalScheduler`.
+
+    Deviations from ignite 0.5.5: ``event_index`` goes on counting; ``cycle_mult`` below 1 is refused, since it
+    ends in cycles of no events.
+
+    Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017,
+    https://arxiv.org/abs/1608.03983.
+
+    Example:
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        >>> scheduler = CosineAnnealingScheduler(optimizer, "lr", 1.0, 0.0, cycle_size=4)
+        >>> for _ in range(5):
+        ...     scheduler(None)
+        ...     print(round(optimizer.param_groups[0]["lr"], 4))
+        1.0
+        0.8536
+        0.5
+        0.1464
+        1.0
+    """
+
+    schedule_type = CosineAnnealing

@@ -1,0 +1,138 @@
+"""Where a value goes: one named parameter of an optimizer's param groups."""
+
+import difflib
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any, Protocol
+
+import torch
+
+Group = dict[str, Any]
+Value = float | list[float]
+
+
+class HasParamGroups(Protocol):
+    """A torch optimizer, or anything else with its ``param_groups``."""
+
+    @property
+    def param_groups(self) -> list[Group]:
+        """The param groups, each a dictionary of hyper-parameters."""
+
+
+class StandInOptimizer:
+    """What a schedule is simulated on where there is no optimizer: it has the one parameter that is asked for."""
+
+    def __init__(self) -> None:
+        self.param_groups: list[Group] = [{}]
+
+
+class ParamSlot:
+    """One named parameter in all of an optimizer's param groups, or in one of them.
+
+    ``"lr"`` is an entry of a group and ``"betas[0]"`` one item of an entry that is a tuple; ``"momentum"``
+    means ``betas[0]`` in an optimizer that has betas and no momentum. A number is replaced and a tensor is
+    filled in place, so that compiled and graph-captured optimizers go on reading the tensor they know.
+
+    Groups are looked up whenever they are written: ``add_param_group`` and ``load_state_dict`` may replace
+    them at any time.
+
+    Args:
+        optimizer: a torch optimizer, or an object with its ``param_groups``.
+        param_name: name of the parameter.
+        param_group_index: index of the only group to write, negative ones from the end; None for all groups.
+
+    Raises:
+        TypeError: ``optimizer`` has no list of param groups, or an argument is of the wrong kind.
+        ValueError: no such parameter, or it does not hold a number; no such group.
+    """
+
+    def __init__(self, optimizer: HasParamGroups, param_name: str, param_group_index: int | None) -> None:
+        groups = getattr(optimizer, "param_groups", None)
+        if not isinstance(groups, Sequence) or isinstance(groups, str):
+            raise TypeError(f"optimizer must be a torch optimizer or have its param_groups, given {optimizer!r}")
+        if not isinstance(param_name, str):
+            raise TypeError(f"param_name must be a string, given {param_name!r}")
+        if param_group_index is not None:
+            if isinstance(param_group_index, bool) or not isinstance(param_group_index, int):
+                raise TypeError(f"param_group_index must be an int or None, given {param_group_index!r}")
+            if not -len(groups) <= param_group_index < len(groups):
+                raise ValueError(
+                    f"param_group_index must be the index of one of the optimizer's {len(groups)} groups, "
+                    f"given {param_group_index!r}"
+                )
+        if isinstance(optimizer, StandInOptimizer):
+            optimizer.param_groups[0].setdefault(param_name, 0.0)
+        self.optimizer = optimizer
+        self.index = param_group_index
+        self.key, self.item = _find(param_name, self.groups())
+
+    def groups(self) -> list[Group]:
+        """The groups that are written, as they are now."""
+        groups = self.optimizer.param_groups
+        return groups if self.index is None else [groups[self.index]]
+
+    def write(self, value: Value) -> list[Group]:
+        """Put one value into every group, or one of a list into each, and return the groups.
+
+        Raises:
+            ValueError: there are not as many values as groups, or a group lacks the parameter; nothing is
+                written then.
+        """
+        groups = self.groups()
+        values = value if isinstance(value, list) else [value] * len(groups)
+        if len(values) != len(groups):
+            raise ValueError(f"{len(values)} values of {self.key!r} cannot be written to {len(groups)} param groups")
+        if not all(self.key in group for group in groups):
+            lacking = [at for at, group in enumerate(groups) if self.key not in group]
+            raise ValueError(f"{self.key!r} cannot be written to param groups without it: {lacking}")
+        for group, new in zip(groups, values, strict=True):
+            old = group[self.key] if self.item is None else group[self.key][self.item]
+            if isinstance(old, torch.Tensor):
+                old.detach().fill_(new)
+            elif self.item is None:
+                group[self.key] = new
+            else:
+                items = list(group[self.key])
+                items[self.item] = new
+                group[self.key] = type(group[self.key])(items)
+        return groups
+
+    def all_plain(self) -> bool:
+        """Whether writing is nothing but putting a float into each of the optimizer's groups."""
+        return (
+            self.index is None
+            and self.item is None
+            and all(type(group[self.key]) is float for group in self.optimizer.param_groups)
+        )
+
+
+def _find(param_name: str, groups: list[Group]) -> tuple[str, int | None]:
+    """The entry that a parameter's name stands for in all groups, and the item in it if it is a tuple."""
+    places = [_numbers_in(group) for group in groups]
+    names = [name for name in (places[0] if places else ()) if all(name in others for others in places)]
+    if param_name == "momentum" and param_name not in names and "betas[0]" in names:
+        param_name = "betas[0]"
+    if param_name in names:
+        return places[0][param_name]
+    near = difflib.get_close_matches(param_name, names, n=1)
+    raise ValueError(
+        f"param_name must be one of {', '.join(map(repr, sorted(names))) or '(the optimizer has none)'}, "
+        f"given {param_name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    )
+
+
+def _numbers_in(group: Group) -> dict[str, tuple[str, int | None]]:
+    """The names of a group's numeric parameters, and where each stands."""
+    names: dict[str, tuple[str, int | None]] = {}
+    for key, value in group.items():
+        if _is_number(value):
+            names[key] = key, None
+        elif isinstance(value, tuple | list) and key != "params":
+            names |= {f"{key}[{at}]": (key, at) for at, item in enumerate(value) if _is_number(item)}
+    return names
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, torch.Tensor):
+        return value.is_floating_point() and value.numel() == 1
+    return isinstance(value, Real) and not isinstance(value, bool)

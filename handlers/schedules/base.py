@@ -1,0 +1,157 @@
+"""What a schedule is: a pure function from the event index to a value."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import arguments
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, repr=False)
+class Schedule(ABC):
+    """The value of a hyper-parameter as a pure function of the event index.
+
+    A schedule knows nothing of optimizers, engines or how often it was called: any index may be asked for,
+    in any order, and the answer is always the same. A subclass is a frozen dataclass whose fields are plain
+    data and whose one method, :meth:`values`, holds the formula.
+
+    Shapes: ``schedule(i)`` of an int is a float; ``schedule(indices)`` of an array ``(n,)`` is a float64
+    array ``(n,)``. A schedule with one value for each of G parameter groups has one more axis: ``(G,)`` and
+    ``(n, G)``.
+
+    Example:
+        >>> @dataclass(frozen=True)
+        ... class Sawtooth(Schedule):
+        ...     high: float
+        ...     period: int
+        ...
+        ...     def values(self, indices):
+        ...         return self.high * (1 - indices % self.period / self.period)
+        >>> sawtooth = Sawtooth(high=1.0, period=4)
+        >>> sawtooth(1)
+        0.75
+        >>> sawtooth([0, 1, 2, 3, 4]).tolist()
+        [1.0, 0.75, 0.5, 0.25, 1.0]
+        >>> sawtooth
+        Sawtooth(high=1.0, period=4)
+    """
+
+    @abstractmethod
+    def values(self, indices: Array) -> Array:
+        """The formula. Indices are whole numbers >= 0 as a float64 array ``(n,)``, in any order."""
+
+    @property
+    def groups(self) -> int | None:
+        """How many parameter groups the schedule has values for; None when one value serves them all."""
+        return None
+
+    @property
+    def ahead(self) -> bool:
+        """Whether values may be computed before their event comes.
+
+        False where a user's Python function takes part: it is called once an event, at that event.
+        """
+        return True
+
+    @overload
+    def __call__(self, index: int) -> float: ...
+    @overload
+    def __call__(self, index: ArrayLike) -> Array: ...
+    def __call__(self, index: int | ArrayLike) -> float | Array:
+        """The value at an event index (a whole number >= 0), or the values at an array of them.
+
+        Raises:
+            ValueError: an index is negative or not whole.
+        """
+        indices = np.asarray(index, dtype=np.float64)
+        if not (np.all(indices >= 0) and np.all(indices == np.floor(indices))):
+            raise ValueError(f"event_index must be a whole number of at least 0, given {index!r}")
+        # Arrays only: NumPy rounds x ** y differently for a scalar and for an array of one.
+        values = np.asarray(self.values(np.atleast_1d(indices)), dtype=np.float64)
+        if indices.ndim:
+            return values
+        return float(values[0]) if values.ndim == 1 else values[0]
+
+    def __repr__(self) -> str:
+        """As the constructor call, functions by name. A subclass's own dataclass repr does the same."""
+        given = [f"{field.name}={_shown(getattr(self, field.name))}" for field in fields(self)]
+        return f"{type(self).__qualname__}({', '.join(given)})"
+
+    def _set(self, **values: object) -> None:
+        """Put checked values into the fields of a frozen dataclass; for ``__post_init__`` only."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True, repr=False)
+class FunctionSchedule(Schedule):
+    """A schedule that asks a Python function for each value.
+
+    The function takes the event index, an int, and returns a number, or a list of numbers with one for each
+    parameter group. It is called when its event comes and not before, so it may depend on what happens
+    during training; what can be written for arrays is better a :class:`Schedule` of its own.
+
+    Args:
+        function: ``int -> float``.
+
+    Raises:
+        TypeError: ``function`` cannot be called; or, at the event, its value is not a number.
+        ValueError: at the event, its value is NaN or infinite.
+
+    Example:
+        >>> halving = FunctionSchedule(lambda event_index: 0.5**event_index)
+        >>> [halving(i) for i in range(4)]
+        [1.0, 0.5, 0.25, 0.125]
+    """
+
+    function: Callable[[int], float | list[float]]
+
+    def __post_init__(self) -> None:
+        """Check that the function can be called."""
+        if not callable(self.function):
+            raise TypeError(f"schedule must be a Schedule or a function of the event index, given {self.function!r}")
+
+    def values(self, indices: Array) -> Array:
+        """Call the function index by index."""
+        return np.array(
+            [
+                arguments.number_or_numbers(
+                    f"the value of {describe(self.function)} at event {index}", self.function(index)
+                )
+                for index in map(int, indices)
+            ],
+            dtype=np.float64,
+        )
+
+    @property
+    def ahead(self) -> bool:
+        """Never ahead: what a Python function depends on may change until its event comes."""
+        return False
+
+
+def describe(function: Callable[..., object]) -> str:
+    """A name for a function that is the same in every process, unlike a repr with a memory address.
+
+    >>> describe(len), describe(partial(pow, 0.9))
+    ('builtins.len', 'partial(builtins.pow, 0.9)')
+    """
+    if isinstance(function, partial):
+        given = [describe(function.func), *map(repr, function.args)]
+        given += [f"{name}={value!r}" for name, value in function.keywords.items()]
+        return f"partial({', '.join(given)})"
+    if isinstance(function, type) or hasattr(function, "__qualname__"):
+        return f"{function.__module__}.{function.__qualname__}"
+    if repr(function) != object.__repr__(function):
+        return repr(function)
+    return f"{type(function).__module__}.{type(function).__qualname__}()"
+
+
+def _shown(value: object) -> str:
+    return describe(value) if callable(value) else repr(value)

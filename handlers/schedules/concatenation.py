@@ -1,0 +1,79 @@
+"""One schedule after another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import arguments
+from .base import Array, Schedule
+
+
+@dataclass(frozen=True)
+class Concatenation(Schedule):
+    """Schedules one after another, each from its own event 0; the last one goes on for ever.
+
+    With durations d_0, d_1, ... and the starts ``t_k = d_0 + ... + d_{k-1}``::
+
+        value(i) = schedules[k](i - t_k)    for the last k with t_k <= i
+
+    Args:
+        schedules: two or more. Some may have one value for all groups, others one for each of G groups.
+        durations: events of each schedule but the last, at least 0; a schedule of 0 events is passed over.
+
+    Shapes: ``(n,)``, or ``(n, G)`` where one of the schedules has it.
+
+    Raises:
+        TypeError: a duration is not a number.
+        ValueError: durations negative or not whole, or not one fewer than the schedules; schedules for
+            different numbers of groups.
+
+    Example:
+        >>> from lehr.handlers.schedules import LinearCyclical, CosineAnnealing
+        >>> warmup = LinearCyclical(0.0, 1.0, cycle_size=2, monotonic=True)
+        >>> Concatenation([warmup, CosineAnnealing(1.0, 0.0, cycle_size=4)], [2])(np.arange(6)).round(4).tolist()
+        [0.0, 0.5, 1.0, 0.8536, 0.5, 0.1464]
+    """
+
+    schedules: Sequence[Schedule]
+    durations: Sequence[int]
+
+    def __post_init__(self) -> None:
+        """Check the durations, and keep both sequences as tuples."""
+        self._set(
+            schedules=tuple(self.schedules),
+            durations=tuple(
+                arguments.whole_number(f"durations[{at}]", duration, at_least=0)
+                for at, duration in enumerate(self.durations)
+            ),
+        )
+        if len(self.schedules) < 2 or len(self.durations) != len(self.schedules) - 1:
+            raise ValueError(
+                "schedules must be two or more, with a duration for each but the last, "
+                f"given {len(self.schedules)} with durations {list(self.durations)}"
+            )
+        counts = {schedule.groups for schedule in self.schedules if schedule.groups is not None}
+        if len(counts) > 1:
+            raise ValueError(f"schedules must have values for as many groups as one another, given {sorted(counts)}")
+
+    @property
+    def groups(self) -> int | None:
+        """Those of the schedules that have one value a group."""
+        return next((schedule.groups for schedule in self.schedules if schedule.groups is not None), None)
+
+    @property
+    def ahead(self) -> bool:
+        """Ahead where all of the schedules are."""
+        return all(schedule.ahead for schedule in self.schedules)
+
+    def values(self, indices: Array) -> Array:
+        """The formula of the class docstring; only the schedules in force are evaluated."""
+        starts = np.cumsum((0, *self.durations))
+        active = np.searchsorted(starts, indices, side="right") - 1
+        chosen = {at: active == at for at in np.unique(active)}
+        parts = {at: np.asarray(self.schedules[at].values(indices[where] - starts[at])) for at, where in chosen.items()}
+        columns = [(self.groups,)] if self.groups else [part.shape[1:] for part in parts.values()]
+        values = np.empty((len(indices), *max(columns, key=len, default=())))
+        for at, part in parts.items():
+            values[chosen[at]] = part if part.ndim == values.ndim else part[:, None]
+        return values

@@ -1,0 +1,61 @@
+"""Straight lines through given points."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+from .. import arguments
+from .base import Array, Schedule
+
+
+@dataclass(frozen=True)
+class LinearInterpolation(Schedule):
+    """Straight lines between the values at given events; flat before the first and after the last.
+
+    With milestones m_0 < m_1 < ... and their values v_0, v_1, ..., for m_k <= i <= m_{k+1}::
+
+        value = v_k + (v_{k+1} - v_k) * (i - m_k) / (m_{k+1} - m_k)
+
+    Args:
+        milestones_values: pairs of an event index, an int, and a value; at least one, event indices rising.
+
+    Raises:
+        TypeError: not a list or tuple; a milestone is not an int, a value not a number.
+        ValueError: no pairs, something other than a pair, milestones that do not rise, a value that is NaN
+            or infinite.
+
+    Example:
+        >>> LinearInterpolation([(1, 1.0), (3, 0.5), (4, 0.0)])([0, 1, 2, 3, 4, 5]).tolist()
+        [1.0, 1.0, 0.75, 0.5, 0.0, 0.0]
+    """
+
+    milestones_values: Sequence[tuple[int, float]]
+
+    def __post_init__(self) -> None:
+        """Check the points, and keep them as tuples."""
+        given: Any = self.milestones_values
+        if isinstance(given, str | bytes) or not isinstance(given, Sequence):
+            raise TypeError(f"milestones_values must be a list or tuple of (milestone, value) pairs, given {given!r}")
+        if not given:
+            raise ValueError(f"milestones_values must have at least one (milestone, value) pair, given {given!r}")
+        points: list[tuple[int, float]] = []
+        for at, pair in enumerate(given):
+            name = f"milestones_values[{at}]"
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
+                raise ValueError(f"{name} must be a (milestone, value) pair, given {pair!r}")
+            if isinstance(pair[0], bool) or not isinstance(pair[0], Integral):
+                raise TypeError(f"the milestone of {name} must be an int, given {pair[0]!r}")
+            if points and pair[0] <= points[-1][0]:
+                raise ValueError(
+                    f"the milestone of {name} must be later than the one before, {points[-1][0]}, given {pair[0]!r}"
+                )
+            points.append((int(pair[0]), arguments.number(f"the value of {name}", pair[1])))
+        self._set(milestones_values=tuple(points))
+
+    def values(self, indices: Array) -> Array:
+        """The formula of the class docstring."""
+        milestones, values = zip(*self.milestones_values, strict=True)
+        return np.asarray(np.interp(indices, milestones, values))

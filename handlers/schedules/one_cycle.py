@@ -1,0 +1,136 @@
+"""The 1cycle policy: up once, down once, and far below where it began."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from .. import arguments
+from ..arguments import Number
+from .base import Array, Schedule
+from .curves import CURVES, blend
+
+
+@dataclass(frozen=True)
+class OneCycle(Schedule):
+    """From an initial value up to ``max_value``, down again, and then held at the last value.
+
+    With N = ``total_steps``, p = ``pct_start``, initial = max_value / div_factor and final = initial /
+    final_div_factor, the value follows ``curve`` along these points (event: value)::
+
+        two phases:    0: initial,  pN - 1: max_value,  N - 1: final
+        three phases:  0: initial,  pN - 1: max_value,  2pN - 2: initial,  N - 1: final
+
+    ``curve(q)`` is ``(1 - cos(pi * q)) / 2``, or q if ``anneal_strategy`` is ``"linear"``. The peak lies
+    between two events where pN is not whole. From event N - 1 on, the value of event N - 1 is held.
+
+    With ``inverse``, the cycle that belongs beside it for momentum or betas[0], from high to low and back::
+
+        two phases:    0: max_value,  pN - 1: base_value,  N - 1: max_value
+        three phases:  0: max_value,  pN - 1: base_value,  2pN - 2: max_value,  N - 1: max_value
+
+    Args:
+        max_value: the highest value; a float, or one for each of G parameter groups.
+        total_steps: N, the events in the cycle, at least 1.
+        pct_start: p in [0, 1], the fraction of the cycle spent on the way to the peak.
+        anneal_strategy: ``"cos"`` or ``"linear"``.
+        div_factor: max_value / initial, above 0.
+        final_div_factor: initial / final, above 0.
+        three_phase: whether to return to the initial value first, and then go on to the final one.
+        base_value: the lowest value of an inverse cycle, like ``max_value``; only with ``inverse``.
+        inverse: whether to go from high to low and back. The div factors are then of no effect.
+
+    Shapes: ``(n,)``, or ``(n, G)`` where ``max_value`` or ``base_value`` has one value per group.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: an argument is out of its range; ``base_value`` without ``inverse`` or the reverse; as
+            many base values as max values are wanted.
+
+    Source: Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
+    Rates", 2018, https://arxiv.org/abs/1708.07120.
+
+    Example:
+        >>> OneCycle(1.0, total_steps=10, div_factor=10)(np.arange(12)).round(4).tolist()
+        [0.1, 0.55, 1.0, 0.9505, 0.8117, 0.6113, 0.3887, 0.1883, 0.0495, 0.0, 0.0, 0.0]
+        >>> OneCycle(0.95, total_steps=10, base_value=0.85, inverse=True)([0, 2, 9]).tolist()
+        [0.95, 0.85, 0.95]
+    """
+
+    max_value: Number
+    total_steps: int
+    pct_start: float = 0.3
+    anneal_strategy: Literal["cos", "linear"] = "cos"
+    div_factor: float = 25.0
+    final_div_factor: float = 1e4
+    three_phase: bool = False
+    base_value: Number | None = None
+    inverse: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the arguments."""
+        self._set(
+            max_value=arguments.number_or_numbers("max_value", self.max_value),
+            total_steps=arguments.whole_number("total_steps", self.total_steps, at_least=1),
+            pct_start=arguments.number("pct_start", self.pct_start, at_least=0, at_most=1),
+            anneal_strategy=arguments.one_of("anneal_strategy", self.anneal_strategy, CURVES),
+            div_factor=arguments.number("div_factor", self.div_factor, above=0),
+            final_div_factor=arguments.number("final_div_factor", self.final_div_factor, above=0),
+            three_phase=arguments.flag("three_phase", self.three_phase),
+            inverse=arguments.flag("inverse", self.inverse),
+        )
+        if self.inverse:
+            self._set(base_value=arguments.number_or_numbers("base_value", self.base_value))
+        elif self.base_value is not None:
+            raise ValueError(f"base_value must be left out unless inverse is True, given {self.base_value!r}")
+        arguments.same_groups(max_value=self.max_value, base_value=self.base_value)
+
+    @property
+    def groups(self) -> int | None:
+        """One value a group where ``max_value`` or ``base_value`` is a tuple."""
+        return arguments.groups_of(self.max_value, self.base_value)
+
+    def values(self, indices: Array) -> Array:
+        """The formula of the class docstring."""
+        knots, levels = self._path()
+        indices = np.minimum(indices, self.total_steps - 1)
+        # An index belongs to the first phase that has not ended before it, or else to the last; the running
+        # maximum passes over a phase that ends before it starts, as one does where pN < 1.
+        phase = np.searchsorted(np.maximum.accumulate(knots[1:-1]), indices)
+        start, end = knots[phase], knots[phase + 1]
+        # A phase of no length (pN = 1) is at its end.
+        progress = np.divide(indices - start, end - start, out=np.ones_like(indices), where=end != start)
+        fraction = CURVES[self.anneal_strategy](progress)
+        return blend(levels[phase], levels[phase + 1], fraction if levels.ndim == 1 else fraction[:, None])
+
+    def _path(self) -> tuple[Array, Array]:
+        """The events ``(K,)`` and values ``(K,)`` or ``(K, G)`` of the points of the class docstring."""
+        peak = self.pct_start * self.total_steps
+        peak_value = np.asarray(self.max_value, dtype=np.float64)
+        if self.base_value is None:
+            initial = peak_value / self.div_factor
+            final = initial / self.final_div_factor
+        else:
+            initial = final = peak_value
+            peak_value = np.asarray(self.base_value, dtype=np.float64)
+        knots, levels = [0, peak - 1, self.total_steps - 1], [initial, peak_value, final]
+        if self.three_phase:
+            knots.insert(2, 2 * peak - 2)
+            levels.insert(2, initial)
+        return np.array(knots, dtype=np.float64), np.stack(np.broadcast_arrays(*levels))
+
+
+def cycle_length(total_steps: int | None, epochs: int | None, steps_per_epoch: int | None) -> int:
+    """The events in a cycle, given as such or as so many epochs of so many steps.
+
+    >>> cycle_length(None, epochs=3, steps_per_epoch=100)
+    300
+    """
+    given = f"total_steps={total_steps!r}, epochs={epochs!r}, steps_per_epoch={steps_per_epoch!r}"
+    if (total_steps is None) == (epochs is None) or (epochs is None) != (steps_per_epoch is None):
+        raise ValueError(f"either total_steps or both epochs and steps_per_epoch must be given, given {given}")
+    if epochs is None:
+        return arguments.whole_number("total_steps", total_steps, at_least=1)
+    return arguments.whole_number("epochs", epochs, at_least=1) * arguments.whole_number(
+        "steps_per_epoch", steps_per_epoch, at_least=1
+    )
