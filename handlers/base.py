@@ -63,7 +63,9 @@ class BaseParamScheduler(ABC):
         self._event_index = 0
         self._block: list[Any] = []
         self._block_start = 0
-        self._run: Any = None
+        self._run: Any = None  # the run of events in the history that _append adds to, and their shape
+        self._run_groups = 0
+        self._run_type: type = float
         self._append: Callable[[Any], None] = list[Any]().append
 
     @abstractmethod
@@ -168,15 +170,14 @@ class BaseParamScheduler(ABC):
     def _record(self, engine: Engine, name: str, value: Value, groups: int) -> None:
         """Add the value to the history, through the column that was opened for events like this one."""
         state: Any = engine.state  # ignite's own class declares none of what users put there
-        stored = len(value) if type(value) is list else 1
         try:
-            run: Any = state.param_history.columns[name].run
+            run = state.param_history.columns[name].run
         except (AttributeError, KeyError):
             run = None
-        if run is None or run is not self._run or groups != run.groups or stored != run.stored:
+        if run is not self._run or groups != self._run_groups or type(value) is not self._run_type:
             history = self._claim_history(engine, name)
-            self._append = history.appender(name, groups, stored)
-            self._run = history[name].run
+            self._append = history.appender(name, groups, groups if isinstance(value, list) else 1)
+            self._run, self._run_groups, self._run_type = history[name].run, groups, type(value)
         self._append(value)
 
     def _claim_history(self, engine: Engine, name: str) -> ParamHistory:

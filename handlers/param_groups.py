@@ -1,7 +1,8 @@
 """Where a value goes: one named parameter of an optimizer's param groups."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from numbers import Real
 from typing import Any, Protocol
 
@@ -75,35 +76,42 @@ class ParamSlot:
         """Put one value into every group, or one of a list into each, and return the groups.
 
         Raises:
-            ValueError: there are not as many values as groups, or a group lacks the parameter; nothing is
-                written then.
+            ValueError: there are not as many values as groups, and nothing is written; or a group that was
+                added later lacks the parameter.
         """
         groups = self.groups()
-        values = value if isinstance(value, list) else [value] * len(groups)
-        if len(values) != len(groups):
-            raise ValueError(f"{len(values)} values of {self.key!r} cannot be written to {len(groups)} param groups")
-        if not all(self.key in group for group in groups):
-            lacking = [at for at, group in enumerate(groups) if self.key not in group]
-            raise ValueError(f"{self.key!r} cannot be written to param groups without it: {lacking}")
-        for group, new in zip(groups, values, strict=True):
-            old = group[self.key] if self.item is None else group[self.key][self.item]
-            if isinstance(old, torch.Tensor):
-                old.detach().fill_(new)
-            elif self.item is None:
-                group[self.key] = new
+        if not isinstance(value, list):
+            values: Iterable[float] = repeat(value)
+        elif len(value) == len(groups):
+            values = value
+        else:
+            raise ValueError(f"{len(value)} values of {self.key!r} cannot be written to {len(groups)} param groups")
+        key = self.key if self.item is None else ""
+        for group, new in zip(groups, values):  # noqa: B905 -- repeat() has no end
+            if type(group.get(key)) is float:
+                group[key] = new
             else:
-                items = list(group[self.key])
-                items[self.item] = new
-                group[self.key] = type(group[self.key])(items)
+                self._write_with_care(group, new)
         return groups
+
+    def _write_with_care(self, group: Group, new: float) -> None:
+        if self.key not in group:
+            raise ValueError(f"{self.key!r} cannot be written to a param group that has only {sorted(group)}")
+        old = group[self.key] if self.item is None else group[self.key][self.item]
+        if isinstance(old, torch.Tensor):
+            old.detach().fill_(new)
+        elif self.item is None:
+            group[self.key] = new
+        else:
+            items = list(group[self.key])
+            items[self.item] = new
+            group[self.key] = type(group[self.key])(items)
 
     def all_plain(self) -> bool:
         """Whether writing is nothing but putting a float into each of the optimizer's groups."""
-        return (
-            self.index is None
-            and self.item is None
-            and all(type(group[self.key]) is float for group in self.optimizer.param_groups)
-        )
+        if self.index is not None or self.item is not None:
+            return False
+        return all(type(group[self.key]) is float for group in self.optimizer.param_groups)
 
 
 def _find(param_name: str, groups: list[Group]) -> tuple[str, int | None]:

@@ -88,7 +88,8 @@ class ParamScheduler(BaseParamScheduler):
                 group[key] = value
         else:
             groups = self._slot.write(value)
-            self._plain_groups = groups if self._one_value and self._slot.all_plain() else None
+            if self._one_value:
+                self._plain_groups = groups if self._slot.all_plain() else None
         if self.save_history and engine is not None:
             self._record(engine, name or self.param_name, value, len(groups))
         self._event_index = index + 1

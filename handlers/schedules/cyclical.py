@@ -73,12 +73,13 @@ class Cyclical(Schedule):
         cycle, position, size, warmup = self._locate(indices)
         start = _scaled(self.start_value, self.start_value_mult, cycle)
         end = _scaled(self.end_value, self.end_value_mult, cycle)
-        value = blend(start, end, self.curve(np.minimum(position / size, 1)))
+        progress = position / size
         if not self.warmup_duration:
-            return value
+            return blend(start, end, self.curve(progress))
         next_start = _scaled(self.start_value, self.start_value_mult, cycle + 1)
         warmed_up = np.maximum(position - size, 0) / warmup
-        return np.where(position > size, blend(end, next_start, warmed_up), value)
+        annealed = blend(start, end, self.curve(np.minimum(progress, 1)))
+        return np.where(position > size, blend(end, next_start, warmed_up), annealed)
 
     def _locate(self, indices: Array) -> tuple[Array, Array, float | Array, float | Array]:
         """For each index: its cycle, its position in it, and that cycle's size and warm-up."""

@@ -1,0 +1,47 @@
+# Everything a contributor runs. Each target sets up what it needs in .venv, with the versions of constraints.txt.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := $(shell find engine handlers -name '*.py' -o -name py.typed) pyproject.toml README.md
+
+.PHONY: help demo gallery test bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+.venv/tools: constraints.txt pyproject.toml
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "lehr needs Python 3.11 or later"'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt setuptools wheel
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation '.[dev]'
+	@rm -rf build
+	@touch $@
+
+# The package as its users install it, not as an editable folder: what is checked is what is shipped.
+.venv/package: .venv/tools $(SOURCES)
+	@rm -rf build
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
+	@rm -rf build lehr.egg-info
+	@touch $@
+
+demo: .venv/package ## train a classifier on the digits data under a one-cycle policy, and compare schedules
+	$(BIN)/python examples/digits.py
+
+gallery: demo ## put the pictures that the demo draws where the README shows them
+	cp runs/digits/schedule.png examples/gallery/digits-schedule.png
+	cp runs/digits/accuracy.png examples/gallery/digits-accuracy.png
+
+test: .venv/package ## format, lint, types, layers, tests and the examples of the docstrings
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy -p lehr.handlers -p lehr.engine
+	$(BIN)/mypy examples
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+bench: .venv/package ## time one event, a simulation and the history against ignite and torch
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-group-by=group --benchmark-columns=median,ops,rounds
+
+clean: ## remove everything that was made here
+	rm -rf .venv build dist lehr.egg-info runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
