@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 
+import numpy as np
+
 Number = float | Sequence[float]
 
 
@@ -53,7 +55,9 @@ def number_or_numbers(name: str, value: object) -> float | tuple[float, ...]:
     >>> number_or_numbers("max_value", [0.1, 1])
     (0.1, 1.0)
     """
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes | dict | set):
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         values = tuple(number(f"{name}[{group}]", item) for group, item in enumerate(value))
         if not values:
             raise ValueError(f"{name} must have one value per parameter group, given {value!r}")
@@ -111,5 +115,5 @@ def same_groups(**values: Number | None) -> None:
     """Check that the tuples among ``values`` have one value for each of the same parameter groups."""
     counts = {name: len(value) for name, value in values.items() if isinstance(value, tuple)}
     if len(set(counts.values())) > 1:
-        given = " and ".join(f"{name} has {count}" for name, count in counts.items())
-        raise ValueError(f"{' and '.join(values)} must have as many values as one another, but {given}")
+        given = " and ".join(f"{name} with {count}" for name, count in counts.items())
+        raise ValueError(f"{' and '.join(counts)} must have as many values as one another, given {given}")

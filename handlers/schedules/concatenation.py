@@ -49,8 +49,8 @@ class Concatenation(Schedule):
         )
         if len(self.schedules) < 2 or len(self.durations) != len(self.schedules) - 1:
             raise ValueError(
-                "schedules must be two or more, with a duration for each but the last, "
-                f"given {len(self.schedules)} with durations {list(self.durations)}"
+                "durations must be one fewer than the schedules, which must be two or more, "
+                f"given {len(self.schedules)} schedules and durations {list(self.durations)}"
             )
         counts = {schedule.groups for schedule in self.schedules if schedule.groups is not None}
         if len(counts) > 1:

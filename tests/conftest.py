@@ -1,0 +1,32 @@
+"""What every test has at hand."""
+
+import os
+from pathlib import Path
+
+import matplotlib
+import pytest
+from hypothesis import HealthCheck, settings
+
+matplotlib.use("Agg")
+
+# One seed for all: a failure on one machine is a failure on every other. Shared machines make deadlines lie.
+settings.register_profile(
+    "lehr", deadline=None, derandomize=True, max_examples=200, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("thorough", deadline=None, max_examples=5000, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "lehr"))
+
+
+@pytest.fixture
+def repository() -> Path:
+    return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def axes():
+    """Empty axes, closed again after the test."""
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots()
+    yield axes
+    plt.close(figure)
