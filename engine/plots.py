@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 
 def draw_values(
-    indices: ArrayLike, values: ArrayLike, label: str, ax: "Axes | None" = None, **line_style: Any
+    indices: ArrayLike, values: ArrayLike, param_name: str, ax: "Axes | None" = None, /, **line_style: Any
 ) -> "list[Line2D]":
     """Draw one line for each parameter group and return the lines.
 
     Args:
         indices: event indices ``(n,)``.
         values: ``(n, G)``, a column for each group.
-        label: the parameter's name: the label of the value axis, and of the lines with the group's index.
+        param_name: the label of the value axis, and of the lines, there with the group's index.
         ax: axes to draw into; the current ones where None, as pyplot does.
-        line_style: what ``Axes.plot`` takes, such as ``color`` or ``marker``.
+        line_style: what ``Axes.plot`` takes, such as ``color``, ``marker`` or another ``label``.
     """
     if ax is None:
         # Only here: drawing is the one thing that needs matplotlib, and its import costs most of a second.
@@ -28,14 +28,14 @@ def draw_values(
 
         ax = plt.gca()
     columns = np.atleast_2d(np.asarray(values, dtype=np.float64).T)
-    labels = [label] if len(columns) == 1 else [f"{label}, group {group}" for group in range(len(columns))]
+    labels = [param_name] if len(columns) == 1 else [f"{param_name}, group {group}" for group in range(len(columns))]
     lines = [
         line
-        for column, name in zip(columns, labels, strict=True)
-        for line in ax.plot(np.asarray(indices), column, **{"label": name, **line_style})
+        for column, label in zip(columns, labels, strict=True)
+        for line in ax.plot(np.asarray(indices), column, **{"label": label, **line_style})
     ]
     ax.set_xlabel(ax.get_xlabel() or "event")
-    ax.set_ylabel(ax.get_ylabel() or label)
+    ax.set_ylabel(ax.get_ylabel() or param_name)
     ax.grid(True, alpha=0.3)
     ax.legend()
     return lines

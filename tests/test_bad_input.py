@@ -383,7 +383,7 @@ def test_nonsense_is_refused_when_made_or_is_legal(cls, name, value):
     try:
         scheduler = cls(**{"optimizer": optimizer, "param_name": "lr", **LEGAL[cls], name: value})
     except (TypeError, ValueError) as error:
-        assert name in str(error) or "number" in str(error) or "param groups" in str(error)
+        assert name in str(error)
         assert snapshot(optimizer) == before
         return
     for _ in range(3):

@@ -122,7 +122,7 @@ def test_any_event_can_be_reached_in_any_order(example, groups):
     optimizer = make_optimizer(groups)
     scheduler = example(optimizer)
     in_order = scheduler.simulate(1200)
-    events = random.Random(0).choices(range(1200), k=50) + [1023, 1024, 1025, 0]
+    events = [*random.Random(0).choices(range(1200), k=50), 1023, 1024, 1025, 0]
     for event in events:
         scheduler.seek(event)
         scheduler(None)
@@ -174,7 +174,7 @@ def test_simulation_touches_nothing(example, groups, tmp_path: Path, monkeypatch
     assert values_of(optimizer) == following[0].tolist()
 
 
-class Interrupted(Exception):
+class SimulationError(Exception):
     """Raised in the middle of a simulation."""
 
 
@@ -182,7 +182,7 @@ class InterruptedScheduler(CountingScheduler):
     def get_param(self):
         random.random(), torch.rand(1), np.random.rand()  # noqa: NPY002
         if self.event_index == 5:
-            raise Interrupted
+            raise SimulationError
         return super().get_param()
 
 
@@ -193,7 +193,7 @@ def test_an_interrupted_simulation_touches_nothing(kind):
     def function(event_index):
         random.random(), torch.rand(1), np.random.rand()  # noqa: NPY002
         if event_index == 5:
-            raise Interrupted
+            raise SimulationError
         return 0.1
 
     if kind == "function":
@@ -202,7 +202,7 @@ def test_an_interrupted_simulation_touches_nothing(kind):
         scheduler = InterruptedScheduler(optimizer, "lr")
     scheduler(None)
     before = _everything(optimizer, scheduler)
-    with pytest.raises(Interrupted):
+    with pytest.raises(SimulationError):
         scheduler.simulate(20)
     assert _everything(optimizer, scheduler) == before
 
