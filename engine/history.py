@@ -3,7 +3,7 @@
 import csv
 import weakref
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
@@ -63,14 +63,16 @@ class HistoryColumn(Sequence[list[float]]):
 
     def to_numpy(self) -> NDArray[np.float64]:
         """The values as an array ``(events, groups)``; NaN where an event had fewer groups than another."""
-        groups = max((run.groups for run in self._runs), default=1)
-        table = np.full((len(self), groups), np.nan)
-        ends = [*(run.first_value for run in self._runs[1:]), len(self._values)]
-        for run, end in zip(self._runs, ends, strict=True):
+        table = np.full((len(self), max((run.groups for run in self._runs), default=1)), np.nan)
+        for run, end in zip(self._runs, self._ends(), strict=True):
             rows = np.frombuffer(self._values, offset=8 * run.first_value, count=end - run.first_value)
             events = slice(run.first_event, run.first_event + len(rows) // run.stored)
             table[events, : run.groups] = rows.reshape(-1, run.stored)
         return table
+
+    def _ends(self) -> list[int]:
+        """Where the values of each run end."""
+        return [*(run.first_value for run in self._runs[1:]), len(self._values)] if self._runs else []
 
     def state_dict(self) -> dict[str, Any]:
         """The column as plain data."""
@@ -90,17 +92,16 @@ class HistoryColumn(Sequence[list[float]]):
         except (KeyError, TypeError) as error:
             raise ValueError(f"not the state of a history column: {error!r}") from error
         events = values = 0
-        for run, following in zip(column._runs, [*column._runs[1:], None], strict=True):
-            end = len(column._values) if following is None else following.first_value
+        for run, end in zip(column._runs, column._ends(), strict=True):
             if (
                 not all(type(field) is int for field in run)
                 or (run.first_event, run.first_value) != (events, values)
-                or run.stored not in (1, run.groups)
                 or run.groups < 1
-                or (end - values) < 0
+                or run.stored not in (1, run.groups)
+                or end < values
                 or (end - values) % run.stored
             ):
-                raise ValueError(f"not the state of a history column: no event run fits {tuple(run)!r}")
+                raise ValueError(f"not the state of a history column: its values do not make up {run}")
             events, values = events + (end - values) // run.stored, end
         if values != len(column._values):
             raise ValueError(f"not the state of a history column: {len(column._values)} values belong to no event")
@@ -141,12 +142,13 @@ class HistoryColumn(Sequence[list[float]]):
         return repr(self[:]) if len(self) <= 6 else f"<{len(self)} events, from {self[0]} to {self[-1]}>"
 
 
-class ParamHistory(MutableMapping[str, HistoryColumn]):
+class ParamHistory:
     """The history of a run: ``engine.state.param_history``.
 
     ``history[name]`` is a :class:`HistoryColumn`, and reads as a list of lists: one list of group values for
     each event at which a scheduler with ``save_history=True`` wrote. A scheduler makes the history where there
-    is none; to save it with a run, make it first and give it to ignite's ``Checkpoint``.
+    is none; to save it with a run, make it first and give it to ignite's ``Checkpoint``. It reads like a
+    dictionary but is no ``Mapping``, since ``Checkpoint`` would look into one for objects to save.
 
     Example:
         >>> from ignite.engine import Engine
@@ -165,7 +167,8 @@ class ParamHistory(MutableMapping[str, HistoryColumn]):
         self.columns: dict[str, HistoryColumn] = {}
         # Who records under each name, for as long as it lives; a recorder puts itself in.
         self.recorders: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
-        self.update({name: HistoryColumn(rows) for name, rows in (columns or {}).items()})
+        for name, rows in (columns or {}).items():
+            self[name] = rows
 
     def appender(self, name: str, groups: int, stored: int) -> Callable[[Any], None]:
         """What adds one event to a column, which is made where it is missing; see :meth:`HistoryColumn.appender`."""
@@ -211,6 +214,9 @@ class ParamHistory(MutableMapping[str, HistoryColumn]):
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"state_dict must be a mapping, given {state_dict!r}")
+        for name in state_dict:
+            if not isinstance(name, str):
+                raise TypeError(f"not the state of a history: its names must be strings, given {name!r}")
         self.columns = {name: HistoryColumn.from_state_dict(state) for name, state in state_dict.items()}
 
     def __getitem__(self, name: str) -> HistoryColumn:
@@ -222,11 +228,37 @@ class ParamHistory(MutableMapping[str, HistoryColumn]):
     def __delitem__(self, name: str) -> None:
         del self.columns[name]
 
+    def setdefault(self, name: str, rows: Iterable[Sequence[float]] = ()) -> HistoryColumn:
+        """The column of this name, made of ``rows`` where it is missing."""
+        if name not in self.columns:
+            self[name] = rows
+        return self.columns[name]
+
+    def keys(self) -> KeysView[str]:
+        """The names."""
+        return self.columns.keys()
+
+    def values(self) -> ValuesView[HistoryColumn]:
+        """The columns."""
+        return self.columns.values()
+
+    def items(self) -> ItemsView[str, HistoryColumn]:
+        """Names and columns."""
+        return self.columns.items()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.columns)
 
     def __len__(self) -> int:
         return len(self.columns)
+
+    def __eq__(self, other: object) -> bool:
+        return self.columns == (other.columns if isinstance(other, ParamHistory) else other)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"ParamHistory({self.columns!r})"

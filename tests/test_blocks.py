@@ -1,0 +1,129 @@
+"""Reading ahead: how far, how often, and what happens beyond the last value that there is."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from optimizers import make_optimizer, values_of
+
+from lehr.handlers import CyclicScheduler, ParamScheduler, Schedule
+from lehr.handlers.blocks import BLOCK_SIZE, read_block
+from lehr.handlers.schedules import CosineAnnealing
+
+EVALUATED: list[tuple[float, int]] = []
+
+
+@dataclasses.dataclass(frozen=True)
+class Watched(Schedule):
+    """Notes what it is asked for."""
+
+    def values(self, indices):
+        EVALUATED.append((indices[0], len(indices)))
+        return 1 / (1 + indices)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ending(Schedule):
+    """Has no values after its end: sqrt of a negative number."""
+
+    end: int
+
+    def values(self, indices):
+        return np.sqrt(1 - indices / self.end)
+
+
+def test_a_schedule_is_evaluated_in_aligned_blocks():
+    EVALUATED.clear()
+    scheduler = ParamScheduler(make_optimizer(), "lr", schedule=Watched())
+    for _ in range(BLOCK_SIZE + 1):
+        scheduler(None)
+    assert EVALUATED == [(0, BLOCK_SIZE), (BLOCK_SIZE, BLOCK_SIZE)]
+    scheduler.seek(10 * BLOCK_SIZE + 7)
+    scheduler(None)
+    assert EVALUATED[2:] == [(10 * BLOCK_SIZE, BLOCK_SIZE)]
+
+
+def test_a_function_is_called_once_an_event_and_never_ahead():
+    calls = []
+
+    def function(argument):
+        calls.append(argument)
+        return 0.5
+
+    optimizer = make_optimizer()
+    for scheduler, expected in (
+        (ParamScheduler(optimizer, "lr", schedule=function), [0, 1, 2]),
+        (CyclicScheduler(optimizer, "lr", 0.1, 0.2, 1, scale_fn=function), [1, 1, 2]),
+        (CyclicScheduler(optimizer, "lr", 0.1, 0.2, 1, scale_fn=function, scale_mode="iterations"), [0, 1, 2]),
+    ):
+        calls.clear()
+        for event in range(3):
+            assert scheduler.get_param() == scheduler.get_param()
+            scheduler(None)
+            assert calls == expected[: event + 1]
+            assert all(type(call) is int for call in calls)
+
+
+def test_a_function_may_depend_on_what_happens_in_training():
+    optimizer, loss = make_optimizer(), [1.0]
+    scheduler = ParamScheduler(optimizer, "lr", schedule=lambda event_index: 0.1 * loss[-1])
+    for value in (1.0, 0.5, 0.25):
+        loss.append(value)
+        scheduler(None)
+        assert values_of(optimizer) == [0.1 * value]
+
+
+def test_values_beyond_the_end_matter_only_when_they_come():
+    optimizer = make_optimizer()
+    scheduler = ParamScheduler(optimizer, "lr", schedule=Ending(10))
+    for _ in range(11):
+        scheduler(None)
+    assert values_of(optimizer) == [0.0]
+    with pytest.raises(ValueError, match=r"Ending\(end=10\) gave nan for event 11"):
+        scheduler(None)
+    assert (values_of(optimizer), scheduler.event_index) == ([0.0], 11)
+    with pytest.raises(ValueError, match="for event 11"):
+        scheduler.simulate(20)
+    assert scheduler.simulate(11)[-1, 0] == 0.0
+    scheduler.seek(3)
+    scheduler(None)
+    assert values_of(optimizer) == [float(np.sqrt(0.7))]
+
+
+def test_values_that_overflow_are_not_written():
+    scheduler = ParamScheduler(make_optimizer(), "lr", schedule=CosineAnnealing(1.0, 1.0, 2, start_value_mult=10.0))
+    scheduler.seek(2 * 308)
+    scheduler(None)
+    with pytest.raises(ValueError, match="gave .* for event 618"):
+        scheduler.seek(2 * 309), scheduler(None)
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 1024), (1024, 1, 1)], ids=str)
+def test_a_schedule_must_keep_to_its_shape(shape):
+    @dataclasses.dataclass(frozen=True)
+    class Misshapen(Schedule):
+        def values(self, indices):
+            return np.zeros(shape)
+
+    with pytest.raises(ValueError, match="gave an array of shape .* for 1024 events"):
+        ParamScheduler(make_optimizer(), "lr", schedule=Misshapen())(None)
+
+
+def test_a_schedule_for_too_many_groups_is_refused():
+    @dataclasses.dataclass(frozen=True)
+    class TwoGroups(Schedule):
+        def values(self, indices):
+            return np.ones((len(indices), 2))
+
+    scheduler = ParamScheduler(make_optimizer(3), "lr", schedule=TwoGroups())
+    for act in (lambda: scheduler(None), lambda: scheduler.simulate(4)):
+        with pytest.raises(ValueError, match="2 values .* 3"):
+            act()
+
+
+def test_blocks_are_the_same_wherever_reading_begins():
+    schedule = CosineAnnealing(0.1, 0.001, 37, cycle_mult=1.3)
+    start, block = read_block(schedule, 5 * BLOCK_SIZE)
+    for index in (5 * BLOCK_SIZE + 1, 6 * BLOCK_SIZE - 1):
+        assert read_block(schedule, index)[0] == start
+        assert (read_block(schedule, index)[1] == block).all()
