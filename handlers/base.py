@@ -224,8 +224,8 @@ class BaseParamScheduler(ABC):
             ``[[0, value], [1, value], ...]``; where the schedule has one value for each of G groups, they
             follow one another: ``[[0, value_0, ..., value_G-1], ...]``.
         """
-        table = cls._on_stand_in(**scheduler_kwargs).simulate(num_events)
-        return [[event, *row] for event, row in enumerate(table.tolist())]
+        columns = cls._on_stand_in(**scheduler_kwargs).simulate(num_events).T.tolist()
+        return [list(row) for row in zip(range(num_events), *columns, strict=True)]
 
     @classmethod
     def plot_values(cls, num_events: int, ax: "Axes | None" = None, **scheduler_kwargs: Any) -> "list[Line2D]":

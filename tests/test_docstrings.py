@@ -1,0 +1,56 @@
+"""The examples of the docstrings are run, and every public class has one."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+
+import lehr.engine
+import lehr.handlers
+import lehr.handlers.schedules
+
+PACKAGES = [lehr.handlers, lehr.engine]
+MODULES = [
+    name
+    for package in PACKAGES
+    for name in (package.__name__, *(m.name for m in pkgutil.walk_packages(package.__path__, package.__name__ + ".")))
+]
+PUBLIC = {
+    f"{package.__name__}.{name}": getattr(package, name)
+    for package in (*PACKAGES, lehr.handlers.schedules)
+    for name in package.__all__
+}
+ABSTRACT = {"BaseParamScheduler", "CyclicalScheduler", "Cyclical"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_print_what_they_say(module):
+    results = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
+    assert results.failed == 0
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_class_has_an_example(name):
+    example = PUBLIC[name]
+    assert inspect.isclass(example)
+    assert inspect.getdoc(example)
+    if example.__name__ not in ABSTRACT:
+        assert doctest.DocTestParser().get_examples(example.__doc__), name
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in PUBLIC if issubclass(PUBLIC[name], lehr.handlers.BaseParamScheduler)]
+)
+def test_every_scheduler_says_what_it_takes(name):
+    """Each argument is described, by the class or by the one it refers to."""
+    described = inspect.getdoc(PUBLIC[name]) or ""
+    if (
+        "The arguments and errors are those of" in described
+        or "the arguments of :class:`CyclicalScheduler`" in described
+    ):
+        described += inspect.getdoc(lehr.handlers.CyclicalScheduler) or ""
+    for parameter in list(inspect.signature(PUBLIC[name].__init__).parameters)[1:]:
+        assert f"{parameter}:" in described, parameter
+    assert "Raises:" in described

@@ -1,0 +1,42 @@
+"""Plots go into the axes one gives them, and nowhere else."""
+
+import subprocess
+import sys
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.lines import Line2D
+from optimizers import make_optimizer
+from registry import EXAMPLES, CountingScheduler
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[example.name for example in EXAMPLES])
+def test_plot_values_draws_what_is_simulated(example, axes):
+    style = dict(matplotlib.rcParams)
+    optimizer = make_optimizer(3 if example.per_group else 1)
+    kwargs = example.arguments(optimizer)
+    lines = example.cls.plot_values(50, ax=axes, **kwargs)
+    rows = np.array(example.cls.simulate_values(50, **example.arguments(optimizer)))
+    assert len(lines) == (3 if example.per_group and example.cls is not CountingScheduler else 1)
+    for line, column in zip(lines, rows.T[1:], strict=True):
+        assert isinstance(line, Line2D)
+        assert line.get_xdata().tolist() == rows[:, 0].tolist()
+        assert line.get_ydata().tolist() == column.tolist()
+    assert list(axes.lines) == lines
+    assert axes.get_legend() is not None
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("event", "lr")
+    assert dict(matplotlib.rcParams) == style
+
+
+def test_without_axes_the_current_ones_are_used(axes):
+    plt.sca(axes)
+    lines = EXAMPLES[0].cls.plot_values(num_events=20, **EXAMPLES[0].arguments(make_optimizer()))
+    assert list(axes.lines) == lines
+
+
+def test_matplotlib_is_imported_only_to_draw():
+    code = "import sys, lehr.handlers, lehr.engine; print('matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
