@@ -3,8 +3,8 @@
 import copy
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,12 +88,10 @@ class BaseParamScheduler(ABC):
 
     @property
     def schedule(self) -> Schedule:
-        """The schedule; where ``get_param`` is overridden, one that asks a copy of this scheduler."""
-        if self._schedule is not None and not self._asks_get_param:
-            return self._schedule
-        # What get_param changes in its scheduler, it changes in the copy. The optimizer is not copied.
-        optimizer = getattr(self, "optimizer", None)
-        return FunctionSchedule(partial(_get_param_at, copy.deepcopy(self, {id(optimizer): optimizer})))
+        """The schedule; where ``get_param`` is overridden, one that asks this scheduler."""
+        if self._schedule is None or self._asks_get_param:
+            return FunctionSchedule(_GetParam(self))
+        return self._schedule
 
     @property
     def event_index(self) -> int:
@@ -123,9 +121,8 @@ class BaseParamScheduler(ABC):
         if self._asks_get_param:
             if self._schedule is None:
                 raise TypeError(f"{type(self).__name__} has no schedule for super().get_param() to read")
-            start, values = read_block(self._schedule, self._event_index)
-            value: Value = values[self._event_index - start].tolist()
-            return value
+            value = self._schedule(self._event_index)
+            return value.tolist() if isinstance(value, np.ndarray) else value
         if not 0 <= self._event_index - self._block_start < len(self._block):
             return self._read(self._event_index)
         return self._block[self._event_index - self._block_start]  # type: ignore[no-any-return]
@@ -209,7 +206,12 @@ class BaseParamScheduler(ABC):
         """
         num_events = arguments.whole_number("num_events", num_events, at_least=0)
         start = arguments.whole_number("start", start, at_least=0)
-        return read_values(self.schedule, start, num_events, self._num_groups())
+        schedule = self.schedule
+        if not schedule.ahead:
+            # What a user's function changes, it changes in a copy. The optimizer is not copied.
+            optimizer = getattr(self, "optimizer", None)
+            schedule = copy.deepcopy(schedule, {id(optimizer): optimizer})
+        return read_values(schedule, start, num_events, self._num_groups())
 
     @classmethod
     def simulate_values(cls, num_events: int, **scheduler_kwargs: Any) -> list[list[float]]:
@@ -289,6 +291,28 @@ class BaseParamScheduler(ABC):
         return f"<{type(self).__name__} of {self.param_name!r} at event {self._event_index}: {self._description()}>"
 
 
-def _get_param_at(scheduler: BaseParamScheduler, event_index: int) -> Value:
-    scheduler.seek(event_index)
-    return scheduler.get_param()
+class _GetParam:
+    """The overridden ``get_param`` of a scheduler, as a function of the event index."""
+
+    def __init__(self, scheduler: BaseParamScheduler) -> None:
+        self._scheduler = scheduler
+
+    def __call__(self, event_index: int) -> Value:
+        with temporarily(self._scheduler, _event_index=event_index):
+            return self._scheduler.get_param()
+
+    def __repr__(self) -> str:
+        return self._scheduler._description()
+
+
+@contextmanager
+def temporarily(scheduler: BaseParamScheduler, **attributes: object) -> Iterator[None]:
+    """Give a scheduler other attributes, and its own ones back afterwards."""
+    kept = {name: vars(scheduler)[name] for name in attributes if name in vars(scheduler)}
+    vars(scheduler).update(attributes)
+    try:
+        yield
+    finally:
+        for name in attributes:
+            vars(scheduler).pop(name, None)
+        vars(scheduler).update(kept)

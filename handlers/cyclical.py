@@ -1,17 +1,24 @@
 """ignite's cyclical schedulers: linear cycles and cosine annealing, cycle after cycle."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, ClassVar
 
-from .param_groups import HasParamGroups
+from .base import temporarily
+from .param_groups import HasParamGroups, Value
 from .param_scheduler import ParamScheduler
-from .schedules import CosineAnnealing, Cyclical, LinearCyclical
+from .schedules import CosineAnnealing, Cyclical, LinearCyclical, Shift
+from .schedules.cyclical import Cycles
 
 
 class CyclicalScheduler(ParamScheduler):
-    """From ``start_value`` towards ``end_value`` over each cycle; a subclass names its ``schedule_type``.
+    """From ``start_value`` towards ``end_value`` over each cycle; the base of the two schedulers below.
 
-    Unlike ignite's, ``event_index`` goes on counting from cycle to cycle. The arguments are those of
-    :class:`~lehr.handlers.schedules.Cyclical`, which holds the formula.
+    A subclass names a ``schedule_type``, a :class:`~lehr.handlers.schedules.Cyclical` with the curve of a cycle;
+    that holds the formula and takes the same arguments. Or it overrides ``get_param``, as in ignite, and finds
+    there, and only there, what ignite has of the present cycle: ``event_index`` counts from the cycle's start,
+    and ``start_value``, ``end_value``, ``cycle_size``, ``warmup_duration`` and ``cycle`` are those of the cycle.
+    Elsewhere ``event_index`` goes on counting from cycle to cycle.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
@@ -32,15 +39,7 @@ class CyclicalScheduler(ParamScheduler):
         ValueError: an argument is out of its range, or there is no such parameter or group.
     """
 
-    schedule_type: ClassVar[type[Cyclical]]
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if not hasattr(cls, "schedule_type"):
-            raise TypeError(
-                f"{cls.__name__} must name its schedule_type, a subclass of Cyclical with the curve of a cycle; "
-                "to override get_param alone, subclass ParamScheduler"
-            )
+    schedule_type: ClassVar[type[Cyclical]] = Cycles
 
     def __init__(
         self,
@@ -68,6 +67,32 @@ class CyclicalScheduler(ParamScheduler):
             **curve_options,
         )
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)
+        if self.schedule_type is Cycles and not self._asks_get_param:
+            raise TypeError(f"{type(self).__name__} must name its schedule_type or override get_param")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let an overridden ``get_param`` see what ignite's would: the present cycle."""
+        super().__init_subclass__(**kwargs)
+        if "get_param" in vars(cls):
+            cls.get_param = _in_its_cycle(cls.get_param)  # type: ignore[assignment, method-assign]
+
+
+def _in_its_cycle(get_param: Callable[[Any], Value]) -> Callable[[Any], Value]:
+    @wraps(get_param)
+    def in_its_cycle(scheduler: CyclicalScheduler) -> Value:
+        schedule = scheduler._schedule
+        if not isinstance(schedule, Cyclical):
+            return get_param(scheduler)  # it is in its cycle already, and was called through super()
+        index = scheduler.event_index
+        cycle = schedule.cycle_at(index)
+        if cycle.position > cycle.cycle_size:
+            return schedule(index)  # it is warming up
+        from_its_start = Shift(schedule, index - cycle.position)
+        seen = {**vars(schedule), **cycle._asdict(), "_event_index": cycle.position, "_schedule": from_its_start}
+        with temporarily(scheduler, **seen):
+            return get_param(scheduler)
+
+    return in_its_cycle
 
 
 class LinearCyclicalScheduler(CyclicalScheduler):

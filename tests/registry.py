@@ -13,6 +13,7 @@ import numpy as np
 from lehr.handlers import (
     ConcatScheduler,
     CosineAnnealingScheduler,
+    CyclicalScheduler,
     CyclicScheduler,
     LinearCyclicalScheduler,
     OneCycleScheduler,
@@ -78,6 +79,14 @@ class HalvedCosine(CosineAnnealingScheduler):
 
     def get_param(self):
         return super().get_param() / 2
+
+
+class OwnCycle(CyclicalScheduler):
+    """A user's own cyclical scheduler, written as for ignite."""
+
+    def get_param(self):
+        progress = self.event_index / self.cycle_size
+        return self.start_value + (self.end_value - self.start_value) * progress**2
 
 
 def rounded(event_index: int) -> float:
@@ -164,7 +173,24 @@ EXAMPLES = [
     _ex("own schedule", ParamScheduler, schedule=Sawtooth(high=0.3, period=7)),
     _ex("own get_param", HalvingScheduler),
     _ex("own get_param, a list", CountingScheduler, True),
-    _ex("own get_param on cosine", HalvedCosine, start_value=0.1, end_value=0.001, cycle_size=30),
+    _ex("own get_param on cosine", HalvedCosine, start_value=0.1, end_value=0.001, cycle_size=30, start_value_mult=0.9),
+    _ex(
+        "own cycle",
+        OwnCycle,
+        start_value=0.2,
+        end_value=0.01,
+        cycle_size=5,
+        cycle_mult=1.5,
+        start_value_mult=0.9,
+        end_value_mult=0.5,
+        warmup_duration=2,
+    ),
+    _ex(
+        "own get_param in a concatenation",
+        ConcatScheduler,
+        schedulers=[_WARMUP, _ex("", HalvingScheduler)],
+        durations=[4],
+    ),
 ]
 
 # One configuration a line, with each number of groups that it can have.

@@ -104,6 +104,31 @@ def test_history_reads_the_same():
     assert [row[0] for row in ours["lr"]] == [row[0] for row in theirs["lr"]]
 
 
+@given(kwargs=cyclical())
+def test_a_users_own_cycle_moves_over(kwargs):
+    def define(library):
+        class Own(library.CyclicalScheduler):
+            def get_param(self):
+                progress = (self.event_index / self.cycle_size) ** 2
+                return self.start_value + (self.end_value - self.start_value) * progress + self.cycle / 8
+
+        return Own
+
+    assert_same_run(define(peer)(make_optimizer(2), "lr", **kwargs), define(own)(make_optimizer(2), "lr", **kwargs))
+
+
+@given(kwargs=cyclical())
+def test_a_users_change_to_a_cosine_moves_over(kwargs):
+    def define(library):
+        class Own(library.CosineAnnealingScheduler):
+            def get_param(self):
+                return super().get_param() / (1 + self.event_index)
+
+        return Own
+
+    assert_same_run(define(peer)(make_optimizer(2), "lr", **kwargs), define(own)(make_optimizer(2), "lr", **kwargs))
+
+
 def test_a_users_subclass_moves_over():
     def define(library):
         class Own(library.ParamScheduler):

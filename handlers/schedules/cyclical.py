@@ -4,6 +4,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 
@@ -81,6 +82,15 @@ class Cyclical(Schedule):
         annealed = blend(start, end, self.curve(np.minimum(progress, 1)))
         return np.where(position > size, blend(end, next_start, warmed_up), annealed)
 
+    def cycle_at(self, index: int) -> "Cycle":
+        """The cycle that an event falls into, and how far into it."""
+        cycle, position, size, warmup = (
+            int(np.asarray(found).item()) for found in self._locate(np.array([index], dtype=np.float64))
+        )
+        # At the end of a cycle the next one's start value is already what a warm-up goes to.
+        starts = self.start_value * self.start_value_mult ** (cycle + (position >= size))
+        return Cycle(cycle, position, starts, self.end_value * self.end_value_mult**cycle, size, warmup, size + warmup)
+
     def _locate(self, indices: Array) -> tuple[Array, Array, float | Array, float | Array]:
         """For each index: its cycle, its position in it, and that cycle's size and warm-up."""
         sizes = self.cycle_size, self.warmup_duration
@@ -93,6 +103,27 @@ class Cyclical(Schedule):
         cycle = np.searchsorted(table[0], indices, side="right") - 1
         first, size, warmup = table[:, cycle]
         return cycle.astype(np.float64), indices - first, size, warmup
+
+
+class Cycle(NamedTuple):
+    """One of the cycles, by ignite's names, and a position in it."""
+
+    cycle: int
+    position: int
+    start_value: float
+    end_value: float
+    cycle_size: int
+    warmup_duration: int
+    total_cycle_size: int
+
+
+@dataclass(frozen=True)
+class Cycles(Cyclical):
+    """Cycles without a curve, for whoever computes the values in a cycle otherwise: they stay at the start."""
+
+    def curve(self, progress: Array) -> Array:
+        """None."""
+        return np.zeros_like(progress)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,44 @@
+"""A schedule from another event on."""
+
+from dataclasses import dataclass
+
+from .. import arguments
+from .base import Array, Schedule
+
+
+@dataclass(frozen=True)
+class Shift(Schedule):
+    """A schedule that begins ``by`` events late in another one: ``value(i) = schedule(i + by)``.
+
+    Args:
+        schedule: the other one.
+        by: how many of its events to leave out, at least 0.
+
+    Shapes: those of ``schedule``.
+
+    Example:
+        >>> from lehr.handlers.schedules import LinearCyclical
+        >>> Shift(LinearCyclical(0.0, 1.0, cycle_size=4), by=2)([0, 1, 2]).tolist()
+        [1.0, 0.5, 0.0]
+    """
+
+    schedule: Schedule
+    by: int
+
+    def __post_init__(self) -> None:
+        """Check how far."""
+        self._set(by=arguments.whole_number("by", self.by, at_least=0))
+
+    @property
+    def groups(self) -> int | None:
+        """Those of the schedule."""
+        return self.schedule.groups
+
+    @property
+    def ahead(self) -> bool:
+        """Ahead where the schedule is."""
+        return self.schedule.ahead
+
+    def values(self, indices: Array) -> Array:
+        """The formula of the class docstring."""
+        return self.schedule.values(indices + self.by)
