@@ -13,6 +13,10 @@ import numpy as np
 Number = float | Sequence[float]
 
 
+# Event indices are computed with as float64, which holds whole numbers exactly up to here.
+MOST = 2**53
+
+
 def number(
     name: str,
     value: object,
@@ -76,6 +80,8 @@ def whole_number(name: str, value: object, *, at_least: int) -> int:
     result = number(name, value)
     if not result.is_integer() or result < at_least:
         raise ValueError(f"{name} must be a whole number of at least {at_least}, given {value!r}")
+    if result > MOST:
+        raise ValueError(f"{name} must be at most {MOST}, given {value!r}")
     return int(value) if isinstance(value, Integral) else int(result)
 
 

@@ -183,7 +183,7 @@ class BaseParamScheduler(ABC):
         history = getattr(state, "param_history", None)
         if not isinstance(history, ParamHistory):
             state.param_history = history = ParamHistory(history)
-        other = history.recorders.setdefault(name, self)
+        other = history.recorders.get(name, self)
         if other is not self and engine.has_event_handler(other):
             raise ValueError(
                 f"name must not be that of another scheduler's history, given {name!r} for {self!r} "
@@ -269,13 +269,14 @@ class BaseParamScheduler(ABC):
                     f"state_dict must be that of a scheduler with {key} {value!r}, given {state_dict[key]!r}; "
                     "to take over its position alone, call seek(event_index)"
                 )
-        self.seek(state_dict["event_index"])
+        event_index = arguments.whole_number("event_index", state_dict["event_index"], at_least=0)
         if state_dict["schedule"] != own["schedule"]:
             warnings.warn(
-                f"the saved schedule differs from this one, which goes on from event {self._event_index}:\n"
+                f"the saved schedule differs from this one, which goes on from event {event_index}:\n"
                 f"  saved: {state_dict['schedule']}\n  now:   {own['schedule']}",
                 stacklevel=2,
             )
+        self.seek(event_index)
 
     def _identity(self) -> dict[str, str]:
         return {"scheduler": type(self).__name__, "param_name": self.param_name}

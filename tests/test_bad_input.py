@@ -129,6 +129,12 @@ def test_an_optimizer_without_groups():
     [
         (CosineAnnealingScheduler, {**COSINE, "cycle_size": 1}, ValueError, "cycle_size must be .*2, given 1"),
         (CosineAnnealingScheduler, {**COSINE, "cycle_size": 2.5}, ValueError, "cycle_size must be a whole .*given 2.5"),
+        (
+            CosineAnnealingScheduler,
+            {**COSINE, "cycle_size": 2**54},
+            ValueError,
+            "cycle_size must be at most 9007199254",
+        ),
         (CosineAnnealingScheduler, {**COSINE, "cycle_size": -4}, ValueError, "cycle_size must be .*given -4"),
         (
             CosineAnnealingScheduler,
@@ -270,6 +276,7 @@ def test_concatenations(schedulers, durations, error, match):
     ("event_index", "error"),
     [
         (-1, ValueError),
+        (2**60, ValueError),
         (1.5, ValueError),
         (math.nan, ValueError),
         ("3", TypeError),
@@ -290,7 +297,7 @@ def test_event_index(event_index, error):
             act()
         assert scheduler.event_index == 4
     if error is ValueError:
-        with pytest.raises(ValueError, match="event_index must be a whole number of at least 0, given"):
+        with pytest.raises(ValueError, match="event_index must be a whole number from 0 to 9007199254740992, given"):
             scheduler.schedule(event_index)
 
 

@@ -71,8 +71,8 @@ class Schedule(ABC):
             ValueError: an index is negative or not whole.
         """
         indices = np.asarray(index, dtype=np.float64)
-        if not (np.all(indices >= 0) and np.all(indices == np.floor(indices))):
-            raise ValueError(f"event_index must be a whole number of at least 0, given {index!r}")
+        if not np.all((indices >= 0) & (indices <= arguments.MOST) & (indices == np.floor(indices))):
+            raise ValueError(f"event_index must be a whole number from 0 to {arguments.MOST}, given {index!r}")
         # Arrays only: NumPy rounds x ** y differently for a scalar and for an array of one.
         values = np.asarray(self.values(np.atleast_1d(indices)), dtype=np.float64)
         if indices.ndim:
