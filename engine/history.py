@@ -3,7 +3,9 @@
 import csv
 import weakref
 from array import array
+from bisect import bisect_right
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
+from operator import attrgetter
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
@@ -48,18 +50,22 @@ class HistoryColumn(Sequence[list[float]]):
 
     def append(self, row: Sequence[float]) -> None:
         """Add one event's values, one for each group."""
-        self.appender(len(row), len(row))(list(row) if len(row) > 1 else row[0])
+        values = [float(value) for value in row]
+        if not values:
+            raise ValueError("an event must have a value for at least one group, given none")
+        self.appender(len(values), per_group=True)(values)
 
-    def appender(self, groups: int, stored: int) -> Callable[[Any], None]:
-        """Prepare for events of ``groups`` values of which ``stored`` are given, and return what adds one event.
+    def appender(self, groups: int, per_group: bool) -> Callable[[Any], None]:
+        """Prepare for events of so many groups, and return what adds one event.
 
-        It takes a float where one value is stored, and otherwise a list of them. It is good for as long as
-        :attr:`run` stays the same object.
+        It takes a list of values, one for each group, if ``per_group``; otherwise a float, one value that served
+        them all. It is good for as long as :attr:`run` stays the same object.
         """
+        stored = groups if per_group else 1
         if self.run is None or self.run[2:] != (groups, stored):
             self.run = Run(len(self), len(self._values), groups, stored)
             self._runs.append(self.run)
-        return self._values.extend if stored > 1 else self._values.append
+        return self._values.extend if per_group else self._values.append
 
     def to_numpy(self) -> NDArray[np.float64]:
         """The values as an array ``(events, groups)``; NaN where an event had fewer groups than another."""
@@ -86,16 +92,22 @@ class HistoryColumn(Sequence[list[float]]):
             ValueError: it is not the state of a column.
         """
         column = cls()
+        if not isinstance(state_dict, Mapping) or set(state_dict) != {"values", "runs"}:
+            raise ValueError(f"not the state of a history column: {state_dict!r}")
+        runs = state_dict["runs"]
         try:
-            column._values.extend(state_dict["values"])
-            column._runs.extend(Run(*run) for run in state_dict["runs"])
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"not the state of a history column: {error!r}") from error
+            if not all(type(value) is float for value in state_dict["values"]):
+                raise ValueError("not the state of a history column: its values must be floats")
+            if not all(len(run) == 4 and all(type(field) is int for field in run) for run in runs):
+                raise ValueError("not the state of a history column: its runs must be four ints each")
+        except TypeError as error:
+            raise ValueError(f"not the state of a history column: {error}") from error
+        column._values.extend(state_dict["values"])
+        column._runs.extend(Run(*run) for run in runs)
         events = values = 0
         for run, end in zip(column._runs, column._ends(), strict=True):
             if (
-                not all(type(field) is int for field in run)
-                or (run.first_event, run.first_value) != (events, values)
+                (run.first_event, run.first_value) != (events, values)
                 or run.groups < 1
                 or run.stored not in (1, run.groups)
                 or end < values
@@ -124,7 +136,7 @@ class HistoryColumn(Sequence[list[float]]):
         event = index + len(self) if index < 0 else index
         if not 0 <= event < len(self):
             raise IndexError(f"event {index} of a history of {len(self)} events")
-        run = next(run for run in reversed(self._runs) if run.first_event <= event)
+        run = self._runs[bisect_right(self._runs, event, key=attrgetter("first_event")) - 1]
         first = run.first_value + (event - run.first_event) * run.stored
         return self._values[first : first + run.stored].tolist() * (run.groups // run.stored)
 
@@ -170,9 +182,9 @@ class ParamHistory:
         for name, rows in (columns or {}).items():
             self[name] = rows
 
-    def appender(self, name: str, groups: int, stored: int) -> Callable[[Any], None]:
-        """What adds one event to a column, which is made where it is missing; see :meth:`HistoryColumn.appender`."""
-        return self.columns.setdefault(name, HistoryColumn()).appender(groups, stored)
+    def appender(self, name: str, groups: int, per_group: bool) -> Callable[[Any], None]:
+        """What adds an event to a column, made where it is missing; see :meth:`HistoryColumn.appender`."""
+        return self.setdefault(name).appender(groups, per_group)
 
     def to_numpy(self, name: str) -> NDArray[np.float64]:
         """The values under a name as an array ``(events, groups)``."""
@@ -183,11 +195,18 @@ class ParamHistory:
 
         Numbers are written so that reading them gives the same float64; a cell is empty where a name has
         fewer events than another.
+
+        Raises:
+            ValueError: two columns would have one heading.
         """
-        columns: dict[str, list[float]] = {}
+        columns: dict[str, list[float]] = {"event_index": []}
         for name in self:
-            table = self.to_numpy(name).T.tolist()
-            columns |= {name if len(table) == 1 else f"{name}[{group}]": row for group, row in enumerate(table)}
+            for group, values in enumerate(table := self.to_numpy(name).T.tolist()):
+                heading = name if len(table) == 1 else f"{name}[{group}]"
+                if heading in columns:
+                    raise ValueError(f"names must give headings of their own, given {heading!r} twice")
+                columns[heading] = values
+        del columns["event_index"]
         events = max(map(len, columns.values()), default=0)
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
@@ -233,6 +252,10 @@ class ParamHistory:
         if name not in self.columns:
             self[name] = rows
         return self.columns[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The column of this name, or another value where there is none."""
+        return self.columns.get(name, default)
 
     def keys(self) -> KeysView[str]:
         """The names."""

@@ -1,6 +1,5 @@
 """The contract of every scheduler: a schedule, a place to write, and one integer of progress."""
 
-import copy
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -17,8 +16,9 @@ from lehr.engine.plots import draw_values
 from . import arguments
 from .blocks import read_block, read_values
 from .param_groups import Value
+from .private_copies import private_copy
 from .schedules import FunctionSchedule, Schedule
-from .schedules.base import Array
+from .schedules.base import Array, describe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,12 +61,23 @@ class BaseParamScheduler(ABC):
         self.save_history = arguments.flag("save_history", save_history)
         self._schedule = schedule if isinstance(schedule, Schedule | None) else FunctionSchedule(schedule)
         self._event_index = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget what is kept only for speed: the block read ahead, and the open column of the history."""
         self._block: list[Any] = []
         self._block_start = 0
         self._run: Any = None  # the run of events in the history that _append adds to, and their shape
         self._run_groups = 0
         self._run_type: type = float
         self._append: Callable[[Any], None] = list[Any]().append
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("_block", "_run", "_append")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._forget()
 
     @abstractmethod
     def __call__(self, engine: Engine | None, name: str | None = None) -> None:
@@ -78,8 +89,8 @@ class BaseParamScheduler(ABC):
         """
 
     @abstractmethod
-    def _num_groups(self) -> int:
-        """How many parameter groups the scheduler writes."""
+    def _num_groups(self) -> int | None:
+        """How many parameter groups the scheduler writes; None where it writes nowhere, for simulation."""
 
     @classmethod
     @abstractmethod
@@ -118,25 +129,23 @@ class BaseParamScheduler(ABC):
         A subclass may override it, and read ``self.event_index``. It is then called at each event and not
         before, and may return any number, or a list of them.
         """
-        if self._asks_get_param:
-            if self._schedule is None:
-                raise TypeError(f"{type(self).__name__} has no schedule for super().get_param() to read")
-            value = self._schedule(self._event_index)
-            return value.tolist() if isinstance(value, np.ndarray) else value
-        if not 0 <= self._event_index - self._block_start < len(self._block):
-            return self._read(self._event_index)
-        return self._block[self._event_index - self._block_start]  # type: ignore[no-any-return]
+        if self._schedule is None:
+            raise TypeError(f"{type(self).__name__} has no schedule for super().get_param() to read")
+        value = self._schedule(self._event_index)
+        return value.tolist() if isinstance(value, np.ndarray) else value
 
     def _read(self, index: int) -> Value:
-        """The value for an event that lies outside the block read ahead."""
+        """The value for an event that comes now and lies outside the block read ahead, if there is one."""
         if self._asks_get_param:
             name = f"the value of {type(self).__name__}.get_param at event {index}"
             value = arguments.number_or_numbers(name, self.get_param())
             return list(value) if isinstance(value, tuple) else value
         assert self._schedule is not None
-        self._block_start, values = read_block(self._schedule, index)
-        self._block = values.tolist()
-        return self._block[index - self._block_start]  # type: ignore[no-any-return]
+        start, values = read_block(self._schedule, index)
+        block = values.tolist()
+        if self._schedule.ahead:
+            self._block_start, self._block = start, block
+        return block[index - start]  # type: ignore[no-any-return]
 
     def attach(
         self, engine: Engine, event: AnyEvent = Events.ITERATION_STARTED, name: str | None = None
@@ -161,11 +170,14 @@ class BaseParamScheduler(ABC):
         if not isinstance(name, str | None):
             raise TypeError(f"name must be a string or None, given {name!r}")
         if self.save_history:
+            self._refuse_clash(engine, name or self.param_name)
+        handle = engine.add_event_handler(event, self, **({} if name is None else {"name": name}))
+        if self.save_history:
             self._claim_history(engine, name or self.param_name)
-        return engine.add_event_handler(event, self, **({} if name is None else {"name": name}))
+        return handle
 
-    def _record(self, engine: Engine, name: str, value: Value, groups: int) -> None:
-        """Add the value to the history, through the column that was opened for events like this one."""
+    def _recorder(self, engine: Engine, name: str, value: Value, groups: int) -> Callable[[Any], None]:
+        """What adds a value to the history: to the column that was opened for events like this one, if it still is."""
         state: Any = engine.state  # ignite's own class declares none of what users put there
         try:
             run = state.param_history.columns[name].run
@@ -173,44 +185,47 @@ class BaseParamScheduler(ABC):
             run = None
         if run is not self._run or groups != self._run_groups or type(value) is not self._run_type:
             history = self._claim_history(engine, name)
-            self._append = history.appender(name, groups, groups if isinstance(value, list) else 1)
+            self._append = history.appender(name, groups, isinstance(value, list))
             self._run, self._run_groups, self._run_type = history[name].run, groups, type(value)
-        self._append(value)
+        return self._append
 
     def _claim_history(self, engine: Engine, name: str) -> ParamHistory:
         """The engine's history, made where there is none, with this scheduler as the one to record under a name."""
+        self._refuse_clash(engine, name)
         state: Any = engine.state
         history = getattr(state, "param_history", None)
         if not isinstance(history, ParamHistory):
             state.param_history = history = ParamHistory(history)
-        other = history.recorders.get(name, self)
+        history.recorders[name] = self
+        return history
+
+    def _refuse_clash(self, engine: Engine, name: str) -> None:
+        """Raise if another scheduler that is attached to the engine records under the name."""
+        history = getattr(engine.state, "param_history", None)
+        other = history.recorders.get(name, self) if isinstance(history, ParamHistory) else self
         if other is not self and engine.has_event_handler(other):
             raise ValueError(
                 f"name must not be that of another scheduler's history, given {name!r} for {self!r} "
                 f"and {other!r}: attach one of them with another name"
             )
-        history.recorders[name] = self
-        return history
 
     def simulate(self, num_events: int, start: int = 0) -> Array:
         """The values that events ``start`` to ``start + num_events - 1`` write, without writing them.
 
-        Neither the scheduler nor the optimizer, the disk or the random numbers are touched.
+        Neither the scheduler nor the optimizer, the disk or the random numbers are touched. A Python function,
+        or an overridden ``get_param``, is called on a copy of what it belongs to, which shares with it only
+        engines, optimizers, modules, tensors and data loaders.
 
         Returns:
             An array ``(num_events, groups)``, bit for bit what training writes.
 
         Raises:
-            TypeError: an argument is not a number.
+            TypeError: an argument is not a number; a Python function cannot be copied.
             ValueError: an argument is negative or not whole.
         """
         num_events = arguments.whole_number("num_events", num_events, at_least=0)
         start = arguments.whole_number("start", start, at_least=0)
-        schedule = self.schedule
-        if not schedule.ahead:
-            # What a user's function changes, it changes in a copy. The optimizer is not copied.
-            optimizer = getattr(self, "optimizer", None)
-            schedule = copy.deepcopy(schedule, {id(optimizer): optimizer})
+        schedule = self.schedule if self.schedule.ahead else private_copy(self.schedule)
         return read_values(schedule, start, num_events, self._num_groups())
 
     @classmethod
@@ -225,6 +240,9 @@ class BaseParamScheduler(ABC):
         Returns:
             ``[[0, value], [1, value], ...]``; where the schedule has one value for each of G groups, they
             follow one another: ``[[0, value_0, ..., value_G-1], ...]``.
+
+        Raises:
+            TypeError, ValueError: as the class and :meth:`simulate`.
         """
         columns = cls._on_stand_in(**scheduler_kwargs).simulate(num_events).T.tolist()
         return [list(row) for row in zip(range(num_events), *columns, strict=True)]
@@ -285,8 +303,8 @@ class BaseParamScheduler(ABC):
         """The schedule in words that are the same in every process."""
         own = f"{type(self).__qualname__}.get_param"
         if not self._asks_get_param:
-            return repr(self._schedule)
-        return own if self._schedule is None else f"{own} over {self._schedule!r}"
+            return describe(self._schedule)
+        return own if self._schedule is None else f"{own} over {describe(self._schedule)}"
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.param_name!r} at event {self._event_index}: {self._description()}>"

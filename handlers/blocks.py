@@ -3,9 +3,11 @@
 import contextlib
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from .schedules import Schedule
 from .schedules.base import Array
@@ -14,47 +16,82 @@ BLOCK_SIZE = 1024
 
 
 def read_block(schedule: Schedule, index: int) -> tuple[int, Array]:
-    """The first event of the block that ``index`` falls into, and the block's values from there.
+    """The values of a block of events that includes ``index``, and its first event.
 
     Blocks begin at multiples of their size wherever reading begins, so that a run, a resumed run and a
     simulation evaluate the same arrays and get the same bits. A block is a single event where the schedule may
-    not be asked ahead of time.
+    not be asked ahead of time, or raises when it is.
 
     Returns:
-        The first event, and values ``(n,)`` or ``(n, G)`` that include ``index``.
+        The first event, and values ``(n,)`` or ``(n, G)``; n may be less than a block's size.
 
     Raises:
         ValueError: the value at ``index`` is NaN or infinite, or the schedule does not keep to its shape.
     """
     size = BLOCK_SIZE if schedule.ahead else 1
     start = index - index % size
-    indices = np.arange(start, start + size, dtype=np.float64)
-    with np.errstate(all="ignore"):  # most of the block lies ahead, and perhaps beyond the end of training
-        values = np.asarray(schedule.values(indices), dtype=np.float64)
-    if values.ndim not in (1, 2) or len(values) != size:
-        raise ValueError(f"{schedule!r} gave an array of shape {values.shape} for {size} events")
+    try:
+        values = _evaluate(schedule, start, size)
+    except Exception:
+        # Perhaps only beyond its end, as a table raises. If it is at this event, let that be what is raised.
+        if size == 1:
+            raise
+        start, size = index, 1
+        values = _evaluate(schedule, start, size)
+    _check_shape(schedule, values, size)
+    values = values.astype(np.float64, copy=False)
     finite = np.isfinite(values)
-    if not finite.all():
-        bad = np.flatnonzero(~finite.reshape(size, -1).all(axis=1))
-        bad = bad[bad >= index - start]
-        if index - start in bad:
-            raise ValueError(f"{schedule!r} gave {values[index - start]} for event {index}")
-        values = values[: bad[0]] if len(bad) else values
-    return start, values
+    if finite.all():
+        return start, values
+    # Nor do NaNs matter that lie beyond the end of training: cut the block before the first one after index.
+    bad = np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1))
+    bad = bad[bad >= index - start]
+    if index - start in bad:
+        raise ValueError(f"{schedule!r} gave {values[index - start]} for event {index}")
+    return start, values[: bad[0]] if len(bad) else values
 
 
-def read_values(schedule: Schedule, start: int, num_events: int, groups: int) -> Array:
+def _evaluate(schedule: Schedule, start: int, size: int) -> NDArray[Any]:
+    with np.errstate(all="ignore"):
+        return np.asarray(schedule.values(np.arange(start, start + size, dtype=np.float64)))
+
+
+def _check_shape(schedule: Schedule, values: NDArray[Any], size: int) -> None:
+    groups = schedule.groups
+    wanted = (size,) if groups is None else (size, groups)
+    # A Python function may give one value at one event and a list at the next.
+    as_it_likes = not schedule.ahead and values.ndim in (1, 2) and len(values) == size
+    if values.shape != wanted and not as_it_likes:
+        raise ValueError(
+            f"{schedule!r} gave an array of shape {values.shape} for {size} events, "
+            f"where its groups={groups} wants {wanted}"
+        )
+    if values.dtype.kind not in "fiu":
+        raise ValueError(f"{schedule!r} gave values of type {values.dtype}, where real numbers are wanted")
+
+
+def read_values(schedule: Schedule, start: int, num_events: int, groups: int | None) -> Array:
     """The values of events ``start`` to ``start + num_events - 1`` as an array ``(num_events, groups)``.
+
+    Args:
+        schedule: what to read.
+        start: the first event.
+        num_events: how many.
+        groups: how many param groups there are to write; as many as the schedule has values for where None.
 
     Raises:
         ValueError: as :func:`read_block`; or the schedule has values for another number of groups.
     """
-    table = np.empty((num_events, groups))
+    groups = groups or schedule.groups
+    table = np.empty((num_events, groups or 1))
     event, stop = start, start + num_events
     with contextlib.nullcontext() if schedule.ahead else _random_state_kept():
         while event < stop:
             first, values = read_block(schedule, event)
             rows = values[event - first : stop - first]
+            if groups is None:  # a Python function shows only now how many groups it has values for
+                groups = rows.shape[1] if rows.ndim == 2 else 1
+                table = np.empty((num_events, groups))
             if rows.ndim == 2 and rows.shape[1] != groups:
                 raise ValueError(f"{schedule!r} gave {rows.shape[1]} values at event {event}, for {groups} groups")
             table[event - start : event - start + len(rows)] = rows if rows.ndim == 2 else rows[:, None]

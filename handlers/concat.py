@@ -27,7 +27,8 @@ class ConcatScheduler(ParamScheduler):
             of different optimizers, parameters or groups.
 
     Deviations from ignite 0.5.5: members with different ``param_group_index`` are refused; their
-    ``save_history`` and ``event_index`` are neither read nor changed.
+    ``save_history`` and ``event_index`` are neither read nor changed; a duration of 0 passes over its member, where
+    ignite stays on one that is not the first.
 
     Example:
         >>> import torch

@@ -1,6 +1,8 @@
 """Where a value goes: one named parameter of an optimizer's param groups."""
 
 import difflib
+import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import repeat
 from numbers import Real
@@ -40,7 +42,8 @@ class ParamSlot:
     Args:
         optimizer: a torch optimizer, or an object with its ``param_groups``.
         param_name: name of the parameter.
-        param_group_index: index of the only group to write, negative ones from the end; None for all groups.
+        param_group_index: index of the only group to write; a negative one counts from the group that is the last
+            one now. None for all groups.
 
     Raises:
         TypeError: ``optimizer`` has no list of param groups, or an argument is of the wrong kind.
@@ -49,7 +52,7 @@ class ParamSlot:
 
     def __init__(self, optimizer: HasParamGroups, param_name: str, param_group_index: int | None) -> None:
         groups = getattr(optimizer, "param_groups", None)
-        if not isinstance(groups, Sequence) or isinstance(groups, str):
+        if not isinstance(groups, Sequence) or not all(isinstance(group, dict) for group in groups):
             raise TypeError(f"optimizer must be a torch optimizer or have its param_groups, given {optimizer!r}")
         if not isinstance(param_name, str):
             raise TypeError(f"param_name must be a string, given {param_name!r}")
@@ -62,9 +65,9 @@ class ParamSlot:
                     f"given {param_group_index!r}"
                 )
         if isinstance(optimizer, StandInOptimizer):
-            optimizer.param_groups[0].setdefault(param_name, 0.0)
+            optimizer.param_groups[0].setdefault(param_name, math.nan)  # so that nobody computes with it
         self.optimizer = optimizer
-        self.index = param_group_index
+        self.index = None if param_group_index is None else param_group_index % len(groups)
         self.key, self.item = _find(param_name, self.groups())
 
     def groups(self) -> list[Group]:
@@ -76,8 +79,8 @@ class ParamSlot:
         """Put one value into every group, or one of a list into each, and return the groups.
 
         Raises:
-            ValueError: there are not as many values as groups, and nothing is written; or a group that was
-                added later lacks the parameter.
+            ValueError: there are not as many values as groups, groups that are to have values of their own share
+                a tensor, or a group that was added later lacks the parameter; nothing is written then.
         """
         groups = self.groups()
         if not isinstance(value, list):
@@ -86,32 +89,47 @@ class ParamSlot:
             values = value
         else:
             raise ValueError(f"{len(value)} values of {self.key!r} cannot be written to {len(groups)} param groups")
-        key = self.key if self.item is None else ""
-        for group, new in zip(groups, values):  # noqa: B905 -- repeat() has no end
-            if type(group.get(key)) is float:
-                group[key] = new
+        held = self._held_by(groups)
+        if self.index is not None or isinstance(value, list):
+            self.refuse_shared_tensors()
+        for group, old, new in zip(groups, held, values):  # noqa: B905 -- repeat() has no end
+            if isinstance(old, torch.Tensor):
+                old.detach().fill_(new)
+            elif self.item is None:
+                group[self.key] = new
             else:
-                self._write_with_care(group, new)
+                items = [*group[self.key][: self.item], new, *group[self.key][self.item + 1 :]]
+                group[self.key] = type(group[self.key])(items)
         return groups
 
-    def _write_with_care(self, group: Group, new: float) -> None:
-        if self.key not in group:
-            raise ValueError(f"{self.key!r} cannot be written to a param group that has only {sorted(group)}")
-        old = group[self.key] if self.item is None else group[self.key][self.item]
-        if isinstance(old, torch.Tensor):
-            old.detach().fill_(new)
-        elif self.item is None:
-            group[self.key] = new
-        else:
-            items = list(group[self.key])
-            items[self.item] = new
-            group[self.key] = type(group[self.key])(items)
+    def refuse_shared_tensors(self) -> None:
+        """Raise if a tensor that is to be written for one group is another group's as well.
+
+        Raises:
+            ValueError: two groups cannot have values of their own.
+        """
+        tensors = [old for old in self._held_by(self.groups()) if isinstance(old, torch.Tensor)]
+        if not tensors:
+            return
+        owners = Counter(map(id, self._held_by(group for group in self.optimizer.param_groups if self.key in group)))
+        if any(owners[id(tensor)] > 1 for tensor in tensors):
+            raise ValueError(
+                f"param groups must each have a tensor {self.key!r} of their own to have values of their own, "
+                "given one tensor in several groups: put a clone() of it into each"
+            )
+
+    def _held_by(self, groups: Iterable[Group]) -> list[Any]:
+        """What these groups hold: a number or a tensor each."""
+        try:
+            if self.item is None:
+                return [group[self.key] for group in groups]
+            return [group[self.key][self.item] for group in groups]
+        except KeyError as missing:
+            raise ValueError(f"{missing} cannot be written to a param group that has no {missing}") from None
 
     def all_plain(self) -> bool:
-        """Whether writing is nothing but putting a float into each of the optimizer's groups."""
-        if self.index is not None or self.item is not None:
-            return False
-        return all(type(group[self.key]) is float for group in self.optimizer.param_groups)
+        """Whether writing is nothing but putting a float into each group."""
+        return self.item is None and all(type(group[self.key]) is float for group in self.groups())
 
 
 def _find(param_name: str, groups: list[Group]) -> tuple[str, int | None]:

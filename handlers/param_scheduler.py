@@ -16,6 +16,9 @@ class ParamScheduler(BaseParamScheduler):
     Attach it to an engine with ``scheduler.attach(trainer)``, or call ``scheduler(None)`` before each step of a
     plain loop.
 
+    A tensor is filled in place, so it stays the same one. A float that is replaced by a tensor in mid-run is
+    noticed where the tensor stands in the last param group that is written, or in all of them.
+
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: ``"lr"``, ``"weight_decay"``, ``"betas[0]"`` or another numeric entry of the param groups;
@@ -51,16 +54,28 @@ class ParamScheduler(BaseParamScheduler):
         schedule: Schedule | Callable[[int], Value] | None = None,
     ) -> None:
         super().__init__(param_name, save_history, schedule=schedule)
-        self.optimizer = optimizer
-        self.param_group_index = param_group_index
         self._slot = ParamSlot(optimizer, param_name, param_group_index)
-        self._key = self._slot.key
-        # Whether each value is a float for all groups: then the hot path need not look at it.
-        given = self._schedule
-        self._one_value = not self._asks_get_param and given is not None and given.groups is None and given.ahead
+        self._optimizer, self._key = self._slot.optimizer, self._slot.key  # one look-up less in the hot path
+        self._watched = -1 if self._slot.index is None else self._slot.index
+        given, groups = self._schedule, self._num_groups()
+        if given is not None and groups is not None and given.groups not in (None, groups):
+            raise ValueError(f"the schedule must have values for {groups} param groups, given {given!r}")
+        if param_group_index is not None or (given is not None and given.groups is not None):
+            self._slot.refuse_shared_tensors()
+
+    def _forget(self) -> None:
+        super()._forget()
         self._plain_groups: list[Group] | None = None
-        if given is not None and given.groups not in (None, self._num_groups()):
-            raise ValueError(f"the schedule must have values for {self._num_groups()} param groups, given {given!r}")
+
+    @property
+    def optimizer(self) -> HasParamGroups:
+        """The optimizer."""
+        return self._slot.optimizer
+
+    @property
+    def param_group_index(self) -> int | None:
+        """The index of the only param group that is written, counted from the first; None for all of them."""
+        return self._slot.index
 
     @property
     def optimizer_param_groups(self) -> list[Group]:
@@ -78,26 +93,34 @@ class ParamScheduler(BaseParamScheduler):
         try:
             value = self._block[index - self._block_start]
         except IndexError:
+            value = None
+        if value is None:
             value = self._read(index)
-        groups = self.optimizer.param_groups
+        groups = self._optimizer.param_groups
         key = self._key
-        # The list is replaced by load_state_dict and its last group is the one added last. Looking into every
+        # The list is replaced by load_state_dict, and its last group is the one added last. Looking into every
         # group for a tensor would double the cost of writing to many of them.
-        if groups is self._plain_groups and type(groups[-1][key]) is float:
+        plain = groups is self._plain_groups and type(groups[self._watched].get(key)) is float
+        if self._watched >= 0 or not plain:
+            groups = self._slot.groups()
+        record = None
+        if self.save_history and engine is not None:
+            record = self._recorder(engine, name or self.param_name, value, len(groups))
+        if plain and type(value) is float:
             for group in groups:
                 group[key] = value
+        elif plain and len(value) == len(groups):
+            for group, own in zip(groups, value, strict=True):
+                group[key] = own
         else:
-            groups = self._slot.write(value)
-            if self._one_value:
-                self._plain_groups = groups if self._slot.all_plain() else None
-        if self.save_history and engine is not None:
-            self._record(engine, name or self.param_name, value, len(groups))
+            self._slot.write(value)
+            self._plain_groups = self._optimizer.param_groups if self._slot.all_plain() else None
+        if record is not None:
+            record(value)
         self._event_index = index + 1
 
-    def _num_groups(self) -> int:
-        if isinstance(self.optimizer, StandInOptimizer):
-            return self.schedule.groups or 1
-        return len(self.optimizer_param_groups)
+    def _num_groups(self) -> int | None:
+        return None if isinstance(self.optimizer, StandInOptimizer) else len(self.optimizer_param_groups)
 
     @classmethod
     def _on_stand_in(cls, **scheduler_kwargs: Any) -> Self:

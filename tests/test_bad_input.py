@@ -91,7 +91,16 @@ def test_no_number_where_a_number_belongs(cls, name, kind):
         cls.simulate_values(3, **{**kwargs, "param_name": "lr"})
 
 
-OPTIMIZERS = [None, "sgd", 0.1, torch.nn.Linear(1, 1), SimpleNamespace(param_groups=None), [{"lr": 0.1}], object()]
+OPTIMIZERS = [
+    None,
+    "sgd",
+    0.1,
+    torch.nn.Linear(1, 1),
+    SimpleNamespace(param_groups=None),
+    SimpleNamespace(param_groups=[1, 2]),
+    [{"lr": 0.1}],
+    object(),
+]
 
 
 @pytest.mark.parametrize("cls", LEGAL)
@@ -310,6 +319,7 @@ def test_attaching():
     with pytest.raises(ValueError, match="no_such_event"):
         scheduler.attach(trainer, "no_such_event")
     assert not trainer.has_event_handler(scheduler)
+    assert not hasattr(trainer.state, "param_history")
 
 
 @pytest.mark.parametrize(

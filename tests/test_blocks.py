@@ -23,6 +23,16 @@ class Watched(Schedule):
 
 
 @dataclasses.dataclass(frozen=True)
+class Table(Schedule):
+    """Looks its values up, and raises beyond the last of them."""
+
+    table: tuple[float, ...]
+
+    def values(self, indices):
+        return np.array(self.table)[indices.astype(int)]
+
+
+@dataclasses.dataclass(frozen=True)
 class Ending(Schedule):
     """Has no values after its end: sqrt of a negative number."""
 
@@ -58,7 +68,6 @@ def test_a_function_is_called_once_an_event_and_never_ahead():
     ):
         calls.clear()
         for event in range(3):
-            assert scheduler.get_param() == scheduler.get_param()
             scheduler(None)
             assert calls == expected[: event + 1]
             assert all(type(call) is int for call in calls)
@@ -69,8 +78,27 @@ def test_a_function_may_depend_on_what_happens_in_training():
     scheduler = ParamScheduler(optimizer, "lr", schedule=lambda event_index: 0.1 * loss[-1])
     for value in (1.0, 0.5, 0.25):
         loss.append(value)
+        assert scheduler.get_param() == 0.1 * value
         scheduler(None)
         assert values_of(optimizer) == [0.1 * value]
+    # To look at the value, as a progress bar does, is not to fix it.
+    scheduler.get_param()
+    loss.append(8.0)
+    scheduler(None)
+    assert values_of(optimizer) == [0.8]
+
+
+def test_a_schedule_that_raises_beyond_its_end_is_good_until_there():
+    optimizer = make_optimizer()
+    scheduler = ParamScheduler(optimizer, "lr", schedule=Table((1.0, 2.0, 3.0)))
+    for value in (1.0, 2.0, 3.0):
+        scheduler(None)
+        assert values_of(optimizer) == [value]
+    assert scheduler.simulate(3).tolist() == [[1.0], [2.0], [3.0]]
+    with pytest.raises(IndexError, match="index 3 is out of bounds") as raised:
+        scheduler(None)
+    assert (values_of(optimizer), scheduler.event_index) == ([3.0], 3)
+    assert "list index" not in str(raised.value.__context__)
 
 
 def test_values_beyond_the_end_matter_only_when_they_come():
@@ -117,8 +145,21 @@ def test_a_schedule_for_too_many_groups_is_refused():
 
     scheduler = ParamScheduler(make_optimizer(3), "lr", schedule=TwoGroups())
     for act in (lambda: scheduler(None), lambda: scheduler.simulate(4)):
-        with pytest.raises(ValueError, match="2 values .* 3"):
+        with pytest.raises(ValueError, match=r"gave an array of shape \(1024, 2\) .* where its groups=None wants"):
             act()
+
+
+@pytest.mark.parametrize("dtype", [bool, complex, str, object])
+def test_a_schedule_must_give_real_numbers(dtype):
+    @dataclasses.dataclass(frozen=True)
+    class Typed(Schedule):
+        def values(self, indices):
+            return np.ones(len(indices)).astype(dtype)
+
+    optimizer = make_optimizer()
+    with pytest.raises(ValueError, match="gave values of type .*, where real numbers are wanted"):
+        ParamScheduler(optimizer, "lr", schedule=Typed())(None)
+    assert values_of(optimizer) == [0.5]
 
 
 def test_blocks_are_the_same_wherever_reading_begins():

@@ -82,6 +82,10 @@ BAD_STATES = {
     "more stored than groups": {"lr": {**GOOD, "runs": [[0, 0, 1, 2]]}},
     "floats": {"lr": {**GOOD, "runs": [[0.0, 0.0, 1.0, 1.0]]}},
     "bools": {"lr": {**GOOD, "runs": [[False, False, True, True]]}},
+    "a run of text": {"lr": {**GOOD, "runs": [[0, 0, 1, 1], ["a", "b", "c", "d"]]}},
+    "a number beyond float": {"lr": {**GOOD, "values": [10**400]}},
+    "bytes": {"lr": {"values": bytes(8), "runs": [[0, 0, 1, 1]]}},
+    "more keys": {"lr": {**GOOD, "name": "lr"}},
     "too short a run": {"lr": {**GOOD, "runs": [[0, 0]]}},
     "a name that is no string": {3: GOOD},
 }
@@ -252,3 +256,90 @@ def test_dropping_the_trainer_frees_everything():
     del optimizer, trainer, scheduler, parameter
     gc.collect()
     assert [ref() for ref in watched] == [None] * 4
+
+
+@pytest.mark.parametrize("kind", ["schedule", "function", "get_param", "one group of two"])
+def test_a_list_of_one_value_is_recorded(kind):
+    class Own(ParamScheduler):
+        def get_param(self):
+            return [0.25]
+
+    optimizer, trainer = make_optimizer(2 if kind == "one group of two" else 1), make_trainer()
+    schedule = (lambda event: [0.25]) if kind != "schedule" else OneCycleScheduler(optimizer, "lr", [0.25], 5).schedule
+    index = 1 if kind == "one group of two" else None
+    cls, schedule = (Own, None) if kind == "get_param" else (ParamScheduler, schedule)
+    scheduler = cls(optimizer, "lr", True, index, schedule=schedule)
+    expected = scheduler.simulate(2).tolist()
+    scheduler.attach(trainer)
+    trainer.run([0] * 2)
+    assert trainer.state.param_history["lr"] == expected
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))], ids=["copy", "pickle"])
+def test_a_copy_of_a_scheduler_records_into_its_own_history(way):
+    optimizer, trainer = make_optimizer(), make_trainer()
+    scheduler = LinearCyclicalScheduler(optimizer, "lr", 0, 1, 4, save_history=True)
+    scheduler.attach(trainer)
+    trainer.run([0] * 3)
+    history = trainer.state.param_history
+    other_history, other = way((history, scheduler))
+    assert other.event_index == 3
+    trainer = make_trainer()
+    trainer.state.param_history = other_history
+    other.attach(trainer)
+    trainer.run([0] * 2)
+    assert history["lr"] == [[0.0], [0.5], [1.0]]
+    assert other_history["lr"] == [[0.0], [0.5], [1.0], [0.5], [0.0]]
+
+
+def test_a_shallow_copy_is_another_scheduler():
+    optimizer, trainer = make_optimizer(), make_trainer()
+    scheduler = LinearCyclicalScheduler(optimizer, "lr", 0, 1, 4, save_history=True)
+    scheduler.attach(trainer)
+    trainer.run([0])
+    twin = copy.copy(scheduler)
+    with pytest.raises(ValueError, match="name must not be that of another scheduler's history"):
+        twin(trainer)
+    assert (twin.event_index, trainer.state.param_history["lr"]) == (1, [[0.0]])
+
+
+def test_bad_rows_do_no_harm():
+    column = HistoryColumn([[0.1, 0.2]])
+    for row in ([0.3, "x"], [None], []):
+        with pytest.raises((TypeError, ValueError)):
+            column.append(row)
+    column.append([0.5, 0.6])
+    assert column == [[0.1, 0.2], [0.5, 0.6]]
+
+
+def test_a_clash_is_told_before_anything_is_written():
+    optimizer, trainer = make_optimizer(2), make_trainer()
+    trainer.logger.disabled = True
+    for index in (0, 1):
+        scheduler = LinearCyclicalScheduler(optimizer, "lr", 0.125, 1, 4, save_history=True, param_group_index=index)
+        trainer.add_event_handler(Events.ITERATION_STARTED, scheduler)
+    with pytest.raises(ValueError, match="name must not be"):
+        trainer.run([0])
+    assert [group["lr"] for group in optimizer.param_groups] == [0.125, 1.5]
+    assert scheduler.event_index == 0
+
+
+def test_headings_that_clash_are_refused(tmp_path):
+    for columns in ({"lr": [[1.0, 2.0]], "lr[0]": [[1.0]]}, {"event_index": [[1.0]]}):
+        with pytest.raises(ValueError, match="names must give headings of their own, given .* twice"):
+            ParamHistory(columns).to_csv(tmp_path / "history.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_reads_like_a_dictionary():
+    history = ParamHistory({"lr": [[1.0]]})
+    assert history.get("lr") == [[1.0]]
+    assert history.get("wd") is None
+    assert history.setdefault("wd", [[2.0]]) == [[2.0]]
+    assert (list(history), len(history), "wd" in history) == (["lr", "wd"], 2, True)
+    assert dict(history) == dict(history.items()) == {"lr": [[1.0]], "wd": [[2.0]]}
+    assert [column[0] for column in history.values()] == [[1.0], [2.0]]
+    with pytest.raises(KeyError):
+        history["momentum"]
+    assert history != {}
+    assert "lr" in repr(history)

@@ -283,13 +283,33 @@ def test_a_tensor_is_filled_in_place(example, groups):
 def test_a_tensor_among_the_betas_is_filled_in_place(example, groups):
     betas = torch.tensor(0.9, dtype=torch.float64), torch.tensor(0.999, dtype=torch.float64)
     optimizer = make_optimizer(groups, torch.optim.Adam, betas=betas, foreach=False, capturable=False)
+    if example.per_group:
+        # torch gave one tensor to all groups, which therefore cannot have values of their own.
+        with pytest.raises(ValueError, match="tensor 'betas' of their own"):
+            example(optimizer, "betas[0]")(None)
+        assert betas[0].item() == 0.9
+        for group in optimizer.param_groups:
+            group["betas"] = tuple(beta.clone() for beta in betas)
+    tensors = [group["betas"][0] for group in optimizer.param_groups]
     scheduler = example(optimizer, "betas[0]")
-    expected = example(make_optimizer(groups)).simulate(5)
-    for event in range(5):
+    expected = example(make_optimizer(groups)).simulate(20)
+    for event in range(20):
         scheduler(None)
-        assert all(group["betas"][0] is betas[0] for group in optimizer.param_groups)
-        assert betas[0].item() == expected[event, -1]  # the groups share one tensor, and the last one wrote it
+        assert [tensor.item() for tensor in tensors] == expected[event].tolist()
+    assert all(group["betas"][0] is tensor for group, tensor in zip(optimizer.param_groups, tensors, strict=True))
     assert betas[1].item() == 0.999
+
+
+def test_one_group_of_several_that_share_a_tensor_cannot_be_written_alone():
+    optimizer = make_optimizer(1, lr=torch.tensor(0.5), foreach=False)
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})
+    optimizer.param_groups[0]["lr"] = optimizer.param_groups[1]["lr"]
+    with pytest.raises(ValueError, match="tensor 'lr' of their own"):
+        ParamScheduler(optimizer, "lr", param_group_index=0, schedule=abs)
+    optimizer.param_groups[0]["lr"] = torch.tensor(0.5)
+    scheduler = ParamScheduler(optimizer, "lr", param_group_index=0, schedule=abs)
+    scheduler(None)
+    assert values_of(optimizer) == [0.0, 0.5]
 
 
 @each_case

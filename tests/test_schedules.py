@@ -1,6 +1,7 @@
 """Schedules as tables of numbers, then as properties of any schedule of a kind."""
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from lehr.handlers.schedules import (
     LinearInterpolation,
     OneCycle,
     Schedule,
+    Shift,
 )
 from lehr.handlers.schedules.base import describe
 from lehr.handlers.schedules.curves import blend
@@ -214,5 +216,45 @@ def test_functions_have_names_that_travel():
 
     assert describe(Callable()) == "test_schedules.test_functions_have_names_that_travel.<locals>.Callable()"
     assert describe(Named()) == "Named()"
+    assert describe([0.1].__getitem__) == "list.__getitem__"
+    assert describe(iter([0.1]).__next__) == "list_iterator.__next__"
+    assert describe(partial(max, key=abs)) == "partial(builtins.max, key=builtins.abs)"
     assert repr(FunctionSchedule(max)) == "FunctionSchedule(function=builtins.max)"
     assert "scale_fn=builtins.abs" in repr(Cyclic(0, 1, 2, scale_fn=abs))
+
+
+def test_a_users_schedule_with_a_function_is_described_by_its_name():
+    @dataclasses.dataclass(frozen=True)
+    class Scaled(Schedule):
+        function: object
+
+        def values(self, indices):
+            return self.function(indices)
+
+    described = describe(Concatenation([Scaled(abs), Scaled(np.sqrt)], [3]))
+    assert "0x" not in described
+    assert "Scaled(function=builtins.abs)" in described
+
+
+def test_cycles_of_fractional_sizes_stay_within_their_bounds():
+    values = Cyclic(0.0, 1.0, 2.2)(np.arange(300_000))
+    assert (values >= 0).all()
+    assert (values <= 1).all()
+
+
+def test_values_that_overflow_are_inf_without_a_warning():
+    assert CosineAnnealing(1.0, 0.5, 10, start_value_mult=2.0)(10**6 + 1) == np.inf
+    with pytest.raises(ValueError, match="max_value / div_factor / final_div_factor must be finite, given OneCycle"):
+        OneCycle(1e308, 10, div_factor=1e-5)
+
+
+@pytest.mark.parametrize("index", ["3", None, 1j, [True], object()], ids=repr)
+def test_an_event_index_is_a_number(index):
+    with pytest.raises(TypeError, match="event_index must be an int or an array of them"):
+        CosineAnnealing(1.0, 0.5, 10)(index)
+
+
+@given(schedule=schedules, by=st.integers(0, 100))
+def test_a_shift_begins_later(schedule, by):
+    assert Shift(schedule, by)(np.arange(20)).tolist() == schedule(np.arange(by, by + 20)).tolist()
+    assert (Shift(schedule, by).groups, Shift(schedule, by).ahead) == (schedule.groups, schedule.ahead)

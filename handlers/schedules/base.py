@@ -1,7 +1,7 @@
 """What a schedule is: a pure function from the event index to a value."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import overload
@@ -68,21 +68,25 @@ class Schedule(ABC):
         """The value at an event index (a whole number >= 0), or the values at an array of them.
 
         Raises:
+            TypeError: an index is not a number.
             ValueError: an index is negative or not whole.
         """
-        indices = np.asarray(index, dtype=np.float64)
+        given = np.asarray(index)
+        if given.dtype.kind not in "iuf":
+            raise TypeError(f"event_index must be an int or an array of them, given {index!r}")
+        indices = given.astype(np.float64)
         if not np.all((indices >= 0) & (indices <= arguments.MOST) & (indices == np.floor(indices))):
             raise ValueError(f"event_index must be a whole number from 0 to {arguments.MOST}, given {index!r}")
-        # Arrays only: NumPy rounds x ** y differently for a scalar and for an array of one.
-        values = np.asarray(self.values(np.atleast_1d(indices)), dtype=np.float64)
+        with np.errstate(all="ignore"):
+            # Arrays only: NumPy rounds x ** y differently for a scalar and for an array of one.
+            values = np.asarray(self.values(np.atleast_1d(indices)), dtype=np.float64)
         if indices.ndim:
             return values
         return float(values[0]) if values.ndim == 1 else values[0]
 
     def __repr__(self) -> str:
         """As the constructor call, functions by name. A subclass's own dataclass repr does the same."""
-        given = [f"{field.name}={_shown(getattr(self, field.name))}" for field in fields(self)]
-        return f"{type(self).__qualname__}({', '.join(given)})"
+        return describe(self)
 
     def _set(self, **values: object) -> None:
         """Put checked values into the fields of a frozen dataclass; for ``__post_init__`` only."""
@@ -136,22 +140,25 @@ class FunctionSchedule(Schedule):
         return False
 
 
-def describe(function: Callable[..., object]) -> str:
-    """A name for a function that is the same in every process, unlike a repr with a memory address.
+def describe(value: object) -> str:
+    """A repr that is the same in every process: functions by their names, not by their places in memory.
 
-    >>> describe(len), describe(partial(pow, 0.9))
-    ('builtins.len', 'partial(builtins.pow, 0.9)')
+    >>> describe(len), describe(partial(pow, abs))
+    ('builtins.len', 'partial(builtins.pow, builtins.abs)')
     """
-    if isinstance(function, partial):
-        given = [describe(function.func), *map(repr, function.args)]
-        given += [f"{name}={value!r}" for name, value in function.keywords.items()]
-        return f"partial({', '.join(given)})"
-    if isinstance(function, type) or hasattr(function, "__qualname__"):
-        return f"{function.__module__}.{function.__qualname__}"
-    if repr(function) != object.__repr__(function):
-        return repr(function)
-    return f"{type(function).__module__}.{type(function).__qualname__}()"
+    if isinstance(value, Schedule):
+        return _call(type(value).__qualname__, [], {f.name: getattr(value, f.name) for f in fields(value)})
+    if isinstance(value, partial):
+        return _call("partial", [value.func, *value.args], value.keywords)
+    if type(value) is tuple:
+        return f"({', '.join(map(describe, value))}{',' * (len(value) == 1)})"
+    if callable(value) and hasattr(value, "__qualname__"):
+        return ".".join(filter(None, (getattr(value, "__module__", None), value.__qualname__)))
+    if repr(value) != object.__repr__(value):
+        return repr(value)
+    return f"{type(value).__module__}.{type(value).__qualname__}()"
 
 
-def _shown(value: object) -> str:
-    return describe(value) if callable(value) else repr(value)
+def _call(name: str, given: Iterable[object], named: Mapping[str, object]) -> str:
+    arguments_given = [*map(describe, given), *(f"{key}={describe(value)}" for key, value in named.items())]
+    return f"{name}({', '.join(arguments_given)})"

@@ -98,8 +98,7 @@ class Cyclic(Schedule):
         """The formula of the class docstring."""
         up, down = self.step_size_up, self.step_size_down
         assert down is not None
-        cycle = np.floor(indices / (up + down))
-        position = indices - cycle * (up + down)
+        cycle, position = np.divmod(indices, up + down)
         height = np.minimum(position / up, (up + down - position) / down) * self._scale(cycle + 1, indices)
         bounds = np.asarray(self.base_value), np.asarray(self.max_value)
         start, far = bounds[::-1] if self.inverse else bounds

@@ -84,6 +84,10 @@ class OneCycle(Schedule):
         elif self.base_value is not None:
             raise ValueError(f"base_value must be left out unless inverse is True, given {self.base_value!r}")
         arguments.same_groups(max_value=self.max_value, base_value=self.base_value)
+        with np.errstate(over="ignore"):
+            _, levels = self._path()
+        if not np.isfinite(levels).all():
+            raise ValueError(f"max_value / div_factor / final_div_factor must be finite, given {self!r}")
 
     @property
     def groups(self) -> int | None:
