@@ -10,8 +10,8 @@ import numpy as np
 from ignite.engine import CallableEventWithFilter, Engine, Events, EventsList
 from ignite.engine.events import RemovableEventHandle
 
-from lehr.engine import ParamHistory
 from lehr.engine.plots import draw_values
+from lehr.engine.recording import Recorder, claim, refuse_clash
 
 from . import arguments
 from .blocks import read_block, read_values
@@ -67,13 +67,10 @@ class BaseParamScheduler(ABC):
         """Forget what is kept only for speed: the block read ahead, and the open column of the history."""
         self._block: list[Any] = []
         self._block_start = 0
-        self._run: Any = None  # the run of events in the history that _append adds to, and their shape
-        self._run_groups = 0
-        self._run_type: type = float
-        self._append: Callable[[Any], None] = list[Any]().append
+        self._recorder = Recorder()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_block", "_run", "_append")}
+        return {name: value for name, value in vars(self).items() if name not in ("_block", "_recorder")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -170,44 +167,11 @@ class BaseParamScheduler(ABC):
         if not isinstance(name, str | None):
             raise TypeError(f"name must be a string or None, given {name!r}")
         if self.save_history:
-            self._refuse_clash(engine, name or self.param_name)
+            refuse_clash(engine, name or self.param_name, self)
         handle = engine.add_event_handler(event, self, **({} if name is None else {"name": name}))
         if self.save_history:
-            self._claim_history(engine, name or self.param_name)
+            claim(engine, name or self.param_name, self)
         return handle
-
-    def _recorder(self, engine: Engine, name: str, value: Value, groups: int) -> Callable[[Any], None]:
-        """What adds a value to the history: to the column that was opened for events like this one, if it still is."""
-        state: Any = engine.state  # ignite's own class declares none of what users put there
-        try:
-            run = state.param_history.columns[name].run
-        except (AttributeError, KeyError):
-            run = None
-        if run is not self._run or groups != self._run_groups or type(value) is not self._run_type:
-            history = self._claim_history(engine, name)
-            self._append = history.appender(name, groups, isinstance(value, list))
-            self._run, self._run_groups, self._run_type = history[name].run, groups, type(value)
-        return self._append
-
-    def _claim_history(self, engine: Engine, name: str) -> ParamHistory:
-        """The engine's history, made where there is none, with this scheduler as the one to record under a name."""
-        self._refuse_clash(engine, name)
-        state: Any = engine.state
-        history = getattr(state, "param_history", None)
-        if not isinstance(history, ParamHistory):
-            state.param_history = history = ParamHistory(history)
-        history.recorders[name] = self
-        return history
-
-    def _refuse_clash(self, engine: Engine, name: str) -> None:
-        """Raise if another scheduler that is attached to the engine records under the name."""
-        history = getattr(engine.state, "param_history", None)
-        other = history.recorders.get(name, self) if isinstance(history, ParamHistory) else self
-        if other is not self and engine.has_event_handler(other):
-            raise ValueError(
-                f"name must not be that of another scheduler's history, given {name!r} for {self!r} "
-                f"and {other!r}: attach one of them with another name"
-            )
 
     def simulate(self, num_events: int, start: int = 0) -> Array:
         """The values that events ``start`` to ``start + num_events - 1`` write, without writing them.

@@ -103,13 +103,13 @@ class LinearCyclicalScheduler(CyclicalScheduler):
         value = start_value + (end_value - start_value) * (1 - |2j / c - 1|)
         value = start_value + (end_value - start_value) * j / c                 if monotonic
 
+    The arguments and errors are those of :class:`CyclicalScheduler`, and:
+
     Args:
-        args: the arguments of :class:`CyclicalScheduler`, in its order.
-        monotonic: one way per cycle, then a jump back to the start value, or a warm-up to it.
-        kwargs: the same by name.
+        monotonic: one way per cycle, then a jump back to the start value, or a warm-up to it. By name only.
 
     Raises:
-        ValueError: besides :class:`CyclicalScheduler`'s, a warm-up with a two-way cycle.
+        ValueError: a warm-up with a two-way cycle, which is back at its start value by itself.
 
     Deviations from ignite 0.5.5: ``event_index`` goes on counting; ``cycle_mult`` below 1 is refused, since it
     ends in cycles of no events.

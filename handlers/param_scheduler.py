@@ -105,7 +105,7 @@ class ParamScheduler(BaseParamScheduler):
             groups = self._slot.groups()
         record = None
         if self.save_history and engine is not None:
-            record = self._recorder(engine, name or self.param_name, value, len(groups))
+            record = self._recorder.appender(engine, name or self.param_name, self, value, len(groups))
         if plain and type(value) is float:
             for group in groups:
                 group[key] = value

@@ -1,0 +1,67 @@
+"""Recording into an engine's history: the open column of one scheduler, and who may write under which name."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ignite.engine import Engine
+
+from .history import ParamHistory
+
+
+class Recorder:
+    """Keeps one scheduler's column open from event to event, so that to record is to append to an array."""
+
+    def __init__(self) -> None:
+        self._run: Any = None  # the run of events in the history that _append adds to, and their shape
+        self._groups = 0
+        self._type: type = float
+        self._append: Callable[[Any], None] = list[Any]().append
+
+    def appender(
+        self, engine: Engine, name: str, scheduler: object, value: float | list[float], groups: int
+    ) -> Callable[[Any], None]:
+        """What adds such a value for so many groups to the engine's history.
+
+        Raises:
+            ValueError: another scheduler that is attached to the engine records under the name.
+        """
+        state: Any = engine.state  # ignite's own class declares none of what users put there
+        try:
+            run = state.param_history.columns[name].run
+        except (AttributeError, KeyError):
+            run = None
+        if run is not self._run or groups != self._groups or type(value) is not self._type:
+            history = claim(engine, name, scheduler)
+            self._append = history.appender(name, groups, isinstance(value, list))
+            self._run, self._groups, self._type = history[name].run, groups, type(value)
+        return self._append
+
+
+def claim(engine: Engine, name: str, scheduler: object) -> ParamHistory:
+    """The engine's history, made where there is none, with the scheduler as the one that records under a name.
+
+    Raises:
+        ValueError: another scheduler that is attached to the engine records under the name.
+    """
+    refuse_clash(engine, name, scheduler)
+    state: Any = engine.state
+    history = getattr(state, "param_history", None)
+    if not isinstance(history, ParamHistory):
+        state.param_history = history = ParamHistory(history)
+    history.recorders[name] = scheduler
+    return history
+
+
+def refuse_clash(engine: Engine, name: str, scheduler: object) -> None:
+    """Raise if another scheduler that is attached to the engine records under the name.
+
+    Raises:
+        ValueError: so it is.
+    """
+    history = getattr(engine.state, "param_history", None)
+    other: Any = history.recorders.get(name, scheduler) if isinstance(history, ParamHistory) else scheduler
+    if other is not scheduler and engine.has_event_handler(other):
+        raise ValueError(
+            f"name must not be that of another scheduler's history, given {name!r} for {scheduler!r} "
+            f"and {other!r}: attach one of them with another name"
+        )
