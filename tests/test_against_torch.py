@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
 from lehr.handlers import CyclicScheduler, OneCycleScheduler
 
+momentum = st.floats(0.0, 1.0, allow_subnormal=False)
 bounds = st.lists(values, min_size=2, max_size=2) | values
 
 
@@ -28,8 +29,10 @@ def run_torch(make_scheduler, steps, optimizer):
     return np.array(lr), np.array(momentum)
 
 
-def assert_close(ours, theirs):
-    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12 * np.abs(theirs).max())
+def assert_close(ours, theirs, *bounds):
+    """To 1e-12 of the values' scale, to which the bounds belong: torch subtracts them from one another."""
+    scale = max(np.abs(theirs).max(), *(np.abs(bound).max() for bound in bounds))
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12 * scale)
 
 
 @pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam])
@@ -37,7 +40,7 @@ def assert_close(ours, theirs):
     kwargs=one_cycle(),
     max_lr=bounds,
     factors=st.tuples(st.floats(0.5, 50.0), st.floats(0.5, 1e4)),
-    momenta=st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0)),
+    momenta=st.tuples(momentum, momentum),
 )
 def test_one_cycle(kind, kwargs, max_lr, factors, momenta):
     steps = kwargs.get("total_steps") or kwargs["epochs"] * kwargs["steps_per_epoch"]
@@ -62,8 +65,8 @@ def test_one_cycle(kind, kwargs, max_lr, factors, momenta):
         optimizer, "lr", max_lr, div_factor=div_factor, final_div_factor=final_div_factor, **kwargs
     )
     inverse = OneCycleScheduler(optimizer, "momentum", max_momentum, base_value=base_momentum, inverse=True, **kwargs)
-    assert_close(ours.simulate(steps), lr)
-    assert_close(inverse.simulate(steps), momentum)
+    assert_close(ours.simulate(steps), lr, max_lr)
+    assert_close(inverse.simulate(steps), momentum, *momenta)
     # Past its end torch extrapolates once and then raises; we hold the last value.
     assert (ours.simulate(50, start=steps) == ours.simulate(1, start=steps - 1)).all()
     assert (inverse.simulate(50, start=steps) == inverse.simulate(1, start=steps - 1)).all()
@@ -74,7 +77,7 @@ def test_one_cycle(kind, kwargs, max_lr, factors, momenta):
     kwargs=cyclic(),
     base_lr=bounds,
     max_lr=bounds,
-    momenta=st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0)),
+    momenta=st.tuples(momentum, momentum),
 )
 def test_cyclic(kind, kwargs, base_lr, max_lr, momenta):
     base_momentum, max_momentum = momenta
@@ -88,8 +91,8 @@ def test_cyclic(kind, kwargs, base_lr, max_lr, momenta):
     optimizer = make_optimizer(2, kind)
     ours = CyclicScheduler(optimizer, "lr", base_lr, max_lr, **kwargs)
     inverse = CyclicScheduler(optimizer, "momentum", base_momentum, max_momentum, **kwargs, inverse=True)
-    assert_close(ours.simulate(200), lr)
-    assert_close(inverse.simulate(200), momentum)
+    assert_close(ours.simulate(200), lr, base_lr, max_lr)
+    assert_close(inverse.simulate(200), momentum, *momenta)
 
 
 def test_deviations():
