@@ -27,7 +27,7 @@ help: ## list the targets
 demo: .venv/package ## train a classifier on the digits data under a one-cycle policy, and compare schedules
 	$(BIN)/python examples/digits.py
 
-gallery: demo ## put the pictures that the demo draws where the README shows them
+gallery: demo ## put the pictures that the demo draws into examples/gallery, which the README shows
 	cp runs/digits/schedule.png examples/gallery/digits-schedule.png
 	cp runs/digits/accuracy.png examples/gallery/digits-accuracy.png
 

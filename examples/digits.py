@@ -24,6 +24,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from lehr.handlers import CosineAnnealingScheduler, CyclicScheduler, OneCycleScheduler, ParamScheduler
 
 BATCH_SIZE = 64
+torch.set_num_threads(1)  # the network is so small that threads would wait for one another most of the time
 
 # 1. The data: 1,797 scans of handwritten digits, 8x8 pixels each; a quarter is kept for testing.
 

@@ -107,7 +107,9 @@ def one_of(name: str, value: object, options: Iterable[str]) -> str:
     ValueError: anneal_strategy must be one of 'cos', 'linear', given 'sine'
     """
     options = list(options)
-    if not isinstance(value, str) or value not in options:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, given {value!r}")
+    if value not in options:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, given {value!r}")
     return value
 

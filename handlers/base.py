@@ -177,8 +177,9 @@ class BaseParamScheduler(ABC):
         """The values that events ``start`` to ``start + num_events - 1`` write, without writing them.
 
         Neither the scheduler nor the optimizer, the disk or the random numbers are touched. A Python function,
-        or an overridden ``get_param``, is called on a copy of what it belongs to, which shares with it only
-        engines, optimizers, modules, tensors and data loaders.
+        or an overridden ``get_param``, is called on a copy of the object that it belongs to, which shares with it
+        only engines, optimizers, modules, tensors and data loaders; what it changes in a closure or a global, it
+        changes.
 
         Returns:
             An array ``(num_events, groups)``, bit for bit what training writes.
@@ -208,8 +209,8 @@ class BaseParamScheduler(ABC):
         Raises:
             TypeError, ValueError: as the class and :meth:`simulate`.
         """
-        columns = cls._on_stand_in(**scheduler_kwargs).simulate(num_events).T.tolist()
-        return [list(row) for row in zip(range(num_events), *columns, strict=True)]
+        table = cls._simulated(scheduler_kwargs).simulate(num_events)
+        return [list(row) for row in zip(range(len(table)), *table.T.tolist(), strict=True)]
 
     @classmethod
     def plot_values(cls, num_events: int, ax: "Axes | None" = None, **scheduler_kwargs: Any) -> "list[Line2D]":
@@ -217,8 +218,15 @@ class BaseParamScheduler(ABC):
 
         Nothing is shown or saved: that is up to ``matplotlib.pyplot.show()`` or ``Figure.savefig``.
         """
-        scheduler = cls._on_stand_in(**scheduler_kwargs)
-        return draw_values(np.arange(num_events), scheduler.simulate(num_events), scheduler.param_name, ax)
+        scheduler = cls._simulated(scheduler_kwargs)
+        table = scheduler.simulate(num_events)
+        return draw_values(np.arange(len(table)), table, scheduler.param_name, ax)
+
+    @classmethod
+    def _simulated(cls, scheduler_kwargs: dict[str, Any]) -> "BaseParamScheduler":
+        """A scheduler to simulate with: where it would write, and whether it would record, is left out."""
+        without = ("optimizer", "param_group_index", "save_history")
+        return cls._on_stand_in(**{name: value for name, value in scheduler_kwargs.items() if name not in without})
 
     def state_dict(self) -> dict[str, Any]:
         """The progress as plain data: the event index, and beside it whose it is, to be compared on loading."""

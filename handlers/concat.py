@@ -54,10 +54,8 @@ class ConcatScheduler(ParamScheduler):
         for name in ("optimizer", "param_name", "param_group_index"):
             different = [s for s in schedulers if getattr(s, name) != getattr(first, name)]
             if different:
-                raise ValueError(
-                    f"schedulers must all have the same {name}, given {getattr(first, name)!r} "
-                    f"and {getattr(different[0], name)!r}"
-                )
+                given = "" if name == "optimizer" else f": {getattr(first, name)!r}, {getattr(different[0], name)!r}"
+                raise ValueError(f"schedulers must all have the same {name}, given different ones{given}")
         super().__init__(first.optimizer, first.param_name, save_history, first.param_group_index, schedule=schedule)
         self.schedulers = tuple(schedulers)
         self.durations = schedule.durations

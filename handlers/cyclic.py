@@ -39,7 +39,7 @@ class CyclicScheduler(ParamScheduler):
         TypeError: an argument is of the wrong kind.
         ValueError: an argument is out of its range; not as many values as param groups.
 
-    Deviations from torch 2.13's CyclicLR: none in the values.
+    Deviations from torch 2.13's CyclicLR: none in the values; momentum is cycled by a second scheduler.
 
     Source: Smith, "Cyclical Learning Rates for Training Neural Networks", 2017,
     https://arxiv.org/abs/1506.01186.

@@ -1,8 +1,8 @@
 """ignite's cyclical schedulers: linear cycles and cosine annealing, cycle after cycle."""
 
 from collections.abc import Callable
-from functools import wraps
-from typing import Any, ClassVar
+from functools import partial, wraps
+from typing import Any
 
 from .base import temporarily
 from .param_groups import HasParamGroups, Value
@@ -32,14 +32,13 @@ class CyclicalScheduler(ParamScheduler):
         warmup_duration: events from one cycle's end value to the next one's start value.
         save_history: whether to record what is written in ``engine.state.param_history``.
         param_group_index: index of the only param group to write; None for all of them.
-        curve_options: further arguments of the ``schedule_type``.
 
     Raises:
         TypeError: an argument is of the wrong kind.
         ValueError: an argument is out of its range, or there is no such parameter or group.
     """
 
-    schedule_type: ClassVar[type[Cyclical]] = Cycles
+    schedule_type: Callable[..., Cyclical] = Cycles
 
     def __init__(
         self,
@@ -54,17 +53,9 @@ class CyclicalScheduler(ParamScheduler):
         warmup_duration: int = 0,
         save_history: bool = False,
         param_group_index: int | None = None,
-        **curve_options: Any,
     ) -> None:
         schedule = self.schedule_type(
-            start_value,
-            end_value,
-            cycle_size,
-            cycle_mult,
-            start_value_mult,
-            end_value_mult,
-            warmup_duration,
-            **curve_options,
+            start_value, end_value, cycle_size, cycle_mult, start_value_mult, end_value_mult, warmup_duration
         )
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)
         if self.schedule_type is Cycles and not self._asks_get_param:
@@ -103,13 +94,24 @@ class LinearCyclicalScheduler(CyclicalScheduler):
         value = start_value + (end_value - start_value) * (1 - |2j / c - 1|)
         value = start_value + (end_value - start_value) * j / c                 if monotonic
 
-    The arguments and errors are those of :class:`CyclicalScheduler`, and:
-
     Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        start_value: value at the start of the first cycle.
+        end_value: value at the middle, or the end if monotonic, of the first cycle.
+        cycle_size: events in the first cycle, at least 2; on iterations often the batches of an epoch.
+        cycle_mult: ratio of one cycle's size to the last one's, at least 1; sizes are cut to whole events.
+        start_value_mult: ratio of one cycle's start value to the last one's.
+        end_value_mult: the same for the end value.
+        warmup_duration: events from one cycle's end value to the next one's start value, only if monotonic.
+        save_history: whether to record what is written in ``engine.state.param_history``.
+        param_group_index: index of the only param group to write; None for all of them.
         monotonic: one way per cycle, then a jump back to the start value, or a warm-up to it. By name only.
 
     Raises:
-        ValueError: a warm-up with a two-way cycle, which is back at its start value by itself.
+        TypeError: an argument is of the wrong kind.
+        ValueError: an argument is out of its range, or there is no such parameter or group; a warm-up with a
+            two-way cycle, which is back at its start value by itself.
 
     Deviations from ignite 0.5.5: ``event_index`` goes on counting; ``cycle_mult`` below 1 is refused, since it
     ends in cycles of no events.
@@ -118,8 +120,6 @@ class LinearCyclicalScheduler(CyclicalScheduler):
         >>> LinearCyclicalScheduler.simulate_values(5, param_name="lr", start_value=0, end_value=1, cycle_size=4)
         [[0, 0.0], [1, 0.5], [2, 1.0], [3, 0.5], [4, 0.0]]
     """
-
-    schedule_type = LinearCyclical
 
     def __init__(
         self,
@@ -137,6 +137,7 @@ class LinearCyclicalScheduler(CyclicalScheduler):
         *,
         monotonic: bool = False,
     ) -> None:
+        self.schedule_type = partial(LinearCyclical, monotonic=monotonic)
         super().__init__(
             optimizer,
             param_name,
@@ -149,7 +150,6 @@ class LinearCyclicalScheduler(CyclicalScheduler):
             warmup_duration,
             save_history,
             param_group_index,
-            monotonic=monotonic,
         )
 
 
@@ -160,7 +160,22 @@ class CosineAnnealingScheduler(CyclicalScheduler):
 
         value = start_value + (end_value - start_value) * (1 - cos(pi * j / c)) / 2
 
-    The arguments and errors are those of :class:`CyclicalScheduler`.
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        start_value: value at the start of the first cycle.
+        end_value: value at the end of the first cycle.
+        cycle_size: events in the first cycle, at least 2; on iterations often the batches of an epoch.
+        cycle_mult: ratio of one cycle's size to the last one's, at least 1; sizes are cut to whole events.
+        start_value_mult: ratio of one cycle's start value to the last one's.
+        end_value_mult: the same for the end value.
+        warmup_duration: events from one cycle's end value to the next one's start value.
+        save_history: whether to record what is written in ``engine.state.param_history``.
+        param_group_index: index of the only param group to write; None for all of them.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: an argument is out of its range, or there is no such parameter or group.
 
     Deviations from ignite 0.5.5: ``event_index`` goes on counting; ``cycle_mult`` below 1 is refused, since it
     ends in cycles of no events.

@@ -59,7 +59,9 @@ class ParamScheduler(BaseParamScheduler):
         self._watched = -1 if self._slot.index is None else self._slot.index
         given, groups = self._schedule, self._num_groups()
         if given is not None and groups is not None and given.groups not in (None, groups):
-            raise ValueError(f"the schedule must have values for {groups} param groups, given {given!r}")
+            raise ValueError(
+                f"the schedule must have values for {groups} param groups, given {given.groups} in {given!r}"
+            )
         if param_group_index is not None or (given is not None and given.groups is not None):
             self._slot.refuse_shared_tensors()
 
@@ -124,6 +126,4 @@ class ParamScheduler(BaseParamScheduler):
 
     @classmethod
     def _on_stand_in(cls, **scheduler_kwargs: Any) -> Self:
-        for name in ("optimizer", "save_history", "param_group_index"):
-            scheduler_kwargs.pop(name, None)
         return cls(optimizer=StandInOptimizer(), **scheduler_kwargs)

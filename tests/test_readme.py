@@ -15,17 +15,35 @@ def readme(repository):
 
 def test_its_code_runs(readme, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    namespace: dict = {}
     blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    assert len(blocks) == 4
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), namespace)
+    assert len(blocks) == 5
+    namespace: dict = {}
+    run_blocks(blocks[:3], namespace)
     shown = re.findall(r"^print\(.*\)  # (.*)$", "".join(blocks), re.MULTILINE)
     assert len(shown) == 2
     assert capsys.readouterr().out.splitlines() == shown
-    assert namespace["lr"].event_index == 100
-    assert len(namespace["history"]["lr"]) == 100
-    assert len(list((tmp_path / "checkpoints").iterdir())) == 2
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [
+        "checkpoint_175.pt",
+        "checkpoint_200.pt",
+    ]
+
+    # The next process makes the same objects, and has seen nothing of the run.
+    untrained = [re.sub(r"trainer\.run.*|print.*", "", block) for block in blocks]
+    resumed: dict = {}
+    run_blocks([untrained[0], untrained[2].replace("create_dir=True", "require_empty=False")], resumed)
+    assert (resumed["lr"].event_index, len(resumed["history"])) == (0, 1)
+    run_blocks([blocks[3]], resumed)
+    assert resumed["lr"].event_index == namespace["lr"].event_index == 200
+    assert resumed["history"] == namespace["history"]
+    assert len(resumed["history"]["lr"]) == 100
+    assert resumed["trainer"].state.epoch == 8
+    run_blocks([blocks[1], blocks[4]], resumed)
+    assert resumed["scheduler"].event_index == 25
+
+
+def run_blocks(blocks, namespace):
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), namespace)
 
 
 def test_its_quick_start_is_about_a_dozen_lines(readme):

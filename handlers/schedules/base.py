@@ -119,7 +119,7 @@ class FunctionSchedule(Schedule):
 
     def __post_init__(self) -> None:
         """Check that the function can be called."""
-        if not callable(self.function):
+        if not callable(self.function) or isinstance(self.function, type):
             raise TypeError(f"schedule must be a Schedule or a function of the event index, given {self.function!r}")
 
     def values(self, indices: Array) -> Array:

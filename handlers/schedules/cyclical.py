@@ -122,7 +122,7 @@ class Cycles(Cyclical):
     """Cycles without a curve, for whoever computes the values in a cycle otherwise: they stay at the start."""
 
     def curve(self, progress: Array) -> Array:
-        """None."""
+        """No way at all."""
         return np.zeros_like(progress)
 
 
@@ -130,7 +130,8 @@ class Cycles(Cyclical):
 class LinearCyclical(Cyclical):
     """Linear from start to end value and back within each cycle, or one way only if ``monotonic``.
 
-    ``curve(p) = 1 - |2p - 1|``, and ``curve(p) = p`` if monotonic; see :class:`Cyclical` for the rest.
+    ``curve(p) = 1 - |2p - 1|``, and ``curve(p) = p`` if monotonic; see :class:`Cyclical` for the rest, and for the
+    other arguments and errors.
 
     Args:
         monotonic: one way per cycle, then a jump back to the start value (or a warm-up to it).
@@ -165,7 +166,7 @@ class LinearCyclical(Cyclical):
 class CosineAnnealing(Cyclical):
     """Half a cosine wave from start to end value in each cycle.
 
-    ``curve(p) = (1 - cos(pi * p)) / 2``; see :class:`Cyclical` for the rest.
+    ``curve(p) = (1 - cos(pi * p)) / 2``; see :class:`Cyclical` for the rest, the arguments and the errors.
 
     Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017,
     https://arxiv.org/abs/1608.03983.

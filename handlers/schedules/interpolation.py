@@ -48,11 +48,14 @@ class LinearInterpolation(Schedule):
                 raise ValueError(f"{name} must be a (milestone, value) pair, given {pair!r}")
             if isinstance(pair[0], bool) or not isinstance(pair[0], Integral):
                 raise TypeError(f"the milestone of {name} must be an int, given {pair[0]!r}")
-            if points and pair[0] <= points[-1][0]:
+            milestone = int(pair[0])
+            if abs(milestone) > arguments.MOST:
+                raise ValueError(f"the milestone of {name} must be at most {arguments.MOST}, given {milestone}")
+            if points and milestone <= points[-1][0]:
                 raise ValueError(
-                    f"the milestone of {name} must be later than the one before, {points[-1][0]}, given {pair[0]!r}"
+                    f"the milestone of {name} must be later than the one before, {points[-1][0]}, given {milestone}"
                 )
-            points.append((int(pair[0]), arguments.number(f"the value of {name}", pair[1])))
+            points.append((milestone, arguments.number(f"the value of {name}", pair[1])))
         self._set(milestones_values=tuple(points))
 
     def values(self, indices: Array) -> Array:
