@@ -1,5 +1,7 @@
 """Equality with the installed ignite, over drawn arguments and far beyond the first cycle."""
 
+import inspect
+
 import numpy as np
 import pytest
 import torch
@@ -110,7 +112,12 @@ def test_a_users_own_cycle_moves_over(kwargs):
         class Own(library.CyclicalScheduler):
             def get_param(self):
                 progress = (self.event_index / self.cycle_size) ** 2
-                return self.start_value + (self.end_value - self.start_value) * progress + self.cycle / 8
+                return (
+                    self.start_value
+                    + (self.end_value - self.start_value) * progress
+                    + self.cycle / 8
+                    + self.start_value
+                )
 
         return Own
 
@@ -183,3 +190,35 @@ def test_deviations():
     assert optimizer.param_groups[0]["learning_rate"] == 0.0  # a new key, which no optimizer reads
     with pytest.raises(ValueError, match="param_name must be one of"):
         own.LinearCyclicalScheduler(make_optimizer(), "learning_rate", 0.0, 1.0, 4)
+
+
+@pytest.mark.parametrize(
+    "name", ["LinearCyclicalScheduler", "CosineAnnealingScheduler", "PiecewiseLinear", "ConcatScheduler"]
+)
+def test_arguments_have_the_same_names_order_and_defaults(name):
+    ours = inspect.signature(getattr(own, name)).parameters
+    theirs = inspect.signature(getattr(peer, name)).parameters
+    if name == "LinearCyclicalScheduler":  # ignite's own takes *args and **kwargs, for this one
+        theirs = inspect.signature(peer.CyclicalScheduler).parameters
+        assert (ours["monotonic"].default, ours["monotonic"].kind) == (False, inspect.Parameter.KEYWORD_ONLY)
+    expected = [(key, parameter.default) for key, parameter in theirs.items()]
+    assert [(key, parameter.default) for key, parameter in ours.items() if key != "monotonic"] == expected
+
+
+def test_what_a_cycle_shows_to_get_param_is_gone_afterwards():
+    class Own(own.CyclicalScheduler):
+        def get_param(self):
+            return self.start_value / self.cycle_size
+
+    scheduler = Own(make_optimizer(), "lr", 0.5, 0.1, 4)
+    for _ in range(6):
+        scheduler(None)
+    assert not any(hasattr(scheduler, name) for name in ("cycle_size", "start_value", "cycle"))
+    assert scheduler.event_index == 6
+
+
+def test_a_concatenation_shows_its_members():
+    optimizer = make_optimizer()
+    members = [own.PiecewiseLinear(optimizer, "lr", [(0, value)]) for value in (0.1, 0.2)]
+    scheduler = own.ConcatScheduler(members, [3])
+    assert (list(scheduler.schedulers), list(scheduler.durations)) == (members, [3])

@@ -1,5 +1,7 @@
 """Equality with the installed torch, over drawn arguments and beyond the end of the schedule."""
 
+import inspect
+
 import numpy as np
 import pytest
 import torch
@@ -125,3 +127,11 @@ def test_leftovers_in_the_groups_do_not_count():
     scheduler = OneCycleScheduler(optimizer, "lr", 1.0, total_steps=10)
     scheduler(None)
     assert values_of(optimizer) == [1 / 25]
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(OneCycleScheduler, OneCycleLR), (CyclicScheduler, CyclicLR)])
+def test_arguments_have_the_same_defaults(ours, theirs):
+    own, peer = inspect.signature(ours).parameters, inspect.signature(theirs).parameters
+    shared = [name for name in own if name in peer and name != "optimizer"]
+    assert len(shared) >= 6
+    assert {name: own[name].default for name in shared} == {name: peer[name].default for name in shared}

@@ -86,6 +86,8 @@ BAD_STATES = {
     "a number beyond float": {"lr": {**GOOD, "values": [10**400]}},
     "bytes": {"lr": {"values": bytes(8), "runs": [[0, 0, 1, 1]]}},
     "more keys": {"lr": {**GOOD, "name": "lr"}},
+    "a bool among the values": {"lr": {**GOOD, "values": [1.0, True, 3.0, 4.0]}},
+    "a number for values": {"lr": {**GOOD, "values": 3}},
     "too short a run": {"lr": {**GOOD, "runs": [[0, 0]]}},
     "a name that is no string": {3: GOOD},
 }
@@ -343,3 +345,13 @@ def test_it_reads_like_a_dictionary():
         history["momentum"]
     assert history != {}
     assert "lr" in repr(history)
+
+
+def test_it_prints_all_of_a_few_events_and_the_ends_of_many():
+    assert repr(HistoryColumn([[float(event)] for event in range(6)])) == "[[0.0], [1.0], [2.0], [3.0], [4.0], [5.0]]"
+    assert repr(HistoryColumn([[float(event)] for event in range(7)])) == "<7 events, from [0.0] to [6.0]>"
+
+
+def test_csv_is_written_in_utf_8(tmp_path):
+    ParamHistory({"\u03bb": [[1.0]]}).to_csv(tmp_path / "history.csv")
+    assert (tmp_path / "history.csv").read_bytes() == "event_index,\u03bb\r\n0,1.0\r\n".encode()

@@ -6,7 +6,7 @@ import pytest
 import torch
 from optimizers import make_optimizer, values_of
 
-from lehr.handlers import ParamScheduler
+from lehr.handlers import OneCycleScheduler, ParamScheduler, PiecewiseLinear
 from lehr.handlers.param_groups import ParamSlot
 
 
@@ -122,3 +122,41 @@ def test_a_group_with_a_tensor_added_in_mid_run_is_filled():
     scheduler(None)
     assert optimizer.param_groups[1]["lr"] is tensor
     assert values_of(optimizer) == [0.25, 0.25]
+
+
+def test_a_tensor_before_floats_stays_the_same_tensor():
+    tensor = torch.tensor(0.5, dtype=torch.float64)
+    optimizer = SimpleNamespace(param_groups=[{"lr": tensor}, {"lr": 0.5}, {"lr": 0.5}])
+    scheduler = ParamScheduler(optimizer, "lr", schedule=lambda event: event / 8)
+    for event in range(4):
+        scheduler(None)
+        assert optimizer.param_groups[0]["lr"] is tensor
+        assert values_of(optimizer) == [event / 8] * 3
+
+
+def test_a_tensor_shared_by_some_groups_is_refused_when_made():
+    shared = torch.tensor(0.5)
+    optimizer = SimpleNamespace(param_groups=[{"lr": torch.tensor(0.5)}, {"lr": shared}, {"lr": shared}, {"lr": 0.5}])
+    with pytest.raises(ValueError, match="tensor 'lr' of their own"):
+        OneCycleScheduler(optimizer, "lr", [0.1, 0.2, 0.3, 0.4], total_steps=10)
+    with pytest.raises(ValueError, match="tensor 'lr' of their own"):
+        PiecewiseLinear(optimizer, "lr", [(0, 0.25)], param_group_index=2)
+    PiecewiseLinear(optimizer, "lr", [(0, 0.25)], param_group_index=0)(None)
+    assert values_of(optimizer) == [0.25, 0.5, 0.5, 0.5]
+    PiecewiseLinear(optimizer, "lr", [(0, 0.125)])(None)
+    assert values_of(optimizer) == [0.125] * 4
+
+
+def test_parameters_are_no_hyper_parameters():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    with pytest.raises(ValueError, match=r"given 'params\[0\]'") as error:
+        ParamSlot(optimizer, "params[0]", None)
+    assert "'params" not in str(error.value).split("given")[0]
+
+
+def test_momentum_is_momentum_where_there_is_one():
+    group = {"momentum": 0.5, "betas": (0.9, 0.99)}
+    assert written(SimpleNamespace(param_groups=[group]), "momentum", 0.25)[0] == {
+        "momentum": 0.25,
+        "betas": (0.9, 0.99),
+    }

@@ -134,3 +134,16 @@ def test_attaching_gives_a_handle_that_detaches():
     assert scheduler.event_index == 2
     handle.remove()
     assert not trainer.has_event_handler(scheduler)
+
+
+def test_no_events_are_no_values():
+    scheduler = LinearCyclicalScheduler(make_optimizer(3), "lr", 0.0, 1.0, 4)
+    assert scheduler.simulate(0).shape == (0, 3)
+    kwargs = {"param_name": "lr", "start_value": 0.0, "end_value": 1.0, "cycle_size": 4}
+    assert LinearCyclicalScheduler.simulate_values(0, **kwargs) == []
+    assert ParamScheduler.simulate_values(0, param_name="lr", schedule=abs) == []
+    assert LinearCyclicalScheduler.simulate_values(2.0, **kwargs) == [[0, 0.0], [1, 0.5]]
+    for num_events, error in (("3", TypeError), (-1, ValueError), (1.5, ValueError)):
+        for method in (LinearCyclicalScheduler.simulate_values, LinearCyclicalScheduler.plot_values):
+            with pytest.raises(error, match="num_events must be"):
+                method(num_events, **kwargs)

@@ -11,6 +11,8 @@ from matplotlib.lines import Line2D
 from optimizers import make_optimizer
 from registry import EXAMPLES, CountingScheduler
 
+from lehr.engine.plots import draw_values
+
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example.name for example in EXAMPLES])
 def test_plot_values_draws_what_is_simulated(example, axes):
@@ -40,3 +42,16 @@ def test_matplotlib_is_imported_only_to_draw():
     code = "import sys, lehr.handlers, lehr.engine; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_what_the_axes_say_already_is_kept(axes):
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("rate")
+    example = EXAMPLES[0]
+    lines = example.cls.plot_values(20, ax=axes, **example.arguments(make_optimizer()))
+    lines += draw_values([0, 1], [[1.0], [2.0]], "lr", axes, label="another", linestyle="--")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "rate")
+    assert [line.get_label() for line in lines] == ["lr", "another"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["lr", "another"]
+    assert lines[1].get_linestyle() == "--"
+    assert all(line.get_visible() for line in axes.get_xgridlines() + axes.get_ygridlines())

@@ -5,6 +5,7 @@ import inspect
 import json
 import pickle
 import random
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -418,3 +419,12 @@ def test_a_changed_schedule_is_told_on_loading():
     with pytest.warns(UserWarning, match=r"(?s)event 30.*saved: OneCycle\(max_value=0.1.*now: .*max_value=0.2"):
         resumed.load_state_dict(saved.state_dict())
     assert resumed.event_index == 30
+    with pytest.warns(UserWarning, match="the saved schedule differs") as warned:
+        resumed.load_state_dict(saved.state_dict())
+    assert warned[0].filename == __file__  # the user's line, not ours
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        resumed.seek(7)
+        with pytest.raises(UserWarning):
+            resumed.load_state_dict(saved.state_dict())
+    assert resumed.event_index == 7

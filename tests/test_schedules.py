@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import cyclic, cyclical, one_cycle, piecewise, values
 
+from lehr.handlers.blocks import read_block
 from lehr.handlers.schedules import (
     Concatenation,
     CosineAnnealing,
@@ -134,6 +135,29 @@ def test_schedules_are_values(schedule):
 
 
 NAMES = ["Concatenation", "CosineAnnealing", "Cyclic", "LinearCyclical", "LinearInterpolation", "OneCycle"]
+
+
+def test_shifts_and_concatenations_know_their_groups():
+    two, three = Cyclic(0, [1, 10], 2), Cyclic(0, [1, 10, 100], 2)
+    assert Shift(two, 1).groups == Concatenation([LinearCyclical(0, 1, 2), two], [1]).groups == 2
+    assert Shift(two, 1)([0, 1]).tolist() == [[0.5, 5.0], [1.0, 10.0]]
+    with pytest.raises(ValueError, match=r"as many groups as one another, given \[2, 3\]"):
+        Concatenation([two, three], [1])
+    assert not Shift(FunctionSchedule(abs), 1).ahead
+    assert not Concatenation([two, FunctionSchedule(abs)], [1]).ahead
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64, np.float32, np.float64])
+def test_indices_and_values_may_be_of_any_real_type(dtype):
+    @dataclasses.dataclass(frozen=True)
+    class Typed(Schedule):
+        def values(self, indices):
+            return indices.astype(dtype)
+
+    assert CosineAnnealing(1.0, 0.0, 4)(np.array([0, 2], dtype=dtype)).tolist() == [1.0, 0.5]
+    assert Typed()([1, 2]).dtype == np.float64
+    start, block = read_block(Typed(), 7)
+    assert (start, block.dtype, block[7]) == (0, np.float64, 7.0)
 
 
 @given(kwargs=cyclical())
