@@ -50,6 +50,6 @@ def _parts_of(thing: Any) -> Iterable[object]:
         return [thing.__self__]
     if isinstance(thing, partial):
         return [thing.func, *thing.args, *thing.keywords.values()]
-    if isinstance(thing, type) or callable(getattr(thing, "__code__", None)):
-        return []
+    if isinstance(thing, type) or hasattr(thing, "__code__"):
+        return []  # classes and functions are not copied either
     return list(getattr(thing, "__dict__", {}).values())

@@ -66,15 +66,12 @@ NO_NUMBERS = {
 
 def refused(cls: type[ParamScheduler], error: type[Exception], match: str, **kwargs: Any) -> None:
     """Check that these arguments are refused with such an error, and leave the optimizer alone."""
-    optimizer = kwargs.pop("optimizer", make_optimizer(2))
-    untouched = make_optimizer(2)
-    before = snapshot(untouched)
-    if optimizer == "use":
-        optimizer = untouched
+    optimizer = kwargs.pop("optimizer", None) or make_optimizer(2)
+    before = snapshot(optimizer) if isinstance(optimizer, torch.optim.Optimizer) else repr(optimizer)
     with pytest.raises(error, match=match) as raised:
         cls(**{"optimizer": optimizer, "param_name": "lr", **kwargs})
     assert "given" in str(raised.value)
-    assert snapshot(untouched) == before
+    assert before == (snapshot(optimizer) if isinstance(optimizer, torch.optim.Optimizer) else repr(optimizer))
 
 
 @pytest.mark.parametrize("kind", NO_NUMBERS)
@@ -86,13 +83,12 @@ def test_no_number_where_a_number_belongs(cls, name, kind):
     if name == "total_steps" and value is None:
         refused(cls, ValueError, "either total_steps or both epochs and steps_per_epoch", **kwargs)
     else:
-        refused(cls, error, match, optimizer="use", **kwargs)
+        refused(cls, error, match, **kwargs)
     with pytest.raises((TypeError, ValueError), match=name):
         cls.simulate_values(3, **{**kwargs, "param_name": "lr"})
 
 
 OPTIMIZERS = [
-    None,
     "sgd",
     0.1,
     torch.nn.Linear(1, 1),
@@ -126,7 +122,12 @@ def test_not_an_optimizer(cls, optimizer):
     ],
 )
 def test_common_arguments(cls, name, value, error, match):
-    refused(cls, error, match, optimizer="use", **{**LEGAL[cls], name: value})
+    refused(cls, error, match, **{**LEGAL[cls], name: value})
+
+
+def test_no_optimizer_at_all():
+    with pytest.raises(TypeError, match="optimizer must be .* given None"):
+        PiecewiseLinear(None, "lr", **POINTS)
 
 
 def test_an_optimizer_without_groups():
@@ -253,7 +254,7 @@ def test_an_optimizer_without_groups():
     ],
 )
 def test_arguments_of_one_class(cls, kwargs, error, match):
-    refused(cls, error, match, optimizer="use", **kwargs)
+    refused(cls, error, match, **kwargs)
 
 
 def _cosine(optimizer, **kwargs):

@@ -4,6 +4,7 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import re
 
 import pytest
 
@@ -46,5 +47,5 @@ def test_every_public_class_has_an_example(name):
 def test_every_scheduler_says_what_it_takes(name):
     described = inspect.getdoc(PUBLIC[name]) or ""
     for parameter in list(inspect.signature(PUBLIC[name].__init__).parameters)[1:]:
-        assert f"{parameter}:" in described, parameter
+        assert re.search(rf"(?m)^ +{parameter}:", described), parameter
     assert "Raises:" in described

@@ -355,3 +355,20 @@ def test_it_prints_all_of_a_few_events_and_the_ends_of_many():
 def test_csv_is_written_in_utf_8(tmp_path):
     ParamHistory({"\u03bb": [[1.0]]}).to_csv(tmp_path / "history.csv")
     assert (tmp_path / "history.csv").read_bytes() == "event_index,\u03bb\r\n0,1.0\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        {**GOOD, "runs": [[0, 0, 1, 1], [2, 2, 2, 2.0]]},
+        {**GOOD, "values": None},
+        {**GOOD, "runs": [3]},
+        {**GOOD, "runs": None},
+        None,
+        ["values", "runs"],
+    ],
+    ids=str,
+)
+def test_a_broken_column_is_a_value_error(column):
+    with pytest.raises(ValueError, match="not the state of a history column"):
+        ParamHistory().load_state_dict({"lr": column})

@@ -160,3 +160,14 @@ def test_momentum_is_momentum_where_there_is_one():
         "momentum": 0.25,
         "betas": (0.9, 0.99),
     }
+
+
+def test_groups_replaced_by_ones_with_a_tensor_are_looked_at_again():
+    optimizer = SimpleNamespace(param_groups=[{"lr": 0.5}, {"lr": 0.5}])
+    scheduler = ParamScheduler(optimizer, "lr", schedule=lambda event: 1 / (1 + event))
+    scheduler(None), scheduler(None)
+    tensor = torch.tensor(0.5, dtype=torch.float64)
+    optimizer.param_groups = [{"lr": tensor}, {"lr": 0.5}]
+    scheduler(None)
+    assert optimizer.param_groups[0]["lr"] is tensor
+    assert values_of(optimizer) == [1 / 3] * 2

@@ -11,7 +11,9 @@ from matplotlib.lines import Line2D
 from optimizers import make_optimizer
 from registry import EXAMPLES, CountingScheduler
 
+from lehr.engine import ParamHistory
 from lehr.engine.plots import draw_values
+from lehr.handlers import ParamScheduler, PiecewiseLinear
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example.name for example in EXAMPLES])
@@ -55,3 +57,18 @@ def test_what_the_axes_say_already_is_kept(axes):
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["lr", "another"]
     assert lines[1].get_linestyle() == "--"
     assert all(line.get_visible() for line in axes.get_xgridlines() + axes.get_ygridlines())
+
+
+def test_the_given_axes_are_used_though_others_are_current(axes):
+    _, other = plt.subplots()
+    lines = ParamHistory({"lr": [[0.1], [0.2]]}).plot("lr", axes)
+    lines += PiecewiseLinear.plot_values(3, ax=axes, param_name="lr", milestones_values=[(0, 1)])
+    assert list(axes.lines) == lines
+    assert not other.lines
+    plt.close(other.figure)
+
+
+def test_no_events_are_one_empty_line(axes):
+    for cls, kwargs in ((PiecewiseLinear, {"milestones_values": [(0, 1)]}), (ParamScheduler, {"schedule": abs})):
+        (line,) = cls.plot_values(0, ax=axes, param_name="lr", **kwargs)
+        assert line.get_xdata().tolist() == []

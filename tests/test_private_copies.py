@@ -75,3 +75,12 @@ def test_functions_are_shared():
 def test_what_cannot_be_copied_says_so():
     with pytest.raises(TypeError, match="cannot be simulated, since it cannot be copied: cannot pickle 'generator'"):
         private_copy(Holder(number for number in range(3)))
+
+
+def test_a_copy_that_fails_otherwise_says_so():
+    class Single:
+        def __deepcopy__(self, memo):
+            raise RuntimeError("there is only one")
+
+    with pytest.raises(TypeError, match="cannot be simulated, since it cannot be copied: there is only one"):
+        private_copy(Holder(Single()))

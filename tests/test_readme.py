@@ -67,15 +67,13 @@ def test_the_names_in_its_tables_exist(readme):
 def test_every_public_scheduler_is_in_it(readme):
     for name in lehr.handlers.__all__:
         if name != "BaseParamScheduler":
-            assert name in readme, name
+            assert re.search(rf"\b{name}\b", readme), name
 
 
 def test_its_files_exist(readme, repository):
     for path in re.findall(r"\]\((examples/[^)]*)\)", readme):
         assert (repository / path).is_file(), path
     layout = readme.split("## How the code is laid out")[1]
-    for folder, name in [("handlers", name) for name in re.findall(r"\b(\w+\.py)\b", layout)]:
-        assert (repository / folder / name).is_file() or (repository / "engine" / name).is_file(), name
     listed = set(re.findall(r"\b(\w+\.py)\b", layout))
     there = {path.name for folder in ("handlers", "engine") for path in (repository / folder).glob("*.py")}
     assert there - {"__init__.py"} == listed

@@ -282,3 +282,8 @@ def test_an_event_index_is_a_number(index):
 def test_a_shift_begins_later(schedule, by):
     assert Shift(schedule, by)(np.arange(20)).tolist() == schedule(np.arange(by, by + 20)).tolist()
     assert (Shift(schedule, by).groups, Shift(schedule, by).ahead) == (schedule.groups, schedule.ahead)
+
+
+def test_values_for_groups_may_be_an_array():
+    assert OneCycle(np.array([0.1, 0.2]), 5) == OneCycle([0.1, 0.2], 5)
+    assert Cyclic(np.float64(0.0), np.array([0.1, 0.2]), 5) == Cyclic(0.0, (0.1, 0.2), 5)
