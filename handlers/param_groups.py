@@ -75,8 +75,8 @@ class ParamSlot:
         groups = self.optimizer.param_groups
         return groups if self.index is None else [groups[self.index]]
 
-    def write(self, value: Value) -> list[Group]:
-        """Put one value into every group, or one of a list into each, and return the groups.
+    def write(self, value: Value) -> None:
+        """Put one value into every group, or one of a list into each.
 
         Raises:
             ValueError: there are not as many values as groups, groups that are to have values of their own share
@@ -91,7 +91,7 @@ class ParamSlot:
             raise ValueError(f"{len(value)} values of {self.key!r} cannot be written to {len(groups)} param groups")
         held = self._held_by(groups)
         if self.index is not None or isinstance(value, list):
-            self.refuse_shared_tensors()
+            self._refuse_shared(held)
         for group, old, new in zip(groups, held, values):  # noqa: B905 -- repeat() has no end
             if isinstance(old, torch.Tensor):
                 old.detach().fill_(new)
@@ -100,7 +100,6 @@ class ParamSlot:
             else:
                 items = [*group[self.key][: self.item], new, *group[self.key][self.item + 1 :]]
                 group[self.key] = type(group[self.key])(items)
-        return groups
 
     def refuse_shared_tensors(self) -> None:
         """Raise if a tensor that is to be written for one group is another group's as well.
@@ -108,7 +107,10 @@ class ParamSlot:
         Raises:
             ValueError: two groups cannot have values of their own.
         """
-        tensors = [old for old in self._held_by(self.groups()) if isinstance(old, torch.Tensor)]
+        self._refuse_shared(self._held_by(self.groups()))
+
+    def _refuse_shared(self, held: list[Any]) -> None:
+        tensors = [old for old in held if isinstance(old, torch.Tensor)]
         if not tensors:
             return
         owners = Counter(map(id, self._held_by(group for group in self.optimizer.param_groups if self.key in group)))

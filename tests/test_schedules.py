@@ -74,8 +74,8 @@ TABLE = [
 
 @pytest.mark.parametrize(("schedule", "expected"), TABLE, ids=[str(schedule) for schedule, _ in TABLE])
 def test_values(schedule, expected):
-    np.testing.assert_allclose(schedule(np.arange(len(expected))), expected, rtol=1e-5, atol=1e-7)
-    np.testing.assert_allclose([schedule(event) for event in range(len(expected))], expected, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(schedule(np.arange(len(expected))), expected, rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose([schedule(event) for event in range(len(expected))], expected, rtol=1e-6, atol=1e-12)
 
 
 @pytest.mark.parametrize(
