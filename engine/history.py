@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from operator import attrgetter
 from os import PathLike
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class Run(NamedTuple):
-    """Events in a row of one shape: ``groups`` values each, of which ``stored`` are kept (1 if all are equal)."""
+    """Events in a row of one shape: ``groups`` values each, of which ``stored`` are kept (1 if all are equal).
+
+    Where ``groups`` is 0, an event is a bare number, since there are no parameter groups where it was written.
+    """
 
     first_event: int
     first_value: int
@@ -28,8 +31,11 @@ class Run(NamedTuple):
     stored: int
 
 
-class HistoryColumn(Sequence[list[float]]):
+class HistoryColumn(Sequence[Any]):
     """The recorded values under one name: a sequence with a list of group values for each event.
+
+    What was written where there are no parameter groups, to ``engine.state`` or to a data loader, is a bare number
+    for each event instead.
 
     Underneath, the values stand in one array of 8 bytes each. Where one value served all groups of an event,
     it is kept once.
@@ -41,15 +47,18 @@ class HistoryColumn(Sequence[list[float]]):
         ([0.025], 3, True)
     """
 
-    def __init__(self, rows: Iterable[Sequence[float]] = ()) -> None:
+    def __init__(self, rows: Iterable[float | Sequence[float]] = ()) -> None:
         self._values = array("d")
         self._runs: list[Run] = []
         self.run: Run | None = None  # the last of them; a recorder that sees another one opens its own anew
         for row in rows:
             self.append(row)
 
-    def append(self, row: Sequence[float]) -> None:
-        """Add one event's values, one for each group."""
+    def append(self, row: float | Sequence[float]) -> None:
+        """Add one event: a list with a value for each group, or a bare number."""
+        if not isinstance(row, Iterable):
+            self.appender(groups=0, per_group=False)(float(row))
+            return
         values = [float(value) for value in row]
         if not values:
             raise ValueError("an event must have a value for at least one group, given none")
@@ -59,7 +68,7 @@ class HistoryColumn(Sequence[list[float]]):
         """Prepare for events of so many groups, and return what adds one event.
 
         It takes a list of values, one for each group, if ``per_group``; otherwise a float, one value that served
-        them all. It is good for as long as :attr:`run` stays the same object.
+        them all, or a bare number where ``groups`` is 0. It is good for as long as :attr:`run` stays the same object.
         """
         stored = groups if per_group else 1
         if self.run is None or self.run[2:] != (groups, stored):
@@ -69,11 +78,11 @@ class HistoryColumn(Sequence[list[float]]):
 
     def to_numpy(self) -> NDArray[np.float64]:
         """The values as an array ``(events, groups)``; NaN where an event had fewer groups than another."""
-        table = np.full((len(self), max((run.groups for run in self._runs), default=1)), np.nan)
+        table = np.full((len(self), max((run.groups or 1 for run in self._runs), default=1)), np.nan)
         for run, end in zip(self._runs, self._ends(), strict=True):
             rows = np.frombuffer(self._values, offset=8 * run.first_value, count=end - run.first_value)
             events = slice(run.first_event, run.first_event + len(rows) // run.stored)
-            table[events, : run.groups] = rows.reshape(-1, run.stored)
+            table[events, : run.groups or 1] = rows.reshape(-1, run.stored)
         return table
 
     def _ends(self) -> list[int]:
@@ -108,8 +117,8 @@ class HistoryColumn(Sequence[list[float]]):
         for run, end in zip(column._runs, column._ends(), strict=True):
             if (
                 (run.first_event, run.first_value) != (events, values)
-                or run.groups < 1
-                or run.stored not in (1, run.groups)
+                or run.groups < 0
+                or run.stored not in (1, run.groups or 1)
                 or end < values
                 or (end - values) % run.stored
             ):
@@ -126,11 +135,7 @@ class HistoryColumn(Sequence[list[float]]):
             return 0
         return run.first_event + (len(self._values) - run.first_value) // run.stored
 
-    @overload
-    def __getitem__(self, index: int) -> list[float]: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[list[float]]: ...
-    def __getitem__(self, index: int | slice) -> list[float] | list[list[float]]:
+    def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             return [self[event] for event in range(*index.indices(len(self)))]
         event = index + len(self) if index < 0 else index
@@ -138,9 +143,10 @@ class HistoryColumn(Sequence[list[float]]):
             raise IndexError(f"event {index} of a history of {len(self)} events")
         run = self._runs[bisect_right(self._runs, event, key=attrgetter("first_event")) - 1]
         first = run.first_value + (event - run.first_event) * run.stored
-        return self._values[first : first + run.stored].tolist() * (run.groups // run.stored)
+        values = self._values[first : first + run.stored].tolist()
+        return values * (run.groups // run.stored) if run.groups else values[0]
 
-    def __iter__(self) -> Iterator[list[float]]:
+    def __iter__(self) -> Iterator[Any]:
         return (self[event] for event in range(len(self)))
 
     def __eq__(self, other: object) -> bool:
@@ -175,7 +181,7 @@ class ParamHistory:
         (2, 2)
     """
 
-    def __init__(self, columns: Mapping[str, Iterable[Sequence[float]]] | None = None) -> None:
+    def __init__(self, columns: Mapping[str, Iterable[float | Sequence[float]]] | None = None) -> None:
         self.columns: dict[str, HistoryColumn] = {}
         # Who records under each name, for as long as it lives; a recorder puts itself in.
         self.recorders: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
@@ -241,13 +247,13 @@ class ParamHistory:
     def __getitem__(self, name: str) -> HistoryColumn:
         return self.columns[name]
 
-    def __setitem__(self, name: str, rows: Iterable[Sequence[float]]) -> None:
+    def __setitem__(self, name: str, rows: Iterable[float | Sequence[float]]) -> None:
         self.columns[name] = rows if isinstance(rows, HistoryColumn) else HistoryColumn(rows)
 
     def __delitem__(self, name: str) -> None:
         del self.columns[name]
 
-    def setdefault(self, name: str, rows: Iterable[Sequence[float]] = ()) -> HistoryColumn:
+    def setdefault(self, name: str, rows: Iterable[float | Sequence[float]] = ()) -> HistoryColumn:
         """The column of this name, made of ``rows`` where it is missing."""
         if name not in self.columns:
             self[name] = rows

@@ -5,7 +5,7 @@ A wrong kind of object is a ``TypeError``, a wrong value a ``ValueError``.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral, Real
 
 import numpy as np
@@ -24,6 +24,7 @@ def number(
     at_least: float | None = None,
     above: float | None = None,
     at_most: float | None = None,
+    below: float | None = None,
 ) -> float:
     """``value`` as a finite float within the given bounds.
 
@@ -46,6 +47,7 @@ def number(
         (f"at least {at_least}", at_least is None or result >= at_least),
         (f"more than {above}", above is None or result > above),
         (f"at most {at_most}", at_most is None or result <= at_most),
+        (f"less than {below}", below is None or result < below),
     ]
     if not all(kept for _, kept in rules):
         rule = " and ".join(words for words, _ in rules if not words.endswith("None"))
@@ -69,6 +71,21 @@ def number_or_numbers(name: str, value: object) -> float | tuple[float, ...]:
     return number(name, value)
 
 
+def value_at(index: int, value: object, named: Callable[[int], str]) -> float | list[float]:
+    """What a user's code gave for an event, as a finite float, or a list of them with one for each group.
+
+    Args:
+        index: the event.
+        value: what it gave.
+        named: what an error is to call it; asked only if there is one.
+    """
+    if type(value) is float and math.isfinite(value):
+        return value
+    if type(value) is not list or not all(type(item) is float and math.isfinite(item) for item in value) or not value:
+        value = number_or_numbers(named(index), value)
+    return list(value) if isinstance(value, tuple) else value
+
+
 def whole_number(name: str, value: object, *, at_least: int) -> int:
     """``value`` as an int of at least ``at_least``; a float that is whole, such as 100.0, will do.
 
@@ -83,6 +100,24 @@ def whole_number(name: str, value: object, *, at_least: int) -> int:
     if result > MOST:
         raise ValueError(f"{name} must be at most {MOST}, given {value!r}")
     return int(value) if isinstance(value, Integral) else int(result)
+
+
+def rising(name: str, values: object) -> tuple[int, ...]:
+    """Whole numbers of at least 0, none of which is less than the one before, as a tuple.
+
+    >>> rising("milestones", [30, 60, 45])
+    Traceback (most recent call last):
+    ...
+    ValueError: milestones[2] must be at least the one before, 60, given 45
+    """
+    if isinstance(values, str | bytes) or not isinstance(values, Sequence):
+        raise TypeError(f"{name} must be a list or tuple of event indices, given {values!r}")
+    result: list[int] = []
+    for at, value in enumerate(values):
+        result.append(whole_number(f"{name}[{at}]", value, at_least=0))
+        if at and result[-1] < result[-2]:
+            raise ValueError(f"{name}[{at}] must be at least the one before, {result[-2]}, given {value!r}")
+    return tuple(result)
 
 
 def flag(name: str, value: object) -> bool:

@@ -1,6 +1,5 @@
 """The contract of every scheduler: a schedule, a place to write, and one integer of progress."""
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,8 +16,10 @@ from . import arguments
 from .blocks import read_block, read_values
 from .param_groups import Value
 from .private_copies import private_copy
-from .schedules import FunctionSchedule, Schedule
+from .saving import checked_event_index, load_progress
+from .schedules import FunctionSchedule, LiveSchedule, Schedule
 from .schedules.base import Array, describe
+from .schedules.live import stateful_parts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +33,7 @@ class BaseParamScheduler(ABC):
 
     At event i, counting from 0, a scheduler writes ``schedule(i)`` and adds one to ``event_index``. Nothing is
     written when it is made, and nothing else is remembered: :meth:`seek` makes it what it would be after any
-    number of events.
+    number of events. (What a stateful schedule, such as a plateau, remembers is its own, and is saved with it.)
 
     Subclasses say where to write. To say what to write, give a schedule, or override :meth:`get_param`.
 
@@ -44,6 +45,8 @@ class BaseParamScheduler(ABC):
     Raises:
         TypeError: there is neither a schedule nor a ``get_param``; an argument is of the wrong kind.
     """
+
+    _kind: type[float] | type[int] = float  # of the numbers that it writes
 
     def __init__(
         self,
@@ -76,7 +79,6 @@ class BaseParamScheduler(ABC):
         vars(self).update(state)
         self._forget()
 
-    @abstractmethod
     def __call__(self, engine: Engine | None, name: str | None = None) -> None:
         """Write the value of this event, record it, and count the event.
 
@@ -84,15 +86,29 @@ class BaseParamScheduler(ABC):
             engine: the engine whose event it is; None in a plain loop, where nothing is recorded.
             name: name of the history to record under; ``param_name`` where None.
         """
+        index = self._event_index
+        value = self._next()
+        record = None
+        if self.save_history and engine is not None:
+            groups = len(value) if isinstance(value, list) else 0
+            record = self._recorder.appender(engine, name or self.param_name, self, value, groups)
+        self._write(engine, value)
+        if record is not None:
+            record(value)
+        self._event_index = index + 1
 
     @abstractmethod
+    def _write(self, engine: Engine | None, value: Value) -> None:
+        """Put the value of an event where it belongs, or raise and leave everything as it was."""
+
     def _num_groups(self) -> int | None:
-        """How many parameter groups the scheduler writes; None where it writes nowhere, for simulation."""
+        """How many parameter groups the scheduler writes; None where the place has none."""
+        return None
 
     @classmethod
-    @abstractmethod
     def _on_stand_in(cls, **scheduler_kwargs: Any) -> "BaseParamScheduler":
         """A scheduler of these arguments that writes nowhere, for simulation."""
+        return cls(**scheduler_kwargs)
 
     @property
     def schedule(self) -> Schedule:
@@ -128,21 +144,35 @@ class BaseParamScheduler(ABC):
         """
         if self._schedule is None:
             raise TypeError(f"{type(self).__name__} has no schedule for super().get_param() to read")
-        value = self._schedule(self._event_index)
-        return value.tolist() if isinstance(value, np.ndarray) else value
+        schedule = private_copy(self._schedule) if stateful_parts(self._schedule) else self._schedule
+        value = schedule(self._event_index)
+        return value.tolist() if isinstance(value, np.ndarray) else self._kind(value)
+
+    def _next(self) -> Value:
+        """The value for the event that comes now."""
+        at = self._event_index - self._block_start
+        return self._block[at] if 0 <= at < len(self._block) else self._read(self._event_index)
 
     def _read(self, index: int) -> Value:
         """The value for an event that comes now and lies outside the block read ahead, if there is one."""
         if self._asks_get_param:
-            name = f"the value of {type(self).__name__}.get_param at event {index}"
-            value = arguments.number_or_numbers(name, self.get_param())
-            return list(value) if isinstance(value, tuple) else value
+            return arguments.value_at(index, self.get_param(), self._named)
+        if isinstance(self._schedule, LiveSchedule):
+            return self._schedule.checked(index)
         assert self._schedule is not None
         start, values = read_block(self._schedule, index)
         block = values.tolist()
         if self._schedule.ahead:
             self._block_start, self._block = start, block
         return block[index - start]  # type: ignore[no-any-return]
+
+    def _as_number(self, value: Any) -> Any:
+        """What ``get_param`` returned, as it enters a simulation."""
+        return value
+
+    def _named(self, index: int) -> str:
+        """What an error calls the value of ``get_param`` at an event."""
+        return f"the value of {type(self).__name__}.get_param at event {index}"
 
     def attach(
         self, engine: Engine, event: AnyEvent = Events.ITERATION_STARTED, name: str | None = None
@@ -166,12 +196,17 @@ class BaseParamScheduler(ABC):
             raise TypeError(f"engine must be an ignite Engine, given {engine!r}")
         if not isinstance(name, str | None):
             raise TypeError(f"name must be a string or None, given {name!r}")
-        if self.save_history:
-            refuse_clash(engine, name or self.param_name, self)
+        names = self._history_names(name) if self.save_history else []
+        for history_name in names:
+            refuse_clash(engine, history_name, self)
         handle = engine.add_event_handler(event, self, **({} if name is None else {"name": name}))
-        if self.save_history:
-            claim(engine, name or self.param_name, self)
+        for history_name in names:
+            claim(engine, history_name, self)
         return handle
+
+    def _history_names(self, name: str | None) -> list[str]:
+        """The names that it records under if it is attached with this one."""
+        return [name or self.param_name]
 
     def simulate(self, num_events: int, start: int = 0) -> Array:
         """The values that events ``start`` to ``start + num_events - 1`` write, without writing them.
@@ -209,8 +244,8 @@ class BaseParamScheduler(ABC):
         Raises:
             TypeError, ValueError: as the class and :meth:`simulate`.
         """
-        table = cls._simulated(scheduler_kwargs).simulate(num_events)
-        return [list(row) for row in zip(range(len(table)), *table.T.tolist(), strict=True)]
+        scheduler, table = cls._simulated(num_events, scheduler_kwargs)
+        return scheduler._rows(table)
 
     @classmethod
     def plot_values(cls, num_events: int, ax: "Axes | None" = None, **scheduler_kwargs: Any) -> "list[Line2D]":
@@ -218,19 +253,30 @@ class BaseParamScheduler(ABC):
 
         Nothing is shown or saved: that is up to ``matplotlib.pyplot.show()`` or ``Figure.savefig``.
         """
-        scheduler = cls._simulated(scheduler_kwargs)
-        table = scheduler.simulate(num_events)
+        scheduler, table = cls._simulated(num_events, scheduler_kwargs)
         return draw_values(np.arange(len(table)), table, scheduler.param_name, ax)
 
     @classmethod
-    def _simulated(cls, scheduler_kwargs: dict[str, Any]) -> "BaseParamScheduler":
-        """A scheduler to simulate with: where it would write, and whether it would record, is left out."""
+    def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> "tuple[BaseParamScheduler, Array]":
+        """A scheduler of these arguments that writes and records nowhere, and the values of its first events."""
         without = ("optimizer", "param_group_index", "save_history")
-        return cls._on_stand_in(**{name: value for name, value in scheduler_kwargs.items() if name not in without})
+        given = {name: value for name, value in scheduler_kwargs.items() if name not in without}
+        scheduler = cls._on_stand_in(**given)
+        return scheduler, scheduler.simulate(num_events)
+
+    def _rows(self, table: Array) -> list[list[Any]]:
+        """The values of the first events as ``simulate_values`` returns them."""
+        columns = table.T.tolist() if self._kind is float else [map(int, column) for column in table.T.tolist()]
+        return [list(row) for row in zip(range(len(table)), *columns, strict=True)]
 
     def state_dict(self) -> dict[str, Any]:
-        """The progress as plain data: the event index, and beside it whose it is, to be compared on loading."""
-        return {**self._identity(), "schedule": self._description(), "event_index": self._event_index}
+        """The progress as plain data: the event index, and beside it whose it is, to be compared on loading.
+
+        Where stateful schedules take part, what they remember is in the further entry ``progress``, a list.
+        """
+        own = {**self._identity(), "schedule": self._description(), "event_index": self._event_index}
+        parts = stateful_parts(self._schedule)
+        return {**own, "progress": [part.state_dict() for part in parts]} if parts else own
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on where the scheduler that gave the state had stopped.
@@ -243,29 +289,8 @@ class BaseParamScheduler(ABC):
             ValueError: entries missing or unknown, or the state of another kind of scheduler or parameter;
                 nothing is loaded.
         """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(f"state_dict must be a mapping, given {state_dict!r}")
-        own = self.state_dict()
-        if set(state_dict) != set(own):
-            raise ValueError(f"state_dict must have the entries {sorted(own)}, given {sorted(map(str, state_dict))}")
-        for key, value in own.items():
-            if type(state_dict[key]) is not type(value):
-                raise TypeError(
-                    f"state_dict[{key!r}] must be of type {type(value).__name__}, given {state_dict[key]!r}"
-                )
-        for key, value in self._identity().items():
-            if state_dict[key] != value:
-                raise ValueError(
-                    f"state_dict must be that of a scheduler with {key} {value!r}, given {state_dict[key]!r}; "
-                    "to take over its position alone, call seek(event_index)"
-                )
-        event_index = arguments.whole_number("event_index", state_dict["event_index"], at_least=0)
-        if state_dict["schedule"] != own["schedule"]:
-            warnings.warn(
-                f"the saved schedule differs from this one, which goes on from event {event_index}:\n"
-                f"  saved: {state_dict['schedule']}\n  now:   {own['schedule']}",
-                stacklevel=2,
-            )
+        event_index = checked_event_index(state_dict, self.state_dict(), self._identity())
+        load_progress(stateful_parts(self._schedule), state_dict.get("progress", []))
         self.seek(event_index)
 
     def _identity(self) -> dict[str, str]:
@@ -290,7 +315,8 @@ class _GetParam:
 
     def __call__(self, event_index: int) -> Value:
         with temporarily(self._scheduler, _event_index=event_index):
-            return self._scheduler.get_param()
+            value: Value = self._scheduler._as_number(self._scheduler.get_param())
+            return value
 
     def __repr__(self) -> str:
         return self._scheduler._description()

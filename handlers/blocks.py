@@ -85,7 +85,7 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
     groups = groups or schedule.groups
     table = np.empty((num_events, groups or 1))
     event, stop = start, start + num_events
-    with contextlib.nullcontext() if schedule.ahead else _random_state_kept():
+    with contextlib.nullcontext() if schedule.ahead else random_state_kept():
         while event < stop:
             first, values = read_block(schedule, event)
             rows = values[event - first : stop - first]
@@ -100,7 +100,7 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
 
 
 @contextlib.contextmanager
-def _random_state_kept() -> Iterator[None]:
+def random_state_kept() -> Iterator[None]:
     """Leave the random numbers as they were, whatever a user's function draws."""
     python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     try:

@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, Self
 
+from . import arguments
+from .blocks import random_state_kept
+from .param_group_scheduler import ParamGroupScheduler
+from .param_groups import ParamSlot
 from .param_scheduler import ParamScheduler
+from .private_copies import private_copy
 from .schedules import Concatenation
 
 
@@ -17,7 +22,8 @@ class ConcatScheduler(ParamScheduler):
     The schedulers lend their schedules, each from its event 0; they are not called and do not change.
 
     Args:
-        schedulers: two or more, all of one optimizer, parameter and param group index.
+        schedulers: two or more, all of one optimizer, parameter and param group index; or a
+            :class:`ParamGroupScheduler` that has each group of the optimizer once.
         durations: events of each scheduler but the last, at least 0; one of 0 events is passed over.
         save_history: whether to record what is written in ``engine.state.param_history``.
 
@@ -41,24 +47,74 @@ class ConcatScheduler(ParamScheduler):
     """
 
     def __init__(
-        self, schedulers: Sequence[ParamScheduler], durations: Sequence[int], save_history: bool = False
+        self,
+        schedulers: Sequence[ParamScheduler | ParamGroupScheduler],
+        durations: Sequence[int],
+        save_history: bool = False,
     ) -> None:
         for name, value in {"schedulers": schedulers, "durations": durations}.items():
             if not isinstance(value, list | tuple):
                 raise TypeError(f"{name} must be a list or tuple, given {value!r}")
         for at, scheduler in enumerate(schedulers):
-            if not isinstance(scheduler, ParamScheduler):
-                raise TypeError(f"schedulers[{at}] must be a ParamScheduler, given {scheduler!r}")
-        schedule = Concatenation([scheduler.schedule for scheduler in schedulers], durations)
-        first = schedulers[0]
+            if not isinstance(scheduler, ParamScheduler | ParamGroupScheduler):
+                raise TypeError(
+                    f"schedulers[{at}] must be a ParamScheduler or a ParamGroupScheduler, given {scheduler!r}"
+                )
+        members = [s.as_param_scheduler() if isinstance(s, ParamGroupScheduler) else s for s in schedulers]
+        schedule = Concatenation([member.schedule for member in members], durations)
+        first = members[0]
         for name in ("optimizer", "param_name", "param_group_index"):
-            different = [s for s in schedulers if getattr(s, name) != getattr(first, name)]
+            different = [s for s in members if getattr(s, name) != getattr(first, name)]
             if different:
                 given = "" if name == "optimizer" else f": {getattr(first, name)!r}, {getattr(different[0], name)!r}"
                 raise ValueError(f"schedulers must all have the same {name}, given different ones{given}")
         super().__init__(first.optimizer, first.param_name, save_history, first.param_group_index, schedule=schedule)
         self.schedulers = tuple(schedulers)
         self.durations = schedule.durations
+
+    @classmethod
+    def simulate_values(
+        cls,
+        num_events: int,
+        schedulers: Sequence[ParamScheduler | ParamGroupScheduler] = (),
+        durations: Sequence[int] = (),
+        param_names: Sequence[str] | None = None,
+        **scheduler_kwargs: Any,
+    ) -> list[list[float]]:
+        """The values that the first events would leave in the param groups; nothing is touched.
+
+        Args:
+            num_events: how many events.
+            schedulers: two or more.
+            durations: events of each scheduler but the last.
+            param_names: which parameters of the param groups to tell; the one that is scheduled where None. Others
+                are what the optimizer holds, or what a torch scheduler writes besides.
+            scheduler_kwargs: the other arguments of the class, by name.
+
+        Returns:
+            ``[[0, value_0, ..., value_G-1], ...]``, a value for each of the G groups, name after name.
+
+        Raises:
+            TypeError: ``param_names`` is not a list or tuple; or as the class and :meth:`simulate`.
+            ValueError: a name is not a string, or no parameter; or as the class and :meth:`simulate`.
+        """
+        given = {"schedulers": schedulers, "durations": durations, **scheduler_kwargs}
+        if param_names is None:
+            return super().simulate_values(num_events, **given)
+        if not isinstance(param_names, list | tuple):
+            raise TypeError(f"param_names must be a list or tuple, given {param_names!r}")
+        for at, name in enumerate(param_names):
+            if not isinstance(name, str):
+                raise ValueError(f"param_names[{at}] must be a string, given {name!r}")
+        num_events = arguments.whole_number("num_events", num_events, at_least=0)
+        rehearsal = private_copy(cls(**given))
+        slots = [ParamSlot(rehearsal.optimizer, name, rehearsal.param_group_index) for name in param_names]
+        rows: list[list[float]] = []
+        with random_state_kept():
+            for event in range(num_events):
+                rehearsal(None)
+                rows.append([event, *(value for slot in slots for value in slot.read())])
+        return rows
 
     @classmethod
     def _on_stand_in(cls, **scheduler_kwargs: Any) -> Self:

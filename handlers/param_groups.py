@@ -75,6 +75,10 @@ class ParamSlot:
         groups = self.optimizer.param_groups
         return groups if self.index is None else [groups[self.index]]
 
+    def read(self) -> list[float]:
+        """What the groups hold now, a number for each."""
+        return [float(held) for held in self._held_by(self.groups())]
+
     def write(self, value: Value) -> None:
         """Put one value into every group, or one of a list into each.
 
@@ -83,6 +87,10 @@ class ParamSlot:
                 a tensor, or a group that was added later lacks the parameter; nothing is written then.
         """
         groups = self.groups()
+        if type(value) is float and self.all_plain():
+            for group in groups:
+                group[self.key] = value
+            return
         if not isinstance(value, list):
             values: Iterable[float] = repeat(value)
         elif len(value) == len(groups):
@@ -131,7 +139,7 @@ class ParamSlot:
 
     def all_plain(self) -> bool:
         """Whether writing is nothing but putting a float into each group."""
-        return self.item is None and all(type(group[self.key]) is float for group in self.groups())
+        return self.item is None and all(type(group.get(self.key)) is float for group in self.groups())
 
 
 def _find(param_name: str, groups: list[Group]) -> tuple[str, int | None]:

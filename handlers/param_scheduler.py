@@ -121,6 +121,9 @@ class ParamScheduler(BaseParamScheduler):
             record(value)
         self._event_index = index + 1
 
+    def _write(self, engine: Engine | None, value: Value) -> None:
+        self._slot.write(value)
+
     def _num_groups(self) -> int | None:
         return None if isinstance(self.optimizer, StandInOptimizer) else len(self.optimizer_param_groups)
 

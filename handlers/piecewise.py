@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from .arguments import Number
 from .param_groups import HasParamGroups
 from .param_scheduler import ParamScheduler
 from .schedules import LinearInterpolation
@@ -17,7 +18,8 @@ class PiecewiseLinear(ParamScheduler):
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        milestones_values: pairs of an event index, an int, and a value; at least one, event indices rising.
+        milestones_values: pairs of an event index, an int, and a value, or a list with one for each param group; at
+            least one pair, event indices rising.
         save_history: whether to record what is written in ``engine.state.param_history``.
         param_group_index: index of the only param group to write; None for all of them.
 
@@ -37,7 +39,7 @@ class PiecewiseLinear(ParamScheduler):
         self,
         optimizer: HasParamGroups,
         param_name: str,
-        milestones_values: Sequence[tuple[int, float]],
+        milestones_values: Sequence[tuple[int, Number]],
         save_history: bool = False,
         param_group_index: int | None = None,
     ) -> None:

@@ -1,9 +1,10 @@
-"""Copies of users' functions to simulate with, so that what they change in themselves is changed in a copy."""
+"""Copies to simulate with, so that whatever a simulation changes, it changes in a copy."""
 
 import copy
+from collections import defaultdict
 from collections.abc import Iterable
 from functools import partial
-from types import MethodType
+from types import MethodType, SimpleNamespace
 from typing import Any, TypeVar
 
 import torch
@@ -12,33 +13,70 @@ from torch.utils.data import DataLoader
 
 T = TypeVar("T")
 
-# What a function reads of a training, and is too large, or too alive, to be copied with it.
-SHARED = (Engine, torch.optim.Optimizer, torch.nn.Module, torch.Tensor, DataLoader)
-
 
 def private_copy(thing: T) -> T:
-    """A deep copy of a schedule that shares engines, optimizers, modules, tensors and data loaders with it.
+    """A deep copy of a schedule or a scheduler, which costs nothing beside a model and its optimizer.
+
+    What is too large, or too alive, to be copied with it is shared: engines, modules, data loaders, parameters and
+    other tensors of more than one number. An optimizer is replaced by a stand-in that has copies of the
+    hyper-parameters, empty parameters of the same shapes on torch's ``meta`` device, and no state; it shares no
+    memory with the optimizer.
 
     Raises:
         TypeError: something in it cannot be copied, such as a generator or a lock.
     """
+    reached = list(_reachable_from(thing))
+    memo: dict[int, Any] = {id(part): part for part in reached if _is_shared(part)}
     try:
-        return copy.deepcopy(thing, {id(shared): shared for shared in _shared_in(thing)})
+        # Stand-ins first, so that tensors in param groups are copied once for all that hold them.
+        for part in reached:
+            if isinstance(part, torch.optim.Optimizer):
+                memo[id(part)] = stand_in_for(part, memo)
+        return copy.deepcopy(thing, memo)
     except (TypeError, RuntimeError) as error:
         raise TypeError(f"{thing!r} cannot be simulated, since it cannot be copied: {error}") from error
 
 
-def _shared_in(thing: object) -> Iterable[object]:
-    """The shared things that can be reached."""
+def stand_in_for(optimizer: torch.optim.Optimizer, memo: dict[int, Any]) -> Any:
+    """An optimizer of the same kind, with copies of the hyper-parameters and without the memory of the other one."""
+    for group in optimizer.param_groups:
+        numbers = (value for key, value in group.items() if key != "params" and isinstance(value, torch.Tensor))
+        memo.update(
+            {id(value): value.detach().clone() for value in numbers if id(value) not in memo or value.requires_grad}
+        )
+    groups = [
+        {
+            key: [torch.empty_like(param, device="meta") for param in value]
+            if key == "params"
+            else copy.deepcopy(value, memo)
+            for key, value in group.items()
+        }
+        for group in optimizer.param_groups
+    ]
+    if hasattr(type(optimizer), "param_groups"):  # a wrapper, whose param_groups are those of another optimizer
+        return SimpleNamespace(param_groups=groups)
+    stand_in = object.__new__(type(optimizer))
+    vars(stand_in).update({**vars(optimizer), "param_groups": groups, "state": defaultdict(dict)})
+    return stand_in
+
+
+def _is_shared(thing: object) -> bool:
+    if isinstance(thing, torch.Tensor):
+        return thing.requires_grad or thing.numel() != 1
+    return isinstance(thing, Engine | torch.nn.Module | DataLoader)
+
+
+def _reachable_from(thing: object) -> Iterable[object]:
+    """All that would be copied with a thing, up to what is shared or has a stand-in."""
     seen: dict[int, object] = {}
     waiting = [thing]
     while waiting:
         thing = waiting.pop()
         if id(thing) not in seen:
             seen[id(thing)] = thing
-            if not isinstance(thing, SHARED):
+            if not _is_shared(thing) and not isinstance(thing, torch.optim.Optimizer):
                 waiting.extend(_parts_of(thing))
-    return [thing for thing in seen.values() if isinstance(thing, SHARED)]
+    return seen.values()
 
 
 def _parts_of(thing: Any) -> Iterable[object]:

@@ -279,8 +279,18 @@ def _cosine(optimizer, **kwargs):
         (lambda o: [_cosine(o)] * 2, [-1], ValueError, r"durations\[0\] must be .*given -1"),
         (lambda o: [_cosine(o)] * 2, ["3"], TypeError, r"durations\[0\] must be a number, given '3'"),
         (lambda o: [_cosine(o)] * 2, [True], TypeError, r"durations\[0\] must be a number, given True"),
-        (lambda o: [_cosine(o), 0.1], [3], TypeError, r"schedulers\[1\] must be a ParamScheduler, given 0.1"),
-        (lambda o: [_cosine(o), None], [3], TypeError, r"schedulers\[1\] must be a ParamScheduler, given None"),
+        (
+            lambda o: [_cosine(o), 0.1],
+            [3],
+            TypeError,
+            r"schedulers\[1\] must be a ParamScheduler or a ParamGroupScheduler, given 0.1",
+        ),
+        (
+            lambda o: [_cosine(o), None],
+            [3],
+            TypeError,
+            r"schedulers\[1\] must be a ParamScheduler or a ParamGroupScheduler, given None",
+        ),
         (lambda o: [_cosine(o), _cosine(make_optimizer(2))], [3], ValueError, "the same optimizer, given different"),
         (
             lambda o: [_cosine(o), _cosine(o, param_name="momentum")],

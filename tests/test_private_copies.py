@@ -11,7 +11,6 @@ from lehr.handlers.private_copies import private_copy
 
 SHARED = {
     "engine": make_trainer(),
-    "optimizer": make_optimizer(),
     "module": torch.nn.Linear(2, 2),
     "tensor": torch.ones(3, requires_grad=True) * 2,
     "loader": DataLoader([1, 2, 3]),
@@ -84,3 +83,71 @@ def test_a_copy_that_fails_otherwise_says_so():
 
     with pytest.raises(TypeError, match="cannot be simulated, since it cannot be copied: there is only one"):
         private_copy(Holder(Single()))
+
+
+def big_optimizer():
+    """Ten million parameters with a momentum each, and tensors among the hyper-parameters."""
+    weight = torch.nn.Parameter(torch.zeros(10_000_000))
+    rate = torch.tensor(0.5)
+    optimizer = torch.optim.SGD([weight], lr=rate, momentum=0.9, foreach=False)
+    weight.grad = torch.ones_like(weight)
+    optimizer.step()
+    return optimizer
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_optimizer_has_a_stand_in_without_its_memory(way):
+    optimizer = big_optimizer()
+    original = WAYS[way](optimizer)
+    stand_in = held_by(private_copy(original))[0]
+    assert isinstance(stand_in, torch.optim.SGD)
+    assert stand_in is not optimizer
+    (group,), (own,) = stand_in.param_groups, optimizer.param_groups
+    assert {**group, "params": 0} == {**own, "params": 0}
+    assert group["lr"] is not own["lr"]
+    group["lr"].fill_(7.0)
+    assert own["lr"] == 0.5
+    assert group["params"][0].device.type == "meta"
+    assert group["params"][0].shape == own["params"][0].shape
+    assert not stand_in.state
+    assert optimizer.state
+
+
+def test_a_tensor_in_a_param_group_is_copied_once_for_all_who_hold_it():
+    optimizer = big_optimizer()
+    holder = Holder([optimizer, optimizer.param_groups[0]["lr"]])
+    stand_in, rate = private_copy(holder).held
+    assert stand_in.param_groups[0]["lr"] is rate is not optimizer.param_groups[0]["lr"]
+
+
+def test_a_tensor_that_is_trained_is_copied_in_a_stand_in():
+    optimizer = torch.optim.SGD(
+        [torch.nn.Parameter(torch.zeros(2))], lr=torch.tensor(0.5, requires_grad=True), foreach=False
+    )
+    stand_in = private_copy(Holder(optimizer)).held
+    with torch.no_grad():
+        stand_in.param_groups[0]["lr"].fill_(7.0)
+    assert optimizer.param_groups[0]["lr"] == 0.5
+
+
+def test_a_wrapped_optimizer_has_a_stand_in_with_its_groups():
+    class Wrapper(torch.optim.Optimizer):
+        def __init__(self, wrapped):
+            self.wrapped = wrapped
+
+        @property
+        def param_groups(self):
+            return self.wrapped.param_groups
+
+    optimizer = make_optimizer(2)
+    stand_in = private_copy(Holder(Wrapper(optimizer))).held
+    assert [group["lr"] for group in stand_in.param_groups] == [0.5, 1.5]
+    stand_in.param_groups[0]["lr"] = 7.0
+    assert optimizer.param_groups[0]["lr"] == 0.5
+
+
+def test_single_numbers_are_copied_and_larger_tensors_are_shared():
+    number, table = torch.tensor([1.0]), torch.ones(2)
+    copied = private_copy(Holder([number, table])).held
+    assert copied[0] is not number
+    assert copied[1] is table

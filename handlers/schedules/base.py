@@ -1,7 +1,7 @@
 """What a schedule is: a pure function from the event index to a value."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import overload
@@ -53,12 +53,16 @@ class Schedule(ABC):
         return None
 
     @property
-    def ahead(self) -> bool:
-        """Whether values may be computed before their event comes.
+    def parts(self) -> "tuple[Schedule, ...]":
+        """The schedules that this one is composed of, as they stand in its fields."""
+        values = [getattr(self, field.name) for field in fields(self)]
+        inner = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
+        return tuple(item for item in inner if isinstance(item, Schedule))
 
-        False where a user's Python function takes part: it is called once an event, at that event.
-        """
-        return True
+    @property
+    def ahead(self) -> bool:
+        """Whether values may be computed before their event comes; see :class:`LiveSchedule` for those that may not."""
+        return all(part.ahead for part in self.parts)
 
     @overload
     def __call__(self, index: int) -> float: ...
@@ -88,56 +92,27 @@ class Schedule(ABC):
         """As the constructor call, functions by name. A subclass's own dataclass repr does the same."""
         return describe(self)
 
+    def description(self) -> str:
+        """What makes it this schedule and no other, in words that are the same in every process."""
+        compared = {field.name: getattr(self, field.name) for field in fields(self) if field.compare}
+        return _call(type(self).__qualname__, [], compared)
+
     def _set(self, **values: object) -> None:
         """Put checked values into the fields of a frozen dataclass; for ``__post_init__`` only."""
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
 
-@dataclass(frozen=True, repr=False)
-class FunctionSchedule(Schedule):
-    """A schedule that asks a Python function for each value.
-
-    The function takes the event index, an int, and returns a number, or a list of numbers with one for each
-    parameter group. It is called when its event comes and not before, so it may depend on what happens
-    during training; what can be written for arrays is better a :class:`Schedule` of its own.
-
-    Args:
-        function: ``int -> float``.
+def common_groups(schedules: Iterable[Schedule]) -> int | None:
+    """How many parameter groups these schedules have values for; None when each serves all groups alike.
 
     Raises:
-        TypeError: ``function`` cannot be called; or, at the event, its value is not a number.
-        ValueError: at the event, its value is NaN or infinite.
-
-    Example:
-        >>> halving = FunctionSchedule(lambda event_index: 0.5**event_index)
-        >>> [halving(i) for i in range(4)]
-        [1.0, 0.5, 0.25, 0.125]
+        ValueError: they have values for different numbers of groups.
     """
-
-    function: Callable[[int], float | list[float]]
-
-    def __post_init__(self) -> None:
-        """Check that the function can be called."""
-        if not callable(self.function) or isinstance(self.function, type):
-            raise TypeError(f"schedule must be a Schedule or a function of the event index, given {self.function!r}")
-
-    def values(self, indices: Array) -> Array:
-        """Call the function index by index."""
-        return np.array(
-            [
-                arguments.number_or_numbers(
-                    f"the value of {describe(self.function)} at event {index}", self.function(index)
-                )
-                for index in map(int, indices)
-            ],
-            dtype=np.float64,
-        )
-
-    @property
-    def ahead(self) -> bool:
-        """Never ahead: what a Python function depends on may change until its event comes."""
-        return False
+    counts = {schedule.groups for schedule in schedules if schedule.groups is not None}
+    if len(counts) > 1:
+        raise ValueError(f"schedules must have values for as many groups as one another, given {sorted(counts)}")
+    return next(iter(counts), None)
 
 
 def describe(value: object) -> str:
@@ -147,7 +122,7 @@ def describe(value: object) -> str:
     ('builtins.len', 'partial(builtins.pow, builtins.abs)')
     """
     if isinstance(value, Schedule):
-        return _call(type(value).__qualname__, [], {f.name: getattr(value, f.name) for f in fields(value)})
+        return value.description()
     if isinstance(value, partial):
         return _call("partial", [value.func, *value.args], value.keywords)
     if type(value) is tuple:

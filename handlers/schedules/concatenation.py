@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import arguments
-from .base import Array, Schedule
+from .base import Array, Schedule, common_groups
 
 
 @dataclass(frozen=True)
@@ -52,19 +52,12 @@ class Concatenation(Schedule):
                 "durations must be one fewer than the schedules, which must be two or more, "
                 f"given {len(self.schedules)} schedules and durations {list(self.durations)}"
             )
-        counts = {schedule.groups for schedule in self.schedules if schedule.groups is not None}
-        if len(counts) > 1:
-            raise ValueError(f"schedules must have values for as many groups as one another, given {sorted(counts)}")
+        common_groups(self.schedules)
 
     @property
     def groups(self) -> int | None:
         """Those of the schedules that have one value a group."""
-        return next((schedule.groups for schedule in self.schedules if schedule.groups is not None), None)
-
-    @property
-    def ahead(self) -> bool:
-        """Ahead where all of the schedules are."""
-        return all(schedule.ahead for schedule in self.schedules)
+        return common_groups(self.schedules)
 
     def values(self, indices: Array) -> Array:
         """The formula of the class docstring; only the schedules in force are evaluated."""

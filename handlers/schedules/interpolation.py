@@ -20,19 +20,24 @@ class LinearInterpolation(Schedule):
         value = v_k + (v_{k+1} - v_k) * (i - m_k) / (m_{k+1} - m_k)
 
     Args:
-        milestones_values: pairs of an event index, an int, and a value; at least one, event indices rising.
+        milestones_values: pairs of an event index, an int, and a value, or a list with one for each of G
+            parameter groups; at least one pair, event indices rising.
+
+    Shapes: ``(n,)``, or ``(n, G)`` where one of the values is a list.
 
     Raises:
-        TypeError: not a list or tuple; a milestone is not an int, a value not a number.
+        TypeError: not a list or tuple; a milestone is not an int, a value not a number or a list of them.
         ValueError: no pairs, something other than a pair, milestones that do not rise, a value that is NaN
-            or infinite.
+            or infinite, lists of different lengths.
 
     Example:
         >>> LinearInterpolation([(1, 1.0), (3, 0.5), (4, 0.0)])([0, 1, 2, 3, 4, 5]).tolist()
         [1.0, 1.0, 0.75, 0.5, 0.0, 0.0]
+        >>> LinearInterpolation([(0, 0.0), (2, [0.1, 1.0])])([0, 1, 2]).tolist()
+        [[0.0, 0.0], [0.05, 0.5], [0.1, 1.0]]
     """
 
-    milestones_values: Sequence[tuple[int, float]]
+    milestones_values: Sequence[tuple[int, arguments.Number]]
 
     def __post_init__(self) -> None:
         """Check the points, and keep them as tuples."""
@@ -41,7 +46,7 @@ class LinearInterpolation(Schedule):
             raise TypeError(f"milestones_values must be a list or tuple of (milestone, value) pairs, given {given!r}")
         if not given:
             raise ValueError(f"milestones_values must have at least one (milestone, value) pair, given {given!r}")
-        points: list[tuple[int, float]] = []
+        points: list[tuple[int, arguments.Number]] = []
         for at, pair in enumerate(given):
             name = f"milestones_values[{at}]"
             if not isinstance(pair, tuple | list) or len(pair) != 2:
@@ -55,10 +60,21 @@ class LinearInterpolation(Schedule):
                 raise ValueError(
                     f"the milestone of {name} must be later than the one before, {points[-1][0]}, given {milestone}"
                 )
-            points.append((milestone, arguments.number(f"the value of {name}", pair[1])))
+            points.append((milestone, arguments.number_or_numbers(f"the value of {name}", pair[1])))
+        arguments.same_groups(
+            **{f"the value of milestones_values[{at}]": value for at, (_, value) in enumerate(points)}
+        )
         self._set(milestones_values=tuple(points))
+
+    @property
+    def groups(self) -> int | None:
+        """As many as the values that are lists have."""
+        return arguments.groups_of(*(value for _, value in self.milestones_values))
 
     def values(self, indices: Array) -> Array:
         """The formula of the class docstring."""
         milestones, values = zip(*self.milestones_values, strict=True)
-        return np.asarray(np.interp(indices, milestones, values))
+        if self.groups is None:
+            return np.asarray(np.interp(indices, milestones, values))
+        columns = zip(*(np.broadcast_to(value, self.groups) for value in values), strict=True)
+        return np.column_stack([np.interp(indices, milestones, column) for column in columns])

@@ -2,17 +2,19 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from .. import arguments
 from .base import Array, Schedule
 
 
 @dataclass(frozen=True)
 class Shift(Schedule):
-    """A schedule that begins ``by`` events late in another one: ``value(i) = schedule(i + by)``.
+    """A schedule that begins ``by`` events late in another one: ``value(i) = schedule(max(i + by, 0))``.
 
     Args:
         schedule: the other one.
-        by: how many of its events to leave out, at least 0.
+        by: how many of its events to leave out; if negative, how many events to wait at its first value.
 
     Shapes: those of ``schedule``.
 
@@ -20,6 +22,8 @@ class Shift(Schedule):
         >>> from lehr.handlers.schedules import LinearCyclical
         >>> Shift(LinearCyclical(0.0, 1.0, cycle_size=4), by=2)([0, 1, 2]).tolist()
         [1.0, 0.5, 0.0]
+        >>> Shift(LinearCyclical(0.0, 1.0, cycle_size=4), by=-2)([0, 1, 2, 3, 4]).tolist()
+        [0.0, 0.0, 0.0, 0.5, 1.0]
     """
 
     schedule: Schedule
@@ -27,18 +31,13 @@ class Shift(Schedule):
 
     def __post_init__(self) -> None:
         """Check how far."""
-        self._set(by=arguments.whole_number("by", self.by, at_least=0))
+        self._set(by=arguments.whole_number("by", self.by, at_least=-arguments.MOST))
 
     @property
     def groups(self) -> int | None:
         """Those of the schedule."""
         return self.schedule.groups
 
-    @property
-    def ahead(self) -> bool:
-        """Ahead where the schedule is."""
-        return self.schedule.ahead
-
     def values(self, indices: Array) -> Array:
         """The formula of the class docstring."""
-        return self.schedule.values(indices + self.by)
+        return self.schedule.values(np.maximum(indices + self.by, 0))

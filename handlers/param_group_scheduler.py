@@ -1,0 +1,177 @@
+"""Several schedulers at one event, usually one for each parameter group."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ignite.engine import Engine
+
+from lehr.engine.recording import Recorder
+
+from .base import BaseParamScheduler
+from .param_groups import Group, Value
+from .param_scheduler import ParamScheduler
+from .schedules import SideBySide
+
+
+class ParamGroupScheduler(BaseParamScheduler):
+    """Writes the schedules of several schedulers at one event, each to its own parameter and groups.
+
+    At event i, counting from 0, it writes ``schedules[k](i)`` where scheduler k would. The schedulers lend their
+    schedules, each from its event 0; they are not called and do not change.
+
+    Args:
+        schedulers: one or more, of any optimizers, parameters and param groups.
+        names: name of the history of each; ``param_name`` of each where None. Schedulers that share a name
+            have one history, in which an event has the values of all of them.
+        save_history: whether to record what is written in ``engine.state.param_history``.
+
+    Shapes: as many columns as the schedulers have values: one each, or one a group.
+
+    Raises:
+        TypeError: ``schedulers`` or ``names`` is not a list or tuple.
+        ValueError: a member that is no ``ParamScheduler``, a name that is no string, not as many names as schedulers.
+
+    Deviations from ignite 0.5.5: the members' ``save_history`` and ``event_index`` are neither read nor changed; two
+    schedulers under one name give one list an event, where ignite appends one list after the other.
+
+    Example:
+        >>> import torch
+        >>> from lehr.handlers import CosineAnnealingScheduler
+        >>> body, head = (torch.nn.Parameter(torch.zeros(1)) for _ in range(2))
+        >>> optimizer = torch.optim.SGD([{"params": [body]}, {"params": [head]}], lr=0.1)
+        >>> members = [CosineAnnealingScheduler(optimizer, "lr", 1.0, 0.0, 4, param_group_index=0),
+        ...            CosineAnnealingScheduler(optimizer, "lr", 8.0, 0.0, 4, param_group_index=1)]
+        >>> scheduler = ParamGroupScheduler(members, names=["lr of the body", "lr of the head"])
+        >>> scheduler.seek(2)
+        >>> scheduler(None)
+        >>> [group["lr"] for group in optimizer.param_groups]
+        [0.5, 4.0]
+    """
+
+    def __init__(
+        self, schedulers: Sequence[ParamScheduler], names: Sequence[str] | None = None, save_history: bool = False
+    ) -> None:
+        if not isinstance(schedulers, list | tuple):
+            raise TypeError(f"schedulers must be a list or tuple, given {schedulers!r}")
+        for at, scheduler in enumerate(schedulers):
+            if not isinstance(scheduler, ParamScheduler):
+                raise ValueError(f"schedulers[{at}] must be a ParamScheduler, given {scheduler!r}")
+        names = [scheduler.param_name for scheduler in schedulers] if names is None else names
+        if not isinstance(names, list | tuple):
+            raise TypeError(f"names must be a list or tuple, given {names!r}")
+        for at, name in enumerate(names):
+            if not isinstance(name, str):
+                raise ValueError(f"names[{at}] must be a string, given {name!r}")
+        if len(names) != len(schedulers):
+            raise ValueError(f"names must be as many as the {len(schedulers)} schedulers, given {names!r}")
+        # Each writes through a scheduler of our own on the same schedule, so that the members stay as they are.
+        self._writers = [_writer_like(scheduler) for scheduler in schedulers]
+        params = ", ".join(dict.fromkeys(scheduler.param_name for scheduler in schedulers))
+        super().__init__(params, save_history, schedule=SideBySide([writer.schedule for writer in self._writers]))
+        self.schedulers, self.names = list(schedulers), list(names)
+
+    def _write(self, engine: Engine | None, value: Value) -> None:
+        """What has no place of its own writes nothing: :meth:`__call__` writes where the schedulers would."""
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._recorders: dict[str, Recorder] = {}
+
+    @property
+    def optimizer(self) -> list[Any]:
+        """The optimizer of each scheduler."""
+        return [writer.optimizer for writer in self._writers]
+
+    @property
+    def optimizer_param_groups(self) -> list[Group]:
+        """The param groups that are written, as they are now."""
+        return [group for writer in self._writers for group in writer.optimizer_param_groups]
+
+    def __call__(self, engine: Engine | None, name: str | None = None) -> None:
+        """Write the values of this event, record them, and count the event.
+
+        Args:
+            engine: the engine whose event it is; None in a plain loop, where nothing is recorded.
+            name: name of one history for all; those of the class where None.
+        """
+        values = [writer._next() for writer in self._writers]
+        rows: dict[str, list[float]] = {}
+        if self.save_history and engine is not None:
+            for own_name, writer, value in zip(self.names, self._writers, values, strict=True):
+                row = value if isinstance(value, list) else [value] * len(writer.optimizer_param_groups)
+                rows.setdefault(name or own_name, []).extend(row)
+        records = [self._appender(engine, own_name, row) for own_name, row in rows.items() if engine is not None]
+        for writer, value in zip(self._writers, values, strict=True):
+            writer._write(engine, value)
+        for record, row in zip(records, rows.values(), strict=True):
+            record(row)
+        self._go_to(self._event_index + 1)
+
+    def _appender(self, engine: Engine, name: str, row: list[float]) -> Any:
+        return self._recorders.setdefault(name, Recorder()).appender(engine, name, self, row, len(row))
+
+    def _go_to(self, event_index: int) -> None:
+        self._event_index = event_index
+        for writer in self._writers:
+            writer._event_index = event_index
+
+    def seek(self, event_index: int) -> None:
+        """Go to an event: see :meth:`BaseParamScheduler.seek`."""
+        super().seek(event_index)
+        for writer in self._writers:
+            writer.seek(event_index)
+
+    def _history_names(self, name: str | None) -> list[str]:
+        return [name] if name else list(dict.fromkeys(self.names))
+
+    def as_param_scheduler(self) -> ParamScheduler:
+        """The same as one scheduler with a value for each param group, to be concatenated with others.
+
+        Raises:
+            ValueError: they are not of one optimizer and parameter, or do not have each of its groups once.
+        """
+        first = self._writers[0]
+        if len(self._writers) == 1:
+            return first
+        if any(writer.optimizer is not first.optimizer for writer in self._writers):
+            raise ValueError("schedulers must all have the same optimizer to be concatenated, given different ones")
+        by_group = {writer.param_group_index: writer.schedule for writer in self._writers}
+        if any(writer.param_name != first.param_name for writer in self._writers):
+            raise ValueError(
+                f"schedulers must all have the same param_name to be concatenated, given {self.param_name}"
+            )
+        if len(by_group) < len(self._writers) or set(by_group) != set(range(len(first.optimizer.param_groups))):
+            raise ValueError(
+                f"schedulers must have each of the {len(first.optimizer.param_groups)} param groups once to be "
+                f"concatenated, given {[writer.param_group_index for writer in self._writers]}"
+            )
+        schedule = SideBySide([by_group[index] for index in sorted(by_group)])  # type: ignore[type-var]
+        return ParamScheduler(first.optimizer, first.param_name, schedule=schedule)
+
+    @classmethod
+    def simulate_values(
+        cls, num_events: int, schedulers: Sequence[ParamScheduler] = (), **scheduler_kwargs: Any
+    ) -> list[list[float]]:
+        """The values that the first events would write; neither schedulers nor optimizers are touched.
+
+        Args:
+            num_events: how many events.
+            schedulers: one or more.
+            scheduler_kwargs: the other arguments of the class, by name.
+
+        Returns:
+            ``[[0, value_0, value_1, ...], ...]``, with the values of each scheduler.
+
+        Raises:
+            TypeError, ValueError: as the class and :meth:`simulate`.
+        """
+        return super().simulate_values(num_events, schedulers=schedulers, **scheduler_kwargs)
+
+
+def _writer_like(scheduler: ParamScheduler) -> ParamScheduler:
+    return ParamScheduler(
+        scheduler.optimizer,
+        scheduler.param_name,
+        param_group_index=scheduler.param_group_index,
+        schedule=scheduler.schedule,
+    )

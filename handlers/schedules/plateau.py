@@ -1,0 +1,184 @@
+"""A value that is reduced when a metric stops improving."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .. import arguments
+from ..arguments import Number
+from .live import StatefulSchedule
+
+
+@dataclass
+class PlateauProgress:
+    """What a plateau remembers from metric to metric."""
+
+    values: list[float] = field(default_factory=list)  # one for each group, or one for all of them
+    best: float | None = None
+    num_bad_epochs: int = 0
+    cooldown_counter: int = 0
+
+
+@dataclass(frozen=True, repr=False)
+class Plateau(StatefulSchedule):
+    """A value that is multiplied by a factor when a metric has not improved for more than ``patience`` metrics.
+
+    It does not depend on the event index, but on the metrics that it was given by :meth:`observe`. With the best
+    metric b so far, a metric a is an improvement if::
+
+        a < b * (1 - threshold)   mode="min", threshold_mode="rel"        a > b * (1 + threshold)   mode="max"
+        a < b - threshold         mode="min", threshold_mode="abs"        a > b + threshold         mode="max"
+
+    After ``patience`` metrics in a row that are none, the next one reduces: ``value = max(value * factor, min_value)``
+    in each group where that takes more than ``eps`` off. The next ``cooldown`` metrics are then not counted.
+
+    Args:
+        mode: ``"min"`` or ``"max"``: whether a smaller or a larger metric is better.
+        factor: what the value is multiplied by, at least 0 and less than 1.
+        patience: how many metrics in a row may be no improvement.
+        threshold: by how much a metric must be better to count; see above.
+        threshold_mode: ``"rel"`` or ``"abs"``. For a negative metric, as some losses are, choose ``"abs"``: its
+            relative threshold lies on the other side.
+        cooldown: how many metrics after a reduction are not counted.
+        min_value: the value is not reduced below it; a list for one value per group.
+        eps: a reduction by no more than this is not made.
+        initial_value: the value before the first reduction: by default 1, a factor to multiply with another schedule;
+            a list for one value per group; None where a scheduler says it later.
+        nan_policy: what a metric that is NaN does: ``"worse"``, it counts as no improvement, as in torch; ``"ignore"``,
+            it does not count at all; ``"raise"``.
+
+    Shapes: one value, or one for each of G groups where ``initial_value`` or ``min_value`` is a list.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: an argument is out of its range; lists of different lengths.
+
+    Example:
+        >>> plateau = Plateau(factor=0.5, patience=1)
+        >>> for loss in [3.0, 2.0, 2.5, 2.5, 1.0]:
+        ...     plateau.observe(loss)
+        ...     print(loss, plateau.value(0))
+        3.0 1.0
+        2.0 1.0
+        2.5 1.0
+        2.5 0.5
+        1.0 0.5
+    """
+
+    mode: str = "min"
+    factor: float = 0.1
+    patience: int = 10
+    threshold: float = 1e-4
+    threshold_mode: str = "rel"
+    cooldown: int = 0
+    min_value: Number = 0.0
+    eps: float = 1e-8
+    initial_value: Number | None = 1.0
+    nan_policy: str = "worse"
+    _progress: PlateauProgress = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Check the arguments, and begin with nothing remembered."""
+        initial = self.initial_value
+        self._set(
+            mode=arguments.one_of("mode", self.mode, ("min", "max")),
+            factor=arguments.number("factor", self.factor, at_least=0.0, below=1.0),
+            patience=arguments.whole_number("patience", self.patience, at_least=0),
+            threshold=arguments.number("threshold", self.threshold),
+            threshold_mode=arguments.one_of("threshold_mode", self.threshold_mode, ("rel", "abs")),
+            cooldown=arguments.whole_number("cooldown", self.cooldown, at_least=0),
+            min_value=arguments.number_or_numbers("min_value", self.min_value),
+            eps=arguments.number("eps", self.eps, at_least=0.0),
+            initial_value=initial if initial is None else arguments.number_or_numbers("initial_value", initial),
+            nan_policy=arguments.one_of("nan_policy", self.nan_policy, ("worse", "ignore", "raise")),
+            _progress=PlateauProgress(),
+        )
+        arguments.same_groups(min_value=self.min_value, initial_value=self.initial_value)
+        if self.initial_value is not None:
+            self.go_on_from(self.initial_value)
+
+    @property
+    def groups(self) -> int | None:
+        """As many as there are values."""
+        return len(self._progress.values) if len(self._progress.values) > 1 else None
+
+    def value(self, index: int) -> float | list[float]:
+        """The value as it is now, at whatever event."""
+        values = self._progress.values
+        return values[0] if len(values) == 1 else list(values)
+
+    def go_on_from(self, values: Number) -> None:
+        """Take these as the values that the next reduction reduces.
+
+        Raises:
+            ValueError: there are not as many as of ``min_value``.
+        """
+        own = tuple(values) if isinstance(values, Sequence) else (values,) * (arguments.groups_of(self.min_value) or 1)
+        if isinstance(self.min_value, tuple):
+            arguments.same_groups(min_value=self.min_value, values=own)
+        self._progress.values = list(own)
+
+    def observe(self, metric: float) -> None:
+        """Count a metric, and reduce the value if it is time to.
+
+        Raises:
+            TypeError: the metric is no number.
+            ValueError: it is NaN, and ``nan_policy`` is ``"raise"``.
+        """
+        try:
+            metric = float(metric)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"the metric must be a number, given {metric!r}") from error
+        if math.isnan(metric) and self.nan_policy != "worse":
+            if self.nan_policy == "ignore":
+                return
+            raise ValueError("the metric must not be NaN where nan_policy is 'raise', given nan")
+        now = self._progress
+        if self._is_better(metric):
+            now.best, now.num_bad_epochs = metric, 0
+        else:
+            now.num_bad_epochs += 1
+        if now.cooldown_counter > 0:
+            now.cooldown_counter -= 1
+            now.num_bad_epochs = 0
+        if now.num_bad_epochs > self.patience:
+            now.values = self._reduced(now.values)
+            now.cooldown_counter, now.num_bad_epochs = self.cooldown, 0
+
+    def _is_better(self, metric: float) -> bool:
+        sign = 1.0 if self.mode == "min" else -1.0
+        best = sign * math.inf if self._progress.best is None else self._progress.best
+        bound = best * (1.0 - sign * self.threshold) if self.threshold_mode == "rel" else best - sign * self.threshold
+        return metric < bound if self.mode == "min" else metric > bound
+
+    def _reduced(self, values: list[float]) -> list[float]:
+        floors = self.min_value if isinstance(self.min_value, tuple) else [self.min_value] * len(values)
+        lower = [max(value * self.factor, floor) for value, floor in zip(values, floors, strict=True)]
+        return [new if old - new > self.eps else old for old, new in zip(values, lower, strict=True)]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The values, the best metric (None before the first), and the two counts."""
+        return asdict(self._progress)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from there.
+
+        Raises:
+            TypeError, ValueError: it is not the state of a plateau; nothing is loaded then.
+        """
+        if not isinstance(state_dict, Mapping) or set(state_dict) != set(self.state_dict()):
+            raise ValueError(f"the state of a plateau must have {sorted(self.state_dict())}, given {state_dict!r}")
+        best, values = state_dict["best"], state_dict["values"]
+        if not (best is None or type(best) is float) or not isinstance(values, list):
+            raise TypeError(
+                f"the state of a plateau must have a float as best and a list of values, given {state_dict!r}"
+            )
+        numbers = arguments.number_or_numbers("values", values)
+        if isinstance(self.min_value, tuple):
+            arguments.same_groups(min_value=self.min_value, values=numbers)
+        counts = [
+            arguments.whole_number(name, state_dict[name], at_least=0)
+            for name in ("num_bad_epochs", "cooldown_counter")
+        ]
+        self._set(_progress=PlateauProgress(list(numbers), best, *counts))  # type: ignore[arg-type]

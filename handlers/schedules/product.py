@@ -1,0 +1,53 @@
+"""Schedules multiplied with one another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .base import Array, Schedule, common_groups
+
+
+@dataclass(frozen=True)
+class Product(Schedule):
+    """The product of the values of several schedules: ``value(i) = schedules[0](i) * schedules[1](i) * ...``.
+
+    One of them usually has the unit, and the others are factors: a decay, a plateau that begins at 1.
+
+    Args:
+        schedules: one or more. Some may have one value for all groups, others one for each of G groups.
+
+    Shapes: ``(n,)``, or ``(n, G)`` where one of the schedules has it.
+
+    Raises:
+        ValueError: no schedules; schedules for different numbers of groups.
+
+    Example:
+        >>> from lehr.handlers.schedules import LinearInterpolation
+        >>> warmup = LinearInterpolation([(0, 0.0), (2, 1.0)])
+        >>> decay = LinearInterpolation([(0, 8.0), (4, 4.0)])
+        >>> Product([warmup, decay])([0, 1, 2, 3, 4]).tolist()
+        [0.0, 3.5, 6.0, 5.0, 4.0]
+    """
+
+    schedules: Sequence[Schedule]
+
+    def __post_init__(self) -> None:
+        """Keep the schedules as a tuple, and check that they fit one another."""
+        self._set(schedules=tuple(self.schedules))
+        if not self.schedules:
+            raise ValueError(f"schedules must be one or more, given {self.schedules!r}")
+        common_groups(self.schedules)
+
+    @property
+    def groups(self) -> int | None:
+        """Those of the schedules that have one value a group."""
+        return common_groups(self.schedules)
+
+    def values(self, indices: Array) -> Array:
+        """The formula of the class docstring."""
+        parts = [np.asarray(schedule.values(indices)) for schedule in self.schedules]
+        values = np.ones((len(indices), *max((part.shape[1:] for part in parts), key=len)))
+        for part in parts:
+            values = values * (part if part.ndim == values.ndim else part[:, None])
+        return values

@@ -1,0 +1,127 @@
+"""Schedules of numbers in an engine's state, instead of an optimizer's parameters."""
+
+import warnings
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from ignite.engine import Engine, Events
+from ignite.engine.events import RemovableEventHandle
+
+from . import arguments
+from .base import AnyEvent, BaseParamScheduler, temporarily
+from .param_groups import Value
+from .schedules import Schedule, Shift
+
+
+class StateParamScheduler(BaseParamScheduler):
+    """Writes a schedule to an attribute of ``engine.state``: any number that the training step or a handler reads.
+
+    At event i, counting from 0, it writes ``schedule(i)``. A subclass that overrides ``get_param``, as in ignite, sees
+    an ``event_index`` there that counts from 1, and may return a number of any kind, which is written as it is.
+
+    Args:
+        param_name: name of the attribute; also the name of its history, where attaching gives no other.
+        save_history: whether to record what is written in ``engine.state.param_history``, as bare numbers.
+        create_new: whether the attribute is to be a new one: attaching then refuses one that is there. If False,
+            attaching warns of one that is not there.
+        schedule: a :class:`Schedule`, or a function from the event index to a number; may be left out in a subclass
+            that overrides ``get_param``. By name only.
+
+    Raises:
+        TypeError: there is neither a schedule nor a ``get_param``; an argument is of the wrong kind.
+
+    Example:
+        >>> from lehr.handlers.schedules import LinearInterpolation
+        >>> trainer = Engine(lambda engine, batch: print(engine.state.dropout))
+        >>> scheduler = StateParamScheduler(
+        ...     "dropout", create_new=True, schedule=LinearInterpolation([(0, 0.5), (2, 0.0)])
+        ... )
+        >>> _ = scheduler.attach(trainer, Events.ITERATION_STARTED)
+        >>> _ = trainer.run([0, 1, 2])
+        0.5
+        0.25
+        0.0
+    """
+
+    _asked_from_one = False
+
+    def __init__(
+        self,
+        param_name: str,
+        save_history: bool = False,
+        create_new: bool = False,
+        *,
+        schedule: Schedule | Callable[[int], Value] | None = None,
+    ) -> None:
+        super().__init__(param_name, save_history, schedule=schedule)
+        self.create_new = create_new
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let an overridden ``get_param`` see the event index that ignite's would."""
+        super().__init_subclass__(**kwargs)
+        if "get_param" in vars(cls):
+            cls.get_param = _from_one(cls.get_param)  # type: ignore[assignment, method-assign]
+
+    def attach(
+        self, engine: Engine, event: AnyEvent = Events.ITERATION_COMPLETED, name: str | None = None
+    ) -> RemovableEventHandle:
+        """Write at every such event of an engine; the attribute is made now, as None, where it is missing.
+
+        Args:
+            engine: the engine, usually the trainer.
+            event: the event, with filters if any; the scheduler counts the events that pass them.
+            name: name of the history to record under; ``param_name`` where None.
+
+        Returns:
+            A handle whose ``remove()`` detaches the scheduler.
+
+        Raises:
+            TypeError, ValueError: as :meth:`BaseParamScheduler.attach`.
+            ValueError: with ``create_new``, ``engine.state`` has the attribute already.
+        """
+        exists = isinstance(engine, Engine) and hasattr(engine.state, self.param_name)
+        if exists and self.create_new:
+            raise ValueError(
+                f"param_name must be that of a new attribute of engine.state where create_new is True, "
+                f"given {self.param_name!r}, which is there: choose another name, or create_new=False"
+            )
+        handle = super().attach(engine, event, name)
+        if not exists:
+            if not self.create_new:
+                warnings.warn(
+                    f"engine.state had no {self.param_name!r}, and has it now; create_new=True says that this is meant",
+                    stacklevel=2,
+                )
+            setattr(engine.state, self.param_name, None)
+        return handle
+
+    def _write(self, engine: Engine | None, value: Value) -> None:
+        if engine is None:
+            raise TypeError(f"engine must be given to {type(self).__name__}, which writes to its state, given None")
+        setattr(engine.state, self.param_name, int(value) if self._kind is int else value)  # type: ignore[arg-type]
+
+    def _read(self, index: int) -> Any:
+        if not self._asks_get_param:
+            return super()._read(index)
+        value = self.get_param()
+        arguments.value_at(index, self._as_number(value), self._named)
+        return list(value) if isinstance(value, tuple) else value
+
+    def _as_number(self, value: Any) -> Any:
+        return int(value) if isinstance(value, bool) else value
+
+
+def _from_one(get_param: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    @wraps(get_param)
+    def from_one(scheduler: StateParamScheduler) -> Any:
+        if scheduler._asked_from_one:
+            return get_param(scheduler)  # it was called through super()
+        schedule = scheduler._schedule
+        seen: dict[str, Any] = {"_asked_from_one": True, "_event_index": scheduler._event_index + 1}
+        if schedule is not None:
+            seen |= {"_schedule": Shift(schedule, by=-1), **vars(getattr(schedule, "schedule", schedule))}
+        with temporarily(scheduler, **seen):
+            return get_param(scheduler)
+
+    return from_one

@@ -1,0 +1,298 @@
+"""Schedulers that are more than a pure schedule in an optimizer, each on all that it needs.
+
+What the table of ``registry.py`` is for those that are, this one is for the others: the ones that write elsewhere, that
+hold several schedulers, that wrap a torch scheduler, or that are driven by a metric.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+from optimizers import make_trainer, values_of
+from torch.optim import lr_scheduler as peer
+from torch.utils.data import DataLoader
+
+from lehr.handlers import (
+    BatchSizeScheduler,
+    ConcatScheduler,
+    CosineAnnealingScheduler,
+    ExpStateScheduler,
+    LambdaStateScheduler,
+    LRScheduler,
+    MultiStepStateScheduler,
+    ParamGroupScheduler,
+    ParamScheduler,
+    PiecewiseLinear,
+    PiecewiseLinearStateScheduler,
+    ReduceLROnPlateauScheduler,
+    ReduceOnPlateauScheduler,
+    StateParamScheduler,
+    StepStateScheduler,
+    create_lr_scheduler_with_warmup,
+)
+from lehr.handlers.schedules import CosineAnnealing, LinearInterpolation, Plateau, Product
+
+METRICS = [3.0, 2.0, 2.1, 2.2, 1.0, 1.0, 1.1, math.nan, 0.5, 0.6] * 8
+
+
+@dataclass
+class Rig:
+    """A scheduler and its surroundings: ``read`` tells what stands where it writes."""
+
+    scheduler: Any
+    read: Callable[[], list[float]]
+    engine: Engine = field(default_factory=make_trainer)
+    event: Any = Events.ITERATION_STARTED
+    metrics: list[float] | None = None
+    observe: Callable[[Engine], None] | None = None  # what is fed apart from the scheduler's own events
+
+    def fire(self, events: int = 1) -> list[list[float]]:
+        """What the next events leave there."""
+        rows = []
+        for _ in range(events):
+            if self.metrics is not None:
+                self.engine.state.metrics = {"loss": self.metrics[self.scheduler.event_index]}
+            if self.observe is not None:
+                self.observe(self.engine)
+            self.scheduler(self.engine)
+            rows.append(self.read())
+        return rows
+
+
+def optimizer_of(groups: int, tensor: bool) -> torch.optim.Optimizer:
+    """An optimizer with a learning rate of its own in each group."""
+    rates = [0.1 * (group + 1) for group in range(groups)]
+    params = [
+        {
+            "params": [torch.nn.Parameter(torch.zeros(2))],
+            "lr": torch.tensor(rate, dtype=torch.float64) if tensor else rate,
+        }
+        for rate in rates
+    ]
+    return torch.optim.SGD(params, lr=0.1, momentum=0.9, weight_decay=0.01, **({"foreach": False} if tensor else {}))
+
+
+class OwnTorchScheduler(peer.LRScheduler):
+    """A user's own: it multiplies what is there, and counts something of its own."""
+
+    def __init__(self, optimizer):
+        self.seen = []
+        super().__init__(optimizer)
+
+    def get_lr(self):
+        self.seen.append(len(self.seen))
+        return [
+            group["lr"] * (1.0 if self.last_epoch == 0 else 0.9 + 0.001 * self.seen[-1])
+            for group in self.optimizer.param_groups
+        ]
+
+
+class UnsavedTorchScheduler(OwnTorchScheduler):
+    """A user's own that holds a function, which cannot be saved."""
+
+    def __init__(self, optimizer):
+        self.function = lambda epoch: 1 / (1 + epoch)
+        super().__init__(optimizer)
+
+
+def halved(epoch: int) -> float:
+    return 0.5**epoch
+
+
+class Decay:
+    """A callable object, whose attributes torch saves."""
+
+    def __init__(self):
+        self.rate = 0.97
+
+    def __call__(self, epoch):
+        return self.rate**epoch
+
+
+TORCH = {
+    "LambdaLR": partial(peer.LambdaLR, lr_lambda=halved),
+    "LambdaLR of an object": lambda optimizer: peer.LambdaLR(optimizer, Decay()),
+    "MultiplicativeLR": partial(peer.MultiplicativeLR, lr_lambda=lambda epoch: 0.95),
+    "StepLR": partial(peer.StepLR, step_size=3),
+    "MultiStepLR": partial(peer.MultiStepLR, milestones=[3, 3, 7, 20]),
+    "ConstantLR": partial(peer.ConstantLR, factor=0.5, total_iters=4),
+    "LinearLR": partial(peer.LinearLR, start_factor=0.2, total_iters=6),
+    "ExponentialLR": partial(peer.ExponentialLR, gamma=0.9),
+    "PolynomialLR": partial(peer.PolynomialLR, total_iters=30, power=2.0),
+    "CosineAnnealingLR": partial(peer.CosineAnnealingLR, T_max=7, eta_min=0.001),
+    "CosineAnnealingWarmRestarts": partial(peer.CosineAnnealingWarmRestarts, T_0=4, T_mult=2),
+    "OneCycleLR": partial(peer.OneCycleLR, max_lr=0.3, total_steps=70),
+    "OneCycleLR, three phases": partial(peer.OneCycleLR, max_lr=0.3, total_steps=70, three_phase=True),
+    "CyclicLR": partial(peer.CyclicLR, base_lr=0.01, max_lr=0.3, step_size_up=5, mode="exp_range", gamma=0.99),
+    "CyclicLR of a function": partial(peer.CyclicLR, base_lr=0.01, max_lr=0.3, step_size_up=5, scale_fn=halved),
+    "SequentialLR": lambda optimizer: peer.SequentialLR(
+        optimizer,
+        [
+            peer.LinearLR(optimizer, total_iters=3),
+            peer.ExponentialLR(optimizer, 0.9),
+            peer.CosineAnnealingWarmRestarts(optimizer, 5),
+        ],
+        [4, 13],
+    ),
+    "ChainedScheduler": lambda optimizer: peer.ChainedScheduler(
+        [peer.ConstantLR(optimizer, 0.1, 3), peer.ExponentialLR(optimizer, 0.9)], optimizer
+    ),
+    "Sequential of Chained": lambda optimizer: peer.SequentialLR(
+        optimizer,
+        [
+            peer.ConstantLR(optimizer, 0.1, 3),
+            peer.ChainedScheduler([peer.StepLR(optimizer, 4), peer.ExponentialLR(optimizer, 0.9)], optimizer),
+        ],
+        [5],
+    ),
+    "own": OwnTorchScheduler,
+    "own, with a function": UnsavedTorchScheduler,
+}
+
+
+def _in_optimizer(
+    make: Callable[..., Any], groups: int = 1, tensor: bool = False, param_name: str = "lr", **more: Any
+) -> Rig:
+    optimizer = optimizer_of(groups, tensor)
+    return Rig(make(optimizer), lambda: values_of(optimizer, param_name), **more)
+
+
+def _wrapped(kind: str, groups: int, tensor: bool, **kwargs: Any) -> Rig:
+    return _in_optimizer(
+        lambda optimizer: LRScheduler(TORCH[kind](optimizer), save_history=True, **kwargs), groups, tensor
+    )
+
+
+def _grouped(optimizer: Any) -> ParamGroupScheduler:
+    members = [
+        CosineAnnealingScheduler(optimizer, "lr", 1.0 / (1 + group), 0.01, 9, param_group_index=group)
+        for group in range(len(optimizer.param_groups))
+    ]
+    return ParamGroupScheduler(members, save_history=True)
+
+
+def _grouped_and_wrapped(optimizer: Any) -> ConcatScheduler:
+    return ConcatScheduler([_grouped(optimizer), LRScheduler(TORCH["OneCycleLR"](optimizer))], [7], save_history=True)
+
+
+def _wrapped_in_a_group(optimizer: Any) -> ParamGroupScheduler:
+    wrapped = LRScheduler(TORCH["ExponentialLR"](optimizer))
+    decay = ParamScheduler(optimizer, "weight_decay", schedule=CosineAnnealing(0.1, 0.0, 9), param_group_index=1)
+    return ParamGroupScheduler([wrapped, decay], ["lr", "decay"], save_history=True)
+
+
+def _plateau(optimizer: Any, **kwargs: Any) -> ReduceOnPlateauScheduler:
+    arguments = {"factor": 0.5, "patience": 1, "cooldown": 1, "min_value": 1e-4, **kwargs}
+    return ReduceOnPlateauScheduler(optimizer, arguments.pop("param_name", "lr"), "loss", **arguments)
+
+
+def _plateau_after_a_warmup() -> Rig:
+    optimizer = optimizer_of(3, tensor=False)
+    plateau = _plateau(optimizer)
+    warmup = PiecewiseLinear(optimizer, "lr", [(0, 0.0), (5, [0.1, 0.2, 0.3])])
+    scheduler = ConcatScheduler([warmup, plateau], [5], save_history=True)
+    return Rig(scheduler, lambda: values_of(optimizer), metrics=METRICS, observe=plateau.observe)
+
+
+def _plateau_of_a_decay() -> Rig:
+    optimizer = optimizer_of(3, tensor=False)
+    plateau = Plateau(factor=0.5, patience=0)
+    schedule = Product([CosineAnnealing(1.0, 0.1, 20), plateau, LinearInterpolation([(0, [1.0, 2.0, 3.0])])])
+    scheduler = ParamScheduler(optimizer, "lr", save_history=True, schedule=schedule)
+    return Rig(
+        scheduler,
+        lambda: values_of(optimizer),
+        metrics=METRICS,
+        observe=lambda engine: plateau.observe(engine.state.metrics["loss"]),
+    )
+
+
+class OwnState(StateParamScheduler):
+    """A user's own, written as for ignite."""
+
+    def get_param(self):
+        return 3 * self.event_index
+
+
+def _state(make: Callable[..., Any], **kwargs: Any) -> Rig:
+    scheduler, engine = make(param_name="rate", save_history=True, create_new=True, **kwargs), make_trainer()
+    return Rig(scheduler, lambda: [engine.state.rate], engine)
+
+
+def _batch_size(scheduler_fn: Any) -> Rig:
+    loader = DataLoader(torch.zeros(8), batch_size=2)
+    scheduler = BatchSizeScheduler(loader, scheduler_fn, save_history=True)
+    return Rig(scheduler, lambda: [loader.batch_sampler.batch_size], event=Events.EPOCH_STARTED)
+
+
+RIGS: dict[str, Callable[[], Rig]] = {
+    **{
+        f"{kind}, {groups} groups, {'tensor' if tensor else 'float'}": partial(_wrapped, kind, groups, tensor)
+        for kind in TORCH
+        for groups in (1, 3)
+        for tensor in (False, True)
+    },
+    "torch, legacy": partial(_wrapped, "ExponentialLR", 3, False, use_legacy=True),
+    "torch after a warm-up": partial(
+        _in_optimizer,
+        lambda optimizer: create_lr_scheduler_with_warmup(TORCH["StepLR"](optimizer), 0.0, 5, 0.5, save_history=True),
+        groups=3,
+    ),
+    "cosine after a warm-up": partial(
+        _in_optimizer,
+        lambda optimizer: create_lr_scheduler_with_warmup(
+            CosineAnnealingScheduler(optimizer, "lr", 0.3, 0.1, 10), 0.0, 5, 0.3, save_history=True
+        ),
+        groups=3,
+    ),
+    "groups": partial(_in_optimizer, _grouped, groups=3),
+    "groups, tensors": partial(_in_optimizer, _grouped, groups=3, tensor=True),
+    "groups, then torch": partial(_in_optimizer, _grouped_and_wrapped, groups=3),
+    "torch in a group": partial(_in_optimizer, _wrapped_in_a_group, groups=3),
+    "plateau": partial(_in_optimizer, partial(_plateau, save_history=True), groups=3, metrics=METRICS),
+    "plateau, tensors": partial(
+        _in_optimizer, partial(_plateau, save_history=True), groups=3, tensor=True, metrics=METRICS
+    ),
+    "plateau of one group": partial(
+        _in_optimizer, partial(_plateau, save_history=True, param_group_index=1), groups=3, metrics=METRICS
+    ),
+    "plateau of the weight decay": partial(
+        _in_optimizer,
+        partial(_plateau, save_history=True, param_name="weight_decay", min_value=[0.001, 0.002, 0.003]),
+        groups=3,
+        param_name="weight_decay",
+        metrics=METRICS,
+    ),
+    "plateau of the learning rate": partial(
+        _in_optimizer,
+        lambda optimizer: ReduceLROnPlateauScheduler(
+            optimizer, "loss", save_history=True, factor=0.5, patience=1, min_lr=[0.01, 0.06, 0.3]
+        ),
+        groups=3,
+        metrics=METRICS,
+    ),
+    "plateau after a warm-up": _plateau_after_a_warmup,
+    "plateau of a decay": _plateau_of_a_decay,
+    "torch's plateau": partial(
+        _in_optimizer,
+        lambda optimizer: LRScheduler(
+            peer.ReduceLROnPlateau(optimizer, factor=0.5, patience=1, min_lr=[0.01, 0.06, 0.3]), save_history=True
+        ),
+        groups=3,
+        metrics=METRICS,
+    ),
+    "state": partial(_state, StateParamScheduler, schedule=CosineAnnealing(1.0, 0.1, 10)),
+    "state of a function": partial(_state, StateParamScheduler, schedule=halved),
+    "own state": partial(_state, OwnState),
+    "lambda state": partial(_state, LambdaStateScheduler, lambda_obj=halved),
+    "linear state": partial(_state, PiecewiseLinearStateScheduler, milestones_values=[(2, 1.0), (9, 0.1)]),
+    "exponential state": partial(_state, ExpStateScheduler, initial_value=2.0, gamma=0.9),
+    "step state": partial(_state, StepStateScheduler, initial_value=2, gamma=3, step_size=7),
+    "multi-step state": partial(_state, MultiStepStateScheduler, initial_value=2.0, gamma=0.5, milestones=[1, 9, 9]),
+    "batch size of a function": partial(_batch_size, lambda epoch: 2 + epoch),
+    "batch size of a schedule": partial(_batch_size, LinearInterpolation([(0, 2), (30, 100)])),
+}
