@@ -13,7 +13,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self._run: Any = None  # the run of events in the history that _append adds to, and their shape
-        self._groups = 0
+        self._groups = -1
         self._type: type = float
         self._append: Callable[[Any], None] = list[Any]().append
 

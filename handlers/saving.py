@@ -51,11 +51,13 @@ def load_progress(schedules: Sequence[StatefulSchedule], progress: Sequence[Any]
     """
     if len(progress) != len(schedules):
         raise ValueError(f"state_dict['progress'] must be that of {len(schedules)} schedules, given {len(progress)}")
-    before = [schedule.state_dict() for schedule in schedules]
+    loaded: list[tuple[StatefulSchedule, dict[str, Any]]] = []
     try:
         for schedule, state in zip(schedules, progress, strict=True):
+            before = schedule.state_dict()
             schedule.load_state_dict(state)
-    except Exception as error:
-        for schedule, state in zip(schedules, before, strict=True):
-            schedule.load_state_dict(state)
-        raise type(error)(f"state_dict['progress'] is not that of this scheduler: {error}") from error
+            loaded.append((schedule, before))
+    except (TypeError, ValueError) as error:
+        for schedule, before in loaded:
+            schedule.load_state_dict(before)
+        raise ValueError(f"state_dict['progress'] is not that of this scheduler: {error}") from error

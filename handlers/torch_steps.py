@@ -133,16 +133,12 @@ class TorchSteps(StatefulSchedule):
         Where the scheduler holds something that is no plain data, such as a function, only the number is kept, and
         loading steps to it.
         """
-        state = {key: value for key, value in self.wrapped.state_dict().items() if is_plain(value)}
-        complete = self.takes_metric or len(state) == len(self.wrapped.state_dict())
+        wrapped = self.wrapped.state_dict()
+        plain = {key: value for key, value in wrapped.items() if is_plain(value)}
         now = self._progress
-        return {
-            "configuration": self.configuration,
-            "position": now.position,
-            "wrapped": {key: to_plain(value) for key, value in state.items()} if complete else {},
-            "rates": [to_plain(rate) for rate in now.rates],
-            "momenta": [{key: to_plain(value) for key, value in group.items()} for group in now.momenta],
-        }
+        complete = len(plain) == len(wrapped) or self.takes_metric
+        saved = {"wrapped": plain if complete else {}, "rates": now.rates, "momenta": now.momenta}
+        return {"configuration": self.configuration, "position": now.position, "saved": to_plain(saved)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from there; where the configuration differs, from as many steps of this one.
@@ -150,24 +146,34 @@ class TorchSteps(StatefulSchedule):
         Raises:
             TypeError, ValueError: it is not such a state; nothing is loaded then.
         """
-        if not isinstance(state_dict, Mapping) or set(state_dict) != set(self.state_dict()):
+        if not isinstance(state_dict, Mapping) or set(state_dict) != {"configuration", "position", "saved"}:
             raise ValueError(f"not the state of a torch scheduler: {state_dict!r}")
         position = arguments.whole_number("position", state_dict["position"], at_least=0)
-        rates = [from_plain(rate) for rate in state_dict["rates"]]
-        momenta = [{key: from_plain(value) for key, value in group.items()} for group in state_dict["momenta"]]
-        wrapped = {key: from_plain(value) for key, value in state_dict["wrapped"].items()}
-        if len(rates) != len(self._progress.rates):
-            raise ValueError(f"the state must have {len(self._progress.rates)} param groups, given {len(rates)}")
+        saved = from_plain(state_dict["saved"])
+        own = {"wrapped": self.wrapped.state_dict(), "rates": self._progress.rates, "momenta": self._progress.momenta}
+        if not _may_follow(saved, own) or len(saved["rates"]) != len(own["rates"]):
+            raise ValueError(f"not the state of such a torch scheduler and {len(own['rates'])} param groups: {saved!r}")
+        wrapped = saved["wrapped"]
         if self.configuration != state_dict["configuration"]:
             kept = COUNTS | PLATEAU_COUNTS if self.takes_metric else set()
             wrapped = {key: value for key, value in wrapped.items() if key in kept}
         if not wrapped:
             self._go_back()
             return
-        self.wrapped.load_state_dict({**self.wrapped.state_dict(), **wrapped})
-        self._set(_progress=TorchProgress(rates, momenta, position))
-        for group, saved in zip(self.wrapped.optimizer.param_groups, momenta, strict=False):
-            group.update({key: _put(value, group[key]) for key, value in saved.items() if key in group})
+        self.wrapped.load_state_dict({**own["wrapped"], **wrapped})
+        self._set(_progress=TorchProgress(saved["rates"], saved["momenta"], position))
+        for group, momenta in zip(self.wrapped.optimizer.param_groups, saved["momenta"], strict=False):
+            group.update({key: _put(value, group[key]) for key, value in momenta.items() if key in group})
+
+
+def _may_follow(saved: Any, own: Any) -> bool:
+    """Whether a value may have become of another one, by its type."""
+    if type(saved) is dict and type(own) is dict:
+        return not saved or (set(saved) == set(own) and all(_may_follow(saved[key], own[key]) for key in own))
+    if type(saved) is list and type(own) is list:
+        return all(_may_follow(item, mine) for item, mine in zip(saved, own, strict=False))
+    numbers = (int, float, type(None))
+    return type(saved) is type(own) or own is None or (isinstance(saved, numbers) and isinstance(own, numbers))
 
 
 def _step_taken() -> None:

@@ -127,8 +127,7 @@ def test_a_run_leaves_and_records_the_same(make):
 
 @each_rig
 def test_making_and_asking_touches_nothing(make):
-    rig, untouched = make(), make()
-    assert rig.read() == untouched.read() if not hasattr(rig.engine.state, "x") else True
+    rig = make()
     rig.fire(5)
     before = everything(rig)
     rig.scheduler.simulate(20)
@@ -184,7 +183,7 @@ BROKEN_PROGRESS = {
     "the last one": lambda parts: [*parts[:-1], {}],
     **{
         f"{kind} {key}": lambda parts, key=key, value=value: [{**part, key: value} for part in parts]
-        for key in ("position", "rates", "wrapped", "values", "best", "num_bad_epochs", "extra")
+        for key in ("position", "saved", "values", "best", "num_bad_epochs", "extra")
         for kind, value in {"hostile": "x", "missing": None, "negative": -1, "nested": [{"tensor": 3}]}.items()
     },
 }
