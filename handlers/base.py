@@ -47,6 +47,7 @@ class BaseParamScheduler(ABC):
     """
 
     _kind: type[float] | type[int] = float  # of the numbers that it writes
+    _writes_bools = False  # and whether a function may give True or False
 
     def __init__(
         self,
@@ -87,7 +88,10 @@ class BaseParamScheduler(ABC):
             name: name of the history to record under; ``param_name`` where None.
         """
         index = self._event_index
-        value = self._next()
+        try:
+            value = self._block[index - self._block_start]
+        except IndexError:
+            value = self._read(index)
         record = None
         if self.save_history and engine is not None:
             groups = len(value) if isinstance(value, list) else 0
@@ -165,10 +169,6 @@ class BaseParamScheduler(ABC):
         if self._schedule.ahead:
             self._block_start, self._block = start, block
         return block[index - start]  # type: ignore[no-any-return]
-
-    def _as_number(self, value: Any) -> Any:
-        """What ``get_param`` returned, as it enters a simulation."""
-        return value
 
     def _named(self, index: int) -> str:
         """What an error calls the value of ``get_param`` at an event."""
@@ -315,8 +315,8 @@ class _GetParam:
 
     def __call__(self, event_index: int) -> Value:
         with temporarily(self._scheduler, _event_index=event_index):
-            value: Value = self._scheduler._as_number(self._scheduler.get_param())
-            return value
+            value = self._scheduler.get_param()
+        return int(value) if self._scheduler._writes_bools and isinstance(value, bool) else value
 
     def __repr__(self) -> str:
         return self._scheduler._description()

@@ -10,6 +10,7 @@ from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 from torch.utils.data import BatchSampler, DataLoader, TensorDataset
 
+from . import arguments
 from .base import AnyEvent, BaseParamScheduler
 from .param_groups import Value
 from .schedules import FunctionSchedule, Schedule
@@ -18,33 +19,53 @@ from .schedules.base import Array
 
 @dataclass(frozen=True)
 class BatchSizes(Schedule):
-    """A schedule as batch sizes: whole numbers of at least 1.
+    """A schedule as batch sizes: its values, rounded to the next whole number.
 
     Args:
-        schedule: its values are rounded to the next whole number, those of a Python function must be whole.
+        schedule: its values must be at least 0.5.
 
     Raises:
-        ValueError: at an event, the value of a function is not whole, or a value is less than 1.
+        ValueError: at an event, a value is rounded to less than 1.
 
     Example:
         >>> from lehr.handlers.schedules import LinearInterpolation
         >>> BatchSizes(LinearInterpolation([(0, 8), (4, 18)]))([0, 1, 2, 3, 4]).tolist()
-        [8.0, 10.0, 13.0, 16.0, 18.0]
+        [8.0, 11.0, 13.0, 16.0, 18.0]
     """
 
     schedule: Schedule
 
     def values(self, indices: Array) -> Array:
         """The schedule's values, checked."""
-        values = np.asarray(self.schedule.values(indices))
-        whole = np.floor(values + 0.5)
-        bad = np.flatnonzero((whole < 1) | (~self.ahead & (whole != values)))
-        if len(bad):
-            raise ValueError(
-                f"the batch size must be a whole number of at least 1, given {values[bad[0]]} at event "
-                f"{int(indices[bad[0]])} by {self.schedule!r}"
+        sizes = np.floor(np.asarray(self.schedule.values(indices)) + 0.5)
+        for at in np.flatnonzero(sizes < 1):
+            arguments.whole_number(
+                f"the batch size of {self.schedule!r} at event {indices[at]:.0f}", sizes[at], at_least=1
             )
-        return whole
+        return sizes
+
+
+@dataclass(frozen=True, repr=False)
+class BatchSizeFunction(FunctionSchedule):
+    """A Python function as batch sizes: whole numbers of at least 1.
+
+    Raises:
+        TypeError: at an event, the value of the function is no number.
+        ValueError: it is not whole, or less than 1.
+
+    Example:
+        >>> BatchSizeFunction(lambda event: 2**event)([0, 1, 2]).tolist()
+        [1.0, 2.0, 4.0]
+    """
+
+    def value(self, index: int) -> float:
+        """Call the function, and check what it returns."""
+        size = self.function(index)
+        return float(arguments.whole_number(self.named(index), size, at_least=1))
+
+    def named(self, index: int) -> str:
+        """The batch size, and of which function."""
+        return f"the batch size, {super().named(index)},"
 
 
 class BatchSizeScheduler(BaseParamScheduler):
@@ -91,8 +112,9 @@ class BatchSizeScheduler(BaseParamScheduler):
             )
         if not callable(scheduler_fn):
             raise TypeError(f"scheduler_fn must be a function of the event index, given {scheduler_fn!r}")
-        schedule = scheduler_fn if isinstance(scheduler_fn, Schedule) else FunctionSchedule(scheduler_fn)
-        super().__init__("batch_size", save_history, schedule=BatchSizes(schedule))
+        given = isinstance(scheduler_fn, Schedule)
+        schedule = BatchSizes(scheduler_fn) if given else BatchSizeFunction(scheduler_fn)  # type: ignore[arg-type]
+        super().__init__("batch_size", save_history, schedule=schedule)
         self.dataloader = dataloader
         self.scheduler_fn = scheduler_fn
 

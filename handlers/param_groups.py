@@ -87,10 +87,15 @@ class ParamSlot:
                 a tensor, or a group that was added later lacks the parameter; nothing is written then.
         """
         groups = self.groups()
-        if type(value) is float and self.all_plain():
+        key = self.key
+        if type(value) is float and self.item is None:
             for group in groups:
-                group[self.key] = value
-            return
+                if type(group.get(key)) is not float:
+                    break
+            else:
+                for group in groups:
+                    group[key] = value
+                return
         if not isinstance(value, list):
             values: Iterable[float] = repeat(value)
         elif len(value) == len(groups):

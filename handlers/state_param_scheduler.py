@@ -11,7 +11,7 @@ from ignite.engine.events import RemovableEventHandle
 from . import arguments
 from .base import AnyEvent, BaseParamScheduler, temporarily
 from .param_groups import Value
-from .schedules import Schedule, Shift
+from .schedules import LiveSchedule, Schedule, Shift
 
 
 class StateParamScheduler(BaseParamScheduler):
@@ -45,6 +45,7 @@ class StateParamScheduler(BaseParamScheduler):
     """
 
     _asked_from_one = False
+    _writes_bools = True
 
     def __init__(
         self,
@@ -86,13 +87,13 @@ class StateParamScheduler(BaseParamScheduler):
                 f"param_name must be that of a new attribute of engine.state where create_new is True, "
                 f"given {self.param_name!r}, which is there: choose another name, or create_new=False"
             )
+        if not exists and not self.create_new:
+            warnings.warn(
+                f"engine.state has no {self.param_name!r} and is given it now; create_new=True says that this is meant",
+                stacklevel=2,
+            )
         handle = super().attach(engine, event, name)
         if not exists:
-            if not self.create_new:
-                warnings.warn(
-                    f"engine.state had no {self.param_name!r}, and has it now; create_new=True says that this is meant",
-                    stacklevel=2,
-                )
             setattr(engine.state, self.param_name, None)
         return handle
 
@@ -102,14 +103,16 @@ class StateParamScheduler(BaseParamScheduler):
         setattr(engine.state, self.param_name, int(value) if self._kind is int else value)  # type: ignore[arg-type]
 
     def _read(self, index: int) -> Any:
-        if not self._asks_get_param:
+        value: Any
+        if self._asks_get_param:
+            value, named = self.get_param(), self._named
+        elif isinstance(self._schedule, LiveSchedule):
+            value, named = self._schedule.value(index), self._schedule.named
+        else:
             return super()._read(index)
-        value = self.get_param()
-        arguments.value_at(index, self._as_number(value), self._named)
+        if type(value) is not bool:
+            arguments.value_at(index, value, named)
         return list(value) if isinstance(value, tuple) else value
-
-    def _as_number(self, value: Any) -> Any:
-        return int(value) if isinstance(value, bool) else value
 
 
 def _from_one(get_param: Callable[[Any], Any]) -> Callable[[Any], Any]:

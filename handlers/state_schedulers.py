@@ -1,10 +1,31 @@
 """ignite's five schedulers of a number in an engine's state."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from . import arguments
 from .schedules import ExponentialDecay, FunctionSchedule, LinearInterpolation, MultiStepDecay, Shift, StepDecay
 from .state_param_scheduler import StateParamScheduler
+
+
+@dataclass(frozen=True, repr=False)
+class FunctionFromOne(FunctionSchedule):
+    """A schedule that asks a Python function for each value, with an index that counts from 1.
+
+    Example:
+        >>> FunctionFromOne(lambda event: event >= 2)([0, 1, 2]).tolist()
+        [0.0, 1.0, 1.0]
+    """
+
+    def value(self, index: int) -> Any:
+        """Call the function."""
+        return self.function(index + 1)
+
+    def checked(self, index: int) -> float | list[float]:
+        """The value as a number; True is 1, and False 0."""
+        value = self.value(index)
+        return arguments.value_at(index, float(value) if isinstance(value, bool) else value, self.named)
 
 
 class LambdaStateScheduler(StateParamScheduler):
@@ -36,11 +57,7 @@ class LambdaStateScheduler(StateParamScheduler):
         if not callable(lambda_obj):
             raise ValueError(f"lambda_obj must be a function of the event index, given {lambda_obj!r}")
         self.lambda_obj = lambda_obj
-        super().__init__(param_name, save_history, create_new, schedule=Shift(FunctionSchedule(lambda_obj), by=1))
-
-    def get_param(self) -> Any:
-        """The value for the next event, as the function gives it."""
-        return self.lambda_obj(self.event_index)
+        super().__init__(param_name, save_history, create_new, schedule=FunctionFromOne(lambda_obj))
 
 
 class PiecewiseLinearStateScheduler(StateParamScheduler):

@@ -85,13 +85,12 @@ class TorchSteps(StatefulSchedule):
 
     def value(self, index: int) -> float | list[float]:
         """The learning rates after ``index`` steps; where steps take a metric, after those that were taken."""
-        if not self.takes_metric:
+        if index != self._progress.position and not self.takes_metric:
             if index < self._progress.position:
                 self._go_back()
-            if index > self._progress.position:
-                self._step(index - self._progress.position)
-        rates = [float(rate) for rate in self._progress.rates]
-        return rates[0] if len(rates) == 1 else rates
+            self._step(index - self._progress.position)
+        rates = self._progress.rates
+        return float(rates[0]) if len(rates) == 1 else [float(rate) for rate in rates]
 
     def observe(self, metric: float) -> None:
         """Step with a metric."""
@@ -100,23 +99,24 @@ class TorchSteps(StatefulSchedule):
     def _step(self, times: int, *metric: float) -> None:
         optimizer, now, step = self.wrapped.optimizer, self._progress, self.wrapped.step
         groups = optimizer.param_groups
-        reached, now.position = now.position + times, arguments.MOST  # if a step fails, the next value goes back first
         held = [group["lr"] for group in groups]
         momenta = [{key: group.get(key) for key in MOMENTA} for group in groups] if self._cycles_momentum else ()
-        own = now.rates if len(now.rates) == len(held) else [*now.rates, *map(_copied, held[len(now.rates) :])]
+        own = (
+            now.rates if len(now.rates) == len(held) else now.rates + [_copied(rate) for rate in held[len(now.rates) :]]
+        )
+        reached, now.position = now.position + times, arguments.MOST  # if a step fails, the next value goes back first
+        pretended = _pretend_to_have_stepped(optimizer)
         for group, rate in zip(groups, own, strict=True):
             group["lr"] = rate
-        pretended = _pretend_to_have_stepped(optimizer)
         try:
             for _ in range(times):
                 step(*metric)  # type: ignore[arg-type]
-            now.rates = [group["lr"] for group in groups]
+            now.rates, now.position = [group["lr"] for group in groups], reached
         finally:
             for group, rate in zip(groups, held, strict=True):
                 group["lr"] = rate
             if pretended is not None:
                 _stop_pretending(optimizer, pretended)
-        now.position = reached
         if momenta:
             now.momenta = [{key: group[key] for key in MOMENTA if group.get(key) is not None} for group in groups]
             for group, before in zip(groups, momenta, strict=True):
@@ -150,7 +150,11 @@ class TorchSteps(StatefulSchedule):
             raise ValueError(f"not the state of a torch scheduler: {state_dict!r}")
         position = arguments.whole_number("position", state_dict["position"], at_least=0)
         saved = from_plain(state_dict["saved"])
-        own = {"wrapped": self.wrapped.state_dict(), "rates": self._progress.rates, "momenta": self._progress.momenta}
+        own: dict[str, Any] = {
+            "wrapped": self.wrapped.state_dict(),
+            "rates": self._progress.rates,
+            "momenta": self._progress.momenta,
+        }
         if not _may_follow(saved, own) or len(saved["rates"]) != len(own["rates"]):
             raise ValueError(f"not the state of such a torch scheduler and {len(own['rates'])} param groups: {saved!r}")
         wrapped = saved["wrapped"]
@@ -160,7 +164,7 @@ class TorchSteps(StatefulSchedule):
         if not wrapped:
             self._go_back()
             return
-        self.wrapped.load_state_dict({**own["wrapped"], **wrapped})
+        self.wrapped.load_state_dict(dict(own["wrapped"]) | wrapped)
         self._set(_progress=TorchProgress(saved["rates"], saved["momenta"], position))
         for group, momenta in zip(self.wrapped.optimizer.param_groups, saved["momenta"], strict=False):
             group.update({key: _put(value, group[key]) for key, value in momenta.items() if key in group})
