@@ -27,32 +27,28 @@ def private_copy(thing: T) -> T:
     """
     reached = list(_reachable_from(thing))
     memo: dict[int, Any] = {id(part): part for part in reached if _is_shared(part)}
+    # A clone has the number alone, where a deep copy has all of the memory that a tensor is a view of.
+    memo |= {id(part): part.clone() for part in reached if isinstance(part, torch.Tensor) and not _is_shared(part)}
     try:
-        # Stand-ins first, so that tensors in param groups are copied once for all that hold them.
         for part in reached:
             if isinstance(part, torch.optim.Optimizer):
-                memo[id(part)] = stand_in_for(part, memo)
+                memo[id(part)] = _stand_in_for(part, memo)
         return copy.deepcopy(thing, memo)
     except (TypeError, RuntimeError) as error:
         raise TypeError(f"{thing!r} cannot be simulated, since it cannot be copied: {error}") from error
 
 
-def stand_in_for(optimizer: torch.optim.Optimizer, memo: dict[int, Any]) -> Any:
+def _stand_in_for(optimizer: torch.optim.Optimizer, memo: dict[int, Any]) -> Any:
     """An optimizer of the same kind, with copies of the hyper-parameters and without the memory of the other one."""
+    groups = []
     for group in optimizer.param_groups:
-        numbers = (value for key, value in group.items() if key != "params" and isinstance(value, torch.Tensor))
-        memo.update(
-            {id(value): value.detach().clone() for value in numbers if id(value) not in memo or value.requires_grad}
+        tensors = [value for key, value in group.items() if key != "params" and isinstance(value, torch.Tensor)]
+        own = {id(tensor): tensor.detach().clone() for tensor in tensors if memo.get(id(tensor), tensor) is tensor}
+        memo |= own
+        params = [torch.empty_like(param, device="meta") for param in group["params"]]
+        groups.append(
+            {**{key: copy.deepcopy(value, memo) for key, value in group.items() if key != "params"}, "params": params}
         )
-    groups = [
-        {
-            key: [torch.empty_like(param, device="meta") for param in value]
-            if key == "params"
-            else copy.deepcopy(value, memo)
-            for key, value in group.items()
-        }
-        for group in optimizer.param_groups
-    ]
     if hasattr(type(optimizer), "param_groups"):  # a wrapper, whose param_groups are those of another optimizer
         return SimpleNamespace(param_groups=groups)
     stand_in = object.__new__(type(optimizer))

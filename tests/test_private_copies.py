@@ -146,6 +146,11 @@ def test_a_wrapped_optimizer_has_a_stand_in_with_its_groups():
     assert optimizer.param_groups[0]["lr"] == 0.5
 
 
+def test_a_number_that_is_a_view_of_a_large_tensor_is_copied_alone():
+    copied = private_copy(Holder(torch.zeros(1_000_000)[3])).held
+    assert copied.untyped_storage().nbytes() == 4
+
+
 def test_single_numbers_are_copied_and_larger_tensors_are_shared():
     number, table = torch.tensor([1.0]), torch.ones(2)
     copied = private_copy(Holder([number, table])).held
