@@ -55,12 +55,15 @@ def claim(engine: Engine, name: str, scheduler: object) -> ParamHistory:
 def refuse_clash(engine: Engine, name: str, scheduler: object) -> None:
     """Raise if another scheduler that is attached to the engine records under the name.
 
+    One that is attached to an evaluator, and records for this engine as its ``trainer``, counts as attached.
+
     Raises:
         ValueError: so it is.
     """
     history = getattr(engine.state, "param_history", None)
     other: Any = history.recorders.get(name, scheduler) if isinstance(history, ParamHistory) else scheduler
-    if other is not scheduler and engine.has_event_handler(other):
+    attached = other is not scheduler and (engine.has_event_handler(other) or getattr(other, "trainer", None) is engine)
+    if attached:
         raise ValueError(
             f"name must not be that of another scheduler's history, given {name!r} for {scheduler!r} "
             f"and {other!r}: attach one of them with another name"

@@ -197,12 +197,17 @@ class BaseParamScheduler(ABC):
         if not isinstance(name, str | None):
             raise TypeError(f"name must be a string or None, given {name!r}")
         names = self._history_names(name) if self.save_history else []
+        recording = self._recording_engine(engine)
         for history_name in names:
-            refuse_clash(engine, history_name, self)
+            refuse_clash(recording, history_name, self)
         handle = engine.add_event_handler(event, self, **({} if name is None else {"name": name}))
         for history_name in names:
-            claim(engine, history_name, self)
+            claim(recording, history_name, self)
         return handle
+
+    def _recording_engine(self, engine: Engine) -> Engine:
+        """The engine in whose history an event of this one is recorded."""
+        return engine
 
     def _history_names(self, name: str | None) -> list[str]:
         """The names that it records under if it is attached with this one."""

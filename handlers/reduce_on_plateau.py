@@ -111,6 +111,9 @@ class ReduceOnPlateauScheduler(ParamScheduler):
         super().__call__(engine if self.trainer is None else self.trainer, name)
         self._goes_on_from_groups = True
 
+    def _recording_engine(self, engine: Engine) -> Engine:
+        return self.trainer or engine
+
     def observe(self, engine: Engine) -> None:
         """Count the metric of an engine, without writing; for a plateau that is part of another scheduler.
 

@@ -48,7 +48,7 @@ OF_ITS_OWN = {
     "LambdaStateScheduler": {"get_param"},
     "ReduceLROnPlateauScheduler": {"simulate_values"},
     "ReduceOnPlateauScheduler": {
-        "__call__", "observe", "load_state_dict", "simulate", "simulate_values", "_simulated"
+        "__call__", "_recording_engine", "observe", "load_state_dict", "simulate", "simulate_values", "_simulated"
     },
 }  # fmt: skip
 MECHANISMS = ("base", "param_scheduler", "cyclical.CyclicalScheduler", "state_param_scheduler", "param_group_scheduler")
