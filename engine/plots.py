@@ -1,5 +1,6 @@
 """Lines of a parameter's values over events, into the axes one is given."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,13 @@ if TYPE_CHECKING:
 
 
 def draw_values(
-    indices: ArrayLike, values: ArrayLike, param_name: str, ax: "Axes | None" = None, /, **line_style: Any
+    indices: ArrayLike,
+    values: ArrayLike,
+    param_name: str,
+    ax: "Axes | None" = None,
+    labels: Sequence[str] | None = None,
+    /,
+    **line_style: Any,
 ) -> "list[Line2D]":
     """Draw one line for each parameter group and return the lines.
 
@@ -20,6 +27,7 @@ def draw_values(
         values: ``(n, G)``, a column for each group.
         param_name: the label of the value axis, and of the lines, there with the group's index.
         ax: axes to draw into; the current ones where None, as pyplot does.
+        labels: other labels of the lines.
         line_style: what ``Axes.plot`` takes, such as ``color``, ``marker`` or another ``label``.
     """
     if ax is None:
@@ -28,7 +36,9 @@ def draw_values(
 
         ax = plt.gca()
     columns = np.atleast_2d(np.asarray(values, dtype=np.float64).T)
-    labels = [param_name] if len(columns) == 1 else [f"{param_name}, group {group}" for group in range(len(columns))]
+    if labels is None or len(labels) != len(columns):
+        numbered = [f"{param_name}, group {group}" for group in range(len(columns))]
+        labels = numbered if len(columns) > 1 else [param_name]
     lines = [
         line
         for column, label in zip(columns, labels, strict=True)

@@ -259,7 +259,11 @@ class BaseParamScheduler(ABC):
         Nothing is shown or saved: that is up to ``matplotlib.pyplot.show()`` or ``Figure.savefig``.
         """
         scheduler, table = cls._simulated(num_events, scheduler_kwargs)
-        return draw_values(np.arange(len(table)), table, scheduler.param_name, ax)
+        return draw_values(np.arange(len(table)), table, scheduler.param_name, ax, scheduler._labels())
+
+    def _labels(self) -> list[str] | None:
+        """What the lines of a picture are called, if not by the parameter and its groups."""
+        return None
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> "tuple[BaseParamScheduler, Array]":

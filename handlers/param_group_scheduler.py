@@ -53,6 +53,8 @@ class ParamGroupScheduler(BaseParamScheduler):
     ) -> None:
         if not isinstance(schedulers, list | tuple):
             raise TypeError(f"schedulers must be a list or tuple, given {schedulers!r}")
+        if not schedulers:
+            raise ValueError(f"schedulers must be one or more, given {schedulers!r}")
         for at, scheduler in enumerate(schedulers):
             if not isinstance(scheduler, ParamScheduler):
                 raise ValueError(f"schedulers[{at}] must be a ParamScheduler, given {scheduler!r}")
@@ -123,6 +125,12 @@ class ParamGroupScheduler(BaseParamScheduler):
 
     def _history_names(self, name: str | None) -> list[str]:
         return [name] if name else list(dict.fromkeys(self.names))
+
+    def _labels(self) -> list[str]:
+        widths = [writer.schedule.groups or 1 for writer in self._writers]
+        names = [name for name, width in zip(self.names, widths, strict=True) for _ in range(width)]
+        alone = [names.count(name) == 1 for name in names]
+        return [name if alone[at] else f"{name}, group {names[:at].count(name)}" for at, name in enumerate(names)]
 
     def as_param_scheduler(self) -> ParamScheduler:
         """The same as one scheduler with a value for each param group, to be concatenated with others.

@@ -56,7 +56,7 @@ class StateParamScheduler(BaseParamScheduler):
         schedule: Schedule | Callable[[int], Value] | None = None,
     ) -> None:
         super().__init__(param_name, save_history, schedule=schedule)
-        self.create_new = create_new
+        self.create_new = arguments.flag("create_new", create_new)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Let an overridden ``get_param`` see the event index that ignite's would."""

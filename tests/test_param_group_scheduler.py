@@ -1,0 +1,189 @@
+"""Several schedulers at one event; test_hierarchy_against_ignite.py compares with ignite's."""
+
+import pytest
+import torch
+from ignite.engine import Events
+from optimizers import make_optimizer, make_trainer, values_of
+
+from lehr.handlers import (
+    ConcatScheduler,
+    CosineAnnealingScheduler,
+    ExpStateScheduler,
+    OneCycleScheduler,
+    ParamGroupScheduler,
+    ParamScheduler,
+    PiecewiseLinear,
+)
+
+
+def constant(optimizer, value, index=None, param_name="lr"):
+    return PiecewiseLinear(optimizer, param_name, [(0, value)], param_group_index=index)
+
+
+def test_members_may_have_any_optimizer_parameter_and_groups():
+    first, second = make_optimizer(2), make_optimizer(1, torch.optim.Adam)
+    scheduler = ParamGroupScheduler(
+        [constant(first, 3.0), constant(first, 4.0, 1, "momentum"), constant(second, 0.25, None, "betas[0]")],
+        ["rates", "momentum of the head", "beta"],
+        save_history=True,
+    )
+    trainer = make_trainer()
+    scheduler.attach(trainer)
+    trainer.run([0, 0])
+    assert (values_of(first), values_of(first, "momentum")) == ([3.0, 3.0], [0.9, 4.0])
+    assert second.param_groups[0]["betas"] == (0.25, 0.999)
+    assert scheduler.optimizer == [first, first, second]
+    history = trainer.state.param_history
+    assert {name: history[name][:] for name in history} == {
+        "rates": [[3.0, 3.0]] * 2,
+        "momentum of the head": [[4.0]] * 2,
+        "beta": [[0.25]] * 2,
+    }
+    assert scheduler.param_name == "lr, momentum, betas[0]"
+
+
+def test_a_name_given_when_attaching_is_the_one_name():
+    optimizer, trainer = make_optimizer(2), make_trainer()
+    members = [constant(optimizer, 3.0, 0), constant(optimizer, 4.0, 1)]
+    ParamGroupScheduler(members, ["a", "b"], save_history=True).attach(trainer, name="both")
+    trainer.run([0])
+    assert list(trainer.state.param_history) == ["both"]
+    assert trainer.state.param_history["both"] == [[3.0, 4.0]]
+
+
+def test_its_names_may_not_be_anothers():
+    optimizer, trainer = make_optimizer(2), make_trainer()
+    constant(optimizer, 1.0).attach(trainer)
+    other = PiecewiseLinear(optimizer, "lr", [(0, 1.0)], save_history=True)
+    other.attach(trainer)
+    scheduler = ParamGroupScheduler([constant(optimizer, 3.0, 0)], ["lr"], save_history=True)
+    with pytest.raises(ValueError, match="name must not be that of another scheduler's history, given 'lr'"):
+        scheduler.attach(trainer)
+    assert not trainer.has_event_handler(scheduler)
+
+
+def test_the_members_stay_as_they_are():
+    optimizer = make_optimizer(2)
+    members = [constant(optimizer, 3.0, 0), constant(optimizer, 4.0, 1)]
+    scheduler = ParamGroupScheduler(members, save_history=True)
+    scheduler(None)
+    assert scheduler.schedulers == members
+    assert [(member.event_index, member.save_history) for member in members] == [(0, False)] * 2
+
+
+def test_nothing_is_written_where_one_of_them_fails():
+    optimizer = make_optimizer(2)
+    failing = ParamScheduler(optimizer, "lr", param_group_index=1, schedule=lambda event: [1.0, 2.0][event])
+    scheduler = ParamGroupScheduler([constant(optimizer, 3.0, 0), failing], save_history=True)
+    trainer = make_trainer()
+    scheduler(trainer)
+    scheduler(trainer)
+    optimizer.param_groups[0]["lr"] = 7.0
+    for _ in range(2):
+        with pytest.raises(IndexError):
+            scheduler(trainer)
+        assert (values_of(optimizer), scheduler.event_index) == ([7.0, 2.0], 2)
+    assert len(trainer.state.param_history["lr"]) == 2
+
+
+def test_columns_follow_one_another():
+    optimizer = make_optimizer(2)
+    per_group = OneCycleScheduler(optimizer, "momentum", [0.5, 0.7], total_steps=4)
+    asked = ParamScheduler(optimizer, "weight_decay", schedule=lambda event: [event, 2.0 * event])
+    scheduler = ParamGroupScheduler([constant(optimizer, 3.0), per_group, asked])
+    table = scheduler.simulate(3)
+    assert table.shape == (3, 5)
+    assert table[:, 0].tolist() == [3.0] * 3
+    assert table[:, 1:3].tolist() == per_group.simulate(3).tolist()
+    assert table[:, 3:].tolist() == [[0.0, 0.0], [1.0, 2.0], [2.0, 4.0]]
+    assert scheduler.get_param() == table[0].tolist()
+    assert ParamGroupScheduler.simulate_values(3, scheduler.schedulers) == [
+        [event, *row] for event, row in enumerate(table.tolist())
+    ]
+
+
+def test_it_is_plotted_with_a_line_for_each_group(axes):
+    optimizer = make_optimizer(2)
+    members = [
+        CosineAnnealingScheduler(optimizer, "lr", 1.0, 0.1 * index, 4, param_group_index=index) for index in (0, 1)
+    ]
+    lines = ParamGroupScheduler.plot_values(5, ax=axes, schedulers=members, names=["body", "head"])
+    assert [line.get_label() for line in lines] == ["body", "head"]
+
+
+# In a concatenation.
+
+
+def test_groups_in_any_order_are_concatenated():
+    optimizer = make_optimizer(3)
+    grouped = ParamGroupScheduler([constant(optimizer, 10.0 + index, index) for index in (2, 0, 1)])
+    scheduler = ConcatScheduler([grouped, constant(optimizer, 7.0)], [1])
+    assert scheduler.simulate(2).tolist() == [[10.0, 11.0, 12.0], [7.0] * 3]
+    single = ConcatScheduler([ParamGroupScheduler([constant(optimizer, 5.0, 1)]), constant(optimizer, 6.0, 1)], [1])
+    assert single.simulate(2).tolist() == [[5.0], [6.0]]
+
+
+@pytest.mark.parametrize(
+    ("members", "match"),
+    [
+        (lambda o: [constant(o, 1.0, 0), constant(o, 1.0, 1)], r"each of the 3 param groups once .*given \[0, 1\]"),
+        (lambda o: [constant(o, 1.0, i) for i in (0, 1, 1)], r"each of the 3 param groups once .*given \[0, 1, 1\]"),
+        (lambda o: [constant(o, 1.0, 0), constant(o, 1.0)], r"each of the 3 param groups once .*given \[0, None\]"),
+        (
+            lambda o: [constant(o, 1.0, 0), constant(o, 1.0, 1), constant(o, 1.0, 2, "momentum")],
+            "the same param_name to be concatenated, given lr, momentum",
+        ),
+        (
+            lambda o: [constant(o, 1.0, 0), constant(o, 1.0, 1), constant(make_optimizer(3), 1.0, 2)],
+            "the same optimizer to be concatenated",
+        ),
+    ],
+)
+def test_groups_that_cannot_be_one_are_not_concatenated(members, match):
+    optimizer = make_optimizer(3)
+    grouped = ParamGroupScheduler(members(optimizer))
+    with pytest.raises(ValueError, match=match):
+        ConcatScheduler([grouped, constant(optimizer, 1.0)], [1])
+
+
+def test_a_concatenation_tells_other_parameters_too():
+    optimizer = make_optimizer(2, weight_decay=0.25)
+    members = [constant(optimizer, 3.0), constant(optimizer, 4.0)]
+    rows = ConcatScheduler.simulate_values(3, members, [1], ["weight_decay", "lr"])
+    assert rows == [[0, 0.25, 0.25, 3.0, 3.0], [1, 0.25, 0.25, 4.0, 4.0], [2, 0.25, 0.25, 4.0, 4.0]]
+    assert values_of(optimizer) == [0.5, 1.5]
+    with pytest.raises(TypeError, match="param_names must be a list or tuple, given 'lr'"):
+        ConcatScheduler.simulate_values(3, members, [1], "lr")
+    with pytest.raises(ValueError, match=r"param_names\[1\] must be a string, given 3"):
+        ConcatScheduler.simulate_values(3, members, [1], ["lr", 3])
+    with pytest.raises(ValueError, match="param_name must be one of"):
+        ConcatScheduler.simulate_values(3, members, [1], ["learning_rate"])
+
+
+# Bad input.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
+        (lambda o: [None], TypeError, "schedulers must be a list or tuple, given None"),
+        (lambda o: [[]], ValueError, "schedulers must be one or more, given"),
+        (lambda o: [[constant(o, 1.0), "lr"]], ValueError, r"schedulers\[1\] must be a ParamScheduler, given 'lr'"),
+        (lambda o: [[ExpStateScheduler(1.0, 0.5, "x")]], ValueError, r"schedulers\[0\] must be a ParamScheduler"),
+        (lambda o: [[constant(o, 1.0)], "lr"], TypeError, "names must be a list or tuple, given 'lr'"),
+        (lambda o: [[constant(o, 1.0)], [3]], ValueError, r"names\[0\] must be a string, given 3"),
+        (lambda o: [[constant(o, 1.0)], ["a", "b"]], ValueError, "names must be as many as the 1 schedulers, given"),
+        (lambda o: [[constant(o, 1.0)], ["a"], 1], TypeError, "save_history must be True or False, given 1"),
+    ],
+)
+def test_what_is_wrong_is_said(arguments, error, match):
+    with pytest.raises(error, match=match):
+        ParamGroupScheduler(*arguments(make_optimizer(2)))
+
+
+def test_it_is_written_at_filtered_events():
+    optimizer, trainer = make_optimizer(1), make_trainer()
+    scheduler = ParamGroupScheduler([CosineAnnealingScheduler(optimizer, "lr", 1.0, 0.0, 4)], save_history=True)
+    scheduler.attach(trainer, Events.ITERATION_STARTED(every=3))
+    trainer.run([0] * 12)
+    assert trainer.state.param_history["lr"] == scheduler.simulate(4).tolist()
