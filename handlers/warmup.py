@@ -1,6 +1,5 @@
 """A warm-up before any scheduler of the learning rate."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
@@ -78,9 +77,10 @@ def create_lr_scheduler_with_warmup(
             f"output_simulated_values must be a list such as [None] * 100, given {output_simulated_values!r}"
         )
     held = ParamSlot(main.optimizer, "lr", main.param_group_index).read()
-    peak = held if warmup_end_value is None else warmup_end_value
-    peaks, firsts = _per_group(peak, len(held)), _per_group(main.get_param(), len(held))
-    points = [(0, warmup_start_value), (duration - 1, peaks[0] if len(set(peaks)) == 1 else peaks)]
+    starts = _per_group("warmup_start_value", warmup_start_value, len(held))
+    peaks = held if warmup_end_value is None else _per_group("warmup_end_value", warmup_end_value, len(held))
+    firsts = _per_group("the first value", main.get_param(), len(held))
+    points = [(0, _shared(starts)), (duration - 1, _shared(peaks))]
     warmup = PiecewiseLinear(main.optimizer, "lr", points, param_group_index=main.param_group_index)
     durations = [duration - 1 if peaks == firsts else duration]
     if output_simulated_values is not None:
@@ -89,5 +89,13 @@ def create_lr_scheduler_with_warmup(
     return ConcatScheduler([warmup, main], durations, save_history)
 
 
-def _per_group(value: Number, groups: int) -> list[float]:
-    return list(value) if isinstance(value, Sequence) else [value] * groups
+def _per_group(name: str, value: Number, groups: int) -> list[float]:
+    values = arguments.number_or_numbers(name, value)
+    if isinstance(values, tuple) and len(values) != groups:
+        raise ValueError(f"{name} must have {groups} values, given {value!r}")
+    return list(values) if isinstance(values, tuple) else [values] * groups
+
+
+def _shared(values: list[float]) -> Number:
+    """One value where it serves all groups."""
+    return values[0] if len(set(values)) == 1 else values

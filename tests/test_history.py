@@ -19,7 +19,9 @@ from optimizers import make_optimizer, make_trainer
 from lehr.engine import HistoryColumn, ParamHistory
 from lehr.handlers import CosineAnnealingScheduler, LinearCyclicalScheduler, OneCycleScheduler, ParamScheduler
 
-rows = st.lists(st.lists(st.floats(allow_nan=False), min_size=1, max_size=3), max_size=12)
+number = st.floats(allow_nan=False)
+# A list of group values, or a bare number where there are no groups.
+rows = st.lists(st.lists(number, min_size=1, max_size=3) | number, max_size=12)
 
 
 @given(rows=rows)
@@ -41,9 +43,10 @@ def test_a_column_reads_as_a_list_of_lists(rows):
 @given(rows=rows)
 def test_a_column_is_an_array_with_nan_where_there_was_no_group(rows):
     table = HistoryColumn(rows).to_numpy()
-    width = max(map(len, rows), default=1)
+    lists = [row if isinstance(row, list) else [row] for row in rows]
+    width = max(map(len, lists), default=1)
     assert table.shape == (len(rows), width)
-    for event, row in enumerate(rows):
+    for event, row in enumerate(lists):
         assert table[event, : len(row)].tolist() == row
         assert np.isnan(table[event, len(row) :]).all()
 

@@ -14,12 +14,18 @@ from lehr.handlers.schedules import (
     Concatenation,
     CosineAnnealing,
     Cyclic,
+    ExponentialDecay,
     FunctionSchedule,
     LinearCyclical,
     LinearInterpolation,
+    MultiStepDecay,
     OneCycle,
+    Plateau,
+    Product,
     Schedule,
     Shift,
+    SideBySide,
+    StepDecay,
 )
 from lehr.handlers.schedules.base import describe
 from lehr.handlers.schedules.curves import blend
@@ -54,6 +60,19 @@ TABLE = [
     (OneCycle(1, 1), [1 / 25 / 1e4] * 3),
     (OneCycle(1, 3, 1.0, "linear", div_factor=2), [0.5, 0.75, 1, 1, 1]),
     (Cyclic(0, 1, 2), [0, 0.5, 1, 0.5, 0]),
+    (ExponentialDecay(8, 0.5), [8, 4, 2, 1]),
+    (ExponentialDecay(1, -2), [1, -2, 4, -8]),
+    (ExponentialDecay(3, 0), [3, 0, 0]),
+    (StepDecay(8, 0.5, 3), [8, 8, 8, 4, 4, 4, 2]),
+    (StepDecay(8, 0.5, 1), [8, 4, 2]),
+    (MultiStepDecay(8, 0.5, []), [8, 8, 8]),
+    (MultiStepDecay(8, 0.5, [0, 2, 2, 4]), [4, 4, 1, 1, 0.5, 0.5]),
+    (Product([ExponentialDecay(8, 0.5), LinearCyclical(0, 1, 4)]), [0, 2, 2, 0.5, 0]),
+    (Product([ExponentialDecay(8, 0.5)]), [8, 4, 2]),
+    (Shift(ExponentialDecay(8, 0.5), 2), [2, 1, 0.5]),
+    (Shift(ExponentialDecay(8, 0.5), -2), [8, 8, 8, 4, 2]),
+    (Plateau(), [1, 1, 1]),
+    (Plateau(initial_value=0.5), [0.5, 0.5]),
     (Cyclic(0, 1, 1, 3), [0, 1, 2 / 3, 1 / 3, 0, 1]),
     (Cyclic(0, 1, 1.5), [0, 2 / 3, 2 / 3, 0]),
     (Cyclic(1, 2, 1, mode="triangular2"), [1, 2, 1, 1.5, 1, 1.25]),
@@ -287,3 +306,39 @@ def test_a_shift_begins_later(schedule, by):
 def test_values_for_groups_may_be_an_array():
     assert OneCycle(np.array([0.1, 0.2]), 5) == OneCycle([0.1, 0.2], 5)
     assert Cyclic(np.float64(0.0), np.array([0.1, 0.2]), 5) == Cyclic(0.0, (0.1, 0.2), 5)
+
+
+# Compositions of groups.
+
+PER_GROUP = LinearInterpolation([(0, [0.0, 1.0]), (2, [1.0, 3.0])])
+
+
+def test_lines_may_have_a_value_for_each_group():
+    assert PER_GROUP([0, 1, 2, 3]).tolist() == [[0.0, 1.0], [0.5, 2.0], [1.0, 3.0], [1.0, 3.0]]
+    assert PER_GROUP.groups == 2
+    assert LinearInterpolation([(0, 0.0), (2, [1.0, 3.0])])(1).tolist() == [0.5, 1.5]
+    with pytest.raises(
+        ValueError, match=r"must have as many values as one another, given .*\[0\] with 2 and .* with 3"
+    ):
+        LinearInterpolation([(0, [0.0, 1.0]), (2, [1.0, 2.0, 3.0])])
+
+
+def test_a_product_may_have_a_value_for_each_group():
+    product = Product([ExponentialDecay(8, 0.5), PER_GROUP, FunctionSchedule(lambda event: [1.0, 10.0])])
+    assert product([0, 1, 2]).tolist() == [[0.0, 80.0], [2.0, 80.0], [2.0, 60.0]]
+    assert (product.groups, product.ahead) == (2, False)
+    with pytest.raises(ValueError, match=r"as many groups as one another, given \[2, 3\]"):
+        Product([PER_GROUP, LinearInterpolation([(0, [1.0, 2.0, 3.0])])])
+    with pytest.raises(ValueError, match="schedules must be one or more"):
+        Product([])
+
+
+def test_side_by_side_each_has_its_columns():
+    beside = SideBySide([PER_GROUP, ExponentialDecay(8, 0.5), PER_GROUP])
+    assert beside([1, 2]).tolist() == [[0.5, 2.0, 4.0, 0.5, 2.0], [1.0, 3.0, 2.0, 1.0, 3.0]]
+    assert (beside.groups, beside.ahead) == (5, True)
+    asked = SideBySide([PER_GROUP, FunctionSchedule(lambda event: [event, 1.0, 2.0])])
+    assert asked(1).tolist() == [0.5, 2.0, 1.0, 1.0, 2.0]
+    assert (asked.groups, asked.ahead) == (None, False)
+    with pytest.raises(ValueError, match="schedules must be one or more"):
+        SideBySide([])
