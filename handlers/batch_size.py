@@ -110,7 +110,7 @@ class BatchSizeScheduler(BaseParamScheduler):
             raise ValueError(
                 f"dataloader must have a torch.utils.data.BatchSampler, given one with {dataloader.batch_sampler!r}"
             )
-        if not callable(scheduler_fn):
+        if not callable(scheduler_fn) or isinstance(scheduler_fn, type):
             raise TypeError(f"scheduler_fn must be a function of the event index, given {scheduler_fn!r}")
         given = isinstance(scheduler_fn, Schedule)
         schedule = BatchSizes(scheduler_fn) if given else BatchSizeFunction(scheduler_fn)  # type: ignore[arg-type]

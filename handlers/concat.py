@@ -60,6 +60,8 @@ class ConcatScheduler(ParamScheduler):
                 raise TypeError(
                     f"schedulers[{at}] must be a ParamScheduler or a ParamGroupScheduler, given {scheduler!r}"
                 )
+        if len(schedulers) < 2:
+            raise ValueError(f"schedulers must be two or more, given {schedulers!r}")
         members = [s.as_param_scheduler() if isinstance(s, ParamGroupScheduler) else s for s in schedulers]
         schedule = Concatenation([member.schedule for member in members], durations)
         first = members[0]

@@ -265,8 +265,8 @@ def _cosine(optimizer, **kwargs):
     ("schedulers", "durations", "error", "match"),
     [
         (lambda o: _cosine(o), [3], TypeError, "schedulers must be a list or tuple, given"),
-        (lambda o: [_cosine(o)], [], ValueError, r"durations must be one fewer.*given 1 schedules and durations \[\]"),
-        (lambda o: [], [], ValueError, "schedules, which must be two or more, given 0 schedules"),
+        (lambda o: [_cosine(o)], [], ValueError, "schedulers must be two or more, given"),
+        (lambda o: [], [], ValueError, "schedulers must be two or more, given \\[\\]"),
         (
             lambda o: [_cosine(o)] * 2,
             [],
