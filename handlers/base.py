@@ -13,11 +13,11 @@ from lehr.engine.plots import draw_values
 from lehr.engine.recording import Recorder, claim, refuse_clash
 
 from . import arguments
-from .blocks import read_block, read_values
+from .blocks import EventReader, read_block, read_values
 from .param_groups import Value
 from .private_copies import private_copy
 from .saving import checked_event_index, load_progress
-from .schedules import FunctionSchedule, LiveSchedule, Schedule
+from .schedules import FunctionSchedule, Schedule
 from .schedules.base import Array, describe
 from .schedules.live import stateful_parts
 
@@ -64,6 +64,7 @@ class BaseParamScheduler(ABC):
         self.param_name = param_name
         self.save_history = arguments.flag("save_history", save_history)
         self._schedule = schedule if isinstance(schedule, Schedule | None) else FunctionSchedule(schedule)
+        self._ahead = self._schedule is not None and self._schedule.ahead
         self._event_index = 0
         self._forget()
 
@@ -71,10 +72,11 @@ class BaseParamScheduler(ABC):
         """Forget what is kept only for speed: the block read ahead, and the open column of the history."""
         self._block: list[Any] = []
         self._block_start = 0
+        self._reader = EventReader()
         self._recorder = Recorder()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_block", "_recorder")}
+        return {name: value for name, value in vars(self).items() if name not in ("_block", "_reader", "_recorder")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -161,14 +163,12 @@ class BaseParamScheduler(ABC):
         """The value for an event that comes now and lies outside the block read ahead, if there is one."""
         if self._asks_get_param:
             return arguments.value_at(index, self.get_param(), self._named)
-        if isinstance(self._schedule, LiveSchedule):
-            return self._schedule.checked(index)
         assert self._schedule is not None
-        start, values = read_block(self._schedule, index)
-        block = values.tolist()
-        if self._schedule.ahead:
-            self._block_start, self._block = start, block
-        return block[index - start]  # type: ignore[no-any-return]
+        if not self._ahead:
+            return self._reader.read(self._schedule, index)
+        self._block_start, values = read_block(self._schedule, index)
+        self._block = values.tolist()
+        return self._block[index - self._block_start]  # type: ignore[no-any-return]
 
     def _named(self, index: int) -> str:
         """What an error calls the value of ``get_param`` at an event."""

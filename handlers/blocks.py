@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .schedules import Schedule
-from .schedules.base import Array
+from . import arguments
+from .schedules import LiveSchedule, Schedule
+from .schedules.base import Array, Value
 
 BLOCK_SIZE = 1024
 
@@ -70,6 +71,40 @@ def _check_shape(schedule: Schedule, values: NDArray[Any], size: int) -> None:
         raise ValueError(f"{schedule!r} gave values of type {values.dtype}, where real numbers are wanted")
 
 
+class EventReader:
+    """Reads a schedule that may not be asked ahead of time, event by event.
+
+    What may be of its parts is read ahead in blocks, as if that part stood alone.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[bool, Schedule]] = {}
+        self._blocks: dict[int, tuple[int, list[Value]]] = {}
+
+    def read(self, schedule: Schedule, index: int) -> Value:
+        """The value at an event: a float, or a list with one for each group.
+
+        Raises:
+            TypeError, ValueError: as :func:`read_block`.
+        """
+        if isinstance(schedule, LiveSchedule):
+            return schedule.checked(index)
+        known = self._known.get(id(schedule))
+        if known is None:
+            known = self._known[id(schedule)] = schedule.ahead, schedule
+        if known[0]:
+            start, block = self._blocks.get(id(schedule), (0, []))
+            if not start <= index < start + len(block):
+                start, values = read_block(schedule, index)
+                block = values.tolist()
+                self._blocks[id(schedule)] = start, block
+            return block[index - start]
+        value = schedule.from_parts(index, self.read)
+        if value is None:
+            return read_block(schedule, index)[1].tolist()[0]  # type: ignore[no-any-return]
+        return arguments.value_at(index, value, lambda at: f"the value of {schedule!r} at event {at}")
+
+
 def read_values(schedule: Schedule, start: int, num_events: int, groups: int | None) -> Array:
     """The values of events ``start`` to ``start + num_events - 1`` as an array ``(num_events, groups)``.
 
@@ -83,20 +118,33 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
         ValueError: as :func:`read_block`; or the schedule has values for another number of groups.
     """
     groups = groups or schedule.groups
+    if not schedule.ahead:
+        return _read_live(schedule, start, num_events, groups)
     table = np.empty((num_events, groups or 1))
     event, stop = start, start + num_events
-    with contextlib.nullcontext() if schedule.ahead else random_state_kept():
-        while event < stop:
-            first, values = read_block(schedule, event)
-            rows = values[event - first : stop - first]
-            if groups is None:  # a Python function shows only now how many groups it has values for
-                groups = rows.shape[1] if rows.ndim == 2 else 1
-                table = np.empty((num_events, groups))
-            if rows.ndim == 2 and rows.shape[1] != groups:
-                raise ValueError(f"{schedule!r} gave {rows.shape[1]} values at event {event}, for {groups} groups")
-            table[event - start : event - start + len(rows)] = rows if rows.ndim == 2 else rows[:, None]
-            event += len(rows)
+    while event < stop:
+        first, values = read_block(schedule, event)
+        rows = values[event - first : stop - first]
+        table[event - start : event - start + len(rows)] = _fitting(schedule, rows, event, groups or 1)
+        event += len(rows)
     return table
+
+
+def _read_live(schedule: Schedule, start: int, num_events: int, groups: int | None) -> Array:
+    reader, rows = EventReader(), []
+    with random_state_kept():
+        for event in range(start, start + num_events):
+            row = np.atleast_1d(np.asarray(reader.read(schedule, event)))[None]
+            groups = groups or row.shape[1]  # a Python function shows only now how many groups it has values for
+            rows.append(_fitting(schedule, row if row.shape[1] > 1 else row[:, 0], event, groups))
+    return np.concatenate([np.empty((0, groups or 1)), *rows])
+
+
+def _fitting(schedule: Schedule, rows: Array, event: int, groups: int) -> Array:
+    """Rows of so many groups; one value may serve them all."""
+    if rows.ndim == 2 and rows.shape[1] != groups:
+        raise ValueError(f"{schedule!r} gave {rows.shape[1]} values at event {event}, for {groups} groups")
+    return np.broadcast_to(rows if rows.ndim == 2 else rows[:, None], (len(rows), groups))
 
 
 @contextlib.contextmanager

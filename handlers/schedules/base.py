@@ -1,7 +1,7 @@
 """What a schedule is: a pure function from the event index to a value."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import overload
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import arguments
 
 Array = NDArray[np.float64]
+Value = float | list[float]
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,6 +64,17 @@ class Schedule(ABC):
     def ahead(self) -> bool:
         """Whether values may be computed before their event comes; see :class:`LiveSchedule` for those that may not."""
         return all(part.ahead for part in self.parts)
+
+    def from_parts(self, index: int, read: "Callable[[Schedule, int], Value]") -> "Value | None":
+        """The value at one event, by way of its parts' values; None where only :meth:`values` can tell.
+
+        It is how a composition with a :class:`LiveSchedule` in it is read, event by event.
+
+        Args:
+            index: the event.
+            read: gives the value of a part at an event of its own.
+        """
+        return None
 
     @overload
     def __call__(self, index: int) -> float: ...

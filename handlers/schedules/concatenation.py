@@ -1,12 +1,14 @@
 """One schedule after another."""
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
 from .. import arguments
-from .base import Array, Schedule, common_groups
+from .base import Array, Schedule, Value, common_groups
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,12 @@ class Concatenation(Schedule):
     def groups(self) -> int | None:
         """Those of the schedules that have one value a group."""
         return common_groups(self.schedules)
+
+    def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
+        """The value of the schedule in force."""
+        starts = tuple(accumulate(self.durations, initial=0))
+        active = bisect_right(starts, index) - 1
+        return read(self.schedules[active], index - starts[active])
 
     def values(self, indices: Array) -> Array:
         """The formula of the class docstring; only the schedules in force are evaluated."""

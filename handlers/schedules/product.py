@@ -1,11 +1,11 @@
 """Schedules multiplied with one another."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from .base import Array, Schedule, common_groups
+from .base import Array, Schedule, Value, common_groups
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,18 @@ class Product(Schedule):
     def groups(self) -> int | None:
         """Those of the schedules that have one value a group."""
         return common_groups(self.schedules)
+
+    def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
+        """The product of the values."""
+        product: Value = 1.0
+        for value in [read(schedule, index) for schedule in self.schedules]:
+            if isinstance(product, list) and isinstance(value, list):
+                product = [mine * theirs for mine, theirs in zip(product, value, strict=True)]
+            elif isinstance(product, list):
+                product = [mine * value for mine in product]  # type: ignore[operator]
+            else:
+                product = [product * theirs for theirs in value] if isinstance(value, list) else product * value
+        return product
 
     def values(self, indices: Array) -> Array:
         """The formula of the class docstring."""

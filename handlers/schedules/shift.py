@@ -1,11 +1,12 @@
 """A schedule from another event on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from .. import arguments
-from .base import Array, Schedule
+from .base import Array, Schedule, Value
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,10 @@ class Shift(Schedule):
     def groups(self) -> int | None:
         """Those of the schedule."""
         return self.schedule.groups
+
+    def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
+        """The value of the schedule at the other event."""
+        return read(self.schedule, max(index + self.by, 0))
 
     def values(self, indices: Array) -> Array:
         """The formula of the class docstring."""

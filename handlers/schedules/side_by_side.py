@@ -1,11 +1,11 @@
 """Schedules beside one another, each for parameter groups of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from .base import Array, Schedule
+from .base import Array, Schedule, Value
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,11 @@ class SideBySide(Schedule):
         if any(schedule.groups is None and not schedule.ahead for schedule in self.schedules):
             return None
         return sum(schedule.groups or 1 for schedule in self.schedules)
+
+    def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
+        """The schedules' values in a list."""
+        values = [read(schedule, index) for schedule in self.schedules]
+        return [number for value in values for number in (value if isinstance(value, list) else [value])]
 
     def values(self, indices: Array) -> Array:
         """The schedules' values, column by column."""
