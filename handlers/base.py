@@ -302,7 +302,7 @@ class BaseParamScheduler(ABC):
         load_progress(stateful_parts(self._schedule), state_dict.get("progress", []))
         self.seek(event_index)
 
-    def _identity(self) -> dict[str, str]:
+    def _identity(self) -> dict[str, Any]:
         return {"scheduler": type(self).__name__, "param_name": self.param_name}
 
     def _description(self) -> str:

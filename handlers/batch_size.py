@@ -50,8 +50,7 @@ class BatchSizeFunction(FunctionSchedule):
     """A Python function as batch sizes: whole numbers of at least 1.
 
     Raises:
-        TypeError: at an event, the value of the function is no number.
-        ValueError: it is not whole, or less than 1.
+        ValueError: at an event, the value of the function is no number, not whole, or less than 1.
 
     Example:
         >>> BatchSizeFunction(lambda event: 2**event)([0, 1, 2]).tolist()
@@ -61,7 +60,10 @@ class BatchSizeFunction(FunctionSchedule):
     def value(self, index: int) -> float:
         """Call the function, and check what it returns."""
         size = self.function(index)
-        return float(arguments.whole_number(self.named(index), size, at_least=1))
+        try:
+            return float(arguments.whole_number(self.named(index), size, at_least=1))
+        except TypeError as error:  # a ValueError in ignite, whatever it is
+            raise ValueError(str(error)) from error
 
     def named(self, index: int) -> str:
         """The batch size, and of which function."""
@@ -72,8 +74,9 @@ class BatchSizeScheduler(BaseParamScheduler):
     """Writes a schedule to the batch size of a data loader's batch sampler.
 
     At event i, counting from 0, the batch size becomes ``scheduler_fn(i)``. Attach it to epochs, as is the default:
-    the sampler reads its batch size as it goes, and workers of the data loader fetch ahead. ignite decides on the
-    number of iterations of an epoch when the run begins, and keeps to it: give ``epoch_length`` to ``Engine.run``.
+    what the data loader has begun goes on with the old size (a sampler with ``drop_last`` until its data is through,
+    workers until they have handed over what they fetched ahead). ignite decides on the number of iterations of an
+    epoch when the run begins, and keeps to it: give ``epoch_length`` to ``Engine.run``.
 
     Args:
         dataloader: a ``DataLoader`` with a batch sampler, that is, made with a ``batch_size``.

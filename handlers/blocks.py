@@ -125,26 +125,25 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
     while event < stop:
         first, values = read_block(schedule, event)
         rows = values[event - first : stop - first]
-        table[event - start : event - start + len(rows)] = _fitting(schedule, rows, event, groups or 1)
+        if rows.ndim == 2 and rows.shape[1] != table.shape[1]:
+            raise ValueError(f"{schedule!r} gave {rows.shape[1]} values at event {event}, for {groups} groups")
+        table[event - start : event - start + len(rows)] = rows if rows.ndim == 2 else rows[:, None]
         event += len(rows)
     return table
 
 
 def _read_live(schedule: Schedule, start: int, num_events: int, groups: int | None) -> Array:
-    reader, rows = EventReader(), []
+    reader = EventReader()
     with random_state_kept():
-        for event in range(start, start + num_events):
-            row = np.atleast_1d(np.asarray(reader.read(schedule, event)))[None]
-            groups = groups or row.shape[1]  # a Python function shows only now how many groups it has values for
-            rows.append(_fitting(schedule, row if row.shape[1] > 1 else row[:, 0], event, groups))
-    return np.concatenate([np.empty((0, groups or 1)), *rows])
-
-
-def _fitting(schedule: Schedule, rows: Array, event: int, groups: int) -> Array:
-    """Rows of so many groups; one value may serve them all."""
-    if rows.ndim == 2 and rows.shape[1] != groups:
-        raise ValueError(f"{schedule!r} gave {rows.shape[1]} values at event {event}, for {groups} groups")
-    return np.broadcast_to(rows if rows.ndim == 2 else rows[:, None], (len(rows), groups))
+        values = [reader.read(schedule, event) for event in range(start, start + num_events)]
+    # A Python function shows only now how many groups it has values for.
+    groups = groups or next((len(value) if isinstance(value, list) else 1 for value in values), 1)
+    table = np.empty((num_events, groups))
+    for at, value in enumerate(values):
+        if isinstance(value, list) and len(value) != groups:
+            raise ValueError(f"{schedule!r} gave {len(value)} values at event {start + at}, for {groups} groups")
+        table[at] = value
+    return table
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """One scheduler after another."""
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, Self
 
 from . import arguments
@@ -63,6 +64,9 @@ class ConcatScheduler(ParamScheduler):
         if len(schedulers) < 2:
             raise ValueError(f"schedulers must be two or more, given {schedulers!r}")
         members = [s.as_param_scheduler() if isinstance(s, ParamGroupScheduler) else s for s in schedulers]
+        for at, duration in enumerate(durations):
+            if isinstance(duration, bool) or not isinstance(duration, int | float | Integral):
+                raise ValueError(f"durations[{at}] must be a whole number of events, given {duration!r}")
         schedule = Concatenation([member.schedule for member in members], durations)
         first = members[0]
         for name in ("optimizer", "param_name", "param_group_index"):

@@ -6,7 +6,7 @@ from typing import Any, Self
 from ignite.engine import Engine
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
-from .metrics import required_metric
+from .metrics import as_number, required_metric
 from .param_scheduler import ParamScheduler
 from .schedules import Shift
 from .torch_steps import TorchSteps
@@ -33,7 +33,9 @@ class LRScheduler(ParamScheduler):
         TypeError: ``lr_scheduler`` is no scheduler of torch.
         ValueError: at the event, there is no such metric.
 
-    Deviations from ignite 0.5.5: the values are torch's, where ignite's are wrong for six of torch's schedulers;
+    Where a scheduler of your own reads something by way of a closure, a simulation reads it there too.
+
+    Deviations from ignite 0.5.5: the values are torch's, where ignite's are wrong for seven of torch's schedulers;
     ``SequentialLR``, ``ChainedScheduler`` and ``ReduceLROnPlateau`` can be wrapped; a tensor stays the same tensor.
 
     To seek backwards, and to load a state that was saved with another configuration, takes as many steps of the torch
@@ -93,9 +95,10 @@ class LRScheduler(ParamScheduler):
         """Give a ``ReduceLROnPlateau`` the metric of an engine, without writing: for one in another scheduler.
 
         Raises:
+            TypeError: the metric is no number.
             ValueError: there is no such metric.
         """
-        self._steps.observe(required_metric(engine, self.metric_name))
+        self._steps.observe(as_number(required_metric(engine, self.metric_name)))
 
     @classmethod
     def simulate_values(

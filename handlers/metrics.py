@@ -3,6 +3,18 @@
 from ignite.engine import Engine
 
 
+def as_number(metric: object) -> float:
+    """A metric as a float.
+
+    Raises:
+        TypeError: it is no number.
+    """
+    try:
+        return float(metric)  # type: ignore[arg-type]
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"the metric must be a number, given {metric!r}") from error
+
+
 def metric_of(engine: Engine, metric_name: str) -> float | None:
     """The value of a metric in ``engine.state.metrics``; None where it is missing.
 

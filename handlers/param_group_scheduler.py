@@ -132,6 +132,9 @@ class ParamGroupScheduler(BaseParamScheduler):
         alone = [names.count(name) == 1 for name in names]
         return [name if alone[at] else f"{name}, group {names[:at].count(name)}" for at, name in enumerate(names)]
 
+    def _identity(self) -> dict[str, Any]:
+        return {**super()._identity(), "names": list(self.names)}
+
     def as_param_scheduler(self) -> ParamScheduler:
         """The same as one scheduler with a value for each param group, to be concatenated with others.
 

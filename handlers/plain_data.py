@@ -4,6 +4,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 
 PLAIN = (bool, int, float, str, type(None))
@@ -22,6 +23,8 @@ CONTAINERS: dict[str, tuple[type, Callable[[list[Any]], Any]]] = {
 def to_plain(value: Any) -> Any:
     """Numbers, strings and None as they are; a container or tensor as a dictionary that says what it was.
 
+    A number of NumPy's comes back as Python's.
+
     Raises:
         TypeError: there is something else in it, such as a function.
 
@@ -30,6 +33,8 @@ def to_plain(value: Any) -> Any:
     """
     if type(value) in PLAIN:
         return value
+    if isinstance(value, np.generic):
+        return to_plain(value.item())
     if isinstance(value, torch.Tensor):
         return {"tensor": [str(value.dtype).removeprefix("torch."), value.tolist()]}
     kind: type[Any]

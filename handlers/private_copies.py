@@ -1,8 +1,8 @@
 """Copies to simulate with, so that whatever a simulation changes, it changes in a copy."""
 
 import copy
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import defaultdict, deque
+from collections.abc import Container, Iterable
 from functools import partial
 from types import MethodType, SimpleNamespace
 from typing import Any, TypeVar
@@ -12,22 +12,28 @@ from ignite.engine import Engine
 from torch.utils.data import DataLoader
 
 T = TypeVar("T")
+LARGEST = 1_000_000  # numbers of a tensor that is copied
 
 
-def private_copy(thing: T) -> T:
+def private_copy(thing: T, kept: Iterable[object] = ()) -> T:
     """A deep copy of a schedule or a scheduler, which costs nothing beside a model and its optimizer.
 
-    What is too large, or too alive, to be copied with it is shared: engines, modules, data loaders, parameters and
-    other tensors of more than one number. An optimizer is replaced by a stand-in that has copies of the
+    What is too large, or too alive, to be copied with it is shared: engines, modules, data loaders, tensors that are
+    trained or larger than :data:`LARGEST`. An optimizer is replaced by a stand-in that has copies of the
     hyper-parameters, empty parameters of the same shapes on torch's ``meta`` device, and no state; it shares no
     memory with the optimizer.
+
+    Args:
+        thing: what is copied.
+        kept: what the copy is to go on referring to as well.
 
     Raises:
         TypeError: something in it cannot be copied, such as a generator or a lock.
     """
-    reached = list(_reachable_from(thing))
-    memo: dict[int, Any] = {id(part): part for part in reached if _is_shared(part)}
-    # A clone has the number alone, where a deep copy has all of the memory that a tensor is a view of.
+    memo: dict[int, Any] = {id(part): part for part in kept}
+    reached = [part for part in _reachable_from(thing, memo) if id(part) not in memo]
+    memo |= {id(part): part for part in reached if _is_shared(part)}
+    # A clone has the numbers alone, where a deep copy has all of the memory that a tensor is a view of.
     memo |= {id(part): part.clone() for part in reached if isinstance(part, torch.Tensor) and not _is_shared(part)}
     try:
         for part in reached:
@@ -53,24 +59,25 @@ def _stand_in_for(optimizer: torch.optim.Optimizer, memo: dict[int, Any]) -> Any
         return SimpleNamespace(param_groups=groups)
     stand_in = object.__new__(type(optimizer))
     vars(stand_in).update({**vars(optimizer), "param_groups": groups, "state": defaultdict(dict)})
+    stand_in.defaults = copy.deepcopy(optimizer.defaults, memo)
     return stand_in
 
 
 def _is_shared(thing: object) -> bool:
     if isinstance(thing, torch.Tensor):
-        return thing.requires_grad or thing.numel() != 1
+        return thing.requires_grad or thing.numel() > LARGEST
     return isinstance(thing, Engine | torch.nn.Module | DataLoader)
 
 
-def _reachable_from(thing: object) -> Iterable[object]:
-    """All that would be copied with a thing, up to what is shared or has a stand-in."""
+def _reachable_from(thing: object, kept: Container[int]) -> Iterable[object]:
+    """All that would be copied with a thing, up to what is kept, shared or has a stand-in."""
     seen: dict[int, object] = {}
     waiting = [thing]
     while waiting:
         thing = waiting.pop()
         if id(thing) not in seen:
             seen[id(thing)] = thing
-            if not _is_shared(thing) and not isinstance(thing, torch.optim.Optimizer):
+            if not (id(thing) in kept or _is_shared(thing) or isinstance(thing, torch.optim.Optimizer)):
                 waiting.extend(_parts_of(thing))
     return seen.values()
 
@@ -78,7 +85,7 @@ def _reachable_from(thing: object) -> Iterable[object]:
 def _parts_of(thing: Any) -> Iterable[object]:
     if isinstance(thing, dict):
         return [*thing, *thing.values()]
-    if isinstance(thing, list | tuple | set | frozenset):
+    if isinstance(thing, list | tuple | set | frozenset | deque):
         return thing
     if isinstance(thing, MethodType):
         return [thing.__self__]
@@ -86,4 +93,5 @@ def _parts_of(thing: Any) -> Iterable[object]:
         return [thing.func, *thing.args, *thing.keywords.values()]
     if isinstance(thing, type) or hasattr(thing, "__code__"):
         return []  # classes and functions are not copied either
-    return list(getattr(thing, "__dict__", {}).values())
+    slots = [name for cls in type(thing).__mro__ for name in getattr(cls, "__slots__", ()) if hasattr(thing, name)]
+    return [*getattr(thing, "__dict__", {}).values(), *(getattr(thing, name) for name in slots)]

@@ -125,6 +125,13 @@ class ReduceOnPlateauScheduler(ParamScheduler):
         if metric is not None:
             self._plateau.observe(metric)
 
+    def state_dict(self) -> dict[str, Any]:
+        """The progress as plain data: see :class:`BaseParamScheduler`. Its values are those that the groups hold."""
+        state = super().state_dict()
+        if self._goes_on_from_groups:
+            state["progress"][0]["values"] = self._slot.read()
+        return state
+
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on where the scheduler that gave the state had stopped: see :class:`BaseParamScheduler`.
 

@@ -57,7 +57,7 @@ def load_progress(schedules: Sequence[StatefulSchedule], progress: Sequence[Any]
             before = schedule.state_dict()
             schedule.load_state_dict(state)
             loaded.append((schedule, before))
-    except (TypeError, ValueError) as error:
+    except Exception as error:
         for schedule, before in loaded:
             schedule.load_state_dict(before)
         raise ValueError(f"state_dict['progress'] is not that of this scheduler: {error}") from error

@@ -9,7 +9,7 @@ from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 
 from . import arguments
-from .base import AnyEvent, BaseParamScheduler, temporarily
+from .base import AnyEvent, BaseParamScheduler
 from .param_groups import Value
 from .schedules import LiveSchedule, Schedule, Shift
 
@@ -56,12 +56,14 @@ class StateParamScheduler(BaseParamScheduler):
         schedule: Schedule | Callable[[int], Value] | None = None,
     ) -> None:
         super().__init__(param_name, save_history, schedule=schedule)
+        self._from_one = None if self._schedule is None else Shift(self._schedule, by=-1)
         self.create_new = arguments.flag("create_new", create_new)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Let an overridden ``get_param`` see the event index that ignite's would."""
         super().__init_subclass__(**kwargs)
-        if "get_param" in vars(cls):
+        owner = next(base for base in cls.__mro__ if "get_param" in vars(base))
+        if owner is cls or not issubclass(owner, BaseParamScheduler):  # its own, or that of a mixin
             cls.get_param = _from_one(cls.get_param)  # type: ignore[assignment, method-assign]
 
     def attach(
@@ -120,11 +122,13 @@ def _from_one(get_param: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def from_one(scheduler: StateParamScheduler) -> Any:
         if scheduler._asked_from_one:
             return get_param(scheduler)  # it was called through super()
-        schedule = scheduler._schedule
-        seen: dict[str, Any] = {"_asked_from_one": True, "_event_index": scheduler._event_index + 1}
-        if schedule is not None:
-            seen |= {"_schedule": Shift(schedule, by=-1), **vars(getattr(schedule, "schedule", schedule))}
-        with temporarily(scheduler, **seen):
+        schedule, event_index = scheduler._schedule, scheduler._event_index
+        scheduler._asked_from_one, scheduler._event_index = True, event_index + 1
+        scheduler._schedule = scheduler._from_one
+        try:
             return get_param(scheduler)
+        finally:
+            scheduler._asked_from_one, scheduler._event_index = False, event_index
+            scheduler._schedule = schedule
 
     return from_one

@@ -1,4 +1,7 @@
-"""ignite's five schedulers of a number in an engine's state."""
+"""ignite's five schedulers of a number in an engine's state.
+
+Their arguments are attributes too, for a subclass that overrides ``get_param`` to read; the schedule has its own.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -93,8 +96,9 @@ class PiecewiseLinearStateScheduler(StateParamScheduler):
         save_history: bool = False,
         create_new: bool = False,
     ) -> None:
-        schedule = Shift(LinearInterpolation(milestones_values), by=1)
-        super().__init__(param_name, save_history, create_new, schedule=schedule)
+        schedule = LinearInterpolation(milestones_values)
+        super().__init__(param_name, save_history, create_new, schedule=Shift(schedule, by=1))
+        self.milestones, self.values = map(list, zip(*schedule.milestones_values, strict=True))
 
 
 class ExpStateScheduler(StateParamScheduler):
@@ -124,6 +128,7 @@ class ExpStateScheduler(StateParamScheduler):
         self._kind = int if type(initial_value) is int and type(gamma) is int else float
         schedule = Shift(ExponentialDecay(initial_value, gamma), by=1)
         super().__init__(param_name, save_history, create_new, schedule=schedule)
+        self.initial_value, self.gamma = initial_value, gamma
 
 
 class StepStateScheduler(StateParamScheduler):
@@ -160,6 +165,7 @@ class StepStateScheduler(StateParamScheduler):
         self._kind = int if type(initial_value) is int and type(gamma) is int else float
         schedule = Shift(StepDecay(initial_value, gamma, step_size), by=1)
         super().__init__(param_name, save_history, create_new, schedule=schedule)
+        self.initial_value, self.gamma, self.step_size = initial_value, gamma, step_size
 
 
 class MultiStepStateScheduler(StateParamScheduler):
@@ -198,3 +204,4 @@ class MultiStepStateScheduler(StateParamScheduler):
         self._kind = int if type(initial_value) is int and type(gamma) is int else float
         schedule = Shift(MultiStepDecay(initial_value, gamma, milestones), by=1)
         super().__init__(param_name, save_history, create_new, schedule=schedule)
+        self.initial_value, self.gamma, self.milestones = initial_value, gamma, list(milestones)

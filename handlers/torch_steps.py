@@ -1,8 +1,7 @@
 """The values that one of torch's schedulers gives, as a schedule."""
 
-import inspect
-from collections import Counter
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,14 +9,20 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from . import arguments
+from .param_groups import Group
 from .plain_data import from_plain, is_plain, to_plain
-from .private_copies import private_copy
 from .schedules import StatefulSchedule
-from .schedules.base import describe
+from .torch_schedulers import (
+    COUNTS,
+    PLATEAU_COUNTS,
+    Snapshot,
+    configuration_of,
+    pretend_to_have_stepped,
+    schedulers_in,
+    stop_pretending,
+    takes_metric,
+)
 
-# What torch's schedulers change as they go, and what is therefore no part of their configuration.
-COUNTS = {"last_epoch", "_step_count", "_last_lr", "_get_lr_called_within_step", "_is_initial"}
-PLATEAU_COUNTS = {"best", "num_bad_epochs", "cooldown_counter"}
 MOMENTA = ("momentum", "betas")
 
 
@@ -26,8 +31,9 @@ class TorchProgress:
     """How many steps a torch scheduler has taken, and what it has left in each param group."""
 
     rates: list[Any]
-    momenta: list[dict[str, Any]] = field(default_factory=list)
+    momenta: list[Group]
     position: int = 0
+    lost: bool = False  # a step has failed half-way
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,6 +52,10 @@ class TorchSteps(StatefulSchedule):
 
     Shapes: one value for an optimizer of one param group, else one for each of its G groups.
 
+    Raises:
+        TypeError: its ``step`` must be given more than a metric; when going back, it holds something that cannot
+            be copied.
+
     Example:
         >>> from torch.optim.lr_scheduler import StepLR
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
@@ -60,24 +70,34 @@ class TorchSteps(StatefulSchedule):
     configuration: str = field(init=False)
     takes_metric: bool = field(init=False)
     _cycles_momentum: bool = field(init=False, compare=False)
-    _initial: Any = field(init=False, compare=False)
+    _initial: tuple[Snapshot, list[Any], list[Group]] = field(init=False, compare=False)
     _progress: TorchProgress = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         """Remember where the scheduler stands, to come back to."""
-        rates = [_copied(group["lr"]) for group in self.wrapped.optimizer.param_groups]
         self._set(
-            configuration=_configuration(self.wrapped),
-            takes_metric="metrics" in inspect.signature(self.wrapped.step).parameters,
-            _cycles_momentum=any(getattr(part, "cycle_momentum", False) for part in _schedulers_in(self.wrapped)),
-            _initial=private_copy((self.wrapped.state_dict(), rates)),
-            _progress=TorchProgress(rates),
+            configuration=configuration_of(self.wrapped),
+            takes_metric=takes_metric(self.wrapped),
+            _cycles_momentum=any(getattr(one, "cycle_momentum", False) for one in schedulers_in(self.wrapped)),
         )
+        groups = self.wrapped.optimizer.param_groups
+        rates, momenta = [_copied(group["lr"]) for group in groups], self._momenta_of(groups)
+        self._set(
+            _initial=(Snapshot(self.wrapped), list(map(_copied, rates)), momenta),
+            _progress=TorchProgress(rates, momenta),
+        )
+
+    def _momenta_of(self, groups: list[Group]) -> list[Group]:
+        """The momenta of the groups, if the scheduler writes them."""
+        if not self._cycles_momentum:
+            return []
+        return [{key: _copied(group[key]) for key in MOMENTA if group.get(key) is not None} for group in groups]
 
     @property
     def groups(self) -> int | None:
-        """As many as the optimizer had; None for one."""
-        return len(self._progress.rates) if len(self._progress.rates) > 1 else None
+        """As many as the optimizer has; None for one."""
+        count = len(self.wrapped.optimizer.param_groups)
+        return count if count > 1 else None
 
     def description(self) -> str:
         """The class and attributes of the torch scheduler."""
@@ -85,12 +105,20 @@ class TorchSteps(StatefulSchedule):
 
     def value(self, index: int) -> float | list[float]:
         """The learning rates after ``index`` steps; where steps take a metric, after those that were taken."""
-        if index != self._progress.position and not self.takes_metric:
-            if index < self._progress.position:
+        now = self._progress
+        if not self.takes_metric and (index != now.position or now.lost):
+            if index < now.position or now.lost:
                 self._go_back()
             self._step(index - self._progress.position)
-        rates = self._progress.rates
+        rates = self._rates()
         return float(rates[0]) if len(rates) == 1 else [float(rate) for rate in rates]
+
+    def _rates(self) -> list[Any]:
+        """The learning rates that the scheduler has left, and those of groups that have been added since."""
+        now, groups = self._progress, self.wrapped.optimizer.param_groups
+        if len(now.rates) < len(groups):
+            now.rates = now.rates + [_copied(group["lr"]) for group in groups[len(now.rates) :]]
+        return now.rates
 
     def observe(self, metric: float) -> None:
         """Step with a metric."""
@@ -98,34 +126,50 @@ class TorchSteps(StatefulSchedule):
 
     def _step(self, times: int, *metric: float) -> None:
         optimizer, now, step = self.wrapped.optimizer, self._progress, self.wrapped.step
-        groups = optimizer.param_groups
+        groups, known = optimizer.param_groups, len(now.rates)
         held = [group["lr"] for group in groups]
-        momenta = [{key: group.get(key) for key in MOMENTA} for group in groups] if self._cycles_momentum else ()
-        own = (
-            now.rates if len(now.rates) == len(held) else now.rates + [_copied(rate) for rate in held[len(now.rates) :]]
-        )
-        reached, now.position = now.position + times, arguments.MOST  # if a step fails, the next value goes back first
-        pretended = _pretend_to_have_stepped(optimizer)
-        for group, rate in zip(groups, own, strict=True):
-            group["lr"] = rate
+        momenta = self._put_own(groups)
+        pretended = pretend_to_have_stepped(optimizer)
+        now.lost = not self.takes_metric
         try:
             for _ in range(times):
                 step(*metric)  # type: ignore[arg-type]
-            now.rates, now.position = [group["lr"] for group in groups], reached
+            # A group that has been added since the last step begins with the rate that it was added with.
+            now.rates = [group["lr"] for group in groups[:known]] + [_copied(rate) for rate in held[known:]]
+            now.momenta = self._momenta_of(groups)
+            now.position, now.lost = now.position + times, False
         finally:
-            for group, rate in zip(groups, held, strict=True):
+            for group, rate, entries in zip(groups, held, momenta or ({},) * len(groups), strict=True):
                 group["lr"] = rate
+                group.update(entries)
             if pretended is not None:
-                _stop_pretending(optimizer, pretended)
-        if momenta:
-            now.momenta = [{key: group[key] for key in MOMENTA if group.get(key) is not None} for group in groups]
-            for group, before in zip(groups, momenta, strict=True):
-                group.update({key: _put(group[key], old) for key, old in before.items() if old is not None})
+                stop_pretending(optimizer, pretended)
+        self._write_momenta()
+
+    def _put_own(self, groups: list[Group]) -> list[Group]:
+        """Let the scheduler find what it left in the groups, and return the momenta that they hold."""
+        now = self._progress
+        for group, rate in zip(groups, now.rates, strict=False):
+            group["lr"] = rate
+        for group in groups[len(now.rates) :]:
+            group["lr"] = _copied(group["lr"])
+        if not self._cycles_momentum:
+            return []
+        held = [{key: group[key] for key in MOMENTA if key in group} for group in groups]
+        for group, entries in zip(groups, now.momenta, strict=False):
+            group.update({key: _copied(value) for key, value in entries.items()})
+        return held
+
+    def _write_momenta(self) -> None:
+        for group, momenta in zip(self.wrapped.optimizer.param_groups, self._progress.momenta, strict=False):
+            group.update({key: _put(value, group[key]) for key, value in momenta.items() if key in group})
 
     def _go_back(self) -> None:
-        state, rates = private_copy(self._initial)
-        self.wrapped.load_state_dict(state)
-        self._set(_progress=TorchProgress(rates))
+        if self._progress.position == 0 and not self._progress.lost:
+            return
+        snapshot, rates, momenta = self._initial
+        snapshot.restore()
+        self._set(_progress=TorchProgress(list(map(_copied, rates)), momenta))
 
     def state_dict(self) -> dict[str, Any]:
         """The number of steps, and what the torch scheduler and its entries of the param groups were after them.
@@ -135,10 +179,13 @@ class TorchSteps(StatefulSchedule):
         """
         wrapped = self.wrapped.state_dict()
         plain = {key: value for key, value in wrapped.items() if is_plain(value)}
-        now = self._progress
-        complete = len(plain) == len(wrapped) or self.takes_metric
-        saved = {"wrapped": plain if complete else {}, "rates": now.rates, "momenta": now.momenta}
-        return {"configuration": self.configuration, "position": now.position, "saved": to_plain(saved)}
+        complete = (len(plain) == len(wrapped) or self.takes_metric) and not self._progress.lost
+        saved = {
+            "wrapped": plain if complete else {},
+            "rates": self._progress.rates,
+            "momenta": self._progress.momenta,
+        }
+        return {"configuration": self.configuration, "position": self._progress.position, "saved": to_plain(saved)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from there; where the configuration differs, from as many steps of this one.
@@ -149,64 +196,60 @@ class TorchSteps(StatefulSchedule):
         if not isinstance(state_dict, Mapping) or set(state_dict) != {"configuration", "position", "saved"}:
             raise ValueError(f"not the state of a torch scheduler: {state_dict!r}")
         position = arguments.whole_number("position", state_dict["position"], at_least=0)
-        saved = from_plain(state_dict["saved"])
-        own: dict[str, Any] = {
-            "wrapped": self.wrapped.state_dict(),
-            "rates": self._progress.rates,
-            "momenta": self._progress.momenta,
-        }
-        if not _may_follow(saved, own) or len(saved["rates"]) != len(own["rates"]):
-            raise ValueError(f"not the state of such a torch scheduler and {len(own['rates'])} param groups: {saved!r}")
-        wrapped = saved["wrapped"]
-        if self.configuration != state_dict["configuration"]:
-            kept = COUNTS | PLATEAU_COUNTS if self.takes_metric else set()
+        wrapped, rates, momenta = _checked(from_plain(state_dict["saved"]))
+        same = self.configuration == state_dict["configuration"]
+        if not same:
+            kept = (*COUNTS, *PLATEAU_COUNTS) if self.takes_metric else ()
             wrapped = {key: value for key, value in wrapped.items() if key in kept}
-        if not wrapped:
+        if wrapped and len(rates) != len(self.wrapped.optimizer.param_groups):
+            count = len(self.wrapped.optimizer.param_groups)
+            raise ValueError(f"not the state of a torch scheduler of {count} param groups: {rates!r}")
+        before, progress = Snapshot(self.wrapped), self._progress
+        try:
             self._go_back()
-            return
-        self.wrapped.load_state_dict(dict(own["wrapped"]) | wrapped)
-        self._set(_progress=TorchProgress(saved["rates"], saved["momenta"], position))
-        for group, momenta in zip(self.wrapped.optimizer.param_groups, saved["momenta"], strict=False):
-            group.update({key: _put(value, group[key]) for key, value in momenta.items() if key in group})
+            if wrapped:
+                self.wrapped.load_state_dict(wrapped if same else {**self.wrapped.state_dict(), **wrapped})
+                self._set(_progress=TorchProgress(rates, momenta, position))
+        except Exception as error:
+            before.restore()
+            self._set(_progress=progress)
+            self._write_momenta()
+            raise ValueError(f"not the state of such a torch scheduler: {state_dict!r}") from error
+        self._write_momenta()
 
 
-def _may_follow(saved: Any, own: Any) -> bool:
-    """Whether a value may have become of another one, by its type."""
-    if type(saved) is dict and type(own) is dict:
-        return not saved or (set(saved) == set(own) and all(_may_follow(saved[key], own[key]) for key in own))
-    if type(saved) is list and type(own) is list:
-        return all(_may_follow(item, mine) for item, mine in zip(saved, own, strict=False))
-    numbers = (int, float, type(None))
-    return type(saved) is type(own) or own is None or (isinstance(saved, numbers) and isinstance(own, numbers))
+def _checked(saved: Any) -> tuple[dict[str, Any], list[Any], list[Group]]:
+    """What was saved of a torch scheduler, if it has the form of that."""
+    if type(saved) is not dict or set(saved) != {"wrapped", "rates", "momenta"}:
+        raise ValueError(f"not what is saved of a torch scheduler: {saved!r}")
+    wrapped, rates, momenta = saved["wrapped"], saved["rates"], saved["momenta"]
+    if type(wrapped) is not dict or not all(type(key) is str for key in wrapped):
+        raise ValueError(f"not the attributes of a torch scheduler: {wrapped!r}")
+    counts = [wrapped[key] for key in ("last_epoch", "_step_count") if key in wrapped]
+    if not all(type(count) is int for count in counts):
+        raise ValueError(f"not the counts of a torch scheduler: {counts!r}")
+    if type(rates) is not list or not rates or not all(map(_is_number, rates)):
+        raise ValueError(f"not the learning rates of a torch scheduler: {rates!r}")
+    if type(momenta) is not list or not all(type(group) is dict and set(group) <= set(MOMENTA) for group in momenta):
+        raise ValueError(f"not the momenta of a torch scheduler: {momenta!r}")
+    if not all(map(_is_number, _leaves(value for group in momenta for value in group.values()))):
+        raise ValueError(f"not the momenta of a torch scheduler: {momenta!r}")
+    return wrapped, rates, momenta
 
 
-def _step_taken() -> None:
-    """What an optimizer's ``step`` is while its scheduler steps, so that torch takes it to have been called."""
+def _leaves(values: Iterable[Any]) -> Iterable[Any]:
+    return (item for value in values for item in (value if isinstance(value, tuple | list) else (value,)))
 
 
-_step_taken._wrapped_by_lr_sched = True  # type: ignore[attr-defined]
-
-
-def _pretend_to_have_stepped(optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
-    """Let a scheduler find that the optimizer has stepped; return what to undo that with, or None if it has.
-
-    torch warns where it has not. In a simulation, or where a GradScaler skipped the step, nothing is lost by that.
-    """
-    attributes = vars(optimizer)
-    if attributes.get("_opt_called") and hasattr(attributes.get("step"), "_wrapped_by_lr_sched"):
-        return None
-    kept: dict[str, Any] = {name: attributes[name] for name in ("step", "_opt_called") if name in attributes}
-    attributes.update(step=_step_taken, _opt_called=True)
-    return kept
-
-
-def _stop_pretending(optimizer: torch.optim.Optimizer, kept: dict[str, Any]) -> None:
-    attributes = vars(optimizer)
-    del attributes["step"], attributes["_opt_called"]
-    attributes.update(kept)
+def _is_number(value: Any) -> bool:
+    if isinstance(value, torch.Tensor):
+        return value.numel() == 1 and bool(value.isfinite())
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _copied(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return type(value)(_copied(item) for item in value)
     return value.detach().clone() if isinstance(value, torch.Tensor) else value
 
 
@@ -218,37 +261,3 @@ def _put(new: Any, held: Any) -> Any:
     if isinstance(held, tuple | list):
         return type(held)(_put(item, old) for item, old in zip(new, held, strict=True))
     return new
-
-
-def _schedulers_in(thing: Any) -> Iterator[TorchLRScheduler]:
-    """A torch scheduler and those that it is made of."""
-    if isinstance(thing, TorchLRScheduler):
-        yield thing
-        for value in vars(thing).values():
-            yield from _schedulers_in(value)
-    elif isinstance(thing, list | tuple):
-        for item in thing:
-            yield from _schedulers_in(item)
-
-
-def _configuration(thing: Any) -> str:
-    """A torch scheduler as its class and attributes, with those of the schedulers in it."""
-    if isinstance(thing, TorchLRScheduler):
-        attributes = {key: value for key, value in vars(thing).items() if key not in COUNTS | {"optimizer"}}
-        added = [
-            {key: value for key, value in group.items() if key.startswith(("max_", "min_", "base_"))}
-            for group in thing.optimizer.param_groups
-        ]
-        attributes |= {"param_groups": added} if any(added) else {}
-        return f"{type(thing).__name__}({_pairs(attributes, '=')})"
-    if isinstance(thing, Counter):
-        return _configuration(sorted(thing.elements()))
-    if isinstance(thing, dict):
-        return f"{{{_pairs(thing, ': ')}}}"
-    if isinstance(thing, list | tuple):
-        return f"[{', '.join(map(_configuration, thing))}]"
-    return repr(thing.tolist()) if isinstance(thing, torch.Tensor) else describe(thing)
-
-
-def _pairs(items: Mapping[str, Any], sign: str) -> str:
-    return ", ".join(f"{key}{sign}{_configuration(value)}" for key, value in items.items())

@@ -79,7 +79,7 @@ def create_lr_scheduler_with_warmup(
     held = ParamSlot(main.optimizer, "lr", main.param_group_index).read()
     starts = _per_group("warmup_start_value", warmup_start_value, len(held))
     peaks = held if warmup_end_value is None else _per_group("warmup_end_value", warmup_end_value, len(held))
-    firsts = _per_group("the first value", main.get_param(), len(held))
+    firsts = main.simulate(1)[0].tolist()
     points = [(0, _shared(starts)), (duration - 1, _shared(peaks))]
     warmup = PiecewiseLinear(main.optimizer, "lr", points, param_group_index=main.param_group_index)
     durations = [duration - 1 if peaks == firsts else duration]

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from ignite.engine import Engine, Events
 from optimizers import make_trainer, values_of
 from torch.optim import lr_scheduler as peer
+from torch.optim.swa_utils import SWALR
 from torch.utils.data import DataLoader
 
 from lehr.handlers import (
@@ -100,6 +102,77 @@ class UnsavedTorchScheduler(OwnTorchScheduler):
         super().__init__(optimizer)
 
 
+class Multiplying(peer.LRScheduler):
+    """A user's own that multiplies what is there by what its ``factor`` says."""
+
+    def get_lr(self):
+        return [group["lr"] * (self.factor() if self.last_epoch else 1.0) for group in self.optimizer.param_groups]
+
+
+class ByABoundMethod(Multiplying):
+    def __init__(self, optimizer):
+        self.factor = self.rate
+        super().__init__(optimizer)
+
+    def rate(self):
+        return 0.99**self.last_epoch
+
+
+class ByAnotherName(Multiplying):
+    """It holds the optimizer twice, and itself."""
+
+    def __init__(self, optimizer):
+        self.opt, self.me = optimizer, self
+        super().__init__(optimizer)
+
+    def factor(self):
+        return 1 - self.opt.param_groups[0]["lr"] / 10
+
+
+class WithAnAfterScheduler(Multiplying):
+    """A warm-up that hands over to another scheduler, as a well-known package has it."""
+
+    def __init__(self, optimizer):
+        self.after_scheduler = peer.StepLR(optimizer, 3, gamma=0.5)
+        super().__init__(optimizer)
+
+    def factor(self):
+        return 1.01
+
+    def step(self, epoch=None, metrics=None):
+        if self.last_epoch < 6:
+            super().step(epoch)
+        else:
+            self.last_epoch += 1
+            self.after_scheduler.step()
+
+
+class Lazy(Multiplying):
+    """Attributes come and change their types as it goes."""
+
+    def __init__(self, optimizer):
+        self.log, self.phase, self.seen = {}, "begin", []
+        super().__init__(optimizer)
+
+    def factor(self):
+        if not hasattr(self, "peak"):
+            self.peak = 0.9
+        self.log[self.last_epoch] = self.peak
+        self.phase, self.seen = None, None
+        self.peak += 0.001
+        return self.peak
+
+
+class WithATensor(Multiplying):
+    def __init__(self, optimizer):
+        self.average = torch.ones(2)
+        super().__init__(optimizer)
+
+    def factor(self):
+        self.average.mul_(0.999)
+        return self.average[0].item()
+
+
 def halved(epoch: int) -> float:
     return 0.5**epoch
 
@@ -149,7 +222,14 @@ TORCH = {
         ],
         optimizer,
     ),
+    "LambdaLR of NumPy": partial(peer.LambdaLR, lr_lambda=lambda epoch: np.interp(epoch, [0, 30], [1.0, 0.1])),
+    "SWALR": partial(SWALR, swa_lr=0.01, anneal_epochs=7),
     "own": OwnTorchScheduler,
+    "own, by a bound method": ByABoundMethod,
+    "own, by another name": ByAnotherName,
+    "own, with an after-scheduler": WithAnAfterScheduler,
+    "own, lazy": Lazy,
+    "own, with a tensor": WithATensor,
     "own, with a function": UnsavedTorchScheduler,
 }
 

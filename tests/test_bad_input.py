@@ -277,8 +277,13 @@ def _cosine(optimizer, **kwargs):
         (lambda o: [_cosine(o)] * 2, 3, TypeError, "durations must be a list or tuple, given 3"),
         (lambda o: [_cosine(o)] * 2, [2.5], ValueError, r"durations\[0\] must be a whole number .*given 2.5"),
         (lambda o: [_cosine(o)] * 2, [-1], ValueError, r"durations\[0\] must be .*given -1"),
-        (lambda o: [_cosine(o)] * 2, ["3"], TypeError, r"durations\[0\] must be a number, given '3'"),
-        (lambda o: [_cosine(o)] * 2, [True], TypeError, r"durations\[0\] must be a number, given True"),
+        (lambda o: [_cosine(o)] * 2, ["3"], ValueError, r"durations\[0\] must be a whole number of events, given '3'"),
+        (
+            lambda o: [_cosine(o)] * 2,
+            [True],
+            ValueError,
+            r"durations\[0\] must be a whole number of events, given True",
+        ),
         (
             lambda o: [_cosine(o), 0.1],
             [3],

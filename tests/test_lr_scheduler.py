@@ -124,13 +124,27 @@ def test_a_state_of_another_configuration_goes_on_by_this_one():
     assert resumed.lr_scheduler.gamma == 0.5
 
 
-def test_a_group_added_in_mid_run_has_the_value_of_the_only_one():
-    optimizer = optimizer_of(1, tensor=False)
-    scheduler = LRScheduler(peer.ExponentialLR(optimizer, 0.5))
-    scheduler(None)
-    scheduler(None)
-    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 7.0})
-    assert scheduler.simulate(1, start=1).tolist() == [[0.05, 0.05]]
+@pytest.mark.parametrize("events", [0, 1, 3])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_group_that_was_added_has_what_torchs_own_loop_has(groups, events):
+    optimizer, plain = optimizer_of(groups, tensor=False), optimizer_of(groups, tensor=False)
+    scheduler, expected = LRScheduler(peer.ExponentialLR(optimizer, 0.5)), peer.ExponentialLR(plain, 0.5)
+    for event in range(6):
+        if event == events:
+            for grown in (optimizer, plain):
+                grown.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 8.0})
+        scheduler(None)
+        assert values_of(optimizer) == values_of(plain)
+        plain.step()
+        expected.step()
+    fresh = optimizer_of(groups, tensor=False)
+    resumed = LRScheduler(peer.ExponentialLR(fresh, 0.5))
+    with pytest.raises(ValueError, match=f"not the state of a torch scheduler of {groups} param groups"):
+        resumed.load_state_dict(scheduler.state_dict())
+    fresh.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 8.0})
+    resumed.load_state_dict(scheduler.state_dict())
+    resumed(None)
+    assert values_of(fresh) == values_of(plain)
 
 
 class LargestTensor(TorchDispatchMode):
@@ -170,7 +184,205 @@ def test_legacy_begins_with_the_second_value():
     assert scheduler.simulate(3)[:, 0].tolist() == [0.05, 0.025, 0.0125]
 
 
+# What users' own schedulers bring along.
+
+
+class Generating(peer.LRScheduler):
+    """A user's own that cannot be copied."""
+
+    def __init__(self, optimizer):
+        self.factors = iter(0.5**step for step in range(100))
+        super().__init__(optimizer)
+
+    def get_lr(self):
+        factor = next(self.factors)
+        return [base * factor for base in self.base_lrs]
+
+
+def test_what_cannot_be_copied_can_be_wrapped_but_neither_simulated_nor_sought_back():
+    optimizer = optimizer_of(1, tensor=False)
+    scheduler = LRScheduler(Generating(optimizer))
+    for expected in (0.1, 0.05, 0.025):
+        scheduler(None)
+        assert values_of(optimizer) == [expected]
+    with pytest.raises(TypeError, match="cannot be simulated, since it cannot be copied"):
+        scheduler.simulate(3)
+    fresh = LRScheduler(Generating(optimizer_of(1, tensor=False)))
+    fresh.load_state_dict(scheduler.state_dict())
+    fresh(None)
+    assert values_of(fresh.optimizer) == [0.0125]
+    scheduler.seek(1)
+    with pytest.raises(TypeError, match="cannot go back to where it was"):
+        scheduler(None)
+
+
+class Decay:
+    """A callable object, which has nothing to say of itself."""
+
+    def __init__(self, rate):
+        self.rate = rate
+
+    def __call__(self, epoch):
+        return self.rate**epoch
+
+
+def test_a_callable_object_of_other_numbers_is_another_configuration():
+    saved = LRScheduler(peer.LambdaLR(optimizer_of(1, tensor=False), Decay(0.9)))
+    for _ in range(3):
+        saved(None)
+    resumed = LRScheduler(peer.LambdaLR(optimizer_of(1, tensor=False), Decay(0.5)))
+    with pytest.warns(UserWarning, match=r"(?s)saved: .*Decay\(rate=0.9\).*now: .*Decay\(rate=0.5\)"):
+        resumed.load_state_dict(saved.state_dict())
+    resumed(None)
+    assert values_of(resumed.optimizer) == [0.0125]
+
+
+def test_a_state_of_another_class_of_torchs_goes_on_by_this_one():
+    saved = LRScheduler(peer.StepLR(optimizer_of(1, tensor=False), 2))
+    for _ in range(3):
+        saved(None)
+    resumed = LRScheduler(peer.ExponentialLR(optimizer_of(1, tensor=False), 0.5))
+    with pytest.warns(UserWarning, match=r"(?s)saved: StepLR.*now: +ExponentialLR"):
+        resumed.load_state_dict(saved.state_dict())
+    resumed(None)
+    assert values_of(resumed.optimizer) == [0.0125]
+
+
+def test_configurations_are_told_without_places_in_memory():
+    class Holder(peer.LRScheduler):
+        def __init__(self, optimizer):
+            self.held = [torch.zeros(100), torch.ones(2), {"b", "a"}, lambda: 1, object(), torch.nn.Linear(1, 1)]
+            super().__init__(optimizer)
+
+        def get_lr(self):
+            return [group["lr"] for group in self.optimizer.param_groups]
+
+    told = repr(LRScheduler(Holder(optimizer_of(1, tensor=False))).schedule)
+    assert "0x" not in told
+    assert "held=[tensor(torch.float32, (100,)), tensor([1.0, 1.0]), {'a', 'b'}, " in told
+
+
+@pytest.mark.parametrize("kind", ["OneCycleLR", "CyclicLR"])
+def test_the_momentum_is_sought_as_the_learning_rate_is(kind):
+    optimizer = optimizer_of(2, tensor=False)
+    scheduler, momenta = LRScheduler(TORCH[kind](optimizer)), []
+    for _ in range(12):
+        scheduler(None)
+        momenta.append(values_of(optimizer, "momentum"))
+    for event in (5, 0, 11, 1):
+        scheduler.seek(event)
+        scheduler(None)
+        assert values_of(optimizer, "momentum") == momenta[event]
+    begun = LRScheduler(TORCH[kind](optimizer_of(2, tensor=False)))
+    scheduler.load_state_dict(begun.state_dict())
+    assert values_of(optimizer, "momentum") == momenta[0]
+
+
+def test_momenta_of_a_part_that_is_not_in_force_are_those_of_then():
+    def make():
+        optimizer = optimizer_of(1, tensor=False)
+        parts = [peer.ExponentialLR(optimizer, 0.9), peer.OneCycleLR(optimizer, 0.3, total_steps=20)]
+        return LRScheduler(peer.SequentialLR(optimizer, parts, [5])), optimizer
+
+    scheduler, optimizer = make()
+    momenta = []
+    for _ in range(12):
+        scheduler(None)
+        momenta.append(values_of(optimizer, "momentum"))
+    for event in (2, 9, 4, 0):
+        scheduler.seek(event)
+        scheduler(None)
+        assert values_of(optimizer, "momentum") == momenta[event]
+
+
+def test_betas_are_put_back_where_a_step_fails_half_way():
+    betas = torch.tensor(0.9, dtype=torch.float64), torch.tensor(0.999, dtype=torch.float64)
+    optimizer = make_optimizer(1, torch.optim.Adam, betas=betas, foreach=False, capturable=False)
+    parts = [peer.OneCycleLR(optimizer, 0.3, total_steps=steps) for steps in (50, 3)]
+    optimizer.param_groups[0]["betas"] = betas
+    scheduler = LRScheduler(peer.ChainedScheduler(parts, optimizer))
+    for _ in range(4):
+        scheduler(None)
+    before = [beta.item() for beta in betas], values_of(optimizer)
+    with pytest.raises(ValueError, match="Tried to step"):
+        scheduler(None)
+    assert ([beta.item() for beta in betas], values_of(optimizer)) == before
+    assert all(held is beta for held, beta in zip(optimizer.param_groups[0]["betas"], betas, strict=True))
+
+
+def test_float32_tensors_have_what_torchs_own_loop_has():
+    def make():
+        rates = [torch.tensor(rate) for rate in (0.1, 0.7)]
+        params = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in rates]
+        return torch.optim.SGD(params, lr=0.1, foreach=False)
+
+    for kind in ("ExponentialLR", "CosineAnnealingLR", "SequentialLR", "own"):
+        optimizer, plain = make(), make()
+        scheduler, expected = LRScheduler(TORCH[kind](optimizer)), TORCH[kind](plain)
+        for _ in range(30):
+            scheduler(None)
+            assert values_of(optimizer) == values_of(plain)
+            plain.step()
+            expected.step()
+
+
+class Demanding(peer.StepLR):
+    def step(self, first, second):
+        """It wants more than a metric."""
+
+
+def test_a_step_that_wants_more_than_a_metric_is_refused():
+    wrapped = peer.StepLR(make_optimizer(), 3)
+    wrapped.__class__ = Demanding
+    with pytest.raises(
+        TypeError, match=r"a step\(\) that takes a metric or nothing, given one of \['first', 'second'\]"
+    ):
+        LRScheduler(wrapped)
+
+
 # A plateau that is fed a metric.
+
+
+class Renamed(peer.ReduceLROnPlateau):
+    def step(self, val_loss):
+        super().step(val_loss)
+
+
+def test_a_metric_may_have_any_name():
+    optimizer, trainer = optimizer_of(1, tensor=False), make_trainer()
+    scheduler = LRScheduler(Renamed(optimizer, factor=0.5, patience=0))
+    trainer.state.metrics = {"loss": 1.0}
+    for _ in range(3):
+        scheduler(trainer)
+    assert values_of(optimizer) == [0.05]
+
+
+def test_a_metric_that_is_no_number_moves_nothing():
+    optimizer, trainer = optimizer_of(1, tensor=False), make_trainer()
+    scheduler = LRScheduler(peer.ReduceLROnPlateau(optimizer, factor=0.5, patience=0))
+    scheduler(trainer)
+    trainer.state.metrics = {"loss": "low"}
+    before = scheduler.state_dict()
+    with pytest.raises(TypeError, match="the metric must be a number, given 'low'"):
+        scheduler(trainer)
+    assert scheduler.state_dict() == before
+    resumed = LRScheduler(peer.ReduceLROnPlateau(optimizer_of(1, tensor=False), factor=0.5, patience=0))
+    resumed.load_state_dict(before)
+    assert resumed.state_dict() == before
+
+
+def test_a_plateau_of_another_configuration_goes_on_with_its_counts():
+    optimizer, trainer = optimizer_of(1, tensor=False), make_trainer()
+    saved = LRScheduler(peer.ReduceLROnPlateau(optimizer, factor=0.5, patience=2))
+    trainer.state.metrics = {"loss": 1.0}
+    for _ in range(4):
+        saved(trainer)
+    fresh = optimizer_of(1, tensor=False)
+    resumed = LRScheduler(peer.ReduceLROnPlateau(fresh, factor=0.1, patience=2))
+    with pytest.warns(UserWarning, match=r"(?s)saved: .*factor=0.5.*now: .*factor=0.1"):
+        resumed.load_state_dict(saved.state_dict())
+    resumed(trainer)
+    assert values_of(fresh) == [pytest.approx(0.01)]
 
 
 def plateau_of(optimizer):

@@ -48,7 +48,8 @@ OF_ITS_OWN = {
     "LambdaStateScheduler": {"get_param"},
     "ReduceLROnPlateauScheduler": {"simulate_values"},
     "ReduceOnPlateauScheduler": {
-        "__call__", "_recording_engine", "observe", "load_state_dict", "simulate", "simulate_values", "_simulated"
+        "__call__", "_recording_engine", "observe", "state_dict", "load_state_dict",
+        "simulate", "simulate_values", "_simulated",
     },
 }  # fmt: skip
 MECHANISMS = ("base", "param_scheduler", "cyclical.CyclicalScheduler", "state_param_scheduler", "param_group_scheduler")

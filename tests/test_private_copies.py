@@ -1,5 +1,6 @@
 """What a user's function is simulated on: a copy of what is its own, and the same training."""
 
+from collections import deque
 from functools import partial
 
 import pytest
@@ -151,8 +152,27 @@ def test_a_number_that_is_a_view_of_a_large_tensor_is_copied_alone():
     assert copied.untyped_storage().nbytes() == 4
 
 
-def test_single_numbers_are_copied_and_larger_tensors_are_shared():
-    number, table = torch.tensor([1.0]), torch.ones(2)
-    copied = private_copy(Holder([number, table])).held
-    assert copied[0] is not number
-    assert copied[1] is table
+def test_tensors_are_copied_unless_they_are_trained_or_huge():
+    tensors = [torch.tensor([1.0]), torch.ones(1_000_000), torch.ones(1_000_001), torch.ones(2, requires_grad=True)]
+    copied = private_copy(Holder(tensors)).held
+    assert [mine is theirs for mine, theirs in zip(copied, tensors, strict=True)] == [False, False, True, True]
+    assert torch.equal(copied[1], tensors[1])
+
+
+def test_what_stands_in_slots_and_deques_is_found():
+    class Slotted:
+        __slots__ = ("model",)
+
+    model, slotted = torch.nn.Linear(2, 2), Slotted()
+    slotted.model = model
+    assert private_copy(Holder(slotted)).held.model is model
+    assert private_copy(Holder(deque([model]))).held[0] is model
+
+
+def test_what_is_kept_is_not_copied():
+    holder, optimizer = Holder(None), make_optimizer()
+    holder.held = [holder, optimizer]
+    copied = private_copy(holder.held, kept=[holder, optimizer])
+    assert copied is not holder.held
+    assert copied[0] is holder
+    assert copied[1] is optimizer
