@@ -10,6 +10,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from .plots import draw_values
@@ -17,6 +18,9 @@ from .plots import draw_values
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
+
+
+SHOWN = 100  # events that a column is printed with in full
 
 
 class Run(NamedTuple):
@@ -157,7 +161,7 @@ class HistoryColumn(Sequence[Any]):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return repr(self[:]) if len(self) <= 6 else f"<{len(self)} events, from {self[0]} to {self[-1]}>"
+        return repr(self[:]) if len(self) <= SHOWN else f"<{len(self)} events, from {self[0]} to {self[-1]}>"
 
 
 class ParamHistory:
@@ -293,8 +297,13 @@ class ParamHistory:
         return f"ParamHistory({self.columns!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"columns": self.columns}
+        return self.state_dict()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.columns = state["columns"]
         self.recorders = weakref.WeakValueDictionary()
+        self.load_state_dict(state)
+
+
+# Where a user adds it to ignite's ``state_dict_user_keys``, a checkpoint holds the history itself. Unpickling one runs
+# nothing but load_state_dict, which takes plain data alone.
+torch.serialization.add_safe_globals([ParamHistory])

@@ -151,7 +151,10 @@ class BaseParamScheduler(ABC):
         if self._schedule is None:
             raise TypeError(f"{type(self).__name__} has no schedule for super().get_param() to read")
         schedule = private_copy(self._schedule) if stateful_parts(self._schedule) else self._schedule
-        value = schedule(self._event_index)
+        return self._asked(schedule, self._event_index)
+
+    def _asked(self, schedule: Schedule, index: int) -> Value:
+        value = schedule(index)
         return value.tolist() if isinstance(value, np.ndarray) else self._kind(value)
 
     def _next(self) -> Value:

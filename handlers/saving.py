@@ -23,7 +23,10 @@ def checked_event_index(state: Mapping[str, Any], own: Mapping[str, Any], identi
     if not isinstance(state, Mapping):
         raise TypeError(f"state_dict must be a mapping, given {state!r}")
     if set(state) != set(own):
-        raise ValueError(f"state_dict must have the entries {sorted(own)}, given {sorted(map(str, state))}")
+        raise ValueError(
+            f"state_dict must have the entries {sorted(own)}, given {sorted(map(str, state))}; where it is not that of "
+            "such a scheduler, call seek(event_index), for instance with the trainer's state.iteration"
+        )
     for key, value in own.items():
         if type(state[key]) is not type(value):
             raise TypeError(f"state_dict[{key!r}] must be of type {type(value).__name__}, given {state[key]!r}")

@@ -116,6 +116,11 @@ class StateParamScheduler(BaseParamScheduler):
             arguments.value_at(index, value, named)
         return list(value) if isinstance(value, tuple) else value
 
+    def _asked(self, schedule: Schedule, index: int) -> Any:
+        if isinstance(schedule, Shift) and isinstance(schedule.schedule, LiveSchedule):
+            return self._asked(schedule.schedule, index + schedule.by)
+        return schedule.value(index) if isinstance(schedule, LiveSchedule) else super()._asked(schedule, index)
+
 
 def _from_one(get_param: Callable[[Any], Any]) -> Callable[[Any], Any]:
     @wraps(get_param)

@@ -352,7 +352,8 @@ def test_it_reads_like_a_dictionary():
 
 def test_it_prints_all_of_a_few_events_and_the_ends_of_many():
     assert repr(HistoryColumn([[float(event)] for event in range(6)])) == "[[0.0], [1.0], [2.0], [3.0], [4.0], [5.0]]"
-    assert repr(HistoryColumn([[float(event)] for event in range(7)])) == "<7 events, from [0.0] to [6.0]>"
+    assert repr(HistoryColumn([[0.5]] * 100)) == repr([[0.5]] * 100)
+    assert repr(HistoryColumn([[float(event)] for event in range(101)])) == "<101 events, from [0.0] to [100.0]>"
 
 
 def test_csv_is_written_in_utf_8(tmp_path):
