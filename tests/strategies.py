@@ -1,5 +1,7 @@
 """What Hypothesis draws schedules from."""
 
+import math
+
 from hypothesis import strategies as st
 
 values = st.floats(1e-9, 10.0)
@@ -59,3 +61,19 @@ def cyclic(draw):
     )
     steps = st.integers(1, 40) | st.floats(0.5, 40.0)
     return {"step_size_up": draw(steps), "step_size_down": draw(st.none() | steps), **scaling}
+
+
+# The arguments that plateaus share with torch's, and metrics to feed them.
+plateaus = st.fixed_dictionaries(
+    {},
+    optional={
+        "mode": st.sampled_from(["min", "max"]),
+        "factor": st.floats(0.0, 0.99),
+        "patience": st.integers(0, 3),
+        "threshold": st.floats(0.0, 0.5),
+        "threshold_mode": st.sampled_from(["rel", "abs"]),
+        "cooldown": st.integers(0, 3),
+        "eps": st.sampled_from([0.0, 1e-8, 0.05]),
+    },
+)
+metrics = st.lists(st.floats(-3.0, 3.0) | st.integers(-2, 2) | st.just(math.nan), min_size=1, max_size=30)

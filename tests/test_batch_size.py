@@ -1,4 +1,4 @@
-"""The batch size of a data loader; test_hierarchy_against_ignite.py compares with ignite's."""
+"""The batch size of a data loader; test_state_against_ignite.py compares with ignite's."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Several schedulers at one event; test_hierarchy_against_ignite.py compares with ignite's."""
+"""Several schedulers at one event; test_groups_against_ignite.py compares with ignite's."""
 
 import pytest
 import torch

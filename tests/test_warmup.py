@@ -1,4 +1,4 @@
-"""A warm-up before any scheduler; test_hierarchy_against_ignite.py compares with ignite's where that is right."""
+"""A warm-up before any scheduler; test_wrapped_against_ignite.py compares with ignite's where that is right."""
 
 import math
 
