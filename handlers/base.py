@@ -17,7 +17,7 @@ from .blocks import EventReader, read_block, read_values
 from .param_groups import Value
 from .private_copies import private_copy
 from .saving import checked_event_index, load_progress
-from .schedules import FunctionSchedule, Schedule
+from .schedules import FunctionSchedule, LiveSchedule, Schedule
 from .schedules.base import Array, describe
 from .schedules.live import stateful_parts
 
@@ -65,6 +65,7 @@ class BaseParamScheduler(ABC):
         self.save_history = arguments.flag("save_history", save_history)
         self._schedule = schedule if isinstance(schedule, Schedule | None) else FunctionSchedule(schedule)
         self._ahead = self._schedule is not None and self._schedule.ahead
+        self._live = self._schedule if isinstance(self._schedule, LiveSchedule) else None
         self._event_index = 0
         self._forget()
 
@@ -167,6 +168,8 @@ class BaseParamScheduler(ABC):
         if self._asks_get_param:
             return arguments.value_at(index, self.get_param(), self._named)
         assert self._schedule is not None
+        if self._live is not None:
+            return self._live.checked(index)
         if not self._ahead:
             return self._reader.read(self._schedule, index)
         self._block_start, values = read_block(self._schedule, index)

@@ -69,18 +69,11 @@ class StateParamScheduler(BaseParamScheduler):
     def attach(
         self, engine: Engine, event: AnyEvent = Events.ITERATION_COMPLETED, name: str | None = None
     ) -> RemovableEventHandle:
-        """Write at every such event of an engine; the attribute is made now, as None, where it is missing.
+        """Write at every such event of an engine: see :meth:`BaseParamScheduler.attach`.
 
-        Args:
-            engine: the engine, usually the trainer.
-            event: the event, with filters if any; the scheduler counts the events that pass them.
-            name: name of the history to record under; ``param_name`` where None.
-
-        Returns:
-            A handle whose ``remove()`` detaches the scheduler.
+        The attribute is made now, as None, where it is missing.
 
         Raises:
-            TypeError, ValueError: as :meth:`BaseParamScheduler.attach`.
             ValueError: with ``create_new``, ``engine.state`` has the attribute already.
         """
         exists = isinstance(engine, Engine) and hasattr(engine.state, self.param_name)

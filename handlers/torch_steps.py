@@ -106,19 +106,15 @@ class TorchSteps(StatefulSchedule):
     def value(self, index: int) -> float | list[float]:
         """The learning rates after ``index`` steps; where steps take a metric, after those that were taken."""
         now = self._progress
-        if not self.takes_metric and (index != now.position or now.lost):
+        if (index != now.position or now.lost) and not self.takes_metric:
             if index < now.position or now.lost:
                 self._go_back()
-            self._step(index - self._progress.position)
-        rates = self._rates()
+                now = self._progress
+            self._step(index - now.position)
+        groups, rates = self.wrapped.optimizer.param_groups, now.rates
+        if len(rates) < len(groups):  # some have been added, and have what they were added with
+            rates = now.rates = rates + [_copied(group["lr"]) for group in groups[len(rates) :]]
         return float(rates[0]) if len(rates) == 1 else [float(rate) for rate in rates]
-
-    def _rates(self) -> list[Any]:
-        """The learning rates that the scheduler has left, and those of groups that have been added since."""
-        now, groups = self._progress, self.wrapped.optimizer.param_groups
-        if len(now.rates) < len(groups):
-            now.rates = now.rates + [_copied(group["lr"]) for group in groups[len(now.rates) :]]
-        return now.rates
 
     def observe(self, metric: float) -> None:
         """Step with a metric."""
@@ -126,37 +122,37 @@ class TorchSteps(StatefulSchedule):
 
     def _step(self, times: int, *metric: float) -> None:
         optimizer, now, step = self.wrapped.optimizer, self._progress, self.wrapped.step
-        groups, known = optimizer.param_groups, len(now.rates)
+        groups = optimizer.param_groups
         held = [group["lr"] for group in groups]
-        momenta = self._put_own(groups)
+        added = [_copied(rate) for rate in held[len(now.rates) :]] if len(held) > len(now.rates) else []
+        momenta = self._put_own_momenta(groups) if self._cycles_momentum else []
+        for group, rate in zip(groups, now.rates + added):  # noqa: B905 -- to say strict costs as much again
+            group["lr"] = rate
         pretended = pretend_to_have_stepped(optimizer)
         now.lost = not self.takes_metric
         try:
             for _ in range(times):
                 step(*metric)  # type: ignore[arg-type]
-            # A group that has been added since the last step begins with the rate that it was added with.
-            now.rates = [group["lr"] for group in groups[:known]] + [_copied(rate) for rate in held[known:]]
-            now.momenta = self._momenta_of(groups)
+            now.rates = [group["lr"] for group in groups]
+            if added:  # a group that is new begins with the rate that it was added with
+                now.rates[-len(added) :] = [_copied(rate) for rate in held[-len(added) :]]
+            if momenta:
+                now.momenta = self._momenta_of(groups)
             now.position, now.lost = now.position + times, False
         finally:
-            for group, rate, entries in zip(groups, held, momenta or ({},) * len(groups), strict=True):
+            for group, rate in zip(groups, held):  # noqa: B905
                 group["lr"] = rate
+            for group, entries in zip(groups, momenta, strict=False):
                 group.update(entries)
             if pretended is not None:
                 stop_pretending(optimizer, pretended)
-        self._write_momenta()
+        if momenta:
+            self._write_momenta()
 
-    def _put_own(self, groups: list[Group]) -> list[Group]:
-        """Let the scheduler find what it left in the groups, and return the momenta that they hold."""
-        now = self._progress
-        for group, rate in zip(groups, now.rates, strict=False):
-            group["lr"] = rate
-        for group in groups[len(now.rates) :]:
-            group["lr"] = _copied(group["lr"])
-        if not self._cycles_momentum:
-            return []
+    def _put_own_momenta(self, groups: list[Group]) -> list[Group]:
+        """Let the scheduler find the momenta that it left in the groups, and return what they hold."""
         held = [{key: group[key] for key in MOMENTA if key in group} for group in groups]
-        for group, entries in zip(groups, now.momenta, strict=False):
+        for group, entries in zip(groups, self._progress.momenta, strict=False):
             group.update({key: _copied(value) for key, value in entries.items()})
         return held
 
