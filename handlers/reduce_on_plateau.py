@@ -126,19 +126,24 @@ class ReduceOnPlateauScheduler(ParamScheduler):
             self._plateau.observe(metric)
 
     def state_dict(self) -> dict[str, Any]:
-        """The progress as plain data: see :class:`BaseParamScheduler`. Its values are those that the groups hold."""
+        """The progress as plain data: see :class:`BaseParamScheduler`.
+
+        Its values are those that the groups hold, once it has written them itself: another scheduler that has this one
+        as a part may be what writes them.
+        """
         state = super().state_dict()
-        if self._goes_on_from_groups:
+        if self._goes_on_from_groups and self._event_index > 0:
             state["progress"][0]["values"] = self._slot.read()
         return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on where the scheduler that gave the state had stopped: see :class:`BaseParamScheduler`.
 
-        The next event writes the saved value, whatever the param groups hold.
+        The next event goes on from the saved value, whatever the param groups hold.
         """
+        begins_with_groups = self._plateau.initial_value is None
         super().load_state_dict(state_dict)
-        self._goes_on_from_groups = False
+        self._goes_on_from_groups = begins_with_groups and self._event_index == 0
 
     def simulate(self, num_events: int, start: int = 0, *, metric_values: Sequence[float] | None = None) -> Array:
         """The values that the next events would write, if they brought these metrics.

@@ -151,6 +151,44 @@ def test_what_was_saved_is_written_whatever_the_groups_hold():
         assert values_of(fresh) == [expected]
 
 
+def test_what_others_wrote_before_it_was_saved_is_saved():
+    optimizer, engine = make_optimizer(1, lr=1.0), make_trainer()
+
+    def make(optimizer):
+        return ReduceOnPlateauScheduler(optimizer, "lr", "loss", factor=0.5, patience=0)
+
+    for events in (0, 1):
+        scheduler = make(optimizer)
+        events_of(scheduler, engine, "loss", [1.0] * events, list)
+        optimizer.param_groups[0]["lr"] = 0.25
+        fresh = make_optimizer(1, lr=1.0)
+        resumed, state, held = make(fresh), scheduler.state_dict(), optimizer.state_dict()
+        resumed.load_state_dict(state)
+        fresh.load_state_dict(held)
+        for run, its_optimizer in ((scheduler, optimizer), (resumed, fresh)):
+            events_of(run, engine, "loss", [1.0, 1.0], list)
+            assert values_of(its_optimizer) == [0.0625 if events else 0.125]
+        optimizer.param_groups[0]["lr"] = 1.0
+
+
+def test_a_part_of_a_concatenation_that_is_saved_too_does_no_harm():
+    def make():
+        optimizer = make_optimizer(1, lr=1.0)
+        plateau = ReduceOnPlateauScheduler(optimizer, "lr", "loss", factor=0.5, patience=0)
+        warmup = PiecewiseLinear(optimizer, "lr", [(0, 0.0), (4, 1.0)])
+        return optimizer, plateau, ConcatScheduler([warmup, plateau], [4])
+
+    _, plateau, scheduler = make()
+    for _ in range(2):
+        scheduler(None)
+    optimizer, resumed_plateau, resumed = make()
+    resumed.load_state_dict(scheduler.state_dict())
+    resumed_plateau.load_state_dict(plateau.state_dict())
+    for _ in range(3):
+        resumed(None)
+    assert values_of(optimizer) == [1.0]
+
+
 def test_a_given_initial_value_is_where_it_begins():
     optimizer, engine = make_optimizer(2), make_trainer()
     scheduler = ReduceOnPlateauScheduler(optimizer, "lr", "loss", factor=0.5, patience=0, initial_value=[4.0, 8.0])
