@@ -1,7 +1,7 @@
 """The values that one of torch's schedulers gives, as a schedule."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,15 +23,13 @@ from .torch_schedulers import (
     takes_metric,
 )
 
-MOMENTA = ("momentum", "betas")
-
 
 @dataclass
 class TorchProgress:
     """How many steps a torch scheduler has taken, and what it has left in each param group."""
 
     rates: list[Any]
-    momenta: list[Group]
+    momenta: list[Any]
     position: int = 0
     lost: bool = False  # a step has failed half-way
 
@@ -70,7 +68,7 @@ class TorchSteps(StatefulSchedule):
     configuration: str = field(init=False)
     takes_metric: bool = field(init=False)
     _cycles_momentum: bool = field(init=False, compare=False)
-    _initial: tuple[Snapshot, list[Any], list[Group]] = field(init=False, compare=False)
+    _initial: tuple[Snapshot, list[Any], list[Any]] = field(init=False, compare=False)
     _progress: TorchProgress = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -87,11 +85,9 @@ class TorchSteps(StatefulSchedule):
             _progress=TorchProgress(rates, momenta),
         )
 
-    def _momenta_of(self, groups: list[Group]) -> list[Group]:
-        """The momenta of the groups, if the scheduler writes them."""
-        if not self._cycles_momentum:
-            return []
-        return [{key: _copied(group[key]) for key in MOMENTA if group.get(key) is not None} for group in groups]
+    def _momenta_of(self, groups: list[Group]) -> list[Any]:
+        """The momentum, or ``betas[0]``, of each group, if the scheduler writes it."""
+        return [_copied(_momentum(group)) for group in groups] if self._cycles_momentum else []
 
     @property
     def groups(self) -> int | None:
@@ -106,11 +102,12 @@ class TorchSteps(StatefulSchedule):
     def value(self, index: int) -> float | list[float]:
         """The learning rates after ``index`` steps; where steps take a metric, after those that were taken."""
         now = self._progress
+        went_back = False
         if (index != now.position or now.lost) and not self.takes_metric:
             if index < now.position or now.lost:
                 self._go_back()
-                now = self._progress
-            self._step(index - now.position)
+                now, went_back = self._progress, True
+            self._step(index - now.position, went_back=went_back)
         groups, rates = self.wrapped.optimizer.param_groups, now.rates
         if len(rates) < len(groups):  # some have been added, and have what they were added with
             rates = now.rates = rates + [_copied(group["lr"]) for group in groups[len(rates) :]]
@@ -120,12 +117,14 @@ class TorchSteps(StatefulSchedule):
         """Step with a metric."""
         self._step(1, metric)
 
-    def _step(self, times: int, *metric: float) -> None:
+    def _step(self, times: int, *metric: float, went_back: bool = False) -> None:
         optimizer, now, step = self.wrapped.optimizer, self._progress, self.wrapped.step
         groups = optimizer.param_groups
         held = [group["lr"] for group in groups]
         added = [_copied(rate) for rate in held[len(now.rates) :]] if len(held) > len(now.rates) else []
-        momenta = self._put_own_momenta(groups) if self._cycles_momentum else []
+        momenta = [_momentum(group) for group in groups] if self._cycles_momentum else []
+        for group, momentum in zip(groups, now.momenta, strict=False):
+            _set_momentum(group, momentum)
         for group, rate in zip(groups, now.rates + added):  # noqa: B905 -- to say strict costs as much again
             group["lr"] = rate
         pretended = pretend_to_have_stepped(optimizer)
@@ -136,36 +135,30 @@ class TorchSteps(StatefulSchedule):
             now.rates = [group["lr"] for group in groups]
             if added:  # a group that is new begins with the rate that it was added with
                 now.rates[-len(added) :] = [_copied(rate) for rate in held[-len(added) :]]
-            if momenta:
-                now.momenta = self._momenta_of(groups)
+            before, now.momenta = now.momenta, [_momentum(group) for group in groups] if momenta else []
             now.position, now.lost = now.position + times, False
         finally:
             for group, rate in zip(groups, held):  # noqa: B905
                 group["lr"] = rate
-            for group, entries in zip(groups, momenta, strict=False):
-                group.update(entries)
+            for group, momentum in zip(groups, momenta, strict=False):
+                _set_momentum(group, momentum)
             if pretended is not None:
                 stop_pretending(optimizer, pretended)
-        if momenta:
-            self._write_momenta()
-
-    def _put_own_momenta(self, groups: list[Group]) -> list[Group]:
-        """Let the scheduler find the momenta that it left in the groups, and return what they hold."""
-        held = [{key: group[key] for key in MOMENTA if key in group} for group in groups]
-        for group, entries in zip(groups, self._progress.momenta, strict=False):
-            group.update({key: _copied(value) for key, value in entries.items()})
-        return held
+        for at, (group, new) in enumerate(zip(groups, now.momenta, strict=False)):
+            # Others may write it while this scheduler does not.
+            if went_back or at >= len(before) or new is not before[at]:
+                _set_momentum(group, _put(new, _momentum(group)))
 
     def _write_momenta(self) -> None:
-        for group, momenta in zip(self.wrapped.optimizer.param_groups, self._progress.momenta, strict=False):
-            group.update({key: _put(value, group[key]) for key, value in momenta.items() if key in group})
+        for group, momentum in zip(self.wrapped.optimizer.param_groups, self._progress.momenta, strict=False):
+            _set_momentum(group, _put(momentum, _momentum(group)))
 
     def _go_back(self) -> None:
         if self._progress.position == 0 and not self._progress.lost:
             return
         snapshot, rates, momenta = self._initial
         snapshot.restore()
-        self._set(_progress=TorchProgress(list(map(_copied, rates)), momenta))
+        self._set(_progress=TorchProgress(list(map(_copied, rates)), list(momenta)))
 
     def state_dict(self) -> dict[str, Any]:
         """The number of steps, and what the torch scheduler and its entries of the param groups were after them.
@@ -193,6 +186,9 @@ class TorchSteps(StatefulSchedule):
             raise ValueError(f"not the state of a torch scheduler: {state_dict!r}")
         position = arguments.whole_number("position", state_dict["position"], at_least=0)
         wrapped, rates, momenta = _checked(from_plain(state_dict["saved"]))
+        for key in wrapped:
+            if key == "optimizer" or callable(getattr(type(self.wrapped), key, None)):
+                raise ValueError(f"not the attributes of a torch scheduler, of which {key!r} is none: {wrapped!r}")
         same = self.configuration == state_dict["configuration"]
         if not same:
             kept = (*COUNTS, *PLATEAU_COUNTS) if self.takes_metric else ()
@@ -214,7 +210,7 @@ class TorchSteps(StatefulSchedule):
         self._write_momenta()
 
 
-def _checked(saved: Any) -> tuple[dict[str, Any], list[Any], list[Group]]:
+def _checked(saved: Any) -> tuple[dict[str, Any], list[Any], list[Any]]:
     """What was saved of a torch scheduler, if it has the form of that."""
     if type(saved) is not dict or set(saved) != {"wrapped", "rates", "momenta"}:
         raise ValueError(f"not what is saved of a torch scheduler: {saved!r}")
@@ -226,15 +222,21 @@ def _checked(saved: Any) -> tuple[dict[str, Any], list[Any], list[Group]]:
         raise ValueError(f"not the counts of a torch scheduler: {counts!r}")
     if type(rates) is not list or not rates or not all(map(_is_number, rates)):
         raise ValueError(f"not the learning rates of a torch scheduler: {rates!r}")
-    if type(momenta) is not list or not all(type(group) is dict and set(group) <= set(MOMENTA) for group in momenta):
-        raise ValueError(f"not the momenta of a torch scheduler: {momenta!r}")
-    if not all(map(_is_number, _leaves(value for group in momenta for value in group.values()))):
+    if type(momenta) is not list or not all(momentum is None or _is_number(momentum) for momentum in momenta):
         raise ValueError(f"not the momenta of a torch scheduler: {momenta!r}")
     return wrapped, rates, momenta
 
 
-def _leaves(values: Iterable[Any]) -> Iterable[Any]:
-    return (item for value in values for item in (value if isinstance(value, tuple | list) else (value,)))
+def _momentum(group: Group) -> Any:
+    return group["betas"][0] if "betas" in group else group.get("momentum")
+
+
+def _set_momentum(group: Group, momentum: Any) -> None:
+    """Others of the betas are not the scheduler's, and stay as they are."""
+    if "betas" in group:
+        group["betas"] = type(group["betas"])([momentum, *group["betas"][1:]])
+    elif "momentum" in group:
+        group["momentum"] = momentum
 
 
 def _is_number(value: Any) -> bool:
@@ -244,8 +246,6 @@ def _is_number(value: Any) -> bool:
 
 
 def _copied(value: Any) -> Any:
-    if isinstance(value, tuple | list):
-        return type(value)(_copied(item) for item in value)
     return value.detach().clone() if isinstance(value, torch.Tensor) else value
 
 
@@ -254,6 +254,4 @@ def _put(new: Any, held: Any) -> Any:
     if isinstance(held, torch.Tensor):
         held.detach().fill_(float(new))
         return held
-    if isinstance(held, tuple | list):
-        return type(held)(_put(item, old) for item, old in zip(new, held, strict=True))
     return new

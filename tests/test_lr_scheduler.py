@@ -295,6 +295,48 @@ def test_momenta_of_a_part_that_is_not_in_force_are_those_of_then():
         assert values_of(optimizer, "momentum") == momenta[event]
 
 
+def test_another_scheduler_may_have_the_other_beta():
+    optimizer = make_optimizer(2, torch.optim.Adam)
+    wrapped = LRScheduler(TORCH["OneCycleLR"](optimizer))
+    other = PiecewiseLinear(optimizer, "betas[1]", [(0, 0.5), (10, 0.9)])
+    for event in range(10):
+        other(None)
+        wrapped(None)
+        assert [group["betas"][1] for group in optimizer.param_groups] == [pytest.approx(0.5 + 0.04 * event)] * 2
+    assert values_of(optimizer, "betas[0]") != [0.95, 0.95]
+
+
+def test_another_scheduler_may_have_the_momentum_while_this_one_does_not():
+    optimizer, plain = optimizer_of(1, tensor=False), optimizer_of(1, tensor=False)
+
+    def make(optimizer):
+        parts = [peer.ExponentialLR(optimizer, 0.9), peer.OneCycleLR(optimizer, 0.3, total_steps=20)]
+        return peer.SequentialLR(optimizer, parts, [5])
+
+    scheduler, expected = LRScheduler(make(optimizer)), make(plain)
+    for event in range(10):
+        scheduler(None)
+        assert values_of(optimizer, "momentum") == values_of(plain, "momentum")
+        for changed in (optimizer, plain):
+            changed.param_groups[0]["momentum"] = 0.1 * event
+        plain.step()
+        expected.step()
+
+
+@pytest.mark.parametrize("key", ["optimizer", "step", "get_lr"])
+def test_a_state_may_not_replace_the_optimizer_or_a_method(key):
+    scheduler = LRScheduler(TORCH["StepLR"](optimizer_of(1, tensor=False)))
+    state = scheduler.state_dict()
+    saved = state["progress"][0]["saved"]["dict"]
+    assert saved[0][0] == "wrapped"
+    saved[0][1]["dict"].append([key, 3])
+    with pytest.raises(ValueError, match=f"'{key}' is none"):
+        scheduler.load_state_dict(state)
+    scheduler(None)
+    scheduler(None)
+    assert values_of(scheduler.optimizer) == [0.1]
+
+
 def test_betas_are_put_back_where_a_step_fails_half_way():
     betas = torch.tensor(0.9, dtype=torch.float64), torch.tensor(0.999, dtype=torch.float64)
     optimizer = make_optimizer(1, torch.optim.Adam, betas=betas, foreach=False, capturable=False)
