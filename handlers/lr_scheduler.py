@@ -38,8 +38,9 @@ class LRScheduler(ParamScheduler):
     Deviations from ignite 0.5.5: the values are torch's, where ignite's are wrong for seven of torch's schedulers;
     ``SequentialLR``, ``ChainedScheduler`` and ``ReduceLROnPlateau`` can be wrapped; a tensor stays the same tensor.
 
-    To seek backwards, and to load a state that was saved with another configuration, takes as many steps of the torch
-    scheduler as the event index says; all other loading takes the same time at any index.
+    To seek takes as many steps of the torch scheduler as there are from where it is, or from its beginning if that
+    lies before; so does loading a state of another configuration, or of a scheduler that holds what is no plain data,
+    such as a function. All other loading takes the same time at any index.
 
     Example:
         >>> import torch

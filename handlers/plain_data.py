@@ -37,6 +37,8 @@ def to_plain(value: Any) -> Any:
         return to_plain(value.item())
     if isinstance(value, torch.Tensor):
         return {"tensor": [str(value.dtype).removeprefix("torch."), value.tolist()]}
+    if isinstance(value, deque) and value.maxlen is not None:
+        raise TypeError(f"not plain data: {value!r}, which has a maximal length")
     kind: type[Any]
     for name, (kind, _) in CONTAINERS.items():
         if type(value) is kind and isinstance(value, dict):

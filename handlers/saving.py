@@ -61,6 +61,6 @@ def load_progress(schedules: Sequence[StatefulSchedule], progress: Sequence[Any]
             schedule.load_state_dict(state)
             loaded.append((schedule, before))
     except Exception as error:
-        for schedule, before in loaded:
+        for schedule, before in reversed(loaded):
             schedule.load_state_dict(before)
         raise ValueError(f"state_dict['progress'] is not that of this scheduler: {error}") from error

@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Mapping
 from functools import partial
+from types import MethodType
 from typing import Any
 
 import torch
@@ -78,7 +79,10 @@ class Snapshot:
             vars(one).update(attributes)
 
     def _copied(self, attributes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return private_copy(attributes, kept=[*self._schedulers, self._schedulers[0].optimizer])
+        values = [value for own in attributes for value in own.values()]
+        values += [item for value in values if isinstance(value, list | tuple) for item in value]
+        owners = [value.__self__ for value in values if isinstance(value, MethodType)]  # of users' methods
+        return private_copy(attributes, kept=[*self._schedulers, self._schedulers[0].optimizer, *owners])
 
 
 def configuration_of(scheduler: TorchLRScheduler) -> str:

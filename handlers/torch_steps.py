@@ -193,7 +193,7 @@ class TorchSteps(StatefulSchedule):
         if not same:
             kept = (*COUNTS, *PLATEAU_COUNTS) if self.takes_metric else ()
             wrapped = {key: value for key, value in wrapped.items() if key in kept}
-        if wrapped and len(rates) != len(self.wrapped.optimizer.param_groups):
+        if wrapped and not len(rates) == len(momenta or rates) == len(self.wrapped.optimizer.param_groups):
             count = len(self.wrapped.optimizer.param_groups)
             raise ValueError(f"not the state of a torch scheduler of {count} param groups: {rates!r}")
         before, progress = Snapshot(self.wrapped), self._progress
@@ -202,12 +202,12 @@ class TorchSteps(StatefulSchedule):
             if wrapped:
                 self.wrapped.load_state_dict(wrapped if same else {**self.wrapped.state_dict(), **wrapped})
                 self._set(_progress=TorchProgress(rates, momenta, position))
+                self._write_momenta()
         except Exception as error:
             before.restore()
             self._set(_progress=progress)
             self._write_momenta()
             raise ValueError(f"not the state of such a torch scheduler: {state_dict!r}") from error
-        self._write_momenta()
 
 
 def _checked(saved: Any) -> tuple[dict[str, Any], list[Any], list[Any]]:

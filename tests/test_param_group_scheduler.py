@@ -102,6 +102,16 @@ def test_columns_follow_one_another():
     ]
 
 
+def test_a_live_member_with_one_value_for_several_groups_has_a_column_for_each():
+    optimizer = make_optimizer(2)
+    live = ParamScheduler(optimizer, "lr", schedule=lambda event: 3.0 + event)
+    members = [
+        ConcatScheduler([PiecewiseLinear(optimizer, "lr", [(0, [1.0, 2.0])]), live], [1]),
+        constant(optimizer, 0.5, 0, "momentum"),
+    ]
+    assert ParamGroupScheduler(members).simulate(3).tolist() == [[1.0, 2.0, 0.5], [4.0 - 1, 3.0, 0.5], [4.0, 4.0, 0.5]]
+
+
 def test_it_is_plotted_with_a_line_for_each_group(axes):
     optimizer = make_optimizer(2)
     members = [

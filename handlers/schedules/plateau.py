@@ -170,7 +170,7 @@ class Plateau(StatefulSchedule):
         if not isinstance(state_dict, Mapping) or set(state_dict) != set(self.state_dict()):
             raise ValueError(f"the state of a plateau must have {sorted(self.state_dict())}, given {state_dict!r}")
         best, values = state_dict["best"], state_dict["values"]
-        if not (best is None or type(best) is float) or not isinstance(values, list):
+        if not (best is None or (type(best) is float and not math.isnan(best))) or not isinstance(values, list):
             raise TypeError(
                 f"the state of a plateau must have a float as best and a list of values, given {state_dict!r}"
             )

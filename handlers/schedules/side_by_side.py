@@ -44,8 +44,9 @@ class SideBySide(Schedule):
 
     def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
         """The schedules' values in a list."""
-        values = [read(schedule, index) for schedule in self.schedules]
-        return [number for value in values for number in (value if isinstance(value, list) else [value])]
+        values = [(schedule, read(schedule, index)) for schedule in self.schedules]
+        rows = [value if isinstance(value, list) else [value] * (schedule.groups or 1) for schedule, value in values]
+        return [number for row in rows for number in row]
 
     def values(self, indices: Array) -> Array:
         """The schedules' values, column by column."""
