@@ -1,11 +1,27 @@
 """Schedulers of hyper-parameters, and the schedules they write."""
 
+from .anneals import CosineDecayScheduler, CosineRestartScheduler, WarmupStableDecayScheduler
 from .base import BaseParamScheduler
 from .batch_size import BatchSizeScheduler
+from .chained import ChainedScheduler
 from .concat import ConcatScheduler
+from .config import configure_scheduler
 from .cyclic import CyclicScheduler
 from .cyclical import CosineAnnealingScheduler, CyclicalScheduler, LinearCyclicalScheduler
+from .decays import (
+    ConstantScheduler,
+    ExponentialScheduler,
+    InverseSquareRootScheduler,
+    InverseTimeDecayScheduler,
+    LinearScheduler,
+    MultiStepScheduler,
+    PiecewiseConstantScheduler,
+    PolynomialScheduler,
+    StepScheduler,
+)
+from .functions import LambdaScheduler, MultiplicativeScheduler
 from .lr_scheduler import LRScheduler
+from .metric_scheduler import MetricScheduler
 from .one_cycle import OneCycleScheduler
 from .param_group_scheduler import ParamGroupScheduler
 from .param_scheduler import ParamScheduler
@@ -25,24 +41,41 @@ from .warmup import create_lr_scheduler_with_warmup
 __all__ = [
     "BaseParamScheduler",
     "BatchSizeScheduler",
+    "ChainedScheduler",
     "ConcatScheduler",
+    "ConstantScheduler",
     "CosineAnnealingScheduler",
+    "CosineDecayScheduler",
+    "CosineRestartScheduler",
     "CyclicScheduler",
     "CyclicalScheduler",
     "ExpStateScheduler",
+    "ExponentialScheduler",
+    "InverseSquareRootScheduler",
+    "InverseTimeDecayScheduler",
     "LRScheduler",
+    "LambdaScheduler",
     "LambdaStateScheduler",
     "LinearCyclicalScheduler",
+    "LinearScheduler",
+    "MetricScheduler",
+    "MultiStepScheduler",
     "MultiStepStateScheduler",
+    "MultiplicativeScheduler",
     "OneCycleScheduler",
     "ParamGroupScheduler",
     "ParamScheduler",
+    "PiecewiseConstantScheduler",
     "PiecewiseLinear",
     "PiecewiseLinearStateScheduler",
+    "PolynomialScheduler",
     "ReduceLROnPlateauScheduler",
     "ReduceOnPlateauScheduler",
     "Schedule",
     "StateParamScheduler",
+    "StepScheduler",
     "StepStateScheduler",
+    "WarmupStableDecayScheduler",
+    "configure_scheduler",
     "create_lr_scheduler_with_warmup",
 ]

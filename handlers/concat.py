@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from . import arguments
 from .blocks import random_state_kept
+from .members import common_place
 from .param_group_scheduler import ParamGroupScheduler
 from .param_groups import ParamSlot
 from .param_scheduler import ParamScheduler
@@ -53,27 +54,14 @@ class ConcatScheduler(ParamScheduler):
         durations: Sequence[int],
         save_history: bool = False,
     ) -> None:
-        for name, value in {"schedulers": schedulers, "durations": durations}.items():
-            if not isinstance(value, list | tuple):
-                raise TypeError(f"{name} must be a list or tuple, given {value!r}")
-        for at, scheduler in enumerate(schedulers):
-            if not isinstance(scheduler, ParamScheduler | ParamGroupScheduler):
-                raise TypeError(
-                    f"schedulers[{at}] must be a ParamScheduler or a ParamGroupScheduler, given {scheduler!r}"
-                )
-        if len(schedulers) < 2:
-            raise ValueError(f"schedulers must be two or more, given {schedulers!r}")
-        members = [s.as_param_scheduler() if isinstance(s, ParamGroupScheduler) else s for s in schedulers]
+        if not isinstance(durations, list | tuple):
+            raise TypeError(f"durations must be a list or tuple, given {durations!r}")
+        members = common_place(schedulers, at_least=2)
         for at, duration in enumerate(durations):
             if isinstance(duration, bool) or not isinstance(duration, int | float | Integral):
                 raise ValueError(f"durations[{at}] must be a whole number of events, given {duration!r}")
         schedule = Concatenation([member.schedule for member in members], durations)
         first = members[0]
-        for name in ("optimizer", "param_name", "param_group_index"):
-            different = [s for s in members if getattr(s, name) != getattr(first, name)]
-            if different:
-                given = "" if name == "optimizer" else f": {getattr(first, name)!r}, {getattr(different[0], name)!r}"
-                raise ValueError(f"schedulers must all have the same {name}, given different ones{given}")
         super().__init__(first.optimizer, first.param_name, save_history, first.param_group_index, schedule=schedule)
         self.schedulers = tuple(schedulers)
         self.durations = schedule.durations

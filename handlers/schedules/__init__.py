@@ -1,35 +1,75 @@
 """Schedules: what value a hyper-parameter has at which event. All but the live ones are pure functions."""
 
+from .anneal import Anneal
 from .base import Schedule
 from .concatenation import Concatenation
+from .constant import Constant, PiecewiseConstant
+from .cooldown import Bounded, Cooldown
+from .cumulative_product import CumulativeProduct
+from .curves import Cosine, Curve, Exponential, KDecay, Linear, Polynomial, Power, Reversed, Rex, Tanh
 from .cyclic import Cyclic
 from .cyclical import CosineAnnealing, Cyclical, LinearCyclical
-from .decays import ExponentialDecay, MultiStepDecay, StepDecay
+from .decays import ExponentialDecay, InverseTimeDecay, MultiStepDecay, PowerDecay, StepDecay
+from .greedy import Greedy
 from .interpolation import LinearInterpolation
 from .live import FunctionSchedule, LiveSchedule, StatefulSchedule
+from .noise import Noise
 from .one_cycle import OneCycle
 from .plateau import Plateau
 from .product import Product
+from .recursion import Approach, Assignment, Recursion, Scaling, Turn
+from .restarts import Restarts
 from .shift import Shift
 from .side_by_side import SideBySide
+from .warmup_stable_decay import WarmupStableDecay
+from .window import Stretch, Window
 
 __all__ = [
+    "Anneal",
+    "Approach",
+    "Assignment",
+    "Bounded",
     "Concatenation",
+    "Constant",
+    "Cooldown",
+    "Cosine",
     "CosineAnnealing",
+    "CumulativeProduct",
+    "Curve",
     "Cyclic",
     "Cyclical",
+    "Exponential",
     "ExponentialDecay",
     "FunctionSchedule",
+    "Greedy",
+    "InverseTimeDecay",
+    "KDecay",
+    "Linear",
     "LinearCyclical",
     "LinearInterpolation",
     "LiveSchedule",
     "MultiStepDecay",
+    "Noise",
     "OneCycle",
+    "PiecewiseConstant",
     "Plateau",
+    "Polynomial",
+    "Power",
+    "PowerDecay",
     "Product",
+    "Recursion",
+    "Restarts",
+    "Reversed",
+    "Rex",
+    "Scaling",
     "Schedule",
     "Shift",
     "SideBySide",
     "StatefulSchedule",
     "StepDecay",
+    "Stretch",
+    "Tanh",
+    "Turn",
+    "WarmupStableDecay",
+    "Window",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import arguments
 from .base import Array, Schedule, Value, common_groups
+from .durations import events
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Concatenation(Schedule):
     """
 
     schedules: Sequence[Schedule]
-    durations: Sequence[int]
+    durations: Sequence[int] = events()
 
     def __post_init__(self) -> None:
         """Check the durations, and keep both sequences as tuples."""

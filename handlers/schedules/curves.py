@@ -1,12 +1,13 @@
 """Curves from one value to another: what most schedules are made of."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 import numpy as np
 
+from .. import arguments
 from .base import Array
-
-Curve = Callable[[Array], Array]
 
 
 def linear(progress: Array) -> Array:
@@ -24,7 +25,7 @@ def there_and_back(progress: Array) -> Array:
     return 1 - np.abs(2 * progress - 1)
 
 
-CURVES: dict[str, Curve] = {"cos": cosine, "linear": linear}
+CURVES: dict[str, Callable[[Array], Array]] = {"cos": cosine, "linear": linear}
 
 
 def blend(start: float | Array, end: float | Array, fraction: Array) -> Array:
@@ -38,3 +39,255 @@ def blend(start: float | Array, end: float | Array, fraction: Array) -> Array:
     """
     mixed = start * (1 - fraction) + end * fraction
     return mixed.clip(np.minimum(start, end), np.maximum(start, end))
+
+
+@dataclass(frozen=True)
+class Curve(ABC):
+    """A way from one value to another: how much of it is done, for how much of the time; both in [0, 1].
+
+    A subclass is a frozen dataclass whose fields are plain data and whose one method holds the formula.
+
+    Example:
+        >>> @dataclass(frozen=True)
+        ... class Quadratic(Curve):
+        ...     def __call__(self, progress):
+        ...         return progress**2
+        >>> Quadratic()(np.array([0.0, 0.5, 1.0])).tolist()
+        [0.0, 0.25, 1.0]
+    """
+
+    def __post_init__(self) -> None:
+        """Check that what is a number is a finite one."""
+        for field in fields(self):
+            if field.type in (float, "float"):
+                object.__setattr__(self, field.name, arguments.number(field.name, getattr(self, field.name)))
+
+    @abstractmethod
+    def __call__(self, progress: Array) -> Array:
+        """The formula, for an array of progress in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Linear(Curve):
+    """A straight line: ``f(p) = p``.
+
+    Example:
+        >>> Linear()(np.array([0.0, 0.25, 1.0])).tolist()
+        [0.0, 0.25, 1.0]
+    """
+
+    def __call__(self, progress: Array) -> Array:
+        """The formula."""
+        return linear(progress)
+
+
+@dataclass(frozen=True)
+class Cosine(Curve):
+    """Half a cosine wave, flat at both ends: ``f(p) = (1 - cos(pi * p)) / 2``.
+
+    Example:
+        >>> Cosine()(np.array([0.0, 0.5, 1.0])).round(4).tolist()
+        [0.0, 0.5, 1.0]
+    """
+
+    def __call__(self, progress: Array) -> Array:
+        """The formula."""
+        return cosine(progress)
+
+
+@dataclass(frozen=True)
+class Power(Curve):
+    """Fast at first for a power below 1: ``f(p) = p ** power``. A decay by 0.5 is known as "1-sqrt".
+
+    Args:
+        power: the exponent, above 0.
+
+    Source: Hägele et al., "Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations", 2024,
+    https://arxiv.org/abs/2405.18392 (the 1-sqrt decay).
+
+    Example:
+        >>> Power(0.5)(np.array([0.0, 0.25, 1.0])).tolist()
+        [0.0, 0.5, 1.0]
+    """
+
+    power: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Check the power."""
+        object.__setattr__(self, "power", arguments.number("power", self.power, above=0))
+
+    def __call__(self, progress: Array) -> Array:
+        """The formula."""
+        return np.asarray(progress**self.power)
+
+
+@dataclass(frozen=True)
+class Polynomial(Curve):
+    """What is left to do falls as a power of the time that is left: ``f(p) = 1 - (1 - p) ** power``.
+
+    Args:
+        power: the exponent, at least 0.
+
+    Example:
+        >>> Polynomial(2.0)(np.array([0.0, 0.5, 1.0])).tolist()
+        [0.0, 0.75, 1.0]
+    """
+
+    power: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the power."""
+        object.__setattr__(self, "power", arguments.number("power", self.power, at_least=0))
+
+    def __call__(self, progress: Array) -> Array:
+        """The formula."""
+        return np.asarray(1 - (1 - progress) ** self.power)
+
+
+@dataclass(frozen=True)
+class Exponential(Curve):
+    """Exponential, made to arrive: ``f(p) = (1 - ratio ** p) / (1 - ratio)``.
+
+    Args:
+        ratio: in (0, 1): what the exponential falls to in the whole time. The smaller, the faster at first.
+
+    Example:
+        >>> Exponential(0.25)(np.array([0.0, 0.5, 1.0])).round(4).tolist()
+        [0.0, 0.6667, 1.0]
+    """
+
+    ratio: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Check the ratio."""
+        object.__setattr__(self, "ratio", arguments.number("ratio", self.ratio, above=0, below=1))
+
+    def __call__(self, progress: Array) -> Array:
+        """The formula."""
+        return np.asarray((1 - self.ratio**progress) / (1 - self.ratio))
+
+
+@dataclass(frozen=True)
+class Tanh(Curve):
+    """A part of the hyperbolic tangent: ``f(p) = (1 + tanh(lower * (1 - p) + upper * p)) / 2``.
+
+    It does not quite begin at 0 nor end at 1: with the defaults at 8e-7 and 0.9975.
+
+    Args:
+        lower: where on the tangent it begins.
+        upper: where it ends.
+
+    Raises:
+        ValueError: ``lower`` is not less than ``upper``.
+
+    Source: Hsueh et al., "Stochastic Gradient Descent with Hyperbolic-Tangent Decay on Classification", 2018,
+    https://arxiv.org/abs/1806.01593.
+
+    Example:
+        >>> Tanh(-2.0, 2.0)(np.array([0.0, 0.5, 1.0])).round(4).tolist()
+        [0.018, 0.5, 0.982]
+    """
+
+    lower: float = -7.0
+    upper: float = 3.0
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        super().__post_init__()
+        if self.lower >= self.upper:
+            raise ValueError(f"lower must be less than upper, {self.upper!r}, given {self.lower!r}")
+
+    def __call__(self, progress: Array) -> Array:
+        """The formula."""
+        return np.asarray((1 + np.tanh(self.lower * (1 - progress) + self.upper * progress)) / 2)
+
+
+@dataclass(frozen=True)
+class Rex(Curve):
+    """Slow at first and fast at the end: ``f(p) = 1 - (1 - p) / (1 - d + d * (1 - p))``.
+
+    Args:
+        d: in [0, 1): how late the way is made; 0 is a straight line, 1/2 the paper's REX.
+
+    Source: Chen, Wolfe and Kyrillidis, "REX: Revisiting Budgeted Training with an Improved Schedule", 2021,
+    https://arxiv.org/abs/2107.04197.
+
+    Example:
+        >>> Rex()(np.array([0.0, 0.5, 1.0])).round(4).tolist()
+        [0.0, 0.3333, 1.0]
+    """
+
+    d: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Check d."""
+        object.__setattr__(self, "d", arguments.number("d", self.d, at_least=0, below=1))
+
+    def __call__(self, progress: Array) -> Array:
+        """The formula."""
+        return np.asarray(1 - (1 - progress) / (1 - self.d + self.d * (1 - progress)))
+
+
+@dataclass(frozen=True)
+class KDecay(Curve):
+    """Another curve, over a power of the time: ``f(p) = curve(p ** k)``.
+
+    Args:
+        curve: the other one.
+        k: above 0; more than 1 to begin later, 1 for the curve itself.
+
+    Source: Zhang and Li, "k-decay: A New Method for Learning Rate Schedule", 2020,
+    https://arxiv.org/abs/2004.05909.
+
+    Example:
+        >>> KDecay(Linear(), k=2.0)(np.array([0.0, 0.5, 1.0])).tolist()
+        [0.0, 0.25, 1.0]
+    """
+
+    curve: Curve
+    k: float
+
+    def __post_init__(self) -> None:
+        """Check k."""
+        checked_curve("curve", self.curve)
+        object.__setattr__(self, "k", arguments.number("k", self.k, above=0))
+
+    def __call__(self, progress: Array) -> Array:
+        """The formula."""
+        return self.curve(progress**self.k)
+
+
+@dataclass(frozen=True)
+class Reversed(Curve):
+    """Another curve, walked backwards: ``f(p) = 1 - curve(1 - p)``, a warm-up that mirrors a decay.
+
+    Args:
+        curve: the other one.
+
+    Example:
+        >>> Reversed(Power(0.5))(np.array([0.0, 0.75, 1.0])).tolist()
+        [0.0, 0.5, 1.0]
+    """
+
+    curve: Curve
+
+    def __post_init__(self) -> None:
+        """Check that it is a curve."""
+        checked_curve("curve", self.curve)
+
+    def __call__(self, progress: Array) -> Array:
+        """The formula."""
+        return 1 - self.curve(1 - progress)
+
+
+def checked_curve(name: str, curve: object) -> Curve:
+    """``curve`` if it is one.
+
+    >>> checked_curve("curve", "cosine")
+    Traceback (most recent call last):
+    ...
+    TypeError: curve must be a Curve such as Cosine(), given 'cosine'
+    """
+    if not isinstance(curve, Curve):
+        raise TypeError(f"{name} must be a Curve such as Cosine(), given {curve!r}")
+    return curve

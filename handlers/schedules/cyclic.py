@@ -9,6 +9,7 @@ import numpy as np
 from .. import arguments
 from ..arguments import Number
 from .base import Array, Schedule
+from .durations import counts_itself, events, per_event
 
 MODES = ("triangular", "triangular2", "exp_range")
 
@@ -59,11 +60,11 @@ class Cyclic(Schedule):
 
     base_value: Number
     max_value: Number
-    step_size_up: float = 2000
-    step_size_down: float | None = None
+    step_size_up: float = events(default=2000)
+    step_size_down: float | None = events(default=None)
     mode: Literal["triangular", "triangular2", "exp_range"] = "triangular"
-    gamma: float = 1.0
-    scale_fn: Callable[[int], float] | None = None
+    gamma: float = per_event(default=1.0)
+    scale_fn: Callable[[int], float] | None = counts_itself(default=None)  # noqa: RUF009
     scale_mode: Literal["cycle", "iterations"] = "cycle"
     inverse: bool = False
 

@@ -11,6 +11,7 @@ import numpy as np
 from .. import arguments
 from .base import Array, Schedule
 from .curves import blend, cosine, linear, there_and_back
+from .durations import events
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,11 @@ class Cyclical(Schedule):
 
     start_value: float
     end_value: float
-    cycle_size: int
+    cycle_size: int = events()
     cycle_mult: float = 1.0
     start_value_mult: float = 1.0
     end_value_mult: float = 1.0
-    warmup_duration: int = 0
+    warmup_duration: int = events(default=0)
 
     def __post_init__(self) -> None:
         """Check the arguments."""

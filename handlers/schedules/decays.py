@@ -1,84 +1,129 @@
-"""Decays by a factor: at every event, at every so many, or at given ones."""
+"""Decays that go on for ever: by a factor at every event, at every so many or at given ones; or as a power of time."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
 from .. import arguments
+from ..arguments import Number
 from .base import Array, Schedule
+from .durations import events
 
 
 @dataclass(frozen=True)
-class ExponentialDecay(Schedule):
-    """A decay by a factor at every event: ``value(i) = initial_value * gamma ** i``.
+class Decay(Schedule):
+    """An initial value times a factor: ``value(i) = initial_value * factor(i)``; a subclass says which.
 
     Args:
-        initial_value: value at event 0.
-        gamma: factor of each event.
+        initial_value: a float, or one for each of G parameter groups.
+
+    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
 
     Raises:
         TypeError, ValueError: an argument is not a finite number.
+    """
+
+    initial_value: Number
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        self._set(initial_value=arguments.number_or_numbers("initial_value", self.initial_value))
+        for field in fields(self):
+            if field.type in (float, "float"):
+                self._set(**{field.name: arguments.number(field.name, getattr(self, field.name))})
+
+    @property
+    def groups(self) -> int | None:
+        """One value a group where ``initial_value`` is a list."""
+        return arguments.groups_of(self.initial_value)
+
+    @abstractmethod
+    def factor(self, indices: Array) -> Array:
+        """What the initial value is multiplied by, ``(n,)`` for indices ``(n,)``."""
+
+    def values(self, indices: Array) -> Array:
+        """The formula of the class docstring."""
+        factor = self.factor(indices)
+        return np.asarray(self.initial_value) * (factor if self.groups is None else factor[:, None])
+
+
+@dataclass(frozen=True)
+class ExponentialDecay(Decay):
+    """A decay by a factor at every event: ``value(i) = initial_value * gamma ** (i / decay_events)``.
+
+    Args:
+        initial_value: value at event 0; a float, or one for each of G parameter groups.
+        gamma: factor of each ``decay_events`` events.
+        decay_events: in how many events it is multiplied by ``gamma``, above 0.
+        staircase: whether to do it at once, at every ``decay_events``-th event: ``floor(i / decay_events)``.
+
+    Raises:
+        TypeError, ValueError: an argument is not a finite number, or out of its range.
 
     Example:
         >>> ExponentialDecay(initial_value=8.0, gamma=0.5)([0, 1, 2, 3]).tolist()
         [8.0, 4.0, 2.0, 1.0]
+        >>> ExponentialDecay(8.0, 0.25, decay_events=2, staircase=True)([0, 1, 2, 3]).tolist()
+        [8.0, 8.0, 2.0, 2.0]
     """
 
-    initial_value: float
     gamma: float
+    decay_events: float = events(default=1.0)
+    staircase: bool = False
 
     def __post_init__(self) -> None:
         """Check the numbers."""
+        super().__post_init__()
         self._set(
-            initial_value=arguments.number("initial_value", self.initial_value),
-            gamma=arguments.number("gamma", self.gamma),
+            decay_events=arguments.number("decay_events", self.decay_events, above=0),
+            staircase=arguments.flag("staircase", self.staircase),
         )
 
-    def drops(self, indices: Array) -> Array:
-        """How many times the factor has been applied: once an event here."""
-        return indices
-
-    def values(self, indices: Array) -> Array:
-        """The formula of the class docstring."""
-        return np.asarray(self.initial_value * self.gamma ** self.drops(indices))
+    def factor(self, indices: Array) -> Array:
+        """The factor, as often as it has been applied."""
+        times = indices / self.decay_events
+        return np.asarray(self.gamma ** (np.floor(times) if self.staircase else times))
 
 
 @dataclass(frozen=True)
-class StepDecay(ExponentialDecay):
+class StepDecay(Decay):
     """A decay by a factor at every so many events: ``value(i) = initial_value * gamma ** floor(i / step_size)``.
 
     Args:
-        initial_value: value at event 0.
+        initial_value: value at event 0; a float, or one for each of G parameter groups.
         gamma: factor of each step.
-        step_size: events from one step to the next, at least 1.
+        step_size: events from one step to the next, above 0; with 2.5, for example, steps are at 3, 5, 8, 10, ...
 
     Raises:
-        TypeError, ValueError: an argument is not a finite number; ``step_size`` is not whole or less than 1.
+        TypeError, ValueError: an argument is not a finite number, or out of its range.
 
     Example:
         >>> StepDecay(initial_value=8.0, gamma=0.5, step_size=2)([0, 1, 2, 3, 4]).tolist()
         [8.0, 8.0, 4.0, 4.0, 2.0]
     """
 
-    step_size: int
+    gamma: float
+    step_size: float = events()
 
     def __post_init__(self) -> None:
         """Check the numbers."""
         super().__post_init__()
-        self._set(step_size=arguments.whole_number("step_size", self.step_size, at_least=1))
+        self._set(step_size=arguments.number("step_size", self.step_size, above=0))
 
-    def drops(self, indices: Array) -> Array:
-        """How many steps have been taken."""
-        return np.asarray(indices // self.step_size)
+    def factor(self, indices: Array) -> Array:
+        """The factor, as often as a step has been taken."""
+        return np.asarray(self.gamma ** (indices // self.step_size))
 
 
 @dataclass(frozen=True)
-class MultiStepDecay(ExponentialDecay):
+class MultiStepDecay(Decay):
     """A decay by a factor at given events: ``value(i) = initial_value * gamma ** (milestones that are <= i)``.
 
     Args:
-        initial_value: value before the first milestone.
+        initial_value: value before the first milestone; a float, or one for each of G parameter groups.
         gamma: factor of each milestone.
         milestones: event indices at which the factor is applied, rising; one that stands there twice counts twice.
 
@@ -91,13 +136,99 @@ class MultiStepDecay(ExponentialDecay):
         [8.0, 4.0, 4.0, 1.0]
     """
 
-    milestones: Sequence[int]
+    gamma: float
+    milestones: Sequence[int] = events()
 
     def __post_init__(self) -> None:
         """Check the numbers, and keep the milestones as a tuple."""
         super().__post_init__()
         self._set(milestones=arguments.rising("milestones", self.milestones))
 
-    def drops(self, indices: Array) -> Array:
-        """How many milestones have been passed."""
-        return np.searchsorted(self.milestones, indices, side="right").astype(np.float64)
+    def factor(self, indices: Array) -> Array:
+        """The factor, as often as a milestone has been passed."""
+        return np.asarray(self.gamma ** np.searchsorted(self.milestones, indices, side="right").astype(np.float64))
+
+
+@dataclass(frozen=True)
+class PowerDecay(Decay):
+    """A decay as a power of time: ``value(i) = initial_value * (1 + i / timescale) ** -power``.
+
+    With the power 1/2 it is known as inverse square root decay.
+
+    Args:
+        initial_value: value at event 0; a float, or one for each of G parameter groups.
+        timescale: events until it has fallen to ``2 ** -power`` of that, above 0.
+        power: how fast, at least 0.
+
+    Raises:
+        TypeError, ValueError: an argument is not a finite number, or out of its range.
+
+    Source: Zhai et al., "Scaling Vision Transformers", 2021, https://arxiv.org/abs/2106.04560.
+
+    Example:
+        >>> PowerDecay(initial_value=1.0, timescale=4)([0, 12, 60]).tolist()
+        [1.0, 0.5, 0.25]
+    """
+
+    timescale: float = events()
+    power: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        super().__post_init__()
+        self._set(
+            timescale=arguments.number("timescale", self.timescale, above=0),
+            power=arguments.number("power", self.power, at_least=0),
+        )
+
+    def factor(self, indices: Array) -> Array:
+        """The formula of the class docstring, for an initial value of 1."""
+        times = (indices + self.timescale) / self.timescale
+        return np.asarray(1 / np.sqrt(times) if self.power == 0.5 else times**-self.power)
+
+
+@dataclass(frozen=True)
+class InverseTimeDecay(Decay):
+    """A decay as the inverse of time: ``value(i) = initial_value / (1 + decay_rate * i ** exponent / decay_events)``.
+
+    Args:
+        initial_value: value at event 0; a float, or one for each of G parameter groups.
+        decay_rate: how fast, at least 0.
+        decay_events: the events that the rate is for, above 0.
+        exponent: the power of time, at least 0.
+        staircase: whether to decay in steps: ``floor(i ** exponent / decay_events)``.
+
+    Raises:
+        TypeError, ValueError: an argument is not a finite number, or out of its range.
+
+    Example:
+        >>> InverseTimeDecay(initial_value=1.0, decay_rate=1.0, decay_events=2)([0, 2, 6]).tolist()
+        [1.0, 0.5, 0.25]
+    """
+
+    decay_rate: float
+    decay_events: float = events(default=1.0)
+    exponent: float = 1.0
+    staircase: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        super().__post_init__()
+        self._set(
+            decay_rate=arguments.number("decay_rate", self.decay_rate, at_least=0),
+            decay_events=arguments.number("decay_events", self.decay_events, above=0),
+            exponent=arguments.number("exponent", self.exponent, at_least=0),
+            staircase=arguments.flag("staircase", self.staircase),
+        )
+
+    @classmethod
+    def in_events(cls, given: dict[str, Any], epoch_length: int) -> dict[str, Any]:
+        """``decay_events`` is for a power of time, and so is the length of an epoch."""
+        power = arguments.number("exponent", given["exponent"], at_least=0)
+        events_in_it = arguments.number("decay_events", given["decay_events"]) * epoch_length**power
+        return {**given, "decay_events": events_in_it}
+
+    def factor(self, indices: Array) -> Array:
+        """The formula of the class docstring, for an initial value of 1."""
+        times = indices**self.exponent / self.decay_events
+        return np.asarray(1 / (1 + self.decay_rate * (np.floor(times) if self.staircase else times)))

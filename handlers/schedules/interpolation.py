@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import arguments
 from .base import Array, Schedule
+from .durations import events
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class LinearInterpolation(Schedule):
         [[0.0, 0.0], [0.05, 0.5], [0.1, 1.0]]
     """
 
-    milestones_values: Sequence[tuple[int, arguments.Number]]
+    milestones_values: Sequence[tuple[int, arguments.Number]] = events()
 
     def __post_init__(self) -> None:
         """Check the points, and keep them as tuples."""

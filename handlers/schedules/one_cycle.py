@@ -9,6 +9,7 @@ from .. import arguments
 from ..arguments import Number
 from .base import Array, Schedule
 from .curves import CURVES, blend
+from .durations import events
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class OneCycle(Schedule):
     """
 
     max_value: Number
-    total_steps: int
+    total_steps: int = events()
     pct_start: float = 0.3
     anneal_strategy: Literal["cos", "linear"] = "cos"
     div_factor: float = 25.0

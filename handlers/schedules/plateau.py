@@ -18,6 +18,7 @@ class PlateauProgress:
     best: float | None = None
     num_bad_epochs: int = 0
     cooldown_counter: int = 0
+    num_metrics: int = 0
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,6 +48,11 @@ class Plateau(StatefulSchedule):
             a list for one value per group; None where a scheduler says it later.
         nan_policy: what a metric that is NaN does: ``"worse"``, it counts as no improvement, as in torch; ``"ignore"``,
             it does not count at all; ``"raise"``.
+        begin: the first metric that counts, from 0; those before are passed over.
+        end: the first one that does not count any more; None for none.
+        initial_best: what the first metric must be better than; None for nothing.
+        eps_before_floor: whether to compare with ``eps`` what the factor alone takes off. A value below ``min_value``
+            is then raised to it.
 
     Shapes: one value, or one for each of G groups where ``initial_value`` or ``min_value`` is a list.
 
@@ -76,6 +82,10 @@ class Plateau(StatefulSchedule):
     eps: float = 1e-8
     initial_value: Number | None = 1.0
     nan_policy: str = "worse"
+    begin: int = 0
+    end: int | None = None
+    initial_best: float | None = None
+    eps_before_floor: bool = False
     _progress: PlateauProgress = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -92,8 +102,14 @@ class Plateau(StatefulSchedule):
             eps=arguments.number("eps", self.eps, at_least=0.0),
             initial_value=initial if initial is None else arguments.number_or_numbers("initial_value", initial),
             nan_policy=arguments.one_of("nan_policy", self.nan_policy, ("worse", "ignore", "raise")),
+            begin=arguments.whole_number("begin", self.begin, at_least=0),
+            eps_before_floor=arguments.flag("eps_before_floor", self.eps_before_floor),
             _progress=PlateauProgress(),
         )
+        if self.end is not None:
+            self._set(end=arguments.whole_number("end", self.end, at_least=self.begin))
+        if self.initial_best is not None:
+            self._set(initial_best=arguments.number("initial_best", self.initial_best))
         arguments.same_groups(min_value=self.min_value, initial_value=self.initial_value)
         if self.initial_value is not None:
             self.go_on_from(self.initial_value)
@@ -135,6 +151,9 @@ class Plateau(StatefulSchedule):
                 return
             raise ValueError("the metric must not be NaN where nan_policy is 'raise', given nan")
         now = self._progress
+        now.num_metrics += 1
+        if not self.begin < now.num_metrics <= (math.inf if self.end is None else self.end):
+            return
         if self._is_better(metric):
             now.best, now.num_bad_epochs = metric, 0
         else:
@@ -148,14 +167,16 @@ class Plateau(StatefulSchedule):
 
     def _is_better(self, metric: float) -> bool:
         sign = 1.0 if self.mode == "min" else -1.0
-        best = sign * math.inf if self._progress.best is None else self._progress.best
+        worst = sign * math.inf if self.initial_best is None else self.initial_best
+        best = worst if self._progress.best is None else self._progress.best
         bound = best * (1.0 - sign * self.threshold) if self.threshold_mode == "rel" else best - sign * self.threshold
         return metric < bound if self.mode == "min" else metric > bound
 
     def _reduced(self, values: list[float]) -> list[float]:
         floors = self.min_value if isinstance(self.min_value, tuple) else [self.min_value] * len(values)
         lower = [max(value * self.factor, floor) for value, floor in zip(values, floors, strict=True)]
-        return [new if old - new > self.eps else old for old, new in zip(values, lower, strict=True)]
+        taken_off = [value * self.factor for value in values] if self.eps_before_floor else lower
+        return [new if old - less > self.eps else old for old, new, less in zip(values, lower, taken_off, strict=True)]
 
     def state_dict(self) -> dict[str, Any]:
         """The values, the best metric (None before the first), and the two counts."""
@@ -179,6 +200,6 @@ class Plateau(StatefulSchedule):
             arguments.same_groups(min_value=self.min_value, values=numbers)
         counts = [
             arguments.whole_number(name, state_dict[name], at_least=0)
-            for name in ("num_bad_epochs", "cooldown_counter")
+            for name in ("num_bad_epochs", "cooldown_counter", "num_metrics")
         ]
         self._set(_progress=PlateauProgress(list(numbers), best, *counts))  # type: ignore[arg-type]

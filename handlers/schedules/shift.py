@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import arguments
 from .base import Array, Schedule, Value
+from .durations import events
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Shift(Schedule):
     """
 
     schedule: Schedule
-    by: int
+    by: int = events()
 
     def __post_init__(self) -> None:
         """Check how far."""

@@ -1,0 +1,304 @@
+"""One scheduler out of a config: a mapping, a list of mappings, or a file."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import arguments
+from ..base import BaseParamScheduler
+from ..configuration import configured
+from ..metric_scheduler import MetricScheduler
+from ..param_group_scheduler import ParamGroupScheduler
+from ..param_groups import HasParamGroups, ParamSlot
+from ..param_scheduler import ParamScheduler
+from ..schedules import Schedule
+from .entries import Entry, entries, entry, located
+from .files import read
+from .from_cerebras import cerebras_piece
+from .from_lehr import CLASSES, lehr_scheduler
+from .from_mmengine import mmagic_piece, mmengine_piece
+from .from_timm import timm_piece
+from .from_transformers import transformers_piece
+from .pieces import Piece, one_after_another, together
+from .target import Target
+from .torch_compounds import torch_chain, torch_piece
+
+DIALECTS: dict[str, Callable[[Target, str, Entry], Piece]] = {
+    "cerebras": cerebras_piece,
+    "mmagic": mmagic_piece,
+    "mmengine": mmengine_piece,
+    "timm": timm_piece,
+    "torch": torch_piece,
+    "transformers": transformers_piece,
+}
+Config = Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | os.PathLike[str]
+
+
+def configure_scheduler(
+    optimizer: HasParamGroups, config: Config, *, param_name: str = "lr", epoch_length: int | None = None
+) -> BaseParamScheduler:
+    """A scheduler out of a config of lehr's own, or of another library, with that library's names and arguments.
+
+    ``{"type": "torch.StepLR", "step_size": 30}`` is a scheduler whose value at event i is what torch's ``StepLR`` has
+    in effect for step i of the optimizer. The prefix is ``torch``, ``mmengine``, ``mmagic``, ``cerebras``, ``timm`` or
+    ``transformers``; without a prefix it is a class of :mod:`lehr.handlers`. The other entries are the arguments of
+    that class, without the optimizer; schedulers in schedulers are mappings of the same kind.
+
+    Args:
+        optimizer: the optimizer. What its param groups hold now are the initial values.
+        config: one of these:
+            a mapping with ``type`` and arguments;
+            a list of mappings, all in force at once, each working upon what the others leave, as in mmengine; those
+            for different parameters go into one :class:`ParamGroupScheduler`;
+            ``{"sequential": True, "schedulers": [...]}``, or a list in which each mapping has ``"sequential": True``:
+            one after another, each for its own ``duration`` (or, where that is left out, for as long as its own
+            arguments say), or from ``milestones`` to milestone;
+            the path of a ``.yaml``, ``.yml`` or ``.json`` file with one of these in it.
+            Beside a class's own arguments an entry may have ``param_name`` and ``save_history``; what is driven by a
+            metric may have ``metric_name``, by default ``"loss"``, which is read from ``engine.state.metrics`` at
+            each event but the first, where it may still be missing.
+        param_name: the parameter to schedule where an entry does not say.
+        epoch_length: events in an epoch. lehr's own classes then have their durations in epochs; torch's, and
+            mmengine's and timm's that count epochs, hold each value for an epoch. It may also stand in the mapping.
+
+    Returns:
+        A scheduler, to be attached to ``Events.ITERATION_STARTED``, or to ``Events.EPOCH_STARTED`` where the config
+        counts epochs and ``epoch_length`` is None.
+
+    Raises:
+        TypeError: something is of the wrong kind; a function where data belongs.
+        ValueError: an unknown type or argument, one that is missing or out of its range; two entries for one parameter
+            that cannot be in force at once. Every error says where in the config it is.
+        FileNotFoundError, ImportError: there is no such file; a YAML file without PyYAML.
+
+    Nothing is imported or evaluated from a config: names stand in tables. Functions such as ``lr_lambda`` may stand in
+    a mapping made in Python, never in a file.
+
+    Deviations from the libraries, where they contradict their own documentation or fail: one-cycle schedules hold
+    their last value, where torch, mmengine and Cerebras extrapolate; torch's ``ConstantLR`` and ``LinearLR`` with
+    ``total_iters=0`` are at their end at once; a ``SequentialLR`` in another one beyond its first member, which torch
+    does not support, begins anew; Cerebras' ``CosineAnnealingWarmRestarts`` restarts, ``cycle=True`` cycles, several
+    lambdas multiply the initial value once, ``scale_mode`` counts, compound schedulers advance what is in them, and a
+    warm-up of 0 steps does not divide by 0; timm's ``Tanh`` and ``MultiStep`` follow their formula from step 0 on.
+
+    Example:
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
+        >>> scheduler = configure_scheduler(optimizer, {"type": "torch.StepLR", "step_size": 2, "gamma": 0.5})
+        >>> scheduler.simulate(5)[:, 0].tolist()
+        [0.5, 0.5, 0.25, 0.25, 0.125]
+        >>> scheduler.config()
+        {'type': 'torch.StepLR', 'step_size': 2, 'gamma': 0.5}
+        >>> warmup = {"type": "mmengine.LinearLR", "start_factor": 0.5, "end": 3}
+        >>> annealing = {"type": "mmengine.CosineAnnealingLR", "begin": 3, "end": 7}
+        >>> configure_scheduler(optimizer, [warmup, annealing]).simulate(7)[:, 0].round(4).tolist()
+        [0.25, 0.375, 0.5, 0.5, 0.4268, 0.25, 0.0732]
+    """
+    if not isinstance(param_name, str):
+        raise TypeError(f"param_name must be a string, given {param_name!r}")
+    where, from_file = "config", False
+    if isinstance(config, str | os.PathLike):
+        where, from_file, config = os.fspath(config), True, read(Path(config))
+    if not isinstance(config, Mapping | list | tuple):
+        raise TypeError(f"{where} must be a mapping, a list of mappings or the path of a file, given {config!r}")
+    whole, listed = _parts(where, config, from_file)
+    param_name, epoch_length = _settings(whole, param_name, epoch_length)
+    ParamSlot(optimizer, param_name, None)
+    target = Target(optimizer, param_name, epoch_length)
+    scheduler = _of_entry(target, whole.without("epoch_length")) if listed is None else _of_list(target, whole, listed)
+    scheduler._config = _as_config(whole, config, param_name, epoch_length)
+    return scheduler
+
+
+def _parts(where: str, config: Any, from_file: bool) -> tuple[Entry, list[Entry] | None]:
+    """The whole as an entry; and the list of entries in it, if it is one."""
+    if isinstance(config, Mapping):
+        whole = entry(where, config, from_file=from_file)
+        if "type" in config or "schedulers" not in config:
+            return whole, None
+        for key in config:
+            known = (
+                "schedulers",
+                "sequential",
+                "milestones",
+                "durations",
+                "param_name",
+                "epoch_length",
+                "save_history",
+            )
+            if key not in known:
+                raise ValueError(
+                    f"{where}[{key!r}] is not known beside a list of schedulers, where there may be {known}"
+                )
+        return whole, entries(f"{where}['schedulers']", config["schedulers"], from_file=from_file)
+    listed = entries(where, config, from_file=from_file)
+    marks = [one.given.get("sequential", False) for one in listed]
+    sequential = bool(marks[0])
+    for at, mark in enumerate(marks):
+        if arguments.flag(f"{where}[{at}]['sequential']", mark) != sequential:
+            raise ValueError(f"{where}[{at}]['sequential'] must be the same in all entries, given {mark}")
+    return Entry(where, {"sequential": sequential}, from_file), [one.without("sequential") for one in listed]
+
+
+def _settings(whole: Entry, param_name: str, epoch_length: int | None) -> tuple[str, int | None]:
+    inner = whole.given.get("epoch_length")
+    if inner is not None:
+        if epoch_length is not None and inner != epoch_length:
+            raise ValueError(f"epoch_length must be given once, given {epoch_length} and {inner!r} in {whole.where}")
+        epoch_length = arguments.whole_number(f"{whole.where}['epoch_length']", inner, at_least=1)
+    if epoch_length is not None:
+        epoch_length = arguments.whole_number("epoch_length", epoch_length, at_least=1)
+    param_name = whole.given.get("param_name", param_name)
+    if not isinstance(param_name, str):
+        raise TypeError(f"{whole.where}['param_name'] must be a string, given {param_name!r}")
+    return param_name, epoch_length
+
+
+def _of_entry(target: Target, given: Entry) -> BaseParamScheduler:
+    if "." not in given.type:
+        return lehr_scheduler(target, given, _of_entry)
+    save_history = _save_history(given)
+    return _written([_piece(target, given.without("save_history"))], together, save_history)
+
+
+def _save_history(given: Entry) -> bool:
+    return arguments.flag(f"{given.where}['save_history']", given.given.get("save_history", False))
+
+
+def _piece(target: Target, given: Entry) -> Piece:
+    """What an entry of another library comes to."""
+    prefix, _, name = given.type.partition(".")
+    if prefix not in DIALECTS:
+        _refuse_type(given)
+    param_name = given.given.get("param_name", target.param_name)
+    if not isinstance(param_name, str):
+        raise TypeError(f"{given.where}['param_name'] must be a string, given {param_name!r}")
+    if param_name != target.param_name:
+        located(f"{given.where}['param_name']", ParamSlot, target.optimizer, param_name, None)
+        target = target.of(param_name)
+    return DIALECTS[prefix](target, name, given.without("type", "param_name"))
+
+
+def _refuse_type(given: Entry) -> None:
+    import difflib
+
+    prefix, _, name = given.type.rpartition(".")
+    prefixes = ", ".join(f"'{one}.'" for one in DIALECTS)
+    near = difflib.get_close_matches(prefix, DIALECTS, n=1)
+    hint = f"did you mean '{near[0]}.{name}'?" if near else f"prefixes are {prefixes}; none for lehr's own classes"
+    raise ValueError(f"{given.where}['type'] must have a known prefix, given {given.type!r}; {hint}")
+
+
+def _of_list(target: Target, whole: Entry, listed: list[Entry]) -> BaseParamScheduler:
+    if all("type" in one.given and one.type in CLASSES for one in listed):
+        raise ValueError(
+            f"{whole.where}: lehr's own schedulers go into a ConcatScheduler one after another, a ChainedScheduler to "
+            f"multiply them, or a ParamGroupScheduler for different parameters, given a list of {listed[0].type!r}"
+        )
+    sequential = arguments.flag(f"{whole.where}['sequential']", whole.given.get("sequential", False))
+    save_history = _save_history(whole) or any(_save_history(one) for one in listed)
+    listed = [one.without("save_history") for one in listed]
+    if not sequential:
+        for key in ("milestones", "durations"):
+            if key in whole.given:
+                raise ValueError(f"{whole.where}[{key!r}] is for schedulers one after another: add 'sequential': true")
+        if all(one.type.startswith("torch.") and "param_name" not in one.given for one in listed) and len(listed) > 1:
+            chained = [(one.type.removeprefix("torch."), one.without("type")) for one in listed]
+            return _written([torch_chain(target, chained)], together, save_history)
+        return _written([_piece(target, one) for one in listed], together, save_history)
+    pieces = [replace(_piece(target, one.without("duration")), where=one.where) for one in listed]
+    durations = _durations(whole, listed, pieces)
+    for piece in pieces[1:]:
+        if piece.target.param_name != pieces[0].target.param_name:
+            raise ValueError(f"{piece.where} must be for {pieces[0].target.param_name!r} like the first entry")
+        if piece.covers is not None or pieces[0].covers is not None:
+            raise ValueError(f"{piece.where}: param_group_tags cannot stand in a sequence: put it into a SequentialLR")
+        if piece.momentum is not None:
+            raise ValueError(f"{piece.where}: cycle_momentum must be false in a sequence: put it into a SequentialLR")
+    return _written(pieces, lambda of_one: one_after_another(of_one, durations), save_history)
+
+
+def _durations(whole: Entry, listed: list[Entry], pieces: list[Piece]) -> list[int]:
+    """How many events each entry but the last is in force."""
+    for key in ("durations", "milestones"):
+        if key in whole.given:
+            given = whole.given[key]
+            if not isinstance(given, list | tuple) or len(given) != len(pieces) - 1:
+                raise ValueError(f"{whole.where}[{key!r}] must be a list of {len(pieces) - 1} numbers, given {given!r}")
+            numbers = [
+                arguments.whole_number(f"{whole.where}[{key!r}][{at}]", n, at_least=0) for at, n in enumerate(given)
+            ]
+            if key == "milestones" and numbers != sorted(numbers):
+                raise ValueError(f"{whole.where}['milestones'] must rise, given {given!r}")
+            return numbers if key == "durations" else np.diff([0, *numbers]).tolist()  # type: ignore[no-any-return]
+    durations = []
+    for one, piece in zip(listed[:-1], pieces[:-1], strict=True):
+        duration = one.given.get("duration", piece.duration)
+        if duration is None:
+            raise ValueError(f"{one.where}: 'duration' must be given, the number of events until the next one begins")
+        durations.append(arguments.whole_number(f"{one.where}['duration']", duration, at_least=0))
+    return durations
+
+
+def _written(
+    pieces: list[Piece], combined: Callable[[list[Piece]], Schedule], save_history: bool
+) -> BaseParamScheduler:
+    """A scheduler for the parameters of some pieces: one, or one for each in a group scheduler."""
+    optimizer = pieces[0].target.optimizer
+    of_param: dict[str, list[Piece]] = {}
+    for piece in pieces:
+        of_param.setdefault(_key(piece.target), []).append(piece)
+    schedules = {name: located(some[0].where, combined, some) for name, some in of_param.items()}
+    for piece in pieces:
+        if piece.momentum is not None and piece.target.param_name == "lr":
+            momentum = piece.target.of("momentum")
+            name = located(piece.where, _key, momentum)
+            if name in schedules:
+                raise ValueError(f"{piece.where}: another entry writes the momentum too: set 'cycle_momentum' to false")
+            schedules[name] = piece.momentum
+    names = {_key(piece.target): piece.target.param_name for piece in pieces}
+    by_metric = [piece for piece in pieces if piece.metric_name is not None]
+    if by_metric:
+        if len(schedules) > 1:
+            raise ValueError(
+                f"{by_metric[0].where}: what is driven by a metric must be attached by itself, in a config of its own"
+            )
+        [(name, schedule)] = schedules.items()
+        metric_name = by_metric[0].metric_name
+        return MetricScheduler(optimizer, names[name], metric_name, schedule, save_history)  # type: ignore[arg-type]
+    if len(schedules) == 1:
+        [(name, schedule)] = schedules.items()
+        return ParamScheduler(optimizer, names[name], save_history, schedule=schedule)
+    members = [
+        ParamScheduler(optimizer, names.get(name, "momentum"), schedule=schedule)
+        for name, schedule in schedules.items()
+    ]
+    return ParamGroupScheduler(members, save_history=save_history)
+
+
+def _key(target: Target) -> str:
+    """A parameter by the place it has in the param groups: momentum may be ``betas[0]``."""
+    slot = ParamSlot(target.optimizer, target.param_name, None)
+    return slot.key if slot.item is None else f"{slot.key}[{slot.item}]"
+
+
+def _as_config(whole: Entry, config: Any, param_name: str, epoch_length: int | None) -> dict[str, Any]:
+    """A mapping that says all that there is to say."""
+    if isinstance(config, Mapping):
+        given = dict(config)
+    else:
+        sequential = whole.given["sequential"]
+        given = {"schedulers": [{k: v for k, v in one.items() if k != "sequential"} for one in config]}
+        given |= {"sequential": True} if sequential else {}
+    if param_name != "lr":
+        given.setdefault("param_name", param_name)
+    if epoch_length is not None:
+        given["epoch_length"] = epoch_length
+    try:
+        return configured(given)  # a copy, which nobody changes
+    except TypeError:
+        return given

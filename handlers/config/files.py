@@ -1,0 +1,69 @@
+"""Configs in YAML and JSON files, read without importing or evaluating anything."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+
+def read(path: Path) -> Any:
+    """What a file says: mappings, lists, strings, numbers, True, False and None.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ImportError: a YAML file, and PyYAML is not installed.
+        ValueError: neither a YAML nor a JSON file, or one that is not well-formed, or a key that stands there twice.
+    """
+    if path.suffix.lower() not in (".json", ".yaml", ".yml"):
+        raise ValueError(f"config must be a .yaml, .yml or .json file, given {str(path)!r}")
+    content = path.read_text(encoding="utf-8")
+    try:
+        if path.suffix.lower() == ".json":
+            return json.loads(content, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        return _read_yaml(content)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise ValueError(f"{path}: too deeply nested") from error
+
+
+def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    result: dict[Any, Any] = {}
+    for key, value in pairs:
+        if key in result:
+            raise ValueError(f"the key {key!r} must stand there once, given twice")
+        result[key] = value
+    return result
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"numbers must be finite, given {name}")
+
+
+def _read_yaml(content: str) -> Any:
+    try:
+        import yaml
+    except ImportError as error:
+        raise ImportError("a YAML config needs PyYAML: pip install 'lehr[yaml]'") from error
+
+    class Loader(yaml.SafeLoader):
+        """The safe loader, for which a key stands in a mapping once, and 1e-3 is a number as it is in YAML 1.2."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            self.flatten_mapping(node)
+            return _unique(
+                [
+                    (self.construct_object(key, deep=True), self.construct_object(value, deep=True))
+                    for key, value in node.value
+                ]
+            )
+
+    Loader.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+    )
+    try:
+        return yaml.load(content, Loader=Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(f"not well-formed: {error}") from error
+    except TypeError as error:  # a key that is a list or a mapping
+        raise ValueError(f"not well-formed: {error}") from error

@@ -1,0 +1,359 @@
+"""The schedulers of cerebras.pytorch.optim, of learning rates and weight decays, by their names and arguments."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .. import arguments
+from ..functions import lambda_schedule
+from ..param_groups import Group
+from ..schedules import (
+    Anneal,
+    Concatenation,
+    Constant,
+    Cosine,
+    Cyclic,
+    ExponentialDecay,
+    InverseTimeDecay,
+    MultiStepDecay,
+    OneCycle,
+    PiecewiseConstant,
+    Polynomial,
+    PowerDecay,
+    Product,
+    Restarts,
+    Schedule,
+    Shift,
+    SideBySide,
+    StepDecay,
+)
+from .entries import Entry, call, entries, entry, lookup
+from .kinds import (
+    Anything,
+    AtLeastOne,
+    Count,
+    Flag,
+    Fraction,
+    Functions,
+    LastStep,
+    ListOfNumbers,
+    Milestones,
+    NotNegative,
+    Positive,
+    Real,
+    Text,
+)
+from .pieces import Piece
+from .target import Target
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One of Cerebras' schedulers: one schedule for all groups, and what it is a multiple of.
+
+    Args:
+        schedule: the values.
+        initial: what they are multiples of, where they are chained.
+        duration: how many events it takes, if that can be said.
+        scales: what each group's values are multiplied by; None for nothing.
+    """
+
+    schedule: Schedule
+    initial: float
+    duration: int | None = None
+    scales: tuple[float, ...] | None = None
+
+
+def _constant(val: Real, total_iters: Count | None = None) -> Plan:
+    return Plan(Constant(val), val, total_iters)
+
+
+def _polynomial(
+    initial_val: Real, end_val: Real, total_iters: AtLeastOne, power: NotNegative = 1.0, cycle: Flag = False
+) -> Plan:
+    beyond: Any = "stretch" if cycle else "hold"
+    return Plan(Anneal(initial_val, end_val, total_iters, Polynomial(power), beyond), initial_val, total_iters)
+
+
+def _linear(initial_val: Real, end_val: Real, total_iters: AtLeastOne, cycle: Flag = False) -> Plan:
+    return _polynomial(initial_val, end_val, total_iters, 1.0, cycle)
+
+
+def _exponential(initial_val: Real, total_iters: AtLeastOne, decay_rate: Real, staircase: Flag = False) -> Plan:
+    return Plan(ExponentialDecay(initial_val, decay_rate, total_iters, staircase), initial_val, total_iters)
+
+
+def _inverse_time(
+    initial_val: Real, step_exponent: NotNegative, total_iters: AtLeastOne, decay_rate: Real, staircase: Flag = False
+) -> Plan:
+    schedule = InverseTimeDecay(initial_val, decay_rate, total_iters, step_exponent, staircase)
+    return Plan(schedule, initial_val, total_iters)
+
+
+def _inverse_square_root(initial_val: Real = 1.0, scale: Real = 1.0, warmup_steps: NotNegative = 1.0) -> Plan:
+    # Where Cerebras divides by the square root of 0, the value of step 1 stands.
+    level = max(warmup_steps, 1.0)
+    decay = PowerDecay(initial_val * scale / np.sqrt(level), level)
+    return Plan(Shift(decay, by=-int(level)) if level == int(level) else _from(decay, level), initial_val)
+
+
+def _from(decay: PowerDecay, level: float) -> Schedule:
+    whole = int(level) + 1
+    later = PowerDecay(decay.initial_value * np.sqrt(level / whole), whole)  # type: ignore[operator]
+    return Concatenation([Constant(decay.initial_value), later], [whole])
+
+
+def _cosine_decay(initial_val: Real, end_val: Real, total_iters: AtLeastOne) -> Plan:
+    return Plan(Anneal(initial_val, end_val, total_iters, Cosine()), initial_val, total_iters)
+
+
+def _cosine_annealing(initial_val: Real, T_max: AtLeastOne, eta_min: Real = 0.0) -> Plan:
+    return Plan(Anneal(initial_val, eta_min, T_max, Cosine(), "mirror"), initial_val, T_max)
+
+
+def _warm_restarts(initial_val: Real, T_0: AtLeastOne, T_mult: AtLeastOne = 1, eta_min: Real = 0.0) -> Plan:
+    return Plan(Restarts(initial_val, eta_min, T_0, T_mult), initial_val)
+
+
+def _piecewise_constant(vals: ListOfNumbers, milestones: Milestones) -> Plan:
+    if len(vals) == 0:
+        raise ValueError("values must be at least one, given none")
+    values = [*vals, *[vals[-1]] * max(len(milestones) + 1 - len(vals), 0)]
+    return Plan(PiecewiseConstant(values[: len(milestones) + 1], milestones), vals[0])
+
+
+def _multi_step(initial_val: Real, gamma: Real, milestones: Milestones) -> Plan:
+    return Plan(MultiStepDecay(initial_val, gamma, sorted(milestones)), initial_val)
+
+
+def _step(initial_val: Real, step_size: AtLeastOne, gamma: Real) -> Plan:
+    return Plan(StepDecay(initial_val, gamma, step_size), initial_val)
+
+
+def _multiplicative(initial_val: Real, coefficient: Real) -> Plan:
+    return Plan(ExponentialDecay(initial_val, coefficient), initial_val)
+
+
+def _lambda(initial_val: Real, set_value_lambda: Functions | None = None) -> Plan:
+    if set_value_lambda is None:
+        # What Cerebras has where nobody says otherwise: e / 30 and 0.95 ** e.
+        line = Anneal(0.0, arguments.MOST / 30, arguments.MOST)
+        return Plan(Product([Constant(initial_val), line, ExponentialDecay(1.0, 0.95)]), initial_val)
+    functions = set_value_lambda if isinstance(set_value_lambda, list | tuple) else [set_value_lambda]
+    factors = [lambda_schedule(1.0, function) for function in functions]
+    return Plan(Product([Constant(initial_val), *factors]), initial_val)
+
+
+def _cyclic(
+    base_val: Real,
+    max_val: Real,
+    step_size_up: Positive = 2000,
+    step_size_down: Positive | None = None,
+    mode: Text = "triangular",
+    gamma: Positive = 1.0,
+    scale_mode: Text | None = None,
+) -> Plan:
+    if scale_mode is not None:
+        arguments.one_of("scale_mode", scale_mode, ("cycle", "iterations"))
+    own = "iterations" if mode == "exp_range" else "cycle"
+    scale_fn = None
+    if mode != "triangular" and scale_mode not in (None, own):
+        scale_fn = partial(pow, gamma) if mode == "exp_range" else _halved
+    kept = (base_val, max_val, step_size_up, step_size_down, mode, gamma, scale_fn, scale_mode or own)
+    return Plan(Cyclic(*kept), base_val)  # type: ignore[arg-type]
+
+
+def _halved(clock: int) -> float:
+    return 2.0 ** (1 - clock)
+
+
+def _one_cycle(
+    initial_val: Real,
+    max_val: Real,
+    total_steps: AtLeastOne = 1000,
+    pct_start: Fraction = 0.3,
+    final_div_factor: Positive = 1e4,
+    three_phase: Flag = False,
+    anneal_strategy: Text = "cos",
+) -> Plan:
+    # Where one of the values is 0, the ratio is as good as infinite.
+    ratio = max_val / initial_val if initial_val and max_val else sys.float_info.max ** (0.5)
+    cycle = OneCycle(max_val, total_steps, pct_start, anneal_strategy, ratio, final_div_factor, three_phase)  # type: ignore[arg-type]
+    return Plan(cycle, initial_val, total_steps)
+
+
+LEAVES: dict[str, Callable[..., Plan]] = {
+    "Constant": _constant,
+    "CosineAnnealing": _cosine_annealing,
+    "CosineAnnealingWarmRestarts": _warm_restarts,
+    "CosineDecay": _cosine_decay,
+    "Cyclic": _cyclic,
+    "Exponential": _exponential,
+    "InverseExponentialTimeDecay": _inverse_time,
+    "InverseSquareRootDecay": _inverse_square_root,
+    "Lambda": _lambda,
+    "Linear": _linear,
+    "MultiStep": _multi_step,
+    "Multiplicative": _multiplicative,
+    "OneCycle": _one_cycle,
+    "PiecewiseConstant": _piecewise_constant,
+    "Polynomial": _polynomial,
+    "Step": _step,
+}
+COMPOUND = ("Chained", "ScalePerParam", "Sequential")
+# The learning rate's arguments have names of their own, and so has one scheduler.
+LR_NAMES = {
+    "initial_learning_rate": "initial_val",
+    "end_learning_rate": "end_val",
+    "learning_rate": "val",
+    "learning_rates": "vals",
+    "base_lr": "base_val",
+    "max_lr": "max_val",
+}
+
+
+def _suffixed(kind: str, suffix: str) -> str:
+    return kind if kind == "CosineAnnealingWarmRestarts" and suffix == "LR" else kind + suffix
+
+
+NAMES = {_suffixed(kind, suffix): (kind, suffix) for kind in (*LEAVES, *COMPOUND) for suffix in ("LR", "WD")}
+NAMES["ChainedScheduler"] = ("Chained", "LR")
+
+
+def cerebras_piece(target: Target, name: str, given: Entry) -> Piece:
+    """What an entry of the Cerebras dialect comes to."""
+    kind, suffix = NAMES[lookup(f"{given.where}['type']", name, NAMES)]
+    if suffix == "WD":
+        target = target.of("weight_decay")
+    tags = given.given.get("param_group_tags")
+    plan = _plan(target, kind, suffix, given.without("param_group_tags"), tags)
+    covers = _covers(given, target.groups, tags)
+    schedule = plan.schedule
+    if plan.scales is not None or covers is not None:
+        scales = plan.scales or (1.0,) * len(target.groups)
+        columns = [schedule if scale == 1 else Product([schedule, Constant(scale)]) for scale in scales]
+        schedule = SideBySide(columns)
+    return Piece(given.where, target, lambda value: schedule, duration=plan.duration, covers=covers)
+
+
+def _plan(target: Target, kind: str, suffix: str, given: Entry, tags: object) -> Plan:
+    if kind in LEAVES:
+        return call(_renamed(LEAVES[kind], suffix), given)  # type: ignore[no-any-return]
+    if kind == "ScalePerParam":
+        inner = entry(f"{given.where}['scheduler']", call(_scaled_arguments, given), from_file=given.from_file)
+        plan = _inner_plan(target, suffix, inner, tags)
+        scales = [group.get("adjust_learning_rate", group.get("adjust_val", 1.0)) for group in target.groups]
+        checked = tuple(arguments.number("adjust_learning_rate", scale) for scale in scales)
+        return Plan(plan.schedule, plan.initial, plan.duration, checked)
+    members, milestones = call(_sequential_arguments if kind == "Sequential" else _chained_arguments, given)
+    inner_entries = entries(f"{given.where}['schedulers']", members, from_file=given.from_file)
+    plans = [_inner_plan(target, suffix, one, tags) for one in inner_entries]
+    if kind == "Sequential":
+        return _sequence(given, inner_entries, plans, milestones)
+    for one, plan in zip(inner_entries[1:], plans[1:], strict=True):
+        if plan.initial == 0:
+            raise ValueError(
+                f"{one.where}: what is chained must not have an initial value of 0, of which it is a multiple"
+            )
+    factors = [Product([plan.schedule, Constant(1 / plan.initial)]) for plan in plans[1:]]
+    return Plan(Product([plans[0].schedule, *factors]), plans[0].initial)
+
+
+def _inner_plan(target: Target, suffix: str, given: Entry, tags: object) -> Plan:
+    prefix, _, name = given.type.rpartition(".")
+    if prefix != "cerebras":
+        raise ValueError(f"{given.where}['type'] must be a scheduler of Cerebras here, given {given.type!r}")
+    kind, own_suffix = NAMES[lookup(f"{given.where}['type']", name, NAMES)]
+    if own_suffix != suffix:
+        raise ValueError(f"{given.where}['type'] must be of the same parameter as what it is in, given {given.type!r}")
+    if _tag_set(given.given.get("param_group_tags")) != _tag_set(tags):
+        raise ValueError(f"{given.where}['param_group_tags'] must be those of what it is in, {tags!r}")
+    plan = _plan(target, kind, suffix, given.without("type", "param_group_tags"), tags)
+    if plan.scales is not None:
+        raise ValueError(f"{given.where}: ScalePerParam must be the outermost one")
+    return plan
+
+
+def _sequence(given: Entry, inner: list[Entry], plans: list[Plan], milestones: list[int] | None) -> Plan:
+    if milestones is None:
+        for one, plan in zip(inner[:-1], plans[:-1], strict=True):
+            if plan.duration is None:
+                raise ValueError(f"{given.where}['milestones'] must be given where {one.where} has no total_iters")
+        milestones = np.cumsum([plan.duration for plan in plans[:-1]], dtype=int).tolist()  # type: ignore[arg-type]
+    if len(milestones) != len(plans) - 1:
+        raise ValueError(
+            f"{given.where}['milestones'] must be one fewer than the {len(plans)} schedulers, given {milestones}"
+        )
+    if milestones != sorted(milestones):
+        raise ValueError(f"{given.where}['milestones'] must rise, given {milestones}")
+    lasts = plans[-1].duration
+    duration = None if lasts is None else (milestones[-1] if milestones else 0) + lasts
+    if len(plans) == 1:
+        return plans[0]
+    durations = np.diff([0, *milestones]).tolist()
+    return Plan(Concatenation([plan.schedule for plan in plans], durations), plans[0].initial, duration)
+
+
+def _sequential_arguments(
+    schedulers: Anything, milestones: Milestones | None = None, last_epoch: LastStep = -1
+) -> tuple[Any, list[int] | None]:
+    return schedulers, milestones
+
+
+def _chained_arguments(schedulers: Anything) -> tuple[Any, None]:
+    return schedulers, None
+
+
+def _scaled_arguments(scheduler: Anything) -> Any:
+    return scheduler
+
+
+def _renamed(builder: Callable[..., Plan], suffix: str) -> Callable[..., Plan]:
+    """The same with the argument names of the learning rate's schedulers."""
+    if suffix == "WD":
+        return builder
+    from inspect import Parameter, signature
+    from typing import get_type_hints
+
+    outer = {inner: outer for outer, inner in LR_NAMES.items()}
+    own = signature(builder)
+
+    def renamed(**given: Any) -> Plan:
+        return builder(**{LR_NAMES.get(name, name): value for name, value in given.items()})
+
+    renamed.__signature__ = own.replace(  # type: ignore[attr-defined]
+        parameters=[
+            parameter.replace(name=outer.get(name, name), kind=Parameter.KEYWORD_ONLY)
+            for name, parameter in own.parameters.items()
+        ]
+    )
+    hints = get_type_hints(builder, include_extras=True)
+    renamed.__annotations__ = {outer.get(name, name): hint for name, hint in hints.items()}
+    return renamed
+
+
+def _covers(given: Entry, groups: list[Group], tags: object) -> tuple[bool, ...] | None:
+    """Which param groups have one of the tags."""
+    wanted = _tag_set(tags)
+    if wanted is None:
+        return None
+    of_groups = [_tag_set(group.get("tags", [None])) or set() for group in groups]
+    covers = tuple(bool(wanted & own) for own in of_groups)
+    if not any(covers):
+        known = sorted({tag for own in of_groups for tag in own if isinstance(tag, str)})
+        raise ValueError(f"{given.where}['param_group_tags'] must be tags of param groups, {known}, given {tags!r}")
+    return covers
+
+
+def _tag_set(tags: Any) -> set[Any] | None:
+    if tags is None:
+        return None
+    if isinstance(tags, str):
+        return {tags}
+    if not isinstance(tags, list | tuple | set) or not all(isinstance(tag, str | None) for tag in tags):
+        raise TypeError(f"param_group_tags must be a string or a list of strings, given {tags!r}")
+    return set(tags)

@@ -1,0 +1,196 @@
+"""The schedulers of lehr itself, by their names and arguments."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, get_type_hints
+
+from ..anneals import CosineDecayScheduler, CosineRestartScheduler, WarmupStableDecayScheduler
+from ..base import BaseParamScheduler
+from ..batch_size import BatchSizeScheduler
+from ..chained import ChainedScheduler
+from ..concat import ConcatScheduler
+from ..configuration import SCHEDULES
+from ..cyclic import CyclicScheduler
+from ..cyclical import CosineAnnealingScheduler, LinearCyclicalScheduler
+from ..decay_scheduler import DecayScheduler, Options
+from ..decays import (
+    ConstantScheduler,
+    ExponentialScheduler,
+    InverseSquareRootScheduler,
+    InverseTimeDecayScheduler,
+    LinearScheduler,
+    MultiStepScheduler,
+    PiecewiseConstantScheduler,
+    PolynomialScheduler,
+    StepScheduler,
+)
+from ..functions import LambdaScheduler, MultiplicativeScheduler
+from ..lr_scheduler import LRScheduler
+from ..one_cycle import OneCycleScheduler
+from ..param_group_scheduler import ParamGroupScheduler
+from ..param_scheduler import ParamScheduler
+from ..piecewise import PiecewiseLinear
+from ..reduce_on_plateau import ReduceLROnPlateauScheduler, ReduceOnPlateauScheduler
+from ..schedules import Concatenation, CosineAnnealing, Cyclic, LinearCyclical, LinearInterpolation, OneCycle
+from ..schedules.durations import in_events
+from ..state_param_scheduler import StateParamScheduler
+from ..state_schedulers import (
+    ExpStateScheduler,
+    LambdaStateScheduler,
+    MultiStepStateScheduler,
+    PiecewiseLinearStateScheduler,
+    StepStateScheduler,
+)
+from .entries import Entry, entries, entry, located, lookup, refuse_callable, refuse_key
+from .target import Target
+
+CLASSES: dict[str, Callable[..., BaseParamScheduler]] = {
+    cls.__name__: cls
+    for cls in (
+        BatchSizeScheduler,
+        ChainedScheduler,
+        ConcatScheduler,
+        ConstantScheduler,
+        CosineAnnealingScheduler,
+        CosineDecayScheduler,
+        CosineRestartScheduler,
+        CyclicScheduler,
+        ExpStateScheduler,
+        ExponentialScheduler,
+        InverseSquareRootScheduler,
+        InverseTimeDecayScheduler,
+        LRScheduler,
+        LambdaScheduler,
+        LambdaStateScheduler,
+        LinearCyclicalScheduler,
+        LinearScheduler,
+        MultiStepScheduler,
+        MultiStepStateScheduler,
+        MultiplicativeScheduler,
+        OneCycleScheduler,
+        ParamGroupScheduler,
+        ParamScheduler,
+        PiecewiseConstantScheduler,
+        PiecewiseLinear,
+        PiecewiseLinearStateScheduler,
+        PolynomialScheduler,
+        ReduceLROnPlateauScheduler,
+        ReduceOnPlateauScheduler,
+        StateParamScheduler,
+        StepScheduler,
+        StepStateScheduler,
+        WarmupStableDecayScheduler,
+    )
+}
+# Which arguments of the others are durations: those that are durations of their schedules.
+TIMED: dict[str, type] = {
+    "ConcatScheduler": Concatenation,
+    "CosineAnnealingScheduler": CosineAnnealing,
+    "CyclicScheduler": Cyclic,
+    "LinearCyclicalScheduler": LinearCyclical,
+    "OneCycleScheduler": OneCycle,
+    "PiecewiseLinear": LinearInterpolation,
+}
+PLATEAU = {"mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "min_lr", "eps", "nan_policy"}
+BY_KEYWORD = {"ReduceLROnPlateauScheduler": {*PLATEAU, "missing_policy", "initial_value", "verbose"}}
+
+
+def lehr_scheduler(
+    target: Target, given: Entry, nested: Callable[[Target, Entry], BaseParamScheduler]
+) -> BaseParamScheduler:
+    """What an entry without a prefix comes to.
+
+    Args:
+        target: what it is for.
+        given: the entry.
+        nested: makes a scheduler of an entry in it.
+    """
+    name = lookup(f"{given.where}['type']", given.type, CLASSES)
+    cls, signature = CLASSES[name], inspect.signature(CLASSES[name].__init__)
+    names = [key for key, one in signature.parameters.items() if key != "self" and one.kind is not one.VAR_KEYWORD]
+    if issubclass(cls, DecayScheduler):  # type: ignore[arg-type]
+        names += get_type_hints(Options)
+    names += sorted(BY_KEYWORD.get(name, ()))
+    values: dict[str, Any] = {}
+    for key, value in given.without("type").given.items():
+        if key not in names or key == "optimizer":
+            refuse_key(given.where, key, [one for one in names if one != "optimizer"])
+        refuse_callable(given, key, value)
+        values[key] = _understood(target, given, key, value, nested)
+    if "optimizer" in names:
+        if "param_name" in names:
+            values.setdefault("param_name", target.param_name)
+        values = {"optimizer": target.optimizer, **values}
+    if target.epoch_length is not None:
+        values = located(given.where, _in_events, name, values, target.epoch_length)
+    required = [
+        k for k in names if k in signature.parameters and signature.parameters[k].default is inspect.Parameter.empty
+    ]
+    missing = [key for key in required if key not in values]
+    if missing:
+        raise ValueError(f"{given.where}: {', '.join(map(repr, missing))} must be given, given {list(given.given)}")
+    return located(given.where, cls, **values)  # type: ignore[no-any-return]
+
+
+def _understood(
+    target: Target, given: Entry, key: str, value: Any, nested: Callable[[Target, Entry], BaseParamScheduler]
+) -> Any:
+    if key == "schedulers":
+        inner = entries(f"{given.where}['schedulers']", value, from_file=given.from_file)
+        return [nested(target, one) for one in inner]
+    if key == "schedule" and isinstance(value, Mapping):
+        return schedule_of(given.inner(key, value))
+    return value
+
+
+def schedule_of(given: Entry) -> Any:
+    """A schedule, or a curve in one, out of its config.
+
+    Raises:
+        TypeError, ValueError: it is none.
+    """
+    name = lookup(f"{given.where}['type']", given.type, SCHEDULES)
+    cls = SCHEDULES[name]
+    names = list(inspect.signature(cls).parameters)
+    values: dict[str, Any] = {}
+    for key, value in given.without("type").given.items():
+        if key not in names:
+            refuse_key(given.where, key, names)
+        refuse_callable(given, key, value)
+        values[key] = _inner(f"{given.where}[{key!r}]", value, given.from_file)
+    return located(given.where, cls, **values)
+
+
+def _inner(where: str, value: Any, from_file: bool) -> Any:
+    if isinstance(value, Mapping):
+        return schedule_of(entry(where, value, from_file=from_file))
+    if isinstance(value, list | tuple) and any(isinstance(one, Mapping) for one in value):
+        return [_inner(f"{where}[{at}]", one, from_file) for at, one in enumerate(value)]
+    return value
+
+
+def _in_events(name: str, values: dict[str, Any], epoch_length: int) -> dict[str, Any]:
+    """The arguments of a class in events, where they are given in epochs."""
+    if issubclass(CLASSES[name], DecayScheduler):  # type: ignore[arg-type]
+        if values.get("epoch_length") is not None:
+            raise ValueError(f"epoch_length must be given once, given {epoch_length} and {values['epoch_length']!r}")
+        return {**values, "epoch_length": epoch_length}
+    if name in TIMED:
+        given_twice = [key for key in ("epochs", "steps_per_epoch") if values.get(key) is not None]
+        if given_twice:
+            raise ValueError(f"epoch_length must be left out where {given_twice[0]} is given")
+        defaults = {"step_size_up": 2000} if name == "CyclicScheduler" else {}
+        if any(key not in values for key in defaults):
+            raise ValueError(
+                "step_size_up must be given where epoch_length is, given neither it nor a default in epochs"
+            )
+        return in_events(TIMED[name], values, epoch_length)
+    counts_metrics = (
+        "ChainedScheduler",
+        "ParamGroupScheduler",
+        "ReduceLROnPlateauScheduler",
+        "ReduceOnPlateauScheduler",
+    )
+    if name not in counts_metrics:
+        raise ValueError(f"epoch_length must be left out: it cannot be said what it means to {name}")
+    return values

@@ -1,0 +1,360 @@
+"""The parameter schedulers of mmengine and mmagic, by their names and arguments."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .. import arguments
+from ..arguments import Number
+from ..schedules import (
+    Anneal,
+    Approach,
+    Assignment,
+    Concatenation,
+    Constant,
+    Cosine,
+    ExponentialDecay,
+    MultiStepDecay,
+    OneCycle,
+    PiecewiseConstant,
+    Plateau,
+    Polynomial,
+    Product,
+    Restarts,
+    Scaling,
+    Schedule,
+    Shift,
+    StepDecay,
+    Stretch,
+    Turn,
+    Window,
+)
+from .entries import Entry, call, lookup
+from .kinds import (
+    AtLeastOne,
+    Count,
+    Flag,
+    Fraction,
+    LastStep,
+    ListOfNumbers,
+    Milestones,
+    NotNegative,
+    Numbers,
+    Positive,
+    Real,
+    Text,
+)
+from .pieces import Piece
+from .target import Target
+
+INFINITY = 1_000_000_000  # mmengine's, for windows without an end
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When an entry moves: from ``begin`` to ``end`` of its own steps, each of ``every`` events.
+
+    Args:
+        begin: its first step.
+        end: the first step after its last.
+        every: events of one step.
+        scale: what durations, given in epochs, are multiplied by to be in its steps.
+        is_given: whether a length of the epoch is known, and with which unit.
+    """
+
+    begin: int
+    end: int
+    every: int
+    scale: int
+
+    @property
+    def steps(self) -> int:
+        """How many steps it has."""
+        return self.end - self.begin
+
+    def windowed(self, schedule: Schedule, before: Number | None) -> Schedule:
+        """A schedule of its own steps, on events, with a value for those before the window."""
+        end = None if self.end >= INFINITY else self.end
+        window = schedule if self.begin == 0 and end is None else Window(schedule, self.begin, end, before=before)
+        return window if self.every == 1 else Stretch(window, self.every)
+
+    def turn(self, rule: Any) -> Turn:
+        """The rule in its window."""
+        return Turn(rule, self.begin, None if self.end >= INFINITY else self.end, self.every)
+
+
+def clock_of(target: Target, begin: float, end: float, by_epoch: bool, convert_to_iter_based: bool) -> Clock:
+    """The clock of an entry.
+
+    Raises:
+        ValueError: the window is empty; a conversion without the length of an epoch, or of what counts iterations.
+    """
+    length = target.epoch_length
+    if convert_to_iter_based:
+        if not by_epoch:
+            raise ValueError("['convert_to_iter_based'] must be left out where by_epoch is false")
+        if length is None:
+            raise ValueError("['convert_to_iter_based'] wants epoch_length to be given to configure_scheduler")
+        begin, end = int(begin * length), INFINITY if end == INFINITY else int(end * length)
+        clock = Clock(begin, end, 1, length)
+    else:
+        begin, end = (
+            arguments.whole_number(f"[{name!r}]", given, at_least=0) for name, given in (("begin", begin), ("end", end))
+        )
+        clock = Clock(begin, end, length if by_epoch and length is not None else 1, 1)
+    if clock.end <= clock.begin:
+        raise ValueError(f"['end'] must be more than begin, {begin}, given {end}")
+    return clock
+
+
+def _scaling(target: Target, clock: Clock, factors: Schedule) -> Piece:
+    return Piece(
+        "",
+        target,
+        lambda value: Product([Constant(value), clock.windowed(factors, before=1.0)]),
+        clock.turn(Scaling(factors)),
+        multiplies=True,
+        duration=None if clock.end >= INFINITY else clock.end * clock.every,
+    )
+
+
+def _piece(target: Target, clock: Clock, alone: Callable[[Number], Schedule], rule: Any) -> Piece:
+    duration = None if clock.end >= INFINITY else clock.end * clock.every
+    return Piece(
+        "", target, lambda value: clock.windowed(alone(value), before=value), clock.turn(rule), duration=duration
+    )
+
+
+def _constant(target: Target, clock: Clock, factor: Fraction = 1 / 3) -> Piece:
+    last = clock.steps - 1
+    factors = PiecewiseConstant([factor, 1.0], [last]) if last > 0 else Constant(factor)
+    return _scaling(target, clock, factors)
+
+
+def _linear(target: Target, clock: Clock, start_factor: Fraction = 1 / 3, end_factor: Fraction = 1.0) -> Piece:
+    last = clock.steps - 1
+    return _scaling(target, clock, Anneal(start_factor, end_factor, last) if last > 0 else Constant(start_factor))
+
+
+def _exponential(target: Target, clock: Clock, gamma: Real) -> Piece:
+    return _scaling(target, clock, ExponentialDecay(1.0, gamma))
+
+
+def _step(target: Target, clock: Clock, step_size: AtLeastOne, gamma: Real = 0.1) -> Piece:
+    return _scaling(target, clock, StepDecay(1.0, gamma, step_size * clock.scale))
+
+
+def _multi_step(target: Target, clock: Clock, milestones: Milestones, gamma: Real = 0.1) -> Piece:
+    return _scaling(target, clock, MultiStepDecay(1.0, gamma, sorted(m * clock.scale for m in milestones)))
+
+
+def _cosine(
+    target: Target,
+    clock: Clock,
+    T_max: Count | None = None,
+    eta_min: Real | None = None,
+    eta_min_ratio: Real | None = None,
+) -> Piece:
+    length = (T_max or 0) * clock.scale or clock.steps
+    end = _end_value(target, eta_min, eta_min_ratio, default=0.0)
+    weights = Anneal(1.0, 0.0, length, Cosine(), beyond="mirror")
+    rule = Approach(weights, end, target.own)
+
+    def alone(value: Number) -> Schedule:
+        down = Anneal(value, end, length, Cosine(), beyond="mirror")
+        if value == target.own or clock.steps <= length:
+            return down
+        # It turns back to the value that the group had in the beginning.
+        return Concatenation(
+            [down, Shift(Anneal(target.own, end, length, Cosine(), beyond="mirror"), length)], [length]
+        )
+
+    return _piece(target, clock, alone, rule)
+
+
+def _poly(target: Target, clock: Clock, eta_min: Real = 0.0, power: NotNegative = 1.0) -> Piece:
+    last = max(clock.steps - 1, 0)
+    if last == 0:
+        return _scaling(target, clock, Constant(1.0))
+    rule = Approach(Anneal(1.0, 0.0, last, Polynomial(power)), eta_min, target.own)
+    return _piece(target, clock, lambda value: Anneal(value, eta_min, last, Polynomial(power)), rule)
+
+
+def _cosine_restart(
+    target: Target,
+    clock: Clock,
+    periods: Milestones,
+    restart_weights: ListOfNumbers = [1.0],  # noqa: B006 -- it is not changed
+    eta_min: Real | None = None,
+    eta_min_ratio: Real | None = None,
+) -> Piece:
+    if not periods:
+        raise ValueError("['periods'] must be at least one, given none")
+    lengths = [arguments.number(f"['periods'][{at}]", one, above=0) * clock.scale for at, one in enumerate(periods)]
+    end = _end_value(target, eta_min, eta_min_ratio, default=None)
+    curve = Restarts(target.own, end, lengths, restart_weights=restart_weights)
+    starts = np.cumsum([0, *lengths[:-1]]).tolist()
+    held = Window(curve, end=int(sum(lengths)))
+    tops = [(np.asarray(target.own) * weight).tolist() for weight in restart_weights]
+    weights = Window(Restarts(1.0, 0.0, lengths), end=int(sum(lengths)))
+    return _piece(target, clock, lambda value: held, Approach(weights, end, target.own, starts, tops))
+
+
+def _one_cycle(
+    target: Target,
+    clock: Clock,
+    eta_max: Numbers = 0.0,
+    total_steps: AtLeastOne | None = None,
+    pct_start: Fraction = 0.3,
+    anneal_strategy: Text = "cos",
+    div_factor: Positive = 25.0,
+    final_div_factor: Positive = 1e4,
+    three_phase: Flag = False,
+) -> Piece:
+    if target.param_name != "lr":
+        raise ValueError(f"it is for 'lr' alone, given {target.param_name!r}: torch.OneCycleLR is for any parameter")
+    steps = clock.steps if total_steps is None else total_steps * clock.scale
+    cycle = OneCycle(eta_max, steps, pct_start, anneal_strategy, div_factor, final_div_factor, three_phase)  # type: ignore[arg-type]
+    return _piece(target, clock, lambda value: cycle, Assignment(cycle))
+
+
+def _end_value(target: Target, eta_min: float | None, eta_min_ratio: float | None, default: float | None) -> Number:
+    if eta_min is None and eta_min_ratio is None and default is not None:
+        return default
+    if (eta_min is None) == (eta_min_ratio is None):
+        raise ValueError(f"either eta_min or eta_min_ratio must be given, given {eta_min} and {eta_min_ratio}")
+    if eta_min is not None:
+        return eta_min
+    return (np.asarray(target.own) * eta_min_ratio).tolist()  # type: ignore[no-any-return]
+
+
+def _linear_interval(
+    target: Target, clock: Clock, interval: AtLeastOne = 1, start_factor: Real = 1 / 3, end_factor: Real = 1.0
+) -> Piece:
+    times = clock.steps // interval
+    if not times:
+        raise ValueError(f"['interval'] must be at most the {clock.steps} steps of the window, given {interval}")
+    line = Anneal(start_factor, end_factor, times * interval)
+    # The first step multiplies what it finds; the others write the line, which is one step behind.
+    moved = Shift(Window(line, interval=interval), by=-1)
+
+    def alone(value: Number) -> Schedule:
+        return Concatenation([Product([Constant(value), Constant(start_factor)]), Shift(moved, by=1)], [1])
+
+    return _piece(target, clock, alone, Assignment(moved, first_factor=start_factor))
+
+
+def _reduce_on_plateau(
+    target: Target,
+    monitor: Text = "loss",
+    rule: Text = "less",
+    factor: NotNegative = 0.1,
+    patience: Count = 10,
+    threshold: Real = 1e-4,
+    threshold_rule: Text = "rel",
+    cooldown: Count = 0,
+    min_value: Numbers = 0.0,
+    eps: NotNegative = 1e-8,
+    begin: Count = 0,
+    end: Count = INFINITY,
+    by_epoch: Flag = True,
+    metric_name: Text | None = None,
+    last_step: LastStep = -1,
+    verbose: Flag = False,
+) -> Piece:
+    if not by_epoch:
+        raise ValueError("['by_epoch'] must be true, given False: it counts metrics")
+    if end <= begin:
+        raise ValueError(f"['end'] must be more than begin, {begin}, given {end}")
+    arguments.one_of("['rule']", rule, ("less", "greater"))
+    mode, worst = ("min", 1e9) if rule == "less" else ("max", -1e9)
+    kept = (mode, factor, patience, threshold, threshold_rule, cooldown, min_value, eps)
+    # Its own count of steps is one ahead of the metrics.
+    window = {"begin": max(begin - 1, 0), "end": end - 1, "initial_best": worst}
+
+    def alone(value: Number) -> Schedule:
+        return Plateau(*kept, initial_value=value, **window)  # type: ignore[arg-type]
+
+    return Piece("", target, alone, metric_name=metric_name or monitor)
+
+
+def _reduce_lr(
+    target: Target,
+    mode: Text = "min",
+    factor: NotNegative = 0.1,
+    patience: Count = 10,
+    threshold: Real = 1e-4,
+    threshold_mode: Text = "rel",
+    cooldown: Count = 0,
+    min_lr: NotNegative = 0.0,
+    eps: NotNegative = 1e-8,
+    begin: Count = 0,
+    end: Count = INFINITY,
+    by_epoch: Flag = True,
+    metric_name: Text = "loss",
+    last_step: LastStep = -1,
+    verbose: Flag = False,
+) -> Piece:
+    if end <= begin:
+        raise ValueError(f"['end'] must be more than begin, {begin}, given {end}")
+    kept = (mode, factor, patience, threshold, threshold_mode, cooldown, min_lr, eps)
+
+    def alone(value: Number) -> Schedule:
+        return Plateau(*kept, initial_value=value, begin=begin, end=end - 1, eps_before_floor=True)
+
+    return Piece("", target, alone, metric_name=metric_name)
+
+
+CLOCKED: dict[str, Callable[..., Piece]] = {
+    "Constant": _constant,
+    "CosineAnnealing": _cosine,
+    "CosineRestart": _cosine_restart,
+    "Exponential": _exponential,
+    "Linear": _linear,
+    "MultiStep": _multi_step,
+    "OneCycle": _one_cycle,
+    "Poly": _poly,
+    "Step": _step,
+}
+SUFFIXES = {"LR": None, "Momentum": "momentum", "ParamScheduler": None}
+MMENGINE = {
+    kind + suffix: (kind, fixed) for kind in (*CLOCKED, "ReduceOnPlateau") for suffix, fixed in SUFFIXES.items()
+}
+
+
+def mmengine_piece(target: Target, name: str, given: Entry) -> Piece:
+    """What an entry of the mmengine dialect comes to."""
+    kind, param_name = MMENGINE[lookup(f"{given.where}['type']", name, MMENGINE)]
+    if param_name is not None:
+        target = target.of(param_name)
+    return _built(target, CLOCKED.get(kind, _reduce_on_plateau), given)
+
+
+def mmagic_piece(target: Target, name: str, given: Entry) -> Piece:
+    """What an entry of the mmagic dialect comes to."""
+    builders = {"LinearLrInterval": _linear_interval, "ReduceLR": _reduce_lr}
+    return _built(target, builders[lookup(f"{given.where}['type']", name, builders)], given)
+
+
+def _window(
+    begin: NotNegative = 0,
+    end: NotNegative = INFINITY,
+    by_epoch: Flag = True,
+    convert_to_iter_based: Flag = False,
+    last_step: LastStep = -1,
+    verbose: Flag = False,
+) -> tuple[float, float, bool, bool]:
+    return begin, end, by_epoch, convert_to_iter_based
+
+
+def _built(target: Target, builder: Callable[..., Piece], given: Entry) -> Piece:
+    if builder in (_reduce_on_plateau, _reduce_lr):
+        return replace(call(builder, given, target), where=given.where)
+    names = ("begin", "end", "by_epoch", "convert_to_iter_based", "last_step", "verbose")
+    window = Entry(given.where, {key: one for key, one in given.given.items() if key in names}, given.from_file)
+    from .entries import located
+
+    clock = located(given.where, clock_of, target, *call(_window, window))
+    return replace(call(builder, given.without(*names), target, clock), where=given.where)

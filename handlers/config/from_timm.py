@@ -1,0 +1,262 @@
+"""The schedulers of timm, by their names and arguments."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import arguments
+from ..arguments import Number
+from ..schedules import (
+    Anneal,
+    Bounded,
+    Concatenation,
+    Constant,
+    Cooldown,
+    Cosine,
+    Curve,
+    Exponential,
+    KDecay,
+    Linear,
+    MultiStepDecay,
+    Noise,
+    Plateau,
+    Polynomial,
+    Power,
+    PowerDecay,
+    Product,
+    Restarts,
+    Schedule,
+    Shift,
+    StepDecay,
+    Stretch,
+    Tanh,
+)
+from .entries import Entry, call, lookup
+from .kinds import (
+    Anything,
+    AtLeastOne,
+    Count,
+    Flag,
+    ListOfNumbers,
+    NotNegative,
+    Positive,
+    Real,
+    Text,
+)
+from .pieces import Piece
+from .target import Target
+
+
+def _cosine(
+    target: Target,
+    t_initial: Positive,
+    lr_min: NotNegative = 0.0,
+    cycle_mul: Positive = 1.0,
+    cycle_decay: Positive = 1.0,
+    cycle_limit: Count = 1,
+    warmup_t: Count = 0,
+    warmup_lr_init: NotNegative = 0.0,
+    warmup_prefix: Flag = False,
+    k_decay: Positive = 1.0,
+) -> Schedule:
+    curve: Curve = Cosine() if k_decay == 1 else KDecay(Cosine(), k_decay)
+    cycles = Restarts(target.own, lr_min, t_initial, cycle_mul, cycle_decay, cycle_limit, curve)
+    return _warmed_up(cycles, target.own, warmup_t, warmup_lr_init, warmup_prefix)
+
+
+def _poly(
+    target: Target,
+    t_initial: Positive,
+    power: NotNegative = 0.5,
+    lr_min: NotNegative = 0.0,
+    cycle_mul: Positive = 1.0,
+    cycle_decay: Positive = 1.0,
+    cycle_limit: Count = 1,
+    warmup_t: Count = 0,
+    warmup_lr_init: NotNegative = 0.0,
+    warmup_prefix: Flag = False,
+    k_decay: Positive = 1.0,
+) -> Schedule:
+    curve: Curve = Polynomial(power) if k_decay == 1 else KDecay(Polynomial(power), k_decay)
+    cycles = Restarts(target.own, lr_min, t_initial, cycle_mul, cycle_decay, cycle_limit, curve)
+    return _warmed_up(cycles, target.own, warmup_t, warmup_lr_init, warmup_prefix)
+
+
+def _tanh(
+    target: Target,
+    t_initial: Positive,
+    lb: Real = -7.0,
+    ub: Real = 3.0,
+    lr_min: NotNegative = 0.0,
+    cycle_mul: Positive = 1.0,
+    cycle_decay: Positive = 1.0,
+    cycle_limit: Count = 1,
+    warmup_t: Count = 0,
+    warmup_lr_init: NotNegative = 0.0,
+    warmup_prefix: Flag = False,
+) -> Schedule:
+    cycles = Restarts(target.own, lr_min, t_initial, cycle_mul, cycle_decay, cycle_limit, Tanh(lb, ub))
+    peak = target.own if warmup_prefix or not warmup_t else _number(cycles(warmup_t))
+    return _warmed_up(cycles, peak, warmup_t, warmup_lr_init, warmup_prefix)
+
+
+def _step(
+    target: Target,
+    decay_t: Positive,
+    decay_rate: NotNegative = 1.0,
+    warmup_t: Count = 0,
+    warmup_lr_init: NotNegative = 0.0,
+    warmup_prefix: Flag = True,
+) -> Schedule:
+    return _warmed_up(StepDecay(target.own, decay_rate, decay_t), target.own, warmup_t, warmup_lr_init, warmup_prefix)
+
+
+def _multi_step(
+    target: Target,
+    decay_t: ListOfNumbers,
+    decay_rate: NotNegative = 1.0,
+    warmup_t: Count = 0,
+    warmup_lr_init: NotNegative = 0.0,
+    warmup_prefix: Flag = True,
+) -> Schedule:
+    # A milestone acts one step before it, by timm's convention.
+    milestones = [max(int(np.ceil(milestone)) - 1, 0) for milestone in sorted(decay_t)]
+    decay = MultiStepDecay(target.own, decay_rate, milestones)
+    return _warmed_up(decay, target.own, warmup_t, warmup_lr_init, warmup_prefix)
+
+
+def _wsd(
+    target: Target,
+    t_initial: AtLeastOne,
+    decay_t: AtLeastOne,
+    lr_min: NotNegative = 0.0,
+    stable_fn: Text = "constant",
+    stable_timescale: Positive | None = None,
+    stable_power: Positive = 0.5,
+    decay_fn: Text = "1-sqrt",
+    decay_power: Positive = 0.5,
+    decay_ratio: Positive = 0.1,
+    warmup_t: Count = 0,
+    warmup_lr_init: NotNegative = 0.0,
+) -> Schedule:
+    arguments.one_of("stable_fn", stable_fn, ("constant", "rsqrt", "power"))
+    curves = {
+        "linear": Linear(),
+        "1-sqrt": Power(0.5),
+        "cosine": Cosine(),
+        "power": Power(decay_power),
+        "exp": Exponential(decay_ratio),
+    }
+    arguments.one_of("decay_fn", decay_fn, curves)
+    if decay_t > t_initial:
+        raise ValueError(f"decay_t must be at most t_initial, {t_initial}, given {decay_t}")
+    stable: Schedule = Constant(target.own)
+    if stable_fn != "constant":
+        timescale = warmup_t if stable_timescale is None else stable_timescale
+        if timescale == 0:
+            raise ValueError("stable_timescale must be given where there is no warm-up, given None")
+        stable = PowerDecay(target.own, timescale, 0.5 if stable_fn == "rsqrt" else stable_power)
+    cooled = Cooldown(Bounded(stable, at_least=lr_min), t_initial - decay_t, decay_t, lr_min, curves[decay_fn])
+    return _warmed_up(cooled, target.own, warmup_t, warmup_lr_init, warmup_prefix=True)
+
+
+def _plateau(
+    target: Target,
+    decay_rate: NotNegative = 0.1,
+    patience_t: Count = 10,
+    threshold: Real = 1e-4,
+    cooldown_t: Count = 0,
+    warmup_t: Count = 0,
+    warmup_lr_init: NotNegative = 0.0,
+    lr_min: NotNegative = 0.0,
+    mode: Text = "max",
+) -> Schedule:
+    plateau = Plateau(
+        mode,
+        decay_rate,
+        patience_t,
+        threshold,
+        cooldown=cooldown_t,
+        min_value=lr_min,
+        initial_value=target.own,
+        begin=warmup_t,
+    )
+    return _warmed_up(plateau, target.own, warmup_t, warmup_lr_init, warmup_prefix=True)
+
+
+def _warmed_up(schedule: Schedule, peak: Number, warmup_t: int, warmup_lr_init: float, warmup_prefix: bool) -> Schedule:
+    """A schedule after a linear warm-up, which goes on where it is by then, or begins there with ``warmup_prefix``."""
+    if not warmup_t:
+        return schedule
+    later = schedule if warmup_prefix else Shift(schedule, by=warmup_t)
+    return Concatenation([Anneal(warmup_lr_init, peak, warmup_t), later], [warmup_t])
+
+
+def _noise(
+    noise_range_t: Anything = None,
+    noise_pct: Positive = 0.67,
+    noise_std: Positive = 1.0,
+    noise_seed: Count | None = None,
+    noise_type: Text = "normal",
+) -> Callable[[Schedule, int], Schedule]:
+    if noise_range_t is None:
+        return lambda schedule, first: schedule
+    bounds = noise_range_t if isinstance(noise_range_t, list | tuple) else [noise_range_t]
+    if not 1 <= len(bounds) <= 2:
+        raise ValueError(f"noise_range_t must be a number or a list of two, given {noise_range_t!r}")
+    whole = [arguments.whole_number("noise_range_t", bound, at_least=0) for bound in bounds]
+    seed = 42 if noise_seed is None else noise_seed
+    kind = "normal" if noise_type == "normal" else "uniform"
+
+    def noisy(schedule: Schedule, first: int) -> Schedule:
+        begin = max(first, whole[0])
+        end = max(whole[1], begin) if len(whole) == 2 else None
+        return Noise(schedule, seed, noise_std, noise_pct, kind, begin, end)
+
+    return noisy
+
+
+BUILDERS: dict[str, Callable[..., Schedule]] = {
+    "CosineLRScheduler": _cosine,
+    "MultiStepLRScheduler": _multi_step,
+    "PlateauLRScheduler": _plateau,
+    "PolyLRScheduler": _poly,
+    "StepLRScheduler": _step,
+    "TanhLRScheduler": _tanh,
+    "WSDLRScheduler": _wsd,
+}
+NOISE = ("noise_range_t", "noise_pct", "noise_std", "noise_seed")
+
+
+def timm_piece(target: Target, name: str, given: Entry) -> Piece:
+    """What an entry of the timm dialect comes to."""
+    builder = BUILDERS[lookup(f"{given.where}['type']", name, BUILDERS)]
+    plateau = builder is _plateau
+    noise_names = (*NOISE, "noise_type") if plateau else NOISE
+    noise_keys = Entry(given.where, {k: v for k, v in given.given.items() if k in noise_names}, given.from_file)
+    noisy = call(_noise, noise_keys)
+    rest = ("metric_name", "initialize") if plateau else ("t_in_epochs", "initialize")
+    metric_name, in_epochs = call(
+        _common, Entry(given.where, {k: v for k, v in given.given.items() if k in rest}, given.from_file)
+    )
+    # What the constructor leaves, which is in force at step 0, has no noise; nor has a plateau's warm-up.
+    first = 1 + given.given.get("warmup_t", 0) if plateau else 1
+    schedule = noisy(call(builder, given.without(*noise_names, *rest), target), first)
+    scales = [group.get("lr_scale", 1.0) for group in target.groups]
+    if any(scale != 1 for scale in scales):
+        schedule = Product([schedule, Constant([arguments.number("lr_scale", scale) for scale in scales])])
+    if target.epoch_length is not None and in_epochs and not plateau:
+        schedule = Stretch(schedule, target.epoch_length)
+    duration = given.given.get("t_initial")
+    return Piece(
+        given.where, target, lambda value: schedule, metric_name=metric_name if plateau else None, duration=duration
+    )
+
+
+def _common(metric_name: Text = "loss", initialize: Flag = True, t_in_epochs: Flag = True) -> tuple[Any, bool]:
+    return metric_name, t_in_epochs
+
+
+def _number(value: Any) -> Number:
+    return value.tolist() if isinstance(value, np.ndarray) else value  # type: ignore[no-any-return]

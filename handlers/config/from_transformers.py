@@ -1,0 +1,268 @@
+"""The schedules of transformers, by the names of its functions or the short names of its ``get_scheduler``."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .. import arguments
+from ..schedules import (
+    Anneal,
+    Concatenation,
+    Constant,
+    Cosine,
+    Greedy,
+    Polynomial,
+    Power,
+    PowerDecay,
+    Product,
+    Restarts,
+    Reversed,
+    Schedule,
+    Shift,
+)
+from ..schedules.curves import Curve, Linear
+from .entries import Entry, call, lookup
+from .from_torch import LEAVES
+from .kinds import Count, Flag, LastStep, NotNegative, Numbers, Positive, Real, Text
+from .pieces import Piece
+from .target import Target
+
+
+def _constant(target: Target, last_epoch: LastStep = -1) -> Schedule:
+    return Constant(1.0)
+
+
+def _constant_with_warmup(target: Target, num_warmup_steps: Count, last_epoch: LastStep = -1) -> Schedule:
+    return _after_warmup(Constant(1.0), num_warmup_steps)
+
+
+def _linear(target: Target, num_warmup_steps: Count, num_training_steps: Count, last_epoch: LastStep = -1) -> Schedule:
+    return _after_warmup(Anneal(1.0, 0.0, max(num_training_steps - num_warmup_steps, 0)), num_warmup_steps)
+
+
+def _cosine(
+    target: Target,
+    num_warmup_steps: Count,
+    num_training_steps: Count,
+    num_cycles: NotNegative = 0.5,
+    last_epoch: LastStep = -1,
+) -> Schedule:
+    return _after_warmup(_waves(num_training_steps - num_warmup_steps, num_cycles), num_warmup_steps)
+
+
+def _cosine_with_restarts(
+    target: Target,
+    num_warmup_steps: Count,
+    num_training_steps: Count,
+    num_cycles: Positive = 1,
+    last_epoch: LastStep = -1,
+) -> Schedule:
+    length = max(num_training_steps - num_warmup_steps, 1)
+    cycles = Restarts(1.0, 0.0, length / num_cycles)
+    return _after_warmup(Concatenation([cycles, Constant(0.0)], [length]), num_warmup_steps)
+
+
+def _cosine_with_min_lr(
+    target: Target,
+    num_warmup_steps: Count,
+    num_training_steps: Count,
+    num_cycles: NotNegative = 0.5,
+    last_epoch: LastStep = -1,
+    min_lr: NotNegative | None = None,
+    min_lr_rate: NotNegative | None = None,
+) -> Schedule:
+    lowest = _lowest(target, min_lr, min_lr_rate)
+    return _after_warmup(_waves(num_training_steps - num_warmup_steps, num_cycles, lowest), num_warmup_steps)
+
+
+def _cosine_warmup_with_min_lr(
+    target: Target,
+    num_warmup_steps: Count,
+    num_training_steps: Count,
+    num_cycles: NotNegative = 0.5,
+    last_epoch: LastStep = -1,
+    min_lr: NotNegative | None = None,
+    min_lr_rate: NotNegative | None = None,
+    warmup_lr_rate: NotNegative | None = None,
+) -> Schedule:
+    waves = _waves(num_training_steps - num_warmup_steps, num_cycles, _lowest(target, min_lr, min_lr_rate))
+    if warmup_lr_rate is None:
+        warmup: Schedule = Shift(Anneal(0.0, 1.0, max(num_warmup_steps, 1)), by=1)
+    else:
+        warmup = Anneal(warmup_lr_rate, 1.0, max(num_warmup_steps - 1, 1))
+    # The whole curve is one step ahead of the others.
+    return Concatenation([warmup, Shift(waves, by=1)], [num_warmup_steps])
+
+
+def _polynomial(
+    target: Target,
+    num_warmup_steps: Count,
+    num_training_steps: Count,
+    lr_end: NotNegative = 1e-7,
+    power: NotNegative = 1.0,
+    last_epoch: LastStep = -1,
+) -> Schedule:
+    if lr_end >= target.default:
+        raise ValueError(f"lr_end must be less than the optimizer's {target.default}, given {lr_end}")
+    length = max(num_training_steps - num_warmup_steps, 0)
+    return _after_warmup(Anneal(1.0, lr_end / target.default, length, Polynomial(power)), num_warmup_steps)
+
+
+def _inverse_sqrt(
+    target: Target, num_warmup_steps: Count, timescale: Positive | None = None, last_epoch: LastStep = -1
+) -> Schedule:
+    return _after_warmup(PowerDecay(1.0, timescale or num_warmup_steps or 10_000), num_warmup_steps)
+
+
+def _warmup_stable_decay(
+    target: Target,
+    num_warmup_steps: Count,
+    num_decay_steps: Count,
+    num_training_steps: Count | None = None,
+    num_stable_steps: Count | None = None,
+    warmup_type: Text = "linear",
+    decay_type: Text = "cosine",
+    min_lr_ratio: NotNegative = 0.0,
+    num_cycles: NotNegative = 0.5,
+    last_epoch: LastStep = -1,
+) -> Schedule:
+    curves: dict[str, Curve] = {"linear": Linear(), "cosine": Cosine(), "1-sqrt": Power(0.5)}
+    arguments.one_of("warmup_type", warmup_type, curves)
+    arguments.one_of("decay_type", decay_type, curves)
+    if num_stable_steps is None:
+        if num_training_steps is None:
+            raise ValueError("either num_training_steps or num_stable_steps must be given, given neither")
+        num_stable_steps = num_training_steps - num_warmup_steps - num_decay_steps
+        if num_stable_steps < 0:
+            both = num_warmup_steps + num_decay_steps
+            raise ValueError(
+                f"num_training_steps must be at least warm-up and decay together, {both}, given {num_training_steps}"
+            )
+    down: Schedule = Anneal(1.0, min_lr_ratio, max(num_decay_steps, 1), curves[decay_type])
+    if decay_type == "cosine":
+        down = _waves(num_decay_steps, num_cycles, min_lr_ratio)
+    up = Anneal(min_lr_ratio, 1.0, max(num_warmup_steps, 1), Reversed(curves[warmup_type]))
+    phases = [up, Constant(1.0), down, Constant(min_lr_ratio)]
+    return Concatenation(phases, [num_warmup_steps, num_stable_steps, num_decay_steps])
+
+
+def _greedy(
+    target: Target,
+    mode: Text = "min",
+    factor: Positive = 0.95,
+    patience: Count = 10,
+    threshold: Real = 1e-6,
+    threshold_mode: Text = "abs",
+    cooldown: Count = 0,
+    warmup: Count = 0,
+    min_lr: Numbers = 1e-3,
+    max_lr: Numbers = 1.0,
+    eps: NotNegative = 1e-8,
+    verbose: Flag = False,
+    smooth: Flag = False,
+    window_size: Count = 50,
+    reset_start: Count = 500,
+    metric_name: Text = "loss",
+) -> Piece:
+    kept = (mode, factor, patience, threshold, threshold_mode, cooldown, warmup, min_lr, max_lr, eps)
+    greedy = Greedy(target.own, *kept, smooth, window_size, reset_start)
+    return Piece("", target, lambda value: greedy, metric_name=metric_name)
+
+
+def _waves(length: int, num_cycles: float, lowest: float = 0.0) -> Schedule:
+    """Cosine waves from 1 to ``lowest`` and back, for ever."""
+    if num_cycles == 0:
+        return Constant(1.0)
+    return Anneal(1.0, lowest, max(length, 1) / (2 * num_cycles), Cosine(), beyond="mirror")
+
+
+def _after_warmup(schedule: Schedule, num_warmup_steps: int) -> Schedule:
+    if not num_warmup_steps:
+        return schedule
+    return Concatenation([Anneal(0.0, 1.0, num_warmup_steps), schedule], [num_warmup_steps])
+
+
+def _lowest(target: Target, min_lr: float | None, min_lr_rate: float | None) -> float:
+    if (min_lr is None) == (min_lr_rate is None):
+        raise ValueError(f"either min_lr or min_lr_rate must be given, given {min_lr} and {min_lr_rate}")
+    if min_lr_rate is not None:
+        return min_lr_rate
+    if target.default == 0:
+        raise ValueError("min_lr must be given as min_lr_rate for an optimizer whose own value is 0")
+    assert min_lr is not None
+    return min_lr / target.default
+
+
+FACTORS: dict[str, Callable[..., Schedule]] = {
+    "get_constant_schedule": _constant,
+    "get_constant_schedule_with_warmup": _constant_with_warmup,
+    "get_cosine_schedule_with_warmup": _cosine,
+    "get_cosine_with_hard_restarts_schedule_with_warmup": _cosine_with_restarts,
+    "get_cosine_with_min_lr_schedule_with_warmup": _cosine_with_min_lr,
+    "get_cosine_with_min_lr_schedule_with_warmup_lr_rate": _cosine_warmup_with_min_lr,
+    "get_inverse_sqrt_schedule": _inverse_sqrt,
+    "get_linear_schedule_with_warmup": _linear,
+    "get_polynomial_decay_schedule_with_warmup": _polynomial,
+    "get_wsd_schedule": _warmup_stable_decay,
+}
+BY_METRIC: dict[str, Callable[..., Piece]] = {
+    "get_greedy_schedule": _greedy,
+    "get_reduce_on_plateau_schedule": LEAVES["ReduceLROnPlateau"],
+}
+SHORT = {
+    "constant": "get_constant_schedule",
+    "constant_with_warmup": "get_constant_schedule_with_warmup",
+    "cosine": "get_cosine_schedule_with_warmup",
+    "cosine_warmup_with_min_lr": "get_cosine_with_min_lr_schedule_with_warmup_lr_rate",
+    "cosine_with_min_lr": "get_cosine_with_min_lr_schedule_with_warmup",
+    "cosine_with_restarts": "get_cosine_with_hard_restarts_schedule_with_warmup",
+    "greedy": "get_greedy_schedule",
+    "inverse_sqrt": "get_inverse_sqrt_schedule",
+    "linear": "get_linear_schedule_with_warmup",
+    "polynomial": "get_polynomial_decay_schedule_with_warmup",
+    "reduce_lr_on_plateau": "get_reduce_on_plateau_schedule",
+    "warmup_stable_decay": "get_wsd_schedule",
+}
+# What get_scheduler is given for all of them, and does not pass on to these.
+PASSED_OVER = {
+    "constant": ("num_warmup_steps", "num_training_steps"),
+    "constant_with_warmup": ("num_training_steps",),
+    "greedy": ("num_warmup_steps", "num_training_steps"),
+    "inverse_sqrt": ("num_training_steps",),
+    "reduce_lr_on_plateau": ("num_warmup_steps", "num_training_steps"),
+}
+
+
+def transformers_piece(target: Target, name: str, given: Entry) -> Piece:
+    """What an entry of the transformers dialect comes to."""
+    if target.epoch_length is not None:
+        raise ValueError(f"{given.where}: epoch_length must be left out, since transformers counts steps")
+    if name == "get_scheduler":
+        name = call(
+            _name_of, Entry(given.where, {k: v for k, v in given.given.items() if k == "name"}, given.from_file)
+        )
+        lookup(f"{given.where}['name']", name, SHORT)
+        given = given.without("name")
+    lookup(f"{given.where}['type']", name, [*FACTORS, *BY_METRIC, *SHORT, "get_scheduler"])
+    if name in SHORT:
+        given = _flat(given).without(*PASSED_OVER.get(name, ()))
+        name = SHORT[name]
+    duration = given.given.get("num_training_steps")
+    if name in BY_METRIC:
+        piece = call(BY_METRIC[name], given, target)
+        return Piece(given.where, target, piece.alone, metric_name=piece.metric_name)
+    factors = call(FACTORS[name], given, target)
+    return Piece(given.where, target, lambda value: Product([Constant(value), factors]), duration=duration)
+
+
+def _name_of(name: Text) -> str:
+    return name
+
+
+def _flat(given: Entry) -> Entry:
+    """The same with what stands in ``scheduler_specific_kwargs`` beside the other keys."""
+    inner = given.given.get("scheduler_specific_kwargs") or {}
+    if not isinstance(inner, Mapping):
+        raise TypeError(f"{given.where}['scheduler_specific_kwargs'] must be a mapping, given {inner!r}")
+    rest: dict[str, Any] = {key: one for key, one in given.given.items() if one is not None}
+    rest.pop("scheduler_specific_kwargs", None)
+    return Entry(given.where, {**rest, **inner}, given.from_file)

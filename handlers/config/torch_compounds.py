@@ -1,0 +1,194 @@
+"""torch's SequentialLR and ChainedScheduler, nested as one likes."""
+
+import warnings
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..schedules import Concatenation, Constant, Schedule, Stretch, Window
+from ..torch_steps import TorchSteps
+from .entries import Entry, call, entries, located, lookup
+from .from_torch import LEAVES
+from .kinds import Anything, LastStep, Milestones
+from .pieces import Piece, together
+from .target import Target
+
+COMPOUND = ("ChainedScheduler", "SequentialLR")
+NAMES = (*LEAVES, *COMPOUND)
+
+
+@dataclass(frozen=True)
+class Node:
+    """An entry of the torch dialect, and those in it."""
+
+    entry: Entry
+    name: str
+    piece: Piece | None  # of a leaf
+    members: tuple["Node", ...] = ()
+    milestones: tuple[int, ...] = ()
+
+
+def torch_piece(target: Target, name: str, given: Entry) -> Piece:
+    """What an entry of the torch dialect comes to."""
+    node, _ = _node(target, name, given)
+    return node.piece or _compound(target, node)
+
+
+def torch_chain(target: Target, chained: Sequence[tuple[str, Entry]]) -> Piece:
+    """What several entries come to that torch would step one after the other."""
+    where = chained[0][1].where
+    members, base = [], target
+    for name, given in chained:
+        member, base = _node(base, name, given)
+        members.append(member)
+    return _chain(target, Node(Entry(where, {}, False), "ChainedScheduler", None, tuple(members)))
+
+
+def _node(target: Target, name: str, given: Entry) -> tuple[Node, Target]:
+    """An entry, and the target as its constructor leaves it to the next one."""
+    lookup(f"{given.where}['type']", name, NAMES)
+    if name not in COMPOUND:
+        piece = replace(call(LEAVES[name], given, target), where=given.where)
+        return Node(given, name, piece), _as_left_by(target, name, given, piece)
+    described = call(_sequential_arguments if name == "SequentialLR" else _chained_arguments, given)
+    members: list[Node] = []
+    for inner in entries(f"{given.where}['schedulers']", given.given["schedulers"], from_file=given.from_file):
+        prefix, _, own_name = inner.type.rpartition(".")
+        if prefix != "torch":
+            raise ValueError(f"{inner.where}['type'] must be a scheduler of torch here, given {inner.type!r}")
+        if own_name == "ReduceLROnPlateau":
+            raise ValueError(
+                f"{inner.where}: what is driven by a metric cannot stand in a {name}, given {inner.type!r}"
+            )
+        member, target = _node(target, own_name, inner.without("type"))
+        members.append(member)
+    if name == "SequentialLR" and len(described) != len(members) - 1:
+        raise ValueError(
+            f"{given.where}['milestones'] must be one fewer than the schedulers, given {len(described)} milestones "
+            f"and {len(members)} schedulers"
+        )
+    return Node(given, name, None, tuple(members), tuple(described)), target
+
+
+def _sequential_arguments(schedulers: Anything, milestones: Milestones, last_epoch: LastStep = -1) -> list[int]:
+    return milestones
+
+
+def _chained_arguments(schedulers: Anything) -> list[int]:
+    return []
+
+
+def _as_left_by(target: Target, name: str, given: Entry, piece: Piece) -> Target:
+    """What a constructor leaves as the initial value for the schedulers made after it."""
+    if name == "OneCycleLR":
+        first = piece.alone(0.0)(0)
+        groups = len(target.initial)
+        return replace(target, base=tuple(np.broadcast_to(first, groups).tolist()))
+    return target
+
+
+def _compound(target: Target, node: Node) -> Piece:
+    return _sequence(target, node) if node.name == "SequentialLR" else _chain(target, node)
+
+
+def _chain(target: Target, node: Node) -> Piece:
+    leaves = _flattened(node.members)
+    pieces = [leaf.piece for leaf in leaves if leaf.piece is not None]
+    for piece in pieces:
+        if piece.metric_name is not None and len(pieces) > 1:
+            together(pieces)
+    momenta = [piece.momentum for piece in pieces if piece.momentum is not None]
+    if len(pieces) < len(leaves) or not (
+        len(pieces) == 1 or all(piece.multiplies for piece in pieces) or all(piece.turn for piece in pieces)
+    ):
+        return _real(target, node)
+    schedule = together(pieces)
+    return Piece(node.entry.where, target, lambda value: schedule, momentum=momenta[-1] if momenta else None)
+
+
+def _flattened(members: Sequence[Node]) -> list[Node]:
+    return [leaf for one in members for leaf in (_flattened(one.members) if one.name == "ChainedScheduler" else [one])]
+
+
+def _sequence(target: Target, node: Node) -> Piece:
+    milestones, members = node.milestones, node.members
+    first = bisect_right(milestones, 0)
+    multiplies_on = any(member.name == "MultiplicativeLR" for member in members[first + 1 :])
+    if list(milestones) != sorted(milestones) or multiplies_on:
+        return _real(target, node)
+    last_base = _base_after(target, node)
+    schedules = []
+    for at, member in enumerate(members):
+        if member.piece is not None:
+            base = last_base if at == first else member.piece.target
+            schedules.append(member.piece.alone(base.own))
+        elif at == first:
+            schedules.append(_real(target, replace(node, members=(member,), milestones=())).alone(0.0))
+        else:
+            schedules.append(_compound(target, member).alone(target.own))
+    every = target.epoch_length or 1
+    starts = [every * milestone for milestone in milestones]
+    durations = np.diff([0, *starts]).tolist()
+    schedule = Concatenation(schedules, durations) if len(schedules) > 1 else schedules[0]
+    momentum = _momentum([m.piece.momentum if m.piece else None for m in members], [0, *starts])
+    return Piece(node.entry.where, target, lambda value: schedule, momentum=momentum)
+
+
+def _base_after(target: Target, node: Node) -> Target:
+    for member in node.members:
+        target = (
+            _as_left_by(target, member.name, member.entry, member.piece)
+            if member.piece
+            else _base_after(target, member)
+        )
+    return target
+
+
+def _momentum(momenta: Sequence[Schedule | None], starts: Sequence[int]) -> Schedule | None:
+    """The momentum beside schedulers one after another: held where they do not move it."""
+    moving = [(momentum, start) for momentum, start in zip(momenta, starts, strict=True) if momentum is not None]
+    if not moving:
+        return None
+    # Before the first of them, the momentum is what the constructor of the last one has left.
+    parts: list[Schedule] = [Constant(_value(moving[-1][0], 0))]
+    bounds = [0]
+    for momentum, start in moving:
+        ends = [other for other in starts if other > start]
+        parts.append(Window(momentum, end=ends[0] - start) if ends else momentum)
+        bounds.append(start)
+    return Concatenation(parts, np.diff(bounds).tolist())
+
+
+def _value(schedule: Schedule, index: int) -> Any:
+    value = schedule(index)
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _real(target: Target, node: Node) -> Piece:
+    """Torch's own schedulers, on an optimizer of their own, for what only they can tell."""
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": value} for value in target.initial]
+    optimizer = torch.optim.SGD(groups, lr=target.default)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        steps = TorchSteps(located(node.entry.where, _constructed, optimizer, node))
+    schedule = steps if target.epoch_length is None else Stretch(steps, target.epoch_length)
+    return Piece(node.entry.where, target, lambda value: schedule)
+
+
+def _constructed(optimizer: torch.optim.Optimizer, node: Node) -> Any:
+    cls: Any = getattr(torch.optim.lr_scheduler, node.name)
+    members = [_constructed(optimizer, member) for member in node.members]
+    if node.name == "SequentialLR":
+        return cls(optimizer, members, milestones=list(node.milestones))
+    if node.name == "ChainedScheduler":
+        return cls(members, optimizer=optimizer)
+    given = dict(node.entry.given)
+    if node.name in ("OneCycleLR", "CyclicLR"):
+        if given.get("cycle_momentum", True):
+            raise ValueError(f"{node.entry.where}['cycle_momentum'] must be false in this place, given true")
+        given["cycle_momentum"] = False
+    return cls(optimizer, **given)

@@ -1,0 +1,87 @@
+"""Which arguments of a schedule are durations, and what they are in events where they are given in epochs."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import field, fields, is_dataclass
+from typing import Any
+
+from .. import arguments
+
+
+def events(**kwargs: Any) -> Any:
+    """A field of a schedule that is a number of events, a list of such, or pairs that begin with one."""
+    return field(**kwargs, metadata={"unit": "events"})
+
+
+def per_event(**kwargs: Any) -> Any:
+    """A field of a schedule that is a factor by which something is multiplied at each event."""
+    return field(**kwargs, metadata={"unit": "per event"})
+
+
+def counts_itself(**kwargs: Any) -> Any:
+    """A field that means something else when time is counted in epochs, and can then not be given."""
+    return field(**kwargs, metadata={"unit": "ambiguous"})
+
+
+def in_events(schedule_type: Callable[..., Any], given: Mapping[str, Any], epoch_length: object) -> dict[str, Any]:
+    """Arguments of a schedule in events, for those that are given in epochs.
+
+    What is a number of events is multiplied by ``epoch_length``, and a factor of each event becomes its
+    ``epoch_length``-th root.
+
+    Args:
+        schedule_type: the class of the schedule.
+        given: its arguments by name; those that are None stay so.
+        epoch_length: events in an epoch, at least 1.
+
+    Raises:
+        TypeError, ValueError: ``epoch_length`` is no whole number of at least 1; a duration is no whole number of
+            events; an argument has another meaning when time is counted in epochs.
+
+    Example:
+        >>> from lehr.handlers.schedules import MultiStepDecay
+        >>> in_events(MultiStepDecay, {"initial_value": 1.0, "gamma": 0.1, "milestones": [1, 2.5]}, epoch_length=100)
+        {'initial_value': 1.0, 'gamma': 0.1, 'milestones': [100, 250]}
+    """
+    length = arguments.whole_number("epoch_length", epoch_length, at_least=1)
+    if hasattr(schedule_type, "in_events"):  # it knows better
+        return dict(schedule_type.in_events(given, length))
+    if not is_dataclass(schedule_type):
+        raise ValueError("epoch_length must be left out where a function is given, which it cannot be applied to")
+    units = {one.name: one.metadata.get("unit") for one in fields(schedule_type)}
+    converted = dict(given)
+    for name, value in given.items():
+        unit = units.get(name)
+        if value is None or unit is None:
+            continue
+        if unit == "ambiguous":
+            raise ValueError(f"epoch_length must be left out where {name} is given, which it cannot be applied to")
+        converted[name] = _multiplied(name, value, length) if unit == "events" else _root(name, value, length)
+    return converted
+
+
+def duration_in_events(name: str, value: object, epoch_length: int) -> float:
+    """One duration in events; whole where it can be.
+
+    >>> duration_in_events("end", 0.3, 7)
+    Traceback (most recent call last):
+    ...
+    ValueError: end must be a whole number of events, given 0.3 epochs of 7 events
+    """
+    epochs = arguments.number(name, value)
+    events = epochs * epoch_length
+    if not math.isclose(events, round(events), rel_tol=1e-9, abs_tol=1e-9):
+        raise ValueError(f"{name} must be a whole number of events, given {value!r} epochs of {epoch_length} events")
+    return round(events)
+
+
+def _multiplied(name: str, value: Any, length: int) -> Any:
+    if not isinstance(value, list | tuple):
+        return duration_in_events(name, value, length)
+    if any(isinstance(item, list | tuple) for item in value):
+        return [(duration_in_events(f"{name}[{at}]", item[0], length), *item[1:]) for at, item in enumerate(value)]
+    return [duration_in_events(f"{name}[{at}]", item, length) for at, item in enumerate(value)]
+
+
+def _root(name: str, value: object, length: int) -> float:
+    return float(arguments.number(name, value, at_least=0) ** (1 / length))

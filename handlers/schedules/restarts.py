@@ -1,0 +1,133 @@
+"""A curve that begins again and again: warm restarts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import arguments
+from ..arguments import Number
+from .base import Array, Schedule
+from .curves import Cosine, Curve, blend, checked_curve
+from .durations import events
+
+
+@dataclass(frozen=True)
+class Restarts(Schedule):
+    """From ``start_value`` towards ``end_value`` along a curve, cycle after cycle.
+
+    In cycle k, counted from 0, of ``T_k`` events, at position j::
+
+        value = start_k + (end_value - start_k) * curve(j / T_k)
+
+    With one first period, ``T_k = periods * period_mult**k`` and ``start_k = start_value * restart_weights**k``; with
+    lists, ``T_k = periods[k]`` and ``start_k = start_value * restart_weights[k]``. After the last cycle, if there is
+    one, comes ``end_value``.
+
+    Args:
+        start_value: value at the start of the first cycle; a float, or one for each of G parameter groups.
+        end_value: value that each cycle goes towards, likewise.
+        periods: events in the first cycle, above 0, not necessarily whole; or a list with those of each cycle.
+        period_mult: ratio of a cycle's length to that of the one before, at least 1; only with one first period.
+        restart_weights: ratio of a cycle's start value to that of the one before; or, with a list of periods, a list
+            with the ratio of each cycle's to ``start_value``.
+        num_cycles: how many cycles there are; None for no end, or as many as there are periods in a list.
+        curve: the way in each cycle.
+
+    Shapes: ``(n,)``, or ``(n, G)`` where a value is a list.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: an argument is out of its range; not as many weights as periods; values for different numbers
+            of groups.
+
+    Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017,
+    https://arxiv.org/abs/1608.03983.
+
+    Example:
+        >>> Restarts(1.0, 0.0, periods=2, period_mult=2)([0, 1, 2, 3, 4, 5, 6]).round(4).tolist()
+        [1.0, 0.5, 1.0, 0.8536, 0.5, 0.1464, 1.0]
+        >>> Restarts(1.0, 0.0, periods=[2, 4], restart_weights=[1.0, 0.5])([0, 1, 2, 4, 6]).round(4).tolist()
+        [1.0, 0.5, 0.5, 0.25, 0.0]
+    """
+
+    start_value: Number
+    end_value: Number
+    periods: float | Sequence[float] = events()
+    period_mult: float = 1.0
+    restart_weights: float | Sequence[float] = 1.0
+    num_cycles: int | None = None
+    curve: Curve = Cosine()  # noqa: RUF009 -- it is frozen
+
+    def __post_init__(self) -> None:
+        """Check the arguments."""
+        self._set(
+            start_value=arguments.number_or_numbers("start_value", self.start_value),
+            end_value=arguments.number_or_numbers("end_value", self.end_value),
+            periods=arguments.number_or_numbers("periods", self.periods),
+            period_mult=arguments.number("period_mult", self.period_mult, at_least=1),
+            restart_weights=arguments.number_or_numbers("restart_weights", self.restart_weights),
+            curve=checked_curve("curve", self.curve),
+        )
+        if self.num_cycles is not None:
+            self._set(num_cycles=arguments.whole_number("num_cycles", self.num_cycles, at_least=0))
+        for at, period in enumerate(self.periods if isinstance(self.periods, tuple) else (self.periods,)):
+            arguments.number(f"periods[{at}]" if isinstance(self.periods, tuple) else "periods", period, above=0)
+        if isinstance(self.periods, tuple):
+            if self.period_mult != 1:
+                raise ValueError(f"period_mult must be left out with a list of periods, given {self.period_mult!r}")
+            if self.num_cycles is not None:
+                raise ValueError(f"num_cycles must be left out with a list of periods, given {self.num_cycles!r}")
+            if isinstance(self.restart_weights, tuple) and len(self.restart_weights) != len(self.periods):
+                count = len(self.periods)
+                raise ValueError(
+                    f"restart_weights must be as many as the {count} periods, given {self.restart_weights!r}"
+                )
+        elif isinstance(self.restart_weights, tuple):
+            raise ValueError(f"restart_weights must be one ratio with one period, given {self.restart_weights!r}")
+        arguments.same_groups(start_value=self.start_value, end_value=self.end_value)
+
+    @property
+    def groups(self) -> int | None:
+        """One value a group where a value is a list."""
+        return arguments.groups_of(self.start_value, self.end_value)
+
+    def values(self, indices: Array) -> Array:
+        """The formula of the class docstring."""
+        cycle, position, length = self._listed(indices) if isinstance(self.periods, tuple) else self._located(indices)
+        if isinstance(self.restart_weights, tuple):
+            weight = np.asarray(self.restart_weights)[np.minimum(cycle, len(self.restart_weights) - 1).astype(int)]
+        else:
+            weight = self.restart_weights**cycle
+        fraction = self.curve(np.minimum(position / length, 1))
+        start, end = np.asarray(self.start_value, dtype=np.float64), np.asarray(self.end_value, dtype=np.float64)
+        count = len(self.periods) if isinstance(self.periods, tuple) else self.num_cycles
+        over = cycle >= (np.inf if count is None else count)
+        if self.groups is not None:
+            weight, fraction, over = weight[:, None], fraction[:, None], over[:, None]
+        return np.where(over, end, blend(start * weight, end, fraction))
+
+    def _listed(self, indices: Array) -> tuple[Array, Array, Array]:
+        """For each index: its cycle, its position in it, and that cycle's length, where they are listed."""
+        assert isinstance(self.periods, tuple)
+        starts = np.cumsum((0.0, *self.periods))
+        cycle = np.searchsorted(starts, indices, side="right") - 1
+        within = np.minimum(cycle, len(self.periods) - 1)
+        return cycle.astype(np.float64), indices - starts[within], np.asarray(self.periods)[within]
+
+    def _located(self, indices: Array) -> tuple[Array, Array, Array]:
+        """The same where a cycle's length is a multiple of that of the one before."""
+        assert isinstance(self.periods, float)
+        first, mult = self.periods, self.period_mult
+        if mult == 1:
+            cycle = np.floor_divide(indices, first)
+            return cycle, indices - cycle * first, np.full_like(indices, first)
+        cycle = np.maximum(np.floor(np.log1p(indices / first * (mult - 1)) / np.log(mult)), 0)
+        # The logarithm may round to the other side of a restart.
+        cycle += self._start(cycle + 1) <= indices
+        cycle -= self._start(cycle) > indices
+        return cycle, indices - self._start(cycle), first * mult**cycle
+
+    def _start(self, cycle: Array) -> Array:
+        assert isinstance(self.periods, float)
+        return np.asarray(self.periods * (self.period_mult**cycle - 1) / (self.period_mult - 1))
