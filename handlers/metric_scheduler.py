@@ -4,6 +4,7 @@ from typing import Any
 
 from ignite.engine import Engine
 
+from . import arguments
 from .metrics import metric_of, required_metric
 from .param_groups import HasParamGroups
 from .param_scheduler import ParamScheduler
@@ -12,9 +13,9 @@ from .schedules.live import stateful_parts
 
 
 class MetricScheduler(ParamScheduler):
-    """Writes a schedule with parts that are driven by a metric, which it gives them at each event.
+    """Writes a schedule with parts that are driven by a metric, which it gives them event by event.
 
-    At each event it reads the metric from ``engine.state.metrics``, gives it to the parts that want one, and writes the
+    At these events it reads the metric from ``engine.state.metrics``, gives it to the parts that want one, and writes the
     value. At the first event there may be no metric yet.
 
     Args:
@@ -25,6 +26,7 @@ class MetricScheduler(ParamScheduler):
             :class:`~lehr.handlers.schedules.Greedy` in it.
         save_history: whether to record what is written in ``engine.state.param_history``.
         param_group_index: index of the only param group to write; None for all of them.
+        every: every how many events there is a new metric: events in an epoch, where it is attached to iterations.
 
     Raises:
         TypeError: an argument is of the wrong kind, or at the event the metric is no number.
@@ -51,11 +53,12 @@ class MetricScheduler(ParamScheduler):
         schedule: Schedule,
         save_history: bool = False,
         param_group_index: int | None = None,
+        every: int = 1,
     ) -> None:
         if not isinstance(metric_name, str):
             raise TypeError(f"metric_name must be a string, given {metric_name!r}")
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)
-        self.metric_name = metric_name
+        self.metric_name, self.every = metric_name, arguments.whole_number("every", every, at_least=1)
         self._driven: list[Any] = [
             part for part in stateful_parts(self._schedule) if isinstance(part, Plateau | Greedy)
         ]
@@ -69,8 +72,9 @@ class MetricScheduler(ParamScheduler):
             engine: the engine that has the metric; None in a plain loop, after :meth:`observe`.
             name: name of the history to record under; ``param_name`` where None.
         """
-        if engine is not None:
-            read = metric_of if self._event_index == 0 else required_metric
+        at_start = self._event_index == 0
+        if engine is not None and self._event_index % self.every == 0 and not (at_start and self.every > 1):
+            read = metric_of if at_start else required_metric
             metric = read(engine, self.metric_name)
             if metric is not None:
                 self.observe(metric)

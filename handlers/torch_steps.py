@@ -67,7 +67,7 @@ class TorchSteps(StatefulSchedule):
     wrapped: TorchLRScheduler = field(compare=False)
     configuration: str = field(init=False)
     takes_metric: bool = field(init=False)
-    _cycles_momentum: bool = field(init=False, compare=False)
+    cycles_momentum: bool = field(init=False, compare=False)
     _initial: tuple[Snapshot, list[Any], list[Any]] = field(init=False, compare=False)
     _progress: TorchProgress = field(init=False, compare=False)
 
@@ -76,7 +76,7 @@ class TorchSteps(StatefulSchedule):
         self._set(
             configuration=configuration_of(self.wrapped),
             takes_metric=takes_metric(self.wrapped),
-            _cycles_momentum=any(getattr(one, "cycle_momentum", False) for one in schedulers_in(self.wrapped)),
+            cycles_momentum=any(getattr(one, "cycle_momentum", False) for one in schedulers_in(self.wrapped)),
         )
         groups = self.wrapped.optimizer.param_groups
         rates, momenta = [_copied(group["lr"]) for group in groups], self._momenta_of(groups)
@@ -87,7 +87,7 @@ class TorchSteps(StatefulSchedule):
 
     def _momenta_of(self, groups: list[Group]) -> list[Any]:
         """The momentum, or ``betas[0]``, of each group, if the scheduler writes it."""
-        return [_copied(_momentum(group)) for group in groups] if self._cycles_momentum else []
+        return [_copied(_momentum(group)) for group in groups] if self.cycles_momentum else []
 
     @property
     def groups(self) -> int | None:
@@ -122,7 +122,7 @@ class TorchSteps(StatefulSchedule):
         groups = optimizer.param_groups
         held = [group["lr"] for group in groups]
         added = [_copied(rate) for rate in held[len(now.rates) :]] if len(held) > len(now.rates) else []
-        momenta = [_momentum(group) for group in groups] if self._cycles_momentum else []
+        momenta = [_momentum(group) for group in groups] if self.cycles_momentum else []
         for group, momentum in zip(groups, now.momenta, strict=False):
             _set_momentum(group, momentum)
         for group, rate in zip(groups, now.rates + added):  # noqa: B905 -- to say strict costs as much again
@@ -208,6 +208,27 @@ class TorchSteps(StatefulSchedule):
             self._set(_progress=progress)
             self._write_momenta()
             raise ValueError(f"not the state of such a torch scheduler: {state_dict!r}") from error
+
+
+@dataclass(frozen=True, repr=False)
+class TorchMomenta(TorchSteps):
+    """The momenta, or first betas, that a torch scheduler has in effect beside the learning rates.
+
+    They are read from its optimizer, to which it writes them.
+
+    Example:
+        >>> from torch.optim.lr_scheduler import CyclicLR
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5, momentum=0.9)
+        >>> schedule = TorchMomenta(CyclicLR(optimizer, 0.1, 0.5, step_size_up=2, base_momentum=0.5))
+        >>> [round(schedule.value(i), 4) for i in range(4)]
+        [0.9, 0.7, 0.5, 0.7]
+    """
+
+    def value(self, index: int) -> float | list[float]:
+        """The momenta after ``index`` steps."""
+        super().value(index)
+        momenta = [float(_momentum(group)) for group in self.wrapped.optimizer.param_groups]
+        return momenta[0] if len(momenta) == 1 else momenta
 
 
 def _checked(saved: Any) -> tuple[dict[str, Any], list[Any], list[Any]]:

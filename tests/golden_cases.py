@@ -1,6 +1,7 @@
 """The tables of values recorded from other libraries, and how a config is run against one."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def nested(peer, value, case):
 
 def understood(peer, value, case):
     if isinstance(value, str) and value.startswith("lambda"):
-        return eval(value)  # noqa: S307 -- our own tables
+        return eval(value, {"math": math})  # noqa: S307 -- our own tables
     if isinstance(value, list):
         return [understood(peer, one, case) for one in value]
     if isinstance(value, dict) and set(value) == {"class", "kwargs"}:

@@ -268,8 +268,14 @@ def _written(
                 f"{by_metric[0].where}: what is driven by a metric must be attached by itself, in a config of its own"
             )
         [(name, schedule)] = schedules.items()
-        metric_name = by_metric[0].metric_name
-        return MetricScheduler(optimizer, names[name], metric_name, schedule, save_history)  # type: ignore[arg-type]
+        return MetricScheduler(
+            optimizer,
+            names[name],
+            str(by_metric[0].metric_name),
+            schedule,
+            save_history,
+            every=by_metric[0].metric_every,
+        )
     if len(schedules) == 1:
         [(name, schedule)] = schedules.items()
         return ParamScheduler(optimizer, names[name], save_history, schedule=schedule)

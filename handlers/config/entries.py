@@ -123,15 +123,18 @@ def call(builder: Callable[..., Any], given: Entry, *args: Any) -> Any:
     checked: dict[str, Any] = {}
     for key, value in given.given.items():
         refuse_callable(given, key, value)
-        check = get_args(hints[key])[-1]
-        checked[key] = (
-            located(given.where, check, f"[{key!r}]", value) if _needs_check(value, signature, key) else value
-        )
+        if value is None and signature.parameters[key].default is None:
+            checked[key] = None
+        else:
+            checked[key] = located(given.where, _check_of(hints[key]), f"[{key!r}]", value)
     return located(given.where, builder, *args, **checked)
 
 
-def _needs_check(value: object, signature: inspect.Signature, key: str) -> bool:
-    return value is not None or signature.parameters[key].default is not None
+def _check_of(hint: Any) -> Callable[[str, object], Any]:
+    """The function that an annotation names, be it for a value or for one that may be None."""
+    if hasattr(hint, "__metadata__"):
+        return hint.__metadata__[-1]  # type: ignore[no-any-return]
+    return next(_check_of(one) for one in get_args(hint) if one is not type(None))
 
 
 def located(where: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -234,6 +234,8 @@ def _linear_interval(
     target: Target, clock: Clock, interval: AtLeastOne = 1, start_factor: Real = 1 / 3, end_factor: Real = 1.0
 ) -> Piece:
     times = clock.steps // interval
+    if clock.steps == 1:
+        return _scaling(target, clock, Constant(start_factor))
     if not times:
         raise ValueError(f"['interval'] must be at most the {clock.steps} steps of the window, given {interval}")
     line = Anneal(start_factor, end_factor, times * interval)
@@ -277,7 +279,7 @@ def _reduce_on_plateau(
     def alone(value: Number) -> Schedule:
         return Plateau(*kept, initial_value=value, **window)  # type: ignore[arg-type]
 
-    return Piece("", target, alone, metric_name=metric_name or monitor)
+    return Piece("", target, alone, None, None, metric_name or monitor, target.epoch_length or 1)
 
 
 def _reduce_lr(
@@ -304,7 +306,8 @@ def _reduce_lr(
     def alone(value: Number) -> Schedule:
         return Plateau(*kept, initial_value=value, begin=begin, end=end - 1, eps_before_floor=True)
 
-    return Piece("", target, alone, metric_name=metric_name)
+    every = target.epoch_length if by_epoch and target.epoch_length is not None else 1
+    return Piece("", target, alone, None, None, metric_name, every)
 
 
 CLOCKED: dict[str, Callable[..., Piece]] = {

@@ -1,6 +1,7 @@
 """The schedulers of timm, by their names and arguments."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from ..schedules import (
     Stretch,
     Tanh,
 )
+from ..schedules.base import Array
 from .entries import Entry, call, lookup
 from .kinds import (
     Anything,
@@ -121,7 +123,9 @@ def _multi_step(
     warmup_prefix: Flag = True,
 ) -> Schedule:
     # A milestone acts one step before it, by timm's convention.
-    milestones = [max(int(np.ceil(milestone)) - 1, 0) for milestone in sorted(decay_t)]
+    if list(decay_t) != sorted(decay_t):
+        raise ValueError(f"['decay_t'] must rise, given {decay_t}")
+    milestones = [max(int(np.ceil(milestone)) - 1, 0) for milestone in decay_t]
     decay = MultiStepDecay(target.own, decay_rate, milestones)
     return _warmed_up(decay, target.own, warmup_t, warmup_lr_init, warmup_prefix)
 
@@ -134,21 +138,21 @@ def _wsd(
     stable_fn: Text = "constant",
     stable_timescale: Positive | None = None,
     stable_power: Positive = 0.5,
-    decay_fn: Text = "1-sqrt",
+    decay_fn: Anything = "1-sqrt",
     decay_power: Positive = 0.5,
     decay_ratio: Positive = 0.1,
     warmup_t: Count = 0,
     warmup_lr_init: NotNegative = 0.0,
 ) -> Schedule:
     arguments.one_of("stable_fn", stable_fn, ("constant", "rsqrt", "power"))
-    curves = {
+    curves: dict[str, Curve] = {
         "linear": Linear(),
         "1-sqrt": Power(0.5),
         "cosine": Cosine(),
         "power": Power(decay_power),
         "exp": Exponential(decay_ratio),
     }
-    arguments.one_of("decay_fn", decay_fn, curves)
+    curve = _Custom(decay_fn) if callable(decay_fn) else curves[arguments.one_of("decay_fn", decay_fn, curves)]
     if decay_t > t_initial:
         raise ValueError(f"decay_t must be at most t_initial, {t_initial}, given {decay_t}")
     stable: Schedule = Constant(target.own)
@@ -157,8 +161,19 @@ def _wsd(
         if timescale == 0:
             raise ValueError("stable_timescale must be given where there is no warm-up, given None")
         stable = PowerDecay(target.own, timescale, 0.5 if stable_fn == "rsqrt" else stable_power)
-    cooled = Cooldown(Bounded(stable, at_least=lr_min), t_initial - decay_t, decay_t, lr_min, curves[decay_fn])
+    cooled = Cooldown(Bounded(stable, at_least=lr_min), t_initial - decay_t, decay_t, lr_min, curve)
     return _warmed_up(cooled, target.own, warmup_t, warmup_lr_init, warmup_prefix=True)
+
+
+@dataclass(frozen=True)
+class _Custom(Curve):
+    """A function of a user's own: what is left to do, from 1 to 0, for progress from 0 to 1."""
+
+    function: Callable[[float], float]
+
+    def __call__(self, progress: Array) -> Array:
+        """Ask it number by number."""
+        return 1 - np.array([arguments.number("decay_fn(...)", self.function(one)) for one in progress.tolist()])
 
 
 def _plateau(
@@ -226,6 +241,8 @@ BUILDERS: dict[str, Callable[..., Schedule]] = {
     "TanhLRScheduler": _tanh,
     "WSDLRScheduler": _wsd,
 }
+# At step 0 these have what the groups hold, even where the formula says otherwise.
+AS_CONSTRUCTED = (_cosine, _poly, _step, _wsd)
 NOISE = ("noise_range_t", "noise_pct", "noise_std", "noise_seed")
 
 
@@ -242,16 +259,18 @@ def timm_piece(target: Target, name: str, given: Entry) -> Piece:
     )
     # What the constructor leaves, which is in force at step 0, has no noise; nor has a plateau's warm-up.
     first = 1 + given.given.get("warmup_t", 0) if plateau else 1
-    schedule = noisy(call(builder, given.without(*noise_names, *rest), target), first)
+    schedule = call(builder, given.without(*noise_names, *rest), target)
+    if builder in AS_CONSTRUCTED and not given.given.get("warmup_t", 0) and _number(schedule(0)) != target.own:
+        schedule = Concatenation([Constant(target.own), Shift(schedule, by=1)], [1])
+    schedule = noisy(schedule, first)
     scales = [group.get("lr_scale", 1.0) for group in target.groups]
     if any(scale != 1 for scale in scales):
         schedule = Product([schedule, Constant([arguments.number("lr_scale", scale) for scale in scales])])
     if target.epoch_length is not None and in_epochs and not plateau:
         schedule = Stretch(schedule, target.epoch_length)
     duration = given.given.get("t_initial")
-    return Piece(
-        given.where, target, lambda value: schedule, metric_name=metric_name if plateau else None, duration=duration
-    )
+    alone = Piece(given.where, target, lambda value: schedule, duration=duration)
+    return replace(alone, metric_name=metric_name, metric_every=target.epoch_length or 1) if plateau else alone
 
 
 def _common(metric_name: Text = "loss", initialize: Flag = True, t_in_epochs: Flag = True) -> tuple[Any, bool]:

@@ -107,8 +107,10 @@ def _exponential_lr(target: Target, gamma: Real, last_epoch: LastStep = -1) -> P
 
 
 def _polynomial_lr(
-    target: Target, total_iters: AtLeastOne = 5, power: NotNegative = 1.0, last_epoch: LastStep = -1
+    target: Target, total_iters: Count = 5, power: NotNegative = 1.0, last_epoch: LastStep = -1
 ) -> Piece:
+    if total_iters == 0:
+        return scaling(target, Constant(1.0), 0)
     return scaling(target, Anneal(1.0, 0.0, total_iters, Polynomial(power)), total_iters)
 
 
@@ -186,7 +188,9 @@ def _plateau(
     metric_name: Text = "loss",
 ) -> Piece:
     rule = (mode, factor, patience, threshold, threshold_mode, cooldown, min_lr, eps)
-    return Piece("", target, lambda value: Plateau(*rule, initial_value=value), metric_name=metric_name)
+    return Piece(
+        "", target, lambda value: Plateau(*rule, initial_value=value), None, None, metric_name, target.epoch_length or 1
+    )
 
 
 def _swa_lr(

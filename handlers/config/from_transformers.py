@@ -1,6 +1,7 @@
 """The schedules of transformers, by the names of its functions or the short names of its ``get_scheduler``."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from .. import arguments
@@ -132,17 +133,15 @@ def _warmup_stable_decay(
         if num_training_steps is None:
             raise ValueError("either num_training_steps or num_stable_steps must be given, given neither")
         num_stable_steps = num_training_steps - num_warmup_steps - num_decay_steps
-        if num_stable_steps < 0:
-            both = num_warmup_steps + num_decay_steps
-            raise ValueError(
-                f"num_training_steps must be at least warm-up and decay together, {both}, given {num_training_steps}"
-            )
     down: Schedule = Anneal(1.0, min_lr_ratio, max(num_decay_steps, 1), curves[decay_type])
     if decay_type == "cosine":
         down = _waves(num_decay_steps, num_cycles, min_lr_ratio)
     up = Anneal(min_lr_ratio, 1.0, max(num_warmup_steps, 1), Reversed(curves[warmup_type]))
-    phases = [up, Constant(1.0), down, Constant(min_lr_ratio)]
-    return Concatenation(phases, [num_warmup_steps, num_stable_steps, num_decay_steps])
+    # Without enough steps for both, the decay begins where it would be by then.
+    missing = max(-num_stable_steps, 0)
+    phases = [up, Constant(1.0), Shift(down, by=missing) if missing else down, Constant(min_lr_ratio)]
+    durations = [num_warmup_steps, max(num_stable_steps, 0), max(num_decay_steps - missing, 0)]
+    return Concatenation(phases, durations)
 
 
 def _greedy(
@@ -249,7 +248,7 @@ def transformers_piece(target: Target, name: str, given: Entry) -> Piece:
     duration = given.given.get("num_training_steps")
     if name in BY_METRIC:
         piece = call(BY_METRIC[name], given, target)
-        return Piece(given.where, target, piece.alone, metric_name=piece.metric_name)
+        return replace(piece, where=given.where)
     factors = call(FACTORS[name], given, target)
     return Piece(given.where, target, lambda value: Product([Constant(value), factors]), duration=duration)
 

@@ -21,6 +21,7 @@ class Piece:
         turn: what it does to a value that others change too; None where it cannot be one of several.
         momentum: the schedule of the momentum that goes with it.
         metric_name: the metric that it is driven by.
+        metric_every: every how many events there is a new one.
         multiplies: whether it does nothing but multiply what it finds.
         duration: how many events it takes, if that can be said.
         covers: which of the param groups it is for; None for all.
@@ -32,6 +33,7 @@ class Piece:
     turn: Turn | None = None
     momentum: Schedule | None = None
     metric_name: str | None = None
+    metric_every: int = 1
     multiplies: bool = False
     duration: int | None = None
     covers: tuple[bool, ...] | None = None
@@ -54,10 +56,10 @@ def together(pieces: Sequence[Piece]) -> Schedule:
         ValueError: one of them cannot be one of several.
     """
     own = pieces[0].target.own
-    if len(pieces) == 1:
-        return pieces[0].alone(own)
     if any(piece.covers is not None for piece in pieces):
         return _beside(pieces)
+    if len(pieces) == 1:
+        return pieces[0].alone(own)
     for piece in pieces:
         if piece.metric_name is not None:
             raise ValueError(

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..schedules import Concatenation, Constant, Schedule, Stretch, Window
-from ..torch_steps import TorchSteps
+from ..schedules import Assignment, Concatenation, Constant, Schedule, Shift, Stretch, Window
+from ..torch_steps import TorchMomenta, TorchSteps
 from .entries import Entry, call, entries, located, lookup
 from .from_torch import LEAVES
 from .kinds import Anything, LastStep, Milestones
@@ -84,11 +84,10 @@ def _chained_arguments(schedulers: Anything) -> list[int]:
 
 def _as_left_by(target: Target, name: str, given: Entry, piece: Piece) -> Target:
     """What a constructor leaves as the initial value for the schedulers made after it."""
-    if name == "OneCycleLR":
-        first = piece.alone(0.0)(0)
-        groups = len(target.initial)
-        return replace(target, base=tuple(np.broadcast_to(first, groups).tolist()))
-    return target
+    if name == "OneCycleLR" or (name == "CyclicLR" and target.base is None):
+        first = np.asarray(piece.alone(0.0)(0), dtype=np.float64)
+        return replace(target, base=tuple(np.broadcast_to(first, len(target.initial)).tolist()))
+    return target if target.base is not None else replace(target, base=target.initial)
 
 
 def _compound(target: Target, node: Node) -> Piece:
@@ -97,7 +96,7 @@ def _compound(target: Target, node: Node) -> Piece:
 
 def _chain(target: Target, node: Node) -> Piece:
     leaves = _flattened(node.members)
-    pieces = [leaf.piece for leaf in leaves if leaf.piece is not None]
+    pieces = [_beginning_at(leaf) for leaf in leaves if leaf.piece is not None]
     for piece in pieces:
         if piece.metric_name is not None and len(pieces) > 1:
             together(pieces)
@@ -108,6 +107,17 @@ def _chain(target: Target, node: Node) -> Piece:
         return _real(target, node)
     schedule = together(pieces)
     return Piece(node.entry.where, target, lambda value: schedule, momentum=momenta[-1] if momenta else None)
+
+
+def _beginning_at(leaf: Node) -> Piece:
+    """A leaf, which for a CyclicLR after others begins at what they have for an initial value."""
+    assert leaf.piece is not None
+    if leaf.name != "CyclicLR" or leaf.piece.target.base is None or leaf.piece.turn is None:
+        return leaf.piece
+    rule = leaf.piece.turn.rule
+    assert isinstance(rule, Assignment)
+    late = Concatenation([Constant(leaf.piece.target.own), Shift(rule.schedule, by=1)], [1])
+    return replace(leaf.piece, turn=replace(leaf.piece.turn, rule=Assignment(late)))
 
 
 def _flattened(members: Sequence[Node]) -> list[Node]:
@@ -121,20 +131,20 @@ def _sequence(target: Target, node: Node) -> Piece:
     if list(milestones) != sorted(milestones) or multiplies_on:
         return _real(target, node)
     last_base = _base_after(target, node)
-    schedules = []
+    schedules, momenta = [], []
     for at, member in enumerate(members):
-        if member.piece is not None:
-            base = last_base if at == first else member.piece.target
-            schedules.append(member.piece.alone(base.own))
-        elif at == first:
-            schedules.append(_real(target, replace(node, members=(member,), milestones=())).alone(0.0))
-        else:
-            schedules.append(_compound(target, member).alone(target.own))
+        piece, base = member.piece, member.piece.target if member.piece else target
+        if piece is None and at == first:
+            piece = _real(target, replace(node, members=(member,), milestones=()))
+        elif piece is None:
+            piece = _compound(target, member)
+        schedules.append(piece.alone(last_base.own if at == first else base.own))
+        momenta.append(piece.momentum)
     every = target.epoch_length or 1
     starts = [every * milestone for milestone in milestones]
     durations = np.diff([0, *starts]).tolist()
     schedule = Concatenation(schedules, durations) if len(schedules) > 1 else schedules[0]
-    momentum = _momentum([m.piece.momentum if m.piece else None for m in members], [0, *starts])
+    momentum = _momentum(momenta, [0, *starts])
     return Piece(node.entry.where, target, lambda value: schedule, momentum=momentum)
 
 
@@ -154,7 +164,7 @@ def _momentum(momenta: Sequence[Schedule | None], starts: Sequence[int]) -> Sche
     if not moving:
         return None
     # Before the first of them, the momentum is what the constructor of the last one has left.
-    parts: list[Schedule] = [Constant(_value(moving[-1][0], 0))]
+    parts: list[Schedule] = [Window(moving[-1][0], end=1)]
     bounds = [0]
     for momentum, start in moving:
         ends = [other for other in starts if other > start]
@@ -163,20 +173,32 @@ def _momentum(momenta: Sequence[Schedule | None], starts: Sequence[int]) -> Sche
     return Concatenation(parts, np.diff(bounds).tolist())
 
 
-def _value(schedule: Schedule, index: int) -> Any:
-    value = schedule(index)
-    return value.tolist() if isinstance(value, np.ndarray) else value
-
-
 def _real(target: Target, node: Node) -> Piece:
     """Torch's own schedulers, on an optimizer of their own, for what only they can tell."""
-    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": value} for value in target.initial]
+    steps = TorchSteps(_stepped(target, node))
+    momenta = TorchMomenta(_stepped(target, node)) if steps.cycles_momentum else None
+    schedule, momentum = (
+        one if one is None or target.epoch_length is None else Stretch(one, target.epoch_length)
+        for one in (steps, momenta)
+    )
+    assert schedule is not None
+    return Piece(node.entry.where, target, lambda value: schedule, momentum=momentum)
+
+
+def _stepped(target: Target, node: Node) -> Any:
+    """The scheduler, on an optimizer that holds what the real one holds."""
+    try:
+        momenta = target.of("momentum").initial
+    except ValueError:
+        momenta = (0.0,) * len(target.initial)
+    groups = [
+        {"params": [torch.nn.Parameter(torch.zeros(1))], "lr": value, "momentum": momentum}
+        for value, momentum in zip(target.initial, momenta, strict=True)
+    ]
     optimizer = torch.optim.SGD(groups, lr=target.default)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        steps = TorchSteps(located(node.entry.where, _constructed, optimizer, node))
-    schedule = steps if target.epoch_length is None else Stretch(steps, target.epoch_length)
-    return Piece(node.entry.where, target, lambda value: schedule)
+        return located(node.entry.where, _constructed, optimizer, node)
 
 
 def _constructed(optimizer: torch.optim.Optimizer, node: Node) -> Any:
@@ -186,9 +208,4 @@ def _constructed(optimizer: torch.optim.Optimizer, node: Node) -> Any:
         return cls(optimizer, members, milestones=list(node.milestones))
     if node.name == "ChainedScheduler":
         return cls(members, optimizer=optimizer)
-    given = dict(node.entry.given)
-    if node.name in ("OneCycleLR", "CyclicLR"):
-        if given.get("cycle_momentum", True):
-            raise ValueError(f"{node.entry.where}['cycle_momentum'] must be false in this place, given true")
-        given["cycle_momentum"] = False
-    return cls(optimizer, **given)
+    return cls(optimizer, **node.entry.given)

@@ -47,10 +47,11 @@ class Scaling(Rule):
         return self.factors.groups
 
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
-        """As the class says; a factor that has been 0 has nothing left to multiply."""
+        """As the class says; a factor that has come to 0, and stays there, leaves what it finds as it is."""
         now, before = self.factors.values(steps), self.factors.values(np.maximum(steps - 1, 0))
         before = np.where(steps.reshape(-1, *[1] * (now.ndim - 1)) == 0, 1.0, before)
-        return np.divide(now, before, out=np.zeros_like(now), where=before != 0), np.zeros_like(now)
+        over = np.where(now == 0, 1.0, 0.0)
+        return np.divide(now, before, out=over, where=before != 0), np.zeros_like(now)
 
 
 @dataclass(frozen=True)
