@@ -104,7 +104,7 @@ def _made(
 
 
 def _within_window(schedule: Schedule, slot: ParamSlot, options: Options) -> Schedule:
-    window: dict[str, Any] = {name: options[name] for name in ("begin", "end", "interval") if name in options}  # type: ignore[literal-required]
+    window: dict[str, Any] = {name: options[name] for name in ("begin", "end", "interval") if name in options}
     if window.get("begin", 0) == 0 and window.get("end") is None and window.get("interval", 1) == 1:
         return schedule
     epoch_length = options.get("epoch_length")

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -283,7 +284,7 @@ def _sequence(given: Entry, inner: list[Entry], plans: list[Plan], milestones: l
         for one, plan in zip(inner[:-1], plans[:-1], strict=True):
             if plan.duration is None:
                 raise ValueError(f"{given.where}['milestones'] must be given where {one.where} has no total_iters")
-        milestones = np.cumsum([plan.duration for plan in plans[:-1]], dtype=int).tolist()  # type: ignore[arg-type]
+        milestones = list(accumulate(plan.duration or 0 for plan in plans[:-1]))
     if len(milestones) != len(plans) - 1:
         raise ValueError(
             f"{given.where}['milestones'] must be one fewer than the {len(plans)} schedulers, given {milestones}"

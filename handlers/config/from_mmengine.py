@@ -31,7 +31,7 @@ from ..schedules import (
     Turn,
     Window,
 )
-from .entries import Entry, call, lookup
+from .entries import Entry, call, located, lookup
 from .kinds import (
     AtLeastOne,
     Count,
@@ -332,12 +332,13 @@ def mmengine_piece(target: Target, name: str, given: Entry) -> Piece:
     kind, param_name = MMENGINE[lookup(f"{given.where}['type']", name, MMENGINE)]
     if param_name is not None:
         target = target.of(param_name)
-    return _built(target, CLOCKED.get(kind, _reduce_on_plateau), given)
+    builder: Callable[..., Piece] = CLOCKED.get(kind, _reduce_on_plateau)
+    return _built(target, builder, given)
 
 
 def mmagic_piece(target: Target, name: str, given: Entry) -> Piece:
     """What an entry of the mmagic dialect comes to."""
-    builders = {"LinearLrInterval": _linear_interval, "ReduceLR": _reduce_lr}
+    builders: dict[str, Callable[..., Piece]] = {"LinearLrInterval": _linear_interval, "ReduceLR": _reduce_lr}
     return _built(target, builders[lookup(f"{given.where}['type']", name, builders)], given)
 
 
@@ -354,10 +355,10 @@ def _window(
 
 def _built(target: Target, builder: Callable[..., Piece], given: Entry) -> Piece:
     if builder in (_reduce_on_plateau, _reduce_lr):
-        return replace(call(builder, given, target), where=given.where)
+        driven: Piece = call(builder, given, target)
+        return replace(driven, where=given.where)
     names = ("begin", "end", "by_epoch", "convert_to_iter_based", "last_step", "verbose")
     window = Entry(given.where, {key: one for key, one in given.given.items() if key in names}, given.from_file)
-    from .entries import located
-
     clock = located(given.where, clock_of, target, *call(_window, window))
-    return replace(call(builder, given.without(*names), target, clock), where=given.where)
+    piece: Piece = call(builder, given.without(*names), target, clock)
+    return replace(piece, where=given.where)

@@ -247,7 +247,7 @@ def transformers_piece(target: Target, name: str, given: Entry) -> Piece:
         name = SHORT[name]
     duration = given.given.get("num_training_steps")
     if name in BY_METRIC:
-        piece = call(BY_METRIC[name], given, target)
+        piece: Piece = call(BY_METRIC[name], given, target)
         return replace(piece, where=given.where)
     factors = call(FACTORS[name], given, target)
     return Piece(given.where, target, lambda value: Product([Constant(value), factors]), duration=duration)
