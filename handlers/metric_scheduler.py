@@ -15,8 +15,8 @@ from .schedules.live import stateful_parts
 class MetricScheduler(ParamScheduler):
     """Writes a schedule with parts that are driven by a metric, which it gives them event by event.
 
-    At these events it reads the metric from ``engine.state.metrics``, gives it to the parts that want one, and writes the
-    value. At the first event there may be no metric yet.
+    At each event it reads the metric from ``engine.state.metrics``, gives it to the parts that want one, and writes
+    the value. At the first event there may be no metric yet.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.

@@ -11,15 +11,51 @@ from typing import Any
 import numpy as np
 
 from lehr.handlers import (
+    ChainedScheduler,
     ConcatScheduler,
+    ConstantScheduler,
     CosineAnnealingScheduler,
+    CosineDecayScheduler,
+    CosineRestartScheduler,
     CyclicalScheduler,
     CyclicScheduler,
+    ExponentialScheduler,
+    InverseSquareRootScheduler,
+    InverseTimeDecayScheduler,
+    LambdaScheduler,
     LinearCyclicalScheduler,
+    LinearScheduler,
+    MultiplicativeScheduler,
+    MultiStepScheduler,
     OneCycleScheduler,
     ParamScheduler,
+    PiecewiseConstantScheduler,
     PiecewiseLinear,
+    PolynomialScheduler,
     Schedule,
+    StepScheduler,
+    WarmupStableDecayScheduler,
+)
+from lehr.handlers.schedules import (
+    Anneal,
+    Approach,
+    Bounded,
+    Constant,
+    Cooldown,
+    Cosine,
+    ExponentialDecay,
+    KDecay,
+    Linear,
+    Noise,
+    PowerDecay,
+    Product,
+    Recursion,
+    Rex,
+    Scaling,
+    Stretch,
+    Tanh,
+    Turn,
+    Window,
 )
 
 
@@ -31,10 +67,11 @@ class Example:
     cls: type[ParamScheduler]
     kwargs: dict[str, Any] = field(default_factory=dict)
     per_group: bool = False
+    seeks: bool = True  # whether any event is reached at once; the product of all values so far is not
 
     def arguments(self, optimizer: Any, param_name: str = "lr", **more: Any) -> dict[str, Any]:
         """All arguments of the class, by name; a concatenation's members take the further ones."""
-        if self.cls is ConcatScheduler:
+        if self.cls in (ConcatScheduler, ChainedScheduler):
             members = [member(optimizer, param_name, **more) for member in self.kwargs["schedulers"]]
             return {**self.kwargs, "schedulers": members}
         return {"optimizer": optimizer, "param_name": param_name, **self.kwargs, **more}
@@ -190,6 +227,58 @@ EXAMPLES = [
         ConcatScheduler,
         schedulers=[_WARMUP, _ex("", HalvingScheduler)],
         durations=[4],
+    ),
+]
+
+_EXPONENTIAL = _ex("exponential", ExponentialScheduler, gamma=0.97, initial_value=0.3)
+EXAMPLES += [
+    _EXPONENTIAL,
+    _ex("constant", ConstantScheduler, value=0.3),
+    _ex("constant in a window, of its own value", ConstantScheduler, value=0.5, relative=True, begin=3, end=20),
+    _ex("linear", LinearScheduler, num_events=20, start_value=0.5, end_value=0.1),
+    _ex("linear, from its own value, per group", LinearScheduler, True, num_events=20, end_value=[0.1, 0.2, 0.3]),
+    _ex("polynomial, cycling", PolynomialScheduler, num_events=15, end_value=0.01, power=2.0, cycle=True),
+    _ex("step, in epochs", StepScheduler, step_size=2, gamma=0.5, epoch_length=7),
+    _ex("multi-step, moving now and then", MultiStepScheduler, milestones=[5, 9, 9], interval=4, begin=2),
+    _ex("exponential, staircase", ExponentialScheduler, gamma=0.5, decay_events=6, staircase=True, relative=True),
+    _ex("inverse square root", InverseSquareRootScheduler, timescale=10),
+    _ex("inverse time", InverseTimeDecayScheduler, decay_rate=0.5, decay_events=5, exponent=1.5, staircase=True),
+    _ex("piecewise constant", PiecewiseConstantScheduler, constants=[0.1, 0.2, 0.05], milestones=[4, 30]),
+    _ex("cosine decay, there and back", CosineDecayScheduler, num_events=12, end_value=0.01, beyond="mirror"),
+    _ex("cosine restarts", CosineRestartScheduler, T_0=5, T_mult=2, restart_weights=0.8, end_value=0.01),
+    _ex("cosine restarts, listed", CosineRestartScheduler, periods=[5, 10], restart_weights=[1, 0.3], start_value=0.4),
+    _ex(
+        "warm-up, stable, decay",
+        WarmupStableDecayScheduler,
+        num_warmup_events=5,
+        num_stable_events=10,
+        num_decay_events=15,
+        warmup_type="exponential",
+        decay_type="power",
+    ),
+    _ex("lambda", LambdaScheduler, factor_fn=fifth_root),
+    _ex("lambda, per group", LambdaScheduler, True, factor_fn=[fifth_root, rounded, fifth_root], initial_value=0.5),
+    Example("multiplicative", MultiplicativeScheduler, {"factor_fn": fifth_root}, seeks=False),
+    Example("multiplicative, per group", MultiplicativeScheduler, {"factor_fn": [rounded] * 3}, True, seeks=False),
+    _ex("chained", ChainedScheduler, schedulers=[_WARMUP, _EXPONENTIAL], initial_value=0.1),
+    _ex("chained with a function", ChainedScheduler, schedulers=[_FUNCTION, _EXPONENTIAL, _COSINE]),
+    _ex("flat, then cosine", ParamScheduler, schedule=Cooldown(Constant(0.2), 20, 20, 0.01, Cosine())),
+    _ex("tanh", ParamScheduler, schedule=Anneal(0.2, 0.0, 30, Tanh())),
+    _ex("rex, k-decay", ParamScheduler, schedule=Anneal([0.2, 0.1, 0.3], 0.0, 30, KDecay(Rex(), 1.5)), per_group=True),
+    _ex("noise", ParamScheduler, schedule=Noise(Anneal(0.2, 0.01, 30), seed=7, std=0.1, begin=3, end=40)),
+    _ex("stretched", ParamScheduler, schedule=Stretch(Window(Anneal(0.2, 0.01, 4), 1, 4, before=0.3), by=9)),
+    _ex("bounded", ParamScheduler, schedule=Bounded(Product([PowerDecay(0.2, 5), Constant(2)]), 0.1, 0.3)),
+    _ex(
+        "one rule upon another",
+        ParamScheduler,
+        schedule=Recursion(
+            0.1,
+            [
+                Turn(Scaling(Anneal(0.1, 1.0, 9)), end=10),
+                Turn(Approach(Anneal(1.0, 0.0, 20, Linear()), 0.01, 0.1), begin=1, end=18, every=3),
+                Turn(Scaling(ExponentialDecay(1.0, 0.99)), begin=5, end=60),
+            ],
+        ),
     ),
 ]
 

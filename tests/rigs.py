@@ -26,6 +26,7 @@ from lehr.handlers import (
     ExpStateScheduler,
     LambdaStateScheduler,
     LRScheduler,
+    MetricScheduler,
     MultiStepStateScheduler,
     ParamGroupScheduler,
     ParamScheduler,
@@ -35,11 +36,53 @@ from lehr.handlers import (
     ReduceOnPlateauScheduler,
     StateParamScheduler,
     StepStateScheduler,
+    configure_scheduler,
     create_lr_scheduler_with_warmup,
 )
-from lehr.handlers.schedules import CosineAnnealing, LinearInterpolation, Plateau, Product
+from lehr.handlers.schedules import Concatenation, CosineAnnealing, Greedy, LinearInterpolation, Plateau, Product
 
 METRICS = [3.0, 2.0, 2.1, 2.2, 1.0, 1.0, 1.1, math.nan, 0.5, 0.6] * 8
+
+
+TORCH_IN_TORCH = [
+    {
+        "type": "torch.SequentialLR",
+        "schedulers": [
+            {
+                "type": "torch.SequentialLR",
+                "schedulers": [
+                    {"type": "torch.LinearLR", "start_factor": 0.1},
+                    {
+                        "type": "torch.CyclicLR",
+                        "base_lr": 0.1,
+                        "max_lr": 0.3,
+                        "step_size_up": 3,
+                        "cycle_momentum": False,
+                    },
+                ],
+                "milestones": [4],
+            },
+            {"type": "torch.ExponentialLR", "gamma": 0.9},
+        ],
+        "milestones": [12],
+    }
+]
+OVERLAPPING = [
+    {"type": "mmengine.LinearLR", "start_factor": 0.1, "end": 10},
+    {"type": "mmengine.CosineAnnealingLR", "begin": 2, "end": 30, "eta_min": 0.01},
+    {"type": "mmengine.ExponentialLR", "begin": 25, "gamma": 0.99},
+]
+NOISY_PLATEAU = [
+    {
+        "type": "timm.PlateauLRScheduler",
+        "mode": "min",
+        "patience_t": 1,
+        "decay_rate": 0.5,
+        "warmup_t": 3,
+        "noise_range_t": 6,
+        "noise_std": 0.1,
+    }
+]
 
 
 @dataclass
@@ -369,6 +412,44 @@ RIGS: dict[str, Callable[[], Rig]] = {
         groups=3,
         metrics=METRICS,
     ),
+    "metric": partial(
+        _in_optimizer,
+        lambda optimizer: MetricScheduler(
+            optimizer,
+            "lr",
+            "loss",
+            Concatenation([CosineAnnealing(0.1, 0.5, 5), Plateau(factor=0.5, patience=1, initial_value=0.3)], [5]),
+            save_history=True,
+        ),
+        groups=3,
+        metrics=METRICS,
+    ),
+    "metric, greedy": partial(
+        _in_optimizer,
+        lambda optimizer: MetricScheduler(
+            optimizer,
+            "lr",
+            "loss",
+            Greedy([0.1, 0.2, 0.3], patience=0, factor=0.5, smooth=True, window_size=3, min_value=0.01, reset_start=2),
+            save_history=True,
+        ),
+        groups=3,
+        tensor=True,
+        metrics=METRICS,
+    ),
+    **{
+        f"configured: {name}": partial(
+            _in_optimizer,
+            partial(configure_scheduler, config={"schedulers": config, "save_history": True}),
+            groups=3,
+            metrics=METRICS if by_metric else None,
+        )
+        for name, config, by_metric in (
+            ("torch in torch", TORCH_IN_TORCH, False),
+            ("rules upon one another", OVERLAPPING, False),
+            ("a warmed up plateau with noise", NOISY_PLATEAU, True),
+        )
+    },
     "state": partial(_state, StateParamScheduler, schedule=CosineAnnealing(1.0, 0.1, 10)),
     "state of a function": partial(_state, StateParamScheduler, schedule=halved),
     "own state": partial(_state, OwnState),

@@ -14,6 +14,8 @@ from torch.optim.lr_scheduler import StepLR
 from torch.utils.data import DataLoader
 
 from lehr import handlers
+from lehr.handlers.decay_scheduler import Options
+from lehr.handlers.schedules import Plateau
 
 anything = st.one_of(
     st.none(),
@@ -31,6 +33,24 @@ anything = st.one_of(
 
 def cosine(optimizer: Any) -> handlers.ParamScheduler:
     return handlers.CosineAnnealingScheduler(optimizer, "lr", 0.5, 0.1, 10)
+
+
+DECAYS: dict[str, dict[str, Any]] = {
+    "ConstantScheduler": {"value": 0.5},
+    "PiecewiseConstantScheduler": {"constants": [0.5, 0.1], "milestones": [2]},
+    "LinearScheduler": {"num_events": 3},
+    "PolynomialScheduler": {"num_events": 3},
+    "StepScheduler": {"step_size": 3},
+    "MultiStepScheduler": {"milestones": [3]},
+    "ExponentialScheduler": {"gamma": 0.5},
+    "InverseSquareRootScheduler": {"timescale": 3},
+    "InverseTimeDecayScheduler": {"decay_rate": 0.5},
+    "CosineDecayScheduler": {"num_events": 3},
+    "CosineRestartScheduler": {"T_0": 3},
+    "WarmupStableDecayScheduler": {"num_warmup_events": 2, "num_stable_events": 1, "num_decay_events": 1},
+    "LambdaScheduler": {"factor_fn": math.exp},
+    "MultiplicativeScheduler": {"factor_fn": math.cos},
+}
 
 
 # How to make each with legal arguments, on an optimizer of two groups.
@@ -65,6 +85,21 @@ LEGAL: dict[str, Any] = {
         "milestones": [2],
         "param_name": "rate",
     },
+    "MetricScheduler": lambda optimizer: {
+        "optimizer": optimizer,
+        "param_name": "lr",
+        "metric_name": "loss",
+        "schedule": Plateau(initial_value=0.5),
+    },
+    "ChainedScheduler": lambda optimizer: {"schedulers": [cosine(optimizer), cosine(optimizer)]},
+    "configure_scheduler": lambda optimizer: {
+        "optimizer": optimizer,
+        "config": {"type": "StepScheduler", "step_size": 3},
+    },
+    **{
+        name: lambda optimizer, kwargs=kwargs: {"optimizer": optimizer, "param_name": "lr", **kwargs}
+        for name, kwargs in DECAYS.items()
+    },
     "BatchSizeScheduler": lambda optimizer: {
         "dataloader": DataLoader(torch.zeros(4)),
         "scheduler_fn": lambda epoch: 1 + epoch,
@@ -76,12 +111,14 @@ def arguments_of(name: str) -> list[str]:
     made = getattr(handlers, name)
     parameters = inspect.signature(made).parameters.values()
     named = [parameter.name for parameter in parameters if parameter.kind is not inspect.Parameter.VAR_KEYWORD]
+    if name in DECAYS:
+        named = [*named, *Options.__annotations__]
     return [*named, *(["min_lr", "factor", "cooldown"] if name == "ReduceLROnPlateauScheduler" else [])]
 
 
 CASES = [(name, argument) for name in LEGAL for argument in arguments_of(name)]
 # A user's function is asked at the event, and may be refused there.
-ASKED_LATER = {"schedule", "lambda_obj", "scheduler_fn"}
+ASKED_LATER = {"schedule", "lambda_obj", "scheduler_fn", "factor_fn"}
 
 
 def test_every_scheduler_of_a_kind_of_its_own_is_here():

@@ -44,6 +44,7 @@ def test_schedules_import_only_numpy_and_the_standard_library(repository):
 OF_ITS_OWN = {
     "BatchSizeScheduler": {"attach", "_write", "_kind"},
     "ConcatScheduler": {"simulate_values"},
+    "MetricScheduler": {"__call__", "observe"},
     "LRScheduler": {"__call__", "observe", "simulate_values"},
     "LambdaStateScheduler": {"get_param"},
     "ReduceLROnPlateauScheduler": {"simulate_values"},
@@ -52,7 +53,14 @@ OF_ITS_OWN = {
         "simulate", "simulate_values", "_simulated",
     },
 }  # fmt: skip
-MECHANISMS = ("base", "param_scheduler", "cyclical.CyclicalScheduler", "state_param_scheduler", "param_group_scheduler")
+MECHANISMS = (
+    "base",
+    "param_scheduler",
+    "cyclical.CyclicalScheduler",
+    "decay_scheduler",
+    "state_param_scheduler",
+    "param_group_scheduler",
+)
 
 
 def test_named_schedulers_add_nothing_but_signature_docstring_and_schedule():

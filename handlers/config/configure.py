@@ -1,40 +1,21 @@
 """One scheduler out of a config: a mapping, a list of mappings, or a file."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from .. import arguments
 from ..base import BaseParamScheduler
 from ..configuration import configured
-from ..metric_scheduler import MetricScheduler
-from ..param_group_scheduler import ParamGroupScheduler
 from ..param_groups import HasParamGroups, ParamSlot
-from ..param_scheduler import ParamScheduler
-from ..schedules import Schedule
-from .entries import Entry, entries, entry, located
+from .entries import Entry, entries, entry
 from .files import read
-from .from_cerebras import cerebras_piece
-from .from_lehr import CLASSES, lehr_scheduler
-from .from_mmengine import mmagic_piece, mmengine_piece
-from .from_timm import timm_piece
-from .from_transformers import transformers_piece
-from .pieces import Piece, one_after_another, together
+from .from_lehr import lehr_scheduler
+from .lists import of_list, piece_of, save_history_of, written
+from .pieces import together
 from .target import Target
-from .torch_compounds import torch_chain, torch_piece
 
-DIALECTS: dict[str, Callable[[Target, str, Entry], Piece]] = {
-    "cerebras": cerebras_piece,
-    "mmagic": mmagic_piece,
-    "mmengine": mmengine_piece,
-    "timm": timm_piece,
-    "torch": torch_piece,
-    "transformers": transformers_piece,
-}
 Config = Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | os.PathLike[str]
 
 
@@ -109,7 +90,7 @@ def configure_scheduler(
     param_name, epoch_length = _settings(whole, param_name, epoch_length)
     ParamSlot(optimizer, param_name, None)
     target = Target(optimizer, param_name, epoch_length)
-    scheduler = _of_entry(target, whole.without("epoch_length")) if listed is None else _of_list(target, whole, listed)
+    scheduler = _of_entry(target, whole.without("epoch_length")) if listed is None else of_list(target, whole, listed)
     scheduler._config = _as_config(whole, config, param_name, epoch_length)
     return scheduler
 
@@ -161,135 +142,8 @@ def _settings(whole: Entry, param_name: str, epoch_length: int | None) -> tuple[
 def _of_entry(target: Target, given: Entry) -> BaseParamScheduler:
     if "." not in given.type:
         return lehr_scheduler(target, given, _of_entry)
-    save_history = _save_history(given)
-    return _written([_piece(target, given.without("save_history"))], together, save_history)
-
-
-def _save_history(given: Entry) -> bool:
-    return arguments.flag(f"{given.where}['save_history']", given.given.get("save_history", False))
-
-
-def _piece(target: Target, given: Entry) -> Piece:
-    """What an entry of another library comes to."""
-    prefix, _, name = given.type.partition(".")
-    if prefix not in DIALECTS:
-        _refuse_type(given)
-    param_name = given.given.get("param_name", target.param_name)
-    if not isinstance(param_name, str):
-        raise TypeError(f"{given.where}['param_name'] must be a string, given {param_name!r}")
-    if param_name != target.param_name:
-        located(f"{given.where}['param_name']", ParamSlot, target.optimizer, param_name, None)
-        target = target.of(param_name)
-    return DIALECTS[prefix](target, name, given.without("type", "param_name"))
-
-
-def _refuse_type(given: Entry) -> None:
-    import difflib
-
-    prefix, _, name = given.type.rpartition(".")
-    prefixes = ", ".join(f"'{one}.'" for one in DIALECTS)
-    near = difflib.get_close_matches(prefix, DIALECTS, n=1)
-    hint = f"did you mean '{near[0]}.{name}'?" if near else f"prefixes are {prefixes}; none for lehr's own classes"
-    raise ValueError(f"{given.where}['type'] must have a known prefix, given {given.type!r}; {hint}")
-
-
-def _of_list(target: Target, whole: Entry, listed: list[Entry]) -> BaseParamScheduler:
-    if all("type" in one.given and one.type in CLASSES for one in listed):
-        raise ValueError(
-            f"{whole.where}: lehr's own schedulers go into a ConcatScheduler one after another, a ChainedScheduler to "
-            f"multiply them, or a ParamGroupScheduler for different parameters, given a list of {listed[0].type!r}"
-        )
-    sequential = arguments.flag(f"{whole.where}['sequential']", whole.given.get("sequential", False))
-    save_history = _save_history(whole) or any(_save_history(one) for one in listed)
-    listed = [one.without("save_history") for one in listed]
-    if not sequential:
-        for key in ("milestones", "durations"):
-            if key in whole.given:
-                raise ValueError(f"{whole.where}[{key!r}] is for schedulers one after another: add 'sequential': true")
-        if all(one.type.startswith("torch.") and "param_name" not in one.given for one in listed) and len(listed) > 1:
-            chained = [(one.type.removeprefix("torch."), one.without("type")) for one in listed]
-            return _written([torch_chain(target, chained)], together, save_history)
-        return _written([_piece(target, one) for one in listed], together, save_history)
-    pieces = [replace(_piece(target, one.without("duration")), where=one.where) for one in listed]
-    durations = _durations(whole, listed, pieces)
-    for piece in pieces[1:]:
-        if piece.target.param_name != pieces[0].target.param_name:
-            raise ValueError(f"{piece.where} must be for {pieces[0].target.param_name!r} like the first entry")
-        if piece.covers is not None or pieces[0].covers is not None:
-            raise ValueError(f"{piece.where}: param_group_tags cannot stand in a sequence: put it into a SequentialLR")
-        if piece.momentum is not None:
-            raise ValueError(f"{piece.where}: cycle_momentum must be false in a sequence: put it into a SequentialLR")
-    return _written(pieces, lambda of_one: one_after_another(of_one, durations), save_history)
-
-
-def _durations(whole: Entry, listed: list[Entry], pieces: list[Piece]) -> list[int]:
-    """How many events each entry but the last is in force."""
-    for key in ("durations", "milestones"):
-        if key in whole.given:
-            given = whole.given[key]
-            if not isinstance(given, list | tuple) or len(given) != len(pieces) - 1:
-                raise ValueError(f"{whole.where}[{key!r}] must be a list of {len(pieces) - 1} numbers, given {given!r}")
-            numbers = [
-                arguments.whole_number(f"{whole.where}[{key!r}][{at}]", n, at_least=0) for at, n in enumerate(given)
-            ]
-            if key == "milestones" and numbers != sorted(numbers):
-                raise ValueError(f"{whole.where}['milestones'] must rise, given {given!r}")
-            return numbers if key == "durations" else np.diff([0, *numbers]).tolist()  # type: ignore[no-any-return]
-    durations = []
-    for one, piece in zip(listed[:-1], pieces[:-1], strict=True):
-        duration = one.given.get("duration", piece.duration)
-        if duration is None:
-            raise ValueError(f"{one.where}: 'duration' must be given, the number of events until the next one begins")
-        durations.append(arguments.whole_number(f"{one.where}['duration']", duration, at_least=0))
-    return durations
-
-
-def _written(
-    pieces: list[Piece], combined: Callable[[list[Piece]], Schedule], save_history: bool
-) -> BaseParamScheduler:
-    """A scheduler for the parameters of some pieces: one, or one for each in a group scheduler."""
-    optimizer = pieces[0].target.optimizer
-    of_param: dict[str, list[Piece]] = {}
-    for piece in pieces:
-        of_param.setdefault(_key(piece.target), []).append(piece)
-    schedules = {name: located(some[0].where, combined, some) for name, some in of_param.items()}
-    for piece in pieces:
-        if piece.momentum is not None and piece.target.param_name == "lr":
-            momentum = piece.target.of("momentum")
-            name = located(piece.where, _key, momentum)
-            if name in schedules:
-                raise ValueError(f"{piece.where}: another entry writes the momentum too: set 'cycle_momentum' to false")
-            schedules[name] = piece.momentum
-    names = {_key(piece.target): piece.target.param_name for piece in pieces}
-    by_metric = [piece for piece in pieces if piece.metric_name is not None]
-    if by_metric:
-        if len(schedules) > 1:
-            raise ValueError(
-                f"{by_metric[0].where}: what is driven by a metric must be attached by itself, in a config of its own"
-            )
-        [(name, schedule)] = schedules.items()
-        return MetricScheduler(
-            optimizer,
-            names[name],
-            str(by_metric[0].metric_name),
-            schedule,
-            save_history,
-            every=by_metric[0].metric_every,
-        )
-    if len(schedules) == 1:
-        [(name, schedule)] = schedules.items()
-        return ParamScheduler(optimizer, names[name], save_history, schedule=schedule)
-    members = [
-        ParamScheduler(optimizer, names.get(name, "momentum"), schedule=schedule)
-        for name, schedule in schedules.items()
-    ]
-    return ParamGroupScheduler(members, save_history=save_history)
-
-
-def _key(target: Target) -> str:
-    """A parameter by the place it has in the param groups: momentum may be ``betas[0]``."""
-    slot = ParamSlot(target.optimizer, target.param_name, None)
-    return slot.key if slot.item is None else f"{slot.key}[{slot.item}]"
+    save_history = save_history_of(given)
+    return written([piece_of(target, given.without("save_history"))], together, save_history)
 
 
 def _as_config(whole: Entry, config: Any, param_name: str, epoch_length: int | None) -> dict[str, Any]:

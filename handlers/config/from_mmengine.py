@@ -1,7 +1,7 @@
 """The parameter schedulers of mmengine and mmagic, by their names and arguments."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,10 +27,9 @@ from ..schedules import (
     Schedule,
     Shift,
     StepDecay,
-    Stretch,
-    Turn,
     Window,
 )
+from .clock import INFINITY, Clock, clock_of, window_of
 from .entries import Entry, call, located, lookup
 from .kinds import (
     AtLeastOne,
@@ -49,67 +48,9 @@ from .kinds import (
 from .pieces import Piece
 from .target import Target
 
-INFINITY = 1_000_000_000  # mmengine's, for windows without an end
 
-
-@dataclass(frozen=True)
-class Clock:
-    """When an entry moves: from ``begin`` to ``end`` of its own steps, each of ``every`` events.
-
-    Args:
-        begin: its first step.
-        end: the first step after its last.
-        every: events of one step.
-        scale: what durations, given in epochs, are multiplied by to be in its steps.
-        is_given: whether a length of the epoch is known, and with which unit.
-    """
-
-    begin: int
-    end: int
-    every: int
-    scale: int
-
-    @property
-    def steps(self) -> int:
-        """How many steps it has."""
-        return self.end - self.begin
-
-    def windowed(self, schedule: Schedule, before: Number | None) -> Schedule:
-        """A schedule of its own steps, on events, with a value for those before the window."""
-        end = None if self.end >= INFINITY else self.end
-        window = schedule if self.begin == 0 and end is None else Window(schedule, self.begin, end, before=before)
-        return window if self.every == 1 else Stretch(window, self.every)
-
-    def turn(self, rule: Any) -> Turn:
-        """The rule in its window."""
-        return Turn(rule, self.begin, None if self.end >= INFINITY else self.end, self.every)
-
-
-def clock_of(target: Target, begin: float, end: float, by_epoch: bool, convert_to_iter_based: bool) -> Clock:
-    """The clock of an entry.
-
-    Raises:
-        ValueError: the window is empty; a conversion without the length of an epoch, or of what counts iterations.
-    """
-    length = target.epoch_length
-    if convert_to_iter_based:
-        if not by_epoch:
-            raise ValueError("['convert_to_iter_based'] must be left out where by_epoch is false")
-        if length is None:
-            raise ValueError("['convert_to_iter_based'] wants epoch_length to be given to configure_scheduler")
-        begin, end = int(begin * length), INFINITY if end == INFINITY else int(end * length)
-        clock = Clock(begin, end, 1, length)
-    else:
-        begin, end = (
-            arguments.whole_number(f"[{name!r}]", given, at_least=0) for name, given in (("begin", begin), ("end", end))
-        )
-        clock = Clock(begin, end, length if by_epoch and length is not None else 1, 1)
-    if clock.end <= clock.begin:
-        raise ValueError(f"['end'] must be more than begin, {begin}, given {end}")
-    return clock
-
-
-def _scaling(target: Target, clock: Clock, factors: Schedule) -> Piece:
+def scaling(target: Target, clock: Clock, factors: Schedule) -> Piece:
+    """An entry that multiplies what it finds, within its window."""
     return Piece(
         "",
         target,
@@ -120,7 +61,8 @@ def _scaling(target: Target, clock: Clock, factors: Schedule) -> Piece:
     )
 
 
-def _piece(target: Target, clock: Clock, alone: Callable[[Number], Schedule], rule: Any) -> Piece:
+def clocked(target: Target, clock: Clock, alone: Callable[[Number], Schedule], rule: Any) -> Piece:
+    """An entry that begins with the value that it finds, and goes its own way within its window."""
     duration = None if clock.end >= INFINITY else clock.end * clock.every
     return Piece(
         "", target, lambda value: clock.windowed(alone(value), before=value), clock.turn(rule), duration=duration
@@ -130,24 +72,24 @@ def _piece(target: Target, clock: Clock, alone: Callable[[Number], Schedule], ru
 def _constant(target: Target, clock: Clock, factor: Fraction = 1 / 3) -> Piece:
     last = clock.steps - 1
     factors = PiecewiseConstant([factor, 1.0], [last]) if last > 0 else Constant(factor)
-    return _scaling(target, clock, factors)
+    return scaling(target, clock, factors)
 
 
 def _linear(target: Target, clock: Clock, start_factor: Fraction = 1 / 3, end_factor: Fraction = 1.0) -> Piece:
     last = clock.steps - 1
-    return _scaling(target, clock, Anneal(start_factor, end_factor, last) if last > 0 else Constant(start_factor))
+    return scaling(target, clock, Anneal(start_factor, end_factor, last) if last > 0 else Constant(start_factor))
 
 
 def _exponential(target: Target, clock: Clock, gamma: Real) -> Piece:
-    return _scaling(target, clock, ExponentialDecay(1.0, gamma))
+    return scaling(target, clock, ExponentialDecay(1.0, gamma))
 
 
 def _step(target: Target, clock: Clock, step_size: AtLeastOne, gamma: Real = 0.1) -> Piece:
-    return _scaling(target, clock, StepDecay(1.0, gamma, step_size * clock.scale))
+    return scaling(target, clock, StepDecay(1.0, gamma, step_size * clock.scale))
 
 
 def _multi_step(target: Target, clock: Clock, milestones: Milestones, gamma: Real = 0.1) -> Piece:
-    return _scaling(target, clock, MultiStepDecay(1.0, gamma, sorted(m * clock.scale for m in milestones)))
+    return scaling(target, clock, MultiStepDecay(1.0, gamma, sorted(m * clock.scale for m in milestones)))
 
 
 def _cosine(
@@ -171,15 +113,15 @@ def _cosine(
             [down, Shift(Anneal(target.own, end, length, Cosine(), beyond="mirror"), length)], [length]
         )
 
-    return _piece(target, clock, alone, rule)
+    return clocked(target, clock, alone, rule)
 
 
 def _poly(target: Target, clock: Clock, eta_min: Real = 0.0, power: NotNegative = 1.0) -> Piece:
     last = max(clock.steps - 1, 0)
     if last == 0:
-        return _scaling(target, clock, Constant(1.0))
+        return scaling(target, clock, Constant(1.0))
     rule = Approach(Anneal(1.0, 0.0, last, Polynomial(power)), eta_min, target.own)
-    return _piece(target, clock, lambda value: Anneal(value, eta_min, last, Polynomial(power)), rule)
+    return clocked(target, clock, lambda value: Anneal(value, eta_min, last, Polynomial(power)), rule)
 
 
 def _cosine_restart(
@@ -199,7 +141,7 @@ def _cosine_restart(
     held = Window(curve, end=int(sum(lengths)))
     tops = [(np.asarray(target.own) * weight).tolist() for weight in restart_weights]
     weights = Window(Restarts(1.0, 0.0, lengths), end=int(sum(lengths)))
-    return _piece(target, clock, lambda value: held, Approach(weights, end, target.own, starts, tops))
+    return clocked(target, clock, lambda value: held, Approach(weights, end, target.own, starts, tops))
 
 
 def _one_cycle(
@@ -217,7 +159,7 @@ def _one_cycle(
         raise ValueError(f"it is for 'lr' alone, given {target.param_name!r}: torch.OneCycleLR is for any parameter")
     steps = clock.steps if total_steps is None else total_steps * clock.scale
     cycle = OneCycle(eta_max, steps, pct_start, anneal_strategy, div_factor, final_div_factor, three_phase)  # type: ignore[arg-type]
-    return _piece(target, clock, lambda value: cycle, Assignment(cycle))
+    return clocked(target, clock, lambda value: cycle, Assignment(cycle))
 
 
 def _end_value(target: Target, eta_min: float | None, eta_min_ratio: float | None, default: float | None) -> Number:
@@ -228,24 +170,6 @@ def _end_value(target: Target, eta_min: float | None, eta_min_ratio: float | Non
     if eta_min is not None:
         return eta_min
     return (np.asarray(target.own) * eta_min_ratio).tolist()  # type: ignore[no-any-return]
-
-
-def _linear_interval(
-    target: Target, clock: Clock, interval: AtLeastOne = 1, start_factor: Real = 1 / 3, end_factor: Real = 1.0
-) -> Piece:
-    times = clock.steps // interval
-    if clock.steps == 1:
-        return _scaling(target, clock, Constant(start_factor))
-    if not times:
-        raise ValueError(f"['interval'] must be at most the {clock.steps} steps of the window, given {interval}")
-    line = Anneal(start_factor, end_factor, times * interval)
-    # The first step multiplies what it finds; the others write the line, which is one step behind.
-    moved = Shift(Window(line, interval=interval), by=-1)
-
-    def alone(value: Number) -> Schedule:
-        return Concatenation([Product([Constant(value), Constant(start_factor)]), Shift(moved, by=1)], [1])
-
-    return _piece(target, clock, alone, Assignment(moved, first_factor=start_factor))
 
 
 def _reduce_on_plateau(
@@ -282,34 +206,6 @@ def _reduce_on_plateau(
     return Piece("", target, alone, None, None, metric_name or monitor, target.epoch_length or 1)
 
 
-def _reduce_lr(
-    target: Target,
-    mode: Text = "min",
-    factor: NotNegative = 0.1,
-    patience: Count = 10,
-    threshold: Real = 1e-4,
-    threshold_mode: Text = "rel",
-    cooldown: Count = 0,
-    min_lr: NotNegative = 0.0,
-    eps: NotNegative = 1e-8,
-    begin: Count = 0,
-    end: Count = INFINITY,
-    by_epoch: Flag = True,
-    metric_name: Text = "loss",
-    last_step: LastStep = -1,
-    verbose: Flag = False,
-) -> Piece:
-    if end <= begin:
-        raise ValueError(f"['end'] must be more than begin, {begin}, given {end}")
-    kept = (mode, factor, patience, threshold, threshold_mode, cooldown, min_lr, eps)
-
-    def alone(value: Number) -> Schedule:
-        return Plateau(*kept, initial_value=value, begin=begin, end=end - 1, eps_before_floor=True)
-
-    every = target.epoch_length if by_epoch and target.epoch_length is not None else 1
-    return Piece("", target, alone, None, None, metric_name, every)
-
-
 CLOCKED: dict[str, Callable[..., Piece]] = {
     "Constant": _constant,
     "CosineAnnealing": _cosine,
@@ -321,7 +217,11 @@ CLOCKED: dict[str, Callable[..., Piece]] = {
     "Poly": _poly,
     "Step": _step,
 }
+
+
 SUFFIXES = {"LR": None, "Momentum": "momentum", "ParamScheduler": None}
+
+
 MMENGINE = {
     kind + suffix: (kind, fixed) for kind in (*CLOCKED, "ReduceOnPlateau") for suffix, fixed in SUFFIXES.items()
 }
@@ -332,33 +232,16 @@ def mmengine_piece(target: Target, name: str, given: Entry) -> Piece:
     kind, param_name = MMENGINE[lookup(f"{given.where}['type']", name, MMENGINE)]
     if param_name is not None:
         target = target.of(param_name)
-    builder: Callable[..., Piece] = CLOCKED.get(kind, _reduce_on_plateau)
-    return _built(target, builder, given)
+    if kind == "ReduceOnPlateau":
+        piece: Piece = call(_reduce_on_plateau, given, target)
+        return replace(piece, where=given.where)
+    return built(target, CLOCKED[kind], given)
 
 
-def mmagic_piece(target: Target, name: str, given: Entry) -> Piece:
-    """What an entry of the mmagic dialect comes to."""
-    builders: dict[str, Callable[..., Piece]] = {"LinearLrInterval": _linear_interval, "ReduceLR": _reduce_lr}
-    return _built(target, builders[lookup(f"{given.where}['type']", name, builders)], given)
-
-
-def _window(
-    begin: NotNegative = 0,
-    end: NotNegative = INFINITY,
-    by_epoch: Flag = True,
-    convert_to_iter_based: Flag = False,
-    last_step: LastStep = -1,
-    verbose: Flag = False,
-) -> tuple[float, float, bool, bool]:
-    return begin, end, by_epoch, convert_to_iter_based
-
-
-def _built(target: Target, builder: Callable[..., Piece], given: Entry) -> Piece:
-    if builder in (_reduce_on_plateau, _reduce_lr):
-        driven: Piece = call(builder, given, target)
-        return replace(driven, where=given.where)
+def built(target: Target, builder: Callable[..., Piece], given: Entry) -> Piece:
+    """What an entry comes to that moves by a clock."""
     names = ("begin", "end", "by_epoch", "convert_to_iter_based", "last_step", "verbose")
     window = Entry(given.where, {key: one for key, one in given.given.items() if key in names}, given.from_file)
-    clock = located(given.where, clock_of, target, *call(_window, window))
+    clock = located(given.where, clock_of, target, *call(window_of, window))
     piece: Piece = call(builder, given.without(*names), target, clock)
     return replace(piece, where=given.where)

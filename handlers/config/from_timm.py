@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
-from ..arguments import Number
 from ..schedules import (
-    Anneal,
     Bounded,
     Concatenation,
     Constant,
@@ -17,21 +15,17 @@ from ..schedules import (
     Cosine,
     Curve,
     Exponential,
-    KDecay,
     Linear,
     MultiStepDecay,
     Noise,
     Plateau,
-    Polynomial,
     Power,
     PowerDecay,
     Product,
-    Restarts,
     Schedule,
     Shift,
     StepDecay,
     Stretch,
-    Tanh,
 )
 from ..schedules.base import Array
 from .entries import Entry, call, lookup
@@ -48,59 +42,7 @@ from .kinds import (
 )
 from .pieces import Piece
 from .target import Target
-
-
-def _cosine(
-    target: Target,
-    t_initial: Positive,
-    lr_min: NotNegative = 0.0,
-    cycle_mul: Positive = 1.0,
-    cycle_decay: Positive = 1.0,
-    cycle_limit: Count = 1,
-    warmup_t: Count = 0,
-    warmup_lr_init: NotNegative = 0.0,
-    warmup_prefix: Flag = False,
-    k_decay: Positive = 1.0,
-) -> Schedule:
-    curve: Curve = Cosine() if k_decay == 1 else KDecay(Cosine(), k_decay)
-    cycles = Restarts(target.own, lr_min, t_initial, cycle_mul, cycle_decay, cycle_limit, curve)
-    return _warmed_up(cycles, target.own, warmup_t, warmup_lr_init, warmup_prefix)
-
-
-def _poly(
-    target: Target,
-    t_initial: Positive,
-    power: NotNegative = 0.5,
-    lr_min: NotNegative = 0.0,
-    cycle_mul: Positive = 1.0,
-    cycle_decay: Positive = 1.0,
-    cycle_limit: Count = 1,
-    warmup_t: Count = 0,
-    warmup_lr_init: NotNegative = 0.0,
-    warmup_prefix: Flag = False,
-    k_decay: Positive = 1.0,
-) -> Schedule:
-    curve: Curve = Polynomial(power) if k_decay == 1 else KDecay(Polynomial(power), k_decay)
-    cycles = Restarts(target.own, lr_min, t_initial, cycle_mul, cycle_decay, cycle_limit, curve)
-    return _warmed_up(cycles, target.own, warmup_t, warmup_lr_init, warmup_prefix)
-
-
-def _tanh(
-    target: Target,
-    t_initial: Positive,
-    lb: Real = -7.0,
-    ub: Real = 3.0,
-    lr_min: NotNegative = 0.0,
-    cycle_mul: Positive = 1.0,
-    cycle_decay: Positive = 1.0,
-    cycle_limit: Count = 1,
-    warmup_t: Count = 0,
-    warmup_lr_init: NotNegative = 0.0,
-    warmup_prefix: Flag = False,
-) -> Schedule:
-    cycles = Restarts(target.own, lr_min, t_initial, cycle_mul, cycle_decay, cycle_limit, Tanh(lb, ub))
-    peak = target.own if warmup_prefix or not warmup_t else _number(cycles(warmup_t))
-    return _warmed_up(cycles, peak, warmup_t, warmup_lr_init, warmup_prefix)
+from .timm_cycles import cosine, number_of, poly, tanh, warmed_up
 
 
 def _step(
@@ -111,7 +53,7 @@ def _step(
     warmup_lr_init: NotNegative = 0.0,
     warmup_prefix: Flag = True,
 ) -> Schedule:
-    return _warmed_up(StepDecay(target.own, decay_rate, decay_t), target.own, warmup_t, warmup_lr_init, warmup_prefix)
+    return warmed_up(StepDecay(target.own, decay_rate, decay_t), target.own, warmup_t, warmup_lr_init, warmup_prefix)
 
 
 def _multi_step(
@@ -127,7 +69,7 @@ def _multi_step(
         raise ValueError(f"['decay_t'] must rise, given {decay_t}")
     milestones = [max(int(np.ceil(milestone)) - 1, 0) for milestone in decay_t]
     decay = MultiStepDecay(target.own, decay_rate, milestones)
-    return _warmed_up(decay, target.own, warmup_t, warmup_lr_init, warmup_prefix)
+    return warmed_up(decay, target.own, warmup_t, warmup_lr_init, warmup_prefix)
 
 
 def _wsd(
@@ -162,7 +104,7 @@ def _wsd(
             raise ValueError("stable_timescale must be given where there is no warm-up, given None")
         stable = PowerDecay(target.own, timescale, 0.5 if stable_fn == "rsqrt" else stable_power)
     cooled = Cooldown(Bounded(stable, at_least=lr_min), t_initial - decay_t, decay_t, lr_min, curve)
-    return _warmed_up(cooled, target.own, warmup_t, warmup_lr_init, warmup_prefix=True)
+    return warmed_up(cooled, target.own, warmup_t, warmup_lr_init, warmup_prefix=True)
 
 
 @dataclass(frozen=True)
@@ -197,15 +139,7 @@ def _plateau(
         initial_value=target.own,
         begin=warmup_t,
     )
-    return _warmed_up(plateau, target.own, warmup_t, warmup_lr_init, warmup_prefix=True)
-
-
-def _warmed_up(schedule: Schedule, peak: Number, warmup_t: int, warmup_lr_init: float, warmup_prefix: bool) -> Schedule:
-    """A schedule after a linear warm-up, which goes on where it is by then, or begins there with ``warmup_prefix``."""
-    if not warmup_t:
-        return schedule
-    later = schedule if warmup_prefix else Shift(schedule, by=warmup_t)
-    return Concatenation([Anneal(warmup_lr_init, peak, warmup_t), later], [warmup_t])
+    return warmed_up(plateau, target.own, warmup_t, warmup_lr_init, warmup_prefix=True)
 
 
 def _noise(
@@ -233,16 +167,20 @@ def _noise(
 
 
 BUILDERS: dict[str, Callable[..., Schedule]] = {
-    "CosineLRScheduler": _cosine,
+    "CosineLRScheduler": cosine,
     "MultiStepLRScheduler": _multi_step,
     "PlateauLRScheduler": _plateau,
-    "PolyLRScheduler": _poly,
+    "PolyLRScheduler": poly,
     "StepLRScheduler": _step,
-    "TanhLRScheduler": _tanh,
+    "TanhLRScheduler": tanh,
     "WSDLRScheduler": _wsd,
 }
+
+
 # At step 0 these have what the groups hold, even where the formula says otherwise.
-AS_CONSTRUCTED = (_cosine, _poly, _step, _wsd)
+AS_CONSTRUCTED = (cosine, poly, _step, _wsd)
+
+
 NOISE = ("noise_range_t", "noise_pct", "noise_std", "noise_seed")
 
 
@@ -260,7 +198,7 @@ def timm_piece(target: Target, name: str, given: Entry) -> Piece:
     # What the constructor leaves, which is in force at step 0, has no noise; nor has a plateau's warm-up.
     first = 1 + given.given.get("warmup_t", 0) if plateau else 1
     schedule = call(builder, given.without(*noise_names, *rest), target)
-    if builder in AS_CONSTRUCTED and not given.given.get("warmup_t", 0) and _number(schedule(0)) != target.own:
+    if builder in AS_CONSTRUCTED and not given.given.get("warmup_t", 0) and number_of(schedule(0)) != target.own:
         schedule = Concatenation([Constant(target.own), Shift(schedule, by=1)], [1])
     schedule = noisy(schedule, first)
     scales = [group.get("lr_scale", 1.0) for group in target.groups]
@@ -275,7 +213,3 @@ def timm_piece(target: Target, name: str, given: Entry) -> Piece:
 
 def _common(metric_name: Text = "loss", initialize: Flag = True, t_in_epochs: Flag = True) -> tuple[Any, bool]:
     return metric_name, t_in_epochs
-
-
-def _number(value: Any) -> Number:
-    return value.tolist() if isinstance(value, np.ndarray) else value  # type: ignore[no-any-return]
