@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal, Unpack
 
+from . import arguments
 from .arguments import Number
 from .decay_scheduler import DecayScheduler, Options
 from .param_groups import HasParamGroups
@@ -12,15 +13,15 @@ from .schedules import Anneal, Cosine, Restarts, WarmupStableDecay
 class CosineDecayScheduler(DecayScheduler):
     """Half a cosine wave from ``start_value`` to ``end_value``, which is held.
 
-    ``value(i) = start_value + (end_value - start_value) * (1 - cos(pi * min(i / num_events, 1))) / 2``
+    ``value(i) = start_value + (end_value - start_value) * (1 - cos(pi * min(i / duration, 1))) / 2``
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        num_events: events from the one value to the other, at least 0.
+        duration: events from the one value to the other, at least 0.
         end_value: one for all param groups, or a list with one for each.
         start_value: likewise; None for each group's own value.
-        beyond: what comes after ``num_events``: ``"hold"``, or ``"mirror"``, back again and so on, for ever.
+        beyond: what comes after ``duration``: ``"hold"``, or ``"mirror"``, back again and so on, for ever.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
             ``param_group_index``, by name; see :class:`DecayScheduler`.
 
@@ -31,7 +32,7 @@ class CosineDecayScheduler(DecayScheduler):
     https://arxiv.org/abs/1608.03983.
 
     Example:
-        >>> rows = CosineDecayScheduler.simulate_values(4, param_name="lr", num_events=2, start_value=1.0)
+        >>> rows = CosineDecayScheduler.simulate_values(4, param_name="lr", duration=2, start_value=1.0)
         >>> [[event, round(value, 4)] for event, value in rows]
         [[0, 1.0], [1, 0.5], [2, 0.0], [3, 0.0]]
     """
@@ -40,7 +41,7 @@ class CosineDecayScheduler(DecayScheduler):
         self,
         optimizer: HasParamGroups,
         param_name: str,
-        num_events: float,
+        duration: float,
         end_value: Number = 0.0,
         start_value: Number | None = None,
         beyond: Literal["hold", "mirror"] = "hold",
@@ -54,7 +55,7 @@ class CosineDecayScheduler(DecayScheduler):
             "start_value",
             start_value=start_value,
             end_value=end_value,
-            num_events=num_events,
+            duration=duration,
             curve=Cosine(),
             beyond=beyond,
         )
@@ -117,8 +118,8 @@ class CosineRestartScheduler(DecayScheduler):
             "start_value",
             start_value=start_value,
             end_value=end_value,
-            periods=T_0 if periods is None else periods,
-            period_mult=T_mult,
+            periods=arguments.number("T_0", T_0, above=0) if periods is None else periods,
+            period_mult=arguments.number("T_mult", T_mult, at_least=1),
             restart_weights=restart_weights,
         )
 

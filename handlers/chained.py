@@ -58,6 +58,8 @@ class ChainedScheduler(ParamScheduler):
         slot = ParamSlot(first.optimizer, first.param_name, first.param_group_index)
         initial = own_value(slot, "initial_value") if initial_value is None else initial_value
         numbers = arguments.number_or_numbers("initial_value", initial)
+        if isinstance(numbers, tuple) and len(numbers) != len(slot.groups()):
+            raise ValueError(f"initial_value must have {len(slot.groups())} values, given {initial!r}")
         if not np.all(numbers):
             raise ValueError(f"initial_value must not be 0, of which nothing is a multiple, given {initial!r}")
         scale = np.asarray(numbers) ** (1 - len(members))

@@ -51,8 +51,8 @@ def as_data(name: str, value: Any) -> Any:
 
     Example:
         >>> from lehr.handlers.schedules import Anneal, Cosine
-        >>> as_data("schedule", Anneal(1.0, 0.0, num_events=10, curve=Cosine()))
-        {'type': 'Anneal', 'start_value': 1.0, 'end_value': 0.0, 'num_events': 10.0, 'curve': {'type': 'Cosine'}}
+        >>> as_data("schedule", Anneal(1.0, 0.0, duration=10, curve=Cosine()))
+        {'type': 'Anneal', 'start_value': 1.0, 'end_value': 0.0, 'duration': 10.0, 'curve': {'type': 'Cosine'}}
     """
     if value is None or isinstance(value, bool | str):
         return value

@@ -73,14 +73,14 @@ class PiecewiseConstantScheduler(DecayScheduler):
 
 
 class LinearScheduler(DecayScheduler):
-    """A straight line from ``start_value`` at event 0 to ``end_value`` at event ``num_events``, which is held.
+    """A straight line from ``start_value`` at event 0 to ``end_value`` at event ``duration``, which is held.
 
-    ``value(i) = start_value + (end_value - start_value) * min(i / num_events, 1)``
+    ``value(i) = start_value + (end_value - start_value) * min(i / duration, 1)``
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        num_events: events from the one value to the other, at least 0.
+        duration: events from the one value to the other, at least 0.
         start_value: one for all param groups, or a list with one for each; None for each group's own value.
         end_value: likewise, but not None.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
@@ -90,7 +90,7 @@ class LinearScheduler(DecayScheduler):
         TypeError, ValueError: see :class:`DecayScheduler`.
 
     Example:
-        >>> LinearScheduler.simulate_values(4, param_name="lr", num_events=2, start_value=1.0, end_value=0.5)
+        >>> LinearScheduler.simulate_values(4, param_name="lr", duration=2, start_value=1.0, end_value=0.5)
         [[0, 1.0], [1, 0.75], [2, 0.5], [3, 0.5]]
     """
 
@@ -98,25 +98,25 @@ class LinearScheduler(DecayScheduler):
         self,
         optimizer: HasParamGroups,
         param_name: str,
-        num_events: float,
+        duration: float,
         start_value: Number | None = None,
         end_value: Number = 0.0,
         **options: Unpack[Options],
     ) -> None:
-        values = {"start_value": start_value, "end_value": end_value, "num_events": num_events}
+        values = {"start_value": start_value, "end_value": end_value, "duration": duration}
         super().__init__(optimizer, param_name, Anneal, options, "start_value", **values)
 
 
 class PolynomialScheduler(DecayScheduler):
     """A decay with a power of the time that is left.
 
-    ``value(i) = end_value + (start_value - end_value) * (1 - min(i / num_events, 1)) ** power``; with ``cycle``, past
-    ``num_events``, the whole takes as many times ``num_events`` as are needed for i to lie within it, as in Keras.
+    ``value(i) = end_value + (start_value - end_value) * (1 - min(i / duration, 1)) ** power``; with ``cycle``, past
+    ``duration``, the whole takes as many times ``duration`` as are needed for i to lie within it, as in Keras.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        num_events: events until ``end_value`` is reached, at least 0.
+        duration: events until ``end_value`` is reached, at least 0.
         end_value: one for all param groups, or a list with one for each.
         power: the exponent, at least 0; 1 is a straight line.
         cycle: whether to rise again past the end, see above; if not, ``end_value`` is held.
@@ -128,7 +128,7 @@ class PolynomialScheduler(DecayScheduler):
         TypeError, ValueError: see :class:`DecayScheduler`.
 
     Example:
-        >>> PolynomialScheduler.simulate_values(4, param_name="lr", num_events=2, power=2.0, start_value=1.0)
+        >>> PolynomialScheduler.simulate_values(4, param_name="lr", duration=2, power=2.0, start_value=1.0)
         [[0, 1.0], [1, 0.25], [2, 0.0], [3, 0.0]]
     """
 
@@ -136,14 +136,14 @@ class PolynomialScheduler(DecayScheduler):
         self,
         optimizer: HasParamGroups,
         param_name: str,
-        num_events: float,
+        duration: float,
         end_value: Number = 0.0,
         power: float = 1.0,
         cycle: bool = False,
         start_value: Number | None = None,
         **options: Unpack[Options],
     ) -> None:
-        values = {"start_value": start_value, "end_value": end_value, "num_events": num_events}
+        values = {"start_value": start_value, "end_value": end_value, "duration": duration}
         beyond = "stretch" if arguments.flag("cycle", cycle) else "hold"
         super().__init__(
             optimizer, param_name, Anneal, options, "start_value", **values, curve=Polynomial(power), beyond=beyond

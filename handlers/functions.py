@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Unpack
 
+from . import arguments
 from .arguments import Number
 from .decay_scheduler import DecayScheduler, Options
 from .param_groups import HasParamGroups
@@ -15,9 +16,13 @@ def scaled_by(
     of_function: Callable[[Any], Schedule], initial_value: Number, factor_fn: Factor | Sequence[Factor]
 ) -> Schedule:
     """An initial value times what a schedule makes of a function, or of one for each param group."""
-    if isinstance(factor_fn, list | tuple):
-        return Product([Constant(initial_value), SideBySide([of_function(function) for function in factor_fn])])
-    return Product([Constant(initial_value), of_function(factor_fn)])
+    initial = arguments.number_or_numbers("initial_value", initial_value)
+    if not isinstance(factor_fn, list | tuple):
+        return Product([Constant(initial), of_function(factor_fn)])
+    if not factor_fn:
+        raise ValueError(f"factor_fn must be a function or one for each param group, given {factor_fn!r}")
+    each = initial if isinstance(initial, tuple) else (initial,) * len(factor_fn)
+    return Product([Constant(each), SideBySide([of_function(function) for function in factor_fn])])
 
 
 def lambda_schedule(initial_value: Number, factor_fn: Factor | Sequence[Factor]) -> Schedule:

@@ -35,7 +35,7 @@ def nested(peer, value, case):
 
 def understood(peer, value, case):
     if isinstance(value, str) and value.startswith("lambda"):
-        return eval(value, {"math": math})  # noqa: S307 -- our own tables
+        return eval(value, {"math": math})
     if isinstance(value, list):
         return [understood(peer, one, case) for one in value]
     if isinstance(value, dict) and set(value) == {"class", "kwargs"}:
@@ -71,9 +71,7 @@ def run(case, num_events):
     def iteration(engine, batch):
         rows.append(held(optimizer, case["param"]))
         if metrics:
-            engine.state.metrics["loss" if "monitor" not in case["kwargs"] else case["kwargs"]["monitor"]] = metrics[
-                engine.state.iteration - 1
-            ]
+            engine.state.metrics[case["kwargs"].get("monitor", "loss")] = metrics[engine.state.iteration - 1]
 
     trainer = Engine(iteration)
     scheduler.attach(trainer, Events.ITERATION_STARTED)

@@ -69,7 +69,7 @@ def test_what_the_processes_write_is_what_one_process_writes(reports, way, name)
     for leg, (first, end) in zip(legs, itertools.pairwise(STOPS), strict=True):
         assert leg["at"] == first
         assert leg["values"] == expected[first:end]
-    assert any(row != expected[0] for row in expected)
+    assert any(row != expected[0] for row in expected) or name.startswith("constant")
     assert legs[-1]["state"] == plain(unbroken.scheduler.state_dict())
     assert legs[-1]["history"] == plain(relay.history_of(unbroken))
 

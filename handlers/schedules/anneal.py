@@ -14,9 +14,9 @@ from .durations import events
 
 @dataclass(frozen=True)
 class Anneal(Schedule):
-    """From ``start_value`` at event 0 to ``end_value`` at event ``num_events``, along a curve.
+    """From ``start_value`` at event 0 to ``end_value`` at event ``duration``, along a curve.
 
-    With the progress ``p = i / num_events``::
+    With the progress ``p = i / duration``::
 
         value(i) = start_value + (end_value - start_value) * curve(min(p, 1))           beyond="hold"
         value(i) = start_value + (end_value - start_value) * curve(1 - |p % 2 - 1|)  beyond="mirror"
@@ -24,12 +24,12 @@ class Anneal(Schedule):
 
     Args:
         start_value: value at event 0; a float, or one for each of G parameter groups.
-        end_value: value at event ``num_events``, likewise.
-        num_events: events from the one to the other, at least 0, not necessarily whole; with 0 the end value is
+        end_value: value at event ``duration``, likewise.
+        duration: events from the one to the other, at least 0, not necessarily whole; with 0 the end value is
             there at once.
         curve: the way between them.
-        beyond: what comes after ``num_events``: ``"hold"`` the end value; ``"mirror"``, back to the start value and
-            so on, for ever; ``"stretch"``, part of the way back, to arrive again after ``num_events`` more.
+        beyond: what comes after ``duration``: ``"hold"`` the end value; ``"mirror"``, back to the start value and
+            so on, for ever; ``"stretch"``, part of the way back, to arrive again after ``duration`` more.
 
     Shapes: ``(n,)``, or ``(n, G)`` where a value is a list.
 
@@ -39,7 +39,7 @@ class Anneal(Schedule):
 
     Example:
         >>> from lehr.handlers.schedules import Cosine
-        >>> Anneal(1.0, 0.5, num_events=2)([0, 1, 2, 3]).tolist()
+        >>> Anneal(1.0, 0.5, duration=2)([0, 1, 2, 3]).tolist()
         [1.0, 0.75, 0.5, 0.5]
         >>> Anneal(1.0, 0.0, 2, Cosine(), beyond="mirror")([0, 1, 2, 3, 4]).round(4).tolist()
         [1.0, 0.5, 0.0, 0.5, 1.0]
@@ -47,7 +47,7 @@ class Anneal(Schedule):
 
     start_value: Number
     end_value: Number
-    num_events: float = events()
+    duration: float = events()
     curve: Curve = Linear()  # noqa: RUF009 -- it is frozen
     beyond: Literal["hold", "mirror", "stretch"] = "hold"
 
@@ -56,7 +56,7 @@ class Anneal(Schedule):
         self._set(
             start_value=arguments.number_or_numbers("start_value", self.start_value),
             end_value=arguments.number_or_numbers("end_value", self.end_value),
-            num_events=arguments.number("num_events", self.num_events, at_least=0),
+            duration=arguments.number("duration", self.duration, at_least=0),
             curve=checked_curve("curve", self.curve),
             beyond=arguments.one_of("beyond", self.beyond, ("hold", "mirror", "stretch")),
         )
@@ -69,15 +69,15 @@ class Anneal(Schedule):
 
     def values(self, indices: Array) -> Array:
         """The formula of the class docstring."""
-        if self.num_events == 0:
+        if self.duration == 0:
             progress = np.ones_like(indices)
         elif self.beyond == "mirror":
             # The remainder of whole numbers is exact, that of progress is not, far out.
-            progress = 1 - np.abs(indices % (2 * self.num_events) / self.num_events - 1)
+            progress = 1 - np.abs(indices % (2 * self.duration) / self.duration - 1)
         elif self.beyond == "stretch":
-            progress = indices / (self.num_events * np.maximum(np.ceil(indices / self.num_events), 1))
+            progress = indices / (self.duration * np.maximum(np.ceil(indices / self.duration), 1))
         else:
-            progress = np.minimum(indices / self.num_events, 1)
+            progress = np.minimum(indices / self.duration, 1)
         return between(self.start_value, self.end_value, self.curve(progress))
 
 

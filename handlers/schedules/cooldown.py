@@ -16,14 +16,14 @@ from .durations import events
 class Cooldown(Schedule):
     """A schedule that, from an event on, goes over to an end value along a curve, wherever it is.
 
-    With the progress ``p = min(max(i - begin, 0) / num_events, 1)``::
+    With the progress ``p = min(max(i - begin, 0) / duration, 1)``::
 
         value(i) = schedule(i) + (end_value - schedule(i)) * curve(p)
 
     Args:
         schedule: the schedule; it goes on during the cool-down.
         begin: the event at which the cool-down begins, at least 0.
-        num_events: how many events it takes, above 0.
+        duration: how many events it takes, above 0.
         end_value: value at its end and from then on; a float, or one for each of G parameter groups.
         curve: the way there.
 
@@ -38,13 +38,13 @@ class Cooldown(Schedule):
 
     Example:
         >>> from lehr.handlers.schedules import Constant
-        >>> Cooldown(Constant(1.0), begin=2, num_events=2, end_value=0.0)([0, 1, 2, 3, 4, 5]).tolist()
+        >>> Cooldown(Constant(1.0), begin=2, duration=2, end_value=0.0)([0, 1, 2, 3, 4, 5]).tolist()
         [1.0, 1.0, 1.0, 0.5, 0.0, 0.0]
     """
 
     schedule: Schedule
     begin: int = events()
-    num_events: float = events()
+    duration: float = events()
     end_value: Number = 0.0
     curve: Curve = Linear()  # noqa: RUF009 -- it is frozen
 
@@ -52,7 +52,7 @@ class Cooldown(Schedule):
         """Check the arguments."""
         self._set(
             begin=arguments.whole_number("begin", self.begin, at_least=0),
-            num_events=arguments.number("num_events", self.num_events, above=0),
+            duration=arguments.number("duration", self.duration, above=0),
             end_value=arguments.number_or_numbers("end_value", self.end_value),
             curve=checked_curve("curve", self.curve),
         )
@@ -73,7 +73,7 @@ class Cooldown(Schedule):
 
     def _cooled(self, values: Array, indices: Array) -> Array:
         end = np.asarray(self.end_value, dtype=np.float64)
-        fraction = self.curve(np.clip((indices - self.begin) / self.num_events, 0, 1))
+        fraction = self.curve(np.clip((indices - self.begin) / self.duration, 0, 1))
         if end.ndim and values.ndim == 1:
             values = values[:, None]
         return blend(values, end, fraction[:, None] if values.ndim == 2 else fraction)

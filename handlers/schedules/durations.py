@@ -72,6 +72,10 @@ def duration_in_events(name: str, value: object, epoch_length: int) -> float:
     events = epochs * epoch_length
     if not math.isclose(events, round(events), rel_tol=1e-9, abs_tol=1e-9):
         raise ValueError(f"{name} must be a whole number of events, given {value!r} epochs of {epoch_length} events")
+    if events > arguments.MOST:
+        raise ValueError(
+            f"{name} must be at most {arguments.MOST} events, given {value!r} epochs with epoch_length {epoch_length}"
+        )
     return round(events)
 
 

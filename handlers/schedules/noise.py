@@ -37,7 +37,7 @@ class Noise(Schedule):
     Example:
         >>> from lehr.handlers.schedules import Constant
         >>> Noise(Constant(1.0), seed=42, std=0.1, begin=1)([0, 1, 2]).round(4).tolist()
-        [1.0, 0.9692, 1.1406]
+        [1.0, 0.9352, 1.0059]
     """
 
     schedule: Schedule

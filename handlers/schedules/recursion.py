@@ -70,7 +70,7 @@ class Approach(Rule):
 
     Example:
         >>> from lehr.handlers.schedules import Anneal
-        >>> a, c = Approach(Anneal(1.0, 0.0, num_events=2), end_value=8.0, base_value=1.0).coefficients(np.arange(3.0))
+        >>> a, c = Approach(Anneal(1.0, 0.0, duration=2), end_value=8.0, base_value=1.0).coefficients(np.arange(3.0))
         >>> a.tolist(), c.tolist()
         ([1.0, 0.5, 0.0], [0.0, 4.0, 8.0])
     """
@@ -153,6 +153,11 @@ class Turn:
         begin: the first n of its window.
         end: the first n after it; None for no end.
         every: events from one turn to the next.
+
+    Example:
+        >>> from lehr.handlers.schedules import ExponentialDecay
+        >>> Recursion(8.0, [Turn(Scaling(ExponentialDecay(1.0, 0.5)), end=3, every=2)])(np.arange(7)).tolist()
+        [8.0, 8.0, 4.0, 4.0, 2.0, 2.0, 2.0]
     """
 
     rule: Rule
@@ -178,7 +183,7 @@ class Recursion(Schedule):
 
     Example:
         >>> from lehr.handlers.schedules import Anneal, Cosine
-        >>> warmup = Scaling(Anneal(0.25, 1.0, num_events=3))
+        >>> warmup = Scaling(Anneal(0.25, 1.0, duration=3))
         >>> annealing = Approach(Anneal(1.0, 0.0, 4, Cosine()), end_value=0.0, base_value=1.0)
         >>> Recursion(1.0, [Turn(warmup, end=4), Turn(annealing, end=4)])([0, 1, 2, 3, 4]).round(4).tolist()
         [0.25, 0.4268, 0.375, 0.1464, 0.1464]

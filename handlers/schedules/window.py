@@ -36,9 +36,9 @@ class Window(Schedule):
 
     Example:
         >>> from lehr.handlers.schedules import Anneal
-        >>> Window(Anneal(1.0, 0.0, num_events=4), begin=2, end=5, before=8.0)([0, 1, 2, 3, 4, 5]).tolist()
+        >>> Window(Anneal(1.0, 0.0, duration=4), begin=2, end=5, before=8.0)([0, 1, 2, 3, 4, 5]).tolist()
         [8.0, 8.0, 1.0, 0.75, 0.5, 0.5]
-        >>> Window(Anneal(1.0, 0.0, num_events=4), interval=2)([0, 1, 2, 3, 4]).tolist()
+        >>> Window(Anneal(1.0, 0.0, duration=4), interval=2)([0, 1, 2, 3, 4]).tolist()
         [1.0, 1.0, 0.5, 0.5, 0.0]
     """
 
@@ -109,7 +109,7 @@ class Stretch(Schedule):
 
     Example:
         >>> from lehr.handlers.schedules import Anneal
-        >>> Stretch(Anneal(1.0, 0.0, num_events=2), by=3)([0, 1, 2, 3, 4, 5, 6]).tolist()
+        >>> Stretch(Anneal(1.0, 0.0, duration=2), by=3)([0, 1, 2, 3, 4, 5, 6]).tolist()
         [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.0]
     """
 
