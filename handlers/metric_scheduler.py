@@ -8,7 +8,7 @@ from . import arguments
 from .metrics import metric_of, required_metric
 from .param_groups import HasParamGroups
 from .param_scheduler import ParamScheduler
-from .schedules import Greedy, Plateau, Schedule
+from .schedules import Greedy, Plateau, Reduced, Schedule
 from .schedules.live import stateful_parts
 
 
@@ -60,7 +60,7 @@ class MetricScheduler(ParamScheduler):
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)
         self.metric_name, self.every = metric_name, arguments.whole_number("every", every, at_least=1)
         self._driven: list[Any] = [
-            part for part in stateful_parts(self._schedule) if isinstance(part, Plateau | Greedy)
+            part for part in stateful_parts(self._schedule) if isinstance(part, Plateau | Reduced | Greedy)
         ]
         if not self._driven:
             raise ValueError(f"schedule must have a part that is driven by a metric, given {schedule!r}")

@@ -6,7 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arguments import Number
-from ..schedules import Concatenation, Constant, Product, Recursion, Schedule, Shift, SideBySide, Turn
+from ..schedules import (
+    Concatenation,
+    Constant,
+    Plateau,
+    Product,
+    Recursion,
+    Reduced,
+    Schedule,
+    Shift,
+    SideBySide,
+    Turn,
+)
 from .target import Target
 
 
@@ -60,12 +71,10 @@ def together(pieces: Sequence[Piece]) -> Schedule:
         return _beside(pieces)
     if len(pieces) == 1:
         return pieces[0].alone(own)
+    driven = [piece for piece in pieces if piece.metric_name is not None]
+    if driven:
+        return _reduced(driven, [piece for piece in pieces if piece.metric_name is None])
     for piece in pieces:
-        if piece.metric_name is not None:
-            raise ValueError(
-                f"{piece.where}: what is driven by a metric must be the only entry for {piece.target.param_name!r}; to "
-                "have it after a warm-up, make a ConcatScheduler of the two schedulers"
-            )
         if piece.turn is None and not (piece.multiplies and all(one.multiplies for one in pieces)):
             others = [one.where for one in pieces if one is not piece]
             raise ValueError(
@@ -75,6 +84,18 @@ def together(pieces: Sequence[Piece]) -> Schedule:
     if all(piece.multiplies for piece in pieces):
         return Product([Constant(own), *(piece.alone(1.0) for piece in pieces)])
     return _in_clusters(pieces, own)
+
+
+def _reduced(driven: Sequence[Piece], others: Sequence[Piece]) -> Schedule:
+    """What is driven by a metric, upon others that do nothing but multiply."""
+    own = driven[0].target.own
+    plateau = driven[0].alone(own)
+    for piece in (*driven[1:], *(one for one in others if not one.multiplies)):
+        raise ValueError(f"{piece.where} cannot be beside {driven[0].where}, which is driven by a metric")
+    schedule = Product([Constant(own), *(piece.alone(1.0) for piece in others)])
+    if not isinstance(plateau, Plateau) or not schedule.ahead:
+        raise ValueError(f"{driven[0].where}, which is driven by a metric, must be the only entry for its parameter")
+    return Reduced(schedule, plateau)
 
 
 def _in_clusters(pieces: Sequence[Piece], own: Number) -> Schedule:

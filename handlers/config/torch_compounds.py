@@ -101,8 +101,10 @@ def _chain(target: Target, node: Node) -> Piece:
         if piece.metric_name is not None and len(pieces) > 1:
             together(pieces)
     momenta = [piece.momentum for piece in pieces if piece.momentum is not None]
-    if len(pieces) < len(leaves) or not (
-        len(pieces) == 1 or all(piece.multiplies for piece in pieces) or all(piece.turn for piece in pieces)
+    if (
+        len(pieces) < len(leaves)
+        or _share_bounds(node)
+        or not (len(pieces) == 1 or all(piece.multiplies for piece in pieces) or all(piece.turn for piece in pieces))
     ):
         return _real(target, node)
     schedule = together(pieces)
@@ -120,6 +122,15 @@ def _beginning_at(leaf: Node) -> Piece:
     return replace(leaf.piece, turn=replace(leaf.piece.turn, rule=Assignment(late)))
 
 
+def _share_bounds(node: Node) -> bool:
+    """Whether several members keep their bounds in the same entries of the param groups, the last one's for all."""
+    return sum(name in ("CyclicLR", "OneCycleLR") for name in _leaf_names(node)) > 1
+
+
+def _leaf_names(node: Node) -> list[str]:
+    return [name for one in node.members for name in _leaf_names(one)] if node.members else [node.name]
+
+
 def _flattened(members: Sequence[Node]) -> list[Node]:
     return [leaf for one in members for leaf in (_flattened(one.members) if one.name == "ChainedScheduler" else [one])]
 
@@ -128,7 +139,9 @@ def _sequence(target: Target, node: Node) -> Piece:
     milestones, members = node.milestones, node.members
     first = bisect_right(milestones, 0)
     multiplies_on = any(member.name == "MultiplicativeLR" for member in members[first + 1 :])
-    if list(milestones) != sorted(milestones) or multiplies_on:
+    # Only torch itself can tell how one that holds others begins, unless it would fail at another such one later.
+    begins_compound = members[first].piece is None and all(member.piece for member in members[first + 1 :])
+    if list(milestones) != sorted(milestones) or multiplies_on or begins_compound or _share_bounds(node):
         return _real(target, node)
     last_base = _base_after(target, node)
     schedules, momenta = [], []
@@ -160,17 +173,17 @@ def _base_after(target: Target, node: Node) -> Target:
 
 def _momentum(momenta: Sequence[Schedule | None], starts: Sequence[int]) -> Schedule | None:
     """The momentum beside schedulers one after another: held where they do not move it."""
-    moving = [(momentum, start) for momentum, start in zip(momenta, starts, strict=True) if momentum is not None]
-    if not moving:
+    made = [momentum for momentum in momenta if momentum is not None]
+    if not made:
         return None
     # Before the first of them, the momentum is what the constructor of the last one has left.
-    parts: list[Schedule] = [Window(moving[-1][0], end=1)]
+    parts: list[Schedule] = [Window(made[-1], end=1)]
     bounds = [0]
-    for momentum, start in moving:
-        ends = [other for other in starts if other > start]
-        parts.append(Window(momentum, end=ends[0] - start) if ends else momentum)
-        bounds.append(start)
-    return Concatenation(parts, np.diff(bounds).tolist())
+    for momentum, start, end in zip(momenta, starts, [*starts[1:], None], strict=True):
+        if momentum is not None and end != start:
+            parts.append(momentum if end is None else Window(momentum, end=end - start))
+            bounds.append(start)
+    return Concatenation(parts, np.diff(bounds).tolist()) if len(parts) > 1 else parts[0]
 
 
 def _real(target: Target, node: Node) -> Piece:

@@ -18,6 +18,7 @@ from .one_cycle import OneCycle
 from .plateau import Plateau
 from .product import Product
 from .recursion import Approach, Assignment, Recursion, Scaling, Turn
+from .reduced import Reduced
 from .restarts import Restarts
 from .shift import Shift
 from .side_by_side import SideBySide
@@ -58,6 +59,7 @@ __all__ = [
     "PowerDecay",
     "Product",
     "Recursion",
+    "Reduced",
     "Restarts",
     "Reversed",
     "Rex",
