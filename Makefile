@@ -14,6 +14,8 @@ help: ## list the targets
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt setuptools wheel
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation '.[dev]'
+	@# mmengine, which the tests compare with, without what it needs to show pictures.
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt mmengine addict platformdirs termcolor yapf
 	@rm -rf build
 	@touch $@
 
@@ -30,6 +32,8 @@ demo: .venv/package ## train a classifier on the digits data under a one-cycle p
 gallery: demo ## put the pictures that the demo draws into examples/gallery, which the README shows
 	cp runs/digits/schedule.png examples/gallery/digits-schedule.png
 	cp runs/digits/accuracy.png examples/gallery/digits-accuracy.png
+	$(BIN)/python examples/from_config.py
+	cp runs/from_config/plan.png examples/gallery/from-config-plan.png
 
 test: .venv/package ## format, lint, types, layers, tests and the examples of the docstrings
 	$(BIN)/ruff format --check .

@@ -19,15 +19,25 @@ def config_of(scheduler: object, args: tuple[Any, ...], kwargs: Mapping[str, Any
     Raises:
         TypeError: an argument is no data.
     """
-    bound = inspect.signature(scheduler.__init__).bind(*args, **kwargs)  # type: ignore[misc]
+    bound = _signature(type(scheduler)).bind(*args, **kwargs)
     config: dict[str, Any] = {"type": type(scheduler).__name__}
     for name, value in bound.arguments.items():
         parameter = bound.signature.parameters[name]
         if parameter.kind is parameter.VAR_KEYWORD:
-            config |= {key: as_data(key, one) for key, one in value.items()}
+            config |= {key: as_data(key, one) for key, one in value.items() if key != "optimizer"}
         elif name != "optimizer" and not _same(value, parameter.default):
             config[name] = as_data(name, value)
     return config
+
+
+def _signature(cls: type) -> inspect.Signature:
+    """The arguments of a class; of the one it stands upon, where it only passes them on."""
+    for one in cls.__mro__:
+        if "__init__" in vars(one):
+            first, *rest = inspect.signature(one.__init__).parameters.values()  # type: ignore[misc]
+            if not any(parameter.kind is parameter.VAR_POSITIONAL for parameter in rest):
+                return inspect.Signature(rest)
+    return inspect.Signature()
 
 
 def configured(config: Mapping[str, Any]) -> dict[str, Any]:

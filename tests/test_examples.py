@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib.image
 import pytest
@@ -15,8 +16,6 @@ from lehr.handlers import OneCycleScheduler
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
     """One short run of the digits example: its output, and the folder it wrote to."""
-    from pathlib import Path
-
     folder = tmp_path_factory.mktemp("digits")
     script = Path(__file__).resolve().parent.parent / "examples" / "digits.py"
     done = subprocess.run(
@@ -69,3 +68,21 @@ def test_digits_draws_pictures(digits, name):
     picture = matplotlib.image.imread(folder / name)
     assert min(picture.shape[:2]) >= 500
     assert picture.std() > 0.05  # not an empty sheet
+
+
+def test_from_config_keeps_to_its_plan(tmp_path):
+    script = Path(__file__).resolve().parent.parent / "examples" / "from_config.py"
+    done = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", str(script)],
+        cwd=tmp_path,
+        env={**os.environ, "MPLBACKEND": "Agg"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "all 168 recorded values of lr, momentum and weight_decay are those of the plan" in done.stdout
+    match = re.search(r"test accuracy: (0\.9\d{3})$", done.stdout.strip())
+    assert match
+    assert float(match[1]) > 0.95
+    assert matplotlib.image.imread(tmp_path / "runs" / "from_config" / "plan.png").std() > 0.05

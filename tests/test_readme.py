@@ -82,5 +82,13 @@ def test_its_files_exist(readme, repository):
         assert (repository / path).is_file(), path
     layout = readme.split("## How the code is laid out")[1]
     listed = set(re.findall(r"\b(\w+\.py)\b", layout))
-    there = {path.name for folder in ("handlers", "engine") for path in (repository / folder).glob("*.py")}
+    there = {
+        path.name for folder in ("handlers", "handlers/config", "engine") for path in (repository / folder).glob("*.py")
+    }
     assert there - {"__init__.py"} == listed
+
+
+def test_its_config_is_that_of_the_example(readme, repository):
+    shown = re.search(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    assert shown
+    assert shown[1] == (repository / "examples" / "from_config.yaml").read_text()

@@ -9,7 +9,7 @@ from .. import arguments
 from ..base import BaseParamScheduler
 from ..configuration import configured
 from ..param_groups import HasParamGroups, ParamSlot
-from .entries import Entry, entries, entry
+from .entries import Entry, entries, entry, located
 from .files import read
 from .from_lehr import lehr_scheduler
 from .lists import of_list, piece_of, save_history_of, written
@@ -88,7 +88,7 @@ def configure_scheduler(
         raise TypeError(f"{where} must be a mapping, a list of mappings or the path of a file, given {config!r}")
     whole, listed = _parts(where, config, from_file)
     param_name, epoch_length = _settings(whole, param_name, epoch_length)
-    ParamSlot(optimizer, param_name, None)
+    located(f"{where}['param_name']" if "param_name" in whole.given else "", ParamSlot, optimizer, param_name, None)
     target = Target(optimizer, param_name, epoch_length)
     scheduler = _of_entry(target, whole.without("epoch_length")) if listed is None else of_list(target, whole, listed)
     scheduler._config = _as_config(whole, config, param_name, epoch_length)

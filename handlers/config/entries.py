@@ -146,16 +146,15 @@ def located(where: str, function: Callable[..., Any], *args: Any, **kwargs: Any)
             raise
         kind = TypeError if isinstance(error, TypeError) else ValueError
         separator = "" if str(error).startswith("[") else ": "
-        raise kind(f"{where}{separator}{error}") from error
+        raise kind(f"{where}{separator if where else ''}{error}") from error
 
 
 def refuse_key(where: str, key: str, names: Iterable[str]) -> None:
     """Raise for a key that is unknown."""
     names = list(names)
-    near = difflib.get_close_matches(key, names, n=2, cutoff=0.6)
+    near = difflib.get_close_matches(key, names, n=2, cutoff=0.5)
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-    known = ", ".join(map(repr, names)) or "none"
-    raise ValueError(f"{where}[{key!r}] is not known there{hint} Known are: {known}".replace("? Known", "? Known"))
+    raise ValueError(f"{where}[{key!r}] is not known there{hint} (known: {', '.join(map(repr, names)) or 'none'})")
 
 
 def refuse_callable(given: Entry, key: str, value: object) -> None:
