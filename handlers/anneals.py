@@ -110,6 +110,8 @@ class CosineRestartScheduler(DecayScheduler):
     ) -> None:
         if (T_0 is None) == (periods is None):
             raise ValueError(f"either T_0 or periods must be given, given T_0={T_0!r}, periods={periods!r}")
+        if periods is not None and (isinstance(periods, str | bytes) or not isinstance(periods, Sequence)):
+            raise TypeError(f"periods must be a list or tuple of numbers of events, given {periods!r}")
         super().__init__(
             optimizer,
             param_name,

@@ -14,7 +14,7 @@ from lehr.engine.recording import Recorder, claim, refuse_clash
 
 from . import arguments
 from .blocks import EventReader, read_block, read_values
-from .configuration import config_of, configured
+from .configuration import config_of, configured, kept
 from .param_groups import Value
 from .private_copies import private_copy
 from .saving import checked_event_index, load_progress
@@ -55,7 +55,7 @@ class BaseParamScheduler(ABC):
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Keep what it is made with, for :meth:`config`."""
         scheduler = super().__new__(cls)
-        scheduler._given = args, kwargs
+        scheduler._given = kept(args), kept(kwargs)
         return scheduler
 
     def __init__(

@@ -23,7 +23,7 @@ class ChainedScheduler(ParamScheduler):
         value(i) = initial_value * f_0(i) * f_1(i) * ...
 
     It is the initial value that is multiplied, never the present one. The schedulers lend their schedules, each from
-    its event 0; they are not called and do not change.
+    its event 0; they are not called and do not change. One that is driven by a metric is given it by its ``observe``.
 
     Args:
         schedulers: one or more, all of one optimizer, parameter and param group index.

@@ -13,6 +13,13 @@ from .schedules.recursion import Rule
 SCHEDULES = {name: getattr(schedules, name) for name in schedules.__all__}
 
 
+def kept(arguments: Any) -> Any:
+    """Arguments as they are now, whatever is put into their lists later."""
+    if isinstance(arguments, list | tuple) and type(arguments) in (list, tuple):
+        return type(arguments)(map(kept, arguments))
+    return {key: kept(one) for key, one in arguments.items()} if type(arguments) is dict else arguments
+
+
 def config_of(scheduler: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """The config of a scheduler that was made with these arguments.
 
@@ -34,7 +41,7 @@ def _signature(cls: type) -> inspect.Signature:
     """The arguments of a class; of the one it stands upon, where it only passes them on."""
     for one in cls.__mro__:
         if "__init__" in vars(one):
-            first, *rest = inspect.signature(one.__init__).parameters.values()  # type: ignore[misc]
+            _, *rest = inspect.signature(one.__init__).parameters.values()  # type: ignore[misc]
             if not any(parameter.kind is parameter.VAR_POSITIONAL for parameter in rest):
                 return inspect.Signature(rest)
     return inspect.Signature()
@@ -70,7 +77,7 @@ def as_data(name: str, value: Any) -> Any:
         return int(value)
     if isinstance(value, Real):
         return float(value)
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | range):
         return [as_data(f"{name}[{at}]", item) for at, item in enumerate(value)]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {key: as_data(f"{name}.{key}", item) for key, item in value.items()}

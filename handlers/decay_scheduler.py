@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 from . import arguments
 from .arguments import Number
-from .param_groups import HasParamGroups, ParamSlot
+from .param_groups import HasParamGroups, ParamSlot, StandInOptimizer
 from .param_scheduler import ParamScheduler
 from .schedules import Constant, Product, Schedule, Window
 from .schedules.base import Array
@@ -30,7 +30,8 @@ class DecayScheduler(ParamScheduler):
     """A scheduler whose values may be multiples of what each param group holds, within a window of events.
 
     Each param group's own value is what it holds when the scheduler is made. It stands for an initial value that is
-    not given, and for the value before the window.
+    not given, and for the value before the window; a group that is added later has none. A config does not hold it:
+    a scheduler that is made from one begins with what the groups hold then.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
@@ -96,6 +97,10 @@ def _made(
     relative = arguments.flag("relative", options.get("relative", False))
     if own is not None and given[own] is None:
         given = {**given, own: 1.0 if relative else own_value(slot, own)}
+    if own is not None and not isinstance(slot.optimizer, StandInOptimizer):
+        values = arguments.number_or_numbers(own, given[own])
+        if isinstance(values, tuple) and len(values) != len(slot.groups()):
+            raise ValueError(f"{own} must have {len(slot.groups())} values, given {given[own]!r}")
     epoch_length = options.get("epoch_length")
     if epoch_length is not None:
         given = in_events(schedule_type, given, epoch_length)
@@ -105,11 +110,14 @@ def _made(
 
 def _within_window(schedule: Schedule, slot: ParamSlot, options: Options) -> Schedule:
     window: dict[str, Any] = {name: options[name] for name in ("begin", "end", "interval") if name in options}
-    if window.get("begin", 0) == 0 and window.get("end") is None and window.get("interval", 1) == 1:
-        return schedule
+    for name, value in window.items():
+        if name != "end" or value is not None:
+            arguments.number(name, value, at_least=0)
     epoch_length = options.get("epoch_length")
     if epoch_length is not None:
         window = in_events(Window, window, epoch_length)
+    if window.get("begin", 0) == 0 and window.get("end") is None and window.get("interval", 1) == 1:
+        return schedule
     return Window(schedule, **window, before=own_value(slot, "begin") if window.get("begin", 0) else None)
 
 

@@ -57,6 +57,8 @@ class MetricScheduler(ParamScheduler):
     ) -> None:
         if not isinstance(metric_name, str):
             raise TypeError(f"metric_name must be a string, given {metric_name!r}")
+        if not metric_name:
+            raise ValueError(f"metric_name must be the name of a metric, given {metric_name!r}")
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)
         self.metric_name, self.every = metric_name, arguments.whole_number("every", every, at_least=1)
         self._driven: list[Any] = [

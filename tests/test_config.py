@@ -382,6 +382,25 @@ WRONG = [
     ({"type": "ParamScheduler", "schedule": {"type": "Anneal", "start_value": 1}}, (TypeError, ValueError), r"config\['schedule'\]"),
     ({"type": "ParamScheduler", "schedule": {"type": "Aneal"}}, ValueError, "did you mean 'Anneal'"),
     ({"type": "StepScheduler", "step_size": 3, "optimizer": 1}, ValueError, r"config\['optimizer'\] is not known"),
+    ({"type": "StepLR"}, ValueError, "must be a known one, given 'StepLR'"),
+    ({"type": "MMENGINE.LinearLR"}, ValueError, "did you mean 'mmengine.LinearLR'"),
+    ({"type": "torch.LambdaLR", "lr_lambda": [math.cos]}, ValueError, "config: .*values for 2 param groups|config: factor_fn must be"),
+    ({"type": "torch.ReduceLROnPlateau", "min_lr": [1, 2, 3]}, ValueError, "^config: .*"),
+    ([{"type": "torch.OneCycleLR", "max_lr": [1, 2, 3], "total_steps": 9}] * 2, ValueError, r"config\[0\] must have values for 2 param"),
+    ({"type": "ReduceLROnPlateauScheduler", "metric_name": "loss", "param_name": "weight_decay"}, ValueError, "for 'lr' alone"),
+    ({"type": "ParamScheduler", "schedule": {"type": "Product", "schedules": [1]}}, TypeError, r"\['schedule'\]: schedules\[0\] must be a Schedule"),
+    ({"type": "ParamScheduler", "schedule": {"type": "Cosine"}}, TypeError, r"\['schedule'\]: schedule must be a Schedule"),
+    ({"type": "PiecewiseLinear", "milestones_values": [[0, 1], {"a": 1}], "epoch_length": 2}, ValueError, r"milestones_values\[1\]"),
+    ({"type": "cerebras.ConstantLR", "learning_rate": 1, "param_group_tags": 5}, TypeError, "^config: param_group_tags must be"),
+    ({"type": "cerebras.ExponentialLR", "initial_learning_rate": 1, "total_iters": 9, "decay_rate": -1}, ValueError, "^config: gamma"),
+    ({"type": "timm.PlateauLRScheduler", "warmup_t": []}, TypeError, r"config\['warmup_t'\] must be a number"),
+    ({"type": "timm.PlateauLRScheduler", "noise_type": "banana", "noise_range_t": 3}, ValueError, "noise_type must be one of"),
+    ({"type": "timm.PolyLRScheduler", "t_initial": 9, "noise_range_t": [5, 2]}, ValueError, "noise_range_t must rise"),
+    ({"type": "transformers.constant", "bogus": None}, ValueError, r"config\['bogus'\] is not known"),
+    ({"type": "transformers.constant", "num_warmup_steps": "nonsense"}, TypeError, r"config\['num_warmup_steps'\] must be a number"),
+    ({"type": "transformers.linear", "scheduler_specific_kwargs": False}, TypeError, "scheduler_specific_kwargs'.* must be a mapping"),
+    ({"sequential": True, "schedulers": [dict(STEP, duration=2), dict(STEP, duration="x")]}, TypeError, r"\[1\]\['duration'\]"),
+    ({"sequential": True, "schedulers": [dict(STEP, duration=2), STEP], "durations": [2]}, ValueError, "lengths must be given once"),
     ({"type": "StepScheduler", "step_size": "3"}, TypeError, "config: step_size must be a number, given '3'"),
 ]  # fmt: skip
 
@@ -437,6 +456,71 @@ def test_files_are_read_safely(tmp_path, monkeypatch, name, content, message):
     with pytest.raises((TypeError, ValueError), match=message):
         configure_scheduler(make_optimizer(1), tmp_path / name)
     assert not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.parametrize(
+    "content", ["gamma: !!float ''", "a: !!bool foo", "a: !!timestamp foo", "step_size: !!int ''", "a: \xff"]
+)
+def test_odd_files_are_errors_with_their_name(tmp_path, content):
+    (tmp_path / "plan.yaml").write_bytes(content.encode("latin-1"))
+    with pytest.raises(ValueError, match="plan.yaml: "):
+        configure_scheduler(make_optimizer(1), tmp_path / "plan.yaml")
+    (tmp_path / "folder.yaml").mkdir()
+    with pytest.raises(ValueError, match="folder.yaml: cannot be read"):
+        configure_scheduler(make_optimizer(1), tmp_path / "folder.yaml")
+
+
+def test_a_file_may_merge_and_override(tmp_path):
+    (tmp_path / "plan.yaml").write_text("- &a {type: torch.StepLR, step_size: 2, gamma: 0.5}\n- {<<: *a, gamma: 0.1}\n")
+    assert configure_scheduler(make_optimizer(1), tmp_path / "plan.yaml").simulate(3)[2] == pytest.approx(
+        0.5 * 0.5 * 0.1
+    )
+    (tmp_path / "plan.json").write_text("\ufeff" + json.dumps(STEP))
+    assert configure_scheduler(make_optimizer(1), tmp_path / "plan.json").simulate(1) == 0.5
+
+
+def test_configs_that_are_too_much_are_refused_at_once(tmp_path):
+    loop = {"type": "torch.ChainedScheduler", "schedulers": []}
+    loop["schedulers"].append(loop)
+    with pytest.raises(ValueError, match="config must be nested at most 50 deep"):
+        configure_scheduler(make_optimizer(1), loop)
+    laughs = "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9))
+    (tmp_path / "plan.yaml").write_text(laughs + "type: torch.StepLR\nstep_size: *a8\n")
+    with pytest.raises(ValueError, match="must have at most 100000 lists and mappings in it") as error:
+        configure_scheduler(make_optimizer(1), tmp_path / "plan.yaml")
+    assert len(str(error.value)) < 300
+    far = [{"type": "mmengine.CosineAnnealingLR", "end": 10**8}, {"type": "mmengine.LinearLR", "end": 10**8}]
+    with pytest.raises(ValueError, match="what follows windows that overlap must begin within"):
+        configure_scheduler(make_optimizer(1), [*far, {"type": "mmengine.StepLR", "step_size": 3, "begin": 10**8}])
+
+
+def test_members_may_be_lists_and_have_epochs_of_their_own():
+    optimizer = make_optimizer(1)
+    warmup = configure_scheduler(
+        optimizer, [{"type": "mmengine.LinearLR", "end": 3}, {"type": "mmengine.StepLR", "step_size": 3}]
+    )
+    decay = configure_scheduler(optimizer, {"type": "torch.StepLR", "step_size": 3}, epoch_length=2)
+    scheduler = ConcatScheduler([warmup, decay], [5])
+    again = configure_scheduler(optimizer, json.loads(json.dumps(scheduler.config())))
+    assert np.array_equal(scheduler.simulate(20), again.simulate(20))
+    chain = {
+        "type": "ChainedScheduler",
+        "schedulers": [{"type": "StepScheduler", "step_size": 3}],
+        "param_name": "weight_decay",
+    }
+    optimizer.param_groups[0]["weight_decay"] = 0.5
+    scheduler = configure_scheduler(optimizer, chain)
+    assert scheduler.param_name == "weight_decay"
+    equal(scheduler, configure_scheduler(optimizer, scheduler.config()))
+
+
+def test_one_cycle_holds_its_end_inside_of_others_too():
+    inner = {"type": "torch.OneCycleLR", "max_lr": 0.1, "total_steps": 3, "cycle_momentum": False}
+    sequence = {"type": "torch.SequentialLR", "schedulers": [inner, STEP], "milestones": [8]}
+    nested = {"type": "torch.SequentialLR", "schedulers": [sequence, STEP], "milestones": [20]}
+    alone = simulated(inner, 8, make_optimizer(1))
+    assert np.allclose(simulated(sequence, 8, make_optimizer(1)), alone)
+    assert np.allclose(simulated(nested, 7, make_optimizer(1)), alone[:7])
 
 
 def test_a_file_that_is_not_there(tmp_path):

@@ -11,9 +11,10 @@ from ..schedules import (
     Concatenation,
     Constant,
     Product,
+    Schedule,
     SideBySide,
 )
-from .entries import Entry, call, entries, entry, lookup
+from .entries import Entry, call, entries, entry, located, lookup
 from .from_cerebras import LEAVES, Plan, renamed
 from .kinds import (
     Anything,
@@ -43,7 +44,7 @@ def cerebras_piece(target: Target, name: str, given: Entry) -> Piece:
         target = target.of("weight_decay")
     tags = given.given.get("param_group_tags")
     plan = _plan(target, kind, suffix, given.without("param_group_tags"), tags)
-    covers = _covers(given, target.groups, tags)
+    covers = located(given.where, _covers, given, target.groups, tags)
     schedule = plan.schedule
     if plan.scales is not None or covers is not None:
         scales = plan.scales or (1.0,) * len(target.groups)
@@ -71,8 +72,12 @@ def _plan(target: Target, kind: str, suffix: str, given: Entry, tags: object) ->
             raise ValueError(
                 f"{one.where}: what is chained must not have an initial value of 0, of which it is a multiple"
             )
-    factors = [Product([plan.schedule, Constant(1 / plan.initial)]) for plan in plans[1:]]
+    factors = [located(one.where, _multiple, plan) for one, plan in zip(inner_entries[1:], plans[1:], strict=True)]
     return Plan(Product([plans[0].schedule, *factors]), plans[0].initial)
+
+
+def _multiple(plan: Plan) -> Schedule:
+    return Product([plan.schedule, Constant(1 / plan.initial)])
 
 
 def _inner_plan(target: Target, suffix: str, given: Entry, tags: object) -> Plan:

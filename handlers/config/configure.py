@@ -2,20 +2,22 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .. import arguments
 from ..base import BaseParamScheduler
 from ..configuration import configured
-from ..param_groups import HasParamGroups, ParamSlot
-from .entries import Entry, entries, entry, located
+from ..param_groups import HasParamGroups
+from .entries import Entry, entries, entry
 from .files import read
 from .from_lehr import lehr_scheduler
 from .lists import of_list, piece_of, save_history_of, written
 from .pieces import together
 from .target import Target
 
+MOST, DEEPEST = 100_000, 50
 Config = Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | os.PathLike[str]
 
 
@@ -86,13 +88,51 @@ def configure_scheduler(
         where, from_file, config = os.fspath(config), True, read(Path(config))
     if not isinstance(config, Mapping | list | tuple):
         raise TypeError(f"{where} must be a mapping, a list of mappings or the path of a file, given {config!r}")
+    _refuse_too_much(where, config)
     whole, listed = _parts(where, config, from_file)
-    param_name, epoch_length = _settings(whole, param_name, epoch_length)
-    located(f"{where}['param_name']" if "param_name" in whole.given else "", ParamSlot, optimizer, param_name, None)
-    target = Target(optimizer, param_name, epoch_length)
-    scheduler = _of_entry(target, whole.without("epoch_length")) if listed is None else of_list(target, whole, listed)
+    scheduler = _of_parts(Target(optimizer, param_name, checked_epoch_length(epoch_length)), whole, listed)
     scheduler._config = _as_config(whole, config, param_name, epoch_length)
     return scheduler
+
+
+def checked_epoch_length(epoch_length: object) -> int | None:
+    """The length of an epoch, if there is one."""
+    return None if epoch_length is None else arguments.whole_number("epoch_length", epoch_length, at_least=1)
+
+
+def _refuse_too_much(where: str, config: Any) -> None:
+    """Raise for a config that holds itself, or so much that nobody can have meant it."""
+    level, count = [config], 0
+    for _ in range(DEEPEST):
+        level = [item for one in level for item in (one.values() if isinstance(one, Mapping) else one)]
+        level = [item for item in level if isinstance(item, Mapping | list | tuple)]
+        count += len(level)
+        if count > MOST:
+            raise ValueError(f"{where} must have at most {MOST} lists and mappings in it, given more")
+        if not level:
+            return
+    raise ValueError(f"{where} must be nested at most {DEEPEST} deep, given more")
+
+
+def _of_parts(target: Target, whole: Entry, listed: list[Entry] | None) -> BaseParamScheduler:
+    """The scheduler of a mapping, or of a list of them."""
+    epoch_length = whole.given.get("epoch_length")
+    if epoch_length is not None:
+        here = arguments.whole_number(f"{whole.where}['epoch_length']", epoch_length, at_least=1)
+        if target.epoch_length not in (None, here):
+            raise ValueError(f"{whole.where}: epoch_length must be given once, given {target.epoch_length} and {here}")
+        target = replace(target, epoch_length=here)
+    if listed is None:
+        return _of_entry(target, whole.without("epoch_length"))
+    param_name = whole.given.get("param_name", target.param_name)
+    if not isinstance(param_name, str):
+        raise TypeError(f"{whole.where}['param_name'] must be a string, given {param_name!r}")
+    return of_list(target.of(param_name), whole, listed)
+
+
+def _nested(target: Target, given: Entry) -> BaseParamScheduler:
+    """The scheduler of a mapping in another one."""
+    return _of_parts(target, *_parts(given.where, given.given, given.from_file))
 
 
 def _parts(where: str, config: Any, from_file: bool) -> tuple[Entry, list[Entry] | None]:
@@ -118,30 +158,16 @@ def _parts(where: str, config: Any, from_file: bool) -> tuple[Entry, list[Entry]
         return whole, entries(f"{where}['schedulers']", config["schedulers"], from_file=from_file)
     listed = entries(where, config, from_file=from_file)
     marks = [one.given.get("sequential", False) for one in listed]
-    sequential = bool(marks[0])
+    sequential = arguments.flag(f"{where}[0]['sequential']", marks[0])
     for at, mark in enumerate(marks):
         if arguments.flag(f"{where}[{at}]['sequential']", mark) != sequential:
             raise ValueError(f"{where}[{at}]['sequential'] must be the same in all entries, given {mark}")
     return Entry(where, {"sequential": sequential}, from_file), [one.without("sequential") for one in listed]
 
 
-def _settings(whole: Entry, param_name: str, epoch_length: int | None) -> tuple[str, int | None]:
-    inner = whole.given.get("epoch_length")
-    if inner is not None:
-        if epoch_length is not None and inner != epoch_length:
-            raise ValueError(f"epoch_length must be given once, given {epoch_length} and {inner!r} in {whole.where}")
-        epoch_length = arguments.whole_number(f"{whole.where}['epoch_length']", inner, at_least=1)
-    if epoch_length is not None:
-        epoch_length = arguments.whole_number("epoch_length", epoch_length, at_least=1)
-    param_name = whole.given.get("param_name", param_name)
-    if not isinstance(param_name, str):
-        raise TypeError(f"{whole.where}['param_name'] must be a string, given {param_name!r}")
-    return param_name, epoch_length
-
-
 def _of_entry(target: Target, given: Entry) -> BaseParamScheduler:
     if "." not in given.type:
-        return lehr_scheduler(target, given, _of_entry)
+        return lehr_scheduler(target, given, _nested)
     save_history = save_history_of(given)
     return written([piece_of(target, given.without("save_history"))], together, save_history)
 

@@ -92,7 +92,8 @@ def lookup(what: str, name: str, table: Iterable[str]) -> str:
     if name in names:
         return name
     folded = {one.casefold(): one for one in names}
-    near = [folded[one] for one in difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.6)]
+    last = name.rpartition(".")[2].casefold()  # an import path has the name at its end
+    near = [folded[one] for one in difflib.get_close_matches(last, folded, n=3, cutoff=0.6)]
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {', '.join(sorted(names))}"
     raise ValueError(f"{what} must be a known one, given {name!r}; {hint}")
 
@@ -137,7 +138,7 @@ def _check_of(hint: Any) -> Callable[[str, object], Any]:
     return next(_check_of(one) for one in get_args(hint) if one is not type(None))
 
 
-def located(where: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def located(where: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Call something, and have its errors say where in the config they come from."""
     try:
         return function(*args, **kwargs)

@@ -16,11 +16,15 @@ def read(path: Path) -> Any:
     """
     if path.suffix.lower() not in (".json", ".yaml", ".yml"):
         raise ValueError(f"config must be a .yaml, .yml or .json file, given {str(path)!r}")
-    content = path.read_text(encoding="utf-8")
     try:
+        content = path.read_text(encoding="utf-8-sig")
         if path.suffix.lower() == ".json":
             return json.loads(content, object_pairs_hook=_unique, parse_constant=_refuse_constant)
         return _read_yaml(content)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     except RecursionError as error:
@@ -50,20 +54,16 @@ def _read_yaml(content: str) -> Any:
         """The safe loader, for which a key stands in a mapping once, and 1e-3 is a number as it is in YAML 1.2."""
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-            self.flatten_mapping(node)
-            return _unique(
-                [
-                    (self.construct_object(key, deep=True), self.construct_object(value, deep=True))
-                    for key, value in node.value
-                ]
-            )
+            # A key that is merged in from elsewhere may be overridden.
+            merge = "tag:yaml.org,2002:merge"
+            _unique([(self.construct_object(key, deep=True), None) for key, _ in node.value if key.tag != merge])
+            return super().construct_mapping(node, deep=True)
 
     Loader.add_implicit_resolver(
         "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
     )
     try:
         return yaml.load(content, Loader=Loader)
-    except yaml.YAMLError as error:
-        raise ValueError(f"not well-formed: {error}") from error
-    except TypeError as error:  # a key that is a list or a mapping
+    except (yaml.YAMLError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
+        # All but the first come from tags on what they do not fit.
         raise ValueError(f"not well-formed: {error}") from error

@@ -26,12 +26,14 @@ from ..decays import (
 )
 from ..functions import LambdaScheduler, MultiplicativeScheduler
 from ..lr_scheduler import LRScheduler
+from ..metric_scheduler import MetricScheduler
 from ..one_cycle import OneCycleScheduler
 from ..param_group_scheduler import ParamGroupScheduler
 from ..param_scheduler import ParamScheduler
 from ..piecewise import PiecewiseLinear
 from ..reduce_on_plateau import ReduceLROnPlateauScheduler, ReduceOnPlateauScheduler
 from ..schedules import Concatenation, CosineAnnealing, Cyclic, LinearCyclical, LinearInterpolation, OneCycle
+from ..schedules.base import checked_schedule
 from ..schedules.durations import in_events
 from ..state_param_scheduler import StateParamScheduler
 from ..state_schedulers import (
@@ -42,6 +44,7 @@ from ..state_schedulers import (
     StepStateScheduler,
 )
 from .entries import Entry, entries, entry, located, lookup, refuse_callable, refuse_key
+from .kinds import text
 from .target import Target
 
 CLASSES: dict[str, Callable[..., BaseParamScheduler]] = {
@@ -64,6 +67,7 @@ CLASSES: dict[str, Callable[..., BaseParamScheduler]] = {
         LambdaStateScheduler,
         LinearCyclicalScheduler,
         LinearScheduler,
+        MetricScheduler,
         MultiStepScheduler,
         MultiStepStateScheduler,
         MultiplicativeScheduler,
@@ -111,6 +115,13 @@ def lehr_scheduler(
     if issubclass(cls, DecayScheduler):  # type: ignore[arg-type]
         names += get_type_hints(Options)
     names += sorted(BY_KEYWORD.get(name, ()))
+    if "param_name" not in names and "param_name" in given.given:
+        target = target.of(text(f"{given.where}['param_name']", given.given["param_name"]))
+        given = given.without("param_name")
+    if name == "ReduceLROnPlateauScheduler" and target.param_name != "lr":
+        raise ValueError(
+            f"{given.where}['type'] is for 'lr' alone, given {target.param_name!r}: take ReduceOnPlateauScheduler"
+        )
     values: dict[str, Any] = {}
     for key, value in given.without("type").given.items():
         if key not in names or key == "optimizer":
@@ -139,7 +150,8 @@ def _understood(
         inner = entries(f"{given.where}['schedulers']", value, from_file=given.from_file)
         return [nested(target, one) for one in inner]
     if key == "schedule" and isinstance(value, Mapping):
-        return schedule_of(given.inner(key, value))
+        described = given.inner(key, value)
+        return located(described.where, checked_schedule, key, schedule_of(described))
     return value
 
 
@@ -186,6 +198,7 @@ def _in_events(name: str, values: dict[str, Any], epoch_length: int) -> dict[str
             )
         return in_events(TIMED[name], values, epoch_length)
     counts_metrics = (
+        "MetricScheduler",
         "ChainedScheduler",
         "ParamGroupScheduler",
         "ReduceLROnPlateauScheduler",

@@ -28,7 +28,7 @@ from ..schedules import (
     Stretch,
 )
 from ..schedules.base import Array
-from .entries import Entry, call, lookup
+from .entries import Entry, call, located, lookup
 from .kinds import (
     Anything,
     AtLeastOne,
@@ -154,14 +154,16 @@ def _noise(
     bounds = noise_range_t if isinstance(noise_range_t, list | tuple) else [noise_range_t]
     if not 1 <= len(bounds) <= 2:
         raise ValueError(f"noise_range_t must be a number or a list of two, given {noise_range_t!r}")
+    arguments.one_of("noise_type", noise_type, ("normal", "uniform"))
     whole = [arguments.whole_number("noise_range_t", bound, at_least=0) for bound in bounds]
+    if whole != sorted(whole):
+        raise ValueError(f"noise_range_t must rise, given {noise_range_t!r}")
     seed = 42 if noise_seed is None else noise_seed
-    kind = "normal" if noise_type == "normal" else "uniform"
 
     def noisy(schedule: Schedule, first: int) -> Schedule:
         begin = max(first, whole[0])
         end = max(whole[1], begin) if len(whole) == 2 else None
-        return Noise(schedule, seed, noise_std, noise_pct, kind, begin, end)
+        return Noise(schedule, seed, noise_std, noise_pct, noise_type, begin, end)
 
     return noisy
 
@@ -195,12 +197,11 @@ def timm_piece(target: Target, name: str, given: Entry) -> Piece:
     metric_name, in_epochs = call(
         _common, Entry(given.where, {k: v for k, v in given.given.items() if k in rest}, given.from_file)
     )
-    # What the constructor leaves, which is in force at step 0, has no noise; nor has a plateau's warm-up.
-    first = 1 + given.given.get("warmup_t", 0) if plateau else 1
     schedule = call(builder, given.without(*noise_names, *rest), target)
     if builder in AS_CONSTRUCTED and not given.given.get("warmup_t", 0) and number_of(schedule(0)) != target.own:
         schedule = Concatenation([Constant(target.own), Shift(schedule, by=1)], [1])
-    schedule = noisy(schedule, first)
+    # What the constructor leaves, which is in force at step 0, has no noise; nor has a plateau's warm-up.
+    schedule = located(given.where, noisy, schedule, 1 + given.given.get("warmup_t", 0) if plateau else 1)
     scales = [group.get("lr_scale", 1.0) for group in target.groups]
     if any(scale != 1 for scale in scales):
         schedule = Product([schedule, Constant([arguments.number("lr_scale", scale) for scale in scales])])

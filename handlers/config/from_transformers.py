@@ -1,8 +1,7 @@
 """The schedules of transformers, by the names of its functions or the short names of its ``get_scheduler``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from ..schedules import (
     Constant,
@@ -84,7 +83,10 @@ def transformers_piece(target: Target, name: str, given: Entry) -> Piece:
         given = given.without("name")
     lookup(f"{given.where}['type']", name, [*FACTORS, *BY_METRIC, *SHORT, "get_scheduler"])
     if name in SHORT:
-        given = _flat(given).without(*PASSED_OVER.get(name, ()))
+        given = _flat(given)
+        passed_over = PASSED_OVER.get(name, ())
+        call(_counts, Entry(given.where, {k: v for k, v in given.given.items() if k in passed_over}, given.from_file))
+        given = given.without(*passed_over)
         name = SHORT[name]
     duration = given.given.get("num_training_steps")
     if name in BY_METRIC:
@@ -100,9 +102,15 @@ def _name_of(name: Text) -> str:
 
 def _flat(given: Entry) -> Entry:
     """The same with what stands in ``scheduler_specific_kwargs`` beside the other keys."""
-    inner = given.given.get("scheduler_specific_kwargs") or {}
-    if not isinstance(inner, Mapping):
-        raise TypeError(f"{given.where}['scheduler_specific_kwargs'] must be a mapping, given {inner!r}")
-    rest: dict[str, Any] = {key: one for key, one in given.given.items() if one is not None}
-    rest.pop("scheduler_specific_kwargs", None)
+    inner = given.given.get("scheduler_specific_kwargs")
+    inner = {} if inner is None else given.inner("scheduler_specific_kwargs", inner).given
+    unset = [key for key in ("num_warmup_steps", "num_training_steps") if given.given.get(key, 0) is None]
+    rest = given.without("scheduler_specific_kwargs", *unset).given
+    for key in inner:
+        if key in rest:
+            raise ValueError(f"{given.where}[{key!r}] must be given once, given in scheduler_specific_kwargs too")
     return Entry(given.where, {**rest, **inner}, given.from_file)
+
+
+def _counts(num_warmup_steps: Count = 0, num_training_steps: Count = 0) -> None:
+    """What is not passed on is to make sense all the same."""

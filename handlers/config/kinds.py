@@ -88,7 +88,7 @@ def anything(name: str, value: object) -> Any:
 
 def begins_anew(name: str, value: object) -> Literal[-1]:
     """-1: where to go on from is for ``seek`` or ``load_state_dict`` to say, not for a config."""
-    if value != -1:
+    if not isinstance(value, int) or value != -1:
         raise ValueError(f"{name} must be -1: use seek() or load_state_dict() to go on elsewhere, given {value!r}")
     return -1
 

@@ -47,16 +47,16 @@ def piece_of(target: Target, given: Entry) -> Piece:
     param_name = given.given.get("param_name", target.param_name)
     if not isinstance(param_name, str):
         raise TypeError(f"{given.where}['param_name'] must be a string, given {param_name!r}")
-    if param_name != target.param_name:
-        located(f"{given.where}['param_name']", ParamSlot, target.optimizer, param_name, None)
-        target = target.of(param_name)
+    where = f"{given.where}['param_name']" if "param_name" in given.given else given.where
+    located(where, ParamSlot, target.optimizer, param_name, None)
+    target = target.of(param_name)
     return DIALECTS[prefix](target, name, given.without("type", "param_name"))
 
 
 def _refuse_type(given: Entry) -> None:
     prefix, _, name = given.type.rpartition(".")
     prefixes = ", ".join(f"'{one}.'" for one in DIALECTS)
-    near = difflib.get_close_matches(prefix, DIALECTS, n=1)
+    near = difflib.get_close_matches(prefix.lower(), DIALECTS, n=1)
     hint = f"did you mean '{near[0]}.{name}'?" if near else f"prefixes are {prefixes}; none for lehr's own classes"
     raise ValueError(f"{given.where}['type'] must have a known prefix, given {given.type!r}; {hint}")
 
@@ -93,6 +93,13 @@ def of_list(target: Target, whole: Entry, listed: list[Entry]) -> BaseParamSched
 
 def _durations(whole: Entry, listed: list[Entry], pieces: list[Piece]) -> list[int]:
     """How many events each entry but the last is in force."""
+    for one in listed:
+        if one.given.get("duration") is not None:
+            arguments.whole_number(f"{one.where}['duration']", one.given["duration"], at_least=0)
+    said = [key for key in ("durations", "milestones") if key in whole.given]
+    said += ["duration of an entry" for one in listed[:-1] if "duration" in one.given][:1]
+    if len(said) > 1:
+        raise ValueError(f"{whole.where}: lengths must be given once, given {' and '.join(said)}")
     for key in ("durations", "milestones"):
         if key in whole.given:
             given = whole.given[key]
@@ -135,19 +142,14 @@ def written(pieces: list[Piece], combined: Callable[[list[Piece]], Schedule], sa
                 f"{by_metric[0].where}: what is driven by a metric must be attached by itself, in a config of its own"
             )
         [(name, schedule)] = schedules.items()
-        return MetricScheduler(
-            optimizer,
-            names[name],
-            str(by_metric[0].metric_name),
-            schedule,
-            save_history,
-            every=by_metric[0].metric_every,
-        )
+        metric = by_metric[0].metric_name, by_metric[0].metric_every
+        given = (optimizer, names[name], metric[0], schedule, save_history)
+        return located(pieces[0].where, MetricScheduler, *given, every=metric[1])  # type: ignore[no-any-return]
     if len(schedules) == 1:
         [(name, schedule)] = schedules.items()
-        return ParamScheduler(optimizer, names[name], save_history, schedule=schedule)
+        return located(pieces[0].where, ParamScheduler, optimizer, names[name], save_history, schedule=schedule)  # type: ignore[no-any-return]
     members = [
-        ParamScheduler(optimizer, names.get(name, "momentum"), schedule=schedule)
+        located(pieces[0].where, ParamScheduler, optimizer, names.get(name, "momentum"), schedule=schedule)
         for name, schedule in schedules.items()
     ]
     return ParamGroupScheduler(members, save_history=save_history)

@@ -20,6 +20,8 @@ from ..schedules import (
 )
 from .target import Target
 
+LIMIT = 1_000_000  # events that are gone through one by one to see where the next window begins
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -113,6 +115,10 @@ def _in_clusters(pieces: Sequence[Piece], own: Number) -> Schedule:
     value = own
     for cluster in clusters:
         begin = int(cluster[0].window[0])
+        if begin > LIMIT and isinstance(schedules[-1] if schedules else None, Recursion):
+            raise ValueError(
+                f"{cluster[0].where}: what follows windows that overlap must begin within {LIMIT} events, given {begin}"
+            )
         if schedules:
             value = _number(schedules[-1](begin - starts[-1] - 1 if begin > starts[-1] else 0))
         elif begin > 0:

@@ -86,6 +86,10 @@ def _as_left_by(target: Target, name: str, given: Entry, piece: Piece) -> Target
     """What a constructor leaves as the initial value for the schedulers made after it."""
     if name == "OneCycleLR" or (name == "CyclicLR" and target.base is None):
         first = np.asarray(piece.alone(0.0)(0), dtype=np.float64)
+        if first.ndim and len(first) != len(target.initial):
+            raise ValueError(
+                f"{given.where} must have values for {len(target.initial)} param groups, given {len(first)}"
+            )
         return replace(target, base=tuple(np.broadcast_to(first, len(target.initial)).tolist()))
     return target if target.base is not None else replace(target, base=target.initial)
 
@@ -214,8 +218,20 @@ def _stepped(target: Target, node: Node) -> Any:
         return located(node.entry.where, _constructed, optimizer, node)
 
 
+class HeldOneCycleLR(torch.optim.lr_scheduler.OneCycleLR):
+    """torch's, but that it holds its last value, as it does here by itself, where torch raises."""
+
+    def get_lr(self) -> Any:
+        """The learning rates of its last step, once that is over."""
+        at, self.last_epoch = self.last_epoch, min(self.last_epoch, self.total_steps - 1)
+        try:
+            return super().get_lr()
+        finally:
+            self.last_epoch = at
+
+
 def _constructed(optimizer: torch.optim.Optimizer, node: Node) -> Any:
-    cls: Any = getattr(torch.optim.lr_scheduler, node.name)
+    cls: Any = HeldOneCycleLR if node.name == "OneCycleLR" else getattr(torch.optim.lr_scheduler, node.name)
     members = [_constructed(optimizer, member) for member in node.members]
     if node.name == "SequentialLR":
         return cls(optimizer, members, milestones=list(node.milestones))

@@ -115,6 +115,28 @@ class Schedule(ABC):
             object.__setattr__(self, name, value)
 
 
+def checked_schedule(name: str, value: object) -> Schedule:
+    """``value`` if it is a schedule.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(value, Schedule):
+        raise TypeError(f"{name} must be a Schedule, given {value!r}")
+    return value
+
+
+def checked_schedules(name: str, values: object) -> tuple[Schedule, ...]:
+    """``values`` as a tuple, if they are a list or tuple of schedules.
+
+    Raises:
+        TypeError: they are not.
+    """
+    if not isinstance(values, list | tuple):
+        raise TypeError(f"{name} must be a list or tuple of schedules, given {values!r}")
+    return tuple(checked_schedule(f"{name}[{at}]", value) for at, value in enumerate(values))
+
+
 def common_groups(schedules: Iterable[Schedule]) -> int | None:
     """How many parameter groups these schedules have values for; None when each serves all groups alike.
 

@@ -8,7 +8,7 @@ from itertools import accumulate
 import numpy as np
 
 from .. import arguments
-from .base import Array, Schedule, Value, common_groups
+from .base import Array, Schedule, Value, checked_schedules, common_groups
 from .durations import events
 
 
@@ -44,7 +44,7 @@ class Concatenation(Schedule):
     def __post_init__(self) -> None:
         """Check the durations, and keep both sequences as tuples."""
         self._set(
-            schedules=tuple(self.schedules),
+            schedules=checked_schedules("schedules", self.schedules),
             durations=tuple(
                 arguments.whole_number(f"durations[{at}]", duration, at_least=0)
                 for at, duration in enumerate(self.durations)

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import arguments
 from ..arguments import Number
-from .base import Array, Schedule, Value
+from .base import Array, Schedule, Value, checked_schedule
 from .curves import Curve, Linear, blend, checked_curve
 from .durations import events
 
@@ -50,12 +50,15 @@ class Cooldown(Schedule):
 
     def __post_init__(self) -> None:
         """Check the arguments."""
+        checked_schedule("schedule", self.schedule)
         self._set(
             begin=arguments.whole_number("begin", self.begin, at_least=0),
             duration=arguments.number("duration", self.duration, above=0),
             end_value=arguments.number_or_numbers("end_value", self.end_value),
             curve=checked_curve("curve", self.curve),
         )
+        if None not in (self.schedule.groups, arguments.groups_of(self.end_value)):
+            arguments.same_groups(schedule=(0.0,) * (self.schedule.groups or 1), end_value=self.end_value)
 
     @property
     def groups(self) -> int | None:
@@ -105,6 +108,7 @@ class Bounded(Schedule):
 
     def __post_init__(self) -> None:
         """Check the bounds."""
+        checked_schedule("schedule", self.schedule)
         for name in ("at_least", "at_most"):
             if getattr(self, name) is not None:
                 self._set(**{name: arguments.number(name, getattr(self, name))})

@@ -47,7 +47,7 @@ class CumulativeProduct(StatefulSchedule):
             product *= arguments.number(
                 f"the value of {describe(self.function)} at event {event}", self.function(event)
             )
-        self._reached[:] = event, product
+        self._reached[:] = event, arguments.number(f"the product at event {event}", product)
         return float(product)
 
     def state_dict(self) -> dict[str, Any]:

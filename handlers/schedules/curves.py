@@ -41,6 +41,16 @@ def blend(start: float | Array, end: float | Array, fraction: Array) -> Array:
     return mixed.clip(np.minimum(start, end), np.maximum(start, end))
 
 
+def snapped(numbers: float | Array) -> Array:
+    """Numbers that are whole but for rounding errors, made whole.
+
+    >>> snapped(np.array([2.9999999999999996, 2.5, 3.0])).tolist()
+    [3.0, 2.5, 3.0]
+    """
+    near = np.round(numbers)
+    return np.where(np.abs(numbers - near) <= 1e-12 * np.maximum(np.abs(near), 1), near, numbers)
+
+
 @dataclass(frozen=True)
 class Curve(ABC):
     """A way from one value to another: how much of it is done, for how much of the time; both in [0, 1].

@@ -10,6 +10,7 @@ import numpy as np
 from .. import arguments
 from ..arguments import Number
 from .base import Array, Schedule
+from .curves import snapped
 from .durations import events
 
 
@@ -81,6 +82,8 @@ class ExponentialDecay(Decay):
             decay_events=arguments.number("decay_events", self.decay_events, above=0),
             staircase=arguments.flag("staircase", self.staircase),
         )
+        if self.gamma < 0 and not self.staircase and self.decay_events != 1:
+            raise ValueError(f"gamma must be at least 0 unless it is applied at whole times, given {self.gamma!r}")
 
     def factor(self, indices: Array) -> Array:
         """The factor, as often as it has been applied."""
@@ -225,10 +228,12 @@ class InverseTimeDecay(Decay):
     def in_events(cls, given: dict[str, Any], epoch_length: int) -> dict[str, Any]:
         """``decay_events`` is for a power of time, and so is the length of an epoch."""
         power = arguments.number("exponent", given["exponent"], at_least=0)
-        events_in_it = arguments.number("decay_events", given["decay_events"]) * epoch_length**power
+        events_in_it = arguments.number("decay_events", given["decay_events"]) * float(epoch_length) ** min(power, 20.0)
+        if power > 20 and epoch_length > 1:
+            raise ValueError(f"exponent must be at most 20 with epoch_length, given {power}")
         return {**given, "decay_events": events_in_it}
 
     def factor(self, indices: Array) -> Array:
         """The formula of the class docstring, for an initial value of 1."""
-        times = indices**self.exponent / self.decay_events
+        times = snapped(indices**self.exponent / self.decay_events)
         return np.asarray(1 / (1 + self.decay_rate * (np.floor(times) if self.staircase else times)))

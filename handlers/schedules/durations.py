@@ -70,20 +70,25 @@ def duration_in_events(name: str, value: object, epoch_length: int) -> float:
     """
     epochs = arguments.number(name, value)
     events = epochs * epoch_length
-    if not math.isclose(events, round(events), rel_tol=1e-9, abs_tol=1e-9):
-        raise ValueError(f"{name} must be a whole number of events, given {value!r} epochs of {epoch_length} events")
     if events > arguments.MOST:
         raise ValueError(
             f"{name} must be at most {arguments.MOST} events, given {value!r} epochs with epoch_length {epoch_length}"
         )
+    if not math.isclose(events, round(events), rel_tol=1e-9, abs_tol=1e-9):
+        raise ValueError(f"{name} must be a whole number of events, given {value!r} epochs of {epoch_length} events")
     return round(events)
 
 
 def _multiplied(name: str, value: Any, length: int) -> Any:
     if not isinstance(value, list | tuple):
         return duration_in_events(name, value, length)
-    if any(isinstance(item, list | tuple) for item in value):
-        return [(duration_in_events(f"{name}[{at}]", item[0], length), *item[1:]) for at, item in enumerate(value)]
+    if value and isinstance(value[0], list | tuple):  # pairs; what is none is refused by the schedule
+        return [
+            (duration_in_events(f"{name}[{at}]", item[0], length), *item[1:])
+            if isinstance(item, list | tuple) and item
+            else item
+            for at, item in enumerate(value)
+        ]
     return [duration_in_events(f"{name}[{at}]", item, length) for at, item in enumerate(value)]
 
 

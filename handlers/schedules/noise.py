@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import arguments
-from .base import Array, Schedule, Value
+from .base import Array, Schedule, Value, checked_schedule
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Noise(Schedule):
         schedule: the schedule.
         seed: a whole number of at least 0.
         std: standard deviation of the normal distribution, above 0.
-        limit: bound of the noise, above 0: a fraction of the value.
+        limit: bound of the noise, above 0, a fraction of the value; at least a hundredth of ``std``.
         distribution: ``"normal"`` or ``"uniform"``.
         begin: the first event with noise, at least 0.
         end: the first event without noise again; None for none.
@@ -50,6 +50,7 @@ class Noise(Schedule):
 
     def __post_init__(self) -> None:
         """Check the arguments."""
+        checked_schedule("schedule", self.schedule)
         self._set(
             seed=arguments.whole_number("seed", self.seed, at_least=0),
             std=arguments.number("std", self.std, above=0),
@@ -57,8 +58,8 @@ class Noise(Schedule):
             distribution=arguments.one_of("distribution", self.distribution, ("normal", "uniform")),
             begin=arguments.whole_number("begin", self.begin, at_least=0),
         )
-        if self.distribution == "normal" and self.limit < self.std / 1000:
-            raise ValueError(f"limit must be at least a thousandth of std, {self.std}, given {self.limit}")
+        if self.distribution == "normal" and self.limit < self.std / 100:
+            raise ValueError(f"limit must be at least a hundredth of std, {self.std}, given {self.limit}")
         if self.end is not None:
             self._set(end=arguments.whole_number("end", self.end, at_least=self.begin))
 

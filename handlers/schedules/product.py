@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .base import Array, Schedule, Value, common_groups
+from .base import Array, Schedule, Value, checked_schedules, common_groups
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Product(Schedule):
 
     def __post_init__(self) -> None:
         """Keep the schedules as a tuple, and check that they fit one another."""
-        self._set(schedules=tuple(self.schedules))
+        self._set(schedules=checked_schedules("schedules", self.schedules))
         if not self.schedules:
             raise ValueError(f"schedules must be one or more, given {self.schedules!r}")
         common_groups(self.schedules)

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import arguments
 from ..arguments import Number
-from .base import Array, Schedule
+from .base import Array, Schedule, checked_schedule
 
 CHUNK = 1024
 
@@ -40,6 +40,10 @@ class Scaling(Rule):
     """
 
     factors: Schedule
+
+    def __post_init__(self) -> None:
+        """Check that it is a schedule."""
+        checked_schedule("factors", self.factors)
 
     @property
     def groups(self) -> int | None:
@@ -82,7 +86,8 @@ class Approach(Rule):
     restart_values: Sequence[Number] = ()
 
     def __post_init__(self) -> None:
-        """Keep the sequences as tuples."""
+        """Check the arguments, and keep the sequences as tuples."""
+        checked_schedule("weights", self.weights)
         checked = {
             "end_value": arguments.number_or_numbers("end_value", self.end_value),
             "base_value": arguments.number_or_numbers("base_value", self.base_value),
@@ -130,6 +135,10 @@ class Assignment(Rule):
     schedule: Schedule
     first_factor: float | None = None
 
+    def __post_init__(self) -> None:
+        """Check that it is a schedule."""
+        checked_schedule("schedule", self.schedule)
+
     @property
     def groups(self) -> int | None:
         """Those of the schedule."""
@@ -165,6 +174,18 @@ class Turn:
     end: int | None = None
     every: int = 1
 
+    def __post_init__(self) -> None:
+        """Check the arguments."""
+        if not isinstance(self.rule, Rule):
+            raise TypeError(f"rule must be a rule such as Scaling, given {self.rule!r}")
+        arguments.whole_number("begin", self.begin, at_least=0)
+        arguments.whole_number("every", self.every, at_least=1)
+        if self.end is not None:
+            arguments.whole_number("end", self.end, at_least=0)
+        for part in vars(self.rule).values():
+            if isinstance(part, Schedule) and not part.ahead:
+                raise ValueError(f"rule must not depend on what happens in training, given {self.rule!r}")
+
 
 @dataclass(frozen=True)
 class Recursion(Schedule):
@@ -195,20 +216,29 @@ class Recursion(Schedule):
     _known: list[Array] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Keep the turns as a tuple."""
+        """Check the turns, and keep them as a tuple."""
+        for at, turn in enumerate(self.turns):
+            if not isinstance(turn, Turn):
+                raise TypeError(f"turns[{at}] must be a Turn, given {turn!r}")
         self._set(
             initial_value=arguments.number_or_numbers("initial_value", self.initial_value),
             turns=tuple(self.turns),
             start=arguments.whole_number("start", self.start, at_least=0),
         )
+        counts = {count for count in (arguments.groups_of(self.initial_value), *self._rule_groups()) if count}
+        if len(counts) > 1:
+            raise ValueError(f"turns must have values for as many groups as one another, given {sorted(counts)}")
         initial = np.asarray(self.initial_value, dtype=np.float64)
         self._set(_known=[np.broadcast_to(initial, (self.groups,)) if self.groups else initial])
 
     @property
     def groups(self) -> int | None:
         """One value a group where one of the rules or the initial value has it."""
-        own = [turn.rule.groups for turn in self.turns]
-        return next((count for count in [arguments.groups_of(self.initial_value), *own] if count is not None), None)
+        counts = [arguments.groups_of(self.initial_value), *self._rule_groups()]
+        return next((count for count in counts if count is not None), None)
+
+    def _rule_groups(self) -> list[int | None]:
+        return [turn.rule.groups for turn in self.turns]
 
     def values(self, indices: Array) -> Array:
         """Go from event to event; what is known at every so many events is kept to go on from."""

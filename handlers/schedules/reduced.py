@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
-from .base import Schedule
+from .base import Schedule, checked_schedule
 from .live import StatefulSchedule
 from .plateau import Plateau
 
@@ -47,6 +47,7 @@ class Reduced(StatefulSchedule):
 
     def __post_init__(self) -> None:
         """Begin with nothing reduced."""
+        checked_schedule("schedule", self.schedule)
         if not isinstance(self.plateau, Plateau):
             raise TypeError(f"plateau must be a Plateau, given {self.plateau!r}")
         if not self.schedule.ahead:

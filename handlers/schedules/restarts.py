@@ -8,7 +8,7 @@ import numpy as np
 from .. import arguments
 from ..arguments import Number
 from .base import Array, Schedule
-from .curves import Cosine, Curve, blend, checked_curve
+from .curves import Cosine, Curve, blend, checked_curve, snapped
 from .durations import events
 
 
@@ -130,4 +130,4 @@ class Restarts(Schedule):
 
     def _start(self, cycle: Array) -> Array:
         assert isinstance(self.periods, float)
-        return np.asarray(self.periods * (self.period_mult**cycle - 1) / (self.period_mult - 1))
+        return snapped(self.periods * (self.period_mult**cycle - 1) / (self.period_mult - 1))

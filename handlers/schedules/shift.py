@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import arguments
-from .base import Array, Schedule, Value
+from .base import Array, Schedule, Value, checked_schedule
 from .durations import events
 
 
@@ -33,6 +33,7 @@ class Shift(Schedule):
 
     def __post_init__(self) -> None:
         """Check how far."""
+        checked_schedule("schedule", self.schedule)
         self._set(by=arguments.whole_number("by", self.by, at_least=-arguments.MOST))
 
     @property

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .base import Array, Schedule, Value
+from .base import Array, Schedule, Value, checked_schedules
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class SideBySide(Schedule):
 
     def __post_init__(self) -> None:
         """Keep the schedules as a tuple."""
-        self._set(schedules=tuple(self.schedules))
+        self._set(schedules=checked_schedules("schedules", self.schedules))
         if not self.schedules:
             raise ValueError(f"schedules must be one or more, given {self.schedules!r}")
 

@@ -22,8 +22,8 @@ class WarmupStableDecay(Schedule):
     ``decay_type``::
 
         value(i) = start_value + (peak_value - start_value) * (1 - f(1 - i / w))      for i < w
-        value(i) = peak_value                                                         for w <= i <= w + s
-        value(i) = peak_value + (end_value - peak_value) * g((i - w - s) / d)         for w + s < i < w + s + d
+        value(i) = peak_value                                                         for w <= i < w + s
+        value(i) = peak_value + (end_value - peak_value) * g((i - w - s) / d)         for w + s <= i < w + s + d
         value(i) = end_value                                                          after
 
     ``"linear"`` is p, ``"cosine"`` is (1 - cos(pi * p)) / 2, ``"1-sqrt"`` is sqrt(p), ``"power"`` is p ** power, and

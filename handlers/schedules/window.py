@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import arguments
 from ..arguments import Number
-from .base import Array, Schedule, Value
+from .base import Array, Schedule, Value, checked_schedule
 from .durations import events
 
 
@@ -19,6 +19,8 @@ class Window(Schedule):
 
         value(i) = before                                       for i < begin
         value(i) = schedule(k - k % interval)                   from then on
+
+    A Python function in it is asked at each event, with the event that is held.
 
     Args:
         schedule: what is in the window, from its event 0.
@@ -50,6 +52,7 @@ class Window(Schedule):
 
     def __post_init__(self) -> None:
         """Check the arguments."""
+        checked_schedule("schedule", self.schedule)
         self._set(
             begin=arguments.whole_number("begin", self.begin, at_least=0),
             interval=arguments.whole_number("interval", self.interval, at_least=1),
@@ -118,6 +121,7 @@ class Stretch(Schedule):
 
     def __post_init__(self) -> None:
         """Check the number."""
+        checked_schedule("schedule", self.schedule)
         self._set(by=arguments.whole_number("by", self.by, at_least=1))
 
     @property
