@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ignite.engine import CallableEventWithFilter, Engine, Events, EventsList
@@ -14,7 +14,7 @@ from lehr.engine.recording import Recorder, claim, refuse_clash
 
 from . import arguments
 from .blocks import EventReader, read_block, read_values
-from .configuration import config_of, configured, kept
+from .configuration import Configurable
 from .param_groups import Value
 from .private_copies import private_copy
 from .saving import checked_event_index, load_progress
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 AnyEvent = str | Events | CallableEventWithFilter | EventsList
 
 
-class BaseParamScheduler(ABC):
+class BaseParamScheduler(Configurable, ABC):
     """What all schedulers are: a schedule, a place to write, and one integer, the event index.
 
     At event i, counting from 0, a scheduler writes ``schedule(i)`` and adds one to ``event_index``. Nothing is
@@ -47,16 +47,8 @@ class BaseParamScheduler(ABC):
         TypeError: there is neither a schedule nor a ``get_param``; an argument is of the wrong kind.
     """
 
-    _given: tuple[tuple[Any, ...], dict[str, Any]]  # what it was made with
-    _config: dict[str, Any] | None = None  # and the config that said so, if one did
     _kind: type[float] | type[int] = float  # of the numbers that it writes
     _writes_bools = False  # and whether a function may give True or False
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Keep what it is made with, for :meth:`config`."""
-        scheduler = super().__new__(cls)
-        scheduler._given = kept(args), kept(kwargs)
-        return scheduler
 
     def __init__(
         self,
@@ -316,17 +308,6 @@ class BaseParamScheduler(ABC):
         event_index = checked_event_index(state_dict, self.state_dict(), self._identity())
         load_progress(stateful_parts(self._schedule), state_dict.get("progress", []))
         self.seek(event_index)
-
-    def config(self) -> dict[str, Any]:
-        """A mapping of plain data that :func:`configure_scheduler` turns back into an equal scheduler.
-
-        Where a config said what to make, it is that one; else ``type`` is the name of the class, and the other entries
-        are the arguments that are not the default ones.
-
-        Raises:
-            TypeError: an argument is no data, such as a function or an engine.
-        """
-        return configured(self._config) if self._config is not None else config_of(self, *self._given)
 
     def _identity(self) -> dict[str, Any]:
         return {"scheduler": type(self).__name__, "param_name": self.param_name}

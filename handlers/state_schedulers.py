@@ -163,7 +163,8 @@ class StepStateScheduler(StateParamScheduler):
         create_new: bool = False,
     ) -> None:
         self._kind = int if type(initial_value) is int and type(gamma) is int else float
-        schedule = Shift(StepDecay(initial_value, gamma, step_size), by=1)
+        whole = arguments.whole_number("step_size", step_size, at_least=1)
+        schedule = Shift(StepDecay(initial_value, gamma, whole), by=1)
         super().__init__(param_name, save_history, create_new, schedule=schedule)
         self.initial_value, self.gamma, self.step_size = initial_value, gamma, step_size
 

@@ -149,6 +149,6 @@ def test_nonsense_is_refused_when_made_or_is_legal(name, argument, value):
         for _ in range(4):
             scheduler(engine)
     except (TypeError, ValueError) as error:
-        overflown = " gave " in str(error) and "inf" in str(error)  # a factor of 1e77 is legal for as long as it can be
+        overflown = "inf" in str(error)  # a factor of 1e77 is legal for as long as it can be
         assert overflown or argument in ASKED_LATER, error
     assert all(math.isfinite(group["lr"]) for group in optimizer.param_groups)

@@ -66,7 +66,7 @@ def test_event_i_writes_the_schedule_of_i_and_nothing_else(example, groups):
 @each_case
 def test_only_the_chosen_group_is_written(example, groups):
     if example.per_group and example.cls is not CountingScheduler:
-        with pytest.raises(ValueError, match="the schedule must have values for 1 param groups"):
+        with pytest.raises(ValueError, match="must have (values for 1 param groups|1 values)"):
             example(make_optimizer(3), param_group_index=1)
         return
     for index in (1, -2):
