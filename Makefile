@@ -41,7 +41,7 @@ test: .venv/package ## format, lint, types, layers, tests and the examples of th
 	$(BIN)/mypy -p lehr.handlers -p lehr.engine
 	$(BIN)/mypy examples
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -p no:benchmark --numprocesses auto --dist loadfile
 
 bench: .venv/package ## time one event, a simulation and the history against ignite and torch
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-group-by=group --benchmark-columns=median,ops,rounds

@@ -95,7 +95,7 @@ OPTIMIZERS = [
     SimpleNamespace(param_groups=None),
     SimpleNamespace(param_groups=[1, 2]),
     [{"lr": 0.1}],
-    object(),
+    ...,
 ]
 
 

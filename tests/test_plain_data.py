@@ -58,7 +58,7 @@ def test_a_tensor_comes_back_bit_for_bit(dtype, tmp_path):
             assert torch.equal(back, value)
 
 
-@pytest.mark.parametrize("value", [len, object(), {"a": [lambda: 1]}, {1, len}, b"bytes", 1j, torch.nn.Linear(1, 1)])
+@pytest.mark.parametrize("value", [len, ..., {"a": [lambda: 1]}, {1, len}, b"bytes", 1j, torch.nn.Linear(1, 1)])
 def test_what_is_no_data_is_refused(value):
     assert not is_plain(value)
     with pytest.raises(TypeError, match="not plain data"):
@@ -79,7 +79,7 @@ def test_what_is_no_data_is_refused(value):
         {"dict": [[{"list": []}, 1]]},
         [1, 2],
         {"Counter": [["a", "b", "c"]]},
-        object(),
+        ...,
     ],
     ids=repr,
 )

@@ -291,7 +291,7 @@ def test_values_that_overflow_are_inf_without_a_warning():
         OneCycle(1e308, 10, div_factor=1e-5)
 
 
-@pytest.mark.parametrize("index", ["3", None, 1j, [True], object()], ids=repr)
+@pytest.mark.parametrize("index", ["3", None, 1j, [True], ...], ids=repr)
 def test_an_event_index_is_a_number(index):
     with pytest.raises(TypeError, match="event_index must be an int or an array of them"):
         CosineAnnealing(1.0, 0.5, 10)(index)
