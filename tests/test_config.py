@@ -87,6 +87,48 @@ def test_durations_that_entries_say_themselves():
     assert np.allclose(values, [0.0, 0.25, 0.5, 0.4267766952966369, 0.25])
 
 
+def test_lehrs_own_in_lists():
+    linear = {"type": "LinearScheduler", "duration": 2, "start_value": 0.0, "end_value": 1.0}
+    step = {"type": "StepScheduler", "step_size": 2, "gamma": 0.5, "initial_value": 1.0}
+    sequence = {"sequential": True, "schedulers": [linear, dict(step, duration=3), STEP]}
+    assert simulated(sequence, 8, make_optimizer(1))[:, 0].tolist() == [0.0, 0.5, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25]
+    by_epoch = simulated(sequence, 80, make_optimizer(1), epoch_length=10)[:, 0]
+    assert np.allclose(by_epoch[::10], [0.0, 0.5, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25])
+    whole = {"sequential": True, "schedulers": [step, STEP], "durations": [2]}
+    assert simulated(whole, 40, make_optimizer(1), epoch_length=10)[::10, 0].tolist() == [1.0, 1.0, 0.5, 0.5]
+    both = configure_scheduler(make_optimizer(1), [linear, dict(step, param_name="momentum")])
+    assert both.names == ["lr", "momentum"]
+    equal(both, configure_scheduler(make_optimizer(1), both.config()))
+
+
+def test_a_plateau_after_a_warmup_does_not_count_the_metrics_before():
+    config = {
+        "sequential": True,
+        "schedulers": [
+            {"type": "torch.LinearLR", "start_factor": 0.5, "total_iters": 4},
+            {"type": "torch.ReduceLROnPlateau", "patience": 1, "factor": 0.5},
+        ],
+    }
+    optimizer = make_optimizer(1)
+    scheduler, engine = configure_scheduler(optimizer, config), Engine(lambda engine, batch: None)
+    engine.state.metrics["loss"] = 1.0
+    written = []
+    for _ in range(10):
+        scheduler(engine)
+        written.append(values_of(optimizer)[0])
+    # The first of its metrics is the best one, and the second one too many is the third.
+    assert written == [0.25, 0.3125, 0.375, 0.4375, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125]
+
+
+def test_epochs_of_dialects_that_count_steps_are_refused():
+    for config in ({"type": "cerebras.ConstantLR", "learning_rate": 1}, {"type": "transformers.constant"}):
+        with pytest.raises(ValueError, match="epoch_length must be left out, since .* counts steps"):
+            configure_scheduler(make_optimizer(1), config, epoch_length=3)
+    warmup = {"type": "torch.LinearLR", "start_factor": 0.5, "total_iters": 2}
+    values = simulated({"sequential": True, "schedulers": [warmup, STEP]}, 16, make_optimizer(1), epoch_length=4)[:, 0]
+    assert values.tolist() == [0.25] * 4 + [0.375] * 4 + [0.5] * 8
+
+
 def test_parameters_of_their_own_go_into_one_group_scheduler():
     scheduler = configure_scheduler(
         make_optimizer(2),
@@ -375,7 +417,8 @@ WRONG = [
     ({"type": "cerebras.StepLR", "initial_val": 1}, ValueError, r"config\['initial_val'\].*did you mean 'initial_learning_rate'"),
     ({"type": "cerebras.ConstantLR", "learning_rate": 1, "param_group_tags": ["a"]}, ValueError, "must be tags of param groups"),
     ([{"type": "timm.PolyLRScheduler", "t_initial": 3}, STEP], ValueError, r"config\[0\] and config\[1\] both write 'lr'"),
-    ([{"type": "StepScheduler", "step_size": 3}] * 2, ValueError, "lehr's own schedulers go into a ConcatScheduler"),
+    ([{"type": "StepScheduler", "step_size": 3}] * 2, ValueError, "lehr's own schedulers do not work upon one another"),
+    ([STEP, {"type": "ReduceOnPlateauScheduler", "metric_name": "loss", "param_name": "momentum"}], ValueError, "not driven by a metric"),
     ({"schedulers": [STEP], "sequental": True}, ValueError, r"config\['sequental'\] is not known"),
     ({"schedulers": [STEP, STEP], "sequential": True}, ValueError, r"config\['schedulers'\]\[0\]: 'duration' must be given"),
     ({"schedulers": [STEP, STEP], "sequential": "yes"}, TypeError, r"config\['sequential'\] must be True or False"),

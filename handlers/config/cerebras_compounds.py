@@ -40,6 +40,8 @@ NAMES["ChainedScheduler"] = ("Chained", "LR")
 def cerebras_piece(target: Target, name: str, given: Entry) -> Piece:
     """What an entry of the Cerebras dialect comes to."""
     kind, suffix = NAMES[lookup(f"{given.where}['type']", name, NAMES)]
+    if target.epoch_length is not None:
+        raise ValueError(f"{given.where}: epoch_length must be left out, since Cerebras counts steps")
     if suffix == "WD":
         target = target.of("weight_decay")
     tags = given.given.get("param_group_tags")

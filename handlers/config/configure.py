@@ -45,8 +45,9 @@ def configure_scheduler(
             metric may have ``metric_name``, by default ``"loss"``, which is read from ``engine.state.metrics`` at
             each event but the first, where it may still be missing.
         param_name: the parameter to schedule where an entry does not say.
-        epoch_length: events in an epoch. lehr's own classes then have their durations in epochs; torch's, and
-            mmengine's and timm's that count epochs, hold each value for an epoch. It may also stand in the mapping.
+        epoch_length: events in an epoch. lehr's own classes and lists then have their durations in epochs; torch's,
+            and mmengine's and timm's that count epochs, hold each value for an epoch; Cerebras' and transformers'
+            count steps, and refuse it. It may also stand in the mapping.
 
     Returns:
         A scheduler, to be attached to ``Events.ITERATION_STARTED``, or to ``Events.EPOCH_STARTED`` where the config
@@ -127,7 +128,7 @@ def _of_parts(target: Target, whole: Entry, listed: list[Entry] | None) -> BaseP
     param_name = whole.given.get("param_name", target.param_name)
     if not isinstance(param_name, str):
         raise TypeError(f"{whole.where}['param_name'] must be a string, given {param_name!r}")
-    return of_list(target.of(param_name), whole, listed)
+    return of_list(target.of(param_name), whole, listed, _nested)
 
 
 def _nested(target: Target, given: Entry) -> BaseParamScheduler:

@@ -1,5 +1,6 @@
 """The schedulers of timm, by their names and arguments."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -207,7 +208,8 @@ def timm_piece(target: Target, name: str, given: Entry) -> Piece:
         schedule = Product([schedule, Constant([arguments.number("lr_scale", scale) for scale in scales])])
     if target.epoch_length is not None and in_epochs and not plateau:
         schedule = Stretch(schedule, target.epoch_length)
-    duration = given.given.get("t_initial")
+    length, every = given.given.get("t_initial"), (target.epoch_length or 1) if in_epochs else 1
+    duration = None if length is None else math.ceil(length * every)
     alone = Piece(given.where, target, lambda value: schedule, duration=duration)
     return replace(alone, metric_name=metric_name, metric_every=target.epoch_length or 1) if plateau else alone
 

@@ -52,7 +52,7 @@ def scaling(target: Target, factors: Schedule, duration: int | None = None) -> P
     clocked, every = _clocked(target, factors)
     turn = Turn(Scaling(factors), every=every) if factors.ahead else None
     alone: Callable[[Number], Schedule] = lambda value: Product([Constant(value), clocked])  # noqa: E731
-    return Piece("", target, alone, turn, multiplies=True, duration=duration)
+    return Piece("", target, alone, turn, multiplies=True, duration=duration and duration * every)
 
 
 def assigning(
@@ -62,7 +62,7 @@ def assigning(
     clocked, every = _clocked(target, schedule)
     turn = Turn(Assignment(schedule), every=every) if schedule.ahead else None
     moved = None if momentum is None else _clocked(target, momentum)[0]
-    return Piece("", target, lambda value: clocked, turn, moved, duration=duration)
+    return Piece("", target, lambda value: clocked, turn, moved, duration=duration and duration * every)
 
 
 def _clocked(target: Target, schedule: Schedule) -> tuple[Schedule, int]:
@@ -121,7 +121,7 @@ def _cosine_annealing_lr(target: Target, T_max: AtLeastOne, eta_min: Real = 0.0,
         alone: Callable[[Number], Schedule] = lambda value: Product([Constant(value), clocked])  # noqa: E731
     else:
         alone = lambda value: _clocked(target, Anneal(value, eta_min, T_max, Cosine(), "mirror"))[0]  # noqa: E731
-    return Piece("", target, alone, Turn(Approach(weights, eta_min, target.own), every=every), duration=T_max)
+    return Piece("", target, alone, Turn(Approach(weights, eta_min, target.own), every=every), duration=T_max * every)
 
 
 def _warm_restarts(

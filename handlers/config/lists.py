@@ -1,8 +1,9 @@
 """Several entries of a config: all in force at once, or one after another."""
 
 import difflib
+import inspect
+import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from ..param_group_scheduler import ParamGroupScheduler
 from ..param_groups import ParamSlot
 from ..param_scheduler import ParamScheduler
 from ..schedules import Schedule
+from ..schedules.durations import duration_in_events
+from ..schedules.live import stateful_parts
 from .cerebras_compounds import cerebras_piece
 from .entries import Entry, located
 from .from_lehr import CLASSES
@@ -24,6 +27,7 @@ from .pieces import Piece, one_after_another, together
 from .target import Target
 from .torch_compounds import torch_chain, torch_piece
 
+Nested = Callable[[Target, Entry], BaseParamScheduler]
 DIALECTS: dict[str, Callable[[Target, str, Entry], Piece]] = {
     "cerebras": cerebras_piece,
     "mmagic": mmagic_piece,
@@ -61,13 +65,34 @@ def _refuse_type(given: Entry) -> None:
     raise ValueError(f"{given.where}['type'] must have a known prefix, given {given.type!r}; {hint}")
 
 
-def of_list(target: Target, whole: Entry, listed: list[Entry]) -> BaseParamScheduler:
-    """A scheduler out of several entries."""
-    if all("type" in one.given and one.type in CLASSES for one in listed):
-        raise ValueError(
-            f"{whole.where}: lehr's own schedulers go into a ConcatScheduler one after another, a ChainedScheduler to "
-            f"multiply them, or a ParamGroupScheduler for different parameters, given a list of {listed[0].type!r}"
-        )
+def _any_piece(target: Target, given: Entry, nested: Nested, in_sequence: bool = False) -> Piece:
+    """What an entry of a list comes to, be it of another library or of lehr itself."""
+    if "." in given.type:
+        return piece_of(target, given.without("duration") if in_sequence else given)
+    takes_it = "duration" in inspect.signature(CLASSES.get(given.type, object).__init__).parameters
+    scheduler = nested(target, given if takes_it or not in_sequence else given.without("duration"))
+    if type(scheduler) is ParamGroupScheduler or not isinstance(scheduler, ParamScheduler):
+        raise ValueError(f"{given.where}['type'] must be a scheduler of one parameter in a list, given {given.type!r}")
+    if scheduler.param_group_index is not None or stateful_parts(scheduler.schedule):
+        raise ValueError(f"{given.where} must be for all param groups, and not driven by a metric, to stand in a list")
+    schedule, length = scheduler.schedule, given.given.get("duration") if takes_it else None
+    duration = None if length is None else math.ceil(length * (target.epoch_length or 1))
+    return Piece(given.where, target.of(scheduler.param_name), lambda value: schedule, duration=duration)
+
+
+def _param_of(target: Target, given: Entry) -> object:
+    return given.given.get("param_name", target.param_name)
+
+
+def of_list(target: Target, whole: Entry, listed: list[Entry], nested: Nested) -> BaseParamScheduler:
+    """A scheduler out of several entries.
+
+    Args:
+        target: what it is for.
+        whole: what stands beside the entries.
+        listed: the entries.
+        nested: makes a scheduler of an entry.
+    """
     sequential = arguments.flag(f"{whole.where}['sequential']", whole.given.get("sequential", False))
     save_history = save_history_of(whole) or any(save_history_of(one) for one in listed)
     listed = [one.without("save_history") for one in listed]
@@ -75,13 +100,19 @@ def of_list(target: Target, whole: Entry, listed: list[Entry]) -> BaseParamSched
         for key in ("milestones", "durations"):
             if key in whole.given:
                 raise ValueError(f"{whole.where}[{key!r}] is for schedulers one after another: add 'sequential': true")
+        mixed = [one for one in listed if "." not in one.type]
+        if mixed and len({_param_of(target, one) for one in listed}) < len(listed):
+            raise ValueError(
+                f"{mixed[0].where}: lehr's own schedulers do not work upon one another: put them in sequence with "
+                "'sequential': true, or into a ChainedScheduler to multiply them"
+            )
         if all(one.type.startswith("torch.") and "param_name" not in one.given for one in listed) and len(listed) > 1:
             chained = [(one.type.removeprefix("torch."), one.without("type")) for one in listed]
             return written([torch_chain(target, chained)], together, save_history)
-        return written([piece_of(target, one) for one in listed], together, save_history)
-    pieces = [replace(piece_of(target, one.without("duration")), where=one.where) for one in listed]
-    durations = _durations(whole, listed, pieces)
-    for piece in pieces[1:]:
+        return written([_any_piece(target, one, nested) for one in listed], together, save_history)
+    pieces = [_any_piece(target, one, nested, in_sequence=True) for one in listed]
+    durations = _durations(target, whole, listed, pieces)
+    for piece in pieces:
         if piece.target.param_name != pieces[0].target.param_name:
             raise ValueError(f"{piece.where} must be for {pieces[0].target.param_name!r} like the first entry")
         if piece.covers is not None or pieces[0].covers is not None:
@@ -91,13 +122,21 @@ def of_list(target: Target, whole: Entry, listed: list[Entry]) -> BaseParamSched
     return written(pieces, lambda of_one: one_after_another(of_one, durations), save_history)
 
 
-def _durations(whole: Entry, listed: list[Entry], pieces: list[Piece]) -> list[int]:
+def _durations(target: Target, whole: Entry, listed: list[Entry], pieces: list[Piece]) -> list[int]:
     """How many events each entry but the last is in force."""
-    for one in listed:
-        if one.given.get("duration") is not None:
-            arguments.whole_number(f"{one.where}['duration']", one.given["duration"], at_least=0)
+
+    def events(name: str, value: object) -> int:
+        if target.epoch_length is None:
+            return arguments.whole_number(name, value, at_least=0)
+        arguments.number(name, value, at_least=0)
+        return int(duration_in_events(name, value, target.epoch_length))
+
+    own = [
+        events(f"{one.where}['duration']", one.given["duration"]) if "duration" in one.given else piece.duration
+        for one, piece in zip(listed, pieces, strict=True)
+    ]
     said = [key for key in ("durations", "milestones") if key in whole.given]
-    said += ["duration of an entry" for one in listed[:-1] if "duration" in one.given][:1]
+    said += ["duration of an entry" for one in listed[:-1] if "." in one.type and "duration" in one.given][:1]
     if len(said) > 1:
         raise ValueError(f"{whole.where}: lengths must be given once, given {' and '.join(said)}")
     for key in ("durations", "milestones"):
@@ -105,19 +144,14 @@ def _durations(whole: Entry, listed: list[Entry], pieces: list[Piece]) -> list[i
             given = whole.given[key]
             if not isinstance(given, list | tuple) or len(given) != len(pieces) - 1:
                 raise ValueError(f"{whole.where}[{key!r}] must be a list of {len(pieces) - 1} numbers, given {given!r}")
-            numbers = [
-                arguments.whole_number(f"{whole.where}[{key!r}][{at}]", n, at_least=0) for at, n in enumerate(given)
-            ]
+            numbers = [events(f"{whole.where}[{key!r}][{at}]", number) for at, number in enumerate(given)]
             if key == "milestones" and numbers != sorted(numbers):
                 raise ValueError(f"{whole.where}['milestones'] must rise, given {given!r}")
             return numbers if key == "durations" else np.diff([0, *numbers]).tolist()
-    durations = []
-    for one, piece in zip(listed[:-1], pieces[:-1], strict=True):
-        duration = one.given.get("duration", piece.duration)
+    for one, duration in zip(listed[:-1], own[:-1], strict=True):
         if duration is None:
             raise ValueError(f"{one.where}: 'duration' must be given, the number of events until the next one begins")
-        durations.append(arguments.whole_number(f"{one.where}['duration']", duration, at_least=0))
-    return durations
+    return [int(duration) for duration in own[:-1] if duration is not None]
 
 
 def written(pieces: list[Piece], combined: Callable[[list[Piece]], Schedule], save_history: bool) -> BaseParamScheduler:

@@ -1,7 +1,8 @@
 """What an entry of a config comes to: a schedule, and how it gets on with others on the same parameter."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import numpy as np
 
@@ -164,7 +165,18 @@ def one_after_another(pieces: Sequence[Piece], durations: Sequence[int]) -> Sche
     own = pieces[0].target.own
     if len(pieces) == 1:
         return pieces[0].alone(own)
-    return Concatenation([piece.alone(own) for piece in pieces], durations)
+    starts = accumulate(durations, initial=0)
+    return Concatenation([_begun(piece, own, start) for piece, start in zip(pieces, starts, strict=True)], durations)
+
+
+def _begun(piece: Piece, own: Number, start: int) -> Schedule:
+    """A schedule that is in force from an event on, and does not count the metrics before."""
+    schedule = piece.alone(own)
+    if piece.metric_name is None or not start:
+        return schedule
+    if not isinstance(schedule, Plateau):
+        raise ValueError(f"{piece.where}, which is driven by a metric, must come first or be a plain plateau")
+    return replace(schedule, begin=schedule.begin + start // piece.metric_every)
 
 
 def _number(value: object) -> Number:
