@@ -199,7 +199,11 @@ def timm_piece(target: Target, name: str, given: Entry) -> Piece:
         _common, Entry(given.where, {k: v for k, v in given.given.items() if k in rest}, given.from_file)
     )
     schedule = call(builder, given.without(*noise_names, *rest), target)
-    if builder in AS_CONSTRUCTED and not given.given.get("warmup_t", 0) and number_of(schedule(0)) != target.own:
+    if (
+        builder in AS_CONSTRUCTED
+        and not given.given.get("warmup_t", 0)
+        and number_of(located(given.where, schedule, 0)) != target.own
+    ):
         schedule = Concatenation([Constant(target.own), Shift(schedule, by=1)], [1])
     # What the constructor leaves, which is in force at step 0, has no noise; nor has a plateau's warm-up.
     schedule = located(given.where, noisy, schedule, 1 + given.given.get("warmup_t", 0) if plateau else 1)

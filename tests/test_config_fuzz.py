@@ -1,0 +1,139 @@
+"""Configs that are a little wrong: refused with a word on where, or legal; nothing is half done."""
+
+import copy
+import math
+
+import pytest
+import torch
+from golden_cases import PEERS, cases_of, config_of, optimizer_of
+from hypothesis import given
+from hypothesis import strategies as st
+from ignite.engine import Engine
+from optimizers import snapshot
+from registry import CASES
+
+from lehr.handlers import configure_scheduler
+
+TABLES = {
+    peer: [case for case in cases_of(peer) if (case.get("raises") or {}).get("where") != "constructor"]
+    for peer in PEERS
+}
+nonsense = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 3),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=4),
+    st.lists(st.floats() | st.integers(-2, 9) | st.text(max_size=2), max_size=3),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+    st.sampled_from(["os.system", "torch.StepLR", "__import__('os')", math.cos, len, torch.zeros(2)]),
+    st.fixed_dictionaries({"type": st.sampled_from(["torch.StepLR", "StepScheduler", "Anneal", "os.system"])}),
+)
+
+
+def places(config, path=()):
+    """Where in a config something can be put: the keys of its mappings, and the indices of its lists."""
+    if isinstance(config, dict | list):
+        for key, value in config.items() if isinstance(config, dict) else enumerate(config):
+            yield (*path, key)
+            yield from places(value, (*path, key))
+
+
+def mutated(config, data):
+    """A config with something in it dropped, renamed, doubled or replaced."""
+    config = copy.deepcopy(config)
+    found = list(places(config))
+    *path, last = data.draw(st.sampled_from(found))
+    where = config
+    for key in path:
+        where = where[key]
+    kind = data.draw(st.sampled_from(["replace", "replace", "drop", "rename", "add"]))
+    if kind == "replace":
+        where[last] = data.draw(nonsense)
+    elif kind == "add":
+        if isinstance(where, dict):
+            where[data.draw(st.text(min_size=1, max_size=5))] = data.draw(nonsense)
+        else:
+            where.append(data.draw(nonsense))
+    else:
+        value = where.pop(last)
+        if kind == "rename" and isinstance(where, dict):
+            where[str(last) + data.draw(st.sampled_from("xs_"))] = value
+    return config
+
+
+def refused_or_legal(optimizer, config, epoch_length):
+    before = snapshot(optimizer)
+    try:
+        scheduler = configure_scheduler(optimizer, config, epoch_length=epoch_length)
+    except (TypeError, ValueError) as error:
+        assert str(error).startswith(("config", "epoch_length", "each")), error
+        assert snapshot(optimizer) == before
+        return
+    assert snapshot(optimizer) == before
+    engine = Engine(lambda engine, batch: None)
+    for event in range(5):
+        try:
+            scheduler(engine)
+        except (TypeError, ValueError) as error:  # a number so large, or a function, that it shows only now
+            words = str(error)
+            assert any(
+                word in words for word in ("inf", "nan", "metric", "the value of", "overflow", "too large", "no len()")
+            ), error
+            return
+        metric_name = getattr(scheduler, "metric_name", "loss")
+        engine.state.metrics[metric_name] = 1.0 + event
+    for group in optimizer.param_groups:
+        held = [*group["betas"], *(group[key] for key in ("lr", "weight_decay"))] if "betas" in group else [group["lr"]]
+        assert all(isinstance(value, float | int) and math.isfinite(value) for value in held)
+
+
+@pytest.mark.parametrize("peer", PEERS)
+@given(data=st.data())
+def test_configs_of_other_libraries(peer, data):
+    case = data.draw(st.sampled_from(TABLES[peer]))
+    config = mutated(config_of(case), data)
+    refused_or_legal(optimizer_of(case), config, case["steps_per_epoch"])
+
+
+OWN = []
+for example, groups in CASES:
+    try:
+        OWN.append(
+            (
+                example.name,
+                groups,
+                example(
+                    torch.optim.SGD(
+                        [
+                            {"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.5 + group}
+                            for group in range(groups)
+                        ],
+                        lr=0.1,
+                        momentum=0.9,
+                    )
+                ).config(),
+            )
+        )
+    except TypeError:  # a function in it
+        continue
+
+
+@given(data=st.data(), epoch_length=st.sampled_from([None, None, 3]))
+def test_configs_of_lehrs_own(data, epoch_length):
+    _, groups, config = data.draw(st.sampled_from(OWN))
+    rates = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.5 + group} for group in range(groups)]
+    refused_or_legal(torch.optim.SGD(rates, lr=0.1, momentum=0.9), mutated(config, data), epoch_length)
+
+
+@given(
+    nonsense
+    | st.recursive(
+        nonsense, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3)
+    )
+)
+def test_anything_else(config):
+    if isinstance(config, str):
+        return  # a path
+    refused_or_legal(torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1), config, None)
