@@ -175,7 +175,7 @@ class UndampedFirstSteps(FirstSteps):
 
 def _is_untouched(buffer: torch.Tensor | None) -> bool:
     """Whether a momentum buffer is nothing but negative zeros."""
-    if buffer is None or buffer.is_meta or buffer.layout != torch.strided:
+    if buffer is None or buffer.is_meta or buffer.layout != torch.strided or not buffer.numel():
         return False
     parts = torch.view_as_real(buffer) if buffer.is_complex() else buffer
     return bool(((parts == 0) & parts.signbit()).all())

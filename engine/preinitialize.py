@@ -30,7 +30,9 @@ def preinitialize(optimizer: Optimizer) -> None:
     - Three first steps are made with the help of hooks of ours, which then go: Rprop and ASGD take the learning rate of
       a parameter's first step into their state, and SGD does not dampen it, so with ``dampening`` (or complex
       parameters) make one step before you capture a graph. Hooks are neither saved nor copied: call this again after
-      a state without steps was loaded into another optimizer, or an optimizer was copied.
+      a state without steps was loaded, or an optimizer was copied. A buffer of -0.0 alone counts as one without steps.
+    - torch's ``load_state_dict`` turns state into the type of its parameter. ASGD and NAdam keep single numbers in
+      float32: with float64 parameters, a state that is loaded before the first step has some more digits then.
 
     Args:
         optimizer: one of those that :func:`configure_optimizer` knows, however it was made, or a subclass.

@@ -1,11 +1,13 @@
 """Schedules that are driven by a metric, whatever they are composed of."""
 
+import weakref
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ignite.engine import Engine
 
 from . import arguments
-from .metrics import metric_of, required_metric
+from .metrics import as_number, metric_of, required_metric
 from .param_groups import HasParamGroups
 from .param_scheduler import ParamScheduler
 from .schedules import Greedy, Plateau, Reduced, Schedule
@@ -61,6 +63,8 @@ class MetricScheduler(ParamScheduler):
             raise ValueError(f"metric_name must be the name of a metric, given {metric_name!r}")
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)
         self.metric_name, self.every = metric_name, arguments.whole_number("every", every, at_least=1)
+        self._engine: Callable[[], Engine | None] = _no_engine
+        self._saved_metric: float | None = None
         self._driven: list[Any] = [
             part for part in stateful_parts(self._schedule) if isinstance(part, Plateau | Reduced | Greedy)
         ]
@@ -75,12 +79,17 @@ class MetricScheduler(ParamScheduler):
             name: name of the history to record under; ``param_name`` where None.
         """
         at_start = self._event_index == 0
+        if engine is not None:
+            self._engine = weakref.ref(engine)
         if engine is not None and self._event_index % self.every == 0 and not (at_start and self.every > 1):
-            read = metric_of if at_start else required_metric
-            metric = read(engine, self.metric_name)
+            metric = metric_of(engine, self.metric_name)
+            metric = self._saved_metric if metric is None else metric
+            if metric is None and not at_start:
+                metric = required_metric(engine, self.metric_name)
             if metric is not None:
                 self.observe(metric)
         super().__call__(engine, name)
+        self._saved_metric = None
 
     def observe(self, metric: float) -> None:
         """Give a metric to the parts that are driven by it, without writing.
@@ -90,3 +99,27 @@ class MetricScheduler(ParamScheduler):
         """
         for part in self._driven:
             part.observe(metric)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_engine": _no_engine}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The progress as plain data: see :class:`BaseParamScheduler`.
+
+        With it goes the metric that the next event is to read, which ignite does not save with its engines.
+        """
+        engine = self._engine()
+        metric = self._saved_metric if engine is None else metric_of(engine, self.metric_name)
+        return {**super().state_dict(), "metric": [] if metric is None else [as_number(metric)]}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on where the scheduler that gave the state had stopped: see :class:`BaseParamScheduler`."""
+        saved = state_dict.get("metric", []) if isinstance(state_dict, Mapping) else []
+        if not isinstance(saved, list) or len(saved) > 1 or not all(type(metric) is float for metric in saved):
+            raise TypeError(f"metric must be a list of one float or none, given {saved!r}")
+        super().load_state_dict(state_dict)
+        self._saved_metric = saved[0] if saved else None
+
+
+def _no_engine() -> None:
+    """There has been none yet."""

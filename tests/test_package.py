@@ -44,7 +44,7 @@ def test_schedules_import_only_numpy_and_the_standard_library(repository):
 OF_ITS_OWN = {
     "BatchSizeScheduler": {"attach", "_write", "_kind"},
     "ConcatScheduler": {"simulate_values"},
-    "MetricScheduler": {"__call__", "observe"},
+    "MetricScheduler": {"__call__", "observe", "state_dict", "load_state_dict"},
     "LRScheduler": {"__call__", "observe", "simulate_values"},
     "LambdaStateScheduler": {"get_param"},
     "ReduceLROnPlateauScheduler": {"simulate_values"},

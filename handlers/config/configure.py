@@ -12,8 +12,8 @@ from ..configuration import configured
 from ..param_groups import HasParamGroups
 from .entries import Entry, entries, entry
 from .files import read
-from .from_lehr import lehr_scheduler
-from .lists import of_list, piece_of, save_history_of, written
+from .from_lehr import CLASSES, lehr_scheduler
+from .lists import of_list, piece_of, refuse_type, save_history_of, written
 from .pieces import together
 from .target import Target
 
@@ -167,6 +167,8 @@ def _parts(where: str, config: Any, from_file: bool) -> tuple[Entry, list[Entry]
 
 
 def _of_entry(target: Target, given: Entry) -> BaseParamScheduler:
+    if given.type not in CLASSES and "." not in given.type:
+        refuse_type(given)
     if "." not in given.type:
         return lehr_scheduler(target, given, _nested)
     save_history = save_history_of(given)

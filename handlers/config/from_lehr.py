@@ -29,6 +29,7 @@ from ..lr_scheduler import LRScheduler
 from ..metric_scheduler import MetricScheduler
 from ..one_cycle import OneCycleScheduler
 from ..param_group_scheduler import ParamGroupScheduler
+from ..param_groups import ParamSlot
 from ..param_scheduler import ParamScheduler
 from ..piecewise import PiecewiseLinear
 from ..reduce_on_plateau import ReduceLROnPlateauScheduler, ReduceOnPlateauScheduler
@@ -140,7 +141,22 @@ def lehr_scheduler(
     missing = [key for key in required if key not in values]
     if missing:
         raise ValueError(f"{given.where}: {', '.join(map(repr, missing))} must be given, given {list(given.given)}")
+    if name == "ParamGroupScheduler":
+        _refuse_two_writers(given, values["schedulers"])
     return located(given.where, cls, **values)  # type: ignore[no-any-return]
+
+
+def _refuse_two_writers(given: Entry, schedulers: list[Any]) -> None:
+    """Raise if two members write the same parameter of the same group: only the last value would stay."""
+    written: dict[tuple[Any, ...], int] = {}
+    for at, writer in enumerate(one for one in schedulers if isinstance(one, ParamScheduler)):
+        slot = ParamSlot(writer.optimizer, writer.param_name, writer.param_group_index)
+        for group in range(len(slot.optimizer.param_groups)) if slot.index is None else [slot.index]:
+            if (first := written.setdefault((slot.key, slot.item, group), at)) != at:
+                raise ValueError(
+                    f"{given.where}['schedulers'][{at}] must write another parameter or group than that at {first}, "
+                    f"given {writer.param_name!r} of group {group} for both"
+                )
 
 
 def _understood(

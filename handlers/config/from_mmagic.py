@@ -76,9 +76,12 @@ def _reduce_lr(
     return Piece("", target, alone, None, None, metric_name, every)
 
 
+NAMES = ("LinearLrInterval", "ReduceLR")
+
+
 def mmagic_piece(target: Target, name: str, given: Entry) -> Piece:
     """What an entry of the mmagic dialect comes to."""
-    lookup(f"{given.where}['type']", name, ("LinearLrInterval", "ReduceLR"))
+    lookup(f"{given.where}['type']", name, NAMES)
     if name == "LinearLrInterval":
         return built(target, _linear_interval, given)
     piece: Piece = call(_reduce_lr, given, target)

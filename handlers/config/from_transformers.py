@@ -61,6 +61,7 @@ SHORT = {
 }
 
 
+NAMES = [*FACTORS, *BY_METRIC, *SHORT, "get_scheduler"]
 # What get_scheduler is given for all of them, and does not pass on to these.
 PASSED_OVER = {
     "constant": ("num_warmup_steps", "num_training_steps"),
@@ -73,15 +74,13 @@ PASSED_OVER = {
 
 def transformers_piece(target: Target, name: str, given: Entry) -> Piece:
     """What an entry of the transformers dialect comes to."""
-    if target.epoch_length is not None:
-        raise ValueError(f"{given.where}: epoch_length must be left out, since transformers counts steps")
     if name == "get_scheduler":
         name = call(
             _name_of, Entry(given.where, {k: v for k, v in given.given.items() if k == "name"}, given.from_file)
         )
         lookup(f"{given.where}['name']", name, SHORT)
         given = given.without("name")
-    lookup(f"{given.where}['type']", name, [*FACTORS, *BY_METRIC, *SHORT, "get_scheduler"])
+    lookup(f"{given.where}['type']", name, NAMES)
     if name in SHORT:
         given = _flat(given)
         passed_over = PASSED_OVER.get(name, ())
@@ -91,7 +90,9 @@ def transformers_piece(target: Target, name: str, given: Entry) -> Piece:
     duration = given.given.get("num_training_steps")
     if name in BY_METRIC:
         piece: Piece = call(BY_METRIC[name], given, target)
-        return replace(piece, where=given.where)
+        return replace(piece, where=given.where, metric_every=target.epoch_length or 1)
+    if target.epoch_length is not None:
+        raise ValueError(f"{given.where}: epoch_length must be left out, since transformers counts steps")
     factors = call(FACTORS[name], given, target)
     return Piece(given.where, target, lambda value: Product([Constant(value), factors]), duration=duration)
 

@@ -3,7 +3,7 @@
 import difflib
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -16,15 +16,20 @@ from ..param_scheduler import ParamScheduler
 from ..schedules import Schedule
 from ..schedules.durations import duration_in_events
 from ..schedules.live import stateful_parts
+from .cerebras_compounds import NAMES as CEREBRAS
 from .cerebras_compounds import cerebras_piece
 from .entries import Entry, located
 from .from_lehr import CLASSES
+from .from_mmagic import NAMES as MMAGIC
 from .from_mmagic import mmagic_piece
-from .from_mmengine import mmengine_piece
+from .from_mmengine import MMENGINE, mmengine_piece
+from .from_timm import BUILDERS as TIMM
 from .from_timm import timm_piece
+from .from_transformers import NAMES as TRANSFORMERS
 from .from_transformers import transformers_piece
 from .pieces import Piece, one_after_another, together
 from .target import Target
+from .torch_compounds import NAMES as TORCH
 from .torch_compounds import torch_chain, torch_piece
 
 Nested = Callable[[Target, Entry], BaseParamScheduler]
@@ -37,6 +42,15 @@ DIALECTS: dict[str, Callable[[Target, str, Entry], Piece]] = {
     "transformers": transformers_piece,
 }
 
+NAMES: dict[str, Iterable[str]] = {
+    "cerebras": CEREBRAS,
+    "mmagic": MMAGIC,
+    "mmengine": MMENGINE,
+    "timm": TIMM,
+    "torch": TORCH,
+    "transformers": TRANSFORMERS,
+}
+
 
 def save_history_of(given: Entry) -> bool:
     """Whether an entry says that what is written is to be recorded."""
@@ -46,8 +60,8 @@ def save_history_of(given: Entry) -> bool:
 def piece_of(target: Target, given: Entry) -> Piece:
     """What an entry of another library comes to."""
     prefix, _, name = given.type.partition(".")
-    if prefix not in DIALECTS:
-        _refuse_type(given)
+    if name not in NAMES.get(prefix, ()):
+        refuse_type(given)
     param_name = given.given.get("param_name", target.param_name)
     if not isinstance(param_name, str):
         raise TypeError(f"{given.where}['param_name'] must be a string, given {param_name!r}")
@@ -57,12 +71,25 @@ def piece_of(target: Target, given: Entry) -> Piece:
     return DIALECTS[prefix](target, name, given.without("type", "param_name"))
 
 
-def _refuse_type(given: Entry) -> None:
-    prefix, _, name = given.type.rpartition(".")
-    prefixes = ", ".join(f"'{one}.'" for one in DIALECTS)
-    near = difflib.get_close_matches(prefix.lower(), DIALECTS, n=1)
-    hint = f"did you mean '{near[0]}.{name}'?" if near else f"prefixes are {prefixes}; none for lehr's own classes"
-    raise ValueError(f"{given.where}['type'] must have a known prefix, given {given.type!r}; {hint}")
+def refuse_type(given: Entry) -> None:
+    """Raise for a type that is unknown, with the names that come near in any library."""
+    last = given.type.rpartition(".")[2].casefold()
+    full = {
+        name: [f"{prefix}.{name}" for prefix in NAMES if name in NAMES[prefix]]
+        for prefix in NAMES
+        for name in NAMES[prefix]
+    }
+    full |= {name: [*full.get(name, []), name] for name in CLASSES}
+    folded = {name.casefold(): name for name in full}
+    near = difflib.get_close_matches(last, folded, n=3, cutoff=0.6)
+    near = near[:1] if last in folded else near
+    preferred = given.type.partition(".")[0].lower()
+    found = sorted((one for name in near for one in full[folded[name]]), key=lambda one: not one.startswith(preferred))
+    hint = f"did you mean {' or '.join(map(repr, found[:4]))}?" if found else "names of other libraries have a prefix"
+    raise ValueError(
+        f"{given.where}['type'] must be a known one, with the prefix {', '.join(f'{prefix!r}' for prefix in NAMES)} or "
+        f"none for lehr's own, given {given.type!r}; {hint}"
+    )
 
 
 def _any_piece(target: Target, given: Entry, nested: Nested, in_sequence: bool = False) -> Piece:
@@ -78,6 +105,17 @@ def _any_piece(target: Target, given: Entry, nested: Nested, in_sequence: bool =
     schedule, length = scheduler.schedule, given.given.get("duration") if takes_it else None
     duration = None if length is None else math.ceil(length * (target.epoch_length or 1))
     return Piece(given.where, target.of(scheduler.param_name), lambda value: schedule, duration=duration)
+
+
+def _refuse_mixed_clocks(target: Target, listed: list[Entry]) -> None:
+    """Raise where some of mmengine's entries count epochs and others iterations, and nobody says how they relate."""
+    clocked = [one for one in listed if one.type.startswith(("mmengine.", "mmagic.")) and "Reduce" not in one.type]
+    by_epoch = [one.given.get("by_epoch", True) for one in clocked]
+    if target.epoch_length is None and True in by_epoch and False in by_epoch:
+        first, second = clocked[by_epoch.index(True)], clocked[by_epoch.index(False)]
+        raise ValueError(
+            f"{first.where} counts epochs and {second.where} iterations: epoch_length must be given, given None"
+        )
 
 
 def _param_of(target: Target, given: Entry) -> object:
@@ -100,6 +138,7 @@ def of_list(target: Target, whole: Entry, listed: list[Entry], nested: Nested) -
         for key in ("milestones", "durations"):
             if key in whole.given:
                 raise ValueError(f"{whole.where}[{key!r}] is for schedulers one after another: add 'sequential': true")
+        _refuse_mixed_clocks(target, listed)
         mixed = [one for one in listed if "." not in one.type]
         if mixed and len({_param_of(target, one) for one in listed}) < len(listed):
             raise ValueError(
@@ -164,7 +203,7 @@ def written(pieces: list[Piece], combined: Callable[[list[Piece]], Schedule], sa
     for piece in pieces:
         if piece.momentum is not None and piece.target.param_name == "lr":
             momentum = piece.target.of("momentum")
-            name = located(piece.where, _key, momentum)
+            name = _momentum_key(piece, momentum)
             if name in schedules:
                 raise ValueError(f"{piece.where}: another entry writes the momentum too: set 'cycle_momentum' to false")
             schedules[name] = piece.momentum
@@ -193,3 +232,12 @@ def _key(target: Target) -> str:
     """A parameter by the place it has in the param groups: momentum may be ``betas[0]``."""
     slot = ParamSlot(target.optimizer, target.param_name, None)
     return slot.key if slot.item is None else f"{slot.key}[{slot.item}]"
+
+
+def _momentum_key(piece: Piece, momentum: Target) -> str:
+    try:
+        return _key(momentum)
+    except ValueError as error:
+        raise ValueError(
+            f"{piece.where}['cycle_momentum'] must be false for an optimizer without momentum or betas, given true"
+        ) from error

@@ -59,7 +59,9 @@ def _node(target: Target, name: str, given: Entry) -> tuple[Node, Target]:
     for inner in entries(f"{given.where}['schedulers']", given.given["schedulers"], from_file=given.from_file):
         prefix, _, own_name = inner.type.rpartition(".")
         if prefix != "torch":
-            raise ValueError(f"{inner.where}['type'] must be a scheduler of torch here, given {inner.type!r}")
+            raise ValueError(
+                f"{inner.where}['type'] must be one of torch's, with its prefix 'torch.', given {inner.type!r}"
+            )
         if own_name == "ReduceLROnPlateau":
             raise ValueError(
                 f"{inner.where}: what is driven by a metric cannot stand in a {name}, given {inner.type!r}"
