@@ -128,7 +128,7 @@ def test_every_scheduler_of_a_kind_of_its_own_is_here():
 
 
 @pytest.mark.parametrize(("name", "argument"), CASES)
-@settings(max_examples=max(1, settings().max_examples // 4))
+@settings(max_examples=max(1, settings().max_examples // 8))
 @given(value=anything)
 def test_nonsense_is_refused_when_made_or_is_legal(name, argument, value):
     optimizer, engine = make_optimizer(2), make_trainer()
