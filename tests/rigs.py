@@ -72,6 +72,10 @@ OVERLAPPING = [
     {"type": "mmengine.CosineAnnealingLR", "begin": 2, "end": 30, "eta_min": 0.01},
     {"type": "mmengine.ExponentialLR", "begin": 25, "gamma": 0.99},
 ]
+PLATEAU_BESIDE_A_WARMUP = [
+    {"type": "torch.LinearLR", "start_factor": 0.1, "total_iters": 6},
+    {"type": "torch.ReduceLROnPlateau", "patience": 1, "factor": 0.5, "min_lr": [0.01, 0.02, 0.2]},
+]
 NOISY_PLATEAU = [
     {
         "type": "timm.PlateauLRScheduler",
@@ -448,6 +452,7 @@ RIGS: dict[str, Callable[[], Rig]] = {
             ("torch in torch", TORCH_IN_TORCH, False),
             ("rules upon one another", OVERLAPPING, False),
             ("a warmed up plateau with noise", NOISY_PLATEAU, True),
+            ("a plateau beside a warm-up", PLATEAU_BESIDE_A_WARMUP, True),
         )
     },
     "state": partial(_state, StateParamScheduler, schedule=CosineAnnealing(1.0, 0.1, 10)),

@@ -103,7 +103,7 @@ def here(config, rates):
 
 def agree(configs, rates, config):
     expected = in_torch(configs, rates)
-    np.testing.assert_allclose(here(config, rates), expected, rtol=1e-11, atol=1e-13 * max(1, np.abs(expected).max()))
+    np.testing.assert_allclose(here(config, rates), expected, rtol=1e-12, atol=1e-14 * max(1, np.abs(expected).max()))
 
 
 @pytest.mark.parametrize("name", LEAVES)

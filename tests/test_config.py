@@ -249,6 +249,7 @@ def test_durations_of_lehrs_own_are_in_epochs(in_epochs, in_events):
         ({"type": "transformers.reduce_lr_on_plateau"}, "loss"),
         ({"type": "transformers.greedy"}, "loss"),
         ([{"type": "mmengine.LinearLR", "end": 3}, {"type": "mmengine.ReduceOnPlateauLR"}], "loss"),
+        ([{"type": "torch.LinearLR"}, {"type": "torch.ReduceLROnPlateau"}], "loss"),
     ],
 )
 def test_what_is_driven_by_a_metric_reads_it_from_the_second_event_on(config, metric_name):

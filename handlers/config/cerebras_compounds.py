@@ -32,14 +32,12 @@ def _suffixed(kind: str, suffix: str) -> str:
 
 
 NAMES = {_suffixed(kind, suffix): (kind, suffix) for kind in (*LEAVES, *COMPOUND) for suffix in ("LR", "WD")}
-
-
 NAMES["ChainedScheduler"] = ("Chained", "LR")
 
 
 def cerebras_piece(target: Target, name: str, given: Entry) -> Piece:
     """What an entry of the Cerebras dialect comes to."""
-    kind, suffix = NAMES[lookup(f"{given.where}['type']", name, NAMES)]
+    kind, suffix = NAMES[name]
     if target.epoch_length is not None:
         raise ValueError(f"{given.where}: epoch_length must be left out, since Cerebras counts steps")
     if suffix == "WD":

@@ -44,6 +44,10 @@ class Entry:
         """
         return entry(f"{self.where}[{key!r}]", value, from_file=self.from_file)
 
+    def only(self, *keys: str) -> "Entry":
+        """The same with no more than some of its keys."""
+        return Entry(self.where, {key: value for key, value in self.given.items() if key in keys}, self.from_file)
+
     def without(self, *keys: str) -> "Entry":
         """The same without some of its keys."""
         return Entry(self.where, {key: value for key, value in self.given.items() if key not in keys}, self.from_file)

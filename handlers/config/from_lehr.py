@@ -207,11 +207,8 @@ def _in_events(name: str, values: dict[str, Any], epoch_length: int) -> dict[str
         given_twice = [key for key in ("epochs", "steps_per_epoch") if values.get(key) is not None]
         if given_twice:
             raise ValueError(f"epoch_length must be left out where {given_twice[0]} is given")
-        defaults = {"step_size_up": 2000} if name == "CyclicScheduler" else {}
-        if any(key not in values for key in defaults):
-            raise ValueError(
-                "step_size_up must be given where epoch_length is, given neither it nor a default in epochs"
-            )
+        if name == "CyclicScheduler" and "step_size_up" not in values:
+            raise ValueError("step_size_up must be given where epoch_length is: its default of 2000 is in events")
         return in_events(TIMED[name], values, epoch_length)
     counts_metrics = (
         "MetricScheduler",

@@ -15,7 +15,7 @@ from ..schedules import (
     Window,
 )
 from .clock import INFINITY, Clock
-from .entries import Entry, call, lookup
+from .entries import Entry, call
 from .from_mmengine import built, clocked, scaling
 from .kinds import (
     AtLeastOne,
@@ -81,7 +81,6 @@ NAMES = ("LinearLrInterval", "ReduceLR")
 
 def mmagic_piece(target: Target, name: str, given: Entry) -> Piece:
     """What an entry of the mmagic dialect comes to."""
-    lookup(f"{given.where}['type']", name, NAMES)
     if name == "LinearLrInterval":
         return built(target, _linear_interval, given)
     piece: Piece = call(_reduce_lr, given, target)

@@ -30,7 +30,7 @@ from ..schedules import (
     Window,
 )
 from .clock import INFINITY, Clock, clock_of, window_of
-from .entries import Entry, call, located, lookup
+from .entries import Entry, call, located
 from .kinds import (
     AtLeastOne,
     Count,
@@ -229,7 +229,7 @@ MMENGINE = {
 
 def mmengine_piece(target: Target, name: str, given: Entry) -> Piece:
     """What an entry of the mmengine dialect comes to."""
-    kind, param_name = MMENGINE[lookup(f"{given.where}['type']", name, MMENGINE)]
+    kind, param_name = MMENGINE[name]
     if param_name is not None:
         target = target.of(param_name)
     if kind == "ReduceOnPlateau":
@@ -241,7 +241,7 @@ def mmengine_piece(target: Target, name: str, given: Entry) -> Piece:
 def built(target: Target, builder: Callable[..., Piece], given: Entry) -> Piece:
     """What an entry comes to that moves by a clock."""
     names = ("begin", "end", "by_epoch", "convert_to_iter_based", "last_step", "verbose")
-    window = Entry(given.where, {key: one for key, one in given.given.items() if key in names}, given.from_file)
+    window = given.only(*names)
     clock = located(given.where, clock_of, target, *call(window_of, window))
     piece: Piece = call(builder, given.without(*names), target, clock)
     return replace(piece, where=given.where)

@@ -29,7 +29,7 @@ from ..schedules import (
     Stretch,
 )
 from ..schedules.base import Array
-from .entries import Entry, call, located, lookup
+from .entries import Entry, call, located
 from .kinds import (
     Anything,
     AtLeastOne,
@@ -179,25 +179,19 @@ BUILDERS: dict[str, Callable[..., Schedule]] = {
     "WSDLRScheduler": _wsd,
 }
 
-
 # At step 0 these have what the groups hold, even where the formula says otherwise.
 AS_CONSTRUCTED = (cosine, poly, _step, _wsd)
-
-
 NOISE = ("noise_range_t", "noise_pct", "noise_std", "noise_seed")
 
 
 def timm_piece(target: Target, name: str, given: Entry) -> Piece:
     """What an entry of the timm dialect comes to."""
-    builder = BUILDERS[lookup(f"{given.where}['type']", name, BUILDERS)]
+    builder = BUILDERS[name]
     plateau = builder is _plateau
     noise_names = (*NOISE, "noise_type") if plateau else NOISE
-    noise_keys = Entry(given.where, {k: v for k, v in given.given.items() if k in noise_names}, given.from_file)
-    noisy = call(_noise, noise_keys)
+    noisy = call(_noise, given.only(*noise_names))
     rest = ("metric_name", "initialize") if plateau else ("t_in_epochs", "initialize")
-    metric_name, in_epochs = call(
-        _common, Entry(given.where, {k: v for k, v in given.given.items() if k in rest}, given.from_file)
-    )
+    metric_name, in_epochs = call(_common, given.only(*rest))
     schedule = call(builder, given.without(*noise_names, *rest), target)
     if (
         builder in AS_CONSTRUCTED

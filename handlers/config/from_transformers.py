@@ -75,16 +75,13 @@ PASSED_OVER = {
 def transformers_piece(target: Target, name: str, given: Entry) -> Piece:
     """What an entry of the transformers dialect comes to."""
     if name == "get_scheduler":
-        name = call(
-            _name_of, Entry(given.where, {k: v for k, v in given.given.items() if k == "name"}, given.from_file)
-        )
+        name = call(_name_of, given.only("name"))
         lookup(f"{given.where}['name']", name, SHORT)
         given = given.without("name")
-    lookup(f"{given.where}['type']", name, NAMES)
     if name in SHORT:
         given = _flat(given)
         passed_over = PASSED_OVER.get(name, ())
-        call(_counts, Entry(given.where, {k: v for k, v in given.given.items() if k in passed_over}, given.from_file))
+        call(_counts, given.only(*passed_over))
         given = given.without(*passed_over)
         name = SHORT[name]
     duration = given.given.get("num_training_steps")

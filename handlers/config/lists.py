@@ -107,6 +107,12 @@ def _any_piece(target: Target, given: Entry, nested: Nested, in_sequence: bool =
     return Piece(given.where, target.of(scheduler.param_name), lambda value: schedule, duration=duration)
 
 
+def _is_stepped_by_torch(given: Entry) -> bool:
+    """Whether it is one that torch would step in a chain with others, which it refuses to do with a plateau."""
+    plain = given.type.startswith("torch.") and given.type != "torch.ReduceLROnPlateau"
+    return plain and "param_name" not in given.given
+
+
 def _refuse_mixed_clocks(target: Target, listed: list[Entry]) -> None:
     """Raise where some of mmengine's entries count epochs and others iterations, and nobody says how they relate."""
     clocked = [one for one in listed if one.type.startswith(("mmengine.", "mmagic.")) and "Reduce" not in one.type]
@@ -145,7 +151,7 @@ def of_list(target: Target, whole: Entry, listed: list[Entry], nested: Nested) -
                 f"{mixed[0].where}: lehr's own schedulers do not work upon one another: put them in sequence with "
                 "'sequential': true, or into a ChainedScheduler to multiply them"
             )
-        if all(one.type.startswith("torch.") and "param_name" not in one.given for one in listed) and len(listed) > 1:
+        if len(listed) > 1 and all(map(_is_stepped_by_torch, listed)):
             chained = [(one.type.removeprefix("torch."), one.without("type")) for one in listed]
             return written([torch_chain(target, chained)], together, save_history)
         return written([_any_piece(target, one, nested) for one in listed], together, save_history)

@@ -84,18 +84,22 @@ def together(pieces: Sequence[Piece]) -> Schedule:
                 f"{piece.where} and {others[0]} both write {piece.target.param_name!r}: put them one after another "
                 "with 'sequential': true, or into a ChainedScheduler to multiply them"
             )
-    if all(piece.multiplies for piece in pieces):
-        return Product([Constant(own), *(piece.alone(1.0) for piece in pieces)])
-    return _in_clusters(pieces, own)
+    return _multiplied(pieces, own) if all(piece.multiplies for piece in pieces) else _in_clusters(pieces, own)
+
+
+def _multiplied(pieces: Sequence[Piece], value: Number) -> Schedule:
+    """A value times what several entries that do nothing but multiply make of it."""
+    return Product([Constant(value), *(piece.alone(1.0) for piece in pieces)])
 
 
 def _reduced(driven: Sequence[Piece], others: Sequence[Piece]) -> Schedule:
     """What is driven by a metric, upon others that do nothing but multiply."""
     own = driven[0].target.own
     plateau = driven[0].alone(own)
-    for piece in (*driven[1:], *(one for one in others if not one.multiplies)):
-        raise ValueError(f"{piece.where} cannot be beside {driven[0].where}, which is driven by a metric")
-    schedule = Product([Constant(own), *(piece.alone(1.0) for piece in others)])
+    unfit = [*driven[1:], *(piece for piece in others if not piece.multiplies)]
+    if unfit:
+        raise ValueError(f"{unfit[0].where} cannot be beside {driven[0].where}, which is driven by a metric")
+    schedule = _multiplied(others, own)
     if not isinstance(plateau, Plateau) or not schedule.ahead:
         raise ValueError(f"{driven[0].where}, which is driven by a metric, must be the only entry for its parameter")
     return Reduced(schedule, plateau)
@@ -124,12 +128,9 @@ def _in_clusters(pieces: Sequence[Piece], own: Number) -> Schedule:
             value = _number(schedules[-1](begin - starts[-1] - 1 if begin > starts[-1] else 0))
         elif begin > 0:
             schedules, starts = [Constant(value)], [0]
-        if len(cluster) == 1:
-            alone = cluster[0].alone(value)
-            schedule: Schedule = Shift(alone, by=begin) if begin else alone
-        elif all(piece.multiplies for piece in cluster):
-            product = Product([Constant(value), *(piece.alone(1.0) for piece in cluster)])
-            schedule = Shift(product, by=begin) if begin else product
+        if len(cluster) == 1 or all(piece.multiplies for piece in cluster):
+            whole = cluster[0].alone(value) if len(cluster) == 1 else _multiplied(cluster, value)
+            schedule: Schedule = Shift(whole, by=begin) if begin else whole
         else:
             in_order = [piece for piece in pieces if piece in cluster]
             turns = [piece.turn for piece in sorted(in_order, key=lambda piece: piece.turn.every)]  # type: ignore[union-attr]

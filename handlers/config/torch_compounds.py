@@ -103,9 +103,6 @@ def _compound(target: Target, node: Node) -> Piece:
 def _chain(target: Target, node: Node) -> Piece:
     leaves = _flattened(node.members)
     pieces = [_beginning_at(leaf) for leaf in leaves if leaf.piece is not None]
-    for piece in pieces:
-        if piece.metric_name is not None and len(pieces) > 1:
-            together(pieces)
     momenta = [piece.momentum for piece in pieces if piece.momentum is not None]
     if (
         len(pieces) < len(leaves)

@@ -228,9 +228,9 @@ class InverseTimeDecay(Decay):
     def in_events(cls, given: dict[str, Any], epoch_length: int) -> dict[str, Any]:
         """``decay_events`` is for a power of time, and so is the length of an epoch."""
         power = arguments.number("exponent", given["exponent"], at_least=0)
-        events_in_it = arguments.number("decay_events", given["decay_events"]) * float(epoch_length) ** min(power, 20.0)
         if power > 20 and epoch_length > 1:
             raise ValueError(f"exponent must be at most 20 with epoch_length, given {power}")
+        events_in_it = arguments.number("decay_events", given["decay_events"]) * float(epoch_length) ** power
         return {**given, "decay_events": events_in_it}
 
     def factor(self, indices: Array) -> Array:

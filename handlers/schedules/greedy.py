@@ -1,6 +1,5 @@
 """A value that rises while a metric improves, and falls while it does not."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from .. import arguments
 from ..arguments import Number
 from .live import StatefulSchedule
+from .plateau import checked_metric, improves
 
 
 @dataclass
@@ -125,7 +125,7 @@ class Greedy(StatefulSchedule):
             TypeError: the metric is no number.
         """
         now = self._progress
-        metric = float(metric)
+        metric = checked_metric(metric)
         if self.smooth:
             now.window.append(metric)
             now.window_sum += metric
@@ -139,7 +139,7 @@ class Greedy(StatefulSchedule):
                 now.warmup_counter -= 1
             now.num_bad_epochs = now.num_good_epochs = 0
             return
-        if self._is_better(metric):
+        if improves(metric, now.best, self.mode, self.threshold, self.threshold_mode):
             now.best, now.num_bad_epochs, now.num_good_epochs = metric, 0, now.num_good_epochs + 1
         else:
             now.num_bad_epochs, now.num_good_epochs = now.num_bad_epochs + 1, 0
@@ -155,12 +155,6 @@ class Greedy(StatefulSchedule):
                 if now.reset_counter >= self.reset_start:
                     self._begin_anew()
             self._progress.cooldown_counter, self._progress.num_bad_epochs = self.cooldown, 0
-
-    def _is_better(self, metric: float) -> bool:
-        sign = 1.0 if self.mode == "min" else -1.0
-        best = sign * math.inf if self._progress.best is None else self._progress.best
-        bound = best * (1.0 - sign * self.threshold) if self.threshold_mode == "rel" else best - sign * self.threshold
-        return metric < bound if self.mode == "min" else metric > bound
 
     def _change(self, ratio: float) -> None:
         bounds = zip(self._each(self.min_value), self._each(self.max_value), strict=True)

@@ -10,6 +10,26 @@ from ..arguments import Number
 from .live import StatefulSchedule
 
 
+def checked_metric(metric: object) -> float:
+    """A metric as a float.
+
+    Raises:
+        TypeError: it is no number.
+    """
+    try:
+        return float(metric)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"the metric must be a number, given {metric!r}") from error
+
+
+def improves(metric: float, best: float | None, mode: str, threshold: float, threshold_mode: str) -> bool:
+    """Whether a metric is better than the best one so far, by the rule of :class:`Plateau`; None is worse than any."""
+    sign = 1.0 if mode == "min" else -1.0
+    best = sign * math.inf if best is None else best
+    bound = best * (1.0 - sign * threshold) if threshold_mode == "rel" else best - sign * threshold
+    return metric < bound if mode == "min" else metric > bound
+
+
 @dataclass
 class PlateauProgress:
     """What a plateau remembers from metric to metric."""
@@ -142,10 +162,7 @@ class Plateau(StatefulSchedule):
             TypeError: the metric is no number.
             ValueError: it is NaN, and ``nan_policy`` is ``"raise"``.
         """
-        try:
-            metric = float(metric)
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"the metric must be a number, given {metric!r}") from error
+        metric = checked_metric(metric)
         if math.isnan(metric) and self.nan_policy != "worse":
             if self.nan_policy == "ignore":
                 return
@@ -154,7 +171,8 @@ class Plateau(StatefulSchedule):
         now.num_metrics += 1
         if not self.begin < now.num_metrics <= (math.inf if self.end is None else self.end):
             return
-        if self._is_better(metric):
+        best = self.initial_best if now.best is None else now.best
+        if improves(metric, best, self.mode, self.threshold, self.threshold_mode):
             now.best, now.num_bad_epochs = metric, 0
         else:
             now.num_bad_epochs += 1
@@ -164,13 +182,6 @@ class Plateau(StatefulSchedule):
         if now.num_bad_epochs > self.patience:
             now.values = self._reduced(now.values)
             now.cooldown_counter, now.num_bad_epochs = self.cooldown, 0
-
-    def _is_better(self, metric: float) -> bool:
-        sign = 1.0 if self.mode == "min" else -1.0
-        worst = sign * math.inf if self.initial_best is None else self.initial_best
-        best = worst if self._progress.best is None else self._progress.best
-        bound = best * (1.0 - sign * self.threshold) if self.threshold_mode == "rel" else best - sign * self.threshold
-        return metric < bound if self.mode == "min" else metric > bound
 
     def _reduced(self, values: list[float]) -> list[float]:
         floors = self.min_value if isinstance(self.min_value, tuple) else [self.min_value] * len(values)
