@@ -131,6 +131,18 @@ def test_one_after_another(members, data, rates):
     agree([config], rates, config)
 
 
+@pytest.mark.parametrize("milestone", [3, 12])
+@pytest.mark.parametrize("eta_min", [0.0, 0.01])
+@pytest.mark.parametrize("T_max", [1, 3, 5])
+def test_annealing_begins_at_the_first_value_of_a_one_cycle_and_turns_back_to_its_own(T_max, eta_min, milestone):
+    members = [
+        {"type": "torch.CosineAnnealingLR", "T_max": T_max, "eta_min": eta_min},
+        {"type": "torch.OneCycleLR", "max_lr": 1.0, "total_steps": 40},
+    ]
+    config = {"type": "torch.SequentialLR", "schedulers": members, "milestones": [milestone]}
+    agree([config], [0.3, 2.0], config)
+
+
 @few
 @given(st.lists(leaves, min_size=2, max_size=3), initial)
 def test_at_once(members, rates):

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..schedules import Assignment, Concatenation, Constant, Schedule, Shift, Stretch, Window
+from ..arguments import Number
+from ..schedules import Approach, Assignment, Concatenation, Constant, Recursion, Schedule, Shift, Stretch, Window
 from ..torch_steps import TorchMomenta, TorchSteps
 from .entries import Entry, call, entries, located, lookup
 from .from_torch import LEAVES
@@ -154,7 +155,7 @@ def _sequence(target: Target, node: Node) -> Piece:
             piece = _real(target, replace(node, members=(member,), milestones=()))
         elif piece is None:
             piece = _compound(target, member)
-        schedules.append(piece.alone(last_base.own if at == first else base.own))
+        schedules.append(_first(piece, last_base.own) if at == first else piece.alone(base.own))
         momenta.append(piece.momentum)
     every = target.epoch_length or 1
     starts = [every * milestone for milestone in milestones]
@@ -162,6 +163,13 @@ def _sequence(target: Target, node: Node) -> Piece:
     schedule = Concatenation(schedules, durations) if len(schedules) > 1 else schedules[0]
     momentum = _momentum(momenta, [0, *starts])
     return Piece(node.entry.where, target, lambda value: schedule, momentum=momentum)
+
+
+def _first(piece: Piece, value: Number) -> Schedule:
+    """The first of several, which finds what the constructor of the last one has left, and may turn back to its own."""
+    if piece.turn is not None and isinstance(piece.turn.rule, Approach) and value != piece.target.own:
+        return Recursion(value, [piece.turn])
+    return piece.alone(value)
 
 
 def _base_after(target: Target, node: Node) -> Target:
