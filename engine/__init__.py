@@ -1,7 +1,9 @@
-"""What training needs beside its schedules: optimizers by name, their state in advance, and a history of the values."""
+"""What training needs beside its schedules: events of real steps, a history of the values, optimizers by name."""
 
-from .history import HistoryColumn, ParamHistory
+from .history import ParamHistory
+from .history_column import HistoryColumn
+from .optimizer_events import OptimizerEvents
 from .optimizers import configure_optimizer
 from .preinitialize import preinitialize
 
-__all__ = ["HistoryColumn", "ParamHistory", "configure_optimizer", "preinitialize"]
+__all__ = ["HistoryColumn", "OptimizerEvents", "ParamHistory", "configure_optimizer", "preinitialize"]

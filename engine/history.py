@@ -2,166 +2,20 @@
 
 import csv
 import weakref
-from array import array
-from bisect import bisect_right
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
-from operator import attrgetter
 from os import PathLike
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .history_column import HistoryColumn
 from .plots import draw_values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
-
-
-SHOWN = 100  # events that a column is printed with in full
-
-
-class Run(NamedTuple):
-    """Events in a row of one shape: ``groups`` values each, of which ``stored`` are kept (1 if all are equal).
-
-    Where ``groups`` is 0, an event is a bare number, since there are no parameter groups where it was written.
-    """
-
-    first_event: int
-    first_value: int
-    groups: int
-    stored: int
-
-
-class HistoryColumn(Sequence[Any]):
-    """The recorded values under one name: a sequence with a list of group values for each event.
-
-    What was written where there are no parameter groups, to ``engine.state`` or to a data loader, is a bare number
-    for each event instead.
-
-    Underneath, the values stand in one array of 8 bytes each. Where one value served all groups of an event,
-    it is kept once.
-
-    Example:
-        >>> column = HistoryColumn([[0.1], [0.05]])
-        >>> column.append([0.025])
-        >>> column[-1], len(column), column == [[0.1], [0.05], [0.025]]
-        ([0.025], 3, True)
-    """
-
-    def __init__(self, rows: Iterable[float | Sequence[float]] = ()) -> None:
-        self._values = array("d")
-        self._runs: list[Run] = []
-        self.run: Run | None = None  # the last of them; a recorder that sees another one opens its own anew
-        for row in rows:
-            self.append(row)
-
-    def append(self, row: float | Sequence[float]) -> None:
-        """Add one event: a list with a value for each group, or a bare number."""
-        if not isinstance(row, Iterable):
-            self.appender(groups=0, per_group=False)(float(row))
-            return
-        values = [float(value) for value in row]
-        if not values:
-            raise ValueError("an event must have a value for at least one group, given none")
-        self.appender(len(values), per_group=True)(values)
-
-    def appender(self, groups: int, per_group: bool) -> Callable[[Any], None]:
-        """Prepare for events of so many groups, and return what adds one event.
-
-        It takes a list of values, one for each group, if ``per_group``; otherwise a float, one value that served
-        them all, or a bare number where ``groups`` is 0. It is good for as long as :attr:`run` stays the same object.
-        """
-        stored = groups if per_group else 1
-        if self.run is None or self.run[2:] != (groups, stored):
-            self.run = Run(len(self), len(self._values), groups, stored)
-            self._runs.append(self.run)
-        return self._values.extend if per_group else self._values.append
-
-    def to_numpy(self) -> NDArray[np.float64]:
-        """The values as an array ``(events, groups)``; NaN where an event had fewer groups than another."""
-        table = np.full((len(self), max((run.groups or 1 for run in self._runs), default=1)), np.nan)
-        for run, end in zip(self._runs, self._ends(), strict=True):
-            rows = np.frombuffer(self._values, offset=8 * run.first_value, count=end - run.first_value)
-            events = slice(run.first_event, run.first_event + len(rows) // run.stored)
-            table[events, : run.groups or 1] = rows.reshape(-1, run.stored)
-        return table
-
-    def _ends(self) -> list[int]:
-        """Where the values of each run end."""
-        return [*(run.first_value for run in self._runs[1:]), len(self._values)] if self._runs else []
-
-    def state_dict(self) -> dict[str, Any]:
-        """The column as plain data."""
-        return {"values": self._values.tolist(), "runs": [list(run) for run in self._runs]}
-
-    @classmethod
-    def from_state_dict(cls, state_dict: Mapping[str, Any]) -> "HistoryColumn":
-        """The column that such a state was taken from.
-
-        Raises:
-            ValueError: it is not the state of a column.
-        """
-        column = cls()
-        if not isinstance(state_dict, Mapping) or set(state_dict) != {"values", "runs"}:
-            raise ValueError(f"not the state of a history column: {state_dict!r}")
-        runs = state_dict["runs"]
-        try:
-            if not all(type(value) is float for value in state_dict["values"]):
-                raise ValueError("not the state of a history column: its values must be floats")
-            if not all(len(run) == 4 and all(type(field) is int for field in run) for run in runs):
-                raise ValueError("not the state of a history column: its runs must be four ints each")
-        except TypeError as error:
-            raise ValueError(f"not the state of a history column: {error}") from error
-        column._values.extend(state_dict["values"])
-        column._runs.extend(Run(*run) for run in runs)
-        events = values = 0
-        for run, end in zip(column._runs, column._ends(), strict=True):
-            if (
-                (run.first_event, run.first_value) != (events, values)
-                or run.groups < 0
-                or run.stored not in (1, run.groups or 1)
-                or end < values
-                or (end - values) % run.stored
-            ):
-                raise ValueError(f"not the state of a history column: its values do not make up {run}")
-            events, values = events + (end - values) // run.stored, end
-        if values != len(column._values):
-            raise ValueError(f"not the state of a history column: {len(column._values)} values belong to no event")
-        column.run = column._runs[-1] if column._runs else None
-        return column
-
-    def __len__(self) -> int:
-        run = self.run
-        if run is None:
-            return 0
-        return run.first_event + (len(self._values) - run.first_value) // run.stored
-
-    def __getitem__(self, index: int | slice) -> Any:
-        if isinstance(index, slice):
-            return [self[event] for event in range(*index.indices(len(self)))]
-        event = index + len(self) if index < 0 else index
-        if not 0 <= event < len(self):
-            raise IndexError(f"event {index} of a history of {len(self)} events")
-        run = self._runs[bisect_right(self._runs, event, key=attrgetter("first_event")) - 1]
-        first = run.first_value + (event - run.first_event) * run.stored
-        values = self._values[first : first + run.stored].tolist()
-        return values * (run.groups // run.stored) if run.groups else values[0]
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self[event] for event in range(len(self)))
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence) or isinstance(other, str | bytes):
-            return NotImplemented
-        return len(self) == len(other) and all(mine == theirs for mine, theirs in zip(self, other, strict=True))
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return repr(self[:]) if len(self) <= SHOWN else f"<{len(self)} events, from {self[0]} to {self[-1]}>"
 
 
 class ParamHistory:
@@ -171,6 +25,16 @@ class ParamHistory:
     each event at which a scheduler with ``save_history=True`` wrote. A scheduler makes the history where there
     is none; to save it with a run, make it first and give it to ignite's ``Checkpoint``. It reads like a
     dictionary but is no ``Mapping``, since ``Checkpoint`` would look into one for objects to save.
+
+    A run of very many events may keep some of them only: see :class:`HistoryColumn` for ``max_events``, which bounds
+    the memory of each name to ``8 * max_events * groups`` bytes.
+
+    Args:
+        columns: what it begins with, by name.
+        max_events: how many events of each name are kept at most; None for all. By name only.
+
+    Raises:
+        TypeError, ValueError: ``max_events`` is no whole number of at least 2.
 
     Example:
         >>> from ignite.engine import Engine
@@ -185,7 +49,13 @@ class ParamHistory:
         (2, 2)
     """
 
-    def __init__(self, columns: Mapping[str, Iterable[float | Sequence[float]]] | None = None) -> None:
+    def __init__(
+        self,
+        columns: Mapping[str, Iterable[float | Sequence[float]]] | None = None,
+        *,
+        max_events: int | None = None,
+    ) -> None:
+        self.max_events = HistoryColumn(max_events=max_events).max_events
         self.columns: dict[str, HistoryColumn] = {}
         # Who records under each name, for as long as it lives; a recorder puts itself in.
         self.recorders: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
@@ -209,26 +79,26 @@ class ParamHistory:
         Raises:
             ValueError: two columns would have one heading.
         """
-        columns: dict[str, list[float]] = {"event_index": []}
-        for name in self:
+        columns: dict[str, dict[int, float]] = {"event_index": {}}
+        for name, column in self.items():
+            events = column.event_indices.tolist()
             for group, values in enumerate(table := self.to_numpy(name).T.tolist()):
                 heading = name if len(table) == 1 else f"{name}[{group}]"
                 if heading in columns:
                     raise ValueError(f"names must give headings of their own, given {heading!r} twice")
-                columns[heading] = values
+                columns[heading] = dict(zip(events, values, strict=True))
         del columns["event_index"]
-        events = max(map(len, columns.values()), default=0)
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["event_index", *columns])
-            for event in range(events):
-                cells = [column[event] if event < len(column) else np.nan for column in columns.values()]
+            for event in sorted({event for column in self.values() for event in column.event_indices.tolist()}):
+                cells = [column.get(event, np.nan) for column in columns.values()]
                 writer.writerow([event, *("" if np.isnan(cell) else repr(cell) for cell in cells)])
 
     def plot(self, name: str, ax: "Axes | None" = None, **line_style: Any) -> "list[Line2D]":
         """Draw the values under a name over the events, a line for each group; see :func:`draw_values`."""
         table = self.to_numpy(name)
-        return draw_values(np.arange(len(table)), table, name, ax, **line_style)
+        return draw_values(self[name].event_indices, table, name, ax, **line_style)
 
     def state_dict(self) -> dict[str, Any]:
         """The whole history as plain data, safe for ``torch.load(weights_only=True)`` and for JSON."""
@@ -246,13 +116,15 @@ class ParamHistory:
         for name in state_dict:
             if not isinstance(name, str):
                 raise TypeError(f"not the state of a history: its names must be strings, given {name!r}")
-        self.columns = {name: HistoryColumn.from_state_dict(state) for name, state in state_dict.items()}
+        self.columns = {
+            name: HistoryColumn.from_state_dict(state, self.max_events) for name, state in state_dict.items()
+        }
 
     def __getitem__(self, name: str) -> HistoryColumn:
         return self.columns[name]
 
     def __setitem__(self, name: str, rows: Iterable[float | Sequence[float]]) -> None:
-        self.columns[name] = rows if isinstance(rows, HistoryColumn) else HistoryColumn(rows)
+        self.columns[name] = rows if isinstance(rows, HistoryColumn) else HistoryColumn(rows, self.max_events)
 
     def __delitem__(self, name: str) -> None:
         del self.columns[name]
@@ -297,11 +169,16 @@ class ParamHistory:
         return f"ParamHistory({self.columns!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.state_dict()
+        return {"columns": self.state_dict(), "max_events": self.max_events}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        # An older version has saved the columns alone, each of which is a mapping.
+        older = not isinstance(state, Mapping) or isinstance(state.get("max_events", {}), Mapping)
+        given: dict[str, Any] = {"columns": state, "max_events": None} if older else state
+        self.max_events = HistoryColumn(max_events=given["max_events"]).max_events
+        self.columns = {}
         self.recorders = weakref.WeakValueDictionary()
-        self.load_state_dict(state)
+        self.load_state_dict(given["columns"])
 
 
 # Where a user adds it to ignite's ``state_dict_user_keys``, a checkpoint holds the history itself. Unpickling one runs

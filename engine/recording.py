@@ -68,3 +68,10 @@ def refuse_clash(engine: Engine, name: str, scheduler: object) -> None:
             f"name must not be that of another scheduler's history, given {name!r} for {scheduler!r} "
             f"and {other!r}: attach one of them with another name"
         )
+
+
+def take_back(engine: Engine, name: str, events: int) -> None:
+    """Take the last events of a name out of the engine's history, if there is one."""
+    history = getattr(engine.state, "param_history", None)
+    if isinstance(history, ParamHistory) and name in history:
+        history[name].take_back(events)

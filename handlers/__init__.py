@@ -19,14 +19,18 @@ from .decays import (
     PolynomialScheduler,
     StepScheduler,
 )
+from .drift_check import DriftCheck
 from .functions import LambdaScheduler, MultiplicativeScheduler
+from .group_selection import Groups
 from .lr_scheduler import LRScheduler
 from .metric_scheduler import MetricScheduler
 from .one_cycle import OneCycleScheduler
 from .param_group_scheduler import ParamGroupScheduler
 from .param_scheduler import ParamScheduler
+from .phase_scheduler import PhaseScheduler
 from .piecewise import PiecewiseLinear
 from .reduce_on_plateau import ReduceLROnPlateauScheduler, ReduceOnPlateauScheduler
+from .resuming import ResumeWarning
 from .schedules import Schedule
 from .state_param_scheduler import StateParamScheduler
 from .state_schedulers import (
@@ -49,8 +53,10 @@ __all__ = [
     "CosineRestartScheduler",
     "CyclicScheduler",
     "CyclicalScheduler",
+    "DriftCheck",
     "ExpStateScheduler",
     "ExponentialScheduler",
+    "Groups",
     "InverseSquareRootScheduler",
     "InverseTimeDecayScheduler",
     "LRScheduler",
@@ -65,12 +71,14 @@ __all__ = [
     "OneCycleScheduler",
     "ParamGroupScheduler",
     "ParamScheduler",
+    "PhaseScheduler",
     "PiecewiseConstantScheduler",
     "PiecewiseLinear",
     "PiecewiseLinearStateScheduler",
     "PolynomialScheduler",
     "ReduceLROnPlateauScheduler",
     "ReduceOnPlateauScheduler",
+    "ResumeWarning",
     "Schedule",
     "StateParamScheduler",
     "StepScheduler",

@@ -1,6 +1,6 @@
 """The batch size of a data loader."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -11,7 +11,8 @@ from ignite.engine.events import RemovableEventHandle
 from torch.utils.data import BatchSampler, DataLoader, TensorDataset
 
 from . import arguments
-from .base import AnyEvent, BaseParamScheduler
+from .attaching import AnyEvent
+from .base import BaseParamScheduler
 from .param_groups import Value
 from .schedules import FunctionSchedule, Schedule
 from .schedules.base import Array
@@ -103,6 +104,7 @@ class BatchSizeScheduler(BaseParamScheduler):
     """
 
     _kind = int
+    _last: int | None = None  # what was written last
 
     def __init__(
         self, dataloader: "DataLoader[Any]", scheduler_fn: Callable[[int], int] | Schedule, save_history: bool = False
@@ -127,9 +129,21 @@ class BatchSizeScheduler(BaseParamScheduler):
         """Write at every such event of an engine; see :meth:`BaseParamScheduler.attach`."""
         return super().attach(engine, event, name)
 
+    def _present(self) -> int | None:
+        return self._last
+
+    def _loaded(self, state: Mapping[str, Any]) -> None:
+        super()._loaded(state)
+        self._last = state["value"]
+
+    def _write_again(self, engine: Engine) -> None:
+        if self._last is not None:
+            self._write(engine, self._last)
+
     def _write(self, engine: Engine | None, value: Value) -> None:
         assert isinstance(self.dataloader.batch_sampler, BatchSampler)
-        self.dataloader.batch_sampler.batch_size = int(value)  # type: ignore[arg-type]
+        self._last = int(value)  # type: ignore[arg-type]
+        self.dataloader.batch_sampler.batch_size = self._last
 
     @classmethod
     def _on_stand_in(cls, **scheduler_kwargs: Any) -> Self:

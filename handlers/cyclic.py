@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from .group_selection import Selection
 from .param_groups import HasParamGroups
 from .param_scheduler import ParamScheduler
 from .schedules import Cyclic
@@ -33,7 +34,8 @@ class CyclicScheduler(ParamScheduler):
         scale_mode: ``"cycle"`` or ``"iterations"``: what ``scale_fn`` is called with, k or i.
         inverse: whether to start at ``max_value`` and go down first, as momentum and betas[0] do beside the lr.
         save_history: whether to record what is written in ``engine.state.param_history``.
-        param_group_index: index of the only param group to write; None for all of them.
+        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
+            all of them; see :class:`Groups`.
 
     Raises:
         TypeError: an argument is of the wrong kind.
@@ -63,7 +65,7 @@ class CyclicScheduler(ParamScheduler):
         scale_mode: Literal["cycle", "iterations"] = "cycle",
         inverse: bool = False,
         save_history: bool = False,
-        param_group_index: int | None = None,
+        param_group_index: Selection = None,
     ) -> None:
         schedule = Cyclic(
             base_value, max_value, step_size_up, step_size_down, mode, gamma, scale_fn, scale_mode, inverse

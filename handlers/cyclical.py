@@ -5,6 +5,7 @@ from functools import partial, wraps
 from typing import Any
 
 from .base import temporarily
+from .group_selection import Selection
 from .param_groups import HasParamGroups, Value
 from .param_scheduler import ParamScheduler
 from .schedules import CosineAnnealing, Cyclical, LinearCyclical, Shift
@@ -31,7 +32,8 @@ class CyclicalScheduler(ParamScheduler):
         end_value_mult: the same for the end value.
         warmup_duration: events from one cycle's end value to the next one's start value.
         save_history: whether to record what is written in ``engine.state.param_history``.
-        param_group_index: index of the only param group to write; None for all of them.
+        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
+            all of them; see :class:`Groups`.
 
     Raises:
         TypeError: an argument is of the wrong kind.
@@ -52,7 +54,7 @@ class CyclicalScheduler(ParamScheduler):
         end_value_mult: float = 1.0,
         warmup_duration: int = 0,
         save_history: bool = False,
-        param_group_index: int | None = None,
+        param_group_index: Selection = None,
     ) -> None:
         schedule = self.schedule_type(
             start_value, end_value, cycle_size, cycle_mult, start_value_mult, end_value_mult, warmup_duration
@@ -105,7 +107,8 @@ class LinearCyclicalScheduler(CyclicalScheduler):
         end_value_mult: the same for the end value.
         warmup_duration: events from one cycle's end value to the next one's start value, only if monotonic.
         save_history: whether to record what is written in ``engine.state.param_history``.
-        param_group_index: index of the only param group to write; None for all of them.
+        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
+            all of them; see :class:`Groups`.
         monotonic: one way per cycle, then a jump back to the start value, or a warm-up to it. By name only.
 
     Raises:
@@ -133,7 +136,7 @@ class LinearCyclicalScheduler(CyclicalScheduler):
         end_value_mult: float = 1.0,
         warmup_duration: int = 0,
         save_history: bool = False,
-        param_group_index: int | None = None,
+        param_group_index: Selection = None,
         *,
         monotonic: bool = False,
     ) -> None:
@@ -171,7 +174,8 @@ class CosineAnnealingScheduler(CyclicalScheduler):
         end_value_mult: the same for the end value.
         warmup_duration: events from one cycle's end value to the next one's start value.
         save_history: whether to record what is written in ``engine.state.param_history``.
-        param_group_index: index of the only param group to write; None for all of them.
+        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
+            all of them; see :class:`Groups`.
 
     Raises:
         TypeError: an argument is of the wrong kind.

@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 from . import arguments
 from .arguments import Number
+from .group_selection import Selection
 from .param_groups import HasParamGroups, ParamSlot, StandInOptimizer
 from .param_scheduler import ParamScheduler
 from .schedules import Constant, Product, Schedule, Window
@@ -23,7 +24,7 @@ class Options(TypedDict, total=False):
     interval: int
     epoch_length: int | None
     save_history: bool
-    param_group_index: int | None
+    param_group_index: Selection
 
 
 class DecayScheduler(ParamScheduler):

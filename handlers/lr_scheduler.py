@@ -6,7 +6,8 @@ from typing import Any, Self
 from ignite.engine import Engine
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
-from .metrics import as_number, required_metric
+from . import arguments
+from .metrics import REDUCTIONS, as_number, required_metric
 from .param_scheduler import ParamScheduler
 from .schedules import Shift
 from .torch_steps import TorchSteps
@@ -28,6 +29,8 @@ class LRScheduler(ParamScheduler):
         use_legacy: begin with the value after the first step, for events that come after the optimizer's step, such
             as ``Events.ITERATION_COMPLETED``.
         metric_name: the metric of ``engine.state.metrics`` that a ``ReduceLROnPlateau`` is given. By name only.
+        reduction: what to make of the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, that of rank 0
+            (``"rank0"``), or each its own (``"none"``). By name only.
 
     Raises:
         TypeError: ``lr_scheduler`` is no scheduler of torch.
@@ -64,6 +67,7 @@ class LRScheduler(ParamScheduler):
         use_legacy: bool = False,
         *,
         metric_name: str = "loss",
+        reduction: str = "mean",
     ) -> None:
         if not isinstance(lr_scheduler, TorchLRScheduler):
             raise TypeError(f"lr_scheduler must be a scheduler of torch.optim.lr_scheduler, given {lr_scheduler!r}")
@@ -79,7 +83,7 @@ class LRScheduler(ParamScheduler):
         schedule = Shift(self._steps, by=1) if use_legacy else self._steps
         super().__init__(lr_scheduler.optimizer, "lr", save_history, schedule=schedule)
         self.lr_scheduler = lr_scheduler
-        self.metric_name = metric_name
+        self.metric_name, self.reduction = metric_name, arguments.one_of("reduction", reduction, REDUCTIONS)
 
     def __call__(self, engine: Engine | None, name: str | None = None) -> None:
         """Step, write the learning rate of this event, record it, and count the event.
@@ -88,7 +92,9 @@ class LRScheduler(ParamScheduler):
             engine: the engine whose event it is; None in a plain loop, where nothing is recorded.
             name: name of the history to record under; ``"lr"`` where None.
         """
-        if self._steps.takes_metric and engine is not None and (self._event_index > 0 or self._schedule != self._steps):
+        comes = engine is not None and not self._is_repeated()
+        if self._steps.takes_metric and comes and (self._event_index > 0 or self._schedule != self._steps):
+            assert engine is not None
             self.observe(engine)
         super().__call__(engine, name)
 
@@ -99,7 +105,7 @@ class LRScheduler(ParamScheduler):
             TypeError: the metric is no number.
             ValueError: there is no such metric.
         """
-        self._steps.observe(as_number(required_metric(engine, self.metric_name)))
+        self._steps.observe(as_number(required_metric(engine, self.metric_name, self.reduction)))
 
     @classmethod
     def simulate_values(

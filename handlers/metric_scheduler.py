@@ -7,10 +7,11 @@ from typing import Any
 from ignite.engine import Engine
 
 from . import arguments
-from .metrics import as_number, metric_of, required_metric
+from .group_selection import Selection
+from .metrics import REDUCTIONS, as_number, metric_of, required_metric
 from .param_groups import HasParamGroups
 from .param_scheduler import ParamScheduler
-from .schedules import Greedy, Plateau, Reduced, Schedule
+from .schedules import Greedy, Phases, Plateau, Reduced, Schedule
 from .schedules.live import stateful_parts
 
 
@@ -27,8 +28,12 @@ class MetricScheduler(ParamScheduler):
         schedule: a schedule with a :class:`~lehr.handlers.schedules.Plateau` or
             :class:`~lehr.handlers.schedules.Greedy` in it.
         save_history: whether to record what is written in ``engine.state.param_history``.
-        param_group_index: index of the only param group to write; None for all of them.
+        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
+            all of them; see :class:`Groups`.
         every: every how many events there is a new metric: events in an epoch, where it is attached to iterations.
+        reduction: what to make of the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, that of rank 0
+            (``"rank0"``), or each its own (``"none"``). One that is saved unread is that of the rank which saves: give
+            one that is reduced already, as ignite's are, where a resume between the two must not differ.
 
     Raises:
         TypeError: an argument is of the wrong kind, or at the event the metric is no number.
@@ -54,8 +59,9 @@ class MetricScheduler(ParamScheduler):
         metric_name: str,
         schedule: Schedule,
         save_history: bool = False,
-        param_group_index: int | None = None,
+        param_group_index: Selection = None,
         every: int = 1,
+        reduction: str = "mean",
     ) -> None:
         if not isinstance(metric_name, str):
             raise TypeError(f"metric_name must be a string, given {metric_name!r}")
@@ -63,10 +69,11 @@ class MetricScheduler(ParamScheduler):
             raise ValueError(f"metric_name must be the name of a metric, given {metric_name!r}")
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)
         self.metric_name, self.every = metric_name, arguments.whole_number("every", every, at_least=1)
+        self.reduction = arguments.one_of("reduction", reduction, REDUCTIONS)
         self._engine: Callable[[], Engine | None] = _no_engine
         self._saved_metric: float | None = None
         self._driven: list[Any] = [
-            part for part in stateful_parts(self._schedule) if isinstance(part, Plateau | Reduced | Greedy)
+            part for part in stateful_parts(self._schedule) if isinstance(part, Plateau | Reduced | Greedy | Phases)
         ]
         if not self._driven:
             raise ValueError(f"schedule must have a part that is driven by a metric, given {schedule!r}")
@@ -78,17 +85,25 @@ class MetricScheduler(ParamScheduler):
             engine: the engine that has the metric; None in a plain loop, after :meth:`observe`.
             name: name of the history to record under; ``param_name`` where None.
         """
-        at_start = self._event_index == 0
+        at_start, before = self._event_index == 0, None
         if engine is not None:
             self._engine = weakref.ref(engine)
-        if engine is not None and self._event_index % self.every == 0 and not (at_start and self.every > 1):
-            metric = metric_of(engine, self.metric_name)
+        comes = engine is not None and not self._is_repeated()
+        if comes and self._event_index % self.every == 0 and not (at_start and self.every > 1):
+            assert engine is not None
+            metric = metric_of(engine, self.metric_name, self.reduction)
             metric = self._saved_metric if metric is None else metric
             if metric is None and not at_start:
                 metric = required_metric(engine, self.metric_name)
             if metric is not None:
+                before = [part.state_dict() for part in self._driven]
                 self.observe(metric)
-        super().__call__(engine, name)
+        try:
+            super().__call__(engine, name)
+        except BaseException:
+            for part, state in zip(self._driven, before or [], strict=False):
+                part.load_state_dict(state)
+            raise
         self._saved_metric = None
 
     def observe(self, metric: float) -> None:
@@ -112,12 +127,12 @@ class MetricScheduler(ParamScheduler):
         metric = self._saved_metric if engine is None else metric_of(engine, self.metric_name)
         return {**super().state_dict(), "metric": [] if metric is None else [as_number(metric)]}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
         """Go on where the scheduler that gave the state had stopped: see :class:`BaseParamScheduler`."""
         saved = state_dict.get("metric", []) if isinstance(state_dict, Mapping) else []
         if not isinstance(saved, list) or len(saved) > 1 or not all(type(metric) is float for metric in saved):
             raise TypeError(f"metric must be a list of one float or none, given {saved!r}")
-        super().load_state_dict(state_dict)
+        super().load_state_dict(state_dict, resume_policy)
         self._saved_metric = saved[0] if saved else None
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from .group_selection import Selection
 from .param_groups import HasParamGroups
 from .param_scheduler import ParamScheduler
 from .schedules import OneCycle
@@ -35,7 +36,8 @@ class OneCycleScheduler(ParamScheduler):
         inverse: whether to go from high to low and back, as momentum and betas[0] do beside the lr. The div
             factors are then of no effect.
         save_history: whether to record what is written in ``engine.state.param_history``.
-        param_group_index: index of the only param group to write; None for all of them.
+        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
+            all of them; see :class:`Groups`.
 
     Raises:
         TypeError: an argument is of the wrong kind.
@@ -78,7 +80,7 @@ class OneCycleScheduler(ParamScheduler):
         base_value: float | Sequence[float] | None = None,
         inverse: bool = False,
         save_history: bool = False,
-        param_group_index: int | None = None,
+        param_group_index: Selection = None,
     ) -> None:
         schedule = OneCycle(
             max_value,

@@ -1,15 +1,19 @@
 """Several schedulers at one event, usually one for each parameter group."""
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 from ignite.engine import Engine
+from torch.optim import Optimizer
 
 from lehr.engine.recording import Recorder
 
 from .base import BaseParamScheduler
-from .param_groups import Group, Value
+from .group_selection import Group
+from .param_groups import Value
 from .param_scheduler import ParamScheduler
+from .resuming import Adjustment
 from .schedules import SideBySide
 
 
@@ -49,15 +53,18 @@ class ParamGroupScheduler(BaseParamScheduler):
     """
 
     def __init__(
-        self, schedulers: Sequence[ParamScheduler], names: Sequence[str] | None = None, save_history: bool = False
+        self, schedulers: Sequence[BaseParamScheduler], names: Sequence[str] | None = None, save_history: bool = False
     ) -> None:
         if not isinstance(schedulers, list | tuple):
             raise TypeError(f"schedulers must be a list or tuple, given {schedulers!r}")
         if not schedulers:
             raise ValueError(f"schedulers must be one or more, given {schedulers!r}")
         for at, scheduler in enumerate(schedulers):
-            if not isinstance(scheduler, ParamScheduler):
-                raise ValueError(f"schedulers[{at}] must be a ParamScheduler, given {scheduler!r}")
+            if not isinstance(scheduler, BaseParamScheduler) or isinstance(scheduler, ParamGroupScheduler):
+                raise ValueError(
+                    f"schedulers[{at}] must be a ParamScheduler, a BatchSizeScheduler or a StateParamScheduler, "
+                    f"given {scheduler!r}"
+                )
         names = [scheduler.param_name for scheduler in schedulers] if names is None else names
         if not isinstance(names, list | tuple):
             raise TypeError(f"names must be a list or tuple, given {names!r}")
@@ -82,12 +89,13 @@ class ParamGroupScheduler(BaseParamScheduler):
     @property
     def optimizer(self) -> list[Any]:
         """The optimizer of each scheduler."""
-        return [writer.optimizer for writer in self._writers]
+        return [writer.optimizer for writer in self._writers if isinstance(writer, ParamScheduler)]
 
     @property
     def optimizer_param_groups(self) -> list[Group]:
         """The param groups that are written, as they are now."""
-        return [group for writer in self._writers for group in writer.optimizer_param_groups]
+        own = [writer for writer in self._writers if isinstance(writer, ParamScheduler)]
+        return [group for writer in own for group in writer.optimizer_param_groups]
 
     def __call__(self, engine: Engine | None, name: str | None = None) -> None:
         """Write the values of this event, record them, and count the event.
@@ -100,28 +108,52 @@ class ParamGroupScheduler(BaseParamScheduler):
         rows: dict[str, list[float]] = {}
         if self.save_history and engine is not None:
             for own_name, writer, value in zip(self.names, self._writers, values, strict=True):
-                row = value if isinstance(value, list) else [value] * len(writer.optimizer_param_groups)
-                rows.setdefault(name or own_name, []).extend(row)
+                rows.setdefault(name or own_name, []).extend(_row(writer, value))
         records = [self._appender(engine, own_name, row) for own_name, row in rows.items() if engine is not None]
         for writer, value in zip(self._writers, values, strict=True):
             writer._write(engine, value)
+        self._event_index += 1
+        for writer in self._writers:
+            writer._event_index = self._event_index
         for record, row in zip(records, rows.values(), strict=True):
             record(row)
-        self._go_to(self._event_index + 1)
 
     def _appender(self, engine: Engine, name: str, row: list[float]) -> Any:
         return self._recorders.setdefault(name, Recorder()).appender(engine, name, self, row, len(row))
 
     def _go_to(self, event_index: int) -> None:
-        self._event_index = event_index
+        super()._go_to(event_index)
         for writer in self._writers:
-            writer._event_index = event_index
+            writer._go_to(event_index)
 
-    def seek(self, event_index: int) -> None:
-        """Go to an event: see :meth:`BaseParamScheduler.seek`."""
-        super().seek(event_index)
+    def _stepping_optimizer(self) -> Optimizer | None:
+        optimizers = [writer._stepping_optimizer() for writer in self._writers]
+        own = {id(optimizer): optimizer for optimizer in optimizers if optimizer is not None}
+        return next(iter(own.values())) if len(own) == 1 else None
+
+    def _present(self) -> list[float] | None:
+        rows = [writer._present() for writer in self._writers]
+        if any(row is None for row in rows):
+            return None
+        return [float(value) for row in rows for value in (row if isinstance(row, list) else [row])]
+
+    def _write_again(self, engine: Engine) -> None:
         for writer in self._writers:
-            writer.seek(event_index)
+            writer._write_again(engine)
+
+    def _adjust(self, adjustment: Adjustment) -> None:
+        if adjustment.handover is None:
+            own = [adjustment] * len(self._writers)
+        else:
+            begin, duration, values = adjustment.handover
+            values, own = list(values), []
+            for writer in self._writers:
+                width = writer._num_groups() or writer.schedule.groups or 1
+                own.append(Adjustment(adjustment.shift, (begin, duration, tuple(values[:width]))))
+                del values[:width]
+        for writer, its_own in zip(self._writers, own, strict=True):
+            writer._adjust(its_own)
+        super()._adjust(adjustment)
 
     def _history_names(self, name: str | None) -> list[str]:
         return [name] if name else list(dict.fromkeys(self.names))
@@ -141,27 +173,30 @@ class ParamGroupScheduler(BaseParamScheduler):
         Raises:
             ValueError: they are not of one optimizer and parameter, or do not have each of its groups once.
         """
-        first = self._writers[0]
-        if len(self._writers) == 1:
+        writers = [writer for writer in self._writers if isinstance(writer, ParamScheduler)]
+        if len(writers) < len(self._writers):
+            raise ValueError(f"schedulers must all be of an optimizer to be concatenated, given {self.schedulers!r}")
+        first = writers[0]
+        if len(writers) == 1:
             return first
-        if any(writer.optimizer is not first.optimizer for writer in self._writers):
+        if any(writer.optimizer is not first.optimizer for writer in writers):
             raise ValueError("schedulers must all have the same optimizer to be concatenated, given different ones")
-        by_group = {writer.param_group_index: writer.schedule for writer in self._writers}
-        if any(writer.param_name != first.param_name for writer in self._writers):
+        by_group = {writer.param_group_index: writer.schedule for writer in writers}
+        if any(writer.param_name != first.param_name for writer in writers):
             raise ValueError(
                 f"schedulers must all have the same param_name to be concatenated, given {self.param_name}"
             )
-        if len(by_group) < len(self._writers) or set(by_group) != set(range(len(first.optimizer.param_groups))):
+        if len(by_group) < len(writers) or set(by_group) != set(range(len(first.optimizer.param_groups))):
             raise ValueError(
                 f"schedulers must have each of the {len(first.optimizer.param_groups)} param groups once to be "
-                f"concatenated, given {[writer.param_group_index for writer in self._writers]}"
+                f"concatenated, given {[writer.param_group_index for writer in writers]}"
             )
         schedule = SideBySide([by_group[index] for index in sorted(by_group)])  # type: ignore[type-var]
         return ParamScheduler(first.optimizer, first.param_name, schedule=schedule)
 
     @classmethod
     def simulate_values(
-        cls, num_events: int, schedulers: Sequence[ParamScheduler] = (), **scheduler_kwargs: Any
+        cls, num_events: int, schedulers: Sequence[BaseParamScheduler] = (), **scheduler_kwargs: Any
     ) -> list[list[float]]:
         """The values that the first events would write; neither schedulers nor optimizers are touched.
 
@@ -179,10 +214,21 @@ class ParamGroupScheduler(BaseParamScheduler):
         return super().simulate_values(num_events, schedulers=schedulers, **scheduler_kwargs)
 
 
-def _writer_like(scheduler: ParamScheduler) -> ParamScheduler:
+def _writer_like(scheduler: BaseParamScheduler) -> BaseParamScheduler:
+    if not isinstance(scheduler, ParamScheduler):
+        writer = copy(scheduler)
+        writer._go_to(0)
+        return writer
     return ParamScheduler(
         scheduler.optimizer,
         scheduler.param_name,
         param_group_index=scheduler.param_group_index,
         schedule=scheduler.schedule,
     )
+
+
+def _row(writer: BaseParamScheduler, value: Value) -> list[float]:
+    if not isinstance(writer, ParamScheduler):
+        return value if isinstance(value, list) else [float(value)]
+    groups = writer.optimizer_param_groups
+    return writer._slot.fitted(value, groups) if isinstance(value, list) else [value] * len(groups)

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 import torch
 
-Group = dict[str, Any]
+from .group_selection import Group, Selection, as_groups
+
 Value = float | list[float]
 
 
@@ -42,38 +43,74 @@ class ParamSlot:
     Args:
         optimizer: a torch optimizer, or an object with its ``param_groups``.
         param_name: name of the parameter.
-        param_group_index: index of the only group to write; a negative one counts from the group that is the last
-            one now. None for all groups.
+        param_group_index: the only group to write, by its index or name, or several by a predicate; a negative index
+            counts from the group that is the last one now. None for all groups; see :class:`Groups`.
 
     Raises:
         TypeError: ``optimizer`` has no list of param groups, or an argument is of the wrong kind.
         ValueError: no such parameter, or it does not hold a number; no such group.
     """
 
-    def __init__(self, optimizer: HasParamGroups, param_name: str, param_group_index: int | None) -> None:
+    def __init__(self, optimizer: HasParamGroups, param_name: str, param_group_index: Selection) -> None:
         groups = getattr(optimizer, "param_groups", None)
         if not isinstance(groups, Sequence) or not all(isinstance(group, dict) for group in groups):
             raise TypeError(f"optimizer must be a torch optimizer or have its param_groups, given {optimizer!r}")
         if not isinstance(param_name, str):
             raise TypeError(f"param_name must be a string, given {param_name!r}")
-        if param_group_index is not None:
-            if isinstance(param_group_index, bool) or not isinstance(param_group_index, int):
-                raise TypeError(f"param_group_index must be an int or None, given {param_group_index!r}")
-            if not -len(groups) <= param_group_index < len(groups):
-                raise ValueError(
-                    f"param_group_index must be the index of one of the optimizer's {len(groups)} groups, "
-                    f"given {param_group_index!r}"
-                )
+        selection = as_groups(param_group_index)
         if isinstance(optimizer, StandInOptimizer):
             optimizer.param_groups[0].setdefault(param_name, math.nan)  # so that nobody computes with it
         self.optimizer = optimizer
-        self.index = None if param_group_index is None else param_group_index % len(groups)
+        self.selection = selection.resolved(groups)
+        self.index = self.selection.select if isinstance(self.selection.select, int) else None
+        self.known_groups = len(groups)  # the others have been added since
+        self._all = self.selection.select is None and self.selection.added in (None, "adopt")
         self.key, self.item = _find(param_name, self.groups())
 
+    @property
+    def param_group_index(self) -> Selection:
+        """The selection as it was given, an index counted from the first group."""
+        return self.selection if self.selection.added is not None else self.selection.select
+
+    @property
+    def may_change(self) -> bool:
+        """Whether it has to be found out at each event which groups are written."""
+        return not self._all and self.index is None
+
     def groups(self) -> list[Group]:
-        """The groups that are written, as they are now."""
+        """The groups that are written, as they are now.
+
+        Raises:
+            ValueError: a group was added that is refused.
+        """
         groups = self.optimizer.param_groups
-        return groups if self.index is None else [groups[self.index]]
+        if self._all:
+            return groups
+        if self.selection.added == "ignore":
+            return self.selection.of(groups[: self.known_groups])
+        if self.selection.added == "refuse" and self.selection.of(groups[self.known_groups :]):
+            raise ValueError(
+                f"the optimizer must not be given param groups that {self.key!r} is scheduled for, since added is "
+                f"'refuse': it had {self.known_groups} of them and has {len(groups)}"
+            )
+        return self.selection.of(groups)
+
+    def fitted(self, values: list[float], groups: Sequence[Group]) -> list[float]:
+        """One value for each of the groups that are written.
+
+        Raises:
+            ValueError: there are not as many, and groups that were added are not adopted.
+        """
+        more = len(groups) - len(values)
+        if more > 0 and values and self.selection.added == "adopt":
+            return values + values[-1:] * more
+        if more:
+            raise ValueError(
+                f"{len(values)} values of {self.key!r} cannot be written to {len(groups)} param groups; where groups "
+                "are added in mid-run, param_group_index=Groups(added='adopt') gives them the last value, and 'ignore' "
+                "leaves them alone"
+            )
+        return values
 
     def read(self) -> list[float]:
         """What the groups hold now, a number for each."""
@@ -98,12 +135,10 @@ class ParamSlot:
                 return
         if not isinstance(value, list):
             values: Iterable[float] = repeat(value)
-        elif len(value) == len(groups):
-            values = value
         else:
-            raise ValueError(f"{len(value)} values of {self.key!r} cannot be written to {len(groups)} param groups")
+            values = self.fitted(value, groups)
         held = self._held_by(groups)
-        if self.index is not None or isinstance(value, list):
+        if not self._all or isinstance(value, list):
             self._refuse_shared(held)
         for group, old, new in zip(groups, held, values):  # noqa: B905 -- repeat() has no end
             if isinstance(old, torch.Tensor):

@@ -1,12 +1,15 @@
 """The hot path: read a value, write it to an optimizer, record it, count one event."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from ignite.engine import Engine
+from torch.optim import Optimizer
 
 from .base import BaseParamScheduler
-from .param_groups import Group, HasParamGroups, ParamSlot, StandInOptimizer, Value
+from .group_selection import Group, Selection
+from .param_groups import HasParamGroups, ParamSlot, StandInOptimizer, Value
 from .schedules import Schedule
 
 
@@ -24,7 +27,8 @@ class ParamScheduler(BaseParamScheduler):
         param_name: ``"lr"``, ``"weight_decay"``, ``"betas[0]"`` or another numeric entry of the param groups;
             ``"momentum"`` means ``betas[0]`` in an optimizer that has betas and no momentum.
         save_history: whether to record what is written in ``engine.state.param_history``.
-        param_group_index: index of the only param group to write; None for all of them.
+        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
+            all of them; see :class:`Groups`.
         schedule: a :class:`Schedule`, or a function from the event index to a number or a list of numbers; may
             be left out in a subclass that overrides ``get_param``.
 
@@ -49,14 +53,15 @@ class ParamScheduler(BaseParamScheduler):
         optimizer: HasParamGroups,
         param_name: str,
         save_history: bool = False,
-        param_group_index: int | None = None,
+        param_group_index: Selection = None,
         *,
         schedule: Schedule | Callable[[int], Value] | None = None,
     ) -> None:
         super().__init__(param_name, save_history, schedule=schedule)
         self._slot = ParamSlot(optimizer, param_name, param_group_index)
         self._optimizer, self._key = self._slot.optimizer, self._slot.key  # one look-up less in the hot path
-        self._watched = -1 if self._slot.index is None else self._slot.index
+        # The group that is looked at for a tensor; where the groups themselves may change, all are, at each event.
+        self._watched = 0 if self._slot.may_change else -1 if self._slot.index is None else self._slot.index
         given, groups = self._schedule, self._num_groups()
         if given is not None and groups is not None and given.groups not in (None, groups):
             raise ValueError(
@@ -75,9 +80,9 @@ class ParamScheduler(BaseParamScheduler):
         return self._slot.optimizer
 
     @property
-    def param_group_index(self) -> int | None:
-        """The index of the only param group that is written, counted from the first; None for all of them."""
-        return self._slot.index
+    def param_group_index(self) -> Selection:
+        """Which param groups are written, an index counted from the first; None for all of them."""
+        return self._slot.param_group_index
 
     @property
     def optimizer_param_groups(self) -> list[Group]:
@@ -105,24 +110,52 @@ class ParamScheduler(BaseParamScheduler):
         plain = groups is self._plain_groups and type(groups[self._watched].get(key)) is float
         if self._watched >= 0 or not plain:
             groups = self._slot.groups()
+        if type(value) is not float and len(value) != len(groups):
+            value = self._slot.fitted(value, groups)
         record = None
         if self.save_history and engine is not None:
             record = self._recorder.appender(engine, name or self.param_name, self, value, len(groups))
         if plain and type(value) is float:
             for group in groups:
                 group[key] = value
-        elif plain and len(value) == len(groups):
+        elif plain:
             for group, own in zip(groups, value, strict=True):
                 group[key] = own
         else:
             self._slot.write(value)
-            self._plain_groups = self._optimizer.param_groups if self._slot.all_plain() else None
+            plain = not self._slot.may_change and self._slot.all_plain()
+            self._plain_groups = self._optimizer.param_groups if plain else None
+        # Count, then record: an interrupt is handled after a call, and so finds both done or neither.
+        self._event_index = index + 1
         if record is not None:
             record(value)
-        self._event_index = index + 1
 
     def _write(self, engine: Engine | None, value: Value) -> None:
         self._slot.write(value)
+
+    def _stepping_optimizer(self) -> Optimizer | None:
+        return self.optimizer if isinstance(self.optimizer, Optimizer) else None
+
+    def _present(self) -> Any:
+        if self._ahead or self._event_index == self._loaded_at:
+            return super()._present()
+        try:
+            held = self._slot.read()
+        except ValueError:  # a group was added that lacks the parameter, or is refused: the next event says so
+            return None
+        return held if held and all(map(math.isfinite, held)) else None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The progress as plain data, with the number of param groups that are known: see :class:`BaseParamScheduler`.
+
+        Others have been added since.
+        """
+        return {**super().state_dict(), "param_groups": self._slot.known_groups}
+
+    def _loaded(self, state: Mapping[str, Any]) -> None:
+        super()._loaded(state)
+        if state["param_groups"] is not None:
+            self._slot.known_groups = state["param_groups"]
 
     def _num_groups(self) -> int | None:
         return None if isinstance(self.optimizer, StandInOptimizer) else len(self.optimizer_param_groups)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from .arguments import Number
+from .group_selection import Selection
 from .param_groups import HasParamGroups
 from .param_scheduler import ParamScheduler
 from .schedules import LinearInterpolation
@@ -21,7 +22,8 @@ class PiecewiseLinear(ParamScheduler):
         milestones_values: pairs of an event index, an int, and a value, or a list with one for each param group; at
             least one pair, event indices rising.
         save_history: whether to record what is written in ``engine.state.param_history``.
-        param_group_index: index of the only param group to write; None for all of them.
+        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
+            all of them; see :class:`Groups`.
 
     Raises:
         TypeError: not a list or tuple; a milestone is not an int, a value not a number.
@@ -41,7 +43,7 @@ class PiecewiseLinear(ParamScheduler):
         param_name: str,
         milestones_values: Sequence[tuple[int, Number]],
         save_history: bool = False,
-        param_group_index: int | None = None,
+        param_group_index: Selection = None,
     ) -> None:
         schedule = LinearInterpolation(milestones_values)
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)

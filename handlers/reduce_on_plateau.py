@@ -9,7 +9,8 @@ from ignite.engine import Engine
 
 from . import arguments
 from .arguments import Number
-from .metrics import metric_of, required_metric
+from .group_selection import Selection
+from .metrics import REDUCTIONS, metric_of, required_metric
 from .param_groups import HasParamGroups, StandInOptimizer
 from .param_scheduler import ParamScheduler
 from .private_copies import private_copy
@@ -41,12 +42,16 @@ class ReduceOnPlateauScheduler(ParamScheduler):
         min_value: the value is not reduced below it; a list for one value per group.
         eps: a reduction by no more than this is not made.
         save_history: whether to record what is written in ``param_history``.
-        param_group_index: index of the only param group to write; None for all of them.
+        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
+            all of them; see :class:`Groups`.
         trainer: the engine in whose state to record; None for the one whose event it is. By name only, as those below.
         initial_value: the value to begin with; None for what the param groups hold. A list for one value per group.
         nan_policy: what a metric that is NaN does: ``"worse"``, it counts as no improvement, as in torch; ``"ignore"``,
             it does not count at all; ``"raise"``.
         missing_policy: what a missing metric does: ``"raise"``, or ``"ignore"``, and the value stays.
+        reduction: what to make of the metrics of several ranks, so that all take the same decision: ``"mean"``,
+            ``"min"``, ``"max"``, that of rank 0 (``"rank0"``), or each its own (``"none"``), where they are known to be
+            the same. All ranks must come to the event; a metric that is missing on one counts as missing.
 
     Raises:
         TypeError: an argument is of the wrong kind, or at the event the metric is no number.
@@ -74,12 +79,13 @@ class ReduceOnPlateauScheduler(ParamScheduler):
         min_value: Number = 0.0,
         eps: float = 1e-8,
         save_history: bool = False,
-        param_group_index: int | None = None,
+        param_group_index: Selection = None,
         *,
         trainer: Engine | None = None,
         initial_value: Number | None = None,
         nan_policy: str = "worse",
         missing_policy: str = "raise",
+        reduction: str = "mean",
     ) -> None:
         if not isinstance(metric_name, str):
             raise TypeError(f"metric_name must be a string, given {metric_name!r}")
@@ -90,6 +96,7 @@ class ReduceOnPlateauScheduler(ParamScheduler):
         )
         self.metric_name, self.trainer = metric_name, trainer
         self.missing_policy = arguments.one_of("missing_policy", missing_policy, ("raise", "ignore"))
+        self.reduction = arguments.one_of("reduction", reduction, REDUCTIONS)
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=self._plateau)
         self._goes_on_from_groups = initial_value is None and not isinstance(optimizer, StandInOptimizer)
         if self._goes_on_from_groups:
@@ -104,11 +111,16 @@ class ReduceOnPlateauScheduler(ParamScheduler):
             engine: the engine that has the metric; None in a plain loop, after ``scheduler.schedule.observe(metric)``.
             name: name of the history to record under; ``param_name`` where None.
         """
-        if engine is not None:
-            if self._goes_on_from_groups:
-                self._plateau.go_on_from(self._slot.read())
-            self.observe(engine)
-        super().__call__(engine if self.trainer is None else self.trainer, name)
+        before = self._plateau.state_dict()
+        try:
+            if engine is not None and not self._is_repeated():
+                if self._goes_on_from_groups:
+                    self._plateau.go_on_from(self._slot.read())
+                self.observe(engine)
+            super().__call__(engine if self.trainer is None else self.trainer, name)
+        except BaseException:
+            self._plateau.load_state_dict(before)
+            raise
         self._goes_on_from_groups = True
 
     def _recording_engine(self, engine: Engine) -> Engine:
@@ -121,7 +133,7 @@ class ReduceOnPlateauScheduler(ParamScheduler):
             TypeError, ValueError: as the class says of the event.
         """
         read = required_metric if self.missing_policy == "raise" else metric_of
-        metric = read(engine, self.metric_name)
+        metric = read(engine, self.metric_name, self.reduction)
         if metric is not None:
             self._plateau.observe(metric)
 
@@ -136,13 +148,13 @@ class ReduceOnPlateauScheduler(ParamScheduler):
             state["progress"][0]["values"] = self._slot.read()
         return state
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
         """Go on where the scheduler that gave the state had stopped: see :class:`BaseParamScheduler`.
 
         The next event goes on from the saved value, whatever the param groups hold.
         """
         begins_with_groups = self._plateau.initial_value is None
-        super().load_state_dict(state_dict)
+        super().load_state_dict(state_dict, resume_policy)
         self._goes_on_from_groups = begins_with_groups and self._event_index == 0
 
     def simulate(self, num_events: int, start: int = 0, *, metric_values: Sequence[float] | None = None) -> Array:
@@ -216,10 +228,11 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
         metric_name: name of the metric in the ``state.metrics`` of the engine whose event it is.
         trainer: the engine in whose state to record; None for the one whose event it is.
         save_history: whether to record what is written in ``param_history``.
-        param_group_index: index of the only param group to write; None for all of them.
+        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
+            all of them; see :class:`Groups`.
         scheduler_kwargs: ``mode``, ``factor``, ``patience``, ``threshold``, ``threshold_mode``, ``cooldown``,
-            ``min_lr`` (a list for one value per group) and ``eps``, as in torch; ``nan_policy`` and
-            ``missing_policy`` as in :class:`ReduceOnPlateauScheduler`.
+            ``min_lr`` (a list for one value per group) and ``eps``, as in torch; ``nan_policy``, ``missing_policy``
+            and ``reduction`` as in :class:`ReduceOnPlateauScheduler`.
 
     Raises:
         TypeError: an argument is of the wrong kind; ``min_lr`` is a list where there is but one group.
@@ -241,7 +254,7 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
         metric_name: str,
         trainer: Engine | None = None,
         save_history: bool = False,
-        param_group_index: int | None = None,
+        param_group_index: Selection = None,
         **scheduler_kwargs: Any,
     ) -> None:
         if scheduler_kwargs.pop("verbose", False):

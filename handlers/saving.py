@@ -1,15 +1,17 @@
 """Checking what a scheduler is to go on from, before anything is loaded."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import arguments
 from .schedules import StatefulSchedule
 
+# What states have had since they could be adjusted; older ones go without.
+LATER = {"length": None, "value": None, "shift": 0, "handover": None, "param_groups": None}
 
-def checked_event_index(state: Mapping[str, Any], own: Mapping[str, Any], identity: Mapping[str, Any]) -> int:
-    """The event index of a saved state, if it is the state of such a scheduler.
+
+def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[str, Any]:
+    """A saved state, if it is that of such a scheduler; what an older version did not save is filled in.
 
     Args:
         state: what is to be loaded.
@@ -22,13 +24,14 @@ def checked_event_index(state: Mapping[str, Any], own: Mapping[str, Any], identi
     """
     if not isinstance(state, Mapping):
         raise TypeError(f"state_dict must be a mapping, given {state!r}")
-    if set(state) != set(own):
+    missing, unknown = (set(own) - set(LATER)) - set(state), set(state) - set(own)
+    if missing or unknown:
         raise ValueError(
             f"state_dict must have the entries {sorted(own)}, given {sorted(map(str, state))}; where it is not that of "
             "such a scheduler, call seek(event_index), for instance with the trainer's state.iteration"
         )
     for key, value in own.items():
-        if type(state[key]) is not type(value):
+        if key not in LATER and type(state[key]) is not type(value):
             raise TypeError(f"state_dict[{key!r}] must be of type {type(value).__name__}, given {state[key]!r}")
     for key, value in identity.items():
         if state[key] != value:
@@ -36,14 +39,17 @@ def checked_event_index(state: Mapping[str, Any], own: Mapping[str, Any], identi
                 f"state_dict must be that of a scheduler with {key} {value!r}, given {state[key]!r}; "
                 "to take over its position alone, call seek(event_index)"
             )
-    event_index = arguments.whole_number("event_index", state["event_index"], at_least=0)
-    if state["schedule"] != own["schedule"]:
-        warnings.warn(
-            f"the saved schedule differs from this one, which goes on from event {event_index}:\n"
-            f"  saved: {state['schedule']}\n  now:   {own['schedule']}",
-            stacklevel=3,
-        )
-    return event_index
+    checked = {**LATER, **state}
+    checked["event_index"] = arguments.whole_number("event_index", state["event_index"], at_least=0)
+    checked["shift"] = arguments.whole_number("shift", checked["shift"], at_least=-arguments.MOST)
+    if checked["length"] is not None:
+        checked["length"] = arguments.number("length", checked["length"], at_least=0)
+    if checked["param_groups"] is not None:
+        checked["param_groups"] = arguments.whole_number("param_groups", checked["param_groups"], at_least=0)
+    value = checked["value"]
+    if not isinstance(value, bool | None):
+        arguments.number_or_numbers("value", value)
+    return checked
 
 
 def load_progress(schedules: Sequence[StatefulSchedule], progress: Sequence[Any]) -> None:

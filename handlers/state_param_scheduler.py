@@ -1,7 +1,7 @@
 """Schedules of numbers in an engine's state, instead of an optimizer's parameters."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -9,8 +9,10 @@ from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 
 from . import arguments
-from .base import AnyEvent, BaseParamScheduler
+from .attaching import AnyEvent
+from .base import BaseParamScheduler
 from .param_groups import Value
+from .resuming import Adjustment
 from .schedules import LiveSchedule, Schedule, Shift
 
 
@@ -46,6 +48,7 @@ class StateParamScheduler(BaseParamScheduler):
 
     _asked_from_one = False
     _writes_bools = True
+    _last: Any = None  # what was written last
 
     def __init__(
         self,
@@ -92,10 +95,26 @@ class StateParamScheduler(BaseParamScheduler):
             setattr(engine.state, self.param_name, None)
         return handle
 
+    def _present(self) -> Any:
+        return self._last
+
+    def _loaded(self, state: Mapping[str, Any]) -> None:
+        super()._loaded(state)
+        self._last = state["value"]
+
+    def _adjust(self, adjustment: Adjustment) -> None:
+        super()._adjust(adjustment)
+        self._from_one = None if self._schedule is None else Shift(self._schedule, by=-1)
+
+    def _write_again(self, engine: Engine) -> None:
+        if self._last is not None:
+            setattr(engine.state, self.param_name, self._last)
+
     def _write(self, engine: Engine | None, value: Value) -> None:
         if engine is None:
             raise TypeError(f"engine must be given to {type(self).__name__}, which writes to its state, given None")
-        setattr(engine.state, self.param_name, int(value) if self._kind is int else value)  # type: ignore[arg-type]
+        self._last = int(value) if self._kind is int else value  # type: ignore[arg-type]
+        setattr(engine.state, self.param_name, self._last)
 
     def _read(self, index: int) -> Any:
         value: Any

@@ -9,7 +9,7 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from . import arguments
-from .param_groups import Group
+from .group_selection import Group
 from .plain_data import from_plain, is_plain, to_plain
 from .schedules import StatefulSchedule
 from .torch_schedulers import (

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
-from ..param_groups import Group
+from ..group_selection import Group
 from ..schedules import (
     Concatenation,
     Constant,

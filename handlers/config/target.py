@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ..arguments import Number
-from ..param_groups import Group, HasParamGroups, ParamSlot
+from ..group_selection import Group
+from ..param_groups import HasParamGroups, ParamSlot
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,13 @@ from .cyclic import Cyclic
 from .cyclical import CosineAnnealing, Cyclical, LinearCyclical
 from .decays import ExponentialDecay, InverseTimeDecay, MultiStepDecay, PowerDecay, StepDecay
 from .greedy import Greedy
+from .handover import Handover
 from .interpolation import LinearInterpolation
 from .live import FunctionSchedule, LiveSchedule, StatefulSchedule
+from .mapped import Mapped
 from .noise import Noise
 from .one_cycle import OneCycle
+from .phases import Phases
 from .plateau import Plateau
 from .product import Product
 from .recursion import Approach, Assignment, Recursion, Scaling, Turn
@@ -43,15 +46,18 @@ __all__ = [
     "ExponentialDecay",
     "FunctionSchedule",
     "Greedy",
+    "Handover",
     "InverseTimeDecay",
     "KDecay",
     "Linear",
     "LinearCyclical",
     "LinearInterpolation",
     "LiveSchedule",
+    "Mapped",
     "MultiStepDecay",
     "Noise",
     "OneCycle",
+    "Phases",
     "PiecewiseConstant",
     "Plateau",
     "Polynomial",

@@ -67,6 +67,11 @@ class Anneal(Schedule):
         """One value a group where a value is a list."""
         return arguments.groups_of(self.start_value, self.end_value)
 
+    @property
+    def length(self) -> float:
+        """The duration."""
+        return self.duration
+
     def values(self, indices: Array) -> Array:
         """The formula of the class docstring."""
         if self.duration == 0:

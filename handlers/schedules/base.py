@@ -54,6 +54,11 @@ class Schedule(ABC):
         return None
 
     @property
+    def length(self) -> float | None:
+        """How many events it takes: to come to an end, or through its first cycle; None where it has no end."""
+        return None
+
+    @property
     def parts(self) -> "tuple[Schedule, ...]":
         """The schedules that this one is composed of, as they stand in its fields."""
         values = [getattr(self, field.name) for field in fields(self)]

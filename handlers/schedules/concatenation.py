@@ -62,6 +62,12 @@ class Concatenation(Schedule):
         """Those of the schedules that have one value a group."""
         return common_groups(self.schedules)
 
+    @property
+    def length(self) -> float | None:
+        """All durations, and the length of the last schedule."""
+        last = self.schedules[-1].length
+        return None if last is None else sum(self.durations) + last
+
     def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
         """The value of the schedule in force."""
         starts = tuple(accumulate(self.durations, initial=0))

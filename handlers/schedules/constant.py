@@ -87,6 +87,11 @@ class PiecewiseConstant(Schedule):
         """One value a group where one of the values is a list."""
         return arguments.groups_of(*self.constants)
 
+    @property
+    def length(self) -> float:
+        """Up to the last milestone."""
+        return max(self.milestones, default=0)
+
     def values(self, indices: Array) -> Array:
         """The formula of the class docstring."""
         shape = () if self.groups is None else (self.groups,)

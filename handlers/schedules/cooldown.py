@@ -65,6 +65,11 @@ class Cooldown(Schedule):
         """Those of the schedule, or of ``end_value``."""
         return self.schedule.groups or arguments.groups_of(self.end_value)
 
+    @property
+    def length(self) -> float:
+        """Up to the end of the cool-down."""
+        return self.begin + self.duration
+
     def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
         """The same from the schedule's value at this event."""
         value = np.asarray(read(self.schedule, index), dtype=np.float64)
@@ -119,6 +124,11 @@ class Bounded(Schedule):
     def groups(self) -> int | None:
         """Those of the schedule."""
         return self.schedule.groups
+
+    @property
+    def length(self) -> float | None:
+        """That of the schedule."""
+        return self.schedule.length
 
     def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
         """The value of the schedule, within the bounds."""

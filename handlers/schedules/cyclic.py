@@ -91,6 +91,12 @@ class Cyclic(Schedule):
         return arguments.groups_of(self.base_value, self.max_value)
 
     @property
+    def length(self) -> float:
+        """The first cycle."""
+        assert self.step_size_down is not None
+        return self.step_size_up + self.step_size_down
+
+    @property
     def ahead(self) -> bool:
         """Not ahead of its event where a user's ``scale_fn`` takes part."""
         return self.scale_fn is None

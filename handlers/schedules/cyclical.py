@@ -70,6 +70,11 @@ class Cyclical(Schedule):
     def curve(self, progress: Array) -> Array:
         """How far from start to end value, for how far through the cycle; both in [0, 1]."""
 
+    @property
+    def length(self) -> float:
+        """The first cycle, with the warm-up before it."""
+        return self.cycle_size + self.warmup_duration
+
     def values(self, indices: Array) -> Array:
         """The formula of the class docstring."""
         cycle, position, size, warmup = self._locate(indices)

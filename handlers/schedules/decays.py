@@ -147,6 +147,11 @@ class MultiStepDecay(Decay):
         super().__post_init__()
         self._set(milestones=arguments.rising("milestones", self.milestones))
 
+    @property
+    def length(self) -> float:
+        """Up to the last milestone."""
+        return max(self.milestones, default=0)
+
     def factor(self, indices: Array) -> Array:
         """The factor, as often as a milestone has been passed."""
         return np.asarray(self.gamma ** np.searchsorted(self.milestones, indices, side="right").astype(np.float64))

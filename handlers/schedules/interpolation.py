@@ -72,6 +72,11 @@ class LinearInterpolation(Schedule):
         """As many as the values that are lists have."""
         return arguments.groups_of(*(value for _, value in self.milestones_values))
 
+    @property
+    def length(self) -> float:
+        """Up to the last milestone."""
+        return max(self.milestones_values[-1][0], 0)
+
     def values(self, indices: Array) -> Array:
         """The formula of the class docstring."""
         milestones, values = zip(*self.milestones_values, strict=True)

@@ -68,6 +68,11 @@ class Noise(Schedule):
         """Those of the schedule."""
         return self.schedule.groups
 
+    @property
+    def length(self) -> float | None:
+        """That of the schedule."""
+        return self.schedule.length
+
     def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
         """The value of the schedule with the noise of this event."""
         value, factor = read(self.schedule, index), 1 + self.at(index)

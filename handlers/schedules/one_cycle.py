@@ -95,6 +95,11 @@ class OneCycle(Schedule):
         """One value a group where ``max_value`` or ``base_value`` is a tuple."""
         return arguments.groups_of(self.max_value, self.base_value)
 
+    @property
+    def length(self) -> float:
+        """The total steps."""
+        return self.total_steps
+
     def values(self, indices: Array) -> Array:
         """The formula of the class docstring."""
         knots, levels = self._path()

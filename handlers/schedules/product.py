@@ -44,6 +44,11 @@ class Product(Schedule):
         """Those of the schedules that have one value a group."""
         return common_groups(self.schedules)
 
+    @property
+    def length(self) -> float | None:
+        """That of the longest of those that end."""
+        return max((part.length for part in self.schedules if part.length is not None), default=None)
+
     def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
         """The product of the values."""
         product: Value = 1.0

@@ -237,6 +237,11 @@ class Recursion(Schedule):
         counts = [arguments.groups_of(self.initial_value), *self._rule_groups()]
         return next((count for count in counts if count is not None), None)
 
+    @property
+    def length(self) -> float | None:
+        """Up to the last turn of the rules whose window ends."""
+        return max((turn.end * turn.every for turn in self.turns if turn.end is not None), default=None)
+
     def _rule_groups(self) -> list[int | None]:
         return [turn.rule.groups for turn in self.turns]
 

@@ -64,6 +64,11 @@ class Reduced(StatefulSchedule):
         """Those of the schedule, or of ``min_value``."""
         return self.schedule.groups or arguments.groups_of(self.plateau.min_value)
 
+    @property
+    def length(self) -> float | None:
+        """That of the schedule."""
+        return self.schedule.length
+
     def value(self, index: int) -> float | list[float]:
         """The schedule's value, as far as it has been reduced."""
         self._progress["event_index"] = index

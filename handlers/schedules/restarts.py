@@ -92,6 +92,11 @@ class Restarts(Schedule):
         """One value a group where a value is a list."""
         return arguments.groups_of(self.start_value, self.end_value)
 
+    @property
+    def length(self) -> float:
+        """The listed periods, or the first one."""
+        return sum(self.periods) if isinstance(self.periods, tuple) else float(self.periods)  # type: ignore[arg-type]
+
     def values(self, indices: Array) -> Array:
         """The formula of the class docstring."""
         cycle, position, length = self._listed(indices) if isinstance(self.periods, tuple) else self._located(indices)

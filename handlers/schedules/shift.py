@@ -41,6 +41,11 @@ class Shift(Schedule):
         """Those of the schedule."""
         return self.schedule.groups
 
+    @property
+    def length(self) -> float | None:
+        """What is left of the schedule's."""
+        return None if self.schedule.length is None else max(self.schedule.length - self.by, 0)
+
     def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
         """The value of the schedule at the other event."""
         return read(self.schedule, max(index + self.by, 0))

@@ -42,6 +42,11 @@ class SideBySide(Schedule):
             return None
         return sum(schedule.groups or 1 for schedule in self.schedules)
 
+    @property
+    def length(self) -> float | None:
+        """That of the longest of those that end."""
+        return max((part.length for part in self.schedules if part.length is not None), default=None)
+
     def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
         """The schedules' values in a list."""
         values = [(schedule, read(schedule, index)) for schedule in self.schedules]

@@ -82,6 +82,11 @@ class WarmupStableDecay(Schedule):
         """One value a group where a value is a list."""
         return arguments.groups_of(self.peak_value, self.start_value, self.end_value)
 
+    @property
+    def length(self) -> float:
+        """All three phases."""
+        return self.num_warmup_events + self.num_stable_events + self.num_decay_events
+
     def values(self, indices: Array) -> Array:
         """The formula of the class docstring."""
         warm, stable = self.num_warmup_events, self.num_warmup_events + self.num_stable_events

@@ -71,6 +71,13 @@ class Window(Schedule):
         """Those of the schedule, or of ``before``."""
         return self.schedule.groups or arguments.groups_of(self.before)
 
+    @property
+    def length(self) -> float | None:
+        """Up to the end of the window, or of the schedule in it."""
+        within = np.inf if self.schedule.length is None else self.begin + self.schedule.length
+        end = min(within, np.inf if self.end is None else self.end)
+        return None if end == np.inf else float(end)
+
     def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
         """The value of the schedule at its event, or the one before it."""
         if index < self.begin and self.before is not None:
@@ -128,6 +135,11 @@ class Stretch(Schedule):
     def groups(self) -> int | None:
         """Those of the schedule."""
         return self.schedule.groups
+
+    @property
+    def length(self) -> float | None:
+        """That of the schedule, in the events of this one."""
+        return None if self.schedule.length is None else self.schedule.length * self.by
 
     def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
         """The value of the schedule at its event."""

@@ -1,0 +1,183 @@
+"""Phases that begin on demand."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .. import arguments
+from .base import Array, Schedule, checked_schedules, common_groups
+from .durations import events
+from .live import StatefulSchedule
+from .plateau import Plateau
+
+
+@dataclass
+class PhasesProgress:
+    """What phases remember: the event at which each but the first has begun, and the last event that was asked for."""
+
+    starts: list[int]
+    event_index: int = -1
+
+
+@dataclass(frozen=True, repr=False)
+class Phases(StatefulSchedule):
+    """Schedules one after another, each from its own event 0, the next one when it is told to begin.
+
+    With the starts ``t_0 = 0 <= t_1 <= ...`` of the phases that have begun so far, and k the last of them with
+    ``t_k <= i``::
+
+        value(i) = u_k * phases[k](i - t_k)     u_0 = 1,  u_k = u_{k-1} * phases[k-1](t_k - t_{k-1})
+
+    so that a later phase is a factor of the value at which the one before was left. With ``relative=False`` all
+    ``u_k`` are 1. With ``end``, the last phase is stretched or squeezed to come to its end there, ``phases[k]((i - t_k)
+    * length / (end - t_k))``, however late it begins; if it begins at ``end`` or after, it is at its end at once.
+
+    :meth:`begin_next` starts the next phase, and so does a metric that stops improving, given by :meth:`observe`.
+
+    Args:
+        phases: two or more, none of which depends on what happens in training.
+        relative: whether the phases after the first are factors.
+        end: the event at which the last phase is to be over; None for its own length.
+        starts: events at which the second phase, the third and so on begin without being told to, rising.
+        flat: the rule by which metrics start the next phase, whenever this plateau would reduce; its ``factor`` and
+            values are of no effect. None where metrics are of none.
+
+    Shapes: one value, or one for each of G groups where one of the phases has it.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: fewer than two phases, or one that depends on what happens in training; phases for different
+            numbers of groups; more starts than later phases; ``end`` where the last phase has no length.
+
+    Source: Hu et al., "MiniCPM: Unveiling the Potential of Small Language Models with Scalable Training
+    Strategies", 2024, https://arxiv.org/abs/2404.06395 (a decay that may begin at any event of the stable phase).
+
+    Example:
+        >>> from lehr.handlers.schedules import Anneal, Constant
+        >>> phases = Phases([Constant(0.5), Anneal(1.0, 0.0, duration=4)])
+        >>> [phases.value(i) for i in range(3)]
+        [0.5, 0.5, 0.5]
+        >>> phases.begin_next(3)
+        >>> [phases.value(i) for i in range(3, 9)]
+        [0.5, 0.375, 0.25, 0.125, 0.0, 0.0]
+    """
+
+    phases: Sequence[Schedule]
+    relative: bool = True
+    end: int | None = events(default=None)
+    starts: Sequence[int] = events(default=())
+    flat: Plateau | None = None
+    _progress: PhasesProgress = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Check the arguments, and begin with the first phase."""
+        self._set(
+            phases=checked_schedules("phases", self.phases),
+            relative=arguments.flag("relative", self.relative),
+            starts=arguments.rising("starts", self.starts),
+        )
+        if len(self.phases) < 2:
+            raise ValueError(f"phases must be two or more, given {self.phases!r}")
+        for at, phase in enumerate(self.phases):
+            if not phase.ahead:
+                raise ValueError(f"phases[{at}] must not depend on what happens in training, given {phase!r}")
+        common_groups(self.phases)
+        if len(self.starts) >= len(self.phases):
+            raise ValueError(f"starts must be at most {len(self.phases) - 1}, one a later phase, given {self.starts!r}")
+        if self.end is not None:
+            self._set(end=arguments.whole_number("end", self.end, at_least=0))
+            if not self.phases[-1].length:
+                raise ValueError(f"end must be None where the last phase has no length, given {self.phases[-1]!r}")
+        if not isinstance(self.flat, Plateau | None):
+            raise TypeError(f"flat must be a Plateau or None, given {self.flat!r}")
+        self._set(_progress=PhasesProgress(list(self.starts)))
+
+    @property
+    def parts(self) -> tuple[Schedule, ...]:
+        """The phases: what ``flat`` remembers is saved with this one."""
+        return tuple(self.phases)
+
+    @property
+    def groups(self) -> int | None:
+        """Those of the phases."""
+        return common_groups(self.phases)
+
+    def phase_at(self, index: int) -> int:
+        """Which phase an event is in, from 0."""
+        return sum(1 for start in self._progress.starts if start <= index)
+
+    def value(self, index: int) -> float | list[float]:
+        """The formula of the class docstring."""
+        self._progress.event_index = index
+        starts, phase = (0, *self._progress.starts), self.phase_at(index)
+        value = self._alone(phase, index - starts[phase])
+        if self.relative:
+            for before in range(phase):
+                value = value * self._alone(before, starts[before + 1] - starts[before])
+        return value.tolist()  # type: ignore[no-any-return]
+
+    def _alone(self, phase: int, event: int) -> Array:
+        schedule, inner = self.phases[phase], float(event)
+        if self.end is not None and phase == len(self.phases) - 1 and len(self._progress.starts) == phase:
+            room = self.end - self._progress.starts[-1]
+            inner = (schedule.length or 0.0) * (1.0 if event >= room else event / room)
+        with np.errstate(all="ignore"):
+            return np.asarray(schedule.values(np.array([inner]))[0], dtype=np.float64)
+
+    def begin_next(self, event_index: int | None = None) -> None:
+        """Let the next phase begin at an event; the one after the last that was asked for where None.
+
+        Raises:
+            TypeError: ``event_index`` is no number.
+            ValueError: it is negative, not whole, or before the start of the phase before; there is no next phase.
+        """
+        now = self._progress
+        event = now.event_index + 1 if event_index is None else event_index
+        event = arguments.whole_number("event_index", event, at_least=0)
+        if len(now.starts) == len(self.phases) - 1:
+            raise ValueError(
+                f"there is no phase after the last of {len(self.phases)}, which begins at {now.starts[-1]}"
+            )
+        if now.starts and event < now.starts[-1]:
+            raise ValueError(
+                f"event_index must be at least {now.starts[-1]}, where the phase before begins, given {event}"
+            )
+        now.starts = [*now.starts, event]
+
+    def observe(self, metric: float) -> None:
+        """Count a metric, and let the next phase begin with the next event if it is time to; after the last, nothing.
+
+        Raises:
+            TypeError, ValueError: as :meth:`Plateau.observe`.
+        """
+        if self.flat is None or len(self._progress.starts) == len(self.phases) - 1:
+            return
+        self.flat.go_on_from(1.0)
+        self.flat.observe(metric)
+        if self.flat.value(0) != 1.0:
+            self.begin_next()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The starts, the last event, and what ``flat`` remembers."""
+        flat = None if self.flat is None else self.flat.state_dict()
+        return {"starts": list(self._progress.starts), "event_index": self._progress.event_index, "flat": flat}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from there.
+
+        Raises:
+            TypeError, ValueError: it is not the state of such phases; nothing is loaded then.
+        """
+        if not isinstance(state_dict, Mapping) or set(state_dict) != set(self.state_dict()):
+            raise ValueError(f"the state of phases must have {sorted(self.state_dict())}, given {state_dict!r}")
+        starts = list(arguments.rising("starts", state_dict["starts"]))
+        event_index = arguments.whole_number("event_index", state_dict["event_index"], at_least=-1)
+        if len(starts) >= len(self.phases):
+            raise ValueError(f"starts must be at most {len(self.phases) - 1}, one a later phase, given {starts!r}")
+        if (self.flat is None) != (state_dict["flat"] is None):
+            raise ValueError(f"flat must be the state of {self.flat!r}, given {state_dict['flat']!r}")
+        if self.flat is not None:
+            self.flat.load_state_dict(state_dict["flat"])
+        self._set(_progress=PhasesProgress(starts, event_index))
