@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find engine handlers -name '*.py' -o -name py.typed) pyproject.toml README.md
 
-.PHONY: help demo gallery test bench clean
+.PHONY: help demo gallery test proof bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -42,6 +42,9 @@ test: .venv/package ## format, lint, types, layers, tests and the examples of th
 	$(BIN)/mypy examples
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -p no:benchmark --numprocesses auto --dist loadfile
+
+proof: .venv/package ## the slow tests: runs that are killed and go on, states and inputs that are drawn at random
+	$(BIN)/python -m pytest -p no:benchmark --numprocesses auto -m proof
 
 bench: .venv/package ## time one event, a simulation and the history against ignite and torch
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-group-by=group --benchmark-columns=median,ops,rounds

@@ -54,8 +54,14 @@ class PhaseScheduler(ParamScheduler):
         ...     if event == 2:
         ...         scheduler.next_phase()
         ...     scheduler(None)
-        ...     print(optimizer.param_groups[0]["lr"], end=" ")
-        0.5 0.5 0.5 0.375 0.25 0.125 0.0
+        ...     print(event, optimizer.param_groups[0]["lr"])
+        0 0.5
+        1 0.5
+        2 0.5
+        3 0.375
+        4 0.25
+        5 0.125
+        6 0.0
         >>> PhaseScheduler.simulate_values(4, param_name="lr", phases=[Constant(0.5), decay], starts=[1], end=3)
         [[0, 0.5], [1, 0.5], [2, 0.25], [3, 0.0]]
     """
