@@ -1,6 +1,6 @@
 """The batch size of a data loader."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -12,10 +12,10 @@ from torch.utils.data import BatchSampler, DataLoader, TensorDataset
 
 from . import arguments
 from .attaching import AnyEvent
-from .base import BaseParamScheduler
 from .param_groups import Value
 from .schedules import FunctionSchedule, Schedule
 from .schedules.base import Array
+from .unsaved_place import UnsavedPlaceScheduler
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class BatchSizeFunction(FunctionSchedule):
         return f"the batch size, {super().named(index)},"
 
 
-class BatchSizeScheduler(BaseParamScheduler):
+class BatchSizeScheduler(UnsavedPlaceScheduler):
     """Writes a schedule to the batch size of a data loader's batch sampler.
 
     At event i, counting from 0, the batch size becomes ``scheduler_fn(i)``. Attach it to epochs, as is the default:
@@ -104,7 +104,6 @@ class BatchSizeScheduler(BaseParamScheduler):
     """
 
     _kind = int
-    _last: int | None = None  # what was written last
 
     def __init__(
         self, dataloader: "DataLoader[Any]", scheduler_fn: Callable[[int], int] | Schedule, save_history: bool = False
@@ -128,17 +127,6 @@ class BatchSizeScheduler(BaseParamScheduler):
     ) -> RemovableEventHandle:
         """Write at every such event of an engine; see :meth:`BaseParamScheduler.attach`."""
         return super().attach(engine, event, name)
-
-    def _present(self) -> int | None:
-        return self._last
-
-    def _loaded(self, state: Mapping[str, Any]) -> None:
-        super()._loaded(state)
-        self._last = state["value"]
-
-    def _write_again(self, engine: Engine) -> None:
-        if self._last is not None:
-            self._write(engine, self._last)
 
     def _write(self, engine: Engine | None, value: Value) -> None:
         assert isinstance(self.dataloader.batch_sampler, BatchSampler)

@@ -27,12 +27,6 @@ class ResumeWarning(UserWarning):
     A schedule may have changed, or a scheduler may have been left behind. To stop instead of going on, make it an error
     before the run begins, as in the example.
 
-    Args:
-        args: the message.
-
-    Raises:
-        ResumeWarning: it is itself raised where it was made an error.
-
     Example:
         >>> import torch
         >>> from lehr.handlers import CosineAnnealingScheduler

@@ -1,7 +1,7 @@
 """Schedules of numbers in an engine's state, instead of an optimizer's parameters."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -14,9 +14,10 @@ from .base import BaseParamScheduler
 from .param_groups import Value
 from .resuming import Adjustment
 from .schedules import LiveSchedule, Schedule, Shift
+from .unsaved_place import UnsavedPlaceScheduler
 
 
-class StateParamScheduler(BaseParamScheduler):
+class StateParamScheduler(UnsavedPlaceScheduler):
     """Writes a schedule to an attribute of ``engine.state``: any number that the training step or a handler reads.
 
     At event i, counting from 0, it writes ``schedule(i)``. A subclass that overrides ``get_param``, as in ignite, sees
@@ -48,7 +49,6 @@ class StateParamScheduler(BaseParamScheduler):
 
     _asked_from_one = False
     _writes_bools = True
-    _last: Any = None  # what was written last
 
     def __init__(
         self,
@@ -95,20 +95,9 @@ class StateParamScheduler(BaseParamScheduler):
             setattr(engine.state, self.param_name, None)
         return handle
 
-    def _present(self) -> Any:
-        return self._last
-
-    def _loaded(self, state: Mapping[str, Any]) -> None:
-        super()._loaded(state)
-        self._last = state["value"]
-
     def _adjust(self, adjustment: Adjustment) -> None:
         super()._adjust(adjustment)
         self._from_one = None if self._schedule is None else Shift(self._schedule, by=-1)
-
-    def _write_again(self, engine: Engine) -> None:
-        if self._last is not None:
-            setattr(engine.state, self.param_name, self._last)
 
     def _write(self, engine: Engine | None, value: Value) -> None:
         if engine is None:

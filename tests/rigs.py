@@ -30,6 +30,7 @@ from lehr.handlers import (
     MultiStepStateScheduler,
     ParamGroupScheduler,
     ParamScheduler,
+    PhaseScheduler,
     PiecewiseLinear,
     PiecewiseLinearStateScheduler,
     ReduceLROnPlateauScheduler,
@@ -39,7 +40,17 @@ from lehr.handlers import (
     configure_scheduler,
     create_lr_scheduler_with_warmup,
 )
-from lehr.handlers.schedules import Concatenation, CosineAnnealing, Greedy, LinearInterpolation, Plateau, Product
+from lehr.handlers.schedules import (
+    Anneal,
+    Concatenation,
+    Constant,
+    CosineAnnealing,
+    Greedy,
+    LinearInterpolation,
+    Mapped,
+    Plateau,
+    Product,
+)
 
 METRICS = [3.0, 2.0, 2.1, 2.2, 1.0, 1.0, 1.1, math.nan, 0.5, 0.6] * 8
 
@@ -330,6 +341,57 @@ def _plateau_after_a_warmup() -> Rig:
     return Rig(scheduler, lambda: values_of(optimizer), metrics=METRICS, observe=plateau.observe)
 
 
+def _phases(flat: bool) -> Rig:
+    optimizer = optimizer_of(3, tensor=False)
+    later = [Anneal(1.0, 0.5, duration=5), LinearInterpolation([(0, [1.0, 1.0, 1.0]), (30, [0.5, 0.1, 0.0])])]
+    scheduler = PhaseScheduler(
+        optimizer,
+        "lr",
+        [Constant([0.1, 0.2, 0.3]), *later],
+        save_history=True,
+        starts=[] if flat else [4],
+        end=None if flat else 40,
+        flat=Plateau(patience=0) if flat else None,
+    )
+    if flat:
+        return Rig(scheduler, lambda: values_of(optimizer), metrics=METRICS, observe=scheduler.observe)
+    return Rig(scheduler, lambda: values_of(optimizer))
+
+
+def _coupled() -> Rig:
+    """The weight decay, and a batch size, as functions of the learning rate."""
+    optimizer, loader = optimizer_of(1, tensor=False), DataLoader(torch.zeros(8), batch_size=2)
+    lr = CosineAnnealingScheduler(optimizer, "lr", 0.4, 0.1, 20)
+    decay = ParamScheduler(optimizer, "weight_decay", schedule=Mapped(lr.schedule, a_tenth))
+    sizes = BatchSizeScheduler(loader, Mapped(lr.schedule, at_constant_noise))
+    scheduler = ParamGroupScheduler([lr, decay, sizes], save_history=True)
+    return Rig(
+        scheduler,
+        lambda: [
+            optimizer.param_groups[0]["lr"],
+            optimizer.param_groups[0]["weight_decay"],
+            float(loader.batch_sampler.batch_size),  # type: ignore[union-attr]
+        ],
+    )
+
+
+def a_tenth(lr: float) -> float:
+    return 0.1 * lr
+
+
+def at_constant_noise(lr: float) -> float:
+    return 6.4 / lr
+
+
+def _named() -> Rig:
+    optimizer = optimizer_of(3, tensor=False)
+    for name, group in zip(("head", "body", "body"), optimizer.param_groups, strict=True):
+        group["name"] = name
+    schedule = CosineAnnealing(0.4, [0.1, 0.2], 20)
+    scheduler = ParamScheduler(optimizer, "lr", save_history=True, param_group_index="body", schedule=schedule)
+    return Rig(scheduler, lambda: values_of(optimizer)[1:])
+
+
 def _plateau_of_a_decay() -> Rig:
     optimizer = optimizer_of(3, tensor=False)
     plateau = Plateau(factor=0.5, patience=0)
@@ -416,6 +478,10 @@ RIGS: dict[str, Callable[[], Rig]] = {
         groups=3,
         metrics=METRICS,
     ),
+    "phases": partial(_phases, flat=False),
+    "phases, by a metric": partial(_phases, flat=True),
+    "coupled": _coupled,
+    "groups by a name": _named,
     "metric": partial(
         _in_optimizer,
         lambda optimizer: MetricScheduler(

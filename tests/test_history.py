@@ -195,6 +195,7 @@ def test_nothing_is_recorded_unless_asked():
     assert not hasattr(trainer.state, "param_history")
     scheduler.save_history = True
     scheduler(None)
+    scheduler.seek(4)  # it is meant to be one event ahead
     trainer.run([0], max_epochs=5)
     assert trainer.state.param_history == {"lr": [[0.0], [0.5]]}  # events 4 and 5
 

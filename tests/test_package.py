@@ -48,6 +48,7 @@ OF_ITS_OWN = {
     "LRScheduler": {"__call__", "observe", "simulate_values"},
     "LambdaStateScheduler": {"get_param"},
     "ReduceLROnPlateauScheduler": {"simulate_values"},
+    "PhaseScheduler": {"phase", "next_phase", "observe", "_simulated"},
     "ReduceOnPlateauScheduler": {
         "__call__", "_recording_engine", "observe", "state_dict", "load_state_dict",
         "simulate", "simulate_values", "_simulated",
