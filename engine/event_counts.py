@@ -6,7 +6,7 @@ from typing import Any
 
 from ignite.engine import Engine, Events, EventsList
 
-BY_ITERATION = (Events.ITERATION_STARTED, Events.ITERATION_COMPLETED, Events.GET_BATCH_COMPLETED)
+BY_ITERATION = (Events.ITERATION_STARTED, Events.ITERATION_COMPLETED)
 
 
 def times_fired(engine: Engine, event: Any, optimizer_steps: int | None = None) -> int | None:
@@ -50,6 +50,24 @@ def fires_again(engine: Engine, event: Any) -> int:
         return 0
     event_filter = getattr(event, "filter", None)
     through, before = _let_through(event_filter, begun), _let_through(event_filter, begun - 1)
+    return 0 if through is None or before is None else through - before
+
+
+def fired_last(engine: Engine, event: Any) -> int:
+    """How many events at the end of an iteration or epoch have fired where the engine stands, and not before.
+
+    A checkpoint that was saved at such an end may have come before them, and then ignite does not fire them again.
+    """
+    if isinstance(event, EventsList):
+        return sum(fired_last(engine, one) for one in event)
+    state, occurred = engine.state, _occurred(engine, event, None)
+    between_epochs = state.epoch_length is not None and state.iteration % state.epoch_length == 0
+    if not occurred or not (
+        event == Events.ITERATION_COMPLETED or (event == Events.EPOCH_COMPLETED and between_epochs)
+    ):
+        return 0
+    event_filter = getattr(event, "filter", None)
+    through, before = _let_through(event_filter, occurred), _let_through(event_filter, occurred - 1)
     return 0 if through is None or before is None else through - before
 
 

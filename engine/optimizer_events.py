@@ -81,17 +81,6 @@ def is_step_event(event: object) -> bool:
     return event == OptimizerEvents.STEP_STARTED or event == OptimizerEvents.STEP_COMPLETED
 
 
-def of_optimizer(event: Any, optimizer: Optimizer) -> Any:
-    """The same event at the steps of one optimizer alone, whichever others are attached."""
-    belongs, inner = weakref.ref(optimizer), event.filter
-
-    def is_its_step(engine: Engine, step: int) -> bool:
-        state: Any = engine.state
-        return state.optimizer is belongs() and (inner is None or inner(engine, step))
-
-    return event(event_filter=is_its_step)
-
-
 def steps_of(engine: Engine, optimizer: Optimizer) -> int | None:
     """How many steps of an optimizer have been counted for an engine; None where it is not attached."""
     attached = _HOOKS.get(engine)

@@ -1,12 +1,14 @@
 """Attaching a scheduler to an engine: all that has to be registered, and one handle to take it off again."""
 
+import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ignite.engine import CallableEventWithFilter, Engine, Events, EventsList
 from ignite.engine.events import RemovableEventHandle
+from torch.optim import Optimizer
 
-from lehr.engine.optimizer_events import OptimizerEvents, is_step_event, of_optimizer
+from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
 from lehr.engine.recording import claim, refuse_clash
 
 from .resuming import ResumeCheck
@@ -32,6 +34,33 @@ class Attachment(RemovableEventHandle):
         self._others = []
 
 
+class Filtered:
+    """A scheduler as a handler of events that pass a filter, or of the steps of its own optimizer alone.
+
+    It is what ``event(every=2)`` makes of a handler in ignite, without the reference cycle by way of the engine, which
+    would keep optimizer and parameters until the garbage is collected.
+
+    Args:
+        scheduler: the scheduler.
+        event: the event, with its filter.
+        optimizer: whose steps are meant; None for anybody's.
+    """
+
+    def __init__(self, scheduler: "BaseParamScheduler", event: Any, optimizer: Optimizer | None) -> None:
+        self._scheduler, self._event = scheduler, event
+        self._optimizer = None if optimizer is None else weakref.ref(optimizer)
+        self._parent = weakref.ref(scheduler)  # by which ignite finds the handler that was given by a user
+
+    def __call__(self, engine: Engine, **kwargs: Any) -> None:
+        """Let the scheduler write, if the event is one of those."""
+        state: Any = engine.state
+        if self._optimizer is not None and state.optimizer is not self._optimizer():
+            return
+        passes = self._event.filter
+        if passes is None or passes(engine, state.get_event_attrib_value(self._event)):
+            self._scheduler(engine, **kwargs)
+
+
 def attached(scheduler: "BaseParamScheduler", engine: Engine, event: Any, name: str | None) -> Attachment:
     """Attach a scheduler: see :meth:`BaseParamScheduler.attach`."""
     if not isinstance(engine, Engine):
@@ -43,9 +72,12 @@ def attached(scheduler: "BaseParamScheduler", engine: Engine, event: Any, name: 
     for history_name in names:
         refuse_clash(recording, history_name, scheduler)
     others: list[Any] = []
+    kwargs: Any = {} if name is None else {"name": name}
     try:
-        its_event = _at_its_steps(scheduler, engine, event, others)
-        engine.add_event_handler(its_event, scheduler, **({} if name is None else {"name": name}))
+        # Those that the engine does not know come first, so that nothing is attached if there is one.
+        for one in sorted(event if isinstance(event, EventsList) else [event], key=engine.has_registered_events):
+            bare, handler = _bare(engine, one, scheduler, others)
+            engine.add_event_handler(bare, handler, **kwargs)
     except BaseException:
         for handle in others:
             handle.remove()
@@ -53,25 +85,21 @@ def attached(scheduler: "BaseParamScheduler", engine: Engine, event: Any, name: 
     others.append(engine.add_event_handler(Events.STARTED, ResumeCheck(scheduler, engine, event, name)))
     for history_name in names:
         claim(recording, history_name, scheduler)
-    return Attachment(its_event, scheduler, engine, others)
+    return Attachment(event, scheduler, engine, others)
 
 
-def _at_its_steps(scheduler: "BaseParamScheduler", engine: Engine, event: Any, others: list[Any]) -> Any:
-    """The event, where it is one of optimizers' steps that of the scheduler's own optimizer; its hooks are put on."""
-    if isinstance(event, EventsList):
-        its_events = EventsList()
-        for one in event:
-            its_events = its_events | _at_its_steps(scheduler, engine, one, others)
-        return its_events
-    if not is_step_event(event):
-        return event
-    optimizer = scheduler._stepping_optimizer()
-    if optimizer is not None:
-        others.append(OptimizerEvents.attach(engine, optimizer))
-        return of_optimizer(event, optimizer)
-    if not engine.has_registered_events(OptimizerEvents.STEP_STARTED):
-        raise ValueError(
-            f"event must be one of the engine's, given {event!r} for {scheduler!r}, which has no optimizer of its own "
-            "to take steps: call OptimizerEvents.attach(engine, optimizer) first"
-        )
-    return event
+def _bare(engine: Engine, event: Any, scheduler: "BaseParamScheduler", others: list[Any]) -> tuple[Any, Any]:
+    """An event without its filter, and what to add to it; hooks into an optimizer's steps are put on."""
+    optimizer = None
+    if is_step_event(event):
+        optimizer = scheduler._stepping_optimizer()
+        if optimizer is not None:
+            others.append(OptimizerEvents.attach(engine, optimizer))
+        elif not engine.has_registered_events(OptimizerEvents.STEP_STARTED):
+            raise ValueError(
+                f"event must be one of the engine's, given {event!r} for {scheduler!r}, which has no optimizer of its "
+                "own to take steps: call OptimizerEvents.attach(engine, optimizer) first"
+            )
+    if optimizer is None and getattr(event, "filter", None) is None:
+        return event, scheduler
+    return type(event)(event.value, None, event.name) if event.filter else event, Filtered(scheduler, event, optimizer)

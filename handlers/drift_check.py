@@ -10,13 +10,14 @@ import torch
 from ignite.engine import Engine
 
 from .base import BaseParamScheduler
+from .param_scheduler import ParamScheduler
 
 
 class DriftCheck:
     """A handler that raises an error on every rank if schedulers differ from rank to rank.
 
-    It compares their states, with the values that they have written, by one number of 8 bytes that the ranks exchange:
-    cheap enough for each epoch. On a run of one rank it does nothing.
+    It compares their states, and the values that now stand where they write, by one number of 8 bytes that the ranks
+    exchange: cheap enough for each epoch. On a run of one rank it does nothing.
 
     Args:
         schedulers: one or more.
@@ -51,18 +52,36 @@ class DriftCheck:
         """Compare; all ranks must call it at the same time."""
         if idist.get_world_size() == 1:
             return
-        states = [json.dumps(scheduler.state_dict()) for scheduler in self.schedulers]
-        digest = hashlib.blake2b("\n".join(states).encode(), digest_size=8).digest()
+        own = json.dumps(list(map(_compared, self.schedulers)))
+        digest = hashlib.blake2b(own.encode(), digest_size=8).digest()
         mine = torch.tensor([int.from_bytes(digest, "big", signed=True)])
         gathered: Any = idist.all_gather(mine)
         if len(set(gathered.tolist())) == 1:
             return
         # All ranks have seen the same numbers, and so come here together.
-        told = "; ".join(map(_shown, self.schedulers))
-        shown: Any = idist.all_gather(told)
-        lines = [f"  rank {rank}: {one.strip()}" for rank, one in enumerate(shown)]
+        gathered = idist.all_gather(own)
+        lines = [f"  rank {rank}: {shown}" for rank, shown in enumerate(_shown(list(map(json.loads, gathered))))]
         raise RuntimeError("schedulers must be the same on all ranks, but differ:\n" + "\n".join(lines))
 
 
-def _shown(scheduler: BaseParamScheduler) -> str:
-    return f"{scheduler.param_name!r} at event {scheduler.event_index} with {scheduler._present()}"
+def _compared(scheduler: BaseParamScheduler) -> dict[str, Any]:
+    """What must be the same everywhere: the state, and what now stands where the scheduler writes."""
+    state = scheduler.state_dict()
+    state.pop("metric", None)  # which a rank is still to give to the next event, and which is reduced then
+    writers = getattr(scheduler, "_writers", [scheduler])  # those of a ParamGroupScheduler
+    slots = [writer._slot for writer in writers if isinstance(writer, ParamScheduler)]
+    try:
+        return {**state, "held": [value for slot in slots for value in slot.read()] or state["value"]}
+    except ValueError:  # a group was added that lacks the parameter, or is refused: the next event says so
+        return {**state, "held": None}
+
+
+def _shown(ranks: list[list[dict[str, Any]]]) -> list[str]:
+    """For each rank the schedulers that differ: where they are, what they hold, and what else differs."""
+    lines: list[list[str]] = [[] for _ in ranks]
+    for states in zip(*ranks, strict=True):
+        differ = [key for key in states[0] if len({json.dumps(state.get(key)) for state in states}) > 1]
+        for line, state in zip(lines, states if differ else [], strict=False):
+            line.append(f"{state['param_name']!r} at event {state['event_index']} with {state['held']}")
+            line += [f"{key} {state[key]}" for key in differ if key not in ("event_index", "held", "value")]
+    return ["; ".join(line) for line in lines]

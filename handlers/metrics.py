@@ -17,7 +17,7 @@ def as_number(metric: object) -> float:
     """
     try:
         return float(metric)  # type: ignore[arg-type]
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise TypeError(f"the metric must be a number, given {metric!r}") from error
 
 

@@ -148,9 +148,10 @@ class ParamGroupScheduler(BaseParamScheduler):
             begin, duration, values = adjustment.handover
             values, own = list(values), []
             for writer in self._writers:
-                width = writer._num_groups() or writer.schedule.groups or 1
-                own.append(Adjustment(adjustment.shift, (begin, duration, tuple(values[:width]))))
-                del values[:width]
+                groups = writer.schedule.groups
+                value = values[0] if groups is None else tuple(values[:groups])
+                own.append(Adjustment(adjustment.shift, (begin, duration, value)))
+                del values[: groups or 1]
         for writer, its_own in zip(self._writers, own, strict=True):
             writer._adjust(its_own)
         super()._adjust(adjustment)

@@ -137,7 +137,7 @@ class ParamScheduler(BaseParamScheduler):
         return self.optimizer if isinstance(self.optimizer, Optimizer) else None
 
     def _present(self) -> Any:
-        if self._ahead or self._event_index == self._loaded_at:
+        if (self._ahead and not self._asks_get_param) or self._event_index == self._loaded_at:
             return super()._present()
         try:
             held = self._slot.read()

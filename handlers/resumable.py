@@ -107,16 +107,22 @@ class Resumable:
     def _adjust(self, adjustment: Adjustment) -> None:
         """Go on with the schedule of the code as the adjustment makes it."""
         if self._planned is not None and self._planned.ahead:
-            self._schedule = adjustment.applied_to(self._planned)
+            schedule = adjustment.applied_to(self._planned)
+            if schedule.groups not in (None, self._planned.groups, self._num_groups()):
+                raise ValueError(
+                    f"resume_policy must be 'keep_step' where there were {schedule.groups} param groups and are "
+                    f"{self._num_groups()}"
+                )
+            self._schedule = schedule
         self._adjustment = adjustment
 
     def _present(self) -> Any:
         """The last value that was written, as plain data; None where it is not known."""
         if self._event_index == self._loaded_at:
             return self._loaded_value
-        if self._event_index == 0 or self._schedule is None or not self._schedule.ahead:
+        if self._event_index == 0 or not self.schedule.ahead:
             return None
-        value = self._schedule(self._event_index - 1)
+        value = self.schedule(self._event_index - 1)
         return value.tolist() if isinstance(value, np.ndarray) else value
 
     def _take_back(self, engine: Engine, events: int, name: str | None) -> None:
@@ -141,6 +147,15 @@ class Resumable:
     @abstractmethod
     def _description(self) -> str:
         """The schedule of the code in words that are the same in every process."""
+
+    @property
+    @abstractmethod
+    def schedule(self) -> Schedule:
+        """The schedule in force."""
+
+    @abstractmethod
+    def _num_groups(self) -> int | None:
+        """How many parameter groups the scheduler writes."""
 
     @abstractmethod
     def _go_to(self, event_index: int) -> None:

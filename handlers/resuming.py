@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ignite.engine import Engine
 
-from lehr.engine.event_counts import counts_epochs, fires_again, times_fired
+from lehr.engine.event_counts import counts_epochs, fired_last, fires_again, times_fired
 from lehr.engine.optimizer_events import steps_of
 
 from . import arguments
@@ -146,8 +146,9 @@ class ResumeCheck:
     """A handler for the start of a run: is the scheduler where a run that was resumed should have it?
 
     It warns where the count of the scheduler and that of the engine disagree, and takes care of what ignite does not
-    save with an engine: an epoch that was begun before the checkpoint is begun again, and what was written elsewhere
-    than to an optimizer has to be written once more.
+    save with an engine: an epoch that was begun before the checkpoint is begun again, what was to come at the end of
+    the iteration or epoch after the checkpoint does not come any more, and what was written elsewhere than to an
+    optimizer has to be written once more.
 
     Args:
         scheduler: the scheduler, which it does not keep alive.
@@ -171,13 +172,18 @@ class ResumeCheck:
         if engine.state.iteration == 0:
             self._ahead, scheduler._sought = -scheduler.event_index, False
             return
-        first, again = self._ahead is None, 0
-        if first:
-            again = fires_again(engine, self._event)
-            scheduler._write_again(engine)
-        if first or not counts_epochs(self._event):  # what ignite calls the epoch of a run that goes on may vary
-            self._compare(engine, scheduler, again)
-        if again and times_fired(engine, self._event) == scheduler.event_index:
+        if self._ahead is not None:
+            if not counts_epochs(self._event):  # what ignite calls the epoch of a run that goes on may vary
+                self._compare(engine, scheduler, 0)
+            return
+        scheduler._write_again(engine)
+        again, missed = fires_again(engine, self._event), fired_last(engine, self._event)
+        fired = self._times_fired(engine, scheduler)
+        if missed and fired is not None and scheduler.event_index == fired - missed:
+            for _ in range(missed):
+                scheduler(engine, name=self._name)
+        self._compare(engine, scheduler, again)
+        if again and fired == scheduler.event_index:
             scheduler._take_back(engine, again, self._name)
 
     def _compare(self, engine: Engine, scheduler: "BaseParamScheduler", again: int) -> None:

@@ -364,7 +364,7 @@ def _coupled() -> Rig:
     lr = CosineAnnealingScheduler(optimizer, "lr", 0.4, 0.1, 20)
     decay = ParamScheduler(optimizer, "weight_decay", schedule=Mapped(lr.schedule, a_tenth))
     sizes = BatchSizeScheduler(loader, Mapped(lr.schedule, at_constant_noise))
-    scheduler = ParamGroupScheduler([lr, decay, sizes], save_history=True)
+    scheduler = ParamGroupScheduler([lr, decay, sizes], ["coupled"] * 3, save_history=True)
     return Rig(
         scheduler,
         lambda: [
@@ -387,7 +387,7 @@ def _named() -> Rig:
     optimizer = optimizer_of(3, tensor=False)
     for name, group in zip(("head", "body", "body"), optimizer.param_groups, strict=True):
         group["name"] = name
-    schedule = CosineAnnealing(0.4, [0.1, 0.2], 20)
+    schedule = Anneal(0.4, [0.1, 0.2], duration=20)
     scheduler = ParamScheduler(optimizer, "lr", save_history=True, param_group_index="body", schedule=schedule)
     return Rig(scheduler, lambda: values_of(optimizer)[1:])
 

@@ -17,7 +17,14 @@ from ignite.handlers import Checkpoint, DiskSaver
 from optimizers import make_optimizer, make_trainer
 
 from lehr.engine import HistoryColumn, ParamHistory
-from lehr.handlers import CosineAnnealingScheduler, LinearCyclicalScheduler, OneCycleScheduler, ParamScheduler
+from lehr.handlers import (
+    CosineAnnealingScheduler,
+    LinearCyclicalScheduler,
+    OneCycleScheduler,
+    ParamGroupScheduler,
+    ParamScheduler,
+    ReduceOnPlateauScheduler,
+)
 
 number = st.floats(allow_nan=False)
 # A list of group values, or a bare number where there are no groups.
@@ -377,3 +384,18 @@ def test_csv_is_written_in_utf_8(tmp_path):
 def test_a_broken_column_is_a_value_error(column):
     with pytest.raises(ValueError, match="not the state of a history column"):
         ParamHistory().load_state_dict({"lr": column})
+
+
+def test_names_that_collide_are_told_when_attaching_in_every_way():
+    """Also where one of them writes several, or records in another engine."""
+    optimizer, trainer, evaluator = make_optimizer(2), make_trainer(), make_trainer()
+    lr = ParamScheduler(optimizer, "lr", save_history=True, schedule=abs)
+    lr.attach(trainer)
+    others = [
+        ParamGroupScheduler([lr], save_history=True),
+        ReduceOnPlateauScheduler(optimizer, "lr", "loss", save_history=True, trainer=trainer),
+    ]
+    for other, engine in zip(others, (trainer, evaluator), strict=True):
+        with pytest.raises(ValueError, match="name must not be that of another scheduler's history, given 'lr'"):
+            other.attach(engine, Events.EPOCH_COMPLETED)
+        assert not engine.has_event_handler(other)

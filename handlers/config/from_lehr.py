@@ -25,12 +25,14 @@ from ..decays import (
     StepScheduler,
 )
 from ..functions import LambdaScheduler, MultiplicativeScheduler
+from ..group_selection import Groups
 from ..lr_scheduler import LRScheduler
 from ..metric_scheduler import MetricScheduler
 from ..one_cycle import OneCycleScheduler
 from ..param_group_scheduler import ParamGroupScheduler
 from ..param_groups import ParamSlot
 from ..param_scheduler import ParamScheduler
+from ..phase_scheduler import PhaseScheduler
 from ..piecewise import PiecewiseLinear
 from ..reduce_on_plateau import ReduceLROnPlateauScheduler, ReduceOnPlateauScheduler
 from ..schedules import Concatenation, CosineAnnealing, Cyclic, LinearCyclical, LinearInterpolation, OneCycle
@@ -75,6 +77,7 @@ CLASSES: dict[str, Callable[..., BaseParamScheduler]] = {
         OneCycleScheduler,
         ParamGroupScheduler,
         ParamScheduler,
+        PhaseScheduler,
         PiecewiseConstantScheduler,
         PiecewiseLinear,
         PiecewiseLinearStateScheduler,
@@ -97,7 +100,7 @@ TIMED: dict[str, type] = {
     "PiecewiseLinear": LinearInterpolation,
 }
 PLATEAU = {"mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "min_lr", "eps", "nan_policy"}
-BY_KEYWORD = {"ReduceLROnPlateauScheduler": {*PLATEAU, "missing_policy", "initial_value", "verbose"}}
+BY_KEYWORD = {"ReduceLROnPlateauScheduler": {*PLATEAU, "missing_policy", "reduction", "initial_value", "verbose"}}
 
 
 def lehr_scheduler(
@@ -151,7 +154,8 @@ def _refuse_two_writers(given: Entry, schedulers: list[Any]) -> None:
     written: dict[tuple[Any, ...], int] = {}
     for at, writer in enumerate(one for one in schedulers if isinstance(one, ParamScheduler)):
         slot = ParamSlot(writer.optimizer, writer.param_name, writer.param_group_index)
-        for group in range(len(slot.optimizer.param_groups)) if slot.index is None else [slot.index]:
+        chosen = set(map(id, slot.groups()))
+        for group in [at for at, one in enumerate(slot.optimizer.param_groups) if id(one) in chosen]:
             if (first := written.setdefault((slot.key, slot.item, group), at)) != at:
                 raise ValueError(
                     f"{given.where}['schedulers'][{at}] must write another parameter or group than that at {first}, "
@@ -165,9 +169,16 @@ def _understood(
     if key == "schedulers":
         inner = entries(f"{given.where}['schedulers']", value, from_file=given.from_file)
         return [nested(target, one) for one in inner]
-    if key == "schedule" and isinstance(value, Mapping):
+    if key in ("schedule", "flat") and isinstance(value, Mapping):
         described = given.inner(key, value)
         return located(described.where, checked_schedule, key, schedule_of(described))
+    if key == "phases" and isinstance(value, list | tuple):
+        return _inner(f"{given.where}['phases']", value, given.from_file)
+    if key == "param_group_index" and isinstance(value, Mapping):
+        for name in value:
+            if name not in ("select", "added"):
+                refuse_key(f"{given.where}['param_group_index']", name, ["select", "added"])
+        return located(f"{given.where}['param_group_index']", Groups, **value)
     return value
 
 

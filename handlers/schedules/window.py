@@ -74,7 +74,8 @@ class Window(Schedule):
     @property
     def length(self) -> float | None:
         """Up to the end of the window, or of the schedule in it."""
-        within = np.inf if self.schedule.length is None else self.begin + self.schedule.length
+        length = np.inf if self.schedule.length is None else self.schedule.length
+        within = self.begin + np.ceil(length / self.interval) * self.interval
         end = min(within, np.inf if self.end is None else self.end)
         return None if end == np.inf else float(end)
 

@@ -1,0 +1,150 @@
+"""Parameters that are functions of another one's scheduled value, in one event."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from ignite.engine import Engine, Events
+from optimizers import make_optimizer, make_trainer, values_of
+from torch.utils.data import DataLoader, TensorDataset
+
+from lehr.handlers import (
+    BatchSizeScheduler,
+    CosineAnnealingScheduler,
+    OneCycleScheduler,
+    ParamGroupScheduler,
+    ParamScheduler,
+    ReduceOnPlateauScheduler,
+    StateParamScheduler,
+)
+from lehr.handlers.schedules import Anneal, Mapped, Plateau
+
+
+@given(groups=st.sampled_from([1, 3]), c=st.floats(1e-3, 10), steps=st.integers(2, 60))
+def test_weight_decay_follows_the_learning_rate(groups, c, steps):
+    optimizer, trainer = make_optimizer(groups), make_trainer()
+    peaks = [0.1 * (1 + group) for group in range(groups)] if groups > 1 else 0.1
+    lr = OneCycleScheduler(optimizer, "lr", peaks, total_steps=steps)
+    decay = ParamScheduler(optimizer, "weight_decay", schedule=Mapped(lr.schedule, lambda lr: c * lr))
+    both = ParamGroupScheduler([lr, decay], save_history=True)
+    both.attach(trainer)
+    ratios = []
+    trainer.add_event_handler(
+        Events.ITERATION_STARTED,
+        lambda: ratios.append([group["weight_decay"] == c * group["lr"] for group in optimizer.param_groups]),
+    )
+    trainer.run([0] * steps)
+    assert np.all(ratios)
+    assert len(ratios) == steps
+    history = trainer.state.param_history
+    assert (history.to_numpy("weight_decay") == c * history.to_numpy("lr")).all()
+
+
+def test_lr_times_batch_size_is_constant_in_the_training_itself():
+    """The batch size goes up as the learning rate goes down, once an epoch, before the first batch of the epoch."""
+    optimizer, data = make_optimizer(lr=0.8), TensorDataset(torch.zeros(256))
+    loader = DataLoader(data, batch_size=4)
+    lr = ParamScheduler(optimizer, "lr", schedule=lambda epoch: 0.8 * 0.5**epoch)
+    sizes = BatchSizeScheduler(loader, Mapped(lr.schedule, lambda lr: 3.2 / lr))
+    products = []
+    trainer = Engine(lambda engine, batch: products.append(len(batch[0]) * optimizer.param_groups[0]["lr"]))
+    coupled = ParamGroupScheduler([lr, sizes], save_history=True)
+    coupled.attach(trainer, Events.EPOCH_STARTED)
+    trainer.run(loader, max_epochs=4, epoch_length=8)
+    assert products == [3.2] * 32
+    assert loader.batch_sampler.batch_size == 32
+    assert trainer.state.param_history == {
+        "lr": [[0.8], [0.4], [0.2], [0.1]],
+        "batch_size": [[4.0], [8.0], [16.0], [32.0]],
+    }
+
+
+def test_it_follows_a_plateau_in_the_same_event():
+    optimizer, trainer = make_optimizer(lr=1.0), make_trainer()
+    plateau = ReduceOnPlateauScheduler(optimizer, "lr", "loss", factor=0.5, patience=0, initial_value=1.0)
+    decay = ParamScheduler(optimizer, "weight_decay", schedule=Mapped(plateau.schedule, lambda lr: 0.1 * lr))
+    trainer.add_event_handler(Events.ITERATION_STARTED, lambda: trainer.state.metrics.update(loss=1.0))
+    trainer.add_event_handler(Events.ITERATION_STARTED, plateau.observe)
+    coupled = ParamGroupScheduler([plateau, decay], save_history=True)
+    coupled.attach(trainer)
+    trainer.run([0] * 4)
+    history = trainer.state.param_history
+    assert history["lr"] == [[1.0], [0.5], [0.25], [0.125]]
+    assert history["weight_decay"] == [[0.1 * lr] for (lr,) in history["lr"]]
+
+    resumed = ReduceOnPlateauScheduler(make_optimizer(lr=1.0), "lr", "loss", factor=0.5, patience=0, initial_value=1.0)
+    again = ParamGroupScheduler(
+        [
+            resumed,
+            ParamScheduler(resumed.optimizer, "weight_decay", schedule=Mapped(resumed.schedule, lambda lr: 0.1 * lr)),
+        ]
+    )
+    state = json.loads(json.dumps(coupled.state_dict()))
+    state["schedule"] = again.state_dict()["schedule"]  # the lambda stands in another line
+    again.load_state_dict(state)
+    assert again.event_index == 4
+    assert resumed.schedule.state_dict() == plateau.schedule.state_dict()
+
+
+def test_a_chain_of_followers():
+    optimizer, trainer = make_optimizer(kind=torch.optim.AdamW), make_trainer()
+    lr = CosineAnnealingScheduler(optimizer, "lr", 0.1, 0.01, 20)
+    momentum = ParamScheduler(optimizer, "momentum", schedule=Mapped(lr.schedule, lambda lr: 1.0 - lr))
+    decay = ParamScheduler(
+        optimizer, "weight_decay", schedule=Mapped(momentum.schedule, lambda beta: (1.0 - beta) / 10)
+    )
+    dropout = StateParamScheduler("dropout", create_new=True, schedule=Mapped(decay.schedule, lambda decay: 50 * decay))
+    coupled = ParamGroupScheduler([lr, momentum, decay, dropout], save_history=True)
+    coupled.attach(trainer)
+    trainer.run([0] * 5)
+    ((rate,), (beta,)) = values_of(optimizer), values_of(optimizer, "betas[0]")
+    assert beta == 1.0 - rate
+    assert optimizer.param_groups[0]["weight_decay"] == (1.0 - beta) / 10
+    assert trainer.state.dropout == 50 * optimizer.param_groups[0]["weight_decay"]
+    assert set(trainer.state.param_history) == {"lr", "momentum", "weight_decay", "dropout"}
+    table = coupled.simulate(5)
+    assert table.shape == (5, 4)
+    assert table[4].tolist() == [rate, beta, optimizer.param_groups[0]["weight_decay"], trainer.state.dropout]
+
+
+def test_the_members_stay_as_they_are():
+    optimizer, loader = make_optimizer(lr=0.5), DataLoader(torch.zeros(4), batch_size=2)
+    lr = CosineAnnealingScheduler(optimizer, "lr", 0.1, 0.01, 20)
+    sizes = BatchSizeScheduler(loader, Mapped(lr.schedule, lambda lr: 1 / lr), save_history=True)
+    coupled = ParamGroupScheduler([lr, sizes])
+    coupled.simulate(10)
+    assert (values_of(optimizer), loader.batch_sampler.batch_size) == ([0.5], 2)
+    coupled(None)
+    assert (lr.event_index, sizes.event_index, sizes.save_history) == (0, 0, True)
+    assert (values_of(optimizer), loader.batch_sampler.batch_size) == ([0.1], 10)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "function", "error", "match"),
+    [
+        (3, abs, TypeError, "schedule must be a Schedule, given 3"),
+        (Anneal(1.0, 0.0, 4), 3, TypeError, "function must be a function of a value, given 3"),
+        (Anneal(1.0, 0.0, 4), float, TypeError, "function must be a function of a value"),
+    ],
+)
+def test_what_is_wrong_is_said(schedule, function, error, match):
+    with pytest.raises(error, match=match):
+        Mapped(schedule, function)
+
+
+@pytest.mark.parametrize("leader", [Anneal(0.5, 0.0, 2), Plateau(initial_value=0.0)], ids=repr)
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "0.1", None, True])
+def test_a_function_that_gives_no_number_is_an_error_and_nothing_is_written(leader, value):
+    def function(lr):
+        return value
+
+    optimizer = make_optimizer()
+    scheduler = ParamScheduler(optimizer, "weight_decay", schedule=Mapped(leader, function))
+    before = optimizer.param_groups[0]["weight_decay"]
+    with pytest.raises((TypeError, ValueError), match=r"function\(.*\) is not a finite number: .*given"):
+        scheduler(None)
+    assert optimizer.param_groups[0]["weight_decay"] == before
+    assert scheduler.event_index == 0
