@@ -7,6 +7,7 @@ A wrong kind of object is a ``TypeError``, a wrong value a ``ValueError``.
 import math
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
@@ -100,6 +101,19 @@ def whole_number(name: str, value: object, *, at_least: int) -> int:
     if result > MOST:
         raise ValueError(f"{name} must be at most {MOST}, given {value!r}")
     return int(value) if isinstance(value, Integral) else int(result)
+
+
+def listed(name: str, values: object) -> list[Any]:
+    """``values`` as a list, if they are a list or tuple.
+
+    >>> listed("durations", 3)
+    Traceback (most recent call last):
+    ...
+    TypeError: durations must be a list or tuple, given 3
+    """
+    if not isinstance(values, list | tuple):
+        raise TypeError(f"{name} must be a list or tuple, given {values!r}")
+    return list(values)
 
 
 def rising(name: str, values: object) -> tuple[int, ...]:

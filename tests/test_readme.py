@@ -16,7 +16,7 @@ def readme(repository):
 def test_its_code_runs(readme, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     namespace: dict = {}
     run_blocks(blocks[:3], namespace)
     shown = re.findall(r"^print\(.*\)  # (.*)$", "".join(blocks), re.MULTILINE)
@@ -37,12 +37,13 @@ def test_its_code_runs(readme, tmp_path, monkeypatch, capsys):
     assert resumed["history"] == namespace["history"]
     assert len(resumed["history"]["lr"]) == 100
     assert resumed["trainer"].state.epoch == 8
-    run_blocks([blocks[1], blocks[4]], resumed)
+    run_blocks([blocks[1], blocks[4], blocks[5]], resumed)
+    assert resumed["decay"].event_index == 25  # the plain loop has made so many steps
     assert resumed["scheduler"].event_index == 25
 
     # A plateau after a warm-up, in a run of its own.
     moved: dict = {}
-    run_blocks([untrained[0].replace("lr.attach(trainer)", ""), "from ignite.engine import Events", blocks[5]], moved)
+    run_blocks([untrained[0].replace("lr.attach(trainer)", ""), "from ignite.engine import Events", blocks[6]], moved)
     moved["trainer"].run(moved["data"], max_epochs=4)
     assert moved["plateau"].schedule.state_dict()["best"] > 0
     assert moved["optimizer"].param_groups[0]["lr"] == 0.1

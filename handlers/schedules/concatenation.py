@@ -47,7 +47,7 @@ class Concatenation(Schedule):
             schedules=checked_schedules("schedules", self.schedules),
             durations=tuple(
                 arguments.whole_number(f"durations[{at}]", duration, at_least=0)
-                for at, duration in enumerate(self.durations)
+                for at, duration in enumerate(arguments.listed("durations", self.durations))
             ),
         )
         if len(self.schedules) < 2 or len(self.durations) != len(self.schedules) - 1:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -88,12 +89,19 @@ class Approach(Rule):
     def __post_init__(self) -> None:
         """Check the arguments, and keep the sequences as tuples."""
         checked_schedule("weights", self.weights)
-        checked = {
+        checked: dict[str, Any] = {
             "end_value": arguments.number_or_numbers("end_value", self.end_value),
             "base_value": arguments.number_or_numbers("base_value", self.base_value),
-            "restarts": tuple(self.restarts),
-            "restart_values": tuple(arguments.number_or_numbers("restart_values", one) for one in self.restart_values),
+            "restarts": tuple(arguments.number("restarts", one) for one in arguments.listed("restarts", self.restarts)),
+            "restart_values": tuple(
+                arguments.number_or_numbers("restart_values", one)
+                for one in arguments.listed("restart_values", self.restart_values)
+            ),
         }
+        if len(checked["restarts"]) != len(checked["restart_values"]):
+            raise ValueError(
+                f"restart_values must be as many as restarts, {list(self.restarts)}, given {self.restart_values!r}"
+            )
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
@@ -217,7 +225,7 @@ class Recursion(Schedule):
 
     def __post_init__(self) -> None:
         """Check the turns, and keep them as a tuple."""
-        for at, turn in enumerate(self.turns):
+        for at, turn in enumerate(arguments.listed("turns", self.turns)):
             if not isinstance(turn, Turn):
                 raise TypeError(f"turns[{at}] must be a Turn, given {turn!r}")
         self._set(
