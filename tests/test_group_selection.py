@@ -179,7 +179,7 @@ def test_it_is_adopted_with_the_last_value_where_there_is_one_for_each():
 def test_it_is_ignored(schedule):
     held, history = run_and_unfreeze(Groups(added="ignore"), schedule)
     expected = ParamScheduler(make_optimizer(2), "lr", schedule=schedule).simulate(4).tolist()
-    assert held == expected[:2] + [row + [7.0] for row in expected[2:]]
+    assert held == expected[:2] + [[*row, 7.0] for row in expected[2:]]
     assert history == expected
 
 

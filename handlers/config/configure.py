@@ -12,7 +12,8 @@ from ..configuration import configured
 from ..param_groups import HasParamGroups
 from .entries import Entry, entries, entry
 from .files import read
-from .from_lehr import CLASSES, lehr_scheduler
+from .from_lehr import lehr_scheduler
+from .lehr_classes import CLASSES
 from .lists import of_list, piece_of, refuse_type, save_history_of, written
 from .pieces import together
 from .target import Target

@@ -19,7 +19,6 @@ from ..schedules.live import stateful_parts
 from .cerebras_compounds import NAMES as CEREBRAS
 from .cerebras_compounds import cerebras_piece
 from .entries import Entry, located
-from .from_lehr import CLASSES
 from .from_mmagic import NAMES as MMAGIC
 from .from_mmagic import mmagic_piece
 from .from_mmengine import MMENGINE, mmengine_piece
@@ -27,6 +26,7 @@ from .from_timm import BUILDERS as TIMM
 from .from_timm import timm_piece
 from .from_transformers import NAMES as TRANSFORMERS
 from .from_transformers import transformers_piece
+from .lehr_classes import CLASSES
 from .pieces import Piece, one_after_another, together
 from .target import Target
 from .torch_compounds import NAMES as TORCH
