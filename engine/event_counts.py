@@ -41,6 +41,12 @@ def counts_epochs(event: Any) -> bool:
     return event in (Events.EPOCH_STARTED, Events.EPOCH_COMPLETED)
 
 
+def epochs_are_whole(engine: Engine) -> bool:
+    """Whether all epochs were as long as planned: a run that was stopped within one calls the rest another epoch."""
+    state = engine.state
+    return state.epoch_length is not None and state.epoch == state.iteration // state.epoch_length
+
+
 def fires_again(engine: Engine, event: Any) -> int:
     """How many events of the epoch's start ignite will fire a second time, as it does where it resumes within one."""
     if isinstance(event, EventsList):

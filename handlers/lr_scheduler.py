@@ -83,6 +83,7 @@ class LRScheduler(ParamScheduler):
         schedule = Shift(self._steps, by=1) if use_legacy else self._steps
         super().__init__(lr_scheduler.optimizer, "lr", save_history, schedule=schedule)
         self.lr_scheduler = lr_scheduler
+        self._wants_metric = self._steps.takes_metric
         self.metric_name, self.reduction = metric_name, arguments.one_of("reduction", reduction, REDUCTIONS)
 
     def __call__(self, engine: Engine | None, name: str | None = None) -> None:

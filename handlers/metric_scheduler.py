@@ -52,6 +52,8 @@ class MetricScheduler(ParamScheduler):
         0.05
     """
 
+    _wants_metric = True
+
     def __init__(
         self,
         optimizer: HasParamGroups,

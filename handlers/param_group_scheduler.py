@@ -137,6 +137,9 @@ class ParamGroupScheduler(BaseParamScheduler):
             return None
         return [float(value) for row in rows for value in (row if isinstance(row, list) else [row])]
 
+    def _held(self) -> list[Any]:
+        return [writer._held() for writer in self._writers]
+
     def _write_again(self, engine: Engine) -> None:
         for writer in self._writers:
             writer._write_again(engine)

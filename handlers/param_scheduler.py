@@ -145,6 +145,9 @@ class ParamScheduler(BaseParamScheduler):
             return None
         return held if held and all(map(math.isfinite, held)) else None
 
+    def _held(self) -> list[float]:
+        return self._slot.read()
+
     def state_dict(self) -> dict[str, Any]:
         """The progress as plain data, with the number of param groups that are known: see :class:`BaseParamScheduler`.
 

@@ -65,6 +65,8 @@ class ReduceOnPlateauScheduler(ParamScheduler):
         [[0, 0.1], [1, 0.1], [2, 0.1], [3, 0.05], [4, 0.05]]
     """
 
+    _wants_metric = True
+
     def __init__(
         self,
         optimizer: HasParamGroups,

@@ -28,6 +28,7 @@ class Resumable:
     _adjustment = Adjustment()
     _resume_policy = "keep_step"
     _sought = False  # whether a user has said where it is
+    _wants_metric = False  # at its events, which ignite does not save
     _repeats = 0  # events to come that have been counted before
     _loaded_at = -1  # the event at which a state was loaded, and what was written before it
     _loaded_value: Any = None
@@ -124,6 +125,10 @@ class Resumable:
             return None
         value = self.schedule(self._event_index - 1)
         return value.tolist() if isinstance(value, np.ndarray) else value
+
+    def _held(self) -> Any:
+        """What stands now where it writes, as plain data."""
+        return self._present()
 
     def _take_back(self, engine: Engine, events: int, name: str | None) -> None:
         """Be as before the last events, since the engine fires them again; metrics that they brought stay counted."""

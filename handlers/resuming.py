@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ignite.engine import Engine
 
-from lehr.engine.event_counts import counts_epochs, fired_last, fires_again, times_fired
+from lehr.engine.event_counts import counts_epochs, epochs_are_whole, fired_last, fires_again, times_fired
 from lehr.engine.optimizer_events import steps_of
 
 from . import arguments
@@ -159,7 +159,7 @@ class ResumeCheck:
 
     def __init__(self, scheduler: "BaseParamScheduler", engine: Engine, event: Any, name: str | None) -> None:
         self._scheduler, self._event, self._name = weakref.ref(scheduler), event, name
-        self._ahead: int | None = None  # by how much the engine's count was ahead at the start before
+        self._ahead: int | None = None  # by how much the engine's count is meant to be ahead
         if engine.last_event_name is not None:  # it has run in this process: the scheduler is meant to begin now
             fired = self._times_fired(engine, scheduler)
             self._ahead = None if fired is None else fired - scheduler.event_index
@@ -172,32 +172,30 @@ class ResumeCheck:
         if engine.state.iteration == 0:
             self._ahead, scheduler._sought = -scheduler.event_index, False
             return
-        if self._ahead is not None:
-            if not counts_epochs(self._event):  # what ignite calls the epoch of a run that goes on may vary
-                self._compare(engine, scheduler, 0)
+        if scheduler.event_index == scheduler._loaded_at:
+            scheduler._write_again(engine)
+        fired, before = self._times_fired(engine, scheduler), self._ahead or 0
+        if fired is None:
             return
-        scheduler._write_again(engine)
-        again, missed = fires_again(engine, self._event), fired_last(engine, self._event)
-        fired = self._times_fired(engine, scheduler)
-        if missed and fired is not None and scheduler.event_index == fired - missed:
+        missed, again = fired_last(engine, self._event), fires_again(engine, self._event)
+        if missed and scheduler.event_index == fired - before - missed and not scheduler._wants_metric:
             for _ in range(missed):
                 scheduler(engine, name=self._name)
-        self._compare(engine, scheduler, again)
-        if again and fired == scheduler.event_index:
+        if epochs_are_whole(engine) or not counts_epochs(self._event):
+            self._compare(engine, scheduler, fired - before, again)
+            self._ahead = fired - scheduler.event_index
+        if again and scheduler.event_index == fired - before:
             scheduler._take_back(engine, again, self._name)
 
-    def _compare(self, engine: Engine, scheduler: "BaseParamScheduler", again: int) -> None:
-        expected = self._times_fired(engine, scheduler)
-        if expected is None:
-            return
-        count, before = scheduler.event_index, self._ahead or 0
-        self._ahead = expected - count
-        if self._ahead not in (before, before + again) and not scheduler._sought:
+    @staticmethod
+    def _compare(engine: Engine, scheduler: "BaseParamScheduler", expected: int, again: int) -> None:
+        count = scheduler.event_index
+        if count not in (expected, expected - again) and not scheduler._sought:
             warnings.warn(
                 f"{scheduler!r} is at event {count}, but the engine, which resumes after iteration "
-                f"{engine.state.iteration}, has had {expected - before} of its events: load the scheduler's state with "
-                f"the engine's, or call seek({expected - before - again}). If it is meant to go on from event {count}, "
-                f"say so with seek({count})",
+                f"{engine.state.iteration}, has had {expected} of its events: load the scheduler's state with the "
+                f"engine's, or call seek({expected - again}). If it is meant to go on from event {count}, say so with "
+                f"seek({count})",
                 ResumeWarning,
                 stacklevel=2,
             )

@@ -44,13 +44,13 @@ def test_schedules_import_only_numpy_and_the_standard_library(repository):
 OF_ITS_OWN = {
     "BatchSizeScheduler": {"attach", "_write", "_kind"},
     "ConcatScheduler": {"simulate_values"},
-    "MetricScheduler": {"__call__", "observe", "state_dict", "load_state_dict"},
+    "MetricScheduler": {"_wants_metric", "__call__", "observe", "state_dict", "load_state_dict"},
     "LRScheduler": {"__call__", "observe", "simulate_values"},
     "LambdaStateScheduler": {"get_param"},
     "ReduceLROnPlateauScheduler": {"simulate_values"},
     "PhaseScheduler": {"phase", "next_phase", "observe", "_simulated"},
     "ReduceOnPlateauScheduler": {
-        "__call__", "_recording_engine", "observe", "state_dict", "load_state_dict",
+        "_wants_metric", "__call__", "_recording_engine", "observe", "state_dict", "load_state_dict",
         "simulate", "simulate_values", "_simulated",
     },
 }  # fmt: skip

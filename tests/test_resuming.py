@@ -65,6 +65,7 @@ def run_up_to(trainer, iteration, epoch_length, max_epochs):
     trainer.logger.disabled = True
     with pytest.raises(StoppedError):
         trainer.run([0] * epoch_length, max_epochs=max_epochs)
+    assert trainer.run([0]) is None  # after an error, the next call of ignite's run() does nothing
 
 
 def saved(trainer, scheduler):
@@ -197,6 +198,46 @@ def test_a_trainer_that_is_put_back_without_its_scheduler_is_noticed():
     trainer.load_state_dict(early)
     with pytest.warns(ResumeWarning, match=r"is at event 50, .* has had 20 .* call seek\(20\)"):
         trainer.run([0] * 10, max_epochs=3)
+
+
+@pytest.mark.parametrize("event", [Events.ITERATION_STARTED, Events.EPOCH_STARTED, Events.EPOCH_COMPLETED(every=2)])
+@pytest.mark.parametrize("stop", [3, 5, 8, 10, 12])
+def test_the_same_objects_can_go_back_to_a_checkpoint(event, stop):
+    """In one process, after an error: as if it were a new one."""
+    trainer = make_trainer()
+    scheduler = ParamScheduler(make_optimizer(), "lr", save_history=True, schedule=COUNTING)
+    scheduler.attach(trainer, event)
+    kept = {}
+    trainer.add_event_handler(Events.ITERATION_COMPLETED(once=stop), lambda: kept.update(saved(trainer, scheduler)))
+    run_up_to(trainer, 17, 5, 6)
+    load(kept, trainer, scheduler)
+    with pytest.raises(StoppedError):
+        trainer.run([0] * 5)
+    trainer.run([0])
+    load(kept, trainer, scheduler)
+    trainer.remove_event_handler(stops_at(trainer), Events.ITERATION_COMPLETED)
+    trainer.run([0] * 5)
+    unbroken = make_trainer()
+    whole = ParamScheduler(make_optimizer(), "lr", save_history=True, schedule=COUNTING)
+    whole.attach(unbroken, event)
+    unbroken.run([0] * 5, max_epochs=6)
+    assert trainer.state.param_history == unbroken.state.param_history
+    assert scheduler.state_dict() == whole.state_dict()
+
+
+def stops_at(trainer):
+    return next(
+        handler for handler, *_ in trainer._event_handlers[Events.ITERATION_COMPLETED] if handler.__name__ == "stop"
+    )
+
+
+def test_an_error_within_an_epoch_is_no_reason_for_a_false_alarm():
+    trainer = make_trainer()
+    scheduler = ParamScheduler(make_optimizer(), "lr", schedule=COUNTING)
+    scheduler.attach(trainer, Events.EPOCH_STARTED)
+    run_up_to(trainer, 7, 5, 6)  # the rest of this epoch is the third one for ignite
+    trainer.run([0] * 5)
+    assert scheduler.event_index == trainer.state.epoch == 6
 
 
 def test_whatever_a_fresh_run_or_a_later_phase_does_is_no_false_alarm():
