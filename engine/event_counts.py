@@ -55,8 +55,14 @@ def fires_again(engine: Engine, event: Any) -> int:
     if event != Events.EPOCH_STARTED or begun is None or engine.state.epoch != begun - 1:
         return 0
     event_filter = getattr(event, "filter", None)
-    through, before = _let_through(event_filter, begun), _let_through(event_filter, begun - 1)
-    return 0 if through is None or before is None else through - before
+    return 1 if event_filter is None or event_filter(engine, begun) else 0
+
+
+def begins_again(engine: Engine) -> bool:
+    """Whether the epoch that starts now was begun before, in a run that was resumed within it."""
+    state = engine.state
+    begun_before = state.epoch_length is not None and state.iteration > (state.epoch - 1) * state.epoch_length
+    return begun_before and engine.last_event_name == Events.EPOCH_STARTED
 
 
 def fired_last(engine: Engine, event: Any) -> int:

@@ -112,10 +112,12 @@ class ParamHistory:
             ValueError: not the state of a history.
         """
         if not isinstance(state_dict, Mapping):
-            raise TypeError(f"state_dict must be a mapping, given {state_dict!r}")
+            raise TypeError(f"state_dict must be a mapping, given one {type(state_dict).__name__}")
         for name in state_dict:
             if not isinstance(name, str):
-                raise TypeError(f"not the state of a history: its names must be strings, given {name!r}")
+                raise TypeError(
+                    f"not the state of a history: its names must be strings, given one {type(name).__name__}"
+                )
         self.columns = {
             name: HistoryColumn.from_state_dict(state, self.max_events) for name, state in state_dict.items()
         }
@@ -175,6 +177,8 @@ class ParamHistory:
         # An older version has saved the columns alone, each of which is a mapping.
         older = not isinstance(state, Mapping) or isinstance(state.get("max_events", {}), Mapping)
         given: dict[str, Any] = {"columns": state, "max_events": None} if older else state
+        if set(given) != {"columns", "max_events"}:
+            raise ValueError("not the state of a history, which has columns and max_events")
         self.max_events = HistoryColumn(max_events=given["max_events"]).max_events
         self.columns = {}
         self.recorders = weakref.WeakValueDictionary()

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHOWN = 100  # events that a column is printed with in full
+MOST_GROUPS, MOST_EVENTS = 2**20, 2**53
 
 
 class Run(NamedTuple):
@@ -170,12 +171,16 @@ class HistoryColumn(Sequence[Any]):
         column = cls(max_events=max_events)
         thinned = {"stride", "left_out"}
         if not isinstance(state_dict, Mapping) or set(state_dict) - thinned != {"values", "runs"}:
-            raise ValueError(f"not the state of a history column: {state_dict!r}")
+            raise ValueError(
+                f"not the state of a history column, which has values and runs: {type(state_dict).__name__}"
+            )
         stride, left_out = state_dict.get("stride", 1), state_dict.get("left_out", 0)
-        if type(stride) is not int or type(left_out) is not int or not 0 <= left_out < stride:
-            raise ValueError(f"not the state of a history column: stride {stride!r}, left_out {left_out!r}")
+        if type(stride) is not int or type(left_out) is not int or not 0 <= left_out < stride <= MOST_EVENTS:
+            raise ValueError("not the state of a history column: its stride must be an int above the events left out")
         runs = state_dict["runs"]
         try:
+            if not isinstance(state_dict["values"], list | tuple) or not isinstance(runs, list | tuple):
+                raise ValueError("not the state of a history column: its values and runs must be lists")
             if not all(type(value) is float for value in state_dict["values"]):
                 raise ValueError("not the state of a history column: its values must be floats")
             if not all(len(run) == 4 and all(type(field) is int for field in run) for run in runs):
@@ -188,15 +193,17 @@ class HistoryColumn(Sequence[Any]):
         for run, end in zip(column._runs, column._ends(), strict=True):
             if (
                 (run.first_event, run.first_value) != (events, values)
-                or run.groups < 0
+                or not 0 <= run.groups <= MOST_GROUPS
                 or run.stored not in (1, run.groups or 1)
                 or end < values
                 or (end - values) % run.stored
             ):
-                raise ValueError(f"not the state of a history column: its values do not make up {run}")
+                raise ValueError("not the state of a history column: its values do not make up its runs")
             events, values = events + (end - values) // run.stored, end
         if values != len(column._values):
             raise ValueError(f"not the state of a history column: {len(column._values)} values belong to no event")
+        if events * stride > MOST_EVENTS:
+            raise ValueError(f"not the state of a history column: {events} events must not stand for more than 2**53")
         column.run = column._runs[-1] if column._runs else None
         column.stride, column._left_out = stride, left_out
         while max_events is not None and len(column) > max_events:

@@ -70,8 +70,14 @@ def refuse_clash(engine: Engine, name: str, scheduler: object) -> None:
         )
 
 
-def take_back(engine: Engine, name: str, events: int) -> None:
+def num_events(engine: Engine | None, name: str) -> int:
+    """How many events of a name there are in the engine's history."""
+    history = None if engine is None else getattr(engine.state, "param_history", None)
+    return history[name].num_events if isinstance(history, ParamHistory) and name in history else 0
+
+
+def take_back(engine: Engine | None, name: str, events: int) -> None:
     """Take the last events of a name out of the engine's history, if there is one."""
-    history = getattr(engine.state, "param_history", None)
+    history = None if engine is None else getattr(engine.state, "param_history", None)
     if isinstance(history, ParamHistory) and name in history:
         history[name].take_back(events)

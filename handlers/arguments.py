@@ -18,6 +18,21 @@ Number = float | Sequence[float]
 MOST = 2**53
 
 
+def shown(value: object) -> str:
+    """What a value is called in an error: its repr, or why it has none, and no more than a few hundred characters.
+
+    >>> shown("lr"), len(shown([0] * 10_000)), shown(10**5000)
+    ("'lr'", 503, 'an int that is too large to be shown')
+    """
+    try:
+        text = repr(value)
+    except RecursionError:
+        return f"a {type(value).__name__} that is nested too deeply to be shown"
+    except ValueError:  # Python shows no ints of more than 4300 digits
+        return f"an {type(value).__name__} that is too large to be shown"
+    return text if len(text) <= 500 else text[:500] + "..."
+
+
 def number(
     name: str,
     value: object,
@@ -37,13 +52,13 @@ def number(
     ValueError: pct_start must be at least 0 and at most 1, given 1.5
     """
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number, given {value!r}")
+        raise TypeError(f"{name} must be a number, given {shown(value)}")
     try:
         result = float(value)
     except OverflowError:
         result = math.inf
     if not math.isfinite(result):
-        raise ValueError(f"{name} must be finite, given {value!r}")
+        raise ValueError(f"{name} must be finite, given {shown(value)}")
     rules = [
         (f"at least {at_least}", at_least is None or result >= at_least),
         (f"more than {above}", above is None or result > above),
@@ -52,7 +67,7 @@ def number(
     ]
     if not all(kept for _, kept in rules):
         rule = " and ".join(words for words, _ in rules if not words.endswith("None"))
-        raise ValueError(f"{name} must be {rule}, given {value!r}")
+        raise ValueError(f"{name} must be {rule}, given {shown(value)}")
     return result
 
 
@@ -67,7 +82,7 @@ def number_or_numbers(name: str, value: object) -> float | tuple[float, ...]:
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         values = tuple(number(f"{name}[{group}]", item) for group, item in enumerate(value))
         if not values:
-            raise ValueError(f"{name} must have one value per parameter group, given {value!r}")
+            raise ValueError(f"{name} must have one value per parameter group, given {shown(value)}")
         return values
     return number(name, value)
 
@@ -97,9 +112,9 @@ def whole_number(name: str, value: object, *, at_least: int) -> int:
     """
     result = number(name, value)
     if not result.is_integer() or result < at_least:
-        raise ValueError(f"{name} must be a whole number of at least {at_least}, given {value!r}")
+        raise ValueError(f"{name} must be a whole number of at least {at_least}, given {shown(value)}")
     if result > MOST:
-        raise ValueError(f"{name} must be at most {MOST}, given {value!r}")
+        raise ValueError(f"{name} must be at most {MOST}, given {shown(value)}")
     return int(value) if isinstance(value, Integral) else int(result)
 
 
@@ -112,7 +127,7 @@ def listed(name: str, values: object) -> list[Any]:
     TypeError: durations must be a list or tuple, given 3
     """
     if not isinstance(values, list | tuple):
-        raise TypeError(f"{name} must be a list or tuple, given {values!r}")
+        raise TypeError(f"{name} must be a list or tuple, given {shown(values)}")
     return list(values)
 
 
@@ -125,12 +140,12 @@ def rising(name: str, values: object) -> tuple[int, ...]:
     ValueError: milestones[2] must be at least the one before, 60, given 45
     """
     if isinstance(values, str | bytes) or not isinstance(values, Sequence):
-        raise TypeError(f"{name} must be a list or tuple of event indices, given {values!r}")
+        raise TypeError(f"{name} must be a list or tuple of event indices, given {shown(values)}")
     result: list[int] = []
     for at, value in enumerate(values):
         result.append(whole_number(f"{name}[{at}]", value, at_least=0))
         if at and result[-1] < result[-2]:
-            raise ValueError(f"{name}[{at}] must be at least the one before, {result[-2]}, given {value!r}")
+            raise ValueError(f"{name}[{at}] must be at least the one before, {result[-2]}, given {shown(value)}")
     return tuple(result)
 
 
@@ -143,7 +158,7 @@ def flag(name: str, value: object) -> bool:
     TypeError: monotonic must be True or False, given 'yes'
     """
     if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, given {value!r}")
+        raise TypeError(f"{name} must be True or False, given {shown(value)}")
     return value
 
 
@@ -157,9 +172,9 @@ def one_of(name: str, value: object, options: Iterable[str]) -> str:
     """
     options = list(options)
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be a string, given {value!r}")
+        raise TypeError(f"{name} must be a string, given {shown(value)}")
     if value not in options:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, given {value!r}")
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, given {shown(value)}")
     return value
 
 

@@ -102,6 +102,9 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, ABC):
         if record is not None:
             record(value)
 
+    def _refuse(self, engine: Engine | None, value: Value) -> None:
+        """Raise what :meth:`_write` would, and write nothing."""
+
     @abstractmethod
     def _write(self, engine: Engine | None, value: Value) -> None:
         """Put the value of an event where it belongs, or raise and leave everything as it was."""
@@ -170,9 +173,10 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, ABC):
             return self._live.checked(index)
         if not self._ahead:
             return self._reader.read(self._schedule, index)
-        self._block_start, values = read_block(self._schedule, index)
-        self._block = values.tolist()
-        return self._block[index - self._block_start]  # type: ignore[no-any-return]
+        start, values = read_block(self._schedule, index)
+        block = values.tolist()
+        self._block, self._block_start = block, start  # both or neither, whatever interrupts
+        return block[index - start]  # type: ignore[no-any-return]
 
     def _named(self, index: int) -> str:
         """What an error calls the value of ``get_param`` at an event."""

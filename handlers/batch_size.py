@@ -1,6 +1,6 @@
 """The batch size of a data loader."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -127,6 +127,10 @@ class BatchSizeScheduler(UnsavedPlaceScheduler):
     ) -> RemovableEventHandle:
         """Write at every such event of an engine; see :meth:`BaseParamScheduler.attach`."""
         return super().attach(engine, event, name)
+
+    def _check_state(self, state: Mapping[str, Any]) -> None:
+        if state["value"] is not None:
+            arguments.whole_number("value", state["value"], at_least=1)
 
     def _write(self, engine: Engine | None, value: Value) -> None:
         assert isinstance(self.dataloader.batch_sampler, BatchSampler)

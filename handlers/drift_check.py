@@ -10,7 +10,6 @@ import torch
 from ignite.engine import Engine
 
 from .base import BaseParamScheduler
-from .param_scheduler import ParamScheduler
 
 
 class DriftCheck:
@@ -68,10 +67,8 @@ def _compared(scheduler: BaseParamScheduler) -> dict[str, Any]:
     """What must be the same everywhere: the state, and what now stands where the scheduler writes."""
     state = scheduler.state_dict()
     state.pop("metric", None)  # which a rank is still to give to the next event, and which is reduced then
-    writers = getattr(scheduler, "_writers", [scheduler])  # those of a ParamGroupScheduler
-    slots = [writer._slot for writer in writers if isinstance(writer, ParamScheduler)]
     try:
-        return {**state, "held": [value for slot in slots for value in slot.read()] or state["value"]}
+        return {**state, "held": scheduler._held()}
     except ValueError:  # a group was added that lacks the parameter, or is refused: the next event says so
         return {**state, "held": None}
 

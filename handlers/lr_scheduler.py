@@ -94,10 +94,17 @@ class LRScheduler(ParamScheduler):
             name: name of the history to record under; ``"lr"`` where None.
         """
         comes = engine is not None and not self._is_repeated()
-        if self._steps.takes_metric and comes and (self._event_index > 0 or self._schedule != self._steps):
-            assert engine is not None
-            self.observe(engine)
-        super().__call__(engine, name)
+        index, before = self._event_index, None
+        try:
+            if self._steps.takes_metric and comes and (index > 0 or self._schedule != self._steps):
+                assert engine is not None
+                before = self._steps.remembered()
+                self.observe(engine)
+            super().__call__(engine, name)
+        except BaseException:
+            if before is not None and self._event_index == index:  # otherwise it was interrupted after all was done
+                self._steps.put_back(before)
+            raise
 
     def observe(self, engine: Engine) -> None:
         """Give a ``ReduceLROnPlateau`` the metric of an engine, without writing: for one in another scheduler.

@@ -87,24 +87,25 @@ class MetricScheduler(ParamScheduler):
             engine: the engine that has the metric; None in a plain loop, after :meth:`observe`.
             name: name of the history to record under; ``param_name`` where None.
         """
-        at_start, before = self._event_index == 0, None
+        index, before = self._event_index, None
         if engine is not None:
             self._engine = weakref.ref(engine)
         comes = engine is not None and not self._is_repeated()
-        if comes and self._event_index % self.every == 0 and not (at_start and self.every > 1):
-            assert engine is not None
-            metric = metric_of(engine, self.metric_name, self.reduction)
-            metric = self._saved_metric if metric is None else metric
-            if metric is None and not at_start:
-                metric = required_metric(engine, self.metric_name)
-            if metric is not None:
-                before = [part.state_dict() for part in self._driven]
-                self.observe(metric)
         try:
+            if comes and index % self.every == 0 and not (index == 0 and self.every > 1):
+                assert engine is not None
+                metric = metric_of(engine, self.metric_name, self.reduction)
+                metric = self._saved_metric if metric is None else metric
+                if metric is None and index > 0:
+                    metric = required_metric(engine, self.metric_name, self.reduction)
+                if metric is not None:
+                    before = [part.state_dict() for part in self._driven]
+                    self.observe(metric)
             super().__call__(engine, name)
         except BaseException:
-            for part, state in zip(self._driven, before or [], strict=False):
-                part.load_state_dict(state)
+            if self._event_index == index:  # otherwise it was interrupted after all was done
+                for part, state in zip(self._driven, before or [], strict=False):
+                    part.load_state_dict(state)
             raise
         self._saved_metric = None
 

@@ -7,7 +7,7 @@ from typing import Any
 from ignite.engine import Engine
 from torch.optim import Optimizer
 
-from lehr.engine.recording import Recorder
+from lehr.engine.recording import Recorder, num_events, take_back
 
 from .base import BaseParamScheduler
 from .group_selection import Group
@@ -104,19 +104,32 @@ class ParamGroupScheduler(BaseParamScheduler):
             engine: the engine whose event it is; None in a plain loop, where nothing is recorded.
             name: name of one history for all; those of the class where None.
         """
-        values = [writer._next() for writer in self._writers]
+        values = [writer._next() for writer in self._writers_here()]
+        for writer, value in zip(self._writers, values, strict=True):
+            writer._refuse(engine, value)
         rows: dict[str, list[float]] = {}
         if self.save_history and engine is not None:
             for own_name, writer, value in zip(self.names, self._writers, values, strict=True):
                 rows.setdefault(name or own_name, []).extend(_row(writer, value))
         records = [self._appender(engine, own_name, row) for own_name, row in rows.items() if engine is not None]
-        for writer, value in zip(self._writers, values, strict=True):
-            writer._write(engine, value)
-        self._event_index += 1
+        index, lengths = self._event_index, {own_name: num_events(engine, own_name) for own_name in rows}
+        try:
+            for writer, value in zip(self._writers, values, strict=True):
+                writer._write(engine, value)
+            self._event_index = index + 1
+            for record, row in zip(records, rows.values(), strict=True):
+                record(row)
+        except BaseException:  # as if the event had not come
+            self._event_index = index
+            for own_name, length in lengths.items():
+                take_back(engine, own_name, num_events(engine, own_name) - length)
+            raise
+
+    def _writers_here(self) -> list[BaseParamScheduler]:
+        """Those who write, at the event where this scheduler is."""
         for writer in self._writers:
             writer._event_index = self._event_index
-        for record, row in zip(records, rows.values(), strict=True):
-            record(row)
+        return self._writers
 
     def _appender(self, engine: Engine, name: str, row: list[float]) -> Any:
         return self._recorders.setdefault(name, Recorder()).appender(engine, name, self, row, len(row))
@@ -132,7 +145,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         return next(iter(own.values())) if len(own) == 1 else None
 
     def _present(self) -> list[float] | None:
-        rows = [writer._present() for writer in self._writers]
+        rows = [writer._present() for writer in self._writers_here()]
         if any(row is None for row in rows):
             return None
         return [float(value) for row in rows for value in (row if isinstance(row, list) else [row])]
@@ -149,6 +162,9 @@ class ParamGroupScheduler(BaseParamScheduler):
             own = [adjustment] * len(self._writers)
         else:
             begin, duration, values = adjustment.handover
+            widths = [writer.schedule.groups or 1 for writer in self._writers]
+            if not isinstance(values, tuple) or len(values) != sum(widths):
+                raise ValueError(f"handover must have {sum(widths)} values, given {values!r}")
             values, own = list(values), []
             for writer in self._writers:
                 groups = writer.schedule.groups

@@ -133,13 +133,7 @@ class ParamSlot:
                 for group in groups:
                     group[key] = value
                 return
-        if not isinstance(value, list):
-            values: Iterable[float] = repeat(value)
-        else:
-            values = self.fitted(value, groups)
-        held = self._held_by(groups)
-        if not self._all or isinstance(value, list):
-            self._refuse_shared(held)
+        held, values = self._checked(value, groups)
         for group, old, new in zip(groups, held, values):  # noqa: B905 -- repeat() has no end
             if isinstance(old, torch.Tensor):
                 old.detach().fill_(new)
@@ -148,6 +142,18 @@ class ParamSlot:
             else:
                 items = [*group[self.key][: self.item], new, *group[self.key][self.item + 1 :]]
                 group[self.key] = type(group[self.key])(items)
+
+    def refuse(self, value: Value) -> None:
+        """Raise what :meth:`write` would, and write nothing."""
+        self._checked(value, self.groups())
+
+    def _checked(self, value: Value, groups: list[Group]) -> tuple[list[Any], Iterable[float]]:
+        """What the groups hold, and what each is to hold instead."""
+        values: Iterable[float] = self.fitted(value, groups) if isinstance(value, list) else repeat(value)
+        held = self._held_by(groups)
+        if not self._all or isinstance(value, list):
+            self._refuse_shared(held)
+        return held, values
 
     def refuse_shared_tensors(self) -> None:
         """Raise if a tensor that is to be written for one group is another group's as well.

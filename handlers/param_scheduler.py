@@ -10,7 +10,8 @@ from torch.optim import Optimizer
 from .base import BaseParamScheduler
 from .group_selection import Group, Selection
 from .param_groups import HasParamGroups, ParamSlot, StandInOptimizer, Value
-from .schedules import Schedule
+from .schedules import Plateau, Schedule
+from .schedules.live import stateful_parts
 
 
 class ParamScheduler(BaseParamScheduler):
@@ -130,6 +131,9 @@ class ParamScheduler(BaseParamScheduler):
         if record is not None:
             record(value)
 
+    def _refuse(self, engine: Engine | None, value: Value) -> None:
+        self._slot.refuse(value)
+
     def _write(self, engine: Engine | None, value: Value) -> None:
         self._slot.write(value)
 
@@ -154,6 +158,13 @@ class ParamScheduler(BaseParamScheduler):
         Others have been added since.
         """
         return {**super().state_dict(), "param_groups": self._slot.known_groups}
+
+    def _check_state(self, state: Mapping[str, Any]) -> None:
+        groups = self._num_groups()
+        for part, progress in zip(stateful_parts(self._planned), state.get("progress", ()), strict=False):
+            values = progress.get("values") if isinstance(part, Plateau) and isinstance(progress, Mapping) else None
+            if isinstance(values, list | tuple) and groups is not None and len(values) not in (1, groups):
+                raise ValueError(f"values must be one or {groups}, as many as the param groups, given {len(values)}")
 
     def _loaded(self, state: Mapping[str, Any]) -> None:
         super()._loaded(state)

@@ -5,6 +5,8 @@ from typing import Any
 
 from ignite.engine import Engine
 
+from lehr.engine.event_counts import begins_again
+
 from . import arguments
 from .group_selection import Selection
 from .metrics import REDUCTIONS, as_number, required_metric
@@ -92,13 +94,18 @@ class PhaseScheduler(ParamScheduler):
         """Which phase the next event is in, from 0."""
         return self._phases.phase_at(self.event_index)
 
-    def next_phase(self) -> None:
+    def next_phase(self, engine: Engine | None = None) -> None:
         """Let the next phase begin with the next event.
+
+        Args:
+            engine: the engine whose event says so; None where it is called by hand. An epoch that starts for the
+                second time, since the run was resumed within it, says nothing new.
 
         Raises:
             ValueError: there is no next phase.
         """
-        self._phases.begin_next(self.event_index)
+        if engine is None or not begins_again(engine):
+            self._phases.begin_next(self.event_index)
 
     def observe(self, engine: Engine) -> None:
         """Count the metric of an engine, usually an evaluator, and let the next phase begin if it is time to.

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from .arguments import shown
+
 PLAIN = (bool, int, float, str, type(None))
+LARGEST = 10**4000  # of an int that is read: JSON cannot write many more digits
 # How the containers that torch's schedulers keep are made again from a list of their items.
 CONTAINERS: dict[str, tuple[type, Callable[[list[Any]], Any]]] = {
     "list": (list, list),
@@ -66,6 +69,8 @@ def from_plain(data: Any) -> Any:
     >>> from_plain({"dict": [["milestones", {"Counter": [[30, 1]]}]]})
     {'milestones': Counter({30: 1})}
     """
+    if type(data) is int and abs(data) > LARGEST:
+        raise ValueError(f"not plain data that was saved: {shown(data)}")
     if type(data) in PLAIN:
         return data
     try:
@@ -77,4 +82,4 @@ def from_plain(data: Any) -> Any:
             return make([(from_plain(key), from_plain(value)) for key, value in items])
         return make([from_plain(item) for item in items])
     except (AttributeError, TypeError, ValueError, KeyError, IndexError, RuntimeError) as error:
-        raise ValueError(f"not plain data that was saved: {data!r}") from error
+        raise ValueError(f"not plain data that was saved: {shown(data)}") from error

@@ -113,15 +113,19 @@ class ReduceOnPlateauScheduler(ParamScheduler):
             engine: the engine that has the metric; None in a plain loop, after ``scheduler.schedule.observe(metric)``.
             name: name of the history to record under; ``param_name`` where None.
         """
-        before = self._plateau.state_dict()
+        comes = engine is not None and not self._is_repeated()
+        if comes and self._goes_on_from_groups:
+            self._plateau.go_on_from(self._slot.read())
+        before, index = self._plateau.state_dict(), self._event_index
         try:
-            if engine is not None and not self._is_repeated():
-                if self._goes_on_from_groups:
-                    self._plateau.go_on_from(self._slot.read())
+            if comes:
+                assert engine is not None
                 self.observe(engine)
             super().__call__(engine if self.trainer is None else self.trainer, name)
         except BaseException:
-            self._plateau.load_state_dict(before)
+            if self._event_index == index:  # otherwise it was interrupted after all was done
+                self._plateau.load_state_dict(before)
+                self._goes_on_from_groups = False  # which may hold the next value already
             raise
         self._goes_on_from_groups = True
 

@@ -87,7 +87,9 @@ class Resumable:
         """
         policy = self.resume_policy if resume_policy is None else resume_policy
         state = checked_state(state_dict, self.state_dict(), self._identity())
-        adjustment = adjusted(state, self._planned, self._description(), policy)
+        self._check_state(state)
+        planned = self._planned if self.schedule is self._schedule else None  # an own get_param is not to be adjusted
+        adjustment = adjusted(state, planned, self._description(), policy)
         parts = stateful_parts(self._planned)
         before = [part.state_dict() for part in parts]
         load_progress(parts, state.get("progress", []))
@@ -99,6 +101,9 @@ class Resumable:
             raise
         self._go_to(state["event_index"])
         self._loaded(state)
+
+    def _check_state(self, state: Mapping[str, Any]) -> None:
+        """Raise if a state does not fit that is otherwise one of such a scheduler."""
 
     def _loaded(self, state: Mapping[str, Any]) -> None:
         """Take over what else a state has."""

@@ -74,7 +74,9 @@ class Adjustment:
         """
         handover = state["handover"]
         if handover is not None and not (isinstance(handover, list | tuple) and len(handover) == 3):
-            raise ValueError(f"handover must be its begin, its duration and a value, or None, given {handover!r}")
+            raise ValueError(
+                f"handover must be its begin, its duration and a value, or None, given {arguments.shown(handover)}"
+            )
         made = cls(state["shift"], None if handover is None else (handover[0], handover[1], _as_value(handover[2])))
         if made.handover is not None:
             Handover(Shift(_ANY, 0), *made.handover)  # which checks them
@@ -96,7 +98,7 @@ def adjusted(state: Mapping[str, Any], planned: Schedule | None, described: str,
     arguments.one_of("resume_policy", policy, POLICIES)
     saved, event_index = Adjustment.from_state(state), state["event_index"]
     if saved != Adjustment() and (planned is None or not planned.ahead):
-        raise ValueError(f"shift and handover must not be given for {described}, given {saved!r}")
+        raise ValueError(f"shift and handover must not be given for {described}, given {arguments.shown(saved)}")
     if state["schedule"] == described:
         return saved
     position = max(event_index + saved.shift, 0)
@@ -113,7 +115,8 @@ def adjusted(state: Mapping[str, Any], planned: Schedule | None, described: str,
                 "resume_policy must not be 'keep_fraction' where the saved schedule has no end that is known: "
                 f"{state['schedule']}"
             )
-        return Adjustment(round(position / state["length"] * planned.length) - event_index)
+        there = arguments.number("length", position / state["length"] * planned.length, at_most=arguments.MOST)
+        return Adjustment(round(there) - event_index)
     if state["value"] is None:
         return Adjustment(saved.shift)  # nothing was written so far
     if position >= planned.length:
@@ -174,17 +177,19 @@ class ResumeCheck:
             return
         if scheduler.event_index == scheduler._loaded_at:
             scheduler._write_again(engine)
-        fired, before = self._times_fired(engine, scheduler), self._ahead or 0
-        if fired is None:
+        fired, again = self._times_fired(engine, scheduler), fires_again(engine, self._event)
+        if fired is None:  # by a filter of the user's own
+            if again and scheduler.event_index == scheduler._loaded_at > 0:
+                scheduler._take_back(engine, again, self._name)
             return
-        missed, again = fired_last(engine, self._event), fires_again(engine, self._event)
-        if missed and scheduler.event_index == fired - before - missed and not scheduler._wants_metric:
+        expected, missed = fired - (self._ahead or 0), fired_last(engine, self._event)
+        if missed and scheduler.event_index == expected - missed and not scheduler._wants_metric:
             for _ in range(missed):
                 scheduler(engine, name=self._name)
         if epochs_are_whole(engine) or not counts_epochs(self._event):
-            self._compare(engine, scheduler, fired - before, again)
+            self._compare(engine, scheduler, expected, again)
             self._ahead = fired - scheduler.event_index
-        if again and scheduler.event_index == fired - before:
+        if again and scheduler.event_index == expected:
             scheduler._take_back(engine, again, self._name)
 
     @staticmethod

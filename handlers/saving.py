@@ -23,20 +23,22 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
         ValueError: entries missing or unknown, or the state of another kind of scheduler or parameter.
     """
     if not isinstance(state, Mapping):
-        raise TypeError(f"state_dict must be a mapping, given {state!r}")
+        raise TypeError(f"state_dict must be a mapping, given {arguments.shown(state)}")
     missing, unknown = (set(own) - set(LATER)) - set(state), set(state) - set(own)
     if missing or unknown:
         raise ValueError(
-            f"state_dict must have the entries {sorted(own)}, given {sorted(map(str, state))}; where it is not that of "
+            f"state_dict must have the entries {sorted(own)}, given {arguments.shown(sorted(map(str, state)))}; where it is not that of "
             "such a scheduler, call seek(event_index), for instance with the trainer's state.iteration"
         )
     for key, value in own.items():
         if key not in LATER and type(state[key]) is not type(value):
-            raise TypeError(f"state_dict[{key!r}] must be of type {type(value).__name__}, given {state[key]!r}")
+            raise TypeError(
+                f"state_dict[{key!r}] must be of type {type(value).__name__}, given {arguments.shown(state[key])}"
+            )
     for key, value in identity.items():
         if state[key] != value:
             raise ValueError(
-                f"state_dict must be that of a scheduler with {key} {value!r}, given {state[key]!r}; "
+                f"state_dict must be that of a scheduler with {key} {value!r}, given {arguments.shown(state[key])}; "
                 "to take over its position alone, call seek(event_index)"
             )
     checked = {**LATER, **state}

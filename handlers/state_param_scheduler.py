@@ -1,7 +1,7 @@
 """Schedules of numbers in an engine's state, instead of an optimizer's parameters."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -99,9 +99,17 @@ class StateParamScheduler(UnsavedPlaceScheduler):
         super()._adjust(adjustment)
         self._from_one = None if self._schedule is None else Shift(self._schedule, by=-1)
 
-    def _write(self, engine: Engine | None, value: Value) -> None:
+    def _check_state(self, state: Mapping[str, Any]) -> None:
+        if self._kind is int and state["value"] is not None:
+            arguments.number("value", state["value"])
+
+    def _refuse(self, engine: Engine | None, value: Value) -> None:
         if engine is None:
             raise TypeError(f"engine must be given to {type(self).__name__}, which writes to its state, given None")
+
+    def _write(self, engine: Engine | None, value: Value) -> None:
+        self._refuse(engine, value)
+        assert engine is not None
         self._last = int(value) if self._kind is int else value  # type: ignore[arg-type]
         setattr(engine.state, self.param_name, self._last)
 

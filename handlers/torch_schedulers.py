@@ -17,6 +17,8 @@ from .schedules.base import describe
 # What torch's schedulers change as they go, and what is therefore no part of their configuration.
 COUNTS = ("last_epoch", "_step_count", "_last_lr", "_get_lr_called_within_step", "_is_initial")
 PLATEAU_COUNTS = ("best", "num_bad_epochs", "cooldown_counter")
+# The same of one class or another, beside what users' functions hold.
+PROGRESS = (*COUNTS, *PLATEAU_COUNTS, "T_cur", "T_i", "lr_lambdas")
 LARGEST_SHOWN = 16  # numbers of a tensor
 
 
@@ -65,6 +67,11 @@ class Snapshot:
             self._attributes = self._copied([vars(one) for one in self._schedulers])
         except TypeError as error:  # only what goes back needs it
             self._error = error
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of it could be copied."""
+        return self._attributes is not None
 
     def restore(self) -> None:
         """Go back there.
@@ -127,6 +134,28 @@ def _pairs(items: Mapping[Any, Any], sign: str, within: list[Any]) -> str:
     return ", ".join(f"{key}{sign}{_described(value, within)}" for key, value in items.items())
 
 
+def refuse_other_configuration(scheduler: TorchLRScheduler, saved: Mapping[str, Any]) -> None:
+    """Raise if saved attributes of one of torch's own schedulers are not its own ones, of those that do not change.
+
+    Those of a user's own class may all change as it goes.
+
+    Raises:
+        ValueError: so it is.
+    """
+    if not type(scheduler).__module__.startswith("torch."):
+        return
+    own = scheduler.state_dict()
+    inner = getattr(scheduler, "_schedulers", [])
+    for key, value in saved.items():
+        if key == "_schedulers":
+            if type(value) is not list or len(value) != len(inner) or not all(type(one) is dict for one in value):
+                raise ValueError(f"not the attributes of {len(inner)} torch schedulers")
+            for one, its_own in zip(inner, value, strict=True):
+                refuse_other_configuration(one, its_own)
+        elif key not in own or (key not in PROGRESS and value != own[key]):
+            raise ValueError(f"not the attributes of this {type(scheduler).__name__}, of which {key!r} is another")
+
+
 def nothing_taken() -> None:
     """What an optimizer's ``step`` is while its scheduler steps, so that torch takes it to have been called."""
 
@@ -134,21 +163,25 @@ def nothing_taken() -> None:
 nothing_taken._wrapped_by_lr_sched = True  # type: ignore[attr-defined]
 
 
-def pretend_to_have_stepped(optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
-    """Let a scheduler find that the optimizer has stepped; return what to undo that with, or None if it has.
+def hidden_by_pretending(optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
+    """What :func:`pretend_to_have_stepped` will replace; None where the optimizer has stepped, and need not pretend.
 
     torch warns where it has not. In a simulation, or where a GradScaler skipped the step, nothing is lost by that.
     """
     attributes = vars(optimizer)
     if attributes.get("_opt_called") and hasattr(attributes.get("step"), "_wrapped_by_lr_sched"):
         return None
-    kept: dict[str, Any] = {name: attributes[name] for name in ("step", "_opt_called") if name in attributes}
-    attributes.update(step=nothing_taken, _opt_called=True)
-    return kept
+    return {name: attributes[name] for name in ("step", "_opt_called") if name in attributes}
 
 
-def stop_pretending(optimizer: torch.optim.Optimizer, kept: dict[str, Any]) -> None:
-    """Undo :func:`pretend_to_have_stepped`."""
+def pretend_to_have_stepped(optimizer: torch.optim.Optimizer) -> None:
+    """Let a scheduler find that the optimizer has stepped."""
+    vars(optimizer).update(step=nothing_taken, _opt_called=True)
+
+
+def stop_pretending(optimizer: torch.optim.Optimizer, hidden: dict[str, Any]) -> None:
+    """Undo :func:`pretend_to_have_stepped`; a second time does nothing more."""
     attributes = vars(optimizer)
-    del attributes["step"], attributes["_opt_called"]
-    attributes.update(kept)
+    attributes.pop("step", None)
+    attributes.pop("_opt_called", None)
+    attributes.update(hidden)

@@ -1,8 +1,8 @@
 """The values that one of torch's schedulers gives, as a schedule."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -17,7 +17,9 @@ from .torch_schedulers import (
     PLATEAU_COUNTS,
     Snapshot,
     configuration_of,
+    hidden_by_pretending,
     pretend_to_have_stepped,
+    refuse_other_configuration,
     schedulers_in,
     stop_pretending,
     takes_metric,
@@ -117,37 +119,57 @@ class TorchSteps(StatefulSchedule):
         """Step with a metric."""
         self._step(1, metric)
 
+    def remembered(self) -> tuple[Snapshot, TorchProgress]:
+        """Where it is, for :meth:`put_back`."""
+        return Snapshot(self.wrapped), replace(self._progress)
+
+    def put_back(self, remembered: tuple[Snapshot, TorchProgress]) -> None:
+        """Be there again; a scheduler that holds what cannot be copied stays where it is."""
+        snapshot, progress = remembered
+        if snapshot.is_complete:
+            snapshot.restore()
+            self._set(_progress=progress)
+
     def _step(self, times: int, *metric: float, went_back: bool = False) -> None:
         optimizer, now, step = self.wrapped.optimizer, self._progress, self.wrapped.step
         groups = optimizer.param_groups
         held = [group["lr"] for group in groups]
         added = [_copied(rate) for rate in held[len(now.rates) :]] if len(held) > len(now.rates) else []
         momenta = [_momentum(group) for group in groups] if self.cycles_momentum else []
-        for group, momentum in zip(groups, now.momenta, strict=False):
-            _set_momentum(group, momentum)
-        for group, rate in zip(groups, now.rates + added):  # noqa: B905 -- to say strict costs as much again
-            group["lr"] = rate
-        pretended = pretend_to_have_stepped(optimizer)
-        now.lost = not self.takes_metric
-        try:
-            for _ in range(times):
-                step(*metric)  # type: ignore[arg-type]
-            now.rates = [group["lr"] for group in groups]
-            if added:  # a group that is new begins with the rate that it was added with
-                now.rates[-len(added) :] = [_copied(rate) for rate in held[-len(added) :]]
-            before, now.momenta = now.momenta, [_momentum(group) for group in groups] if momenta else []
-            now.position, now.lost = now.position + times, False
-        finally:
-            for group, rate in zip(groups, held):  # noqa: B905
+        hidden, before, position = hidden_by_pretending(optimizer), now.momenta, now.position
+
+        def put_back() -> None:
+            for group, rate in zip(groups, held):  # noqa: B905 -- to say strict costs as much again
                 group["lr"] = rate
             for group, momentum in zip(groups, momenta, strict=False):
                 _set_momentum(group, momentum)
-            if pretended is not None:
-                stop_pretending(optimizer, pretended)
-        for at, (group, new) in enumerate(zip(groups, now.momenta, strict=False)):
-            # Others may write it while this scheduler does not.
-            if went_back or at >= len(before) or new is not before[at]:
-                _set_momentum(group, _put(new, _momentum(group)))
+            if hidden is not None:
+                stop_pretending(optimizer, hidden)
+
+        def write_momenta() -> None:
+            for at, (group, new) in enumerate(zip(groups, now.momenta, strict=False)):
+                # Others may write it while this scheduler does not.
+                if went_back or at >= len(before) or new is not before[at]:
+                    _set_momentum(group, _put(new, _momentum(group)))
+
+        now.lost = not self.takes_metric
+        try:
+            for group, momentum in zip(groups, before, strict=False):
+                _set_momentum(group, momentum)
+            for group, rate in zip(groups, now.rates + added):  # noqa: B905
+                group["lr"] = rate
+            if hidden is not None:
+                pretend_to_have_stepped(optimizer)
+            for _ in range(times):
+                step(*metric)  # type: ignore[arg-type]
+            rates = [group["lr"] for group in groups]
+            if added:  # a group that is new begins with the rate that it was added with
+                rates[-len(added) :] = [_copied(rate) for rate in held[-len(added) :]]
+            new_momenta = [_momentum(group) for group in groups] if momenta else []
+            now.rates, now.momenta, now.position, now.lost = rates, new_momenta, position + times, False
+        finally:
+            _even_if_interrupted(put_back)
+        _even_if_interrupted(write_momenta)
 
     def _write_momenta(self) -> None:
         for group, momentum in zip(self.wrapped.optimizer.param_groups, self._progress.momenta, strict=False):
@@ -190,6 +212,8 @@ class TorchSteps(StatefulSchedule):
             if key == "optimizer" or callable(getattr(type(self.wrapped), key, None)):
                 raise ValueError(f"not the attributes of a torch scheduler, of which {key!r} is none: {wrapped!r}")
         same = self.configuration == state_dict["configuration"]
+        if same:
+            refuse_other_configuration(self.wrapped, wrapped)
         if not same:
             kept = (*COUNTS, *PLATEAU_COUNTS) if self.takes_metric else ()
             wrapped = {key: value for key, value in wrapped.items() if key in kept}
@@ -258,6 +282,15 @@ def _set_momentum(group: Group, momentum: Any) -> None:
         group["betas"] = type(group["betas"])([momentum, *group["betas"][1:]])
     elif "momentum" in group:
         group["momentum"] = momentum
+
+
+def _even_if_interrupted(act: Callable[[], None]) -> None:
+    """Do it to the end, also where Ctrl-C comes in between."""
+    try:
+        act()
+    except BaseException:
+        act()
+        raise
 
 
 def _is_number(value: Any) -> bool:

@@ -1,0 +1,234 @@
+"""One of several ranks whose schedules are to be the same, also where their metrics are not.
+
+Run as ``python -m rank_program FOLDER RANK RANKS``, once for each rank: the processes meet in the folder, and leave
+there what each of them has written, event by event. Nothing is compared here.
+"""
+
+import json
+import os
+import random
+import sys
+import warnings
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine, Events
+from optimizers import make_optimizer, values_of
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from lehr.handlers import (
+    BaseParamScheduler,
+    ConcatScheduler,
+    DriftCheck,
+    LRScheduler,
+    MetricScheduler,
+    OneCycleScheduler,
+    ParamGroupScheduler,
+    PhaseScheduler,
+    PiecewiseLinear,
+    ReduceOnPlateauScheduler,
+)
+from lehr.handlers.metrics import REDUCTIONS, metric_of
+from lehr.handlers.schedules import Anneal, Constant, Plateau, Product
+
+EVENTS = 24
+BAD_EVENT = 7  # at which one of the ranks has no metric, or one that is none
+
+# Schedulers of an optimizer's learning rate, attached to a trainer; the metric stands there after each iteration.
+Case = Callable[[torch.optim.Optimizer, Engine, str], BaseParamScheduler]
+
+
+def one_cycle(optimizer, trainer, reduction):
+    scheduler = OneCycleScheduler(optimizer, "lr", 0.7, total_steps=EVENTS, save_history=True)
+    scheduler.attach(trainer)
+    return scheduler
+
+
+def plateau(**policies: str) -> Case:
+    def make(optimizer, trainer, reduction):
+        scheduler = ReduceOnPlateauScheduler(
+            optimizer, "lr", "loss", factor=0.7, patience=1, save_history=True, reduction=reduction, **policies
+        )
+        scheduler.attach(trainer, Events.ITERATION_COMPLETED)
+        return scheduler
+
+    return make
+
+
+def inside_another(optimizer, trainer, reduction):
+    schedule = Product([Anneal(0.6, 0.1, EVENTS), Plateau(factor=0.7, patience=1)])
+    scheduler = MetricScheduler(optimizer, "lr", "loss", schedule, save_history=True, reduction=reduction)
+    scheduler.attach(trainer)
+    return scheduler
+
+
+def after_warmup(optimizer, trainer, reduction):
+    warmup = PiecewiseLinear(optimizer, "lr", [(0, 0.0), (5, 0.6)])
+    main = ReduceOnPlateauScheduler(
+        optimizer, "lr", "loss", factor=0.7, patience=1, initial_value=0.6, reduction=reduction
+    )
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, main.observe)
+    scheduler = ConcatScheduler([warmup, main], [5], save_history=True)
+    scheduler.attach(trainer)
+    return scheduler
+
+
+def torch_plateau(optimizer, trainer, reduction):
+    wrapped = ReduceLROnPlateau(optimizer, factor=0.7, patience=1)
+    scheduler = LRScheduler(wrapped, save_history=True, reduction=reduction)
+    scheduler.attach(trainer)
+    return scheduler
+
+
+def phases(optimizer, trainer, reduction):
+    parts = [Constant(0.6), Anneal(1.0, 0.5, 6), Anneal(1.0, 0.0, 12)]
+    scheduler = PhaseScheduler(optimizer, "lr", parts, save_history=True, flat=Plateau(patience=1), reduction=reduction)
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, scheduler.observe)
+    scheduler.attach(trainer)
+    return scheduler
+
+
+DRIVEN: dict[str, Case] = {
+    "plateau": plateau(),
+    "plateau that passes over": plateau(nan_policy="ignore", missing_policy="ignore"),
+    "plateau that refuses": plateau(nan_policy="raise"),
+    "plateau in another schedule": inside_another,
+    "plateau after a warm-up": after_warmup,
+    "plateau of torch": torch_plateau,
+    "phases": phases,
+}
+CASES: dict[str, Case] = {"one cycle": one_cycle, **DRIVEN}
+
+# What stands for the metric of one rank at one event: nothing, and what is no number, or none that can be compared.
+TROUBLES = {"missing": None, "text": "low", "huge": 10**400, "nan": float("nan")}
+# Whose metric it is, and whether that is the metric which counts.
+CULPRITS = [("mean", -1), ("max", 0), ("rank0", 0), ("rank0", -1)]
+TROUBLED = [(case, trouble, *culprit) for case in DRIVEN for trouble in TROUBLES for culprit in CULPRITS]
+
+
+def metrics_of(ranks: int) -> list[list[Any]]:
+    """The metrics of each rank: down and then level, by jumps of 1/64, so that the sum of any of them is exact."""
+    drawn = random.Random(6)
+    return [[max(2.0, 4 - event / 4) + drawn.randrange(-48, 49) / 64 for event in range(EVENTS)] for _ in range(ranks)]
+
+
+def troubled_metrics_of(ranks: int, trouble: str, culprit: int) -> list[list[Any]]:
+    """The same, but for one event of one rank."""
+    metrics = metrics_of(ranks)
+    metrics[culprit][BAD_EVENT] = TROUBLES[trouble]
+    return [own[: BAD_EVENT + 7] for own in metrics]
+
+
+def awkward_metrics_of(ranks: int) -> list[list[float]]:
+    """Metrics whose sum depends on the order in which they are added."""
+    drawn = random.Random(7)
+    return [[drawn.uniform(-1, 1) * 10.0 ** drawn.randrange(-8, 8) for _ in range(50)] for _ in range(ranks)]
+
+
+def put_metric(engine: Engine, metric: Any) -> None:
+    """Be an iteration that comes to this metric, or to none."""
+    engine.state.metrics.pop("loss", None)
+    if metric is not None:
+        engine.state.metrics["loss"] = metric
+
+
+def run(case: str, metrics: list[Any], reduction: str = "mean", drift_check: bool = True) -> dict[str, Any]:
+    """What a scheduler writes and remembers in a run with these metrics."""
+    optimizer, trainer = make_optimizer(), Engine(put_metric)
+    scheduler = CASES[case](optimizer, trainer, reduction)
+    values: list[str] = []
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda: values.append(values_of(optimizer)[0].hex()))
+    if drift_check:
+        trainer.add_event_handler(Events.ITERATION_COMPLETED(every=6), DriftCheck([scheduler]))
+    error = error_of(lambda: trainer.run(metrics))
+    history = {name: column[:] for name, column in trainer.state.param_history.items()}
+    state = None if error else scheduler.state_dict()
+    # What is given to the next event is saved as this rank has it.
+    pending = state.pop("metric", None) if state else None
+    return {"values": values, "history": history, "state": state, "pending": pending, "error": error}
+
+
+def error_of(call: Callable[[], Any]) -> list[str] | None:
+    """The error that a call ends with, as plain data."""
+    try:
+        call()
+    except Exception as error:
+        return [type(error).__name__, str(error)]
+    return None
+
+
+def drifted(what: str, rank: int, ranks: int) -> dict[str, Any]:
+    """What the check says when something is otherwise on the last rank, and before that."""
+    optimizer, other = make_optimizer(), make_optimizer()
+    lr = OneCycleScheduler(optimizer, "lr", 0.7, total_steps=EVENTS)
+    momentum = ReduceOnPlateauScheduler(other, "momentum", "loss")
+    both = ParamGroupScheduler([OneCycleScheduler(other, "lr", 0.7, total_steps=EVENTS)])
+    check = DriftCheck([lr, both, momentum])
+    for _ in range(4):
+        lr(None)
+        both(None)
+        momentum(None)
+    before = error_of(check)
+    if rank == ranks - 1:
+        if what == "lr":
+            optimizer.param_groups[0]["lr"] = 0.125
+        elif what == "lr of a group":
+            other.param_groups[0]["lr"] = 0.125
+        elif what == "momentum":
+            other.param_groups[0]["momentum"] = 0.125
+        elif what == "best":
+            momentum.schedule.observe(0.125)
+        elif what == "event":
+            lr.seek(9)
+    return {"before": before, "after": error_of(check), "held": values_of(optimizer)[0]}
+
+
+DRIFTS = ("lr", "lr of a group", "momentum", "best", "event")
+
+
+def reduced_here(reduction: str, metrics: list[float]) -> list[str]:
+    """What each metric comes to on this rank."""
+    engine, come_to = Engine(put_metric), []
+    for metric in metrics:
+        engine.state.metrics["loss"] = metric
+        come_to.append(metric_of(engine, "loss", reduction).hex())
+    return come_to
+
+
+def report_of(rank: int, ranks: int) -> dict[str, Any]:
+    """All that a rank has to tell, by what it is about."""
+    assert (idist.get_rank(), idist.get_world_size(), idist.backend()) == (rank, ranks, "gloo")
+    metrics = metrics_of(ranks)[rank]
+    report: dict[str, Any] = {"pid": os.getpid()}
+    for case in CASES:
+        for reduction in REDUCTIONS:
+            report[f"{case}, {reduction}"] = run(case, metrics, reduction, drift_check=reduction != "none")
+    for case in DRIVEN:
+        report[f"{case}, checked"] = run(case, metrics, "none")
+    for case, trouble, reduction, culprit in TROUBLED:
+        own = troubled_metrics_of(ranks, trouble, culprit)[rank]
+        report[f"{case}, {trouble}, {reduction} {culprit}"] = run(case, own, reduction, drift_check=False)
+    for reduction in REDUCTIONS:
+        report[f"awkward, {reduction}"] = reduced_here(reduction, awkward_metrics_of(ranks)[rank])
+    for what in DRIFTS:
+        report[f"drift of {what}"] = drifted(what, rank, ranks)
+    return report
+
+
+def main(folder: Path, rank: int, ranks: int) -> None:
+    """Meet the others, and report."""
+    torch.set_num_threads(1)
+    # A file instead of a port, which may be taken. Who waits for a rank that does not come is to fail at last.
+    meeting_point, patience = f"file://{folder}/meeting-point", timedelta(seconds=60)
+    idist.initialize("gloo", init_method=meeting_point, rank=rank, world_size=ranks, timeout=patience)
+    (folder / f"report-{rank}.json").write_text(json.dumps(report_of(rank, ranks)))
+    idist.finalize()
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("error")
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
