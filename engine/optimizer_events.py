@@ -23,8 +23,9 @@ class OptimizerEvents(EventEnum):
     :meth:`attach` first.
 
     Filters work as for ignite's events, ``STEP_STARTED(every=10)``: they see the number of the step, from 1, which
-    :meth:`attach` keeps in ``engine.state.optimizer_steps``, a list with a count for each optimizer, saved with the
-    engine. (The state of an engine that was saved without it is loaded after adding it: ``[0]``, or the count.) While an event is fired, ``engine.state.optimizer`` is the optimizer whose step it is, and
+    :meth:`attach` keeps in ``engine.state.optimizer_steps``, a list with a count for each optimizer. It is saved with
+    the engine; to load the state of one that was saved without it, add the entry ``"optimizer_steps"`` to that, such as
+    ``[0]``. While an event is fired, ``engine.state.optimizer`` is the optimizer whose step it is, and
     ``engine.state.optimizer_step`` the number of that step.
 
     Example:

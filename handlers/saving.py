@@ -26,9 +26,10 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
         raise TypeError(f"state_dict must be a mapping, given {arguments.shown(state)}")
     missing, unknown = (set(own) - set(LATER)) - set(state), set(state) - set(own)
     if missing or unknown:
+        given = arguments.shown(sorted(map(str, state)))
         raise ValueError(
-            f"state_dict must have the entries {sorted(own)}, given {arguments.shown(sorted(map(str, state)))}; where it is not that of "
-            "such a scheduler, call seek(event_index), for instance with the trainer's state.iteration"
+            f"state_dict must have the entries {sorted(own)}, given {given}; where it is not that of such a scheduler, "
+            "call seek(event_index), for instance with the trainer's state.iteration"
         )
     for key, value in own.items():
         if key not in LATER and type(state[key]) is not type(value):

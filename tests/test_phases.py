@@ -283,6 +283,36 @@ def test_a_config_makes_it_again():
     assert again.config() == config
 
 
+@pytest.mark.parametrize("event", [Events.EPOCH_STARTED(once=3), Events.EPOCH_COMPLETED(once=2)])
+@pytest.mark.parametrize("stop", range(7, 15))
+def test_an_epoch_that_is_begun_again_begins_no_further_phase(event, stop):
+    """Ignite starts an epoch a second time where a run is resumed within it."""
+
+    def make_run():
+        trainer, scheduler = make_trainer(), make([Constant(0.5), Constant(0.5), DECAY])
+        scheduler.attach(trainer)
+        trainer.add_event_handler(event, scheduler.next_phase)
+        return trainer, scheduler
+
+    unbroken, whole = make_run()
+    unbroken.run([0] * 4, max_epochs=5)
+    trainer, scheduler = make_run()
+    saved = []
+    trainer.add_event_handler(
+        Events.ITERATION_COMPLETED(once=stop),
+        lambda: saved.extend(json.loads(json.dumps([trainer.state_dict(), scheduler.state_dict()]))),
+    )
+    trainer.run([0] * 4, max_epochs=5)
+    resumed, again = make_run()
+    resumed.load_state_dict(saved[0])
+    again.load_state_dict(saved[1])
+    resumed.run([0] * 4)
+    expected = whole.schedule.state_dict()["starts"]
+    if event == Events.EPOCH_COMPLETED and stop == 8:
+        expected = []  # the checkpoint came before the end of the epoch, which ignite does not come to again
+    assert again.schedule.state_dict()["starts"] == expected
+
+
 def test_a_run_that_is_killed_between_two_phases_has_no_gap():
     """Together with the trainer and the history, over several resumes, each from a state that is some events old."""
 

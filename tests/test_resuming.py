@@ -322,6 +322,26 @@ def test_an_epoch_that_is_begun_again_does_not_count_a_metric_twice():
         assert again.state_dict() == whole.state_dict()
 
 
+@pytest.mark.parametrize("stop", range(1, 24))
+def test_an_epoch_that_is_begun_again_is_not_counted_twice_by_a_filter_of_ones_own(stop):
+    def make():
+        trainer = make_trainer()
+        scheduler = ParamScheduler(make_optimizer(), "lr", save_history=True, schedule=COUNTING)
+        scheduler.attach(trainer, Events.EPOCH_STARTED(event_filter=lambda engine, epoch: epoch % 2 == 0))
+        return trainer, scheduler
+
+    unbroken, whole = make()
+    unbroken.run([0] * 4, max_epochs=6)
+    trainer, scheduler = make()
+    run_up_to(trainer, stop, 4, 6)
+    state = saved(trainer, scheduler)
+    resumed, again = make()
+    load(state, resumed, again)
+    resumed.run([0] * 4)
+    assert again.state_dict() == whole.state_dict()
+    assert resumed.state.param_history == unbroken.state.param_history
+
+
 def test_what_no_checkpoint_keeps_is_written_again():
     """A number in the engine's state, and a batch size: in force until their next event, which may be far away."""
 
