@@ -13,6 +13,7 @@ from torch.utils.data import BatchSampler, DataLoader, TensorDataset
 from . import arguments
 from .attaching import AnyEvent
 from .param_groups import Value
+from .resuming import Adjustment
 from .schedules import FunctionSchedule, Schedule
 from .schedules.base import Array
 from .unsaved_place import UnsavedPlaceScheduler
@@ -35,6 +36,11 @@ class BatchSizes(Schedule):
     """
 
     schedule: Schedule
+
+    @property
+    def length(self) -> float | None:
+        """That of the schedule."""
+        return self.schedule.length
 
     def values(self, indices: Array) -> Array:
         """The schedule's values, checked."""
@@ -127,6 +133,11 @@ class BatchSizeScheduler(UnsavedPlaceScheduler):
     ) -> RemovableEventHandle:
         """Write at every such event of an engine; see :meth:`BaseParamScheduler.attach`."""
         return super().attach(engine, event, name)
+
+    def _adjust(self, adjustment: Adjustment) -> None:
+        super()._adjust(adjustment)
+        if adjustment.handover is not None and self._schedule is not None:
+            self._schedule = BatchSizes(self._schedule)  # what is on the way from one size to another is none
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         if state["value"] is not None:

@@ -134,7 +134,7 @@ class MetricScheduler(ParamScheduler):
         """Go on where the scheduler that gave the state had stopped: see :class:`BaseParamScheduler`."""
         saved = state_dict.get("metric", []) if isinstance(state_dict, Mapping) else []
         if not isinstance(saved, list) or len(saved) > 1 or not all(type(metric) is float for metric in saved):
-            raise TypeError(f"metric must be a list of one float or none, given {saved!r}")
+            raise TypeError(f"metric must be a list of one float or none, given {arguments.shown(saved)}")
         super().load_state_dict(state_dict, resume_policy)
         self._saved_metric = saved[0] if saved else None
 

@@ -81,15 +81,24 @@ class Snapshot:
         """
         if self._attributes is None:
             raise TypeError(f"{self._schedulers[0]!r} cannot go back to where it was: {self._error}") from self._error
-        for one, attributes in zip(self._schedulers, self._copied(self._attributes), strict=True):
-            vars(one).clear()
-            vars(one).update(attributes)
+        copied = self._copied(self._attributes)
+        for one, attributes in zip(self._schedulers, copied, strict=True):
+            try:
+                _put(attributes, one)
+            except BaseException:  # Ctrl-C has come in between
+                _put(attributes, one)
+                raise
 
     def _copied(self, attributes: list[dict[str, Any]]) -> list[dict[str, Any]]:
         values = [value for own in attributes for value in own.values()]
         values += [item for value in values if isinstance(value, list | tuple) for item in value]
         owners = [value.__self__ for value in values if isinstance(value, MethodType)]  # of users' methods
         return private_copy(attributes, kept=[*self._schedulers, self._schedulers[0].optimizer, *owners])
+
+
+def _put(attributes: dict[str, Any], scheduler: TorchLRScheduler) -> None:
+    vars(scheduler).clear()
+    vars(scheduler).update(attributes)
 
 
 def configuration_of(scheduler: TorchLRScheduler) -> str:

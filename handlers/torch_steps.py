@@ -1,7 +1,7 @@
 """The values that one of torch's schedulers gives, as a schedule."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -168,8 +168,16 @@ class TorchSteps(StatefulSchedule):
             new_momenta = [_momentum(group) for group in groups] if momenta else []
             now.rates, now.momenta, now.position, now.lost = rates, new_momenta, position + times, False
         finally:
-            _even_if_interrupted(put_back)
-        _even_if_interrupted(write_momenta)
+            try:
+                put_back()
+            except BaseException:  # Ctrl-C has come in between
+                put_back()
+                raise
+        try:
+            write_momenta()
+        except BaseException:
+            write_momenta()
+            raise
 
     def _write_momenta(self) -> None:
         for group, momentum in zip(self.wrapped.optimizer.param_groups, self._progress.momenta, strict=False):
@@ -205,21 +213,24 @@ class TorchSteps(StatefulSchedule):
             TypeError, ValueError: it is not such a state; nothing is loaded then.
         """
         if not isinstance(state_dict, Mapping) or set(state_dict) != {"configuration", "position", "saved"}:
-            raise ValueError(f"not the state of a torch scheduler: {state_dict!r}")
+            raise ValueError(f"not the state of a torch scheduler: {arguments.shown(state_dict)}")
         position = arguments.whole_number("position", state_dict["position"], at_least=0)
         wrapped, rates, momenta = _checked(from_plain(state_dict["saved"]))
         for key in wrapped:
             if key == "optimizer" or callable(getattr(type(self.wrapped), key, None)):
-                raise ValueError(f"not the attributes of a torch scheduler, of which {key!r} is none: {wrapped!r}")
+                raise ValueError(
+                    f"not the attributes of a torch scheduler, of which {key!r} is none: {arguments.shown(wrapped)}"
+                )
         same = self.configuration == state_dict["configuration"]
         if same:
             refuse_other_configuration(self.wrapped, wrapped)
         if not same:
             kept = (*COUNTS, *PLATEAU_COUNTS) if self.takes_metric else ()
-            wrapped = {key: value for key, value in wrapped.items() if key in kept}
+            own = self.wrapped.state_dict()
+            wrapped = {key: value for key, value in wrapped.items() if key in kept and key in own}
         if wrapped and not len(rates) == len(momenta or rates) == len(self.wrapped.optimizer.param_groups):
             count = len(self.wrapped.optimizer.param_groups)
-            raise ValueError(f"not the state of a torch scheduler of {count} param groups: {rates!r}")
+            raise ValueError(f"not the state of a torch scheduler of {count} param groups: {arguments.shown(rates)}")
         before, progress = Snapshot(self.wrapped), self._progress
         try:
             self._go_back()
@@ -231,7 +242,7 @@ class TorchSteps(StatefulSchedule):
             before.restore()
             self._set(_progress=progress)
             self._write_momenta()
-            raise ValueError(f"not the state of such a torch scheduler: {state_dict!r}") from error
+            raise ValueError(f"not the state of such a torch scheduler: {arguments.shown(state_dict)}") from error
 
 
 @dataclass(frozen=True, repr=False)
@@ -258,17 +269,17 @@ class TorchMomenta(TorchSteps):
 def _checked(saved: Any) -> tuple[dict[str, Any], list[Any], list[Any]]:
     """What was saved of a torch scheduler, if it has the form of that."""
     if type(saved) is not dict or set(saved) != {"wrapped", "rates", "momenta"}:
-        raise ValueError(f"not what is saved of a torch scheduler: {saved!r}")
+        raise ValueError(f"not what is saved of a torch scheduler: {arguments.shown(saved)}")
     wrapped, rates, momenta = saved["wrapped"], saved["rates"], saved["momenta"]
     if type(wrapped) is not dict or not all(type(key) is str for key in wrapped):
-        raise ValueError(f"not the attributes of a torch scheduler: {wrapped!r}")
+        raise ValueError(f"not the attributes of a torch scheduler: {arguments.shown(wrapped)}")
     counts = [wrapped[key] for key in ("last_epoch", "_step_count") if key in wrapped]
     if not all(type(count) is int for count in counts):
-        raise ValueError(f"not the counts of a torch scheduler: {counts!r}")
+        raise ValueError(f"not the counts of a torch scheduler: {arguments.shown(counts)}")
     if type(rates) is not list or not rates or not all(map(_is_number, rates)):
-        raise ValueError(f"not the learning rates of a torch scheduler: {rates!r}")
+        raise ValueError(f"not the learning rates of a torch scheduler: {arguments.shown(rates)}")
     if type(momenta) is not list or not all(momentum is None or _is_number(momentum) for momentum in momenta):
-        raise ValueError(f"not the momenta of a torch scheduler: {momenta!r}")
+        raise ValueError(f"not the momenta of a torch scheduler: {arguments.shown(momenta)}")
     return wrapped, rates, momenta
 
 
@@ -282,15 +293,6 @@ def _set_momentum(group: Group, momentum: Any) -> None:
         group["betas"] = type(group["betas"])([momentum, *group["betas"][1:]])
     elif "momentum" in group:
         group["momentum"] = momentum
-
-
-def _even_if_interrupted(act: Callable[[], None]) -> None:
-    """Do it to the end, also where Ctrl-C comes in between."""
-    try:
-        act()
-    except BaseException:
-        act()
-        raise
 
 
 def _is_number(value: Any) -> bool:

@@ -13,6 +13,9 @@ matplotlib.use("Agg")
 settings.register_profile(
     "lehr", deadline=None, derandomize=True, max_examples=200, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile(
+    "proof", deadline=None, derandomize=True, max_examples=1000, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile("thorough", deadline=None, max_examples=5000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "lehr"))
 

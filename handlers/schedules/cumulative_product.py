@@ -61,6 +61,8 @@ class CumulativeProduct(StatefulSchedule):
             TypeError, ValueError: it is not the state of such a product; nothing is loaded then.
         """
         if not isinstance(state_dict, Mapping) or set(state_dict) != set(self.state_dict()):
-            raise ValueError(f"the state of a product must have {sorted(self.state_dict())}, given {state_dict!r}")
+            raise ValueError(
+                f"the state of a product must have {sorted(self.state_dict())}, given {arguments.shown(state_dict)}"
+            )
         event_index = arguments.whole_number("event_index", state_dict["event_index"], at_least=0)
         self._reached[:] = event_index, arguments.number("product", state_dict["product"])

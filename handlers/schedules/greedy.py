@@ -182,16 +182,20 @@ class Greedy(StatefulSchedule):
         """
         if not isinstance(state_dict, Mapping) or set(state_dict) != set(self.state_dict()):
             raise ValueError(
-                f"the state of a greedy schedule must have {sorted(self.state_dict())}, given {state_dict!r}"
+                f"the state of a greedy schedule must have "
+                f"{sorted(self.state_dict())}, given {arguments.shown(state_dict)}"
             )
         best, values, window = (state_dict[name] for name in ("best", "values", "window"))
         if not (best is None or type(best) is float) or not isinstance(values, list) or not isinstance(window, list):
             raise TypeError(
-                f"a greedy schedule's best must be a float, its values and window lists, given {state_dict!r}"
+                "a greedy schedule's best must be a float, its values and window lists, given "
+                f"{arguments.shown(state_dict)}"
             )
         floats = [*window, state_dict["window_sum"]]
         if len(values) != (self.groups or 1) or not all(type(metric) is float for metric in floats):
-            raise ValueError(f"a greedy schedule's values must be {self.groups or 1} floats, given {state_dict!r}")
+            raise ValueError(
+                f"a greedy schedule's values must be {self.groups or 1} floats, given {arguments.shown(state_dict)}"
+            )
         arguments.number_or_numbers("values", values)
         names = ("num_bad_epochs", "num_good_epochs", "cooldown_counter", "warmup_counter", "reset_counter")
         counts = {name: arguments.whole_number(name, state_dict[name], at_least=0) for name in names}

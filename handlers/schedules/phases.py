@@ -171,7 +171,9 @@ class Phases(StatefulSchedule):
             TypeError, ValueError: it is not the state of such phases; nothing is loaded then.
         """
         if not isinstance(state_dict, Mapping) or set(state_dict) != set(self.state_dict()):
-            raise ValueError(f"the state of phases must have {sorted(self.state_dict())}, given {state_dict!r}")
+            raise ValueError(
+                f"the state of phases must have {sorted(self.state_dict())}, given {arguments.shown(state_dict)}"
+            )
         starts = list(arguments.rising("starts", state_dict["starts"]))
         event_index = arguments.whole_number("event_index", state_dict["event_index"], at_least=-1)
         if len(starts) >= len(self.phases):

@@ -200,11 +200,14 @@ class Plateau(StatefulSchedule):
             TypeError, ValueError: it is not the state of a plateau; nothing is loaded then.
         """
         if not isinstance(state_dict, Mapping) or set(state_dict) != set(self.state_dict()):
-            raise ValueError(f"the state of a plateau must have {sorted(self.state_dict())}, given {state_dict!r}")
+            raise ValueError(
+                f"the state of a plateau must have {sorted(self.state_dict())}, given {arguments.shown(state_dict)}"
+            )
         best, values = state_dict["best"], state_dict["values"]
         if not (best is None or (type(best) is float and not math.isnan(best))) or not isinstance(values, list):
             raise TypeError(
-                f"the state of a plateau must have a float as best and a list of values, given {state_dict!r}"
+                "the state of a plateau must have a float as best and a list of values, given "
+                f"{arguments.shown(state_dict)}"
             )
         numbers = arguments.number_or_numbers("values", values)
         if isinstance(self.min_value, tuple):

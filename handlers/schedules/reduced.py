@@ -104,7 +104,8 @@ class Reduced(StatefulSchedule):
         """
         if not isinstance(state_dict, Mapping) or set(state_dict) != set(self.state_dict()):
             raise ValueError(
-                f"the state of a reduced schedule must have {sorted(self.state_dict())}, given {state_dict!r}"
+                f"the state of a reduced schedule must have "
+                f"{sorted(self.state_dict())}, given {arguments.shown(state_dict)}"
             )
         event_index = arguments.whole_number("event_index", state_dict["event_index"], at_least=-1)
         ratios = arguments.number_or_numbers("ratios", state_dict["ratios"])
