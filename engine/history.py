@@ -56,6 +56,8 @@ class ParamHistory:
         max_events: int | None = None,
     ) -> None:
         self.max_events = HistoryColumn(max_events=max_events).max_events
+        if not isinstance(columns, Mapping | ParamHistory | None):
+            raise TypeError(f"columns must be a mapping of names to rows, given {columns!r}")
         self.columns: dict[str, HistoryColumn] = {}
         # Who records under each name, for as long as it lives; a recorder puts itself in.
         self.recorders: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()

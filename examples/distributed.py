@@ -128,9 +128,8 @@ def train(local_rank: int, options: argparse.Namespace) -> None:
         Checkpoint.load_objects(to_save, torch.load(path, map_location=idist.device(), weights_only=True))
         if trainer.state.epoch >= options.until:  # ignite would begin such a run anew
             raise ValueError(f"the run must go on after epoch {trainer.state.epoch}, given --until {options.until}")
-    elif idist.get_rank() == 0:
-        for path in folder.glob("checkpoint_*.pt"):  # of an older run
-            path.unlink()
+    elif any(folder.glob("checkpoint_*.pt")):
+        raise FileExistsError(f"{folder} must be empty where a run begins: give --resume, or another --output")
     saver = Checkpoint(to_save, DiskSaver(folder, require_empty=False), n_saved=2)
     trainer.add_event_handler(Events.EPOCH_COMPLETED, saver)
 
@@ -149,6 +148,8 @@ def put_mean_of(trainer: Engine, losses: list[float]) -> None:
 
 def newest_checkpoint(folder: Path) -> Path:
     """The checkpoint with the most iterations."""
+    if not any(folder.glob("checkpoint_*.pt")):
+        raise FileNotFoundError(f"there must be a checkpoint to resume from, given {folder}, where there is none")
     return max(folder.glob("checkpoint_*.pt"), key=lambda path: int(path.stem.removeprefix("checkpoint_")))
 
 

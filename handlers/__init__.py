@@ -30,7 +30,7 @@ from .param_scheduler import ParamScheduler
 from .phase_scheduler import PhaseScheduler
 from .piecewise import PiecewiseLinear
 from .reduce_on_plateau import ReduceLROnPlateauScheduler, ReduceOnPlateauScheduler
-from .resuming import ResumeWarning
+from .resume_policy import ResumeWarning
 from .schedules import Schedule
 from .state_param_scheduler import StateParamScheduler
 from .state_schedulers import (

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
 from lehr.engine.recording import claim, refuse_clash
 
-from .resuming import ResumeCheck
+from .resume_check import ResumeCheck
 
 if TYPE_CHECKING:
     from .base import BaseParamScheduler
@@ -67,6 +67,8 @@ def attached(scheduler: "BaseParamScheduler", engine: Engine, event: Any, name: 
         raise TypeError(f"engine must be an ignite Engine, given {engine!r}")
     if not isinstance(name, str | None):
         raise TypeError(f"name must be a string or None, given {name!r}")
+    if isinstance(event, str) and is_step_event(event):
+        event = OptimizerEvents[event]
     names = scheduler._history_names(name) if scheduler.save_history else []
     recording = scheduler._recording_engine(engine)
     for history_name in names:
@@ -97,8 +99,8 @@ def _bare(engine: Engine, event: Any, scheduler: "BaseParamScheduler", others: l
             others.append(OptimizerEvents.attach(engine, optimizer))
         elif not engine.has_registered_events(OptimizerEvents.STEP_STARTED):
             raise ValueError(
-                f"event must be one of the engine's, given {event!r} for {scheduler!r}, which has no optimizer of its "
-                "own to take steps: call OptimizerEvents.attach(engine, optimizer) first"
+                f"event must be one of the engine's, given {event!r} for {scheduler!r}, which has not one optimizer of "
+                "its own to take steps: call OptimizerEvents.attach(engine, optimizer) first"
             )
     if optimizer is None and getattr(event, "filter", None) is None:
         return event, scheduler

@@ -240,6 +240,18 @@ class _GetParam:
 
 
 @contextmanager
+def undoing(scheduler: BaseParamScheduler, undo: Callable[[], None]) -> Iterator[None]:
+    """Undo what was done for an event if it is not counted in the end, because of an error or an interrupt."""
+    index = scheduler._event_index
+    try:
+        yield
+    except BaseException:
+        if scheduler._event_index == index:
+            undo()
+        raise
+
+
+@contextmanager
 def temporarily(scheduler: BaseParamScheduler, **attributes: object) -> Iterator[None]:
     """Give a scheduler other attributes, and its own ones back afterwards."""
     kept = {name: vars(scheduler)[name] for name in attributes if name in vars(scheduler)}

@@ -13,7 +13,7 @@ from torch.utils.data import BatchSampler, DataLoader, TensorDataset
 from . import arguments
 from .attaching import AnyEvent
 from .param_groups import Value
-from .resuming import Adjustment
+from .resume_policy import Adjustment
 from .schedules import FunctionSchedule, Schedule
 from .schedules.base import Array
 from .unsaved_place import UnsavedPlaceScheduler

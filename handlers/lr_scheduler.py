@@ -7,6 +7,7 @@ from ignite.engine import Engine
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from . import arguments
+from .base import undoing
 from .metrics import REDUCTIONS, as_number, required_metric
 from .param_scheduler import ParamScheduler
 from .schedules import Shift
@@ -79,7 +80,7 @@ class LRScheduler(ParamScheduler):
                 "that the first iteration trains with what the optimizer has",
                 stacklevel=2,
             )
-        self._steps = TorchSteps(lr_scheduler)
+        self._steps, self._legacy = TorchSteps(lr_scheduler), use_legacy
         schedule = Shift(self._steps, by=1) if use_legacy else self._steps
         super().__init__(lr_scheduler.optimizer, "lr", save_history, schedule=schedule)
         self.lr_scheduler = lr_scheduler
@@ -93,18 +94,14 @@ class LRScheduler(ParamScheduler):
             engine: the engine whose event it is; None in a plain loop, where nothing is recorded.
             name: name of the history to record under; ``"lr"`` where None.
         """
-        comes = engine is not None and not self._is_repeated()
-        index, before = self._event_index, None
-        try:
-            if self._steps.takes_metric and comes and (index > 0 or self._schedule != self._steps):
-                assert engine is not None
-                before = self._steps.remembered()
-                self.observe(engine)
+        comes = engine is not None and not self._take_repeat()
+        if engine is None or not comes or not self._steps.takes_metric or (self._event_index == 0 and not self._legacy):
             super().__call__(engine, name)
-        except BaseException:
-            if before is not None and self._event_index == index:  # otherwise it was interrupted after all was done
-                self._steps.put_back(before)
-            raise
+            return
+        before = self._steps.remembered()
+        with undoing(self, lambda: self._steps.put_back(before)):
+            self.observe(engine)
+            super().__call__(engine, name)
 
     def observe(self, engine: Engine) -> None:
         """Give a ``ReduceLROnPlateau`` the metric of an engine, without writing: for one in another scheduler.

@@ -7,6 +7,7 @@ from typing import Any
 from ignite.engine import Engine
 
 from . import arguments
+from .base import undoing
 from .group_selection import Selection
 from .metrics import REDUCTIONS, as_number, metric_of, required_metric
 from .param_groups import HasParamGroups
@@ -75,7 +76,9 @@ class MetricScheduler(ParamScheduler):
         self._engine: Callable[[], Engine | None] = _no_engine
         self._saved_metric: float | None = None
         self._driven: list[Any] = [
-            part for part in stateful_parts(self._schedule) if isinstance(part, Plateau | Reduced | Greedy | Phases)
+            part
+            for part in stateful_parts(self._schedule)
+            if isinstance(part, Plateau | Reduced | Greedy) or (isinstance(part, Phases) and part.flat is not None)
         ]
         if not self._driven:
             raise ValueError(f"schedule must have a part that is driven by a metric, given {schedule!r}")
@@ -87,11 +90,16 @@ class MetricScheduler(ParamScheduler):
             engine: the engine that has the metric; None in a plain loop, after :meth:`observe`.
             name: name of the history to record under; ``param_name`` where None.
         """
-        index, before = self._event_index, None
+        index, before = self._event_index, [part.state_dict() for part in self._driven]
         if engine is not None:
             self._engine = weakref.ref(engine)
-        comes = engine is not None and not self._is_repeated()
-        try:
+        comes = engine is not None and not self._take_repeat()
+
+        def undo() -> None:
+            for part, state in zip(self._driven, before, strict=True):
+                part.load_state_dict(state)
+
+        with undoing(self, undo):
             if comes and index % self.every == 0 and not (index == 0 and self.every > 1):
                 assert engine is not None
                 metric = metric_of(engine, self.metric_name, self.reduction)
@@ -99,14 +107,8 @@ class MetricScheduler(ParamScheduler):
                 if metric is None and index > 0:
                     metric = required_metric(engine, self.metric_name, self.reduction)
                 if metric is not None:
-                    before = [part.state_dict() for part in self._driven]
                     self.observe(metric)
             super().__call__(engine, name)
-        except BaseException:
-            if self._event_index == index:  # otherwise it was interrupted after all was done
-                for part, state in zip(self._driven, before or [], strict=False):
-                    part.load_state_dict(state)
-            raise
         self._saved_metric = None
 
     def observe(self, metric: float) -> None:

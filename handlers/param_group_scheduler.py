@@ -13,7 +13,7 @@ from .base import BaseParamScheduler
 from .group_selection import Group
 from .param_groups import Value
 from .param_scheduler import ParamScheduler
-from .resuming import Adjustment
+from .resume_policy import Adjustment
 from .schedules import SideBySide
 
 
@@ -151,7 +151,8 @@ class ParamGroupScheduler(BaseParamScheduler):
         return [float(value) for row in rows for value in (row if isinstance(row, list) else [row])]
 
     def _held(self) -> list[Any]:
-        return [writer._held() for writer in self._writers]
+        rows = [writer._held() for writer in self._writers]
+        return [value for row in rows for value in (row if isinstance(row, list) else [row])]
 
     def _write_again(self, engine: Engine) -> None:
         for writer in self._writers:

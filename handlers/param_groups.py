@@ -95,6 +95,22 @@ class ParamSlot:
             )
         return self.selection.of(groups)
 
+    @property
+    def adopts(self) -> bool:
+        """Whether groups beyond those that there are values for have the last value."""
+        return self.selection.added == "adopt"
+
+    def leave_to_be_added(self, num_values: int) -> None:
+        """Take the groups beyond so many for ones that were added since, where it is said what to do with those.
+
+        A run that is resumed may make all of them before the scheduler.
+        """
+        chosen = [id(group) for group in self.groups()]
+        if self.selection.added in ("adopt", "ignore") and 0 < num_values < len(chosen):
+            last = chosen[num_values - 1]
+            places = [id(group) for group in self.optimizer.param_groups]
+            self.known_groups = places.index(last) + 1
+
     def fitted(self, values: list[float], groups: Sequence[Group]) -> list[float]:
         """One value for each of the groups that are written.
 
@@ -102,7 +118,7 @@ class ParamSlot:
             ValueError: there are not as many, and groups that were added are not adopted.
         """
         more = len(groups) - len(values)
-        if more > 0 and values and self.selection.added == "adopt":
+        if more > 0 and values and self.adopts:
             return values + values[-1:] * more
         if more:
             raise ValueError(

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
+import numpy as np
 from ignite.engine import Engine
 from torch.optim import Optimizer
 
@@ -11,6 +12,7 @@ from .base import BaseParamScheduler
 from .group_selection import Group, Selection
 from .param_groups import HasParamGroups, ParamSlot, StandInOptimizer, Value
 from .schedules import Plateau, Schedule
+from .schedules.base import Array
 from .schedules.live import stateful_parts
 
 
@@ -63,7 +65,10 @@ class ParamScheduler(BaseParamScheduler):
         self._optimizer, self._key = self._slot.optimizer, self._slot.key  # one look-up less in the hot path
         # The group that is looked at for a tensor; where the groups themselves may change, all are, at each event.
         self._watched = 0 if self._slot.may_change else -1 if self._slot.index is None else self._slot.index
-        given, groups = self._schedule, self._num_groups()
+        given = self._schedule
+        if given is not None and given.groups is not None:
+            self._slot.leave_to_be_added(given.groups)
+        groups = self._num_groups()
         if given is not None and groups is not None and given.groups not in (None, groups):
             raise ValueError(
                 f"the schedule must have values for {groups} param groups, given {given.groups} in {given!r}"
@@ -171,8 +176,18 @@ class ParamScheduler(BaseParamScheduler):
         if state["param_groups"] is not None:
             self._slot.known_groups = state["param_groups"]
 
+    def simulate(self, num_events: int, start: int = 0) -> Array:
+        """The values that the next events would write: see :meth:`BaseParamScheduler.simulate`."""
+        table = super().simulate(num_events, start)
+        more = 0 if isinstance(self.optimizer, StandInOptimizer) else len(self._slot.groups()) - table.shape[1]
+        return np.column_stack([table, *[table[:, -1:]] * more]) if self._slot.adopts else table
+
     def _num_groups(self) -> int | None:
-        return None if isinstance(self.optimizer, StandInOptimizer) else len(self.optimizer_param_groups)
+        if isinstance(self.optimizer, StandInOptimizer):
+            return None
+        groups = len(self.optimizer_param_groups)
+        own = None if self._schedule is None else self._schedule.groups
+        return own if self._slot.adopts and own is not None and own < groups else groups
 
     @classmethod
     def _on_stand_in(cls, **scheduler_kwargs: Any) -> Self:

@@ -112,11 +112,10 @@ class PhaseScheduler(ParamScheduler):
 
         Raises:
             TypeError: the metric is no number.
-            ValueError: there is no such metric.
+            ValueError: there is no such metric, or ``flat`` was not given.
         """
         metric = as_number(required_metric(engine, self.metric_name, self.reduction))
-        self._phases._progress.event_index = self.event_index - 1
-        self._phases.observe(metric)
+        self._phases.observe(metric, self.event_index)
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> Any:

@@ -9,6 +9,7 @@ from ignite.engine import Engine
 
 from . import arguments
 from .arguments import Number
+from .base import undoing
 from .group_selection import Selection
 from .metrics import REDUCTIONS, metric_of, required_metric
 from .param_groups import HasParamGroups, StandInOptimizer
@@ -113,20 +114,20 @@ class ReduceOnPlateauScheduler(ParamScheduler):
             engine: the engine that has the metric; None in a plain loop, after ``scheduler.schedule.observe(metric)``.
             name: name of the history to record under; ``param_name`` where None.
         """
-        comes = engine is not None and not self._is_repeated()
+        comes = engine is not None and not self._take_repeat()
         if comes and self._goes_on_from_groups:
             self._plateau.go_on_from(self._slot.read())
-        before, index = self._plateau.state_dict(), self._event_index
-        try:
+        before = self._plateau.state_dict()
+
+        def undo() -> None:
+            self._plateau.load_state_dict(before)
+            self._goes_on_from_groups = False  # which may hold the next value already
+
+        with undoing(self, undo):
             if comes:
                 assert engine is not None
                 self.observe(engine)
             super().__call__(engine if self.trainer is None else self.trainer, name)
-        except BaseException:
-            if self._event_index == index:  # otherwise it was interrupted after all was done
-                self._plateau.load_state_dict(before)
-                self._goes_on_from_groups = False  # which may hold the next value already
-            raise
         self._goes_on_from_groups = True
 
     def _recording_engine(self, engine: Engine) -> Engine:

@@ -10,10 +10,10 @@ from ignite.engine import Engine
 from lehr.engine.recording import take_back
 
 from . import arguments
-from .resuming import POLICIES, Adjustment, adjusted, tell_of_change
-from .saving import checked_state, load_progress
+from .resume_policy import POLICIES, Adjustment, adjusted, tell_of_change
 from .schedules import Schedule
 from .schedules.live import stateful_parts
+from .state_checks import checked_state, load_progress
 
 
 class Resumable:
@@ -116,8 +116,8 @@ class Resumable:
             schedule = adjustment.applied_to(self._planned)
             if schedule.groups not in (None, self._planned.groups, self._num_groups()):
                 raise ValueError(
-                    f"resume_policy must be 'keep_step' where there were {schedule.groups} param groups and are "
-                    f"{self._num_groups()}"
+                    f"resume_policy must be 'keep_step' where the number of param groups has changed, from "
+                    f"{schedule.groups} to {self._num_groups()}"
                 )
             self._schedule = schedule
         self._adjustment = adjustment
@@ -142,8 +142,8 @@ class Resumable:
         for history_name in self._history_names(name) if self.save_history else []:
             take_back(self._recording_engine(engine), history_name, events)
 
-    def _is_repeated(self) -> bool:
-        """Whether the event that comes now has been counted before; asked once at each event, by those that care."""
+    def _take_repeat(self) -> bool:
+        """Whether the event that comes now was counted before; takes it off those that are still to be repeated."""
         repeated = self._repeats > 0
         self._repeats -= repeated
         return repeated

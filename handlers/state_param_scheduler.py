@@ -12,7 +12,7 @@ from . import arguments
 from .attaching import AnyEvent
 from .base import BaseParamScheduler
 from .param_groups import Value
-from .resuming import Adjustment
+from .resume_policy import Adjustment
 from .schedules import LiveSchedule, Schedule, Shift
 from .unsaved_place import UnsavedPlaceScheduler
 

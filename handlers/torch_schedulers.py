@@ -1,6 +1,7 @@
 """What a scheduler of torch is made of: its parts, its configuration, and where it stands."""
 
 import inspect
+import math
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -11,6 +12,7 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from . import arguments
 from .private_copies import private_copy
 from .schedules.base import describe
 
@@ -163,6 +165,29 @@ def refuse_other_configuration(scheduler: TorchLRScheduler, saved: Mapping[str, 
                 refuse_other_configuration(one, its_own)
         elif key not in own or (key not in PROGRESS and value != own[key]):
             raise ValueError(f"not the attributes of this {type(scheduler).__name__}, of which {key!r} is another")
+
+
+def checked_saved(saved: Any) -> tuple[dict[str, Any], list[Any], list[Any]]:
+    """What was saved of a torch scheduler, if it has the form of that."""
+    if type(saved) is not dict or set(saved) != {"wrapped", "rates", "momenta"}:
+        raise ValueError(f"not what is saved of a torch scheduler: {arguments.shown(saved)}")
+    wrapped, rates, momenta = saved["wrapped"], saved["rates"], saved["momenta"]
+    if type(wrapped) is not dict or not all(type(key) is str for key in wrapped):
+        raise ValueError(f"not the attributes of a torch scheduler: {arguments.shown(wrapped)}")
+    counts = [wrapped[key] for key in ("last_epoch", "_step_count") if key in wrapped]
+    if not all(type(count) is int for count in counts):
+        raise ValueError(f"not the counts of a torch scheduler: {arguments.shown(counts)}")
+    if type(rates) is not list or not rates or not all(map(_is_number, rates)):
+        raise ValueError(f"not the learning rates of a torch scheduler: {arguments.shown(rates)}")
+    if type(momenta) is not list or not all(momentum is None or _is_number(momentum) for momentum in momenta):
+        raise ValueError(f"not the momenta of a torch scheduler: {arguments.shown(momenta)}")
+    return wrapped, rates, momenta
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, torch.Tensor):
+        return value.numel() == 1 and bool(value.isfinite())
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def nothing_taken() -> None:

@@ -1,6 +1,5 @@
 """The values that one of torch's schedulers gives, as a schedule."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +15,7 @@ from .torch_schedulers import (
     COUNTS,
     PLATEAU_COUNTS,
     Snapshot,
+    checked_saved,
     configuration_of,
     hidden_by_pretending,
     pretend_to_have_stepped,
@@ -215,7 +215,7 @@ class TorchSteps(StatefulSchedule):
         if not isinstance(state_dict, Mapping) or set(state_dict) != {"configuration", "position", "saved"}:
             raise ValueError(f"not the state of a torch scheduler: {arguments.shown(state_dict)}")
         position = arguments.whole_number("position", state_dict["position"], at_least=0)
-        wrapped, rates, momenta = _checked(from_plain(state_dict["saved"]))
+        wrapped, rates, momenta = checked_saved(from_plain(state_dict["saved"]))
         for key in wrapped:
             if key == "optimizer" or callable(getattr(type(self.wrapped), key, None)):
                 raise ValueError(
@@ -266,23 +266,6 @@ class TorchMomenta(TorchSteps):
         return momenta[0] if len(momenta) == 1 else momenta
 
 
-def _checked(saved: Any) -> tuple[dict[str, Any], list[Any], list[Any]]:
-    """What was saved of a torch scheduler, if it has the form of that."""
-    if type(saved) is not dict or set(saved) != {"wrapped", "rates", "momenta"}:
-        raise ValueError(f"not what is saved of a torch scheduler: {arguments.shown(saved)}")
-    wrapped, rates, momenta = saved["wrapped"], saved["rates"], saved["momenta"]
-    if type(wrapped) is not dict or not all(type(key) is str for key in wrapped):
-        raise ValueError(f"not the attributes of a torch scheduler: {arguments.shown(wrapped)}")
-    counts = [wrapped[key] for key in ("last_epoch", "_step_count") if key in wrapped]
-    if not all(type(count) is int for count in counts):
-        raise ValueError(f"not the counts of a torch scheduler: {arguments.shown(counts)}")
-    if type(rates) is not list or not rates or not all(map(_is_number, rates)):
-        raise ValueError(f"not the learning rates of a torch scheduler: {arguments.shown(rates)}")
-    if type(momenta) is not list or not all(momentum is None or _is_number(momentum) for momentum in momenta):
-        raise ValueError(f"not the momenta of a torch scheduler: {arguments.shown(momenta)}")
-    return wrapped, rates, momenta
-
-
 def _momentum(group: Group) -> Any:
     return group["betas"][0] if "betas" in group else group.get("momentum")
 
@@ -293,12 +276,6 @@ def _set_momentum(group: Group, momentum: Any) -> None:
         group["betas"] = type(group["betas"])([momentum, *group["betas"][1:]])
     elif "momentum" in group:
         group["momentum"] = momentum
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, torch.Tensor):
-        return value.numel() == 1 and bool(value.isfinite())
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _copied(value: Any) -> Any:

@@ -228,6 +228,32 @@ def test_it_is_still_ignored_after_a_resume_that_makes_all_groups_at_once():
     assert values_of(optimizer) == [12.0, 12.0, 7.0]
 
 
+@pytest.mark.parametrize("added", ["adopt", "ignore"])
+@pytest.mark.parametrize("later", [False, True])
+def test_values_for_each_group_go_on_whether_groups_are_added_before_or_after_the_scheduler_is_made(added, later):
+    """A run that is resumed may make all groups at once, where there are values for the first two."""
+
+    def make(names):
+        optimizer = named_optimizer(*names)
+        return optimizer, ParamScheduler(optimizer, "lr", param_group_index=Groups(added=added), schedule=EACH)
+
+    optimizer, scheduler = make(["body", "head"])
+    scheduler(None)
+    add_group(optimizer, name="neck")
+    scheduler(None)
+    state, held = scheduler.state_dict(), optimizer.state_dict()
+    expected = scheduler.simulate(3, start=2)
+    optimizer, resumed = make(["body", "head"] if later else ["body", "head", "neck"])
+    if later:
+        add_group(optimizer, name="neck")
+    optimizer.load_state_dict(held)
+    resumed.load_state_dict(state)
+    assert (resumed.simulate(3, start=2) == expected).all()
+    resumed(None)
+    assert values_of(optimizer) == [0.8, 1.6, 1.6 if added == "adopt" else 7.0]
+    assert expected[0].tolist() == ([0.8, 1.6, 1.6] if added == "adopt" else [0.8, 1.6])
+
+
 def test_loading_the_optimizer_in_mid_run_keeps_the_selection():
     for selection, chosen in (("head", [1]), (lambda group: "name" in group, [0, 1]), (Groups(added="ignore"), [0, 1])):
         optimizer = named_optimizer("body", "head")

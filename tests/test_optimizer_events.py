@@ -16,6 +16,7 @@ from lehr.handlers import (
     CosineAnnealingScheduler,
     ParamGroupScheduler,
     ParamScheduler,
+    ResumeWarning,
     StateParamScheduler,
 )
 from lehr.handlers.schedules import LinearInterpolation
@@ -218,6 +219,30 @@ def test_counts_are_saved_with_the_engine():
     resumed.run([BATCH] * 7, max_epochs=2)
     assert resumed.state.optimizer_steps == [7]
     assert scheduler.event_index == 3  # steps 4 and 6
+
+
+def test_a_state_that_was_loaded_before_the_events_were_attached_is_told():
+    trainer, optimizer = supervised()
+    ParamScheduler(optimizer, "lr", schedule=COUNTING).attach(trainer, OptimizerEvents.STEP_STARTED)
+    trainer.run([BATCH] * 5)
+    state = trainer.state_dict()
+    resumed, optimizer = supervised()
+    scheduler = ParamScheduler(optimizer, "lr", schedule=COUNTING)
+    resumed.load_state_dict(state)
+    scheduler.seek(5)
+    scheduler.load_state_dict(scheduler.state_dict())
+    scheduler.attach(resumed, OptimizerEvents.STEP_STARTED)
+    with pytest.warns(ResumeWarning, match="knows of no step: attach the scheduler before you load the engine's state"):
+        resumed.run([BATCH] * 5, max_epochs=2)
+
+
+def test_events_may_be_given_by_their_names():
+    trainer, optimizer = supervised(accumulation=2)
+    by_name = {name: ParamScheduler(optimizer, "lr", schedule=COUNTING) for name in ("STEP_STARTED", "EPOCH_STARTED")}
+    for name, scheduler in by_name.items():
+        scheduler.attach(trainer, name)
+    trainer.run([BATCH] * 6, max_epochs=2)
+    assert [scheduler.event_index for scheduler in by_name.values()] == [6, 2]
 
 
 def test_events_of_epochs_and_steps_may_be_joined():

@@ -29,9 +29,9 @@ from torch.optim import lr_scheduler as peer
 
 from lehr.engine import ParamHistory
 from lehr.handlers import ResumeWarning
-from lehr.handlers.saving import LATER
 from lehr.handlers.schedules import CumulativeProduct
 from lehr.handlers.schedules.live import stateful_parts
+from lehr.handlers.state_checks import LATER
 from lehr.handlers.torch_steps import TorchSteps
 
 AT, LATER_EVENTS = 7, 5

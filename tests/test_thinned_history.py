@@ -30,10 +30,9 @@ def fill(column, stretches):
     for kind, length in stretches:
         groups = {"one": 1, "three": 3, "shared": 3, "bare": 0}[kind]
         for _ in range(length):
-            run, value = column.run, float(len(rows))
+            value = float(len(rows))
             add = column.appender(groups, per_group=kind in ("one", "three"))
             add([value] * groups if kind in ("one", "three") else value)
-            assert run is None or column.run is not None
             rows.append([value] * groups if groups else value)
     return rows
 

@@ -14,7 +14,8 @@ class Mapped(Schedule):
     """A schedule that follows another one: ``value(i) = function(schedule(i))``, in each parameter group.
 
     It couples a parameter to another one, such as the weight decay to the learning rate, or the batch size to it so
-    that their product stays.
+    that their product stays. It is read at the events of the scheduler that writes it: those of both must be the same,
+    as they are in a :class:`~lehr.handlers.ParamGroupScheduler`.
 
     Args:
         schedule: the schedule that is followed.
@@ -24,7 +25,7 @@ class Mapped(Schedule):
 
     Raises:
         TypeError: ``schedule`` is none, or ``function`` cannot be called; at the event, its value is no number.
-        ValueError: at the event, its value is NaN or infinite.
+        ValueError: at the event, its value is NaN or infinite, or cannot be computed.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal
@@ -67,3 +68,7 @@ class Mapped(Schedule):
             return arguments.number("value", self.function(value))
         except (TypeError, ValueError) as error:
             raise type(error)(f"{describe(self.function)}({value}) is not a finite number: {error}") from error
+        except ArithmeticError as error:
+            raise ValueError(
+                f"{describe(self.function)}({value}) cannot be computed, given {value}: {error}"
+            ) from error

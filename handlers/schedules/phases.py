@@ -146,18 +146,25 @@ class Phases(StatefulSchedule):
             )
         now.starts = [*now.starts, event]
 
-    def observe(self, metric: float) -> None:
-        """Count a metric, and let the next phase begin with the next event if it is time to; after the last, nothing.
+    def observe(self, metric: float, event_index: int | None = None) -> None:
+        """Count a metric, and let the next phase begin if it is time to; after the last, nothing.
+
+        Args:
+            metric: the metric.
+            event_index: where the phase would begin; after the last event that was asked for where None.
 
         Raises:
-            TypeError, ValueError: as :meth:`Plateau.observe`.
+            TypeError: as :meth:`Plateau.observe`.
+            ValueError: likewise; or ``flat`` is None.
         """
-        if self.flat is None or len(self._progress.starts) == len(self.phases) - 1:
+        if self.flat is None:
+            raise ValueError("flat must be a Plateau for a metric to begin a phase, given None")
+        if len(self._progress.starts) == len(self.phases) - 1:
             return
         self.flat.go_on_from(1.0)
         self.flat.observe(metric)
         if self.flat.value(0) != 1.0:
-            self.begin_next()
+            self.begin_next(event_index)
 
     def state_dict(self) -> dict[str, Any]:
         """The starts, the last event, and what ``flat`` remembers."""

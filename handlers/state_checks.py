@@ -1,4 +1,4 @@
-"""Checking what a scheduler is to go on from, before anything is loaded."""
+"""Checks of a saved state before anything of it is loaded."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from . import arguments
 from .schedules import StatefulSchedule
 
-# What states have had since they could be adjusted; older ones go without.
+# Entries that older versions did not save, and what they stand for.
 LATER = {"length": None, "value": None, "shift": 0, "handover": None, "param_groups": None}
 
 
