@@ -15,6 +15,9 @@ class OptimizerEvents(EventEnum):
       of this very step.
     - ``STEP_COMPLETED``: just after.
 
+    A step that raised an error is started again by the next one, which has the same number; a scheduler counts both
+    together as one.
+
     They come from torch's own step hooks, so it does not matter who calls ``step()``: a batch that only accumulates
     gradients fires nothing, and neither does a step that a ``GradScaler`` skips, also where a fused optimizer skips it
     by itself. (To know about that one, its ``found_inf`` is read, which on a GPU waits for the device.)
@@ -123,7 +126,7 @@ class StepHooks:
         self._engine, self._optimizer, self._at = weakref.ref(engine), weakref.ref(optimizer), at
         self._handles: list[Any] = []
         self._users = 0
-        self._steps_now = False
+        self._in_step = False  # a step has started and not completed: it is being made, or has failed
         weakref.finalize(engine, self._take_off).atexit = False
 
     def steps(self, engine: Engine) -> int:
@@ -154,41 +157,48 @@ class StepHooks:
 
     def _started(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         engine = self._engine()
-        self._steps_now = engine is not None and not _is_skipped(optimizer)
-        if engine is not None and self._steps_now:
-            self._fire(engine, OptimizerEvents.STEP_STARTED, optimizer)
+        again, self._in_step = self._in_step, engine is not None and not _is_skipped(optimizer)
+        if engine is not None and self._in_step:
+            self._fire(engine, OptimizerEvents.STEP_STARTED, self.steps(engine) + 1, again)
 
     def _completed(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         engine = self._engine()
-        if engine is not None and self._steps_now:
-            self._fire(engine, OptimizerEvents.STEP_COMPLETED, optimizer)
-            state: Any = engine.state
-            counts = list(state.optimizer_steps)
-            counts += [0] * (self._at + 1 - len(counts))
-            counts[self._at] += 1
-            state.optimizer_steps = counts
-
-    def _fire(self, engine: Engine, event: OptimizerEvents, optimizer: Optimizer) -> None:
+        if engine is None or not self._in_step:
+            return
+        self._in_step = False
         state: Any = engine.state
-        state.optimizer, state.optimizer_step = optimizer, self.steps(engine) + 1
-        outer = engine.last_event_name  # ignite looks at it to tell where the data began anew
+        counts = list(state.optimizer_steps)
+        counts += [0] * (self._at + 1 - len(counts))
+        counts[self._at] += 1  # before the event, at which the engine may be saved
+        state.optimizer_steps = counts
+        self._fire(engine, OptimizerEvents.STEP_COMPLETED, counts[self._at])
+
+    def _fire(self, engine: Engine, event: OptimizerEvents, step: int, again: bool = False) -> None:
+        state: Any = engine.state
+        outer = {name: getattr(state, name) for name in ("optimizer", "optimizer_step", "optimizer_step_again")}
+        state.optimizer, state.optimizer_step, state.optimizer_step_again = self._optimizer(), step, again
+        last = engine.last_event_name  # ignite looks at it to tell where the data began anew
         try:
             engine.fire_event(event)
         finally:
-            engine.last_event_name = outer
-            state.optimizer = None
+            engine.last_event_name = last
+            state.optimizer, state.optimizer_step_again = outer["optimizer"], outer["optimizer_step_again"]
+            if state.optimizer is not None:  # one optimizer steps within the step of another
+                state.optimizer_step = outer["optimizer_step"]
 
 
 Hooks = weakref.WeakKeyDictionary[Optimizer, StepHooks]
 _HOOKS: "weakref.WeakKeyDictionary[Engine, Hooks]" = weakref.WeakKeyDictionary()
+_ATTACHED: "weakref.WeakKeyDictionary[Engine, int]" = weakref.WeakKeyDictionary()
 
 
 def _hooks_of(engine: Engine, optimizer: Optimizer) -> StepHooks:
     hooks = _HOOKS.setdefault(engine, weakref.WeakKeyDictionary())
     if optimizer not in hooks:
-        hooks[optimizer] = StepHooks(engine, optimizer, at=len(hooks))
+        at = _ATTACHED[engine] = _ATTACHED.get(engine, -1) + 1  # optimizers that are gone keep their places
+        hooks[optimizer] = StepHooks(engine, optimizer, at)
         state: Any = engine.state
-        state.optimizer_steps = [*state.optimizer_steps, *[0] * (len(hooks) - len(state.optimizer_steps))]
+        state.optimizer_steps = [*state.optimizer_steps, *[0] * (at + 1 - len(state.optimizer_steps))]
     return hooks[optimizer]
 
 
@@ -197,7 +207,7 @@ def _register_events(engine: Engine) -> None:
         return
     engine.register_events(*OptimizerEvents, event_to_attr=dict.fromkeys(OptimizerEvents, "optimizer_step"))
     state: Any = engine.state
-    state.optimizer = None
+    state.optimizer, state.optimizer_step_again = None, False
     state.optimizer_steps = getattr(state, "optimizer_steps", [])
     if "optimizer_steps" not in engine.state_dict_user_keys:
         engine.state_dict_user_keys.append("optimizer_steps")

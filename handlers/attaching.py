@@ -58,6 +58,8 @@ class Filtered:
             return
         passes = self._event.filter
         if passes is None or passes(engine, state.get_event_attrib_value(self._event)):
+            if self._optimizer is not None and state.optimizer_step_again and self._scheduler.event_index > 0:
+                self._scheduler._take_back(engine, 1, kwargs.get("name"))  # a step that has failed
             self._scheduler(engine, **kwargs)
 
 

@@ -19,7 +19,7 @@ from .configuration import Configurable
 from .param_groups import Value
 from .private_copies import private_copy
 from .resumable import Resumable
-from .schedules import FunctionSchedule, LiveSchedule, Schedule
+from .schedules import FunctionSchedule, Schedule
 from .schedules.base import describe
 from .schedules.live import stateful_parts
 from .simulable import Simulable
@@ -62,7 +62,6 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, ABC):
         self._schedule = schedule if isinstance(schedule, Schedule | None) else FunctionSchedule(schedule)
         self._planned = self._schedule
         self._ahead = self._schedule is not None and self._schedule.ahead
-        self._live = self._schedule if isinstance(self._schedule, LiveSchedule) else None
         self._event_index = 0
         self._forget()
 
@@ -169,8 +168,6 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, ABC):
         if self._asks_get_param:
             return arguments.value_at(index, self.get_param(), self._named)
         assert self._schedule is not None
-        if self._live is not None:
-            return self._live.checked(index)
         if not self._ahead:
             return self._reader.read(self._schedule, index)
         start, values = read_block(self._schedule, index)

@@ -80,6 +80,16 @@ class EventReader:
     def __init__(self) -> None:
         self._known: dict[int, tuple[bool, Schedule]] = {}
         self._blocks: dict[int, tuple[int, list[Value]]] = {}
+        self._asked: dict[tuple[int, int], Value] | None = None  # what was read in one event, while it is held
+
+    @contextlib.contextmanager
+    def one_event(self) -> Iterator[None]:
+        """Ask what is live once, however many follow it at this event."""
+        self._asked = {}
+        try:
+            yield
+        finally:
+            self._asked = None
 
     def read(self, schedule: Schedule, index: int) -> Value:
         """The value at an event: a float, or a list with one for each group.
@@ -88,7 +98,11 @@ class EventReader:
             TypeError, ValueError: as :func:`read_block`.
         """
         if isinstance(schedule, LiveSchedule):
-            return schedule.checked(index)
+            if self._asked is None:
+                return schedule.checked(index)
+            if (id(schedule), index) not in self._asked:
+                self._asked[id(schedule), index] = schedule.checked(index)
+            return self._asked[id(schedule), index]
         known = self._known.get(id(schedule))
         if known is None:
             known = self._known[id(schedule)] = schedule.ahead, schedule
@@ -135,7 +149,10 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
 def _read_live(schedule: Schedule, start: int, num_events: int, groups: int | None) -> Array:
     reader = EventReader()
     with random_state_kept():
-        values = [reader.read(schedule, event) for event in range(start, start + num_events)]
+        values = []
+        for event in range(start, start + num_events):
+            with reader.one_event():
+                values.append(reader.read(schedule, event))
     # A Python function shows only now how many groups it has values for.
     groups = groups or next((len(value) if isinstance(value, list) else 1 for value in values), 1)
     table = np.empty((num_events, groups))

@@ -1,20 +1,25 @@
 """Several schedulers at one event, usually one for each parameter group."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
+from itertools import accumulate
 from typing import Any
 
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
+from ignite.engine.events import RemovableEventHandle
 from torch.optim import Optimizer
 
 from lehr.engine.recording import Recorder, num_events, take_back
 
+from .attaching import AnyEvent
 from .base import BaseParamScheduler
 from .group_selection import Group
 from .param_groups import Value
 from .param_scheduler import ParamScheduler
 from .resume_policy import Adjustment
 from .schedules import SideBySide
+from .state_param_scheduler import StateParamScheduler
+from .unsaved_place import UnsavedPlaceScheduler
 
 
 class ParamGroupScheduler(BaseParamScheduler):
@@ -104,7 +109,8 @@ class ParamGroupScheduler(BaseParamScheduler):
             engine: the engine whose event it is; None in a plain loop, where nothing is recorded.
             name: name of one history for all; those of the class where None.
         """
-        values = [writer._next() for writer in self._writers_here()]
+        with self._reader.one_event():
+            values = [writer._next() for writer in self._writers_here()]
         for writer, value in zip(self._writers, values, strict=True):
             writer._refuse(engine, value)
         rows: dict[str, list[float]] = {}
@@ -128,8 +134,21 @@ class ParamGroupScheduler(BaseParamScheduler):
     def _writers_here(self) -> list[BaseParamScheduler]:
         """Those who write, at the event where this scheduler is."""
         for writer in self._writers:
-            writer._event_index = self._event_index
+            writer._event_index, writer._reader = self._event_index, self._reader
         return self._writers
+
+    def attach(
+        self, engine: Engine, event: AnyEvent = Events.ITERATION_STARTED, name: str | None = None
+    ) -> RemovableEventHandle:
+        """Write at every such event of an engine: see :meth:`BaseParamScheduler.attach`.
+
+        Attributes of ``engine.state`` that are to be written are made now, as None, where they are missing.
+        """
+        handle = super().attach(engine, event, name)
+        for writer in self._writers:
+            if isinstance(writer, StateParamScheduler) and not hasattr(engine.state, writer.param_name):
+                setattr(engine.state, writer.param_name, None)
+        return handle
 
     def _appender(self, engine: Engine, name: str, row: list[float]) -> Any:
         return self._recorders.setdefault(name, Recorder()).appender(engine, name, self, row, len(row))
@@ -145,10 +164,30 @@ class ParamGroupScheduler(BaseParamScheduler):
         return next(iter(own.values())) if len(own) == 1 else None
 
     def _present(self) -> list[float] | None:
+        if self._event_index == self._loaded_at:
+            return list(self._loaded_value) if isinstance(self._loaded_value, list) else None
         rows = [writer._present() for writer in self._writers_here()]
         if any(row is None for row in rows):
             return None
         return [float(value) for row in rows for value in (row if isinstance(row, list) else [row])]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The progress as plain data, with the param groups that each member knows: see :class:`ParamScheduler`."""
+        known = [writer._slot.known_groups if isinstance(writer, ParamScheduler) else 0 for writer in self._writers]
+        return {**super().state_dict(), "param_groups": known}
+
+    def _loaded(self, state: Mapping[str, Any]) -> None:
+        super()._loaded(state)
+        known, values = state["param_groups"], state["value"]
+        for at, writer in enumerate(self._writers):
+            if isinstance(writer, ParamScheduler) and isinstance(known, list) and at < len(known):
+                writer._slot.known_groups = known[at]
+        widths = [_width(writer) for writer in self._writers]
+        if not isinstance(values, list) or len(values) != sum(widths):
+            return
+        for writer, end in zip(self._writers, accumulate(widths), strict=True):
+            if isinstance(writer, UnsavedPlaceScheduler):
+                writer._last = values[end - 1]
 
     def _held(self) -> list[Any]:
         rows = [writer._held() for writer in self._writers]
@@ -174,7 +213,8 @@ class ParamGroupScheduler(BaseParamScheduler):
                 del values[: groups or 1]
         for writer, its_own in zip(self._writers, own, strict=True):
             writer._adjust(its_own)
-        super()._adjust(adjustment)
+        self._schedule = SideBySide([writer.schedule for writer in self._writers])
+        self._adjustment = adjustment
 
     def _history_names(self, name: str | None) -> list[str]:
         return [name] if name else list(dict.fromkeys(self.names))
@@ -246,6 +286,13 @@ def _writer_like(scheduler: BaseParamScheduler) -> BaseParamScheduler:
         param_group_index=scheduler.param_group_index,
         schedule=scheduler.schedule,
     )
+
+
+def _width(writer: BaseParamScheduler) -> int:
+    """How many values of it are saved: one where one serves all groups."""
+    if isinstance(writer, ParamScheduler) and not writer.schedule.ahead:
+        return len(writer.optimizer_param_groups)
+    return writer.schedule.groups or 1
 
 
 def _row(writer: BaseParamScheduler, value: Value) -> list[float]:

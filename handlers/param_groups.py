@@ -87,13 +87,22 @@ class ParamSlot:
         if self._all:
             return groups
         if self.selection.added == "ignore":
-            return self.selection.of(groups[: self.known_groups])
+            return self._selected(groups[: self.known_groups])
         if self.selection.added == "refuse" and self.selection.of(groups[self.known_groups :]):
             raise ValueError(
                 f"the optimizer must not be given param groups that {self.key!r} is scheduled for, since added is "
                 f"'refuse': it had {self.known_groups} of them and has {len(groups)}"
             )
-        return self.selection.of(groups)
+        return self._selected(groups)
+
+    def _selected(self, groups: list[Group]) -> list[Group]:
+        selected = self.selection.of(groups)
+        if not selected:
+            raise ValueError(
+                f"param_group_index must select at least one of the optimizer's {len(groups)} groups, as before, given "
+                f"{self.selection.select!r}: has loading its state taken their names away?"
+            )
+        return selected
 
     @property
     def adopts(self) -> bool:
@@ -161,7 +170,12 @@ class ParamSlot:
 
     def refuse(self, value: Value) -> None:
         """Raise what :meth:`write` would, and write nothing."""
-        self._checked(value, self.groups())
+        groups = self.groups()
+        if type(value) is float and self._all and self.item is None:
+            if not all(self.key in group for group in groups):
+                self._held_by(groups)
+            return
+        self._checked(value, groups)
 
     def _checked(self, value: Value, groups: list[Group]) -> tuple[list[Any], Iterable[float]]:
         """What the groups hold, and what each is to hold instead."""

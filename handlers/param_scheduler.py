@@ -173,7 +173,7 @@ class ParamScheduler(BaseParamScheduler):
 
     def _loaded(self, state: Mapping[str, Any]) -> None:
         super()._loaded(state)
-        if state["param_groups"] is not None:
+        if isinstance(state["param_groups"], int):
             self._slot.known_groups = state["param_groups"]
 
     def simulate(self, num_events: int, start: int = 0) -> Array:

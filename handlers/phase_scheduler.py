@@ -24,6 +24,8 @@ class PhaseScheduler(ParamScheduler):
       ``evaluator.add_event_handler(Events.COMPLETED, scheduler.observe)``. When it has stopped improving by that rule,
       the next phase begins.
 
+    Where it is a member of another scheduler, the next phase begins with that one's next event.
+
     The rest of the plan is computed from there: see :class:`~lehr.handlers.schedules.Phases` for the formula. When the
     phases have begun is saved and loaded with the event index.
 
@@ -92,7 +94,11 @@ class PhaseScheduler(ParamScheduler):
     @property
     def phase(self) -> int:
         """Which phase the next event is in, from 0."""
-        return self._phases.phase_at(self.event_index)
+        return self._phases.phase
+
+    def _go_to(self, event_index: int) -> None:
+        super()._go_to(event_index)
+        self._phases.go_to(event_index)
 
     def next_phase(self, engine: Engine | None = None) -> None:
         """Let the next phase begin with the next event.
@@ -105,7 +111,7 @@ class PhaseScheduler(ParamScheduler):
             ValueError: there is no next phase.
         """
         if engine is None or not begins_again(engine):
-            self._phases.begin_next(self.event_index)
+            self._phases.begin_next()
 
     def observe(self, engine: Engine) -> None:
         """Count the metric of an engine, usually an evaluator, and let the next phase begin if it is time to.
@@ -115,7 +121,7 @@ class PhaseScheduler(ParamScheduler):
             ValueError: there is no such metric, or ``flat`` was not given.
         """
         metric = as_number(required_metric(engine, self.metric_name, self.reduction))
-        self._phases.observe(metric, self.event_index)
+        self._phases.observe(metric)
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> Any:

@@ -117,10 +117,10 @@ class ReduceOnPlateauScheduler(ParamScheduler):
         comes = engine is not None and not self._take_repeat()
         if comes and self._goes_on_from_groups:
             self._plateau.go_on_from(self._slot.read())
-        before = self._plateau.state_dict()
+        before = self._plateau.remembered()
 
         def undo() -> None:
-            self._plateau.load_state_dict(before)
+            self._plateau.put_back(before)
             self._goes_on_from_groups = False  # which may hold the next value already
 
         with undoing(self, undo):

@@ -47,8 +47,9 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
     checked["shift"] = arguments.whole_number("shift", checked["shift"], at_least=-arguments.MOST)
     if checked["length"] is not None:
         checked["length"] = arguments.number("length", checked["length"], at_least=0)
-    if checked["param_groups"] is not None:
-        checked["param_groups"] = arguments.whole_number("param_groups", checked["param_groups"], at_least=0)
+    known = checked["param_groups"]
+    for one in known if isinstance(known, list) else [] if known is None else [known]:
+        arguments.whole_number("param_groups", one, at_least=0)
     value = checked["value"]
     if not isinstance(value, bool | None):
         arguments.number_or_numbers("value", value)

@@ -14,10 +14,12 @@ from torch.utils.data import DataLoader, TensorDataset
 from lehr.handlers import (
     BatchSizeScheduler,
     CosineAnnealingScheduler,
+    Groups,
     OneCycleScheduler,
     ParamGroupScheduler,
     ParamScheduler,
     ReduceOnPlateauScheduler,
+    ResumeWarning,
     StateParamScheduler,
 )
 from lehr.handlers.schedules import Anneal, Mapped, Plateau
@@ -106,6 +108,91 @@ def test_a_chain_of_followers():
     table = coupled.simulate(5)
     assert table.shape == (5, 4)
     assert table[4].tolist() == [rate, beta, optimizer.param_groups[0]["weight_decay"], trainer.state.dropout]
+
+
+def test_a_function_that_is_followed_is_asked_once_at_an_event():
+    optimizer, trainer = make_optimizer(), make_trainer()
+    asked = []
+    lr = ParamScheduler(optimizer, "lr", schedule=lambda event: asked.append(event) or 0.1 * len(asked))
+    decay = ParamScheduler(optimizer, "weight_decay", schedule=Mapped(lr.schedule, lambda lr: 2 * lr))
+    both = ParamGroupScheduler([lr, decay], save_history=True)
+    both.attach(trainer)
+    trainer.run([0] * 5)
+    assert asked == [0, 1, 2, 3, 4]
+    history = trainer.state.param_history
+    assert (history.to_numpy("weight_decay") == 2 * history.to_numpy("lr")).all()
+    table = both.simulate(3)
+    assert (table[:, 1] == 2 * table[:, 0]).all()
+
+
+def coupled_to_epochs(groups=2):
+    optimizer, loader = make_optimizer(groups, lr=0.4), DataLoader(TensorDataset(torch.zeros(64)), batch_size=4)
+    lr = ParamScheduler(optimizer, "lr", param_group_index=Groups(added="ignore"), schedule=Anneal(0.4, 0.1, 12))
+    sizes = BatchSizeScheduler(loader, Mapped(lr.schedule, lambda lr: 1.6 / lr))
+    dropout = StateParamScheduler("dropout", create_new=True, schedule=Mapped(lr.schedule, lambda lr: lr / 2))
+    return optimizer, loader, ParamGroupScheduler([lr, sizes, dropout], save_history=True)
+
+
+@pytest.mark.parametrize("stop", range(1, 24))
+def test_what_no_checkpoint_keeps_is_written_again_in_a_group_too(stop):
+    def make():
+        optimizer, loader, scheduler = coupled_to_epochs()
+        seen = []
+        rate, sampler = optimizer.param_groups[0], loader.batch_sampler
+        trainer = Engine(lambda engine, batch: seen.append((sampler.batch_size, engine.state.dropout, rate["lr"])))
+        scheduler.attach(trainer, Events.EPOCH_STARTED(every=2))
+        return trainer, optimizer, loader, scheduler, seen
+
+    unbroken, _, loader, _, expected = make()
+    unbroken.run(loader, max_epochs=6, epoch_length=4)
+    trainer, optimizer, loader, scheduler, seen = make()
+    saved = []
+    trainer.add_event_handler(
+        Events.ITERATION_COMPLETED(once=stop),
+        lambda: saved.extend([len(seen), trainer.state_dict(), optimizer.state_dict(), scheduler.state_dict()]),
+    )
+    trainer.run(loader, max_epochs=6, epoch_length=4)
+    before = seen[: saved[0]]
+    resumed, optimizer, loader, again, rest = make()
+    for thing, state in zip((resumed, optimizer, again), json.loads(json.dumps(saved[1:])), strict=True):
+        thing.load_state_dict(state)
+    resumed.run(loader)
+    assert before + rest == expected
+
+
+def test_groups_that_were_ignored_are_so_after_a_resume_of_the_whole():
+    optimizer, _, scheduler = coupled_to_epochs(1)
+    trainer = make_trainer()
+    scheduler(trainer)
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 7.0})
+    scheduler(trainer)
+    other, _, resumed = coupled_to_epochs(2)
+    other.load_state_dict(optimizer.state_dict())
+    resumed.load_state_dict(json.loads(json.dumps(scheduler.state_dict())))
+    resumed(trainer)
+    assert values_of(other) == [Anneal(0.4, 0.1, 12)(2), 7.0]
+
+
+def test_sizes_that_are_simulated_after_a_change_of_plans_are_those_that_are_written():
+    def make(steps):
+        optimizer, loader = make_optimizer(), DataLoader(torch.zeros(64), batch_size=4)
+        lr = ParamScheduler(optimizer, "lr", schedule=Anneal(0.4, 0.1, steps))
+        sizes = BatchSizeScheduler(loader, Mapped(lr.schedule, lambda lr: 6.4 / lr))
+        return loader, ParamGroupScheduler([lr, sizes], save_history=True)
+
+    _, before = make(20)
+    for _ in range(7):
+        before(None)
+    loader, after = make(30)
+    with pytest.warns(ResumeWarning):
+        after.load_state_dict(before.state_dict(), resume_policy="keep_value")
+    present = before.state_dict()["value"]
+    assert after.state_dict()["value"] == present
+    table = after.simulate(30, start=7)
+    assert table[0].tolist() == present
+    for row in table:
+        after(None)
+        assert [after.optimizer[0].param_groups[0]["lr"], float(loader.batch_sampler.batch_size)] == row.tolist()
 
 
 def test_the_members_stay_as_they_are():

@@ -267,6 +267,17 @@ def test_loading_the_optimizer_in_mid_run_keeps_the_selection():
         assert values_of(optimizer) == [13.0 if group in chosen else [0.5, 1.5][group] for group in range(2)]
 
 
+def test_names_that_a_loaded_state_has_taken_away_are_told():
+    optimizer = named_optimizer("body", "head")
+    scheduler = ParamScheduler(optimizer, "lr", save_history=True, param_group_index="head", schedule=COUNTING)
+    trainer = make_trainer()
+    scheduler(trainer)
+    optimizer.load_state_dict(make_optimizer(2).state_dict())
+    with pytest.raises(ValueError, match="must select at least one .* as before, given 'head': has loading its state"):
+        scheduler(trainer)
+    assert (scheduler.event_index, len(trainer.state.param_history["lr"])) == (1, 1)
+
+
 def test_names_stand_in_configs():
     optimizer = named_optimizer("body", "head")
     for selection, data in (("head", "head"), (Groups("head", added="ignore"), {"select": "head", "added": "ignore"})):

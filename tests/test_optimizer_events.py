@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ignite.engine import Engine, Events, create_supervised_trainer
 from optimizers import make_optimizer, make_trainer
 
-from lehr.engine import OptimizerEvents
+from lehr.engine import OptimizerEvents, ParamHistory
 from lehr.handlers import (
     BatchSizeScheduler,
     CosineAnnealingScheduler,
@@ -298,6 +298,95 @@ def test_an_error_in_a_handler_of_a_step_stops_the_step():
         trainer.run([BATCH])
     assert torch.equal(weight, before)
     assert trainer.state.optimizer_steps == [0]
+
+
+@pytest.mark.parametrize("stop", range(1, 12))
+def test_a_checkpoint_that_is_saved_when_a_step_has_completed_has_counted_it(stop):
+    def make():
+        trainer, optimizer = supervised(accumulation=2)
+        scheduler = ParamScheduler(optimizer, "lr", schedule=COUNTING, save_history=True)
+        scheduler.attach(trainer, OptimizerEvents.STEP_STARTED(every=3))
+        trainer.state.param_history = ParamHistory()
+        return trainer, scheduler
+
+    unbroken, whole = make()
+    unbroken.run([BATCH] * 24)
+    trainer, scheduler = make()
+    state = []
+    trainer.add_event_handler(
+        OptimizerEvents.STEP_COMPLETED(once=stop),
+        lambda: state.extend([trainer.state_dict(), scheduler.state_dict(), trainer.state.param_history.state_dict()]),
+    )
+    trainer.run([BATCH] * 24)
+    resumed, again = make()
+    for thing, its_state in zip((resumed, again, resumed.state.param_history), state, strict=True):
+        thing.load_state_dict(its_state)
+    resumed.state.iteration = state[0]["iteration"]
+    resumed.run([BATCH] * 24)
+    assert resumed.state.param_history == unbroken.state.param_history
+    assert (again.state_dict(), resumed.state.optimizer_steps) == (whole.state_dict(), [12])
+
+
+def test_a_step_that_has_failed_and_is_made_again_counts_once():
+    trainer, optimizer = make_trainer(), make_optimizer()
+    scheduler = ParamScheduler(optimizer, "lr", schedule=COUNTING, save_history=True)
+    scheduler.attach(trainer, OptimizerEvents.STEP_STARTED)
+
+    def fails():
+        raise MemoryError
+
+    for batch in range(6):
+        if batch in (0, 2, 3):
+            with pytest.raises(MemoryError):
+                optimizer.step(fails)
+        else:
+            optimizer.step()
+    assert scheduler.event_index == 3
+    assert trainer.state.optimizer_steps == [3]
+    assert trainer.state.param_history["lr"] == [[0.0], [1.0], [2.0]]
+
+
+def test_an_error_after_a_step_leaves_the_counts_alike():
+    trainer, optimizer = supervised()
+    scheduler = ParamScheduler(optimizer, "lr", schedule=COUNTING)
+    scheduler.attach(trainer, OptimizerEvents.STEP_STARTED)
+
+    @trainer.on(OptimizerEvents.STEP_COMPLETED(once=3))
+    def fails():
+        raise MemoryError
+
+    trainer.logger.disabled = True
+    with pytest.raises(MemoryError):
+        trainer.run([BATCH] * 5)
+    assert (scheduler.event_index, trainer.state.optimizer_steps) == (3, [3])
+
+
+def test_places_of_optimizers_that_are_gone_are_not_given_away():
+    trainer = make_trainer()
+    first, second, third = make_optimizer(), make_optimizer(), make_optimizer()
+    OptimizerEvents.attach(trainer, first, second)
+    second.step()
+    del first
+    gc.collect()
+    OptimizerEvents.attach(trainer, third)
+    third.step()
+    second.step()
+    assert trainer.state.optimizer_steps == [0, 2, 1]
+
+
+def test_one_optimizer_may_step_within_the_step_of_another():
+    trainer, outer, inner = make_trainer(), make_optimizer(), make_optimizer()
+    schedulers = [ParamScheduler(optimizer, "lr", schedule=COUNTING) for optimizer in (outer, inner)]
+    OptimizerEvents.attach(trainer, outer)
+    trainer.add_event_handler(
+        OptimizerEvents.STEP_STARTED, lambda engine: inner.step() if engine.state.optimizer is outer else None
+    )
+    for scheduler in schedulers:
+        scheduler.attach(trainer, OptimizerEvents.STEP_STARTED)
+    for _ in range(3):
+        outer.step()
+    assert [scheduler.event_index for scheduler in schedulers] == [3, 3]
+    assert trainer.state.optimizer_steps == [3, 3]
 
 
 def test_what_ignite_makes_of_its_own_events_is_not_disturbed():

@@ -12,13 +12,21 @@ from ignite.engine import Engine, Events
 from optimizers import make_optimizer, make_trainer, values_of
 
 from lehr.engine import ParamHistory
-from lehr.handlers import ConcatScheduler, MetricScheduler, ParamScheduler, PhaseScheduler, configure_scheduler
+from lehr.handlers import (
+    ConcatScheduler,
+    MetricScheduler,
+    ParamGroupScheduler,
+    ParamScheduler,
+    PhaseScheduler,
+    configure_scheduler,
+)
 from lehr.handlers.schedules import (
     Anneal,
     Constant,
     Cooldown,
     Cosine,
     LinearInterpolation,
+    Mapped,
     Phases,
     Plateau,
     Product,
@@ -202,6 +210,26 @@ def test_it_may_follow_another_schedule():
     written(scheduler, 10)
     phases.schedule.begin_next(6)  # in its own events, which began at event 4
     assert written(scheduler, 4)[:, 0].tolist() == [0.5 * DECAY(i) for i in range(4)]
+
+
+@pytest.mark.parametrize("after_a_warmup", [False, True])
+def test_a_member_of_another_scheduler_begins_its_phase_with_the_next_event(after_a_warmup):
+    optimizer = make_optimizer()
+    phases = PhaseScheduler(optimizer, "lr", [Constant(0.5), DECAY])
+    if after_a_warmup:
+        warmup = ParamScheduler(optimizer, "lr", schedule=LinearInterpolation([(0, 0.0), (4, 0.5)]))
+        scheduler = ConcatScheduler([warmup, phases], [4])
+    else:
+        follower = ParamScheduler(optimizer, "weight_decay", schedule=Mapped(phases.schedule, lambda lr: 0.1 * lr))
+        scheduler = ParamGroupScheduler([phases, follower])
+    for _ in range(10):
+        scheduler(None)
+    phases.next_phase()
+    for event in range(5):
+        scheduler(None)
+        assert values_of(optimizer) == [0.5 * DECAY(event)]
+        assert after_a_warmup or values_of(optimizer, "weight_decay") == [0.1 * (0.5 * DECAY(event))]
+    assert phases.phase == 1
 
 
 def test_what_is_wrong_is_said():

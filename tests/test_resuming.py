@@ -467,7 +467,12 @@ def everything(scheduler):
         (Constant(0.1), Anneal(0.1, 0, 100), "keep_fraction", "where the saved schedule has no end that is known"),
         (Anneal(0.1, 0, 100), Constant(0.1), "keep_value", "must be 'keep_step' for a schedule without an end"),
         (Anneal(0.1, 0, 100), Anneal(0.1, 0, 30), "keep_value", "at event 40 of a schedule whose length is 30"),
-        (Anneal(0.1, 0, 100), lambda event: 0.5, "keep_value", "for a schedule that depends on what happens in training"),
+        (
+            Anneal(0.1, 0, 100),
+            lambda event: 0.5,
+            "keep_value",
+            "for a schedule that depends on what happens in training",
+        ),
         (Anneal(0.1, 0, 100), Anneal(0.1, 0, 200), "keep_calm", "resume_policy must be one of"),
     ],
 )

@@ -104,14 +104,22 @@ class Phases(StatefulSchedule):
         """Those of the phases."""
         return common_groups(self.phases)
 
-    def phase_at(self, index: int) -> int:
-        """Which phase an event is in, from 0."""
+    @property
+    def phase(self) -> int:
+        """Which phase the event is in, from 0, that comes after the last one that was asked for."""
+        return self._phase_at(self._progress.event_index + 1)
+
+    def _phase_at(self, index: int) -> int:
         return sum(1 for start in self._progress.starts if start <= index)
+
+    def go_to(self, event_index: int) -> None:
+        """Be before an event, as if the one before it had been asked for last."""
+        self._progress.event_index = event_index - 1
 
     def value(self, index: int) -> float | list[float]:
         """The formula of the class docstring."""
         self._progress.event_index = index
-        starts, phase = (0, *self._progress.starts), self.phase_at(index)
+        starts, phase = (0, *self._progress.starts), self._phase_at(index)
         value = self._alone(phase, index - starts[phase])
         if self.relative:
             for before in range(phase):
@@ -146,12 +154,8 @@ class Phases(StatefulSchedule):
             )
         now.starts = [*now.starts, event]
 
-    def observe(self, metric: float, event_index: int | None = None) -> None:
-        """Count a metric, and let the next phase begin if it is time to; after the last, nothing.
-
-        Args:
-            metric: the metric.
-            event_index: where the phase would begin; after the last event that was asked for where None.
+    def observe(self, metric: float) -> None:
+        """Count a metric, and let the next phase begin with the next event if it is time to; after the last, nothing.
 
         Raises:
             TypeError: as :meth:`Plateau.observe`.
@@ -164,7 +168,7 @@ class Phases(StatefulSchedule):
         self.flat.go_on_from(1.0)
         self.flat.observe(metric)
         if self.flat.value(0) != 1.0:
-            self.begin_next(event_index)
+            self.begin_next()
 
     def state_dict(self) -> dict[str, Any]:
         """The starts, the last event, and what ``flat`` remembers."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from .. import arguments
@@ -188,6 +188,14 @@ class Plateau(StatefulSchedule):
         lower = [max(value * self.factor, floor) for value, floor in zip(values, floors, strict=True)]
         taken_off = [value * self.factor for value in values] if self.eps_before_floor else lower
         return [new if old - less > self.eps else old for old, new, less in zip(values, lower, taken_off, strict=True)]
+
+    def remembered(self) -> PlateauProgress:
+        """What it remembers now, for :meth:`put_back`."""
+        return replace(self._progress, values=list(self._progress.values))
+
+    def put_back(self, remembered: PlateauProgress) -> None:
+        """Remember that again."""
+        self._set(_progress=remembered)
 
     def state_dict(self) -> dict[str, Any]:
         """The values, the best metric (None before the first), and the two counts."""
