@@ -1,6 +1,8 @@
 """torch's own schedulers as handlers."""
 
 import warnings
+import weakref
+from collections.abc import Mapping
 from typing import Any, Self
 
 from ignite.engine import Engine
@@ -8,13 +10,14 @@ from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from . import arguments
 from .base import undoing
-from .metrics import REDUCTIONS, as_number, required_metric
+from .metrics import REDUCTIONS, as_number
 from .param_scheduler import ParamScheduler
+from .pending_metric import PendingMetric, no_engine
 from .schedules import Shift
 from .torch_steps import TorchSteps
 
 
-class LRScheduler(ParamScheduler):
+class LRScheduler(PendingMetric, ParamScheduler):
     """Calls a scheduler of ``torch.optim.lr_scheduler``, of any kind, at the events of an engine.
 
     At event i it writes what torch's own loop has in effect at step i, when the scheduler is constructed and then
@@ -95,6 +98,8 @@ class LRScheduler(ParamScheduler):
             name: name of the history to record under; ``"lr"`` where None.
         """
         comes = engine is not None and not self._take_repeat()
+        if engine is not None and self._steps.takes_metric:
+            self._engine = weakref.ref(engine)
         if engine is None or not comes or not self._steps.takes_metric or (self._event_index == 0 and not self._legacy):
             super().__call__(engine, name)
             return
@@ -110,7 +115,21 @@ class LRScheduler(ParamScheduler):
             TypeError: the metric is no number.
             ValueError: there is no such metric.
         """
-        self._steps.observe(as_number(required_metric(engine, self.metric_name, self.reduction)))
+        metric = self._metric_at(engine, required=True)
+        self._steps.observe(as_number(metric))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_engine": no_engine}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The progress as plain data: see :class:`BaseParamScheduler`; with the metric that is still to be read."""
+        return {**super().state_dict(), **(self._metric_state() if self._steps.takes_metric else {})}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
+        """Go on where the scheduler that gave the state had stopped: see :class:`BaseParamScheduler`."""
+        metric = self._metric_in(state_dict)
+        super().load_state_dict(state_dict, resume_policy)
+        self._saved_metric = metric
 
     @classmethod
     def simulate_values(

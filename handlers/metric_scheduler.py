@@ -1,7 +1,7 @@
 """Schedules that are driven by a metric, whatever they are composed of."""
 
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ignite.engine import Engine
@@ -9,14 +9,15 @@ from ignite.engine import Engine
 from . import arguments
 from .base import undoing
 from .group_selection import Selection
-from .metrics import REDUCTIONS, as_number, metric_of, required_metric
+from .metrics import REDUCTIONS
 from .param_groups import HasParamGroups
 from .param_scheduler import ParamScheduler
+from .pending_metric import PendingMetric, no_engine
 from .schedules import Greedy, Phases, Plateau, Reduced, Schedule
 from .schedules.live import stateful_parts
 
 
-class MetricScheduler(ParamScheduler):
+class MetricScheduler(PendingMetric, ParamScheduler):
     """Writes a schedule with parts that are driven by a metric, which it gives them event by event.
 
     At each event it reads the metric from ``engine.state.metrics``, gives it to the parts that want one, and writes
@@ -73,8 +74,6 @@ class MetricScheduler(ParamScheduler):
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)
         self.metric_name, self.every = metric_name, arguments.whole_number("every", every, at_least=1)
         self.reduction = arguments.one_of("reduction", reduction, REDUCTIONS)
-        self._engine: Callable[[], Engine | None] = _no_engine
-        self._saved_metric: float | None = None
         self._driven: list[Any] = [
             part
             for part in stateful_parts(self._schedule)
@@ -91,9 +90,10 @@ class MetricScheduler(ParamScheduler):
             name: name of the history to record under; ``param_name`` where None.
         """
         index, before = self._event_index, [part.state_dict() for part in self._driven]
+        comes = engine is not None and not self._take_repeat()
+
         if engine is not None:
             self._engine = weakref.ref(engine)
-        comes = engine is not None and not self._take_repeat()
 
         def undo() -> None:
             for part, state in zip(self._driven, before, strict=True):
@@ -102,14 +102,10 @@ class MetricScheduler(ParamScheduler):
         with undoing(self, undo):
             if comes and index % self.every == 0 and not (index == 0 and self.every > 1):
                 assert engine is not None
-                metric = metric_of(engine, self.metric_name, self.reduction)
-                metric = self._saved_metric if metric is None else metric
-                if metric is None and index > 0:
-                    metric = required_metric(engine, self.metric_name, self.reduction)
+                metric = self._metric_at(engine, required=index > 0)
                 if metric is not None:
                     self.observe(metric)
             super().__call__(engine, name)
-        self._saved_metric = None
 
     def observe(self, metric: float) -> None:
         """Give a metric to the parts that are driven by it, without writing.
@@ -121,25 +117,14 @@ class MetricScheduler(ParamScheduler):
             part.observe(metric)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_engine": _no_engine}
+        return {**super().__getstate__(), "_engine": no_engine}
 
     def state_dict(self) -> dict[str, Any]:
-        """The progress as plain data: see :class:`BaseParamScheduler`.
-
-        With it goes the metric that the next event is to read, which ignite does not save with its engines.
-        """
-        engine = self._engine()
-        metric = self._saved_metric if engine is None else metric_of(engine, self.metric_name)
-        return {**super().state_dict(), "metric": [] if metric is None else [as_number(metric)]}
+        """The progress as plain data, with the metric that is still to be read: see :class:`BaseParamScheduler`."""
+        return {**super().state_dict(), **self._metric_state()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
         """Go on where the scheduler that gave the state had stopped: see :class:`BaseParamScheduler`."""
-        saved = state_dict.get("metric", []) if isinstance(state_dict, Mapping) else []
-        if not isinstance(saved, list) or len(saved) > 1 or not all(type(metric) is float for metric in saved):
-            raise TypeError(f"metric must be a list of one float or none, given {arguments.shown(saved)}")
+        metric = self._metric_in(state_dict)
         super().load_state_dict(state_dict, resume_policy)
-        self._saved_metric = saved[0] if saved else None
-
-
-def _no_engine() -> None:
-    """There has been none yet."""
+        self._saved_metric = metric

@@ -11,15 +11,16 @@ from . import arguments
 from .arguments import Number
 from .base import undoing
 from .group_selection import Selection
-from .metrics import REDUCTIONS, metric_of, required_metric
+from .metrics import REDUCTIONS
 from .param_groups import HasParamGroups, StandInOptimizer
 from .param_scheduler import ParamScheduler
+from .pending_metric import PendingMetric, no_engine
 from .private_copies import private_copy
 from .schedules import Plateau
 from .schedules.base import Array
 
 
-class ReduceOnPlateauScheduler(ParamScheduler):
+class ReduceOnPlateauScheduler(PendingMetric, ParamScheduler):
     """Multiplies a parameter by a factor when a metric has not improved for more than ``patience`` events.
 
     Attach it to where the metric is ready: ``scheduler.attach(evaluator, Events.COMPLETED)``. At each event it reads
@@ -130,6 +131,9 @@ class ReduceOnPlateauScheduler(ParamScheduler):
             super().__call__(engine if self.trainer is None else self.trainer, name)
         self._goes_on_from_groups = True
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_engine": no_engine}
+
     def _recording_engine(self, engine: Engine) -> Engine:
         return self.trainer or engine
 
@@ -139,8 +143,7 @@ class ReduceOnPlateauScheduler(ParamScheduler):
         Raises:
             TypeError, ValueError: as the class says of the event.
         """
-        read = required_metric if self.missing_policy == "raise" else metric_of
-        metric = read(engine, self.metric_name, self.reduction)
+        metric = self._metric_at(engine, required=self.missing_policy == "raise")
         if metric is not None:
             self._plateau.observe(metric)
 
@@ -150,7 +153,7 @@ class ReduceOnPlateauScheduler(ParamScheduler):
         Its values are those that the groups hold, once it has written them itself: another scheduler that has this one
         as a part may be what writes them.
         """
-        state = super().state_dict()
+        state = {**super().state_dict(), **self._metric_state()}
         if self._goes_on_from_groups and self._event_index > 0:
             state["progress"][0]["values"] = self._slot.read()
         return state
@@ -160,8 +163,9 @@ class ReduceOnPlateauScheduler(ParamScheduler):
 
         The next event goes on from the saved value, whatever the param groups hold.
         """
-        begins_with_groups = self._plateau.initial_value is None
+        begins_with_groups, metric = self._plateau.initial_value is None, self._metric_in(state_dict)
         super().load_state_dict(state_dict, resume_policy)
+        self._saved_metric = metric
         self._goes_on_from_groups = begins_with_groups and self._event_index == 0
 
     def simulate(self, num_events: int, start: int = 0, *, metric_values: Sequence[float] | None = None) -> Array:

@@ -7,7 +7,14 @@ from . import arguments
 from .schedules import StatefulSchedule
 
 # Entries that older versions did not save, and what they stand for.
-LATER = {"length": None, "value": None, "shift": 0, "handover": None, "param_groups": None}
+LATER: dict[str, Any] = {
+    "length": None,
+    "value": None,
+    "shift": 0,
+    "handover": None,
+    "param_groups": None,
+    "metric": [],
+}
 
 
 def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[str, Any]:

@@ -138,8 +138,12 @@ def test_what_no_checkpoint_keeps_is_written_again_in_a_group_too(stop):
     def make():
         optimizer, loader, scheduler = coupled_to_epochs()
         seen = []
-        rate, sampler = optimizer.param_groups[0], loader.batch_sampler
-        trainer = Engine(lambda engine, batch: seen.append((sampler.batch_size, engine.state.dropout, rate["lr"])))
+        sampler = loader.batch_sampler
+        trainer = Engine(
+            lambda engine, batch: seen.append(
+                (sampler.batch_size, engine.state.dropout, optimizer.param_groups[0]["lr"])
+            )
+        )
         scheduler.attach(trainer, Events.EPOCH_STARTED(every=2))
         return trainer, optimizer, loader, scheduler, seen
 

@@ -45,10 +45,10 @@ OF_ITS_OWN = {
     "BatchSizeScheduler": {"attach", "_write", "_kind", "_adjust", "_check_state"},
     "ConcatScheduler": {"simulate_values"},
     "MetricScheduler": {"_wants_metric", "__call__", "observe", "state_dict", "load_state_dict"},
-    "LRScheduler": {"__call__", "observe", "simulate_values"},
+    "LRScheduler": {"__call__", "observe", "simulate_values", "state_dict", "load_state_dict"},
     "LambdaStateScheduler": {"get_param"},
     "ReduceLROnPlateauScheduler": {"simulate_values"},
-    "PhaseScheduler": {"phase", "next_phase", "observe", "_simulated"},
+    "PhaseScheduler": {"_go_to", "phase", "next_phase", "observe", "_simulated"},
     "ReduceOnPlateauScheduler": {
         "_wants_metric", "__call__", "_recording_engine", "observe", "state_dict", "load_state_dict",
         "simulate", "simulate_values", "_simulated",

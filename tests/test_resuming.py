@@ -20,6 +20,7 @@ from lehr.engine.event_counts import times_fired
 from lehr.handlers import (
     BatchSizeScheduler,
     LinearScheduler,
+    LRScheduler,
     MetricScheduler,
     OneCycleScheduler,
     ParamGroupScheduler,
@@ -320,6 +321,46 @@ def test_an_epoch_that_is_begun_again_does_not_count_a_metric_twice():
         resumed.run([0] * 4)
         assert resumed.state.param_history == unbroken.state.param_history
         assert again.state_dict() == whole.state_dict()
+
+
+def of_a_plateau(kind):
+    optimizer = make_optimizer(lr=0.2)
+    if kind == "torch's":
+        plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=0)
+        return LRScheduler(plateau, save_history=True)
+    return ReduceOnPlateauScheduler(
+        optimizer, "lr", "loss", factor=0.5, patience=0, save_history=True, missing_policy=kind
+    )
+
+
+@pytest.mark.parametrize("event", [Events.EPOCH_STARTED, Events.ITERATION_STARTED])
+@pytest.mark.parametrize("kind", ["torch's", "ignore"])
+@pytest.mark.parametrize("stop", [4, 8, 12, 16])
+def test_a_plateau_has_the_metric_that_was_to_come(event, kind, stop):
+    """The trainer's own metrics, of an epoch that was just evaluated: the next event is to read them."""
+
+    def make():
+        trainer, scheduler = make_trainer(), of_a_plateau(kind)
+        scheduler.attach(trainer, event)
+        trainer.add_event_handler(
+            Events.EPOCH_COMPLETED,
+            lambda: trainer.state.metrics.update(loss=[3, 2, 2, 2, 1, 1][trainer.state.epoch - 1]),
+        )
+        if kind != "ignore" and event == Events.ITERATION_STARTED:
+            trainer.add_event_handler(Events.ITERATION_COMPLETED(once=1), lambda: trainer.state.metrics.update(loss=4))
+        return trainer, scheduler
+
+    unbroken, whole = make()
+    unbroken.run([0] * 4, max_epochs=6)
+    trainer, scheduler = make()
+    state = {}
+    trainer.add_event_handler(Events.EPOCH_COMPLETED(once=stop // 4), lambda: state.update(saved(trainer, scheduler)))
+    trainer.run([0] * 4, max_epochs=6)
+    resumed, again = make()
+    load(state, resumed, again)
+    resumed.run([0] * 4)
+    assert resumed.state.param_history == unbroken.state.param_history
+    assert again.state_dict() == whole.state_dict()
 
 
 @pytest.mark.parametrize("stop", range(1, 24))
