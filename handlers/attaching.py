@@ -22,13 +22,19 @@ AnyEvent = str | Events | OptimizerEvents | CallableEventWithFilter | EventsList
 class Attachment(RemovableEventHandle):
     """A handle like those of ignite, whose ``remove()`` detaches a scheduler from an engine."""
 
-    def __init__(self, event: Any, scheduler: "BaseParamScheduler", engine: Engine, others: Sequence[Any]) -> None:
+    def __init__(
+        self, event: Any, scheduler: "BaseParamScheduler", engine: Engine, name: str | None, others: Sequence[Any]
+    ) -> None:
         super().__init__(event, scheduler, engine)
-        self._others = list(others)
+        self._name, self._others = name, list(others)
 
     def remove(self) -> None:
         """Detach it; a second time does nothing."""
         super().remove()
+        scheduler: Any = self.handler()
+        engine = self.engine()
+        if scheduler is not None and engine is not None:
+            ResumeCheck.of(scheduler, engine).discard(engine, self.event_name, self._name)
         for handle in self._others:
             handle.remove()
         self._others = []
@@ -86,10 +92,10 @@ def attached(scheduler: "BaseParamScheduler", engine: Engine, event: Any, name: 
         for handle in others:
             handle.remove()
         raise
-    others.append(engine.add_event_handler(Events.STARTED, ResumeCheck(scheduler, engine, event, name)))
+    ResumeCheck.of(scheduler, engine).add(engine, event, name)
     for history_name in names:
         claim(recording, history_name, scheduler)
-    return Attachment(event, scheduler, engine, others)
+    return Attachment(event, scheduler, engine, name, others)
 
 
 def _bare(engine: Engine, event: Any, scheduler: "BaseParamScheduler", others: list[Any]) -> tuple[Any, Any]:

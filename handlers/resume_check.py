@@ -4,7 +4,7 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
 
 from lehr.engine.event_counts import counts_epochs, epochs_are_whole, fired_last, fires_again, times_fired
 from lehr.engine.optimizer_events import is_step_event, steps_of
@@ -26,16 +26,40 @@ class ResumeCheck:
     Args:
         scheduler: the scheduler, which it does not keep alive.
         engine: the engine that it is attached to.
-        event: the event.
-        name: the name of the history that it was attached with.
     """
 
-    def __init__(self, scheduler: "BaseParamScheduler", engine: Engine, event: Any, name: str | None) -> None:
-        self._scheduler, self._event, self._name = weakref.ref(scheduler), event, name
+    def __init__(self, scheduler: "BaseParamScheduler", engine: Engine) -> None:
+        self._scheduler = weakref.ref(scheduler)
+        self._attached: list[tuple[Any, str | None]] = []  # the events, and the names of the history
         self._ahead: int | None = None  # by how much the engine's count is meant to be ahead
-        if engine.last_event_name is not None:  # it has run in this process: the scheduler is meant to begin now
-            fired = self._times_fired(engine, scheduler)
+        _CHECKS.setdefault(scheduler, weakref.WeakKeyDictionary())[engine] = self
+
+    @classmethod
+    def of(cls, scheduler: "BaseParamScheduler", engine: Engine) -> "ResumeCheck":
+        """The one that there is, or a new one, which is then attached to the engine."""
+        checks = _CHECKS.get(scheduler)
+        if checks is not None and engine in checks:
+            return checks[engine]
+        check = cls(scheduler, engine)
+        engine.add_event_handler(Events.STARTED, check)
+        return check
+
+    def add(self, engine: Engine, event: Any, name: str | None) -> None:
+        """The scheduler is attached to an event."""
+        self._attached.append((event, name))
+        scheduler = self._scheduler()
+        if engine.last_event_name is not None and scheduler is not None:
+            fired = self._times_fired(engine, scheduler)  # it has run in this process: this is meant to begin now
             self._ahead = None if fired is None else fired - scheduler.event_index
+
+    def discard(self, engine: Engine, event: Any, name: str | None) -> None:
+        """It is detached again."""
+        self._attached = [(one, its_name) for one, its_name in self._attached if one is not event]
+        scheduler = self._scheduler()
+        if not self._attached and engine.has_event_handler(self, Events.STARTED):
+            engine.remove_event_handler(self, Events.STARTED)
+            if scheduler is not None:
+                _CHECKS[scheduler].pop(engine, None)
 
     def __call__(self, engine: Engine) -> None:
         """Compare both counts, if the run does not begin at the beginning."""
@@ -47,25 +71,32 @@ class ResumeCheck:
             return
         if scheduler.event_index == scheduler._loaded_at:
             scheduler._write_again(engine)
-        fired, again = self._times_fired(engine, scheduler), fires_again(engine, self._event)
-        if fired is None:  # by a filter of the user's own
-            if again and scheduler.event_index == scheduler._loaded_at > 0:
-                scheduler._take_back(engine, again, self._name)
-            return
-        expected, missed = fired - (self._ahead or 0), fired_last(engine, self._event)
-        if missed and scheduler.event_index == expected - missed and not scheduler._wants_metric:
-            for _ in range(missed):
-                scheduler(engine, name=self._name)
-        if epochs_are_whole(engine) or not counts_epochs(self._event):
-            self._compare(engine, scheduler, self._event, expected, again)
-            self._ahead = fired - scheduler.event_index
-        if again and scheduler.event_index == expected:
-            scheduler._take_back(engine, again, self._name)
+        fired = self._times_fired(engine, scheduler)
+        expected = None if fired is None else fired - (self._ahead or 0)
+        missed = [(name, fired_last(engine, event)) for event, name in self._attached]
+        again = [(name, fires_again(engine, event)) for event, name in self._attached]
+        num_missed, num_again = sum(count for _, count in missed), sum(count for _, count in again)
+        if expected is not None:
+            if num_missed and scheduler.event_index == expected - num_missed and not scheduler._wants_metric:
+                for name, count in missed:
+                    for _ in range(count):
+                        scheduler(engine, name=name)
+            events = [event for event, _ in self._attached]
+            if epochs_are_whole(engine) or not any(map(counts_epochs, events)):
+                steps = any(map(is_step_event, events))
+                self._compare(engine, scheduler, steps, expected, num_again)
+                self._ahead = expected + (self._ahead or 0) - scheduler.event_index
+        # By a filter of the user's own it cannot be told how many there have been.
+        has_had_all = scheduler.event_index == (scheduler._loaded_at if expected is None else expected)
+        if num_again and has_had_all and scheduler.event_index >= num_again:
+            for name, count in again:
+                scheduler._take_back(engine, count, name)
+            scheduler._repeats = num_again
 
     @staticmethod
-    def _compare(engine: Engine, scheduler: "BaseParamScheduler", event: Any, expected: int, again: int) -> None:
+    def _compare(engine: Engine, scheduler: "BaseParamScheduler", steps: bool, expected: int, again: int) -> None:
         count = scheduler.event_index
-        if count > 0 == expected and is_step_event(event):
+        if count > 0 == expected and steps:
             warnings.warn(
                 f"{scheduler!r} is at event {count}, but the engine, which resumes after iteration "
                 f"{engine.state.iteration}, knows of no step: attach the scheduler before you load the engine's "
@@ -85,5 +116,14 @@ class ResumeCheck:
         scheduler._sought = False
 
     def _times_fired(self, engine: Engine, scheduler: "BaseParamScheduler") -> int | None:
+        """How often the events have fired; None where it cannot be told, or where another engine has some as well."""
         optimizer = scheduler._stepping_optimizer()
-        return times_fired(engine, self._event, None if optimizer is None else steps_of(engine, optimizer))
+        steps = None if optimizer is None else steps_of(engine, optimizer)
+        counts = [times_fired(engine, event, steps) for event, _ in self._attached]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) and len(_CHECKS.get(scheduler, ())) <= 1 else None
+
+
+_CHECKS: "weakref.WeakKeyDictionary[BaseParamScheduler, weakref.WeakKeyDictionary[Engine, ResumeCheck]]" = (
+    weakref.WeakKeyDictionary()
+)

@@ -1,5 +1,6 @@
 """What the README shows is run and checked."""
 
+import copy
 import re
 
 import pytest
@@ -20,8 +21,8 @@ def test_its_code_runs(readme, tmp_path, monkeypatch, capsys):
     namespace: dict = {}
     run_blocks(blocks[:3], namespace)
     shown = re.findall(r"^print\(.*\)  # (.*)$", "".join(blocks), re.MULTILINE)
-    assert len(shown) == 2
-    assert capsys.readouterr().out.splitlines() == shown
+    assert len(shown) == 3
+    assert capsys.readouterr().out.splitlines() == shown[:2]
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [
         "checkpoint_175.pt",
         "checkpoint_200.pt",
@@ -37,9 +38,22 @@ def test_its_code_runs(readme, tmp_path, monkeypatch, capsys):
     assert resumed["history"] == namespace["history"]
     assert len(resumed["history"]["lr"]) == 100
     assert resumed["trainer"].state.epoch == 8
-    run_blocks([blocks[1], blocks[4], blocks[5]], resumed)
-    assert resumed["decay"].event_index == 25  # the plain loop has made so many steps
+    run_blocks([blocks[1], blocks[5]], resumed)
     assert resumed["scheduler"].event_index == 25
+
+    # Real steps and phases, and the same from a state in mid-run.
+    run_blocks([blocks[4]], namespace)
+    assert capsys.readouterr().out.splitlines() == shown[2:]
+    whole = namespace["trainer"].state.param_history["lr"][:]
+    state: list = []
+    save = "trainer.add_event_handler(Events.ITERATION_COMPLETED(once=117), lambda: state.extend(map(copy.deepcopy, ["
+    save += "model.state_dict(), optimizer.state_dict(), trainer.state_dict(), phases.state_dict()])))\n"
+    namespace |= {"state": state, "copy": copy}
+    run_blocks([blocks[4].replace("trainer.run", save + "trainer.run")], namespace)
+    load = "for thing, its_state in zip([model, optimizer, trainer, phases], state, strict=True):\n"
+    load += "    thing.load_state_dict(its_state)\n"
+    run_blocks([blocks[4].replace("trainer.run(data, max_epochs=8)", load + "trainer.run(data)")], namespace)
+    assert namespace["trainer"].state.param_history["lr"] == whole[23:]
 
     # A plateau after a warm-up, in a run of its own.
     moved: dict = {}

@@ -278,6 +278,27 @@ def test_it_is_noticed_for_real_steps_too():
         trainer.run([0] * 10, max_epochs=3)
 
 
+@pytest.mark.parametrize("stop", range(1, 20))
+def test_one_scheduler_may_be_attached_twice_and_is_counted_together(stop):
+    def make():
+        trainer = make_trainer()
+        scheduler = ParamScheduler(make_optimizer(), "lr", save_history=True, schedule=COUNTING)
+        scheduler.attach(trainer, Events.EPOCH_STARTED, name="start")
+        scheduler.attach(trainer, Events.EPOCH_COMPLETED, name="end")
+        return trainer, scheduler
+
+    unbroken, whole = make()
+    unbroken.run([0] * 4, max_epochs=5)
+    trainer, scheduler = make()
+    run_up_to(trainer, stop, 4, 5)
+    state = saved(trainer, scheduler)
+    resumed, again = make()
+    load(state, resumed, again)
+    resumed.run([0] * 4)
+    assert again.state_dict() == whole.state_dict()
+    assert resumed.state.param_history == unbroken.state.param_history
+
+
 def test_seeking_takes_the_same_steps_at_any_event(monkeypatch):
     """O(1): counted in calls of the schedule's formula and in values asked for, not timed."""
     asked = []
