@@ -89,22 +89,23 @@ class MetricScheduler(PendingMetric, ParamScheduler):
             engine: the engine that has the metric; None in a plain loop, after :meth:`observe`.
             name: name of the history to record under; ``param_name`` where None.
         """
-        index, before = self._event_index, [part.state_dict() for part in self._driven]
+        index = self._event_index
         comes = engine is not None and not self._take_repeat()
-
         if engine is not None:
             self._engine = weakref.ref(engine)
+        if engine is None or not comes or index % self.every or (index == 0 and self.every > 1):
+            super().__call__(engine, name)
+            return
+        before = [part.state_dict() for part in self._driven]
 
         def undo() -> None:
             for part, state in zip(self._driven, before, strict=True):
                 part.load_state_dict(state)
 
         with undoing(self, undo):
-            if comes and index % self.every == 0 and not (index == 0 and self.every > 1):
-                assert engine is not None
-                metric = self._metric_at(engine, required=index > 0)
-                if metric is not None:
-                    self.observe(metric)
+            metric = self._metric_at(engine, required=index > 0)
+            if metric is not None:
+                self.observe(metric)
             super().__call__(engine, name)
 
     def observe(self, metric: float) -> None:

@@ -258,6 +258,7 @@ def accuracy_of(printed):
     return float(accuracies[0])
 
 
+@pytest.mark.proof
 def test_the_example_learns_under_torchrun_and_keeps_to_its_plan(unbroken):
     folder, printed = unbroken
     assert accuracy_of(printed) > 0.95

@@ -218,7 +218,7 @@ def test_a_state_without_what_was_saved_later_goes_on(name):
 def test_a_state_that_an_older_version_has_written_goes_on(name):
     """The file holds what the version before the later entries wrote after 7 events."""
     state, history = json.loads(GOLDEN.read_text())[name]
-    assert not LATER.keys() & state
+    assert not (LATER.keys() - {"metric"}) & state.keys()  # some have always had a metric
     rig = fresh(name)
     rig.scheduler.load_state_dict(state)
     rig.engine.state.param_history = ParamHistory()
