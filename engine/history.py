@@ -27,7 +27,7 @@ class ParamHistory:
     dictionary but is no ``Mapping``, since ``Checkpoint`` would look into one for objects to save.
 
     A run of very many events may keep some of them only: see :class:`HistoryColumn` for ``max_events``, which bounds
-    the memory of each name to ``8 * max_events * groups`` bytes.
+    the memory of each name to about ``8 * max_events * groups`` bytes.
 
     Args:
         columns: what it begins with, by name.

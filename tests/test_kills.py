@@ -169,6 +169,7 @@ def survived(start, scenario, unbroken, kills, folder):
         seed = f"{scenario} {tally.trainings}"
         result = train_and_kill(start, scenario, unbroken, kills, folder / str(tally.trainings), tally, seed)
         assert result.keys() == unbroken.keys()
+        assert tally.trainings <= 3 * kills + 10, "most trainings end before they are killed"
         differ = [name for name, state in unbroken.items() if result[name] != state]
         assert not differ, f"{differ} differ with the kills drawn by seed {seed!r}"
     assert tally.kills == kills

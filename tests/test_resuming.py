@@ -632,14 +632,16 @@ def _ends(schedule):
     )
 
 
-def test_values_of_neighbours_are_those_of_the_state():
-    """What a state says was written last is what was, wherever the scheduler stands."""
+def test_a_state_says_what_was_written_last():
+    compared = 0
     for (example, groups), events in itertools.product(CASES, (1, 7)):
         optimizer = make_optimizer(groups)
         scheduler = example(optimizer)
         for _ in range(events):
             scheduler(None)
         value = scheduler.state_dict()["value"]
-        held = values_of(optimizer)
-        if value is not None and scheduler.param_name == "lr":
-            assert held == (value if isinstance(value, list) else [value] * groups)
+        assert value is not None
+        if scheduler.param_name == "lr":
+            assert values_of(optimizer) == (value if isinstance(value, list) else [value] * groups)
+            compared += 1
+    assert compared > len(CASES)

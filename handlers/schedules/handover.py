@@ -22,7 +22,7 @@ class Handover(Schedule):
         value(i) = start_value + (schedule(i) - start_value) * p          from then on
 
     It never leaves the range between the value and the schedule, and does not jump at ``begin``: so a run that was
-    stopped can go on with another schedule.
+    stopped can go on with another schedule. The formula is a choice of our own, not taken from a paper.
 
     Args:
         schedule: the schedule.
