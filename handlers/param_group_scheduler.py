@@ -80,6 +80,8 @@ class ParamGroupScheduler(BaseParamScheduler):
             raise ValueError(f"names must be as many as the {len(schedulers)} schedulers, given {names!r}")
         # Each writes through a scheduler of our own on the same schedule, so that the members stay as they are.
         self._writers = [_writer_like(scheduler) for scheduler in schedulers]
+        own = {id(writer.optimizer): writer.optimizer for writer in self._writers if isinstance(writer, ParamScheduler)}
+        self._optimizers = list(own.values())
         params = ", ".join(dict.fromkeys(scheduler.param_name for scheduler in schedulers))
         super().__init__(params, save_history, schedule=SideBySide([writer.schedule for writer in self._writers]))
         self.schedulers, self.names = list(schedulers), list(names)
@@ -90,6 +92,9 @@ class ParamGroupScheduler(BaseParamScheduler):
     def _forget(self) -> None:
         super()._forget()
         self._recorders: dict[str, Recorder] = {}
+        self._numbers_of_groups: list[int] | None = None  # of the optimizers, when it was last found that all can write
+        for writer in self._writers:
+            writer._reader = self._reader
 
     @property
     def optimizer(self) -> list[Any]:
@@ -109,16 +114,24 @@ class ParamGroupScheduler(BaseParamScheduler):
             engine: the engine whose event it is; None in a plain loop, where nothing is recorded.
             name: name of one history for all; those of the class where None.
         """
-        with self._reader.one_event():
-            values = [writer._next() for writer in self._writers_here()]
-        for writer, value in zip(self._writers, values, strict=True):
-            writer._refuse(engine, value)
+        writers = self._writers_here()
+        if self._ahead:
+            values = [writer._next() for writer in writers]
+        else:
+            with self._reader.one_event():
+                values = [writer._next() for writer in writers]
+        numbers = [len(optimizer.param_groups) for optimizer in self._optimizers]
+        if numbers != self._numbers_of_groups or engine is None or not self._ahead:
+            for writer, value in zip(writers, values, strict=True):
+                writer._refuse(engine, value)  # so that all are written, or none
+            self._numbers_of_groups = numbers
         rows: dict[str, list[float]] = {}
         if self.save_history and engine is not None:
             for own_name, writer, value in zip(self.names, self._writers, values, strict=True):
                 rows.setdefault(name or own_name, []).extend(_row(writer, value))
         records = [self._appender(engine, own_name, row) for own_name, row in rows.items() if engine is not None]
-        index, lengths = self._event_index, {own_name: num_events(engine, own_name) for own_name in rows}
+        index = self._event_index
+        lengths = {own_name: num_events(engine, own_name) for own_name in rows}
         try:
             for writer, value in zip(self._writers, values, strict=True):
                 writer._write(engine, value)
@@ -134,7 +147,7 @@ class ParamGroupScheduler(BaseParamScheduler):
     def _writers_here(self) -> list[BaseParamScheduler]:
         """Those who write, at the event where this scheduler is."""
         for writer in self._writers:
-            writer._event_index, writer._reader = self._event_index, self._reader
+            writer._event_index = self._event_index
         return self._writers
 
     def attach(
