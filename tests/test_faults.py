@@ -511,7 +511,7 @@ def test_a_training_that_is_interrupted_saves_a_consistent_checkpoint(tmp_path):
 
 @pytest.mark.proof
 def test_a_training_that_is_interrupted_hundreds_of_times_saves_consistent_checkpoints(tmp_path):
-    interrupt_a_training(tmp_path, 400)
+    interrupt_a_training(tmp_path, 120)
 
 
 # What is dropped is freed at once, and what is removed is gone.
