@@ -1,7 +1,6 @@
 """Several schedulers at one event, usually one for each parameter group."""
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 from itertools import accumulate
 from typing import Any
 
@@ -20,6 +19,7 @@ from .resume_policy import Adjustment
 from .schedules import SideBySide
 from .state_param_scheduler import StateParamScheduler
 from .unsaved_place import UnsavedPlaceScheduler
+from .writers import num_saved, row_of, writer_like
 
 
 class ParamGroupScheduler(BaseParamScheduler):
@@ -79,7 +79,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         if len(names) != len(schedulers):
             raise ValueError(f"names must be as many as the {len(schedulers)} schedulers, given {names!r}")
         # Each writes through a scheduler of our own on the same schedule, so that the members stay as they are.
-        self._writers = [_writer_like(scheduler) for scheduler in schedulers]
+        self._writers = [writer_like(scheduler) for scheduler in schedulers]
         own = {id(writer.optimizer): writer.optimizer for writer in self._writers if isinstance(writer, ParamScheduler)}
         self._optimizers = list(own.values())
         params = ", ".join(dict.fromkeys(scheduler.param_name for scheduler in schedulers))
@@ -128,7 +128,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         rows: dict[str, list[float]] = {}
         if self.save_history and engine is not None:
             for own_name, writer, value in zip(self.names, self._writers, values, strict=True):
-                rows.setdefault(name or own_name, []).extend(_row(writer, value))
+                rows.setdefault(name or own_name, []).extend(row_of(writer, value))
         records = [self._appender(engine, own_name, row) for own_name, row in rows.items() if engine is not None]
         index = self._event_index
         lengths = {own_name: num_events(engine, own_name) for own_name in rows}
@@ -195,7 +195,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         for at, writer in enumerate(self._writers):
             if isinstance(writer, ParamScheduler) and isinstance(known, list) and at < len(known):
                 writer._slot.known_groups = known[at]
-        widths = [_width(writer) for writer in self._writers]
+        widths = [num_saved(writer) for writer in self._writers]
         if not isinstance(values, list) or len(values) != sum(widths):
             return
         for writer, end in zip(self._writers, accumulate(widths), strict=True):
@@ -286,30 +286,3 @@ class ParamGroupScheduler(BaseParamScheduler):
             TypeError, ValueError: as the class and :meth:`simulate`.
         """
         return super().simulate_values(num_events, schedulers=schedulers, **scheduler_kwargs)
-
-
-def _writer_like(scheduler: BaseParamScheduler) -> BaseParamScheduler:
-    if not isinstance(scheduler, ParamScheduler):
-        writer = copy(scheduler)
-        writer._go_to(0)
-        return writer
-    return ParamScheduler(
-        scheduler.optimizer,
-        scheduler.param_name,
-        param_group_index=scheduler.param_group_index,
-        schedule=scheduler.schedule,
-    )
-
-
-def _width(writer: BaseParamScheduler) -> int:
-    """How many values of it are saved: one where one serves all groups."""
-    if isinstance(writer, ParamScheduler) and not writer.schedule.ahead:
-        return len(writer.optimizer_param_groups)
-    return writer.schedule.groups or 1
-
-
-def _row(writer: BaseParamScheduler, value: Value) -> list[float]:
-    if not isinstance(writer, ParamScheduler):
-        return value if isinstance(value, list) else [float(value)]
-    groups = writer.optimizer_param_groups
-    return writer._slot.fitted(value, groups) if isinstance(value, list) else [value] * len(groups)
