@@ -9,6 +9,7 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine
 
+from . import arguments
 from .base import BaseParamScheduler
 
 
@@ -38,14 +39,12 @@ class DriftCheck:
     """
 
     def __init__(self, schedulers: Sequence[BaseParamScheduler]) -> None:
-        if not isinstance(schedulers, list | tuple):
-            raise TypeError(f"schedulers must be a list or tuple, given {schedulers!r}")
+        self.schedulers = arguments.listed("schedulers", schedulers)
         if not schedulers:
             raise ValueError(f"schedulers must be one or more, given {schedulers!r}")
         for at, scheduler in enumerate(schedulers):
             if not isinstance(scheduler, BaseParamScheduler):
                 raise TypeError(f"schedulers[{at}] must be a scheduler, given {scheduler!r}")
-        self.schedulers = list(schedulers)
 
     def __call__(self, engine: Engine | None = None) -> None:
         """Compare; all ranks must call it at the same time."""

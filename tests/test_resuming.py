@@ -83,6 +83,20 @@ def load(state, trainer, scheduler):
     trainer.state.param_history.load_state_dict(state.get("history", {}))
 
 
+def assert_it_goes_on_as_if_unbroken(make, stop, epochs):
+    """Saved after an iteration, in epochs of 4, and loaded into objects that were made anew."""
+    unbroken, whole = make()
+    unbroken.run([0] * 4, max_epochs=epochs)
+    trainer, scheduler = make()
+    run_up_to(trainer, stop, 4, epochs)
+    state = saved(trainer, scheduler)
+    resumed, again = make()
+    load(state, resumed, again)
+    resumed.run([0] * 4)
+    assert again.state_dict() == whole.state_dict()
+    assert resumed.state.param_history == unbroken.state.param_history
+
+
 @given(event=EVENTS | st.tuples(EVENTS, EVENTS).map(lambda pair: pair[0] | pair[1]), stop=st.integers(1, 39))
 def test_a_run_resumed_anywhere_fires_records_and_writes_what_the_unbroken_one_does(event, stop):
     """Epochs of 5, so that most stops are within an epoch, which ignite begins a second time."""
@@ -287,16 +301,7 @@ def test_one_scheduler_may_be_attached_twice_and_is_counted_together(stop):
         scheduler.attach(trainer, Events.EPOCH_COMPLETED, name="end")
         return trainer, scheduler
 
-    unbroken, whole = make()
-    unbroken.run([0] * 4, max_epochs=5)
-    trainer, scheduler = make()
-    run_up_to(trainer, stop, 4, 5)
-    state = saved(trainer, scheduler)
-    resumed, again = make()
-    load(state, resumed, again)
-    resumed.run([0] * 4)
-    assert again.state_dict() == whole.state_dict()
-    assert resumed.state.param_history == unbroken.state.param_history
+    assert_it_goes_on_as_if_unbroken(make, stop, epochs=5)
 
 
 def test_seeking_takes_the_same_steps_at_any_event(monkeypatch):
@@ -392,16 +397,7 @@ def test_an_epoch_that_is_begun_again_is_not_counted_twice_by_a_filter_of_ones_o
         scheduler.attach(trainer, Events.EPOCH_STARTED(event_filter=lambda engine, epoch: epoch % 2 == 0))
         return trainer, scheduler
 
-    unbroken, whole = make()
-    unbroken.run([0] * 4, max_epochs=6)
-    trainer, scheduler = make()
-    run_up_to(trainer, stop, 4, 6)
-    state = saved(trainer, scheduler)
-    resumed, again = make()
-    load(state, resumed, again)
-    resumed.run([0] * 4)
-    assert again.state_dict() == whole.state_dict()
-    assert resumed.state.param_history == unbroken.state.param_history
+    assert_it_goes_on_as_if_unbroken(make, stop, epochs=6)
 
 
 def test_what_no_checkpoint_keeps_is_written_again():
