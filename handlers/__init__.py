@@ -20,6 +20,7 @@ from .decays import (
     StepScheduler,
 )
 from .drift_check import DriftCheck
+from .dry_run import dry_run
 from .functions import LambdaScheduler, MultiplicativeScheduler
 from .group_selection import Groups
 from .lr_scheduler import LRScheduler
@@ -86,4 +87,5 @@ __all__ = [
     "WarmupStableDecayScheduler",
     "configure_scheduler",
     "create_lr_scheduler_with_warmup",
+    "dry_run",
 ]
