@@ -20,7 +20,6 @@ from .decays import (
     StepScheduler,
 )
 from .drift_check import DriftCheck
-from .dry_run import dry_run
 from .functions import LambdaScheduler, MultiplicativeScheduler
 from .group_selection import Groups
 from .lr_scheduler import LRScheduler
@@ -30,6 +29,7 @@ from .param_group_scheduler import ParamGroupScheduler
 from .param_scheduler import ParamScheduler
 from .phase_scheduler import PhaseScheduler
 from .piecewise import PiecewiseLinear
+from .plans import dry_run
 from .reduce_on_plateau import ReduceLROnPlateauScheduler, ReduceOnPlateauScheduler
 from .resume_policy import ResumeWarning
 from .schedules import Schedule

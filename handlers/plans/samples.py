@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from ..schedules.base import Array
 from .places import Place
 from .rehearsal import Part
-from .schedules.base import Array
 
 
 class Sample:

@@ -10,10 +10,10 @@ from ignite.engine import Engine
 
 from lehr.engine.event_counts import fired_last, fires_again
 
-from .base import BaseParamScheduler
-from .blocks import random_state_kept
-from .pending_metric import PendingMetric
-from .private_copies import private_copy
+from ..base import BaseParamScheduler
+from ..blocks import random_state_kept
+from ..pending_metric import PendingMetric
+from ..private_copies import private_copy
 from .stand_ins import engine_like, loader_like, loaders_of
 from .timeline import EVALUATION, FORESEEN, Timeline, Waiting
 from .wiring import Wire, evaluators_of, wires_of

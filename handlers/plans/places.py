@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import torch
 from ignite.engine import Engine
 
-from .base import BaseParamScheduler
-from .batch_size import BatchSizeScheduler
-from .param_group_scheduler import ParamGroupScheduler
-from .param_scheduler import ParamScheduler
-from .schedules.live import stateful_parts
-from .state_param_scheduler import StateParamScheduler
-from .torch_steps import TorchSteps
+from ..base import BaseParamScheduler
+from ..batch_size import BatchSizeScheduler
+from ..param_group_scheduler import ParamGroupScheduler
+from ..param_scheduler import ParamScheduler
+from ..schedules.live import stateful_parts
+from ..state_param_scheduler import StateParamScheduler
+from ..torch_steps import TorchSteps
 
 
 class Place(NamedTuple):

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from ignite.engine import Engine
 
-from . import arguments
-from .metrics import as_number
+from .. import arguments
+from ..metrics import as_number
+from ..schedules.segments import Segment, segments_of
 from .places import Place, places_of
 from .plan import Column, Plan, Span
 from .rehearsal import Part, Rehearsal
 from .samples import Sample, sampler
-from .schedules.segments import Segment, segments_of
 from .wiring import accumulation_of
 
 Metrics = Mapping[str, Sequence[float]]
@@ -48,7 +48,7 @@ def dry_run(
             ``create_supervised_trainer`` was given, where it has made the trainer, else for 1.
 
     Returns:
-        A :class:`~lehr.handlers.plan.Plan`; ``plan[name]`` is an array ``(max_epochs * epoch_length, groups)``: what
+        A :class:`~lehr.handlers.plans.Plan`; ``plan[name]`` is an array ``(max_epochs * epoch_length, groups)``: what
         stands at each iteration, when its training step has taken it, where the scheduler writes whose history has
         that name, with the groups of all who share a name. What a tensor holds is rounded to its precision.
 

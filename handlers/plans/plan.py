@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .schedules.base import Array
+from ..schedules.base import Array
 
 
 class Span(NamedTuple):

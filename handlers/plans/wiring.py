@@ -9,8 +9,8 @@ from typing import Any
 
 from ignite.engine import Engine
 
-from .attaching import Filtered
-from .base import BaseParamScheduler
+from ..attaching import Filtered
+from ..base import BaseParamScheduler
 
 METHODS = ("__call__", "next_phase", "observe")  # of a scheduler, that an event may call
 

@@ -6,9 +6,9 @@ import torch
 from ignite.engine import Engine
 from torch.utils.data import BatchSampler, DataLoader, TensorDataset
 
-from .base import BaseParamScheduler
-from .batch_size import BatchSizeScheduler
-from .param_group_scheduler import ParamGroupScheduler
+from ..base import BaseParamScheduler
+from ..batch_size import BatchSizeScheduler
+from ..param_group_scheduler import ParamGroupScheduler
 
 
 def engine_like(engine: Engine) -> Engine:
