@@ -17,6 +17,7 @@ from .attaching import AnyEvent, attached
 from .blocks import EventReader, read_block
 from .configuration import Configurable
 from .param_groups import Value
+from .places import Places
 from .private_copies import private_copy
 from .resumable import Resumable
 from .schedules import FunctionSchedule, Schedule
@@ -205,6 +206,14 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, ABC):
     def _recording_engine(self, engine: Engine) -> Engine:
         """The engine in whose history an event of this one is recorded."""
         return engine
+
+    def _places(self, engine: Engine) -> Places:
+        """Where it writes at the events of an engine, by the names of the histories.
+
+        Raises:
+            NotImplementedError: a subclass writes somewhere, and does not say where.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must say where it writes")
 
     def _history_names(self, name: str | None) -> list[str]:
         """The names that it records under if it is attached with this one."""

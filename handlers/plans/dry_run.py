@@ -8,8 +8,8 @@ from ignite.engine import Engine
 
 from .. import arguments
 from ..metrics import as_number
+from ..places import Place
 from ..schedules.segments import Segment, segments_of
-from .places import Place, places_of
 from .plan import Column, Plan, Span
 from .rehearsal import Part, Rehearsal
 from .samples import Sample, sampler
@@ -104,7 +104,7 @@ def rehearsed(
     samples: dict[str, Sample] = {}
     for part in rehearsal.parts:
         names = {wire.name for wire in part.writing}
-        for own_name, places in places_of(part.copy, rehearsal.engine).items():
+        for own_name, places in part.copy._places(rehearsal.engine).items():
             for name in dict.fromkeys(name or own_name for name in names):
                 sample = samples.setdefault(name, Sample())
                 sample.parts.append(part)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from ..places import Place
 from ..schedules.base import Array
-from .places import Place
 from .rehearsal import Part
 
 
