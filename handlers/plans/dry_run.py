@@ -106,10 +106,7 @@ def rehearsed(
         names = {wire.name for wire in part.writing}
         for own_name, places in part.copy._places(rehearsal.engine).items():
             for name in dict.fromkeys(name or own_name for name in names):
-                sample = samples.setdefault(name, Sample())
-                sample.parts.append(part)
-                known = {place.identity for place in sample.places}
-                sample.places += [place for place in places if place.identity not in known]
+                samples.setdefault(name, Sample()).add(part, places)
     return rehearsal, samples
 
 
@@ -138,9 +135,10 @@ def plan_of(rehearsal: Rehearsal, samples: Mapping[str, Sample]) -> Plan:
     columns = {}
     for name, sample in samples.items():
         values = sample.table(rehearsal.start, rehearsal.iterations)
-        spans = next(filter(None, (_spans(part, rehearsal.iterations) for part in sample.parts)), ())
+        spans = next(filter(None, (_spans(part, rehearsal.iterations) for part, _ in sample.writers)), ())
         columns[name] = Column(values, _labels(sample.places, values.shape[1]), spans)
     unforeseen = [f"{wire.target!r} on {wire.where}" for wire in rehearsal.unforeseen]
+    unforeseen += [f"{part.original!r}, which does not say where it writes" for part in rehearsal.silent]
     return Plan(columns, rehearsal.max_epochs, rehearsal.epoch_length, rehearsal.start, unforeseen)
 
 
