@@ -193,7 +193,8 @@ def draw(picture: Picture) -> Figure:
         style = {"fontsize": 8, "handlelength": 2.8, "frameon": False, "borderpad": 0, "columnspacing": 1.5}
         figure.legend(handles=axes.lines, loc="outside lower center", ncols=columns, **style)
     figure.suptitle(picture.name, fontsize=11, fontweight="bold")
-    call = "\n".join(textwrap.wrap(picture.call, 84, subsequent_indent="    "))
+    rows = -(-len(picture.call) // 82)  # of about the same length, in place of a few letters in the last one
+    call = "\n".join(textwrap.wrap(picture.call, len(picture.call) // rows + 8))
     axes.set_title(call, fontsize=6.5, family="monospace", color="0.3", linespacing=1.3)
     return figure
 

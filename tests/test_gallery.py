@@ -1,5 +1,6 @@
 """The gallery has a picture of everything public, and each shows what is drawn now."""
 
+import functools
 import importlib
 import inspect
 import re
@@ -59,6 +60,12 @@ def drawing(gallery):
     return importlib.import_module("gallery_picture")
 
 
+@pytest.fixture(scope="module")
+def drawn(pictures, drawing):
+    """What draws the picture of a path, once for all tests, which leave it as it is."""
+    return functools.cache(lambda path: drawing.draw(pictures[path]))
+
+
 def test_these_are_all_that_is_public():
     assert len(SCHEDULERS) >= 36
     assert len(SCHEDULES) >= 42
@@ -80,16 +87,16 @@ def test_the_folder_has_everything_and_nothing_else():
 
 
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)
-def test_a_picture_shows_what_is_drawn_now(path, pictures, drawing):
+def test_a_picture_shows_what_is_drawn_now(path, drawn, drawing):
     with Image.open(FOLDER / path) as picture:
-        assert picture.info[drawing.DIGEST] == drawing.digest(drawing.draw(pictures[path])), "stale: make gallery"
+        assert picture.info[drawing.DIGEST] == drawing.digest(drawn(path)), "stale: make gallery"
         assert picture.size == (480, 300)
         assert len(picture.getcolors(256)) > 20  # not an empty sheet
 
 
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)
-def test_a_picture_is_of_its_class(path, pictures, drawing):
-    figure = drawing.draw(pictures[path])
+def test_a_picture_is_of_its_class(path, drawn):
+    figure = drawn(path)
     axes = figure.axes[0]
     assert figure.get_suptitle() == path.stem
     calls = (
@@ -101,10 +108,15 @@ def test_a_picture_is_of_its_class(path, pictures, drawing):
     labels = [line.get_label() for line in axes.lines]
     assert len(set(labels)) == len(labels)
     assert all(labels) or labels == [""]
-    assert len({line.get_color() for line in axes.lines}) == len({line.get_linestyle() for line in axes.lines})
+    assert len({line.get_color() for line in axes.lines}) == len(axes.lines)
     values = [tuple(line.get_ydata()) for line in axes.lines]
     assert len(set(values)) == len(values)  # two lines that are the same teach nothing
     assert all(len(of_line) >= 60 for of_line in values)
+
+
+def test_lines_differ_in_colours_and_without_colours(drawing):
+    assert len({style["color"] for style in drawing.STYLES}) == len(drawing.STYLES)
+    assert len({style["linestyle"] for style in drawing.STYLES}) == len(drawing.STYLES)
 
 
 def test_the_digest_tells_each_number_and_label(pictures, drawing):
