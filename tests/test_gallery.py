@@ -3,14 +3,13 @@
 import functools
 import importlib
 import inspect
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-import matplotlib
 import pytest
-from matplotlib import pyplot as plt
 from PIL import Image
 
 import lehr.handlers
@@ -157,33 +156,42 @@ def three_a_row(text):
     return all(row.count("|") == 4 for row in rows)
 
 
-def test_drawing_changes_no_style_and_opens_no_figures(pictures, drawing, tmp_path):
-    style, figures, backend = dict(matplotlib.rcParams), plt.get_fignums(), matplotlib.get_backend()
-    for name in ("WarmupStableDecayScheduler", "ReduceLROnPlateauScheduler", "ParamGroupScheduler", "schedules/Noise"):
-        drawing.save(pictures[Path(f"{name}.png")], tmp_path)
-    assert dict(matplotlib.rcParams) == style
-    assert plt.get_fignums() == figures
-    assert matplotlib.get_backend() == backend
-
-
-def test_the_script_draws_all_of_them_elsewhere(tmp_path, drawing):
-    """As a newcomer runs it, and without pyplot."""
-    script = "import runpy, sys; sys.argv[1:] = ['--output', 'new/pictures']\n"
-    script += (
-        f"sys.path.insert(0, {str(EXAMPLES)!r}); runpy.run_path({str(EXAMPLES / 'gallery.py')!r}, None, '__main__')\n"
-    )
-    script += "assert 'matplotlib.pyplot' not in sys.modules"
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """One run of the script, in a process that has drawn nothing before: the folder, and the lines of its output."""
+    folder = tmp_path_factory.mktemp("gallery")
+    lines = [
+        "import matplotlib, runpy, sys",
+        "style = dict(matplotlib.rcParams)",
+        f"sys.path.insert(0, {str(EXAMPLES)!r})",
+        "sys.argv[1:] = ['--output', 'new/pictures']",
+        f"runpy.run_path({str(EXAMPLES / 'gallery.py')!r}, run_name='__main__')",
+        "print('changed:', sorted(name for name, value in matplotlib.rcParams.items() if style[name] != value))",
+        "from matplotlib import pyplot",
+        "print('open:', pyplot.get_fignums())",
+    ]
     done = subprocess.run(
-        [sys.executable, "-W", "error::UserWarning", "-c", script],
-        cwd=tmp_path,
+        [sys.executable, "-W", "error::UserWarning", "-c", "\n".join(lines)],
+        cwd=folder,
+        env={**os.environ, "MPLBACKEND": "Agg"},
         capture_output=True,
         text=True,
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    assert re.fullmatch(r"wrote \d+ schedulers, \d+ schedules and \d+ curves to new/pictures/", done.stdout.strip())
-    drawn = tmp_path / "new" / "pictures"
-    assert sorted(path.relative_to(drawn) for path in drawn.rglob("*.png")) == sorted(PATHS)
+    return folder / "new" / "pictures", done.stdout.splitlines()
+
+
+def test_the_script_draws_all_of_them_elsewhere(run, drawing):
+    folder, (said, *_) = run
+    assert re.fullmatch(r"wrote \d+ schedulers, \d+ schedules and \d+ curves to new/pictures/", said)
+    assert sorted(path.relative_to(folder) for path in folder.rglob("*.png")) == sorted(PATHS)
     for path in PATHS:
-        with Image.open(drawn / path) as new, Image.open(FOLDER / path) as committed:
+        with Image.open(folder / path) as new, Image.open(FOLDER / path) as committed:
             assert new.info[drawing.DIGEST] == committed.info[drawing.DIGEST], path
+
+
+def test_drawing_changes_no_style_and_opens_no_figures(run):
+    _, (_, changed, opened) = run
+    assert changed == "changed: []"
+    assert opened == "open: []"
