@@ -33,7 +33,7 @@ STYLES: list[dict[str, Any]] = [
 ]
 DIGEST = "Digest"  # the name under which a file says what was drawn
 
-# The loss of a training that stalls twice, for what a metric drives: one value an event.
+# The loss of a training, for what a metric drives: it falls in three steps, and stalls after each; one value an event.
 LOSSES = [round(level + 0.4 * 0.65**event, 4) for level in (1.2, 0.8, 0.4) for event in range(40)]
 
 Drawing = Callable[[Axes], list[Line2D]]
