@@ -26,14 +26,15 @@ from .wiring import referred_to_by
 def never_attached(review: Review) -> Iterator[Finding]:
     """Schedulers of the trainer's optimizers that nothing calls, and that are no part of one that is called."""
     rehearsal = review.rehearsal
-    called_here = [part.original for part in rehearsal.parts] + [wire.target for wire in rehearsal.unforeseen]
+    alive = BaseParamScheduler._alive()
+    active = [scheduler for scheduler in alive if scheduler.event_index or is_attached(scheduler)]
+    active += [part.original for part in rehearsal.parts]
     things = referred_to_by(rehearsal.trainer)
-    used = {id(thing) for thing in (*reachable_from(called_here), *things)}
+    used = {id(thing) for thing in (*reachable_from(active), *things)}
     optimizers = {id(thing) for thing in things if isinstance(thing, Optimizer)}
     optimizers |= {id(one) for part in rehearsal.parts for one in _optimizers_of(part.original)}
-    for scheduler in BaseParamScheduler._alive():
-        parts = {id(scheduler), *(id(schedule) for schedule in (scheduler._planned,) if schedule is not None)}
-        if parts & used or scheduler.event_index or is_attached(scheduler):
+    for scheduler in alive:
+        if id(scheduler) in used or (scheduler._planned is not None and id(scheduler._planned) in used):
             continue
         if any(id(one) in optimizers for one in _optimizers_of(scheduler)):
             yield Finding(

@@ -44,7 +44,8 @@ class Difference:
         one, other = self.values
         return (
             f"{where}: from iteration {self.first + 1} on ({one:.4g} and {other:.4g}), "
-            f"at {self.num_iterations} of them; {self.ratio:.4g} times as much at iteration {self.ratio_at + 1}; area {self.area:.4g}"
+            f"at {self.num_iterations} of them; {self.ratio:.4g} times as much at iteration {self.ratio_at + 1}; "
+            f"area {self.area:.4g}"
         )
 
 
