@@ -197,6 +197,13 @@ def test_never_attached(setting):
     assert setting.check() == []
 
 
+def test_one_more_for_what_another_one_writes_may_be_there_to_be_looked_at(setting):
+    cosine(setting).attach(setting.trainer)
+    looked_at = OneCycleScheduler(setting.optimizer, "lr", 0.5, total_steps=40)
+    assert found(setting.check()) == [("never-attached", "info")]
+    del looked_at
+
+
 def test_none_is_attached_at_all(setting):
     forgotten = cosine(setting)
     optimizer = setting.optimizer

@@ -163,7 +163,8 @@ def diff_plans(a: Plan, b: Plan, *, rtol: float = 0.0) -> PlanDiff:
             one, other = _comparable(a, b, name)
             if one.shape[1] != other.shape[1]:
                 notes.append(f"{name}: {one.shape[1]} and {other.shape[1]} groups, the first of which are compared")
-            differences += _differences(name, a.columns[name].labels, one, other, rtol)
+            labels = max(a.columns[name].labels, b.columns[name].labels, key=len)
+            differences += _differences(name, labels, one, other, rtol)
     return PlanDiff(a, b, differences, notes)
 
 
@@ -189,7 +190,7 @@ def _differences(name: str, labels: Sequence[str], one: Array, other: Array, rto
         most = int(np.argmax(ratios))
         yield Difference(
             name,
-            labels[group] if group < len(labels) else "",
+            labels[group],
             int(at[0]),
             (float(mine[at[0]]), float(theirs[at[0]])),
             len(at),
