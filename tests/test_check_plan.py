@@ -692,3 +692,37 @@ def test_chained_schedulers_are_one_writer(setting):
     ChainedScheduler(members).attach(setting.trainer)
     LRScheduler(torch.optim.lr_scheduler.ExponentialLR(setting.optimizer, 0.9))
     assert setting.check() == []
+
+
+# What attaching says at once.
+
+
+def said(caplog):
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_attaching_twice_is_said_at_once(setting, caplog):
+    scheduler = cosine(setting)
+    scheduler.attach(setting.trainer)
+    assert said(caplog) == []
+    scheduler.attach(setting.trainer)
+    (message,) = said(caplog)
+    assert message.endswith("is attached to ITERATION_STARTED twice, and moves on two events at once")
+
+
+def test_a_second_writer_at_the_same_event_is_said_at_once(setting, caplog):
+    cosine(setting).attach(setting.trainer)
+    ExponentialScheduler(setting.optimizer, "lr", gamma=0.9).attach(setting.trainer)
+    (message,) = said(caplog)
+    assert message.startswith("<ExponentialScheduler of 'lr'")
+    assert "attached to ITERATION_STARTED, writes lr over what <CosineDecayScheduler of 'lr'" in message
+
+
+def test_what_a_filter_may_keep_apart_is_not(setting, caplog):
+    cosine(setting).attach(setting.trainer)
+    cosine(setting, "momentum").attach(setting.trainer)
+    cosine(setting).attach(setting.trainer, Events.EPOCH_STARTED)
+    cosine(setting).attach(setting.trainer, Events.ITERATION_STARTED(after=20))
+    CosineDecayScheduler(make_optimizer(), "lr", 40).attach(setting.trainer)
+    cosine(setting).attach(setting.evaluator)
+    assert said(caplog) == []
