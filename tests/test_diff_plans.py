@@ -55,7 +55,7 @@ def test_first_ratio_and_area():
     (one,) = diff_plans(plan(lr=ONES), plan(lr=other))
     assert (one.first, one.values, one.num_iterations) == (2, (1.0, 2.0), 3)
     assert (one.ratio, one.ratio_at, one.area) == (4.0, 3, 1.0 + 0.75 + 0.5)
-    expected = "lr, group 0: from iteration 3 on (1 and 2), at 3 of them; 4 times as much at iteration 4; area 2.25"
+    expected = "lr, group 0: from iteration 3 on (1 and 2), at 3 of them; ratio up to 4, at iteration 4; area 2.25"
     assert str(diff_plans(plan(lr=ONES), plan(lr=other))) == expected
 
 

@@ -16,6 +16,7 @@ from lehr.handlers import (
     BatchSizeScheduler,
     ExponentialScheduler,
     OneCycleScheduler,
+    ParamGroupScheduler,
     ParamScheduler,
     StateParamScheduler,
     WarmupStableDecayScheduler,
@@ -95,6 +96,15 @@ def test_many_groups_have_a_title_instead_of_a_legend():
     assert len(panel.lines) == 30
     assert panel.get_legend() is None
     assert panel.get_title() == "30 lines, from group 0 (dark) to group 29"
+
+
+def test_members_of_one_scheduler_have_phases_of_their_own(optimizer):
+    lr = WarmupStableDecayScheduler(optimizer, "lr", 10, 20, 10, start_value=0.1)
+    momentum = ParamScheduler(optimizer, "momentum", schedule=Concatenation([Constant(0.9), Constant(0.8)], [20]))
+    weight_decay = ParamScheduler(optimizer, "weight_decay", schedule=Constant(0.1))
+    plan, _ = planned((ParamGroupScheduler([lr, momentum, weight_decay]), Events.ITERATION_STARTED))
+    names = [[text.get_text() for text in panel.texts] for panel in plot_plan(plan, Figure().subplots(3))]
+    assert names == [["warm-up", "stable", "decay"], ["constant", "constant"], []]
 
 
 def test_phases_are_shaded_and_named(plan):

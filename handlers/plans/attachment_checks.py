@@ -21,7 +21,8 @@ from ..private_copies import reachable_from
 from ..resume_check import intended_lead, is_attached
 from .findings import Finding
 from .rehearsal import Part
-from .review import Review, called, writers_of
+from .review import Review, called
+from .samples import writers_of
 from .wiring import referred_to_by
 
 

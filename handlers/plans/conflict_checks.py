@@ -10,7 +10,8 @@ from ignite.handlers.param_scheduler import ParamScheduler as IgniteParamSchedul
 from ..places import Place, common
 from .findings import Finding
 from .rehearsal import Part
-from .review import Review, called, writers_of
+from .review import Review, called
+from .samples import writers_of
 
 
 def write_conflicts(review: Review) -> Iterator[Finding]:

@@ -44,7 +44,7 @@ class Difference:
         one, other = self.values
         return (
             f"{where}: from iteration {self.first + 1} on ({one:.4g} and {other:.4g}), "
-            f"at {self.num_iterations} of them; {self.ratio:.4g} times as much at iteration {self.ratio_at + 1}; "
+            f"at {self.num_iterations} of them; ratio up to {self.ratio:.4g}, at iteration {self.ratio_at + 1}; "
             f"area {self.area:.4g}"
         )
 
@@ -139,7 +139,7 @@ def diff_plans(a: Plan, b: Plan, *, rtol: float = 0.0) -> PlanDiff:
         ...     return dry_run(trainer, max_epochs=2, epoch_length=4)
         >>> diff = diff_plans(plan(2), plan(3))
         >>> print(diff)
-        lr, group 0: from iteration 3 on (0.4 and 0.8), at 5 of them; 2 times as much at iteration 3; area 1
+        lr, group 0: from iteration 3 on (0.4 and 0.8), at 5 of them; ratio up to 2, at iteration 3; area 1
         >>> diff[0].first, diff[0].ratio, round(diff[0].area, 3)
         (2, 2.0, 1.0)
         >>> bool(diff_plans(plan(2), plan(2)))

@@ -9,6 +9,7 @@ from ignite.engine import Engine
 from .. import arguments
 from ..metrics import as_number
 from ..places import Place
+from ..schedules import Schedule
 from ..schedules.segments import Segment, segments_of
 from .plan import Column, Plan, Span
 from .rehearsal import Part, Rehearsal
@@ -135,7 +136,16 @@ def plan_of(rehearsal: Rehearsal, samples: Mapping[str, Sample]) -> Plan:
     columns = {}
     for name, sample in samples.items():
         values = sample.table(rehearsal.start, rehearsal.iterations)
-        spans = next(filter(None, (_spans(part, rehearsal.iterations) for part, _ in sample.writers)), ())
+        spans = next(
+            filter(
+                None,
+                (
+                    _spans(part, writer.schedule, rehearsal.iterations)
+                    for part, writer, _ in sample.schedules(rehearsal.engine)
+                ),
+            ),
+            (),
+        )
         ticks = sorted(tick for part, _ in sample.writers for tick in part.ticks)
         columns[name] = Column(values, _labels(sample.places, values.shape[1]), spans, np.array(ticks, dtype=np.int64))
     unforeseen = [f"{wire.target!r} on {wire.where}" for wire in rehearsal.unforeseen]
@@ -155,9 +165,9 @@ def _labels(places: Sequence[Place], groups: int) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def _spans(part: Part, iterations: int) -> tuple[Span, ...]:
-    """The phases of a scheduler, in iterations."""
-    segments: Sequence[Segment] = segments_of(part.copy.schedule)
+def _spans(part: Part, schedule: Schedule, iterations: int) -> tuple[Span, ...]:
+    """The phases of a schedule, in iterations."""
+    segments: Sequence[Segment] = segments_of(schedule)
     found: list[Any] = []
     for first_event, name in segments:
         at = int(np.ceil(first_event)) - part.first_event

@@ -87,7 +87,11 @@ def _draw(panel: "Axes", name: str, plan: Plan, log: bool | None) -> None:
         iterations, shown = thinned(values)
         # Lines between values that stay for long would show values that are never in effect.
         drawstyle = "steps-post" if np.mean(values[1:] != values[:-1]) < 0.25 else "default"
-        style = {**style_of(line, len(lines)), "drawstyle": drawstyle, "label": label or name}
+        style = {
+            **style_of(line, len(lines)),
+            "drawstyle": drawstyle,
+            "label": label if len(column.labels) > 1 else "planned",
+        }
         panel.plot(iterations + 1, shown, linewidth=1.6, **style)
     if log or (log is None and needs_log(column.values)):
         panel.set_yscale("log")

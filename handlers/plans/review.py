@@ -1,13 +1,11 @@
 """What the checks of a plan look at."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..base import BaseParamScheduler
-from ..param_group_scheduler import ParamGroupScheduler
 from ..schedules import Schedule
 from ..schedules.base import Array
 from .findings import Finding
@@ -37,15 +35,11 @@ class Review:
     def written(self) -> Iterator["Written"]:
         """Every schedule that is written, with the values of its events."""
         for name, sample in self.samples.items():
-            at = {place.identity: column for column, place in enumerate(sample.places)}
             table = self.plan[name]
-            for part, _ in sample.writers:
-                for writer in writers_of(part.copy):
-                    places = writer._places(self.rehearsal.engine)[writer.param_name]
-                    columns = [at[place.identity] for place in places if place.identity in at]
-                    if columns and max(columns) < table.shape[1]:
-                        ticks = np.array(part.ticks, dtype=int)
-                        yield Written(name, part, writer.schedule, places[0].key, ticks, table[:, columns])
+            for part, writer, columns in sample.schedules(self.rehearsal.engine):
+                if max(columns) < table.shape[1]:
+                    ticks, key = np.array(part.ticks, dtype=int), sample.places[columns[0]].key
+                    yield Written(name, part, writer.schedule, key, ticks, table[:, columns])
 
     def at(self, iteration: int) -> str:
         """An iteration, from 0, in words."""
@@ -94,11 +88,6 @@ def called(part: Part) -> str:
     """A scheduler and its events in words."""
     events = " | ".join(dict.fromkeys(wire.where for wire in part.wires))
     return f"{type(part.original).__name__} of {part.original.param_name!r} on {events}"
-
-
-def writers_of(scheduler: BaseParamScheduler) -> Sequence[BaseParamScheduler]:
-    """Those who write for a scheduler: one for each of its members, or itself."""
-    return scheduler._writers if isinstance(scheduler, ParamGroupScheduler) else [scheduler]
 
 
 def ratio_of(before: Array, after: Array) -> float:

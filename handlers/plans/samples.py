@@ -1,10 +1,13 @@
 """What stands where schedulers write, iteration by iteration."""
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
+from ignite.engine import Engine
 
+from ..base import BaseParamScheduler
+from ..param_group_scheduler import ParamGroupScheduler
 from ..places import Place
 from ..schedules.base import Array
 from .rehearsal import Part
@@ -27,6 +30,16 @@ class Sample:
                 at[place.identity] = len(self.places)
                 self.places.append(place)
         self.writers.append((part, [at[place.identity] for place in places]))
+
+    def schedules(self, engine: Engine) -> Iterator[tuple[Part, BaseParamScheduler, list[int]]]:
+        """Who has the schedules that are written here, and in which columns: a scheduler, or each member of one."""
+        at = {place.identity: column for column, place in enumerate(self.places)}
+        for part, _ in self.writers:
+            for writer in writers_of(part.copy):
+                places = writer._places(engine).get(writer.param_name, [])
+                columns = [at[place.identity] for place in places if place.identity in at]
+                if columns:
+                    yield part, writer, columns
 
     def reader(self) -> Callable[[], None]:
         """What takes one more sample."""
@@ -56,6 +69,11 @@ class Sample:
             within = np.arange(groups) < np.array(self.widths)[:, np.newaxis]
             table[start : start + taken][within] = values
         return table
+
+
+def writers_of(scheduler: BaseParamScheduler) -> Sequence[BaseParamScheduler]:
+    """Those who write for a scheduler: one for each of its members, or itself."""
+    return scheduler._writers if isinstance(scheduler, ParamGroupScheduler) else [scheduler]
 
 
 def sampler(samples: Mapping[str, Sample]) -> Callable[[], None]:
