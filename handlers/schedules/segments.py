@@ -117,7 +117,7 @@ def _then(schedule: Schedule, begin: float, name: str) -> tuple[Segment, ...]:
 
 def _in_order(*segments: Segment) -> tuple[Segment, ...]:
     """Those that last for any events at all."""
-    nexts = [*(segment.first_event for segment in segments[1:]), inf]
+    nexts = [*(segment.first_event for segment in segments[1:]), inf][: len(segments)]
     return tuple(segment for segment, end in zip(segments, nexts, strict=True) if segment.first_event < end)
 
 
