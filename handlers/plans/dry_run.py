@@ -103,9 +103,10 @@ def rehearsed(
     rehearsal = Rehearsal(trainer, max_epochs, epoch_length, checked, accumulation)
     samples: dict[str, Sample] = {}
     for part in rehearsal.parts:
-        names = {wire.name for wire in part.writing}
+        names, own_names = {wire.name for wire in part.writing}, part.copy._history_names(None)
         for own_name, places in part.copy._places(rehearsal.engine).items():
-            for name in dict.fromkeys(name or own_name for name in names):
+            # What torch writes beside the learning rate has no history, and keeps its name whatever that is called.
+            for name in dict.fromkeys((own_name in own_names and name) or own_name for name in names):
                 sample = samples.setdefault(name, Sample())
                 sample.parts.append(part)
                 known = {place.identity for place in sample.places}
