@@ -101,9 +101,9 @@ class Timeline:
 
     def evaluate(self, evaluator: Engine, handlers: Handlers) -> None:
         """Let the events of an evaluator's run come."""
-        evaluator.state.epoch = 1
         for event in EVALUATION:
-            self.fire(evaluator, handlers, event, 1)
+            evaluator.state.epoch = epoch = 0 if event is Events.STARTED else 1
+            self.fire(evaluator, handlers, event, epoch)
 
     def fire(self, engine: Engine, handlers: Handlers, event: Any, count: int) -> None:
         """Let an event come to those who wait for it, with the count that its filters are given."""
