@@ -1,7 +1,7 @@
 """Which schedulers an engine's events reach: those attached, those added as handlers, and the evaluators beside."""
 
-import inspect
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from types import CodeType, FunctionType, MethodType
@@ -89,7 +89,7 @@ def _without_filter(handler: Any) -> tuple[Any, Any]:
     """A handler as a user gave it, and the filter of its event, which ignite keeps in a function around it."""
     if not (hasattr(handler, "_parent") and isinstance(handler, FunctionType)):
         return handler, None
-    kept = inspect.getclosurevars(handler).nonlocals
+    kept = _closure_of(handler)
     return kept.get("handler", handler), kept.get("event_filter")
 
 
@@ -107,7 +107,7 @@ def described(event: Any, event_filter: Any) -> str:
         return name
     if not getattr(event_filter, "__qualname__", "").startswith("CallableEventWithFilter."):
         return f"{name}(event_filter={getattr(event_filter, '__name__', repr(event_filter))})"
-    given = inspect.getclosurevars(event_filter).nonlocals
+    given = _closure_of(event_filter)
     shown = {"every": given.get("every"), "once": given.get("once")}
     shown |= {"before": given.get("before_"), "after": given.get("after_")}
     none = {"before": float("inf"), "after": 0}
@@ -129,9 +129,18 @@ def _engines_run_by(handler: Any, given: tuple[Any, ...]) -> list[Engine]:
         handler = handler.__func__
     if not isinstance(handler, FunctionType) or "run" not in _names_in(handler.__code__):
         return []
-    found = inspect.getclosurevars(handler)
-    things += [*found.nonlocals.values(), *found.globals.values()]
+    found = handler.__globals__
+    things += [*_closure_of(handler).values(), *(found[name] for name in _names_in(handler.__code__) if name in found)]
     return list(dict.fromkeys(thing for thing in things if isinstance(thing, Engine)))
+
+
+def _closure_of(function: FunctionType) -> dict[str, Any]:
+    """What a function has of the functions around it, by name, as far as it is there yet."""
+    found = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        with suppress(ValueError):  # nothing was assigned so far
+            found[name] = cell.cell_contents
+    return found
 
 
 def _names_in(code: CodeType) -> Iterator[str]:
@@ -144,6 +153,6 @@ def _names_in(code: CodeType) -> Iterator[str]:
 def accumulation_of(engine: Engine) -> int:
     """How many iterations make a step of the optimizer, if ignite's ``create_supervised_trainer`` was told; else 1."""
     step = engine._process_function
-    kept = inspect.getclosurevars(step).nonlocals if isinstance(step, FunctionType) else {}
+    kept = _closure_of(step) if isinstance(step, FunctionType) else {}
     given = kept.get("gradient_accumulation_steps", 1)
     return given if isinstance(given, int) else 1
