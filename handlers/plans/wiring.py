@@ -125,8 +125,10 @@ def _engines_run_by(handler: Any, given: tuple[Any, ...]) -> list[Engine]:
         things += [*handler.args, *handler.keywords.values()]
         handler = handler.func
     if isinstance(handler, MethodType):
-        things += [handler.__self__, *getattr(handler.__self__, "__dict__", {}).values()]
-        handler = handler.__func__
+        owned = getattr(handler.__self__, "__dict__", {})
+        handler, owner = handler.__func__, handler.__self__
+        named = set(_names_in(handler.__code__)) if isinstance(handler, FunctionType) else set()
+        things += [owner, *(owned[name] for name in owned if name in named)]
     if not isinstance(handler, FunctionType) or "run" not in _names_in(handler.__code__):
         return []
     found = handler.__globals__
