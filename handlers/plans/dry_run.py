@@ -103,12 +103,14 @@ def rehearsed(
     rehearsal = Rehearsal(trainer, max_epochs, epoch_length, checked, accumulation)
     samples: dict[str, Sample] = {}
     for part in rehearsal.parts:
-        names, own_names = {wire.name for wire in part.writing}, part.copy._history_names(None)
-        for own_name, places in part.copy._places(rehearsal.engine).items():
-            # What torch writes beside the learning rate has no history, and keeps its name whatever that is called.
-            for name in dict.fromkeys((own_name in own_names and name) or own_name for name in names):
+        own_names = part.copy._history_names(None)
+        for wire in part.writing:
+            for own_name, places in part.copy._places(rehearsal.stand_in_for(wire.engine)).items():
+                # What torch writes beside the learning rate has no history, and keeps its name whatever that is called.
+                name = wire.name if wire.name and own_name in own_names else own_name
                 sample = samples.setdefault(name, Sample())
-                sample.parts.append(part)
+                if part not in sample.parts:
+                    sample.parts.append(part)
                 known = {place.identity for place in sample.places}
                 sample.places += [place for place in places if place.identity not in known]
     return rehearsal, samples

@@ -90,6 +90,10 @@ class Rehearsal:
         """The iteration whose training step comes next, from 0."""
         return self._timeline.tick
 
+    def stand_in_for(self, engine: Engine) -> Engine:
+        """What acts for the trainer, or for one of its evaluators."""
+        return self._engines[engine]
+
     def _copied(self) -> list[Part]:
         schedulers = [wire.target for wire in self._wires if isinstance(wire.target, BaseParamScheduler)]
         originals = list(dict.fromkeys(schedulers))
