@@ -215,7 +215,7 @@ def test_a_plateau_of_the_trainers_metric(way, values, event):
 
 
 def test_a_plateau_that_is_given_no_metric_stays_though_it_would_be_missed():
-    trainer, training = None, Training()
+    training = Training()
     plateau = plateau_of(training)
     plateau.attach(training.trainer, Events.EPOCH_COMPLETED)
     plan = dry_run(training.trainer, 3, 2)
