@@ -32,7 +32,7 @@ def private_copy(thing: T, kept: Iterable[object] = (), replaced: Sequence[tuple
         TypeError: something in it cannot be copied, such as a generator or a lock.
     """
     memo: dict[int, Any] = {id(part): part for part in kept} | {id(part): instead for part, instead in replaced}
-    reached = [part for part in _reachable_from(thing, memo) if id(part) not in memo]
+    reached = [part for part in reachable_from(thing, memo) if id(part) not in memo]
     memo |= {id(part): part for part in reached if _is_shared(part)}
     # A clone has the numbers alone, where a deep copy has all of the memory that a tensor is a view of.
     memo |= {id(part): part.clone() for part in reached if isinstance(part, torch.Tensor) and not _is_shared(part)}
@@ -70,7 +70,7 @@ def _is_shared(thing: object) -> bool:
     return isinstance(thing, Engine | torch.nn.Module | DataLoader)
 
 
-def _reachable_from(thing: object, kept: Container[int]) -> Iterable[object]:
+def reachable_from(thing: object, kept: Container[int] = ()) -> Iterable[object]:
     """All that would be copied with a thing, up to what is kept, shared or has a stand-in."""
     seen: dict[int, object] = {}
     waiting = [thing]

@@ -108,11 +108,7 @@ def rehearsed(
             for own_name, places in part.copy._places(rehearsal.stand_in_for(wire.engine)).items():
                 # What torch writes beside the learning rate has no history, and keeps its name whatever that is called.
                 name = wire.name if wire.name and own_name in own_names else own_name
-                sample = samples.setdefault(name, Sample())
-                if part not in sample.parts:
-                    sample.parts.append(part)
-                known = {place.identity for place in sample.places}
-                sample.places += [place for place in places if place.identity not in known]
+                samples.setdefault(name, Sample()).add(part, places)
     return rehearsal, samples
 
 
@@ -141,9 +137,10 @@ def plan_of(rehearsal: Rehearsal, samples: Mapping[str, Sample]) -> Plan:
     columns = {}
     for name, sample in samples.items():
         values = sample.table(rehearsal.start, rehearsal.iterations)
-        spans = next(filter(None, (_spans(part, rehearsal.iterations) for part in sample.parts)), ())
+        spans = next(filter(None, (_spans(part, rehearsal.iterations) for part, _ in sample.writers)), ())
         columns[name] = Column(values, _labels(sample.places, values.shape[1]), spans)
     unforeseen = [f"{wire.target!r} on {wire.where}" for wire in rehearsal.unforeseen]
+    unforeseen += [f"{part.original!r}, which does not say where it writes" for part in rehearsal.silent]
     return Plan(columns, rehearsal.max_epochs, rehearsal.epoch_length, rehearsal.start, unforeseen)
 
 

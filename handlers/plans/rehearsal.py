@@ -15,7 +15,7 @@ from ..blocks import random_state_kept
 from ..pending_metric import PendingMetric
 from ..private_copies import private_copy
 from .stand_ins import engine_like, loader_like, loaders_of
-from .timeline import EVALUATION, FORESEEN, Timeline, Waiting
+from .timeline import EVALUATION, FORESEEN, ORDER, Timeline, Waiting
 from .wiring import Wire, evaluators_of, wires_of
 
 
@@ -29,6 +29,7 @@ class Part:
         wires: where it is attached, or one of its methods.
         expected: how many of its events had come before the rehearsal begins.
         again: how many of those a resumed run has once more.
+        missed: how many of those came at the very end, perhaps after the checkpoint.
         ticks: for each event in the rehearsal, which iteration's training step comes next, from 0.
     """
 
@@ -37,6 +38,7 @@ class Part:
     wires: list[Wire]
     expected: int = 0
     again: int = 0
+    missed: int = 0
     ticks: "array[int]" = field(default_factory=lambda: array("q"))
 
     @property
@@ -70,7 +72,7 @@ class Rehearsal:
         accumulation: int,
     ) -> None:
         self.trainer, self.max_epochs, self.epoch_length = trainer, max_epochs, epoch_length
-        self.iterations, self.metrics = max_epochs * epoch_length, metrics
+        self.iterations, self.metrics, self.accumulation = max_epochs * epoch_length, metrics, accumulation
         self.start = trainer.state.iteration if 0 < trainer.state.iteration < self.iterations else 0
         self._engines = {engine: engine_like(engine) for engine in (trainer, *evaluators_of(trainer))}
         self.engine, *evaluators = self._engines.values()
@@ -84,6 +86,11 @@ class Rehearsal:
         ]
         self._wires = [wire for wire in wires if wire.target in self._engines or wire not in self.unforeseen]
         self.parts = self._copied()
+
+    @property
+    def silent(self) -> list[Part]:
+        """The schedulers that write, and do not say where."""
+        return [part for part in self.parts if part.writing and not part.copy._places(self.engine)]
 
     @property
     def tick(self) -> int:
@@ -107,6 +114,10 @@ class Rehearsal:
         wires = [[wire for wire in self._wires if wire.target is original] for original in originals]
         return [Part(*its_own) for its_own in zip(originals, copies, wires, strict=True)]
 
+    def order_of(self, part: Part) -> tuple[int, int]:
+        """When it writes between two training steps, and where among those who wait for the same event."""
+        return max((ORDER.index(wire.event), self._wires.index(wire)) for wire in part.writing)
+
     def run(self, sample: Callable[[], None]) -> None:
         """Let all events come, and call ``sample`` in each iteration, where its training step would be.
 
@@ -129,7 +140,7 @@ class Rehearsal:
         for part in self.parts:
             events = [wire.filtered_event for wire in part.writing]
             part.again = sum(fires_again(self.engine, event) for event in events)
-            missed = sum(fired_last(self.engine, event) for event in events)
+            part.missed = missed = sum(fired_last(self.engine, event) for event in events)
             if part.copy.event_index == part.copy._loaded_at:
                 part.copy._write_again(self.engine)
             if missed and part.copy.event_index == part.expected - missed and not part.copy._wants_metric:

@@ -1,7 +1,7 @@
 """What stands where schedulers write, iteration by iteration."""
 
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -15,9 +15,20 @@ class Sample:
 
     def __init__(self) -> None:
         self.places: list[Place] = []
-        self.parts: list[Part] = []
+        self.writers: list[tuple[Part, list[int]]] = []  # with the columns that each of them writes
         self.values = array("d")
         self.widths: list[int] = []  # how many values each iteration has, where that may change
+
+    def add(self, part: Part, places: Sequence[Place]) -> None:
+        """There is a scheduler that writes to these places; where one stands already, it is not sampled twice."""
+        at = {place.identity: column for column, place in enumerate(self.places)}
+        for place in places:
+            if place.identity not in at:
+                at[place.identity] = len(self.places)
+                self.places.append(place)
+        writer = (part, [at[place.identity] for place in places])
+        if writer not in self.writers:  # it may be attached twice
+            self.writers.append(writer)
 
     def reader(self) -> Callable[[], None]:
         """What takes one more sample."""

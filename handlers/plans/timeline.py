@@ -21,6 +21,11 @@ class Waiting(NamedTuple):
     act: Callable[[], None]
 
 
+# In which order they come between two training steps.
+ORDER = (
+    OptimizerEvents.STEP_COMPLETED, Events.ITERATION_COMPLETED, Events.EPOCH_COMPLETED, Events.COMPLETED,
+    Events.STARTED, Events.EPOCH_STARTED, *FETCHING, Events.ITERATION_STARTED, OptimizerEvents.STEP_STARTED,
+)  # fmt: skip
 Handlers = Mapping[tuple[Engine, Any], list[Waiting]]
 
 

@@ -116,11 +116,20 @@ def described(event: Any, event_filter: Any) -> str:
 
 
 def _engines_run_by(handler: Any, given: tuple[Any, ...]) -> list[Engine]:
-    """The engines whose ``run`` a handler calls, as far as its code, its object or its arguments refer to them.
+    """The engines whose ``run`` a handler calls, as far as its code refers to them; calling it would tell for sure."""
+    function = handler
+    while isinstance(function, partial):
+        function = function.func
+    function = getattr(function, "__func__", function)
+    if not isinstance(function, FunctionType) or "run" not in _names_in(function.__code__):
+        return []
+    found = [thing for thing in (*given, *referred_to(handler)) if isinstance(thing, Engine)]
+    return list(dict.fromkeys(found))
 
-    It may not be called to find out.
-    """
-    things: list[Any] = list(given)
+
+def referred_to(handler: Any) -> list[Any]:
+    """What a function, a method or a partial one refers to: arguments, closures, globals, attributes of its object."""
+    things: list[Any] = []
     while isinstance(handler, partial):
         things += [*handler.args, *handler.keywords.values()]
         handler = handler.func
@@ -129,11 +138,17 @@ def _engines_run_by(handler: Any, given: tuple[Any, ...]) -> list[Engine]:
         handler, owner = handler.__func__, handler.__self__
         named = set(_names_in(handler.__code__)) if isinstance(handler, FunctionType) else set()
         things += [owner, *(owned[name] for name in owned if name in named)]
-    if not isinstance(handler, FunctionType) or "run" not in _names_in(handler.__code__):
-        return []
-    found = handler.__globals__
-    things += [*_closure_of(handler).values(), *(found[name] for name in _names_in(handler.__code__) if name in found)]
-    return list(dict.fromkeys(thing for thing in things if isinstance(thing, Engine)))
+    if isinstance(handler, FunctionType):
+        found, names = handler.__globals__, _names_in(handler.__code__)
+        things += [*_closure_of(handler).values(), *(found[name] for name in names if name in found)]
+    return things
+
+
+def referred_to_by(engine: Engine) -> list[Any]:
+    """What the training step and the handlers of an engine refer to."""
+    handlers = [handler for handlers in engine._event_handlers.values() for handler, _, _ in handlers]
+    functions = [engine._process_function, *(_without_filter(handler)[0] for handler in handlers)]
+    return [thing for function in functions for thing in referred_to(function)]
 
 
 def _closure_of(function: FunctionType) -> dict[str, Any]:
