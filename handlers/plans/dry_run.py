@@ -11,7 +11,7 @@ from ..metrics import as_number
 from ..places import Place
 from ..schedules.segments import Segment, segments_of
 from .plan import Column, Plan, Span
-from .rehearsal import Part, Rehearsal
+from .rehearsal import Part, Rehearsal, stands_at
 from .samples import Sample, sampler
 from .wiring import accumulation_of
 
@@ -92,7 +92,7 @@ def rehearsed(
     max_epochs = arguments.whole_number("max_epochs", max_epochs, at_least=1)
     epoch_length = arguments.whole_number("epoch_length", epoch_length, at_least=1)
     state = trainer.state
-    if 0 < state.iteration < max_epochs * epoch_length and state.epoch_length not in (None, epoch_length):
+    if stands_at(trainer, max_epochs * epoch_length) and state.epoch_length not in (None, epoch_length):
         raise ValueError(
             f"epoch_length must be that of the run which the trainer is in, {state.epoch_length}, given {epoch_length}"
         )

@@ -7,10 +7,11 @@ from functools import partial
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
-from ignite.engine import Engine
+from ignite.engine import CallableEventWithFilter, Engine
 
 from ..attaching import Filtered
 from ..base import BaseParamScheduler
+from ..resume_check import ResumeCheck
 
 METHODS = ("__call__", "next_phase", "observe")  # of a scheduler, that an event may call
 
@@ -23,7 +24,7 @@ class Wire:
         engine: the engine.
         event: its event, without a filter.
         event_filter: what decides whether the handler is called, or None.
-        target: the scheduler, or the other engine.
+        target: the scheduler, what brings one to where a resumed run is, or the other engine.
         method: which of its methods is called; ``"__call__"`` of a scheduler writes.
         name: the name of the history that a scheduler was attached with, or None.
         optimizer: whose steps alone are meant, or None.
@@ -32,7 +33,7 @@ class Wire:
     engine: Engine
     event: Any
     event_filter: Any
-    target: BaseParamScheduler | Engine
+    target: BaseParamScheduler | Engine | ResumeCheck
     method: str
     name: str | None = None
     optimizer: Any = None
@@ -46,7 +47,9 @@ class Wire:
     def filtered_event(self) -> Any:
         """The event with its filter, as a user gave it."""
         event = self.event
-        return event if self.event_filter is None else type(event)(event.value, self.event_filter, event.name)
+        if self.event_filter is None:
+            return event
+        return CallableEventWithFilter(event.value, self.event_filter, event.name)
 
     @property
     def where(self) -> str:
@@ -76,6 +79,8 @@ def _wires(engine: Engine, event: Any, handler: Any, args: tuple[Any, ...], kwar
         return [
             Wire(engine, event, handler._event.filter, handler._scheduler, "__call__", kwargs.get("name"), optimizer)
         ]
+    if isinstance(handler, ResumeCheck):
+        return [Wire(engine, event, None, handler, "rehearse")]
     handler, event_filter = _without_filter(handler)
     owner, method = (handler.__self__, handler.__name__) if isinstance(handler, MethodType) else (handler, "__call__")
     if isinstance(owner, BaseParamScheduler):
