@@ -212,9 +212,9 @@ def test_a_run_that_goes_on_in_the_same_process():
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("epochs", [1, 2])
+@pytest.mark.parametrize("epochs", [1, 2, 3])
 def test_a_trainer_that_has_finished_begins_anew_with_schedulers_that_go_on(way, epochs):
-    """Iterations and epochs are counted iterations and epochs from 0 then, by ignite; events of schedulers and real steps are counted on."""
+    """Iterations and epochs are counted from 0 then; the events of schedulers and real steps are counted on."""
 
     def finished():
         training = Training()
@@ -228,6 +228,7 @@ def test_a_trainer_that_has_finished_begins_anew_with_schedulers_that_go_on(way,
         training.reads["momentum"] = lambda: values_of(optimizer, "momentum")
         training.run(2, 4)
         training.rows.clear()
+        training.trainer.state.max_epochs = None  # by which ignite is told to begin anew
         return training
 
     planned, really = finished(), finished()
