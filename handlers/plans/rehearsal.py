@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
 
 from lehr.engine.event_counts import fired_last, fires_again
 
@@ -18,6 +18,8 @@ from ..resume_check import ResumeCheck
 from .stand_ins import engine_like, loader_like, loaders_of
 from .timeline import EVALUATION, FORESEEN, ORDER, Timeline, Waiting
 from .wiring import Wire, evaluators_of, wires_of
+
+ENDS = (Events.ITERATION_COMPLETED, Events.EPOCH_COMPLETED, Events.COMPLETED)  # of iterations that have been made
 
 
 @dataclass
@@ -138,7 +140,8 @@ class Rehearsal:
                     self._count_before()
                 self._timeline.walk(self.start, self.iterations, self._handlers(self._write), sample)
             except Exception as error:
-                error.add_note(f"in a dry run, at iteration {self.tick + 1} of {self.iterations}")
+                number = self.tick if self.engine.last_event_name in ENDS else self.tick + 1
+                error.add_note(f"in a dry run, at iteration {number} of {self.iterations}")
                 raise
 
     def _count_before(self) -> None:
