@@ -121,15 +121,23 @@ def _checked_metrics(metrics: object, iterations: int) -> dict[str, list[float]]
     for name, values in metrics.items():
         if not isinstance(name, str):
             raise TypeError(f"metrics must have names that are strings, given {name!r}")
-        if isinstance(values, str | bytes) or not isinstance(values, Sequence | np.ndarray):
+        is_list = isinstance(values, Sequence | np.ndarray) and not isinstance(values, str | bytes)
+        if not is_list or getattr(values, "ndim", 1) != 1:
             raise TypeError(f"metrics[{name!r}] must be a list of numbers, given {arguments.shown(values)}")
         if not len(values) or iterations % len(values):
             raise ValueError(
                 f"metrics[{name!r}] must have a value for each epoch or each iteration, or another number of values "
                 f"that divides the {iterations} iterations, given {len(values)} of them"
             )
-        checked[name] = [as_number(value) for value in values]
+        checked[name] = [_number(f"metrics[{name!r}][{at}]", value) for at, value in enumerate(values)]
     return checked
+
+
+def _number(name: str, value: object) -> float:
+    try:
+        return as_number(value)
+    except TypeError as error:
+        raise TypeError(f"{name} must be a number, given {arguments.shown(value)}") from error
 
 
 def plan_of(rehearsal: Rehearsal, samples: Mapping[str, Sample]) -> Plan:
