@@ -34,7 +34,7 @@ gallery: demo ## draw the pictures of examples/gallery, which the README shows: 
 	cp runs/digits/schedule.png examples/gallery/digits-schedule.png
 	cp runs/digits/accuracy.png examples/gallery/digits-accuracy.png
 	$(BIN)/python examples/from_config.py
-	cp runs/from_config/plan.png examples/gallery/from-config-plan.png
+	cp runs/from_config/recorded.png examples/gallery/from-config-plan.png
 
 test: .venv/package ## format, lint, types, layers, tests and the examples of the docstrings
 	$(BIN)/ruff format --check .

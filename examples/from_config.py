@@ -1,7 +1,7 @@
 """Train the digits network under a plan that stands in a YAML file: ``python examples/from_config.py``.
 
 The file says, in epochs, that the learning rate warms up, holds and decays, and how momentum and weight decay follow.
-The plan is drawn before training; afterwards what was recorded is compared with it.
+The plan is printed, checked and drawn before training; afterwards what was recorded is compared with it.
 """
 
 from pathlib import Path
@@ -10,11 +10,10 @@ import torch
 from digits import BATCH_SIZE, STEPS_PER_EPOCH, make_network, test_loader, train_set
 from ignite.engine import create_supervised_evaluator, create_supervised_trainer
 from ignite.metrics import Accuracy
-from matplotlib import pyplot as plt
 from torch import nn
 from torch.utils.data import DataLoader
 
-from lehr.handlers import configure_scheduler
+from lehr.handlers import check_plan, configure_scheduler, dry_run, plot_plan
 
 EPOCHS = 8
 FOLDER = Path("runs/from_config")
@@ -28,24 +27,28 @@ def main() -> None:
     config = Path(__file__).with_suffix(".yaml")
     scheduler = configure_scheduler(optimizer, config, epoch_length=STEPS_PER_EPOCH)
 
-    # What will happen, before anything does: one column for each of the three parameters.
-    plan = scheduler.simulate(EPOCHS * STEPS_PER_EPOCH)
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    figure, panels = plt.subplots(3, 1, sharex=True, figsize=(8, 7), layout="constrained")
-    for axes, values, name in zip(panels, plan.T, ("lr", "momentum", "weight_decay"), strict=True):
-        axes.plot(values, color="#0072b2")
-        axes.set_ylabel(name)
-    panels[-1].set_xlabel("iteration")
-    figure.suptitle(f"The plan of {config.name}")
-    figure.savefig(FOLDER / "plan.png", dpi=120)
-
     trainer = create_supervised_trainer(network, optimizer, nn.CrossEntropyLoss())
     scheduler.attach(trainer)
+
+    # What will happen, before anything does, and what may be wrong with it.
+    plan = dry_run(trainer, EPOCHS, STEPS_PER_EPOCH)
+    print(plan)
+    print(check_plan(trainer, EPOCHS, STEPS_PER_EPOCH))
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    panels = plot_plan(plan)
+    panels[0].figure.suptitle(f"The plan of {config.name}")
+    panels[0].figure.savefig(FOLDER / "plan.png", dpi=120)
+
     trainer.run(DataLoader(train_set, BATCH_SIZE, shuffle=True, drop_last=True), max_epochs=EPOCHS)
 
-    for values, name in zip(plan.T, ("lr", "momentum", "weight_decay"), strict=True):
-        assert trainer.state.param_history.to_numpy(name)[:, 0].tolist() == values.tolist(), name
-    print(f"all {len(plan)} recorded values of lr, momentum and weight_decay are those of the plan, bit for bit")
+    history = trainer.state.param_history
+    for name in plan:
+        assert history.to_numpy(name).tolist() == plan[name].tolist(), name
+    print(f"all {plan.num_iterations} recorded values of {', '.join(plan)} are those of the plan, bit for bit")
+    panels = plot_plan(plan, recorded=history)
+    panels[0].figure.suptitle(f"The plan of {config.name}, and what the run recorded")
+    panels[0].figure.savefig(FOLDER / "recorded.png", dpi=120)
+
     evaluator = create_supervised_evaluator(network, metrics={"accuracy": Accuracy()})
     print(f"test accuracy: {evaluator.run(test_loader).metrics['accuracy']:.4f}")
 

@@ -307,4 +307,9 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
         Raises:
             TypeError, ValueError: as the class and :meth:`simulate`.
         """
-        return super().simulate_values(num_events, metric_values, initial_value=init_lr, **scheduler_kwargs)
+        return super().simulate_values(num_events, metric_values, init_lr=init_lr, **scheduler_kwargs)
+
+    @classmethod
+    def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> "tuple[ReduceOnPlateauScheduler, Array]":
+        given = {"initial_value" if name == "init_lr" else name: value for name, value in scheduler_kwargs.items()}
+        return super()._simulated(num_events, given)

@@ -81,8 +81,11 @@ def test_from_config_keeps_to_its_plan(tmp_path):
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    assert "all 168 recorded values of lr, momentum and weight_decay are those of the plan" in done.stdout
+    assert "all 168 recorded values of lr, momentum, weight_decay are those of the plan, bit for bit" in done.stdout
+    assert "a plan of 168 iterations: 8 epochs of 21\n" in done.stdout
+    assert "nothing found" in done.stdout
     match = re.search(r"test accuracy: (0\.9\d{3})$", done.stdout.strip())
     assert match
     assert float(match[1]) > 0.95
-    assert matplotlib.image.imread(tmp_path / "runs" / "from_config" / "plan.png").std() > 0.05
+    for name in ("plan.png", "recorded.png"):
+        assert matplotlib.image.imread(tmp_path / "runs" / "from_config" / name).std() > 0.05

@@ -71,7 +71,8 @@ def test_these_are_all_that_is_public():
     schedules = lehr.handlers.schedules
     assert set(schedules.__all__) == {*SCHEDULES, *RULES, *(name for name in BASES if hasattr(schedules, name))}
     functions = [name for name in lehr.handlers.__all__ if inspect.isfunction(getattr(lehr.handlers, name))]
-    assert sorted(functions) == ["configure_scheduler", "create_lr_scheduler_with_warmup"]
+    of_plans = ["check_plan", "diff_plans", "dry_run", "plot_plan"]
+    assert sorted(functions) == sorted(["configure_scheduler", "create_lr_scheduler_with_warmup", *of_plans])
     assert all(inspect.isabstract(getattr(schedules, name)) for name in BASES if hasattr(schedules, name))
 
 

@@ -47,7 +47,7 @@ OF_ITS_OWN = {
     "MetricScheduler": {"_wants_metric", "__call__", "observe", "state_dict", "load_state_dict"},
     "LRScheduler": {"__call__", "observe", "simulate_values", "state_dict", "load_state_dict"},
     "LambdaStateScheduler": {"get_param"},
-    "ReduceLROnPlateauScheduler": {"simulate_values"},
+    "ReduceLROnPlateauScheduler": {"simulate_values", "_simulated"},
     "PhaseScheduler": {"_go_to", "phase", "next_phase", "observe", "_simulated"},
     "ReduceOnPlateauScheduler": {
         "_wants_metric", "__call__", "_recording_engine", "observe", "state_dict", "load_state_dict",

@@ -4,6 +4,7 @@ import copy
 import re
 
 import pytest
+from matplotlib import pyplot as plt
 
 import lehr.engine
 import lehr.handlers
@@ -14,9 +15,28 @@ def readme(repository):
     return (repository / "README.md").read_text()
 
 
+LOOK = re.compile(r"## Look before you train\n.*?(?=\n## )", re.DOTALL)
+
+
+def test_what_it_shows_before_training_is_what_is_printed(readme, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    section = LOOK.search(readme)
+    assert section
+    namespace: dict = {}
+    exec("import torch\nfrom ignite.engine import create_supervised_trainer", namespace)
+    pairs = re.findall(r"```python\n(.*?)```\n(?:\n.*?)??```\n(.*?)```", section[0], re.DOTALL)
+    assert len(pairs) == 3
+    for block, shown in pairs:
+        run_blocks([block], namespace)
+        assert capsys.readouterr().out == shown
+    panels = namespace["plot_plan"](namespace["plan"])
+    assert [panel.get_ylabel() for panel in panels] == ["lr", "weight_decay"]
+    plt.close(panels[0].figure)
+
+
 def test_its_code_runs(readme, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", LOOK.sub("", readme), re.DOTALL)
     assert len(blocks) == 7
     namespace: dict = {}
     run_blocks(blocks[:3], namespace)
@@ -98,7 +118,9 @@ def test_its_files_exist(readme, repository):
     layout = readme.split("## How the code is laid out")[1]
     listed = set(re.findall(r"\b(\w+\.py)\b", layout))
     there = {
-        path.name for folder in ("handlers", "handlers/config", "engine") for path in (repository / folder).glob("*.py")
+        path.name
+        for folder in ("handlers", "handlers/config", "handlers/plans", "engine")
+        for path in (repository / folder).glob("*.py")
     }
     assert there - {"__init__.py"} == listed
 

@@ -321,7 +321,7 @@ def test_without_metrics_it_stays_where_it_is():
 
 def test_it_is_plotted(axes):
     (line,) = ReduceLROnPlateauScheduler.plot_values(
-        3, ax=axes, metric_values=[1.0] * 3, initial_value=0.1, factor=0.5, patience=0
+        3, ax=axes, metric_values=[1.0] * 3, init_lr=0.1, factor=0.5, patience=0
     )
     assert line.get_ydata().tolist() == [0.1, 0.05, 0.025]
 

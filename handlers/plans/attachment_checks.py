@@ -1,6 +1,7 @@
 """Checks of what is attached: what is not, under which names, to which metrics, and where a resume has left it."""
 
 import difflib
+import gc
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from .. import arguments
 from ..base import BaseParamScheduler
 from ..metrics import MissingMetricError
 from ..param_scheduler import ParamScheduler
+from ..places import common
 from ..private_copies import reachable_from
 from ..resume_check import intended_lead, is_attached
 from .findings import Finding
@@ -25,24 +27,36 @@ from .wiring import referred_to_by
 
 def never_attached(review: Review) -> Iterator[Finding]:
     """Schedulers of the trainer's optimizers that nothing calls, and that are no part of one that is called."""
-    rehearsal = review.rehearsal
-    called_here = [part.original for part in rehearsal.parts] + [wire.target for wire in rehearsal.unforeseen]
+    if _left_out(review):
+        gc.collect()  # some may be gone but for a reference cycle
+    trainer = review.rehearsal.trainer
+    for scheduler in _left_out(review):
+        places = scheduler._places(trainer)
+        written = any(common(places, part.original._places(trainer)) for part in review.rehearsal.parts)
+        yield Finding(
+            "never-attached",
+            "info" if written or scheduler._wants_metric else "warning",
+            f"{type(scheduler).__name__} of {scheduler.param_name!r}",
+            f"it writes to an optimizer of this trainer, and nothing calls it: {arguments.shown(scheduler)}",
+            "attach it; if it is not needed, delete it",
+        )
+
+
+def _left_out(review: Review) -> list[BaseParamScheduler]:
+    rehearsal, alive = review.rehearsal, BaseParamScheduler._alive()
+    active: list[Any] = [scheduler for scheduler in alive if scheduler.event_index or is_attached(scheduler)]
+    active += [part.original for part in rehearsal.parts] + [wire.target for wire in rehearsal.unforeseen]
     things = referred_to_by(rehearsal.trainer)
-    used = {id(thing) for thing in (*reachable_from(called_here), *things)}
+    used = {id(thing) for thing in (*reachable_from(active), *things)}
     optimizers = {id(thing) for thing in things if isinstance(thing, Optimizer)}
     optimizers |= {id(one) for part in rehearsal.parts for one in _optimizers_of(part.original)}
-    for scheduler in BaseParamScheduler._alive():
-        parts = {id(scheduler), *(id(schedule) for schedule in (scheduler._planned,) if schedule is not None)}
-        if parts & used or scheduler.event_index or is_attached(scheduler):
-            continue
-        if any(id(one) in optimizers for one in _optimizers_of(scheduler)):
-            yield Finding(
-                "never-attached",
-                "info" if scheduler._wants_metric else "warning",
-                f"{type(scheduler).__name__} of {scheduler.param_name!r}",
-                f"it writes to an optimizer of this trainer, and nothing calls it: {arguments.shown(scheduler)}",
-                "attach it; if it is not needed, delete it",
-            )
+    return [
+        scheduler
+        for scheduler in alive
+        if id(scheduler) not in used
+        and (scheduler._planned is None or id(scheduler._planned) not in used)
+        and any(id(one) in optimizers for one in _optimizers_of(scheduler))
+    ]
 
 
 def _optimizers_of(scheduler: BaseParamScheduler) -> list[Any]:

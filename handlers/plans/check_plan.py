@@ -47,8 +47,9 @@ def check_plan(
       ignite does too; which one wins, and where it begins. One that begins where another has ended takes over, and
       is none.
     - ``attached-twice`` (error): one event of an engine calls a scheduler twice, and it moves on twice as fast.
-    - ``never-attached`` (warning): a scheduler of one of the trainer's optimizers that nothing calls, and that is no
-      part of one that is called. The optimizers are those that other schedulers or the training step refer to.
+    - ``never-attached`` (warning; info if another one writes the same, or a metric drives it): a scheduler of one of
+      the trainer's optimizers that nothing calls, and that is no part of one that is called. The optimizers are those
+      that other schedulers or the training step refer to.
     - ``history-name-clash`` (error): two schedulers would record under one name.
     - ``missing-metric`` (error): a metric that the engine whose event it is does not produce, where ignite's metrics
       are attached to it; or that is not there yet at an event.

@@ -44,7 +44,8 @@ class Difference:
         one, other = self.values
         return (
             f"{where}: from iteration {self.first + 1} on ({one:.4g} and {other:.4g}), "
-            f"at {self.num_iterations} of them; {self.ratio:.4g} times as much at iteration {self.ratio_at + 1}; area {self.area:.4g}"
+            f"at {self.num_iterations} of them; {self.ratio:.4g} times as much at iteration {self.ratio_at + 1}; "
+            f"area {self.area:.4g}"
         )
 
 
@@ -162,7 +163,8 @@ def diff_plans(a: Plan, b: Plan, *, rtol: float = 0.0) -> PlanDiff:
             one, other = _comparable(a, b, name)
             if one.shape[1] != other.shape[1]:
                 notes.append(f"{name}: {one.shape[1]} and {other.shape[1]} groups, the first of which are compared")
-            differences += _differences(name, a.columns[name].labels, one, other, rtol)
+            labels = max(a.columns[name].labels, b.columns[name].labels, key=len)
+            differences += _differences(name, labels, one, other, rtol)
     return PlanDiff(a, b, differences, notes)
 
 
@@ -188,7 +190,7 @@ def _differences(name: str, labels: Sequence[str], one: Array, other: Array, rto
         most = int(np.argmax(ratios))
         yield Difference(
             name,
-            labels[group] if group < len(labels) else "",
+            labels[group],
             int(at[0]),
             (float(mine[at[0]]), float(theirs[at[0]])),
             len(at),

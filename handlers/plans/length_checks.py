@@ -102,7 +102,7 @@ def _repeated(review: Review, written: Written, length: float, numbers: dict[str
             "warning",
             written.where(),
             f"it ends after {length:g} of {events} events, and its end value, 0, is that of the last {zeros} "
-            f"iterations, which change nothing",
+            "iterations, in which nothing is learnt",
             f"make it {events} events long, or the end value more than 0",
             {**numbers, "iterations": zeros},
         )

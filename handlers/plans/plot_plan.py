@@ -16,6 +16,7 @@ from .plan import Column, Plan
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+MOST_DOTS = 80  # of what was recorded
 MOST_POINTS = 20_000  # of a line that is drawn as it is
 
 
@@ -81,12 +82,12 @@ def plot_plan(
 
 def _draw(panel: "Axes", name: str, plan: Plan, log: bool | None) -> None:
     column = plan.columns[name]
-    groups = column.values.shape[1]
-    for group, (values, label) in enumerate(zip(column.values.T, column.labels, strict=True)):
+    lines = _lines(column)
+    for line, (label, values) in enumerate(lines.items()):
         iterations, shown = thinned(values)
         # Lines between values that stay for long would show values that are never in effect.
         drawstyle = "steps-post" if np.mean(values[1:] != values[:-1]) < 0.25 else "default"
-        style = {**style_of(group, groups), "drawstyle": drawstyle, "label": label or name}
+        style = {**style_of(line, len(lines)), "drawstyle": drawstyle, "label": label or name}
         panel.plot(iterations + 1, shown, linewidth=1.6, **style)
     if log or (log is None and needs_log(column.values)):
         panel.set_yscale("log")
@@ -94,10 +95,26 @@ def _draw(panel: "Axes", name: str, plan: Plan, log: bool | None) -> None:
     panel.set_ylabel(name)
     panel.set_xlim(0.5, plan.num_iterations + 0.5)
     panel.grid(True, alpha=0.3)
-    if 1 < groups <= MOST_NAMED:
-        panel.legend(fontsize="small")
-    elif groups > MOST_NAMED:
-        panel.set_title(f"{groups} groups, from {column.labels[0]} (dark) to {column.labels[-1]}", fontsize="small")
+    if len(column.labels) > 1 and len(lines) <= MOST_NAMED:
+        _name_lines(panel)
+    elif len(lines) > MOST_NAMED:
+        panel.set_title(f"{len(lines)} lines, from {column.labels[0]} (dark) to {column.labels[-1]}", fontsize="small")
+
+
+def _lines(column: Column) -> dict[str, Array]:
+    """The groups that differ: those with the same values share a line."""
+    found: dict[bytes, tuple[list[str], Array]] = {}
+    for values, label in zip(column.values.T, column.labels, strict=True):
+        found.setdefault(values.tobytes(), ([], values))[0].append(label)
+    return {
+        ", ".join(labels) if len(labels) <= 4 else f"{len(labels)} groups, {labels[0]} to {labels[-1]}": values
+        for labels, values in found.values()
+    }
+
+
+def _name_lines(panel: "Axes") -> None:
+    """Put a legend below the names of the phases."""
+    panel.legend(fontsize="small", loc="best", bbox_to_anchor=(0, 0, 1, 0.93))
 
 
 def _shade(panel: "Axes", column: Column) -> None:
@@ -116,13 +133,12 @@ def _draw_recorded(panel: "Axes", column: Column, recorded: ParamHistory, name: 
     table, events = recorded.to_numpy(name), recorded[name].event_indices
     known = events < len(column.event_iterations)
     iterations = column.event_iterations[events[known]] + 1
-    for group, values in enumerate(table[known].T):
-        style = style_of(group, table.shape[1])
-        panel.plot(
-            iterations, values, linestyle="none", marker="o", markersize=5, alpha=0.35, markeredgewidth=0,
-            color=style["color"], label="recorded" if group == 0 else "_recorded",
-        )  # fmt: skip
-    panel.legend(fontsize="small")
+    every = max(1, len(iterations) // MOST_DOTS)
+    for values in np.unique(table[known], axis=1).T:
+        label = "_recorded" if any(line.get_label() == "recorded" for line in panel.lines) else "recorded"
+        dots: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 5, "markerfacecolor": "none"}
+        panel.plot(iterations, values, color="0.2", label=label, markevery=every, **dots)
+    _name_lines(panel)
 
 
 def _add_epochs(panel: "Axes", epoch_length: int) -> None:

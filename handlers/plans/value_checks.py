@@ -1,5 +1,6 @@
 """Checks of the values that are written: their range, the first one, and jumps."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -68,17 +69,18 @@ def zero_starts(review: Review) -> Iterator[Finding]:
     if review.plan.start:
         return
     for name, sample in review.samples.items():
-        for column, place in enumerate(sample.places):
-            values = review.plan[name][:, column]
-            if not place.is_in_optimizer or place.key != "lr" or values[0] != 0:
-                continue
-            zeros = int(np.argmax(values != 0)) if values.any() else len(values)
+        groups: dict[int, list[str]] = defaultdict(list)
+        for values, place in zip(review.plan[name].T, sample.places, strict=False):
+            if place.is_in_optimizer and place.key == "lr" and values[0] == 0:
+                groups[int(np.argmax(values != 0)) if values.any() else len(values)].append(place.label)
+        for zeros, labels in groups.items():
             steps = -(-zeros // review.rehearsal.accumulation)
             yield Finding(
                 "zero-start",
                 "info" if steps == 1 else "warning",
-                f"{name!r}, {place.label}",
-                f"it is 0 for the first {counted(zeros, 'iteration')} (of {len(values)}), in which nothing is learnt",
+                f"{name!r}, {', '.join(labels)}",
+                f"it is 0 for the first {counted(zeros, 'iteration')} (of {review.plan.num_iterations}), "
+                "in which nothing is learnt",
                 "begin with more than 0, or one event later",
                 {"iterations": zeros},
             )

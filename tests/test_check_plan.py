@@ -1,0 +1,728 @@
+"""Each finding of check_plan: what provokes it, and what comes near and does not."""
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from ignite.engine import Engine, EventEnum, Events, create_supervised_trainer
+from ignite.handlers.param_scheduler import CosineAnnealingScheduler as IgniteCosine
+from ignite.metrics import Average
+from optimizers import make_optimizer, make_trainer
+from torch.utils.data import DataLoader
+
+from lehr.engine import OptimizerEvents
+from lehr.handlers import (
+    BatchSizeScheduler,
+    ChainedScheduler,
+    ConcatScheduler,
+    ConstantScheduler,
+    CosineAnnealingScheduler,
+    CosineDecayScheduler,
+    CosineRestartScheduler,
+    CyclicScheduler,
+    ExponentialScheduler,
+    LinearCyclicalScheduler,
+    LinearScheduler,
+    LRScheduler,
+    MultiStepScheduler,
+    OneCycleScheduler,
+    ParamGroupScheduler,
+    ParamScheduler,
+    PhaseScheduler,
+    PiecewiseLinear,
+    ReduceOnPlateauScheduler,
+    StateParamScheduler,
+    StepScheduler,
+    WarmupStableDecayScheduler,
+    check_plan,
+    create_lr_scheduler_with_warmup,
+)
+from lehr.handlers.plans.check_plan import CHECKS
+from lehr.handlers.plans.findings import CODES, SEVERITIES
+from lehr.handlers.schedules import Anneal, Concatenation, Constant, CosineAnnealing, Mapped, Product
+
+EPOCHS, LENGTH = 4, 10
+
+
+@dataclass
+class Setting:
+    """A trainer with an optimizer of SGD, for a run of 4 epochs of 10 iterations."""
+
+    def __init__(self, groups: int = 1, **defaults: Any) -> None:
+        self.optimizer = make_optimizer(groups, **defaults)
+        self.trainer = Engine(lambda engine, batch: self.optimizer.step())
+        self.evaluator = make_trainer()
+
+    def evaluate_each_epoch(self) -> None:
+        evaluator = self.evaluator
+        self.trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda: evaluator.run([0]))
+
+    def check(self, *args: Any, **kwargs: Any) -> Any:
+        return check_plan(self.trainer, EPOCHS, LENGTH, *args, **kwargs)
+
+
+def found(findings: list[Any]) -> list[tuple[str, str]]:
+    return [(finding.code, finding.severity) for finding in findings]
+
+
+def cosine(setting: Setting, param_name: str = "lr", **kwargs: Any) -> CosineDecayScheduler:
+    return CosineDecayScheduler(setting.optimizer, param_name, EPOCHS * LENGTH, **kwargs)
+
+
+@pytest.fixture
+def setting():
+    return Setting()
+
+
+def test_a_plan_without_fault_has_no_findings(setting):
+    cosine(setting, save_history=True).attach(setting.trainer)
+    cosine(setting, "weight_decay", start_value=0.1).attach(setting.trainer)
+    findings = setting.check()
+    assert findings == []
+    assert str(findings) == "nothing found"
+
+
+# write-conflict
+
+
+def test_two_writers_of_one_parameter(setting):
+    cosine(setting).attach(setting.trainer)
+    ExponentialScheduler(setting.optimizer, "lr", gamma=0.9).attach(setting.trainer, name="other lr")
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity, finding.where) == ("write-conflict", "error", "'lr', group 0")
+    assert finding.numbers == {"iteration": 0, "winner": "ExponentialScheduler", "wins": 40, "iterations": 40}
+    assert "ITERATION_STARTED" in finding.message
+    assert "ExponentialScheduler of 'lr' on ITERATION_STARTED wins at 40 of 40 iterations" in finding.message
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_who_wins_is_whose_event_comes_later_whoever_was_attached_first(setting, first):
+    by_epoch, by_iteration = cosine(setting), ExponentialScheduler(setting.optimizer, "lr", gamma=0.9)
+    attached = [(by_epoch, Events.EPOCH_STARTED), (by_iteration, Events.ITERATION_STARTED(every=4))]
+    for scheduler, event in attached if first else attached[::-1]:
+        scheduler.attach(setting.trainer, event)
+    finding = next(finding for finding in setting.check() if finding.code == "write-conflict")
+    # Epochs begin with iterations 1, 11, 21 and 31; the other one comes at 4, 8, 12, ..., and stays until the next.
+    wins = sum(max(range(4, i + 1, 4), default=0) >= (i - 1) // 10 * 10 + 1 for i in range(1, 41))
+    assert finding.numbers["winner"] == "ExponentialScheduler"
+    assert finding.numbers["wins"] == wins == 32
+
+
+def test_an_evaluators_plateau_beside_a_schedule(setting):
+    setting.evaluate_each_epoch()
+    cosine(setting).attach(setting.trainer)
+    plateau = ReduceOnPlateauScheduler(setting.optimizer, "lr", "loss")
+    setting.evaluator.add_event_handler(Events.COMPLETED, plateau)
+    (finding,) = setting.check(metrics={"loss": [1.0] * 4})
+    assert finding.code == "write-conflict"
+    assert (finding.numbers["winner"], finding.numbers["wins"]) == ("CosineDecayScheduler", 40)
+
+
+def test_two_members_of_one_scheduler(setting):
+    members = [cosine(setting), ExponentialScheduler(setting.optimizer, "lr", gamma=0.9)]
+    ParamGroupScheduler(members, names=["one", "other"]).attach(setting.trainer)
+    (finding,) = setting.check()
+    assert (finding.code, finding.numbers) == ("write-conflict", {"members": [0, 1], "winner": 1})
+
+
+def test_one_of_ignites_own(setting):
+    cosine(setting).attach(setting.trainer)
+    peer = IgniteCosine(setting.optimizer, "lr", 0.1, 0.0, 40)
+    setting.trainer.add_event_handler(Events.ITERATION_STARTED, peer)
+    (finding,) = setting.check()
+    assert finding.code == "write-conflict"
+    assert "ignite's CosineAnnealingScheduler" in finding.message
+
+
+def test_state_parameters_and_batch_sizes_too(setting):
+    loader = DataLoader([0, 1, 2, 3], batch_size=2)
+    for factor in (1, 2):
+        BatchSizeScheduler(loader, lambda epoch, factor=factor: factor).attach(setting.trainer, name=f"size {factor}")
+        state = StateParamScheduler("rate", schedule=Constant(0.1), create_new=factor == 1)
+        state.attach(setting.trainer, Events.ITERATION_STARTED)
+    findings = setting.check()
+    assert found(findings) == [("write-conflict", "error")] * 2
+    assert sorted(finding.where for finding in findings) == ["'batch_size'", "'rate'"]
+
+
+def test_what_is_no_conflict():
+    setting = Setting(2)
+    cosine(setting, param_group_index=0).attach(setting.trainer, name="lr of the first")
+    cosine(setting, param_group_index=1).attach(setting.trainer, name="lr of the second")
+    cosine(setting, "momentum").attach(setting.trainer)
+    other = make_optimizer()
+    CosineDecayScheduler(other, "lr", 40).attach(setting.trainer, name="lr of the other one")
+    assert setting.check() == []
+
+
+def test_one_that_begins_where_the_other_has_ended_takes_over(setting):
+    warmup = LinearScheduler(setting.optimizer, "lr", 10, start_value=0.1, end_value=0.5)
+    main = CosineDecayScheduler(setting.optimizer, "lr", 30, start_value=0.5)
+    warmup.attach(setting.trainer, Events.ITERATION_STARTED(before=11))
+    main.attach(setting.trainer, Events.ITERATION_STARTED(after=10))
+    assert setting.check() == []
+
+
+# attached-twice
+
+
+def test_attached_twice(setting):
+    scheduler = CosineDecayScheduler(setting.optimizer, "lr", 80)
+    scheduler.attach(setting.trainer)
+    setting.trainer.add_event_handler(Events.ITERATION_STARTED, scheduler)
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity) == ("attached-twice", "error")
+    assert finding.numbers == {"times": 2, "events": 80, "again": 40}
+
+
+def test_attached_to_two_events_in_turn_is_not_twice(setting):
+    event = Events.ITERATION_STARTED(every=2) | Events.ITERATION_STARTED(event_filter=lambda _, at: at % 2 == 1)
+    cosine(setting).attach(setting.trainer, event)
+    assert setting.check() == []
+
+
+# never-attached
+
+
+def test_never_attached(setting):
+    cosine(setting).attach(setting.trainer)
+    forgotten = cosine(setting, "momentum")
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity) == ("never-attached", "warning")
+    assert finding.where == "CosineDecayScheduler of 'momentum'"
+    forgotten.attach(setting.trainer)
+    assert setting.check() == []
+
+
+def test_one_more_for_what_another_one_writes_may_be_there_to_be_looked_at(setting):
+    cosine(setting).attach(setting.trainer)
+    looked_at = OneCycleScheduler(setting.optimizer, "lr", 0.5, total_steps=40)
+    assert found(setting.check()) == [("never-attached", "info")]
+    del looked_at
+
+
+def test_none_is_attached_at_all(setting):
+    forgotten = cosine(setting)
+    optimizer = setting.optimizer
+    trainer = Engine(lambda engine, batch: optimizer.step())
+    assert found(check_plan(trainer, EPOCHS, LENGTH)) == [("never-attached", "warning")]
+    model = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    of_the_model = CosineDecayScheduler(optimizer, "lr", 40)
+    trainer = create_supervised_trainer(model, optimizer, torch.nn.functional.mse_loss)
+    assert found(check_plan(trainer, EPOCHS, LENGTH)) == [("never-attached", "warning")]
+    del forgotten, of_the_model
+
+
+def test_parts_of_others_and_what_is_called_elsewhere_need_not_be_attached(setting):
+    optimizer = setting.optimizer
+    parts = [cosine(setting), LinearScheduler(optimizer, "lr", 5, start_value=0.1, end_value=0.5)]
+    ConcatScheduler([parts[1], parts[0]], durations=[5]).attach(setting.trainer)
+    mapped = ParamScheduler(optimizer, "weight_decay", schedule=Mapped(parts[0].schedule, _a_tenth))
+    mapped.attach(setting.trainer)
+    in_a_loop = cosine(setting, "momentum")
+    in_a_loop(None)
+    of_another = CosineDecayScheduler(make_optimizer(), "lr", 40)
+    by_hand = cosine(setting, "dampening", start_value=0.1)
+    setting.trainer.add_event_handler(Events.ITERATION_STARTED, lambda engine: by_hand(engine))
+    plateau = ReduceOnPlateauScheduler(optimizer, "lr", "loss", initial_value=0.5)
+    both = ParamScheduler(optimizer, "momentum", schedule=Product([plateau.schedule, Constant(0.9)]))
+    both.attach(setting.evaluator)
+    assert [code for code, _ in found(setting.check()) if code == "never-attached"] == []
+    del of_another
+
+
+def _a_tenth(value: float) -> float:
+    return 0.1 * value
+
+
+# history-name-clash
+
+
+def test_two_histories_of_one_name():
+    setting = Setting(2)
+    one, other = (cosine(setting, param_group_index=group, save_history=True) for group in (0, 1))
+    setting.trainer.add_event_handler(Events.ITERATION_STARTED, one)
+    setting.trainer.add_event_handler(Events.ITERATION_STARTED, other)
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity, finding.where) == ("history-name-clash", "error", "'lr'")
+    with pytest.raises(ValueError, match="name must not be that of another scheduler's history"):
+        setting.trainer.run([0] * LENGTH)
+
+
+def test_names_of_their_own_or_none_recorded():
+    setting = Setting(2)
+    one, other = (cosine(setting, param_group_index=group, save_history=True) for group in (0, 1))
+    setting.trainer.add_event_handler(Events.ITERATION_STARTED, one)
+    setting.trainer.add_event_handler(Events.ITERATION_STARTED, other, name="the other")
+    assert setting.check() == []
+    setting = Setting(2)
+    for group in (0, 1):
+        cosine(setting, param_group_index=group).attach(setting.trainer)
+    assert setting.check() == []
+
+
+# missing-metric
+
+
+def test_a_metric_that_the_evaluator_does_not_produce(setting):
+    setting.evaluate_each_epoch()
+    Average().attach(setting.evaluator, "loss")
+    plateau = ReduceOnPlateauScheduler(setting.optimizer, "lr", "los")
+    plateau.attach(setting.evaluator, Events.COMPLETED)
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity) == ("missing-metric", "error")
+    assert (finding.numbers, finding.suggestion) == ({"produced": ["loss"]}, "metric_name='loss'")
+    assert setting.check({"los": [1.0] * 4}) == []  # there is such a one, says the user
+
+
+def test_a_metric_that_it_produces_or_that_nobody_can_know_of(setting):
+    setting.evaluate_each_epoch()
+    Average().attach(setting.evaluator, "loss")
+    ReduceOnPlateauScheduler(setting.optimizer, "lr", "loss").attach(setting.evaluator, Events.COMPLETED)
+    ReduceOnPlateauScheduler(setting.optimizer, "momentum", "own").attach(setting.trainer, Events.EPOCH_COMPLETED)
+    assert setting.check() == []
+
+
+def test_an_observer_of_a_metric_that_is_not_produced(setting):
+    setting.evaluate_each_epoch()
+    Average().attach(setting.evaluator, "loss")
+    plateau = ReduceOnPlateauScheduler(setting.optimizer, "lr", "accuracy", initial_value=0.5)
+    warmup = PiecewiseLinear(setting.optimizer, "lr", [(0, 0.1), (10, 0.5)])
+    ConcatScheduler([warmup, plateau], durations=[10]).attach(setting.trainer)
+    setting.evaluator.add_event_handler(Events.COMPLETED, plateau.observe)
+    (finding,) = setting.check()
+    assert finding.code == "missing-metric"
+    assert "metrics={'accuracy': [...]}" in finding.suggestion
+
+
+def test_a_metric_that_is_not_there_yet(setting):
+    plateau = ReduceOnPlateauScheduler(setting.optimizer, "lr", "loss")
+    plateau.attach(setting.trainer, Events.EPOCH_STARTED)
+    (finding,) = setting.check({"loss": [1.0] * 4})
+    assert (finding.code, finding.severity) == ("missing-metric", "error")
+    assert "iteration 1 of 40" in finding.message
+
+
+# not-restored
+
+
+def resumed(setting: Setting, iteration: int) -> None:
+    setting.trainer.load_state_dict({"iteration": iteration, "epoch_length": LENGTH, "max_epochs": EPOCHS})
+
+
+@pytest.mark.parametrize("iteration", [10, 15])
+def test_a_scheduler_left_behind(setting, iteration):
+    left = [cosine(setting), cosine(setting, "momentum"), cosine(setting, "weight_decay", start_value=0.1)]
+    left[0].attach(setting.trainer)
+    setting.trainer.add_event_handler(Events.ITERATION_STARTED, left[1])
+    left[2].attach(setting.trainer, Events.ITERATION_STARTED(event_filter=lambda engine, at: at % 5 == 0))
+    resumed(setting, iteration)
+    behind = [finding for finding in setting.check() if finding.code == "not-restored"]
+    expected = [iteration, iteration, iteration // 5]
+    assert [finding.numbers for finding in behind] == [
+        {"event_index": 0, "expected": count, "iteration": iteration} for count in expected
+    ]
+    assert all(finding.severity == "error" for finding in behind)
+    for scheduler, count in zip(left, expected, strict=True):
+        scheduler.seek(count)
+    assert [finding for finding in setting.check() if finding.code == "not-restored"] == []
+
+
+@pytest.mark.parametrize("iteration", [10, 15])
+def test_schedulers_that_were_restored_are_not_behind(setting, iteration):
+    events = [
+        Events.ITERATION_STARTED, Events.ITERATION_COMPLETED(every=3), Events.EPOCH_STARTED, Events.EPOCH_COMPLETED,
+    ]  # fmt: skip
+    params = ["lr", "momentum", "weight_decay", "dampening"]
+    counts = [iteration, iteration // 3, -(-iteration // LENGTH), iteration // LENGTH]
+    for event, param_name, count in zip(events, params, counts, strict=True):
+        scheduler = cosine(setting, param_name, start_value=0.1)
+        state = {**scheduler.state_dict(), "event_index": count}
+        scheduler.load_state_dict(state)
+        scheduler.attach(setting.trainer, event)
+    resumed(setting, iteration)
+    assert [finding for finding in setting.check() if finding.code == "not-restored"] == []
+
+
+def test_one_that_was_attached_in_mid_run_is_not_behind(setting):
+    setting.optimizer.step = lambda: None
+    setting.trainer.run([0] * LENGTH, max_epochs=2)
+    CosineDecayScheduler(setting.optimizer, "lr", 20).attach(setting.trainer)
+    assert setting.check() == []
+
+
+# illegal-value
+
+
+@pytest.mark.parametrize(
+    ("kind", "param_name", "value", "rule"),
+    [
+        (torch.optim.SGD, "lr", -0.1, "at least 0"),
+        (torch.optim.SGD, "momentum", -0.1, "at least 0"),
+        (torch.optim.SGD, "weight_decay", -1e-9, "at least 0"),
+        (torch.optim.Adam, "betas[0]", 1.0, "at least 0 and less than 1"),
+        (torch.optim.Adam, "momentum", 1.5, "at least 0 and less than 1"),
+        (torch.optim.AdamW, "betas[1]", -0.1, "at least 0 and less than 1"),
+        (torch.optim.Adam, "eps", -1e-8, "at least 0"),
+        (torch.optim.Adadelta, "rho", 1.01, "at least 0 and at most 1"),
+        (torch.optim.Rprop, "etas[0]", 1.0, "more than 0 and less than 1"),
+        (torch.optim.Rprop, "etas[1]", 1.0, "more than 1"),
+    ],
+)
+def test_a_value_that_the_optimizer_refuses(kind, param_name, value, rule):
+    optimizer = make_optimizer(kind=kind)
+    trainer = make_trainer()
+    legal = {"etas[1]": 1.2, "etas[0]": 0.5}.get(param_name, 0.5)
+    scheduler = ParamScheduler(optimizer, param_name, schedule=PiecewiseConstantAt(legal, value, 25))
+    scheduler.attach(trainer)
+    (finding,) = [finding for finding in check_plan(trainer, EPOCHS, LENGTH) if finding.code == "illegal-value"]
+    assert finding.severity == "error"
+    assert f"must be {rule}, and is {value:.6g} at iteration 26 (epoch 3)" in finding.message
+    assert finding.numbers == {"iteration": 25, "value": value, "iterations": 15, "worst": value}
+    key, _, item = param_name.partition("[")
+    if param_name != "momentum" or kind is torch.optim.SGD:  # torch agrees
+        given = {"lr": 0.1, key: (0.9, 0.99) if key == "betas" else (0.5, 1.2)} if item else {"lr": 0.1, key: value}
+        if item:
+            given[key] = tuple(value if at == int(item[0]) else one for at, one in enumerate(given[key]))
+        with pytest.raises(ValueError, match="Invalid"):
+            kind([torch.nn.Parameter(torch.zeros(1))], **given)
+
+
+def PiecewiseConstantAt(before: float, after: float, event: int) -> Concatenation:  # noqa: N802
+    return Concatenation([Constant(before), Constant(after)], [event])
+
+
+@pytest.mark.parametrize(
+    ("kind", "param_name", "value"),
+    [
+        (torch.optim.SGD, "momentum", 1.0),
+        (torch.optim.Adam, "betas[0]", 0.0),
+        (torch.optim.Adadelta, "rho", 1.0),
+        (torch.optim.SGD, "weight_decay", 0.0),
+        (torch.optim.SGD, "dampening", -1.0),
+    ],
+)
+def test_a_value_at_the_edge_is_allowed(kind, param_name, value):
+    optimizer, trainer = make_optimizer(kind=kind), make_trainer()
+    ConstantScheduler(optimizer, param_name, value).attach(trainer)
+    assert check_plan(trainer, EPOCHS, LENGTH) == []
+
+
+def test_a_value_that_cannot_be_written_ends_the_check_there(setting):
+    def broken(event_index: int) -> float:
+        return math.nan if event_index == 12 else 0.1
+
+    ParamScheduler(setting.optimizer, "momentum", schedule=broken).attach(setting.trainer)
+    cosine(setting).attach(setting.trainer)
+    (finding,) = [finding for finding in setting.check() if finding.code == "illegal-value"]
+    assert finding.severity == "error"
+    assert finding.where == "in a dry run, at iteration 13 of 40"
+    assert "nan" in finding.message
+
+
+def test_state_parameters_may_have_any_value(setting):
+    scheduler = StateParamScheduler("rate", create_new=True, schedule=Constant(-3.0))
+    scheduler.attach(setting.trainer)
+    assert setting.check() == []
+
+
+# end-not-reached
+
+
+def test_a_run_that_ends_before_the_schedule(setting):
+    OneCycleScheduler(setting.optimizer, "lr", 0.5, total_steps=80).attach(setting.trainer)
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity) == ("end-not-reached", "warning")
+    assert (finding.numbers["length"], finding.numbers["events"]) == (80, 40)
+    assert finding.numbers["end_value"] == [2e-06]
+    assert finding.numbers["last_value"] == pytest.approx([0.406], abs=1e-3)
+    assert "50%" in finding.message
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda optimizer: MultiStepScheduler(optimizer, "lr", milestones=[10, 60]),
+        lambda optimizer: CosineAnnealingScheduler(optimizer, "lr", 0.5, 0.1, 100),
+        lambda optimizer: WarmupStableDecayScheduler(optimizer, "lr", 5, 30, 25, start_value=0.1),
+        lambda optimizer: ConcatScheduler(
+            [ConstantScheduler(optimizer, "lr", 0.1), CosineDecayScheduler(optimizer, "lr", 40)], durations=[20]
+        ),
+    ],
+)
+def test_other_schedules_that_are_longer_than_the_run(setting, make):
+    scheduler = make(setting.optimizer)
+    scheduler.attach(setting.trainer)
+    assert "end-not-reached" in [code for code, _ in found(setting.check())]
+
+
+@pytest.mark.parametrize("steps", [40, 41, 39])
+def test_a_schedule_that_ends_with_the_run_or_all_but_does(setting, steps):
+    OneCycleScheduler(setting.optimizer, "lr", 0.5, total_steps=steps).attach(setting.trainer)
+    assert setting.check() == []
+
+
+def test_schedules_without_an_end_reach_it_always(setting):
+    ExponentialScheduler(setting.optimizer, "lr", gamma=0.99).attach(setting.trainer)
+    StepScheduler(setting.optimizer, "momentum", 100).attach(setting.trainer)
+    ParamScheduler(setting.optimizer, "weight_decay", schedule=lambda event: 0.1).attach(setting.trainer)
+    assert setting.check() == []
+
+
+# repeats
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda optimizer: CosineAnnealingScheduler(optimizer, "lr", 0.5, 0.1, 20),
+        lambda optimizer: LinearCyclicalScheduler(optimizer, "lr", 0.1, 0.5, 20),
+        lambda optimizer: CyclicScheduler(optimizer, "lr", base_value=0.1, max_value=0.5, step_size_up=10),
+        lambda optimizer: CosineRestartScheduler(optimizer, "lr", T_0=20, end_value=0.1),
+    ],
+)
+def test_cycles_that_begin_anew_are_told_of(setting, make):
+    scheduler = make(setting.optimizer)
+    scheduler.attach(setting.trainer)
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity) == ("repeats", "info")
+    assert finding.numbers == {"length": 20, "events": 40}
+
+
+def test_a_cycle_that_begins_anew_just_before_the_run_ends_is_warned_of(setting):
+    CosineAnnealingScheduler(setting.optimizer, "lr", 0.5, 0.01, 38).attach(setting.trainer)
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity) == ("repeats", "warning")
+    assert "the last 2 begin a cycle anew, with 0.5 after 0.0108" in finding.message
+
+
+def test_one_whole_cycle_does_not_repeat(setting):
+    CosineAnnealingScheduler(setting.optimizer, "lr", 0.5, 0.1, 40).attach(setting.trainer)
+    CosineRestartScheduler(setting.optimizer, "momentum", periods=[20, 20], end_value=0.1).attach(setting.trainer)
+    assert setting.check() == []
+
+
+def test_a_learning_rate_that_stays_at_0_is_warned_of(setting):
+    CosineDecayScheduler(setting.optimizer, "lr", 30).attach(setting.trainer)
+    CosineDecayScheduler(setting.optimizer, "weight_decay", 30, start_value=0.1).attach(setting.trainer)
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity) == ("repeats", "warning")
+    assert finding.numbers == {"length": 30, "events": 40, "iterations": 10}
+
+
+def test_a_schedule_that_holds_another_end_value_is_well(setting):
+    CosineDecayScheduler(setting.optimizer, "lr", 30, end_value=0.01).attach(setting.trainer)
+    assert setting.check() == []
+
+
+# unit-mismatch
+
+
+@pytest.mark.parametrize(
+    ("make", "event", "meant"),
+    [
+        (lambda o: OneCycleScheduler(o, "lr", 0.5, total_steps=40), Events.EPOCH_STARTED, "iterations"),
+        (lambda o: CosineDecayScheduler(o, "lr", 40), Events.EPOCH_COMPLETED, "iterations"),
+        (lambda o: CosineDecayScheduler(o, "lr", 4), Events.ITERATION_STARTED, "epochs"),
+        (lambda o: MultiStepScheduler(o, "lr", milestones=[2, 3]), Events.ITERATION_STARTED, "epochs"),
+        (lambda o: OneCycleScheduler(o, "lr", 0.5, total_steps=4), OptimizerEvents.STEP_STARTED, "epochs"),
+    ],
+)
+def test_durations_in_the_other_unit(setting, make, event, meant):
+    scheduler = make(setting.optimizer)
+    scheduler.attach(setting.trainer, event)
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity) == ("unit-mismatch", "warning")
+    assert f"look like {meant}" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("make", "event"),
+    [
+        (lambda o: OneCycleScheduler(o, "lr", 0.5, total_steps=4), Events.EPOCH_STARTED),
+        (lambda o: CosineDecayScheduler(o, "lr", 4, epoch_length=LENGTH), Events.ITERATION_STARTED),
+        (lambda o: CosineDecayScheduler(o, "lr", 8), Events.ITERATION_STARTED(every=5)),
+        (lambda o: PiecewiseLinear(o, "lr", [(0, 0.1), (10, 0.5)]), Events.ITERATION_STARTED),
+    ],
+)
+def test_durations_in_the_unit_of_the_event(setting, make, event):
+    scheduler = make(setting.optimizer)
+    scheduler.attach(setting.trainer, event)
+    assert "unit-mismatch" not in [code for code, _ in found(setting.check())]
+
+
+# jump
+
+
+def test_a_jump_where_one_schedule_takes_over(setting):
+    warmup = PiecewiseLinear(setting.optimizer, "lr", [(0, 0.01), (10, 0.1)])
+    main = CosineDecayScheduler(setting.optimizer, "lr", 30, start_value=0.5)
+    ConcatScheduler([warmup, main], durations=[10]).attach(setting.trainer)
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity) == ("jump", "warning")
+    assert (finding.numbers["event"], finding.numbers["iteration"]) == (10, 10)
+    assert finding.numbers["before"] == pytest.approx([0.091])
+    assert finding.numbers["after"] == [0.5]
+    assert finding.numbers["ratio"] == pytest.approx(5.0)
+    assert setting.check(jump_ratio=6.0) == []
+
+
+def test_a_jump_downward_is_no_more_than_told_of(setting):
+    parts = [ConstantScheduler(setting.optimizer, "lr", 0.5), ConstantScheduler(setting.optimizer, "lr", 0.05)]
+    ConcatScheduler(parts, durations=[20]).attach(setting.trainer)
+    assert found(setting.check()) == [("jump", "info")]
+
+
+def test_a_jump_of_one_group_by_epochs(setting):
+    setting = Setting(2)
+    one, other = Anneal([0.1, 0.1], [0.05, 0.05], 2), Constant(0.05)
+    schedule = Concatenation([one, Anneal([0.05, 0.4], 0.01, 2)], [2])
+    ParamScheduler(setting.optimizer, "lr", schedule=schedule).attach(setting.trainer, Events.EPOCH_STARTED)
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity, finding.numbers["iteration"]) == ("jump", "warning", 20)
+    del other
+
+
+def test_phases_that_fit_do_not_jump(setting):
+    main = CosineDecayScheduler(setting.optimizer, "lr", 35, start_value=0.5)
+    scheduler = create_lr_scheduler_with_warmup(main, 0.1, 5, 0.5)
+    scheduler.attach(setting.trainer)
+    WarmupStableDecayScheduler(setting.optimizer, "momentum", 3, 20, 17, start_value=0.5).attach(setting.trainer)
+    restarts = Concatenation([CosineAnnealing(0.5, 0.1, 10), Anneal(0.1, 0.0, 30)], [10])
+    ParamScheduler(setting.optimizer, "weight_decay", schedule=restarts).attach(setting.trainer)
+    steep = PhaseScheduler(setting.optimizer, "dampening", [Constant(0.1), Anneal(1.0, 0.0, 10)], end=40, starts=[20])
+    steep.attach(setting.trainer)
+    assert setting.check() == []
+
+
+# zero-start
+
+
+def test_a_first_learning_rate_of_0(setting):
+    warmup = WarmupStableDecayScheduler(setting.optimizer, "lr", 5, 20, 15)
+    warmup.attach(setting.trainer)
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity, finding.numbers) == ("zero-start", "info", {"iterations": 1})
+
+
+def test_a_first_epoch_with_0(setting):
+    PiecewiseLinear(setting.optimizer, "lr", [(0, 0.0), (3, 0.5)]).attach(setting.trainer, Events.EPOCH_STARTED)
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity, finding.numbers) == ("zero-start", "warning", {"iterations": 10})
+
+
+def test_another_parameter_may_begin_with_0_and_so_may_a_step_of_several_iterations(setting):
+    LinearScheduler(setting.optimizer, "weight_decay", 40, start_value=0.0, end_value=0.1).attach(setting.trainer)
+    assert setting.check() == []
+    LinearScheduler(setting.optimizer, "lr", 8, start_value=0.0, end_value=0.1).attach(
+        setting.trainer, OptimizerEvents.STEP_STARTED
+    )
+    setting.optimizer.param_groups[0]["lr"] = 0.0
+    (finding,) = setting.check(gradient_accumulation_steps=5)
+    assert (finding.code, finding.numbers["iterations"]) == ("zero-start", 9)
+
+
+# unforeseen
+
+
+class OwnEvents(EventEnum):
+    NOW_AND_THEN = "now_and_then"
+
+
+def test_events_of_ones_own_cannot_be_foreseen(setting):
+    setting.trainer.register_events(*OwnEvents)
+    cosine(setting).attach(setting.trainer, OwnEvents.NOW_AND_THEN)
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity) == ("unforeseen", "info")
+    assert "NOW_AND_THEN" in finding.where
+
+
+# Findings as such.
+
+
+def test_findings_print_the_worst_first_with_what_to_do(setting):
+    warmup = PiecewiseLinear(setting.optimizer, "lr", [(0, 0.0), (10, 0.1)])
+    warmup.attach(setting.trainer)
+    ConstantScheduler(setting.optimizer, "momentum", -1.0).attach(setting.trainer)
+    findings = setting.check()
+    assert found(findings) == [("illegal-value", "error"), ("zero-start", "info")]
+    lines = str(findings).splitlines()
+    assert lines[0] == "1 error, 1 info"
+    assert lines[1] == "error: illegal-value: 'momentum', group 0"
+    assert lines[-2:] == [
+        "    it is 0 for the first 1 iteration (of 40), in which nothing is learnt",
+        "    -> begin with more than 0, or one event later",
+    ]
+    assert all(len(line) <= 110 for line in lines)
+    assert isinstance(findings, list)
+    assert findings.of("info") == findings[1:]
+    assert json.loads(json.dumps([dict(finding.numbers) for finding in findings]))
+
+
+def test_every_code_is_known_and_every_check_is_made():
+    assert len(CHECKS) == 11
+    assert set(SEVERITIES) == {"error", "warning", "info"}
+    named = """write-conflict end-not-reached repeats jump zero-start unit-mismatch illegal-value missing-metric
+        attached-twice never-attached history-name-clash not-restored"""
+    assert set(CODES) == {*named.split(), "unforeseen"}
+    doc = check_plan.__doc__
+    assert all(f"``{code}``" in doc for code in CODES)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "error", "match"),
+    [
+        ({"jump_ratio": 1.0}, ValueError, "jump_ratio must be more than 1, given 1.0"),
+        ({"jump_ratio": "2"}, TypeError, "jump_ratio must be a number, given '2'"),
+        ({"max_epochs": 0}, ValueError, "max_epochs must be a whole number of at least 1, given 0"),
+        ({"metrics": [1.0]}, TypeError, "metrics must be a mapping of names to values"),
+    ],
+)
+def test_bad_arguments_are_refused(setting, kwargs, error, match):
+    with pytest.raises(error, match=match):
+        check_plan(setting.trainer, **{"max_epochs": 4, "epoch_length": 10, **kwargs})
+
+
+def test_chained_schedulers_are_one_writer(setting):
+    members = [cosine(setting), LinearScheduler(setting.optimizer, "lr", 40, start_value=1.0, end_value=0.5)]
+    ChainedScheduler(members).attach(setting.trainer)
+    LRScheduler(torch.optim.lr_scheduler.ExponentialLR(setting.optimizer, 0.9))
+    assert setting.check() == []
+
+
+# What attaching says at once.
+
+
+def said(caplog):
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_attaching_twice_is_said_at_once(setting, caplog):
+    scheduler = cosine(setting)
+    scheduler.attach(setting.trainer)
+    assert said(caplog) == []
+    scheduler.attach(setting.trainer)
+    (message,) = said(caplog)
+    assert message.endswith("is attached to ITERATION_STARTED twice, and moves on two events at once")
+
+
+def test_a_second_writer_at_the_same_event_is_said_at_once(setting, caplog):
+    cosine(setting).attach(setting.trainer)
+    ExponentialScheduler(setting.optimizer, "lr", gamma=0.9).attach(setting.trainer)
+    (message,) = said(caplog)
+    assert message.startswith("<ExponentialScheduler of 'lr'")
+    assert "attached to ITERATION_STARTED, writes lr over what <CosineDecayScheduler of 'lr'" in message
+
+
+def test_what_a_filter_may_keep_apart_is_not(setting, caplog):
+    cosine(setting).attach(setting.trainer)
+    cosine(setting, "momentum").attach(setting.trainer)
+    cosine(setting).attach(setting.trainer, Events.EPOCH_STARTED)
+    cosine(setting).attach(setting.trainer, Events.ITERATION_STARTED(after=20))
+    CosineDecayScheduler(make_optimizer(), "lr", 40).attach(setting.trainer)
+    cosine(setting).attach(setting.evaluator)
+    assert said(caplog) == []
