@@ -29,10 +29,15 @@ class ResumeCheck:
     """
 
     def __init__(self, scheduler: "BaseParamScheduler", engine: Engine) -> None:
-        self._scheduler = weakref.ref(scheduler)
+        self._scheduler, self._engine = weakref.ref(scheduler), weakref.ref(engine)
         self._attached: list[tuple[Any, str | None]] = []  # the events, and the names of the history
         self._ahead: int | None = None  # by how much the engine's count is meant to be ahead
         _CHECKS.setdefault(scheduler, weakref.WeakKeyDictionary())[engine] = self
+
+    @property
+    def scheduler(self) -> "BaseParamScheduler | None":
+        """The scheduler, if it is still there."""
+        return self._scheduler()
 
     @classmethod
     def of(cls, scheduler: "BaseParamScheduler", engine: Engine) -> "ResumeCheck":
@@ -69,23 +74,44 @@ class ResumeCheck:
         if engine.state.iteration == 0:
             self._ahead, scheduler._sought = -scheduler.event_index, False
             return
+        expected = self._expected(engine, scheduler)
+        self._make_up(engine, scheduler, expected)
+        events = [event for event, _ in self._attached]
+        if expected is not None and (epochs_are_whole(engine) or not any(map(counts_epochs, events))):
+            again = sum(fires_again(engine, event) for event in events)
+            self._compare(engine, scheduler, any(map(is_step_event, events)), expected, again)
+            self._ahead = expected + (self._ahead or 0) - scheduler.event_index
+        self._take_back(engine, scheduler, expected)
+
+    def rehearse(self, engine: Engine, copied: "BaseParamScheduler") -> None:
+        """Do with a copy of the scheduler, at an engine that is like the one of the check, what it would do there."""
+        scheduler, own_engine = self._scheduler(), self._engine()
+        if scheduler is not None and own_engine is not None and own_engine.has_event_handler(scheduler):
+            expected = self._expected(own_engine, scheduler)
+            self._make_up(engine, copied, expected)
+            self._take_back(engine, copied, expected)
+
+    def _expected(self, engine: Engine, scheduler: "BaseParamScheduler") -> int | None:
+        fired = self._times_fired(engine, scheduler)
+        return None if fired is None else fired - (self._ahead or 0)
+
+    def _make_up(self, engine: Engine, scheduler: "BaseParamScheduler", expected: int | None) -> None:
+        """Write what no checkpoint keeps, and let those events come that ignite does not come back to."""
         if scheduler.event_index == scheduler._loaded_at:
             scheduler._write_again(engine)
-        fired = self._times_fired(engine, scheduler)
-        expected = None if fired is None else fired - (self._ahead or 0)
         missed = [(name, fired_last(engine, event)) for event, name in self._attached]
+        num_missed = sum(count for _, count in missed)
+        if expected is None or not num_missed or scheduler._wants_metric:
+            return
+        if scheduler.event_index == expected - num_missed:
+            for name, count in missed:
+                for _ in range(count):
+                    scheduler(engine, name=name)
+
+    def _take_back(self, engine: Engine, scheduler: "BaseParamScheduler", expected: int | None) -> None:
+        """Take those events back that come for a second time."""
         again = [(name, fires_again(engine, event)) for event, name in self._attached]
-        num_missed, num_again = sum(count for _, count in missed), sum(count for _, count in again)
-        if expected is not None:
-            if num_missed and scheduler.event_index == expected - num_missed and not scheduler._wants_metric:
-                for name, count in missed:
-                    for _ in range(count):
-                        scheduler(engine, name=name)
-            events = [event for event, _ in self._attached]
-            if epochs_are_whole(engine) or not any(map(counts_epochs, events)):
-                steps = any(map(is_step_event, events))
-                self._compare(engine, scheduler, steps, expected, num_again)
-                self._ahead = expected + (self._ahead or 0) - scheduler.event_index
+        num_again = sum(count for _, count in again)
         # By a filter of the user's own it cannot be told how many there have been.
         has_had_all = scheduler.event_index == (scheduler._loaded_at if expected is None else expected)
         if num_again and has_had_all and scheduler.event_index >= num_again:

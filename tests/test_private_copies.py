@@ -176,3 +176,34 @@ def test_what_is_kept_is_not_copied():
     assert copied is not holder.held
     assert copied[0] is holder
     assert copied[1] is optimizer
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("shared", SHARED)
+def test_what_is_replaced_is_something_else_in_the_copy(shared, way):
+    original, instead = WAYS[way](SHARED[shared]), [object()]
+    copied = private_copy(original, replaced=[(SHARED[shared], instead)])
+    assert held_by(copied)[0] is instead
+    assert held_by(original)[0] is SHARED[shared]
+    assert held_by(copied)[1] == [1]
+    assert held_by(copied)[1] is not held_by(original)[1]
+
+
+def test_what_is_replaced_is_so_everywhere_and_is_not_looked_into():
+    old = Holder(number for number in range(3))  # which could not be copied
+    holder, optimizer, stand_in, new = Holder(None), make_optimizer(), make_optimizer(2), Holder(None)
+    holder.held = [old, {"old": old, "optimizer": optimizer}, (holder, optimizer)]
+    copied = private_copy(holder, replaced=[(old, new), (optimizer, stand_in)])
+    assert copied.held[0] is copied.held[1]["old"] is new
+    assert copied.held[1]["optimizer"] is copied.held[2][1] is stand_in
+    assert copied.held[2][0] is copied is not holder
+    assert holder.held[0] is old
+    assert private_copy(holder.held[2][1], replaced=[(optimizer, stand_in)]) is stand_in
+
+
+def test_some_is_kept_and_some_replaced():
+    kept, old, new = Holder(None), Holder(None), Holder(None)
+    copied = private_copy(Holder([kept, old, new]), kept=[kept], replaced=[(old, new)]).held
+    assert copied[0] is kept
+    assert copied[1] is new
+    assert copied[2] is not new  # what stands in for another is itself copied where it stands

@@ -12,7 +12,7 @@ from ..places import Place
 from ..schedules import Schedule
 from ..schedules.segments import Segment, segments_of
 from .plan import Column, Plan, Span
-from .rehearsal import Part, Rehearsal
+from .rehearsal import Part, Rehearsal, stands_at
 from .samples import Sample, sampler
 from .wiring import accumulation_of
 
@@ -93,7 +93,7 @@ def rehearsed(
     max_epochs = arguments.whole_number("max_epochs", max_epochs, at_least=1)
     epoch_length = arguments.whole_number("epoch_length", epoch_length, at_least=1)
     state = trainer.state
-    if 0 < state.iteration < max_epochs * epoch_length and state.epoch_length not in (None, epoch_length):
+    if stands_at(trainer, max_epochs * epoch_length) and state.epoch_length not in (None, epoch_length):
         raise ValueError(
             f"epoch_length must be that of the run which the trainer is in, {state.epoch_length}, given {epoch_length}"
         )
@@ -104,9 +104,11 @@ def rehearsed(
     rehearsal = Rehearsal(trainer, max_epochs, epoch_length, checked, accumulation)
     samples: dict[str, Sample] = {}
     for part in rehearsal.parts:
-        names = {wire.name for wire in part.writing}
-        for own_name, places in part.copy._places(rehearsal.engine).items():
-            for name in dict.fromkeys(name or own_name for name in names):
+        own_names = part.copy._history_names(None)
+        for wire in part.writing:
+            for own_name, places in part.copy._places(rehearsal.stand_in_for(wire.engine)).items():
+                # What torch writes beside the learning rate has no history, and keeps its name whatever that is called.
+                name = wire.name if wire.name and own_name in own_names else own_name
                 samples.setdefault(name, Sample()).add(part, places)
     return rehearsal, samples
 
@@ -120,15 +122,23 @@ def _checked_metrics(metrics: object, iterations: int) -> dict[str, list[float]]
     for name, values in metrics.items():
         if not isinstance(name, str):
             raise TypeError(f"metrics must have names that are strings, given {name!r}")
-        if isinstance(values, str | bytes) or not isinstance(values, Sequence | np.ndarray):
+        is_list = isinstance(values, Sequence | np.ndarray) and not isinstance(values, str | bytes)
+        if not is_list or getattr(values, "ndim", 1) != 1:
             raise TypeError(f"metrics[{name!r}] must be a list of numbers, given {arguments.shown(values)}")
         if not len(values) or iterations % len(values):
             raise ValueError(
                 f"metrics[{name!r}] must have a value for each epoch or each iteration, or another number of values "
                 f"that divides the {iterations} iterations, given {len(values)} of them"
             )
-        checked[name] = [as_number(value) for value in values]
+        checked[name] = [_number(f"metrics[{name!r}][{at}]", value) for at, value in enumerate(values)]
     return checked
+
+
+def _number(name: str, value: object) -> float:
+    try:
+        return as_number(value)
+    except TypeError as error:
+        raise TypeError(f"{name} must be a number, given {arguments.shown(value)}") from error
 
 
 def plan_of(rehearsal: Rehearsal, samples: Mapping[str, Sample]) -> Plan:

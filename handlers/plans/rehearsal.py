@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
 
 from lehr.engine.event_counts import fired_last, fires_again
 
@@ -14,9 +14,12 @@ from ..base import BaseParamScheduler
 from ..blocks import random_state_kept
 from ..pending_metric import PendingMetric
 from ..private_copies import private_copy
+from ..resume_check import ResumeCheck
 from .stand_ins import engine_like, loader_like, loaders_of
 from .timeline import EVALUATION, FORESEEN, ORDER, Timeline, Waiting
 from .wiring import Wire, evaluators_of, wires_of
+
+ENDS = (Events.ITERATION_COMPLETED, Events.EPOCH_COMPLETED, Events.COMPLETED)  # of iterations that have been made
 
 
 @dataclass
@@ -52,6 +55,13 @@ class Part:
         return [wire for wire in self.wires if wire.writes]
 
 
+def stands_at(trainer: Engine, iterations: int) -> int:
+    """How many iterations of a run an engine has behind it: none where ignite would begin anew."""
+    state = trainer.state
+    has_begun = state.max_epochs is not None or state.max_iters is not None
+    return int(state.iteration) if has_begun and state.iteration < iterations else 0
+
+
 class Rehearsal:
     """The events that a run of an engine would have, from where it stands, for copies of its schedulers.
 
@@ -73,7 +83,7 @@ class Rehearsal:
     ) -> None:
         self.trainer, self.max_epochs, self.epoch_length = trainer, max_epochs, epoch_length
         self.iterations, self.metrics, self.accumulation = max_epochs * epoch_length, metrics, accumulation
-        self.start = trainer.state.iteration if 0 < trainer.state.iteration < self.iterations else 0
+        self.start = stands_at(trainer, self.iterations)
         self._engines = {engine: engine_like(engine) for engine in (trainer, *evaluators_of(trainer))}
         self.engine, *evaluators = self._engines.values()
         self._timeline = Timeline(trainer, self.engine, evaluators, max_epochs, epoch_length, metrics, accumulation)
@@ -96,6 +106,10 @@ class Rehearsal:
     def tick(self) -> int:
         """The iteration whose training step comes next, from 0."""
         return self._timeline.tick
+
+    def stand_in_for(self, engine: Engine) -> Engine:
+        """What acts for the trainer, or for one of its evaluators."""
+        return self._engines[engine]
 
     def _copied(self) -> list[Part]:
         schedulers = [wire.target for wire in self._wires if isinstance(wire.target, BaseParamScheduler)]
@@ -121,27 +135,23 @@ class Rehearsal:
             Exception: what a scheduler raises at one of its events, with a note that says when it was.
         """
         with random_state_kept():
-            if self.start:
-                self._catch_up()
             try:
+                if self.start:
+                    self._count_before()
                 self._timeline.walk(self.start, self.iterations, self._handlers(self._write), sample)
             except Exception as error:
-                error.add_note(f"in a dry run, at iteration {self.tick + 1} of {self.iterations}")
+                number = self.tick if self.engine.last_event_name in ENDS else self.tick + 1
+                error.add_note(f"in a dry run, at iteration {number} of {self.iterations}")
                 raise
 
-    def _catch_up(self) -> None:
-        """Be where a resumed run is: what ignite does not come back to is made up for, as it is there."""
-        self._timeline.walk(0, self.start, self._handlers(self._count), lambda: None)
+    def _count_before(self) -> None:
+        """Count the events that the run has had before, and stand where it does."""
+        self._timeline.walk(0, self.start, self._handlers(self._count), lambda: None, afresh=True)
         self.engine.state.epoch = self.start // self.epoch_length
         for part in self.parts:
             events = [wire.filtered_event for wire in part.writing]
             part.again = sum(fires_again(self.engine, event) for event in events)
-            part.missed = missed = sum(fired_last(self.engine, event) for event in events)
-            if part.copy.event_index == part.copy._loaded_at:
-                part.copy._write_again(self.engine)
-            if missed and part.copy.event_index == part.expected - missed and not part.copy._wants_metric:
-                for _ in range(missed):
-                    part.copy(self.engine)
+            part.missed = sum(fired_last(self.engine, event) for event in events)
 
     def _handlers(self, action: Callable[[Part, Wire], Callable[[], None]]) -> dict[tuple[Engine, Any], list[Waiting]]:
         """Those who wait for each event, in the order of the engine's own handlers."""
@@ -152,6 +162,8 @@ class Rehearsal:
                 act = action(parts[wire.target], wire)
             elif wire.target in self._engines:
                 act = self._evaluation(self._engines[wire.target], handlers)
+            elif isinstance(wire.target, ResumeCheck) and wire.target.scheduler in parts:
+                act = self._resume(wire.target, parts[wire.target.scheduler])
             else:
                 continue
             handlers[self._engines[wire.engine], wire.event].append(Waiting(wire.event_filter, wire.optimizer, act))
@@ -176,6 +188,13 @@ class Rehearsal:
             part.expected += wire.writes
 
         return count
+
+    def _resume(self, check: ResumeCheck, part: Part) -> Callable[[], None]:
+        def resume() -> None:
+            if self.engine.state.iteration > 0:
+                check.rehearse(self.engine, part.copy)
+
+        return resume
 
     def _evaluation(self, evaluator: Engine, handlers: dict[tuple[Engine, Any], list[Waiting]]) -> Callable[[], None]:
         return lambda: self._timeline.evaluate(evaluator, handlers)

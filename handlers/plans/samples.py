@@ -23,13 +23,16 @@ class Sample:
         self.widths: list[int] = []  # how many values each iteration has, where that may change
 
     def add(self, part: Part, places: Sequence[Place]) -> None:
-        """There is a scheduler that writes to these places; where one stands already, it is not sampled twice."""
+        """There is a scheduler that writes to these places; where another one does, too, they are not sampled twice."""
         at = {place.identity: column for column, place in enumerate(self.places)}
+        columns = []
         for place in places:
+            columns.append(at.get(place.identity, len(self.places)))
             if place.identity not in at:
-                at[place.identity] = len(self.places)
                 self.places.append(place)
-        self.writers.append((part, [at[place.identity] for place in places]))
+        writer = (part, columns)
+        if writer not in self.writers:  # it may be attached twice
+            self.writers.append(writer)
 
     def schedules(self, engine: Engine) -> Iterator[tuple[Part, BaseParamScheduler, list[int]]]:
         """Who has the schedules that are written here, and in which columns: a scheduler, or each member of one."""

@@ -65,15 +65,16 @@ class Timeline:
             whole_epochs = interval % epoch_length == 0 and epoch_length > 1
             (self._by_epoch if whole_epochs else self._by_iteration).append((name, values, interval))
 
-    def walk(self, first: int, last: int, handlers: Handlers, sample: Callable[[], None]) -> None:
+    def walk(self, first: int, last: int, handlers: Handlers, sample: Callable[[], None], afresh: bool = False) -> None:
         """Let the events of iterations ``first`` to ``last - 1`` come, and sample in each of them.
 
-        Where ``first`` lies within an epoch, that has begun before.
+        Where ``first`` lies within an epoch, ignite begins that once more. Real steps are counted on from where they
+        are, or ``afresh`` from 0.
         """
         state, length = self.engine.state, self.epoch_length
         state.max_epochs, state.epoch_length = self.max_epochs, length
         state.iteration, state.epoch, self.tick = first, first // length, first
-        steps = {optimizer: count if first else 0 for optimizer, count in self._optimizers.items()}
+        steps = {optimizer: 0 if afresh else count for optimizer, count in self._optimizers.items()}
         fetching = [event for event in FETCHING if (self.engine, event) in handlers]
         stepping = any(is_step_event(event) for _, event in handlers)
         started = handlers.get((self.engine, Events.ITERATION_STARTED), [])
@@ -81,10 +82,8 @@ class Timeline:
         self._tell_metrics(first, self._by_epoch + self._by_iteration)
         self.fire(self.engine, handlers, Events.STARTED, state.epoch)
         while state.iteration < last:
-            begins = state.iteration % length == 0
             state.epoch += 1
-            if begins:
-                self.fire(self.engine, handlers, Events.EPOCH_STARTED, state.epoch)
+            self.fire(self.engine, handlers, Events.EPOCH_STARTED, state.epoch)
             for iteration in range(state.iteration + 1, min(state.epoch * length, last) + 1):
                 for event in fetching:
                     self.fire(self.engine, handlers, event, iteration - 1)
@@ -106,9 +105,9 @@ class Timeline:
 
     def evaluate(self, evaluator: Engine, handlers: Handlers) -> None:
         """Let the events of an evaluator's run come."""
-        evaluator.state.epoch = 1
         for event in EVALUATION:
-            self.fire(evaluator, handlers, event, 1)
+            evaluator.state.epoch = epoch = 0 if event is Events.STARTED else 1
+            self.fire(evaluator, handlers, event, epoch)
 
     def fire(self, engine: Engine, handlers: Handlers, event: Any, count: int) -> None:
         """Let an event come to those who wait for it, with the count that its filters are given."""

@@ -1,16 +1,17 @@
 """Which schedulers an engine's events reach: those attached, those added as handlers, and the evaluators beside."""
 
-import inspect
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
-from ignite.engine import Engine
+from ignite.engine import CallableEventWithFilter, Engine
 
 from ..attaching import Filtered
 from ..base import BaseParamScheduler
+from ..resume_check import ResumeCheck
 
 METHODS = ("__call__", "next_phase", "observe")  # of a scheduler, that an event may call
 
@@ -23,7 +24,7 @@ class Wire:
         engine: the engine.
         event: its event, without a filter.
         event_filter: what decides whether the handler is called, or None.
-        target: the scheduler, or the other engine.
+        target: the scheduler, what brings one to where a resumed run is, or the other engine.
         method: which of its methods is called; ``"__call__"`` of a scheduler writes.
         name: the name of the history that a scheduler was attached with, or None.
         optimizer: whose steps alone are meant, or None.
@@ -32,7 +33,7 @@ class Wire:
     engine: Engine
     event: Any
     event_filter: Any
-    target: BaseParamScheduler | Engine
+    target: BaseParamScheduler | Engine | ResumeCheck
     method: str
     name: str | None = None
     optimizer: Any = None
@@ -46,7 +47,9 @@ class Wire:
     def filtered_event(self) -> Any:
         """The event with its filter, as a user gave it."""
         event = self.event
-        return event if self.event_filter is None else type(event)(event.value, self.event_filter, event.name)
+        if self.event_filter is None:
+            return event
+        return CallableEventWithFilter(event.value, self.event_filter, event.name)
 
     @property
     def where(self) -> str:
@@ -76,6 +79,8 @@ def _wires(engine: Engine, event: Any, handler: Any, args: tuple[Any, ...], kwar
         return [
             Wire(engine, event, handler._event.filter, handler._scheduler, "__call__", kwargs.get("name"), optimizer)
         ]
+    if isinstance(handler, ResumeCheck):
+        return [Wire(engine, event, None, handler, "rehearse")]
     handler, event_filter = _without_filter(handler)
     owner, method = (handler.__self__, handler.__name__) if isinstance(handler, MethodType) else (handler, "__call__")
     if isinstance(owner, BaseParamScheduler):
@@ -89,7 +94,7 @@ def _without_filter(handler: Any) -> tuple[Any, Any]:
     """A handler as a user gave it, and the filter of its event, which ignite keeps in a function around it."""
     if not (hasattr(handler, "_parent") and isinstance(handler, FunctionType)):
         return handler, None
-    kept = inspect.getclosurevars(handler).nonlocals
+    kept = _closure_of(handler)
     return kept.get("handler", handler), kept.get("event_filter")
 
 
@@ -107,7 +112,7 @@ def described(event: Any, event_filter: Any) -> str:
         return name
     if not getattr(event_filter, "__qualname__", "").startswith("CallableEventWithFilter."):
         return f"{name}(event_filter={getattr(event_filter, '__name__', repr(event_filter))})"
-    given = inspect.getclosurevars(event_filter).nonlocals
+    given = _closure_of(event_filter)
     shown = {"every": given.get("every"), "once": given.get("once")}
     shown |= {"before": given.get("before_"), "after": given.get("after_")}
     none = {"before": float("inf"), "after": 0}
@@ -134,11 +139,13 @@ def referred_to(handler: Any) -> list[Any]:
         things += [*handler.args, *handler.keywords.values()]
         handler = handler.func
     if isinstance(handler, MethodType):
-        things += [handler.__self__, *getattr(handler.__self__, "__dict__", {}).values()]
-        handler = handler.__func__
+        owned = getattr(handler.__self__, "__dict__", {})
+        handler, owner = handler.__func__, handler.__self__
+        named = set(_names_in(handler.__code__)) if isinstance(handler, FunctionType) else set()
+        things += [owner, *(owned[name] for name in owned if name in named)]
     if isinstance(handler, FunctionType):
-        found = inspect.getclosurevars(handler)
-        things += [*found.nonlocals.values(), *found.globals.values()]
+        found, names = handler.__globals__, _names_in(handler.__code__)
+        things += [*_closure_of(handler).values(), *(found[name] for name in names if name in found)]
     return things
 
 
@@ -147,6 +154,15 @@ def referred_to_by(engine: Engine) -> list[Any]:
     handlers = [handler for handlers in engine._event_handlers.values() for handler, _, _ in handlers]
     functions = [engine._process_function, *(_without_filter(handler)[0] for handler in handlers)]
     return [thing for function in functions for thing in referred_to(function)]
+
+
+def _closure_of(function: FunctionType) -> dict[str, Any]:
+    """What a function has of the functions around it, by name, as far as it is there yet."""
+    found = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        with suppress(ValueError):  # nothing was assigned so far
+            found[name] = cell.cell_contents
+    return found
 
 
 def _names_in(code: CodeType) -> Iterator[str]:
@@ -159,6 +175,6 @@ def _names_in(code: CodeType) -> Iterator[str]:
 def accumulation_of(engine: Engine) -> int:
     """How many iterations make a step of the optimizer, if ignite's ``create_supervised_trainer`` was told; else 1."""
     step = engine._process_function
-    kept = inspect.getclosurevars(step).nonlocals if isinstance(step, FunctionType) else {}
+    kept = _closure_of(step) if isinstance(step, FunctionType) else {}
     given = kept.get("gradient_accumulation_steps", 1)
     return given if isinstance(given, int) else 1

@@ -62,10 +62,11 @@ def _(schedule: WarmupStableDecay) -> tuple[Segment, ...]:
 
 @segments_of.register
 def _(schedule: OneCycle) -> tuple[Segment, ...]:
-    peak = ceil(schedule.pct_start * schedule.total_steps - 1)
+    peak = schedule.pct_start * schedule.total_steps - 1
     up, down = ("down", "up") if schedule.inverse else ("up", "down")
-    third = (Segment(2 * peak, "end"),) if schedule.three_phase else ()
-    return _in_order(Segment(0, up), Segment(peak, down), *third)
+    third = [(2 * peak, "end")] if schedule.three_phase else []
+    found = [Segment(max(ceil(first), 0), name) for first, name in [(0, up), (peak, down), *third]]
+    return _in_order(*(one for one in found if one.first_event < schedule.total_steps))
 
 
 @segments_of.register
@@ -86,14 +87,16 @@ def _(schedule: Window) -> tuple[Segment, ...]:
     inner = segments_of(schedule.schedule) or (Segment(0, _words(schedule.schedule)),)
     before = (Segment(0, "before"),) if schedule.begin else ()
     held = () if schedule.end is None else (Segment(schedule.end, "held"),)
-    within = [Segment(first + schedule.begin, name) for first, name in inner]
+    interval = schedule.interval
+    within = [Segment(schedule.begin + ceil(first / interval) * interval, name) for first, name in inner]
     found = _in_order(*before, *(one for one in within if one.first_event < (schedule.end or inf)), *held)
     return found if len(found) > 1 else ()
 
 
 @segments_of.register
 def _(schedule: Shift) -> tuple[Segment, ...]:
-    return _in_order(*(Segment(max(first - schedule.by, 0), name) for first, name in segments_of(schedule.schedule)))
+    inner = segments_of(schedule.schedule)  # the first of them waits for itself, if it is shifted back
+    return _in_order(*(Segment(max(first - schedule.by, 0) if first else 0, name) for first, name in inner))
 
 
 @segments_of.register
@@ -117,7 +120,7 @@ def _then(schedule: Schedule, begin: float, name: str) -> tuple[Segment, ...]:
 
 def _in_order(*segments: Segment) -> tuple[Segment, ...]:
     """Those that last for any events at all."""
-    nexts = [*(segment.first_event for segment in segments[1:]), inf]
+    nexts = [*(segment.first_event for segment in segments[1:]), inf][: len(segments)]
     return tuple(segment for segment, end in zip(segments, nexts, strict=True) if segment.first_event < end)
 
 

@@ -1,0 +1,66 @@
+"""What dry_run plans is what a real run does, bit for bit: every kind of scheduler."""
+
+import pytest
+from ignite.engine import Events
+from optimizers import values_of
+from real_runs import WAYS, Training, assert_as_planned, attach, bits
+from registry import CASE_IDS, CASES
+from rigs import METRICS, RIGS
+
+from lehr.handlers import (
+    dry_run,
+)
+from lehr.handlers.schedules import LinearInterpolation
+
+COUNTING = LinearInterpolation([(0, 0.0), (100000, 100000.0)])  # the value is the index of the event
+CLOCKS = {
+    "iterations": Events.ITERATION_STARTED,
+    "two kinds": Events.EPOCH_STARTED | Events.ITERATION_COMPLETED(every=3),
+}
+
+
+@pytest.mark.parametrize(("example", "groups"), CASES, ids=CASE_IDS)
+@pytest.mark.parametrize("clock", CLOCKS)
+@pytest.mark.parametrize("way", WAYS)
+def test_every_scheduler_of_a_param_group(example, groups, clock, way):
+    def make(training):
+        optimizer = training.optimizer(groups)
+        attach(training, example(optimizer, save_history=clock == "two kinds"), CLOCKS[clock], way)
+        training.reads["lr"] = lambda: values_of(optimizer)
+
+    assert_as_planned(make, 5, 7)
+
+
+def rigged(name, way, history_name):
+    """A training with a rig, and whether it is driven by a metric."""
+    rig = RIGS[name]()
+    metrics = {"loss": METRICS[:30]} if rig.metrics else {}
+    training = Training(metrics, trainer=rig.engine)
+    if rig.observe is not None and name != "plateau of a decay":  # whose function nobody may call in a dry run
+        training.trainer.add_event_handler(Events.ITERATION_COMPLETED, rig.observe)
+    attach(training, rig.scheduler, Events.ITERATION_COMPLETED if metrics else rig.event, way, history_name)
+    own_name = getattr(rig.scheduler, "names", [rig.scheduler.param_name])[0]
+    alone = slice(1, 2) if name == "plateau of one group" else slice(None)
+    training.reads[history_name or own_name] = lambda: rig.read()[alone]
+    return training
+
+
+@pytest.mark.parametrize("name", RIGS)
+@pytest.mark.parametrize("way", WAYS)
+def test_every_other_scheduler(name, way):
+    planned, really = rigged(name, way, None), rigged(name, way, None)
+    plan = dry_run(planned.trainer, 6, 5, planned.metrics)
+    really.run(6, 5)
+    ((own_name, rows),) = really.rows.items()
+    assert bits(plan[own_name]) == bits(rows)
+    assert set(plan) - {own_name} <= {"momentum", "decay"}
+
+
+@pytest.mark.parametrize("name", [name for name in RIGS if name != "torch in a group"])
+@pytest.mark.parametrize("way", WAYS)
+def test_every_other_scheduler_under_a_given_name(name, way):
+    planned, really = rigged(name, way, "mine"), rigged(name, way, "mine")
+    plan = dry_run(planned.trainer, 6, 5, planned.metrics)
+    really.run(6, 5)
+    assert bits(plan["mine"]) == bits(really.rows["mine"])
+    assert set(plan) - {"mine"} <= {"momentum"}

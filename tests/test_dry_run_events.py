@@ -1,0 +1,438 @@
+"""What dry_run plans is what a real run does, bit for bit: every event, filter, clock and metric."""
+
+import pytest
+import torch
+from ignite.engine import EventEnum, Events, create_supervised_trainer
+from optimizers import make_trainer, values_of
+from real_runs import COUNTING, WAYS, Training, assert_as_planned, attach, bits
+from rigs import METRICS
+
+from lehr.engine import OptimizerEvents
+from lehr.handlers import (
+    ConcatScheduler,
+    LinearScheduler,
+    MetricScheduler,
+    ParamScheduler,
+    PhaseScheduler,
+    ReduceOnPlateauScheduler,
+    StateParamScheduler,
+    dry_run,
+)
+from lehr.handlers.schedules import Anneal, Constant, Plateau
+
+KINDS = [
+    Events.STARTED,
+    Events.EPOCH_STARTED,
+    Events.GET_BATCH_STARTED,
+    Events.GET_BATCH_COMPLETED,
+    Events.ITERATION_STARTED,
+    Events.ITERATION_COMPLETED,
+    Events.EPOCH_COMPLETED,
+    Events.COMPLETED,
+    OptimizerEvents.STEP_STARTED,
+    OptimizerEvents.STEP_COMPLETED,
+]
+
+
+def in_the_second_half(engine, event):
+    return engine.state.iteration > engine.state.max_epochs * engine.state.epoch_length // 2
+
+
+def at_the_end_of_an_odd_epoch(engine, event):
+    state = engine.state
+    return state.epoch % 2 == 1 and state.iteration % state.epoch_length in (0, state.epoch_length - 1)
+
+
+FILTERS = {
+    "none": {},
+    "every": {"every": 2},
+    "once": {"once": 3},
+    "several times": {"once": [1, 2, 6]},
+    "before": {"before": 4},
+    "after": {"after": 1},
+    "before and after": {"after": 1, "before": 9},
+    "every, after": {"every": 3, "after": 1},
+    "every, before and after": {"every": 2, "before": 11, "after": 1},
+    "own": {"event_filter": lambda engine, event: event % 5 in (0, 2)},
+    "own, by the state": {"event_filter": in_the_second_half},
+    "own, by the epoch": {"event_filter": at_the_end_of_an_odd_epoch},
+}
+
+
+def counting(training, event, way, name=None, accumulation=1):
+    """A scheduler whose value says how many events it has had."""
+    optimizer = training.optimizer()
+    if event in (OptimizerEvents.STEP_STARTED, OptimizerEvents.STEP_COMPLETED) and way == "add_event_handler":
+        OptimizerEvents.attach(training.trainer, optimizer)
+    attach(training, ParamScheduler(optimizer, "lr", schedule=COUNTING), event, way, name)
+    training.reads[name or "lr"] = lambda: values_of(optimizer)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kwargs", FILTERS.values(), ids=FILTERS)
+@pytest.mark.parametrize("way", WAYS)
+def test_every_event_with_every_filter(kind, kwargs, way):
+    event = kind(**kwargs) if kwargs else kind
+    for accumulation in (1, 2):
+        for epochs, length in ((5, 4), (7, 1), (1, 13)):
+            assert_as_planned(
+                lambda training: counting(training, event, way), epochs, length, accumulation=accumulation
+            )
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", [None, "named"])
+def test_several_events_at_once(way, name):
+    event = (
+        Events.EPOCH_STARTED(every=2)
+        | Events.ITERATION_STARTED(once=[2, 3])
+        | Events.GET_BATCH_COMPLETED(after=10)
+        | Events.COMPLETED
+        | OptimizerEvents.STEP_STARTED(every=3)
+    )
+
+    def make(training):
+        if way == "attach":
+            counting(training, event, way, name)
+        else:
+            optimizer = training.optimizer()
+            OptimizerEvents.attach(training.trainer, optimizer)
+            attach(training, ParamScheduler(optimizer, "lr", schedule=COUNTING), event, way, name)
+            training.reads[name or "lr"] = lambda: values_of(optimizer)
+
+    assert_as_planned(make, 5, 4, accumulation=2)
+
+
+@pytest.mark.parametrize("event", ["ITERATION_COMPLETED", "EPOCH_STARTED", "step_started"])
+def test_events_by_their_names(event):
+    name = event if event.isupper() else "STEP_STARTED"
+    assert_as_planned(lambda training: counting(training, name, "attach"), 3, 4)
+    if event.isupper():
+        assert_as_planned(lambda training: counting(training, name, "add_event_handler"), 3, 4)
+
+
+def test_a_name_as_a_keyword():
+    def make(training):
+        optimizer = training.optimizer()
+        scheduler = ParamScheduler(optimizer, "lr", schedule=COUNTING)
+        training.trainer.add_event_handler(Events.ITERATION_STARTED(every=2), scheduler, name="named")
+        training.reads["named"] = lambda: values_of(optimizer)
+
+    assert_as_planned(make, 3, 4)
+
+
+def test_handlers_of_one_event_act_in_the_order_in_which_they_were_added():
+    def make(training):
+        optimizer = training.optimizer()
+        for at, way in enumerate(("attach", "add_event_handler", "attach", "add_event_handler")):
+            scheduler = ParamScheduler(optimizer, "lr", schedule=Constant(float(at)))
+            attach(training, scheduler, Events.ITERATION_STARTED(after=2 * (3 - at)), way, f"the {at}th")
+            training.reads[f"the {at}th"] = lambda: values_of(optimizer)
+
+    assert_as_planned(make, 3, 4)
+
+
+# Real steps.
+
+
+def test_steps_are_those_of_the_schedulers_own_optimizer_or_of_any():
+    def make(training):
+        first, second = training.optimizer(), training.optimizer()
+        for way, name in ((WAYS[0], "own"), (WAYS[1], "any")):
+            scheduler = ParamScheduler(first, "lr" if name == "own" else "momentum", schedule=COUNTING)
+            attach(training, scheduler, OptimizerEvents.STEP_STARTED(after=1), way, name)
+        ParamScheduler(second, "lr", schedule=COUNTING).attach(
+            training.trainer, OptimizerEvents.STEP_COMPLETED(every=2)
+        )
+        training.reads["own"] = lambda: values_of(first)
+        training.reads["any"] = lambda: values_of(first, "momentum")
+        training.reads["lr"] = lambda: values_of(second)
+
+    for accumulation in (1, 2, 3, 5):
+        assert_as_planned(make, 3, 4, accumulation=accumulation)
+
+
+def supervised(accumulation, deterministic=False):
+    """A trainer of ignite's, whose accumulation it is told; what it trains with is noted at its steps' ends."""
+    model = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    rows = []
+
+    def noted(x, y, y_pred, loss):
+        rows.append(values_of(optimizer))
+
+    trainer = create_supervised_trainer(
+        model,
+        optimizer,
+        torch.nn.functional.mse_loss,
+        gradient_accumulation_steps=accumulation,
+        output_transform=noted,
+        deterministic=deterministic,
+    )
+    ParamScheduler(optimizer, "lr", schedule=Anneal(0.1, 0.0, 9)).attach(trainer, OptimizerEvents.STEP_COMPLETED)
+    return trainer, rows, model
+
+
+@pytest.mark.parametrize("accumulation", [1, 2, 3, 7])
+@pytest.mark.parametrize("given", [False, True])
+def test_the_accumulation_of_a_supervised_trainer_is_known(accumulation, given):
+    trainer, rows, model = supervised(accumulation)
+    before = [parameter.tolist() for parameter in model.parameters()]
+    plan = dry_run(trainer, 4, 5, gradient_accumulation_steps=accumulation if given else None)
+    assert [parameter.tolist() for parameter in model.parameters()] == before
+    assert rows == []
+    trainer.run([(torch.ones(1, 1), torch.ones(1, 1))] * 5, max_epochs=4)
+    assert bits(plan["lr"]) == bits(rows)
+
+
+def test_a_given_accumulation_comes_before_that_of_the_trainer():
+    trainer, _, _ = supervised(4)
+    assert (
+        dry_run(trainer, 1, 8, gradient_accumulation_steps=2)["lr"][:, 0].tolist()
+        != dry_run(trainer, 1, 8)["lr"][:, 0].tolist()
+    )
+    assert dry_run(trainer, 1, 8, gradient_accumulation_steps=2) == dry_run(supervised(2)[0], 1, 8)
+
+
+# Metrics.
+
+
+def plateau_of(training, **kwargs):
+    optimizer = training.optimizer(2)
+    training.reads["lr"] = lambda: values_of(optimizer)
+    arguments = {"factor": 0.5, "patience": 0, **kwargs}
+    return ReduceOnPlateauScheduler(optimizer, "lr", "loss", **arguments)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("values", [1, 2, 3, 6, 12, 24, 4, 8])
+@pytest.mark.parametrize("event", [Events.EPOCH_COMPLETED, Events.ITERATION_COMPLETED(every=4), Events.COMPLETED])
+def test_a_plateau_of_the_trainers_metric(way, values, event):
+    def make(training):
+        attach(training, plateau_of(training, missing_policy="ignore"), event, way)
+
+    assert_as_planned(make, 6, 4, {"loss": METRICS[:values]})
+
+
+def test_a_plateau_that_is_given_no_metric_stays_though_it_would_be_missed():
+    training = Training()
+    plateau = plateau_of(training)
+    plateau.attach(training.trainer, Events.EPOCH_COMPLETED)
+    plan = dry_run(training.trainer, 3, 2)
+    assert plan["lr"].tolist() == [[0.5, 1.5]] * 6
+    assert plan == dry_run(training.trainer, 3, 2, {"accuracy": [0.1, 0.2, 0.3]})
+    assert plan != dry_run(training.trainer, 3, 2, {"loss": [0.1, 0.2, 0.3]})
+
+
+class Validation:
+    """A user's object with a method that runs an evaluator."""
+
+    def __init__(self, evaluator):
+        self.evaluator = evaluator
+
+    def run_it(self, engine):
+        self.evaluator.run([0, 0])
+
+    def without_the_engine(self):
+        self.evaluator.run([0, 0])
+
+
+def nested(evaluator):
+    def validate(engine, other):
+        def really():
+            evaluator.run([0, 0])
+
+        really()
+
+    return validate
+
+
+def by_an_argument(engine, evaluator):
+    evaluator.run([0])
+
+
+RUNNERS = {
+    "lambda": lambda evaluator: (lambda: evaluator.run([0, 0]),),
+    "lambda of the engine": lambda evaluator: (lambda engine: evaluator.run([0, 0], max_epochs=1),),
+    "method": lambda evaluator: (Validation(evaluator).run_it,),
+    "method without the engine": lambda evaluator: (Validation(evaluator).without_the_engine,),
+    "nested function": lambda evaluator: (nested(evaluator), "other"),
+    "argument": lambda evaluator: (by_an_argument, evaluator),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize("event", [Events.EPOCH_COMPLETED, Events.EPOCH_COMPLETED(every=2), Events.COMPLETED])
+@pytest.mark.parametrize("inner", [Events.COMPLETED, Events.EPOCH_COMPLETED])
+def test_a_plateau_of_an_evaluators_metric(way, runner, event, inner):
+    def make(training):
+        evaluator = training.evaluator()
+        plateau = plateau_of(training)
+        if way == "attach":
+            plateau.attach(evaluator, inner)
+        else:
+            evaluator.add_event_handler(inner, plateau)
+        training.trainer.add_event_handler(event, *RUNNERS[runner](evaluator))
+
+    assert_as_planned(make, 6, 4, {"loss": METRICS[:6]})
+
+
+@pytest.mark.parametrize("kwargs", [{"every": 2}, {"once": 1}, {"after": 0}, {"before": 1}])
+@pytest.mark.parametrize("inner", [Events.STARTED, Events.EPOCH_STARTED, Events.EPOCH_COMPLETED, Events.COMPLETED])
+@pytest.mark.parametrize("way", WAYS)
+def test_an_evaluator_begins_at_its_first_epoch_each_time(kwargs, inner, way):
+    def make(training):
+        evaluator, optimizer = training.evaluator(), training.optimizer()
+        scheduler = ParamScheduler(optimizer, "lr", schedule=COUNTING)
+        if way == "attach":
+            scheduler.attach(evaluator, inner(**kwargs))
+        else:
+            evaluator.add_event_handler(inner(**kwargs), scheduler)
+        training.trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda: evaluator.run([0]))
+        training.reads["lr"] = lambda: values_of(optimizer)
+
+    assert_as_planned(make, 3, 2)
+
+
+def test_a_number_in_the_state_of_an_evaluator():
+    def make(training):
+        evaluator = training.evaluator()
+        StateParamScheduler("rate", create_new=True, schedule=COUNTING).attach(evaluator, Events.STARTED)
+        training.trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda: evaluator.run([0]))
+        training.reads["rate"] = lambda: [evaluator.state.rate]
+
+    assert_as_planned(make, 3, 2)
+
+
+class Validations:
+    """A user's object with two evaluators, and a method for each."""
+
+    def __init__(self, first, second):
+        self.first, self.second = first, second
+
+    def run_first(self):
+        self.first.run([0])
+
+    def run_second(self):
+        self.second.run([0])
+
+
+def test_an_object_with_several_evaluators_runs_the_one_that_its_method_names():
+    def make(training):
+        validations = Validations(training.evaluator(), training.evaluator())
+        optimizer = training.optimizer()
+        ParamScheduler(optimizer, "lr", schedule=COUNTING).attach(validations.first, Events.COMPLETED)
+        ParamScheduler(optimizer, "momentum", schedule=COUNTING).attach(validations.second, Events.COMPLETED)
+        training.trainer.add_event_handler(Events.EPOCH_COMPLETED(every=2), validations.run_first)
+        training.trainer.add_event_handler(Events.EPOCH_COMPLETED, validations.run_second)
+        training.reads["lr"] = lambda: values_of(optimizer)
+        training.reads["momentum"] = lambda: values_of(optimizer, "momentum")
+
+    assert_as_planned(make, 6, 2)
+
+
+def test_a_handler_that_refers_to_what_is_not_there_yet():
+    optimizer_training = Training()
+    counting(optimizer_training, Events.ITERATION_STARTED, "attach")
+    trainer = optimizer_training.trainer
+    trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda: later.run([0]))
+    trainer._process_function = lambda engine, batch: later
+    plan = dry_run(trainer, 1, 3)
+    assert plan["lr"][:, 0].tolist() == [0.0, 1.0, 2.0]
+    later = make_trainer()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_plateau_of_an_evaluator_that_writes_for_the_trainer(way):
+    def make(training):
+        evaluator = training.evaluator()
+        plateau = plateau_of(training, trainer=training.trainer, save_history=True)
+        plateau.attach(evaluator, Events.COMPLETED) if way == "attach" else evaluator.add_event_handler(
+            Events.COMPLETED, plateau
+        )
+        training.trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda: evaluator.run([0]))
+
+    assert_as_planned(make, 6, 4, {"loss": METRICS[:6]})
+
+
+@pytest.mark.parametrize("by_evaluator", [False, True])
+def test_phases_that_begin_by_an_event_and_by_a_metric(by_evaluator):
+    def make(training):
+        optimizer, evaluator = training.optimizer(2), training.evaluator()
+        phases = [Constant([0.1, 0.2]), Anneal(1.0, 0.5, 4), Anneal(1.0, 0.0, 5)]
+        scheduler = PhaseScheduler(optimizer, "lr", phases, flat=Plateau(patience=0))
+        scheduler.attach(training.trainer)
+        training.trainer.add_event_handler(Events.EPOCH_COMPLETED(once=2), scheduler.next_phase)
+        observing = evaluator if by_evaluator else training.trainer
+        observing.add_event_handler(Events.EPOCH_COMPLETED, scheduler.observe)
+        training.trainer.add_event_handler(Events.EPOCH_COMPLETED(after=2), lambda: evaluator.run([0]))
+        training.reads["lr"] = lambda: values_of(optimizer)
+
+    assert_as_planned(make, 6, 4, {"loss": [5.0, 4.0, 3.0, 2.0, 2.5, 2.5]})
+
+
+@pytest.mark.parametrize("by_evaluator", [False, True])
+def test_a_plateau_within_a_concatenation_is_observed(by_evaluator):
+    def make(training):
+        optimizer, evaluator = training.optimizer(), training.evaluator()
+        plateau = ReduceOnPlateauScheduler(optimizer, "lr", "loss", factor=0.5, patience=0, initial_value=0.4)
+        warmup = LinearScheduler(optimizer, "lr", 5, start_value=0.0, end_value=0.4)
+        ConcatScheduler([warmup, plateau], [5]).attach(training.trainer)
+        observing = evaluator if by_evaluator else training.trainer
+        observing.add_event_handler(Events.EPOCH_COMPLETED, plateau.observe)
+        training.trainer.add_event_handler(Events.EPOCH_COMPLETED(after=2), lambda: evaluator.run([0]))
+        training.reads["lr"] = lambda: values_of(optimizer)
+
+    assert_as_planned(make, 6, 4, {"loss": [5.0, 4.0, 4.0, 4.0, 2.5, 2.5]})
+
+
+def test_two_metrics_of_different_intervals():
+    def make(training):
+        optimizer = training.optimizer()
+        schedule = Plateau(factor=0.5, patience=1, initial_value=0.4)
+        MetricScheduler(optimizer, "lr", "loss", schedule, every=4).attach(training.trainer)
+        ReduceOnPlateauScheduler(optimizer, "momentum", "accuracy", "max", patience=0).attach(
+            training.trainer, Events.ITERATION_COMPLETED
+        )
+        training.reads["lr"] = lambda: values_of(optimizer)
+        training.reads["momentum"] = lambda: values_of(optimizer, "momentum")
+
+    assert_as_planned(make, 6, 4, {"loss": METRICS[:6], "accuracy": METRICS[:24]})
+
+
+# What cannot be foreseen.
+
+
+class Custom(EventEnum):
+    HAPPENED = "happened"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_scheduler_on_an_event_of_ones_own_is_left_out_and_named(way):
+    training = Training()
+    optimizer = training.optimizer()
+    training.trainer.register_events(*Custom, "text", event_to_attr={Custom.HAPPENED: "happened"})
+    for event in (Custom.HAPPENED(every=2), "text", Events.EXCEPTION_RAISED, Events.TERMINATE):
+        attach(training, ParamScheduler(optimizer, "momentum", schedule=COUNTING), event, way)
+    attach(training, ParamScheduler(optimizer, "lr", schedule=COUNTING), Events.ITERATION_STARTED, way)
+    plan = dry_run(training.trainer, 2, 3)
+    assert plan["lr"][:, 0].tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert set(plan) == {"lr"}
+    assert [text.split(" on ")[-1] for text in plan.unforeseen] == [
+        "HAPPENED(every=2)",
+        "text",
+        "EXCEPTION_RAISED",
+        "TERMINATE",
+    ]
+    assert "left out, since it cannot be foreseen: <ParamScheduler of 'momentum' at event 0" in str(plan)
+
+
+def test_a_scheduler_on_the_iterations_of_an_evaluator_is_left_out_and_named():
+    training = Training()
+    evaluator, optimizer = training.evaluator(), training.optimizer()
+    ParamScheduler(optimizer, "lr", schedule=COUNTING).attach(evaluator, Events.ITERATION_STARTED)
+    training.trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda: evaluator.run([0]))
+    plan = dry_run(training.trainer, 2, 3)
+    assert list(plan) == []
+    assert len(plan.unforeseen) == 1
