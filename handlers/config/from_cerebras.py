@@ -237,6 +237,7 @@ def renamed(builder: Callable[..., Plan], suffix: str) -> Callable[..., Plan]:
     def renamed(**given: Any) -> Plan:
         return builder(**{LR_NAMES.get(name, name): value for name, value in given.items()})
 
+    renamed.__doc__ = builder.__doc__
     renamed.__signature__ = own.replace(  # type: ignore[attr-defined]
         parameters=[
             parameter.replace(name=outer.get(name, name), kind=Parameter.KEYWORD_ONLY)

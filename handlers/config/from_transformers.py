@@ -96,7 +96,7 @@ def transformers_piece(target: Target, name: str, given: Entry) -> Piece:
 
 
 def by_name(name: Text) -> str:
-    """A schedule of transformers by its short name."""
+    """Any of these by its short name, with its arguments."""
     return name
 
 
