@@ -13,8 +13,8 @@ from ..config.catalogue import Argument, KnownType, known_types
 
 HELP = """Every schedule, what it is, and the arguments it takes.
 
-An argument without a value must be given; the others show what they are if they are not. With PATTERN, only the types
-that have it in their name or description.
+An argument without a value must be given; the others show what they are if they are not. All types take param_name and
+save_history too. With PATTERN, only the types that have it in their name or description.
 
 \b
 Examples:
@@ -47,7 +47,7 @@ def list_types(pattern: str) -> None:
         raise ValueError(f"PATTERN must be part of a name or description, given {pattern!r}{hint}")
     for title, types in found.items():
         if types:
-            click.echo(f"Schedules {title} (all take param_name and save_history too):\n")
+            click.echo(f"Schedules {title}:\n")
             for one in types:
                 click.echo("\n".join(_lines(one, width)))
             click.echo()

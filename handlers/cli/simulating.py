@@ -11,7 +11,7 @@ import numpy as np
 
 from ..base import BaseParamScheduler
 from ..schedules.base import Array
-from .options import Metrics, Setup, WholeNumber, scheduler_options
+from .options import Metrics, Setup, WholeNumber, refuse_to_write, scheduler_options
 from .progress import Progress
 from .values import CHUNK, Column, chunks_of, columns_of, driven_by, is_driven, number_of_events
 
@@ -77,6 +77,8 @@ def simulate(
     **options: Any,
 ) -> None:
     """Print values, or write them to a file."""
+    if output is not None:
+        refuse_to_write(output)
     scheduler, number, driven = simulated(source, given, num_events, metrics, options)
     if not as_csv and output is None:
         _print_table(scheduler, number, rows, driven)
@@ -93,17 +95,17 @@ def simulate(
 def _write_csv(
     scheduler: BaseParamScheduler, number: int, driven: Array | None, file: TextIO, progress: Progress
 ) -> None:
-    writer = csv.writer(file, lineterminator="\n")
     begun = False
     for start, table in chunks_of(scheduler, number) if driven is None else [(0, driven)]:
         if not begun:
-            writer.writerow(["event_index", *(column.heading for column in columns_of(scheduler, table.shape[1]))])
+            headings = csv.writer(file, lineterminator="\n")
+            headings.writerow(["event_index", *(column.heading for column in columns_of(scheduler, table.shape[1]))])
             begun = True
         size = max(CHUNK // 16 // table.shape[1], 1)
         for at in range(0, len(table), size):
             part = table[at : at + size]
-            for event, row in enumerate(part.tolist(), start=start + at):
-                writer.writerow([event, *map(repr, row)])
+            rows = enumerate(part.tolist(), start=start + at)
+            file.write("".join(f"{event},{','.join(map(repr, row))}\n" for event, row in rows))
             progress.advance(len(part))
 
 
