@@ -92,6 +92,11 @@ def steps_of(engine: Engine, optimizer: Optimizer) -> int | None:
     return None if hooks is None else hooks.steps(engine)
 
 
+def stepping_optimizers(engine: Engine) -> list[Optimizer]:
+    """The optimizers whose steps an engine is told of."""
+    return [optimizer for optimizer, hooks in _HOOKS.get(engine, {}).items() if hooks.is_on]
+
+
 class StepsHandle:
     """Takes the hooks off again that :meth:`OptimizerEvents.attach` has put on."""
 
@@ -128,6 +133,11 @@ class StepHooks:
         self._users = 0
         self._in_step = False  # a step has started and not completed: it is being made, or has failed
         weakref.finalize(engine, self._take_off).atexit = False
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anybody wants the events."""
+        return bool(self._handles)
 
     def steps(self, engine: Engine) -> int:
         """How many steps it has made."""

@@ -29,6 +29,7 @@ from .param_group_scheduler import ParamGroupScheduler
 from .param_scheduler import ParamScheduler
 from .phase_scheduler import PhaseScheduler
 from .piecewise import PiecewiseLinear
+from .plans import check_plan, dry_run
 from .reduce_on_plateau import ReduceLROnPlateauScheduler, ReduceOnPlateauScheduler
 from .resume_policy import ResumeWarning
 from .schedules import Schedule
@@ -84,6 +85,8 @@ __all__ = [
     "StepScheduler",
     "StepStateScheduler",
     "WarmupStableDecayScheduler",
+    "check_plan",
     "configure_scheduler",
     "create_lr_scheduler_with_warmup",
+    "dry_run",
 ]

@@ -1,5 +1,6 @@
 """The contract of every scheduler: a schedule, a place to write, and one integer of progress."""
 
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from .attaching import AnyEvent, attached
 from .blocks import EventReader, read_block
 from .configuration import Configurable
 from .param_groups import Value
+from .places import Places
 from .private_copies import private_copy
 from .resumable import Resumable
 from .schedules import FunctionSchedule, Schedule
@@ -52,6 +54,7 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, ABC):
         *,
         schedule: Schedule | Callable[[int], Value] | None = None,
     ) -> None:
+        _ALIVE.add(self)
         self._asks_get_param = type(self).get_param is not BaseParamScheduler.get_param
         if schedule is None and not self._asks_get_param:
             raise TypeError(f"schedule must be given unless {type(self).__name__} overrides get_param, given None")
@@ -206,6 +209,15 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, ABC):
         """The engine in whose history an event of this one is recorded."""
         return engine
 
+    @staticmethod
+    def _alive() -> "list[BaseParamScheduler]":
+        """All schedulers that there are, copies apart."""
+        return list(_ALIVE)
+
+    def _places(self, engine: Engine) -> Places:
+        """Where it writes at the events of an engine, by the names of the histories; nothing where it does not say."""
+        return {}
+
     def _history_names(self, name: str | None) -> list[str]:
         """The names that it records under if it is attached with this one."""
         return [name or self.param_name]
@@ -219,6 +231,9 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.param_name!r} at event {self._event_index}: {self._description()}>"
+
+
+_ALIVE: "weakref.WeakSet[BaseParamScheduler]" = weakref.WeakSet()  # all that were made, to find those left unattached
 
 
 class _GetParam:

@@ -13,6 +13,7 @@ from torch.utils.data import BatchSampler, DataLoader, TensorDataset
 from . import arguments
 from .attaching import AnyEvent
 from .param_groups import Value
+from .places import Place, Places
 from .resume_policy import Adjustment
 from .schedules import FunctionSchedule, Schedule
 from .schedules.base import Array
@@ -133,6 +134,10 @@ class BatchSizeScheduler(UnsavedPlaceScheduler):
     ) -> RemovableEventHandle:
         """Write at every such event of an engine; see :meth:`BaseParamScheduler.attach`."""
         return super().attach(engine, event, name)
+
+    def _places(self, engine: Engine) -> Places:
+        sampler = self.dataloader.batch_sampler
+        return {self.param_name: [Place(sampler, "batch_size", None, sampler, "")]}
 
     def _adjust(self, adjustment: Adjustment) -> None:
         super()._adjust(adjustment)

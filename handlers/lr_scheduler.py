@@ -116,7 +116,8 @@ class LRScheduler(PendingMetric, ParamScheduler):
             ValueError: there is no such metric.
         """
         metric = self._metric_at(engine, required=True)
-        self._steps.observe(as_number(metric))
+        if metric is not None:
+            self._steps.observe(as_number(metric))
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_engine": no_engine}

@@ -15,6 +15,7 @@ from .base import BaseParamScheduler
 from .group_selection import Group
 from .param_groups import Value
 from .param_scheduler import ParamScheduler
+from .places import Places
 from .resume_policy import Adjustment
 from .schedules import SideBySide
 from .state_param_scheduler import StateParamScheduler
@@ -228,6 +229,13 @@ class ParamGroupScheduler(BaseParamScheduler):
             writer._adjust(its_own)
         self._schedule = SideBySide([writer.schedule for writer in self._writers])
         self._adjustment = adjustment
+
+    def _places(self, engine: Engine) -> Places:
+        places: Places = {}
+        for name, writer in zip(self.names, self._writers, strict=True):
+            for own_name, its_own in writer._places(engine).items():
+                places.setdefault(name if own_name == writer.param_name else own_name, []).extend(its_own)
+        return places
 
     def _history_names(self, name: str | None) -> list[str]:
         return [name] if name else list(dict.fromkeys(self.names))

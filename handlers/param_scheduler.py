@@ -11,9 +11,11 @@ from torch.optim import Optimizer
 from .base import BaseParamScheduler
 from .group_selection import Group, Selection
 from .param_groups import HasParamGroups, ParamSlot, StandInOptimizer, Value
+from .places import Places, places_in_groups
 from .schedules import Plateau, Schedule
 from .schedules.base import Array
 from .schedules.live import stateful_parts
+from .torch_steps import TorchSteps
 
 
 class ParamScheduler(BaseParamScheduler):
@@ -135,6 +137,17 @@ class ParamScheduler(BaseParamScheduler):
         self._event_index = index + 1
         if record is not None:
             record(value)
+
+    def _places(self, engine: Engine) -> Places:
+        places = {
+            self.param_name: places_in_groups(self.optimizer, self._slot.groups(), self._slot.key, self._slot.item)
+        }
+        torchs = [part for part in stateful_parts(self._planned) if isinstance(part, TorchSteps)]
+        if any(steps.cycles_momentum for steps in torchs):  # which torch writes by itself
+            groups = self.optimizer.param_groups
+            key, item = ("betas", 0) if "betas" in groups[0] else ("momentum", None)
+            places.setdefault("momentum", places_in_groups(self.optimizer, groups, key, item))
+        return places
 
     def _refuse(self, engine: Engine | None, value: Value) -> None:
         self._slot.refuse(value)

@@ -21,6 +21,7 @@ class PendingMetric:
     reduction: str
     _engine: Callable[[], Engine | None] = staticmethod(no_engine)
     _saved_metric: float | None = None
+    _may_be_missing = False  # in a rehearsal that was given no values of it
 
     def _metric_at(self, engine: Engine, required: bool) -> float | None:
         """The metric of an event; where a resumed run has none yet, the one that was saved, which it is given back.
@@ -34,7 +35,7 @@ class PendingMetric:
             engine.state.metrics.setdefault(self.metric_name, self._saved_metric)
             self._saved_metric = None
         metric = metric_of(engine, self.metric_name, self.reduction)
-        if metric is None and required:
+        if metric is None and required and not self._may_be_missing:
             metric = required_metric(engine, self.metric_name, self.reduction)
         return metric
 

@@ -2,7 +2,7 @@
 
 import copy
 from collections import defaultdict, deque
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from functools import partial
 from types import MethodType, SimpleNamespace
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ T = TypeVar("T")
 LARGEST = 1_000_000  # numbers of a tensor that is copied
 
 
-def private_copy(thing: T, kept: Iterable[object] = ()) -> T:
+def private_copy(thing: T, kept: Iterable[object] = (), replaced: Sequence[tuple[object, object]] = ()) -> T:
     """A deep copy of a schedule or a scheduler, which costs nothing beside a model and its optimizer.
 
     What is too large, or too alive, to be copied with it is shared: engines, modules, data loaders, tensors that are
@@ -26,12 +26,13 @@ def private_copy(thing: T, kept: Iterable[object] = ()) -> T:
     Args:
         thing: what is copied.
         kept: what the copy is to go on referring to as well.
+        replaced: pairs of what the original refers to and what the copy is to refer to instead.
 
     Raises:
         TypeError: something in it cannot be copied, such as a generator or a lock.
     """
-    memo: dict[int, Any] = {id(part): part for part in kept}
-    reached = [part for part in _reachable_from(thing, memo) if id(part) not in memo]
+    memo: dict[int, Any] = {id(part): part for part in kept} | {id(part): instead for part, instead in replaced}
+    reached = [part for part in reachable_from(thing, memo) if id(part) not in memo]
     memo |= {id(part): part for part in reached if _is_shared(part)}
     # A clone has the numbers alone, where a deep copy has all of the memory that a tensor is a view of.
     memo |= {id(part): part.clone() for part in reached if isinstance(part, torch.Tensor) and not _is_shared(part)}
@@ -69,7 +70,7 @@ def _is_shared(thing: object) -> bool:
     return isinstance(thing, Engine | torch.nn.Module | DataLoader)
 
 
-def _reachable_from(thing: object, kept: Container[int]) -> Iterable[object]:
+def reachable_from(thing: object, kept: Container[int] = ()) -> Iterable[object]:
     """All that would be copied with a thing, up to what is kept, shared or has a stand-in."""
     seen: dict[int, object] = {}
     waiting = [thing]

@@ -124,6 +124,18 @@ class ResumeCheck:
         return sum(known) if len(known) == len(counts) and len(_CHECKS.get(scheduler, ())) <= 1 else None
 
 
+def is_attached(scheduler: "BaseParamScheduler") -> bool:
+    """Whether a scheduler is attached to any engine, by its own ``attach``."""
+    return bool(_CHECKS.get(scheduler))
+
+
+def intended_lead(scheduler: "BaseParamScheduler", engine: Engine) -> int:
+    """By how many events the engine is meant to be ahead of a scheduler, such as one that was attached in mid-run."""
+    checks = _CHECKS.get(scheduler)
+    check = None if checks is None else checks.get(engine)
+    return 0 if check is None else check._ahead or 0
+
+
 _CHECKS: "weakref.WeakKeyDictionary[BaseParamScheduler, weakref.WeakKeyDictionary[Engine, ResumeCheck]]" = (
     weakref.WeakKeyDictionary()
 )

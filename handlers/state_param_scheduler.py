@@ -12,6 +12,7 @@ from . import arguments
 from .attaching import AnyEvent
 from .base import BaseParamScheduler
 from .param_groups import Value
+from .places import Place, Places
 from .resume_policy import Adjustment
 from .schedules import LiveSchedule, Schedule, Shift
 from .unsaved_place import UnsavedPlaceScheduler
@@ -94,6 +95,9 @@ class StateParamScheduler(UnsavedPlaceScheduler):
         if not exists:
             setattr(engine.state, self.param_name, None)
         return handle
+
+    def _places(self, engine: Engine) -> Places:
+        return {self.param_name: [Place(engine.state, self.param_name, None, engine.state, "")]}
 
     def _adjust(self, adjustment: Adjustment) -> None:
         super()._adjust(adjustment)

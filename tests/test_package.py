@@ -42,7 +42,7 @@ def test_schedules_import_only_numpy_and_the_standard_library(repository):
 # What a named scheduler may have beside its signature, its docstring and its schedule: the other place that it
 # writes to, the engine of the metric that it is driven by, or ignite's names of the arguments to simulate with.
 OF_ITS_OWN = {
-    "BatchSizeScheduler": {"attach", "_write", "_kind", "_adjust", "_check_state"},
+    "BatchSizeScheduler": {"attach", "_places", "_write", "_kind", "_adjust", "_check_state"},
     "ConcatScheduler": {"simulate_values"},
     "MetricScheduler": {"_wants_metric", "__call__", "observe", "state_dict", "load_state_dict"},
     "LRScheduler": {"__call__", "observe", "simulate_values", "state_dict", "load_state_dict"},

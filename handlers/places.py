@@ -1,0 +1,70 @@
+"""Where schedulers write: each number that one of them sets, so that it can be read, named and compared."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+
+from .group_selection import Group
+
+
+class Place(NamedTuple):
+    """One number that a scheduler writes.
+
+    Args:
+        holder: what it stands in: a param group, the state of an engine, a batch sampler.
+        key: by which name it stands there.
+        item: which item of a tuple it is; None for the whole.
+        owner: the optimizer, engine state or batch sampler.
+        label: what the param group is called; empty where there are none.
+    """
+
+    holder: Any
+    key: str
+    item: int | None
+    owner: Any
+    label: str
+
+    @property
+    def identity(self) -> tuple[int, str, int | None]:
+        """The same for two places where one number stands, also if it is a tensor that several groups share."""
+        held = self.holder.get(self.key) if isinstance(self.holder, dict) else None
+        return (id(held) if isinstance(held, torch.Tensor) else id(self.holder)), self.key, self.item
+
+    @property
+    def param_name(self) -> str:
+        """The parameter, as a scheduler would be told to write it."""
+        return self.key if self.item is None else f"{self.key}[{self.item}]"
+
+    @property
+    def is_in_optimizer(self) -> bool:
+        """Whether it is a number of an optimizer's param group."""
+        return isinstance(self.holder, dict)
+
+    def read(self) -> list[float]:
+        """What stands there: one number, or several where an engine's state has a list; NaN where there is none."""
+        if isinstance(self.holder, dict):
+            held = self.holder[self.key] if self.item is None else self.holder[self.key][self.item]
+        else:
+            held = getattr(self.holder, self.key, None)
+        if isinstance(held, list | tuple):
+            return [float(value) for value in held]
+        return [math.nan if held is None else float(held)]
+
+
+Places = dict[str, list[Place]]  # by the names of the histories
+
+
+def places_in_groups(optimizer: Any, groups: Sequence[Group], key: str, item: int | None) -> list[Place]:
+    """The places of one parameter in some of an optimizer's param groups."""
+    numbers = {id(group): at for at, group in enumerate(optimizer.param_groups)}
+    return [
+        Place(group, key, item, optimizer, str(group.get("name", f"group {numbers[id(group)]}"))) for group in groups
+    ]
+
+
+def common(one: Places, other: Places) -> list[Place]:
+    """The places that are in both."""
+    known = {place.identity for places in other.values() for place in places}
+    return [place for places in one.values() for place in places if place.identity in known]

@@ -1,0 +1,152 @@
+"""Checks of what is attached: what is not, under which names, to which metrics, and where a resume has left it."""
+
+import difflib
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from ignite.engine import Engine
+from ignite.metrics import Metric
+from torch.optim import Optimizer
+
+from lehr.engine.optimizer_events import is_step_event
+
+from .. import arguments
+from ..base import BaseParamScheduler
+from ..metrics import MissingMetricError
+from ..param_scheduler import ParamScheduler
+from ..private_copies import reachable_from
+from ..resume_check import intended_lead, is_attached
+from .findings import Finding
+from .rehearsal import Part
+from .review import Review, called, writers_of
+from .wiring import referred_to_by
+
+
+def never_attached(review: Review) -> Iterator[Finding]:
+    """Schedulers of the trainer's optimizers that nothing calls, and that are no part of one that is called."""
+    rehearsal = review.rehearsal
+    called_here = [part.original for part in rehearsal.parts] + [wire.target for wire in rehearsal.unforeseen]
+    things = referred_to_by(rehearsal.trainer)
+    used = {id(thing) for thing in (*reachable_from(called_here), *things)}
+    optimizers = {id(thing) for thing in things if isinstance(thing, Optimizer)}
+    optimizers |= {id(one) for part in rehearsal.parts for one in _optimizers_of(part.original)}
+    for scheduler in BaseParamScheduler._alive():
+        parts = {id(scheduler), *(id(schedule) for schedule in (scheduler._planned,) if schedule is not None)}
+        if parts & used or scheduler.event_index or is_attached(scheduler):
+            continue
+        if any(id(one) in optimizers for one in _optimizers_of(scheduler)):
+            yield Finding(
+                "never-attached",
+                "info" if scheduler._wants_metric else "warning",
+                f"{type(scheduler).__name__} of {scheduler.param_name!r}",
+                f"it writes to an optimizer of this trainer, and nothing calls it: {arguments.shown(scheduler)}",
+                "attach it; if it is not needed, delete it",
+            )
+
+
+def _optimizers_of(scheduler: BaseParamScheduler) -> list[Any]:
+    return [writer.optimizer for writer in writers_of(scheduler) if isinstance(writer, ParamScheduler)]
+
+
+def history_name_clashes(review: Review) -> Iterator[Finding]:
+    """Two schedulers that would record under one name; the second one fails at its first event."""
+    recorders: dict[tuple[Engine, str], list[Part]] = defaultdict(list)
+    for part in review.rehearsal.parts:
+        if part.original.save_history:
+            names = {name for wire in part.writing for name in part.original._history_names(wire.name)}
+            engines = {part.original._recording_engine(wire.engine) for wire in part.writing}
+            for engine in engines:
+                for name in names:
+                    recorders[engine, name].append(part)
+    for (_, name), parts in recorders.items():
+        if len(parts) > 1:
+            yield Finding(
+                "history-name-clash",
+                "error",
+                repr(name),
+                f"{' and '.join(map(called, parts))} would all record under it",
+                "attach all but one of them with another name: attach(trainer, name=...)",
+                {"schedulers": len(parts)},
+            )
+
+
+def missing_metrics(review: Review) -> Iterator[Finding]:
+    """Metrics that drive a scheduler, and that the engine's own metrics are not among."""
+    if isinstance(review.error, MissingMetricError):
+        yield Finding(
+            "missing-metric",
+            "error",
+            "metrics",
+            f"{review.error}; {'; '.join(review.error.__notes__)}",
+            "attach the scheduler to an event at which there is one, such as the evaluator's COMPLETED",
+        )
+    for part in review.rehearsal.parts:
+        metric_name = getattr(part.original, "metric_name", None)
+        if metric_name is None or metric_name in review.rehearsal.metrics:
+            continue
+        for wire in part.wires:
+            produced = _metrics_of(wire.engine)
+            wants = wire.method == "observe" or (wire.writes and part.original._wants_metric)
+            if wants and produced and metric_name not in produced:
+                near = difflib.get_close_matches(metric_name, produced, n=1)
+                yield Finding(
+                    "missing-metric",
+                    "error",
+                    called(part),
+                    f"it reads {metric_name!r} from the metrics of an engine that produces "
+                    f"{', '.join(map(repr, sorted(produced)))}",
+                    f"metric_name={near[0]!r}"
+                    if near
+                    else f"attach a metric of that name to the engine, "
+                    f"or give dry_run its values: metrics={{{metric_name!r}: [...]}}",
+                    {"produced": sorted(produced)},
+                )
+
+
+def _metrics_of(engine: Engine) -> set[str]:
+    """The names of ignite's metrics that are attached to an engine, and of those it has now; none without the first."""
+    names = {
+        str(name)
+        for handlers in engine._event_handlers.values()
+        for handler, args, _ in handlers
+        if isinstance(getattr(handler, "__self__", None), Metric) and handler.__name__ == "completed"
+        for name in args[1:]
+    }
+    return names | set(engine.state.metrics) if names else set()
+
+
+def left_behind(review: Review) -> Iterator[Finding]:
+    """Schedulers whose count is not that of the engine, where it stands within a run."""
+    rehearsal = review.rehearsal
+    for part in rehearsal.parts if rehearsal.start else ():
+        scheduler, count = part.original, part.original.event_index
+        lead = max((intended_lead(scheduler, wire.engine) for wire in part.writing), default=0)
+        expected = part.expected - lead
+        by_steps = any(is_step_event(wire.event) for wire in part.writing)  # of which some may have been skipped
+        if scheduler._sought or count in (expected, expected - part.again, expected - part.missed):
+            continue
+        if not part.writing or (by_steps and count > 0):
+            continue
+        yield Finding(
+            "not-restored",
+            "error",
+            called(part),
+            f"it is at event {count}, but the run, which goes on after iteration {rehearsal.start}, has had {expected} "
+            "of its events",
+            f"load its state with the engine's, or call seek({expected - part.again}); if event {count} is meant, "
+            f"seek({count}) says so",
+            {"event_index": count, "expected": expected, "iteration": rehearsal.start},
+        )
+
+
+def unforeseen(review: Review) -> Iterator[Finding]:
+    """What is not checked."""
+    for what in review.plan.unforeseen:
+        yield Finding(
+            "unforeseen",
+            "info",
+            what,
+            "a dry run cannot tell when its events come, and leaves it out",
+            "check it by hand, or attach it to an event of ignite's or to OptimizerEvents",
+        )

@@ -1,0 +1,122 @@
+"""Looking for what is wrong with a run before it begins."""
+
+from typing import Any
+
+from ignite.engine import Engine
+
+from .. import arguments
+from ..metrics import MissingMetricError
+from .attachment_checks import history_name_clashes, left_behind, missing_metrics, never_attached, unforeseen
+from .conflict_checks import attached_twice, write_conflicts
+from .dry_run import Metrics, plan_of, rehearsed
+from .findings import Finding, Findings
+from .length_checks import ends
+from .review import Check, Review
+from .samples import sampler
+from .value_checks import illegal_values, jumps, zero_starts
+
+CHECKS: tuple[Check, ...] = (
+    write_conflicts,
+    attached_twice,
+    never_attached,
+    history_name_clashes,
+    missing_metrics,
+    left_behind,
+    illegal_values,
+    ends,
+    jumps,
+    zero_starts,
+    unforeseen,
+)
+
+
+def check_plan(
+    trainer: Engine,
+    max_epochs: int,
+    epoch_length: int,
+    metrics: Metrics | None = None,
+    *,
+    gradient_accumulation_steps: int | None = None,
+    jump_ratio: float = 2.0,
+) -> Findings:
+    """What is wrong, or looks wrong, with the schedulers of a trainer, for a run of so many epochs.
+
+    It makes a :func:`dry_run` and touches nothing. Each finding has a ``code`` and a ``severity``:
+
+    - ``write-conflict`` (error): two schedulers, or two members of one, write one parameter in turn, or a scheduler of
+      ignite does too; which one wins, and where it begins. One that begins where another has ended takes over, and
+      is none.
+    - ``attached-twice`` (error): one event of an engine calls a scheduler twice, and it moves on twice as fast.
+    - ``never-attached`` (warning): a scheduler of one of the trainer's optimizers that nothing calls, and that is no
+      part of one that is called. The optimizers are those that other schedulers or the training step refer to.
+    - ``history-name-clash`` (error): two schedulers would record under one name.
+    - ``missing-metric`` (error): a metric that the engine whose event it is does not produce, where ignite's metrics
+      are attached to it; or that is not there yet at an event.
+    - ``not-restored`` (error): the trainer stands within a run, and a scheduler does not, or elsewhere.
+    - ``illegal-value`` (error): a value that an optimizer does not allow, such as lr < 0, betas >= 1 or momentum < 0;
+      or anything else that a scheduler raises at an event, such as for NaN.
+    - ``end-not-reached`` (warning): the run ends before the schedule, whose end value is not reached, nor nearly.
+    - ``repeats`` (info; warning if it is just before the run ends): a cycle begins anew; or (warning) an end value of 0
+      is held.
+    - ``unit-mismatch`` (warning): the length of the schedule looks like iterations on an epoch's event, or the reverse.
+    - ``jump`` (warning; info if it is downward): the value changes by more than ``jump_ratio`` where one phase takes
+      over from another.
+    - ``zero-start`` (info; warning if it is more than one step): the learning rate begins with 0.
+    - ``unforeseen`` (info): a scheduler on an event of a user's own, which is not checked.
+
+    Args:
+        trainer: the engine.
+        max_epochs: epochs of the whole run.
+        epoch_length: iterations of an epoch.
+        metrics: the values of each metric, by its name; see :func:`dry_run`.
+        gradient_accumulation_steps: how many iterations make one step of the optimizers; see :func:`dry_run`.
+        jump_ratio: from which ratio on a change from one phase to the next is a jump, more than 1.
+
+    Returns:
+        A list of :class:`~lehr.handlers.plans.Finding`, the worst first. ``print`` it.
+
+    Raises:
+        TypeError: an argument is of the wrong kind; something cannot be copied.
+        ValueError: an argument is out of its range.
+
+    Example:
+        >>> import torch
+        >>> from ignite.engine import Events
+        >>> from lehr.handlers import OneCycleScheduler
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        >>> trainer = Engine(lambda engine, batch: optimizer.step())
+        >>> lr = OneCycleScheduler(optimizer, "lr", max_value=0.5, total_steps=1000)
+        >>> handle = lr.attach(trainer, Events.EPOCH_STARTED)
+        >>> findings = check_plan(trainer, max_epochs=10, epoch_length=100)
+        >>> [(finding.code, finding.severity, dict(finding.numbers)) for finding in findings]
+        [('unit-mismatch', 'warning', {'length': 1000.0, 'events': 10})]
+        >>> print(findings)
+        1 warning
+        warning: unit-mismatch: 'lr': OneCycleScheduler of 'lr' on EPOCH_STARTED
+            it takes 1000 events, and has 10, which are epochs: there are 10 epochs and 1000 iterations, so its
+            durations look like iterations
+            -> attach it to ITERATION_STARTED, or give durations in epochs
+    """
+    jump_ratio = arguments.number("jump_ratio", jump_ratio, above=1)
+    rehearsal, samples = rehearsed(trainer, max_epochs, epoch_length, metrics, gradient_accumulation_steps)
+    error = None
+    try:
+        rehearsal.run(sampler(samples))
+    except Exception as raised:
+        error = raised
+    review = Review(rehearsal, samples, plan_of(rehearsal, samples), error, jump_ratio)
+    findings = [finding for check in CHECKS for finding in check(review)]
+    if error is not None and not isinstance(error, MissingMetricError):
+        findings.append(_of(error))
+    return Findings(findings)
+
+
+def _of(error: Exception) -> Finding:
+    notes: Any = getattr(error, "__notes__", [])
+    return Finding(
+        "illegal-value",
+        "error",
+        "; ".join(notes),
+        f"{type(error).__name__}: {error}",
+        "keep the schedule within its range; nothing beyond this event was checked",
+    )

@@ -1,0 +1,111 @@
+"""Checks for two who write one parameter, and for one who writes twice."""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+from ignite.handlers.param_scheduler import ParamScheduler as IgniteParamScheduler
+
+from ..places import Place, common
+from .findings import Finding
+from .rehearsal import Part
+from .review import Review, called, writers_of
+
+
+def write_conflicts(review: Review) -> Iterator[Finding]:
+    """Two who write one parameter in turn, so that only the later one counts."""
+    rehearsal, iterations = review.rehearsal, review.plan.num_iterations - review.plan.start
+    for one, other in combinations(rehearsal.parts, 2):
+        shared = common(one.copy._places(rehearsal.engine), other.copy._places(rehearsal.engine))
+        if not shared or not _take_turns(one, other):
+            continue
+        first_wins = _wins(review, one, other)
+        winner, wins = (one, first_wins) if 2 * first_wins > iterations else (other, iterations - first_wins)
+        begin = min(max(one.ticks[0], other.ticks[0]), review.plan.num_iterations - 1)
+        yield Finding(
+            "write-conflict",
+            "error",
+            _named(shared),
+            f"{called(one)} and {called(other)} both write it, from {review.at(begin)} on; {called(winner)} wins at "
+            f"{wins} of {iterations} iterations",
+            "attach one of them alone, or make one of both: ChainedScheduler multiplies, ConcatScheduler takes turns",
+            {"iteration": begin, "winner": type(winner.original).__name__, "wins": wins, "iterations": iterations},
+        )
+    for part in rehearsal.parts:
+        yield from _conflicts_within(review, part)
+        yield from _conflicts_with_ignite(review, part)
+
+
+def _take_turns(one: Part, other: Part) -> bool:
+    """Whether each writes when the other has begun to; one that begins where the other has ended takes over from it."""
+    return bool(one.ticks and other.ticks) and one.ticks[-1] >= other.ticks[0] and other.ticks[-1] >= one.ticks[0]
+
+
+def _wins(review: Review, one: Part, other: Part) -> int:
+    """At how many iterations the value of the first one stands."""
+    iterations, last = np.arange(review.plan.start, review.plan.num_iterations), []
+    for part in (one, other):
+        ticks = np.array(part.ticks)
+        at = np.searchsorted(ticks, iterations, side="right") - 1
+        last.append(np.where(at >= 0, ticks[at], -1))
+    later = review.rehearsal.order_of(one) > review.rehearsal.order_of(other)
+    return int(np.sum(last[0] >= last[1] if later else last[0] > last[1]))
+
+
+def _conflicts_within(review: Review, part: Part) -> Iterator[Finding]:
+    engine, writers = review.rehearsal.engine, writers_of(part.copy)
+    own = [{writer.param_name: writer._places(engine).get(writer.param_name, [])} for writer in writers]
+    for one, other in combinations(range(len(own)), 2):
+        if shared := common(own[one], own[other]):
+            yield Finding(
+                "write-conflict",
+                "error",
+                _named(shared),
+                f"members {one} and {other} of {called(part)} both write it; member {other} wins at every event",
+                "leave one of them out, or multiply their schedules: Product of lehr.handlers.schedules",
+                {"members": [one, other], "winner": other},
+            )
+
+
+def _conflicts_with_ignite(review: Review, part: Part) -> Iterator[Finding]:
+    """Schedulers of ignite, which a dry run does not call."""
+    trainer = review.rehearsal.trainer
+    places = [place for its_own in part.original._places(trainer).values() for place in its_own]
+    for handler in [handler for handlers in trainer._event_handlers.values() for handler, _, _ in handlers]:
+        peer = getattr(handler, "__wrapped__", handler)
+        if isinstance(peer, IgniteParamScheduler):
+            groups = {id(group) for group in peer.optimizer_param_groups}
+            shared = [place for place in places if id(place.holder) in groups and place.key == peer.param_name]
+            if shared:
+                yield Finding(
+                    "write-conflict",
+                    "error",
+                    _named(shared),
+                    f"{called(part)} writes it, and so does ignite's {type(peer).__name__} on the same engine; the one "
+                    "whose event comes later wins",
+                    "attach one of them alone",
+                )
+
+
+def _named(places: list[Place]) -> str:
+    names = ", ".join(dict.fromkeys(repr(place.param_name) for place in places))
+    labels = ", ".join(dict.fromkeys(place.label for place in places if place.label))
+    return f"{names}, {labels}" if labels else names
+
+
+def attached_twice(review: Review) -> Iterator[Finding]:
+    """A scheduler that one event of an engine calls twice."""
+    for part in review.rehearsal.parts:
+        events = Counter((wire.engine, wire.event) for wire in part.writing)
+        again = len(part.ticks) - len(set(part.ticks))
+        if again and max(events.values()) > 1:
+            yield Finding(
+                "attached-twice",
+                "error",
+                called(part),
+                f"it is attached {len(part.writing)} times, so that {again} of its {len(part.ticks)} events come at an "
+                "iteration that has one already: it moves on too fast",
+                "attach it once",
+                {"times": len(part.writing), "events": len(part.ticks), "again": again},
+            )

@@ -1,0 +1,138 @@
+"""What all schedulers of a run will have in effect, iteration by iteration."""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import NamedTuple
+
+import numpy as np
+
+from ..schedules.base import Array
+
+
+class Span(NamedTuple):
+    """A phase of a schedule in a plan: its iterations, from ``first`` to ``stop - 1``, and its name."""
+
+    first: int
+    stop: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a plan says under one name.
+
+    Args:
+        values: ``(iterations, groups)``: what is in effect at each iteration; NaN before it is written for the first
+            time where nothing stood there, and in the iterations that a resumed run has behind it.
+        labels: the name of each group; an empty one where there are no groups.
+        spans: the phases of the schedule.
+    """
+
+    values: Array
+    labels: tuple[str, ...]
+    spans: tuple[Span, ...] = ()
+
+
+class Plan(Mapping[str, Array]):
+    """The values that :func:`dry_run` found: ``plan[name]`` is an array ``(iterations, groups)``.
+
+    Args:
+        columns: what there is under each name.
+        max_epochs: epochs of the run.
+        epoch_length: iterations of an epoch.
+        start: the iteration that the run begins with, which is another one than 0 if it was resumed.
+        unforeseen: handlers whose events cannot be foreseen, and that are left out, in words.
+
+    Example:
+        >>> import torch
+        >>> from ignite.engine import Engine
+        >>> from lehr.handlers import CosineDecayScheduler, dry_run
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        >>> trainer = Engine(lambda engine, batch: optimizer.step())
+        >>> handle = CosineDecayScheduler(optimizer, "lr", duration=40).attach(trainer)
+        >>> plan = dry_run(trainer, max_epochs=4, epoch_length=10)
+        >>> plan["lr"].shape, plan["lr"][20].round(3).tolist()
+        ((40, 1), [0.05])
+        >>> print(plan)
+        a plan of 40 iterations: 4 epochs of 10
+        name  group    first  lowest     highest  last
+        lr    group 0  0.1    0.0001541  0.1      0.0001541
+    """
+
+    def __init__(
+        self,
+        columns: Mapping[str, Column],
+        max_epochs: int,
+        epoch_length: int,
+        start: int = 0,
+        unforeseen: Sequence[str] = (),
+    ) -> None:
+        self.columns = dict(columns)
+        self.max_epochs, self.epoch_length, self.start = max_epochs, epoch_length, start
+        self.unforeseen = tuple(unforeseen)
+
+    @property
+    def num_iterations(self) -> int:
+        """How many iterations the whole run has."""
+        return self.max_epochs * self.epoch_length
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self.columns:
+            raise KeyError(f"{name!r}: the plan has {', '.join(map(repr, self.columns)) or 'nothing'}")
+        return self.columns[name].values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether two plans have the same values under the same names."""
+        if not isinstance(other, Plan):
+            return NotImplemented
+        return set(self) == set(other) and all(
+            np.array_equal(self[name], other[name], equal_nan=True) for name in self.columns
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<Plan of {', '.join(self.columns) or 'nothing'}: {self.max_epochs} epochs of {self.epoch_length}>"
+
+    def __str__(self) -> str:
+        epochs = f"{_counted(self.max_epochs, 'epoch')} of {self.epoch_length}"
+        resumed = f", from iteration {self.start} on" if self.start else ""
+        rows = [["name", "group", "first", "lowest", "highest", "last"]]
+        for name, column in self.columns.items():
+            for label, values in zip(column.labels, column.values.T[:, self.start :], strict=True):
+                known = values[~np.isnan(values)]
+                some = (values[0], known.min(), known.max(), values[-1]) if len(known) else (np.nan,) * 4
+                rows.append([name, label or "-", *(f"{value:.4g}" for value in some)])
+        widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+        table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        left_out = [f"left out, since it cannot be foreseen: {one}" for one in self.unforeseen]
+        first = f"a plan of {_counted(self.num_iterations, 'iteration')}: {epochs}{resumed}"
+        return "\n".join([first, *table, *left_out])
+
+    def to_csv(self, path: str | PathLike[str]) -> None:
+        """Write a table: a row for each iteration, a column for each name, or ``name[group]`` if it has several.
+
+        Numbers are written so that reading them gives the same float64; a cell is empty where there is none.
+        """
+        headings, table = ["iteration"], []
+        for name, column in self.columns.items():
+            groups = column.values.shape[1]
+            headings += [name] if groups == 1 else [f"{name}[{group}]" for group in range(groups)]
+            table += column.values.T.tolist()
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(headings)
+            for iteration, row in enumerate(zip(*table, strict=True), start=1):
+                writer.writerow([iteration, *("" if value != value else repr(value) for value in row)])
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

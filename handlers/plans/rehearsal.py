@@ -1,0 +1,181 @@
+"""A rehearsal of a run: what copies of its schedulers do at its events, and no training step."""
+
+from array import array
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ignite.engine import Engine
+
+from lehr.engine.event_counts import fired_last, fires_again
+
+from ..base import BaseParamScheduler
+from ..blocks import random_state_kept
+from ..pending_metric import PendingMetric
+from ..private_copies import private_copy
+from .stand_ins import engine_like, loader_like, loaders_of
+from .timeline import EVALUATION, FORESEEN, ORDER, Timeline, Waiting
+from .wiring import Wire, evaluators_of, wires_of
+
+
+@dataclass
+class Part:
+    """A scheduler in a rehearsal.
+
+    Args:
+        original: the scheduler.
+        copy: what acts for it.
+        wires: where it is attached, or one of its methods.
+        expected: how many of its events had come before the rehearsal begins.
+        again: how many of those a resumed run has once more.
+        missed: how many of those came at the very end, perhaps after the checkpoint.
+        ticks: for each event in the rehearsal, which iteration's training step comes next, from 0.
+    """
+
+    original: BaseParamScheduler
+    copy: BaseParamScheduler
+    wires: list[Wire]
+    expected: int = 0
+    again: int = 0
+    missed: int = 0
+    ticks: "array[int]" = field(default_factory=lambda: array("q"))
+
+    @property
+    def first_event(self) -> int:
+        """The index of its first event in the rehearsal."""
+        return self.copy.event_index - len(self.ticks)
+
+    @property
+    def writing(self) -> list[Wire]:
+        """The wires at whose events it writes."""
+        return [wire for wire in self.wires if wire.writes]
+
+
+class Rehearsal:
+    """The events that a run of an engine would have, from where it stands, for copies of its schedulers.
+
+    Args:
+        trainer: the engine. Neither it nor anything that belongs to it is changed.
+        max_epochs: epochs of the whole run.
+        epoch_length: iterations of an epoch.
+        metrics: the values of each metric, evenly spaced over the run.
+        accumulation: how many iterations make a step of the optimizers.
+    """
+
+    def __init__(
+        self,
+        trainer: Engine,
+        max_epochs: int,
+        epoch_length: int,
+        metrics: Mapping[str, Sequence[float]],
+        accumulation: int,
+    ) -> None:
+        self.trainer, self.max_epochs, self.epoch_length = trainer, max_epochs, epoch_length
+        self.iterations, self.metrics, self.accumulation = max_epochs * epoch_length, metrics, accumulation
+        self.start = trainer.state.iteration if 0 < trainer.state.iteration < self.iterations else 0
+        self._engines = {engine: engine_like(engine) for engine in (trainer, *evaluators_of(trainer))}
+        self.engine, *evaluators = self._engines.values()
+        self._timeline = Timeline(trainer, self.engine, evaluators, max_epochs, epoch_length, metrics, accumulation)
+        wires = [wire for engine in self._engines for wire in wires_of(engine)]
+        self.unforeseen = [
+            wire
+            for wire in wires
+            if isinstance(wire.target, BaseParamScheduler)
+            and wire.event not in (FORESEEN if wire.engine is trainer else EVALUATION)
+        ]
+        self._wires = [wire for wire in wires if wire.target in self._engines or wire not in self.unforeseen]
+        self.parts = self._copied()
+
+    @property
+    def silent(self) -> list[Part]:
+        """The schedulers that write, and do not say where."""
+        return [part for part in self.parts if part.writing and not part.copy._places(self.engine)]
+
+    @property
+    def tick(self) -> int:
+        """The iteration whose training step comes next, from 0."""
+        return self._timeline.tick
+
+    def _copied(self) -> list[Part]:
+        schedulers = [wire.target for wire in self._wires if isinstance(wire.target, BaseParamScheduler)]
+        originals = list(dict.fromkeys(schedulers))
+        loaders = dict.fromkeys(loader for scheduler in originals for loader in loaders_of(scheduler))
+        replaced: list[tuple[object, object]] = [*self._engines.items(), *((one, loader_like(one)) for one in loaders)]
+        copies = private_copy(originals, replaced=replaced)
+        for copied in copies:
+            copied.save_history = False
+            if isinstance(copied, PendingMetric):
+                copied._may_be_missing = copied.metric_name not in self.metrics
+        wires = [[wire for wire in self._wires if wire.target is original] for original in originals]
+        return [Part(*its_own) for its_own in zip(originals, copies, wires, strict=True)]
+
+    def order_of(self, part: Part) -> tuple[int, int]:
+        """When it writes between two training steps, and where among those who wait for the same event."""
+        return max((ORDER.index(wire.event), self._wires.index(wire)) for wire in part.writing)
+
+    def run(self, sample: Callable[[], None]) -> None:
+        """Let all events come, and call ``sample`` in each iteration, where its training step would be.
+
+        Raises:
+            Exception: what a scheduler raises at one of its events, with a note that says when it was.
+        """
+        with random_state_kept():
+            if self.start:
+                self._catch_up()
+            try:
+                self._timeline.walk(self.start, self.iterations, self._handlers(self._write), sample)
+            except Exception as error:
+                error.add_note(f"in a dry run, at iteration {self.tick + 1} of {self.iterations}")
+                raise
+
+    def _catch_up(self) -> None:
+        """Be where a resumed run is: what ignite does not come back to is made up for, as it is there."""
+        self._timeline.walk(0, self.start, self._handlers(self._count), lambda: None)
+        self.engine.state.epoch = self.start // self.epoch_length
+        for part in self.parts:
+            events = [wire.filtered_event for wire in part.writing]
+            part.again = sum(fires_again(self.engine, event) for event in events)
+            part.missed = missed = sum(fired_last(self.engine, event) for event in events)
+            if part.copy.event_index == part.copy._loaded_at:
+                part.copy._write_again(self.engine)
+            if missed and part.copy.event_index == part.expected - missed and not part.copy._wants_metric:
+                for _ in range(missed):
+                    part.copy(self.engine)
+
+    def _handlers(self, action: Callable[[Part, Wire], Callable[[], None]]) -> dict[tuple[Engine, Any], list[Waiting]]:
+        """Those who wait for each event, in the order of the engine's own handlers."""
+        handlers: dict[tuple[Engine, Any], list[Waiting]] = defaultdict(list)
+        parts = {part.original: part for part in self.parts}
+        for wire in self._wires:
+            if isinstance(wire.target, BaseParamScheduler):
+                act = action(parts[wire.target], wire)
+            elif wire.target in self._engines:
+                act = self._evaluation(self._engines[wire.target], handlers)
+            else:
+                continue
+            handlers[self._engines[wire.engine], wire.event].append(Waiting(wire.event_filter, wire.optimizer, act))
+        return handlers
+
+    def _write(self, part: Part, wire: Wire) -> Callable[[], None]:
+        act, engine = getattr(part.copy, wire.method), self._engines[wire.engine]
+        note, timeline = part.ticks.append, self._timeline
+
+        def write() -> None:
+            act(engine)
+            note(timeline.tick)
+
+        if wire.writes:
+            return write
+        if wire.method == "observe" and getattr(part.copy, "metric_name", None) not in self.metrics:
+            return lambda: None
+        return lambda: act(engine)
+
+    def _count(self, part: Part, wire: Wire) -> Callable[[], None]:
+        def count() -> None:
+            part.expected += wire.writes
+
+        return count
+
+    def _evaluation(self, evaluator: Engine, handlers: dict[tuple[Engine, Any], list[Waiting]]) -> Callable[[], None]:
+        return lambda: self._timeline.evaluate(evaluator, handlers)

@@ -1,0 +1,116 @@
+"""Checks of the values that are written: their range, the first one, and jumps."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..schedules import Schedule
+from ..schedules.base import Array
+from ..schedules.segments import segments_of
+from .findings import Finding
+from .review import Review, counted, ratio_of, shown
+
+
+class Range(NamedTuple):
+    """The values that an optimizer allows, in words and by its bounds."""
+
+    words: str
+    low: float = -np.inf
+    high: float = np.inf
+    with_low: bool = True
+    with_high: bool = True
+
+    def holds(self, values: Array) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+        """Which of the values are allowed; NaN, where there is none, is."""
+        above = values >= self.low if self.with_low else values > self.low
+        below = values <= self.high if self.with_high else values < self.high
+        return (above & below) | np.isnan(values)
+
+
+NOT_NEGATIVE = Range("at least 0", 0.0)
+A_BETA = Range("at least 0 and less than 1", 0.0, 1.0, with_high=False)
+ALLOWED = {
+    **dict.fromkeys(("lr", "weight_decay", "momentum", "eps", "alpha", "lr_decay", "momentum_decay"), NOT_NEGATIVE),
+    "rho": Range("at least 0 and at most 1", 0.0, 1.0),
+    "betas[0]": A_BETA,
+    "betas[1]": A_BETA,
+    "betas[2]": A_BETA,
+    "etas[0]": Range("more than 0 and less than 1", 0.0, 1.0, with_low=False, with_high=False),
+    "etas[1]": Range("more than 1", 1.0, with_low=False),
+}
+
+
+def illegal_values(review: Review) -> Iterator[Finding]:
+    """Values outside what optimizers allow: lr < 0, betas >= 1, momentum < 0; and what cannot be written at all."""
+    for name, sample in review.samples.items():
+        for column, place in enumerate(sample.places):
+            allowed = ALLOWED.get(place.param_name) if place.is_in_optimizer else None
+            if allowed is None:
+                continue
+            values = review.plan[name][:, column]
+            bad = np.flatnonzero(~allowed.holds(values))
+            if len(bad):
+                first, worst = int(bad[0]), float(values[bad[np.argmax(np.abs(values[bad]))]])
+                yield Finding(
+                    "illegal-value",
+                    "error",
+                    f"{name!r}, {place.label}",
+                    f"{place.param_name!r} must be {allowed.words}, and is {values[first]:.6g} at {review.at(first)}; "
+                    f"so it is wrong at {len(bad)} of {len(values)} iterations, with {worst:.6g} at worst",
+                    "keep the schedule within that range, for example by Bounded of lehr.handlers.schedules",
+                    {"iteration": first, "value": float(values[first]), "iterations": len(bad), "worst": worst},
+                )
+
+
+def zero_starts(review: Review) -> Iterator[Finding]:
+    """Learning rates that begin with 0: a step that changes nothing."""
+    if review.plan.start:
+        return
+    for name, sample in review.samples.items():
+        for column, place in enumerate(sample.places):
+            values = review.plan[name][:, column]
+            if not place.is_in_optimizer or place.key != "lr" or values[0] != 0:
+                continue
+            zeros = int(np.argmax(values != 0)) if values.any() else len(values)
+            steps = -(-zeros // review.rehearsal.accumulation)
+            yield Finding(
+                "zero-start",
+                "info" if steps == 1 else "warning",
+                f"{name!r}, {place.label}",
+                f"it is 0 for the first {counted(zeros, 'iteration')} of {len(values)}, which change nothing",
+                "begin with more than 0, or one event later",
+                {"iterations": zeros},
+            )
+
+
+def jumps(review: Review) -> Iterator[Finding]:
+    """Jumps from one phase of a schedule to the next."""
+    for written in review.written():
+        values, first = written.by_event, written.part.first_event
+        for segment, before in _changes(written.schedule):
+            at = int(np.ceil(segment.first_event)) - first
+            if not 2 <= at < len(values):
+                continue
+            ratio = min(ratio_of(values[at - 1], values[at]), ratio_of(2 * values[at - 1] - values[at - 2], values[at]))
+            if ratio > review.jump_ratio:
+                up = bool((np.abs(values[at]) > np.abs(values[at - 1])).any())
+                tick = int(written.ticks[at])
+                when = f"at event {at + first}, {review.at(tick)}"
+                yield Finding(
+                    "jump",
+                    "warning" if up else "info",
+                    written.where(),
+                    f"where {segment.name!r} takes over from {before.name!r}, {when}, "
+                    f"it goes from {shown(values[at - 1])} to {shown(values[at])}",
+                    "let one phase begin with the value that the one before ends with",
+                    {
+                        "event": at + first, "iteration": tick, "ratio": float(ratio),
+                        "before": values[at - 1].tolist(), "after": values[at].tolist(),
+                    },
+                )  # fmt: skip
+
+
+def _changes(schedule: Schedule) -> Iterator[tuple[Any, Any]]:
+    segments = segments_of(schedule)
+    return zip(segments[1:], segments, strict=False)

@@ -1,0 +1,126 @@
+"""The phases of a schedule: where each begins, and what it is called."""
+
+import re
+from collections.abc import Sequence
+from functools import singledispatch
+from itertools import accumulate, pairwise
+from math import ceil, inf
+from typing import NamedTuple
+
+from .base import Schedule
+from .concatenation import Concatenation
+from .cooldown import Cooldown
+from .handover import Handover
+from .one_cycle import OneCycle
+from .phases import Phases
+from .shift import Shift
+from .warmup_stable_decay import WarmupStableDecay
+from .window import Stretch, Window
+
+
+class Segment(NamedTuple):
+    """A phase: its first event, and its name."""
+
+    first_event: float
+    name: str
+
+
+@singledispatch
+def segments_of(schedule: Schedule) -> tuple[Segment, ...]:
+    """The phases of a schedule in time, the first of which begins at event 0; none where it is of one piece.
+
+    A schedule that is composed of others has the phases of the first of them that has any.
+
+    Example:
+        >>> from lehr.handlers.schedules import Constant, LinearInterpolation
+        >>> warmup = LinearInterpolation([(0, 0.0), (100, 0.1)])
+        >>> for segment in segments_of(Concatenation([warmup, Constant(0.1)], durations=[100])):
+        ...     print(segment)
+        Segment(first_event=0, name='linear interpolation')
+        Segment(first_event=100, name='constant')
+    """
+    return next(filter(None, map(segments_of, schedule.parts)), ())
+
+
+@segments_of.register
+def _(schedule: Concatenation) -> tuple[Segment, ...]:
+    return _one_after_another(schedule.schedules, list(accumulate(schedule.durations, initial=0)))
+
+
+@segments_of.register
+def _(schedule: Phases) -> tuple[Segment, ...]:
+    return _one_after_another(schedule.phases, [0, *schedule.state_dict()["starts"]])
+
+
+@segments_of.register
+def _(schedule: WarmupStableDecay) -> tuple[Segment, ...]:
+    durations = (schedule.num_warmup_events, schedule.num_stable_events, schedule.num_decay_events)
+    starts = accumulate(durations[:2], initial=0)
+    named = zip(starts, durations, ("warm-up", "stable", "decay"), strict=True)
+    return tuple(Segment(start, name) for start, duration, name in named if duration)
+
+
+@segments_of.register
+def _(schedule: OneCycle) -> tuple[Segment, ...]:
+    peak = ceil(schedule.pct_start * schedule.total_steps - 1)
+    up, down = ("down", "up") if schedule.inverse else ("up", "down")
+    third = (Segment(2 * peak, "end"),) if schedule.three_phase else ()
+    return _in_order(Segment(0, up), Segment(peak, down), *third)
+
+
+@segments_of.register
+def _(schedule: Cooldown) -> tuple[Segment, ...]:
+    return _then(schedule.schedule, schedule.begin, "cool-down")
+
+
+@segments_of.register
+def _(schedule: Handover) -> tuple[Segment, ...]:
+    taking_over = (Segment(0, "as before"), Segment(schedule.begin, "hand-over"))
+    after = schedule.begin + schedule.duration
+    own = segments_of(schedule.schedule) or (Segment(0, _words(schedule.schedule)),)
+    return _in_order(*taking_over, *(Segment(max(first, after), name) for first, name in own))
+
+
+@segments_of.register
+def _(schedule: Window) -> tuple[Segment, ...]:
+    inner = segments_of(schedule.schedule) or (Segment(0, _words(schedule.schedule)),)
+    before = (Segment(0, "before"),) if schedule.begin else ()
+    held = () if schedule.end is None else (Segment(schedule.end, "held"),)
+    within = [Segment(first + schedule.begin, name) for first, name in inner]
+    found = _in_order(*before, *(one for one in within if one.first_event < (schedule.end or inf)), *held)
+    return found if len(found) > 1 else ()
+
+
+@segments_of.register
+def _(schedule: Shift) -> tuple[Segment, ...]:
+    return _in_order(*(Segment(max(first - schedule.by, 0), name) for first, name in segments_of(schedule.schedule)))
+
+
+@segments_of.register
+def _(schedule: Stretch) -> tuple[Segment, ...]:
+    return tuple(Segment(first * schedule.by, name) for first, name in segments_of(schedule.schedule))
+
+
+def _one_after_another(schedules: Sequence[Schedule], starts: list[int]) -> tuple[Segment, ...]:
+    """The phases of schedules that begin at these events, each up to the beginning of the next."""
+    found: list[Segment] = []
+    for schedule, (start, end) in zip(schedules, pairwise([*starts, inf]), strict=False):
+        inner = segments_of(schedule) or (Segment(0, _words(schedule)),)
+        found += [Segment(first + start, name) for first, name in inner if first + start < end]
+    return tuple(found)
+
+
+def _then(schedule: Schedule, begin: float, name: str) -> tuple[Segment, ...]:
+    inner = segments_of(schedule) or (Segment(0, _words(schedule)),)
+    return (*(one for one in inner if one.first_event < begin), Segment(begin, name))
+
+
+def _in_order(*segments: Segment) -> tuple[Segment, ...]:
+    """Those that last for any events at all."""
+    nexts = [*(segment.first_event for segment in segments[1:]), inf]
+    return tuple(segment for segment, end in zip(segments, nexts, strict=True) if segment.first_event < end)
+
+
+def _words(schedule: Schedule) -> str:
+    """The class of a schedule in words."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(schedule).__name__).lower()
