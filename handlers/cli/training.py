@@ -8,8 +8,10 @@ from ignite.engine import Engine, Events
 
 import lehr.handlers
 
+from ..plans import check_plan, dry_run
 from .options import Setup, scheduler_options
 from .plotting import check_picture
+from .values import MOST_LIVE
 
 CHECK_HELP = """Look for mistakes in a plan, for a training of so many epochs.
 
@@ -18,9 +20,12 @@ PLAN is a .yaml, .yml or .json file, or a type that "lehr list" shows, with its 
 
 \b
 Examples:
-  lehr check plan.yaml --max-epochs 8 --epoch-length 100
-  lehr check examples/from_config.yaml --max-epochs 8 --epoch-length 22 --in-epochs --initial momentum=0.9
-  lehr check torch.CosineAnnealingLR T_max=10 --max-epochs 90 --epoch-length 100 --event epoch
+  lehr check OneCycleScheduler max_value=0.1 total_steps=1000 --max-epochs 8 --epoch-length 100
+  lehr check torch.CosineAnnealingLR T_max=90 --max-epochs 90 --epoch-length 100 --event epoch
+
+
+  echo '{type: LinearScheduler, duration: 5, begin: 2}' > plan.yaml
+  lehr check plan.yaml --in-epochs --max-epochs 8 --epoch-length 100
 """
 DIFF_HELP = """Compare what two plans do in a training of so many epochs.
 
@@ -29,15 +34,19 @@ if the plans are the same, 1 if they differ, and 2 if they cannot be compared, a
 
 \b
 Examples:
-  lehr diff old.yaml new.yaml --max-epochs 8 --epoch-length 100
-  lehr diff torch.LinearLR mmengine.LinearLR --max-epochs 1 --epoch-length 20
-  lehr diff old.yaml new.yaml --max-epochs 8 --epoch-length 100 --in-epochs -o diff.png
+  echo '{type: torch.StepLR, step_size: 30}' > old.yaml
+  echo '{type: torch.StepLR, step_size: 20}' > new.yaml
+  lehr diff old.yaml new.yaml --max-epochs 90 --epoch-length 100 --event epoch
+  lehr diff old.yaml new.yaml --max-epochs 90 --epoch-length 100 --in-epochs -o diff.png
 """
 EVENTS = {"iteration": Events.ITERATION_STARTED, "epoch": Events.EPOCH_STARTED}
 
 
 def trainer_of(source: str, given: tuple[str, ...], options: Mapping[str, Any]) -> Engine:
     """A trainer that trains nothing, with the scheduler of a plan attached to it."""
+    iterations = options["max_epochs"] * options["epoch_length"]
+    if iterations > MOST_LIVE:
+        raise ValueError(f"--max-epochs times --epoch-length must be at most {MOST_LIVE}, given {iterations}")
     scheduler = Setup.of(options).make_scheduler(source, given)
     trainer = Engine(lambda engine, batch: None)
     scheduler.attach(trainer, EVENTS[options["event"]])
@@ -50,9 +59,8 @@ def trainer_of(source: str, given: tuple[str, ...], options: Mapping[str, Any]) 
 @scheduler_options(of_training=True)
 def check(source: str, given: tuple[str, ...], **options: Any) -> int:
     """Print what is found in a plan."""
-    handlers: Any = lehr.handlers
     trainer = trainer_of(source, given, options)
-    findings = handlers.check_plan(trainer, options["max_epochs"], options["epoch_length"], metrics=None)
+    findings = check_plan(trainer, options["max_epochs"], options["epoch_length"], metrics=None)
     click.echo(str(findings))
     return int(any(finding.severity == "error" for finding in findings))
 
@@ -67,8 +75,7 @@ def diff(a: str, b: str, output: str | None, **options: Any) -> int:
     handlers: Any = lehr.handlers
     check_picture(output)
     plans = [
-        handlers.dry_run(trainer_of(source, (), options), options["max_epochs"], options["epoch_length"])
-        for source in (a, b)
+        dry_run(trainer_of(source, (), options), options["max_epochs"], options["epoch_length"]) for source in (a, b)
     ]
     difference = handlers.diff_plans(*plans)
     click.echo(str(difference))
