@@ -90,6 +90,8 @@ def simulate(
         # On a terminal, the rows that run by are progress enough.
         progress = stack.enter_context(Progress(number, wanted=not file.isatty()))
         _write_csv(scheduler, number, driven, file, progress)
+    if output is not None:
+        click.echo(f"wrote {output}")
 
 
 def _write_csv(
