@@ -29,7 +29,8 @@ help: ## list the targets
 demo: .venv/package ## train a classifier on the digits data under a one-cycle policy, and compare schedules
 	$(BIN)/python examples/digits.py
 
-gallery: demo ## put the pictures that the demo draws into examples/gallery, which the README shows
+gallery: demo ## draw the pictures of examples/gallery, which the README shows: those of the demo, and every scheduler
+	$(BIN)/python examples/gallery.py
 	cp runs/digits/schedule.png examples/gallery/digits-schedule.png
 	cp runs/digits/accuracy.png examples/gallery/digits-accuracy.png
 	$(BIN)/python examples/from_config.py

@@ -11,6 +11,24 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 
+# Okabe and Ito's colours, which colour-blind readers can tell apart; the line styles are for whoever prints in grey.
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+LINE_STYLES = ("-", "--", "-.", ":")
+MOST_NAMED = 12  # lines that a legend names
+
+
+def style_of(line: int, lines: int) -> dict[str, Any]:
+    """The colour and the style of one of several lines.
+
+    More lines than there are colours are shaded from dark to light instead, in their order.
+    """
+    if lines <= len(COLORS):
+        return {"color": COLORS[line], "linestyle": LINE_STYLES[line % len(LINE_STYLES)]}
+    from matplotlib import colormaps
+
+    return {"color": colormaps["cividis"](line / (lines - 1)), "linestyle": "-"}
+
+
 def draw_values(
     indices: ArrayLike,
     values: ArrayLike,
@@ -39,13 +57,16 @@ def draw_values(
     if labels is None or len(labels) != len(columns):
         numbered = [f"{param_name}, group {group}" for group in range(len(columns))]
         labels = numbered if len(columns) > 1 else [param_name]
+    drawn = len(ax.lines)  # by others, whose colours are left to them
+    count = drawn + len(columns)
     lines = [
         line
-        for column, label in zip(columns, labels, strict=True)
-        for line in ax.plot(np.asarray(indices), column, **{"label": label, **line_style})
+        for at, (column, label) in enumerate(zip(columns, labels, strict=True), start=drawn)
+        for line in ax.plot(np.asarray(indices), column, **{"label": label, **style_of(at, count), **line_style})
     ]
     ax.set_xlabel(ax.get_xlabel() or "event")
     ax.set_ylabel(ax.get_ylabel() or param_name)
     ax.grid(True, alpha=0.3)
-    ax.legend()
+    if count <= MOST_NAMED:
+        ax.legend()
     return lines

@@ -29,7 +29,7 @@ from .param_group_scheduler import ParamGroupScheduler
 from .param_scheduler import ParamScheduler
 from .phase_scheduler import PhaseScheduler
 from .piecewise import PiecewiseLinear
-from .plans import check_plan, dry_run
+from .plans import check_plan, diff_plans, dry_run, plot_plan
 from .reduce_on_plateau import ReduceLROnPlateauScheduler, ReduceOnPlateauScheduler
 from .resume_policy import ResumeWarning
 from .schedules import Schedule
@@ -88,5 +88,7 @@ __all__ = [
     "check_plan",
     "configure_scheduler",
     "create_lr_scheduler_with_warmup",
+    "diff_plans",
     "dry_run",
+    "plot_plan",
 ]

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
 from lehr.engine.recording import claim, refuse_clash
 
+from .places import Places, common
 from .resume_check import ResumeCheck
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ def attached(scheduler: "BaseParamScheduler", engine: Engine, event: Any, name: 
         # Those that the engine does not know come first, so that nothing is attached if there is one.
         for one in sorted(event if isinstance(event, EventsList) else [event], key=engine.has_registered_events):
             bare, handler = _bare(engine, one, scheduler, others)
+            if handler is scheduler:
+                _tell_of_conflicts(engine, bare, scheduler)
             engine.add_event_handler(bare, handler, **kwargs)
     except BaseException:
         for handle in others:
@@ -96,6 +99,26 @@ def attached(scheduler: "BaseParamScheduler", engine: Engine, event: Any, name: 
     for history_name in names:
         claim(recording, history_name, scheduler)
     return Attachment(event, scheduler, engine, name, others)
+
+
+def _tell_of_conflicts(engine: Engine, event: Any, scheduler: "BaseParamScheduler") -> None:
+    """Write a warning to the engine's log if whoever has the same event already writes the same, whenever it comes.
+
+    What depends on filters, or on when schedules begin and end, is for ``check_plan`` to find.
+    """
+    for handler, _, _ in engine._event_handlers[event]:
+        if handler is scheduler:
+            engine.logger.warning("%r is attached to %s twice, and moves on two events at once", scheduler, event.name)
+        elif shared := common(scheduler._places(engine), _places_of(handler, engine)):
+            names = ", ".join(dict.fromkeys(place.param_name for place in shared))
+            engine.logger.warning(
+                "%r, attached to %s, writes %s over what %r has written at that event",
+                scheduler, event.name, names, handler,
+            )  # fmt: skip
+
+
+def _places_of(handler: Any, engine: Engine) -> Places:
+    return handler._places(engine) if hasattr(handler, "_places") else {}
 
 
 def _bare(engine: Engine, event: Any, scheduler: "BaseParamScheduler", others: list[Any]) -> tuple[Any, Any]:

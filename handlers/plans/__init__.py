@@ -1,8 +1,20 @@
 """The whole plan of a run: seen, checked, compared and drawn before it begins."""
 
 from .check_plan import check_plan
+from .diff_plans import Difference, PlanDiff, diff_plans
 from .dry_run import dry_run
 from .findings import Finding, Findings
 from .plan import Plan
+from .plot_plan import plot_plan
 
-__all__ = ["Finding", "Findings", "Plan", "check_plan", "dry_run"]
+__all__ = [
+    "Difference",
+    "Finding",
+    "Findings",
+    "Plan",
+    "PlanDiff",
+    "check_plan",
+    "diff_plans",
+    "dry_run",
+    "plot_plan",
+]

@@ -136,7 +136,8 @@ def plan_of(rehearsal: Rehearsal, samples: Mapping[str, Sample]) -> Plan:
     for name, sample in samples.items():
         values = sample.table(rehearsal.start, rehearsal.iterations)
         spans = next(filter(None, (_spans(part, rehearsal.iterations) for part, _ in sample.writers)), ())
-        columns[name] = Column(values, _labels(sample.places, values.shape[1]), spans)
+        ticks = sorted(tick for part, _ in sample.writers for tick in part.ticks)
+        columns[name] = Column(values, _labels(sample.places, values.shape[1]), spans, np.array(ticks, dtype=np.int64))
     unforeseen = [f"{wire.target!r} on {wire.where}" for wire in rehearsal.unforeseen]
     unforeseen += [f"{part.original!r}, which does not say where it writes" for part in rehearsal.silent]
     return Plan(columns, rehearsal.max_epochs, rehearsal.epoch_length, rehearsal.start, unforeseen)

@@ -2,11 +2,12 @@
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..schedules.base import Array
 
@@ -28,11 +29,14 @@ class Column:
             time where nothing stood there, and in the iterations that a resumed run has behind it.
         labels: the name of each group; an empty one where there are no groups.
         spans: the phases of the schedule.
+        event_iterations: ``(events,)``: for each event at which it is written, the iteration whose training step comes
+            next, from 0.
     """
 
     values: Array
     labels: tuple[str, ...]
     spans: tuple[Span, ...] = ()
+    event_iterations: "NDArray[np.int64]" = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 
 class Plan(Mapping[str, Array]):

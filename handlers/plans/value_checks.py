@@ -78,7 +78,7 @@ def zero_starts(review: Review) -> Iterator[Finding]:
                 "zero-start",
                 "info" if steps == 1 else "warning",
                 f"{name!r}, {place.label}",
-                f"it is 0 for the first {counted(zeros, 'iteration')} of {len(values)}, which change nothing",
+                f"it is 0 for the first {counted(zeros, 'iteration')} (of {len(values)}), in which nothing is learnt",
                 "begin with more than 0, or one event later",
                 {"iterations": zeros},
             )

@@ -1,0 +1,198 @@
+"""Where two plans differ, and by how much: as data, as text and as a picture."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import arguments
+from ..schedules.base import Array
+from .panels import panels_for
+from .plan import Plan
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How one param group of two plans differs under one name.
+
+    Args:
+        name: the name in both plans.
+        label: the name of the group; empty where there are no groups.
+        first: the first iteration at which they differ, from 0.
+        values: both values there.
+        num_iterations: at how many iterations they differ.
+        ratio: the largest ratio of the larger to the smaller value; infinite where one is 0.
+        ratio_at: the iteration of it, from 0.
+        area: the sum of ``|a - b|`` over the iterations.
+    """
+
+    name: str
+    label: str
+    first: int
+    values: tuple[float, float]
+    num_iterations: int
+    ratio: float
+    ratio_at: int
+    area: float
+
+    def __str__(self) -> str:
+        where = f"{self.name}, {self.label}" if self.label else self.name
+        one, other = self.values
+        return (
+            f"{where}: from iteration {self.first + 1} on ({one:.4g} and {other:.4g}), "
+            f"at {self.num_iterations} of them; {self.ratio:.4g} times as much at iteration {self.ratio_at + 1}; area {self.area:.4g}"
+        )
+
+
+class PlanDiff(Sequence[Difference]):
+    """The differences of two plans: a sequence, which is empty, and false, where there are none.
+
+    Args:
+        a: a plan.
+        b: another one.
+        differences: where both have a value.
+        notes: what cannot be compared, in words.
+    """
+
+    def __init__(self, a: Plan, b: Plan, differences: Sequence[Difference], notes: Sequence[str]) -> None:
+        self.a, self.b = a, b
+        self.differences, self.notes = tuple(differences), tuple(notes)
+
+    def __getitem__(self, at: Any) -> Any:
+        return self.differences[at]
+
+    def __len__(self) -> int:
+        return len(self.differences)
+
+    def __bool__(self) -> bool:
+        return bool(self.differences or self.notes)
+
+    def __str__(self) -> str:
+        return "\n".join([*self.notes, *map(str, self.differences)]) or "no difference"
+
+    def plot(self, axes: "Axes | Sequence[Axes] | None" = None, labels: tuple[str, str] = ("a", "b")) -> "list[Axes]":
+        """Draw both plans, a panel for each name that both have, with what is between them shaded.
+
+        A vertical line stands where they begin to differ.
+
+        Args:
+            axes: one for each panel; None for a new figure.
+            labels: what the two plans are called.
+
+        Returns:
+            The axes. Nothing is shown or saved.
+        """
+        names = [name for name in self.a if name in self.b]
+        panels = panels_for(axes, names)
+        for panel, name in zip(panels, names, strict=True):
+            one, other = _comparable(self.a, self.b, name)
+            iterations = np.arange(1, len(one) + 1)
+            for group in range(min(one.shape[1], other.shape[1])):
+                styles = [("#0072b2", "-", labels[0]), ("#d55e00", "--", labels[1])]
+                for values, (color, style, label) in zip((one, other), styles, strict=True):
+                    (line,) = panel.plot(iterations, values[:, group], color=color, linestyle=style)
+                    line.set_label(label if group == 0 else f"_{label}")  # one entry of the legend for all groups
+                panel.fill_between(iterations, one[:, group], other[:, group], color="#e69f00", alpha=0.3, linewidth=0)
+            first = min((one.first for one in self.differences if one.name == name), default=None)
+            if first is not None:
+                panel.axvline(first + 1, color="0.4", linewidth=0.8, linestyle=":")
+            panel.set_ylabel(name)
+            panel.grid(True, alpha=0.3)
+            panel.legend()
+        if panels:
+            panels[-1].set_xlabel("iteration")
+        return panels
+
+
+def diff_plans(a: Plan, b: Plan, *, rtol: float = 0.0) -> PlanDiff:
+    """Where two plans differ, and by how much.
+
+    They are compared iteration by iteration, name by name and group by group, as far as both go; one value for all
+    groups is compared with each of several.
+
+    Args:
+        a: a plan, of :func:`dry_run`.
+        b: another one.
+        rtol: up to which relative difference two values count as equal, at least 0.
+
+    Returns:
+        A :class:`~lehr.handlers.plans.PlanDiff`: a sequence of :class:`~lehr.handlers.plans.Difference`, that is false
+        where there is none, prints as text, and has a method ``plot``.
+
+    Raises:
+        TypeError: ``a`` or ``b`` is no plan.
+        ValueError: ``rtol`` is negative.
+
+    Example:
+        >>> import torch
+        >>> from ignite.engine import Engine
+        >>> from lehr.handlers import StepScheduler, dry_run
+        >>> def plan(step_size):
+        ...     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.8)
+        ...     trainer = Engine(lambda engine, batch: optimizer.step())
+        ...     StepScheduler(optimizer, "lr", step_size, gamma=0.5).attach(trainer)
+        ...     return dry_run(trainer, max_epochs=2, epoch_length=4)
+        >>> diff = diff_plans(plan(2), plan(3))
+        >>> print(diff)
+        lr, group 0: from iteration 3 on (0.4 and 0.8), at 5 of them; 2 times as much at iteration 3; area 1
+        >>> diff[0].first, diff[0].ratio, round(diff[0].area, 3)
+        (2, 2.0, 1.0)
+        >>> bool(diff_plans(plan(2), plan(2)))
+        False
+    """
+    for name, plan in (("a", a), ("b", b)):
+        if not isinstance(plan, Plan):
+            raise TypeError(f"{name} must be a plan of dry_run, given {plan!r}")
+    rtol = arguments.number("rtol", rtol, at_least=0)
+    notes = [
+        f"{name}: only in {where}"
+        for one, other, where in ((a, b, "the first"), (b, a, "the second"))
+        for name in one
+        if name not in other
+    ]
+    if a.num_iterations != b.num_iterations:
+        notes.append(f"{a.num_iterations} and {b.num_iterations} iterations: the first ones of both are compared")
+    differences: list[Difference] = []
+    for name in a:
+        if name in b:
+            one, other = _comparable(a, b, name)
+            if one.shape[1] != other.shape[1]:
+                notes.append(f"{name}: {one.shape[1]} and {other.shape[1]} groups, the first of which are compared")
+            differences += _differences(name, a.columns[name].labels, one, other, rtol)
+    return PlanDiff(a, b, differences, notes)
+
+
+def _comparable(a: Plan, b: Plan, name: str) -> tuple[Array, Array]:
+    """The values of both, for as many iterations; those of one group as often as there are groups in the other."""
+    length = min(a.num_iterations, b.num_iterations)
+    one, other = a[name][:length], b[name][:length]
+    groups = max(one.shape[1], other.shape[1])
+    return tuple(np.repeat(values, groups, axis=1) if values.shape[1] == 1 else values for values in (one, other))  # type: ignore[return-value]
+
+
+def _differences(name: str, labels: Sequence[str], one: Array, other: Array, rtol: float) -> Iterator[Difference]:
+    for group in range(min(one.shape[1], other.shape[1])):
+        mine, theirs = one[:, group], other[:, group]
+        differ = ~np.isclose(mine, theirs, rtol=rtol, atol=0, equal_nan=True)
+        if not differ.any():
+            continue
+        at = np.flatnonzero(differ)
+        low, high = np.sort(np.abs(np.stack([mine[at], theirs[at]])), axis=0)
+        opposite = np.sign(mine[at]) * np.sign(theirs[at]) < 0
+        ratios = np.divide(high, low, out=np.full(len(at), np.inf), where=(low > 0) & ~opposite)
+        ratios[np.isnan(high)] = np.inf
+        most = int(np.argmax(ratios))
+        yield Difference(
+            name,
+            labels[group] if group < len(labels) else "",
+            int(at[0]),
+            (float(mine[at[0]]), float(theirs[at[0]])),
+            len(at),
+            float(ratios[most]),
+            int(at[most]),
+            float(np.nansum(np.abs(mine - theirs))),
+        )

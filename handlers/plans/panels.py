@@ -1,0 +1,27 @@
+"""The panels of a picture of a plan: one for each name, those that are given or those of a new figure."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def panels_for(axes: "Axes | Sequence[Axes] | None", names: Sequence[str]) -> "list[Axes]":
+    """Axes for each name, below one another where they are new.
+
+    Raises:
+        ValueError: not as many axes as names.
+    """
+    if axes is None:
+        from matplotlib import pyplot as plt
+
+        count = max(len(names), 1)
+        _, made = plt.subplots(
+            count, 1, sharex=True, squeeze=False, figsize=(8, 1.2 + 2.2 * count), layout="constrained"
+        )
+        return list(made[: len(names), 0])
+    panels = list(axes) if hasattr(axes, "__iter__") else [axes]
+    if len(panels) != len(names):
+        raise ValueError(f"axes must be one for each of {', '.join(map(repr, names))}, given {len(panels)}")
+    return panels

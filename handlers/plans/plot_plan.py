@@ -1,0 +1,158 @@
+"""Pictures of a plan."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lehr.engine import ParamHistory
+from lehr.engine.plots import MOST_NAMED, style_of
+
+from ..schedules.base import Array
+from .panels import panels_for
+from .plan import Column, Plan
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_POINTS = 20_000  # of a line that is drawn as it is
+
+
+def plot_plan(
+    plan: Plan,
+    axes: "Axes | Sequence[Axes] | None" = None,
+    *,
+    names: Sequence[str] | None = None,
+    recorded: ParamHistory | None = None,
+    log: bool | None = None,
+) -> "list[Axes]":
+    """Draw a plan: a panel for each name, a line for each group, phases shaded and named, epochs along the top.
+
+    Nothing is shown or saved: that is up to ``matplotlib.pyplot.show()`` or ``Figure.savefig``. No style is changed.
+
+    Args:
+        plan: what :func:`dry_run` returned.
+        axes: the axes to draw into, one for each name; None for a new figure.
+        names: which names, in this order; None for all.
+        recorded: a history, ``engine.state.param_history``: dots for what the run has written, event by event.
+        log: whether value axes are logarithmic; None for where that helps: where all values are positive, and many are
+            so small that a linear axis would show them as 0.
+
+    Returns:
+        The axes, one for each name.
+
+    Raises:
+        TypeError: ``plan`` or ``recorded`` is of the wrong kind.
+        ValueError: not as many axes as names; a name that the plan does not have.
+
+    Example:
+        >>> import torch
+        >>> from ignite.engine import Engine
+        >>> from matplotlib.figure import Figure
+        >>> from lehr.handlers import OneCycleScheduler, dry_run
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        >>> trainer = Engine(lambda engine, batch: optimizer.step())
+        >>> handle = OneCycleScheduler(optimizer, "lr", max_value=0.5, total_steps=100).attach(trainer)
+        >>> axes = Figure().subplots()
+        >>> panels = plot_plan(dry_run(trainer, max_epochs=4, epoch_length=25), axes)
+        >>> axes.get_xlabel(), axes.get_ylabel(), [text.get_text() for text in axes.texts]
+        ('iteration', 'lr', ['up', 'down'])
+    """
+    if not isinstance(plan, Plan):
+        raise TypeError(f"plan must be one of dry_run, given {plan!r}")
+    if not isinstance(recorded, ParamHistory | None):
+        raise TypeError(f"recorded must be a ParamHistory or None, given {recorded!r}")
+    names = list(plan) if names is None else list(names)
+    for name in names:
+        if name not in plan:
+            raise ValueError(f"names must be among {', '.join(map(repr, plan))}, given {name!r}")
+    panels = panels_for(axes, names)
+    for at, (panel, name) in enumerate(zip(panels, names, strict=True)):
+        _draw(panel, name, plan, log)
+        if recorded is not None and name in recorded:
+            _draw_recorded(panel, plan.columns[name], recorded, name)
+        if at == 0 and plan.max_epochs > 1:
+            _add_epochs(panel, plan.epoch_length)
+    if panels:
+        panels[-1].set_xlabel("iteration")
+    return panels
+
+
+def _draw(panel: "Axes", name: str, plan: Plan, log: bool | None) -> None:
+    column = plan.columns[name]
+    groups = column.values.shape[1]
+    for group, (values, label) in enumerate(zip(column.values.T, column.labels, strict=True)):
+        iterations, shown = thinned(values)
+        # Lines between values that stay for long would show values that are never in effect.
+        drawstyle = "steps-post" if np.mean(values[1:] != values[:-1]) < 0.25 else "default"
+        style = {**style_of(group, groups), "drawstyle": drawstyle, "label": label or name}
+        panel.plot(iterations + 1, shown, linewidth=1.6, **style)
+    if log or (log is None and needs_log(column.values)):
+        panel.set_yscale("log")
+    _shade(panel, column)
+    panel.set_ylabel(name)
+    panel.set_xlim(0.5, plan.num_iterations + 0.5)
+    panel.grid(True, alpha=0.3)
+    if 1 < groups <= MOST_NAMED:
+        panel.legend(fontsize="small")
+    elif groups > MOST_NAMED:
+        panel.set_title(f"{groups} groups, from {column.labels[0]} (dark) to {column.labels[-1]}", fontsize="small")
+
+
+def _shade(panel: "Axes", column: Column) -> None:
+    for at, span in enumerate(column.spans):
+        if at % 2:
+            panel.axvspan(span.first + 0.5, span.stop + 0.5, color="0.5", alpha=0.12, linewidth=0)
+        if span.stop - span.first > 0.06 * len(column.values):
+            middle, place = (span.first + span.stop) / 2 + 0.5, panel.get_xaxis_transform()
+            style: dict[str, Any] = {"fontsize": "x-small", "color": "0.3", "clip_on": True}
+            panel.text(middle, 0.98, span.name, transform=place, ha="center", va="top", **style)
+    if column.spans:
+        panel.margins(y=0.14)  # room for the names
+
+
+def _draw_recorded(panel: "Axes", column: Column, recorded: ParamHistory, name: str) -> None:
+    table, events = recorded.to_numpy(name), recorded[name].event_indices
+    known = events < len(column.event_iterations)
+    iterations = column.event_iterations[events[known]] + 1
+    for group, values in enumerate(table[known].T):
+        style = style_of(group, table.shape[1])
+        panel.plot(
+            iterations, values, linestyle="none", marker="o", markersize=5, alpha=0.35, markeredgewidth=0,
+            color=style["color"], label="recorded" if group == 0 else "_recorded",
+        )  # fmt: skip
+    panel.legend(fontsize="small")
+
+
+def _add_epochs(panel: "Axes", epoch_length: int) -> None:
+    def to_epochs(iteration: Any) -> Any:
+        return (np.asarray(iteration) - 0.5) / epoch_length
+
+    def to_iterations(epoch: Any) -> Any:
+        return np.asarray(epoch) * epoch_length + 0.5
+
+    panel.secondary_xaxis("top", functions=(to_epochs, to_iterations)).set_xlabel("epochs", fontsize="small")
+
+
+def needs_log(values: Array) -> bool:
+    """Whether a logarithmic axis helps: all values are positive, and a third of them less than 2 % of the largest."""
+    known = values[~np.isnan(values)]
+    return bool(len(known) and known.min() > 0 and np.quantile(known, 1 / 3) < 0.02 * known.max())
+
+
+def thinned(values: Array) -> tuple[NDArray[np.int64], Array]:
+    """Iterations, from 0, and values of a line that looks like the whole one, and has not too many points.
+
+    Of each of so many stretches, those with the least and the largest value are kept, and both ends of the whole.
+    """
+    iterations = np.arange(len(values))
+    if len(values) <= MOST_POINTS:
+        return iterations, values
+    size = -(-len(values) // (MOST_POINTS // 2))
+    padded = np.concatenate([values, np.repeat(values[-1:], -len(values) % size)]).reshape(-1, size)
+    filled = np.where(np.isnan(padded), 0.0, padded)
+    first = np.arange(len(padded)) * size
+    kept = np.concatenate([[0, len(values) - 1], first + filled.argmin(axis=1), first + filled.argmax(axis=1)])
+    kept = np.unique(np.minimum(kept, len(values) - 1))
+    return kept, values[kept]
