@@ -2,11 +2,14 @@
 
 import copy
 import re
+import shlex
 
 import pytest
+from click.testing import CliRunner
 
 import lehr.engine
 import lehr.handlers
+from lehr.handlers.cli.commands import lehr as command
 
 
 @pytest.fixture
@@ -98,7 +101,9 @@ def test_its_files_exist(readme, repository):
     layout = readme.split("## How the code is laid out")[1]
     listed = set(re.findall(r"\b(\w+\.py)\b", layout))
     there = {
-        path.name for folder in ("handlers", "handlers/config", "engine") for path in (repository / folder).glob("*.py")
+        path.name
+        for folder in ("handlers", "handlers/cli", "handlers/config", "engine")
+        for path in (repository / folder).glob("*.py")
     }
     assert there - {"__init__.py"} == listed
 
@@ -107,3 +112,25 @@ def test_its_config_is_that_of_the_example(readme, repository):
     shown = re.search(r"```yaml\n(.*?)```", readme, re.DOTALL)
     assert shown
     assert shown[1] == (repository / "examples" / "from_config.yaml").read_text()
+
+
+def test_its_commands_print_what_it_shows(readme, repository, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(repository / "examples")
+    plan = (repository / "examples" / "from_config.yaml").read_text()
+    (tmp_path / "other.yaml").write_text(plan.replace("[1, 0.85]", "[2, 0.85]"))
+    block = re.search(r"## The command line.*?```\n(.*?)```", readme, re.DOTALL)
+    assert block
+    commands = re.split(r"^\$ lehr ", block[1], flags=re.MULTILINE)[1:]
+    assert len(commands) >= 7
+    for shown in commands:
+        line, *expected = shown.splitlines()
+        result = CliRunner().invoke(command, shlex.split(line))
+        assert result.exit_code == (1 if line.startswith("diff") else 0), result.output
+        printed = iter(result.stdout.splitlines())
+        for one in expected:
+            start = one.removesuffix("...")
+            assert any(found.startswith(start) and start in (found, one[:-3]) for found in printed), (
+                one,
+                result.stdout,
+            )

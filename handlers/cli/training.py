@@ -6,9 +6,7 @@ from typing import Any
 import click
 from ignite.engine import Engine, Events
 
-import lehr.handlers
-
-from ..plans import check_plan, dry_run
+from ..plans import check_plan, diff_plans, dry_run
 from .options import Setup, scheduler_options
 from .plotting import check_picture
 from .values import MOST_LIVE
@@ -72,17 +70,17 @@ def check(source: str, given: tuple[str, ...], **options: Any) -> int:
 @click.option("--output", "-o", type=click.Path(), help="a .png, .svg or .pdf file to draw both into")
 def diff(a: str, b: str, output: str | None, **options: Any) -> int:
     """Print how two plans differ."""
-    handlers: Any = lehr.handlers
     check_picture(output)
     plans = [
         dry_run(trainer_of(source, (), options), options["max_epochs"], options["epoch_length"]) for source in (a, b)
     ]
-    difference = handlers.diff_plans(*plans)
+    difference = diff_plans(*plans)
     click.echo(str(difference))
     if output is not None:
         import matplotlib
 
         matplotlib.use("Agg")  # no display is needed for a file
-        difference.plot()[0].figure.savefig(output, dpi=120)
+        picture: Any = difference.plot(labels=(a, b))[0].figure
+        picture.savefig(output, dpi=120)
         click.echo(f"wrote {output}")
     return int(bool(difference))
