@@ -162,6 +162,16 @@ def test_memory_and_interrupts(error, said, monkeypatch):
     assert said in failed("simulate", *STEP, "-n", "3", "--csv")
 
 
+@pytest.mark.filterwarnings("default")
+def test_a_warning_is_one_line_too():
+    args = ["ExpStateScheduler", "initial_value=1", "gamma=0.5", "param_name=dropout"]
+    result = CliRunner().invoke(command, ["check", *args, *TRAINING])
+    assert result.exit_code == 0
+    assert result.stderr.startswith("lehr: warning: ")
+    assert "dropout" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
 def test_a_terminal_plot_without_its_library(monkeypatch):
     monkeypatch.setitem(sys.modules, "uniplot", None)
     assert "pip install 'lehr[cli]', or -o lr.png" in failed("plot", *STEP, "-n", "3")

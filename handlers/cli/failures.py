@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
@@ -37,7 +38,7 @@ class OneLineGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command up to the last byte of what it prints."""
-        with failures():
+        with failures(), one_line_warnings():
             result = super().invoke(ctx)
             sys.stdout.flush()
             return result
@@ -58,6 +59,18 @@ def one_line(message: str) -> str:
     "not well-formed: expected ']', given '}'"
     """
     return " ".join(message.split())
+
+
+@contextmanager
+def one_line_warnings() -> Iterator[None]:
+    """Show warnings without the place in the code that they come from, which is no place of the user's."""
+
+    def show(message: Warning | str, *args: Any) -> None:
+        click.echo(f"lehr: warning: {one_line(str(message))}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 @contextmanager
