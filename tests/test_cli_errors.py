@@ -164,7 +164,7 @@ def test_memory_and_interrupts(error, said, monkeypatch):
 
 @pytest.mark.filterwarnings("default")
 def test_a_warning_is_one_line_too():
-    args = ["ExpStateScheduler", "initial_value=1", "gamma=0.5", "param_name=dropout"]
+    args = ["StateParamScheduler", "schedule={type: Constant, value: 0.5}", "param_name=dropout"]
     result = CliRunner().invoke(command, ["check", *args, *TRAINING])
     assert result.exit_code == 0
     assert result.stderr.startswith("lehr: warning: ")

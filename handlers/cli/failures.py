@@ -5,7 +5,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
@@ -24,10 +24,10 @@ class Failure(click.ClickException):
 class OneLineGroup(click.Group):
     """A group of commands whose errors are one line each, where click's own are several, or tracebacks."""
 
-    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+    def main(self, args: Sequence[str] | None = None, standalone_mode: bool = True, **extra: Any) -> Any:  # type: ignore[override]
         """Run a command; what it returns is the exit code."""
         try:
-            code = super().main(*args, standalone_mode=False, **extra)
+            code = super().main(args, standalone_mode=False, **extra)
         except click.ClickException as error:
             self._leave(error)
         except click.Abort:
@@ -65,7 +65,7 @@ def one_line(message: str) -> str:
 def one_line_warnings() -> Iterator[None]:
     """Show warnings without the place in the code that they come from, which is no place of the user's."""
 
-    def show(message: Warning | str, *args: Any) -> None:
+    def show(message: Warning | str, *args: Any, **kwargs: Any) -> None:
         click.echo(f"lehr: warning: {one_line(str(message))}", err=True)
 
     with warnings.catch_warnings():

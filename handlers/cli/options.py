@@ -23,38 +23,32 @@ LISTS = ("betas", "etas", "step_sizes")
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
-class WholeNumber(click.ParamType):
-    """A whole number of at least 1, which may be written as 1e6."""
-
-    name = "number"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read it, and say which option it was given for if it is none."""
-        option = "a number" if param is None else param.opts[0]
-        try:
-            return arguments.whole_number(option, value_of(value) if isinstance(value, str) else value, at_least=1)
-        except (TypeError, ValueError) as error:
-            raise click.UsageError(str(error), ctx) from error
+def count_option(*names: str, **more: Any) -> Callable[[Decorated], Decorated]:
+    """An option that is a whole number of at least 1, which may be written as 1e6."""
+    return click.option(*names, type=str, callback=_count, metavar="NUMBER", **more)
 
 
-class Metrics(click.ParamType):
-    """Numbers with commas between them."""
+def _count(ctx: click.Context, option: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    try:
+        return arguments.whole_number(option.opts[0], value_of(value), at_least=1)
+    except (TypeError, ValueError) as error:
+        raise click.UsageError(str(error), ctx) from error
 
-    name = "numbers"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[float]:
-        """Read them."""
-        if isinstance(value, list):
-            return value
-        try:
-            given = value_of(f"[{value}]")
-            return [float(one) for one in given] if given else self._refuse(value, ctx)
-        except (TypeError, ValueError):
-            return self._refuse(value, ctx)
-
-    @staticmethod
-    def _refuse(value: Any, ctx: click.Context | None) -> list[float]:
-        raise click.UsageError(f"--metrics must be numbers such as 3,2,2,1, given {arguments.shown(value)}", ctx)
+def read_metrics(ctx: click.Context, option: click.Parameter, value: str | None) -> list[float] | None:
+    """Numbers with commas between them, as an option has them; None where it is not given."""
+    if value is None:
+        return None
+    message = f"--metrics must be numbers such as 3,2,2,1, given {arguments.shown(value)}"
+    try:
+        given = [float(one) for one in value_of(f"[{value}]")]
+    except (TypeError, ValueError) as error:
+        raise click.UsageError(message, ctx) from error
+    if not given:
+        raise click.UsageError(message, ctx)
+    return given
 
 
 @dataclass(frozen=True)
@@ -140,14 +134,14 @@ def scheduler_options(of_training: bool) -> Callable[[Decorated], Decorated]:
             help="what its param groups hold beforehand, such as momentum=0.9, or lr=[0.1,0.01] for two groups; "
             "as often as you like  [default: lr=0.1]",
         ),
-        click.option("--groups", default=1, show_default=True, type=WholeNumber(), help="how many param groups it has"),
+        count_option("--groups", default=1, show_default=True, help="how many param groups it has"),
         click.option("--param-name", default="lr", show_default=True, metavar="NAME", help="what is scheduled"),
-        click.option("--epoch-length", type=WholeNumber(), required=of_training, help=length),
+        count_option("--epoch-length", required=of_training, help=length),
         click.option("--in-epochs", is_flag=True, help="durations are in epochs, and events are iterations"),
     ]
     if of_training:
         options += [
-            click.option("--max-epochs", type=WholeNumber(), required=True, help="how many epochs"),
+            count_option("--max-epochs", required=True, help="how many epochs"),
             click.option(
                 "--event",
                 default="iteration",

@@ -57,10 +57,10 @@ def plot(
             share = most if number <= most else max(most * len(table) // number, 2)
             parts.append([thinned(indices, column, share) for column in table.T])
             progress.advance(len(table))
-    lines = [
-        (column, *(np.concatenate(ends) for ends in zip(*pieces, strict=True)))
-        for column, pieces in zip(columns, zip(*parts, strict=True), strict=True)
-    ]
+    lines: list[Line] = []
+    for column, pieces in zip(columns, zip(*parts, strict=True), strict=True):
+        events, heights = (np.concatenate(ends) for ends in zip(*pieces, strict=True))
+        lines.append((column, events, heights))
     title = " ".join([source, *given])
     if output is None:
         _print(lines, title)

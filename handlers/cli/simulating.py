@@ -11,7 +11,7 @@ import numpy as np
 
 from ..base import BaseParamScheduler
 from ..schedules.base import Array
-from .options import Metrics, Setup, WholeNumber, refuse_to_write, scheduler_options
+from .options import Setup, count_option, read_metrics, refuse_to_write, scheduler_options
 from .progress import Progress
 from .values import CHUNK, Column, chunks_of, columns_of, driven_by, is_driven, number_of_events
 
@@ -34,8 +34,13 @@ def simulation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """What a command that simulates takes."""
     for decorate in (
         scheduler_options(of_training=False),
-        click.option("--metrics", type=Metrics(), help="the metric of each event; with --in-epochs, of each epoch"),
-        click.option("--num-events", "-n", type=WholeNumber(), help="how many events  [default: as many as it lasts]"),
+        click.option(
+            "--metrics",
+            callback=read_metrics,
+            metavar="NUMBERS",
+            help="the metric of each event; with --in-epochs, of each epoch",
+        ),
+        count_option("--num-events", "-n", help="how many events  [default: as many as it lasts]"),
         click.argument("given", nargs=-1, metavar="[KEY=VALUE]..."),
         click.argument("source", metavar="TYPE|FILE"),
     ):
@@ -65,7 +70,7 @@ def simulated(
 @simulation_options
 @click.option("--csv", "as_csv", is_flag=True, help="all events as CSV, rather than a table of some")
 @click.option("--output", "-o", type=click.Path(), help="write the CSV to a file, rather than to stdout")
-@click.option("--rows", default=20, show_default=True, type=WholeNumber(), help="how many events the table shows")
+@count_option("--rows", default=20, show_default=True, help="how many events the table shows")
 def simulate(
     source: str,
     given: tuple[str, ...],
