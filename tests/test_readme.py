@@ -2,12 +2,15 @@
 
 import copy
 import re
+import shlex
 
 import pytest
+from click.testing import CliRunner
 from matplotlib import pyplot as plt
 
 import lehr.engine
 import lehr.handlers
+from lehr.handlers.cli.commands import lehr as command
 
 
 @pytest.fixture
@@ -119,7 +122,7 @@ def test_its_files_exist(readme, repository):
     listed = set(re.findall(r"\b(\w+\.py)\b", layout))
     there = {
         path.name
-        for folder in ("handlers", "handlers/config", "handlers/plans", "engine")
+        for folder in ("handlers", "handlers/cli", "handlers/config", "handlers/plans", "engine")
         for path in (repository / folder).glob("*.py")
     }
     assert there - {"__init__.py"} == listed
@@ -129,3 +132,24 @@ def test_its_config_is_that_of_the_example(readme, repository):
     shown = re.search(r"```yaml\n(.*?)```", readme, re.DOTALL)
     assert shown
     assert shown[1] == (repository / "examples" / "from_config.yaml").read_text()
+
+
+def test_its_commands_print_what_it_shows(readme, repository, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(repository / "examples")
+    plan = (repository / "examples" / "from_config.yaml").read_text()
+    (tmp_path / "other.yaml").write_text(plan.replace("[1, 0.85]", "[2, 0.85]"))
+    block = re.search(r"## The command line.*?```\n(.*?)```", readme, re.DOTALL)
+    assert block
+    commands = re.split(r"^\$ lehr ", block[1], flags=re.MULTILINE)[1:]
+    assert len(commands) >= 7
+    for shown in commands:
+        line, *expected = shown.splitlines()
+        result = CliRunner().invoke(command, shlex.split(line))
+        assert result.exit_code == (1 if line.startswith("diff") else 0), result.output
+        printed, at = [*result.stdout.splitlines(), "..."], 0
+        for one in expected:
+            begins = one.endswith("...")  # the rest of a line, or of the output, is left out
+            found = [line == one or (begins and line.startswith(one[:-3])) for line in printed[at:]]
+            assert True in found, (one, result.stdout)
+            at += found.index(True) + 1

@@ -57,12 +57,12 @@ def _plan(target: Target, kind: str, suffix: str, given: Entry, tags: object) ->
     if kind in LEAVES:
         return call(renamed(LEAVES[kind], suffix), given)  # type: ignore[no-any-return]
     if kind == "ScalePerParam":
-        inner = entry(f"{given.where}['scheduler']", call(_scaled_arguments, given), from_file=given.from_file)
+        inner = entry(f"{given.where}['scheduler']", call(scaled, given), from_file=given.from_file)
         plan = _inner_plan(target, suffix, inner, tags)
         scales = [group.get("adjust_learning_rate", group.get("adjust_val", 1.0)) for group in target.groups]
         checked = tuple(arguments.number("adjust_learning_rate", scale) for scale in scales)
         return Plan(plan.schedule, plan.initial, plan.duration, checked)
-    members, milestones = call(_sequential_arguments if kind == "Sequential" else _chained_arguments, given)
+    members, milestones = call(sequential if kind == "Sequential" else chained, given)
     inner_entries = entries(f"{given.where}['schedulers']", members, from_file=given.from_file)
     plans = [_inner_plan(target, suffix, one, tags) for one in inner_entries]
     if kind == "Sequential":
@@ -115,17 +115,20 @@ def _sequence(given: Entry, inner: list[Entry], plans: list[Plan], milestones: l
     return Plan(Concatenation([plan.schedule for plan in plans], durations), plans[0].initial, duration)
 
 
-def _sequential_arguments(
+def sequential(
     schedulers: Anything, milestones: Milestones | None = None, last_epoch: LastStep = -1
 ) -> tuple[Any, list[int] | None]:
+    """Schedulers one after another, from milestone to milestone."""
     return schedulers, milestones
 
 
-def _chained_arguments(schedulers: Anything) -> tuple[Any, None]:
+def chained(schedulers: Anything) -> tuple[Any, None]:
+    """Schedulers that multiply one another."""
     return schedulers, None
 
 
-def _scaled_arguments(scheduler: Anything) -> Any:
+def scaled(scheduler: Anything) -> Any:
+    """A scheduler times what each param group has for a scale."""
     return scheduler
 
 

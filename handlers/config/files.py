@@ -20,7 +20,7 @@ def read(path: Path) -> Any:
         content = path.read_text(encoding="utf-8-sig")
         if path.suffix.lower() == ".json":
             return json.loads(content, object_pairs_hook=_unique, parse_constant=_refuse_constant)
-        return _read_yaml(content)
+        return read_yaml(content)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -44,7 +44,13 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"numbers must be finite, given {name}")
 
 
-def _read_yaml(content: str) -> Any:
+def read_yaml(content: str) -> Any:
+    """What a text in YAML says.
+
+    Raises:
+        ImportError: PyYAML is not installed.
+        ValueError: it is not well-formed, or a key stands there twice.
+    """
     try:
         import yaml
     except ImportError as error:

@@ -63,32 +63,38 @@ class Plan:
 
 
 def _constant(val: Real, total_iters: Count | None = None) -> Plan:
+    """One value for ever."""
     return Plan(Constant(val), val, total_iters)
 
 
 def _polynomial(
     initial_val: Real, end_val: Real, total_iters: AtLeastOne, power: NotNegative = 1.0, cycle: Flag = False
 ) -> Plan:
+    """To an end value by a power of what is left."""
     beyond: Any = "stretch" if cycle else "hold"
     return Plan(Anneal(initial_val, end_val, total_iters, Polynomial(power), beyond), initial_val, total_iters)
 
 
 def _linear(initial_val: Real, end_val: Real, total_iters: AtLeastOne, cycle: Flag = False) -> Plan:
+    """A straight line to an end value."""
     return _polynomial(initial_val, end_val, total_iters, 1.0, cycle)
 
 
 def _exponential(initial_val: Real, total_iters: AtLeastOne, decay_rate: Real, staircase: Flag = False) -> Plan:
+    """Multiplies by decay_rate in each total_iters steps, smoothly or at once."""
     return Plan(ExponentialDecay(initial_val, decay_rate, total_iters, staircase), initial_val, total_iters)
 
 
 def _inverse_time(
     initial_val: Real, step_exponent: NotNegative, total_iters: AtLeastOne, decay_rate: Real, staircase: Flag = False
 ) -> Plan:
+    """Divided by what grows with the number of steps."""
     schedule = InverseTimeDecay(initial_val, decay_rate, total_iters, step_exponent, staircase)
     return Plan(schedule, initial_val, total_iters)
 
 
 def _inverse_square_root(initial_val: Real = 1.0, scale: Real = 1.0, warmup_steps: NotNegative = 1.0) -> Plan:
+    """Falls with the square root of the step, after a constant warm-up."""
     # Where Cerebras divides by the square root of 0, the value of step 1 stands.
     level = max(warmup_steps, 1.0)
     decay = PowerDecay(initial_val * scale / np.sqrt(level), level)
@@ -102,18 +108,22 @@ def _from(decay: PowerDecay, level: float) -> Schedule:
 
 
 def _cosine_decay(initial_val: Real, end_val: Real, total_iters: AtLeastOne) -> Plan:
+    """Half a cosine to an end value."""
     return Plan(Anneal(initial_val, end_val, total_iters, Cosine()), initial_val, total_iters)
 
 
 def _cosine_annealing(initial_val: Real, T_max: AtLeastOne, eta_min: Real = 0.0) -> Plan:
+    """Half a cosine to eta_min in T_max steps, and back again."""
     return Plan(Anneal(initial_val, eta_min, T_max, Cosine(), "mirror"), initial_val, T_max)
 
 
 def _warm_restarts(initial_val: Real, T_0: AtLeastOne, T_mult: AtLeastOne = 1, eta_min: Real = 0.0) -> Plan:
+    """Half a cosine to eta_min, again and again, each T_mult times as long."""
     return Plan(Restarts(initial_val, eta_min, T_0, T_mult), initial_val)
 
 
 def _piecewise_constant(vals: ListOfNumbers, milestones: Milestones) -> Plan:
+    """Given values, one after another."""
     if len(vals) == 0:
         raise ValueError("values must be at least one, given none")
     values = [*vals, *[vals[-1]] * max(len(milestones) + 1 - len(vals), 0)]
@@ -121,18 +131,22 @@ def _piecewise_constant(vals: ListOfNumbers, milestones: Milestones) -> Plan:
 
 
 def _multi_step(initial_val: Real, gamma: Real, milestones: Milestones) -> Plan:
+    """Multiplies by gamma at each milestone."""
     return Plan(MultiStepDecay(initial_val, gamma, sorted(milestones)), initial_val)
 
 
 def _step(initial_val: Real, step_size: AtLeastOne, gamma: Real) -> Plan:
+    """Multiplies by gamma every step_size steps."""
     return Plan(StepDecay(initial_val, gamma, step_size), initial_val)
 
 
 def _multiplicative(initial_val: Real, coefficient: Real) -> Plan:
+    """Multiplies by a coefficient at each step."""
     return Plan(ExponentialDecay(initial_val, coefficient), initial_val)
 
 
 def _lambda(initial_val: Real, set_value_lambda: Functions | None = None) -> Plan:
+    """The initial value times functions of the step."""
     if set_value_lambda is None:
         # What Cerebras has where nobody says otherwise: e / 30 and 0.95 ** e.
         line = Anneal(0.0, arguments.MOST / 30, arguments.MOST)
@@ -151,6 +165,7 @@ def _cyclic(
     gamma: Positive = 1.0,
     scale_mode: Text | None = None,
 ) -> Plan:
+    """Triangles between a base and a maximum."""
     if scale_mode is not None:
         arguments.one_of("scale_mode", scale_mode, ("cycle", "iterations"))
     own = "iterations" if mode == "exp_range" else "cycle"
@@ -174,6 +189,7 @@ def _one_cycle(
     three_phase: Flag = False,
     anneal_strategy: Text = "cos",
 ) -> Plan:
+    """Up to a maximum and down to almost nothing, once."""
     # Where one of the values is 0, the ratio is as good as infinite.
     ratio = max_val / initial_val if initial_val and max_val else sys.float_info.max ** (0.5)
     cycle = OneCycle(max_val, total_steps, pct_start, anneal_strategy, ratio, final_div_factor, three_phase)  # type: ignore[arg-type]
@@ -221,6 +237,7 @@ def renamed(builder: Callable[..., Plan], suffix: str) -> Callable[..., Plan]:
     def renamed(**given: Any) -> Plan:
         return builder(**{LR_NAMES.get(name, name): value for name, value in given.items()})
 
+    renamed.__doc__ = builder.__doc__
     renamed.__signature__ = own.replace(  # type: ignore[attr-defined]
         parameters=[
             parameter.replace(name=outer.get(name, name), kind=Parameter.KEYWORD_ONLY)

@@ -29,11 +29,7 @@ def lehr_scheduler(
         nested: makes a scheduler of an entry in it.
     """
     name = lookup(f"{given.where}['type']", given.type, CLASSES)
-    cls, signature = CLASSES[name], inspect.signature(CLASSES[name].__init__)
-    names = [key for key, one in signature.parameters.items() if key != "self" and one.kind is not one.VAR_KEYWORD]
-    if issubclass(cls, DecayScheduler):  # type: ignore[arg-type]
-        names += get_type_hints(Options)
-    names += sorted(BY_KEYWORD.get(name, ()))
+    cls, signature, names = CLASSES[name], inspect.signature(CLASSES[name].__init__), argument_names(name)
     if "param_name" not in names and "param_name" in given.given:
         target = target.of(text(f"{given.where}['param_name']", given.given["param_name"]))
         given = given.without("param_name")
@@ -62,6 +58,15 @@ def lehr_scheduler(
     if name == "ParamGroupScheduler":
         _refuse_two_writers(given, values["schedulers"])
     return located(given.where, cls, **values)  # type: ignore[no-any-return]
+
+
+def argument_names(name: str) -> list[str]:
+    """The arguments of a class, those among them that it only passes on."""
+    parameters = inspect.signature(CLASSES[name].__init__).parameters
+    names = [key for key, one in parameters.items() if key != "self" and one.kind is not one.VAR_KEYWORD]
+    if issubclass(CLASSES[name], DecayScheduler):  # type: ignore[arg-type]
+        names += get_type_hints(Options)
+    return names + sorted(BY_KEYWORD.get(name, ()))
 
 
 def _refuse_two_writers(given: Entry, schedulers: list[Any]) -> None:

@@ -30,9 +30,10 @@ from .pieces import Piece
 from .target import Target
 
 
-def _linear_interval(
+def linear_interval(
     target: Target, clock: Clock, interval: AtLeastOne = 1, start_factor: Real = 1 / 3, end_factor: Real = 1.0
 ) -> Piece:
+    """A factor of the value on a straight line, which moves every interval steps."""
     times = clock.steps // interval
     if clock.steps == 1:
         return scaling(target, clock, Constant(start_factor))
@@ -48,7 +49,7 @@ def _linear_interval(
     return clocked(target, clock, alone, Assignment(moved, first_factor=start_factor))
 
 
-def _reduce_lr(
+def reduce_lr(
     target: Target,
     mode: Text = "min",
     factor: NotNegative = 0.1,
@@ -65,6 +66,7 @@ def _reduce_lr(
     last_step: LastStep = -1,
     verbose: Flag = False,
 ) -> Piece:
+    """Multiplies by a factor when a metric has stopped improving."""
     if end <= begin:
         raise ValueError(f"['end'] must be more than begin, {begin}, given {end}")
     kept = (mode, factor, patience, threshold, threshold_mode, cooldown, min_lr, eps)
@@ -82,6 +84,6 @@ NAMES = ("LinearLrInterval", "ReduceLR")
 def mmagic_piece(target: Target, name: str, given: Entry) -> Piece:
     """What an entry of the mmagic dialect comes to."""
     if name == "LinearLrInterval":
-        return built(target, _linear_interval, given)
-    piece: Piece = call(_reduce_lr, given, target)
+        return built(target, linear_interval, given)
+    piece: Piece = call(reduce_lr, given, target)
     return replace(piece, where=given.where)

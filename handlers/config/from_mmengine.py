@@ -70,25 +70,30 @@ def clocked(target: Target, clock: Clock, alone: Callable[[Number], Schedule], r
 
 
 def _constant(target: Target, clock: Clock, factor: Fraction = 1 / 3) -> Piece:
+    """A factor of the value until the window's last step, then the value."""
     last = clock.steps - 1
     factors = PiecewiseConstant([factor, 1.0], [last]) if last > 0 else Constant(factor)
     return scaling(target, clock, factors)
 
 
 def _linear(target: Target, clock: Clock, start_factor: Fraction = 1 / 3, end_factor: Fraction = 1.0) -> Piece:
+    """A factor of the value on a straight line, within a window."""
     last = clock.steps - 1
     return scaling(target, clock, Anneal(start_factor, end_factor, last) if last > 0 else Constant(start_factor))
 
 
 def _exponential(target: Target, clock: Clock, gamma: Real) -> Piece:
+    """Multiplies by gamma at each step, within a window."""
     return scaling(target, clock, ExponentialDecay(1.0, gamma))
 
 
 def _step(target: Target, clock: Clock, step_size: AtLeastOne, gamma: Real = 0.1) -> Piece:
+    """Multiplies by gamma every step_size steps, within a window."""
     return scaling(target, clock, StepDecay(1.0, gamma, step_size * clock.scale))
 
 
 def _multi_step(target: Target, clock: Clock, milestones: Milestones, gamma: Real = 0.1) -> Piece:
+    """Multiplies by gamma at each milestone, within a window."""
     return scaling(target, clock, MultiStepDecay(1.0, gamma, sorted(m * clock.scale for m in milestones)))
 
 
@@ -99,6 +104,7 @@ def _cosine(
     eta_min: Real | None = None,
     eta_min_ratio: Real | None = None,
 ) -> Piece:
+    """Half a cosine to eta_min and back again, within a window."""
     length = (T_max or 0) * clock.scale or clock.steps
     end = _end_value(target, eta_min, eta_min_ratio, default=0.0)
     weights = Anneal(1.0, 0.0, length, Cosine(), beyond="mirror")
@@ -117,6 +123,7 @@ def _cosine(
 
 
 def _poly(target: Target, clock: Clock, eta_min: Real = 0.0, power: NotNegative = 1.0) -> Piece:
+    """To eta_min by a power of what is left of a window."""
     last = max(clock.steps - 1, 0)
     if last == 0:
         return scaling(target, clock, Constant(1.0))
@@ -132,6 +139,7 @@ def _cosine_restart(
     eta_min: Real | None = None,
     eta_min_ratio: Real | None = None,
 ) -> Piece:
+    """Half cosines of given periods and heights, one after another."""
     if not periods:
         raise ValueError("['periods'] must be at least one, given none")
     lengths = [arguments.number(f"['periods'][{at}]", one, above=0) * clock.scale for at, one in enumerate(periods)]
@@ -155,6 +163,7 @@ def _one_cycle(
     final_div_factor: Positive = 1e4,
     three_phase: Flag = False,
 ) -> Piece:
+    """Up to eta_max and down to almost nothing, once, within a window."""
     if target.param_name != "lr":
         raise ValueError(f"it is for 'lr' alone, given {target.param_name!r}: torch.OneCycleLR is for any parameter")
     steps = clock.steps if total_steps is None else total_steps * clock.scale
@@ -172,7 +181,7 @@ def _end_value(target: Target, eta_min: float | None, eta_min_ratio: float | Non
     return (np.asarray(target.own) * eta_min_ratio).tolist()  # type: ignore[no-any-return]
 
 
-def _reduce_on_plateau(
+def reduce_on_plateau(
     target: Target,
     monitor: Text = "loss",
     rule: Text = "less",
@@ -190,6 +199,7 @@ def _reduce_on_plateau(
     last_step: LastStep = -1,
     verbose: Flag = False,
 ) -> Piece:
+    """Multiplies by a factor when a metric has stopped improving."""
     if not by_epoch:
         raise ValueError("['by_epoch'] must be true, given False: it counts metrics")
     if end <= begin:
@@ -233,7 +243,7 @@ def mmengine_piece(target: Target, name: str, given: Entry) -> Piece:
     if param_name is not None:
         target = target.of(param_name)
     if kind == "ReduceOnPlateau":
-        piece: Piece = call(_reduce_on_plateau, given, target)
+        piece: Piece = call(reduce_on_plateau, given, target)
         return replace(piece, where=given.where)
     return built(target, CLOCKED[kind], given)
 

@@ -54,6 +54,7 @@ def _step(
     warmup_lr_init: NotNegative = 0.0,
     warmup_prefix: Flag = True,
 ) -> Schedule:
+    """Multiplies by decay_rate every decay_t steps, after a warm-up."""
     return warmed_up(StepDecay(target.own, decay_rate, decay_t), target.own, warmup_t, warmup_lr_init, warmup_prefix)
 
 
@@ -65,6 +66,7 @@ def _multi_step(
     warmup_lr_init: NotNegative = 0.0,
     warmup_prefix: Flag = True,
 ) -> Schedule:
+    """Multiplies by decay_rate at each of decay_t, after a warm-up."""
     # A milestone acts one step before it, by timm's convention.
     if list(decay_t) != sorted(decay_t):
         raise ValueError(f"['decay_t'] must rise, given {decay_t}")
@@ -87,6 +89,7 @@ def _wsd(
     warmup_t: Count = 0,
     warmup_lr_init: NotNegative = 0.0,
 ) -> Schedule:
+    """A warm-up, a stable phase and a decay."""
     arguments.one_of("stable_fn", stable_fn, ("constant", "rsqrt", "power"))
     curves: dict[str, Curve] = {
         "linear": Linear(),
@@ -130,6 +133,7 @@ def _plateau(
     lr_min: NotNegative = 0.0,
     mode: Text = "max",
 ) -> Schedule:
+    """Multiplies by decay_rate when a metric has stopped improving, after a warm-up."""
     plateau = Plateau(
         mode,
         decay_rate,
@@ -143,13 +147,14 @@ def _plateau(
     return warmed_up(plateau, target.own, warmup_t, warmup_lr_init, warmup_prefix=True)
 
 
-def _noise(
+def noise(
     noise_range_t: Anything = None,
     noise_pct: Positive = 0.67,
     noise_std: Positive = 1.0,
     noise_seed: Count | None = None,
     noise_type: Text = "normal",
 ) -> Callable[[Schedule, int], Schedule]:
+    """Noise on a schedule, the same in each run."""
     if noise_range_t is None:
         return lambda schedule, first: schedule
     bounds = noise_range_t if isinstance(noise_range_t, list | tuple) else [noise_range_t]
@@ -189,9 +194,9 @@ def timm_piece(target: Target, name: str, given: Entry) -> Piece:
     builder = BUILDERS[name]
     plateau = builder is _plateau
     noise_names = (*NOISE, "noise_type") if plateau else NOISE
-    noisy = call(_noise, given.only(*noise_names))
+    noisy = call(noise, given.only(*noise_names))
     rest = ("metric_name", "initialize") if plateau else ("t_in_epochs", "initialize")
-    metric_name, in_epochs = call(_common, given.only(*rest))
+    metric_name, in_epochs = call(common, given.only(*rest))
     schedule = call(builder, given.without(*noise_names, *rest), target)
     if (
         builder in AS_CONSTRUCTED
@@ -212,5 +217,6 @@ def timm_piece(target: Target, name: str, given: Entry) -> Piece:
     return replace(alone, metric_name=metric_name, metric_every=target.epoch_length or 1) if plateau else alone
 
 
-def _common(metric_name: Text = "loss", initialize: Flag = True, t_in_epochs: Flag = True) -> tuple[Any, bool]:
+def common(metric_name: Text = "loss", initialize: Flag = True, t_in_epochs: Flag = True) -> tuple[Any, bool]:
+    """What timm's schedulers say beside their own arguments."""
     return metric_name, t_in_epochs

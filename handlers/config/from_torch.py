@@ -72,22 +72,27 @@ def _clocked(target: Target, schedule: Schedule) -> tuple[Schedule, int]:
 
 
 def _lambda_lr(target: Target, lr_lambda: Functions, last_epoch: LastStep = -1) -> Piece:
+    """The initial value times a function of the step."""
     return assigning(target, lambda_schedule(target.own, lr_lambda))
 
 
 def _multiplicative_lr(target: Target, lr_lambda: Functions, last_epoch: LastStep = -1) -> Piece:
+    """A running product of a function's factors."""
     return scaling(target, multiplicative_schedule(1.0, lr_lambda))
 
 
 def _step_lr(target: Target, step_size: AtLeastOne, gamma: Real = 0.1, last_epoch: LastStep = -1) -> Piece:
+    """Multiplies by gamma every step_size steps."""
     return scaling(target, StepDecay(1.0, gamma, step_size))
 
 
 def _multi_step_lr(target: Target, milestones: Milestones, gamma: Real = 0.1, last_epoch: LastStep = -1) -> Piece:
+    """Multiplies by gamma at each milestone."""
     return scaling(target, MultiStepDecay(1.0, gamma, sorted(milestones)))
 
 
 def _constant_lr(target: Target, factor: Fraction = 1 / 3, total_iters: Count = 5, last_epoch: LastStep = -1) -> Piece:
+    """A factor of the initial value until total_iters, then the initial value."""
     return scaling(target, PiecewiseConstant([factor, 1.0], [total_iters]), total_iters)
 
 
@@ -98,23 +103,27 @@ def _linear_lr(
     total_iters: Count = 5,
     last_epoch: LastStep = -1,
 ) -> Piece:
+    """A factor of the initial value on a straight line, over total_iters steps."""
     arguments.number("start_factor", start_factor, above=0)
     return scaling(target, Anneal(start_factor, end_factor, total_iters), total_iters)
 
 
 def _exponential_lr(target: Target, gamma: Real, last_epoch: LastStep = -1) -> Piece:
+    """Multiplies by gamma at each step."""
     return scaling(target, ExponentialDecay(1.0, gamma))
 
 
 def _polynomial_lr(
     target: Target, total_iters: Count = 5, power: NotNegative = 1.0, last_epoch: LastStep = -1
 ) -> Piece:
+    """Falls to 0 by a power of what is left of total_iters."""
     if total_iters == 0:
         return scaling(target, Constant(1.0), 0)
     return scaling(target, Anneal(1.0, 0.0, total_iters, Polynomial(power)), total_iters)
 
 
 def _cosine_annealing_lr(target: Target, T_max: AtLeastOne, eta_min: Real = 0.0, last_epoch: LastStep = -1) -> Piece:
+    """Half a cosine to eta_min in T_max steps, and back again."""
     weights = Anneal(1.0, 0.0, T_max, Cosine(), beyond="mirror")
     clocked, every = _clocked(target, weights)
     if eta_min == 0:
@@ -127,6 +136,7 @@ def _cosine_annealing_lr(target: Target, T_max: AtLeastOne, eta_min: Real = 0.0,
 def _warm_restarts(
     target: Target, T_0: AtLeastOne, T_mult: AtLeastOne = 1, eta_min: Real = 0.0, last_epoch: LastStep = -1
 ) -> Piece:
+    """Half a cosine to eta_min, again and again, each T_mult times as long."""
     return assigning(target, Restarts(target.own, eta_min, T_0, T_mult))
 
 
@@ -145,6 +155,7 @@ def _cyclic_lr(
     max_momentum: Numbers = 0.9,
     last_epoch: LastStep = -1,
 ) -> Piece:
+    """Triangles between base_lr and max_lr, with momentum the other way round."""
     rest = (step_size_up, step_size_down, mode, gamma, scale_fn, scale_mode)
     momentum = Cyclic(base_momentum, max_momentum, *rest, inverse=True) if cycle_momentum else None  # type: ignore[arg-type]
     return assigning(target, Cyclic(base_lr, max_lr, *rest), momentum)  # type: ignore[arg-type]
@@ -166,6 +177,7 @@ def _one_cycle_lr(
     three_phase: Flag = False,
     last_epoch: LastStep = -1,
 ) -> Piece:
+    """Up to max_lr and down to almost nothing, once, with momentum the other way round."""
     if total_steps is not None:
         epochs = steps_per_epoch = None  # as in torch, where these are then not looked at
     steps = cycle_length(total_steps, epochs, steps_per_epoch)
@@ -187,6 +199,7 @@ def _plateau(
     eps: NotNegative = 1e-8,
     metric_name: Text = "loss",
 ) -> Piece:
+    """Multiplies by a factor when a metric has stopped improving."""
     rule = (mode, factor, patience, threshold, threshold_mode, cooldown, min_lr, eps)
     return Piece(
         "", target, lambda value: Plateau(*rule, initial_value=value), None, None, metric_name, target.epoch_length or 1
@@ -200,6 +213,7 @@ def _swa_lr(
     anneal_strategy: Text = "cos",
     last_epoch: LastStep = -1,
 ) -> Piece:
+    """Anneals to swa_lr, and stays there while weights are averaged."""
     arguments.one_of("anneal_strategy", anneal_strategy, ("cos", "linear"))
     curve = (Cosine(),) if anneal_strategy == "cos" else ()
     return Piece("", target, lambda value: _clocked(target, Anneal(value, swa_lr, anneal_epochs, *curve))[0])

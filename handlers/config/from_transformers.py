@@ -34,6 +34,7 @@ def _greedy(
     reset_start: Count = 500,
     metric_name: Text = "loss",
 ) -> Piece:
+    """Falls while a metric does not improve, and rises while it does."""
     kept = (mode, factor, patience, threshold, threshold_mode, cooldown, warmup, min_lr, max_lr, eps)
     greedy = Greedy(target.own, *kept, smooth, window_size, reset_start)
     return Piece("", target, lambda value: greedy, metric_name=metric_name)
@@ -75,7 +76,7 @@ PASSED_OVER = {
 def transformers_piece(target: Target, name: str, given: Entry) -> Piece:
     """What an entry of the transformers dialect comes to."""
     if name == "get_scheduler":
-        name = call(_name_of, given.only("name"))
+        name = call(by_name, given.only("name"))
         lookup(f"{given.where}['name']", name, SHORT)
         given = given.without("name")
     if name in SHORT:
@@ -94,7 +95,8 @@ def transformers_piece(target: Target, name: str, given: Entry) -> Piece:
     return Piece(given.where, target, lambda value: Product([Constant(value), factors]), duration=duration)
 
 
-def _name_of(name: Text) -> str:
+def by_name(name: Text) -> str:
+    """Any of these by its short name, with its arguments."""
     return name
 
 

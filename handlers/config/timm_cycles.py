@@ -39,7 +39,7 @@ def cosine(
     warmup_prefix: Flag = False,
     k_decay: Positive = 1.0,
 ) -> Schedule:
-    """What timm has as ``CosineLRScheduler``."""
+    """Half cosines to lr_min, one after another, with a warm-up."""
     curve: Curve = Cosine() if k_decay == 1 else KDecay(Cosine(), k_decay)
     cycles = Restarts(target.own, lr_min, t_initial, cycle_mul, cycle_decay, cycle_limit, curve)
     return warmed_up(cycles, target.own, warmup_t, warmup_lr_init, warmup_prefix)
@@ -58,7 +58,7 @@ def poly(
     warmup_prefix: Flag = False,
     k_decay: Positive = 1.0,
 ) -> Schedule:
-    """What timm has as ``PolyLRScheduler``."""
+    """Falls to lr_min by a power of what is left, again and again, with a warm-up."""
     curve: Curve = Polynomial(power) if k_decay == 1 else KDecay(Polynomial(power), k_decay)
     cycles = Restarts(target.own, lr_min, t_initial, cycle_mul, cycle_decay, cycle_limit, curve)
     return warmed_up(cycles, target.own, warmup_t, warmup_lr_init, warmup_prefix)
@@ -77,7 +77,7 @@ def tanh(
     warmup_lr_init: NotNegative = 0.0,
     warmup_prefix: Flag = False,
 ) -> Schedule:
-    """What timm has as ``TanhLRScheduler``."""
+    """Falls to lr_min along a hyperbolic tangent, again and again, with a warm-up."""
     cycles = Restarts(target.own, lr_min, t_initial, cycle_mul, cycle_decay, cycle_limit, Tanh(lb, ub))
     peak = target.own if warmup_prefix or not warmup_t else number_of(cycles(warmup_t))
     return warmed_up(cycles, peak, warmup_t, warmup_lr_init, warmup_prefix)

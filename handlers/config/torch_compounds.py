@@ -55,7 +55,7 @@ def _node(target: Target, name: str, given: Entry) -> tuple[Node, Target]:
     if name not in COMPOUND:
         piece = replace(call(LEAVES[name], given, target), where=given.where)
         return Node(given, name, piece), _as_left_by(target, name, given, piece)
-    described = call(_sequential_arguments if name == "SequentialLR" else _chained_arguments, given)
+    described = call(sequential if name == "SequentialLR" else chained, given)
     members: list[Node] = []
     for inner in entries(f"{given.where}['schedulers']", given.given["schedulers"], from_file=given.from_file):
         prefix, _, own_name = inner.type.rpartition(".")
@@ -77,11 +77,13 @@ def _node(target: Target, name: str, given: Entry) -> tuple[Node, Target]:
     return Node(given, name, None, tuple(members), tuple(described)), target
 
 
-def _sequential_arguments(schedulers: Anything, milestones: Milestones, last_epoch: LastStep = -1) -> list[int]:
+def sequential(schedulers: Anything, milestones: Milestones, last_epoch: LastStep = -1) -> list[int]:
+    """Schedulers one after another, from milestone to milestone."""
     return milestones
 
 
-def _chained_arguments(schedulers: Anything) -> list[int]:
+def chained(schedulers: Anything) -> list[int]:
+    """Schedulers all at once, each working upon what the others leave."""
     return []
 
 

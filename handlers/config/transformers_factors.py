@@ -22,14 +22,17 @@ from .target import Target
 
 
 def _constant(target: Target, last_epoch: LastStep = -1) -> Schedule:
+    """The initial value for ever."""
     return Constant(1.0)
 
 
 def _constant_with_warmup(target: Target, num_warmup_steps: Count, last_epoch: LastStep = -1) -> Schedule:
+    """A linear warm-up, then the initial value."""
     return _after_warmup(Constant(1.0), num_warmup_steps)
 
 
 def _linear(target: Target, num_warmup_steps: Count, num_training_steps: Count, last_epoch: LastStep = -1) -> Schedule:
+    """A linear warm-up, then a straight line to 0."""
     return _after_warmup(Anneal(1.0, 0.0, max(num_training_steps - num_warmup_steps, 0)), num_warmup_steps)
 
 
@@ -40,6 +43,7 @@ def _cosine(
     num_cycles: NotNegative = 0.5,
     last_epoch: LastStep = -1,
 ) -> Schedule:
+    """A linear warm-up, then half a cosine to 0, or num_cycles waves."""
     return _after_warmup(_waves(num_training_steps - num_warmup_steps, num_cycles), num_warmup_steps)
 
 
@@ -50,6 +54,7 @@ def _cosine_with_restarts(
     num_cycles: Positive = 1,
     last_epoch: LastStep = -1,
 ) -> Schedule:
+    """A linear warm-up, then half cosines to 0, one after another."""
     length = max(num_training_steps - num_warmup_steps, 1)
     cycles = Restarts(1.0, 0.0, length / num_cycles)
     return _after_warmup(Concatenation([cycles, Constant(0.0)], [length]), num_warmup_steps)
@@ -64,6 +69,7 @@ def _cosine_with_min_lr(
     min_lr: NotNegative | None = None,
     min_lr_rate: NotNegative | None = None,
 ) -> Schedule:
+    """A linear warm-up, then half a cosine to a lowest value."""
     lowest = _lowest(target, min_lr, min_lr_rate)
     return _after_warmup(_waves(num_training_steps - num_warmup_steps, num_cycles, lowest), num_warmup_steps)
 
@@ -78,6 +84,7 @@ def _cosine_warmup_with_min_lr(
     min_lr_rate: NotNegative | None = None,
     warmup_lr_rate: NotNegative | None = None,
 ) -> Schedule:
+    """A warm-up from a given rate, then half a cosine to a lowest value."""
     waves = _waves(num_training_steps - num_warmup_steps, num_cycles, _lowest(target, min_lr, min_lr_rate))
     if warmup_lr_rate is None:
         warmup: Schedule = Shift(Anneal(0.0, 1.0, max(num_warmup_steps, 1)), by=1)
@@ -95,6 +102,7 @@ def _polynomial(
     power: NotNegative = 1.0,
     last_epoch: LastStep = -1,
 ) -> Schedule:
+    """A linear warm-up, then to lr_end by a power of what is left."""
     if lr_end >= target.default:
         raise ValueError(f"lr_end must be less than the optimizer's {target.default}, given {lr_end}")
     length = max(num_training_steps - num_warmup_steps, 0)
@@ -104,6 +112,7 @@ def _polynomial(
 def _inverse_sqrt(
     target: Target, num_warmup_steps: Count, timescale: Positive | None = None, last_epoch: LastStep = -1
 ) -> Schedule:
+    """A linear warm-up, then a fall with the square root of the step."""
     return _after_warmup(PowerDecay(1.0, timescale or num_warmup_steps or 10_000), num_warmup_steps)
 
 
@@ -119,6 +128,7 @@ def _warmup_stable_decay(
     num_cycles: NotNegative = 0.5,
     last_epoch: LastStep = -1,
 ) -> Schedule:
+    """A warm-up, a stable phase and a decay."""
     curves: dict[str, Curve] = {"linear": Linear(), "cosine": Cosine(), "1-sqrt": Power(0.5)}
     arguments.one_of("warmup_type", warmup_type, curves)
     arguments.one_of("decay_type", decay_type, curves)

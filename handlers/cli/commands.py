@@ -1,0 +1,34 @@
+"""The commands as one."""
+
+import click
+
+from .failures import OneLineGroup
+from .listing import list_types
+from .plotting import plot
+from .simulating import simulate
+from .training import check, diff
+
+HELP = """Schedules of hyper-parameters, before anything is trained.
+
+\b
+Begin with:
+  lehr list cosine
+  lehr plot OneCycleScheduler max_value=0.1 total_steps=1000 --num-events 1000
+  lehr simulate torch.StepLR step_size=30 --num-events 100
+
+Each command has more examples in its own --help. An error is one line on stderr, and exit code 2;
+with LEHR_TRACEBACK=1 in the environment it is Python's own traceback.
+"""
+
+
+@click.group(cls=OneLineGroup, help=HELP, invoke_without_command=True)
+@click.version_option(package_name="lehr", prog_name="lehr", message="%(prog)s %(version)s")
+@click.pass_context
+def lehr(ctx: click.Context) -> None:
+    """Run a command, or say which there are."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+for command in (list_types, plot, simulate, check, diff):
+    lehr.add_command(command)
