@@ -173,3 +173,16 @@ def test_a_run_after_a_dry_run_is_what_it_would_have_been():
         return trainer.state.param_history.state_dict(), torch.rand(3).tolist()
 
     assert run(True) == run(False)
+
+
+def test_nothing_is_recorded_in_the_history_of_another_engine():
+    everything, other = Everything(0), make_trainer()
+    plateau = ReduceOnPlateauScheduler(
+        everything.optimizers[0], "dampening", "loss", trainer=other, save_history=True, missing_policy="ignore"
+    )
+    plateau.attach(everything.trainer, Events.EPOCH_COMPLETED)
+    everything.schedulers.append(plateau)
+    before, others = everything.seen(), repr(vars(other.state))
+    assert "dampening" in dry_run(everything.trainer, 5, 4, METRICS)
+    same(before, everything.seen())
+    assert repr(vars(other.state)) == others
