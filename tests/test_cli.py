@@ -307,3 +307,9 @@ def test_values_without_pyyaml(monkeypatch):
     run("simulate", "OneCycleScheduler", "max_value=1", "total_steps=9", "anneal_strategy=linear")
     result = run("simulate", "PiecewiseConstantScheduler", "constants=[0.1", code=2)
     assert result.stderr == "lehr: constants must be a value as in YAML, given '[0.1', which is not well-formed\n"
+
+
+def test_arguments_that_are_taken_and_passed_over_are_listed_too():
+    listed = {one.name: {argument.name for argument in one.arguments} for one in ALL}
+    assert listed["transformers.constant"] == {"num_warmup_steps", "num_training_steps"}
+    assert listed["transformers.get_constant_schedule"] == set()

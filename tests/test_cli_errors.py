@@ -187,12 +187,14 @@ def test_a_terminal_without_unicode(monkeypatch):
 
 # As a process.
 
+# Buffered as for a user, so that what is written last fails last.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
 RUN = "from lehr.handlers.cli import main; main()"
 
 
-def process(*args, **kwargs):
+def process(*args, stdout=subprocess.PIPE, env=ENVIRONMENT):
     return subprocess.Popen(
-        [sys.executable, "-c", RUN, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs
+        [sys.executable, "-c", RUN, *args], stdout=stdout, stderr=subprocess.PIPE, text=True, env=env
     )
 
 
@@ -224,9 +226,9 @@ def test_an_interrupt():
 
 def test_an_output_that_cannot_take_all():
     for args in (["list"], ["simulate", *STEP, "-n", "3", "--csv"]):
-        with open("/dev/full", "w") as full:
-            done = subprocess.run([sys.executable, "-c", RUN, *args], stdout=full, stderr=subprocess.PIPE, text=True)
-        assert one_line(done.returncode, done.stderr) == "lehr: No space left on device"
+        with open("/dev/full", "w") as full, process(*args, stdout=full) as running:
+            _, stderr = running.communicate(timeout=60)
+        assert one_line(running.returncode, stderr) == "lehr: No space left on device"
 
 
 def test_without_click_it_says_how_to_install_it(tmp_path):
