@@ -195,9 +195,12 @@ def test_metrics_move_what_they_would_move_in_training():
     )
     assert read(result.stdout)[1][:, 1].tolist() == [0.1, 0.05, 0.025, 0.0125, 0.00625]
     assert result.stderr == ""
-    epochs = ["--in-epochs", "--epoch-length", "2", "--metrics", "1,1,1"]
-    _, table = read(run("simulate", "torch.ReduceLROnPlateau", "patience=0", "factor=0.5", *epochs, "--csv").stdout)
-    assert table[:, 1].tolist() == [0.1, 0.1, 0.1, 0.1, 0.05, 0.05]
+    ignoring = ["metric_name=loss", "nan_policy=ignore", "patience=0", "-n", "6", "--metrics", "3,.nan", "--csv"]
+    assert read(run("simulate", "ReduceOnPlateauScheduler", *ignoring).stdout)[1][:, 1].tolist() == [0.1] * 6
+    epochs = ["--in-epochs", "--epoch-length", "2", "--csv", "--metrics"]
+    for given, last in (("1,1,1", 0.05), ("3,1,1", 0.1)):
+        result = run("simulate", "torch.ReduceLROnPlateau", "patience=0", "factor=0.5", *epochs, given)
+        assert read(result.stdout)[1][:, 1].tolist() == [0.1, 0.1, 0.1, 0.1, last, last]
 
 
 @pytest.mark.parametrize("name", ["torch.ReduceLROnPlateau", "transformers.greedy", "timm.PlateauLRScheduler"])
@@ -252,6 +255,8 @@ def test_the_terminal_shows_each_parameter_and_groups_that_differ(monkeypatch):
     assert re.findall(r"(\S[^:\n]*): \S+ to ", output) == ["lr", "momentum"]
     output = run("plot", "torch.StepLR", "step_size=3", "-n", "9", "--groups", "2", "--initial", "lr=[1,0.5]").output
     assert re.findall(r"(\S+): \S+ to ", output) == ["lr[0]", "lr[1]"]
+    output = run("plot", "torch.StepLR", "step_size=3", "-n", "9", "--groups", "2").output
+    assert re.findall(r"(\S.*): \S+ to ", output) == ["lr[0], lr[1]"]
     for columns in (50, 80, 200):
         monkeypatch.setenv("COLUMNS", str(columns))
         assert max(map(len, run("plot", "ConstantScheduler", "value=0.5", "-n", "9").output.splitlines())) <= columns
@@ -302,3 +307,9 @@ def test_values_without_pyyaml(monkeypatch):
     run("simulate", "OneCycleScheduler", "max_value=1", "total_steps=9", "anneal_strategy=linear")
     result = run("simulate", "PiecewiseConstantScheduler", "constants=[0.1", code=2)
     assert result.stderr == "lehr: constants must be a value as in YAML, given '[0.1', which is not well-formed\n"
+
+
+def test_arguments_that_are_taken_and_passed_over_are_listed_too():
+    listed = {one.name: {argument.name for argument in one.arguments} for one in ALL}
+    assert listed["transformers.constant"] == {"num_warmup_steps", "num_training_steps"}
+    assert listed["transformers.get_constant_schedule"] == set()

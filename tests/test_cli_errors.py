@@ -103,6 +103,7 @@ def one_line(code, stderr):
         (["plot", "latin.yaml"], "latin.yaml: "),
         (["plot", "empty.yaml"], "must be a mapping, a list of mappings or the path of a file"),
         (["plot", "wrong.yaml", "-n", "3"], "wrong.yaml['gama'] is not known there; did you mean 'gamma'?"),
+        (["plot", "wrong.yaml", "-n", "3", "-o", "new.png"], "is not known there"),
         (["plot", "wrong.yaml", "gamma=3"], "arguments must stand in the file, where there is one, given 'gamma=3'"),
         (["check", "broken.yaml", *TRAINING], "broken.yaml: not well-formed"),
         (["diff", "broken.yaml", "broken.json", *TRAINING], "broken.yaml: not well-formed"),
@@ -186,12 +187,14 @@ def test_a_terminal_without_unicode(monkeypatch):
 
 # As a process.
 
+# Buffered as for a user, so that what is written last fails last.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
 RUN = "from lehr.handlers.cli import main; main()"
 
 
-def process(*args, **kwargs):
+def process(*args, stdout=subprocess.PIPE, env=ENVIRONMENT):
     return subprocess.Popen(
-        [sys.executable, "-c", RUN, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs
+        [sys.executable, "-c", RUN, *args], stdout=stdout, stderr=subprocess.PIPE, text=True, env=env
     )
 
 
@@ -206,6 +209,13 @@ def test_a_closed_pipe():
         assert one_line(running.wait(60), stderr) == "lehr: the output was closed before all of it was written"
 
 
+def test_a_pipe_that_is_closed_before_the_last_of_it():
+    with process("simulate", *STEP, "-n", "3", "--csv") as running:
+        running.stdout.close()
+        stderr = running.stderr.read()
+        assert one_line(running.wait(60), stderr) == "lehr: the output was closed before all of it was written"
+
+
 def test_an_interrupt():
     with process(*LONG) as running:
         running.stdout.readline()
@@ -215,9 +225,10 @@ def test_an_interrupt():
 
 
 def test_an_output_that_cannot_take_all():
-    with open("/dev/full", "w") as full:
-        done = subprocess.run([sys.executable, "-c", RUN, "list"], stdout=full, stderr=subprocess.PIPE, text=True)
-    assert one_line(done.returncode, done.stderr) == "lehr: No space left on device"
+    for args in (["list"], ["simulate", *STEP, "-n", "3", "--csv"]):
+        with open("/dev/full", "w") as full, process(*args, stdout=full) as running:
+            _, stderr = running.communicate(timeout=60)
+        assert one_line(running.returncode, stderr) == "lehr: No space left on device"
 
 
 def test_without_click_it_says_how_to_install_it(tmp_path):

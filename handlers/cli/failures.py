@@ -6,7 +6,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import click
@@ -88,8 +88,7 @@ def failures() -> Iterator[None]:
     except Exception as error:
         if os.environ.get("LEHR_TRACEBACK"):
             raise
-        if isinstance(error, OSError) and error.errno == errno.EPIPE:
-            _let_go_of_stdout()
+        _let_go_of_stdout()
         raise Failure(described(error)) from error
 
 
@@ -114,6 +113,8 @@ def described(error: Exception) -> str:
 
 
 def _let_go_of_stdout() -> None:
-    """Send what is still buffered nowhere, so that Python does not fail once more when it ends."""
-    with suppress(OSError, ValueError):  # it is no file, such as in a test
+    """Send what cannot be written nowhere, so that Python does not fail once more when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
