@@ -62,20 +62,16 @@ def _reduced(metric: object, reduction: str) -> float | None:
     return float(sum(values.tolist()) / len(values))  # in one order everywhere, whatever the processor
 
 
-class MissingMetricError(ValueError):
-    """There is no such metric where a scheduler reads it."""
-
-
 def required_metric(engine: Engine, metric_name: str, reduction: str = "none") -> float:
     """The value of a metric that must be there: see :func:`metric_of`.
 
     Raises:
-        MissingMetricError: it is missing, or None, on a rank.
+        ValueError: it is missing, or None, on a rank.
     """
     metric = metric_of(engine, metric_name, reduction)
     if metric is None:
         metrics = getattr(engine.state, "metrics", None) or {}
-        raise MissingMetricError(
+        raise ValueError(
             f"metric_name must be one of the metrics of the engine whose event it is, {sorted(metrics)}, "
             f"given {metric_name!r}"
         )

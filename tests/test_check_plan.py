@@ -1,6 +1,7 @@
 """Each finding of check_plan: what provokes it, and what comes near and does not."""
 
 import json
+import logging
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -420,8 +421,9 @@ def test_a_value_that_cannot_be_written_ends_the_check_there(setting):
     cosine(setting).attach(setting.trainer)
     (finding,) = [finding for finding in setting.check() if finding.code == "illegal-value"]
     assert finding.severity == "error"
-    assert finding.where == "in a dry run, at iteration 13 of 40"
+    assert finding.where == "ParamScheduler of 'momentum' on ITERATION_STARTED"
     assert "nan" in finding.message
+    assert finding.message.endswith("in a dry run, at iteration 13 of 40")
 
 
 def test_state_parameters_may_have_any_value(setting):
@@ -697,32 +699,41 @@ def test_chained_schedulers_are_one_writer(setting):
 # What attaching says at once.
 
 
+@pytest.fixture
+def log(setting, caplog):
+    """What is written to the log of the trainer and of the evaluator, whatever was done to the loggers elsewhere."""
+    for engine in (setting.trainer, setting.evaluator):
+        engine.logger = logging.Logger("of a test")
+        engine.logger.addHandler(caplog.handler)
+    return caplog
+
+
 def said(caplog):
     return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
 
 
-def test_attaching_twice_is_said_at_once(setting, caplog):
+def test_attaching_twice_is_said_at_once(setting, log):
     scheduler = cosine(setting)
     scheduler.attach(setting.trainer)
-    assert said(caplog) == []
+    assert said(log) == []
     scheduler.attach(setting.trainer)
-    (message,) = said(caplog)
+    (message,) = said(log)
     assert message.endswith("is attached to ITERATION_STARTED twice, and moves on two events at once")
 
 
-def test_a_second_writer_at_the_same_event_is_said_at_once(setting, caplog):
+def test_a_second_writer_at_the_same_event_is_said_at_once(setting, log):
     cosine(setting).attach(setting.trainer)
     ExponentialScheduler(setting.optimizer, "lr", gamma=0.9).attach(setting.trainer)
-    (message,) = said(caplog)
+    (message,) = said(log)
     assert message.startswith("<ExponentialScheduler of 'lr'")
     assert "attached to ITERATION_STARTED, writes lr over what <CosineDecayScheduler of 'lr'" in message
 
 
-def test_what_a_filter_may_keep_apart_is_not(setting, caplog):
+def test_what_a_filter_may_keep_apart_is_not(setting, log):
     cosine(setting).attach(setting.trainer)
     cosine(setting, "momentum").attach(setting.trainer)
     cosine(setting).attach(setting.trainer, Events.EPOCH_STARTED)
     cosine(setting).attach(setting.trainer, Events.ITERATION_STARTED(after=20))
     CosineDecayScheduler(make_optimizer(), "lr", 40).attach(setting.trainer)
     cosine(setting).attach(setting.evaluator)
-    assert said(caplog) == []
+    assert said(log) == []

@@ -14,7 +14,6 @@ from lehr.engine.optimizer_events import is_step_event
 
 from .. import arguments
 from ..base import BaseParamScheduler
-from ..metrics import MissingMetricError
 from ..param_scheduler import ParamScheduler
 from ..places import common
 from ..private_copies import reachable_from
@@ -88,11 +87,11 @@ def history_name_clashes(review: Review) -> Iterator[Finding]:
 
 def missing_metrics(review: Review) -> Iterator[Finding]:
     """Metrics that drive a scheduler, and that the engine's own metrics are not among."""
-    if isinstance(review.error, MissingMetricError):
+    if review.error is not None and review.lacked_a_metric:
         yield Finding(
             "missing-metric",
             "error",
-            "metrics",
+            review.named_failure,
             f"{review.error}; {'; '.join(review.error.__notes__)}",
             "attach the scheduler to an event at which there is one, such as the evaluator's COMPLETED",
         )

@@ -5,7 +5,6 @@ from typing import Any
 from ignite.engine import Engine
 
 from .. import arguments
-from ..metrics import MissingMetricError
 from .attachment_checks import history_name_clashes, left_behind, missing_metrics, never_attached, unforeseen
 from .conflict_checks import attached_twice, write_conflicts
 from .dry_run import Metrics, plan_of, rehearsed
@@ -107,17 +106,17 @@ def check_plan(
         error = raised
     review = Review(rehearsal, samples, plan_of(rehearsal, samples), error, jump_ratio)
     findings = [finding for check in CHECKS for finding in check(review)]
-    if error is not None and not isinstance(error, MissingMetricError):
-        findings.append(_of(error))
+    if error is not None and not review.lacked_a_metric:
+        findings.append(_of(review.named_failure, error))
     return Findings(findings)
 
 
-def _of(error: Exception) -> Finding:
+def _of(where: str, error: Exception) -> Finding:
     notes: Any = getattr(error, "__notes__", [])
     return Finding(
         "illegal-value",
         "error",
-        "; ".join(notes),
-        f"{type(error).__name__}: {error}",
+        where,
+        "; ".join([f"{type(error).__name__}: {error}", *notes]),
         "keep the schedule within its range; nothing beyond this event was checked",
     )

@@ -96,6 +96,7 @@ class Rehearsal:
         ]
         self._wires = [wire for wire in wires if wire.target in self._engines or wire not in self.unforeseen]
         self.parts = self._copied()
+        self.failed: tuple[Part, Engine] | None = None  # whose event has raised an error, and of which engine it was
 
     @property
     def silent(self) -> list[Part]:
@@ -174,7 +175,11 @@ class Rehearsal:
         note, timeline = part.ticks.append, self._timeline
 
         def write() -> None:
-            act(engine)
+            try:
+                act(engine)
+            except Exception:
+                self.failed = part, engine
+                raise
             note(timeline.tick)
 
         if wire.writes:

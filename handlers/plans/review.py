@@ -32,6 +32,18 @@ class Review:
     error: Exception | None
     jump_ratio: float
 
+    @property
+    def lacked_a_metric(self) -> bool:
+        """Whether the error is that a metric is not there."""
+        part, engine = self.rehearsal.failed or (None, None)
+        name = getattr(part and part.copy, "metric_name", None)
+        return part is not None and engine is not None and part.copy._wants_metric and name not in engine.state.metrics
+
+    @property
+    def named_failure(self) -> str:
+        """Whose event has raised the error."""
+        return called(self.rehearsal.failed[0]) if self.rehearsal.failed else "the run"
+
     def written(self) -> Iterator["Written"]:
         """Every schedule that is written, with the values of its events."""
         for name, sample in self.samples.items():
