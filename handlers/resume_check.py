@@ -150,9 +150,9 @@ class ResumeCheck:
         return sum(known) if len(known) == len(counts) and len(_CHECKS.get(scheduler, ())) <= 1 else None
 
 
-def is_attached(scheduler: "BaseParamScheduler") -> bool:
-    """Whether a scheduler is attached to any engine, by its own ``attach``."""
-    return bool(_CHECKS.get(scheduler))
+def engines_of(scheduler: "BaseParamScheduler") -> list[Engine]:
+    """The engines that a scheduler is attached to, by its own ``attach``."""
+    return list(_CHECKS.get(scheduler, ()))
 
 
 def intended_lead(scheduler: "BaseParamScheduler", engine: Engine) -> int:

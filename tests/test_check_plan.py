@@ -737,3 +737,17 @@ def test_what_a_filter_may_keep_apart_is_not(setting, log):
     CosineDecayScheduler(make_optimizer(), "lr", 40).attach(setting.trainer)
     cosine(setting).attach(setting.evaluator)
     assert said(log) == []
+
+
+def test_an_evaluator_that_nothing_is_seen_to_run_is_told_of(setting):
+    cosine(setting).attach(setting.trainer)
+    plateau = ReduceOnPlateauScheduler(setting.optimizer, "lr", "loss")
+    plateau.attach(setting.evaluator, Events.COMPLETED)
+    hidden = {"evaluator": setting.evaluator}
+    setting.trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda: hidden["evaluator"].run([0]))
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity) == ("unforeseen", "info")
+    assert "on an engine that nothing is seen to run" in finding.where
+    other = ReduceOnPlateauScheduler(make_optimizer(), "lr", "loss")  # which is none of this trainer's business
+    other.attach(setting.evaluator, Events.COMPLETED)
+    assert len(setting.check()) == 1

@@ -60,6 +60,7 @@ METRICS = [
     ({"loss": np.ones((5, 2))}, TypeError, r"metrics\['loss'\]"),
     ({"loss": [1.0, None, 1.0, 1.0, 1.0]}, TypeError, r"metrics\['loss'\]\[1\].* given None"),
     ({"loss": [1.0, 1.0, "one", 1.0, 1.0]}, TypeError, r"metrics\['loss'\]\[2\].* given 'one'"),
+    ({"loss": [1.0, "1.0", 1.0, 1.0, 1.0]}, TypeError, r"metrics\['loss'\]\[1\] must be a number, given '1.0'"),
     ({"loss": [[1.0]] * 5}, TypeError, r"metrics\['loss'\]\[0\].* given \[1.0\]"),
     ({"loss": []}, ValueError, r"metrics\['loss'\] must have .* given 0 of them"),
     ({"loss": [1.0] * 3}, ValueError, r"metrics\['loss'\] must have .* divides the 20 iterations, given 3 of them"),

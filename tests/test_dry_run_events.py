@@ -233,3 +233,15 @@ def test_a_handler_that_refers_to_what_is_not_there_yet():
     plan = dry_run(trainer, 1, 3)
     assert plan["lr"][:, 0].tolist() == [0.0, 1.0, 2.0]
     later = make_trainer()
+
+
+def test_a_filter_that_reads_the_number_of_steps():
+    def after_three(engine, event):
+        return engine.state.optimizer_steps[0] >= 3
+
+    def make(training):
+        counting(training, Events.ITERATION_COMPLETED(event_filter=after_three), "attach")
+        OptimizerEvents.attach(training.trainer, *training.optimizers)
+
+    plan = assert_as_planned(make, 2, 6, accumulation=2)
+    assert plan["lr"][-1, 0] > 0

@@ -17,7 +17,7 @@ from ..base import BaseParamScheduler
 from ..param_scheduler import ParamScheduler
 from ..places import common
 from ..private_copies import reachable_from
-from ..resume_check import intended_lead, is_attached
+from ..resume_check import engines_of, intended_lead
 from .findings import Finding
 from .rehearsal import Part
 from .review import Review, called
@@ -44,7 +44,7 @@ def never_attached(review: Review) -> Iterator[Finding]:
 
 def _left_out(review: Review) -> list[BaseParamScheduler]:
     rehearsal, alive = review.rehearsal, BaseParamScheduler._alive()
-    active: list[Any] = [scheduler for scheduler in alive if scheduler.event_index or is_attached(scheduler)]
+    active: list[Any] = [scheduler for scheduler in alive if scheduler.event_index or engines_of(scheduler)]
     active += [part.original for part in rehearsal.parts] + [wire.target for wire in rehearsal.unforeseen]
     things = referred_to_by(rehearsal.trainer)
     used = {id(thing) for thing in (*reachable_from(active), *things)}

@@ -135,6 +135,8 @@ def _checked_metrics(metrics: object, iterations: int) -> dict[str, list[float]]
 
 
 def _number(name: str, value: object) -> float:
+    if isinstance(value, str | bytes):
+        raise TypeError(f"{name} must be a number, given {arguments.shown(value)}")
     try:
         return as_number(value)
     except TypeError as error:
@@ -160,6 +162,7 @@ def plan_of(rehearsal: Rehearsal, samples: Mapping[str, Sample]) -> Plan:
         columns[name] = Column(values, _labels(sample.places, values.shape[1]), spans, np.array(ticks, dtype=np.int64))
     unforeseen = [f"{wire.target!r} on {wire.where}" for wire in rehearsal.unforeseen]
     unforeseen += [f"{part.original!r}, which does not say where it writes" for part in rehearsal.silent]
+    unforeseen += [f"{scheduler!r} on an engine that nothing is seen to run" for scheduler in rehearsal.out_of_sight()]
     return Plan(columns, rehearsal.max_epochs, rehearsal.epoch_length, rehearsal.start, unforeseen)
 
 

@@ -13,8 +13,9 @@ from lehr.engine.event_counts import fired_last, fires_again
 from ..base import BaseParamScheduler
 from ..blocks import random_state_kept
 from ..pending_metric import PendingMetric
+from ..places import common
 from ..private_copies import private_copy
-from ..resume_check import ResumeCheck
+from ..resume_check import ResumeCheck, engines_of
 from .stand_ins import engine_like, loader_like, loaders_of
 from .timeline import EVALUATION, FORESEEN, ORDER, Timeline, Waiting
 from .wiring import Wire, evaluators_of, wires_of
@@ -102,6 +103,16 @@ class Rehearsal:
     def silent(self) -> list[Part]:
         """The schedulers that write, and do not say where."""
         return [part for part in self.parts if part.writing and not part.copy._places(self.engine)]
+
+    def out_of_sight(self) -> list[BaseParamScheduler]:
+        """The schedulers of the same parameters that are attached to other engines, whose events nobody can tell."""
+        places = [part.original._places(self.trainer) for part in self.parts]
+        return [
+            scheduler
+            for scheduler in BaseParamScheduler._alive()
+            if any(engine not in self._engines for engine in engines_of(scheduler))
+            and any(common(scheduler._places(self.trainer), those) for those in places)
+        ]
 
     @property
     def tick(self) -> int:

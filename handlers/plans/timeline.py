@@ -126,9 +126,10 @@ class Timeline:
     def _step(self, handlers: Handlers, steps: dict[Optimizer, int]) -> None:
         state: Any = self.engine.state
         for optimizer in steps:
+            state.optimizer, state.optimizer_step = optimizer, steps[optimizer] + 1
+            self.fire(self.engine, handlers, OptimizerEvents.STEP_STARTED, steps[optimizer] + 1)
             steps[optimizer] += 1
-            state.optimizer, state.optimizer_step = optimizer, steps[optimizer]
-            self.fire(self.engine, handlers, OptimizerEvents.STEP_STARTED, steps[optimizer])
+            state.optimizer_steps = list(steps.values())
             self.fire(self.engine, handlers, OptimizerEvents.STEP_COMPLETED, steps[optimizer])
         state.optimizer = None
 
