@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from ignite.engine import Engine, Events
 from torch.optim import Optimizer
 
-from lehr.engine.optimizer_events import OptimizerEvents, is_step_event, stepping_optimizers, steps_of
+from lehr.engine.optimizer_events import OptimizerEvents, stepping_optimizers, steps_of
 
 FETCHING = (Events.GET_BATCH_STARTED, Events.GET_BATCH_COMPLETED)
 EVALUATION = (Events.STARTED, Events.EPOCH_STARTED, Events.EPOCH_COMPLETED, Events.COMPLETED)
@@ -76,7 +76,6 @@ class Timeline:
         state.iteration, state.epoch, self.tick = first, first // length, first
         steps = {optimizer: 0 if afresh else count for optimizer, count in self._optimizers.items()}
         fetching = [event for event in FETCHING if (self.engine, event) in handlers]
-        stepping = any(is_step_event(event) for _, event in handlers)
         started = handlers.get((self.engine, Events.ITERATION_STARTED), [])
         completed = handlers.get((self.engine, Events.ITERATION_COMPLETED), [])
         self._tell_metrics(first, self._by_epoch + self._by_iteration)
@@ -89,7 +88,7 @@ class Timeline:
                     self.fire(self.engine, handlers, event, iteration - 1)
                 state.iteration = iteration
                 self._let(started, Events.ITERATION_STARTED, iteration)
-                if stepping and iteration % self.accumulation == 0:
+                if steps and iteration % self.accumulation == 0:
                     self._step(handlers, steps)
                 sample()
                 self.tick = iteration
