@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +27,23 @@ def style_of(line: int, lines: int) -> dict[str, Any]:
     from matplotlib import colormaps
 
     return {"color": colormaps["cividis"](line / (lines - 1)), "linestyle": "-"}
+
+
+def thinned(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:
+    """Which of many values to draw, so that the line looks like the whole one: at most ``most`` of them and both ends.
+
+    Of each of so many stretches, the least and the largest value are kept; NaN, where there is none, counts as 0.
+
+    >>> thinned(np.array([0.0, 5.0, 1.0, 2.0, 9.0, 3.0]), most=4).tolist()
+    [0, 1, 3, 4, 5]
+    """
+    if len(values) <= most:
+        return np.arange(len(values))
+    size = -(-len(values) // max(most // 2, 1))
+    padded = np.concatenate([values, np.repeat(values[-1:], -len(values) % size)]).reshape(-1, size)
+    filled, first = np.nan_to_num(padded), np.arange(len(padded)) * size
+    kept = np.concatenate([[0], first + filled.argmin(axis=1), first + filled.argmax(axis=1), [len(values) - 1]])
+    return np.unique(np.minimum(kept, len(values) - 1))
 
 
 def draw_values(

@@ -74,11 +74,7 @@ class MetricScheduler(PendingMetric, ParamScheduler):
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)
         self.metric_name, self.every = metric_name, arguments.whole_number("every", every, at_least=1)
         self.reduction = arguments.one_of("reduction", reduction, REDUCTIONS)
-        self._driven: list[Any] = [
-            part
-            for part in stateful_parts(self._schedule)
-            if isinstance(part, Plateau | Reduced | Greedy) or (isinstance(part, Phases) and part.flat is not None)
-        ]
+        self._driven = driven_parts(self._schedule)
         if not self._driven:
             raise ValueError(f"schedule must have a part that is driven by a metric, given {schedule!r}")
 
@@ -129,3 +125,12 @@ class MetricScheduler(PendingMetric, ParamScheduler):
         metric = self._metric_in(state_dict)
         super().load_state_dict(state_dict, resume_policy)
         self._saved_metric = metric
+
+
+def driven_parts(schedule: Schedule | None) -> list[Any]:
+    """The parts of a schedule that a metric drives."""
+    return [
+        part
+        for part in stateful_parts(schedule)
+        if isinstance(part, Plateau | Reduced | Greedy) or (isinstance(part, Phases) and part.flat is not None)
+    ]

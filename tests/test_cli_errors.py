@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -284,13 +285,24 @@ def test_a_bar_after_two_seconds_on_a_terminal():
     assert shown([0.5, 2.0, 3.0, 4.0], Terminal(), wanted=False) == ""
 
 
-@pytest.mark.parametrize("verb", ["simulate", "plot"])
-def test_long_work_shows_a_bar_and_short_work_none(verb, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "line",
+    [
+        "simulate OneCycleScheduler max_value=0.1 total_steps=1000 -n 5e4 -o out.csv",
+        "simulate torch.ReduceLROnPlateau -n 2e4 -o out.csv",
+        "simulate torch.ReduceLROnPlateau --metrics 3,2,2 -n 1e3",
+        "plot OneCycleScheduler max_value=0.1 total_steps=1000 -n 6e5 -o out.png",
+        "check OneCycleScheduler max_value=0.1 total_steps=3000 --max-epochs 3 --epoch-length 1000",
+        "diff a.json b.json --max-epochs 3 --epoch-length 1000",
+    ],
+)
+def test_long_work_shows_a_bar_and_short_work_none(line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.json", "b.json"):
+        Path(name).write_text('{"type": "torch.StepLR", "step_size": 30}')
     stderr = Terminal()
     monkeypatch.setattr(sys, "stderr", stderr)
-    args = [verb, "OneCycleScheduler", "max_value=0.1", "total_steps=1000", "-n", "1e6"]
-    args += ["-o", str(tmp_path / ("lr.csv" if verb == "simulate" else "lr.png"))]
     for clock, bars in ((lambda: 0.0, 0), (itertools.count().__next__, 1)):
         monkeypatch.setattr(Progress.__init__, "__defaults__", (True, None, clock))
-        command.main(args, standalone_mode=False)
+        command.main(line.split(), standalone_mode=False)
         assert ("simulating" in stderr.getvalue()) == bool(bars)

@@ -96,4 +96,4 @@ def test_what_is_passed_on(monkeypatch):
     run("check", "LinearScheduler", "duration=2", *LENGTHS, "--groups", "2", "--optimizer", "AdamW")
     [((engine, *lengths), kwargs)] = given
     assert isinstance(engine, Engine)
-    assert (lengths, kwargs) == ([4, 5], {"metrics": None})
+    assert (lengths, list(kwargs)) == ([4, 5], ["progress"])

@@ -20,6 +20,7 @@ from lehr.handlers import (
     PiecewiseLinear,
     StateParamScheduler,
     WarmupStableDecayScheduler,
+    check_plan,
     dry_run,
 )
 from lehr.handlers.plans import Plan
@@ -274,3 +275,13 @@ def test_a_plan_of_very_many_iterations():
     plan = dry_run(trainer, 100, 1000)
     assert plan["lr"].shape == (100_000, 2)
     assert plan["betas[0]"][-1, 0] < 1e-6
+
+
+def test_progress_is_told_every_thousand_iterations():
+    optimizer, trainer, told = make_optimizer(), make_trainer(), []
+    CosineDecayScheduler(optimizer, "lr", 2500).attach(trainer)
+    plan = dry_run(trainer, 5, 500, progress=told.append)
+    assert told == [1000, 1000]
+    assert plan == dry_run(trainer, 5, 500)
+    check_plan(trainer, 5, 500, progress=told.append)
+    assert told == [1000] * 4

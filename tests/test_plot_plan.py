@@ -11,7 +11,7 @@ from optimizers import make_optimizer, make_trainer
 from torch.utils.data import DataLoader
 
 from lehr.engine import ParamHistory
-from lehr.engine.plots import COLORS, LINE_STYLES, draw_values, style_of
+from lehr.engine.plots import COLORS, LINE_STYLES, draw_values, style_of, thinned
 from lehr.handlers import (
     BatchSizeScheduler,
     ExponentialScheduler,
@@ -23,7 +23,7 @@ from lehr.handlers import (
     dry_run,
     plot_plan,
 )
-from lehr.handlers.plans.plot_plan import MOST_POINTS, thinned
+from lehr.handlers.plans.plot_plan import MOST_POINTS
 from lehr.handlers.schedules import Anneal, Concatenation, Constant
 
 
@@ -183,11 +183,13 @@ def test_nothing_is_opened_unless_there_are_no_axes(plan):
 def test_a_line_of_very_many_points_keeps_its_peaks():
     values = np.sin(np.arange(10**6) / 10**5)
     values[123_456], values[654_321] = 7.0, -7.0
-    kept, shown = thinned(values)
+    kept = thinned(values, MOST_POINTS)
+    shown = values[kept]
     assert len(kept) <= MOST_POINTS + 2
     assert (shown.max(), shown.min(), kept[0], kept[-1]) == (7.0, -7.0, 0, 10**6 - 1)
     assert np.all(np.diff(kept) > 0)
-    assert shown.tolist() == values[kept].tolist()
+    assert thinned(values[:10], 10).tolist() == list(range(10))
+    assert thinned(np.full(100, np.nan), 10).tolist()[-1] == 99
 
 
 @pytest.mark.parametrize(

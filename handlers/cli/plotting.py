@@ -7,14 +7,14 @@ from typing import Any
 import click
 import numpy as np
 
-from lehr.engine.plots import draw_values
+from lehr.engine.plots import draw_values, thinned
 
 from ..schedules.base import Array
 from .options import refuse_to_write
 from .progress import Progress
 from .simulating import simulated, simulation_options
 from .terminal_plot import POINTS, terminal_plot
-from .values import Column, chunks_of, columns_of, thinned
+from .values import Column, chunks_of, columns_of
 
 HELP = """A picture of a schedule, in a file or right here.
 
@@ -55,7 +55,8 @@ def plot(
             columns = columns_of(scheduler, table.shape[1])
             indices = np.arange(start, start + len(table), dtype=np.float64)
             share = most if number <= most else max(most * len(table) // number, 2)
-            parts.append([thinned(indices, column, share) for column in table.T])
+            shown = [thinned(column, share) for column in table.T]
+            parts.append([(indices[at], column[at]) for at, column in zip(shown, table.T, strict=True)])
             progress.advance(len(table))
     lines: list[Line] = []
     for column, pieces in zip(columns, zip(*parts, strict=True), strict=True):

@@ -60,7 +60,8 @@ def simulated(
         num_events = num_events or len(metrics) * (setup.epoch_length or 1)
     number = number_of_events(scheduler, num_events, is_live=metrics is not None)
     if metrics is not None:
-        return scheduler, number, driven_by(scheduler, number, metrics, setup.epoch_length)
+        with Progress(number) as progress:
+            return scheduler, number, driven_by(scheduler, metrics, setup.epoch_length, number, progress)
     if is_driven(scheduler):
         click.echo(f"lehr: {NOT_MOVED}", err=True)
     return scheduler, number, None

@@ -9,6 +9,7 @@ from ignite.engine import Engine, Events
 from ..plans import check_plan, diff_plans, dry_run
 from .options import Setup, scheduler_options
 from .plotting import check_picture
+from .progress import Progress
 from .values import MOST_LIVE
 
 CHECK_HELP = """Look for mistakes in a plan, for a training of so many epochs.
@@ -51,6 +52,11 @@ def trainer_of(source: str, given: tuple[str, ...], options: Mapping[str, Any]) 
     return trainer
 
 
+def progress_of(options: Mapping[str, Any], times: int = 1) -> Progress:
+    """A bar for so many rehearsals of the whole training."""
+    return Progress(times * options["max_epochs"] * options["epoch_length"])
+
+
 @click.command(help=CHECK_HELP)
 @click.argument("source", metavar="PLAN")
 @click.argument("given", nargs=-1, metavar="[KEY=VALUE]...")
@@ -58,7 +64,8 @@ def trainer_of(source: str, given: tuple[str, ...], options: Mapping[str, Any]) 
 def check(source: str, given: tuple[str, ...], **options: Any) -> int:
     """Print what is found in a plan."""
     trainer = trainer_of(source, given, options)
-    findings = check_plan(trainer, options["max_epochs"], options["epoch_length"], metrics=None)
+    with progress_of(options) as progress:
+        findings = check_plan(trainer, options["max_epochs"], options["epoch_length"], progress=progress.advance)
     click.echo(str(findings))
     return int(any(finding.severity == "error" for finding in findings))
 
@@ -71,10 +78,13 @@ def check(source: str, given: tuple[str, ...], **options: Any) -> int:
 def diff(a: str, b: str, output: str | None, **options: Any) -> int:
     """Print how two plans differ."""
     check_picture(output)
-    plans = [
-        dry_run(trainer_of(source, (), options), options["max_epochs"], options["epoch_length"]) for source in (a, b)
-    ]
-    difference = diff_plans(*plans)
+    trainers = [trainer_of(source, (), options) for source in (a, b)]
+    with progress_of(options, times=2) as progress:
+        one, other = (
+            dry_run(trainer, options["max_epochs"], options["epoch_length"], progress=progress.advance)
+            for trainer in trainers
+        )
+    difference = diff_plans(one, other)
     click.echo(str(difference))
     if output is not None:
         import matplotlib

@@ -3,19 +3,20 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
-import numpy as np
 from ignite.engine import Engine
 
 from ..base import BaseParamScheduler
-from ..schedules import Greedy, Phases, Plateau, Reduced
+from ..blocks import read_values
+from ..metric_scheduler import driven_parts
+from ..private_copies import private_copy
 from ..schedules.base import Array
-from ..schedules.live import stateful_parts
+from .progress import Progress
 
 MOST_AHEAD, MOST_LIVE = 10**8, 10**7
 CHUNK = 2**18  # numbers at a time: a few megabytes
+CHUNK_OF_LIVE = 2**12  # events at a time, where each is computed by itself
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,7 @@ def columns_of(scheduler: BaseParamScheduler, width: int) -> list[Column]:
 
 def is_driven(scheduler: BaseParamScheduler) -> bool:
     """Whether its values depend on a metric."""
-    parts = stateful_parts(scheduler.schedule)
-    return any(
-        isinstance(part, Plateau | Reduced | Greedy) or (isinstance(part, Phases) and part.flat is not None)
-        for part in parts
-    )
+    return bool(driven_parts(scheduler.schedule))
 
 
 def number_of_events(scheduler: BaseParamScheduler, given: int | None, is_live: bool = False) -> int:
@@ -82,11 +79,13 @@ def number_of_events(scheduler: BaseParamScheduler, given: int | None, is_live: 
 def chunks_of(scheduler: BaseParamScheduler, num_events: int) -> Iterator[tuple[int, Array]]:
     """The values of the first events, some at a time, each with the index of its first event.
 
-    They are bit for bit those of ``scheduler.simulate(num_events)``, which is what there is where a value depends on
-    those before: only a schedule that may be asked ahead of time is asked anywhere at once.
+    They are bit for bit those of ``scheduler.simulate(num_events)``. Where a value depends on those before, one copy of
+    the schedule goes on from chunk to chunk.
     """
     if not scheduler.schedule.ahead:
-        yield 0, scheduler.simulate(num_events)
+        schedule, groups = private_copy(scheduler.schedule), scheduler._num_groups()
+        for start in range(0, num_events, CHUNK_OF_LIVE):
+            yield start, read_values(schedule, start, min(CHUNK_OF_LIVE, num_events - start), groups)
         return
     size = max(CHUNK // max(scheduler.simulate(1).shape[1], 1), 1)
     for start in range(0, num_events, size):
@@ -94,16 +93,21 @@ def chunks_of(scheduler: BaseParamScheduler, num_events: int) -> Iterator[tuple[
 
 
 def driven_by(
-    scheduler: BaseParamScheduler, num_events: int, metrics: Sequence[float], epoch_length: int | None
+    scheduler: BaseParamScheduler,
+    metrics: Sequence[float],
+    epoch_length: int | None,
+    num_events: int,
+    progress: Progress,
 ) -> Array:
     """The values under given metrics, as the events of an engine bring them.
 
     Args:
         scheduler: one that reads a metric at its events.
-        num_events: how many events.
         metrics: the metric of each event, or of each epoch, which the first event of the next one finds. The last one
             stays, as it does in ``engine.state.metrics``.
         epoch_length: events in an epoch, where there is a metric for each epoch.
+        num_events: how many events.
+        progress: is told of each of them.
 
     Raises:
         ValueError: the scheduler reads no metric.
@@ -118,21 +122,7 @@ def driven_by(
         if at >= 0:
             engine.state.metrics[writer.metric_name] = metrics[min(at, len(metrics) - 1)]
         writer(engine)
+        progress.advance(1)
     history: Any = engine.state
     table: Array = history.param_history.to_numpy(writer.param_name)
     return table
-
-
-def thinned(indices: Array, values: Array, most: int) -> tuple[Array, Array]:
-    """A line of about ``most`` points that looks the same: the ends, and the extremes of each stretch.
-
-    >>> thinned(np.arange(6.0), np.array([0.0, 5.0, 1.0, 2.0, 9.0, 3.0]), most=4)
-    (array([0., 1., 3., 4., 5.]), array([0., 5., 2., 9., 3.]))
-    """
-    if len(values) <= most:
-        return indices, values
-    bounds = np.linspace(0, len(values), max(most // 2, 1) + 1).astype(int)
-    chosen = {0, len(values) - 1}
-    for begin, end in pairwise(bounds.tolist()):
-        chosen |= {int(begin + values[begin:end].argmin()), int(begin + values[begin:end].argmax())}
-    return indices[sorted(chosen)], values[sorted(chosen)]

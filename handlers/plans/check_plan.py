@@ -1,5 +1,6 @@
 """Looking for what is wrong with a run before it begins."""
 
+from collections.abc import Callable
 from typing import Any
 
 from ignite.engine import Engine
@@ -37,6 +38,7 @@ def check_plan(
     *,
     gradient_accumulation_steps: int | None = None,
     jump_ratio: float = 2.0,
+    progress: Callable[[int], object] | None = None,
 ) -> Findings:
     """What is wrong, or looks wrong, with the schedulers of a trainer, for a run of so many epochs.
 
@@ -71,6 +73,7 @@ def check_plan(
         metrics: the values of each metric, by its name; see :func:`dry_run`.
         gradient_accumulation_steps: how many iterations make one step of the optimizers; see :func:`dry_run`.
         jump_ratio: from which ratio on a change from one phase to the next is a jump, more than 1.
+        progress: is called with how many iterations were rehearsed; see :func:`dry_run`.
 
     Returns:
         A list of :class:`~lehr.handlers.plans.Finding`, the worst first. ``print`` it.
@@ -101,7 +104,7 @@ def check_plan(
     rehearsal, samples = rehearsed(trainer, max_epochs, epoch_length, metrics, gradient_accumulation_steps)
     error = None
     try:
-        rehearsal.run(sampler(samples))
+        rehearsal.run(sampler(samples, progress))
     except Exception as raised:
         error = raised
     review = Review(rehearsal, samples, plan_of(rehearsal, samples), error, jump_ratio)

@@ -1,6 +1,6 @@
 """The whole plan of a run before it begins."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ def dry_run(
     metrics: Metrics | None = None,
     *,
     gradient_accumulation_steps: int | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> Plan:
     """What all schedulers of a trainer will have in effect at each iteration of a run.
 
@@ -47,6 +48,8 @@ def dry_run(
             each iteration, or any other number that divides that of the iterations. What is not given moves nothing.
         gradient_accumulation_steps: how many iterations make one step of the optimizers. None for what ignite's
             ``create_supervised_trainer`` was given, where it has made the trainer, else for 1.
+        progress: is called with how many iterations were rehearsed since the last call, every 1000 of them, such as
+            ``tqdm(...).update``; None for nothing.
 
     Returns:
         A :class:`~lehr.handlers.plans.Plan`; ``plan[name]`` is an array ``(max_epochs * epoch_length, groups)``: what
@@ -76,7 +79,7 @@ def dry_run(
         (0.1, 0)
     """
     rehearsal, samples = rehearsed(trainer, max_epochs, epoch_length, metrics, gradient_accumulation_steps)
-    rehearsal.run(sampler(samples))
+    rehearsal.run(sampler(samples, progress))
     return plan_of(rehearsal, samples)
 
 

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lehr.engine import ParamHistory
-from lehr.engine.plots import MOST_NAMED, style_of
+from lehr.engine.plots import MOST_NAMED, style_of, thinned
 
 from ..schedules.base import Array
 from .panels import panels_for
@@ -84,7 +83,7 @@ def _draw(panel: "Axes", name: str, plan: Plan, log: bool | None) -> None:
     column = plan.columns[name]
     lines = _lines(column)
     for line, (label, values) in enumerate(lines.items()):
-        iterations, shown = thinned(values)
+        shown = thinned(values, MOST_POINTS)
         # Lines between values that stay for long would show values that are never in effect.
         drawstyle = "steps-post" if np.mean(values[1:] != values[:-1]) < 0.25 else "default"
         style = {
@@ -92,7 +91,7 @@ def _draw(panel: "Axes", name: str, plan: Plan, log: bool | None) -> None:
             "drawstyle": drawstyle,
             "label": label if len(column.labels) > 1 else "planned",
         }
-        panel.plot(iterations + 1, shown, linewidth=1.6, **style)
+        panel.plot(shown + 1, values[shown], linewidth=1.6, **style)
     if log or (log is None and needs_log(column.values)):
         panel.set_yscale("log")
     _shade(panel, column)
@@ -159,20 +158,3 @@ def needs_log(values: Array) -> bool:
     """Whether a logarithmic axis helps: all values are positive, and a third of them less than 2 % of the largest."""
     known = values[~np.isnan(values)]
     return bool(len(known) and known.min() > 0 and np.quantile(known, 1 / 3) < 0.02 * known.max())
-
-
-def thinned(values: Array) -> tuple[NDArray[np.int64], Array]:
-    """Iterations, from 0, and values of a line that looks like the whole one, and has not too many points.
-
-    Of each of so many stretches, those with the least and the largest value are kept, and both ends of the whole.
-    """
-    iterations = np.arange(len(values))
-    if len(values) <= MOST_POINTS:
-        return iterations, values
-    size = -(-len(values) // (MOST_POINTS // 2))
-    padded = np.concatenate([values, np.repeat(values[-1:], -len(values) % size)]).reshape(-1, size)
-    filled = np.where(np.isnan(padded), 0.0, padded)
-    first = np.arange(len(padded)) * size
-    kept = np.concatenate([[0, len(values) - 1], first + filled.argmin(axis=1), first + filled.argmax(axis=1)])
-    kept = np.unique(np.minimum(kept, len(values) - 1))
-    return kept, values[kept]

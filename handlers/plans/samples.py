@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
 
 import numpy as np
 from ignite.engine import Engine
@@ -11,6 +12,8 @@ from ..param_group_scheduler import ParamGroupScheduler
 from ..places import Place
 from ..schedules.base import Array
 from .rehearsal import Part
+
+OFTEN = 1000  # iterations, from one word of progress to the next
 
 
 class Sample:
@@ -79,12 +82,24 @@ def writers_of(scheduler: BaseParamScheduler) -> Sequence[BaseParamScheduler]:
     return scheduler._writers if isinstance(scheduler, ParamGroupScheduler) else [scheduler]
 
 
-def sampler(samples: Mapping[str, Sample]) -> Callable[[], None]:
-    """What takes a sample under each name."""
+def sampler(samples: Mapping[str, Sample], progress: Callable[[int], object] | None) -> Callable[[], None]:
+    """What takes a sample under each name, and tells every so often how many it has taken since."""
     readers = [sample.reader() for sample in samples.values()]
+    if progress is not None:
+        readers.append(_telling(progress))
 
     def sample() -> None:
         for read in readers:
             read()
 
     return sample
+
+
+def _telling(progress: Callable[[int], object]) -> Callable[[], None]:
+    counts = count(1)
+
+    def tell() -> None:
+        if next(counts) % OFTEN == 0:
+            progress(OFTEN)
+
+    return tell
