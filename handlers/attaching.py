@@ -109,7 +109,7 @@ def _tell_of_conflicts(engine: Engine, event: Any, scheduler: "BaseParamSchedule
     for handler, _, _ in engine._event_handlers[event]:
         if handler is scheduler:
             engine.logger.warning("%r is attached to %s twice, and moves on two events at once", scheduler, event.name)
-        elif shared := common(scheduler._places(engine), _places_of(handler, engine)):
+        elif shared := common(_places_of(scheduler, engine), _places_of(handler, engine)):
             names = ", ".join(dict.fromkeys(place.param_name for place in shared))
             engine.logger.warning(
                 "%r, attached to %s, writes %s over what %r has written at that event",
@@ -118,7 +118,10 @@ def _tell_of_conflicts(engine: Engine, event: Any, scheduler: "BaseParamSchedule
 
 
 def _places_of(handler: Any, engine: Engine) -> Places:
-    return handler._places(engine) if hasattr(handler, "_places") else {}
+    try:
+        return handler._places(engine) if hasattr(handler, "_places") else {}
+    except ValueError:  # a group was added that is refused: the next event says so
+        return {}
 
 
 def _bare(engine: Engine, event: Any, scheduler: "BaseParamScheduler", others: list[Any]) -> tuple[Any, Any]:

@@ -54,7 +54,7 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, ABC):
         *,
         schedule: Schedule | Callable[[int], Value] | None = None,
     ) -> None:
-        _ALIVE.add(self)
+        _ALIVE[id(self)] = self
         self._asks_get_param = type(self).get_param is not BaseParamScheduler.get_param
         if schedule is None and not self._asks_get_param:
             raise TypeError(f"schedule must be given unless {type(self).__name__} overrides get_param, given None")
@@ -212,7 +212,7 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, ABC):
     @staticmethod
     def _alive() -> "list[BaseParamScheduler]":
         """All schedulers that there are, copies apart."""
-        return list(_ALIVE)
+        return list(_ALIVE.values())
 
     def _places(self, engine: Engine) -> Places:
         """Where it writes at the events of an engine, by the names of the histories; nothing where it does not say."""
@@ -233,7 +233,8 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, ABC):
         return f"<{type(self).__name__} of {self.param_name!r} at event {self._event_index}: {self._description()}>"
 
 
-_ALIVE: "weakref.WeakSet[BaseParamScheduler]" = weakref.WeakSet()  # all that were made, to find those left unattached
+# All that were made, to find those that nobody has attached; by identity, since a subclass may compare as it likes.
+_ALIVE: "weakref.WeakValueDictionary[int, BaseParamScheduler]" = weakref.WeakValueDictionary()
 
 
 class _GetParam:

@@ -751,3 +751,14 @@ def test_an_evaluator_that_nothing_is_seen_to_run_is_told_of(setting):
     other = ReduceOnPlateauScheduler(make_optimizer(), "lr", "loss")  # which is none of this trainer's business
     other.attach(setting.evaluator, Events.COMPLETED)
     assert len(setting.check()) == 1
+
+
+def test_schedulers_may_compare_as_they_like(setting):
+    class Alike(CosineDecayScheduler):
+        def __eq__(self, other):
+            return isinstance(other, Alike)
+
+        __hash__ = None
+
+    Alike(setting.optimizer, "lr", 40)  # made, and gone
+    assert setting.check() == []

@@ -1,5 +1,6 @@
 """What dry_run plans is what a real run does, bit for bit: what is driven by metrics and by evaluators."""
 
+import ignite.distributed as idist
 import pytest
 from ignite.engine import Events
 from optimizers import values_of
@@ -210,3 +211,24 @@ def test_two_metrics_of_different_intervals():
         training.reads["momentum"] = lambda: values_of(optimizer, "momentum")
 
     assert_as_planned(make, 6, 4, {"loss": METRICS[:6], "accuracy": METRICS[:24]})
+
+
+def test_a_rank_may_look_at_its_plan_alone(monkeypatch):
+    def plan():
+        training = Training()
+        optimizer = training.optimizer()
+        plateau = ReduceOnPlateauScheduler(optimizer, "lr", "loss", factor=0.5, patience=0)
+        plateau.attach(training.trainer, Events.EPOCH_COMPLETED)
+        phases = [Constant(0.9), Constant(0.5)]
+        phased = PhaseScheduler(optimizer, "momentum", phases, relative=False, flat=Plateau(patience=0, factor=0.5))
+        phased.attach(training.trainer)
+        training.trainer.add_event_handler(Events.EPOCH_COMPLETED, phased.observe)
+        driven = MetricScheduler(optimizer, "weight_decay", "loss", Plateau(patience=0, initial_value=0.1))
+        driven.attach(training.trainer, Events.EPOCH_COMPLETED)
+        return dry_run(training.trainer, 3, 2, {"loss": [1.0, 1.0, 1.0]})
+
+    alone = plan()
+    monkeypatch.setattr(idist, "get_world_size", lambda: 2)
+    monkeypatch.setattr(idist, "all_gather", lambda *args: pytest.fail("the other rank was waited for"))
+    assert plan() == alone
+    assert len(set(alone["lr"][:, 0])) == 2
