@@ -202,6 +202,7 @@ def process(*args, stdout=subprocess.PIPE, env=ENVIRONMENT):
 LONG = ["simulate", "OneCycleScheduler", "max_value=0.1", "total_steps=1000", "-n", "1e8", "--csv"]
 
 
+@pytest.mark.proof
 def test_a_closed_pipe():
     with process(*LONG) as running:
         assert running.stdout.readline() == "event_index,lr\n"
@@ -210,6 +211,7 @@ def test_a_closed_pipe():
         assert one_line(running.wait(60), stderr) == "lehr: the output was closed before all of it was written"
 
 
+@pytest.mark.proof
 def test_a_pipe_that_is_closed_before_the_last_of_it():
     with process("simulate", *STEP, "-n", "3", "--csv") as running:
         running.stdout.close()
@@ -217,18 +219,20 @@ def test_a_pipe_that_is_closed_before_the_last_of_it():
         assert one_line(running.wait(60), stderr) == "lehr: the output was closed before all of it was written"
 
 
+@pytest.mark.proof
 def test_an_interrupt():
     with process(*LONG) as running:
         running.stdout.readline()
         running.send_signal(signal.SIGINT)
-        _, stderr = running.communicate(timeout=60)
+        _, stderr = running.communicate(timeout=300)
         assert one_line(running.returncode, stderr) == "lehr: interrupted"
 
 
+@pytest.mark.proof
 def test_an_output_that_cannot_take_all():
     for args in (["list"], ["simulate", *STEP, "-n", "3", "--csv"]):
         with open("/dev/full", "w") as full, process(*args, stdout=full) as running:
-            _, stderr = running.communicate(timeout=60)
+            _, stderr = running.communicate(timeout=300)
         assert one_line(running.returncode, stderr) == "lehr: No space left on device"
 
 
@@ -236,7 +240,7 @@ def test_without_click_it_says_how_to_install_it(tmp_path):
     (tmp_path / "click.py").write_text("raise ImportError('there is none')")
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     with process("list", env={**os.environ, "PYTHONPATH": path}) as running:
-        stdout, stderr = running.communicate(timeout=60)
+        stdout, stderr = running.communicate(timeout=300)
     assert stdout == ""
     assert "pip install 'lehr[cli]'" in one_line(running.returncode, stderr)
 

@@ -183,6 +183,7 @@ def run(tmp_path_factory):
     return folder / "new" / "pictures", done.stdout.splitlines()
 
 
+@pytest.mark.proof
 def test_the_script_draws_all_of_them_elsewhere(run, drawing):
     folder, (said, *_) = run
     assert re.fullmatch(r"wrote \d+ schedulers, \d+ schedules and \d+ curves to new/pictures/", said)
@@ -192,6 +193,7 @@ def test_the_script_draws_all_of_them_elsewhere(run, drawing):
             assert new.info[drawing.DIGEST] == committed.info[drawing.DIGEST], path
 
 
+@pytest.mark.proof
 def test_drawing_changes_no_style_and_opens_no_figures(run):
     _, (_, changed, opened) = run
     assert changed == "changed: []"

@@ -14,7 +14,7 @@ from ..base import BaseParamScheduler
 from ..blocks import random_state_kept
 from ..pending_metric import PendingMetric
 from ..phase_scheduler import PhaseScheduler
-from ..places import common
+from ..places import Places, common
 from ..private_copies import private_copy
 from ..resume_check import ResumeCheck, engines_of
 from .stand_ins import engine_like, loader_like, loaders_of
@@ -106,13 +106,13 @@ class Rehearsal:
         return [part for part in self.parts if part.writing and not part.copy._places(self.engine)]
 
     def out_of_sight(self) -> list[BaseParamScheduler]:
-        """The schedulers of the same parameters that are attached to other engines, whose events nobody can tell."""
-        places = [part.original._places(self.trainer) for part in self.parts]
+        """The schedulers of the same optimizers' parameters on other engines, whose events nobody can tell."""
+        places = [_in_optimizers(part.original, self.trainer) for part in self.parts]
         return [
             scheduler
             for scheduler in BaseParamScheduler._alive()
             if any(engine not in self._engines for engine in engines_of(scheduler))
-            and any(common(scheduler._places(self.trainer), those) for those in places)
+            and any(common(_in_optimizers(scheduler, self.trainer), those) for those in places)
         ]
 
     @property
@@ -217,3 +217,9 @@ class Rehearsal:
 
     def _evaluation(self, evaluator: Engine, handlers: dict[tuple[Engine, Any], list[Waiting]]) -> Callable[[], None]:
         return lambda: self._timeline.evaluate(evaluator, handlers)
+
+
+def _in_optimizers(scheduler: BaseParamScheduler, engine: Engine) -> Places:
+    """The places of a scheduler that are the same whichever engine it is attached to."""
+    places = scheduler._places(engine)
+    return {name: [place for place in some if place.is_in_optimizer] for name, some in places.items()}
