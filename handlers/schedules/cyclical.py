@@ -192,7 +192,7 @@ def _scaled(value: float, ratio: float, cycle: Array) -> float | Array:
 
 
 def _grown(sizes: tuple[int, int], ratio: float) -> tuple[int, int]:
-    """The next cycle's size and warm-up, cut to whole events as ignite does; there are no more events than that many."""
+    """The next cycle's size and warm-up, cut to whole events as ignite does, and to what events there are."""
     size, warmup = (int(min(duration * ratio, 2 * arguments.MOST)) for duration in sizes)
     return size, warmup
 
