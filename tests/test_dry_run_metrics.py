@@ -2,7 +2,7 @@
 
 import pytest
 from ignite.engine import Events
-from optimizers import values_of
+from optimizers import make_optimizer, make_trainer, values_of
 from real_runs import COUNTING, WAYS, Training, assert_as_planned, attach
 from rigs import METRICS
 
@@ -210,3 +210,25 @@ def test_two_metrics_of_different_intervals():
         training.reads["momentum"] = lambda: values_of(optimizer, "momentum")
 
     assert_as_planned(make, 6, 4, {"loss": METRICS[:6], "accuracy": METRICS[:24]})
+
+
+@pytest.mark.parametrize(
+    ("make", "reads"),
+    [
+        (lambda optimizer: ReduceOnPlateauScheduler(optimizer, "lr", "loss"), "__call__"),
+        (lambda optimizer: MetricScheduler(optimizer, "lr", "loss", Plateau(initial_value=0.1)), "__call__"),
+        (lambda optimizer: PhaseScheduler(optimizer, "lr", [Constant(0.1), Constant(0.5)], flat=Plateau()), "observe"),
+    ],
+    ids=["plateau", "metric", "phases"],
+)
+def test_other_ranks_which_may_plan_nothing_are_not_asked(make, reads, monkeypatch):
+    trainer, scheduler = make_trainer(), make(make_optimizer())
+    scheduler.attach(trainer, Events.EPOCH_COMPLETED)
+    if reads == "observe":
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, scheduler.observe)
+
+    def asked():
+        raise AssertionError("other ranks were asked")
+
+    monkeypatch.setattr("ignite.distributed.get_world_size", asked)
+    assert len(dry_run(trainer, 4, 2, metrics={"loss": [4.0, 3.0, 2.0, 1.0]})["lr"]) == 8

@@ -13,6 +13,7 @@ from lehr.engine.event_counts import fired_last, fires_again
 from ..base import BaseParamScheduler
 from ..blocks import random_state_kept
 from ..pending_metric import PendingMetric
+from ..phase_scheduler import PhaseScheduler
 from ..places import common
 from ..private_copies import private_copy
 from ..resume_check import ResumeCheck, engines_of
@@ -134,6 +135,8 @@ class Rehearsal:
             copied.save_history = False
             if isinstance(copied, PendingMetric):
                 copied._may_be_missing = copied.metric_name not in self.metrics
+            if isinstance(copied, PendingMetric | PhaseScheduler):
+                copied.reduction = "none"  # the metrics are given: other ranks, which may not be here, are not asked
         wires = [[wire for wire in self._wires if wire.target is original] for original in originals]
         return [Part(*its_own) for its_own in zip(originals, copies, wires, strict=True)]
 
