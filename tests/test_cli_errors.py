@@ -288,7 +288,8 @@ def test_a_bar_after_two_seconds_on_a_terminal():
 def test_long_work_shows_a_bar_and_short_work_none(verb, tmp_path, monkeypatch):
     stderr = Terminal()
     monkeypatch.setattr(sys, "stderr", stderr)
-    args = [verb, "OneCycleScheduler", "max_value=0.1", "total_steps=1000", "-n", "1e6"]
+    number = {"simulate": "1e5", "plot": "1e6"}[verb]  # several parts, between which the bar moves on
+    args = [verb, "OneCycleScheduler", "max_value=0.1", "total_steps=1000", "-n", number]
     args += ["-o", str(tmp_path / ("lr.csv" if verb == "simulate" else "lr.png"))]
     for clock, bars in ((lambda: 0.0, 0), (itertools.count().__next__, 1)):
         monkeypatch.setattr(Progress.__init__, "__defaults__", (True, None, clock))
