@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ignite.engine import CallableEventWithFilter, Engine, Events, EventsList
@@ -11,7 +12,7 @@ from torch.optim import Optimizer
 from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
 from lehr.engine.recording import claim, refuse_clash
 
-from .places import Places, common
+from .places import Places, Writer, common
 from .resume_check import ResumeCheck
 
 if TYPE_CHECKING:
@@ -106,22 +107,24 @@ def _tell_of_conflicts(engine: Engine, event: Any, scheduler: "BaseParamSchedule
 
     What depends on filters, or on when schedules begin and end, is for ``check_plan`` to find.
     """
+    own = _places_of(scheduler, engine)
+    name = getattr(event, "name", event)  # an event of a user's own may be a string
     for handler, _, _ in engine._event_handlers[event]:
         if handler is scheduler:
-            engine.logger.warning("%r is attached to %s twice, and moves on two events at once", scheduler, event.name)
-        elif shared := common(_places_of(scheduler, engine), _places_of(handler, engine)):
+            engine.logger.warning("%r is attached to %s twice, and moves on two events at once", scheduler, name)
+        elif shared := common(own, _places_of(handler, engine)):
             names = ", ".join(dict.fromkeys(place.param_name for place in shared))
             engine.logger.warning(
-                "%r, attached to %s, writes %s over what %r has written at that event",
-                scheduler, event.name, names, handler,
-            )  # fmt: skip
+                "%r, attached to %s, writes %s over what %r has written at that event", scheduler, name, names, handler
+            )
 
 
 def _places_of(handler: Any, engine: Engine) -> Places:
-    try:
-        return handler._places(engine) if hasattr(handler, "_places") else {}
-    except ValueError:  # a group was added that is refused: the next event says so
-        return {}
+    if isinstance(handler, Writer):
+        # That its groups are gone, or its predicate fails, is for its own event to say: it is none of this attaching.
+        with suppress(TypeError, ValueError):
+            return handler._places(engine)
+    return {}
 
 
 def _bare(engine: Engine, event: Any, scheduler: "BaseParamScheduler", others: list[Any]) -> tuple[Any, Any]:

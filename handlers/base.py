@@ -18,7 +18,7 @@ from .attaching import AnyEvent, attached
 from .blocks import EventReader, read_block
 from .configuration import Configurable
 from .param_groups import Value
-from .places import Places
+from .places import Writer
 from .private_copies import private_copy
 from .resumable import Resumable
 from .schedules import FunctionSchedule, Schedule
@@ -27,7 +27,7 @@ from .schedules.live import stateful_parts
 from .simulable import Simulable
 
 
-class BaseParamScheduler(Simulable, Resumable, Configurable, ABC):
+class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
     """What all schedulers are: a schedule, a place to write, and one integer, the event index.
 
     At event i, counting from 0, a scheduler writes ``schedule(i)`` and adds one to ``event_index``. Nothing is
@@ -54,7 +54,6 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, ABC):
         *,
         schedule: Schedule | Callable[[int], Value] | None = None,
     ) -> None:
-        _ALIVE[id(self)] = self
         self._asks_get_param = type(self).get_param is not BaseParamScheduler.get_param
         if schedule is None and not self._asks_get_param:
             raise TypeError(f"schedule must be given unless {type(self).__name__} overrides get_param, given None")
@@ -209,14 +208,17 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, ABC):
         """The engine in whose history an event of this one is recorded."""
         return engine
 
+    def _register(self) -> None:
+        """Be one of those alive; the last thing that the constructor of a class that says where it writes does.
+
+        One whose arguments were refused may live on in a traceback, and has neither a place nor a count.
+        """
+        _ALIVE[id(self)] = self
+
     @staticmethod
     def _alive() -> "list[BaseParamScheduler]":
         """All schedulers that there are, copies apart."""
         return list(_ALIVE.values())
-
-    def _places(self, engine: Engine) -> Places:
-        """Where it writes at the events of an engine, by the names of the histories; nothing where it does not say."""
-        return {}
 
     def _history_names(self, name: str | None) -> list[str]:
         """The names that it records under if it is attached with this one."""
@@ -233,7 +235,7 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, ABC):
         return f"<{type(self).__name__} of {self.param_name!r} at event {self._event_index}: {self._description()}>"
 
 
-# All that were made, to find those that nobody has attached; by identity, since a subclass may compare as it likes.
+# All that were made, to find those left unattached. By their ids: a subclass may compare by value, and have no hash.
 _ALIVE: "weakref.WeakValueDictionary[int, BaseParamScheduler]" = weakref.WeakValueDictionary()
 
 

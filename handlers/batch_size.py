@@ -128,6 +128,7 @@ class BatchSizeScheduler(UnsavedPlaceScheduler):
         super().__init__("batch_size", save_history, schedule=schedule)
         self.dataloader = dataloader
         self.scheduler_fn = scheduler_fn
+        self._register()
 
     def attach(
         self, engine: Engine, event: AnyEvent = Events.EPOCH_STARTED, name: str | None = None
@@ -137,7 +138,7 @@ class BatchSizeScheduler(UnsavedPlaceScheduler):
 
     def _places(self, engine: Engine) -> Places:
         sampler = self.dataloader.batch_sampler
-        return {self.param_name: [Place(sampler, "batch_size", None, sampler, "")]}
+        return {self.param_name: [Place(sampler, "batch_size", None, sampler)]}
 
     def _adjust(self, adjustment: Adjustment) -> None:
         super()._adjust(adjustment)

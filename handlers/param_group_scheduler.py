@@ -96,6 +96,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         self._numbers_of_groups: list[int] | None = None  # of the optimizers, when it was last found that all can write
         for writer in self._writers:
             writer._reader = self._reader
+        self._register()
 
     @property
     def optimizer(self) -> list[Any]:

@@ -77,6 +77,7 @@ class ParamScheduler(BaseParamScheduler):
             )
         if param_group_index is not None or (given is not None and given.groups is not None):
             self._slot.refuse_shared_tensors()
+        self._register()
 
     def _forget(self) -> None:
         super()._forget()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
+from ignite.engine import Engine
 
 from .group_selection import Group
 
@@ -17,20 +18,26 @@ class Place(NamedTuple):
         key: by which name it stands there.
         item: which item of a tuple it is; None for the whole.
         owner: the optimizer, engine state or batch sampler.
-        label: what the param group is called; empty where there are none.
     """
 
     holder: Any
     key: str
     item: int | None
     owner: Any
-    label: str
 
     @property
     def identity(self) -> tuple[int, str, int | None]:
         """The same for two places where one number stands, also if it is a tensor that several groups share."""
         held = self.holder.get(self.key) if isinstance(self.holder, dict) else None
         return (id(held) if isinstance(held, torch.Tensor) else id(self.holder)), self.key, self.item
+
+    @property
+    def label(self) -> str:
+        """What the param group is called; empty where there are none. Looked up when asked, since few are."""
+        if not self.is_in_optimizer:
+            return ""
+        number = next(at for at, group in enumerate(self.owner.param_groups) if group is self.holder)
+        return str(self.holder.get("name", f"group {number}"))
 
     @property
     def param_name(self) -> str:
@@ -56,12 +63,17 @@ class Place(NamedTuple):
 Places = dict[str, list[Place]]  # by the names of the histories
 
 
+class Writer:
+    """Whoever writes to places."""
+
+    def _places(self, engine: Engine) -> Places:
+        """Where it writes at the events of an engine, by the names of the histories; nothing where it does not say."""
+        return {}
+
+
 def places_in_groups(optimizer: Any, groups: Sequence[Group], key: str, item: int | None) -> list[Place]:
     """The places of one parameter in some of an optimizer's param groups."""
-    numbers = {id(group): at for at, group in enumerate(optimizer.param_groups)}
-    return [
-        Place(group, key, item, optimizer, str(group.get("name", f"group {numbers[id(group)]}"))) for group in groups
-    ]
+    return [Place(group, key, item, optimizer) for group in groups]
 
 
 def common(one: Places, other: Places) -> list[Place]:

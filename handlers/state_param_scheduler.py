@@ -62,6 +62,7 @@ class StateParamScheduler(UnsavedPlaceScheduler):
         super().__init__(param_name, save_history, schedule=schedule)
         self._from_one = None if self._schedule is None else Shift(self._schedule, by=-1)
         self.create_new = arguments.flag("create_new", create_new)
+        self._register()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Let an overridden ``get_param`` see the event index that ignite's would."""
@@ -97,7 +98,7 @@ class StateParamScheduler(UnsavedPlaceScheduler):
         return handle
 
     def _places(self, engine: Engine) -> Places:
-        return {self.param_name: [Place(engine.state, self.param_name, None, engine.state, "")]}
+        return {self.param_name: [Place(engine.state, self.param_name, None, engine.state)]}
 
     def _adjust(self, adjustment: Adjustment) -> None:
         super()._adjust(adjustment)

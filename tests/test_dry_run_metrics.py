@@ -1,9 +1,8 @@
 """What dry_run plans is what a real run does, bit for bit: what is driven by metrics and by evaluators."""
 
-import ignite.distributed as idist
 import pytest
 from ignite.engine import Events
-from optimizers import values_of
+from optimizers import make_optimizer, make_trainer, values_of
 from real_runs import COUNTING, WAYS, Training, assert_as_planned, attach
 from rigs import METRICS
 
@@ -213,22 +212,23 @@ def test_two_metrics_of_different_intervals():
     assert_as_planned(make, 6, 4, {"loss": METRICS[:6], "accuracy": METRICS[:24]})
 
 
-def test_a_rank_may_look_at_its_plan_alone(monkeypatch):
-    def plan():
-        training = Training()
-        optimizer = training.optimizer()
-        plateau = ReduceOnPlateauScheduler(optimizer, "lr", "loss", factor=0.5, patience=0)
-        plateau.attach(training.trainer, Events.EPOCH_COMPLETED)
-        phases = [Constant(0.9), Constant(0.5)]
-        phased = PhaseScheduler(optimizer, "momentum", phases, relative=False, flat=Plateau(patience=0, factor=0.5))
-        phased.attach(training.trainer)
-        training.trainer.add_event_handler(Events.EPOCH_COMPLETED, phased.observe)
-        driven = MetricScheduler(optimizer, "weight_decay", "loss", Plateau(patience=0, initial_value=0.1))
-        driven.attach(training.trainer, Events.EPOCH_COMPLETED)
-        return dry_run(training.trainer, 3, 2, {"loss": [1.0, 1.0, 1.0]})
+@pytest.mark.parametrize(
+    ("make", "reads"),
+    [
+        (lambda optimizer: ReduceOnPlateauScheduler(optimizer, "lr", "loss"), "__call__"),
+        (lambda optimizer: MetricScheduler(optimizer, "lr", "loss", Plateau(initial_value=0.1)), "__call__"),
+        (lambda optimizer: PhaseScheduler(optimizer, "lr", [Constant(0.1), Constant(0.5)], flat=Plateau()), "observe"),
+    ],
+    ids=["plateau", "metric", "phases"],
+)
+def test_other_ranks_which_may_plan_nothing_are_not_asked(make, reads, monkeypatch):
+    trainer, scheduler = make_trainer(), make(make_optimizer())
+    scheduler.attach(trainer, Events.EPOCH_COMPLETED)
+    if reads == "observe":
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, scheduler.observe)
 
-    alone = plan()
-    monkeypatch.setattr(idist, "get_world_size", lambda: 2)
-    monkeypatch.setattr(idist, "all_gather", lambda *args: pytest.fail("the other rank was waited for"))
-    assert plan() == alone
-    assert len(set(alone["lr"][:, 0])) == 2
+    def asked():
+        raise AssertionError("other ranks were asked")
+
+    monkeypatch.setattr("ignite.distributed.get_world_size", asked)
+    assert len(dry_run(trainer, 4, 2, metrics={"loss": [4.0, 3.0, 2.0, 1.0]})["lr"]) == 8

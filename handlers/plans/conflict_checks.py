@@ -17,8 +17,9 @@ from .samples import writers_of
 def write_conflicts(review: Review) -> Iterator[Finding]:
     """Two who write one parameter in turn, so that only the later one counts."""
     rehearsal, iterations = review.rehearsal, review.plan.num_iterations - review.plan.start
-    for one, other in combinations(rehearsal.parts, 2):
-        shared = common(one.copy._places(rehearsal.engine), other.copy._places(rehearsal.engine))
+    written = [(part, part.copy._places(rehearsal.engine)) for part in rehearsal.parts]
+    for (one, its_own), (other, those) in combinations(written, 2):
+        shared = common(its_own, those)
         if not shared or not _take_turns(one, other):
             continue
         first_wins = _wins(review, one, other)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lehr.engine.plots import COLORS, style_of
+
 from .. import arguments
 from ..schedules.base import Array
 from .panels import panels_for
@@ -93,11 +95,10 @@ class PlanDiff(Sequence[Difference]):
             one, other = _comparable(self.a, self.b, name)
             iterations = np.arange(1, len(one) + 1)
             for group in range(min(one.shape[1], other.shape[1])):
-                styles = [("#0072b2", "-", labels[0]), ("#d55e00", "--", labels[1])]
-                for values, (color, style, label) in zip((one, other), styles, strict=True):
-                    (line,) = panel.plot(iterations, values[:, group], color=color, linestyle=style)
+                for plan, (values, label) in enumerate(zip((one, other), labels, strict=True)):
+                    (line,) = panel.plot(iterations, values[:, group], **style_of(plan, 2))
                     line.set_label(label if group == 0 else f"_{label}")  # one entry of the legend for all groups
-                panel.fill_between(iterations, one[:, group], other[:, group], color="#e69f00", alpha=0.3, linewidth=0)
+                panel.fill_between(iterations, one[:, group], other[:, group], color=COLORS[4], alpha=0.3, linewidth=0)
             first = min((one.first for one in self.differences if one.name == name), default=None)
             if first is not None:
                 panel.axvline(first + 1, color="0.4", linewidth=0.8, linestyle=":")

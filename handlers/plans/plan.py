@@ -101,13 +101,11 @@ class Plan(Mapping[str, Array]):
             np.array_equal(self[name], other[name], equal_nan=True) for name in self.columns
         )
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __repr__(self) -> str:
         return f"<Plan of {', '.join(self.columns) or 'nothing'}: {self.max_epochs} epochs of {self.epoch_length}>"
 
     def __str__(self) -> str:
-        epochs = f"{_counted(self.max_epochs, 'epoch')} of {self.epoch_length}"
+        epochs = f"{counted(self.max_epochs, 'epoch')} of {self.epoch_length}"
         resumed = f", from iteration {self.start} on" if self.start else ""
         rows = [["name", "group", "first", "lowest", "highest", "last"]]
         for name, column in self.columns.items():
@@ -118,7 +116,7 @@ class Plan(Mapping[str, Array]):
         widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
         table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         left_out = [f"left out, since it cannot be foreseen: {one}" for one in self.unforeseen]
-        first = f"a plan of {_counted(self.num_iterations, 'iteration')}: {epochs}{resumed}"
+        first = f"a plan of {counted(self.num_iterations, 'iteration')}: {epochs}{resumed}"
         return "\n".join([first, *table, *left_out])
 
     def to_csv(self, path: str | PathLike[str]) -> None:
@@ -138,5 +136,6 @@ class Plan(Mapping[str, Array]):
                 writer.writerow([iteration, *("" if value != value else repr(value) for value in row)])
 
 
-def _counted(number: int, thing: str) -> str:
+def counted(number: int, thing: str) -> str:
+    """A number of things in words."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -60,7 +60,8 @@ class Part:
 def stands_at(trainer: Engine, iterations: int) -> int:
     """How many iterations of a run an engine has behind it: none where ignite would begin anew."""
     state = trainer.state
-    has_begun = state.max_epochs is not None or state.max_iters is not None
+    # Older versions of ignite have no max_iters, and turn what is given into epochs.
+    has_begun = state.max_epochs is not None or getattr(state, "max_iters", None) is not None
     return int(state.iteration) if has_begun and state.iteration < iterations else 0
 
 

@@ -113,8 +113,3 @@ def shown(values: Array) -> str:
     """The values of the groups, or the one that they share."""
     words = list(dict.fromkeys(f"{value:.4g}" for value in np.atleast_1d(values)))
     return words[0] if len(words) == 1 else f"({', '.join(words)})"
-
-
-def counted(number: int, thing: str) -> str:
-    """A number of things in words."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

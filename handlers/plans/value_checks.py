@@ -10,7 +10,8 @@ from ..schedules import Schedule
 from ..schedules.base import Array
 from ..schedules.segments import segments_of
 from .findings import Finding
-from .review import Review, counted, ratio_of, shown
+from .plan import counted
+from .review import Review, ratio_of, shown
 
 
 class Range(NamedTuple):
