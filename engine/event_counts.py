@@ -1,10 +1,10 @@
 """How often an event has fired, as the state of an engine tells: also of one that was loaded in a new process."""
 
-import inspect
-from collections.abc import Mapping
 from typing import Any
 
 from ignite.engine import Engine, Events, EventsList
+
+from .event_handlers import filter_arguments
 
 BY_ITERATION = (Events.ITERATION_STARTED, Events.ITERATION_COMPLETED)
 
@@ -103,9 +103,9 @@ def _let_through(event_filter: Any, occurred: int) -> int | None:
     """How many of the first so many events a filter lets through; None where it is not one of ignite's own."""
     if event_filter is None:
         return occurred
-    if not getattr(event_filter, "__qualname__", "").startswith("CallableEventWithFilter."):
+    given = filter_arguments(event_filter)
+    if given is None:
         return None
-    given: Mapping[str, Any] = inspect.getclosurevars(event_filter).nonlocals
     try:
         if "once" in given:
             return sum(1 for event in set(given["once"]) if event <= occurred)

@@ -2,17 +2,17 @@
 
 import weakref
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ignite.engine import CallableEventWithFilter, Engine, Events, EventsList
 from ignite.engine.events import RemovableEventHandle
 from torch.optim import Optimizer
 
+from lehr.engine.event_handlers import handlers_of
 from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
 from lehr.engine.recording import claim, refuse_clash
 
-from .places import Places, Writer, common
+from .places import common, places_of
 from .resume_check import ResumeCheck
 
 if TYPE_CHECKING:
@@ -107,24 +107,16 @@ def _tell_of_conflicts(engine: Engine, event: Any, scheduler: "BaseParamSchedule
 
     What depends on filters, or on when schedules begin and end, is for ``check_plan`` to find.
     """
-    own = _places_of(scheduler, engine)
+    own = places_of(scheduler, engine)
     name = getattr(event, "name", event)  # an event of a user's own may be a string
-    for handler, _, _ in engine._event_handlers[event]:
+    for handler in [one.handler for one in handlers_of(engine, event) if one.event_filter is None]:
         if handler is scheduler:
             engine.logger.warning("%r is attached to %s twice, and moves on two events at once", scheduler, name)
-        elif shared := common(own, _places_of(handler, engine)):
+        elif shared := common(own, places_of(handler, engine)):
             names = ", ".join(dict.fromkeys(place.param_name for place in shared))
             engine.logger.warning(
                 "%r, attached to %s, writes %s over what %r has written at that event", scheduler, name, names, handler
             )
-
-
-def _places_of(handler: Any, engine: Engine) -> Places:
-    if isinstance(handler, Writer):
-        # That its groups are gone, or its predicate fails, is for its own event to say: it is none of this attaching.
-        with suppress(TypeError, ValueError):
-            return handler._places(engine)
-    return {}
 
 
 def _bare(engine: Engine, event: Any, scheduler: "BaseParamScheduler", others: list[Any]) -> tuple[Any, Any]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import torch
@@ -69,6 +70,17 @@ class Writer:
     def _places(self, engine: Engine) -> Places:
         """Where it writes at the events of an engine, by the names of the histories; nothing where it does not say."""
         return {}
+
+
+def places_of(thing: object, engine: Engine) -> Places:
+    """Where something writes at the events of an engine; nothing if its groups are gone, or refused.
+
+    That is for its own event to say, and not for whoever looks at it.
+    """
+    if isinstance(thing, Writer):
+        with suppress(TypeError, ValueError):
+            return thing._places(engine)
+    return {}
 
 
 def places_in_groups(optimizer: Any, groups: Sequence[Group], key: str, item: int | None) -> list[Place]:

@@ -32,7 +32,10 @@ class ResumeCheck:
         self._scheduler, self._engine = weakref.ref(scheduler), weakref.ref(engine)
         self._attached: list[tuple[Any, str | None]] = []  # the events, and the names of the history
         self._ahead: int | None = None  # by how much the engine's count is meant to be ahead
-        _CHECKS.setdefault(scheduler, weakref.WeakKeyDictionary())[engine] = self
+        if id(scheduler) not in _CHECKS:
+            _CHECKS[id(scheduler)] = weakref.WeakKeyDictionary()
+            weakref.finalize(scheduler, _CHECKS.pop, id(scheduler)).atexit = False
+        _CHECKS[id(scheduler)][engine] = self
 
     @property
     def scheduler(self) -> "BaseParamScheduler | None":
@@ -42,7 +45,7 @@ class ResumeCheck:
     @classmethod
     def of(cls, scheduler: "BaseParamScheduler", engine: Engine) -> "ResumeCheck":
         """The one that there is, or a new one, which is then attached to the engine."""
-        checks = _CHECKS.get(scheduler)
+        checks = _CHECKS.get(id(scheduler))
         if checks is not None and engine in checks:
             return checks[engine]
         check = cls(scheduler, engine)
@@ -64,7 +67,7 @@ class ResumeCheck:
         if not self._attached and engine.has_event_handler(self, Events.STARTED):
             engine.remove_event_handler(self, Events.STARTED)
             if scheduler is not None:
-                _CHECKS[scheduler].pop(engine, None)
+                _CHECKS[id(scheduler)].pop(engine, None)
 
     def __call__(self, engine: Engine) -> None:
         """Compare both counts, if the run does not begin at the beginning."""
@@ -147,21 +150,20 @@ class ResumeCheck:
         steps = None if optimizer is None else steps_of(engine, optimizer)
         counts = [times_fired(engine, event, steps) for event, _ in self._attached]
         known = [count for count in counts if count is not None]
-        return sum(known) if len(known) == len(counts) and len(_CHECKS.get(scheduler, ())) <= 1 else None
+        return sum(known) if len(known) == len(counts) and len(engines_of(scheduler)) <= 1 else None
 
 
 def engines_of(scheduler: "BaseParamScheduler") -> list[Engine]:
     """The engines that a scheduler is attached to, by its own ``attach``."""
-    return list(_CHECKS.get(scheduler, ()))
+    return list(_CHECKS.get(id(scheduler), ()))
 
 
 def intended_lead(scheduler: "BaseParamScheduler", engine: Engine) -> int:
     """By how many events the engine is meant to be ahead of a scheduler, such as one that was attached in mid-run."""
-    checks = _CHECKS.get(scheduler)
+    checks = _CHECKS.get(id(scheduler))
     check = None if checks is None else checks.get(engine)
     return 0 if check is None else check._ahead or 0
 
 
-_CHECKS: "weakref.WeakKeyDictionary[BaseParamScheduler, weakref.WeakKeyDictionary[Engine, ResumeCheck]]" = (
-    weakref.WeakKeyDictionary()
-)
+# Of each scheduler that there is, by identity, since a subclass may compare as it likes.
+_CHECKS: "dict[int, weakref.WeakKeyDictionary[Engine, ResumeCheck]]" = {}

@@ -3,10 +3,11 @@
 from unittest.mock import Mock
 
 import pytest
+import torch
 from ignite.engine import Events
 from optimizers import make_optimizer, make_trainer
 
-from lehr.handlers import ExponentialScheduler, ParamScheduler, check_plan, dry_run
+from lehr.handlers import ExponentialScheduler, Groups, ParamScheduler, check_plan, dry_run
 from lehr.handlers.schedules import Constant
 
 
@@ -65,3 +66,65 @@ def test_another_one_whose_group_is_gone_is_no_obstacle_to_attaching():
     other = ExponentialScheduler(optimizer, "weight_decay", gamma=0.5)
     other.attach(trainer)
     assert trainer.has_event_handler(other)
+
+
+class Unhashable(ParamScheduler):
+    """All are equal, and none has a hash."""
+
+    def __eq__(self, other):
+        return isinstance(other, Unhashable)
+
+    __hash__ = None
+
+
+def test_equal_ones_without_a_hash_are_attached_planned_and_checked_each_by_itself():
+    optimizer, trainer = make_optimizer(), make_trainer()
+    one = Unhashable(optimizer, "lr", schedule=Constant(0.5))
+    other = Unhashable(optimizer, "momentum", schedule=Constant(0.25))
+    trainer.add_event_handler(Events.ITERATION_STARTED, one)
+    other.attach(trainer, Events.ITERATION_STARTED(after=4))
+    plan = dry_run(trainer, 2, 3)
+    assert plan["lr"][:, 0].tolist() == [0.5] * 6
+    assert plan["momentum"][:, 0].tolist() == [0.9] * 4 + [0.25] * 2
+    assert check_plan(trainer, 2, 3) == []
+
+
+def test_one_that_code_of_a_user_may_call_is_named_since_its_events_are_not_known():
+    optimizer, trainer = make_optimizer(), make_trainer()
+    by_hand = ParamScheduler(optimizer, "lr", schedule=Constant(0.5))
+    attached = ParamScheduler(optimizer, "momentum", schedule=Constant(0.5))
+    attached.attach(trainer)
+
+    @trainer.on(Events.ITERATION_STARTED)
+    def move(engine):
+        by_hand(engine)
+        print(attached.event_index)
+
+    plan = dry_run(trainer, 2, 3)
+    assert list(plan) == ["momentum"]
+    assert [what.endswith(", which code of yours may call") for what in plan.unforeseen] == [True]
+    assert [finding.code for finding in check_plan(trainer, 2, 3)] == ["unforeseen"]
+
+
+def test_one_whose_groups_are_refused_says_so_when_its_event_comes():
+    optimizer, trainer = make_optimizer(), make_trainer()
+    scheduler = ParamScheduler(optimizer, "lr", param_group_index=Groups(added="refuse"), schedule=Constant(0.5))
+    scheduler.attach(trainer)
+    ParamScheduler(optimizer, "momentum", schedule=Constant(0.5)).attach(trainer)
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})
+    (finding,) = [finding for finding in check_plan(trainer, 2, 3) if finding.severity == "error"]
+    assert finding.code == "illegal-value"
+    assert "must not be given param groups" in finding.message
+    with pytest.raises(ValueError, match="must not be given param groups") as raised:
+        dry_run(trainer, 2, 3)
+    assert raised.value.__notes__ == ["in a dry run, at iteration 1 of 6"]
+
+
+def test_fewer_epochs_than_the_trainer_has_made_are_refused_as_by_ignite():
+    trainer = make_trainer()
+    ParamScheduler(make_optimizer(), "lr", schedule=Constant(0.5)).attach(trainer)
+    trainer.run([0] * 3, max_epochs=2)
+    with pytest.raises(ValueError, match="max_epochs must be at least the 2 that the trainer has made, given 1"):
+        dry_run(trainer, 1, 3)
+    with pytest.raises(ValueError, match="max_epochs"):
+        trainer.run([0] * 3, max_epochs=1)

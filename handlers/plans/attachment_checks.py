@@ -10,19 +10,20 @@ from ignite.engine import Engine
 from ignite.metrics import Metric
 from torch.optim import Optimizer
 
+from lehr.engine.event_handlers import handlers_of
 from lehr.engine.optimizer_events import is_step_event
 
 from .. import arguments
 from ..base import BaseParamScheduler
 from ..param_scheduler import ParamScheduler
-from ..places import common
+from ..places import common, places_of
 from ..private_copies import reachable_from
 from ..resume_check import engines_of, intended_lead
 from .findings import Finding
+from .references import referred_to_by
 from .rehearsal import Part
 from .review import Review, called
 from .samples import writers_of
-from .wiring import referred_to_by
 
 
 def never_attached(review: Review) -> Iterator[Finding]:
@@ -31,8 +32,8 @@ def never_attached(review: Review) -> Iterator[Finding]:
         gc.collect()  # some may be gone but for a reference cycle
     trainer = review.rehearsal.trainer
     for scheduler in _left_out(review):
-        places = scheduler._places(trainer)
-        written = any(common(places, part.original._places(trainer)) for part in review.rehearsal.parts)
+        places = places_of(scheduler, trainer)
+        written = any(common(places, places_of(part.original, trainer)) for part in review.rehearsal.parts)
         yield Finding(
             "never-attached",
             "info" if written or scheduler._wants_metric else "warning",
@@ -122,10 +123,10 @@ def _metrics_of(engine: Engine) -> set[str]:
     """The names of ignite's metrics that are attached to an engine, and of those it has now; none without the first."""
     names = {
         str(name)
-        for handlers in engine._event_handlers.values()
-        for handler, args, _ in handlers
-        if isinstance(getattr(handler, "__self__", None), Metric) and handler.__name__ == "completed"
-        for name in args[1:]
+        for registered in handlers_of(engine)
+        if isinstance(getattr(registered.handler, "__self__", None), Metric)
+        if registered.handler.__name__ == "completed"
+        for name in registered.args
     }
     return names | set(engine.state.metrics) if names else set()
 

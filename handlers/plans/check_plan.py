@@ -1,7 +1,6 @@
 """Looking for what is wrong with a run before it begins."""
 
 from collections.abc import Callable
-from typing import Any
 
 from ignite.engine import Engine
 
@@ -115,7 +114,7 @@ def check_plan(
 
 
 def _of(where: str, error: Exception) -> Finding:
-    notes: Any = getattr(error, "__notes__", [])
+    notes: list[str] = getattr(error, "__notes__", [])
     return Finding(
         "illegal-value",
         "error",

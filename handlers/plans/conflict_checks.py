@@ -7,7 +7,9 @@ from itertools import combinations
 import numpy as np
 from ignite.handlers.param_scheduler import ParamScheduler as IgniteParamScheduler
 
-from ..places import Place, common
+from lehr.engine.event_handlers import handlers_of
+
+from ..places import Place, common, places_of
 from .findings import Finding
 from .rehearsal import Part
 from .review import Review, called
@@ -17,7 +19,7 @@ from .samples import writers_of
 def write_conflicts(review: Review) -> Iterator[Finding]:
     """Two who write one parameter in turn, so that only the later one counts."""
     rehearsal, iterations = review.rehearsal, review.plan.num_iterations - review.plan.start
-    written = [(part, part.copy._places(rehearsal.engine)) for part in rehearsal.parts]
+    written = [(part, places_of(part.copy, rehearsal.engine)) for part in rehearsal.parts]
     for (one, its_own), (other, those) in combinations(written, 2):
         shared = common(its_own, those)
         if not shared or not _take_turns(one, other):
@@ -57,7 +59,7 @@ def _wins(review: Review, one: Part, other: Part) -> int:
 
 def _conflicts_within(review: Review, part: Part) -> Iterator[Finding]:
     engine, writers = review.rehearsal.engine, writers_of(part.copy)
-    own = [{writer.param_name: writer._places(engine).get(writer.param_name, [])} for writer in writers]
+    own = [{writer.param_name: places_of(writer, engine).get(writer.param_name, [])} for writer in writers]
     for one, other in combinations(range(len(own)), 2):
         if shared := common(own[one], own[other]):
             yield Finding(
@@ -73,9 +75,8 @@ def _conflicts_within(review: Review, part: Part) -> Iterator[Finding]:
 def _conflicts_with_ignite(review: Review, part: Part) -> Iterator[Finding]:
     """Schedulers of ignite, which a dry run does not call."""
     trainer = review.rehearsal.trainer
-    places = [place for its_own in part.original._places(trainer).values() for place in its_own]
-    for handler in [handler for handlers in trainer._event_handlers.values() for handler, _, _ in handlers]:
-        peer = getattr(handler, "__wrapped__", handler)
+    places = [place for its_own in places_of(part.original, trainer).values() for place in its_own]
+    for peer in [registered.handler for registered in handlers_of(trainer)]:
         if isinstance(peer, IgniteParamScheduler):
             groups = {id(group) for group in peer.optimizer_param_groups}
             shared = [place for place in places if id(place.holder) in groups and place.key == peer.param_name]

@@ -1,20 +1,19 @@
 """The whole plan of a run before it begins."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from ignite.engine import Engine
 
 from .. import arguments
 from ..metrics import as_number
-from ..places import Place
+from ..places import Place, places_of
 from ..schedules import Schedule
 from ..schedules.segments import Segment, segments_of
 from .plan import Column, Plan, Span
+from .references import accumulation_of
 from .rehearsal import Part, Rehearsal, stands_at
 from .samples import Sample, sampler
-from .wiring import accumulation_of
 
 Metrics = Mapping[str, Sequence[float]]
 
@@ -100,6 +99,8 @@ def rehearsed(
         raise ValueError(
             f"epoch_length must be that of the run which the trainer is in, {state.epoch_length}, given {epoch_length}"
         )
+    if state.max_epochs is not None and max_epochs < state.epoch:  # ignite would refuse it too
+        raise ValueError(f"max_epochs must be at least the {state.epoch} that the trainer has made, given {max_epochs}")
     if accumulation is None:
         accumulation = accumulation_of(trainer)
     accumulation = arguments.whole_number("gradient_accumulation_steps", accumulation, at_least=1)
@@ -109,7 +110,7 @@ def rehearsed(
     for part in rehearsal.parts:
         own_names = part.copy._history_names(None)
         for wire in part.writing:
-            for own_name, places in part.copy._places(rehearsal.stand_in_for(wire.engine)).items():
+            for own_name, places in places_of(part.copy, rehearsal.stand_in_for(wire.engine)).items():
                 # What torch writes beside the learning rate has no history, and keeps its name whatever that is called.
                 name = wire.name if wire.name and own_name in own_names else own_name
                 samples.setdefault(name, Sample()).add(part, places)
@@ -151,21 +152,15 @@ def plan_of(rehearsal: Rehearsal, samples: Mapping[str, Sample]) -> Plan:
     columns = {}
     for name, sample in samples.items():
         values = sample.table(rehearsal.start, rehearsal.iterations)
-        spans = next(
-            filter(
-                None,
-                (
-                    _spans(part, writer.schedule, rehearsal.iterations)
-                    for part, writer, _ in sample.schedules(rehearsal.engine)
-                ),
-            ),
-            (),
-        )
+        schedules = sample.schedules(rehearsal.engine)
+        all_spans = [_spans(part, writer.schedule, rehearsal.iterations) for part, writer, _ in schedules]
+        spans = next(filter(None, all_spans), ())
         ticks = sorted(tick for part, _ in sample.writers for tick in part.ticks)
         columns[name] = Column(values, _labels(sample.places, values.shape[1]), spans, np.array(ticks, dtype=np.int64))
     unforeseen = [f"{wire.target!r} on {wire.where}" for wire in rehearsal.unforeseen]
     unforeseen += [f"{part.original!r}, which does not say where it writes" for part in rehearsal.silent]
     unforeseen += [f"{scheduler!r} on an engine that nothing is seen to run" for scheduler in rehearsal.out_of_sight()]
+    unforeseen += [f"{scheduler!r}, which code of yours may call" for scheduler in rehearsal.called_by_others()]
     return Plan(columns, rehearsal.max_epochs, rehearsal.epoch_length, rehearsal.start, unforeseen)
 
 
@@ -184,7 +179,7 @@ def _labels(places: Sequence[Place], groups: int) -> tuple[str, ...]:
 def _spans(part: Part, schedule: Schedule, iterations: int) -> tuple[Span, ...]:
     """The phases of a schedule, in iterations."""
     segments: Sequence[Segment] = segments_of(schedule)
-    found: list[Any] = []
+    found: list[tuple[int, str]] = []
     for first_event, name in segments:
         at = int(np.ceil(first_event)) - part.first_event
         if at < len(part.ticks) and (first := part.ticks[max(at, 0)]) < iterations:

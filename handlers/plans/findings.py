@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .. import arguments
+
 SEVERITIES = ("error", "warning", "info")
 CODES = {
     "write-conflict": "two schedulers write one parameter",
@@ -35,6 +37,9 @@ class Finding:
         message: what it is, with the numbers.
         suggestion: what to do about it.
         numbers: the numbers, by name, as plain data.
+
+    Raises:
+        ValueError: ``code`` or ``severity`` is none of these.
     """
 
     code: str
@@ -43,6 +48,11 @@ class Finding:
     message: str
     suggestion: str
     numbers: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the code and the severity."""
+        arguments.one_of("code", self.code, CODES)
+        arguments.one_of("severity", self.severity, SEVERITIES)
 
     def __str__(self) -> str:
         wrapped = [

@@ -14,9 +14,10 @@ from ..base import BaseParamScheduler
 from ..blocks import random_state_kept
 from ..pending_metric import PendingMetric
 from ..phase_scheduler import PhaseScheduler
-from ..places import Places, common
-from ..private_copies import private_copy
+from ..places import Places, common, places_of
+from ..private_copies import private_copy, reachable_from
 from ..resume_check import ResumeCheck, engines_of
+from .references import referred_to_by
 from .stand_ins import engine_like, loader_like, loaders_of
 from .timeline import EVALUATION, FORESEEN, ORDER, Timeline, Waiting
 from .wiring import Wire, evaluators_of, wires_of
@@ -97,14 +98,14 @@ class Rehearsal:
             if isinstance(wire.target, BaseParamScheduler)
             and wire.event not in (FORESEEN if wire.engine is trainer else EVALUATION)
         ]
-        self._wires = [wire for wire in wires if wire.target in self._engines or wire not in self.unforeseen]
+        self._wires = [wire for wire in wires if wire not in self.unforeseen]
         self.parts = self._copied()
         self.failed: tuple[Part, Engine] | None = None  # whose event has raised an error, and of which engine it was
 
     @property
     def silent(self) -> list[Part]:
         """The schedulers that write, and do not say where."""
-        return [part for part in self.parts if part.writing and not part.copy._places(self.engine)]
+        return [part for part in self.parts if part.writing and not places_of(part.copy, self.engine)]
 
     def out_of_sight(self) -> list[BaseParamScheduler]:
         """The schedulers of the same optimizers' parameters on other engines, whose events nobody can tell."""
@@ -115,6 +116,13 @@ class Rehearsal:
             if any(engine not in self._engines for engine in engines_of(scheduler))
             and any(common(_in_optimizers(scheduler, self.trainer), those) for those in places)
         ]
+
+    def called_by_others(self) -> list[BaseParamScheduler]:
+        """The schedulers that a handler or the training step refers to, and that nothing else calls."""
+        originals = [part.original for part in self.parts]
+        known = {id(thing) for thing in reachable_from([*originals, *(wire.target for wire in self.unforeseen)])}
+        things = {id(thing): thing for thing in referred_to_by(self.trainer) if isinstance(thing, BaseParamScheduler)}
+        return [thing for at, thing in things.items() if at not in known and not engines_of(thing)]
 
     @property
     def tick(self) -> int:
@@ -127,7 +135,7 @@ class Rehearsal:
 
     def _copied(self) -> list[Part]:
         schedulers = [wire.target for wire in self._wires if isinstance(wire.target, BaseParamScheduler)]
-        originals = list(dict.fromkeys(schedulers))
+        originals = list({id(scheduler): scheduler for scheduler in schedulers}.values())
         loaders = dict.fromkeys(loader for scheduler in originals for loader in loaders_of(scheduler))
         replaced: list[tuple[object, object]] = [*self._engines.items(), *((one, loader_like(one)) for one in loaders)]
         copies = private_copy(originals, replaced=replaced)
@@ -172,14 +180,14 @@ class Rehearsal:
     def _handlers(self, action: Callable[[Part, Wire], Callable[[], None]]) -> dict[tuple[Engine, Any], list[Waiting]]:
         """Those who wait for each event, in the order of the engine's own handlers."""
         handlers: dict[tuple[Engine, Any], list[Waiting]] = defaultdict(list)
-        parts = {part.original: part for part in self.parts}
+        parts = {id(part.original): part for part in self.parts}
         for wire in self._wires:
             if isinstance(wire.target, BaseParamScheduler):
-                act = action(parts[wire.target], wire)
+                act = action(parts[id(wire.target)], wire)
             elif wire.target in self._engines:
                 act = self._evaluation(self._engines[wire.target], handlers)
-            elif isinstance(wire.target, ResumeCheck) and wire.target.scheduler in parts:
-                act = self._resume(wire.target, parts[wire.target.scheduler])
+            elif isinstance(wire.target, ResumeCheck) and id(wire.target.scheduler) in parts:
+                act = self._resume(wire.target, parts[id(wire.target.scheduler)])
             else:
                 continue
             handlers[self._engines[wire.engine], wire.event].append(Waiting(wire.event_filter, wire.optimizer, act))
@@ -222,5 +230,5 @@ class Rehearsal:
 
 def _in_optimizers(scheduler: BaseParamScheduler, engine: Engine) -> Places:
     """The places of a scheduler that are the same whichever engine it is attached to."""
-    places = scheduler._places(engine)
+    places = places_of(scheduler, engine)
     return {name: [place for place in some if place.is_in_optimizer] for name, some in places.items()}

@@ -9,7 +9,7 @@ from ignite.engine import Engine
 
 from ..base import BaseParamScheduler
 from ..param_group_scheduler import ParamGroupScheduler
-from ..places import Place
+from ..places import Place, places_of
 from ..schedules.base import Array
 from .rehearsal import Part
 
@@ -42,7 +42,7 @@ class Sample:
         at = {place.identity: column for column, place in enumerate(self.places)}
         for part, _ in self.writers:
             for writer in writers_of(part.copy):
-                places = writer._places(engine).get(writer.param_name, [])
+                places = places_of(writer, engine).get(writer.param_name, [])
                 columns = [at[place.identity] for place in places if place.identity in at]
                 if columns:
                     yield part, writer, columns

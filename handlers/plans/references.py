@@ -1,0 +1,60 @@
+"""What handlers and training steps refer to, read from their code, since they may not be called to find out."""
+
+from collections.abc import Iterator
+from functools import partial
+from types import CodeType, FunctionType, MethodType
+from typing import Any
+
+from ignite.engine import Engine
+
+from lehr.engine.event_handlers import closure_of, handlers_of
+
+
+def engines_run_by(handler: Any, given: tuple[Any, ...]) -> list[Engine]:
+    """The engines whose ``run`` a handler calls, as far as its code refers to them; calling it would tell for sure."""
+    function = handler
+    while isinstance(function, partial):
+        function = function.func
+    function = getattr(function, "__func__", function)
+    if not isinstance(function, FunctionType) or "run" not in _names_in(function.__code__):
+        return []
+    found = [thing for thing in (*given, *referred_to(handler)) if isinstance(thing, Engine)]
+    return list(dict.fromkeys(found))
+
+
+def referred_to(handler: Any) -> list[Any]:
+    """What a function, a method or a partial one refers to: arguments, closures, globals, attributes of its object."""
+    things: list[Any] = []
+    while isinstance(handler, partial):
+        things += [*handler.args, *handler.keywords.values()]
+        handler = handler.func
+    if isinstance(handler, MethodType):
+        owned = getattr(handler.__self__, "__dict__", {})
+        handler, owner = handler.__func__, handler.__self__
+        named = set(_names_in(handler.__code__)) if isinstance(handler, FunctionType) else set()
+        things += [owner, *(owned[name] for name in owned if name in named)]
+    if isinstance(handler, FunctionType):
+        found, names = handler.__globals__, _names_in(handler.__code__)
+        things += [*closure_of(handler).values(), *(found[name] for name in names if name in found)]
+    return things
+
+
+def referred_to_by(engine: Engine) -> list[Any]:
+    """What the training step and the handlers of an engine refer to."""
+    functions = [engine._process_function, *(registered.handler for registered in handlers_of(engine))]
+    return [thing for function in functions for thing in referred_to(function)]
+
+
+def _names_in(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names_in(constant)
+
+
+def accumulation_of(engine: Engine) -> int:
+    """How many iterations make a step of the optimizer, if ignite's ``create_supervised_trainer`` was told; else 1."""
+    step = engine._process_function
+    kept = closure_of(step) if isinstance(step, FunctionType) else {}
+    given = kept.get("gradient_accumulation_steps", 1)
+    return given if isinstance(given, int) else 1

@@ -1,0 +1,80 @@
+"""What ignite has registered with an engine, as far as that can be told."""
+
+from functools import wraps
+
+import pytest
+from ignite.engine import Events
+from optimizers import make_trainer
+
+from lehr.engine.event_handlers import closure_of, filter_arguments, handlers_of
+
+
+def with_engine(engine, *args, **kwargs):
+    pass
+
+
+def without(*, name="", **kwargs):
+    pass
+
+
+def odd(engine, event):
+    return event % 2 == 1
+
+
+def test_handlers_are_as_they_were_given():
+    engine = make_trainer()
+    engine.add_event_handler(Events.ITERATION_STARTED, with_engine, 1, name="one")
+    engine.add_event_handler(Events.ITERATION_STARTED(every=2), with_engine)
+    engine.add_event_handler(Events.ITERATION_STARTED(event_filter=odd), without, name="two")
+    engine.add_event_handler(Events.EPOCH_STARTED(once=3), len, (1, 2))
+    found = list(handlers_of(engine, Events.ITERATION_STARTED))
+    assert [one.handler for one in found] == [with_engine, with_engine, without]
+    assert [one.args for one in found] == [(1,), (), ()]
+    assert [one.kwargs for one in found] == [{"name": "one"}, {}, {"name": "two"}]
+    assert found[0].event_filter is None
+    assert filter_arguments(found[1].event_filter) == {"every": 2}
+    assert (found[2].event_filter, filter_arguments(odd)) == (odd, None)
+    (last,) = handlers_of(engine, Events.EPOCH_STARTED)
+    assert (last.handler, last.args, filter_arguments(last.event_filter)) == (len, ((1, 2),), {"once": [3]})
+    assert [one.handler for one in handlers_of(engine)] == [with_engine, with_engine, without, len]
+
+
+def test_to_look_registers_nothing():
+    engine = make_trainer()
+    assert list(handlers_of(engine, Events.COMPLETED)) == []
+    assert Events.COMPLETED not in engine._event_handlers
+
+
+def test_an_argument_that_can_be_called_is_not():
+    engine = make_trainer()
+    engine.add_event_handler(Events.COMPLETED, without_an_engine, pytest.fail)
+    (found,) = handlers_of(engine)
+    assert found.args == (pytest.fail,)
+
+
+def without_an_engine(call):
+    pass
+
+
+def test_a_wrapper_of_another_kind_is_an_error_and_not_a_handler_without_filter():
+    engine = make_trainer()
+
+    @wraps(with_engine)
+    def otherwise(*args, **kwargs):
+        pass
+
+    otherwise._parent = lambda: with_engine
+    engine.add_event_handler(Events.COMPLETED, otherwise)
+    with pytest.raises(RuntimeError, match="the filter of .* cannot be found: ignite keeps it otherwise"):
+        list(handlers_of(engine))
+
+
+def test_what_is_not_there_yet_is_left_out_of_a_closure():
+    there = 1
+
+    def function():
+        return there, later
+
+    assert closure_of(function) == {"there": 1}
+    later = 2
+    assert closure_of(function) == {"there": 1, "later": 2}
