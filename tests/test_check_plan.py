@@ -205,6 +205,15 @@ def test_one_more_for_what_another_one_writes_may_be_there_to_be_looked_at(setti
     del looked_at
 
 
+def test_of_a_whole_and_its_parts_the_whole_is_named(setting):
+    main = CosineDecayScheduler(setting.optimizer, "lr", 30)
+    whole = create_lr_scheduler_with_warmup(main, 0.01, 10)
+    ConstantScheduler(setting.optimizer, "momentum", 0.5).attach(setting.trainer)
+    (finding,) = setting.check()
+    assert (finding.code, finding.where) == ("never-attached", "ConcatScheduler of 'lr'")
+    del main, whole
+
+
 def test_none_is_attached_at_all(setting):
     forgotten = cosine(setting)
     optimizer = setting.optimizer

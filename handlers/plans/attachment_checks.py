@@ -50,13 +50,22 @@ def _left_out(review: Review) -> list[BaseParamScheduler]:
     used = {id(thing) for thing in (*reachable_from(active), *things)}
     optimizers = {id(thing) for thing in things if isinstance(thing, Optimizer)}
     optimizers |= {id(one) for part in rehearsal.parts for one in _optimizers_of(part.original)}
-    return [
+    left_out = [
         scheduler
         for scheduler in alive
-        if id(scheduler) not in used
-        and (scheduler._planned is None or id(scheduler._planned) not in used)
-        and any(id(one) in optimizers for one in _optimizers_of(scheduler))
+        if not _is_among(used, scheduler) and any(id(one) in optimizers for one in _optimizers_of(scheduler))
     ]
+    inside = {id(one): {id(part) for part in reachable_from(one)} for one in left_out}
+    return [
+        scheduler  # the whole, and not its parts too
+        for scheduler in left_out
+        if not any(_is_among(inside[id(whole)], scheduler) for whole in left_out if whole is not scheduler)
+    ]
+
+
+def _is_among(things: set[int], scheduler: BaseParamScheduler) -> bool:
+    """Whether a scheduler, or its schedule, is among things that are given by their id."""
+    return id(scheduler) in things or (scheduler._planned is not None and id(scheduler._planned) in things)
 
 
 def _optimizers_of(scheduler: BaseParamScheduler) -> list[Any]:
