@@ -298,6 +298,29 @@ def test_a_metric_that_it_produces_or_that_nobody_can_know_of(setting):
     assert setting.check() == []
 
 
+def test_a_metric_of_the_evaluator_that_is_read_from_the_trainer(setting):
+    setting.evaluate_each_epoch()
+    Average().attach(setting.evaluator, "loss")
+    plateau = ReduceOnPlateauScheduler(setting.optimizer, "lr", "loss")
+    plateau.attach(setting.trainer, Events.EPOCH_COMPLETED)
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity, finding.numbers) == ("missing-metric", "warning", {"produced": []})
+    assert "attach(evaluator, Events.COMPLETED)" in finding.suggestion
+    assert setting.check({"loss": [1.0] * 4}) == []
+
+
+def test_a_metric_of_the_evaluator_that_a_handler_copies(setting):
+    setting.evaluate_each_epoch()
+    Average().attach(setting.evaluator, "loss")
+
+    @setting.trainer.on(Events.EPOCH_COMPLETED)
+    def copy(engine: Engine) -> None:
+        engine.state.metrics["loss"] = setting.evaluator.state.metrics["loss"]
+
+    ReduceOnPlateauScheduler(setting.optimizer, "lr", "loss").attach(setting.trainer, Events.EPOCH_COMPLETED)
+    assert setting.check() == []
+
+
 def test_an_observer_of_a_metric_that_is_not_produced(setting):
     setting.evaluate_each_epoch()
     Average().attach(setting.evaluator, "loss")
@@ -809,7 +832,7 @@ def test_findings_print_the_worst_first_with_what_to_do(setting):
 
 
 def test_every_code_is_known_and_every_check_is_made():
-    assert len(CHECKS) == 12
+    assert len(CHECKS) == 13
     assert set(SEVERITIES) == {"error", "warning", "info"}
     named = """write-conflict end-not-reached repeats jump zero-start unit-mismatch illegal-value missing-metric
         attached-twice never-attached history-name-clash not-restored"""

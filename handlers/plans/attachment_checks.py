@@ -1,9 +1,11 @@
 """Checks of what is attached: what is not, under which names, to which metrics, and where a resume has left it."""
 
 import difflib
+import dis
 import gc
 from collections import defaultdict
 from collections.abc import Iterator
+from types import FunctionType
 from typing import Any
 
 from ignite.engine import Engine
@@ -22,7 +24,7 @@ from .findings import Finding
 from .rehearsal import Part
 from .review import Review, called
 from .samples import writers_of
-from .wiring import referred_to_by
+from .wiring import handlers_of, names_in, referred_to_by, wires_of
 
 
 def never_attached(review: Review) -> Iterator[Finding]:
@@ -125,6 +127,40 @@ def missing_metrics(review: Review) -> Iterator[Finding]:
                     f"or give dry_run its values: metrics={{{metric_name!r}: [...]}}",
                     {"produced": sorted(produced)},
                 )
+
+
+def metrics_elsewhere(review: Review) -> Iterator[Finding]:
+    """Schedulers on the trainer that read a metric of an evaluator, which is not among the trainer's own."""
+    trainer = review.rehearsal.trainer
+    if _metrics_of(trainer) or trainer.state.metrics or any(map(_writes_metrics, handlers_of(trainer))):
+        return
+    evaluators = [wire.target for wire in wires_of(trainer) if isinstance(wire.target, Engine)]
+    for part in review.rehearsal.parts:
+        name = getattr(part.original, "metric_name", None)
+        on_trainer = any(wire.engine is trainer for wire in part.writing) and part.original._wants_metric
+        if on_trainer and name not in review.rehearsal.metrics and any(name in _metrics_of(one) for one in evaluators):
+            yield Finding(
+                "missing-metric",
+                "warning",
+                called(part),
+                f"it reads {name!r} from the metrics of the trainer, which has none; an evaluator that a handler runs "
+                "has it",
+                "attach it to the evaluator: attach(evaluator, Events.COMPLETED); or let a handler copy the metric to "
+                "trainer.state.metrics",
+                {"produced": []},
+            )
+
+
+def _writes_metrics(function: Any) -> bool:
+    """Whether code may put a metric somewhere, as far as its names show."""
+    function = getattr(function, "__func__", function)
+    if not isinstance(function, FunctionType):
+        function = type(function).__call__
+    if not isinstance(function, FunctionType):
+        return True  # nobody can know
+    names = set(names_in(function.__code__))
+    stores = any(instruction.opname == "STORE_SUBSCR" for instruction in dis.get_instructions(function))
+    return "metrics" in names and (stores or not names.isdisjoint({"update", "setdefault", "setattr"}))
 
 
 def _metrics_of(engine: Engine) -> set[str]:

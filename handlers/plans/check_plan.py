@@ -5,7 +5,14 @@ from typing import Any
 from ignite.engine import Engine
 
 from .. import arguments
-from .attachment_checks import history_name_clashes, left_behind, missing_metrics, never_attached, unforeseen
+from .attachment_checks import (
+    history_name_clashes,
+    left_behind,
+    metrics_elsewhere,
+    missing_metrics,
+    never_attached,
+    unforeseen,
+)
 from .conflict_checks import attached_twice, write_conflicts
 from .dry_run import Metrics, plan_of, rehearsed
 from .findings import Finding, Findings
@@ -20,6 +27,7 @@ CHECKS: tuple[Check, ...] = (
     never_attached,
     history_name_clashes,
     missing_metrics,
+    metrics_elsewhere,
     left_behind,
     illegal_values,
     ends,
@@ -52,7 +60,8 @@ def check_plan(
       that other schedulers or the training step refer to.
     - ``history-name-clash`` (error): two schedulers would record under one name.
     - ``missing-metric`` (error): a metric that the engine whose event it is does not produce, where ignite's metrics
-      are attached to it; or that is not there yet at an event.
+      are attached to it; or that is not there yet at an event. (A warning: one of an evaluator that is read from the
+      trainer.)
     - ``not-restored`` (error): the trainer stands within a run, and a scheduler does not, or elsewhere.
     - ``illegal-value`` (error): a value that an optimizer does not allow, such as lr < 0, betas >= 1 or momentum < 0;
       or anything else that a scheduler raises at an event, such as for NaN.

@@ -126,7 +126,7 @@ def _engines_run_by(handler: Any, given: tuple[Any, ...]) -> list[Engine]:
     while isinstance(function, partial):
         function = function.func
     function = getattr(function, "__func__", function)
-    if not isinstance(function, FunctionType) or "run" not in _names_in(function.__code__):
+    if not isinstance(function, FunctionType) or "run" not in names_in(function.__code__):
         return []
     found = [thing for thing in (*given, *referred_to(handler)) if isinstance(thing, Engine)]
     return list(dict.fromkeys(found))
@@ -141,19 +141,24 @@ def referred_to(handler: Any) -> list[Any]:
     if isinstance(handler, MethodType):
         owned = getattr(handler.__self__, "__dict__", {})
         handler, owner = handler.__func__, handler.__self__
-        named = set(_names_in(handler.__code__)) if isinstance(handler, FunctionType) else set()
+        named = set(names_in(handler.__code__)) if isinstance(handler, FunctionType) else set()
         things += [owner, *(owned[name] for name in owned if name in named)]
     if isinstance(handler, FunctionType):
-        found, names = handler.__globals__, _names_in(handler.__code__)
+        found, names = handler.__globals__, names_in(handler.__code__)
         things += [*_closure_of(handler).values(), *(found[name] for name in names if name in found)]
     return things
 
 
 def referred_to_by(engine: Engine) -> list[Any]:
     """What the training step and the handlers of an engine refer to."""
-    handlers = [handler for handlers in engine._event_handlers.values() for handler, _, _ in handlers]
-    functions = [engine._process_function, *(_without_filter(handler)[0] for handler in handlers)]
+    functions = [engine._process_function, *handlers_of(engine)]
     return [thing for function in functions for thing in referred_to(function)]
+
+
+def handlers_of(engine: Engine) -> list[Any]:
+    """The handlers of an engine, as they were given."""
+    handlers = [handler for handlers in engine._event_handlers.values() for handler, _, _ in handlers]
+    return [_without_filter(handler)[0] for handler in handlers]
 
 
 def _closure_of(function: FunctionType) -> dict[str, Any]:
@@ -165,11 +170,12 @@ def _closure_of(function: FunctionType) -> dict[str, Any]:
     return found
 
 
-def _names_in(code: CodeType) -> Iterator[str]:
+def names_in(code: CodeType) -> Iterator[str]:
+    """The names that code has of attributes and globals."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _names_in(constant)
+            yield from names_in(constant)
 
 
 def accumulation_of(engine: Engine) -> int:
