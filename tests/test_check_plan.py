@@ -39,6 +39,7 @@ from lehr.handlers import (
     StepScheduler,
     WarmupStableDecayScheduler,
     check_plan,
+    configure_scheduler,
     create_lr_scheduler_with_warmup,
 )
 from lehr.handlers.plans.check_plan import CHECKS
@@ -205,6 +206,15 @@ def test_one_more_for_what_another_one_writes_may_be_there_to_be_looked_at(setti
     del looked_at
 
 
+def test_of_a_whole_and_its_parts_the_whole_is_named(setting):
+    main = CosineDecayScheduler(setting.optimizer, "lr", 30)
+    whole = create_lr_scheduler_with_warmup(main, 0.01, 10)
+    ConstantScheduler(setting.optimizer, "momentum", 0.5).attach(setting.trainer)
+    (finding,) = setting.check()
+    assert (finding.code, finding.where) == ("never-attached", "ConcatScheduler of 'lr'")
+    del main, whole
+
+
 def test_none_is_attached_at_all(setting):
     forgotten = cosine(setting)
     optimizer = setting.optimizer
@@ -285,6 +295,29 @@ def test_a_metric_that_it_produces_or_that_nobody_can_know_of(setting):
     Average().attach(setting.evaluator, "loss")
     ReduceOnPlateauScheduler(setting.optimizer, "lr", "loss").attach(setting.evaluator, Events.COMPLETED)
     ReduceOnPlateauScheduler(setting.optimizer, "momentum", "own").attach(setting.trainer, Events.EPOCH_COMPLETED)
+    assert setting.check() == []
+
+
+def test_a_metric_of_the_evaluator_that_is_read_from_the_trainer(setting):
+    setting.evaluate_each_epoch()
+    Average().attach(setting.evaluator, "loss")
+    plateau = ReduceOnPlateauScheduler(setting.optimizer, "lr", "loss")
+    plateau.attach(setting.trainer, Events.EPOCH_COMPLETED)
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity, finding.numbers) == ("missing-metric", "warning", {"produced": []})
+    assert "attach(evaluator, Events.COMPLETED)" in finding.suggestion
+    assert setting.check({"loss": [1.0] * 4}) == []
+
+
+def test_a_metric_of_the_evaluator_that_a_handler_copies(setting):
+    setting.evaluate_each_epoch()
+    Average().attach(setting.evaluator, "loss")
+
+    @setting.trainer.on(Events.EPOCH_COMPLETED)
+    def copy(engine: Engine) -> None:
+        engine.state.metrics["loss"] = setting.evaluator.state.metrics["loss"]
+
+    ReduceOnPlateauScheduler(setting.optimizer, "lr", "loss").attach(setting.trainer, Events.EPOCH_COMPLETED)
     assert setting.check() == []
 
 
@@ -462,6 +495,27 @@ def test_other_schedules_that_are_longer_than_the_run(setting, make):
     assert "end-not-reached" in [code for code, _ in found(setting.check())]
 
 
+def test_a_warm_up_that_is_longer_than_the_run(setting):
+    main = ExponentialScheduler(setting.optimizer, "lr", gamma=0.99)
+    whole = create_lr_scheduler_with_warmup(main, 0.01, 100)
+    whole.attach(setting.trainer)
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity) == ("end-not-reached", "warning")
+    assert finding.numbers == {"length": 99, "events": 40}
+
+
+def test_a_last_phase_that_begins_where_the_run_ends_is_not_waited_for(setting):
+    config = {"type": "transformers.cosine_with_restarts", "num_warmup_steps": 5, "num_training_steps": 40}
+    configure_scheduler(setting.optimizer, config).attach(setting.trainer)
+    assert "end-not-reached" not in [code for code, _ in found(setting.check())]
+
+
+def test_a_warm_up_before_what_has_no_end(setting):
+    main = ExponentialScheduler(setting.optimizer, "lr", gamma=0.99)
+    create_lr_scheduler_with_warmup(main, 0.01, 30).attach(setting.trainer)
+    assert setting.check() == []
+
+
 @pytest.mark.parametrize("steps", [40, 41, 39])
 def test_a_schedule_that_ends_with_the_run_or_all_but_does(setting, steps):
     OneCycleScheduler(setting.optimizer, "lr", 0.5, total_steps=steps).attach(setting.trainer)
@@ -502,6 +556,29 @@ def test_a_cycle_that_begins_anew_just_before_the_run_ends_is_warned_of(setting)
     assert "the last 2 begin a cycle anew, with 0.5 after 0.0108" in finding.message
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda optimizer: CosineAnnealingScheduler(optimizer, "lr", 0.1, 1e-6, 20),
+        lambda optimizer: CosineRestartScheduler(optimizer, "lr", T_0=10),
+        lambda optimizer: CosineRestartScheduler(optimizer, "lr", T_0=8, T_mult=4),
+        lambda optimizer: LinearCyclicalScheduler(optimizer, "lr", 0.1, 1e-6, 20, monotonic=True),
+    ],
+)
+def test_a_run_that_ends_with_a_cycle_is_no_more_than_told_of_however_low_it_goes(setting, make):
+    scheduler = make(setting.optimizer)
+    scheduler.attach(setting.trainer)
+    assert found(setting.check()) == [("repeats", "info")]
+
+
+def test_a_run_that_ends_just_after_a_late_cycle_has_begun_is_warned_of(setting):
+    CosineRestartScheduler(setting.optimizer, "lr", T_0=10, T_mult=2).attach(setting.trainer)  # 10 + 20 are 30
+    assert found(check_plan(setting.trainer, 3, 10)) == [("repeats", "info")]
+    (finding,) = check_plan(setting.trainer, 1, 31)
+    assert (finding.code, finding.severity) == ("repeats", "warning")
+    assert "the last one begins a cycle anew" in finding.message
+
+
 def test_one_whole_cycle_does_not_repeat(setting):
     CosineAnnealingScheduler(setting.optimizer, "lr", 0.5, 0.1, 40).attach(setting.trainer)
     CosineRestartScheduler(setting.optimizer, "momentum", periods=[20, 20], end_value=0.1).attach(setting.trainer)
@@ -521,7 +598,83 @@ def test_a_schedule_that_holds_another_end_value_is_well(setting):
     assert setting.check() == []
 
 
+@pytest.mark.parametrize(("half", "severity"), [(25, "warning"), (15, "info")])
+def test_a_cosine_that_goes_back_up_after_its_end(setting, half, severity):
+    config = {"type": "torch.CosineAnnealingLR", "T_max": half}
+    configure_scheduler(setting.optimizer, config).attach(setting.trainer)
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity) == ("repeats", severity)
+    assert "goes back, from 0 up to" in finding.message
+
+
+@pytest.mark.parametrize("half", [39, 40])
+def test_a_cosine_that_ends_with_the_run_does_not_go_back(setting, half):
+    config = {"type": "torch.CosineAnnealingLR", "T_max": half}
+    configure_scheduler(setting.optimizer, config).attach(setting.trainer)
+    assert setting.check() == []
+
+
+def test_a_learning_rate_that_stays_next_to_nothing_is_warned_of(setting):
+    OneCycleScheduler(setting.optimizer, "lr", 0.5, total_steps=20).attach(setting.trainer)
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity) == ("repeats", "warning")
+    assert finding.numbers == {"length": 20, "events": 40, "iterations": 21}
+    assert "its end value, 2e-06, is that of the last 21 iterations" in finding.message
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda optimizer: OneCycleScheduler(optimizer, "lr", 0.5, total_steps=37),
+        lambda optimizer: MultiStepScheduler(optimizer, "lr", [10, 15, 20, 25], gamma=0.1),
+        lambda optimizer: OneCycleScheduler(optimizer, "momentum", 0.5, total_steps=20),
+    ],
+)
+def test_a_short_rest_or_the_last_of_several_steps_is_well(setting, make):
+    scheduler = make(setting.optimizer)
+    scheduler.attach(setting.trainer)
+    assert setting.check() == []
+
+
 # unit-mismatch
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda o: StepScheduler(o, "lr", 30, gamma=0.1),
+        lambda o: ExponentialScheduler(o, "lr", gamma=0.97),
+        lambda o: LRScheduler(torch.optim.lr_scheduler.StepLR(o, 30)),
+    ],
+)
+def test_what_falls_to_nothing_by_iterations_looks_like_epochs(setting, make):
+    scheduler = make(setting.optimizer)
+    handle = scheduler.attach(setting.trainer)
+    (finding,) = check_plan(setting.trainer, 90, 20)
+    assert (finding.code, finding.severity) == ("unit-mismatch", "warning")
+    assert finding.numbers["events"] == 1800
+    assert "look like epochs" in finding.message
+    handle.remove()
+    scheduler.attach(setting.trainer, Events.EPOCH_STARTED)
+    assert check_plan(setting.trainer, 90, 20) == []
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        lambda event: 0.1 * (1 + math.cos(math.pi * event / 1800)),  # comes to nothing at the end
+        lambda event: 0.1 if event < 500 else 0.0,  # is switched off
+        lambda event: 1e-10 * 1.02**event,  # rises
+    ],
+)
+def test_what_is_meant_to_be_next_to_nothing_does_not(setting, schedule):
+    ParamScheduler(setting.optimizer, "lr", schedule=schedule).attach(setting.trainer)
+    assert "unit-mismatch" not in [code for code, _ in found(check_plan(setting.trainer, 90, 20))]
+
+
+def test_a_duration_that_is_longer_than_all_iterations_is_not_in_them(setting):
+    CosineDecayScheduler(setting.optimizer, "lr", 30).attach(setting.trainer, Events.EPOCH_STARTED)
+    assert found(check_plan(setting.trainer, 1, 5)) == [("end-not-reached", "warning")]
 
 
 @pytest.mark.parametrize(
@@ -571,6 +724,19 @@ def test_a_jump_where_one_schedule_takes_over(setting):
     assert finding.numbers["after"] == [0.5]
     assert finding.numbers["ratio"] == pytest.approx(5.0)
     assert setting.check(jump_ratio=6.0) == []
+
+
+@pytest.mark.parametrize(("begin", "expected"), [(0.5, [("jump", "warning")]), (0.1, []), (0.01, [("jump", "info")])])
+def test_a_jump_where_one_scheduler_takes_over_from_another(setting, begin, expected):
+    warmup = LinearScheduler(setting.optimizer, "lr", 9, start_value=0.01, end_value=0.1)
+    warmup.attach(setting.trainer, Events.ITERATION_STARTED(before=11))
+    main = CosineDecayScheduler(setting.optimizer, "lr", 30, start_value=begin)
+    main.attach(setting.trainer, Events.ITERATION_STARTED(after=10), name="main")
+    findings = [finding for finding in setting.check() if finding.where == "'main'"]
+    assert found(findings) == expected
+    for finding in findings:
+        assert finding.numbers["iteration"] == 10
+        assert (finding.numbers["before"], finding.numbers["after"]) == ([pytest.approx(0.1)], [begin])
 
 
 def test_a_jump_downward_is_no_more_than_told_of(setting):
@@ -656,7 +822,7 @@ def test_findings_print_the_worst_first_with_what_to_do(setting):
     assert lines[0] == "1 error, 1 info"
     assert lines[1] == "error: illegal-value: 'momentum', group 0"
     assert lines[-2:] == [
-        "    it is 0 for the first 1 iteration (of 40), in which nothing is learnt",
+        "    it is 0 for the first iteration (of 40), in which nothing is learnt",
         "    -> begin with more than 0, or one event later",
     ]
     assert all(len(line) <= 110 for line in lines)
@@ -666,7 +832,7 @@ def test_findings_print_the_worst_first_with_what_to_do(setting):
 
 
 def test_every_code_is_known_and_every_check_is_made():
-    assert len(CHECKS) == 11
+    assert len(CHECKS) == 13
     assert set(SEVERITIES) == {"error", "warning", "info"}
     named = """write-conflict end-not-reached repeats jump zero-start unit-mismatch illegal-value missing-metric
         attached-twice never-attached history-name-clash not-restored"""

@@ -67,6 +67,14 @@ def test_a_panel_for_each_name_with_a_line_for_each_group(plan):
     assert dict(matplotlib.rcParams) == style
 
 
+def test_a_plan_of_one_iteration_is_a_point(optimizer):
+    plan, _ = planned(
+        (ParamScheduler(optimizer, "lr", schedule=Constant(0.1)), Events.ITERATION_STARTED), epochs=1, length=1
+    )
+    (panel,) = plot_plan(plan, Figure().subplots())
+    assert [(line.get_marker(), line.get_ydata().tolist()) for line in panel.lines] == [("o", [0.1])]
+
+
 def test_groups_with_the_same_values_share_a_line(plan):
     panels = plot_plan(plan, Figure().subplots(3))
     assert [line.get_label() for line in panels[1].lines] == ["body, neck, head"]

@@ -20,10 +20,11 @@ from ..places import common, places_of
 from ..private_copies import reachable_from
 from ..resume_check import engines_of, intended_lead
 from .findings import Finding
-from .references import referred_to_by
+from .references import may_write_metrics, referred_to_by
 from .rehearsal import Part
 from .review import Review, called
 from .samples import writers_of
+from .wiring import wires_of
 
 
 def never_attached(review: Review) -> Iterator[Finding]:
@@ -51,13 +52,22 @@ def _left_out(review: Review) -> list[BaseParamScheduler]:
     used = {id(thing) for thing in (*reachable_from(active), *things)}
     optimizers = {id(thing) for thing in things if isinstance(thing, Optimizer)}
     optimizers |= {id(one) for part in rehearsal.parts for one in _optimizers_of(part.original)}
-    return [
+    left_out = [
         scheduler
         for scheduler in alive
-        if id(scheduler) not in used
-        and (scheduler._planned is None or id(scheduler._planned) not in used)
-        and any(id(one) in optimizers for one in _optimizers_of(scheduler))
+        if not _is_among(used, scheduler) and any(id(one) in optimizers for one in _optimizers_of(scheduler))
     ]
+    inside = {id(one): {id(part) for part in reachable_from(one)} for one in left_out}
+    return [
+        scheduler  # the whole, and not its parts too
+        for scheduler in left_out
+        if not any(_is_among(inside[id(whole)], scheduler) for whole in left_out if whole is not scheduler)
+    ]
+
+
+def _is_among(things: set[int], scheduler: BaseParamScheduler) -> bool:
+    """Whether a scheduler, or its schedule, is among things that are given by their id."""
+    return id(scheduler) in things or (scheduler._planned is not None and id(scheduler._planned) in things)
 
 
 def _optimizers_of(scheduler: BaseParamScheduler) -> list[Any]:
@@ -117,6 +127,28 @@ def missing_metrics(review: Review) -> Iterator[Finding]:
                     f"or give dry_run its values: metrics={{{metric_name!r}: [...]}}",
                     {"produced": sorted(produced)},
                 )
+
+
+def metrics_elsewhere(review: Review) -> Iterator[Finding]:
+    """Schedulers on the trainer that read a metric of an evaluator, which is not among the trainer's own."""
+    trainer = review.rehearsal.trainer
+    if _metrics_of(trainer) or trainer.state.metrics or may_write_metrics(trainer):
+        return
+    evaluators = [wire.target for wire in wires_of(trainer) if isinstance(wire.target, Engine)]
+    for part in review.rehearsal.parts:
+        name = getattr(part.original, "metric_name", None)
+        on_trainer = any(wire.engine is trainer for wire in part.writing) and part.original._wants_metric
+        if on_trainer and name not in review.rehearsal.metrics and any(name in _metrics_of(one) for one in evaluators):
+            yield Finding(
+                "missing-metric",
+                "warning",
+                called(part),
+                f"it reads {name!r} from the metrics of the trainer, which has none; an evaluator that a handler runs "
+                "has it",
+                "attach it to the evaluator: attach(evaluator, Events.COMPLETED); or let a handler copy the metric to "
+                "trainer.state.metrics",
+                {"produced": []},
+            )
 
 
 def _metrics_of(engine: Engine) -> set[str]:

@@ -5,14 +5,21 @@ from collections.abc import Callable
 from ignite.engine import Engine
 
 from .. import arguments
-from .attachment_checks import history_name_clashes, left_behind, missing_metrics, never_attached, unforeseen
+from .attachment_checks import (
+    history_name_clashes,
+    left_behind,
+    metrics_elsewhere,
+    missing_metrics,
+    never_attached,
+    unforeseen,
+)
 from .conflict_checks import attached_twice, write_conflicts
 from .dry_run import Metrics, plan_of, rehearsed
 from .findings import Finding, Findings
 from .length_checks import ends
 from .review import Check, Review
 from .samples import sampler
-from .value_checks import illegal_values, jumps, zero_starts
+from .value_checks import hand_overs, illegal_values, jumps, zero_starts
 
 CHECKS: tuple[Check, ...] = (
     write_conflicts,
@@ -20,10 +27,12 @@ CHECKS: tuple[Check, ...] = (
     never_attached,
     history_name_clashes,
     missing_metrics,
+    metrics_elsewhere,
     left_behind,
     illegal_values,
     ends,
     jumps,
+    hand_overs,
     zero_starts,
     unforeseen,
 )
@@ -52,16 +61,19 @@ def check_plan(
       that other schedulers or the training step refer to.
     - ``history-name-clash`` (error): two schedulers would record under one name.
     - ``missing-metric`` (error): a metric that the engine whose event it is does not produce, where ignite's metrics
-      are attached to it; or that is not there yet at an event.
+      are attached to it; or that is not there yet at an event. (A warning: one of an evaluator that is read from the
+      trainer.)
     - ``not-restored`` (error): the trainer stands within a run, and a scheduler does not, or elsewhere.
     - ``illegal-value`` (error): a value that an optimizer does not allow, such as lr < 0, betas >= 1 or momentum < 0;
       or anything else that a scheduler raises at an event, such as for NaN.
-    - ``end-not-reached`` (warning): the run ends before the schedule, whose end value is not reached, nor nearly.
-    - ``repeats`` (info; warning if it is just before the run ends): a cycle begins anew; or (warning) an end value of 0
-      is held.
-    - ``unit-mismatch`` (warning): the length of the schedule looks like iterations on an epoch's event, or the reverse.
-    - ``jump`` (warning; info if it is downward): the value changes by more than ``jump_ratio`` where one phase takes
-      over from another.
+    - ``end-not-reached`` (warning): the run ends before the schedule, whose end value is not reached, nor nearly, or
+      whose last phase does not begin.
+    - ``repeats`` (info; warning if it is just before the run ends): a cycle begins anew; or (warning) a learning rate
+      of 0, or next to 0, is held, or a cosine goes back up after its end.
+    - ``unit-mismatch`` (warning): the length of the schedule looks like iterations on an epoch's event, or the reverse;
+      or a decay without an end falls to nothing by iterations, as it would not by epochs.
+    - ``jump`` (warning; info if it is downward): the value changes by more than ``jump_ratio`` where one phase, or one
+      scheduler, takes over from another.
     - ``zero-start`` (info; warning if it is more than one step): the learning rate begins with 0.
     - ``unforeseen`` (info): a scheduler on an event of a user's own, which is not checked.
 

@@ -85,11 +85,12 @@ def _draw(panel: "Axes", name: str, plan: Plan, log: bool | None) -> None:
     for line, (label, values) in enumerate(lines.items()):
         shown = thinned(values, MOST_POINTS)
         # Lines between values that stay for long would show values that are never in effect.
-        drawstyle = "steps-post" if np.mean(values[1:] != values[:-1]) < 0.25 else "default"
+        drawstyle = "steps-post" if np.sum(values[1:] != values[:-1]) < 0.25 * (len(values) - 1) else "default"
         style = {
             **style_of(line, len(lines)),
             "drawstyle": drawstyle,
             "label": label if len(column.labels) > 1 else "planned",
+            "marker": "o" if len(values) == 1 else "",  # of one point there is no line
         }
         panel.plot(shown + 1, values[shown], linewidth=1.6, **style)
     if log or (log is None and needs_log(column.values)):

@@ -1,5 +1,6 @@
 """What handlers and training steps refer to, read from their code, since they may not be called to find out."""
 
+import dis
 from collections.abc import Iterator
 from functools import partial
 from types import CodeType, FunctionType, MethodType
@@ -41,8 +42,16 @@ def referred_to(handler: Any) -> list[Any]:
 
 def referred_to_by(engine: Engine) -> list[Any]:
     """What the training step and the handlers of an engine refer to."""
-    functions = [engine._process_function, *(registered.handler for registered in handlers_of(engine))]
-    return [thing for function in functions for thing in referred_to(function)]
+    return [thing for function in _functions_of(engine) for thing in referred_to(function)]
+
+
+def may_write_metrics(engine: Engine) -> bool:
+    """Whether the training step or a handler of an engine may put a metric somewhere, as far as their names show."""
+    return any(map(_may_write_metrics, _functions_of(engine)))
+
+
+def _functions_of(engine: Engine) -> list[Any]:
+    return [engine._process_function, *(registered.handler for registered in handlers_of(engine))]
 
 
 def _names_in(code: CodeType) -> Iterator[str]:
@@ -58,3 +67,14 @@ def accumulation_of(engine: Engine) -> int:
     kept = closure_of(step) if isinstance(step, FunctionType) else {}
     given = kept.get("gradient_accumulation_steps", 1)
     return given if isinstance(given, int) else 1
+
+
+def _may_write_metrics(function: Any) -> bool:
+    function = getattr(function, "__func__", function)
+    if not isinstance(function, FunctionType):
+        function = type(function).__call__
+    if not isinstance(function, FunctionType):
+        return True  # nobody can know
+    names = set(_names_in(function.__code__))
+    stores = any(instruction.opname == "STORE_SUBSCR" for instruction in dis.get_instructions(function))
+    return "metrics" in names and (stores or not names.isdisjoint({"update", "setdefault", "setattr"}))

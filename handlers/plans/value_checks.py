@@ -2,16 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import permutations
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..places import common
 from ..schedules import Schedule
 from ..schedules.base import Array
 from ..schedules.segments import segments_of
 from .findings import Finding
-from .plan import counted
-from .review import Review, ratio_of, shown
+from .review import Review, called, ratio_of, shown
 
 
 class Range(NamedTuple):
@@ -79,12 +80,18 @@ def zero_starts(review: Review) -> Iterator[Finding]:
             yield Finding(
                 "zero-start",
                 "info" if steps == 1 else "warning",
-                f"{name!r}, {', '.join(labels)}",
-                f"it is 0 for the first {counted(zeros, 'iteration')} (of {review.plan.num_iterations}), "
+                f"{name!r}, {_named(labels)}",
+                f"it is 0 for the first {'iteration' if zeros == 1 else f'{zeros} iterations'} "
+                f"(of {review.plan.num_iterations}), "
                 "in which nothing is learnt",
                 "begin with more than 0, or one event later",
                 {"iterations": zeros},
             )
+
+
+def _named(labels: list[str]) -> str:
+    """The param groups in words, as few as there may be."""
+    return ", ".join(labels) if len(labels) <= 4 else f"{len(labels)} groups, {labels[0]} to {labels[-1]}"
 
 
 def jumps(review: Review) -> Iterator[Finding]:
@@ -110,6 +117,44 @@ def jumps(review: Review) -> Iterator[Finding]:
                     {
                         "event": at + first, "iteration": tick, "ratio": float(ratio),
                         "before": values[at - 1].tolist(), "after": values[at].tolist(),
+                    },
+                )  # fmt: skip
+
+
+def hand_overs(review: Review) -> Iterator[Finding]:
+    """Jumps where one scheduler takes over from another one, by the filters of their events."""
+    seen: set[tuple[str, int]] = set()
+    for one, other in permutations([part for part in review.rehearsal.parts if part.ticks], 2):
+        at = other.ticks[0]
+        if one.ticks[-1] >= at or not review.plan.start + 2 <= at < review.plan.num_iterations:
+            continue
+        shared = {
+            place.identity for place in common(*(part.copy._places(review.rehearsal.engine) for part in (one, other)))
+        }
+        for name, sample in review.samples.items():
+            columns = [
+                column
+                for part, written in sample.writers
+                for column in written
+                if part is other and sample.places[column].identity in shared
+            ]
+            if not columns or (name, at) in seen:
+                continue
+            seen.add((name, at))
+            values = review.plan[name][at - 2 : at + 1, columns]
+            ratio = min(ratio_of(values[1], values[2]), ratio_of(2 * values[1] - values[0], values[2]))
+            if ratio > review.jump_ratio:
+                up = bool((np.abs(values[2]) > np.abs(values[1])).any())
+                yield Finding(
+                    "jump",
+                    "warning" if up else "info",
+                    repr(name),
+                    f"where {called(other)} takes over from {called(one)}, at {review.at(at)}, "
+                    f"it goes from {shown(values[1])} to {shown(values[2])}",
+                    "let one begin with the value that the one before ends with",
+                    {
+                        "iteration": at, "ratio": float(ratio), "before": values[1].tolist(),
+                        "after": values[2].tolist(),
                     },
                 )  # fmt: skip
 
