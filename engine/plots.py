@@ -46,6 +46,11 @@ def thinned(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:
     return np.unique(np.minimum(kept, len(values) - 1))
 
 
+def drawstyle_of(values: NDArray[np.float64]) -> str:
+    """How to join values: in steps where they stay for long, since a slope would show values that are never there."""
+    return "steps-post" if len(values) > 1 and np.mean(values[1:] != values[:-1]) < 0.25 else "default"
+
+
 def draw_values(
     indices: ArrayLike,
     values: ArrayLike,
@@ -74,12 +79,16 @@ def draw_values(
     if labels is None or len(labels) != len(columns):
         numbered = [f"{param_name}, group {group}" for group in range(len(columns))]
         labels = numbered if len(columns) > 1 else [param_name]
+
+    def own_style(at: int, column: NDArray[np.float64]) -> dict[str, Any]:
+        return {**style_of(at, count), "drawstyle": drawstyle_of(column)}
+
     drawn = len(ax.lines)  # by others, whose colours are left to them
     count = drawn + len(columns)
     lines = [
         line
         for at, (column, label) in enumerate(zip(columns, labels, strict=True), start=drawn)
-        for line in ax.plot(np.asarray(indices), column, **{"label": label, **style_of(at, count), **line_style})
+        for line in ax.plot(np.asarray(indices), column, **{"label": label, **own_style(at, column), **line_style})
     ]
     ax.set_xlabel(ax.get_xlabel() or "event")
     ax.set_ylabel(ax.get_ylabel() or param_name)

@@ -158,6 +158,13 @@ def engines_of(scheduler: "BaseParamScheduler") -> list[Engine]:
     return list(_CHECKS.get(id(scheduler), ()))
 
 
+def times_attached(scheduler: "BaseParamScheduler", engine: Engine) -> int:
+    """How often a scheduler is attached to an engine, by its own ``attach``."""
+    checks = _CHECKS.get(id(scheduler))
+    check = None if checks is None else checks.get(engine)
+    return 0 if check is None else len(check._attached)
+
+
 def intended_lead(scheduler: "BaseParamScheduler", engine: Engine) -> int:
     """By how many events the engine is meant to be ahead of a scheduler, such as one that was attached in mid-run."""
     checks = _CHECKS.get(id(scheduler))

@@ -524,7 +524,7 @@ def test_a_schedule_that_ends_with_the_run_or_all_but_does(setting, steps):
 
 def test_schedules_without_an_end_reach_it_always(setting):
     ExponentialScheduler(setting.optimizer, "lr", gamma=0.99).attach(setting.trainer)
-    StepScheduler(setting.optimizer, "momentum", 100).attach(setting.trainer)
+    StepScheduler(setting.optimizer, "momentum", 15).attach(setting.trainer)
     ParamScheduler(setting.optimizer, "weight_decay", schedule=lambda event: 0.1).attach(setting.trainer)
     assert setting.check() == []
 
@@ -928,3 +928,144 @@ def test_schedulers_may_compare_as_they_like(setting):
 
     Alike(setting.optimizer, "lr", 40)  # made, and gone
     assert setting.check() == []
+
+
+# torch's own schedulers, wrapped as they are.
+
+TORCH = torch.optim.lr_scheduler
+
+
+@pytest.mark.parametrize(
+    ("make", "event", "code", "severity"),
+    [
+        (lambda o: TORCH.OneCycleLR(o, 0.5, total_steps=100), "iteration", "end-not-reached", "warning"),
+        (lambda o: TORCH.CosineAnnealingLR(o, T_max=30), "iteration", "repeats", "warning"),
+        (lambda o: TORCH.CosineAnnealingLR(o, T_max=80), "iteration", "end-not-reached", "warning"),
+        (lambda o: TORCH.CosineAnnealingWarmRestarts(o, T_0=39), "iteration", "repeats", "warning"),
+        (lambda o: TORCH.CosineAnnealingWarmRestarts(o, T_0=20), "iteration", "repeats", "info"),
+        (lambda o: TORCH.CyclicLR(o, 0.1, 0.5, step_size_up=10, cycle_momentum=False), "iteration", "repeats", "info"),
+        (lambda o: TORCH.MultiStepLR(o, [2, 3]), "iteration", "unit-mismatch", "warning"),
+        (lambda o: TORCH.PolynomialLR(o, total_iters=40), "epoch", "unit-mismatch", "warning"),
+        (
+            lambda o: TORCH.SequentialLR(o, [TORCH.LinearLR(o, 0.1, total_iters=35), TORCH.ConstantLR(o, 1.0)], [5]),
+            "iteration",
+            "jump",
+            "warning",
+        ),
+        (
+            lambda o: TORCH.ChainedScheduler([TORCH.LinearLR(o, 0.5, total_iters=90), TORCH.ExponentialLR(o, 0.99)]),
+            "iteration",
+            "end-not-reached",
+            "warning",
+        ),
+    ],
+)
+def test_torchs_schedulers_are_looked_at_too(setting, make, event, code, severity):
+    events = {"iteration": Events.ITERATION_STARTED, "epoch": Events.EPOCH_STARTED}
+    LRScheduler(make(setting.optimizer)).attach(setting.trainer, events[event])
+    assert found(setting.check()) == [(code, severity)]
+
+
+@pytest.mark.parametrize(
+    ("make", "event"),
+    [
+        (lambda o: TORCH.OneCycleLR(o, 0.5, total_steps=40), "iteration"),
+        (lambda o: TORCH.CosineAnnealingLR(o, T_max=40), "iteration"),
+        (lambda o: TORCH.CosineAnnealingLR(o, T_max=4, eta_min=0.1), "epoch"),
+        (lambda o: TORCH.StepLR(o, 10), "iteration"),
+        (lambda o: TORCH.MultiStepLR(o, [20, 30]), "iteration"),
+        (lambda o: TORCH.LinearLR(o, 0.1, total_iters=5), "iteration"),
+        (
+            lambda o: TORCH.SequentialLR(
+                o, [TORCH.LinearLR(o, 0.1, total_iters=5), TORCH.CosineAnnealingLR(o, T_max=35)], [5]
+            ),
+            "iteration",
+        ),
+    ],
+)
+def test_torchs_schedulers_that_fit_have_no_findings(setting, make, event):
+    events = {"iteration": Events.ITERATION_STARTED, "epoch": Events.EPOCH_STARTED}
+    LRScheduler(make(setting.optimizer)).attach(setting.trainer, events[event])
+    assert setting.check() == []
+
+
+def test_one_of_torchs_that_code_of_a_user_may_step(setting):
+    cosine(setting).attach(setting.trainer)
+    raw = TORCH.StepLR(setting.optimizer, 30)
+    setting.trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda: raw.step())
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity) == ("write-conflict", "warning")
+    assert "torch's StepLR" in finding.message
+
+
+# More of what nearly is something else.
+
+
+def test_attached_to_two_events_one_after_another(setting):
+    scheduler = CosineDecayScheduler(setting.optimizer, "lr", 80)
+    scheduler.attach(setting.trainer)
+    scheduler.attach(setting.trainer, Events.ITERATION_COMPLETED)
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity) == ("attached-twice", "warning")
+    assert finding.numbers == {"times": 2, "events": 80}
+
+
+def test_what_follows_from_counting_wrong_is_not_told_as_well(setting):
+    scheduler = cosine(setting)
+    scheduler.attach(setting.trainer)
+    setting.trainer.add_event_handler(Events.ITERATION_STARTED, scheduler)
+    assert [code for code, _ in found(setting.check())] == ["attached-twice"]
+    behind = Setting()
+    cosine(behind).attach(behind.trainer)
+    resumed(behind, 20)
+    assert [code for code, _ in found(behind.check())] == ["not-restored"]
+
+
+def test_the_whole_was_forgotten_and_a_part_of_it_attached(setting):
+    main = CosineDecayScheduler(setting.optimizer, "lr", 40)
+    whole = ConcatScheduler([LinearScheduler(setting.optimizer, "lr", 5, start_value=0.1, end_value=0.5), main], [5])
+    main.attach(setting.trainer)
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity) == ("never-attached", "warning")
+    assert "CosineDecayScheduler of 'lr' on ITERATION_STARTED, which is attached, is a part of it" in finding.message
+    del whole
+
+
+def test_groups_that_are_frozen_while_others_learn_may_have_0():
+    setting = Setting(2)
+    schedule = Concatenation([Constant([0.0, 0.5]), Anneal([0.5, 0.5], 0.1, 20)], [20])
+    ParamScheduler(setting.optimizer, "lr", schedule=schedule).attach(setting.trainer)
+    first = [finding for finding in setting.check() if finding.code == "zero-start"]
+    assert [(finding.severity, finding.where) for finding in first] == [("info", "'lr', group 0")]
+    assert "if they are frozen" in first[0].message
+
+
+def test_one_that_never_moves_in_this_run(setting):
+    StepScheduler(setting.optimizer, "lr", 3000).attach(setting.trainer, Events.EPOCH_STARTED)
+    (finding,) = setting.check()
+    assert (finding.code, finding.severity) == ("end-not-reached", "warning")
+    assert "it does not move: all its 4 events have 0.5" in finding.message
+    other = Setting()
+    ConstantScheduler(other.optimizer, "lr", 0.1).attach(other.trainer)
+    assert other.check() == []
+
+
+@pytest.mark.parametrize("duration", [3, 4, 5])
+def test_a_warm_up_by_iterations_may_be_as_short_as_there_are_epochs(setting, duration):
+    warmup = LinearScheduler(setting.optimizer, "lr", duration, start_value=0.1, end_value=0.5)
+    warmup.attach(setting.trainer)
+    assert setting.check() == []
+
+
+def test_two_of_a_kind_are_told_apart(setting):
+    for end_value in (0.0, 0.1):
+        cosine(setting, end_value=end_value).attach(setting.trainer)
+    (finding,) = setting.check()
+    assert "(attached later) wins at 40 of 40 iterations" in finding.message
+
+
+def test_a_config_is_named_as_whoever_wrote_it_knows_it(setting):
+    config = {"type": "torch.CosineAnnealingLR", "T_max": 80}
+    configure_scheduler(setting.optimizer, config).attach(setting.trainer)
+    (finding,) = setting.check()
+    assert finding.where == "'lr': torch.CosineAnnealingLR of 'lr' on ITERATION_STARTED"

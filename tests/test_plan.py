@@ -173,35 +173,35 @@ SPANS = {
             [PiecewiseLinear(o, "lr", [(0, 0.0), (6, 1.0)]), CosineDecayScheduler(o, "lr", 9)], [6]
         ),
         ITERATIONS,
-        [(0, 6, "linear interpolation"), (6, 20, "anneal")],
+        [(0, 6, "warm-up"), (6, 20, "cosine")],
     ),
     "concatenation, by epoch": (
         lambda o: ConcatScheduler(
             [PiecewiseLinear(o, "lr", [(0, 0.0), (2, 1.0)]), CosineDecayScheduler(o, "lr", 2)], [3]
         ),
         Events.EPOCH_STARTED,
-        [(0, 15, "linear interpolation"), (15, 20, "anneal")],
+        [(0, 15, "warm-up"), (15, 20, "cosine")],
     ),
     "concatenation, after epochs": (
         lambda o: ConcatScheduler(
             [PiecewiseLinear(o, "lr", [(0, 0.0), (2, 1.0)]), CosineDecayScheduler(o, "lr", 2)], [2]
         ),
         Events.EPOCH_COMPLETED,
-        [(5, 15, "linear interpolation"), (15, 20, "anneal")],
+        [(5, 15, "warm-up"), (15, 20, "cosine")],
     ),
     "concatenation, every third": (
         lambda o: ConcatScheduler(
             [PiecewiseLinear(o, "lr", [(0, 0.0), (2, 1.0)]), CosineDecayScheduler(o, "lr", 2)], [2]
         ),
         Events.ITERATION_STARTED(every=3),
-        [(2, 8, "linear interpolation"), (8, 20, "anneal")],
+        [(2, 8, "warm-up"), (8, 20, "cosine")],
     ),
     "a phase that does not come": (
         lambda o: ConcatScheduler(
             [PiecewiseLinear(o, "lr", [(0, 0.0), (6, 1.0)]), CosineDecayScheduler(o, "lr", 9)], [20]
         ),
         ITERATIONS,
-        [(0, 20, "linear interpolation")],
+        [(0, 20, "warm-up")],
     ),
     "warm-up, stable, decay": (
         lambda o: WarmupStableDecayScheduler(o, "lr", 3, 5, 9, peak_value=0.1),
@@ -221,7 +221,7 @@ SPANS = {
     "phases": (
         lambda o: PhaseScheduler(o, "lr", [Constant(0.1), Anneal(1.0, 0.0, 5)], starts=[7]),
         ITERATIONS,
-        [(0, 7, "constant"), (7, 20, "anneal")],
+        [(0, 7, "constant"), (7, 20, "linear")],
     ),
     "one piece": (lambda o: CosineDecayScheduler(o, "lr", 9), ITERATIONS, []),
 }
@@ -240,7 +240,7 @@ def test_a_phase_that_an_event_begins_is_where_it_begins():
     scheduler.attach(trainer)
     trainer.add_event_handler(Events.EPOCH_COMPLETED(once=2), scheduler.next_phase)
     plan = dry_run(trainer, 4, 5)
-    assert [tuple(span) for span in plan.columns["lr"].spans] == [(0, 10, "constant"), (10, 20, "anneal")]
+    assert [tuple(span) for span in plan.columns["lr"].spans] == [(0, 10, "constant"), (10, 20, "linear")]
 
 
 @pytest.mark.parametrize(("at", "first"), [(3, "warm-up"), (5, "stable"), (12, "decay")])

@@ -32,10 +32,10 @@ FACTORS = [Constant(1.0), Anneal(1.0, 0.5, 5), Anneal(1.0, 0.0, 5)]
 TABLE = {
     "one piece": (COSINE, []),
     "a function of one piece": (Mapped(COSINE, abs), []),
-    "concatenation": (TWO, [(0, "linear interpolation"), (10, "cosine annealing")]),
+    "concatenation": (TWO, [(0, "warm-up"), (10, "cosine annealing")]),
     "concatenation with a member of no length": (
         Concatenation([WARMUP, Constant(1.0), COSINE], [10, 0]),
-        [(0, "linear interpolation"), (10, "cosine annealing")],
+        [(0, "warm-up"), (10, "cosine annealing")],
     ),
     "concatenation that begins with a member of no length": (
         Concatenation([WARMUP, COSINE], [0]),
@@ -45,7 +45,7 @@ TABLE = {
         Concatenation([Constant(0.1), TWO, WSD], [5, 30]),
         [
             (0, "constant"),
-            (5, "linear interpolation"),
+            (5, "warm-up"),
             (15, "cosine annealing"),
             (35, "warm-up"),
             (38, "stable"),
@@ -54,7 +54,7 @@ TABLE = {
     ),
     "concatenation that cuts one off": (
         Concatenation([TWO, COSINE], [7]),
-        [(0, "linear interpolation"), (7, "cosine annealing")],
+        [(0, "warm-up"), (7, "cosine annealing")],
     ),
     "warm-up, stable, decay": (WSD, [(0, "warm-up"), (3, "stable"), (8, "decay")]),
     "no warm-up": (WarmupStableDecay(0.1, 0, 5, 4), [(0, "stable"), (5, "decay")]),
@@ -75,13 +75,13 @@ TABLE = {
     "cool-down": (Cooldown(Constant(0.2), 20, 20), [(0, "constant"), (20, "cool-down")]),
     "cool-down of phases": (
         Cooldown(TWO, 8, 20),
-        [(0, "linear interpolation"), (8, "cool-down")],
+        [(0, "warm-up"), (8, "cool-down")],
     ),
     "cool-down at once": (Cooldown(Constant(0.2), 0, 20), [(0, "cool-down")]),
     "hand-over": (Handover(COSINE, 4, 3), [(0, "as before"), (4, "hand-over"), (7, "cosine annealing")]),
     "hand-over at once, of phases": (
         Handover(TWO, 0, 3),
-        [(0, "hand-over"), (3, "linear interpolation"), (10, "cosine annealing")],
+        [(0, "hand-over"), (3, "warm-up"), (10, "cosine annealing")],
     ),
     "hand-over into the last phase": (
         Handover(TWO, 5, 9),
@@ -95,13 +95,13 @@ TABLE = {
     "window without ends": (Window(COSINE), []),
     "window of phases": (
         Window(TWO, 2, 14),
-        [(0, "before"), (2, "linear interpolation"), (12, "cosine annealing"), (14, "held")],
+        [(0, "before"), (2, "warm-up"), (12, "cosine annealing"), (14, "held")],
     ),
     "window that moves now and then": (
         Window(TWO, 2, interval=4),
-        [(0, "before"), (2, "linear interpolation"), (14, "cosine annealing")],
+        [(0, "before"), (2, "warm-up"), (14, "cosine annealing")],
     ),
-    "shift": (Shift(TWO, 4), [(0, "linear interpolation"), (6, "cosine annealing")]),
+    "shift": (Shift(TWO, 4), [(0, "warm-up"), (6, "cosine annealing")]),
     "shift beyond the first": (Shift(TWO, 10), [(0, "cosine annealing")]),
     "shift back": (Shift(WSD, -2), [(0, "warm-up"), (5, "stable"), (10, "decay")]),
     "shift of one piece": (Shift(COSINE, 4), []),
@@ -110,9 +110,9 @@ TABLE = {
     "product": (Product([COSINE, WSD, TWO]), [(0, "warm-up"), (3, "stable"), (8, "decay")]),
     "phases": (
         Phases(FACTORS, starts=[4, 9]),
-        [(0, "constant"), (4, "anneal"), (9, "anneal")],
+        [(0, "constant"), (4, "linear"), (9, "linear")],
     ),
-    "phases of which one is still to begin": (Phases(FACTORS, starts=[4]), [(0, "constant"), (4, "anneal")]),
+    "phases of which one is still to begin": (Phases(FACTORS, starts=[4]), [(0, "constant"), (4, "linear")]),
     "phases of which none has begun": (Phases(FACTORS), [(0, "constant")]),
 }
 

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 FAILED = 2  # 1 is for what a command finds: an error in a plan, a difference between two
+LONGEST = 1000  # characters of a message
 EXPECTED = (TypeError, ValueError, ArithmeticError, ImportError, MemoryError, RecursionError)
 
 
@@ -58,7 +59,8 @@ def one_line(message: str) -> str:
     >>> one_line("not well-formed:\n  expected ']',\n  given '}'")
     "not well-formed: expected ']', given '}'"
     """
-    return " ".join(message.split())
+    text = " ".join(message.split())
+    return text if len(text) <= LONGEST else text[:LONGEST] + "..."
 
 
 @contextmanager

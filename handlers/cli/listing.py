@@ -23,7 +23,7 @@ Examples:
   lehr list torch.
 """
 TITLES = {
-    "": "lehr's own",
+    "": "of lehr itself",
     "cerebras": "of cerebras.pytorch.optim",
     "mmagic": "of mmagic",
     "mmengine": "of mmengine",

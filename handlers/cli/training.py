@@ -87,10 +87,12 @@ def diff(a: str, b: str, output: str | None, **options: Any) -> int:
     difference = diff_plans(one, other)
     click.echo(str(difference))
     if output is not None:
-        import matplotlib
+        from matplotlib.figure import Figure  # not pyplot: it keeps figures, and may want a display
 
-        matplotlib.use("Agg")  # no display is needed for a file
-        picture: Any = difference.plot(labels=(a, b))[0].figure
-        picture.savefig(output, dpi=120)
+        names = [name for name in one if name in other]
+        figure = Figure(figsize=(8, 1.2 + 2.2 * len(names)), layout="constrained")
+        panels = figure.subplots(max(len(names), 1), 1, sharex=True, squeeze=False)[: len(names), 0]
+        difference.plot(list(panels), (a, b))
+        figure.savefig(output, dpi=120)
         click.echo(f"wrote {output}")
     return int(bool(difference))

@@ -35,12 +35,15 @@ def never_attached(review: Review) -> Iterator[Finding]:
     for scheduler in _left_out(review):
         places = places_of(scheduler, trainer)
         written = any(common(places, places_of(part.original, trainer)) for part in review.rehearsal.parts)
+        inside = {id(thing) for thing in reachable_from(scheduler)}
+        members = [called(part) for part in review.rehearsal.parts if _is_among(inside, part.original)]
         yield Finding(
             "never-attached",
-            "info" if written or scheduler._wants_metric else "warning",
+            "info" if (written and not members) or scheduler._wants_metric else "warning",
             f"{type(scheduler).__name__} of {scheduler.param_name!r}",
-            f"it writes to an optimizer of this trainer, and nothing calls it: {arguments.shown(scheduler)}",
-            "attach it; if it is not needed, delete it",
+            f"it writes to an optimizer of this trainer, and nothing calls it: {arguments.shown(scheduler)}"
+            + "".join(f"; {member}, which is attached, is a part of it" for member in members),
+            "attach it" + (" instead" if members else "") + "; if it is not needed, delete it",
         )
 
 

@@ -119,10 +119,17 @@ def check_plan(
     except Exception as raised:
         error = raised
     review = Review(rehearsal, samples, plan_of(rehearsal, samples), error, jump_ratio)
-    findings = [finding for check in CHECKS for finding in check(review)]
+    findings = _without_consequences([finding for check in CHECKS for finding in check(review)])
     if error is not None and not review.lacked_a_metric:
         findings.append(_of(review.named_failure, error))
     return Findings(findings)
+
+
+def _without_consequences(findings: list[Finding]) -> list[Finding]:
+    """Those that would not be gone if another one were seen to: one that counts wrong comes to a wrong end too."""
+    counting_wrong = tuple(one.where for one in findings if one.code in ("attached-twice", "not-restored"))
+    of_length = ("end-not-reached", "repeats", "unit-mismatch")
+    return [one for one in findings if one.code not in of_length or not one.where.endswith(counting_wrong or "\0")]
 
 
 def _of(where: str, error: Exception) -> Finding:

@@ -6,11 +6,15 @@ from itertools import combinations
 
 import numpy as np
 from ignite.handlers.param_scheduler import ParamScheduler as IgniteParamScheduler
+from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from lehr.engine.event_handlers import handlers_of
 
 from ..places import Place, common, places_of
+from ..private_copies import reachable_from
+from ..resume_check import times_attached
 from .findings import Finding
+from .references import referred_to_by
 from .rehearsal import Part
 from .review import Review, called
 from .samples import writers_of
@@ -26,19 +30,23 @@ def write_conflicts(review: Review) -> Iterator[Finding]:
             continue
         first_wins = _wins(review, one, other)
         winner, wins = (one, first_wins) if 2 * first_wins > iterations else (other, iterations - first_wins)
+        first, second = called(one), called(other)
+        if first == second:
+            first, second = f"{first} (attached first)", f"{second} (attached later)"
         begin = min(max(one.ticks[0], other.ticks[0]), review.plan.num_iterations - 1)
         yield Finding(
             "write-conflict",
             "error",
             _named(shared),
-            f"{called(one)} and {called(other)} both write it, from {review.at(begin)} on; {called(winner)} wins at "
-            f"{wins} of {iterations} iterations",
+            f"{first} and {second} both write it, from {review.at(begin)} on; "
+            f"{first if winner is one else second} wins at {wins} of {iterations} iterations",
             "attach one of them alone, or make one of both: ChainedScheduler multiplies, ConcatScheduler takes turns",
             {"iteration": begin, "winner": type(winner.original).__name__, "wins": wins, "iterations": iterations},
         )
     for part in rehearsal.parts:
         yield from _conflicts_within(review, part)
         yield from _conflicts_with_ignite(review, part)
+        yield from _conflicts_with_torch(review, part)
 
 
 def _take_turns(one: Part, other: Part) -> bool:
@@ -91,6 +99,24 @@ def _conflicts_with_ignite(review: Review, part: Part) -> Iterator[Finding]:
                 )
 
 
+def _conflicts_with_torch(review: Review, part: Part) -> Iterator[Finding]:
+    """Schedulers of torch that are not wrapped, which somebody's code may step."""
+    places = [place for some in places_of(part.original, review.rehearsal.trainer).values() for place in some]
+    wrapped = {id(thing) for thing in reachable_from([one.original for one in review.rehearsal.parts])}
+    for thing in referred_to_by(review.rehearsal.trainer):
+        if not isinstance(thing, TorchLRScheduler) or id(thing) in wrapped:
+            continue
+        if shared := [place for place in places if place.owner is thing.optimizer and place.key == "lr"]:
+            yield Finding(
+                "write-conflict",
+                "warning",
+                _named(shared),
+                f"{called(part)} writes it, and so does torch's {type(thing).__name__}, if the code that refers to it "
+                "steps it",
+                "wrap it, LRScheduler(...), and make one of both; or delete it",
+            )
+
+
 def _named(places: list[Place]) -> str:
     names = ", ".join(dict.fromkeys(repr(place.param_name) for place in places))
     labels = ", ".join(dict.fromkeys(place.label for place in places if place.label))
@@ -111,4 +137,13 @@ def attached_twice(review: Review) -> Iterator[Finding]:
                 "iteration that has one already: it moves on too fast",
                 "attach it once",
                 {"times": len(part.writing), "events": len(part.ticks), "again": again},
+            )
+        elif (times := max((times_attached(part.original, wire.engine) for wire in part.writing), default=0)) > 1:
+            yield Finding(
+                "attached-twice",
+                "warning",
+                called(part),
+                f"it is attached {times} times, and counts the events of all: {len(part.ticks)} in this run",
+                "attach it once; if all of them are meant, say so at once: attach(engine, one | another)",
+                {"times": times, "events": len(part.ticks)},
             )

@@ -10,7 +10,7 @@ from lehr.engine.plots import COLORS, style_of
 
 from .. import arguments
 from ..schedules.base import Array
-from .panels import panels_for
+from .panels import add_epochs, panels_for
 from .plan import Plan
 
 if TYPE_CHECKING:
@@ -105,8 +105,11 @@ class PlanDiff(Sequence[Difference]):
             panel.set_ylabel(name)
             panel.grid(True, alpha=0.3)
             panel.legend()
+            panel.set_xlim(0.5, len(one) + 0.5)
         if panels:
             panels[-1].set_xlabel("iteration")
+            if self.a.epoch_length == self.b.epoch_length:
+                add_epochs(panels[0], self.a.epoch_length)
         return panels
 
 

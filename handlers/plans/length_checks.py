@@ -5,20 +5,24 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import MOST
 from ..schedules import Concatenation, Cyclic, Cyclical, Restarts, Schedule
 from ..schedules.base import Array
 from ..schedules.segments import segments_of
 from .findings import Finding
-from .review import Review, Written, counted, shown
+from .plan import counted
+from .review import Review, Written, shown
+from .torch_lengths import begins_anew, length_of
 
 
 def ends(review: Review) -> Iterator[Finding]:
     """Schedules that end after training does, or before, or that count in another unit than their events."""
     for written in review.written():
-        length, events = written.schedule.length, written.num_events
+        length, events = length_of(written.schedule), written.num_events
         if not length:
             yield from _vanishing(review, written)
             yield from _last_phase_not_begun(written)
+            yield from _does_not_move(written)
         if not length or not len(written.ticks) or written.part.original._wants_metric:
             continue
         numbers = {"length": float(length), "events": events}
@@ -57,6 +61,23 @@ def _last_phase_not_begun(written: Written) -> Iterator[Finding]:
         )
 
 
+def _does_not_move(written: Written) -> Iterator[Finding]:
+    """One without an end that would move if there were more events, and does not in this run."""
+    schedule, values = written.schedule, written.by_event
+    if not schedule.ahead or len(values) < 2 or (values != values[0]).any():
+        return
+    later = np.array([schedule(min(written.num_events * times, MOST)) for times in (10, 100, 1000)])
+    if (later != later.flat[0]).any() or later.flat[0] not in values[0]:
+        yield Finding(
+            "end-not-reached",
+            "warning",
+            written.where(),
+            f"it does not move: all its {len(values)} events have {shown(values[0])}, and it would change later",
+            "make its steps shorter, or attach it to an event that comes more often",
+            {"events": written.num_events},
+        )
+
+
 def _vanishing(review: Review, written: Written) -> Iterator[Finding]:
     """One without an end that falls to nothing by iterations, and would not by epochs."""
     values, epochs = written.by_event, review.plan.max_epochs
@@ -88,7 +109,11 @@ def _unit_meant(review: Review, written: Written, length: float) -> str | None:
     of_such_a_run = length <= 2 * iterations  # where it is longer, they are nobody's iterations either
     if kinds == {"EPOCH"} and of_such_a_run and length >= 2 * events and length**2 > epochs * iterations:
         return "iterations"
-    few = epochs / 2 <= length <= 1.5 * epochs and length >= 3
+    values = written.by_event[: int(length) + 1]
+    if len(values) and (values[-1] > values[0]).all():
+        return None  # a warm-up is short
+    about = (1.0, 1.0) if repeats(written.schedule) else (0.5, 1.5)
+    few = about[0] * epochs <= length <= about[1] * epochs and length >= 3
     if "EPOCH" not in kinds and few and 2 * length <= events and length**2 < epochs * events:
         return "epochs"
     return None
@@ -97,22 +122,22 @@ def _unit_meant(review: Review, written: Written, length: float) -> str | None:
 def _unfinished(written: Written, length: float, numbers: dict[str, Any]) -> Iterator[Finding]:
     """The end value is not reached, and not nearly."""
     schedule, events = written.schedule, written.num_events
-    if not schedule.ahead:
-        return
-    last, end = np.atleast_1d(schedule(events - 1)), np.atleast_1d(schedule(int(np.ceil(length))))
-    if not repeats(schedule):
+    last = end = written.by_event[-1] if len(written.by_event) else np.empty(0)
+    if schedule.ahead:  # else nobody can say what it comes to
+        last, end = np.atleast_1d(schedule(events - 1)), np.atleast_1d(schedule(int(np.ceil(length))))
+    if schedule.ahead and not repeats(schedule):
         way = np.abs(np.atleast_2d(schedule(np.linspace(0, length, 101).round())).T - end[:, np.newaxis]).max()
         if np.abs(last - end).max() <= 0.01 * way:
             return
     share = events / length
-    reached = "" if repeats(schedule) else f": its last value is {shown(last)}, not {shown(end)}"
+    reached = "" if repeats(schedule) or not schedule.ahead else f": its last value is {shown(last)}, not {shown(end)}"
     yield Finding(
         "end-not-reached",
         "warning" if share < 0.95 else "info",
         written.where(),
         f"it takes {length:g} events, and the run has {events} of them, {share:.0%}{reached}",
         f"make it {counted(events, 'event')} long, or the run longer",
-        {**numbers, "last_value": last.tolist(), "end_value": end.tolist()},
+        {**numbers, "last_value": last.tolist(), **({"end_value": end.tolist()} if schedule.ahead else {})},
     )
 
 
@@ -200,7 +225,7 @@ def repeats(schedule: Schedule) -> bool:
         return repeats(schedule.schedules[-1])
     if isinstance(schedule, Restarts):
         return schedule.num_cycles is None and not isinstance(schedule.periods, tuple)
-    return isinstance(schedule, Cyclical | Cyclic) or any(map(repeats, schedule.parts))
+    return isinstance(schedule, Cyclical | Cyclic) or begins_anew(schedule) or any(map(repeats, schedule.parts))
 
 
 def _zeros_at_the_end(table: Array) -> int:

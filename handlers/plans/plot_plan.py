@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lehr.engine import ParamHistory
-from lehr.engine.plots import MOST_NAMED, style_of, thinned
+from lehr.engine.plots import MOST_NAMED, drawstyle_of, style_of, thinned
 
 from ..schedules.base import Array
-from .panels import panels_for
+from .panels import add_epochs, panels_for
 from .plan import Column, Plan
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def plot_plan(
         if recorded is not None and name in recorded:
             _draw_recorded(panel, plan.columns[name], recorded, name)
         if at == 0 and plan.max_epochs > 1:
-            _add_epochs(panel, plan.epoch_length)
+            add_epochs(panel, plan.epoch_length)
     if panels:
         panels[-1].set_xlabel("iteration")
     return panels
@@ -84,11 +84,9 @@ def _draw(panel: "Axes", name: str, plan: Plan, log: bool | None) -> None:
     lines = _lines(column)
     for line, (label, values) in enumerate(lines.items()):
         shown = thinned(values, MOST_POINTS)
-        # Lines between values that stay for long would show values that are never in effect.
-        drawstyle = "steps-post" if np.sum(values[1:] != values[:-1]) < 0.25 * (len(values) - 1) else "default"
         style = {
             **style_of(line, len(lines)),
-            "drawstyle": drawstyle,
+            "drawstyle": drawstyle_of(values),
             "label": label if len(column.labels) > 1 else "planned",
             "marker": "o" if len(values) == 1 else "",  # of one point there is no line
         }
@@ -125,7 +123,7 @@ def _shade(panel: "Axes", column: Column) -> None:
     for at, span in enumerate(column.spans):
         if at % 2:
             panel.axvspan(span.first + 0.5, span.stop + 0.5, color="0.5", alpha=0.12, linewidth=0)
-        if span.stop - span.first > 0.06 * len(column.values):
+        if span.stop - span.first > 0.009 * len(span.name) * len(column.values):
             middle, place = (span.first + span.stop) / 2 + 0.5, panel.get_xaxis_transform()
             style: dict[str, Any] = {"fontsize": "x-small", "color": "0.3", "clip_on": True}
             panel.text(middle, 0.98, span.name, transform=place, ha="center", va="top", **style)
@@ -143,16 +141,6 @@ def _draw_recorded(panel: "Axes", column: Column, recorded: ParamHistory, name: 
         dots: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 5, "markerfacecolor": "none"}
         panel.plot(iterations, values, color="0.2", label=label, markevery=every, **dots)
     _name_lines(panel)
-
-
-def _add_epochs(panel: "Axes", epoch_length: int) -> None:
-    def to_epochs(iteration: Any) -> Any:
-        return (np.asarray(iteration) - 0.5) / epoch_length
-
-    def to_iterations(epoch: Any) -> Any:
-        return np.asarray(epoch) * epoch_length + 0.5
-
-    panel.secondary_xaxis("top", functions=(to_epochs, to_iterations)).set_xlabel("epochs", fontsize="small")
 
 
 def needs_log(values: Array) -> bool:

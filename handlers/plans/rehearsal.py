@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ignite.engine import Engine, Events
+from torch.optim import Optimizer
 
 from lehr.engine.event_counts import fired_last, fires_again
 
@@ -14,7 +15,7 @@ from ..base import BaseParamScheduler
 from ..blocks import random_state_kept
 from ..pending_metric import PendingMetric
 from ..phase_scheduler import PhaseScheduler
-from ..places import Places, common, places_of
+from ..places import places_of
 from ..private_copies import private_copy, reachable_from
 from ..resume_check import ResumeCheck, engines_of
 from .references import referred_to_by
@@ -108,13 +109,14 @@ class Rehearsal:
         return [part for part in self.parts if part.writing and not places_of(part.copy, self.engine)]
 
     def out_of_sight(self) -> list[BaseParamScheduler]:
-        """The schedulers of the same optimizers' parameters on other engines, whose events nobody can tell."""
-        places = [_in_optimizers(part.original, self.trainer) for part in self.parts]
+        """The schedulers of the trainer's optimizers on other engines, whose events nobody can tell."""
+        own = {id(thing) for thing in referred_to_by(self.trainer) if isinstance(thing, Optimizer)}
+        own |= {owner for part in self.parts for owner in _optimizers_of(part.original, self.trainer)}
         return [
             scheduler
             for scheduler in BaseParamScheduler._alive()
             if any(engine not in self._engines for engine in engines_of(scheduler))
-            and any(common(_in_optimizers(scheduler, self.trainer), those) for those in places)
+            and not own.isdisjoint(_optimizers_of(scheduler, self.trainer))
         ]
 
     def called_by_others(self) -> list[BaseParamScheduler]:
@@ -228,7 +230,7 @@ class Rehearsal:
         return lambda: self._timeline.evaluate(evaluator, handlers)
 
 
-def _in_optimizers(scheduler: BaseParamScheduler, engine: Engine) -> Places:
-    """The places of a scheduler that are the same whichever engine it is attached to."""
+def _optimizers_of(scheduler: BaseParamScheduler, engine: Engine) -> set[int]:
+    """The optimizers that a scheduler writes to, by their ids."""
     places = places_of(scheduler, engine)
-    return {name: [place for place in some if place.is_in_optimizer] for name, some in places.items()}
+    return {id(place.owner) for some in places.values() for place in some if place.is_in_optimizer}

@@ -99,7 +99,9 @@ Check = Callable[[Review], Iterator[Finding]]
 def called(part: Part) -> str:
     """A scheduler and its events in words."""
     events = " | ".join(dict.fromkeys(wire.where for wire in part.wires))
-    return f"{type(part.original).__name__} of {part.original.param_name!r} on {events}"
+    config: Any = part.original._config or {}
+    kind = config.get("type", type(part.original).__name__)  # as whoever wrote a config knows it
+    return f"{kind} of {part.original.param_name!r} on {events}"
 
 
 def ratio_of(before: Array, after: Array) -> float:

@@ -75,15 +75,20 @@ def zero_starts(review: Review) -> Iterator[Finding]:
         for values, place in zip(review.plan[name].T, sample.places, strict=False):
             if place.is_in_optimizer and place.key == "lr" and values[0] == 0:
                 groups[int(np.argmax(values != 0)) if values.any() else len(values)].append(place.label)
+        others_learn = sum(map(len, groups.values())) < len(sample.places)
         for zeros, labels in groups.items():
             steps = -(-zeros // review.rehearsal.accumulation)
             yield Finding(
                 "zero-start",
-                "info" if steps == 1 else "warning",
+                "info" if steps == 1 or others_learn else "warning",
                 f"{name!r}, {_named(labels)}",
                 f"it is 0 for the first {'iteration' if zeros == 1 else f'{zeros} iterations'} "
-                f"(of {review.plan.num_iterations}), "
-                "in which nothing is learnt",
+                f"(of {review.plan.num_iterations}), in which "
+                + (
+                    "these groups learn nothing, as they should if they are frozen"
+                    if others_learn
+                    else "nothing is learnt"
+                ),
                 "begin with more than 0, or one event later",
                 {"iterations": zeros},
             )

@@ -7,6 +7,9 @@ from itertools import accumulate, pairwise
 from math import ceil, inf
 from typing import NamedTuple
 
+import numpy as np
+
+from .anneal import Anneal
 from .base import Schedule
 from .concatenation import Concatenation
 from .cooldown import Cooldown
@@ -36,7 +39,7 @@ def segments_of(schedule: Schedule) -> tuple[Segment, ...]:
         >>> warmup = LinearInterpolation([(0, 0.0), (100, 0.1)])
         >>> for segment in segments_of(Concatenation([warmup, Constant(0.1)], durations=[100])):
         ...     print(segment)
-        Segment(first_event=0, name='linear interpolation')
+        Segment(first_event=0, name='warm-up')
         Segment(first_event=100, name='constant')
     """
     return next(filter(None, map(segments_of, schedule.parts)), ())
@@ -108,7 +111,8 @@ def _one_after_another(schedules: Sequence[Schedule], starts: list[int]) -> tupl
     """The phases of schedules that begin at these events, each up to the beginning of the next."""
     found: list[Segment] = []
     for schedule, (start, end) in zip(schedules, pairwise([*starts, inf]), strict=False):
-        inner = segments_of(schedule) or (Segment(0, _words(schedule)),)
+        name = "warm-up" if start == 0 and _rises(schedule, end) else _words(schedule)
+        inner = segments_of(schedule) or (Segment(0, name),)
         found += [Segment(first + start, name) for first, name in inner if first + start < end]
     return tuple(found)
 
@@ -124,6 +128,17 @@ def _in_order(*segments: Segment) -> tuple[Segment, ...]:
     return tuple(segment for segment, end in zip(segments, nexts, strict=True) if segment.first_event < end)
 
 
+def _rises(schedule: Schedule, end: float) -> bool:
+    """Whether it ends higher than it begins."""
+    return schedule.ahead and end < inf and bool(np.all(np.asarray(schedule(int(end))) > schedule(0)))
+
+
 def _words(schedule: Schedule) -> str:
-    """The class of a schedule in words."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(schedule).__name__).lower()
+    """The curve that a schedule goes along, or its class, in words."""
+    if isinstance(schedule, Anneal):
+        return _words_of(schedule.curve)
+    return _words_of(schedule)
+
+
+def _words_of(thing: object) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(thing).__name__).lower()
