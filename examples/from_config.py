@@ -10,10 +10,13 @@ import torch
 from digits import BATCH_SIZE, STEPS_PER_EPOCH, make_network, test_loader, train_set
 from ignite.engine import create_supervised_evaluator, create_supervised_trainer
 from ignite.metrics import Accuracy
+from matplotlib import pyplot as plt
 from torch import nn
 from torch.utils.data import DataLoader
 
+from lehr.engine import ParamHistory
 from lehr.handlers import check_plan, configure_scheduler, dry_run, plot_plan
+from lehr.handlers.plans import Plan
 
 EPOCHS = 8
 FOLDER = Path("runs/from_config")
@@ -35,9 +38,7 @@ def main() -> None:
     print(plan)
     print(check_plan(trainer, EPOCHS, STEPS_PER_EPOCH))
     FOLDER.mkdir(parents=True, exist_ok=True)
-    panels = plot_plan(plan)
-    panels[0].figure.suptitle(f"The plan of {config.name}")
-    panels[0].figure.savefig(FOLDER / "plan.png", dpi=120)
+    draw(plan, f"The plan of {config.name}", FOLDER / "plan.png")
 
     trainer.run(DataLoader(train_set, BATCH_SIZE, shuffle=True, drop_last=True), max_epochs=EPOCHS)
 
@@ -45,12 +46,19 @@ def main() -> None:
     for name in plan:
         assert history.to_numpy(name).tolist() == plan[name].tolist(), name
     print(f"all {plan.num_iterations} recorded values of {', '.join(plan)} are those of the plan, bit for bit")
-    panels = plot_plan(plan, recorded=history)
-    panels[0].figure.suptitle(f"The plan of {config.name}, and what the run recorded")
-    panels[0].figure.savefig(FOLDER / "recorded.png", dpi=120)
+    draw(plan, f"The plan of {config.name}, and what the run recorded", FOLDER / "recorded.png", history)
 
     evaluator = create_supervised_evaluator(network, metrics={"accuracy": Accuracy()})
     print(f"test accuracy: {evaluator.run(test_loader).metrics['accuracy']:.4f}")
+
+
+def draw(plan: Plan, title: str, path: Path, recorded: ParamHistory | None = None) -> None:
+    """A panel for each parameter, and rings for what was recorded."""
+    figure, axes = plt.subplots(len(plan), 1, sharex=True, figsize=(8, 8), layout="constrained")
+    plot_plan(plan, axes, recorded=recorded)
+    figure.suptitle(title)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
 
 
 if __name__ == "__main__":
