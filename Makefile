@@ -46,7 +46,7 @@ test: .venv/package ## format, lint, types, layers, tests and the examples of th
 
 proof: .venv/package ## the slow tests: runs that are killed and go on, states and inputs that are drawn at random
 	$(BIN)/python -m pytest -p no:benchmark --numprocesses auto -m proof
-	HYPOTHESIS_PROFILE=proof $(BIN)/python -m pytest -p no:benchmark --numprocesses auto tests/test_nonsense.py tests/test_nonsense_for_schedules.py
+	HYPOTHESIS_PROFILE=proof $(BIN)/python -m pytest -p no:benchmark --numprocesses auto tests/test_nonsense.py tests/test_nonsense_for_schedules.py tests/test_bad_input.py
 
 bench: .venv/package ## time one event, a simulation and the history against ignite and torch
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-group-by=group --benchmark-columns=median,ops,rounds

@@ -143,7 +143,11 @@ def test_every_optimizer_is_here():
     assert set(OPTIONS) == set(LIBRARY)
 
 
-@pytest.mark.parametrize(("name", "options"), CASES, ids=ids)
+def with_several_options_among_the_proofs(name: str, options: dict[str, Any]) -> Any:
+    return pytest.param(name, options, marks=[pytest.mark.proof] if len(options) > 1 else [])
+
+
+@pytest.mark.parametrize(("name", "options"), [with_several_options_among_the_proofs(*case) for case in CASES], ids=ids)
 def test_training_is_bit_for_bit_training_without_it(name, options):
     optimizer, reference = make_optimizer(name, options), make_optimizer(name, options)
     preinitialize(optimizer)
@@ -493,6 +497,7 @@ def test_in_inference_mode_too():
     assert_same_training(optimizer, reference)
 
 
+@pytest.mark.proof
 def test_a_compiled_first_step():
     for name, options in [("Adam", {}), ("Rprop", {}), ("SGD", {"momentum": 0.9})]:
         made = []

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import relay
 
+pytestmark = pytest.mark.proof
 STOPS = [0, 6, 17, 40]  # A runs events 0 to 5, B goes on to event 16, and A again, a new process, to the end
 TESTS = Path(__file__).resolve().parent
 each_scheduler = pytest.mark.parametrize("name", relay.ALL)
