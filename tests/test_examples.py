@@ -30,6 +30,7 @@ def digits(tmp_path_factory):
     return done, folder / "runs" / "digits"
 
 
+@pytest.mark.proof  # make demo runs it too
 def test_digits_learns_and_says_so_last(digits):
     done, _ = digits
     last = done.stdout.splitlines()[-1]
@@ -38,6 +39,7 @@ def test_digits_learns_and_says_so_last(digits):
     assert float(match[1]) > 0.95
 
 
+@pytest.mark.proof  # make demo runs it too
 def test_digits_checks_the_promise(digits):
     done, folder = digits
     assert "all 84 recorded values of lr and of momentum equal the simulated ones bit for bit" in done.stdout
@@ -48,11 +50,13 @@ def test_digits_checks_the_promise(digits):
     assert [[int(event), float(lr)] for event, lr, _ in rows] == simulated
 
 
+@pytest.mark.proof  # make demo runs it too
 def test_digits_shows_lr_and_loss_on_its_way(digits):
     done, _ = digits
     assert re.search(r"lr=[\d.e-]+, loss=[\d.e-]+", done.stderr)
 
 
+@pytest.mark.proof  # make demo runs it too
 def test_digits_compares_schedules(digits):
     done, _ = digits
     rows = re.findall(
@@ -62,6 +66,7 @@ def test_digits_compares_schedules(digits):
     assert all(0 <= float(cell) <= 1 for row in rows for cell in row[2:])
 
 
+@pytest.mark.proof  # make demo runs it too
 @pytest.mark.parametrize("name", ["schedule.png", "accuracy.png"])
 def test_digits_draws_pictures(digits, name):
     _, folder = digits

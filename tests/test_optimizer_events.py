@@ -105,17 +105,16 @@ def test_filters_see_the_number_of_the_step(data):
         "between": ({"after": after, "before": before}, lambda step: after < step < before),
         "own": ({"event_filter": lambda engine, step: step in (2, 3)}, lambda step: step in (2, 3)),
     }
-    for event in OptimizerEvents:
-        for kwargs, passes in filters.values():
-            trainer, optimizer = supervised(accumulation=2)
-            seen = []
-            scheduler = ParamScheduler(optimizer, "lr", schedule=lambda index, to=seen: to.append(index) or 0.1)
-            scheduler.attach(trainer, event(**kwargs))
-            steps = []
-            trainer.add_event_handler(event(**kwargs), lambda engine, to=steps: to.append(engine.state.optimizer_step))
-            trainer.run([BATCH] * 24)
-            assert steps == [step for step in range(1, 13) if passes(step)]
-            assert seen == list(range(len(steps)))
+    event = data.draw(st.sampled_from(list(OptimizerEvents)))
+    kwargs, passes = filters[data.draw(st.sampled_from(sorted(filters)))]
+    trainer, optimizer = supervised(accumulation=2)
+    seen, steps = [], []
+    scheduler = ParamScheduler(optimizer, "lr", schedule=lambda index: seen.append(index) or 0.1)
+    scheduler.attach(trainer, event(**kwargs))
+    trainer.add_event_handler(event(**kwargs), lambda engine: steps.append(engine.state.optimizer_step))
+    trainer.run([BATCH] * 24)
+    assert steps == [step for step in range(1, 13) if passes(step)]
+    assert seen == list(range(len(steps)))
 
 
 def test_each_of_several_optimizers_has_steps_of_its_own():

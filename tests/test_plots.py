@@ -40,10 +40,11 @@ def test_without_axes_the_current_ones_are_used(axes):
     assert list(axes.lines) == lines
 
 
-def test_matplotlib_is_imported_only_to_draw():
-    code = "import sys, lehr.handlers, lehr.engine; print('matplotlib' in sys.modules)"
+def test_what_draws_and_what_the_command_needs_is_imported_only_there():
+    code = "import sys, lehr.handlers, lehr.engine; print([m for m in sys.modules if m.split('.')[0] in "
+    code += "('matplotlib', 'click', 'uniplot') or 'handlers.cli' in m])"
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    assert done.stdout == "[]\n"
 
 
 def test_what_the_axes_say_already_is_kept(axes):
