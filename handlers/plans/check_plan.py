@@ -54,8 +54,9 @@ def check_plan(
 
     - ``write-conflict`` (error): two schedulers, or two members of one, write one parameter in turn, or a scheduler of
       ignite does too; which one wins, and where it begins. One that begins where another has ended takes over, and
-      is none.
-    - ``attached-twice`` (error): one event of an engine calls a scheduler twice, and it moves on twice as fast.
+      is none. (A warning: a scheduler of torch that is not wrapped, and that code of the user's refers to.)
+    - ``attached-twice`` (error): one event of an engine calls a scheduler twice, and it moves on twice as fast. (A
+      warning: it was attached to one event and then to another one.)
     - ``never-attached`` (warning; info if another one writes the same, or a metric drives it): a scheduler of one of
       the trainer's optimizers that nothing calls, and that is no part of one that is called. The optimizers are those
       that other schedulers or the training step refer to.
@@ -66,16 +67,19 @@ def check_plan(
     - ``not-restored`` (error): the trainer stands within a run, and a scheduler does not, or elsewhere.
     - ``illegal-value`` (error): a value that an optimizer does not allow, such as lr < 0, betas >= 1 or momentum < 0;
       or anything else that a scheduler raises at an event, such as for NaN.
-    - ``end-not-reached`` (warning): the run ends before the schedule, whose end value is not reached, nor nearly, or
-      whose last phase does not begin.
+    - ``end-not-reached`` (warning; info if all but a twentieth is done): the run ends before the schedule, whose end
+      value is not reached, nor nearly; whose last phase does not begin; or which does not even begin to move.
     - ``repeats`` (info; warning if it is just before the run ends): a cycle begins anew; or (warning) a learning rate
       of 0, or next to 0, is held, or a cosine goes back up after its end.
     - ``unit-mismatch`` (warning): the length of the schedule looks like iterations on an epoch's event, or the reverse;
       or a decay without an end falls to nothing by iterations, as it would not by epochs.
     - ``jump`` (warning; info if it is downward): the value changes by more than ``jump_ratio`` where one phase, or one
       scheduler, takes over from another.
-    - ``zero-start`` (info; warning if it is more than one step): the learning rate begins with 0.
-    - ``unforeseen`` (info): a scheduler on an event of a user's own, which is not checked.
+    - ``zero-start`` (info; warning if it is more than one step of all groups): the learning rate begins with 0.
+    - ``unforeseen`` (info): what a dry run cannot foresee, and so does not check; see :func:`dry_run`.
+
+    Schedulers of torch are looked at as they are wrapped. One that is attached twice, or not restored, is not told how
+    long it should be as well.
 
     Args:
         trainer: the engine.
