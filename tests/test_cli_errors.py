@@ -190,7 +190,9 @@ def test_a_terminal_without_unicode(monkeypatch):
 
 # Buffered as for a user, so that what is written last fails last.
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
-RUN = "from lehr.handlers.cli import main; main()"
+# A shell takes interrupts away from what it runs aside, such as these tests.
+HEARING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+RUN = HEARING + "from lehr.handlers.cli import main; main()"
 
 
 def process(*args, stdout=subprocess.PIPE, env=ENVIRONMENT):

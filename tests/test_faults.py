@@ -427,12 +427,13 @@ def test_thousands_of_interrupts_find_events_done_or_not_begun(name):
 
 
 CHILD = """
-    import json, random, sys, warnings
+    import json, random, signal, sys, warnings
     import torch
     from ignite.engine import Engine, Events
     from lehr.engine import ParamHistory
     from lehr.handlers import CosineAnnealingScheduler, OneCycleScheduler
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell takes away from what it runs aside
     warnings.simplefilter("ignore")
     folder = sys.argv[1]
     model = torch.nn.Linear(2, 1)
