@@ -36,9 +36,10 @@ def dry_run(
     the trainer, a scheduler, an optimizer, a data loader, the disk or the random numbers, also if there is an error.
 
     Where the trainer's state is that of a run that is to be resumed, the plan begins with the iteration that comes
-    next, and has NaN before. What nobody can tell is left out, and named in ``plan.unforeseen``: a scheduler on an event
-    of a user's own, one that a user's code may call, one on an engine that no handler is seen to run. A Python function that looks at something by way of a closure or a global looks at it as
-    it is now, and what it changes there it changes.
+    next, and has NaN before. What nobody can tell is left out, and named in ``plan.unforeseen``: a scheduler on an
+    event of a user's own, one that a user's code may call, one on an engine that no handler is seen to run. A Python
+    function that looks at something by way of a closure or a global looks at it as it is now, and what it changes
+    there it changes.
 
     Args:
         trainer: the engine.
@@ -159,7 +160,10 @@ def plan_of(rehearsal: Rehearsal, samples: Mapping[str, Sample]) -> Plan:
         ticks = sorted(tick for part, _ in sample.writers for tick in part.ticks)
         columns[name] = Column(values, _labels(sample.places, values.shape[1]), spans, np.array(ticks, dtype=np.int64))
     unforeseen = [f"{wire.target!r} on {wire.where}" for wire in rehearsal.unforeseen]
-    unforeseen += [f"{part.original!r}, which does not say where it writes, or has no groups to write to" for part in rehearsal.silent]
+    unforeseen += [
+        f"{part.original!r}, which does not say where it writes, or has no groups to write to"
+        for part in rehearsal.silent
+    ]
     unforeseen += [f"{scheduler!r} on an engine that nothing is seen to run" for scheduler in rehearsal.out_of_sight()]
     unforeseen += [f"{scheduler!r}, which code of yours may call" for scheduler in rehearsal.called_by_others()]
     return Plan(columns, rehearsal.max_epochs, rehearsal.epoch_length, rehearsal.start, unforeseen)
