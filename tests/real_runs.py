@@ -8,12 +8,24 @@ import torch
 from ignite.engine import Engine, Events
 from optimizers import make_optimizer, make_trainer
 
+from lehr.engine import OptimizerEvents
 from lehr.handlers import dry_run
 from lehr.handlers.schedules import LinearInterpolation
 
 Metrics = Mapping[str, Sequence[float]]
 COUNTING = LinearInterpolation([(0, 0.0), (100000, 100000.0)])  # the value is the index of the event
 WAYS = ("attach", "add_event_handler")
+KINDS = [
+    Events.STARTED,
+    Events.EPOCH_STARTED,
+    Events.GET_BATCH_STARTED,
+    Events.GET_BATCH_COMPLETED,
+    Events.ITERATION_STARTED,
+    Events.ITERATION_COMPLETED,
+    Events.EPOCH_COMPLETED,
+    Events.COMPLETED,
+    *OptimizerEvents,
+]
 
 
 @dataclass

@@ -7,12 +7,8 @@ from real_runs import WAYS, Training, assert_as_planned, attach, bits
 from registry import CASE_IDS, CASES
 from rigs import METRICS, RIGS
 
-from lehr.handlers import (
-    dry_run,
-)
-from lehr.handlers.schedules import LinearInterpolation
+from lehr.handlers import dry_run
 
-COUNTING = LinearInterpolation([(0, 0.0), (100000, 100000.0)])  # the value is the index of the event
 CLOCKS = {
     "iterations": Events.ITERATION_STARTED,
     "two kinds": Events.EPOCH_STARTED | Events.ITERATION_COMPLETED(every=3),

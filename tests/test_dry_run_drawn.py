@@ -7,24 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ignite.engine import Events
 from optimizers import values_of
-from real_runs import WAYS, Training, assert_as_planned, attach, bits
+from real_runs import KINDS, WAYS, Training, assert_as_planned, attach, bits
 from registry import CASES
 from test_resuming import FILTERS
 
 from lehr.engine import OptimizerEvents
 from lehr.handlers import ReduceOnPlateauScheduler, StateParamScheduler, dry_run
-
-KINDS = [
-    Events.STARTED,
-    Events.EPOCH_STARTED,
-    Events.GET_BATCH_STARTED,
-    Events.GET_BATCH_COMPLETED,
-    Events.ITERATION_STARTED,
-    Events.ITERATION_COMPLETED,
-    Events.EPOCH_COMPLETED,
-    Events.COMPLETED,
-    *OptimizerEvents,
-]
 
 
 def by_the_state(remainder):

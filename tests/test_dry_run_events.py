@@ -4,7 +4,7 @@ import pytest
 import torch
 from ignite.engine import EventEnum, Events, create_supervised_trainer
 from optimizers import make_trainer, values_of
-from real_runs import COUNTING, WAYS, Training, assert_as_planned, attach, bits
+from real_runs import COUNTING, KINDS, WAYS, Training, assert_as_planned, attach, bits
 
 from lehr.engine import OptimizerEvents
 from lehr.handlers import (
@@ -12,19 +12,6 @@ from lehr.handlers import (
     dry_run,
 )
 from lehr.handlers.schedules import Anneal, Constant
-
-KINDS = [
-    Events.STARTED,
-    Events.EPOCH_STARTED,
-    Events.GET_BATCH_STARTED,
-    Events.GET_BATCH_COMPLETED,
-    Events.ITERATION_STARTED,
-    Events.ITERATION_COMPLETED,
-    Events.EPOCH_COMPLETED,
-    Events.COMPLETED,
-    OptimizerEvents.STEP_STARTED,
-    OptimizerEvents.STEP_COMPLETED,
-]
 
 
 def in_the_second_half(engine, event):

@@ -8,14 +8,12 @@ from typing import Any
 
 from ignite.engine import Engine
 from ignite.metrics import Metric
-from torch.optim import Optimizer
 
 from lehr.engine.event_handlers import handlers_of
 from lehr.engine.optimizer_events import is_step_event
 
 from .. import arguments
 from ..base import BaseParamScheduler
-from ..param_scheduler import ParamScheduler
 from ..places import common, places_of
 from ..private_copies import reachable_from
 from ..resume_check import engines_of, intended_lead
@@ -23,8 +21,8 @@ from .findings import Finding
 from .references import may_write_metrics, referred_to_by
 from .rehearsal import Part
 from .review import Review, called
-from .samples import writers_of
 from .wiring import wires_of
+from .writers import optimizers_of
 
 
 def never_attached(review: Review) -> Iterator[Finding]:
@@ -51,14 +49,12 @@ def _left_out(review: Review) -> list[BaseParamScheduler]:
     rehearsal, alive = review.rehearsal, BaseParamScheduler._alive()
     active: list[Any] = [scheduler for scheduler in alive if scheduler.event_index or engines_of(scheduler)]
     active += [part.original for part in rehearsal.parts] + [wire.target for wire in rehearsal.unforeseen]
-    things = referred_to_by(rehearsal.trainer)
-    used = {id(thing) for thing in (*reachable_from(active), *things)}
-    optimizers = {id(thing) for thing in things if isinstance(thing, Optimizer)}
-    optimizers |= {id(one) for part in rehearsal.parts for one in _optimizers_of(part.original)}
+    used = {id(thing) for thing in (*reachable_from(active), *referred_to_by(rehearsal.trainer))}
+    optimizers = rehearsal.optimizers()
     left_out = [
         scheduler
         for scheduler in alive
-        if not _is_among(used, scheduler) and any(id(one) in optimizers for one in _optimizers_of(scheduler))
+        if not _is_among(used, scheduler) and not optimizers.isdisjoint(optimizers_of(scheduler))
     ]
     inside = {id(one): {id(part) for part in reachable_from(one)} for one in left_out}
     return [
@@ -71,10 +67,6 @@ def _left_out(review: Review) -> list[BaseParamScheduler]:
 def _is_among(things: set[int], scheduler: BaseParamScheduler) -> bool:
     """Whether a scheduler, or its schedule, is among things that are given by their id."""
     return id(scheduler) in things or (scheduler._planned is not None and id(scheduler._planned) in things)
-
-
-def _optimizers_of(scheduler: BaseParamScheduler) -> list[Any]:
-    return [writer.optimizer for writer in writers_of(scheduler) if isinstance(writer, ParamScheduler)]
 
 
 def history_name_clashes(review: Review) -> Iterator[Finding]:

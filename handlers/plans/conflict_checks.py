@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 from ignite.handlers.param_scheduler import ParamScheduler as IgniteParamScheduler
@@ -14,10 +14,11 @@ from ..places import Place, common, places_of
 from ..private_copies import reachable_from
 from ..resume_check import times_attached
 from .findings import Finding
+from .plan import named_groups
 from .references import referred_to_by
 from .rehearsal import Part
 from .review import Review, called
-from .samples import writers_of
+from .writers import writers_of
 
 
 def write_conflicts(review: Review) -> Iterator[Finding]:
@@ -46,7 +47,7 @@ def write_conflicts(review: Review) -> Iterator[Finding]:
     for part in rehearsal.parts:
         yield from _conflicts_within(review, part)
         yield from _conflicts_with_ignite(review, part)
-        yield from _conflicts_with_torch(review, part)
+    yield from _conflicts_with_torch(review)
 
 
 def _take_turns(one: Part, other: Part) -> bool:
@@ -99,13 +100,13 @@ def _conflicts_with_ignite(review: Review, part: Part) -> Iterator[Finding]:
                 )
 
 
-def _conflicts_with_torch(review: Review, part: Part) -> Iterator[Finding]:
+def _conflicts_with_torch(review: Review) -> Iterator[Finding]:
     """Schedulers of torch that are not wrapped, which somebody's code may step."""
-    places = [place for some in places_of(part.original, review.rehearsal.trainer).values() for place in some]
-    wrapped = {id(thing) for thing in reachable_from([one.original for one in review.rehearsal.parts])}
-    for thing in referred_to_by(review.rehearsal.trainer):
-        if not isinstance(thing, TorchLRScheduler) or id(thing) in wrapped:
-            continue
+    trainer, parts = review.rehearsal.trainer, review.rehearsal.parts
+    wrapped = {id(thing) for thing in reachable_from([part.original for part in parts])}
+    raw = [thing for thing in referred_to_by(trainer) if isinstance(thing, TorchLRScheduler)]
+    for part, thing in product(parts, [thing for thing in raw if id(thing) not in wrapped]):
+        places = [place for some in places_of(part.original, trainer).values() for place in some]
         if shared := [place for place in places if place.owner is thing.optimizer and place.key == "lr"]:
             yield Finding(
                 "write-conflict",
@@ -119,7 +120,7 @@ def _conflicts_with_torch(review: Review, part: Part) -> Iterator[Finding]:
 
 def _named(places: list[Place]) -> str:
     names = ", ".join(dict.fromkeys(repr(place.param_name) for place in places))
-    labels = ", ".join(dict.fromkeys(place.label for place in places if place.label))
+    labels = named_groups(list(dict.fromkeys(place.label for place in places if place.label)))
     return f"{names}, {labels}" if labels else names
 
 

@@ -136,6 +136,11 @@ class Plan(Mapping[str, Array]):
                 writer.writerow([iteration, *("" if value != value else repr(value) for value in row)])
 
 
+def named_groups(labels: Sequence[str]) -> str:
+    """The names of param groups, in few words if they are many."""
+    return ", ".join(labels) if len(labels) <= 4 else f"{len(labels)} groups, {labels[0]} to {labels[-1]}"
+
+
 def counted(number: int, thing: str) -> str:
     """A number of things in words."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

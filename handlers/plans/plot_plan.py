@@ -10,7 +10,7 @@ from lehr.engine.plots import MOST_NAMED, drawstyle_of, style_of, thinned
 
 from ..schedules.base import Array
 from .panels import add_epochs, panels_for
-from .plan import Column, Plan
+from .plan import Column, Plan, named_groups
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,10 +108,7 @@ def _lines(column: Column) -> dict[str, Array]:
     found: dict[bytes, tuple[list[str], Array]] = {}
     for values, label in zip(column.values.T, column.labels, strict=True):
         found.setdefault(values.tobytes(), ([], values))[0].append(label)
-    return {
-        ", ".join(labels) if len(labels) <= 4 else f"{len(labels)} groups, {labels[0]} to {labels[-1]}": values
-        for labels, values in found.values()
-    }
+    return {named_groups(labels): values for labels, values in found.values()}
 
 
 def _name_lines(panel: "Axes") -> None:

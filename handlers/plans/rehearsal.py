@@ -19,9 +19,10 @@ from ..places import places_of
 from ..private_copies import private_copy, reachable_from
 from ..resume_check import ResumeCheck, engines_of
 from .references import referred_to_by
-from .stand_ins import engine_like, loader_like, loaders_of
+from .stand_ins import engine_like, loader_like
 from .timeline import EVALUATION, FORESEEN, ORDER, Timeline, Waiting
 from .wiring import Wire, evaluators_of, wires_of
+from .writers import loaders_of, optimizers_of
 
 ENDS = (Events.ITERATION_COMPLETED, Events.EPOCH_COMPLETED, Events.COMPLETED)  # of iterations that have been made
 
@@ -108,15 +109,19 @@ class Rehearsal:
         """The schedulers that write, and do not say where."""
         return [part for part in self.parts if part.writing and not places_of(part.copy, self.engine)]
 
+    def optimizers(self) -> set[int]:
+        """The trainer's optimizers, by their ids: those that its own code, or a scheduler of it, refers to."""
+        own = {id(thing) for thing in referred_to_by(self.trainer) if isinstance(thing, Optimizer)}
+        return own.union(*(optimizers_of(part.original) for part in self.parts))
+
     def out_of_sight(self) -> list[BaseParamScheduler]:
         """The schedulers of the trainer's optimizers on other engines, whose events nobody can tell."""
-        own = {id(thing) for thing in referred_to_by(self.trainer) if isinstance(thing, Optimizer)}
-        own |= {owner for part in self.parts for owner in _optimizers_of(part.original, self.trainer)}
+        own = self.optimizers()
         return [
             scheduler
             for scheduler in BaseParamScheduler._alive()
             if any(engine not in self._engines for engine in engines_of(scheduler))
-            and not own.isdisjoint(_optimizers_of(scheduler, self.trainer))
+            and not own.isdisjoint(optimizers_of(scheduler))
         ]
 
     def called_by_others(self) -> list[BaseParamScheduler]:
@@ -228,9 +233,3 @@ class Rehearsal:
 
     def _evaluation(self, evaluator: Engine, handlers: dict[tuple[Engine, Any], list[Waiting]]) -> Callable[[], None]:
         return lambda: self._timeline.evaluate(evaluator, handlers)
-
-
-def _optimizers_of(scheduler: BaseParamScheduler, engine: Engine) -> set[int]:
-    """The optimizers that a scheduler writes to, by their ids."""
-    places = places_of(scheduler, engine)
-    return {id(place.owner) for some in places.values() for place in some if place.is_in_optimizer}

@@ -8,10 +8,10 @@ import numpy as np
 from ignite.engine import Engine
 
 from ..base import BaseParamScheduler
-from ..param_group_scheduler import ParamGroupScheduler
 from ..places import Place, places_of
 from ..schedules.base import Array
 from .rehearsal import Part
+from .writers import writers_of
 
 OFTEN = 1000  # iterations, from one word of progress to the next
 
@@ -50,11 +50,10 @@ class Sample:
     def reader(self) -> Callable[[], None]:
         """What takes one more sample."""
         add, places = self.values.extend, self.places
-        if all(isinstance(place.holder, dict) for place in places):
-            if all(place.item is None for place in places):
-                keyed = [(place.holder, place.key) for place in places]
-                return lambda: add([holder[key] for holder, key in keyed])
-            return lambda: add([place.read()[0] for place in places])
+        if all(place.is_in_optimizer and place.item is None for place in places):
+            # Nearly all are such, and most of the time of a dry run is spent here.
+            keyed = [(place.holder, place.key) for place in places]
+            return lambda: add([holder[key] for holder, key in keyed])
 
         def read() -> None:
             row = [value for place in places for value in place.read()]
@@ -75,11 +74,6 @@ class Sample:
             within = np.arange(groups) < np.array(self.widths)[:, np.newaxis]
             table[start : start + taken][within] = values
         return table
-
-
-def writers_of(scheduler: BaseParamScheduler) -> Sequence[BaseParamScheduler]:
-    """Those who write for a scheduler: one for each of its members, or itself."""
-    return scheduler._writers if isinstance(scheduler, ParamGroupScheduler) else [scheduler]
 
 
 def sampler(samples: Mapping[str, Sample], progress: Callable[[int], object] | None) -> Callable[[], None]:

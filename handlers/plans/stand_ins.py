@@ -6,10 +6,6 @@ import torch
 from ignite.engine import Engine
 from torch.utils.data import BatchSampler, DataLoader, TensorDataset
 
-from ..base import BaseParamScheduler
-from ..batch_size import BatchSizeScheduler
-from ..param_group_scheduler import ParamGroupScheduler
-
 
 def engine_like(engine: Engine) -> Engine:
     """An engine without handlers or data, in the same state."""
@@ -18,13 +14,6 @@ def engine_like(engine: Engine) -> Engine:
     vars(stand_in.state).update({key: value for key, value in vars(engine.state).items() if key not in left_out})
     stand_in.state.metrics = {}
     return stand_in
-
-
-def loaders_of(scheduler: BaseParamScheduler) -> "list[DataLoader[Any]]":
-    """The data loaders that a scheduler writes to."""
-    if isinstance(scheduler, ParamGroupScheduler):
-        return [loader for writer in scheduler._writers for loader in loaders_of(writer)]
-    return [scheduler.dataloader] if isinstance(scheduler, BatchSizeScheduler) else []
 
 
 def loader_like(loader: "DataLoader[Any]") -> "DataLoader[Any]":

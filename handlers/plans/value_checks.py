@@ -2,16 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..places import common
-from ..schedules import Schedule
+from ..places import common, places_of
 from ..schedules.base import Array
 from ..schedules.segments import segments_of
 from .findings import Finding
+from .plan import named_groups
 from .review import Review, called, ratio_of, shown
 
 
@@ -81,7 +81,7 @@ def zero_starts(review: Review) -> Iterator[Finding]:
             yield Finding(
                 "zero-start",
                 "info" if steps == 1 or others_learn else "warning",
-                f"{name!r}, {_named(labels)}",
+                f"{name!r}, {named_groups(labels)}",
                 f"it is 0 for the first {'iteration' if zeros == 1 else f'{zeros} iterations'} "
                 f"(of {review.plan.num_iterations}), in which "
                 + (
@@ -94,48 +94,33 @@ def zero_starts(review: Review) -> Iterator[Finding]:
             )
 
 
-def _named(labels: list[str]) -> str:
-    """The param groups in words, as few as there may be."""
-    return ", ".join(labels) if len(labels) <= 4 else f"{len(labels)} groups, {labels[0]} to {labels[-1]}"
-
-
 def jumps(review: Review) -> Iterator[Finding]:
     """Jumps from one phase of a schedule to the next."""
     for written in review.written():
         values, first = written.by_event, written.part.first_event
-        for segment, before in _changes(written.schedule):
+        segments = segments_of(written.schedule)
+        for before, segment in pairwise(segments):
             at = int(np.ceil(segment.first_event)) - first
-            if not 2 <= at < len(values):
-                continue
-            ratio = min(ratio_of(values[at - 1], values[at]), ratio_of(2 * values[at - 1] - values[at - 2], values[at]))
-            if ratio > review.jump_ratio:
-                up = bool((np.abs(values[at]) > np.abs(values[at - 1])).any())
+            if 2 <= at < len(values):
                 tick = int(written.ticks[at])
-                when = f"at event {at + first}, {review.at(tick)}"
-                yield Finding(
-                    "jump",
-                    "warning" if up else "info",
+                yield from _jump(
+                    review,
                     written.where(),
-                    f"where {segment.name!r} takes over from {before.name!r}, {when}, "
-                    f"it goes from {shown(values[at - 1])} to {shown(values[at])}",
+                    f"where {segment.name!r} takes over from {before.name!r}, at event {at + first}, {review.at(tick)}",
                     "let one phase begin with the value that the one before ends with",
-                    {
-                        "event": at + first, "iteration": tick, "ratio": float(ratio),
-                        "before": values[at - 1].tolist(), "after": values[at].tolist(),
-                    },
-                )  # fmt: skip
+                    values[at - 2 : at + 1],
+                    {"event": at + first, "iteration": tick},
+                )
 
 
 def hand_overs(review: Review) -> Iterator[Finding]:
     """Jumps where one scheduler takes over from another one, by the filters of their events."""
-    seen: set[tuple[str, int]] = set()
+    engine, seen = review.rehearsal.engine, set[tuple[str, int]]()
     for one, other in permutations([part for part in review.rehearsal.parts if part.ticks], 2):
         at = other.ticks[0]
         if one.ticks[-1] >= at or not review.plan.start + 2 <= at < review.plan.num_iterations:
             continue
-        shared = {
-            place.identity for place in common(*(part.copy._places(review.rehearsal.engine) for part in (one, other)))
-        }
+        shared = {place.identity for place in common(places_of(one.copy, engine), places_of(other.copy, engine))}
         for name, sample in review.samples.items():
             columns = [
                 column
@@ -143,27 +128,30 @@ def hand_overs(review: Review) -> Iterator[Finding]:
                 for column in written
                 if part is other and sample.places[column].identity in shared
             ]
-            if not columns or (name, at) in seen:
-                continue
-            seen.add((name, at))
-            values = review.plan[name][at - 2 : at + 1, columns]
-            ratio = min(ratio_of(values[1], values[2]), ratio_of(2 * values[1] - values[0], values[2]))
-            if ratio > review.jump_ratio:
-                up = bool((np.abs(values[2]) > np.abs(values[1])).any())
-                yield Finding(
-                    "jump",
-                    "warning" if up else "info",
+            if columns and (name, at) not in seen:
+                seen.add((name, at))
+                yield from _jump(
+                    review,
                     repr(name),
-                    f"where {called(other)} takes over from {called(one)}, at {review.at(at)}, "
-                    f"it goes from {shown(values[1])} to {shown(values[2])}",
+                    f"where {called(other)} takes over from {called(one)}, at {review.at(at)}",
                     "let one begin with the value that the one before ends with",
-                    {
-                        "iteration": at, "ratio": float(ratio), "before": values[1].tolist(),
-                        "after": values[2].tolist(),
-                    },
-                )  # fmt: skip
+                    review.plan[name][at - 2 : at + 1, columns],
+                    {"iteration": at},
+                )
 
 
-def _changes(schedule: Schedule) -> Iterator[tuple[Any, Any]]:
-    segments = segments_of(schedule)
-    return zip(segments[1:], segments, strict=False)
+def _jump(
+    review: Review, where: str, words: str, suggestion: str, values: Array, numbers: dict[str, Any]
+) -> Iterator[Finding]:
+    """A finding if the last of three rows of values is far from the one before, and from where both rows point to."""
+    _, before, after = values
+    ratio = min(ratio_of(before, after), ratio_of(2 * before - values[0], after))
+    if ratio > review.jump_ratio:
+        yield Finding(
+            "jump",
+            "warning" if (np.abs(after) > np.abs(before)).any() else "info",
+            where,
+            f"{words}, it goes from {shown(before)} to {shown(after)}",
+            suggestion,
+            {**numbers, "ratio": float(ratio), "before": before.tolist(), "after": after.tolist()},
+        )
