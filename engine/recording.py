@@ -12,7 +12,7 @@ class Recorder:
     """Keeps one scheduler's column open from event to event, so that to record is to append to an array."""
 
     def __init__(self) -> None:
-        self._run: Any = None  # the run of events in the history that _append adds to, and their shape
+        self.run: Any = None  # the run of events in the history that _append adds to, and their shape
         self._groups = -1
         self._type: type = float
         self._append: Callable[[Any], None] = list[Any]().append
@@ -30,10 +30,10 @@ class Recorder:
             run = state.param_history.columns[name].run
         except (AttributeError, KeyError):
             run = None
-        if run is not self._run or groups != self._groups or type(value) is not self._type:
+        if run is not self.run or groups != self._groups or type(value) is not self._type:
             history = claim(engine, name, scheduler)
             self._append = history.appender(name, groups, isinstance(value, list))
-            self._run, self._groups, self._type = history[name].run, groups, type(value)
+            self.run, self._groups, self._type = history[name].run, groups, type(value)
         return self._append
 
 

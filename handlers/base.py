@@ -15,7 +15,7 @@ from lehr.engine.recording import Recorder
 
 from . import arguments
 from .attaching import AnyEvent, attached
-from .blocks import EventReader, read_block
+from .blocks import NO_BLOCK, EventReader, block_ahead
 from .configuration import Configurable
 from .param_groups import Value
 from .places import Writer
@@ -46,6 +46,7 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
     """
 
     _writes_bools = False  # whether a function may give True or False
+    _forgotten = frozenset({"_block", "_reader", "_recorder"})  # attributes that a copy makes anew
 
     def __init__(
         self,
@@ -69,13 +70,12 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
 
     def _forget(self) -> None:
         """Forget what is kept only for speed: the block read ahead, and the open column of the history."""
-        self._block: list[Any] = []
-        self._block_start = 0
+        self._block = NO_BLOCK
         self._reader = EventReader()
         self._recorder = Recorder()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_block", "_reader", "_recorder")}
+        return {name: value for name, value in vars(self).items() if name not in self._forgotten}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -89,10 +89,7 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
             name: name of the history to record under; ``param_name`` where None.
         """
         index = self._event_index
-        try:
-            value = self._block[index - self._block_start]
-        except IndexError:
-            value = self._read(index)
+        value = self._next()
         record = None
         if self.save_history and engine is not None:
             groups = len(value) if isinstance(value, list) else 0
@@ -139,7 +136,7 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
         self._sought = True
 
     def _go_to(self, event_index: int) -> None:
-        self._event_index, self._block, self._repeats = event_index, [], 0
+        self._event_index, self._block, self._repeats = event_index, NO_BLOCK, 0
 
     def _stepping_optimizer(self) -> Optimizer | None:
         """The optimizer whose steps are meant by :class:`OptimizerEvents`; None where there is not one alone."""
@@ -162,8 +159,12 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
 
     def _next(self) -> Value:
         """The value for the event that comes now."""
-        at = self._event_index - self._block_start
-        return self._block[at] if 0 <= at < len(self._block) else self._read(self._event_index)
+        start, values, groups = self._block
+        at = self._event_index - start
+        if not 0 <= at < len(values):
+            return self._read(self._event_index)
+        value: Any = values[at]
+        return value.tolist() if groups else value  # type: ignore[no-any-return]
 
     def _read(self, index: int) -> Value:
         """The value for an event that comes now and lies outside the block read ahead, if there is one."""
@@ -172,10 +173,8 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
         assert self._schedule is not None
         if not self._ahead:
             return self._reader.read(self._schedule, index)
-        start, values = read_block(self._schedule, index)
-        block = values.tolist()
-        self._block, self._block_start = block, start  # both or neither, whatever interrupts
-        return block[index - start]  # type: ignore[no-any-return]
+        self._block = block_ahead(self._schedule, index)
+        return self._next()
 
     def _named(self, index: int) -> str:
         """What an error calls the value of ``get_param`` at an event."""

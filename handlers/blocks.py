@@ -3,7 +3,7 @@
 import contextlib
 import random
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +13,19 @@ from . import arguments
 from .schedules import LiveSchedule, Schedule
 from .schedules.base import Array, Value
 
-BLOCK_SIZE = 1024
+BLOCK_SIZE, BLOCK_VALUES = 8192, 2**17  # events of a block at most, and values of all groups together
+
+
+def block_size(schedule: Schedule) -> int:
+    """How many events are read at once: many, since a formula costs as much for one of them as for hundreds.
+
+    It is a power of two, and less than :data:`BLOCK_SIZE` where so many groups have values of their own that a block
+    would have more than :data:`BLOCK_VALUES`; 1 where the schedule may not be asked ahead of time.
+    """
+    if not schedule.ahead:
+        return 1
+    fitting = max(BLOCK_VALUES // (schedule.groups or 1), 1)
+    return min(BLOCK_SIZE, 1 << (fitting.bit_length() - 1))
 
 
 def read_block(schedule: Schedule, index: int) -> tuple[int, Array]:
@@ -29,7 +41,7 @@ def read_block(schedule: Schedule, index: int) -> tuple[int, Array]:
     Raises:
         ValueError: the value at ``index`` is NaN or infinite, or the schedule does not keep to its shape.
     """
-    size = BLOCK_SIZE if schedule.ahead else 1
+    size = block_size(schedule)
     start = index - index % size
     try:
         values = _evaluate(schedule, start, size)
@@ -69,6 +81,27 @@ def _check_shape(schedule: Schedule, values: NDArray[Any], size: int) -> None:
         )
     if values.dtype.kind not in "fiu":
         raise ValueError(f"{schedule!r} gave values of type {values.dtype}, where real numbers are wanted")
+
+
+class Block(NamedTuple):
+    """Values read ahead, as a tuple that is replaced as a whole: a float for each event, or a row of them.
+
+    The floats are in a list, from which Python takes them fastest. Rows, of one value for each of ``groups``, stay in
+    their array: as lists they would take four times as much memory, and keep the garbage collector busy.
+    """
+
+    first_event: int
+    values: list[float] | Array
+    groups: int
+
+
+NO_BLOCK = Block(0, [], 0)
+
+
+def block_ahead(schedule: Schedule, index: int) -> Block:
+    """The block of events that includes ``index``: see :func:`read_block`."""
+    start, values = read_block(schedule, index)
+    return Block(start, values, values.shape[1]) if values.ndim == 2 else Block(start, values.tolist(), 0)
 
 
 class EventReader:

@@ -72,11 +72,6 @@ class ParamSlot:
         """The selection as it was given, an index counted from the first group."""
         return self.selection if self.selection.added is not None else self.selection.select
 
-    @property
-    def may_change(self) -> bool:
-        """Whether it has to be found out at each event which groups are written."""
-        return not self._all and self.index is None
-
     def groups(self) -> list[Group]:
         """The groups that are written, as they are now.
 
@@ -86,6 +81,8 @@ class ParamSlot:
         groups = self.optimizer.param_groups
         if self._all:
             return groups
+        if self.index is not None:
+            return [groups[self.index]]
         if self.selection.added == "ignore":
             return self._selected(groups[: self.known_groups])
         if self.selection.added == "refuse" and self.selection.of(groups[self.known_groups :]):
@@ -148,20 +145,13 @@ class ParamSlot:
             ValueError: there are not as many values as groups, groups that are to have values of their own share
                 a tensor, or a group that was added later lacks the parameter; nothing is written then.
         """
-        groups = self.groups()
-        key = self.key
-        if type(value) is float and self.item is None:
-            for group in groups:
-                if type(group.get(key)) is not float:
-                    break
-            else:
-                for group in groups:
-                    group[key] = value
-                return
-        held, values = self._checked(value, groups)
-        for group, old, new in zip(groups, held, values):  # noqa: B905 -- repeat() has no end
+        held, values = self._checked(value, self.groups())
+        filled = None
+        for group, old, new in zip(self.groups(), held, values):  # noqa: B905 -- repeat() has no end
             if isinstance(old, torch.Tensor):
-                old.detach().fill_(new)
+                if old is not filled:  # groups may share one, if they have one value
+                    (old.detach() if old.requires_grad else old).fill_(new)
+                filled = old
             elif self.item is None:
                 group[self.key] = new
             else:
@@ -213,9 +203,9 @@ class ParamSlot:
         except KeyError as missing:
             raise ValueError(f"{missing} cannot be written to a param group that has no {missing}") from None
 
-    def all_plain(self) -> bool:
-        """Whether writing is nothing but putting a float into each group."""
-        return self.item is None and all(type(group.get(self.key)) is float for group in self.groups())
+    def is_plain(self) -> bool:
+        """Whether to write is to put a float into each of the optimizer's groups, and nothing else."""
+        return self._all and self.item is None and all(type(group.get(self.key)) is float for group in self.groups())
 
 
 def _find(param_name: str, groups: list[Group]) -> tuple[str, int | None]:

@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any, Self
 
 import numpy as np
 from ignite.engine import Engine
 from torch.optim import Optimizer
+
+from lehr.engine.history_column import Run
 
 from .base import BaseParamScheduler
 from .group_selection import Group, Selection
@@ -17,6 +20,10 @@ from .schedules.base import Array
 from .schedules.live import stateful_parts
 from .torch_steps import TorchSteps
 
+# For ParamScheduler.__call__: an optimizer without groups, whose event is none of the common ones.
+_UNRECORDED = Run(0, 0, 0, 0)
+_NOT_READY: tuple[Any, ...] = (SimpleNamespace(param_groups=()), "", None, 0, 0, [], False, _UNRECORDED, None)
+
 
 class ParamScheduler(BaseParamScheduler):
     """Writes a schedule to a parameter of an optimizer.
@@ -25,7 +32,7 @@ class ParamScheduler(BaseParamScheduler):
     plain loop.
 
     A tensor is filled in place, so it stays the same one. A float that is replaced by a tensor in mid-run is
-    noticed where the tensor stands in the last param group that is written, or in all of them.
+    noticed where the tensor stands in the first param group that is written, or in all of them.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
@@ -53,6 +60,8 @@ class ParamScheduler(BaseParamScheduler):
         0.25
     """
 
+    _forgotten = BaseParamScheduler._forgotten | {"_ready"}
+
     def __init__(
         self,
         optimizer: HasParamGroups,
@@ -64,9 +73,6 @@ class ParamScheduler(BaseParamScheduler):
     ) -> None:
         super().__init__(param_name, save_history, schedule=schedule)
         self._slot = ParamSlot(optimizer, param_name, param_group_index)
-        self._optimizer, self._key = self._slot.optimizer, self._slot.key  # one look-up less in the hot path
-        # The group that is looked at for a tensor; where the groups themselves may change, all are, at each event.
-        self._watched = 0 if self._slot.may_change else -1 if self._slot.index is None else self._slot.index
         given = self._schedule
         if given is not None and given.groups is not None:
             self._slot.leave_to_be_added(given.groups)
@@ -81,7 +87,11 @@ class ParamScheduler(BaseParamScheduler):
 
     def _forget(self) -> None:
         super()._forget()
-        self._plain_groups: list[Group] | None = None
+        self._ready = _NOT_READY
+
+    def _go_to(self, event_index: int) -> None:
+        super()._go_to(event_index)
+        self._ready = _NOT_READY
 
     @property
     def optimizer(self) -> HasParamGroups:
@@ -106,38 +116,51 @@ class ParamScheduler(BaseParamScheduler):
             name: name of the history to record under; ``param_name`` where None.
         """
         index = self._event_index
+        # What the event before has found. One tuple takes less time to read than ten attributes, and is replaced as a
+        # whole or not at all, whatever interrupts.
+        optimizer, key, known, count, start, values, per_group, run, append = self._ready
+        groups = optimizer.param_groups
         try:
-            value = self._block[index - self._block_start]
-        except IndexError:
-            value = None
-        if value is None:
-            value = self._read(index)
-        groups = self._optimizer.param_groups
-        key = self._key
-        # The list is replaced by load_state_dict, and its last group is the one added last. Looking into every
-        # group for a tensor would double the cost of writing to many of them.
-        plain = groups is self._plain_groups and type(groups[self._watched].get(key)) is float
-        if self._watched >= 0 or not plain:
-            groups = self._slot.groups()
-        if type(value) is not float and len(value) != len(groups):
+            # load_state_dict replaces the list, and add_param_group makes it longer. To look for a tensor in every
+            # group would take as long as writing to it, so the first one stands for all.
+            if groups is known and len(groups) == count and type(groups[0][key]) is float:
+                value = values[index - start]
+                recorded = self.save_history and engine is not None
+                if not recorded or engine.state.param_history.columns[name or self.param_name].run is run:  # type: ignore[union-attr]
+                    if per_group:
+                        value = value.tolist()
+                        for group, own in zip(groups, value):  # noqa: B905 -- strict takes longer, and it was checked
+                            group[key] = own
+                    else:
+                        for group in groups:
+                            group[key] = value
+                    # Count, then record: an interrupt is handled after a call, and so finds both done or neither.
+                    self._event_index = index + 1
+                    if recorded:
+                        append(value)
+                    return
+        except (LookupError, AttributeError):  # the block has come to its end, or there is no such history now
+            pass
+        self._write_and_prepare(engine, name)
+
+    def _write_and_prepare(self, engine: Engine | None, name: str | None) -> None:
+        """Do the same in any case that there may be, and prepare the next event if it is likely to be a common one."""
+        value = self._next()
+        groups = self._slot.groups()
+        if isinstance(value, list):
             value = self._slot.fitted(value, groups)
-        record = None
+        run, record = _UNRECORDED, None
         if self.save_history and engine is not None:
             record = self._recorder.appender(engine, name or self.param_name, self, value, len(groups))
-        if plain and type(value) is float:
-            for group in groups:
-                group[key] = value
-        elif plain:
-            for group, own in zip(groups, value, strict=True):
-                group[key] = own
-        else:
-            self._slot.write(value)
-            plain = not self._slot.may_change and self._slot.all_plain()
-            self._plain_groups = self._optimizer.param_groups if plain else None
-        # Count, then record: an interrupt is handled after a call, and so finds both done or neither.
-        self._event_index = index + 1
+            run = self._recorder.run
+        self._slot.write(value)
+        self._event_index += 1
         if record is not None:
             record(value)
+        start, values, own = self._block
+        if len(values) and own in (0, len(groups)) and self._slot.is_plain():
+            known = self._slot.optimizer, self._slot.key, groups, len(groups)
+            self._ready = (*known, start, values, own > 0, run, record)
 
     def _places(self, engine: Engine) -> Places:
         places = {

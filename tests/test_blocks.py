@@ -7,7 +7,7 @@ import pytest
 from optimizers import make_optimizer, values_of
 
 from lehr.handlers import CyclicScheduler, ParamScheduler, Schedule
-from lehr.handlers.blocks import BLOCK_SIZE, read_block
+from lehr.handlers.blocks import BLOCK_SIZE, block_size, read_block
 from lehr.handlers.schedules import CosineAnnealing
 
 EVALUATED: list[tuple[float, int]] = []
@@ -126,14 +126,14 @@ def test_values_that_overflow_are_not_written():
         scheduler.seek(2 * 309), scheduler(None)
 
 
-@pytest.mark.parametrize("shape", [(), (3,), (2, 1024), (1024, 1, 1)], ids=str)
+@pytest.mark.parametrize("shape", [(), (3,), (2, BLOCK_SIZE), (BLOCK_SIZE, 1, 1)], ids=str)
 def test_a_schedule_must_keep_to_its_shape(shape):
     @dataclasses.dataclass(frozen=True)
     class Misshapen(Schedule):
         def values(self, indices):
             return np.zeros(shape)
 
-    with pytest.raises(ValueError, match="gave an array of shape .* for 1024 events"):
+    with pytest.raises(ValueError, match=f"gave an array of shape .* for {BLOCK_SIZE} events"):
         ParamScheduler(make_optimizer(), "lr", schedule=Misshapen())(None)
 
 
@@ -145,7 +145,9 @@ def test_a_schedule_for_too_many_groups_is_refused():
 
     scheduler = ParamScheduler(make_optimizer(3), "lr", schedule=TwoGroups())
     for act in (lambda: scheduler(None), lambda: scheduler.simulate(4)):
-        with pytest.raises(ValueError, match=r"gave an array of shape \(1024, 2\) .* where its groups=None wants"):
+        with pytest.raises(
+            ValueError, match=rf"gave an array of shape \({BLOCK_SIZE}, 2\) .* where its groups=None wants"
+        ):
             act()
 
 
@@ -168,3 +170,39 @@ def test_blocks_are_the_same_wherever_reading_begins():
     for index in (5 * BLOCK_SIZE + 1, 6 * BLOCK_SIZE - 1):
         assert read_block(schedule, index)[0] == start
         assert (read_block(schedule, index)[1] == block).all()
+
+
+@pytest.mark.parametrize(("wide", "size"), [(1, 8192), (16, 8192), (17, 4096), (200, 512), (2**17, 1), (2**18, 1)])
+def test_blocks_are_shorter_where_many_groups_have_values_of_their_own(wide, size):
+    @dataclasses.dataclass(frozen=True)
+    class Wide(Schedule):
+        @property
+        def groups(self):
+            return wide
+
+        def values(self, indices):
+            EVALUATED.append((indices[0], len(indices)))
+            return np.zeros((len(indices), wide))
+
+    EVALUATED.clear()
+    start, block = read_block(Wide(), 5 * size + size // 2)
+    assert (start, block.shape, EVALUATED) == (5 * size, (size, wide), [(5 * size, size)])
+
+
+@pytest.mark.parametrize("groups", [None, 3, 200])
+def test_a_run_through_blocks_of_the_real_size_is_its_simulation(groups):
+    """Event by event past their ends, where what was prepared for one block must not be taken for the next."""
+    optimizer = make_optimizer(groups or 1)
+    low = 0.001 if groups is None else [0.001 * (group + 1) for group in range(groups)]
+    scheduler = CyclicScheduler(optimizer, "lr", low, 0.3, 700)
+    size = block_size(scheduler.schedule)
+    table = scheduler.simulate(2 * size + 3)
+    for row in table:
+        scheduler(None)
+        assert values_of(optimizer) == row.tolist()
+    for event in (size - 1, size, 1, 2 * size, 0):
+        scheduler.seek(event)
+        scheduler(None)
+        assert values_of(optimizer) == table[event].tolist()
+        scheduler(None)
+        assert values_of(optimizer) == table[event + 1].tolist()

@@ -15,6 +15,7 @@ import weakref
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -372,6 +373,7 @@ def interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
 
 
+@patch("lehr.handlers.blocks.BLOCK_SIZE", 1024)  # to read one of the full size takes longer than until the interrupt
 def interrupt_between_any_two_instructions(name: str, interrupts: int, seed: int) -> None:
     """Calls in a tight loop, each stretch of which is ended by an interrupt at a drawn moment."""
     draw, events = random.Random(seed), 60 if name in ONE_CYCLES else 1100  # more than a block
