@@ -4,6 +4,7 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,9 @@ from .schedules.base import describe
 from .schedules.live import stateful_parts
 from .simulable import Simulable
 
+# What ParamScheduler.__call__ finds where nothing is prepared: no groups that it knows.
+NOTHING: tuple[Any, ...] = (SimpleNamespace(param_groups=[{}]), "", None, 0, 0, [], False, None, None)
+
 
 class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
     """What all schedulers are: a schedule, a place to write, and one integer, the event index.
@@ -46,7 +50,7 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
     """
 
     _writes_bools = False  # whether a function may give True or False
-    _forgotten = frozenset({"_block", "_reader", "_recorder"})  # attributes that a copy makes anew
+    _forgotten = frozenset({"_block", "_prepared", "_reader", "_recorder"})  # attributes that a copy makes anew
 
     def __init__(
         self,
@@ -61,7 +65,7 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
         if not isinstance(param_name, str):
             raise TypeError(f"param_name must be a string, given {param_name!r}")
         self.param_name = param_name
-        self.save_history = arguments.flag("save_history", save_history)
+        self._save_history = arguments.flag("save_history", save_history)
         self._schedule = schedule if isinstance(schedule, Schedule | None) else FunctionSchedule(schedule)
         self._planned = self._schedule
         self._ahead = self._schedule is not None and self._schedule.ahead
@@ -70,7 +74,7 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
 
     def _forget(self) -> None:
         """Forget what is kept only for speed: the block read ahead, and the open column of the history."""
-        self._block = NO_BLOCK
+        self._block, self._prepared = NO_BLOCK, NOTHING
         self._reader = EventReader()
         self._recorder = Recorder()
 
@@ -115,6 +119,15 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
         return self._schedule
 
     @property
+    def save_history(self) -> bool:
+        """Whether what is written is recorded."""
+        return self._save_history
+
+    @save_history.setter
+    def save_history(self, save_history: bool) -> None:
+        self._save_history, self._prepared = arguments.flag("save_history", save_history), NOTHING
+
+    @property
     def event_index(self) -> int:
         """How many events have been counted, which is the index of the next one; assigning it seeks."""
         return self._event_index
@@ -136,7 +149,7 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
         self._sought = True
 
     def _go_to(self, event_index: int) -> None:
-        self._event_index, self._block, self._repeats = event_index, NO_BLOCK, 0
+        self._event_index, self._block, self._prepared, self._repeats = event_index, NO_BLOCK, NOTHING, 0
 
     def _stepping_optimizer(self) -> Optimizer | None:
         """The optimizer whose steps are meant by :class:`OptimizerEvents`; None where there is not one alone."""

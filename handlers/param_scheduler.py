@@ -2,16 +2,13 @@
 
 import math
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
 from typing import Any, Self
 
 import numpy as np
 from ignite.engine import Engine
 from torch.optim import Optimizer
 
-from lehr.engine.history_column import Run
-
-from .base import BaseParamScheduler
+from .base import NOTHING, BaseParamScheduler
 from .group_selection import Group, Selection
 from .param_groups import HasParamGroups, ParamSlot, StandInOptimizer, Value
 from .places import Places, places_in_groups
@@ -19,10 +16,6 @@ from .schedules import Plateau, Schedule
 from .schedules.base import Array
 from .schedules.live import stateful_parts
 from .torch_steps import TorchSteps
-
-# For ParamScheduler.__call__: an optimizer without groups, whose event is none of the common ones.
-_UNRECORDED = Run(0, 0, 0, 0)
-_NOT_READY: tuple[Any, ...] = (SimpleNamespace(param_groups=()), "", None, 0, 0, [], False, _UNRECORDED, None)
 
 
 class ParamScheduler(BaseParamScheduler):
@@ -60,8 +53,6 @@ class ParamScheduler(BaseParamScheduler):
         0.25
     """
 
-    _forgotten = BaseParamScheduler._forgotten | {"_ready"}
-
     def __init__(
         self,
         optimizer: HasParamGroups,
@@ -84,14 +75,6 @@ class ParamScheduler(BaseParamScheduler):
         if param_group_index is not None or (given is not None and given.groups is not None):
             self._slot.refuse_shared_tensors()
         self._register()
-
-    def _forget(self) -> None:
-        super()._forget()
-        self._ready = _NOT_READY
-
-    def _go_to(self, event_index: int) -> None:
-        super()._go_to(event_index)
-        self._ready = _NOT_READY
 
     @property
     def optimizer(self) -> HasParamGroups:
@@ -118,25 +101,27 @@ class ParamScheduler(BaseParamScheduler):
         index = self._event_index
         # What the event before has found. One tuple takes less time to read than ten attributes, and is replaced as a
         # whole or not at all, whatever interrupts.
-        optimizer, key, known, count, start, values, per_group, run, append = self._ready
+        optimizer, key, known, count, start, values, per_group, run, append = self._prepared
         groups = optimizer.param_groups
         try:
+            first = groups[0]
             # load_state_dict replaces the list, and add_param_group makes it longer. To look for a tensor in every
             # group would take as long as writing to it, so the first one stands for all.
-            if groups is known and len(groups) == count and type(groups[0][key]) is float:
+            if groups is known and len(groups) == count and type(first[key]) is float:
                 value = values[index - start]
-                recorded = self.save_history and engine is not None
-                if not recorded or engine.state.param_history.columns[name or self.param_name].run is run:  # type: ignore[union-attr]
+                if append is None or engine.state.param_history.columns[name or self.param_name].run is run:  # type: ignore[union-attr]
                     if per_group:
                         value = value.tolist()
                         for group, own in zip(groups, value):  # noqa: B905 -- strict takes longer, and it was checked
                             group[key] = own
                     else:
-                        for group in groups:
-                            group[key] = value
+                        first[key] = value
+                        if count > 1:  # there is mostly one, and a loop takes longer to begin than to write to it
+                            for group in groups:
+                                group[key] = value
                     # Count, then record: an interrupt is handled after a call, and so finds both done or neither.
                     self._event_index = index + 1
-                    if recorded:
+                    if append is not None:
                         append(value)
                     return
         except (LookupError, AttributeError):  # the block has come to its end, or there is no such history now
@@ -149,18 +134,20 @@ class ParamScheduler(BaseParamScheduler):
         groups = self._slot.groups()
         if isinstance(value, list):
             value = self._slot.fitted(value, groups)
-        run, record = _UNRECORDED, None
+        record = None
         if self.save_history and engine is not None:
             record = self._recorder.appender(engine, name or self.param_name, self, value, len(groups))
-            run = self._recorder.run
         self._slot.write(value)
         self._event_index += 1
         if record is not None:
             record(value)
         start, values, own = self._block
-        if len(values) and own in (0, len(groups)) and self._slot.is_plain():
-            known = self._slot.optimizer, self._slot.key, groups, len(groups)
-            self._ready = (*known, start, values, own > 0, run, record)
+        is_recorded = record is not None or not self.save_history
+        if is_recorded and len(values) and own in (0, len(groups)) and self._slot.is_plain():
+            place = self._slot.optimizer, self._slot.key, groups, len(groups)
+            self._prepared = (*place, start, values, own > 0, self._recorder.run, record)
+        else:
+            self._prepared = NOTHING
 
     def _places(self, engine: Engine) -> Places:
         places = {
