@@ -205,7 +205,10 @@ class ParamSlot:
 
     def is_plain(self) -> bool:
         """Whether to write is to put a float into each of the optimizer's groups, and nothing else."""
-        return self._all and self.item is None and all(type(group.get(self.key)) is float for group in self.groups())
+        groups = self.optimizer.param_groups
+        if not self._all or self.item is not None or not groups or isinstance(groups[0][self.key], torch.Tensor):
+            return False
+        return all(type(group[self.key]) is float for group in groups)
 
 
 def _find(param_name: str, groups: list[Group]) -> tuple[str, int | None]:
