@@ -1,5 +1,6 @@
 """What every benchmark has at hand: contenders are timed in turns, and all that is measured ends in one table."""
 
+import numpy as np
 import pytest
 from interleaving import interleaved
 from table import Row, lines
@@ -11,12 +12,22 @@ ROWS = pytest.StashKey[list[Row]]()
 def tell(request, benchmark):
     """Put what was measured into the table, and into what pytest-benchmark saves."""
 
-    def tell(what, samples, targets=None, unit="s"):
-        row = Row(request.module.__name__, what, samples, targets or {}, unit)
+    def tell(what, samples, targets=None, unit="s", section=None):
+        row = Row(section or request.module.__name__, what, samples, targets or {}, unit)
         request.config.stash.setdefault(ROWS, []).append(row)
         benchmark.extra_info.setdefault("rows", []).append(row.as_dict())
 
     return tell
+
+
+@pytest.fixture
+def tell_growth(tell):
+    """Put into the table how many times the cost becomes: of each library, from the times of one thing and another."""
+
+    def tell_growth(what, more, less, targets=None):
+        tell(what, {name: np.divide(more[name], less[name]) for name in more}, targets, "times", "growth")
+
+    return tell_growth
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import warnings
 from importlib.util import find_spec
 
 import torch
+from ignite.engine import Events
 from ignite.handlers import param_scheduler as ignite
 from interleaving import Contender
 from torch.optim import lr_scheduler as in_torch
@@ -74,6 +75,14 @@ def event_of(library, scheduler, engine=None):
         return Contender(scheduler.step)
     # lehr reads a block of events at once: what is timed are whole blocks, so that reading is a part of it.
     return Contender(scheduler, (engine,), multiple=BLOCK_SIZE if library == "lehr" else 1)
+
+
+def attach(library, scheduler, engine):
+    """Attach a scheduler of lehr's or ignite's to the iterations of an engine, as its users do."""
+    if library == "lehr":
+        scheduler.attach(engine)
+    else:
+        engine.add_event_handler(Events.ITERATION_STARTED, scheduler)
 
 
 def together(contenders):

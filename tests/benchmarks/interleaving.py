@@ -14,7 +14,7 @@ from typing import Any
 SLICE = 0.002  # seconds of one contender in one round: long for the clock, short for the moods of a machine
 FEWEST, MOST = 5, 200  # rounds
 
-Samples = dict[str, list[float]]  # by contender: one number a round
+Samples = dict[Any, list[float]]  # by contender: one number a round
 
 
 @dataclass
@@ -68,13 +68,13 @@ def timed(call: Callable[..., Any], all_arguments: Any) -> float:
 
 
 def interleaved(
-    benchmark: Any, contenders: dict[str, Contender], seconds: float = 2.0, rounds: int | None = None
+    benchmark: Any, contenders: dict[Any, Contender], seconds: float = 2.0, rounds: int | None = None
 ) -> Samples:
     """The times of one call, or of one event of it, of each contender in each round, in seconds.
 
     Args:
         benchmark: the fixture of pytest-benchmark, which times the first contender; the others run before and after.
-        contenders: by name.
+        contenders: by name, or by name and size: see :func:`of_size`.
         seconds: about how long all of it is to take.
         rounds: how many rounds, if not as many as that gives.
     """
@@ -82,11 +82,11 @@ def interleaved(
     calls = {name: one.calls_in(SLICE) for name, one in contenders.items()}
     samples: Samples = {name: [] for name in names}
 
-    def take(name: str, all_arguments: Any) -> None:
+    def take(name: Any, all_arguments: Any) -> None:
         one = contenders[name]
         samples[name].append(timed(one.call, all_arguments) / calls[name] / one.per)
 
-    def take_all(chosen: Sequence[str]) -> None:
+    def take_all(chosen: Sequence[Any]) -> None:
         for name in chosen:
             take(name, contenders[name].arguments_of(calls[name]))
 
@@ -106,3 +106,8 @@ def interleaved(
             taken.clear()
     benchmark.pedantic(lambda all_arguments: take(first, all_arguments), setup=before, teardown=after, rounds=rounds)
     return samples
+
+
+def of_size(samples: Samples, size: Any) -> Samples:
+    """Of contenders that are called (name, size): those of one size, by name."""
+    return {name: taken for (name, own), taken in samples.items() if own == size}

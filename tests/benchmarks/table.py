@@ -16,13 +16,13 @@ SECTIONS = {
     "test_simulation": "Simulation, for each event",
     "test_concatenation": "One event of a concatenation",
     "test_resume": "Going to an event, and resuming",
-    "test_whole_run": "One iteration of a run of 100,000 empty ones",
+    "test_whole_run": "One iteration of a run that does nothing else",
     "test_history": "History, for each value beyond the first 1,000",
     "test_construction": "Construction",
     "test_import": "Import",
     "test_other_schedulers": "One event of the other schedulers",
-    "test_plans": "A plan of 100,000 iterations",
-    "test_growth": "Growth: how many times the cost becomes; 1 is constant",
+    "test_plans": "A plan of 100,000 iterations, for each of them",
+    "growth": "Growth: how many times the cost becomes; 1 is constant",
 }
 LIBRARIES = ("lehr", "ignite", "torch", "mmengine")  # which have a column each; all else shares one
 UNITS = {"s": ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")), "B": ((1, "B"),), "times": ((1, ""),)}
@@ -33,7 +33,7 @@ class Row:
     """What was measured of one thing.
 
     Args:
-        section: the module that measured it.
+        section: the module that measured it, or "growth".
         what: in words.
         samples: by contender, lehr first: a number for each round.
         targets: the highest ratio to a contender that is aimed at; the highest number itself for lehr.
@@ -77,7 +77,7 @@ class Row:
         aims, verdicts = [], []
         for name, highest in self.targets.items():
             low, reached, high = self.ratios.get(name) or [self.medians[name]] * 3
-            aims.append(f"≤ {highest:g}" + (f" × {name}" if name in self.ratios else ""))
+            aims.append(f"≤ {highest:g}" + (f" x {name}" if name in self.ratios else f" {self.unit}"))
             spread = f" ({number(low)} to {number(high)})" if name in self.ratios else ""
             verdicts.append(f"yes: {number(reached)}" if reached <= highest else f"**no: {number(reached)}{spread}**")
         return "; ".join(aims), "; ".join(verdicts)
@@ -85,7 +85,7 @@ class Row:
 
 def number(value: float) -> str:
     """Two decimals, or two digits where they would be noughts."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}" if value >= 0.1 else f"{value:#.2g}"
 
 
 def quantity(value: float, unit: str) -> str:
@@ -130,4 +130,5 @@ def measured_on() -> str:
             versions.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             versions.append(f"no {package}")
-    return f"Measured on a shared machine: {models[0] if models else platform.machine()}, {os.cpu_count()} cores; {', '.join(versions)}."
+    machine = f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores"
+    return f"Measured on a shared machine, {machine}; {', '.join(versions)}."

@@ -1,5 +1,8 @@
 """The cost of one event, beside a bare loop of writes and the same schedule in ignite, torch and mmengine."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from contenders import (
@@ -16,7 +19,7 @@ from contenders import (
     written,
 )
 from ignite.engine import Engine
-from interleaving import Contender
+from interleaving import Contender, interleaved, of_size
 
 import lehr.handlers as lehr
 
@@ -121,3 +124,30 @@ def test_events_are_the_same(kind):
     }
     for library, ends in values.items():
         assert ends == pytest.approx(values["lehr"], rel=1e-9), library
+
+
+def test_growth_of_an_event_with_groups(benchmark, tell_growth):
+    sizes = (10, 200, 2000)
+    contenders = {
+        (library, groups): event_of(library, stepping(KINDS["cosine"][library], optimizer_of(groups)))
+        for groups in sizes
+        for library in ("lehr", "ignite", "torch")
+    }
+    contenders |= {("bare loop", groups): bare_loop(groups) for groups in sizes}
+    samples = interleaved(benchmark, contenders)
+    few, some, many = (of_size(samples, groups) for groups in sizes)
+    tell_growth(
+        "cost of one more group: from 200 to 2,000 over from 10 to 200",
+        {name: np.subtract(many[name], some[name]) / 1800 for name in some},
+        {name: np.subtract(some[name], few[name]) / 190 for name in some},
+    )
+
+
+def test_growth_of_an_event_with_schedulers(benchmark, tell_growth):
+    contenders = {}
+    for library in ("lehr", "ignite"):
+        make, optimizer = KINDS["cosine"][library], optimizer_of(1)
+        each = [event_of(library, make(optimizer, name)) for name in PARAMS]
+        contenders |= {(library, 1): each[0], (library, 4): replace(together(each), per=4)}
+    samples = interleaved(benchmark, contenders)
+    tell_growth("cost of a scheduler: 4 over 1", of_size(samples, 4), of_size(samples, 1))
