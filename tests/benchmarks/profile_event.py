@@ -1,9 +1,10 @@
 """What stands between one event and the bare loop of its writes, in nanoseconds, statement by statement.
 
-Run with ``make profile``. The source of ``ParamScheduler.__call__`` is read as it is now. An event in the steady state is
-watched for the statements that it passes; then copies of the method are made that return after the first of them, after
-the second, and so on. They are timed in turns, and what a statement costs is what its copy takes longer than the one
-before, in the median over the rounds.
+Run with ``make profile``. The source of ``ParamScheduler.__call__`` is read as it is now. An event in the steady state
+is watched for the statements that it passes; then copies of the method are made that return after the first of them,
+after the second, and so on. They are timed in turns, and what a statement costs is what its copy takes longer than the
+one before, in the median over the rounds. (To count the event makes the writes dearer as well: only then is another
+number written than the groups hold.)
 """
 
 import ast
@@ -102,8 +103,8 @@ class Situation:
 
     def __init__(self, groups, history):
         self.groups, self.history = groups, history
-        # Calls in a round: fewer than a block, so that none has to read one; few where each is long, and the more rounds
-        # of a machine in one mood.
+        # Calls in a round: fewer than a block, so that none has to read one; and few where each is long, so that those
+        # of neighbours meet the machine in one mood.
         self.calls = max(BLOCK_SIZE // 2 // groups, 64)
         whole = self.scheduler(HOT_PATH)
         self.make_ready(*whole)
