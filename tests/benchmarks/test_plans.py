@@ -32,7 +32,7 @@ def test_a_plan(benchmark, tell, groups):
         "check_plan": Contender(check_plan, (trainer, EPOCHS, LENGTH), per=EPOCHS * LENGTH),
         "run": Contender(lambda: trainer.run(batches, max_epochs=RUN), per=RUN * LENGTH),
     }
-    samples = interleaved(benchmark, contenders, rounds=3)
+    samples = interleaved(benchmark, contenders, rounds=5)
     for name in ("dry_run", "check_plan"):
         what = f"{name}, 3 schedulers, {groups} group{'s' * (groups > 1)}"
         tell(what, {"lehr": samples[name], "a run": samples["run"]})

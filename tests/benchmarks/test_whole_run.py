@@ -4,8 +4,8 @@ from contenders import KINDS, PARAMS, attach, optimizer_of
 from ignite.engine import Engine
 from interleaving import Contender, interleaved
 
-EPOCHS, LENGTH = 20, 1000
-ROUNDS = 5  # which make 100,000 iterations
+EPOCHS, LENGTH = 5, 1000
+ROUNDS = 20  # which make 100,000 iterations of each
 BATCHES = [None] * LENGTH
 
 
