@@ -98,7 +98,7 @@ def quantity(value: float, unit: str) -> str:
 def lines(rows: Iterable[Row]) -> list[str]:
     """The table, with the line that says on what it was measured before it."""
     rows = list(rows)
-    spread = [high / low - 1 for row in rows for low, _, high in row.ratios.values()]
+    spread = [high / low - 1 for row in rows for low, _, high in row.ratios.values() if high > low]
     noise = f" Half of the rounds give ratios within {np.median(spread):.0%} of one another." if spread else ""
     text = [f"{measured_on()}{noise}", ""]
     heading = ["what", "lehr", "beside it", *LIBRARIES[1:], "target", "reached"]
