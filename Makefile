@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find engine handlers -name '*.py' -o -name py.typed) pyproject.toml README.md
 
-.PHONY: help demo gallery test proof bench clean
+.PHONY: help demo gallery test proof bench profile clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -48,8 +48,11 @@ proof: .venv/package ## the slow tests: runs that are killed and go on, states a
 	$(BIN)/python -m pytest -p no:benchmark --numprocesses auto -m proof
 	HYPOTHESIS_PROFILE=proof $(BIN)/python -m pytest -p no:benchmark --numprocesses auto tests/test_nonsense.py tests/test_nonsense_for_schedules.py tests/test_bad_input.py
 
-bench: .venv/package ## time one event, a simulation and the history against ignite and torch
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-group-by=group --benchmark-columns=median,ops,rounds
+bench: .venv/package ## time it side by side with ignite, torch and mmengine, in one table; BENCH="-k resume" for a part
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-quiet --quiet $(BENCH)
+
+profile: .venv/package ## tell the nanoseconds of each statement of an event
+	$(BIN)/python tests/benchmarks/profile_event.py
 
 clean: ## remove everything that was made here
 	rm -rf .venv build dist lehr.egg-info runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks

@@ -1,48 +1,39 @@
 """The cost of one event of the schedulers that wrap, group, or write elsewhere, side by side with ignite.
 
-Run with ``make bench``. ignite's wrapper leaves out torch's ``step()``, and is wrong for it; so torch's is told too.
+ignite's wrapper leaves out torch's ``step()``, and is wrong for it; so torch's is told too.
 """
 
 import pytest
-import torch
+from contenders import event_of, in_torch, optimizer_of, stepping
 from ignite import handlers as ignite
 from ignite.engine import Engine
-from torch.optim.lr_scheduler import CosineAnnealingLR
+from interleaving import Contender
 from torch.utils.data import DataLoader
 
 import lehr.handlers as lehr
 
-both = pytest.mark.parametrize("library", [lehr, ignite], ids=["lehr", "ignite"])
-
-
-def optimizer_of(groups):
-    params = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.1 * (group + 1)} for group in range(groups)]
-    optimizer = torch.optim.SGD(params, momentum=0.9)
-    optimizer.step()
-    return optimizer
+BOTH = {"lehr": lehr, "ignite": ignite}
 
 
 @pytest.mark.parametrize("groups", [1, 3, 200])
-@pytest.mark.parametrize("library", [lehr, ignite, torch], ids=["lehr", "ignite", "torch's step"])
-def test_a_wrapped_torch_scheduler(benchmark, library, groups):
-    benchmark.group = f"one event of a wrapped torch scheduler, {groups} groups"
-    optimizer = optimizer_of(groups)
-    torch_scheduler = CosineAnnealingLR(optimizer, 1_000_000)
-    optimizer.step()
-    event = torch_scheduler.step if library is torch else library.LRScheduler(torch_scheduler)
-    arguments = () if library is torch else (None,)
-    benchmark.pedantic(event, args=arguments, rounds=300, iterations=500 // groups + 1, warmup_rounds=5)
+def test_a_wrapped_torch_scheduler(side_by_side, groups):
+    def in_torchs_hands():
+        return stepping(lambda optimizer: in_torch.CosineAnnealingLR(optimizer, 1_000_000), optimizer_of(groups))
+
+    contenders = {name: Contender(library.LRScheduler(in_torchs_hands()), (None,)) for name, library in BOTH.items()}
+    contenders["torch"] = Contender(in_torchs_hands().step)
+    side_by_side(f"a wrapped torch scheduler, {groups} group{'s' * (groups > 1)}", contenders)
 
 
-@both
-def test_a_group_scheduler(benchmark, library):
-    benchmark.group = "one event of a group scheduler, 2 groups"
-    optimizer = optimizer_of(2)
-    members = [
-        library.CosineAnnealingScheduler(optimizer, "lr", 0.1, 0.01, 1000, param_group_index=at) for at in (0, 1)
-    ]
-    scheduler = library.ParamGroupScheduler(members)
-    benchmark.pedantic(scheduler, args=(None,), rounds=300, iterations=500, warmup_rounds=5)
+def test_a_group_scheduler(side_by_side):
+    contenders = {}
+    for name, library in BOTH.items():
+        optimizer = optimizer_of(2)
+        members = [
+            library.CosineAnnealingScheduler(optimizer, "lr", 0.1, 0.01, 1000, param_group_index=at) for at in (0, 1)
+        ]
+        contenders[name] = event_of(name, library.ParamGroupScheduler(members))
+    side_by_side("a group scheduler, 2 groups", contenders)
 
 
 STATES = {
@@ -52,27 +43,21 @@ STATES = {
 }
 
 
-@both
 @pytest.mark.parametrize("name", STATES)
-def test_a_state_scheduler(benchmark, library, name):
-    benchmark.group = f"one event of {name}"
-    scheduler = getattr(library, name)(param_name="rate", **STATES[name])
-    benchmark.pedantic(
-        scheduler, args=(Engine(lambda engine, batch: None),), rounds=300, iterations=500, warmup_rounds=5
-    )
+def test_a_state_scheduler(side_by_side, name):
+    schedulers = {key: getattr(library, name)(param_name="rate", **STATES[name]) for key, library in BOTH.items()}
+    engine = Engine(lambda engine, batch: None)
+    side_by_side(name, {key: event_of(key, scheduler, engine) for key, scheduler in schedulers.items()})
 
 
-@both
-def test_a_plateau(benchmark, library):
-    benchmark.group = "one event of a plateau, 2 groups"
+def test_a_plateau(side_by_side):
     engine = Engine(lambda engine, batch: None)
     engine.state.metrics = {"loss": 1.0}
-    scheduler = library.ReduceLROnPlateauScheduler(optimizer_of(2), "loss")
-    benchmark.pedantic(scheduler, args=(engine,), rounds=300, iterations=200, warmup_rounds=5)
+    schedulers = {key: library.ReduceLROnPlateauScheduler(optimizer_of(2), "loss") for key, library in BOTH.items()}
+    side_by_side("a plateau, 2 groups", {key: Contender(one, (engine,)) for key, one in schedulers.items()})
 
 
-@both
-def test_a_batch_size(benchmark, library):
-    benchmark.group = "one event of a batch size"
-    scheduler = library.BatchSizeScheduler(DataLoader(torch.zeros(9), batch_size=2), lambda epoch: 4)
-    benchmark.pedantic(scheduler, args=(None,), rounds=300, iterations=200, warmup_rounds=5)
+def test_a_batch_size(side_by_side):
+    loaders = {key: DataLoader([0] * 9, batch_size=2) for key in BOTH}
+    schedulers = {key: library.BatchSizeScheduler(loaders[key], lambda epoch: 4) for key, library in BOTH.items()}
+    side_by_side("a batch size", {key: Contender(one, (None,)) for key, one in schedulers.items()})

@@ -1,36 +1,38 @@
-"""The cost of seeing a whole plan, beside the run of as many empty iterations that it tells of."""
+"""The cost of seeing a whole plan, for each iteration, beside a run that does nothing but what it tells of."""
 
 import pytest
-import torch
+from contenders import optimizer_of
 from ignite.engine import Engine
+from interleaving import Contender, interleaved
 
 from lehr.handlers import CosineDecayScheduler, LinearScheduler, OneCycleScheduler, check_plan, dry_run
 
 EPOCHS, LENGTH = 100, 1000
+RUN = 20  # epochs: an iteration of a run costs the same however long it is
 
 
 def trainer_of(groups):
     """A trainer with three schedulers, for 100,000 iterations."""
-    params = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(groups)]
-    optimizer = torch.optim.SGD(params, lr=0.1, momentum=0.9)
-    trainer = Engine(lambda engine, batch: None)
-    steps = EPOCHS * LENGTH
-    CosineDecayScheduler(optimizer, "lr", duration=steps).attach(trainer)
-    OneCycleScheduler(optimizer, "momentum", max_value=0.95, base_value=0.85, inverse=True, total_steps=steps).attach(
-        trainer
-    )
-    LinearScheduler(optimizer, "weight_decay", steps, start_value=0.0, end_value=0.1).attach(trainer)
-    return trainer
+    optimizer, trainer, steps = optimizer_of(groups), Engine(lambda engine, batch: None), EPOCHS * LENGTH
+    schedulers = [
+        CosineDecayScheduler(optimizer, "lr", duration=steps),
+        OneCycleScheduler(optimizer, "momentum", max_value=0.95, base_value=0.85, inverse=True, total_steps=steps),
+        LinearScheduler(optimizer, "weight_decay", steps, start_value=0.0, end_value=0.1),
+    ]
+    for scheduler in schedulers:
+        scheduler.attach(trainer)
+    return trainer, schedulers
 
 
 @pytest.mark.parametrize("groups", [1, 10])
-@pytest.mark.parametrize("what", ["dry_run", "check_plan", "run"])
-def test_a_plan(benchmark, what, groups):
-    benchmark.group = f"100,000 iterations, 3 schedulers, {groups} groups"
-    trainer, batches = trainer_of(groups), [None] * LENGTH
-    calls = {
-        "dry_run": lambda: dry_run(trainer, EPOCHS, LENGTH),
-        "check_plan": lambda: check_plan(trainer, EPOCHS, LENGTH),
-        "run": lambda: trainer.run(batches, max_epochs=EPOCHS),
+def test_a_plan(benchmark, tell, groups):
+    (trainer, _schedulers), batches = trainer_of(groups), [None] * LENGTH
+    contenders = {
+        "dry_run": Contender(dry_run, (trainer, EPOCHS, LENGTH), per=EPOCHS * LENGTH),
+        "check_plan": Contender(check_plan, (trainer, EPOCHS, LENGTH), per=EPOCHS * LENGTH),
+        "run": Contender(lambda: trainer.run(batches, max_epochs=RUN), per=RUN * LENGTH),
     }
-    benchmark.pedantic(calls[what], rounds=3)
+    samples = interleaved(benchmark, contenders, rounds=5)
+    for name in ("dry_run", "check_plan"):
+        what = f"{name}, 3 schedulers, {groups} group{'s' * (groups > 1)}"
+        tell(what, {"lehr": samples[name], "a run": samples["run"]})

@@ -1,0 +1,119 @@
+"""Whom lehr is timed against: the same schedules in ignite, torch and mmengine, and the least that must be done."""
+
+import warnings
+from importlib.util import find_spec
+
+import torch
+from ignite.engine import Events
+from ignite.handlers import param_scheduler as ignite
+from interleaving import Contender
+from torch.optim import lr_scheduler as in_torch
+
+import lehr.handlers as lehr
+from lehr.handlers.blocks import BLOCK_SIZE
+
+in_mmengine = None
+if find_spec("mmengine") is not None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from mmengine.optim import scheduler as in_mmengine
+
+CYCLE = 1000
+LONG = 10**9  # steps: some schedulers raise beyond their end
+PARAMS = ("lr", "momentum", "weight_decay", "dampening")
+
+COSINE = {"start_value": 0.1, "end_value": 0.001, "cycle_size": CYCLE}
+UP_AND_DOWN = {"start_value": 0.001, "end_value": 0.1, "cycle_size": CYCLE}
+
+# By library: the scheduler of a parameter, or of "lr" where the library has no other.
+KINDS = {
+    "cosine": {
+        "lehr": lambda optimizer, name="lr", **more: lehr.CosineAnnealingScheduler(optimizer, name, **COSINE, **more),
+        "ignite": lambda optimizer, name="lr", **more: ignite.CosineAnnealingScheduler(
+            optimizer, name, **COSINE, **more
+        ),
+        "torch": lambda optimizer: in_torch.CosineAnnealingLR(optimizer, CYCLE, eta_min=0.001),
+        "mmengine": lambda optimizer: in_mmengine.CosineAnnealingLR(optimizer, T_max=CYCLE, eta_min=0.001),
+    },
+    "one-cycle": {
+        "lehr": lambda optimizer: lehr.OneCycleScheduler(optimizer, "lr", 0.1, total_steps=LONG),
+        "torch": lambda optimizer: in_torch.OneCycleLR(optimizer, 0.1, total_steps=LONG, cycle_momentum=False),
+        "mmengine": lambda optimizer: in_mmengine.OneCycleLR(optimizer, 0.1, total_steps=LONG),
+    },
+    "triangular": {
+        "lehr": lambda optimizer: lehr.CyclicScheduler(optimizer, "lr", 0.001, 0.1, step_size_up=CYCLE // 2),
+        "ignite": lambda optimizer: ignite.LinearCyclicalScheduler(optimizer, "lr", **UP_AND_DOWN),
+        "torch": lambda optimizer: in_torch.CyclicLR(optimizer, 0.001, 0.1, CYCLE // 2, cycle_momentum=False),
+    },
+}
+
+
+def libraries_of(kind):
+    """Those of the libraries that have such a scheduler and are installed."""
+    return [library for library in KINDS[kind] if library != "mmengine" or in_mmengine is not None]
+
+
+def optimizer_of(groups, **more):
+    """An optimizer of as many param groups, each with what makes the values of ``more``, if any."""
+    params = [
+        {"params": [torch.nn.Parameter(torch.zeros(1))], **{name: make() for name, make in more.items()}}
+        for _ in range(groups)
+    ]
+    return torch.optim.SGD(params, lr=0.1, momentum=0.9, weight_decay=0.0, dampening=0.0)
+
+
+def stepping(make, optimizer):
+    """A scheduler of torch or mmengine that has seen a step of its optimizer, without which it warns."""
+    scheduler = make(optimizer)
+    optimizer.step()
+    return scheduler
+
+
+def event_of(library, scheduler, engine=None):
+    """One event of a scheduler."""
+    if library in ("torch", "mmengine"):
+        return Contender(scheduler.step)
+    # lehr reads a block of events at once: what is timed are whole blocks, so that reading is a part of it.
+    return Contender(scheduler, (engine,), multiple=BLOCK_SIZE if library == "lehr" else 1)
+
+
+def attach(library, scheduler, engine):
+    """Attach a scheduler of lehr's or ignite's to the iterations of an engine, as its users do."""
+    if library == "lehr":
+        scheduler.attach(engine)
+    else:
+        engine.add_event_handler(Events.ITERATION_STARTED, scheduler)
+
+
+def together(contenders):
+    """One event of each of these."""
+    calls = [(one.call, one.arguments) for one in contenders]
+
+    def call_all():
+        for call, arguments in calls:
+            call(*arguments)
+
+    return Contender(call_all, multiple=contenders[0].multiple)
+
+
+def bare_loop(groups, names=("lr",)):
+    """The least that an event can be: the loop that writes to the param groups."""
+    param_groups = optimizer_of(groups).param_groups
+
+    def write():
+        value = 0.5
+        for name in names:
+            for group in param_groups:
+                group[name] = value
+
+    return Contender(write)
+
+
+def written(library, scheduler, events):
+    """What the first and the last group are trained with at the last of the first events."""
+    one = event_of(library, scheduler)
+    # torch and mmengine write the first value when they are made.
+    for _ in range(events - (library in ("torch", "mmengine"))):
+        one.call(*one.arguments)
+    groups = scheduler.optimizer.param_groups
+    return [float(groups[at]["lr"]) for at in (0, -1)]

@@ -1,0 +1,113 @@
+"""Timing contenders side by side: in each round all of them run, one after another, in an order that turns.
+
+A shared machine is slow for a while and fast again, and what is timed in turns is slowed down alike. So the ratio is
+taken within each round, and what is told is the median over the rounds.
+"""
+
+import gc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from time import perf_counter
+from typing import Any
+
+SLICE = 0.002  # seconds of one contender in one round: long for the clock, short for the moods of a machine
+FEWEST, MOST = 5, 200  # rounds
+
+Samples = dict[Any, list[float]]  # by contender: one number a round
+
+
+@dataclass
+class Contender:
+    """Something to time.
+
+    Args:
+        call: what is timed.
+        arguments: what it is called with.
+        per: how many events, or whatever the time is told of, are in one call.
+        multiple: a round has a multiple of so many calls, such as those for which a block is read ahead.
+        fresh: makes the arguments of each call anew, while the clock is stopped.
+    """
+
+    call: Callable[..., Any]
+    arguments: Sequence[Any] = ()
+    per: int = 1
+    multiple: int = 1
+    fresh: Callable[[], Sequence[Any]] | None = None
+
+    def arguments_of(self, calls: int) -> Any:
+        """What so many calls are called with."""
+        return repeat(self.arguments, calls) if self.fresh is None else [self.fresh() for _ in range(calls)]
+
+    def calls_in(self, seconds: float) -> int:
+        """How many calls take about so long."""
+        calls, taken = self.multiple, self._time(self.multiple)
+        if taken < 20 * seconds:  # it may be what is done once that takes so long
+            taken = self._time(calls)
+        while taken < seconds / 4:
+            calls *= 2
+            taken = self._time(calls)
+        return max(round(calls * seconds / taken / self.multiple), 1) * self.multiple
+
+    def _time(self, calls: int) -> float:
+        return timed(self.call, self.arguments_of(calls))
+
+
+def timed(call: Callable[..., Any], all_arguments: Any) -> float:
+    """The seconds of these calls, without garbage collection, which would hit whoever runs when it is due."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        start = perf_counter()
+        for arguments in all_arguments:
+            call(*arguments)
+        return perf_counter() - start
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def interleaved(
+    benchmark: Any, contenders: dict[Any, Contender], seconds: float = 2.0, rounds: int | None = None
+) -> Samples:
+    """The times of one call, or of one event of it, of each contender in each round, in seconds.
+
+    Args:
+        benchmark: the fixture of pytest-benchmark, which times the first contender; the others run before and after.
+        contenders: by name, or by name and size: see :func:`of_size`.
+        seconds: about how long all of it is to take.
+        rounds: how many rounds, if not as many as that gives.
+    """
+    first, names = next(iter(contenders)), list(contenders)
+    calls = {name: one.calls_in(SLICE) for name, one in contenders.items()}
+    samples: Samples = {name: [] for name in names}
+
+    def take(name: Any, all_arguments: Any) -> None:
+        one = contenders[name]
+        samples[name].append(timed(one.call, all_arguments) / calls[name] / one.per)
+
+    def take_all(chosen: Sequence[Any]) -> None:
+        for name in chosen:
+            take(name, contenders[name].arguments_of(calls[name]))
+
+    def before() -> Any:
+        names.append(names.pop(0))
+        take_all(names[: names.index(first)])
+        return (contenders[first].arguments_of(calls[first]),), {}
+
+    def after(_: Any) -> None:
+        take_all(names[names.index(first) + 1 :])
+
+    if rounds is None:
+        start = perf_counter()
+        take_all(names)
+        rounds = min(max(int(seconds / (perf_counter() - start)), FEWEST), MOST)
+        for taken in samples.values():
+            taken.clear()
+    benchmark.pedantic(lambda all_arguments: take(first, all_arguments), setup=before, teardown=after, rounds=rounds)
+    return samples
+
+
+def of_size(samples: Samples, size: Any) -> Samples:
+    """Of contenders that are called (name, size): those of one size, by name."""
+    return {name: taken for (name, own), taken in samples.items() if own == size}

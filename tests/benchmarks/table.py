@@ -1,0 +1,132 @@
+"""The table of all that was measured, in Markdown."""
+
+import os
+import platform
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+from interleaving import Samples
+
+SECTIONS = {
+    "test_one_event": "One event",
+    "test_simulation": "Simulation, for each event",
+    "test_concatenation": "One event of a concatenation",
+    "test_resume": "Going to an event, and resuming",
+    "test_whole_run": "One iteration of a run that does nothing else",
+    "test_history": "History, for each value beyond the first 1,000",
+    "test_construction": "Construction",
+    "test_import": "Import",
+    "test_other_schedulers": "One event of the other schedulers",
+    "test_plans": "A plan of 100,000 iterations, for each of them",
+    "growth": "Growth: how many times the cost becomes; 1 is constant",
+}
+LIBRARIES = ("lehr", "ignite", "torch", "mmengine")  # which have a column each; all else shares one
+UNITS = {"s": ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")), "B": ((1, "B"),), "times": ((1, ""),)}
+
+
+@dataclass
+class Row:
+    """What was measured of one thing.
+
+    Args:
+        section: the module that measured it, or "growth".
+        what: in words.
+        samples: by contender, lehr first: a number for each round.
+        targets: the highest ratio to a contender that is aimed at; the highest number itself for lehr.
+        unit: of the numbers: "s", "B" (bytes) or "times", which are no measures and have no ratios.
+    """
+
+    section: str
+    what: str
+    samples: Samples
+    targets: dict[str, float] = field(default_factory=dict)
+    unit: str = "s"
+
+    def __post_init__(self) -> None:
+        """Take the medians, and of each ratio the quartiles over the rounds."""
+        self.medians = {name: float(np.median(taken)) for name, taken in self.samples.items()}
+        own, *others = self.samples
+        self.ratios = {
+            name: [
+                float(part) for part in np.quantile(np.divide(self.samples[own], self.samples[name]), (0.25, 0.5, 0.75))
+            ]
+            for name in others
+            if self.unit != "times"
+        }
+
+    def as_dict(self) -> dict[str, object]:
+        """What pytest-benchmark is to put into its JSON."""
+        return {"what": self.what, "unit": self.unit, "medians": self.medians, "ratio_quartiles": self.ratios}
+
+    def cells(self) -> list[str]:
+        """What stands in the columns."""
+        own, *others = self.samples
+        beside = [f"{name} {self._cell(name)}" for name in others if name not in LIBRARIES]
+        libraries = [self._cell(name) if name in others else "" for name in LIBRARIES[1:]]
+        return [self.what, self._cell(own), "; ".join(beside), *libraries, *self._verdicts()]
+
+    def _cell(self, name: str) -> str:
+        ratio = f" ({number(self.ratios[name][1])})" if name in self.ratios else ""
+        return quantity(self.medians[name], self.unit) + ratio
+
+    def _verdicts(self) -> tuple[str, str]:
+        aims, verdicts = [], []
+        for name, highest in self.targets.items():
+            low, reached, high = self.ratios.get(name) or [self.medians[name]] * 3
+            aims.append(f"≤ {highest:g}" + (f" x {name}" if name in self.ratios else f" {self.unit}"))
+            spread = f" ({number(low)} to {number(high)})" if name in self.ratios else ""
+            verdicts.append(f"yes: {number(reached)}" if reached <= highest else f"**no: {number(reached)}{spread}**")
+        return "; ".join(aims), "; ".join(verdicts)
+
+
+def number(value: float) -> str:
+    """Two decimals, or two digits where they would be noughts."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}" if value >= 0.1 else f"{value:#.2g}"
+
+
+def quantity(value: float, unit: str) -> str:
+    """Three digits and the unit that suits them."""
+    scale, name = next((one for one in UNITS[unit] if value >= one[0]), UNITS[unit][-1])
+    decimals = max(0, 2 - int(np.floor(np.log10(max(value / scale, 0.1)))))
+    return f"{value / scale:.{decimals}f} {name}".strip()
+
+
+def lines(rows: Iterable[Row]) -> list[str]:
+    """The table, with the line that says on what it was measured before it."""
+    rows = list(rows)
+    spread = [high / low - 1 for row in rows for low, _, high in row.ratios.values() if high > low]
+    noise = f" Half of the rounds give ratios within {np.median(spread):.0%} of one another." if spread else ""
+    text = [f"{measured_on()}{noise}", ""]
+    heading = ["what", "lehr", "beside it", *LIBRARIES[1:], "target", "reached"]
+    text += [line(heading), line(["---", *["---:"] * 5, "---", "---"])]
+    places = {name: at for at, name in enumerate(SECTIONS)}
+    section = None
+    for row in sorted(rows, key=lambda row: places.get(row.section, len(places))):
+        if row.section != section:
+            section = row.section
+            text.append(line([f"**{SECTIONS.get(section, section)}**", *[""] * (len(heading) - 1)]))
+        text.append(line(row.cells()))
+    return text
+
+
+def line(cells: Iterable[str]) -> str:
+    """One line of the table."""
+    return re.sub(r" +\|", " |", f"| {' | '.join(cells)} |")
+
+
+def measured_on() -> str:
+    """The machine and the versions, in a sentence."""
+    cpuinfo = Path("/proc/cpuinfo")
+    models = re.findall(r"model name\s*: (.*)", cpuinfo.read_text()) if cpuinfo.exists() else []
+    versions = [f"Python {platform.python_version()}"]
+    for package in ("torch", "pytorch-ignite", "numpy", "mmengine"):
+        try:
+            versions.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            versions.append(f"no {package}")
+    machine = f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores"
+    return f"Measured on a shared machine, {machine}; {', '.join(versions)}."

@@ -1,0 +1,33 @@
+"""What schedulers cost in a run of ignite that does nothing else, beside the same run without them."""
+
+from contenders import KINDS, PARAMS, attach, optimizer_of
+from ignite.engine import Engine
+from interleaving import Contender, interleaved
+
+EPOCHS, LENGTH = 5, 1000
+ROUNDS = 20  # which make 100,000 iterations of each
+BATCHES = [None] * LENGTH
+
+
+def run_with(library, schedulers, history):
+    """A run of a new engine with so many schedulers of one param group attached."""
+
+    def fresh():
+        trainer, optimizer = Engine(lambda engine, batch: None), optimizer_of(1)
+        for name in PARAMS[:schedulers]:
+            scheduler = KINDS["cosine"][library](optimizer, name, save_history=history)
+            attach(library, scheduler, trainer)
+        return (trainer,)
+
+    return Contender(lambda trainer: trainer.run(BATCHES, max_epochs=EPOCHS), per=EPOCHS * LENGTH, fresh=fresh)
+
+
+def test_a_whole_run(benchmark, tell):
+    cases = [(schedulers, history) for schedulers in (1, 3) for history in (False, True)]
+    contenders = {(library, *case): run_with(library, *case) for case in cases for library in ("lehr", "ignite")}
+    contenders["none"] = run_with("lehr", 0, False)
+    samples = interleaved(benchmark, contenders, rounds=ROUNDS)
+    for schedulers, history in cases:
+        rows = {library: samples[library, schedulers, history] for library in ("lehr", "ignite")}
+        what = f"{schedulers} scheduler{'s' * (schedulers > 1)}{', with history' * history}"
+        tell(what, {**rows, "without schedulers": samples["none"]})
