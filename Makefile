@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find engine handlers -name '*.py' -o -name py.typed) pyproject.toml README.md
 
-.PHONY: help demo gallery test proof bench profile clean
+.PHONY: help demo gallery test proof gpu bench profile clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -47,6 +47,9 @@ test: .venv/package ## format, lint, types, layers, tests and the examples of th
 proof: .venv/package ## the slow tests: runs that are killed and go on, states and inputs that are drawn at random
 	$(BIN)/python -m pytest -p no:benchmark --numprocesses auto -m proof
 	HYPOTHESIS_PROFILE=proof $(BIN)/python -m pytest -p no:benchmark --numprocesses auto tests/test_nonsense.py tests/test_nonsense_for_schedules.py tests/test_bad_input.py
+
+gpu: .venv/package ## the tests that need a CUDA device; they are skipped where there is none
+	$(BIN)/python -m pytest -p no:benchmark -m gpu
 
 bench: .venv/package ## time it side by side with ignite, torch and mmengine, in one table; BENCH="-k resume" for a part
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-quiet --quiet $(BENCH)

@@ -19,6 +19,7 @@ from .decays import (
     PolynomialScheduler,
     StepScheduler,
 )
+from .device_plan import DevicePlan
 from .drift_check import DriftCheck
 from .functions import LambdaScheduler, MultiplicativeScheduler
 from .group_selection import Groups
@@ -54,6 +55,7 @@ __all__ = [
     "CosineRestartScheduler",
     "CyclicScheduler",
     "CyclicalScheduler",
+    "DevicePlan",
     "DriftCheck",
     "ExpStateScheduler",
     "ExponentialScheduler",

@@ -49,6 +49,7 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
         TypeError: there is neither a schedule nor a ``get_param``; an argument is of the wrong kind.
     """
 
+    _lent = False  # whether something else writes its values
     _writes_bools = False  # whether a function may give True or False
     _forgotten = frozenset({"_block", "_prepared", "_reader", "_recorder"})  # attributes that a copy makes anew
 

@@ -138,6 +138,21 @@ class ParamSlot:
         """What the groups hold now, a number for each."""
         return [float(held) for held in self._held_by(self.groups())]
 
+    def tensors(self) -> list[torch.Tensor]:
+        """The tensors that the groups hold.
+
+        Raises:
+            ValueError: a group holds a number.
+        """
+        held = self._held_by(self.groups())
+        for at, old in enumerate(held):
+            if not isinstance(old, torch.Tensor):
+                raise ValueError(
+                    f"{self.key!r} must be a tensor in all param groups that are written, given {old!r} in the group "
+                    f"{at} of them: make the optimizer with torch.tensor({old!r}), on the device of its parameters"
+                )
+        return held
+
     def write(self, value: Value) -> None:
         """Put one value into every group, or one of a list into each.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib
 import pytest
+import torch
 from hypothesis import HealthCheck, settings
 
 matplotlib.use("Agg")
@@ -34,6 +35,14 @@ def axes():
     figure, axes = plt.subplots()
     yield axes
     plt.close(figure)
+
+
+def pytest_collection_modifyitems(items):
+    """Skip what is for a GPU where there is none."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
 
 
 def pytest_collection_finish():

@@ -47,7 +47,7 @@ def never_attached(review: Review) -> Iterator[Finding]:
 
 def _left_out(review: Review) -> list[BaseParamScheduler]:
     rehearsal, alive = review.rehearsal, BaseParamScheduler._alive()
-    active: list[Any] = [scheduler for scheduler in alive if scheduler.event_index or engines_of(scheduler)]
+    active: list[Any] = [one for one in alive if one.event_index or one._lent or engines_of(one)]
     active += [part.original for part in rehearsal.parts] + [wire.target for wire in rehearsal.unforeseen]
     used = {id(thing) for thing in (*reachable_from(active), *referred_to_by(rehearsal.trainer))}
     optimizers = rehearsal.optimizers()
