@@ -28,7 +28,7 @@ from .schedules.live import stateful_parts
 from .simulable import Simulable
 
 # What ParamScheduler.__call__ finds where nothing is prepared: no groups that it knows.
-NOTHING: tuple[Any, ...] = (SimpleNamespace(param_groups=[{}]), "", None, 0, 0, [], False, None, None)
+NOTHING: tuple[Any, ...] = (SimpleNamespace(param_groups=[{}]), "", None, 0, False, 0, [], False, None, None)
 
 
 class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):

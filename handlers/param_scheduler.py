@@ -101,7 +101,7 @@ class ParamScheduler(BaseParamScheduler):
         index = self._event_index
         # What the event before has found. One tuple takes less time to read than ten attributes, and is replaced as a
         # whole or not at all, whatever interrupts.
-        optimizer, key, known, count, start, values, per_group, run, append = self._prepared
+        optimizer, key, known, count, alone, start, values, per_group, run, append = self._prepared
         groups = optimizer.param_groups
         try:
             first = groups[0]
@@ -110,15 +110,15 @@ class ParamScheduler(BaseParamScheduler):
             if groups is known and len(groups) == count and type(first[key]) is float:
                 value = values[index - start]
                 if append is None or engine.state.param_history.columns[name or self.param_name].run is run:  # type: ignore[union-attr]
-                    if per_group:
+                    if alone:  # as it mostly is, and a loop takes longer to begin than one write
+                        first[key] = value
+                    elif per_group:
                         value = value.tolist()
                         for group, own in zip(groups, value):  # noqa: B905 -- strict takes longer, and it was checked
                             group[key] = own
                     else:
-                        first[key] = value
-                        if count > 1:  # there is mostly one, and a loop takes longer to begin than to write to it
-                            for group in groups:
-                                group[key] = value
+                        for group in groups:
+                            group[key] = value
                     # Count, then record: an interrupt is handled after a call, and so finds both done or neither.
                     self._event_index = index + 1
                     if append is not None:
@@ -144,7 +144,7 @@ class ParamScheduler(BaseParamScheduler):
         start, values, own = self._block
         is_recorded = record is not None or not self.save_history
         if is_recorded and len(values) and own in (0, len(groups)) and self._slot.is_plain():
-            place = self._slot.optimizer, self._slot.key, groups, len(groups)
+            place = self._slot.optimizer, self._slot.key, groups, len(groups), len(groups) == 1 and not own
             self._prepared = (*place, start, values, own > 0, self._recorder.run, record)
         else:
             self._prepared = NOTHING

@@ -1,11 +1,18 @@
 """What every benchmark has at hand: contenders are timed in turns, and all that is measured ends in one table."""
 
+import gc
+
 import numpy as np
 import pytest
 from interleaving import interleaved
 from table import Row, lines
 
 ROWS = pytest.StashKey[list[Row]]()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _collect_as_often_as_python_does():
+    gc.set_threshold(700, 10, 10)  # which the tests do not, to save time
 
 
 @pytest.fixture
