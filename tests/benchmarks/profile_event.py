@@ -9,21 +9,22 @@ number written than the groups hold.)
 
 import ast
 import copy
+import gc
 import inspect
 import sys
 import textwrap
 from itertools import repeat
+from time import perf_counter
 
 import numpy as np
 from contenders import COSINE, bare_loop, optimizer_of
 from ignite.engine import Engine
-from interleaving import timed
 
 from lehr.handlers import CosineAnnealingScheduler, ParamScheduler
 from lehr.handlers.blocks import BLOCK_SIZE, read_block
 
 HOT_PATH = ParamScheduler.__call__
-ROUNDS = 1000
+ROUNDS = 300
 WARM = 2  # calls before the clock starts
 WHOLE = (ast.For, ast.While, ast.With, ast.Match)  # compound statements that are timed with all that is in them
 
@@ -158,6 +159,14 @@ class Situation:
         print(f"{np.median(bare):13.0f}  the bare loop: the event is {ratio:.2f} times that")
 
 
+def timed(call, all_arguments):
+    """The seconds of these calls."""
+    start = perf_counter()
+    for arguments in all_arguments:
+        call(*arguments)
+    return perf_counter() - start
+
+
 def reading_ahead():
     """The nanoseconds of reading a block, for each of its events."""
     schedule = CosineAnnealingScheduler(optimizer_of(1), "lr", **COSINE).schedule
@@ -166,6 +175,7 @@ def reading_ahead():
 
 
 if __name__ == "__main__":
+    gc.disable()  # there is nothing to collect
     for history in (False, True):
         for groups in (1, 200):
             Situation(groups, history).tell()
