@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib
 import pytest
+import torch
 from hypothesis import HealthCheck, settings
 
 matplotlib.use("Agg")
@@ -34,6 +35,19 @@ def axes():
     figure, axes = plt.subplots()
     yield axes
     plt.close(figure)
+
+
+@pytest.fixture
+def fresh_compiler():
+    """Nothing compiled before the test or after it; double precision; one thread, since many wait for one another."""
+    dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
+    torch.compiler.reset()
+    torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)
+    yield
+    torch.set_default_dtype(dtype)
+    torch.set_num_threads(threads)
+    torch.compiler.reset()
 
 
 def pytest_collection_finish():
