@@ -1,5 +1,6 @@
-"""Compiled steps of whole set-ups: several groups, several schedulers, wrapped and metric-driven ones, a resumed run."""
+"""Compiled steps of whole set-ups: several groups, several schedulers, wrapped and metric-driven ones."""
 
+from contextlib import nullcontext
 from functools import partial
 
 import pytest
@@ -10,6 +11,7 @@ from compiling import (
     WARM_UP,
     Counting,
     largest_difference,
+    no_recompilation,
     params_of_a_group,
     train,
 )
@@ -41,8 +43,9 @@ def optimizer_of(groups=1, shared=True, kind=AdamW, **more):
 
 
 def tensors_in(optimizer):
-    """All that there are, in order: to see that each remains the same one."""
-    values = [value for group in optimizer.param_groups for key, value in group.items() if key != "params"]
+    """All that there are, in order: to see that each remains the same one, and what it holds."""
+    others = ("params", "initial_lr")  # the latter is what a torch scheduler notes, and never writes again
+    values = [value for group in optimizer.param_groups for key, value in group.items() if key not in others]
     items = [item for value in values for item in (value if isinstance(value, tuple) else [value])]
     return [item for item in items if isinstance(item, torch.Tensor)]
 
@@ -109,7 +112,9 @@ def test_groups_may_have_a_tensor_and_a_value_each():
 
 
 def test_a_group_scheduler_writes_a_tensor_in_each_group():
-    rise = [LinearCyclicalScheduler.simulate_values(TOTAL, start_value=0.01, end_value=0.1, cycle_size=30)]
+    cycles = LinearCyclicalScheduler.simulate_values(
+        TOTAL, param_name="lr", start_value=0.01, end_value=0.1, cycle_size=30
+    )
     both(
         partial(optimizer_of, 2, shared=False),
         lambda optimizer: [
@@ -121,7 +126,7 @@ def test_a_group_scheduler_writes_a_tensor_in_each_group():
                 names=["body", "head"],
             )
         ],
-        lambda index: [rise[0][index][1], FALL(index)],
+        lambda index: [cycles[index][1], FALL(index)],
     )
 
 
@@ -139,21 +144,17 @@ def scheduled_together(optimizer):
     ]
 
 
-def of_all_together(index, decay=True):
-    values = [FALL(index), BETAS[index][1], 0.99 + 0.001 * FALL(index)]
-    return [*values, max(0.0, 0.1 - 0.002 * index)] if decay else values
+def of_all_together(index):
+    return [FALL(index), BETAS[index][1], 0.99 + 0.001 * FALL(index), max(0.0, 0.1 - 0.002 * index)]
 
 
-@pytest.mark.parametrize("way", ["function", "method"])
-def test_several_schedulers_at_once_one_of_them_down_to_nothing(way):
-    betas = torch.tensor(0.9), torch.tensor(0.99)
-
+def test_several_schedulers_at_once_one_of_them_down_to_nothing():
     def make():
-        own = tuple(beta.clone() for beta in betas)
-        return optimizer_of(betas=own, weight_decay=torch.tensor(0.1))
+        betas = torch.tensor(0.9), torch.tensor(0.99)
+        return optimizer_of(betas=betas, weight_decay=torch.tensor(0.1))
 
-    # Weight decay comes to 0.0 in mid-run, where torch takes another branch; the pieces of the step are compiled before.
-    both(make, scheduled_together, of_all_together, way, graphs_an_event=2)
+    # Weight decay comes to 0.0 in mid-run, where torch takes the other branch; that one is not compiled.
+    both(make, scheduled_together, of_all_together, graphs_an_event=2)
 
 
 TORCHS = {
@@ -165,14 +166,16 @@ TORCHS = {
 }
 
 
-@pytest.mark.parametrize("way", ["function", "method"])
-@pytest.mark.parametrize("kind", TORCHS)
+@pytest.mark.parametrize(
+    ("kind", "way"),
+    [("CosineAnnealingLR", "function"), ("OneCycleLR", "method"), ("SequentialLR", "function")],
+)
 def test_a_scheduler_of_torch(kind, way):
     table = LRScheduler(TORCHS[kind](optimizer_of())).simulate(TOTAL)
     both(
         optimizer_of,
         lambda optimizer: [LRScheduler(TORCHS[kind](optimizer))],
-        lambda index: [table[index, 0]],
+        lambda index: [float(table[index, 0])],
         way,
     )
 
@@ -204,3 +207,38 @@ def test_events_of_the_step_itself_come_within_what_is_compiled(way):
         attach=lambda scheduler, trainer: scheduler.attach(trainer, OptimizerEvents.STEP_STARTED),
         graphs_an_event=2,
     )
+
+
+def test_a_whole_training_step_is_compiled():
+    def trained(backend):
+        generator = torch.Generator().manual_seed(0)
+        model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2))
+        for param in model.parameters():
+            param.data.copy_(torch.randn(param.shape, generator=generator))
+        optimizer = AdamW(model.parameters(), lr=torch.tensor(0.1))
+        tensor = optimizer.param_groups[0]["lr"]
+
+        def step(images, labels):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(images), labels).backward()
+            optimizer.step()
+
+        compiled = torch.compile(step, backend=backend) if backend else step
+
+        def update(engine, batch):
+            generator.manual_seed(batch)
+            images, labels = torch.randn(8, 4, generator=generator), torch.randint(2, (8,), generator=generator)
+            with no_recompilation() if engine.state.iteration > WARM_UP else nullcontext():
+                compiled(images, labels)
+            assert optimizer.param_groups[0]["lr"] is tensor
+            assert tensor.item() == FALL(batch)
+            seen.append(backend.runs if backend else 0)
+
+        trainer, seen = Engine(update), []
+        ParamScheduler(optimizer, "lr", schedule=FALL).attach(trainer)
+        trainer.run(range(TOTAL), max_epochs=1)
+        # The model with its loss is a graph, and the step is another. What leads backwards is not traced.
+        assert not backend or seen[-1] - seen[WARM_UP - 1] == 2 * EVENTS
+        return [param.detach() for param in model.parameters()]
+
+    assert largest_difference(trained(Counting()), trained(None)) <= TOLERANCE
