@@ -1,9 +1,9 @@
 """Steps under torch.compile whose hyper-parameters are tensors: a schedule never makes torch 2.13 compile again.
 
 The tables are what was found by trying. Of what stands in param groups, torch promises to take tensors for the learning
-rate, and for the betas of Adam and AdamW. The others here are taken as well, and take effect. Some of torch's code asks
-``weight_decay != 0`` or ``momentum != 0``, whose answer for a tensor the compiler cannot know: it makes several graphs
-of what is around that, or gives up and leaves the step as it is.
+rate, and for the betas of Adam and AdamW. The others here are taken as well, and take effect. But most of torch's code
+asks ``weight_decay != 0`` and ``momentum != 0``, whose answer for a tensor the compiler cannot know: it gives up, and
+the step is taken as if it were not compiled. (Such a number is better left a float: see test_recompilation.py.)
 
 Left out is what has no effect on the params after the first step: Rprop's learning rate, Adagrad's
 ``initial_accumulator_value``, ASGD's ``t0``.
@@ -24,25 +24,26 @@ pytestmark = pytest.mark.usefixtures("fresh_compiler")
 DECAY = {"lr": 0.1, "weight_decay": 0.1}
 
 # Optimizer, arguments, the one of them that is a tensor, and how many graphs are run at each event: 1 where the whole
-# step is one graph, 0 where torch compiles nothing of it.
+# step is one graph, 0 where torch compiles nothing of it, and more where it
+# compiles pieces, such as functions that the step calls.
 CASES = [
     (SGD, {"lr": 0.1, "momentum": 0.9}, "lr", 1),
     (Adam, DECAY, "lr", 1),
     (AdamW, DECAY, "lr", 1),
-    (Adadelta, DECAY, "lr", 1),
-    (RMSprop, {"lr": 0.1, "momentum": 0.5}, "lr", 1),
     (Muon, DECAY, "lr", 1),
     (Adafactor, DECAY, "lr", 0),
-    (Adam, DECAY, "betas[0]", 1),
     (Adam, DECAY, "betas[1]", 1),
     (Adam, DECAY, "momentum", 1),
-    (AdamW, DECAY, "weight_decay", 2),
-    (Muon, DECAY, "weight_decay", 1),
+    (AdamW, DECAY, "weight_decay", 0),
     (SGD, DECAY, "weight_decay", 0),
-    (SGD, {"lr": 0.1, "momentum": 0.9}, "momentum", 0),
-    (Muon, {"lr": 0.1, "momentum": 0.9}, "momentum", 1),
 ]
 MORE = [
+    (SGD, {"lr": 0.1, "momentum": 0.9}, "momentum", 0),
+    (Muon, DECAY, "weight_decay", 1),
+    (Muon, {"lr": 0.1, "momentum": 0.9}, "momentum", 1),
+    (Adam, DECAY, "betas[0]", 1),
+    (RMSprop, {"lr": 0.1, "momentum": 0.5}, "lr", 1),
+    (Adadelta, DECAY, "lr", 1),
     (AdamW, DECAY, "betas[1]", 1),
     (AdamW, DECAY, "betas[0]", 1),
     (ASGD, DECAY, "lr", 1),
@@ -72,12 +73,12 @@ MORE = [
     (Rprop, {"lr": 0.1}, "etas[0]", 1),
     (Rprop, {"lr": 0.1}, "etas[1]", 1),
     (Rprop, {"lr": 0.1, "step_sizes": (0.01, 0.2)}, "step_sizes[0]", 1),
-    (Adam, DECAY, "weight_decay", 2),
-    (Adamax, DECAY, "weight_decay", 2),
-    (NAdam, DECAY, "weight_decay", 6),
-    (RAdam, DECAY, "weight_decay", 6),
-    (Adagrad, DECAY, "weight_decay", 2),
-    (ASGD, DECAY, "weight_decay", 4),
+    (Adam, DECAY, "weight_decay", 0),
+    (Adamax, DECAY, "weight_decay", 0),
+    (NAdam, DECAY, "weight_decay", 0),
+    (RAdam, DECAY, "weight_decay", 4),
+    (Adagrad, DECAY, "weight_decay", 0),
+    (ASGD, DECAY, "weight_decay", 0),
     (RMSprop, DECAY, "weight_decay", 0),
     (RMSprop, {"lr": 0.1, "momentum": 0.5}, "momentum", 0),
     (Adadelta, DECAY, "weight_decay", 0),
@@ -100,8 +101,8 @@ def ids(value):
     ids=ids,
 )
 def test_a_tensor_that_is_scheduled_is_an_input_of_what_is_compiled(kind, arguments, name, runs):
-    # RAdam takes another branch from its sixth step on; where its step is compiled in pieces, that is one more piece.
-    warm_up = 6 if kind is RAdam and runs > 1 else WARM_UP
+    # RAdam takes another branch from its sixth step on; where torch gives up, it looks at that again.
+    warm_up = 6 if (kind, name) == (RAdam, "weight_decay") else WARM_UP
     start = float(held(with_tensor(kind, arguments, name).param_groups[0], name))
     schedule = Anneal(start, start / 2, warm_up + EVENTS)
     backend, before = Counting(), []

@@ -51,7 +51,7 @@ class Run:
         self.scheduler.load_state_dict(scheduler)
 
 
-KINDS = pytest.mark.parametrize("kind", [AdamW, SGD])
+KINDS = pytest.mark.parametrize("kind", [AdamW, pytest.param(SGD, marks=pytest.mark.proof)])
 
 
 @KINDS

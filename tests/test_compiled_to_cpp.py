@@ -37,7 +37,6 @@ def kernels(tmp_path, monkeypatch):
         (SGD, {"lr": 0.1, "momentum": 0.9}, "lr"),
         (AdamW, {"lr": 0.1}, "lr"),
         (AdamW, {"lr": 0.1}, "betas[0]"),
-        (AdamW, {"lr": 0.1, "weight_decay": 0.1}, "weight_decay"),
         (Adam, {"lr": 0.1}, "betas[1]"),
     ],
 )
@@ -71,7 +70,7 @@ def test_the_default_backend_takes_several_groups_and_schedulers(groups, kernels
         optimizer = AdamW(params, lr=lr, betas=betas)
         schedulers = [
             ParamScheduler(optimizer, "lr", schedule=FALL),
-            OneCycleScheduler(optimizer, "momentum", 0.95, 0.85, inverse=True, total_steps=TOTAL),
+            OneCycleScheduler(optimizer, "momentum", max_value=0.95, base_value=0.85, inverse=True, total_steps=TOTAL),
             ParamScheduler(optimizer, "betas[1]", schedule=lambda index: 0.99 + 0.001 * FALL(index)),
         ]
         return train(optimizer, schedulers, torch.compile(optimizer.step) if compiled else None)
