@@ -31,13 +31,13 @@ CASES = [
     (Adam, DECAY, "lr", 1),
     (AdamW, DECAY, "lr", 1),
     (Muon, DECAY, "lr", 1),
-    (Adafactor, DECAY, "lr", 0),
     (Adam, DECAY, "betas[1]", 1),
     (Adam, DECAY, "momentum", 1),
-    (AdamW, DECAY, "weight_decay", 0),
     (SGD, DECAY, "weight_decay", 0),
 ]
 MORE = [
+    (Adafactor, DECAY, "lr", 0),
+    (AdamW, DECAY, "weight_decay", 0),
     (SGD, {"lr": 0.1, "momentum": 0.9}, "momentum", 0),
     (Muon, DECAY, "weight_decay", 1),
     (Muon, {"lr": 0.1, "momentum": 0.9}, "momentum", 1),
