@@ -45,6 +45,19 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
 
 
+@pytest.fixture
+def fresh_compiler():
+    """Nothing compiled before the test or after it; double precision; one thread, since many wait for one another."""
+    dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
+    torch.compiler.reset()
+    torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)
+    yield
+    torch.set_default_dtype(dtype)
+    torch.set_num_threads(threads)
+    torch.compiler.reset()
+
+
 def pytest_collection_finish():
     """Leave what was imported and collected out of garbage collection, on which a fifth of the time goes otherwise."""
     gc.collect()
