@@ -5,11 +5,11 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import repeat
-from numbers import Real
 from typing import Any, Protocol
 
 import torch
 
+from . import arguments
 from .group_selection import Group, Selection, as_groups
 
 Value = float | list[float]
@@ -213,12 +213,12 @@ class ParamSlot:
 
 def _find(param_name: str, groups: list[Group]) -> tuple[str, int | None]:
     """The entry that a parameter's name stands for in all groups, and the item in it if it is a tuple."""
-    places = [_numbers_in(group) for group in groups]
-    names = [name for name in (places[0] if places else ()) if all(name in others for others in places)]
-    if param_name == "momentum" and param_name not in names and "betas[0]" in names:
-        param_name = "betas[0]"
-    if param_name in names:
-        return places[0][param_name]
+    for name in (param_name, "betas[0]") if param_name == "momentum" else (param_name,):
+        places = [_place_of(name, group) for group in groups]
+        if places and places[0] is not None and None not in places:
+            return places[0]
+    known = [_numbers_in(group) for group in groups]
+    names = [name for name in (known[0] if known else ()) if all(name in others for others in known)]
     near = difflib.get_close_matches(param_name, names, n=1)
     raise ValueError(
         f"param_name must be one of {', '.join(map(repr, sorted(names))) or '(the optimizer has none)'}, "
@@ -226,18 +226,33 @@ def _find(param_name: str, groups: list[Group]) -> tuple[str, int | None]:
     )
 
 
-def _numbers_in(group: Group) -> dict[str, tuple[str, int | None]]:
-    """The names of a group's numeric parameters, and where each stands."""
-    names: dict[str, tuple[str, int | None]] = {}
+def _place_of(name: str, group: Group) -> tuple[str, int | None] | None:
+    """Where a numeric parameter of this name stands in a group: its entry, and the item; None if there is none."""
+    if name in group and _is_number(group[name]):
+        return name, None
+    key = name.rpartition("[")[0]
+    for item, number in enumerate(_items(key, group.get(key))):
+        if name == f"{key}[{item}]" and _is_number(number):
+            return key, item
+    return None
+
+
+def _numbers_in(group: Group) -> list[str]:
+    """The names of a group's numeric parameters."""
+    names = []
     for key, value in group.items():
         if _is_number(value):
-            names[key] = key, None
-        elif isinstance(value, tuple | list) and key != "params":
-            names |= {f"{key}[{at}]": (key, at) for at, item in enumerate(value) if _is_number(item)}
+            names.append(key)
+        names += [f"{key}[{item}]" for item, number in enumerate(_items(key, value)) if _is_number(number)]
     return names
+
+
+def _items(key: str, value: object) -> Sequence[Any]:
+    """The items of an entry that may be parameters of their own; those that are trained are none."""
+    return value if isinstance(value, tuple | list) and key != "params" else ()
 
 
 def _is_number(value: object) -> bool:
     if isinstance(value, torch.Tensor):
         return value.is_floating_point() and value.numel() == 1
-    return isinstance(value, Real) and not isinstance(value, bool)
+    return isinstance(value, arguments.REAL) and not isinstance(value, bool)
