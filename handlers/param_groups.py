@@ -3,7 +3,8 @@
 import difflib
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import repeat
 from typing import Any, Protocol
 
@@ -145,9 +146,16 @@ class ParamSlot:
             ValueError: there are not as many values as groups, groups that are to have values of their own share
                 a tensor, or a group that was added later lacks the parameter; nothing is written then.
         """
-        held, values = self._checked(value, self.groups())
+        self.writing(value)()
+
+    def writing(self, value: Value) -> Callable[[], None]:
+        """What :meth:`write` does once it has raised what it may raise."""
+        groups = self.groups()
+        return partial(self._put, groups, *self._checked(value, groups))
+
+    def _put(self, groups: list[Group], held: list[Any], values: Iterable[float]) -> None:
         filled = None
-        for group, old, new in zip(self.groups(), held, values):  # noqa: B905 -- repeat() has no end
+        for group, old, new in zip(groups, held, values):  # noqa: B905 -- repeat() has no end
             if isinstance(old, torch.Tensor):
                 if old is not filled:  # groups may share one, if they have one value
                     (old.detach() if old.requires_grad else old).fill_(new)
@@ -157,15 +165,6 @@ class ParamSlot:
             else:
                 items = [*group[self.key][: self.item], new, *group[self.key][self.item + 1 :]]
                 group[self.key] = type(group[self.key])(items)
-
-    def refuse(self, value: Value) -> None:
-        """Raise what :meth:`write` would, and write nothing."""
-        groups = self.groups()
-        if type(value) is float and self._all and self.item is None:
-            if not all(self.key in group for group in groups):
-                self._held_by(groups)
-            return
-        self._checked(value, groups)
 
     def _checked(self, value: Value, groups: list[Group]) -> tuple[list[Any], Iterable[float]]:
         """What the groups hold, and what each is to hold instead."""
@@ -187,7 +186,12 @@ class ParamSlot:
         tensors = [old for old in held if isinstance(old, torch.Tensor)]
         if not tensors:
             return
-        owners = Counter(map(id, self._held_by(group for group in self.optimizer.param_groups if self.key in group)))
+        owned = [
+            id(held) for held in self._held_by(group for group in self.optimizer.param_groups if self.key in group)
+        ]
+        if len(set(owned)) == len(owned):  # as is usual, and quickly told
+            return
+        owners = Counter(owned)
         if any(owners[id(tensor)] > 1 for tensor in tensors):
             raise ValueError(
                 f"param groups must each have a tensor {self.key!r} of their own to have values of their own, "
@@ -209,6 +213,14 @@ class ParamSlot:
         if not self._all or self.item is not None or not groups or isinstance(groups[0][self.key], torch.Tensor):
             return False
         return all(type(group[self.key]) is float for group in groups)
+
+    def plain_part(self) -> slice | None:
+        """Which of the optimizer's groups are written, if to write is to put a float into each, and nothing else."""
+        if self.item is not None or not (self._all or self.index is not None):
+            return None
+        part = slice(None) if self.index is None else slice(self.index, self.index + 1)
+        groups = self.optimizer.param_groups[part]
+        return part if groups and all(type(group[self.key]) is float for group in groups) else None
 
 
 def _find(param_name: str, groups: list[Group]) -> tuple[str, int | None]:

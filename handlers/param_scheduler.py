@@ -163,8 +163,8 @@ class ParamScheduler(BaseParamScheduler):
     def _holders(self, engine: Engine) -> list[Group]:
         return self._slot.groups() if self._ahead else self.optimizer.param_groups  # of which torch may write others
 
-    def _refuse(self, engine: Engine | None, value: Value) -> None:
-        self._slot.refuse(value)
+    def _writing(self, engine: Engine | None, value: Value) -> Callable[[], None]:
+        return self._slot.writing(value)
 
     def _write(self, engine: Engine | None, value: Value) -> None:
         self._slot.write(value)
