@@ -146,7 +146,8 @@ class ParamSlot:
             ValueError: there are not as many values as groups, groups that are to have values of their own share
                 a tensor, or a group that was added later lacks the parameter; nothing is written then.
         """
-        self.writing(value)()
+        groups = self.groups()
+        self._put(groups, *self._checked(value, groups))
 
     def writing(self, value: Value) -> Callable[[], None]:
         """What :meth:`write` does once it has raised what it may raise."""
