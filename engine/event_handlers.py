@@ -52,6 +52,16 @@ def handlers_of(engine: Engine, event: Any = None) -> Iterator[Registered]:
             yield Registered(one, given, event_filter, tuple(own), kwargs)
 
 
+def unfiltered_handlers(engine: Engine, event: Any) -> list[Any]:
+    """The handlers of an event that are called whenever it comes, in that order.
+
+    Raises:
+        RuntimeError: as :func:`handlers_of`.
+    """
+    unwrapped = [_unwrapped(handler) for handler, _, _ in engine._event_handlers.get(event, [])]
+    return [handler for handler, event_filter in unwrapped if event_filter is None]
+
+
 def _unwrapped(handler: Any) -> tuple[Any, Any]:
     """A handler as it was given, and the filter of its event, which ignite keeps in a function around it."""
     if not (isinstance(handler, FunctionType) and hasattr(handler, "_parent")):

@@ -14,6 +14,9 @@ import numpy as np
 Number = float | Sequence[float]
 
 
+# Abstract classes take long to tell what is one of them, so the usual ones are asked first.
+REAL, INTEGRAL = (float, int, Real), (int, Integral)
+
 # Event indices are computed with as float64, which holds whole numbers exactly up to here.
 MOST = 2**53
 
@@ -51,7 +54,7 @@ def number(
     ...
     ValueError: pct_start must be at least 0 and at most 1, given 1.5
     """
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if isinstance(value, bool) or not isinstance(value, REAL):
         raise TypeError(f"{name} must be a number, given {shown(value)}")
     try:
         result = float(value)
@@ -59,14 +62,14 @@ def number(
         result = math.inf
     if not math.isfinite(result):
         raise ValueError(f"{name} must be finite, given {shown(value)}")
-    rules = [
-        (f"at least {at_least}", at_least is None or result >= at_least),
-        (f"more than {above}", above is None or result > above),
-        (f"at most {at_most}", at_most is None or result <= at_most),
-        (f"less than {below}", below is None or result < below),
-    ]
-    if not all(kept for _, kept in rules):
-        rule = " and ".join(words for words, _ in rules if not words.endswith("None"))
+    if (
+        (at_least is not None and result < at_least)
+        or (above is not None and result <= above)
+        or (at_most is not None and result > at_most)
+        or (below is not None and result >= below)
+    ):
+        bounds = {"at least": at_least, "more than": above, "at most": at_most, "less than": below}
+        rule = " and ".join(f"{words} {bound}" for words, bound in bounds.items() if bound is not None)
         raise ValueError(f"{name} must be {rule}, given {shown(value)}")
     return result
 
@@ -115,7 +118,7 @@ def whole_number(name: str, value: object, *, at_least: int) -> int:
         raise ValueError(f"{name} must be a whole number of at least {at_least}, given {shown(value)}")
     if result > MOST:
         raise ValueError(f"{name} must be at most {MOST}, given {shown(value)}")
-    return int(value) if isinstance(value, Integral) else int(result)
+    return int(value) if isinstance(value, INTEGRAL) else int(result)
 
 
 def listed(name: str, values: object) -> list[Any]:

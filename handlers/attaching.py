@@ -8,11 +8,11 @@ from ignite.engine import CallableEventWithFilter, Engine, Events, EventsList
 from ignite.engine.events import RemovableEventHandle
 from torch.optim import Optimizer
 
-from lehr.engine.event_handlers import handlers_of
+from lehr.engine.event_handlers import unfiltered_handlers
 from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
 from lehr.engine.recording import claim, refuse_clash
 
-from .places import common, places_of
+from .places import common, may_write_in, places_of, plain_holders
 from .resume_check import ResumeCheck
 
 if TYPE_CHECKING:
@@ -108,11 +108,12 @@ def _tell_of_conflicts(engine: Engine, event: Any, scheduler: "BaseParamSchedule
     What depends on filters, or on when schedules begin and end, is for ``check_plan`` to find.
     """
     own = places_of(scheduler, engine)
+    holders = plain_holders(own)
     name = getattr(event, "name", event)  # an event of a user's own may be a string
-    for handler in [one.handler for one in handlers_of(engine, event) if one.event_filter is None]:
+    for handler in unfiltered_handlers(engine, event):
         if handler is scheduler:
             engine.logger.warning("%r is attached to %s twice, and moves on two events at once", scheduler, name)
-        elif shared := common(own, places_of(handler, engine)):
+        elif may_write_in(holders, handler, engine) and (shared := common(own, places_of(handler, engine))):
             names = ", ".join(dict.fromkeys(place.param_name for place in shared))
             engine.logger.warning(
                 "%r, attached to %s, writes %s over what %r has written at that event", scheduler, name, names, handler

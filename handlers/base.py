@@ -4,6 +4,7 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -105,8 +106,9 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
         if record is not None:
             record(value)
 
-    def _refuse(self, engine: Engine | None, value: Value) -> None:
-        """Raise what :meth:`_write` would, and write nothing."""
+    def _writing(self, engine: Engine | None, value: Value) -> Callable[[], None]:
+        """What :meth:`_write` does once it has raised what it may raise."""
+        return partial(self._write, engine, value)
 
     @abstractmethod
     def _write(self, engine: Engine | None, value: Value) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
+from operator import call
 from typing import Any
 
 from ignite.engine import Engine, Events
@@ -11,16 +12,17 @@ from torch.optim import Optimizer
 from lehr.engine.recording import Recorder, num_events, take_back
 
 from .attaching import AnyEvent
-from .base import BaseParamScheduler
+from .base import NOTHING, BaseParamScheduler
 from .group_selection import Group
 from .param_groups import Value
 from .param_scheduler import ParamScheduler
 from .places import Places
+from .prepared_event import prepared
 from .resume_policy import Adjustment
 from .schedules import SideBySide
 from .state_param_scheduler import StateParamScheduler
 from .unsaved_place import UnsavedPlaceScheduler
-from .writers import num_saved, row_of, writer_like
+from .writers import num_saved, row_of, side_by_side, writer_like
 
 
 class ParamGroupScheduler(BaseParamScheduler):
@@ -81,8 +83,6 @@ class ParamGroupScheduler(BaseParamScheduler):
             raise ValueError(f"names must be as many as the {len(schedulers)} schedulers, given {names!r}")
         # Each writes through a scheduler of our own on the same schedule, so that the members stay as they are.
         self._writers = [writer_like(scheduler) for scheduler in schedulers]
-        own = {id(writer.optimizer): writer.optimizer for writer in self._writers if isinstance(writer, ParamScheduler)}
-        self._optimizers = list(own.values())
         params = ", ".join(dict.fromkeys(scheduler.param_name for scheduler in schedulers))
         super().__init__(params, save_history, schedule=SideBySide([writer.schedule for writer in self._writers]))
         self.schedulers, self.names = list(schedulers), list(names)
@@ -93,7 +93,6 @@ class ParamGroupScheduler(BaseParamScheduler):
     def _forget(self) -> None:
         super()._forget()
         self._recorders: dict[str, Recorder] = {}
-        self._numbers_of_groups: list[int] | None = None  # of the optimizers, when it was last found that all can write
         for writer in self._writers:
             writer._reader = self._reader
         self._register()
@@ -116,27 +115,42 @@ class ParamGroupScheduler(BaseParamScheduler):
             engine: the engine whose event it is; None in a plain loop, where nothing is recorded.
             name: name of one history for all; those of the class where None.
         """
+        index, known = self._event_index, self._prepared
+        ready = None if known is NOTHING else known.ready(index, engine, name)
+        if ready is None:
+            self._write_and_prepare(engine, name)
+            return
+        writes, appends, rows = ready
+        for groups, key, values in writes:
+            for group, value in zip(groups, values):  # noqa: B905 -- strict takes longer, and it was checked
+                group[key] = value
+        # Count, then record: an interrupt is handled after a call, and so finds both done or neither; all histories
+        # are recorded in by one call.
+        recording = map(call, appends, rows)
+        self._event_index = index + 1
+        list(recording)
+
+    def _write_and_prepare(self, engine: Engine | None, name: str | None) -> None:
+        """Do the same in any case that there may be, and prepare the next event if it is likely to be a common one."""
         writers = self._writers_here()
         if self._ahead:
             values = [writer._next() for writer in writers]
         else:
             with self._reader.one_event():
                 values = [writer._next() for writer in writers]
-        numbers = [len(optimizer.param_groups) for optimizer in self._optimizers]
-        if numbers != self._numbers_of_groups or engine is None or not self._ahead:
-            for writer, value in zip(writers, values, strict=True):
-                writer._refuse(engine, value)  # so that all are written, or none
-            self._numbers_of_groups = numbers
+        # All that may be refused is, before anything is written.
+        writings = [writer._writing(engine, value) for writer, value in zip(writers, values, strict=True)]
+        names = [name or own_name for own_name in self.names]
         rows: dict[str, list[float]] = {}
         if self.save_history and engine is not None:
-            for own_name, writer, value in zip(self.names, self._writers, values, strict=True):
-                rows.setdefault(name or own_name, []).extend(row_of(writer, value))
+            for own_name, writer, value in zip(names, writers, values, strict=True):
+                rows.setdefault(own_name, []).extend(row_of(writer, value))
         records = [self._appender(engine, own_name, row) for own_name, row in rows.items() if engine is not None]
         index = self._event_index
         lengths = {own_name: num_events(engine, own_name) for own_name in rows}
         try:
-            for writer, value in zip(self._writers, values, strict=True):
-                writer._write(engine, value)
+            for write in writings:
+                write()
             self._event_index = index + 1
             for record, row in zip(records, rows.values(), strict=True):
                 record(row)
@@ -145,6 +159,10 @@ class ParamGroupScheduler(BaseParamScheduler):
             for own_name, length in lengths.items():
                 take_back(engine, own_name, num_events(engine, own_name) - length)
             raise
+        self._prepared = NOTHING
+        if rows or not self.save_history:
+            runs = [(own_name, self._recorders[own_name].run) for own_name in rows]
+            self._prepared = prepared(writers, name, names, runs, records) or NOTHING
 
     def _writers_here(self) -> list[BaseParamScheduler]:
         """Those who write, at the event where this scheduler is."""
@@ -256,26 +274,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         Raises:
             ValueError: they are not of one optimizer and parameter, or do not have each of its groups once.
         """
-        writers = [writer for writer in self._writers if isinstance(writer, ParamScheduler)]
-        if len(writers) < len(self._writers):
-            raise ValueError(f"schedulers must all be of an optimizer to be concatenated, given {self.schedulers!r}")
-        first = writers[0]
-        if len(writers) == 1:
-            return first
-        if any(writer.optimizer is not first.optimizer for writer in writers):
-            raise ValueError("schedulers must all have the same optimizer to be concatenated, given different ones")
-        by_group = {writer.param_group_index: writer.schedule for writer in writers}
-        if any(writer.param_name != first.param_name for writer in writers):
-            raise ValueError(
-                f"schedulers must all have the same param_name to be concatenated, given {self.param_name}"
-            )
-        if len(by_group) < len(writers) or set(by_group) != set(range(len(first.optimizer.param_groups))):
-            raise ValueError(
-                f"schedulers must have each of the {len(first.optimizer.param_groups)} param groups once to be "
-                f"concatenated, given {[writer.param_group_index for writer in writers]}"
-            )
-        schedule = SideBySide([by_group[index] for index in sorted(by_group)])  # type: ignore[type-var]
-        return ParamScheduler(first.optimizer, first.param_name, schedule=schedule)
+        return side_by_side(self._writers, self.schedulers)
 
     @classmethod
     def simulate_values(

@@ -3,13 +3,14 @@
 import difflib
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import repeat
-from numbers import Real
 from typing import Any, Protocol
 
 import torch
 
+from . import arguments
 from .group_selection import Group, Selection, as_groups
 
 Value = float | list[float]
@@ -160,9 +161,17 @@ class ParamSlot:
             ValueError: there are not as many values as groups, groups that are to have values of their own share
                 a tensor, or a group that was added later lacks the parameter; nothing is written then.
         """
-        held, values = self._checked(value, self.groups())
+        groups = self.groups()
+        self._put(groups, *self._checked(value, groups))
+
+    def writing(self, value: Value) -> Callable[[], None]:
+        """What :meth:`write` does once it has raised what it may raise."""
+        groups = self.groups()
+        return partial(self._put, groups, *self._checked(value, groups))
+
+    def _put(self, groups: list[Group], held: list[Any], values: Iterable[float]) -> None:
         filled = None
-        for group, old, new in zip(self.groups(), held, values):  # noqa: B905 -- repeat() has no end
+        for group, old, new in zip(groups, held, values):  # noqa: B905 -- repeat() has no end
             if isinstance(old, torch.Tensor):
                 if old is not filled:  # groups may share one, if they have one value
                     (old.detach() if old.requires_grad else old).fill_(new)
@@ -172,15 +181,6 @@ class ParamSlot:
             else:
                 items = [*group[self.key][: self.item], new, *group[self.key][self.item + 1 :]]
                 group[self.key] = type(group[self.key])(items)
-
-    def refuse(self, value: Value) -> None:
-        """Raise what :meth:`write` would, and write nothing."""
-        groups = self.groups()
-        if type(value) is float and self._all and self.item is None:
-            if not all(self.key in group for group in groups):
-                self._held_by(groups)
-            return
-        self._checked(value, groups)
 
     def _checked(self, value: Value, groups: list[Group]) -> tuple[list[Any], Iterable[float]]:
         """What the groups hold, and what each is to hold instead."""
@@ -202,7 +202,12 @@ class ParamSlot:
         tensors = [old for old in held if isinstance(old, torch.Tensor)]
         if not tensors:
             return
-        owners = Counter(map(id, self._held_by(group for group in self.optimizer.param_groups if self.key in group)))
+        owned = [
+            id(held) for held in self._held_by(group for group in self.optimizer.param_groups if self.key in group)
+        ]
+        if len(set(owned)) == len(owned):  # as is usual, and quickly told
+            return
+        owners = Counter(owned)
         if any(owners[id(tensor)] > 1 for tensor in tensors):
             raise ValueError(
                 f"param groups must each have a tensor {self.key!r} of their own to have values of their own, "
@@ -225,15 +230,23 @@ class ParamSlot:
             return False
         return all(type(group[self.key]) is float for group in groups)
 
+    def plain_part(self) -> slice | None:
+        """Which of the optimizer's groups are written, if to write is to put a float into each, and nothing else."""
+        if self.item is not None or not (self._all or self.index is not None):
+            return None
+        part = slice(None) if self.index is None else slice(self.index, self.index + 1)
+        groups = self.optimizer.param_groups[part]
+        return part if groups and all(type(group[self.key]) is float for group in groups) else None
+
 
 def _find(param_name: str, groups: list[Group]) -> tuple[str, int | None]:
     """The entry that a parameter's name stands for in all groups, and the item in it if it is a tuple."""
-    places = [_numbers_in(group) for group in groups]
-    names = [name for name in (places[0] if places else ()) if all(name in others for others in places)]
-    if param_name == "momentum" and param_name not in names and "betas[0]" in names:
-        param_name = "betas[0]"
-    if param_name in names:
-        return places[0][param_name]
+    for name in (param_name, "betas[0]") if param_name == "momentum" else (param_name,):
+        places = [_place_of(name, group) for group in groups]
+        if places and places[0] is not None and None not in places:
+            return places[0]
+    known = [_numbers_in(group) for group in groups]
+    names = [name for name in (known[0] if known else ()) if all(name in others for others in known)]
     near = difflib.get_close_matches(param_name, names, n=1)
     raise ValueError(
         f"param_name must be one of {', '.join(map(repr, sorted(names))) or '(the optimizer has none)'}, "
@@ -241,18 +254,33 @@ def _find(param_name: str, groups: list[Group]) -> tuple[str, int | None]:
     )
 
 
-def _numbers_in(group: Group) -> dict[str, tuple[str, int | None]]:
-    """The names of a group's numeric parameters, and where each stands."""
-    names: dict[str, tuple[str, int | None]] = {}
+def _place_of(name: str, group: Group) -> tuple[str, int | None] | None:
+    """Where a numeric parameter of this name stands in a group: its entry, and the item; None if there is none."""
+    if name in group and _is_number(group[name]):
+        return name, None
+    key = name.rpartition("[")[0]
+    for item, number in enumerate(_items(key, group.get(key))):
+        if name == f"{key}[{item}]" and _is_number(number):
+            return key, item
+    return None
+
+
+def _numbers_in(group: Group) -> list[str]:
+    """The names of a group's numeric parameters."""
+    names = []
     for key, value in group.items():
         if _is_number(value):
-            names[key] = key, None
-        elif isinstance(value, tuple | list) and key != "params":
-            names |= {f"{key}[{at}]": (key, at) for at, item in enumerate(value) if _is_number(item)}
+            names.append(key)
+        names += [f"{key}[{item}]" for item, number in enumerate(_items(key, value)) if _is_number(number)]
     return names
+
+
+def _items(key: str, value: object) -> Sequence[Any]:
+    """The items of an entry that may be parameters of their own; those that are trained are none."""
+    return value if isinstance(value, tuple | list) and key != "params" else ()
 
 
 def _is_number(value: object) -> bool:
     if isinstance(value, torch.Tensor):
         return value.is_floating_point() and value.numel() == 1
-    return isinstance(value, Real) and not isinstance(value, bool)
+    return isinstance(value, arguments.REAL) and not isinstance(value, bool)

@@ -160,8 +160,11 @@ class ParamScheduler(BaseParamScheduler):
             places.setdefault("momentum", places_in_groups(self.optimizer, groups, key, item))
         return places
 
-    def _refuse(self, engine: Engine | None, value: Value) -> None:
-        self._slot.refuse(value)
+    def _holders(self, engine: Engine) -> list[Group]:
+        return self._slot.groups() if self._ahead else self.optimizer.param_groups  # of which torch may write others
+
+    def _writing(self, engine: Engine | None, value: Value) -> Callable[[], None]:
+        return self._slot.writing(value)
 
     def _write(self, engine: Engine | None, value: Value) -> None:
         self._slot.write(value)

@@ -1,7 +1,7 @@
 """Where schedulers write: each number that one of them sets, so that it can be read, named and compared."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -71,6 +71,10 @@ class Writer:
         """Where it writes at the events of an engine, by the names of the histories; nothing where it does not say."""
         return {}
 
+    def _holders(self, engine: Engine) -> Iterable[object]:
+        """What those places stand in, or more; it takes less time to tell than the places."""
+        return [place.holder for places in self._places(engine).values() for place in places]
+
 
 def places_of(thing: object, engine: Engine) -> Places:
     """Where something writes at the events of an engine; nothing if its groups are gone, or refused.
@@ -92,3 +96,20 @@ def common(one: Places, other: Places) -> list[Place]:
     """The places that are in both."""
     known = {place.identity for places in other.values() for place in places}
     return [place for places in one.values() for place in places if place.identity in known]
+
+
+def plain_holders(places: Places) -> set[int] | None:
+    """The ids of what these places stand in; None where a tensor may be one number in several holders."""
+    all_places = [place for some in places.values() for place in some]
+    holders = {id(place.holder) for place in all_places}
+    return holders if all(place.identity[0] in holders for place in all_places) else None
+
+
+def may_write_in(holders: set[int] | None, thing: object, engine: Engine) -> bool:
+    """Whether something may write in one of these holders, of :func:`plain_holders`; if not, no place is in common."""
+    if not isinstance(thing, Writer):
+        return False
+    try:
+        return holders is None or not holders.isdisjoint(map(id, thing._holders(engine)))
+    except (TypeError, ValueError):  # see places_of
+        return False

@@ -108,15 +108,19 @@ class StateParamScheduler(UnsavedPlaceScheduler):
         if self._kind is int and state["value"] is not None:
             arguments.number("value", state["value"])
 
-    def _refuse(self, engine: Engine | None, value: Value) -> None:
+    def _writing(self, engine: Engine | None, value: Value) -> Callable[[], None]:
         if engine is None:
-            raise TypeError(f"engine must be given to {type(self).__name__}, which writes to its state, given None")
+            raise self._needs_engine()
+        return super()._writing(engine, value)
 
     def _write(self, engine: Engine | None, value: Value) -> None:
-        self._refuse(engine, value)
-        assert engine is not None
+        if engine is None:
+            raise self._needs_engine()
         self._last = int(value) if self._kind is int else value  # type: ignore[arg-type]
         setattr(engine.state, self.param_name, self._last)
+
+    def _needs_engine(self) -> TypeError:
+        return TypeError(f"engine must be given to {type(self).__name__}, which writes to its state, given None")
 
     def _read(self, index: int) -> Any:
         value: Any

@@ -1,6 +1,7 @@
 """Reading ahead: how far, how often, and what happens beyond the last value that there is."""
 
 import dataclasses
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from optimizers import make_optimizer, values_of
 
 from lehr.handlers import CyclicScheduler, ParamScheduler, Schedule
 from lehr.handlers.blocks import BLOCK_SIZE, block_size, read_block
-from lehr.handlers.schedules import CosineAnnealing
+from lehr.handlers.schedules import Concatenation, Constant, CosineAnnealing
 
 EVALUATED: list[tuple[float, int]] = []
 
@@ -206,3 +207,45 @@ def test_a_run_through_blocks_of_the_real_size_is_its_simulation(groups):
         assert values_of(optimizer) == table[event].tolist()
         scheduler(None)
         assert values_of(optimizer) == table[event + 1].tolist()
+
+
+def test_a_block_of_a_concatenation_asks_those_in_force_alone():
+    asked = Counter()
+
+    @dataclasses.dataclass(frozen=True)
+    class Asked(Schedule):
+        number: int
+
+        @property
+        def ahead(self):
+            asked["ahead"] += 1
+            return True
+
+        @property
+        def groups(self):
+            asked["groups"] += 1
+            return None
+
+        def values(self, indices):
+            asked[self.number] += len(indices)
+            return self.number + 0.0 * indices
+
+    flat = Concatenation([Asked(number) for number in range(100)], [3000] * 99)
+    nested = Asked(0)
+    for number in range(1, 50):
+        nested = Concatenation([nested, Asked(number)], [3000 * number])
+    for schedule in (flat, nested):
+        asked.clear()
+        start, values = read_block(schedule, 20_000)
+        events = start + np.arange(len(values))
+        assert (values == events // 3000).all()
+        assert asked == Counter((events // 3000).tolist())  # and neither groups nor whether to be asked ahead
+
+
+def test_a_concatenation_gives_the_same_in_any_order():
+    schedule = Concatenation([Constant(1.0), Constant([2.0, 3.0]), Constant(4.0)], [5, 0])
+    schedule = Concatenation([schedule, Constant(5.0)], [9])
+    indices = np.random.default_rng(0).permutation(12)
+    assert schedule(indices).tolist() == [[1.0 if i < 5 else 4.0 if i < 9 else 5.0] * 2 for i in indices]
+    assert schedule(indices[:0]).shape == (0, 2)
+    assert schedule([3, 1]).tolist() == [[1.0, 1.0]] * 2

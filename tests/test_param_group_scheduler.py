@@ -1,10 +1,14 @@
 """Several schedulers at one event; test_groups_against_ignite.py compares with ignite's."""
 
+import random
+import signal
+
 import pytest
 import torch
 from ignite.engine import Events
-from optimizers import make_optimizer, make_trainer, values_of
+from optimizers import make_optimizer, make_trainer, snapshot, values_of
 
+from lehr.engine import ParamHistory
 from lehr.handlers import (
     ConcatScheduler,
     CosineAnnealingScheduler,
@@ -200,3 +204,138 @@ def test_it_is_written_at_filtered_events():
     scheduler.attach(trainer, Events.ITERATION_STARTED(every=3))
     trainer.run([0] * 12)
     assert trainer.state.param_history["lr"] == scheduler.simulate(4).tolist()
+
+
+# The common event, which the one before has prepared.
+
+
+def mixed_group(optimizer):
+    """Histories of several members, of own values, and of one that comes between two others."""
+    members = [
+        CosineAnnealingScheduler(optimizer, "lr", 1.0, 0.0, 10, param_group_index=0),
+        OneCycleScheduler(optimizer, "momentum", [0.5, 0.7], total_steps=10_000),
+        CosineAnnealingScheduler(optimizer, "lr", 2.0, 0.0, 10, param_group_index=1),
+        CosineAnnealingScheduler(optimizer, "weight_decay", 0.5, 0.1, 10),
+    ]
+    return ParamGroupScheduler(members, ["lr", "momentum", "lr", "decay"], save_history=True)
+
+
+def count_long_ways(scheduler, monkeypatch):
+    taken = []
+    long_way = scheduler._write_and_prepare
+    monkeypatch.setattr(scheduler, "_write_and_prepare", lambda *args: (taken.append(args), long_way(*args)))
+    return taken
+
+
+@pytest.mark.parametrize("name", [None, "all"])
+def test_what_is_prepared_is_what_the_long_way_writes_and_records(name, monkeypatch):
+    optimizer, other, trainer, long_trainer = make_optimizer(2), make_optimizer(2), make_trainer(), make_trainer()
+    scheduler, long = mixed_group(optimizer), mixed_group(other)
+    taken = count_long_ways(scheduler, monkeypatch)
+    for event in range(9000):  # more than a block
+        scheduler(trainer, name)
+        long._write_and_prepare(long_trainer, name)
+        for param_name in ("lr", "momentum", "weight_decay"):
+            assert values_of(optimizer, param_name) == values_of(other, param_name)
+        assert scheduler.event_index == long.event_index == event + 1
+    histories, long_histories = trainer.state.param_history, long_trainer.state.param_history
+    assert {of: histories[of].to_numpy().tolist() for of in histories} == {
+        of: long_histories[of].to_numpy().tolist() for of in long_histories
+    }
+    assert list(histories) == ([name] if name else ["lr", "momentum", "decay"])
+    assert 1 < len(taken) < 5  # the first event, and those where a block ends
+
+
+def replace_groups(optimizer, trainer):
+    optimizer.param_groups = [{**group} for group in optimizer.param_groups]
+
+
+def put_a_tensor(optimizer, trainer):
+    optimizer.param_groups[1]["lr"] = torch.tensor(0.5)
+
+
+def put_an_int(optimizer, trainer):
+    optimizer.param_groups[1]["lr"] = 1
+
+
+def forget_the_history(optimizer, trainer):
+    del trainer.state.param_history
+
+
+def begin_another_history(optimizer, trainer):
+    trainer.state.param_history["decay"] = []
+
+
+def record_something_else(optimizer, trainer):
+    trainer.state.param_history["lr"].append([1.0])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [replace_groups, put_a_tensor, put_an_int, forget_the_history, begin_another_history, record_something_else],
+)
+def test_what_has_changed_goes_the_long_way(change, monkeypatch):
+    optimizer, other, trainer, long_trainer = make_optimizer(2), make_optimizer(2), make_trainer(), make_trainer()
+    scheduler, long = mixed_group(optimizer), mixed_group(other)
+    taken = count_long_ways(scheduler, monkeypatch)
+    for event in range(8):
+        if event == 4:
+            change(optimizer, trainer)
+            change(other, long_trainer)
+            taken.clear()
+        scheduler(trainer)
+        long._write_and_prepare(long_trainer, None)
+        assert values_of(optimizer) == values_of(other)
+    assert len(taken) >= 1
+    assert trainer.state.param_history == long_trainer.state.param_history
+
+
+@pytest.mark.parametrize("spoil", [lambda o: o.param_groups[1].pop("weight_decay"), lambda o: o.param_groups.pop()])
+def test_nothing_is_written_where_the_last_of_them_cannot(spoil):
+    optimizer, trainer = make_optimizer(2), make_trainer()
+    scheduler = mixed_group(optimizer)
+    for _ in range(3):
+        scheduler(trainer)
+    spoil(optimizer)
+    before = snapshot(optimizer)
+    for _ in range(2):
+        with pytest.raises((ValueError, IndexError)):
+            scheduler(trainer)
+        assert (snapshot(optimizer), scheduler.event_index) == (before, 3)
+        assert {len(column) for column in trainer.state.param_history.values()} == {3}
+
+
+def test_a_thinned_history_is_recorded_as_any_other():
+    optimizer, trainer = make_optimizer(2), make_trainer()
+    trainer.state.param_history = ParamHistory(max_events=4)
+    scheduler = mixed_group(optimizer)
+    for _ in range(20):
+        scheduler(trainer)
+    column = trainer.state.param_history["lr"]
+    assert column.num_events == 20
+    table = scheduler.simulate(20)
+    assert column[:] == [[row[0], row[3]] for row in table[column.event_indices].tolist()]
+
+
+def test_an_interrupt_finds_all_histories_or_none():
+    """At any moment of a tight loop, an event has been recorded under each name, and counted, or it has not come."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    optimizer, trainer, draw, interrupted = make_optimizer(2), make_trainer(), random.Random(0), 0
+    scheduler = mixed_group(optimizer)
+    scheduler(trainer)
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        while interrupted < 300:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, draw.uniform(1e-5, 2e-4))
+                while True:
+                    scheduler(trainer)
+            except KeyboardInterrupt:
+                interrupted += 1
+            assert {column.num_events for column in trainer.state.param_history.values()} == {scheduler.event_index}
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)

@@ -59,6 +59,24 @@ def test_keys_of_ones_own_can_be_scheduled():
     assert written(optimizer, "temperature", 0.125, index=0)[0]["temperature"] == 0.125
 
 
+@pytest.mark.parametrize(
+    "name", ["betas[00]", "betas[-1]", "betas[2]", "betas[]", "betas[", "[0]", "params[0]", "amsgrad"]
+)
+def test_what_is_no_name_of_a_number_is_an_error(name):
+    optimizer = make_optimizer(2, torch.optim.Adam)
+    with pytest.raises(ValueError, match=r"param_name must be one of 'betas\[0\]', 'betas\[1\]', 'eps', 'lr', 'weight"):
+        ParamSlot(optimizer, name, None)
+
+
+def test_a_name_is_looked_up_without_going_through_all_there_is():
+    class Group(dict):
+        def items(self):
+            raise AssertionError("asked for everything")
+
+    optimizer = SimpleNamespace(param_groups=[Group(lr=0.1, betas=(0.9, 0.99)) for _ in range(2)])
+    assert [ParamSlot(optimizer, name, None).key for name in ("lr", "betas[1]", "momentum")] == ["lr", "betas", "betas"]
+
+
 def test_a_group_that_lacks_the_parameter_is_told():
     optimizer = make_optimizer()
     optimizer.param_groups[0]["temperature"] = 1.0

@@ -13,6 +13,8 @@ from .. import arguments
 
 Array = NDArray[np.float64]
 Value = float | list[float]
+# What most fields hold; that it is no schedule would take an abstract class, such as Schedule, long to tell.
+PLAIN = (float, int, str, type(None))
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,9 +63,12 @@ class Schedule(ABC):
     @property
     def parts(self) -> "tuple[Schedule, ...]":
         """The schedules that this one is composed of, as they stand in its fields."""
-        values = [getattr(self, field.name) for field in fields(self)]
-        inner = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
-        return tuple(item for item in inner if isinstance(item, Schedule))
+        found: list[object] = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, PLAIN):
+                found += value if isinstance(value, tuple) else (value,)
+        return tuple([item for item in found if isinstance(item, Schedule)])
 
     @property
     def ahead(self) -> bool:
@@ -96,7 +101,7 @@ class Schedule(ABC):
         if given.dtype.kind not in "iuf":
             raise TypeError(f"event_index must be an int or an array of them, given {index!r}")
         indices = given.astype(np.float64)
-        if not np.all((indices >= 0) & (indices <= arguments.MOST) & (indices == np.floor(indices))):
+        if not ((indices >= 0) & (indices <= arguments.MOST) & (indices == np.floor(indices))).all():
             raise ValueError(f"event_index must be a whole number from 0 to {arguments.MOST}, given {index!r}")
         with np.errstate(all="ignore"):
             # Arrays only: NumPy rounds x ** y differently for a scalar and for an array of one.
@@ -160,6 +165,8 @@ def describe(value: object) -> str:
     >>> describe(len), describe(partial(pow, abs))
     ('builtins.len', 'partial(builtins.pow, builtins.abs)')
     """
+    if isinstance(value, PLAIN):
+        return repr(value)
     if isinstance(value, Schedule):
         return value.description()
     if isinstance(value, partial):

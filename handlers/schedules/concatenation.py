@@ -2,8 +2,9 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,10 @@ class Concatenation(Schedule):
     schedules: Sequence[Schedule]
     durations: Sequence[int] = events()
 
+    _starts: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    _ahead: bool = field(init=False, repr=False, compare=False)
+    _groups: int | None = field(init=False, repr=False, compare=False)
+
     def __post_init__(self) -> None:
         """Check the durations, and keep both sequences as tuples."""
         self._set(
@@ -55,12 +60,23 @@ class Concatenation(Schedule):
                 "durations must be one fewer than the schedules, which must be two or more, "
                 f"given {len(self.schedules)} schedules and durations {list(self.durations)}"
             )
-        common_groups(self.schedules)
+        # What may be asked ahead of time is a pure function, and stays what it is. To ask it all of this for each block
+        # would take time in proportion to the schedules, and much more of it where they are nested.
+        self._set(
+            _starts=tuple(accumulate(self.durations, initial=0)),
+            _ahead=all(schedule.ahead for schedule in self.schedules),
+            _groups=common_groups(self.schedules),
+        )
 
     @property
     def groups(self) -> int | None:
         """Those of the schedules that have one value a group."""
-        return common_groups(self.schedules)
+        return self._groups if self._ahead else common_groups(self.schedules)
+
+    @property
+    def ahead(self) -> bool:
+        """Whether all of the schedules may be asked ahead of time."""
+        return self._ahead
 
     @property
     def length(self) -> float | None:
@@ -70,18 +86,28 @@ class Concatenation(Schedule):
 
     def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
         """The value of the schedule in force."""
-        starts = tuple(accumulate(self.durations, initial=0))
-        active = bisect_right(starts, index) - 1
-        return read(self.schedules[active], index - starts[active])
+        active = bisect_right(self._starts, index) - 1
+        return read(self.schedules[active], index - self._starts[active])
 
     def values(self, indices: Array) -> Array:
         """The formula of the class docstring; only the schedules in force are evaluated."""
-        starts = np.cumsum((0, *self.durations))
-        active = np.searchsorted(starts, indices, side="right") - 1
-        chosen = {at: active == at for at in np.unique(active)}
-        parts = {at: np.asarray(self.schedules[at].values(indices[where] - starts[at])) for at, where in chosen.items()}
-        columns = [(self.groups,)] if self.groups else [part.shape[1:] for part in parts.values()]
+        first, last = (
+            bisect_right(self._starts, float(bound)) - 1
+            for bound in (indices.min(initial=np.inf), indices.max(initial=0.0))
+        )
+        pieces = [(first, slice(None))] if first == last else self._pieces(indices, first, last)
+        parts = [
+            (where, np.asarray(self.schedules[at].values(indices[where] - self._starts[at]))) for at, where in pieces
+        ]
+        groups = self.groups
+        columns = [(groups,)] if groups else [part.shape[1:] for _, part in parts]
         values = np.empty((len(indices), *max(columns, key=len, default=())))
-        for at, part in parts.items():
-            values[chosen[at]] = part if part.ndim == values.ndim else part[:, None]
+        for where, part in parts:
+            values[where] = part if part.ndim == values.ndim else part[:, None]
         return values
+
+    def _pieces(self, indices: Array, first: int, last: int) -> list[tuple[int, Any]]:
+        """The schedules from the first to the last one that are in force at some of these events, and at which."""
+        order = np.argsort(indices, kind="stable")
+        ends = np.searchsorted(indices, self._starts[first + 1 : last + 1], sorter=order)
+        return [(first + at, where) for at, where in enumerate(np.split(order, ends)) if len(where)]
