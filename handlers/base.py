@@ -29,7 +29,7 @@ from .schedules.live import stateful_parts
 from .simulable import Simulable
 
 # What ParamScheduler.__call__ finds where nothing is prepared: no groups that it knows.
-NOTHING: tuple[Any, ...] = (SimpleNamespace(param_groups=[{}]), "", None, 0, False, 0, [], False, None, None)
+NOTHING: tuple[Any, ...] = (SimpleNamespace(param_groups=[{}]), "", None, 0, False, 0, [], None, None)
 
 
 class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
@@ -76,7 +76,8 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
 
     def _forget(self) -> None:
         """Forget what is kept only for speed: the block read ahead, and the open column of the history."""
-        self._block, self._prepared = NO_BLOCK, NOTHING
+        self._block = NO_BLOCK
+        self._prepared: Any = NOTHING  # for the next event, by a subclass
         self._reader = EventReader()
         self._recorder = Recorder()
 

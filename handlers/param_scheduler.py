@@ -99,9 +99,9 @@ class ParamScheduler(BaseParamScheduler):
             name: name of the history to record under; ``param_name`` where None.
         """
         index = self._event_index
-        # What the event before has found. One tuple takes less time to read than ten attributes, and is replaced as a
+        # What the event before has found. One tuple takes less time to read than nine attributes, and is replaced as a
         # whole or not at all, whatever interrupts.
-        optimizer, key, known, count, alone, start, values, per_group, run, append = self._prepared
+        optimizer, key, known, count, alone, start, values, run, append = self._prepared
         groups = optimizer.param_groups
         try:
             first = groups[0]
@@ -112,13 +112,13 @@ class ParamScheduler(BaseParamScheduler):
                 if append is None or engine.state.param_history.columns[name or self.param_name].run is run:  # type: ignore[union-attr]
                     if alone:  # as it mostly is, and a loop takes longer to begin than one write
                         first[key] = value
-                    elif per_group:
+                    elif type(value) is float:
+                        for group in groups:
+                            group[key] = value
+                    else:
                         value = value.tolist()
                         for group, own in zip(groups, value):  # noqa: B905 -- strict takes longer, and it was checked
                             group[key] = own
-                    else:
-                        for group in groups:
-                            group[key] = value
                     # Count, then record: an interrupt is handled after a call, and so finds both done or neither.
                     self._event_index = index + 1
                     if append is not None:
@@ -145,7 +145,7 @@ class ParamScheduler(BaseParamScheduler):
         is_recorded = record is not None or not self.save_history
         if is_recorded and len(values) and own in (0, len(groups)) and self._slot.is_plain():
             place = self._slot.optimizer, self._slot.key, groups, len(groups), len(groups) == 1 and not own
-            self._prepared = (*place, start, values, own > 0, self._recorder.run, record)
+            self._prepared = (*place, start, values, self._recorder.run, record)
         else:
             self._prepared = NOTHING
 

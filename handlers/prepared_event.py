@@ -21,7 +21,7 @@ class Part(NamedTuple):
     Args:
         optimizer: whose param groups it writes.
         known: their list, which loading a state replaces.
-        count: how many they are; adding one makes the list longer.
+        number: how many they are; adding one makes the list longer.
         chosen: which of them it writes.
         key: the entry.
         first_event: the first event of those values that were read ahead.
@@ -32,7 +32,7 @@ class Part(NamedTuple):
 
     optimizer: HasParamGroups
     known: list[Group]
-    count: int
+    number: int
     chosen: slice
     key: str
     first_event: int
@@ -70,9 +70,9 @@ class PreparedEvent(NamedTuple):
             for own_name, run in runs:
                 if name != prepared_name or engine.state.param_history.columns[own_name].run is not run:  # type: ignore[union-attr]
                     return None
-            for optimizer, known, count, chosen, key, start, values, width, row in parts:
+            for optimizer, known, number, chosen, key, start, values, width, row in parts:
                 groups = optimizer.param_groups
-                if groups is not known or len(groups) != count:
+                if groups is not known or len(groups) != number:
                     return None
                 value = values[index - start]
                 own = [value] * width if width else value.tolist()
