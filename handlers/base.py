@@ -98,7 +98,7 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
         index = self._event_index
         value = self._next()
         record = None
-        if self.save_history and engine is not None:
+        if self._save_history and engine is not None:
             groups = len(value) if isinstance(value, list) else 0
             record = self._recorder.appender(engine, name or self.param_name, self, value, groups)
         self._write(engine, value)

@@ -142,7 +142,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         writings = [writer._writing(engine, value) for writer, value in zip(writers, values, strict=True)]
         names = [name or own_name for own_name in self.names]
         rows: dict[str, list[float]] = {}
-        if self.save_history and engine is not None:
+        if self._save_history and engine is not None:
             for own_name, writer, value in zip(names, writers, values, strict=True):
                 rows.setdefault(own_name, []).extend(row_of(writer, value))
         records = [self._appender(engine, own_name, row) for own_name, row in rows.items() if engine is not None]
@@ -160,7 +160,7 @@ class ParamGroupScheduler(BaseParamScheduler):
                 take_back(engine, own_name, num_events(engine, own_name) - length)
             raise
         self._prepared = NOTHING
-        if rows or not self.save_history:
+        if rows or not self._save_history:
             runs = [(own_name, self._recorders[own_name].run) for own_name in rows]
             self._prepared = prepared(writers, name, names, runs, records) or NOTHING
 

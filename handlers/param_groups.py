@@ -161,8 +161,14 @@ class ParamSlot:
             ValueError: there are not as many values as groups, groups that are to have values of their own share
                 a tensor, or a group that was added later lacks the parameter; nothing is written then.
         """
-        groups = self.groups()
-        self._put(groups, *self._checked(value, groups))
+        groups, key = self.groups(), self.key
+        for group in groups:
+            if self.item is not None or type(group.get(key)) is not float:
+                self._put(groups, *self._checked(value, groups))
+                return
+        values = self.fitted(value, groups) if isinstance(value, list) else repeat(value)
+        for group, own in zip(groups, values):  # noqa: B905 -- repeat() has no end
+            group[key] = own
 
     def writing(self, value: Value) -> Callable[[], None]:
         """What :meth:`write` does once it has raised what it may raise."""

@@ -135,14 +135,14 @@ class ParamScheduler(BaseParamScheduler):
         if isinstance(value, list):
             value = self._slot.fitted(value, groups)
         record = None
-        if self.save_history and engine is not None:
+        if self._save_history and engine is not None:
             record = self._recorder.appender(engine, name or self.param_name, self, value, len(groups))
         self._slot.write(value)
         self._event_index += 1
         if record is not None:
             record(value)
         start, values, own = self._block
-        is_recorded = record is not None or not self.save_history
+        is_recorded = record is not None or not self._save_history
         if is_recorded and len(values) and own in (0, len(groups)) and self._slot.is_plain():
             place = self._slot.optimizer, self._slot.key, groups, len(groups), len(groups) == 1 and not own
             self._prepared = (*place, start, values, self._recorder.run, record)
