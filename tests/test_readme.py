@@ -6,6 +6,7 @@ import shlex
 import subprocess
 
 import pytest
+import torch
 from click.testing import CliRunner
 from matplotlib import pyplot as plt
 
@@ -20,6 +21,7 @@ def readme(repository):
 
 
 LOOK = re.compile(r"## Look before you train\n.*?(?=\n## )", re.DOTALL)
+COMPILED = re.compile(r"## Compiled steps, .*?(?=\n## )", re.DOTALL)
 
 
 def test_what_it_shows_before_training_is_what_is_printed(readme, tmp_path, monkeypatch, capsys):
@@ -41,11 +43,11 @@ def test_what_it_shows_before_training_is_what_is_printed(readme, tmp_path, monk
 def test_its_code_runs(readme, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", LOOK.sub("", readme), re.DOTALL)
-    assert len(blocks) == 7
+    assert len(blocks) == 9
     namespace: dict = {}
     run_blocks(blocks[:3], namespace)
     shown = re.findall(r"^print\(.*\)  # (.*)$", "".join(blocks), re.MULTILINE)
-    assert len(shown) == 3
+    assert len(shown) == 4
     assert capsys.readouterr().out.splitlines() == shown[:2]
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [
         "checkpoint_175.pt",
@@ -67,7 +69,7 @@ def test_its_code_runs(readme, tmp_path, monkeypatch, capsys):
 
     # Real steps and phases, and the same from a state in mid-run.
     run_blocks([blocks[4]], namespace)
-    assert capsys.readouterr().out.splitlines() == shown[2:]
+    assert capsys.readouterr().out.splitlines() == shown[2:3]
     whole = namespace["trainer"].state.param_history["lr"][:]
     state: list = []
     save = "trainer.add_event_handler(Events.ITERATION_COMPLETED(once=117), lambda: state.extend(map(copy.deepcopy, ["
@@ -81,10 +83,25 @@ def test_its_code_runs(readme, tmp_path, monkeypatch, capsys):
 
     # A plateau after a warm-up, in a run of its own.
     moved: dict = {}
-    run_blocks([untrained[0].replace("lr.attach(trainer)", ""), "from ignite.engine import Events", blocks[6]], moved)
+    run_blocks([untrained[0].replace("lr.attach(trainer)", ""), "from ignite.engine import Events", blocks[8]], moved)
     moved["trainer"].run(moved["data"], max_epochs=4)
     assert moved["plateau"].schedule.state_dict()["best"] > 0
     assert moved["optimizer"].param_groups[0]["lr"] == 0.1
+
+
+def test_its_compiled_step_trains_with_the_schedule(readme, fresh_compiler, capsys):
+    compiled, on_the_device = re.findall(r"```python\n(.*?)```", COMPILED.search(readme).group(), re.DOTALL)
+    start = re.search(r"## Quick start\n+```python\n(.*?)```", readme, re.DOTALL).group(1)
+    namespace: dict = {}
+    run_blocks([start[: start.index("lr = ")], "rate = torch.tensor(0.1)"], namespace)
+    before = namespace["model"].weight.clone()
+    run_blocks([compiled.replace("lr=torch.tensor(0.1)", "lr=rate")], namespace)
+    assert not torch.equal(namespace["model"].weight, before)
+    simulated = namespace["scheduler"].simulate(3)[:, 0].tolist()
+    assert namespace["rate"].item() == simulated[2] != simulated[0]
+    run_blocks([on_the_device], namespace)
+    assert namespace["rate"].item() == simulated[0]
+    assert capsys.readouterr().out == re.search(r"print\(plan.*  # (.*)", on_the_device).group(1) + "\n"
 
 
 def run_blocks(blocks, namespace):
