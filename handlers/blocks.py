@@ -101,7 +101,9 @@ NO_BLOCK = Block(0, [], 0)
 def block_ahead(schedule: Schedule, index: int) -> Block:
     """The block of events that includes ``index``: see :func:`read_block`."""
     start, values = read_block(schedule, index)
-    return Block(start, values, values.shape[1]) if values.ndim == 2 else Block(start, values.tolist(), 0)
+    if values.ndim == 1:
+        return Block(start, values.tolist(), 0)
+    return Block(start, values.copy(), values.shape[1])  # the schedule may go on using its own array
 
 
 class EventReader:

@@ -69,7 +69,7 @@ class DevicePlan:
                 f"scheduler must be one whose values can be computed ahead, given {scheduler!r}: what depends on a "
                 "metric, or is a Python function, is known only when its event comes"
             )
-        tensors = scheduler._slot.tensors()
+        tensors = scheduler._slot.tensors(own_values=scheduler.schedule.groups is not None)
         devices = sorted({str(tensor.device) for tensor in tensors})
         if len(devices) > 1:
             raise ValueError(f"{scheduler.param_name!r} must be on one device in all param groups, given {devices}")
@@ -84,7 +84,7 @@ class DevicePlan:
 
     def _computed(self) -> torch.Tensor:
         table = torch.from_numpy(self.scheduler.simulate(self.num_events))
-        columns = table if self.scheduler.schedule.groups is not None else table[:, :1]
+        columns = table[:, : self.scheduler.schedule.groups or 1]  # without those of groups that were added
         return columns.to(self._kind).to(self._device)  # in this order, since not all devices have float64
 
     @torch.no_grad()
@@ -95,13 +95,20 @@ class DevicePlan:
         captured must be captured anew, as for the optimizer itself.
 
         Raises:
-            ValueError: a param group holds a number by now, or there are more of them than values.
+            ValueError: by now a param group holds a number, a tensor of another kind or device, or one that is another
+                group's as well; or there are more of them than values. Nothing is written then.
         """
         # A tensor as an index may be read by the host, which has to wait for it; index_select never is.
         at = self._count.clamp(max=self.num_events - 1)
         row: list[Any] = list(self.values.index_select(0, at)[0].unbind())
         slot = self.scheduler._slot
-        tensors = slot.tensors()
+        tensors = slot.tensors(own_values=self.scheduler.schedule.groups is not None)
+        for tensor in tensors:
+            if tensor.device != self._device or self._kind not in (tensor.dtype, torch.float64):
+                raise ValueError(
+                    f"{self.scheduler.param_name!r} must be {self._kind} on {self._device} in all param groups, as "
+                    f"when the plan was made, given {tensor.dtype} on {tensor.device}"
+                )
         if self.scheduler.schedule.groups is None:
             for tensor in {id(tensor): tensor for tensor in tensors}.values():
                 tensor.copy_(row[0])
@@ -142,6 +149,11 @@ class DevicePlan:
         self.scheduler.load_state_dict(state_dict, resume_policy)
         try:
             values = self._computed()
+            if values.shape != self.values.shape:
+                raise ValueError(
+                    f"state_dict must leave the plan with {self.values.shape[1]} values at each event, given one that "
+                    f"makes it {values.shape[1]}: make the plan after the state is loaded into its scheduler"
+                )
         except Exception:
             self.scheduler.load_state_dict(before)
             raise

@@ -1,6 +1,7 @@
 """Several schedulers at one event, usually one for each parameter group."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from itertools import accumulate
 from operator import call
 from typing import Any
@@ -89,6 +90,11 @@ class ParamGroupScheduler(BaseParamScheduler):
 
     def _write(self, engine: Engine | None, value: Value) -> None:
         """What has no place of its own writes nothing: :meth:`__call__` writes where the schedulers would."""
+
+    _forgotten = BaseParamScheduler._forgotten | {"_recorders"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__({**state, "_writers": [copy(writer) for writer in state["_writers"]]})
 
     def _forget(self) -> None:
         super()._forget()

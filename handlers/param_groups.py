@@ -139,11 +139,14 @@ class ParamSlot:
         """What the groups hold now, a number for each."""
         return [float(held) for held in self._held_by(self.groups())]
 
-    def tensors(self) -> list[torch.Tensor]:
-        """The tensors that the groups hold.
+    def tensors(self, own_values: bool) -> list[torch.Tensor]:
+        """The tensors that the groups hold, to write into.
+
+        Args:
+            own_values: whether each is to have a value of its own.
 
         Raises:
-            ValueError: a group holds a number.
+            ValueError: a group holds a number, or, where it is to have a value of its own, the tensor of another one.
         """
         held = self._held_by(self.groups())
         for at, old in enumerate(held):
@@ -152,6 +155,8 @@ class ParamSlot:
                     f"{self.key!r} must be a tensor in all param groups that are written, given {old!r} in the group "
                     f"{at} of them: make the optimizer with torch.tensor({old!r}), on the device of its parameters"
                 )
+        if own_values or not self._all:
+            self._refuse_shared(held)
         return held
 
     def write(self, value: Value) -> None:

@@ -24,8 +24,8 @@ class ParamScheduler(BaseParamScheduler):
     Attach it to an engine with ``scheduler.attach(trainer)``, or call ``scheduler(None)`` before each step of a
     plain loop.
 
-    A tensor is filled in place, so it stays the same one. A float that is replaced by a tensor in mid-run is
-    noticed where the tensor stands in the first param group that is written, or in all of them.
+    A tensor is filled in place, so it stays the same one. A float that is replaced by a tensor in mid-run, or taken
+    away, is noticed in the first param group that is written, or in all of them.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.

@@ -249,3 +249,24 @@ def test_a_concatenation_gives_the_same_in_any_order():
     assert schedule(indices).tolist() == [[1.0 if i < 5 else 4.0 if i < 9 else 5.0] * 2 for i in indices]
     assert schedule(indices[:0]).shape == (0, 2)
     assert schedule([3, 1]).tolist() == [[1.0, 1.0]] * 2
+
+
+def test_a_schedule_may_use_its_own_array_again():
+    own = np.empty((BLOCK_SIZE, 2))
+
+    @dataclasses.dataclass(frozen=True)
+    class Reusing(Schedule):
+        @property
+        def groups(self):
+            return 2
+
+        def values(self, indices):
+            own[:] = indices[:, None]
+            return own
+
+    optimizer = make_optimizer(2)
+    scheduler = ParamScheduler(optimizer, "lr", schedule=Reusing())
+    for event in range(3):
+        scheduler(None)
+        assert values_of(optimizer) == [event, event]
+        scheduler.simulate(1, start=5 * BLOCK_SIZE)

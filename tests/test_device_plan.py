@@ -178,6 +178,57 @@ def test_groups_beyond_the_values_are_refused_and_nothing_is_written():
         plan.write()
 
 
+def test_a_tensor_that_another_group_has_as_well_is_refused():
+    shared, own = torch.tensor(0.1), torch.tensor(0.2)
+    optimizer = optimizer_of(shared, own)
+    plan = DevicePlan(CosineAnnealingScheduler(optimizer, "lr", 1.0, 0.0, 4, param_group_index=0), 10)
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})  # which has torch's default, the same
+    with pytest.raises(ValueError, match="must each have a tensor 'lr' of their own"):
+        plan.write()
+    assert (rates_of(optimizer)[1], plan.event_index, shared.item()) == (own.item(), 0, torch.tensor(0.1).item())
+
+
+def test_a_tensor_of_another_kind_is_refused():
+    optimizer = optimizer_of(*tensors(1))
+    plan = DevicePlan(SCHEDULES["cosine"](optimizer), 10)
+    optimizer.param_groups[0]["lr"] = torch.tensor(0.1, dtype=torch.float64)
+    with pytest.raises(ValueError, match=r"'lr' must be torch.float32 on cpu .*, given torch.float64 on cpu"):
+        plan.write()
+    assert plan.event_index == 0
+
+
+def test_a_group_that_was_adopted_does_not_keep_a_state_from_being_loaded():
+    optimizer = optimizer_of(*tensors(2))
+    points = LinearInterpolation([(0, [0.0, 0.5]), (4, [1.0, 2.0])])
+    plan = DevicePlan(ParamScheduler(optimizer, "lr", param_group_index=Groups(added="adopt"), schedule=points), 5)
+    plan.write()
+    state = plan.state_dict()
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": torch.tensor(7.0)})
+    plan.write()
+    plan.load_state_dict(state)
+    plan.write()
+    assert (rates_of(optimizer), plan.event_index) == ([0.25, 0.875, 0.875], 2)
+
+
+def test_a_state_that_would_make_the_plan_wider_changes_nothing():
+    optimizer = optimizer_of(torch.tensor(0.5), torch.tensor(2.5))
+    alone = [
+        LinearScheduler(optimizer, "lr", 9, start_value=float(1 + at), end_value=0.0, param_group_index=at)
+        for at in (0, 1)
+    ]
+    saved = ConcatScheduler([ParamGroupScheduler(alone), SCHEDULES["cosine"](optimizer)], [5])
+    for _ in range(3):
+        saved(None)
+    narrow = DevicePlan(ConcatScheduler([SCHEDULES["cosine"](optimizer), SCHEDULES["cosine"](optimizer)], [9]), 10)
+    narrow.seek(2)
+    values = narrow.values.clone()
+    assert values.shape[1] == 1
+    with pytest.warns(ResumeWarning), pytest.raises(ValueError, match="must leave the plan with 1 values"):
+        narrow.load_state_dict(saved.state_dict(), "keep_value")
+    assert torch.equal(narrow.values, values)
+    assert (narrow.event_index, narrow.scheduler.event_index, narrow.scheduler.schedule.groups) == (2, 2, None)
+
+
 def test_its_state_is_the_scheduler_s_and_goes_on_in_either():
     optimizer = optimizer_of(*tensors(1))
     plan = DevicePlan(SCHEDULES["cosine"](optimizer), 100)

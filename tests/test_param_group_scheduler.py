@@ -1,5 +1,7 @@
 """Several schedulers at one event; test_groups_against_ignite.py compares with ignite's."""
 
+import copy
+import pickle
 import random
 import signal
 
@@ -16,7 +18,9 @@ from lehr.handlers import (
     ParamGroupScheduler,
     ParamScheduler,
     PiecewiseLinear,
+    ResumeWarning,
 )
+from lehr.handlers.schedules import FunctionSchedule
 
 
 def constant(optimizer, value, index=None, param_name="lr"):
@@ -339,3 +343,43 @@ def test_an_interrupt_finds_all_histories_or_none():
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
+
+
+def test_a_pickle_leaves_the_history_out():
+    optimizer, trainer = make_optimizer(2), make_trainer()
+    trainer.state.param_history = ParamHistory(max_events=4)
+    scheduler = ParamGroupScheduler([constant(optimizer, 3.0, 0), constant(optimizer, 4.0, 1)], save_history=True)
+    scheduler(trainer)
+    size = len(pickle.dumps(scheduler))
+    trainer.state.param_history = ParamHistory()
+    for _ in range(1000):
+        scheduler(trainer)
+    assert len(pickle.dumps(scheduler)) < size + 100
+
+
+def test_a_copy_goes_its_own_way():
+    optimizer = make_optimizer(2)
+
+    def falling(length):
+        members = [PiecewiseLinear(optimizer, "lr", [(0, 2.0), (length, 0.0)], param_group_index=at) for at in (0, 1)]
+        return ParamGroupScheduler(members)
+
+    scheduler, other = falling(64), falling(32)
+    scheduler.seek(8), other.seek(16)
+    copied = copy.copy(scheduler)
+    with pytest.warns(ResumeWarning):
+        copied.load_state_dict(other.state_dict(), "keep_fraction")
+    simulated = scheduler.simulate(1, start=8)[0].tolist()
+    scheduler(None)
+    assert values_of(optimizer) == simulated == [1.75, 1.75]
+
+
+def test_a_copy_leaves_the_original_to_ask_a_function_once_an_event():
+    optimizer, asked = make_optimizer(2), []
+    live = FunctionSchedule(lambda event: asked.append(event) or 0.5)
+    members = [ParamScheduler(optimizer, "lr", param_group_index=at, schedule=live) for at in (0, 1)]
+    scheduler = ParamGroupScheduler(members)
+    scheduler(None)
+    copy.copy(scheduler)
+    scheduler(None)
+    assert asked == [0, 1]
