@@ -4,7 +4,9 @@ import json
 
 import pytest
 import torch
+from hypothesis import given
 from ignite.engine import Engine
+from test_nonsense import anything
 from torch.optim import SGD, Adam
 
 from lehr.handlers import (
@@ -293,6 +295,18 @@ def test_a_plan_that_cannot_be_computed_from_a_state_goes_on_as_it_was():
     assert plan.event_index == plan.scheduler.event_index == 0
     assert torch.equal(plan.values, values)
     assert plan.scheduler.schedule == Ends([(0, 1.0), (20, 0.0)])
+
+
+@given(value=anything)
+def test_nonsense_is_refused(value):
+    if type(value) in (int, float) and 1 <= value == value // 1:
+        return  # a number of events
+    for error in (
+        lambda: DevicePlan(SCHEDULES["cosine"](optimizer_of(*tensors(1))), value),
+        lambda: DevicePlan(value, 9),
+    ):
+        with pytest.raises((TypeError, ValueError), match="must be .*given"):
+            error()
 
 
 @pytest.mark.parametrize("fullgraph", [True, False])

@@ -129,7 +129,16 @@ ASKED_LATER = {"schedule", "lambda_obj", "scheduler_fn", "factor_fn"}
 def test_every_scheduler_of_a_kind_of_its_own_is_here():
     pure = {"ParamScheduler", "BaseParamScheduler", "CyclicalScheduler", "Schedule", "PiecewiseLinear"}
     pure |= {"CosineAnnealingScheduler", "LinearCyclicalScheduler", "OneCycleScheduler", "CyclicScheduler"}
-    no_schedulers = {"Groups", "DriftCheck", "ResumeWarning", "check_plan", "diff_plans", "dry_run", "plot_plan"}
+    no_schedulers = {
+        "Groups",
+        "DevicePlan",
+        "DriftCheck",
+        "ResumeWarning",
+        "check_plan",
+        "diff_plans",
+        "dry_run",
+        "plot_plan",
+    }
     assert set(handlers.__all__) == pure | set(LEGAL) | no_schedulers
 
 
