@@ -176,12 +176,8 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
 
     def _next(self) -> Value:
         """The value for the event that comes now."""
-        start, values, groups = self._block
-        at = self._event_index - start
-        if not 0 <= at < len(values):
-            return self._read(self._event_index)
-        value: Any = values[at]
-        return value.tolist() if groups else value  # type: ignore[no-any-return]
+        value = self._block.at(self._event_index)
+        return self._read(self._event_index) if value is None else value
 
     def _read(self, index: int) -> Value:
         """The value for an event that comes now and lies outside the block read ahead, if there is one."""

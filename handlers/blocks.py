@@ -94,6 +94,14 @@ class Block(NamedTuple):
     values: list[float] | Array
     groups: int
 
+    def at(self, index: int) -> Value | None:
+        """The value at an event: a float, or a list with one for each group; None where the block does not have it."""
+        at = index - self.first_event
+        if not 0 <= at < len(self.values):
+            return None
+        value: Any = self.values[at]
+        return value.tolist() if self.groups else value  # type: ignore[no-any-return]
+
 
 NO_BLOCK = Block(0, [], 0)
 
@@ -114,7 +122,7 @@ class EventReader:
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[bool, Schedule]] = {}
-        self._blocks: dict[int, tuple[int, list[Value]]] = {}
+        self._blocks: dict[int, Block] = {}
         self._asked: dict[tuple[int, int], Value] | None = None  # what was read in one event, while it is held
 
     @contextlib.contextmanager
@@ -142,12 +150,12 @@ class EventReader:
         if known is None:
             known = self._known[id(schedule)] = schedule.ahead, schedule
         if known[0]:
-            start, block = self._blocks.get(id(schedule), (0, []))
-            if not start <= index < start + len(block):
-                start, values = read_block(schedule, index)
-                block = values.tolist()
-                self._blocks[id(schedule)] = start, block
-            return block[index - start]
+            value = self._blocks.get(id(schedule), NO_BLOCK).at(index)
+            if value is None:
+                block = self._blocks[id(schedule)] = block_ahead(schedule, index)
+                value = block.at(index)
+            assert value is not None
+            return value
         value = schedule.from_parts(index, self.read)
         if value is None:
             return read_block(schedule, index)[1].tolist()[0]  # type: ignore[no-any-return]

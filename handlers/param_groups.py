@@ -236,10 +236,7 @@ class ParamSlot:
 
     def is_plain(self) -> bool:
         """Whether to write is to put a float into each of the optimizer's groups, and nothing else."""
-        groups = self.optimizer.param_groups
-        if not self._all or self.item is not None or not groups or isinstance(groups[0][self.key], torch.Tensor):
-            return False
-        return all(type(group[self.key]) is float for group in groups)
+        return self._all and self.plain_part() is not None
 
     def plain_part(self) -> slice | None:
         """Which of the optimizer's groups are written, if to write is to put a float into each, and nothing else."""
@@ -247,7 +244,9 @@ class ParamSlot:
             return None
         part = slice(None) if self.index is None else slice(self.index, self.index + 1)
         groups = self.optimizer.param_groups[part]
-        return part if groups and all(type(group[self.key]) is float for group in groups) else None
+        if not groups or isinstance(groups[0][self.key], torch.Tensor):  # quickly told, where tensors are written
+            return None
+        return part if all(type(group[self.key]) is float for group in groups) else None
 
 
 def _find(param_name: str, groups: list[Group]) -> tuple[str, int | None]:
