@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := $(shell find engine handlers -name '*.py' -o -name py.typed) pyproject.toml README.md
+SOURCES := $(shell find lehr engine handlers -name '*.py' -o -name py.typed) pyproject.toml README.md
 
 .PHONY: help demo gallery test proof gpu bench profile clean
 
@@ -39,20 +39,21 @@ gallery: demo ## draw the pictures of examples/gallery, which the README shows: 
 test: .venv/package ## format, lint, types, layers, tests and the examples of the docstrings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy -p lehr.handlers -p lehr.engine
+	@# From another folder, since here Python finds the folder lehr, and not the installed package.
+	cd $(BIN) && ./mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache -p lehr
 	$(BIN)/mypy examples
-	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -p no:benchmark --numprocesses auto --dist loadfile
+	cd $(BIN) && ./lint-imports --config ../../pyproject.toml --cache-dir ../../.import_linter_cache --no-logo
+	$(BIN)/pytest -p no:benchmark --numprocesses auto --dist loadfile
 
 proof: .venv/package ## the slow tests: runs that are killed and go on, states and inputs that are drawn at random
-	$(BIN)/python -m pytest -p no:benchmark --numprocesses auto -m proof
-	HYPOTHESIS_PROFILE=proof $(BIN)/python -m pytest -p no:benchmark --numprocesses auto tests/test_nonsense.py tests/test_nonsense_for_schedules.py tests/test_bad_input.py
+	$(BIN)/pytest -p no:benchmark --numprocesses auto -m proof
+	HYPOTHESIS_PROFILE=proof $(BIN)/pytest -p no:benchmark --numprocesses auto tests/test_nonsense.py tests/test_nonsense_for_schedules.py tests/test_bad_input.py
 
 gpu: .venv/package ## the tests that need a CUDA device; they are skipped where there is none
-	$(BIN)/python -m pytest -p no:benchmark -m gpu
+	$(BIN)/pytest -p no:benchmark -m gpu
 
 bench: .venv/package ## time it side by side with ignite, torch and mmengine, in one table; BENCH="-k resume" for a part
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-quiet --quiet $(BENCH)
+	$(BIN)/pytest tests/benchmarks --benchmark-quiet --quiet $(BENCH)
 
 profile: .venv/package ## tell the nanoseconds of each statement of an event
 	$(BIN)/python tests/benchmarks/profile_event.py

@@ -1,14 +1,18 @@
 """Schedulers of hyper-parameters, and the schedules they write."""
 
-from .anneals import CosineDecayScheduler, CosineRestartScheduler, WarmupStableDecayScheduler
-from .base import BaseParamScheduler
-from .batch_size import BatchSizeScheduler
-from .chained import ChainedScheduler
-from .concat import ConcatScheduler
 from .config import configure_scheduler
-from .cyclic import CyclicScheduler
-from .cyclical import CosineAnnealingScheduler, CyclicalScheduler, LinearCyclicalScheduler
-from .decays import (
+from .core.drift_check import DriftCheck
+from .core.param_scheduler import ParamScheduler
+from .core.resume_policy import ResumeWarning
+from .core.scheduler import BaseParamScheduler
+from .core.state_param_scheduler import StateParamScheduler
+from .plans import check_plan, diff_plans, dry_run, plot_plan
+from .schedulers.batch_size import BatchSizeScheduler
+from .schedulers.chained import ChainedScheduler
+from .schedulers.concat import ConcatScheduler
+from .schedulers.cosine import CosineDecayScheduler, CosineRestartScheduler, WarmupStableDecayScheduler
+from .schedulers.cycles import CosineAnnealingScheduler, CyclicalScheduler, LinearCyclicalScheduler
+from .schedulers.decays import (
     ConstantScheduler,
     ExponentialScheduler,
     InverseSquareRootScheduler,
@@ -19,30 +23,26 @@ from .decays import (
     PolynomialScheduler,
     StepScheduler,
 )
-from .device_plan import DevicePlan
-from .drift_check import DriftCheck
-from .functions import LambdaScheduler, MultiplicativeScheduler
-from .group_selection import Groups
-from .lr_scheduler import LRScheduler
-from .metric_scheduler import MetricScheduler
-from .one_cycle import OneCycleScheduler
-from .param_group_scheduler import ParamGroupScheduler
-from .param_scheduler import ParamScheduler
-from .phase_scheduler import PhaseScheduler
-from .piecewise import PiecewiseLinear
-from .plans import check_plan, diff_plans, dry_run, plot_plan
-from .reduce_on_plateau import ReduceLROnPlateauScheduler, ReduceOnPlateauScheduler
-from .resume_policy import ResumeWarning
-from .schedules import Schedule
-from .state_param_scheduler import StateParamScheduler
-from .state_schedulers import (
+from .schedulers.device_plan import DevicePlan
+from .schedulers.factor_functions import LambdaScheduler, MultiplicativeScheduler
+from .schedulers.metric_scheduler import MetricScheduler
+from .schedulers.one_cycle import OneCycleScheduler
+from .schedulers.param_group_scheduler import ParamGroupScheduler
+from .schedulers.phase_scheduler import PhaseScheduler
+from .schedulers.piecewise_linear import PiecewiseLinear
+from .schedulers.reduce_on_plateau import ReduceLROnPlateauScheduler, ReduceOnPlateauScheduler
+from .schedulers.state_schedulers import (
     ExpStateScheduler,
     LambdaStateScheduler,
     MultiStepStateScheduler,
     PiecewiseLinearStateScheduler,
     StepStateScheduler,
 )
-from .warmup import create_lr_scheduler_with_warmup
+from .schedulers.torch.lr_scheduler import LRScheduler
+from .schedulers.triangular_cycles import CyclicScheduler
+from .schedulers.warmup import create_lr_scheduler_with_warmup
+from .schedules import Schedule
+from .targets.group_selection import Groups
 
 __all__ = [
     "BaseParamScheduler",

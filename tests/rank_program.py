@@ -32,7 +32,7 @@ from lehr.handlers import (
     PiecewiseLinear,
     ReduceOnPlateauScheduler,
 )
-from lehr.handlers.metrics import REDUCTIONS, metric_of
+from lehr.handlers.core.metrics import REDUCTIONS, metric_of
 from lehr.handlers.schedules import Anneal, Constant, Plateau, Product
 
 EVENTS = 24

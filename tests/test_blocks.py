@@ -8,7 +8,7 @@ import pytest
 from optimizers import make_optimizer, values_of
 
 from lehr.handlers import CyclicScheduler, ParamScheduler, Schedule
-from lehr.handlers.blocks import BLOCK_SIZE, block_size, read_block
+from lehr.handlers.core.reading import BLOCK_SIZE, block_size, read_block
 from lehr.handlers.schedules import Concatenation, Constant, CosineAnnealing
 
 EVALUATED: list[tuple[float, int]] = []

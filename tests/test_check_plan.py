@@ -43,7 +43,7 @@ from lehr.handlers import (
     create_lr_scheduler_with_warmup,
 )
 from lehr.handlers.plans.check_plan import CHECKS
-from lehr.handlers.plans.findings import CODES, SEVERITIES
+from lehr.handlers.plans.checks.findings import CODES, SEVERITIES
 from lehr.handlers.schedules import Anneal, Concatenation, Constant, CosineAnnealing, Mapped, Product
 
 EPOCHS, LENGTH = 4, 10

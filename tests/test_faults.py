@@ -40,8 +40,8 @@ from lehr.handlers import (
     ReduceOnPlateauScheduler,
     StateParamScheduler,
 )
+from lehr.handlers.schedulers.torch.attributes import nothing_taken
 from lehr.handlers.schedules import Plateau
-from lehr.handlers.torch_schedulers import nothing_taken
 
 EVENTS, FAULT = 16, 5
 CHOSEN = [
@@ -373,7 +373,9 @@ def interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
 
 
-@patch("lehr.handlers.blocks.BLOCK_SIZE", 1024)  # to read one of the full size takes longer than until the interrupt
+@patch(
+    "lehr.handlers.core.reading.BLOCK_SIZE", 1024
+)  # to read one of the full size takes longer than until the interrupt
 def interrupt_between_any_two_instructions(name: str, interrupts: int, seed: int) -> None:
     """Calls in a tight loop, each stretch of which is ended by an interrupt at a drawn moment."""
     draw, events = random.Random(seed), 60 if name in ONE_CYCLES else 1100  # more than a block

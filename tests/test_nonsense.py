@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import StepLR
 from torch.utils.data import DataLoader
 
 from lehr import handlers
-from lehr.handlers.decay_scheduler import Options
+from lehr.handlers.schedulers.decay_scheduler import Options
 from lehr.handlers.schedules import Anneal, Constant, Plateau
 
 anything = st.one_of(

@@ -19,7 +19,7 @@ from lehr.handlers import (
     ParamScheduler,
     ReduceOnPlateauScheduler,
 )
-from lehr.handlers.schedules.live import stateful_parts
+from lehr.handlers.schedules.stateful import stateful_parts
 
 EVENTS = 40
 each_rig = pytest.mark.parametrize("make", RIGS.values(), ids=RIGS)

@@ -7,7 +7,7 @@ import torch
 from optimizers import make_optimizer, values_of
 
 from lehr.handlers import OneCycleScheduler, ParamScheduler, PiecewiseLinear
-from lehr.handlers.param_groups import ParamSlot
+from lehr.handlers.targets.param_groups import ParamSlot
 
 
 def written(optimizer, name, value, index=None):

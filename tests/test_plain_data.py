@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lehr.handlers.plain_data import from_plain, is_plain, to_plain
+from lehr.handlers.schedulers.torch.plain_data import from_plain, is_plain, to_plain
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
 keys = st.text(max_size=3) | st.integers() | st.booleans() | st.none()

@@ -8,7 +8,7 @@ import torch
 from optimizers import make_optimizer, make_trainer
 from torch.utils.data import DataLoader
 
-from lehr.handlers.private_copies import private_copy
+from lehr.handlers.core.copying import private_copy
 
 SHARED = {
     "engine": make_trainer(),

@@ -22,7 +22,7 @@ from lehr.handlers.schedules import (
     WarmupStableDecay,
     Window,
 )
-from lehr.handlers.schedules.segments import segments_of
+from lehr.handlers.schedules.named_phases import segments_of
 
 WARMUP, COSINE = LinearInterpolation([(0, 0.0), (10, 0.1)]), CosineAnnealing(0.1, 0.0, 30)
 TWO = Concatenation([WARMUP, COSINE], [10])

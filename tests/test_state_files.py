@@ -29,10 +29,10 @@ from torch.optim import lr_scheduler as peer
 
 from lehr.engine import ParamHistory
 from lehr.handlers import ResumeWarning
+from lehr.handlers.core.state_checks import LATER
+from lehr.handlers.schedulers.torch.steps import TorchSteps
 from lehr.handlers.schedules import CumulativeProduct
-from lehr.handlers.schedules.live import stateful_parts
-from lehr.handlers.state_checks import LATER
-from lehr.handlers.torch_steps import TorchSteps
+from lehr.handlers.schedules.stateful import stateful_parts
 
 AT, LATER_EVENTS = 7, 5
 GOLDEN = Path(__file__).parent / "golden" / "older_states.json"

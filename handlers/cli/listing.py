@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import click
 
-from ..config.catalogue import Argument, KnownType, known_types
+from lehr.handlers.config.catalogue import Argument, KnownType, known_types
 
 HELP = """Every schedule, what it is, and the arguments it takes.
 

@@ -10,10 +10,10 @@ import torch
 from torch.optim import Optimizer
 
 from lehr.engine.optimizers import configure_optimizer
+from lehr.handlers.config import configure_scheduler
+from lehr.handlers.core.scheduler import BaseParamScheduler
+from lehr.handlers.schedules import arguments
 
-from .. import arguments
-from ..base import BaseParamScheduler
-from ..config import configure_scheduler
 from .reading import config_of, pairs_of, value_of
 
 MOST_GROUPS = 1000

@@ -8,8 +8,8 @@ import click
 import numpy as np
 
 from lehr.engine.plots import draw_values, thinned
+from lehr.handlers.schedules.base import Array
 
-from ..schedules.base import Array
 from .options import refuse_to_write
 from .progress import Progress
 from .simulating import simulated, simulation_options

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ..arguments import shown
-from ..config.files import read_yaml
+from lehr.handlers.config.files import read_yaml
+from lehr.handlers.schedules.arguments import shown
 
 SUFFIXES = (".yaml", ".yml", ".json")
 

@@ -9,8 +9,9 @@ from typing import Any, TextIO
 import click
 import numpy as np
 
-from ..base import BaseParamScheduler
-from ..schedules.base import Array
+from lehr.handlers.core.scheduler import BaseParamScheduler
+from lehr.handlers.schedules.base import Array
+
 from .options import Setup, count_option, read_metrics, refuse_to_write, scheduler_options
 from .progress import Progress
 from .values import CHUNK, Column, chunks_of, columns_of, driven_by, is_driven, number_of_events

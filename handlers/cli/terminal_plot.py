@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 
-from ..schedules.base import Array
+from lehr.handlers.schedules.base import Array
 
 POINTS = 4000
 HEIGHT = 12

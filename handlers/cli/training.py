@@ -6,7 +6,8 @@ from typing import Any
 import click
 from ignite.engine import Engine, Events
 
-from ..plans import check_plan, diff_plans, dry_run
+from lehr.handlers.plans import check_plan, diff_plans, dry_run
+
 from .options import Setup, scheduler_options
 from .plotting import check_picture
 from .progress import Progress

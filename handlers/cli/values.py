@@ -7,11 +7,12 @@ from typing import Any
 
 from ignite.engine import Engine
 
-from ..base import BaseParamScheduler
-from ..blocks import read_values
-from ..metric_scheduler import driven_parts
-from ..private_copies import private_copy
-from ..schedules.base import Array
+from lehr.handlers.core.copying import private_copy
+from lehr.handlers.core.reading import read_values
+from lehr.handlers.core.scheduler import BaseParamScheduler
+from lehr.handlers.schedulers.metric_scheduler import driven_parts
+from lehr.handlers.schedules.base import Array
+
 from .progress import Progress
 
 MOST_AHEAD, MOST_LIVE = 10**8, 10**7

@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from inspect import Parameter
 from typing import Any, get_args, get_type_hints
 
-from ..reduce_on_plateau import ReduceOnPlateauScheduler
-from . import cerebras_compounds, clock, from_mmagic, from_timm, from_transformers, torch_compounds
-from . import from_cerebras as cerebras
-from . import from_mmengine as mmengine
-from . import from_torch as torch
-from .from_lehr import argument_names
-from .kinds import begins_anew, function, functions
-from .lehr_classes import CLASSES
-from .lists import NAMES
-from .transformers_factors import FACTORS
+from lehr.handlers.config.dialects.lehr import argument_names
+from lehr.handlers.config.dialects.lehr_classes import CLASSES
+from lehr.handlers.config.dialects.transformers_factors import FACTORS
+from lehr.handlers.schedulers.reduce_on_plateau import ReduceOnPlateauScheduler
+
+from .argument_checks import begins_anew, function, functions
+from .dialects import cerebras as cerebras
+from .dialects import cerebras_compounds, torch_compounds
+from .dialects import mmagic as from_mmagic
+from .dialects import mmengine as mmengine
+from .dialects import mmengine_windows as clock
+from .dialects import timm as from_timm
+from .dialects import torch as torch
+from .dialects import transformers as from_transformers
+from .entry_lists import NAMES
 
 # What the options of a decay are where they are left out.
 OPTIONS: dict[str, Any] = {

@@ -6,17 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .. import arguments
-from ..base import BaseParamScheduler
-from ..configuration import configured
-from ..param_groups import HasParamGroups
+from lehr.handlers.config.dialects.lehr import lehr_scheduler
+from lehr.handlers.config.dialects.lehr_classes import CLASSES
+from lehr.handlers.core.as_config import configured
+from lehr.handlers.core.scheduler import BaseParamScheduler
+from lehr.handlers.schedules import arguments
+from lehr.handlers.targets.param_groups import HasParamGroups
+
+from .context import Target
 from .entries import Entry, entries, entry
+from .entry_lists import of_list, piece_of, refuse_type, save_history_of, written
+from .entry_schedules import together
 from .files import read
-from .from_lehr import lehr_scheduler
-from .lehr_classes import CLASSES
-from .lists import of_list, piece_of, refuse_type, save_history_of, written
-from .pieces import together
-from .target import Target
 
 MOST, DEEPEST = 100_000, 50
 Config = Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | os.PathLike[str]

@@ -1,9 +1,9 @@
 """The whole plan of a run: seen, checked, compared and drawn before it begins."""
 
 from .check_plan import check_plan
+from .checks.findings import Finding, Findings
 from .diff_plans import Difference, PlanDiff, diff_plans
 from .dry_run import dry_run
-from .findings import Finding, Findings
 from .plan import Plan
 from .plot_plan import plot_plan
 

@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 from ignite.engine import Engine
 
-from .. import arguments
-from .attachment_checks import (
+from lehr.handlers.plans.checks.attachments import (
     history_name_clashes,
     left_behind,
     metrics_elsewhere,
@@ -13,13 +12,15 @@ from .attachment_checks import (
     never_attached,
     unforeseen,
 )
-from .conflict_checks import attached_twice, write_conflicts
+from lehr.handlers.plans.checks.checked_run import Check, Review
+from lehr.handlers.plans.checks.conflicts import attached_twice, write_conflicts
+from lehr.handlers.plans.checks.findings import Finding, Findings
+from lehr.handlers.plans.checks.lengths import ends
+from lehr.handlers.plans.checks.values import hand_overs, illegal_values, jumps, zero_starts
+from lehr.handlers.plans.simulation.values import sampler
+from lehr.handlers.schedules import arguments
+
 from .dry_run import Metrics, plan_of, rehearsed
-from .findings import Finding, Findings
-from .length_checks import ends
-from .review import Check, Review
-from .samples import sampler
-from .value_checks import hand_overs, illegal_values, jumps, zero_starts
 
 CHECKS: tuple[Check, ...] = (
     write_conflicts,

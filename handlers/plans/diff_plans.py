@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lehr.engine.plots import COLORS, style_of
+from lehr.handlers.schedules import arguments
+from lehr.handlers.schedules.base import Array
 
-from .. import arguments
-from ..schedules.base import Array
-from .panels import add_epochs, panels_for
+from .axes import add_epochs, panels_for
 from .plan import Plan
 
 if TYPE_CHECKING:

@@ -5,15 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from ignite.engine import Engine
 
-from .. import arguments
-from ..metrics import as_number
-from ..places import Place, places_of
-from ..schedules import Schedule
-from ..schedules.segments import Segment, segments_of
+from lehr.handlers.core.metrics import as_number
+from lehr.handlers.plans.simulation.code_inspection import accumulation_of
+from lehr.handlers.plans.simulation.run import Part, Rehearsal, stands_at
+from lehr.handlers.plans.simulation.values import Sample, sampler
+from lehr.handlers.schedules import Schedule, arguments
+from lehr.handlers.schedules.named_phases import Segment, segments_of
+from lehr.handlers.targets.places import Place, places_of
+
 from .plan import Column, Plan, Span
-from .references import accumulation_of
-from .rehearsal import Part, Rehearsal, stands_at
-from .samples import Sample, sampler
 
 Metrics = Mapping[str, Sequence[float]]
 

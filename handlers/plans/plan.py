@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..schedules.base import Array
+from lehr.handlers.schedules.base import Array
 
 
 class Span(NamedTuple):

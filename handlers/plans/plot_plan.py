@@ -7,9 +7,9 @@ import numpy as np
 
 from lehr.engine import ParamHistory
 from lehr.engine.plots import MOST_NAMED, drawstyle_of, style_of, thinned
+from lehr.handlers.schedules.base import Array
 
-from ..schedules.base import Array
-from .panels import add_epochs, panels_for
+from .axes import add_epochs, panels_for
 from .plan import Column, Plan, named_groups
 
 if TYPE_CHECKING:

@@ -7,13 +7,11 @@ from .constant import Constant, PiecewiseConstant
 from .cooldown import Bounded, Cooldown
 from .cumulative_product import CumulativeProduct
 from .curves import Cosine, Curve, Exponential, KDecay, Linear, Polynomial, Power, Reversed, Rex, Tanh
-from .cyclic import Cyclic
-from .cyclical import CosineAnnealing, Cyclical, LinearCyclical
+from .cycles import CosineAnnealing, Cyclical, LinearCyclical
 from .decays import ExponentialDecay, InverseTimeDecay, MultiStepDecay, PowerDecay, StepDecay
 from .greedy import Greedy
 from .handover import Handover
 from .interpolation import LinearInterpolation
-from .live import FunctionSchedule, LiveSchedule, StatefulSchedule
 from .mapped import Mapped
 from .noise import Noise
 from .one_cycle import OneCycle
@@ -25,6 +23,8 @@ from .reduced import Reduced
 from .restarts import Restarts
 from .shift import Shift
 from .side_by_side import SideBySide
+from .stateful import FunctionSchedule, LiveSchedule, StatefulSchedule
+from .triangular_cycles import Cyclic
 from .warmup_stable_decay import WarmupStableDecay
 from .window import Stretch, Window
 

@@ -9,7 +9,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import arguments
+from . import arguments
 
 Array = NDArray[np.float64]
 Value = float | list[float]

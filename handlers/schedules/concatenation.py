@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import arguments
+from . import arguments
 from .base import Array, Schedule, Value, checked_schedules, common_groups
 from .durations import events
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import arguments
+from . import arguments
 from .base import describe
-from .live import StatefulSchedule
+from .stateful import StatefulSchedule
 
 
 @dataclass(frozen=True, repr=False)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import arguments
-from ..arguments import Number
+from . import arguments
+from .arguments import Number
 from .base import Array, Schedule
 from .curves import snapped
 from .durations import events

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import field, fields, is_dataclass
 from typing import Any
 
-from .. import arguments
+from . import arguments
 
 
 def events(**kwargs: Any) -> Any:

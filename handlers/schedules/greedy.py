@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .. import arguments
-from ..arguments import Number
-from .live import StatefulSchedule
+from . import arguments
+from .arguments import Number
 from .plateau import checked_metric, improves
+from .stateful import StatefulSchedule
 
 
 @dataclass

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import arguments
-from ..arguments import Number
+from . import arguments
+from .arguments import Number
 from .base import Array, Schedule, Value, checked_schedule
 from .curves import blend
 from .durations import events

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import arguments
+from . import arguments
 from .base import Array, Schedule
 from .durations import events
 

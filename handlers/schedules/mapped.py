@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import arguments
+from . import arguments
 from .base import Array, Schedule, Value, checked_schedule, describe
 
 

@@ -5,8 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from .. import arguments
-from ..arguments import Number
+from . import arguments
+from .arguments import Number
 from .base import Array, Schedule
 from .curves import CURVES, blend
 from .durations import events

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import arguments
+from . import arguments
 from .base import Array, Schedule, checked_schedules, common_groups
 from .durations import events
-from .live import StatefulSchedule
 from .plateau import Plateau
+from .stateful import StatefulSchedule
 
 
 @dataclass

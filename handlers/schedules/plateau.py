@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from .. import arguments
-from ..arguments import Number
-from .live import StatefulSchedule
+from . import arguments
+from .arguments import Number
+from .stateful import StatefulSchedule
 
 
 def checked_metric(metric: object) -> float:

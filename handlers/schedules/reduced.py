@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import arguments
+from . import arguments
 from .base import Schedule, checked_schedule
-from .live import StatefulSchedule
 from .plateau import Plateau
+from .stateful import StatefulSchedule
 
 
 @dataclass(frozen=True, repr=False)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import arguments
-from ..arguments import Number
+from . import arguments
+from .arguments import Number
 from .base import Array, Schedule
 from .curves import Cosine, Curve, blend, checked_curve, snapped
 from .durations import events

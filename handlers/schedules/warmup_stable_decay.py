@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import arguments
-from ..arguments import Number
+from . import arguments
 from .anneal import between
+from .arguments import Number
 from .base import Array, Schedule
 from .curves import Cosine, Curve, Exponential, Linear, Power, Reversed
 from .durations import events

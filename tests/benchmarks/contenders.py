@@ -10,7 +10,7 @@ from interleaving import Contender
 from torch.optim import lr_scheduler as in_torch
 
 import lehr.handlers as lehr
-from lehr.handlers.blocks import BLOCK_SIZE
+from lehr.handlers.core.reading import BLOCK_SIZE
 
 in_mmengine = None
 if find_spec("mmengine") is not None:

@@ -1,0 +1,1 @@
+"""The scheduler: a schedule, a target and an event index, and what works on these three."""

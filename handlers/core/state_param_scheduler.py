@@ -1,0 +1,157 @@
+"""Schedules of numbers in an engine's state, instead of an optimizer's parameters."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+
+from ignite.engine import Engine, Events
+from ignite.engine.events import RemovableEventHandle
+
+from lehr.handlers.schedules import LiveSchedule, Schedule, Shift, arguments
+from lehr.handlers.targets.param_groups import Value
+from lehr.handlers.targets.places import Place, Places
+
+from .attaching import AnyEvent
+from .resume_policy import Adjustment
+from .scheduler import BaseParamScheduler
+from .unsaved_place import UnsavedPlaceScheduler
+
+
+class StateParamScheduler(UnsavedPlaceScheduler):
+    """Writes a schedule to an attribute of ``engine.state``: any number that the training step or a handler reads.
+
+    At event i, counting from 0, it writes ``schedule(i)``. A subclass that overrides ``get_param``, as in ignite, sees
+    an ``event_index`` there that counts from 1, and may return a number of any kind, which is written as it is.
+
+    Args:
+        param_name: name of the attribute; also the name of its history, where attaching gives no other.
+        save_history: whether to record what is written in ``engine.state.param_history``, as bare numbers.
+        create_new: whether the attribute is to be a new one: attaching then refuses one that is there. If False,
+            attaching warns of one that is not there.
+        schedule: a :class:`Schedule`, or a function from the event index to a number; may be left out in a subclass
+            that overrides ``get_param``. By name only.
+
+    Raises:
+        TypeError: there is neither a schedule nor a ``get_param``; an argument is of the wrong kind.
+
+    Example:
+        >>> from lehr.handlers.schedules import LinearInterpolation
+        >>> trainer = Engine(lambda engine, batch: print(engine.state.dropout))
+        >>> scheduler = StateParamScheduler(
+        ...     "dropout", create_new=True, schedule=LinearInterpolation([(0, 0.5), (2, 0.0)])
+        ... )
+        >>> _ = scheduler.attach(trainer, Events.ITERATION_STARTED)
+        >>> _ = trainer.run([0, 1, 2])
+        0.5
+        0.25
+        0.0
+    """
+
+    _asked_from_one = False
+    _writes_bools = True
+
+    def __init__(
+        self,
+        param_name: str,
+        save_history: bool = False,
+        create_new: bool = False,
+        *,
+        schedule: Schedule | Callable[[int], Value] | None = None,
+    ) -> None:
+        super().__init__(param_name, save_history, schedule=schedule)
+        self._from_one = None if self._schedule is None else Shift(self._schedule, by=-1)
+        self.create_new = arguments.flag("create_new", create_new)
+        self._register()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let an overridden ``get_param`` see the event index that ignite's would."""
+        super().__init_subclass__(**kwargs)
+        owner = next(base for base in cls.__mro__ if "get_param" in vars(base))
+        if owner is cls or not issubclass(owner, BaseParamScheduler):  # its own, or that of a mixin
+            cls.get_param = _from_one(cls.get_param)  # type: ignore[assignment, method-assign]
+
+    def attach(
+        self, engine: Engine, event: AnyEvent = Events.ITERATION_COMPLETED, name: str | None = None
+    ) -> RemovableEventHandle:
+        """Write at every such event of an engine: see :meth:`BaseParamScheduler.attach`.
+
+        The attribute is made now, as None, where it is missing.
+
+        Raises:
+            ValueError: with ``create_new``, ``engine.state`` has the attribute already.
+        """
+        exists = isinstance(engine, Engine) and hasattr(engine.state, self.param_name)
+        if exists and self.create_new:
+            raise ValueError(
+                f"param_name must be that of a new attribute of engine.state where create_new is True, "
+                f"given {self.param_name!r}, which is there: choose another name, or create_new=False"
+            )
+        if not exists and not self.create_new:
+            warnings.warn(
+                f"engine.state has no {self.param_name!r} and is given it now; create_new=True says that this is meant",
+                stacklevel=2,
+            )
+        handle = super().attach(engine, event, name)
+        if not exists:
+            setattr(engine.state, self.param_name, None)
+        return handle
+
+    def _places(self, engine: Engine) -> Places:
+        return {self.param_name: [Place(engine.state, self.param_name, None, engine.state)]}
+
+    def _adjust(self, adjustment: Adjustment) -> None:
+        super()._adjust(adjustment)
+        self._from_one = None if self._schedule is None else Shift(self._schedule, by=-1)
+
+    def _check_state(self, state: Mapping[str, Any]) -> None:
+        if self._kind is int and state["value"] is not None:
+            arguments.number("value", state["value"])
+
+    def _writing(self, engine: Engine | None, value: Value) -> Callable[[], None]:
+        if engine is None:
+            raise self._needs_engine()
+        return super()._writing(engine, value)
+
+    def _write(self, engine: Engine | None, value: Value) -> None:
+        if engine is None:
+            raise self._needs_engine()
+        self._last = int(value) if self._kind is int else value  # type: ignore[arg-type]
+        setattr(engine.state, self.param_name, self._last)
+
+    def _needs_engine(self) -> TypeError:
+        return TypeError(f"engine must be given to {type(self).__name__}, which writes to its state, given None")
+
+    def _read(self, index: int) -> Any:
+        value: Any
+        if self._asks_get_param:
+            value, named = self.get_param(), self._named
+        elif isinstance(self._schedule, LiveSchedule):
+            value, named = self._schedule.value(index), self._schedule.named
+        else:
+            return super()._read(index)
+        if type(value) is not bool:
+            arguments.value_at(index, value, named)
+        return list(value) if isinstance(value, tuple) else value
+
+    def _asked(self, schedule: Schedule, index: int) -> Any:
+        if isinstance(schedule, Shift) and isinstance(schedule.schedule, LiveSchedule):
+            return self._asked(schedule.schedule, index + schedule.by)
+        return schedule.value(index) if isinstance(schedule, LiveSchedule) else super()._asked(schedule, index)
+
+
+def _from_one(get_param: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    @wraps(get_param)
+    def from_one(scheduler: StateParamScheduler) -> Any:
+        if scheduler._asked_from_one:
+            return get_param(scheduler)  # it was called through super()
+        schedule, event_index = scheduler._schedule, scheduler._event_index
+        scheduler._asked_from_one, scheduler._event_index = True, event_index + 1
+        scheduler._schedule = scheduler._from_one
+        try:
+            return get_param(scheduler)
+        finally:
+            scheduler._asked_from_one, scheduler._event_index = False, event_index
+            scheduler._schedule = schedule
+
+    return from_one

@@ -1,0 +1,1 @@
+"""The checks of ``check_plan``, and the findings that they give."""

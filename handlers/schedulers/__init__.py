@@ -1,0 +1,1 @@
+"""The named schedulers: each a signature, a docstring and a schedule."""

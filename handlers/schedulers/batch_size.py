@@ -1,0 +1,162 @@
+"""The batch size of a data loader."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from ignite.engine import Engine, Events
+from ignite.engine.events import RemovableEventHandle
+from torch.utils.data import BatchSampler, DataLoader, TensorDataset
+
+from lehr.handlers.core.attaching import AnyEvent
+from lehr.handlers.core.resume_policy import Adjustment
+from lehr.handlers.core.unsaved_place import UnsavedPlaceScheduler
+from lehr.handlers.schedules import FunctionSchedule, Schedule, arguments
+from lehr.handlers.schedules.base import Array
+from lehr.handlers.targets.param_groups import Value
+from lehr.handlers.targets.places import Place, Places
+
+
+@dataclass(frozen=True)
+class BatchSizes(Schedule):
+    """A schedule as batch sizes: its values, rounded to the next whole number.
+
+    Args:
+        schedule: its values must be at least 0.5.
+
+    Raises:
+        ValueError: at an event, a value is rounded to less than 1.
+
+    Example:
+        >>> from lehr.handlers.schedules import LinearInterpolation
+        >>> BatchSizes(LinearInterpolation([(0, 8), (4, 18)]))([0, 1, 2, 3, 4]).tolist()
+        [8.0, 11.0, 13.0, 16.0, 18.0]
+    """
+
+    schedule: Schedule
+
+    @property
+    def length(self) -> float | None:
+        """That of the schedule."""
+        return self.schedule.length
+
+    def values(self, indices: Array) -> Array:
+        """The schedule's values, checked."""
+        sizes = np.floor(np.asarray(self.schedule.values(indices)) + 0.5)
+        for at in np.flatnonzero(sizes < 1):
+            arguments.whole_number(
+                f"the batch size of {self.schedule!r} at event {indices[at]:.0f}", sizes[at], at_least=1
+            )
+        return sizes
+
+
+@dataclass(frozen=True, repr=False)
+class BatchSizeFunction(FunctionSchedule):
+    """A Python function as batch sizes: whole numbers of at least 1.
+
+    Raises:
+        ValueError: at an event, the value of the function is no number, not whole, or less than 1.
+
+    Example:
+        >>> BatchSizeFunction(lambda event: 2**event)([0, 1, 2]).tolist()
+        [1.0, 2.0, 4.0]
+    """
+
+    def value(self, index: int) -> float:
+        """Call the function, and check what it returns."""
+        size = self.function(index)
+        if type(size) is int and 1 <= size <= arguments.MOST:  # what an error calls it takes long to tell
+            return float(size)
+        try:
+            return float(arguments.whole_number(self.named(index), size, at_least=1))
+        except TypeError as error:  # a ValueError in ignite, whatever it is
+            raise ValueError(str(error)) from error
+
+    def named(self, index: int) -> str:
+        """The batch size, and of which function."""
+        return f"the batch size, {super().named(index)},"
+
+
+class BatchSizeScheduler(UnsavedPlaceScheduler):
+    """Writes a schedule to the batch size of a data loader's batch sampler.
+
+    At event i, counting from 0, the batch size becomes ``scheduler_fn(i)``. Attach it to epochs, as is the default:
+    what the data loader has begun goes on with the old size (a sampler with ``drop_last`` until its data is through,
+    workers until they have handed over what they fetched ahead). ignite decides on the number of iterations of an
+    epoch when the run begins, and keeps to it: give ``epoch_length`` to ``Engine.run``.
+
+    Args:
+        dataloader: a ``DataLoader`` with a batch sampler, that is, made with a ``batch_size``.
+        scheduler_fn: a function from the event index, an int, to the batch size, an int; or a :class:`Schedule`,
+            whose values are rounded.
+        save_history: whether to record what is written in ``engine.state.param_history``, under ``"batch_size"``.
+
+    Raises:
+        TypeError: ``dataloader`` is no ``DataLoader``, or ``scheduler_fn`` cannot be called.
+        ValueError: the data loader has no batch sampler; at the event, the value is not whole or less than 1.
+
+    Example:
+        >>> from lehr.handlers.schedules import LinearInterpolation
+        >>> loader = DataLoader(range(100), batch_size=4)
+        >>> scheduler = BatchSizeScheduler(loader, scheduler_fn=lambda epoch: 4 * 2**epoch)
+        >>> for _ in range(3):
+        ...     scheduler(None)
+        ...     print(loader.batch_sampler.batch_size)
+        4
+        8
+        16
+        >>> BatchSizeScheduler.simulate_values(3, scheduler_fn=LinearInterpolation([(0, 4), (2, 64)]))
+        [[0, 4], [1, 34], [2, 64]]
+    """
+
+    _kind = int
+
+    def __init__(
+        self, dataloader: "DataLoader[Any]", scheduler_fn: Callable[[int], int] | Schedule, save_history: bool = False
+    ) -> None:
+        if not isinstance(dataloader, DataLoader):
+            raise TypeError(f"dataloader must be a torch.utils.data.DataLoader, given {dataloader!r}")
+        if not isinstance(dataloader.batch_sampler, BatchSampler):
+            raise ValueError(
+                f"dataloader must have a torch.utils.data.BatchSampler, given one with {dataloader.batch_sampler!r}"
+            )
+        if not callable(scheduler_fn) or isinstance(scheduler_fn, type):
+            raise TypeError(f"scheduler_fn must be a function of the event index, given {scheduler_fn!r}")
+        given = isinstance(scheduler_fn, Schedule)
+        schedule = BatchSizes(scheduler_fn) if given else BatchSizeFunction(scheduler_fn)  # type: ignore[arg-type]
+        super().__init__("batch_size", save_history, schedule=schedule)
+        self.dataloader = dataloader
+        self.scheduler_fn = scheduler_fn
+        self._register()
+
+    def attach(
+        self, engine: Engine, event: AnyEvent = Events.EPOCH_STARTED, name: str | None = None
+    ) -> RemovableEventHandle:
+        """Write at every such event of an engine; see :meth:`BaseParamScheduler.attach`."""
+        return super().attach(engine, event, name)
+
+    def _places(self, engine: Engine) -> Places:
+        sampler = self.dataloader.batch_sampler
+        return {self.param_name: [Place(sampler, "batch_size", None, sampler)]}
+
+    def _adjust(self, adjustment: Adjustment) -> None:
+        super()._adjust(adjustment)
+        if adjustment.handover is not None and self._schedule is not None:
+            self._schedule = BatchSizes(self._schedule)  # what is on the way from one size to another is none
+
+    def _check_state(self, state: Mapping[str, Any]) -> None:
+        if state["value"] is not None:
+            arguments.whole_number("value", state["value"], at_least=1)
+
+    def _write(self, engine: Engine | None, value: Value) -> None:
+        assert isinstance(self.dataloader.batch_sampler, BatchSampler)
+        self._last = int(value)  # type: ignore[arg-type]
+        self.dataloader.batch_sampler.batch_size = self._last
+
+    @classmethod
+    def _on_stand_in(cls, **scheduler_kwargs: Any) -> Self:
+        if "scheduler_fn" not in scheduler_kwargs:
+            raise ValueError("scheduler_fn must be given to simulate the batch sizes, given none")
+        return cls(**{"dataloader": DataLoader(TensorDataset(torch.empty(1))), **scheduler_kwargs})

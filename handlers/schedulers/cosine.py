@@ -1,0 +1,197 @@
+"""Schedulers that anneal along a cosine, once or again and again, or in three phases."""
+
+from collections.abc import Sequence
+from typing import Literal, Unpack
+
+from lehr.handlers.schedules import Anneal, Cosine, Restarts, WarmupStableDecay, arguments
+from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.targets.param_groups import HasParamGroups
+
+from .decay_scheduler import DecayScheduler, Options
+
+
+class CosineDecayScheduler(DecayScheduler):
+    """Half a cosine wave from ``start_value`` to ``end_value``, which is held.
+
+    ``value(i) = start_value + (end_value - start_value) * (1 - cos(pi * min(i / duration, 1))) / 2``
+
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        duration: events from the one value to the other, at least 0.
+        end_value: one for all param groups, or a list with one for each.
+        start_value: likewise; None for each group's own value.
+        beyond: what comes after ``duration``: ``"hold"``, or ``"mirror"``, back again and so on, for ever.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
+            ``param_group_index``, by name; see :class:`DecayScheduler`.
+
+    Raises:
+        TypeError, ValueError: see :class:`DecayScheduler`.
+
+    Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017,
+    https://arxiv.org/abs/1608.03983.
+
+    Example:
+        >>> rows = CosineDecayScheduler.simulate_values(4, param_name="lr", duration=2, start_value=1.0)
+        >>> [[event, round(value, 4)] for event, value in rows]
+        [[0, 1.0], [1, 0.5], [2, 0.0], [3, 0.0]]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasParamGroups,
+        param_name: str,
+        duration: float,
+        end_value: Number = 0.0,
+        start_value: Number | None = None,
+        beyond: Literal["hold", "mirror"] = "hold",
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(
+            optimizer,
+            param_name,
+            Anneal,
+            options,
+            "start_value",
+            start_value=start_value,
+            end_value=end_value,
+            duration=duration,
+            curve=Cosine(),
+            beyond=beyond,
+        )
+
+
+class CosineRestartScheduler(DecayScheduler):
+    """Half cosine waves from ``start_value`` towards ``end_value``, again and again: warm restarts.
+
+    In cycle k, counted from 0, of ``T_k`` events, at position j::
+
+        value = start_k + (end_value - start_k) * (1 - cos(pi * j / T_k)) / 2
+
+    With ``T_0`` and ``T_mult``, ``T_k = T_0 * T_mult**k`` and ``start_k = start_value * restart_weights**k``, for ever.
+    With lists, ``T_k = periods[k]`` and ``start_k = start_value * restart_weights[k]``, and after the last cycle
+    comes ``end_value``.
+
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        T_0: events in the first cycle, above 0.
+        T_mult: ratio of a cycle's length to that of the one before, at least 1.
+        periods: in the place of ``T_0`` and ``T_mult``: a list with the events of each cycle.
+        restart_weights: ratio of a cycle's start value to that of the one before; or, with ``periods``, a list.
+        end_value: one for all param groups, or a list with one for each.
+        start_value: likewise; None for each group's own value.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
+            ``param_group_index``, by name; see :class:`DecayScheduler`.
+
+    Raises:
+        TypeError, ValueError: see :class:`DecayScheduler`; neither or both of ``T_0`` and ``periods`` are given.
+
+    Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017,
+    https://arxiv.org/abs/1608.03983.
+
+    Example:
+        >>> rows = CosineRestartScheduler.simulate_values(5, param_name="lr", T_0=2, start_value=1.0)
+        >>> [[event, round(value, 4)] for event, value in rows]
+        [[0, 1.0], [1, 0.5], [2, 1.0], [3, 0.5], [4, 1.0]]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasParamGroups,
+        param_name: str,
+        T_0: float | None = None,
+        T_mult: float = 1.0,
+        periods: Sequence[float] | None = None,
+        restart_weights: float | Sequence[float] = 1.0,
+        end_value: Number = 0.0,
+        start_value: Number | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        if (T_0 is None) == (periods is None):
+            raise ValueError(f"either T_0 or periods must be given, given T_0={T_0!r}, periods={periods!r}")
+        if periods is not None and (isinstance(periods, str | bytes) or not isinstance(periods, Sequence)):
+            raise TypeError(f"periods must be a list or tuple of numbers of events, given {periods!r}")
+        super().__init__(
+            optimizer,
+            param_name,
+            Restarts,
+            options,
+            "start_value",
+            start_value=start_value,
+            end_value=end_value,
+            periods=arguments.number("T_0", T_0, above=0) if periods is None else periods,
+            period_mult=arguments.number("T_mult", T_mult, at_least=1),
+            restart_weights=restart_weights,
+        )
+
+
+class WarmupStableDecayScheduler(DecayScheduler):
+    """Up from ``start_value`` to ``peak_value``, then stable, then down to ``end_value``, which is held.
+
+    The formulas are those of :class:`~lehr.handlers.schedules.WarmupStableDecay`.
+
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        num_warmup_events: events of the warm-up, at least 0.
+        num_stable_events: events between warm-up and decay, at least 0.
+        num_decay_events: events of the decay, at least 0.
+        peak_value: value of the stable phase; one for all param groups, or a list with one for each. None for each
+            group's own value.
+        start_value: value at event 0, likewise, but not None.
+        end_value: value at the end of the decay, likewise.
+        warmup_type: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"power"`` or ``"exponential"``.
+        decay_type: likewise.
+        power: of the curves of type ``"power"``, above 0.
+        ratio: of the curves of type ``"exponential"``, in (0, 1).
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
+            ``param_group_index``, by name; see :class:`DecayScheduler`.
+
+    Raises:
+        TypeError, ValueError: see :class:`DecayScheduler`.
+
+    Source: Hu et al., "MiniCPM", 2024, https://arxiv.org/abs/2404.06395; Hägele et al., "Scaling Laws and
+    Compute-Optimal Training Beyond Fixed Training Durations", 2024, https://arxiv.org/abs/2405.18392 (1-sqrt).
+
+    Example:
+        >>> rows = WarmupStableDecayScheduler.simulate_values(
+        ...     6, param_name="lr", num_warmup_events=2, num_stable_events=1, num_decay_events=2, peak_value=1.0
+        ... )
+        >>> [[event, round(value, 4)] for event, value in rows]
+        [[0, 0.0], [1, 0.5], [2, 1.0], [3, 1.0], [4, 0.2929], [5, 0.0]]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasParamGroups,
+        param_name: str,
+        num_warmup_events: int,
+        num_stable_events: int,
+        num_decay_events: int,
+        peak_value: Number | None = None,
+        start_value: Number = 0.0,
+        end_value: Number = 0.0,
+        warmup_type: str = "linear",
+        decay_type: str = "1-sqrt",
+        power: float = 2.0,
+        ratio: float = 0.1,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(
+            optimizer,
+            param_name,
+            WarmupStableDecay,
+            options,
+            "peak_value",
+            peak_value=peak_value,
+            num_warmup_events=num_warmup_events,
+            num_stable_events=num_stable_events,
+            num_decay_events=num_decay_events,
+            start_value=start_value,
+            end_value=end_value,
+            warmup_type=warmup_type,
+            decay_type=decay_type,
+            power=power,
+            ratio=ratio,
+        )

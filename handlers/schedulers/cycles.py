@@ -1,0 +1,204 @@
+"""ignite's cyclical schedulers: linear cycles and cosine annealing, cycle after cycle."""
+
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any
+
+from lehr.handlers.core.param_scheduler import ParamScheduler
+from lehr.handlers.core.scheduler import temporarily
+from lehr.handlers.schedules import CosineAnnealing, Cyclical, LinearCyclical, Shift
+from lehr.handlers.schedules.cycles import Cycles
+from lehr.handlers.targets.group_selection import Selection
+from lehr.handlers.targets.param_groups import HasParamGroups, Value
+
+
+class CyclicalScheduler(ParamScheduler):
+    """From ``start_value`` towards ``end_value`` over each cycle; the base of the two schedulers below.
+
+    A subclass names a ``schedule_type``, a :class:`~lehr.handlers.schedules.Cyclical` with the curve of a cycle;
+    that holds the formula and takes the same arguments. Or it overrides ``get_param``, as in ignite, and finds
+    there, and only there, what ignite has of the present cycle: ``event_index`` counts from the cycle's start,
+    and ``start_value``, ``end_value``, ``cycle_size``, ``warmup_duration`` and ``cycle`` are those of the cycle.
+    Elsewhere ``event_index`` goes on counting from cycle to cycle.
+
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        start_value: value at the start of the first cycle.
+        end_value: value at the far end of the first cycle.
+        cycle_size: events in the first cycle, at least 2; on iterations often the batches of an epoch.
+        cycle_mult: ratio of one cycle's size to the last one's, at least 1.
+        start_value_mult: ratio of one cycle's start value to the last one's.
+        end_value_mult: the same for the end value.
+        warmup_duration: events from one cycle's end value to the next one's start value.
+        save_history: whether to record what is written in ``engine.state.param_history``.
+        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
+            all of them; see :class:`Groups`.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: an argument is out of its range, or there is no such parameter or group.
+    """
+
+    schedule_type: Callable[..., Cyclical] = Cycles
+
+    def __init__(
+        self,
+        optimizer: HasParamGroups,
+        param_name: str,
+        start_value: float,
+        end_value: float,
+        cycle_size: int,
+        cycle_mult: float = 1.0,
+        start_value_mult: float = 1.0,
+        end_value_mult: float = 1.0,
+        warmup_duration: int = 0,
+        save_history: bool = False,
+        param_group_index: Selection = None,
+    ) -> None:
+        schedule = self.schedule_type(
+            start_value, end_value, cycle_size, cycle_mult, start_value_mult, end_value_mult, warmup_duration
+        )
+        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)
+        if self.schedule_type is Cycles and not self._asks_get_param:
+            raise TypeError(f"{type(self).__name__} must name its schedule_type or override get_param")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let an overridden ``get_param`` see what ignite's would: the present cycle."""
+        super().__init_subclass__(**kwargs)
+        if "get_param" in vars(cls):
+            cls.get_param = _in_its_cycle(cls.get_param)  # type: ignore[assignment, method-assign]
+
+
+def _in_its_cycle(get_param: Callable[[Any], Value]) -> Callable[[Any], Value]:
+    @wraps(get_param)
+    def in_its_cycle(scheduler: CyclicalScheduler) -> Value:
+        schedule = scheduler._schedule
+        if not isinstance(schedule, Cyclical):
+            return get_param(scheduler)  # it is in its cycle already, and was called through super()
+        index = scheduler.event_index
+        cycle = schedule.cycle_at(index)
+        if cycle.position > cycle.cycle_size:
+            return schedule(index)  # it is warming up
+        from_its_start = Shift(schedule, index - cycle.position)
+        seen = {**vars(schedule), **cycle._asdict(), "_event_index": cycle.position, "_schedule": from_its_start}
+        with temporarily(scheduler, **seen):
+            return get_param(scheduler)
+
+    return in_its_cycle
+
+
+class LinearCyclicalScheduler(CyclicalScheduler):
+    """Linear from ``start_value`` to ``end_value`` and back over each cycle, or one way only if ``monotonic``.
+
+    With position j in a cycle of c events::
+
+        value = start_value + (end_value - start_value) * (1 - |2j / c - 1|)
+        value = start_value + (end_value - start_value) * j / c                 if monotonic
+
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        start_value: value at the start of the first cycle.
+        end_value: value at the middle, or the end if monotonic, of the first cycle.
+        cycle_size: events in the first cycle, at least 2; on iterations often the batches of an epoch.
+        cycle_mult: ratio of one cycle's size to the last one's, at least 1; sizes are cut to whole events.
+        start_value_mult: ratio of one cycle's start value to the last one's.
+        end_value_mult: the same for the end value.
+        warmup_duration: events from one cycle's end value to the next one's start value, only if monotonic.
+        save_history: whether to record what is written in ``engine.state.param_history``.
+        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
+            all of them; see :class:`Groups`.
+        monotonic: one way per cycle, then a jump back to the start value, or a warm-up to it. By name only.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: an argument is out of its range, or there is no such parameter or group; a warm-up with a
+            two-way cycle, which is back at its start value by itself.
+
+    Deviations from ignite 0.5.5: ``event_index`` goes on counting; ``cycle_mult`` below 1 is refused, since it
+    ends in cycles of no events.
+
+    Example:
+        >>> LinearCyclicalScheduler.simulate_values(5, param_name="lr", start_value=0, end_value=1, cycle_size=4)
+        [[0, 0.0], [1, 0.5], [2, 1.0], [3, 0.5], [4, 0.0]]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasParamGroups,
+        param_name: str,
+        start_value: float,
+        end_value: float,
+        cycle_size: int,
+        cycle_mult: float = 1.0,
+        start_value_mult: float = 1.0,
+        end_value_mult: float = 1.0,
+        warmup_duration: int = 0,
+        save_history: bool = False,
+        param_group_index: Selection = None,
+        *,
+        monotonic: bool = False,
+    ) -> None:
+        self.schedule_type = partial(LinearCyclical, monotonic=monotonic)
+        super().__init__(
+            optimizer,
+            param_name,
+            start_value,
+            end_value,
+            cycle_size,
+            cycle_mult,
+            start_value_mult,
+            end_value_mult,
+            warmup_duration,
+            save_history,
+            param_group_index,
+        )
+
+
+class CosineAnnealingScheduler(CyclicalScheduler):
+    """Half a cosine wave from ``start_value`` to ``end_value`` over each cycle.
+
+    With position j in a cycle of c events::
+
+        value = start_value + (end_value - start_value) * (1 - cos(pi * j / c)) / 2
+
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        start_value: value at the start of the first cycle.
+        end_value: value at the end of the first cycle.
+        cycle_size: events in the first cycle, at least 2; on iterations often the batches of an epoch.
+        cycle_mult: ratio of one cycle's size to the last one's, at least 1; sizes are cut to whole events.
+        start_value_mult: ratio of one cycle's start value to the last one's.
+        end_value_mult: the same for the end value.
+        warmup_duration: events from one cycle's end value to the next one's start value.
+        save_history: whether to record what is written in ``engine.state.param_history``.
+        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
+            all of them; see :class:`Groups`.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: an argument is out of its range, or there is no such parameter or group.
+
+    Deviations from ignite 0.5.5: ``event_index`` goes on counting; ``cycle_mult`` below 1 is refused, since it
+    ends in cycles of no events.
+
+    Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017,
+    https://arxiv.org/abs/1608.03983.
+
+    Example:
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        >>> scheduler = CosineAnnealingScheduler(optimizer, "lr", 1.0, 0.0, cycle_size=4)
+        >>> for _ in range(5):
+        ...     scheduler(None)
+        ...     print(round(optimizer.param_groups[0]["lr"], 4))
+        1.0
+        0.8536
+        0.5
+        0.1464
+        1.0
+    """
+
+    schedule_type = CosineAnnealing

@@ -1,0 +1,366 @@
+"""Schedulers of decays: constant, linear, polynomial, by a factor, or as a power of time."""
+
+from collections.abc import Sequence
+from typing import Unpack
+
+from lehr.handlers.schedules import (
+    Anneal,
+    Constant,
+    ExponentialDecay,
+    InverseTimeDecay,
+    MultiStepDecay,
+    PiecewiseConstant,
+    Polynomial,
+    PowerDecay,
+    StepDecay,
+    arguments,
+)
+from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.targets.param_groups import HasParamGroups
+
+from .decay_scheduler import DecayScheduler, Options
+
+
+class ConstantScheduler(DecayScheduler):
+    """The same value at every event; with ``begin`` or ``end``, from or up to an event.
+
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        value: one for all param groups, or a list with one for each.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
+            ``param_group_index``, by name; see :class:`DecayScheduler`.
+
+    Raises:
+        TypeError, ValueError: see :class:`DecayScheduler`.
+
+    Example:
+        >>> ConstantScheduler.simulate_values(2, param_name="weight_decay", value=0.1)
+        [[0, 0.1], [1, 0.1]]
+    """
+
+    def __init__(self, optimizer: HasParamGroups, param_name: str, value: Number, **options: Unpack[Options]) -> None:
+        super().__init__(optimizer, param_name, Constant, options, value=value)
+
+
+class PiecewiseConstantScheduler(DecayScheduler):
+    """One value after another: ``value(i) = constants[number of milestones that are <= i]``.
+
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        constants: the values, one more than the milestones; each a number, or a list with one for each param group.
+        milestones: event indices at which the next value begins, rising.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
+            ``param_group_index``, by name; see :class:`DecayScheduler`.
+
+    Raises:
+        TypeError, ValueError: see :class:`DecayScheduler`; not one fewer milestones than values.
+
+    Example:
+        >>> PiecewiseConstantScheduler.simulate_values(4, param_name="lr", constants=[1.0, 0.1], milestones=[2])
+        [[0, 1.0], [1, 1.0], [2, 0.1], [3, 0.1]]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasParamGroups,
+        param_name: str,
+        constants: Sequence[Number],
+        milestones: Sequence[int],
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(optimizer, param_name, PiecewiseConstant, options, constants=constants, milestones=milestones)
+
+
+class LinearScheduler(DecayScheduler):
+    """A straight line from ``start_value`` at event 0 to ``end_value`` at event ``duration``, which is held.
+
+    ``value(i) = start_value + (end_value - start_value) * min(i / duration, 1)``
+
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        duration: events from the one value to the other, at least 0.
+        start_value: one for all param groups, or a list with one for each; None for each group's own value.
+        end_value: likewise, but not None.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
+            ``param_group_index``, by name; see :class:`DecayScheduler`.
+
+    Raises:
+        TypeError, ValueError: see :class:`DecayScheduler`.
+
+    Example:
+        >>> LinearScheduler.simulate_values(4, param_name="lr", duration=2, start_value=1.0, end_value=0.5)
+        [[0, 1.0], [1, 0.75], [2, 0.5], [3, 0.5]]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasParamGroups,
+        param_name: str,
+        duration: float,
+        start_value: Number | None = None,
+        end_value: Number = 0.0,
+        **options: Unpack[Options],
+    ) -> None:
+        values = {"start_value": start_value, "end_value": end_value, "duration": duration}
+        super().__init__(optimizer, param_name, Anneal, options, "start_value", **values)
+
+
+class PolynomialScheduler(DecayScheduler):
+    """A decay with a power of the time that is left.
+
+    ``value(i) = end_value + (start_value - end_value) * (1 - min(i / duration, 1)) ** power``; with ``cycle``, past
+    ``duration``, the whole takes as many times ``duration`` as are needed for i to lie within it, as in Keras.
+
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        duration: events until ``end_value`` is reached, at least 0.
+        end_value: one for all param groups, or a list with one for each.
+        power: the exponent, at least 0; 1 is a straight line.
+        cycle: whether to rise again past the end, see above; if not, ``end_value`` is held.
+        start_value: like ``end_value``; None for each group's own value.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
+            ``param_group_index``, by name; see :class:`DecayScheduler`.
+
+    Raises:
+        TypeError, ValueError: see :class:`DecayScheduler`.
+
+    Example:
+        >>> PolynomialScheduler.simulate_values(4, param_name="lr", duration=2, power=2.0, start_value=1.0)
+        [[0, 1.0], [1, 0.25], [2, 0.0], [3, 0.0]]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasParamGroups,
+        param_name: str,
+        duration: float,
+        end_value: Number = 0.0,
+        power: float = 1.0,
+        cycle: bool = False,
+        start_value: Number | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        values = {"start_value": start_value, "end_value": end_value, "duration": duration}
+        beyond = "stretch" if arguments.flag("cycle", cycle) else "hold"
+        super().__init__(
+            optimizer, param_name, Anneal, options, "start_value", **values, curve=Polynomial(power), beyond=beyond
+        )
+
+
+class StepScheduler(DecayScheduler):
+    """A decay by a factor at every so many events.
+
+    ``value(i) = initial_value * gamma ** floor(i / step_size)``
+
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        step_size: events from one step to the next, above 0.
+        gamma: factor of each step.
+        initial_value: value at event 0; one for all param groups, or a list with one for each. None for each group's
+            own value.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
+            ``param_group_index``, by name; see :class:`DecayScheduler`.
+
+    Raises:
+        TypeError, ValueError: see :class:`DecayScheduler`.
+
+    Example:
+        >>> StepScheduler.simulate_values(4, param_name="lr", step_size=2, gamma=0.5, initial_value=1.0)
+        [[0, 1.0], [1, 1.0], [2, 0.5], [3, 0.5]]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasParamGroups,
+        param_name: str,
+        step_size: float,
+        gamma: float = 0.1,
+        initial_value: Number | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        values = {"initial_value": initial_value, "gamma": gamma, "step_size": step_size}
+        super().__init__(optimizer, param_name, StepDecay, options, "initial_value", **values)
+
+
+class MultiStepScheduler(DecayScheduler):
+    """A decay by a factor at given events.
+
+    ``value(i) = initial_value * gamma ** (number of milestones that are <= i)``
+
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        milestones: event indices at which the factor is applied, rising; one that stands there twice counts twice.
+        gamma: factor of each milestone.
+        initial_value: value at event 0; one for all param groups, or a list with one for each. None for each group's
+            own value.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
+            ``param_group_index``, by name; see :class:`DecayScheduler`.
+
+    Raises:
+        TypeError, ValueError: see :class:`DecayScheduler`.
+
+    Example:
+        >>> MultiStepScheduler.simulate_values(4, param_name="lr", milestones=[1, 3], gamma=0.5, initial_value=1.0)
+        [[0, 1.0], [1, 0.5], [2, 0.5], [3, 0.25]]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasParamGroups,
+        param_name: str,
+        milestones: Sequence[int],
+        gamma: float = 0.1,
+        initial_value: Number | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(
+            optimizer,
+            param_name,
+            MultiStepDecay,
+            options,
+            "initial_value",
+            initial_value=initial_value,
+            gamma=gamma,
+            milestones=milestones,
+        )
+
+
+class ExponentialScheduler(DecayScheduler):
+    """A decay by a factor at every event, or smoothly by that factor in so many events.
+
+    ``value(i) = initial_value * gamma ** (i / decay_events)``, or ``floor(i / decay_events)`` with ``staircase``.
+
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        gamma: factor of each ``decay_events`` events.
+        decay_events: in how many events it is multiplied by ``gamma``, above 0. In epochs with ``epoch_length``: by
+            default ``gamma`` is the factor of an epoch.
+        staircase: whether to do it at once, at every ``decay_events``-th event.
+        initial_value: value at event 0; one for all param groups, or a list with one for each. None for each group's
+            own value.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
+            ``param_group_index``, by name; see :class:`DecayScheduler`.
+
+    Raises:
+        TypeError, ValueError: see :class:`DecayScheduler`.
+
+    Example:
+        >>> ExponentialScheduler.simulate_values(4, param_name="lr", gamma=0.5, initial_value=1.0)
+        [[0, 1.0], [1, 0.5], [2, 0.25], [3, 0.125]]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasParamGroups,
+        param_name: str,
+        gamma: float,
+        decay_events: float = 1.0,
+        staircase: bool = False,
+        initial_value: Number | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(
+            optimizer,
+            param_name,
+            ExponentialDecay,
+            options,
+            "initial_value",
+            initial_value=initial_value,
+            gamma=gamma,
+            decay_events=decay_events,
+            staircase=staircase,
+        )
+
+
+class InverseSquareRootScheduler(DecayScheduler):
+    """A decay as the inverse square root of time.
+
+    ``value(i) = initial_value / sqrt(1 + i / timescale)``; for a warm-up, put it into a :class:`ConcatScheduler`.
+
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        timescale: events until it has fallen to ``1 / sqrt(2)`` of the initial value, above 0.
+        initial_value: value at event 0; one for all param groups, or a list with one for each. None for each group's
+            own value.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
+            ``param_group_index``, by name; see :class:`DecayScheduler`.
+
+    Raises:
+        TypeError, ValueError: see :class:`DecayScheduler`.
+
+    Source: Zhai et al., "Scaling Vision Transformers", 2021, https://arxiv.org/abs/2106.04560.
+
+    Example:
+        >>> InverseSquareRootScheduler.simulate_values(4, param_name="lr", timescale=1, initial_value=1.0)[3]
+        [3, 0.5]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasParamGroups,
+        param_name: str,
+        timescale: float,
+        initial_value: Number | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        values = {"initial_value": initial_value, "timescale": timescale}
+        super().__init__(optimizer, param_name, PowerDecay, options, "initial_value", **values)
+
+
+class InverseTimeDecayScheduler(DecayScheduler):
+    """A decay as the inverse of time.
+
+    ``value(i) = initial_value / (1 + decay_rate * i ** exponent / decay_events)``, or ``floor(i ** exponent /
+    decay_events)`` with ``staircase``.
+
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        decay_rate: how fast, at least 0.
+        decay_events: the events that the rate is for, above 0. In epochs with ``epoch_length``.
+        exponent: the power of time, at least 0.
+        staircase: whether to decay in steps.
+        initial_value: value at event 0; one for all param groups, or a list with one for each. None for each group's
+            own value.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
+            ``param_group_index``, by name; see :class:`DecayScheduler`.
+
+    Raises:
+        TypeError, ValueError: see :class:`DecayScheduler`.
+
+    Example:
+        >>> InverseTimeDecayScheduler.simulate_values(4, param_name="lr", decay_rate=1.0, initial_value=1.0)[3]
+        [3, 0.25]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasParamGroups,
+        param_name: str,
+        decay_rate: float,
+        decay_events: float = 1.0,
+        exponent: float = 1.0,
+        staircase: bool = False,
+        initial_value: Number | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(
+            optimizer,
+            param_name,
+            InverseTimeDecay,
+            options,
+            "initial_value",
+            initial_value=initial_value,
+            decay_rate=decay_rate,
+            decay_events=decay_events,
+            exponent=exponent,
+            staircase=staircase,
+        )

@@ -1,0 +1,135 @@
+"""Schedulers of a user's own factors: a function of the event, or the product of its values so far."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Unpack
+
+from lehr.handlers.schedules import (
+    Constant,
+    CumulativeProduct,
+    FunctionSchedule,
+    Product,
+    Schedule,
+    SideBySide,
+    arguments,
+)
+from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.targets.param_groups import HasParamGroups
+
+from .decay_scheduler import DecayScheduler, Options
+
+Factor = Callable[[int], float]
+
+
+def scaled_by(
+    of_function: Callable[[Any], Schedule], initial_value: Number, factor_fn: Factor | Sequence[Factor]
+) -> Schedule:
+    """An initial value times what a schedule makes of a function, or of one for each param group."""
+    initial = arguments.number_or_numbers("initial_value", initial_value)
+    for function in factor_fn if isinstance(factor_fn, list | tuple) else [factor_fn]:
+        if not callable(function) or isinstance(function, type):
+            raise TypeError(f"factor_fn must be a function of the event index, given {function!r}")
+    if not isinstance(factor_fn, list | tuple):
+        return Product([Constant(initial), of_function(factor_fn)])
+    if not factor_fn:
+        raise ValueError(f"factor_fn must be a function or one for each param group, given {factor_fn!r}")
+    if isinstance(initial, tuple) and len(initial) != len(factor_fn):
+        raise ValueError(f"factor_fn must be one function or {len(initial)}, given {len(factor_fn)}")
+    each = initial if isinstance(initial, tuple) else (initial,) * len(factor_fn)
+    return Product([Constant(each), SideBySide([of_function(function) for function in factor_fn])])
+
+
+def lambda_schedule(initial_value: Number, factor_fn: Factor | Sequence[Factor]) -> Schedule:
+    """``initial_value * factor_fn(i)``."""
+    return scaled_by(FunctionSchedule, initial_value, factor_fn)
+
+
+def multiplicative_schedule(initial_value: Number, factor_fn: Factor | Sequence[Factor]) -> Schedule:
+    """``initial_value * factor_fn(1) * ... * factor_fn(i)``."""
+    return scaled_by(CumulativeProduct, initial_value, factor_fn)
+
+
+class LambdaScheduler(DecayScheduler):
+    """An initial value times a function of the event index.
+
+    ``value(i) = initial_value * factor_fn(i)``
+
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        factor_fn: ``int -> float``, called with the event index when its event comes, and never before; or a list
+            with one for each param group.
+        initial_value: value at event 0; one for all param groups, or a list with one for each. None for each group's
+            own value.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
+            ``param_group_index``, by name; see :class:`DecayScheduler`.
+
+    Raises:
+        TypeError, ValueError: see :class:`DecayScheduler`; ``epoch_length`` is given; at the event, a value that
+            is not a finite number.
+
+    Example:
+        >>> LambdaScheduler.simulate_values(3, param_name="lr", factor_fn=lambda i: 1 / (1 + i), initial_value=1.0)[1]
+        [1, 0.5]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasParamGroups,
+        param_name: str,
+        factor_fn: Factor | Sequence[Factor],
+        initial_value: Number | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(
+            optimizer,
+            param_name,
+            lambda_schedule,
+            options,
+            "initial_value",
+            initial_value=initial_value,
+            factor_fn=factor_fn,
+        )
+
+
+class MultiplicativeScheduler(DecayScheduler):
+    """An initial value times the product of all factors that a function has given so far.
+
+    ``value(i) = initial_value * factor_fn(1) * ... * factor_fn(i)``. The product is saved, so that to go on takes one
+    call of the function; to seek to event i takes up to i.
+
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        factor_fn: ``int -> float``, called with the event index when its event comes, and never before; or a list
+            with one for each param group.
+        initial_value: value at event 0; one for all param groups, or a list with one for each. None for each group's
+            own value.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
+            ``param_group_index``, by name; see :class:`DecayScheduler`.
+
+    Raises:
+        TypeError, ValueError: see :class:`DecayScheduler`; ``epoch_length`` is given; at the event, a value that
+            is not a finite number.
+
+    Example:
+        >>> MultiplicativeScheduler.simulate_values(4, param_name="lr", factor_fn=lambda i: 0.5, initial_value=1.0)
+        [[0, 1.0], [1, 0.5], [2, 0.25], [3, 0.125]]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasParamGroups,
+        param_name: str,
+        factor_fn: Factor | Sequence[Factor],
+        initial_value: Number | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(
+            optimizer,
+            param_name,
+            multiplicative_schedule,
+            options,
+            "initial_value",
+            initial_value=initial_value,
+            factor_fn=factor_fn,
+        )

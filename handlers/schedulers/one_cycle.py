@@ -1,0 +1,96 @@
+"""The 1cycle policy for any parameter."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from lehr.handlers.core.param_scheduler import ParamScheduler
+from lehr.handlers.schedules import OneCycle
+from lehr.handlers.schedules.one_cycle import cycle_length
+from lehr.handlers.targets.group_selection import Selection
+from lehr.handlers.targets.param_groups import HasParamGroups
+
+
+class OneCycleScheduler(ParamScheduler):
+    """Once up to ``max_value`` and down again, far below where it began; or the inverse, for momentum.
+
+    With N = ``total_steps``, p = ``pct_start``, initial = max_value / div_factor and final = initial /
+    final_div_factor, the value follows half cosine waves, or straight lines, along (event: value)::
+
+        two phases:    0: initial,  pN - 1: max_value,  N - 1: final
+        three phases:  0: initial,  pN - 1: max_value,  2pN - 2: initial,  N - 1: final
+        inverse:       max_value in the place of initial and final, base_value in the place of max_value
+
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        max_value: the highest value; one for all param groups, or a list with one for each.
+        total_steps: N, the events in the cycle, at least 1.
+        epochs: with ``steps_per_epoch`` in the place of ``total_steps``: N = epochs * steps_per_epoch.
+        steps_per_epoch: events in an epoch.
+        pct_start: p in [0, 1], the fraction of the cycle on the way to the peak.
+        anneal_strategy: ``"cos"`` or ``"linear"``.
+        div_factor: max_value / initial, above 0.
+        final_div_factor: initial / final, above 0.
+        three_phase: whether to return to the initial value first, and then go on to the final one.
+        base_value: the lowest value of an inverse cycle, like ``max_value``; only with ``inverse``.
+        inverse: whether to go from high to low and back, as momentum and betas[0] do beside the lr. The div
+            factors are then of no effect.
+        save_history: whether to record what is written in ``engine.state.param_history``.
+        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
+            all of them; see :class:`Groups`.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: an argument is out of its range; the number of steps is not given, or given twice;
+            ``base_value`` without ``inverse``; not as many values as param groups.
+
+    Deviations from torch 2.13's OneCycleLR: from event N - 1 on the last value is held, where torch goes on to
+    extrapolate and then raises; pN = 1 starts at the peak, where torch divides by zero; a number of steps that
+    is given twice is refused.
+
+    Source: Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
+    Rates", 2018, https://arxiv.org/abs/1708.07120.
+
+    Example:
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1, momentum=0.9)
+        >>> lr = OneCycleScheduler(optimizer, "lr", max_value=1.0, total_steps=10)
+        >>> momentum = OneCycleScheduler(
+        ...     optimizer, "momentum", max_value=0.95, base_value=0.85, inverse=True, total_steps=10
+        ... )
+        >>> lr.simulate(10)[[0, 2, 9], 0].tolist()
+        [0.04, 1.0, 4e-06]
+        >>> momentum.simulate(10)[[0, 2, 9], 0].tolist()
+        [0.95, 0.85, 0.95]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasParamGroups,
+        param_name: str,
+        max_value: float | Sequence[float],
+        total_steps: int | None = None,
+        epochs: int | None = None,
+        steps_per_epoch: int | None = None,
+        pct_start: float = 0.3,
+        anneal_strategy: Literal["cos", "linear"] = "cos",
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        three_phase: bool = False,
+        base_value: float | Sequence[float] | None = None,
+        inverse: bool = False,
+        save_history: bool = False,
+        param_group_index: Selection = None,
+    ) -> None:
+        schedule = OneCycle(
+            max_value,
+            cycle_length(total_steps, epochs, steps_per_epoch),
+            pct_start,
+            anneal_strategy,
+            div_factor,
+            final_div_factor,
+            three_phase,
+            base_value,
+            inverse,
+        )
+        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)

@@ -1,0 +1,127 @@
+"""A plan whose next phase begins on demand."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ignite.engine import Engine
+
+from lehr.engine.event_counts import begins_again
+from lehr.handlers.core.metrics import REDUCTIONS, as_number, required_metric
+from lehr.handlers.core.param_scheduler import ParamScheduler
+from lehr.handlers.schedules import Phases, Plateau, Schedule, arguments
+from lehr.handlers.targets.group_selection import Selection
+from lehr.handlers.targets.param_groups import HasParamGroups
+
+
+class PhaseScheduler(ParamScheduler):
+    """Writes phases one after another, each of which begins when it is told to: "start the decay now".
+
+    - By a call: ``scheduler.next_phase()``, and the next event is the first of the next phase.
+    - By an event: ``trainer.add_event_handler(Events.EPOCH_COMPLETED(once=8), scheduler.next_phase)``.
+    - By a metric: with ``flat=Plateau(patience=3)``, attach :meth:`observe` to where the metric is ready,
+      ``evaluator.add_event_handler(Events.COMPLETED, scheduler.observe)``. When it has stopped improving by that rule,
+      the next phase begins.
+
+    Where it is a member of another scheduler, the next phase begins with that one's next event.
+
+    The rest of the plan is computed from there: see :class:`~lehr.handlers.schedules.Phases` for the formula. When the
+    phases have begun is saved and loaded with the event index.
+
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        phases: two or more schedules.
+        save_history: whether to record what is written in ``engine.state.param_history``.
+        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
+            all of them; see :class:`Groups`.
+        relative: whether the phases after the first are factors of the value at which the one before was left.
+        end: the event at which the last phase is to be over, however late it begins; None for its own length.
+        starts: events at which the second phase, the third and so on begin without being told to.
+        flat: the rule by which a metric starts the next phase.
+        metric_name: name of the metric in the ``state.metrics`` of the engine that :meth:`observe` is attached to.
+        reduction: what to make of the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` or
+            ``"none"``.
+
+    Raises:
+        TypeError: an argument is of the wrong kind.
+        ValueError: an argument is out of its range; there is no such parameter or group.
+
+    Example:
+        >>> import torch
+        >>> from lehr.handlers.schedules import Anneal, Constant
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        >>> decay = Anneal(1.0, 0.0, duration=10)
+        >>> scheduler = PhaseScheduler(optimizer, "lr", [Constant(0.5), decay], end=6)
+        >>> for event in range(7):
+        ...     if event == 2:
+        ...         scheduler.next_phase()
+        ...     scheduler(None)
+        ...     print(event, optimizer.param_groups[0]["lr"])
+        0 0.5
+        1 0.5
+        2 0.5
+        3 0.375
+        4 0.25
+        5 0.125
+        6 0.0
+        >>> PhaseScheduler.simulate_values(4, param_name="lr", phases=[Constant(0.5), decay], starts=[1], end=3)
+        [[0, 0.5], [1, 0.5], [2, 0.25], [3, 0.0]]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasParamGroups,
+        param_name: str,
+        phases: Sequence[Schedule],
+        save_history: bool = False,
+        param_group_index: Selection = None,
+        *,
+        relative: bool = True,
+        end: int | None = None,
+        starts: Sequence[int] = (),
+        flat: Plateau | None = None,
+        metric_name: str = "loss",
+        reduction: str = "mean",
+    ) -> None:
+        if not isinstance(metric_name, str):
+            raise TypeError(f"metric_name must be a string, given {metric_name!r}")
+        self._phases = Phases(phases, relative, end, starts, flat)
+        self.metric_name, self.reduction = metric_name, arguments.one_of("reduction", reduction, REDUCTIONS)
+        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=self._phases)
+
+    @property
+    def phase(self) -> int:
+        """Which phase the next event is in, from 0."""
+        return self._phases.phase
+
+    def _go_to(self, event_index: int) -> None:
+        super()._go_to(event_index)
+        self._phases.go_to(event_index)
+
+    def next_phase(self, engine: Engine | None = None) -> None:
+        """Let the next phase begin with the next event.
+
+        Args:
+            engine: the engine whose event says so; None where it is called by hand. An epoch that starts for the
+                second time, since the run was resumed within it, says nothing new.
+
+        Raises:
+            ValueError: there is no next phase.
+        """
+        if engine is None or not begins_again(engine):
+            self._phases.begin_next()
+
+    def observe(self, engine: Engine) -> None:
+        """Count the metric of an engine, usually an evaluator, and let the next phase begin if it is time to.
+
+        Raises:
+            TypeError: the metric is no number.
+            ValueError: there is no such metric, or ``flat`` was not given.
+        """
+        metric = as_number(required_metric(engine, self.metric_name, self.reduction))
+        self._phases.observe(metric)
+
+    @classmethod
+    def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> Any:
+        without = ("metric_name", "reduction")
+        return super()._simulated(num_events, {k: v for k, v in scheduler_kwargs.items() if k not in without})

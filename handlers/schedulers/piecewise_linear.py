@@ -1,0 +1,49 @@
+"""Straight lines through given points, for any parameter."""
+
+from collections.abc import Sequence
+
+from lehr.handlers.core.param_scheduler import ParamScheduler
+from lehr.handlers.schedules import LinearInterpolation
+from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.targets.group_selection import Selection
+from lehr.handlers.targets.param_groups import HasParamGroups
+
+
+class PiecewiseLinear(ParamScheduler):
+    """Straight lines between the values at given events; flat before the first and after the last.
+
+    With milestones m_0 < m_1 < ... and their values v_0, v_1, ..., at event i with m_k <= i <= m_{k+1}::
+
+        value = v_k + (v_{k+1} - v_k) * (i - m_k) / (m_{k+1} - m_k)
+
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        param_name: name of the parameter to write.
+        milestones_values: pairs of an event index, an int, and a value, or a list with one for each param group; at
+            least one pair, event indices rising.
+        save_history: whether to record what is written in ``engine.state.param_history``.
+        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
+            all of them; see :class:`Groups`.
+
+    Raises:
+        TypeError: not a list or tuple; a milestone is not an int, a value not a number.
+        ValueError: no pairs, something other than a pair, milestones that do not rise, a value that is NaN
+            or infinite.
+
+    Deviations from ignite 0.5.5: two values at one milestone are refused.
+
+    Example:
+        >>> PiecewiseLinear.simulate_values(5, param_name="lr", milestones_values=[(1, 1.0), (3, 0.5)])
+        [[0, 1.0], [1, 1.0], [2, 0.75], [3, 0.5], [4, 0.5]]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasParamGroups,
+        param_name: str,
+        milestones_values: Sequence[tuple[int, Number]],
+        save_history: bool = False,
+        param_group_index: Selection = None,
+    ) -> None:
+        schedule = LinearInterpolation(milestones_values)
+        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)

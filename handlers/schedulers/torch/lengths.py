@@ -1,0 +1,83 @@
+"""How long torch's own schedulers are, and which of them begin anew, where they are wrapped as they are."""
+
+from functools import singledispatch
+
+from torch.optim import lr_scheduler as torch
+from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
+
+from lehr.handlers.schedules import Schedule, Shift
+from lehr.handlers.schedules.named_phases import Segment, segments_of
+
+from .steps import TorchSteps
+
+
+def length_of(schedule: Schedule) -> float | None:
+    """How many events a schedule takes to come to an end, or through its first cycle; None where it has no end."""
+    if isinstance(schedule, Shift) and isinstance(schedule.schedule, TorchSteps):
+        length = _length(schedule.schedule.wrapped)
+        return None if length is None else max(length - schedule.by, 0.0)
+    return _length(schedule.wrapped) if isinstance(schedule, TorchSteps) else schedule.length
+
+
+def begins_anew(schedule: Schedule) -> bool:
+    """Whether it is a scheduler of torch that begins anew when it has come to its end."""
+    again = torch.CosineAnnealingWarmRestarts | torch.CyclicLR
+    return isinstance(schedule, TorchSteps) and isinstance(schedule.wrapped, again)
+
+
+@segments_of.register
+def _(schedule: TorchSteps) -> tuple[Segment, ...]:
+    wrapped = schedule.wrapped
+    if not isinstance(wrapped, torch.SequentialLR):
+        return ()
+    names = [type(one).__name__ for one in wrapped._schedulers]
+    return tuple(Segment(first, name) for first, name in zip([0, *wrapped._milestones], names, strict=True))
+
+
+@singledispatch
+def _length(wrapped: TorchLRScheduler) -> float | None:
+    return None
+
+
+@_length.register
+def _(wrapped: torch.CosineAnnealingLR) -> float | None:
+    return float(wrapped.T_max)
+
+
+@_length.register
+def _(wrapped: torch.CosineAnnealingWarmRestarts) -> float | None:
+    return float(wrapped.T_0)
+
+
+@_length.register
+def _(wrapped: torch.OneCycleLR) -> float | None:
+    return float(wrapped.total_steps)
+
+
+@_length.register
+def _(wrapped: torch.CyclicLR) -> float | None:
+    return float(wrapped.total_size)
+
+
+@_length.register
+def _(wrapped: torch.MultiStepLR) -> float | None:
+    return float(max(wrapped.milestones, default=0))
+
+
+@_length.register(torch.ConstantLR)
+@_length.register(torch.LinearLR)
+@_length.register(torch.PolynomialLR)
+def _(wrapped: torch.ConstantLR | torch.LinearLR | torch.PolynomialLR) -> float | None:
+    return float(wrapped.total_iters)
+
+
+@_length.register
+def _(wrapped: torch.SequentialLR) -> float | None:
+    last = _length(wrapped._schedulers[-1])
+    return None if last is None else wrapped._milestones[-1] + last
+
+
+@_length.register
+def _(wrapped: torch.ChainedScheduler) -> float | None:
+    lengths = [_length(one) for one in wrapped._schedulers]
+    return max((length for length in lengths if length is not None), default=None)

@@ -1,0 +1,295 @@
+"""The values that one of torch's schedulers gives, as a schedule."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
+
+from lehr.handlers.schedules import StatefulSchedule, arguments
+from lehr.handlers.targets.group_selection import Group
+
+from .attributes import (
+    COUNTS,
+    PLATEAU_COUNTS,
+    Snapshot,
+    checked_saved,
+    configuration_of,
+    hidden_by_pretending,
+    pretend_to_have_stepped,
+    refuse_other_configuration,
+    schedulers_in,
+    stop_pretending,
+    takes_metric,
+)
+from .plain_data import from_plain, is_plain, to_plain
+
+
+@dataclass
+class TorchProgress:
+    """How many steps a torch scheduler has taken, and what it has left in each param group."""
+
+    rates: list[Any]
+    momenta: list[Any]
+    position: int = 0
+    lost: bool = False  # a step has failed half-way
+
+
+@dataclass(frozen=True, repr=False)
+class TorchSteps(StatefulSchedule):
+    """The learning rates that a torch scheduler has in effect after so many calls of its ``step()``.
+
+    ``value(i)`` is what torch's own loop has at step i: constructed, then stepped once after each optimizer step.
+    The scheduler is stepped forward as events come; to go back it is put to where it was wrapped, and stepped from
+    there. While it steps it finds the learning rates that it left itself, whatever others have written since, and
+    theirs are put back afterwards. A momentum that it schedules too is written to the optimizer at once, as in torch.
+
+    A scheduler whose ``step`` takes a metric moves when it is given one by :meth:`observe`, and not otherwise.
+
+    Args:
+        wrapped: the torch scheduler.
+
+    Shapes: one value for an optimizer of one param group, else one for each of its G groups.
+
+    Raises:
+        TypeError: its ``step`` must be given more than a metric; when going back, it holds something that cannot
+            be copied.
+
+    Example:
+        >>> from torch.optim.lr_scheduler import StepLR
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
+        >>> schedule = TorchSteps(StepLR(optimizer, step_size=2, gamma=0.5))
+        >>> schedule
+        StepLR(step_size=2, gamma=0.5, base_lrs=[0.5])
+        >>> [schedule.value(i) for i in (0, 1, 2, 3, 4, 0)]
+        [0.5, 0.5, 0.25, 0.25, 0.125, 0.5]
+    """
+
+    wrapped: TorchLRScheduler = field(compare=False)
+    configuration: str = field(init=False)
+    takes_metric: bool = field(init=False)
+    cycles_momentum: bool = field(init=False, compare=False)
+    _initial: tuple[Snapshot, list[Any], list[Any]] = field(init=False, compare=False)
+    _progress: TorchProgress = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Remember where the scheduler stands, to come back to."""
+        self._set(
+            configuration=configuration_of(self.wrapped),
+            takes_metric=takes_metric(self.wrapped),
+            cycles_momentum=any(getattr(one, "cycle_momentum", False) for one in schedulers_in(self.wrapped)),
+        )
+        groups = self.wrapped.optimizer.param_groups
+        rates, momenta = [_copied(group["lr"]) for group in groups], self._momenta_of(groups)
+        self._set(
+            _initial=(Snapshot(self.wrapped), list(map(_copied, rates)), momenta),
+            _progress=TorchProgress(rates, momenta),
+        )
+
+    def _momenta_of(self, groups: list[Group]) -> list[Any]:
+        """The momentum, or ``betas[0]``, of each group, if the scheduler writes it."""
+        return [_copied(_momentum(group)) for group in groups] if self.cycles_momentum else []
+
+    @property
+    def groups(self) -> int | None:
+        """As many as the optimizer has; None for one."""
+        count = len(self.wrapped.optimizer.param_groups)
+        return count if count > 1 else None
+
+    @property
+    def other_params(self) -> tuple[str, ...]:
+        """The momentum, where the scheduler cycles it."""
+        return ("momentum",) if self.cycles_momentum else ()
+
+    def description(self) -> str:
+        """The class and attributes of the torch scheduler."""
+        return self.configuration
+
+    def value(self, index: int) -> float | list[float]:
+        """The learning rates after ``index`` steps; where steps take a metric, after those that were taken."""
+        now = self._progress
+        went_back = False
+        if (index != now.position or now.lost) and not self.takes_metric:
+            if index < now.position or now.lost:
+                self._go_back()
+                now, went_back = self._progress, True
+            self._step(index - now.position, went_back=went_back)
+        groups, rates = self.wrapped.optimizer.param_groups, now.rates
+        if len(rates) < len(groups):  # some have been added, and have what they were added with
+            rates = now.rates = rates + [_copied(group["lr"]) for group in groups[len(rates) :]]
+        return float(rates[0]) if len(rates) == 1 else [float(rate) for rate in rates]
+
+    def observe(self, metric: float) -> None:
+        """Step with a metric."""
+        self._step(1, metric)
+
+    def remembered(self) -> tuple[Snapshot, TorchProgress]:
+        """Where it is, for :meth:`put_back`."""
+        return Snapshot(self.wrapped), replace(self._progress)
+
+    def put_back(self, remembered: tuple[Snapshot, TorchProgress]) -> None:
+        """Be there again; a scheduler that holds what cannot be copied stays where it is."""
+        snapshot, progress = remembered
+        if snapshot.is_complete:
+            snapshot.restore()
+            self._set(_progress=progress)
+
+    def _step(self, times: int, *metric: float, went_back: bool = False) -> None:
+        optimizer, now, step = self.wrapped.optimizer, self._progress, self.wrapped.step
+        groups = optimizer.param_groups
+        held = [group["lr"] for group in groups]
+        added = [_copied(rate) for rate in held[len(now.rates) :]] if len(held) > len(now.rates) else []
+        momenta = [_momentum(group) for group in groups] if self.cycles_momentum else []
+        hidden, before, position = hidden_by_pretending(optimizer), now.momenta, now.position
+
+        def put_back() -> None:
+            for group, rate in zip(groups, held):  # noqa: B905 -- to say strict costs as much again
+                group["lr"] = rate
+            for group, momentum in zip(groups, momenta, strict=False):
+                _set_momentum(group, momentum)
+            if hidden is not None:
+                stop_pretending(optimizer, hidden)
+
+        def write_momenta() -> None:
+            for at, (group, new) in enumerate(zip(groups, now.momenta, strict=False)):
+                # Others may write it while this scheduler does not.
+                if went_back or at >= len(before) or new is not before[at]:
+                    _set_momentum(group, _put(new, _momentum(group)))
+
+        now.lost = not self.takes_metric
+        try:
+            for group, momentum in zip(groups, before, strict=False):
+                _set_momentum(group, momentum)
+            for group, rate in zip(groups, now.rates + added):  # noqa: B905
+                group["lr"] = rate
+            if hidden is not None:
+                pretend_to_have_stepped(optimizer)
+            for _ in range(times):
+                step(*metric)  # type: ignore[arg-type]
+            rates = [group["lr"] for group in groups]
+            if added:  # a group that is new begins with the rate that it was added with
+                rates[-len(added) :] = [_copied(rate) for rate in held[-len(added) :]]
+            new_momenta = [_momentum(group) for group in groups] if momenta else []
+            now.rates, now.momenta, now.position, now.lost = rates, new_momenta, position + times, False
+        finally:
+            try:
+                put_back()
+            except BaseException:  # Ctrl-C has come in between
+                put_back()
+                raise
+        try:
+            write_momenta()
+        except BaseException:
+            write_momenta()
+            raise
+
+    def _write_momenta(self) -> None:
+        for group, momentum in zip(self.wrapped.optimizer.param_groups, self._progress.momenta, strict=False):
+            _set_momentum(group, _put(momentum, _momentum(group)))
+
+    def _go_back(self) -> None:
+        if self._progress.position == 0 and not self._progress.lost:
+            return
+        snapshot, rates, momenta = self._initial
+        snapshot.restore()
+        self._set(_progress=TorchProgress(list(map(_copied, rates)), list(momenta)))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The number of steps, and what the torch scheduler and its entries of the param groups were after them.
+
+        Where the scheduler holds something that is no plain data, such as a function, only the number is kept, and
+        loading steps to it.
+        """
+        wrapped = self.wrapped.state_dict()
+        plain = {key: value for key, value in wrapped.items() if is_plain(value)}
+        complete = (len(plain) == len(wrapped) or self.takes_metric) and not self._progress.lost
+        saved = {
+            "wrapped": plain if complete else {},
+            "rates": self._progress.rates,
+            "momenta": self._progress.momenta,
+        }
+        return {"configuration": self.configuration, "position": self._progress.position, "saved": to_plain(saved)}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from there; where the configuration differs, from as many steps of this one.
+
+        Raises:
+            TypeError, ValueError: it is not such a state; nothing is loaded then.
+        """
+        if not isinstance(state_dict, Mapping) or set(state_dict) != {"configuration", "position", "saved"}:
+            raise ValueError(f"not the state of a torch scheduler: {arguments.shown(state_dict)}")
+        position = arguments.whole_number("position", state_dict["position"], at_least=0)
+        wrapped, rates, momenta = checked_saved(from_plain(state_dict["saved"]))
+        for key in wrapped:
+            if key == "optimizer" or callable(getattr(type(self.wrapped), key, None)):
+                raise ValueError(
+                    f"not the attributes of a torch scheduler, of which {key!r} is none: {arguments.shown(wrapped)}"
+                )
+        same = self.configuration == state_dict["configuration"]
+        if same:
+            refuse_other_configuration(self.wrapped, wrapped)
+        if not same:
+            kept = (*COUNTS, *PLATEAU_COUNTS) if self.takes_metric else ()
+            own = self.wrapped.state_dict()
+            wrapped = {key: value for key, value in wrapped.items() if key in kept and key in own}
+        if wrapped and not len(rates) == len(momenta or rates) == len(self.wrapped.optimizer.param_groups):
+            count = len(self.wrapped.optimizer.param_groups)
+            raise ValueError(f"not the state of a torch scheduler of {count} param groups: {arguments.shown(rates)}")
+        before, progress = Snapshot(self.wrapped), self._progress
+        try:
+            self._go_back()
+            if wrapped:
+                self.wrapped.load_state_dict(wrapped if same else {**self.wrapped.state_dict(), **wrapped})
+                self._set(_progress=TorchProgress(rates, momenta, position))
+                self._write_momenta()
+        except Exception as error:
+            before.restore()
+            self._set(_progress=progress)
+            self._write_momenta()
+            raise ValueError(f"not the state of such a torch scheduler: {arguments.shown(state_dict)}") from error
+
+
+@dataclass(frozen=True, repr=False)
+class TorchMomenta(TorchSteps):
+    """The momenta, or first betas, that a torch scheduler has in effect beside the learning rates.
+
+    They are read from its optimizer, to which it writes them.
+
+    Example:
+        >>> from torch.optim.lr_scheduler import CyclicLR
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5, momentum=0.9)
+        >>> schedule = TorchMomenta(CyclicLR(optimizer, 0.1, 0.5, step_size_up=2, base_momentum=0.5))
+        >>> [round(schedule.value(i), 4) for i in range(4)]
+        [0.9, 0.7, 0.5, 0.7]
+    """
+
+    def value(self, index: int) -> float | list[float]:
+        """The momenta after ``index`` steps."""
+        super().value(index)
+        momenta = [float(_momentum(group)) for group in self.wrapped.optimizer.param_groups]
+        return momenta[0] if len(momenta) == 1 else momenta
+
+
+def _momentum(group: Group) -> Any:
+    return group["betas"][0] if "betas" in group else group.get("momentum")
+
+
+def _set_momentum(group: Group, momentum: Any) -> None:
+    """Others of the betas are not the scheduler's, and stay as they are."""
+    if "betas" in group:
+        group["betas"] = type(group["betas"])([momentum, *group["betas"][1:]])
+    elif "momentum" in group:
+        group["momentum"] = momentum
+
+
+def _copied(value: Any) -> Any:
+    return value.detach().clone() if isinstance(value, torch.Tensor) else value
+
+
+def _put(new: Any, held: Any) -> Any:
+    """What a param group that holds a value is to hold instead; a tensor is filled and stays the same one."""
+    if isinstance(held, torch.Tensor):
+        held.detach().fill_(float(new))
+        return held
+    return new

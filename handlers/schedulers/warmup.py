@@ -1,0 +1,102 @@
+"""A warm-up before any scheduler of the learning rate."""
+
+from typing import Any
+
+from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
+
+from lehr.handlers.core.param_scheduler import ParamScheduler
+from lehr.handlers.schedulers.torch.lr_scheduler import LRScheduler
+from lehr.handlers.schedules import arguments
+from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.targets.param_groups import ParamSlot
+
+from .concat import ConcatScheduler
+from .piecewise_linear import PiecewiseLinear
+
+
+def create_lr_scheduler_with_warmup(
+    lr_scheduler: ParamScheduler | TorchLRScheduler,
+    warmup_start_value: Number,
+    warmup_duration: int,
+    warmup_end_value: Number | None = None,
+    save_history: bool = False,
+    output_simulated_values: list[Any] | None = None,
+) -> ConcatScheduler:
+    """A linear warm-up of the learning rate, and then a scheduler, as one scheduler.
+
+    With the duration d, event i < d has in each param group::
+
+        value = warmup_start_value + (warmup_end_value - warmup_start_value) * i / (d - 1)
+
+    The scheduler follows, from its event 0, at event d; or at event d - 1, where its first value is the end value of
+    the warm-up in all groups, so that no value comes twice.
+
+    Args:
+        lr_scheduler: what follows: a scheduler of ``"lr"``, or one of ``torch.optim.lr_scheduler``.
+        warmup_start_value: learning rate of the first event; a list for one value per group.
+        warmup_duration: events from the first one to the one with the end value, at least 2, both included.
+        warmup_end_value: learning rate at the end of the warm-up; a list for one value per group. None for what each
+            group holds now.
+        save_history: whether to record what is written in ``engine.state.param_history``.
+        output_simulated_values: a list such as ``[None] * 100``, which is filled with what
+            ``ConcatScheduler.simulate_values`` returns for as many events.
+
+    Returns:
+        A :class:`ConcatScheduler`, to be attached to ``Events.ITERATION_STARTED``.
+
+    Raises:
+        TypeError: ``lr_scheduler`` is no scheduler, ``warmup_duration`` no int, ``output_simulated_values`` no list.
+        ValueError: ``warmup_duration`` is less than 2; the scheduler is of another parameter; not as many values as
+            groups.
+
+    Deviations from ignite 0.5.5: all groups of an optimizer warm up in the same number of events, and a torch
+    scheduler goes on from its own values, where in ignite the end of the warm-up leaks into the rest of training.
+    A scheduler of one param group has a warm-up of that group alone.
+
+    Example:
+        >>> import torch
+        >>> from torch.optim.lr_scheduler import ExponentialLR
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        >>> values = [None] * 5
+        >>> scheduler = create_lr_scheduler_with_warmup(
+        ...     ExponentialLR(optimizer, gamma=0.5), 0.0, warmup_duration=3, output_simulated_values=values
+        ... )
+        >>> values
+        [[0, 0.0], [1, 0.05], [2, 0.1], [3, 0.05], [4, 0.025]]
+    """
+    if isinstance(lr_scheduler, TorchLRScheduler):
+        main: ParamScheduler = LRScheduler(lr_scheduler)
+    elif isinstance(lr_scheduler, ParamScheduler):
+        main = lr_scheduler
+    else:
+        raise TypeError(f"lr_scheduler must be a ParamScheduler or a scheduler of torch, given {lr_scheduler!r}")
+    if isinstance(warmup_duration, bool) or not isinstance(warmup_duration, int):
+        raise TypeError(f"warmup_duration must be an int, given {warmup_duration!r}")
+    duration = arguments.whole_number("warmup_duration", warmup_duration, at_least=2)
+    if not isinstance(output_simulated_values, list | None):
+        raise TypeError(
+            f"output_simulated_values must be a list such as [None] * 100, given {output_simulated_values!r}"
+        )
+    held = ParamSlot(main.optimizer, "lr", main.param_group_index).read()
+    starts = _per_group("warmup_start_value", warmup_start_value, len(held))
+    peaks = held if warmup_end_value is None else _per_group("warmup_end_value", warmup_end_value, len(held))
+    firsts = main.simulate(1)[0].tolist()
+    points = [(0, _shared(starts)), (duration - 1, _shared(peaks))]
+    warmup = PiecewiseLinear(main.optimizer, "lr", points, param_group_index=main.param_group_index)
+    durations = [duration - 1 if peaks == firsts else duration]
+    if output_simulated_values is not None:
+        events = len(output_simulated_values)
+        output_simulated_values[:] = ConcatScheduler.simulate_values(events, [warmup, main], durations)
+    return ConcatScheduler([warmup, main], durations, save_history)
+
+
+def _per_group(name: str, value: Number, groups: int) -> list[float]:
+    values = arguments.number_or_numbers(name, value)
+    if isinstance(values, tuple) and len(values) != groups:
+        raise ValueError(f"{name} must have {groups} values, given {value!r}")
+    return list(values) if isinstance(values, tuple) else [values] * groups
+
+
+def _shared(values: list[float]) -> Number:
+    """One value where it serves all groups."""
+    return values[0] if len(set(values)) == 1 else values

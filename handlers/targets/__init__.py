@@ -1,0 +1,1 @@
+"""Where values go: the parameters of param groups, and other places that hold numbers."""

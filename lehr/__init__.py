@@ -1,0 +1,13 @@
+"""Hyper-parameter schedules for PyTorch: see them before you train, and trust them after you resume.
+
+The schedulers are in :mod:`lehr.handlers`, the pure schedules in :mod:`lehr.handlers.schedules`, and what an ignite
+engine gives them in :mod:`lehr.engine`.
+"""
+
+from pathlib import Path
+
+__version__ = "0.1.0"
+
+# Installed, the packages lie in this folder; in a clone of the repository, beside it.
+if not Path(__path__[0], "handlers").is_dir():
+    __path__.append(str(Path(__path__[0]).parent))
