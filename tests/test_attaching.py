@@ -107,11 +107,11 @@ def test_what_comes_to_be_the_same_later_is_told(trainer, caplog):
     assert len(said(caplog)) == 3
 
 
-def test_those_of_other_groups_are_not_asked_for_all_their_places(trainer, caplog):
+def test_schedulers_of_other_optimizers_are_not_asked_for_their_locations(trainer, caplog):
     one_for_all = make_optimizer(20)
     schedulers = [constant(one_for_all, group=index) for index in range(20)]
     schedulers += [CosineAnnealingScheduler(make_optimizer(), "lr", 1.0, 0.0, 9) for _ in range(20)]
-    with patch.object(ParamScheduler, "_places", autospec=True, side_effect=ParamScheduler._places) as asked:
+    with patch.object(ParamScheduler, "_locations", autospec=True, side_effect=ParamScheduler._locations) as asked:
         for scheduler in schedulers:
             scheduler.attach(trainer)
     assert asked.call_count == len(schedulers)  # each for its own

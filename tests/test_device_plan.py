@@ -371,7 +371,7 @@ def test_a_scheduler_that_a_plan_writes_for_is_not_called_forgotten():
         return [finding.code for finding in check_plan(Engine(step), 2, 50)]
 
     assert "never-attached" not in codes()
-    plan.scheduler._lent = False
+    plan.scheduler._is_called_by_another = False
     assert "never-attached" in codes()
 
 

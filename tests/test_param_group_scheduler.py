@@ -224,30 +224,33 @@ def mixed_group(optimizer):
     return ParamGroupScheduler(members, ["lr", "momentum", "lr", "decay"], save_history=True)
 
 
-def count_long_ways(scheduler, monkeypatch):
-    taken = []
-    long_way = scheduler._write_and_prepare
-    monkeypatch.setattr(scheduler, "_write_and_prepare", lambda *args: (taken.append(args), long_way(*args)))
-    return taken
+def alone(optimizer):
+    """The same schedulers, each for itself, to compare with."""
+    return mixed_group(optimizer).schedulers
 
 
 @pytest.mark.parametrize("name", [None, "all"])
-def test_what_is_prepared_is_what_the_long_way_writes_and_records(name, monkeypatch):
-    optimizer, other, trainer, long_trainer = make_optimizer(2), make_optimizer(2), make_trainer(), make_trainer()
-    scheduler, long = mixed_group(optimizer), mixed_group(other)
-    taken = count_long_ways(scheduler, monkeypatch)
+def test_it_writes_and_records_what_its_schedulers_would(name):
+    optimizer, other, trainer = make_optimizer(2), make_optimizer(2), make_trainer()
+    scheduler, singles = mixed_group(optimizer), alone(other)
+    rows = []
     for event in range(9000):  # more than a block
         scheduler(trainer, name)
-        long._write_and_prepare(long_trainer, name)
+        for single in singles:
+            single(None)
         for param_name in ("lr", "momentum", "weight_decay"):
             assert values_of(optimizer, param_name) == values_of(other, param_name)
-        assert scheduler.event_index == long.event_index == event + 1
-    histories, long_histories = trainer.state.param_history, long_trainer.state.param_history
+        assert scheduler.event_index == event + 1
+        lrs, momenta, decays = (values_of(other, of) for of in ("lr", "momentum", "weight_decay"))
+        rows.append(
+            {"lr": lrs, "momentum": momenta, "decay": decays}
+            if name is None
+            else {name: [lrs[0], *momenta, lrs[1], *decays]}
+        )
+    histories = trainer.state.param_history
     assert {of: histories[of].to_numpy().tolist() for of in histories} == {
-        of: long_histories[of].to_numpy().tolist() for of in long_histories
+        of: [row[of] for row in rows] for of in rows[0]
     }
-    assert list(histories) == ([name] if name else ["lr", "momentum", "decay"])
-    assert 1 < len(taken) < 5  # the first event, and those where a block ends
 
 
 def replace_groups(optimizer, trainer):
@@ -278,20 +281,27 @@ def record_something_else(optimizer, trainer):
     "change",
     [replace_groups, put_a_tensor, put_an_int, forget_the_history, begin_another_history, record_something_else],
 )
-def test_what_has_changed_goes_the_long_way(change, monkeypatch):
-    optimizer, other, trainer, long_trainer = make_optimizer(2), make_optimizer(2), make_trainer(), make_trainer()
-    scheduler, long = mixed_group(optimizer), mixed_group(other)
-    taken = count_long_ways(scheduler, monkeypatch)
+def test_a_change_between_events_is_noticed(change):
+    optimizer, other, trainer = make_optimizer(2), make_optimizer(2), make_trainer()
+    scheduler, singles = mixed_group(optimizer), alone(other)
     for event in range(8):
         if event == 4:
             change(optimizer, trainer)
-            change(other, long_trainer)
-            taken.clear()
+            change(other, make_trainer_with_history())
         scheduler(trainer)
-        long._write_and_prepare(long_trainer, None)
+        for single in singles:
+            single(None)
         assert values_of(optimizer) == values_of(other)
-    assert len(taken) >= 1
-    assert trainer.state.param_history == long_trainer.state.param_history
+        assert type(optimizer.param_groups[1]["lr"]) is type(other.param_groups[1]["lr"])
+        assert trainer.state.param_history["lr"][-1] == [singles[0].schedule(event), singles[2].schedule(event)]
+    rows = 4 if change in (forget_the_history, begin_another_history) else 8
+    assert len(trainer.state.param_history["decay"]) == rows
+
+
+def make_trainer_with_history():
+    trainer = make_trainer()
+    trainer.state.param_history = ParamHistory({"lr": [], "decay": []})
+    return trainer
 
 
 @pytest.mark.parametrize("spoil", [lambda o: o.param_groups[1].pop("weight_decay"), lambda o: o.param_groups.pop()])

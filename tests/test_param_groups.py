@@ -7,12 +7,12 @@ import torch
 from optimizers import make_optimizer, values_of
 
 from lehr.handlers import OneCycleScheduler, ParamScheduler, PiecewiseLinear
-from lehr.handlers.targets.param_groups import ParamSlot
+from lehr.handlers.targets.param_groups import ParamGroups
 
 
 def written(optimizer, name, value, index=None):
     """The groups after writing one value."""
-    ParamSlot(optimizer, name, index).write(value)
+    ParamGroups(optimizer, name, index).write(value)
     return optimizer.param_groups
 
 
@@ -55,7 +55,7 @@ def test_keys_of_ones_own_can_be_scheduled():
     assert [group["temperature"] for group in written(optimizer, "temperature", [0.5, 0.25])] == [0.5, 0.25]
     del optimizer.param_groups[1]["temperature"]
     with pytest.raises(ValueError, match="param_name must be one of"):
-        ParamSlot(optimizer, "temperature", None)
+        ParamGroups(optimizer, "temperature", None)
     assert written(optimizer, "temperature", 0.125, index=0)[0]["temperature"] == 0.125
 
 
@@ -65,7 +65,7 @@ def test_keys_of_ones_own_can_be_scheduled():
 def test_what_is_no_name_of_a_number_is_an_error(name):
     optimizer = make_optimizer(2, torch.optim.Adam)
     with pytest.raises(ValueError, match=r"param_name must be one of 'betas\[0\]', 'betas\[1\]', 'eps', 'lr', 'weight"):
-        ParamSlot(optimizer, name, None)
+        ParamGroups(optimizer, name, None)
 
 
 def test_a_name_is_looked_up_without_going_through_all_there_is():
@@ -74,7 +74,11 @@ def test_a_name_is_looked_up_without_going_through_all_there_is():
             raise AssertionError("asked for everything")
 
     optimizer = SimpleNamespace(param_groups=[Group(lr=0.1, betas=(0.9, 0.99)) for _ in range(2)])
-    assert [ParamSlot(optimizer, name, None).key for name in ("lr", "betas[1]", "momentum")] == ["lr", "betas", "betas"]
+    assert [ParamGroups(optimizer, name, None).key for name in ("lr", "betas[1]", "momentum")] == [
+        "lr",
+        "betas",
+        "betas",
+    ]
 
 
 def test_a_group_that_lacks_the_parameter_is_told():
@@ -112,7 +116,7 @@ def test_a_tensor_that_requires_a_gradient_is_filled_too():
 @pytest.mark.parametrize("tensor", [torch.tensor(1), torch.zeros(3), torch.tensor(True)], ids=repr)
 def test_tensors_that_hold_no_single_float_cannot_be_scheduled(tensor):
     with pytest.raises(ValueError, match="param_name must be one of 'momentum', given 'lr'"):
-        ParamSlot(SimpleNamespace(param_groups=[{"lr": tensor, "momentum": 0.9}]), "lr", None)
+        ParamGroups(SimpleNamespace(param_groups=[{"lr": tensor, "momentum": 0.9}]), "lr", None)
 
 
 def test_the_step_reads_the_tensor_that_was_filled():
@@ -168,7 +172,7 @@ def test_a_tensor_shared_by_some_groups_is_refused_when_made():
 def test_parameters_are_no_hyper_parameters():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
     with pytest.raises(ValueError, match=r"given 'params\[0\]'") as error:
-        ParamSlot(optimizer, "params[0]", None)
+        ParamGroups(optimizer, "params[0]", None)
     assert "'params" not in str(error.value).split("given")[0]
 
 

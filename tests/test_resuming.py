@@ -521,9 +521,9 @@ def everything(scheduler):
 @pytest.mark.parametrize(
     ("old", "new", "policy", "match"),
     [
-        (Anneal(0.1, 0, 100), Constant(0.1), "keep_fraction", "must be 'keep_step' for a schedule without an end"),
-        (Constant(0.1), Anneal(0.1, 0, 100), "keep_fraction", "where the saved schedule has no end that is known"),
-        (Anneal(0.1, 0, 100), Constant(0.1), "keep_value", "must be 'keep_step' for a schedule without an end"),
+        (Anneal(0.1, 0, 100), Constant(0.1), "keep_fraction", "must be 'keep_step' for a schedule without a known end"),
+        (Constant(0.1), Anneal(0.1, 0, 100), "keep_fraction", "where the saved schedule has no known end"),
+        (Anneal(0.1, 0, 100), Constant(0.1), "keep_value", "must be 'keep_step' for a schedule without a known end"),
         (Anneal(0.1, 0, 100), Anneal(0.1, 0, 30), "keep_value", "at event 40 of a schedule whose length is 30"),
         (
             Anneal(0.1, 0, 100),

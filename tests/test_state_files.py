@@ -29,7 +29,7 @@ from torch.optim import lr_scheduler as peer
 
 from lehr.engine import ParamHistory
 from lehr.handlers import ResumeWarning
-from lehr.handlers.core.state_checks import LATER
+from lehr.handlers.core.saving import LATER_ENTRIES as LATER
 from lehr.handlers.schedulers.torch.steps import TorchSteps
 from lehr.handlers.schedules import CumulativeProduct
 from lehr.handlers.schedules.stateful import stateful_parts

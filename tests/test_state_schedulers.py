@@ -188,7 +188,7 @@ def test_what_is_wrong_is_said(make, error, match):
 
 def test_a_state_needs_an_engine():
     scheduler = ExpStateScheduler(1.0, 0.5, "rate")
-    with pytest.raises(TypeError, match="engine must be given to ExpStateScheduler"):
+    with pytest.raises(TypeError, match="engine must be given to write 'rate' to its state"):
         scheduler(None)
     assert scheduler.event_index == 0
 

@@ -113,7 +113,7 @@ def driven_by(
     Raises:
         ValueError: the scheduler reads no metric.
     """
-    if not scheduler._wants_metric:
+    if not scheduler._reads_metric:
         raise ValueError(f"--metrics is for a schedule that reads a metric, given for {type(scheduler).__name__}")
     writer: Any = scheduler
     engine = Engine(lambda engine, batch: None)

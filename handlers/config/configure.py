@@ -8,7 +8,7 @@ from typing import Any
 
 from lehr.handlers.config.dialects.lehr import lehr_scheduler
 from lehr.handlers.config.dialects.lehr_classes import CLASSES
-from lehr.handlers.core.as_config import configured
+from lehr.handlers.core.as_config import copied_config
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import arguments
 from lehr.handlers.targets.param_groups import HasParamGroups
@@ -190,6 +190,6 @@ def _as_config(whole: Entry, config: Any, param_name: str, epoch_length: int | N
     if epoch_length is not None:
         given["epoch_length"] = epoch_length
     try:
-        return configured(given)  # a copy, which nobody changes
+        return copied_config(given)  # a copy, which nobody changes
     except TypeError:
         return given

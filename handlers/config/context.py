@@ -5,7 +5,7 @@ from functools import cached_property
 
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.targets.group_selection import Group
-from lehr.handlers.targets.param_groups import HasParamGroups, ParamSlot
+from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Target:
         """What each param group holds now."""
         if self.base is not None:
             return self.base
-        return tuple(ParamSlot(self.optimizer, self.param_name, None).read())
+        return tuple(ParamGroups(self.optimizer, self.param_name, None).read())
 
     @property
     def own(self) -> Number:

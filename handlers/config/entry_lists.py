@@ -19,14 +19,14 @@ from lehr.handlers.config.dialects.torch_compounds import NAMES as TORCH
 from lehr.handlers.config.dialects.torch_compounds import torch_chain, torch_piece
 from lehr.handlers.config.dialects.transformers import NAMES as TRANSFORMERS
 from lehr.handlers.config.dialects.transformers import transformers_piece
+from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedulers.metric_scheduler import MetricScheduler
-from lehr.handlers.schedulers.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.schedules import Schedule, arguments
 from lehr.handlers.schedules.durations import duration_in_events
 from lehr.handlers.schedules.stateful import stateful_parts
-from lehr.handlers.targets.param_groups import ParamSlot
+from lehr.handlers.targets.param_groups import ParamGroups
 
 from .context import Target
 from .entries import Entry, located
@@ -66,7 +66,7 @@ def piece_of(target: Target, given: Entry) -> Piece:
     if not isinstance(param_name, str):
         raise TypeError(f"{given.where}['param_name'] must be a string, given {param_name!r}")
     where = f"{given.where}['param_name']" if "param_name" in given.given else given.where
-    located(where, ParamSlot, target.optimizer, param_name, None)
+    located(where, ParamGroups, target.optimizer, param_name, None)
     target = target.of(param_name)
     return DIALECTS[prefix](target, name, given.without("type", "param_name"))
 
@@ -236,7 +236,7 @@ def written(pieces: list[Piece], combined: Callable[[list[Piece]], Schedule], sa
 
 def _key(target: Target) -> str:
     """A parameter by the place it has in the param groups: momentum may be ``betas[0]``."""
-    slot = ParamSlot(target.optimizer, target.param_name, None)
+    slot = ParamGroups(target.optimizer, target.param_name, None)
     return slot.key if slot.item is None else f"{slot.key}[{slot.item}]"
 
 

@@ -9,7 +9,8 @@ from lehr.handlers.core.scheduler import temporarily
 from lehr.handlers.schedules import CosineAnnealing, Cyclical, LinearCyclical, Shift
 from lehr.handlers.schedules.cycles import Cycles
 from lehr.handlers.targets.group_selection import Selection
-from lehr.handlers.targets.param_groups import HasParamGroups, Value
+from lehr.handlers.targets.param_groups import HasParamGroups
+from lehr.handlers.targets.target import Value
 
 
 class CyclicalScheduler(ParamScheduler):

@@ -14,7 +14,7 @@ from lehr.handlers.schedulers.decay_scheduler import DecayScheduler, Options
 from lehr.handlers.schedules.base import checked_schedule
 from lehr.handlers.schedules.durations import in_events
 from lehr.handlers.targets.group_selection import Groups
-from lehr.handlers.targets.param_groups import ParamSlot
+from lehr.handlers.targets.param_groups import ParamGroups
 
 from .lehr_classes import BY_KEYWORD, CLASSES, TIMED
 
@@ -74,7 +74,7 @@ def _refuse_two_writers(given: Entry, schedulers: list[Any]) -> None:
     """Raise if two members write the same parameter of the same group: only the last value would stay."""
     written: dict[tuple[Any, ...], int] = {}
     for at, writer in enumerate(one for one in schedulers if isinstance(one, ParamScheduler)):
-        slot = ParamSlot(writer.optimizer, writer.param_name, writer.param_group_index)
+        slot = ParamGroups(writer.optimizer, writer.param_name, writer.param_group_index)
         chosen = set(map(id, slot.groups()))
         for group in [at for at, one in enumerate(slot.optimizer.param_groups) if id(one) in chosen]:
             if (first := written.setdefault((slot.key, slot.item, group), at)) != at:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.core.state_param_scheduler import StateParamScheduler
@@ -24,7 +25,6 @@ from lehr.handlers.schedulers.decays import (
 from lehr.handlers.schedulers.factor_functions import LambdaScheduler, MultiplicativeScheduler
 from lehr.handlers.schedulers.metric_scheduler import MetricScheduler
 from lehr.handlers.schedulers.one_cycle import OneCycleScheduler
-from lehr.handlers.schedulers.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.schedulers.phase_scheduler import PhaseScheduler
 from lehr.handlers.schedulers.piecewise_linear import PiecewiseLinear
 from lehr.handlers.schedulers.reduce_on_plateau import ReduceLROnPlateauScheduler, ReduceOnPlateauScheduler
