@@ -10,7 +10,7 @@ from ignite.engine import Engine, Events
 
 from lehr.handlers import configure_scheduler
 
-FOLDER = Path(__file__).parent / "golden"
+FOLDER = Path(__file__).resolve().parent.parent / "golden"
 PEERS = ("torch", "mmengine", "mmagic", "cerebras", "timm", "transformers")
 
 

@@ -35,7 +35,7 @@ from lehr.handlers.schedules import CumulativeProduct
 from lehr.handlers.schedules.stateful import stateful_parts
 
 AT, LATER_EVENTS = 7, 5
-GOLDEN = Path(__file__).parent / "golden" / "older_states.json"
+GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "older_states.json"
 # An error of ours names the rule; one that is Python's own does not tell a user what is wrong with the file.
 NAMES_THE_RULE = re.compile("must|cannot|not the |not that |not plain data|there is no")
 TRIED: Counter[str] = Counter()

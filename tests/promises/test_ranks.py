@@ -26,7 +26,7 @@ from rank_program import CASES, DRIFTS, DRIVEN, TROUBLED, TROUBLES, awkward_metr
 
 from lehr.handlers import CosineDecayScheduler, create_lr_scheduler_with_warmup
 
-TESTS = Path(__file__).resolve().parent
+HELPERS = Path(__file__).resolve().parent.parent / "helpers"
 REDUCED = ("mean", "min", "max", "rank0")
 each_case = pytest.mark.parametrize("case", CASES)
 each_driven = pytest.mark.parametrize("case", DRIVEN)
@@ -36,7 +36,7 @@ def run_together(commands: Sequence[Sequence[str]], folder: Path, patience: floa
     """What Python processes print that run at the same time; all are ended when one fails, or time is up."""
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(TESTS), *filter(None, sys.path)]),
+        "PYTHONPATH": os.pathsep.join([str(HELPERS), *filter(None, sys.path)]),
         "PYTHONWARNINGS": "error::UserWarning",  # lehr's own, in the processes that these start too
         "CUDA_VISIBLE_DEVICES": "",
         "MPLBACKEND": "Agg",
@@ -223,7 +223,7 @@ def test_the_check_is_silent_until_something_differs_on_one_rank(told, what):
 
 def train(folder, ranks, *options, under="torchrun"):
     """Run the example on so many ranks; what it prints."""
-    script = str(TESTS.parent / "examples" / "distributed.py")
+    script = str(HELPERS.parent.parent / "examples" / "distributed.py")
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(ranks), script]
     command = launcher if under == "torchrun" else [script, "--nproc", str(ranks)]
     (printed,) = run_together([[*command, "--epochs", "4", "--output", "out", *options]], folder)

@@ -18,7 +18,7 @@ from pathlib import Path
 import kill_training
 import pytest
 
-TESTS = Path(__file__).resolve().parent
+HELPERS = Path(__file__).resolve().parent.parent / "helpers"
 KILLS = int(os.environ.get("LEHR_KILLS", "200"))  # of the proof, over all scenarios
 AT_MOST = 120.0  # seconds for one process, which takes less than one, and a few more to import all
 each_scenario = pytest.mark.parametrize("scenario", kill_training.SCENARIOS)
@@ -33,7 +33,7 @@ FORK_SERVER.set_forkserver_preload(["kill_training", "torch._dynamo"])
 def paths_for_the_processes():
     """Where they find what they import; the fork server is started with the first of them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(TESTS), *sys.path])))
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(HELPERS), *sys.path])))
         yield
 
 

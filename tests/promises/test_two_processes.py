@@ -16,7 +16,7 @@ import relay
 
 pytestmark = pytest.mark.proof
 STOPS = [0, 6, 17, 40]  # A runs events 0 to 5, B goes on to event 16, and A again, a new process, to the end
-TESTS = Path(__file__).resolve().parent
+HELPERS = Path(__file__).resolve().parent.parent / "helpers"
 each_scheduler = pytest.mark.parametrize("name", relay.ALL)
 each_way = pytest.mark.parametrize("way", relay.WAYS)
 
@@ -27,7 +27,7 @@ def reports(tmp_path_factory):
     folder = tmp_path_factory.mktemp("relay")
     told = []
     for seed, (first, end) in enumerate(itertools.pairwise(STOPS)):
-        paths = [str(TESTS), *sys.path]
+        paths = [str(HELPERS), *sys.path]
         done = subprocess.run(
             [sys.executable, "-m", "relay", str(folder), str(first), str(end)],
             cwd=folder,

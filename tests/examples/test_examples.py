@@ -17,7 +17,7 @@ from lehr.handlers import OneCycleScheduler
 def digits(tmp_path_factory):
     """One short run of the digits example: its output, and the folder it wrote to."""
     folder = tmp_path_factory.mktemp("digits")
-    script = Path(__file__).resolve().parent.parent / "examples" / "digits.py"
+    script = Path(__file__).resolve().parents[2] / "examples" / "digits.py"
     done = subprocess.run(
         [sys.executable, "-W", "error::UserWarning", str(script), "--seeds", "1", "--epochs", "1", "4"],
         cwd=folder,
@@ -76,7 +76,7 @@ def test_digits_draws_pictures(digits, name):
 
 
 def test_from_config_keeps_to_its_plan(tmp_path):
-    script = Path(__file__).resolve().parent.parent / "examples" / "from_config.py"
+    script = Path(__file__).resolve().parents[2] / "examples" / "from_config.py"
     done = subprocess.run(
         [sys.executable, "-W", "error::UserWarning", str(script)],
         cwd=tmp_path,

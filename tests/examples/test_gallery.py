@@ -17,7 +17,7 @@ import lehr.handlers.schedules
 from lehr.handlers import BaseParamScheduler
 from lehr.handlers.schedules import Curve, Schedule
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FOLDER = EXAMPLES / "gallery"
 
 # What others are made of, and the rules in a Recursion, which its picture shows.
