@@ -12,10 +12,10 @@ class Recorder:
     """Keeps one scheduler's column open from event to event, so that to record is to append to an array."""
 
     def __init__(self) -> None:
-        self.run: Any = None  # the run of events in the history that _append adds to, and their shape
+        self.run: Any = None  # the run of events in the history that append adds to, and their shape
         self._groups = -1
         self._type: type = float
-        self._append: Callable[[Any], None] = list[Any]().append
+        self.append: Callable[[Any], None] = list[Any]().append  # adds an event to it
 
     def appender(
         self, engine: Engine, name: str, scheduler: object, value: float | list[float], groups: int
@@ -32,9 +32,9 @@ class Recorder:
             run = None
         if run is not self.run or groups != self._groups or type(value) is not self._type:
             history = claim(engine, name, scheduler)
-            self._append = history.appender(name, groups, isinstance(value, list))
+            self.append = history.appender(name, groups, isinstance(value, list))
             self.run, self._groups, self._type = history[name].run, groups, type(value)
-        return self._append
+        return self.append
 
 
 def claim(engine: Engine, name: str, scheduler: object) -> ParamHistory:

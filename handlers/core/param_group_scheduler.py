@@ -8,6 +8,7 @@ from operator import call
 from types import BuiltinFunctionType
 from typing import Any
 
+import numpy as np
 from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 from torch.optim import Optimizer
@@ -90,7 +91,7 @@ class ParamGroupScheduler(BaseParamScheduler):
     def _common_target(self) -> Several:
         return Several([member._target for member in self._members])
 
-    _caches = BaseParamScheduler._caches | {"_recorders"}
+    _caches = BaseParamScheduler._caches | {"_recorders", "_columns"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__({**state, "_members": [copy(member) for member in state["_members"]]})
@@ -98,6 +99,13 @@ class ParamGroupScheduler(BaseParamScheduler):
 
     def _forget(self) -> None:
         super()._forget()
+        groups = [member.schedule.groups for member in self._members]
+        starts = accumulate((count or 1 for count in groups), initial=0)
+        # Where the values of each scheduler are in a row of all: an index, or a slice where each group has its own.
+        self._columns = [
+            start if count is None else slice(start, start + count)
+            for start, count in zip(starts, groups, strict=False)
+        ]
         self._recorders: dict[str, Recorder] = {}
         for member in self._members:
             member._event_reader = self._event_reader
@@ -115,14 +123,25 @@ class ParamGroupScheduler(BaseParamScheduler):
     def _param_schedulers(self) -> list[ParamScheduler]:
         return [member for member in self._members if isinstance(member, ParamScheduler)]
 
-    def _value_at(self, index: int) -> list[Any]:
+    def _read(self, index: int) -> list[Any]:
         """The value of each scheduler."""
         if self._is_pure:
-            return [member._value_at(index) for member in self._members]
+            return self._values_in(self._block_reader.read(index))
         for member in self._members:
             member._event_index = index  # which an overridden get_param reads
         with self._event_reader.one_event():
-            return [member._value_at(index) for member in self._members]
+            values = [member._read(index) for member in self._members]
+        return [
+            value if type(value) is float else member._row(value)
+            for member, value in zip(self._members, values, strict=True)
+        ]
+
+    def _row(self, value: Any) -> Any:
+        return self._values_in(value.tolist()) if isinstance(value, np.ndarray) else value
+
+    def _values_in(self, row: Any) -> list[Any]:
+        """The value of each scheduler in a row of all."""
+        return [row[columns] for columns in self._columns]
 
     def _recording(self, engine: Engine, name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
         rows: dict[str, list[float]] = {}

@@ -5,7 +5,9 @@ Training and simulation read values here and nowhere else, so they get the same 
 
 import contextlib
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -114,7 +116,7 @@ class BlockReader:
         if not 0 <= at < len(self.values):
             at = self._read_block(index)
         value = self.values[at]
-        return value if type(value) is float else value.tolist()  # type: ignore[no-any-return]
+        return value if type(value) is float else value.tolist()
 
     def _read_block(self, index: int) -> int:
         follows = index == self.first_event + len(self.values)
@@ -130,7 +132,7 @@ class EventReader:
     """Reads any schedule event by event, and the pure schedules in it in blocks."""
 
     def __init__(self) -> None:
-        self._readers: dict[int, BlockReader | None] = {}
+        self._readers: dict[int, Callable[[int], Value]] = {}  # of each schedule, by its id
         self._known: list[Schedule] = []  # kept, so that their ids stay their own
         self._now: dict[tuple[int, int], Value] | None = None  # the values of one event, while it is read
 
@@ -149,21 +151,33 @@ class EventReader:
         Raises:
             TypeError, ValueError: the value is not a number, or not finite; whatever else the schedule raises.
         """
-        key = id(schedule)
-        try:
-            reader = self._readers[key]
-        except KeyError:
-            self._known.append(schedule)
-            reader = self._readers[key] = BlockReader(schedule) if schedule.ahead else None
-        if reader is not None:
-            return reader.read(index)
-        if isinstance(schedule, LiveSchedule):
-            if self._now is None:
-                return schedule.checked(index)
-            if (key, index) not in self._now:
-                self._now[key, index] = schedule.checked(index)
-            return self._now[key, index]
+        reader = self._readers.get(id(schedule))
+        if reader is None:
+            reader = self._reader_of(schedule)
+        if self._now is None:
+            return reader(index)
+        key = id(schedule), index
+        if key not in self._now:
+            self._now[key] = reader(index)
+        return self._now[key]
+
+    def _reader_of(self, schedule: Schedule) -> Callable[[int], Value]:
+        """A function that reads this schedule, which is kept."""
+        reader: Callable[[int], Value]
+        if schedule.ahead:
+            reader = BlockReader(schedule).read
+        elif isinstance(schedule, LiveSchedule):
+            reader = schedule.checked
+        else:
+            reader = partial(self._read_composition, schedule)
+        self._known.append(schedule)
+        self._readers[id(schedule)] = reader
+        return reader
+
+    def _read_composition(self, schedule: Schedule, index: int) -> Value:
         value = schedule.from_parts(index, self.read)
+        if type(value) is float and isfinite(value):
+            return value
         if value is None:
             return read_block(schedule, index)[1].tolist()[0]  # type: ignore[no-any-return]
         return arguments.value_at(index, value, lambda at: f"the value of {schedule!r} at event {at}")

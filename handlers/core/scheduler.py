@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-NOTHING_READ = BlockReader(Constant(0.0))  # it is never asked to read
+NOTHING_READ, NO_EVENT_READER = BlockReader(Constant(0.0)), EventReader()  # they are never asked to read
 
 
 class BaseParamScheduler(ABC):
@@ -63,7 +63,8 @@ class BaseParamScheduler(ABC):
     _writes_bools = False  # whether get_param may return True or False
     _number_type: type[float] | type[int] = float
     _config: dict[str, Any] | None = None  # the config that the scheduler was made from
-    _caches: ClassVar[set[str]] = {"_block_reader", "_event_reader", "_recorder"}  # what a copy makes anew
+    # What is kept for speed alone, and made anew in a copy.
+    _caches: ClassVar[set[str]] = {"_block_reader", "_event_reader", "_recorder"}
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Keep the arguments, for :meth:`config`."""
@@ -104,7 +105,7 @@ class BaseParamScheduler(ABC):
         """Forget what is kept for speed alone: the values that were read, and the open column of the history."""
         is_read_in_blocks = self._is_pure and not self._asks_get_param
         self._block_reader = BlockReader(self._schedule) if is_read_in_blocks else NOTHING_READ  # type: ignore[arg-type]
-        self._event_reader = EventReader()
+        self._event_reader = NO_EVENT_READER if self._is_pure else EventReader()
         self._recorder = Recorder()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -121,8 +122,11 @@ class BaseParamScheduler(ABC):
             engine: the engine whose event it is; None in a plain loop, where nothing is recorded.
             name: name of the history to record under; ``param_name`` where None.
         """
-        index, record = self._event_index, None
-        value = self._value_at(index)
+        index, record, block = self._event_index, None, self._block_reader
+        at = index - block.first_event
+        value = block.values[at] if 0 <= at < len(block.values) else self._read(index)
+        if type(value) is not float:
+            value = self._row(value)
         if self._save_history and engine is not None:
             record, row = self._recording(engine, name, value)
         self._target.write(value, engine)
@@ -131,15 +135,8 @@ class BaseParamScheduler(ABC):
         if record is not None:
             record(row)
 
-    def _value_at(self, index: int) -> Any:
-        """The value that is written at an event: a float, or a list with one for each group."""
-        reader = self._block_reader
-        at = index - reader.first_event
-        value = reader.values[at] if 0 <= at < len(reader.values) else self._read(index)
-        return value if type(value) is float else self._row(value)
-
     def _read(self, index: int) -> Any:
-        """The value of an event that was not read before."""
+        """The value of the schedule, or of ``get_param``, at an event."""
         if self._asks_get_param:
             return arguments.value_at(index, self.get_param(), self._named)
         if self._is_pure:
@@ -174,6 +171,7 @@ class BaseParamScheduler(ABC):
     @save_history.setter
     def save_history(self, save_history: bool) -> None:
         self._save_history = arguments.flag("save_history", save_history)
+        self._forget()
 
     @property
     def event_index(self) -> int:

@@ -5,7 +5,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from ignite.engine import Engine
@@ -29,6 +29,28 @@ class PlaceholderOptimizer:
 
     def __init__(self) -> None:
         self.param_groups: list[Group] = [{}]
+
+
+class FloatGroups(NamedTuple):
+    """Param groups that are known to hold floats, as long as the list of groups and its length are the same.
+
+    Args:
+        optimizer: the optimizer.
+        groups: the list of its groups, which loading a state replaces.
+        length: the length of the list, which adding a group changes.
+        key: the entry of each group.
+        first: the index of the first group that is written.
+        number: the number of groups that are written.
+        indices: their indices; None for all.
+    """
+
+    optimizer: HasParamGroups
+    groups: list[Group]
+    length: int
+    key: str
+    first: int
+    number: int
+    indices: Sequence[int] | None
 
 
 class ParamGroups(Target):
@@ -65,10 +87,10 @@ class ParamGroups(Target):
         self.selection = selection.resolved(groups)
         self._known_groups = len(groups)
         self._writes_all = self.selection.select is None and self.selection.added in (None, "adopt")
-        self._seen: list[Group] | None = None  # the list of groups that the next three were found for
-        self._num_seen = -1
+        self._looked_up: list[Group] | None = None  # the list of groups, and its length, that the indices are for
+        self._num_looked_up = -1
         self._indices: Sequence[int] = ()
-        self._are_floats = False
+        self._float_groups: list[Group] | None = None  # the same list, if all groups that are written hold floats
         self.key, self.item = _find(param_name, self.groups())
 
     @property
@@ -90,9 +112,9 @@ class ParamGroups(Target):
         groups = self.optimizer.param_groups
         if self._writes_all:
             return groups
-        if groups is not self._seen or len(groups) != self._num_seen:
+        if groups is not self._looked_up or len(groups) != self._num_looked_up:
             self._indices = self._select(groups)
-            self._seen, self._num_seen, self._are_floats = groups, len(groups), False
+            self._looked_up, self._num_looked_up, self._float_groups = groups, len(groups), None
         return [groups[index] for index in self._indices]
 
     def _select(self, groups: list[Group]) -> list[int]:
@@ -117,7 +139,7 @@ class ParamGroups(Target):
 
     @known_groups.setter
     def known_groups(self, count: int) -> None:
-        self._known_groups, self._seen = count, None
+        self._known_groups, self._looked_up = count, None
 
     @property
     def adopts(self) -> bool:
@@ -193,26 +215,13 @@ class ParamGroups(Target):
         Raises:
             ValueError: as :meth:`check`; nothing is written then.
         """
-        groups = self.optimizer.param_groups
-        # load_state_dict replaces the list, and add_param_group makes it longer. Looking for a tensor in every group
-        # would take as long as writing to it, so the first group stands for all.
-        if self._are_floats and groups is self._seen and len(groups) == self._num_seen:
-            if not self._writes_all:
-                groups = [groups[index] for index in self._indices]
+        groups = self.groups()
+        if type(value) is float and self._are_floats(groups):
             key = self.key
-            try:
-                if type(groups[0][key]) is float:
-                    if type(value) is float:
-                        for group in groups:
-                            group[key] = value
-                        return
-                    if len(value) == len(groups):  # type: ignore[arg-type]
-                        for group, own in zip(groups, value):  # type: ignore[arg-type]  # noqa: B905 -- of one length
-                            group[key] = own
-                        return
-            except LookupError:  # check names what is missing
-                pass
-        self.check(value, engine)()
+            for group in groups:
+                group[key] = value
+        else:
+            self.check(value, engine)()
 
     def check(self, value: Value, engine: Engine | None = None) -> Callable[[], None]:
         """Raise an error if the value cannot be written to all groups; else return a function that writes it.
@@ -222,15 +231,36 @@ class ParamGroups(Target):
                 a tensor, or a group that was added later lacks the parameter.
         """
         groups = self.groups()
+        if self._are_floats(groups):
+            if type(value) is float:
+                return partial(_put_float, groups, self.key, value)
+            return partial(_put_floats, groups, self.key, self.fitted(value, groups))  # type: ignore[arg-type]
         values: list[float] = self.fitted(value, groups) if isinstance(value, list) else [value] * len(groups)
         held = self._held_by(groups)
-        self._are_floats = self.item is None and set(map(type, held)) == {float}
-        if self._are_floats:
-            self._seen, self._num_seen = self.optimizer.param_groups, len(self.optimizer.param_groups)
-            return partial(_put_floats, groups, self.key, values)
         if not self._writes_all or isinstance(value, list):
             self._refuse_shared(held)
         return partial(self._put, groups, held, values)
+
+    def _are_floats(self, groups: list[Group]) -> bool:
+        """Whether the parameter is a float in each of the groups that are written."""
+        all_groups = self.optimizer.param_groups
+        if all_groups is self._float_groups and len(all_groups) == self._num_looked_up:
+            # load_state_dict replaces the list, and add_param_group makes it longer. Looking for a tensor in every
+            # group would take as long as writing to it, so the first group stands for all.
+            return type(groups[0].get(self.key)) is float
+        if self.item is None and {type(group.get(self.key)) for group in groups} == {float}:
+            self._float_groups, self._num_looked_up = all_groups, len(all_groups)
+            return True
+        self._float_groups = None
+        return False
+
+    def float_groups(self) -> FloatGroups | None:
+        """The groups, if the parameter is a float in each; None where it may be anything else."""
+        groups, indices = self._float_groups, None if self._writes_all else self._indices
+        if groups is None or self.optimizer.param_groups is not groups or len(groups) != self._num_looked_up:
+            return None
+        number = self._num_looked_up if indices is None else len(indices)
+        return FloatGroups(self.optimizer, groups, len(groups), self.key, indices[0] if indices else 0, number, indices)
 
     def _put(self, groups: list[Group], held: list[Any], values: Iterable[float]) -> None:
         filled = None
@@ -277,6 +307,11 @@ class ParamGroups(Target):
             return [group[self.key][self.item] for group in groups]
         except KeyError as missing:
             raise ValueError(f"{missing} cannot be written to a param group that has no {missing}") from None
+
+
+def _put_float(groups: list[Group], key: str, value: float) -> None:
+    for group in groups:
+        group[key] = value
 
 
 def _put_floats(groups: list[Group], key: str, values: list[float]) -> None:
