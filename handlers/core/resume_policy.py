@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lehr.handlers.schedules import Handover, Schedule, Shift, arguments
+from lehr.handlers.schedules.description import same_schedule
 
 POLICIES = ("keep_step", "keep_fraction", "keep_value")
 
@@ -88,7 +89,7 @@ def adjusted(state: Mapping[str, Any], planned: Schedule | None, described: str,
     saved, event_index = Adjustment.from_state(state), state["event_index"]
     if saved != Adjustment() and (planned is None or not planned.ahead):
         raise ValueError(f"shift and handover must not be given for {described}, given {arguments.shown(saved)}")
-    if state["schedule"] == described:
+    if same_schedule(state["schedule"], described):
         return saved
     position = max(event_index + saved.shift, 0)
     if policy == "keep_step":
@@ -123,7 +124,7 @@ def adjusted(state: Mapping[str, Any], planned: Schedule | None, described: str,
 
 def tell_of_change(state: Mapping[str, Any], described: str, policy: str, adjustment: Adjustment) -> None:
     """Warn where the saved schedule is not the one that goes on."""
-    if state["schedule"] == described:
+    if same_schedule(state["schedule"], described):
         return
     event_index = state["event_index"]
     how = {

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 from lehr.engine.recording import Recorder
 from lehr.handlers.schedules import FunctionSchedule, Schedule, arguments
-from lehr.handlers.schedules.base import describe
+from lehr.handlers.schedules.description import description_of, text_of
 from lehr.handlers.schedules.stateful import stateful_parts
 from lehr.handlers.targets.param_groups import Value
 from lehr.handlers.targets.places import Writer
@@ -239,8 +239,8 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
         """The schedule in words that are the same in every process."""
         own = f"{type(self).__qualname__}.get_param"
         if not self._asks_get_param:
-            return describe(self._planned)
-        return own if self._planned is None else f"{own} over {describe(self._planned)}"
+            return text_of(description_of(self._planned))
+        return text_of({"get_param": own, "schedule": description_of(self._planned)})
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.param_name!r} at event {self._event_index}: {self._description()}>"

@@ -1,15 +1,15 @@
 """What a schedule is: a pure function from the event index to a value."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
-from functools import partial
 from typing import overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import arguments
+from .description import Description, description_of, fields_of, text_of
 
 Array = NDArray[np.float64]
 Value = float | list[float]
@@ -112,12 +112,11 @@ class Schedule(ABC):
 
     def __repr__(self) -> str:
         """As the constructor call, functions by name. A subclass's own dataclass repr does the same."""
-        return describe(self)
+        return text_of(self.description())
 
-    def description(self) -> str:
-        """What makes it this schedule and no other, in words that are the same in every process."""
-        compared = {field.name: getattr(self, field.name) for field in fields(self) if field.compare}
-        return _call(type(self).__qualname__, [], compared)
+    def description(self) -> Description:
+        """Describes the schedule as plain data, the same in every process; see :func:`.description_of`."""
+        return fields_of(self)
 
     def _set(self, **values: object) -> None:
         """Put checked values into the fields of a frozen dataclass; for ``__post_init__`` only."""
@@ -159,27 +158,6 @@ def common_groups(schedules: Iterable[Schedule]) -> int | None:
     return next(iter(counts), None)
 
 
-def describe(value: object) -> str:
-    """A repr that is the same in every process: functions by their names, not by their places in memory.
-
-    >>> describe(len), describe(partial(pow, abs))
-    ('builtins.len', 'partial(builtins.pow, builtins.abs)')
-    """
-    if isinstance(value, PLAIN):
-        return repr(value)
-    if isinstance(value, Schedule):
-        return value.description()
-    if isinstance(value, partial):
-        return _call("partial", [value.func, *value.args], value.keywords)
-    if type(value) is tuple:
-        return f"({', '.join(map(describe, value))}{',' * (len(value) == 1)})"
-    if callable(value) and hasattr(value, "__qualname__"):
-        return ".".join(filter(None, (getattr(value, "__module__", None), value.__qualname__)))
-    if repr(value) != object.__repr__(value):
-        return repr(value)
-    return f"{type(value).__module__}.{type(value).__qualname__}()"
-
-
-def _call(name: str, given: Iterable[object], named: Mapping[str, object]) -> str:
-    arguments_given = [*map(describe, given), *(f"{key}={describe(value)}" for key, value in named.items())]
-    return f"{name}({', '.join(arguments_given)})"
+@description_of.register
+def _(schedule: Schedule, outer: tuple[int, ...] = ()) -> Description:
+    return schedule.description()

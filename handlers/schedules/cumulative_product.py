@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import arguments
-from .base import describe
+from .description import description_of, text_of
 from .stateful import StatefulSchedule
 
 
@@ -45,7 +45,7 @@ class CumulativeProduct(StatefulSchedule):
         while event < index:
             event += 1
             product *= arguments.number(
-                f"the value of {describe(self.function)} at event {event}", self.function(event)
+                f"the value of {text_of(description_of(self.function))} at event {event}", self.function(event)
             )
         self._reached[:] = event, arguments.number(f"the product at event {event}", product)
         return float(product)

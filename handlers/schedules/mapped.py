@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import arguments
-from .base import Array, Schedule, Value, checked_schedule, describe
+from .base import Array, Schedule, Value, checked_schedule
+from .description import description_of, text_of
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,10 @@ class Mapped(Schedule):
         try:
             return arguments.number("value", self.function(value))
         except (TypeError, ValueError) as error:
-            raise type(error)(f"{describe(self.function)}({value}) is not a finite number: {error}") from error
+            raise type(error)(
+                f"{text_of(description_of(self.function))}({value}) is not a finite number: {error}"
+            ) from error
         except ArithmeticError as error:
             raise ValueError(
-                f"{describe(self.function)}({value}) cannot be computed, given {value}: {error}"
+                f"{text_of(description_of(self.function))}({value}) cannot be computed, given {value}: {error}"
             ) from error

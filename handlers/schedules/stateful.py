@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from . import arguments
-from .base import Array, Schedule, describe
+from .base import Array, Schedule
+from .description import description_of, text_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,7 +57,7 @@ class LiveSchedule(Schedule):
 
     def named(self, index: int) -> str:
         """What an error calls the value at an event."""
-        return f"the value of {describe(self)} at event {index}"
+        return f"the value of {text_of(description_of(self))} at event {index}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -93,7 +94,7 @@ class FunctionSchedule(LiveSchedule):
 
     def named(self, index: int) -> str:
         """The function's name, without the schedule's."""
-        return f"the value of {describe(self.function)} at event {index}"
+        return f"the value of {text_of(description_of(self.function))} at event {index}"
 
 
 @dataclass(frozen=True, repr=False)
