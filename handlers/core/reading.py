@@ -21,7 +21,7 @@ def block_size(schedule: Schedule) -> int:
     It is a power of two, and less than :data:`BLOCK_SIZE` where so many groups have values of their own that a block
     would have more than :data:`BLOCK_VALUES`; 1 where the schedule may not be asked ahead of time.
     """
-    if not schedule.ahead:
+    if not schedule.is_pure:
         return 1
     fitting = max(BLOCK_VALUES // (schedule.groups or 1), 1)
     return min(BLOCK_SIZE, 1 << (fitting.bit_length() - 1))
@@ -72,7 +72,7 @@ def _check_shape(schedule: Schedule, values: NDArray[Any], size: int) -> None:
     groups = schedule.groups
     wanted = (size,) if groups is None else (size, groups)
     # A Python function may give one value at one event and a list at the next.
-    as_it_likes = not schedule.ahead and values.ndim in (1, 2) and len(values) == size
+    as_it_likes = not schedule.is_pure and values.ndim in (1, 2) and len(values) == size
     if values.shape != wanted and not as_it_likes:
         raise ValueError(
             f"{schedule!r} gave an array of shape {values.shape} for {size} events, "
@@ -147,7 +147,7 @@ class EventReader:
             return self._asked[id(schedule), index]
         known = self._known.get(id(schedule))
         if known is None:
-            known = self._known[id(schedule)] = schedule.ahead, schedule
+            known = self._known[id(schedule)] = schedule.is_pure, schedule
         if known[0]:
             value = self._blocks.get(id(schedule), NO_BLOCK).at(index)
             if value is None:
@@ -155,7 +155,7 @@ class EventReader:
                 value = block.at(index)
             assert value is not None
             return value
-        value = schedule.from_parts(index, self.read)
+        value = schedule.value_from_parts(index, self.read)
         if value is None:
             return read_block(schedule, index)[1].tolist()[0]  # type: ignore[no-any-return]
         return arguments.value_at(index, value, lambda at: f"the value of {schedule!r} at event {at}")
@@ -174,7 +174,7 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
         ValueError: as :func:`read_block`; or the schedule has values for another number of groups.
     """
     groups = groups or schedule.groups
-    if not schedule.ahead:
+    if not schedule.is_pure:
         return _read_live(schedule, start, num_events, groups)
     table = np.empty((num_events, groups or 1))
     event, stop = start, start + num_events

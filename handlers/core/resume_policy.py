@@ -87,14 +87,14 @@ def adjusted(state: Mapping[str, Any], planned: Schedule | None, described: str,
     """
     arguments.one_of("resume_policy", policy, POLICIES)
     saved, event_index = Adjustment.from_state(state), state["event_index"]
-    if saved != Adjustment() and (planned is None or not planned.ahead):
+    if saved != Adjustment() and (planned is None or not planned.is_pure):
         raise ValueError(f"shift and handover must not be given for {described}, given {arguments.shown(saved)}")
     if same_schedule(state["schedule"], described):
         return saved
     position = max(event_index + saved.shift, 0)
     if policy == "keep_step":
         return Adjustment(saved.shift)
-    if planned is None or not planned.ahead:
+    if planned is None or not planned.is_pure:
         raise ValueError(
             f"resume_policy must be 'keep_step' for a schedule that depends on what happens in training, given "
             f"{policy!r} for {described}"
@@ -110,7 +110,9 @@ def adjusted(state: Mapping[str, Any], planned: Schedule | None, described: str,
                 "resume_policy must not be 'keep_fraction' where the saved schedule has no end that is known: "
                 f"{state['schedule']}"
             )
-        there = arguments.number("length", position / state["length"] * planned.length, at_most=arguments.MOST)
+        there = arguments.number(
+            "length", position / state["length"] * planned.length, at_most=arguments.MAX_EVENT_INDEX
+        )
         return Adjustment(round(there) - event_index)
     if state["value"] is None:
         return Adjustment(saved.shift)  # nothing was written so far

@@ -111,7 +111,7 @@ class Resumable:
 
     def _adjust(self, adjustment: Adjustment) -> None:
         """Go on with the schedule of the code as the adjustment makes it."""
-        if self._planned is not None and self._planned.ahead:
+        if self._planned is not None and self._planned.is_pure:
             schedule = adjustment.applied_to(self._planned)
             if schedule.groups not in (None, self._planned.groups, self._num_groups()):
                 raise ValueError(
@@ -125,7 +125,7 @@ class Resumable:
         """The last value that was written, as plain data; None where it is not known."""
         if self._event_index == self._loaded_at:
             return self._loaded_value
-        if self._event_index == 0 or not self.schedule.ahead:
+        if self._event_index == 0 or not self.schedule.is_pure:
             return None
         value = self.schedule(self._event_index - 1)
         return value.tolist() if isinstance(value, np.ndarray) else value

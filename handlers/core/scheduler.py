@@ -69,7 +69,7 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
         self._save_history = arguments.flag("save_history", save_history)
         self._schedule = schedule if isinstance(schedule, Schedule | None) else FunctionSchedule(schedule)
         self._planned = self._schedule
-        self._ahead = self._schedule is not None and self._schedule.ahead
+        self._ahead = self._schedule is not None and self._schedule.is_pure
         self._event_index = 0
         self._forget()
 

@@ -56,7 +56,7 @@ class Simulable:
         """
         num_events = arguments.whole_number("num_events", num_events, at_least=0)
         start = arguments.whole_number("start", start, at_least=0)
-        schedule = self.schedule if self.schedule.ahead else private_copy(self.schedule)
+        schedule = self.schedule if self.schedule.is_pure else private_copy(self.schedule)
         return read_values(schedule, start, num_events, self._num_groups())
 
     @classmethod

@@ -26,7 +26,7 @@ def writer_like(scheduler: BaseParamScheduler) -> BaseParamScheduler:
 
 def num_saved(writer: BaseParamScheduler) -> int:
     """How many values of it are saved: one where one serves all groups."""
-    if isinstance(writer, ParamScheduler) and not writer.schedule.ahead:
+    if isinstance(writer, ParamScheduler) and not writer.schedule.is_pure:
         return len(writer.optimizer_param_groups)
     return writer.schedule.groups or 1
 

@@ -1,0 +1,92 @@
+"""Fields of a schedule: each checks its argument when the schedule is made.
+
+A field also says what becomes of its argument where time is counted in epochs (``unit``), and how many parameter
+groups its argument has values for (``groups``).
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from . import arguments
+
+# Units: a number of events, a list of such or pairs that begin with one; a factor that is applied at each event; an
+# argument that has another meaning when time is counted in epochs.
+EVENTS, PER_EVENT, AMBIGUOUS = "events", "per event", "ambiguous"
+Check = Callable[[str, Any], Any]
+REQUIRED: Any = dataclasses.MISSING
+
+
+def argument(
+    check: Check,
+    default: Any = REQUIRED,
+    *,
+    unit: str | None = None,
+    groups: Callable[[Any], int | None] | None = None,
+) -> Any:
+    """A field whose argument is replaced by ``check(name, argument)``; None is not checked where it is the default."""
+    return dataclasses.field(default=default, metadata={"check": check, "unit": unit, "groups": groups})
+
+
+def value(default: Any = REQUIRED) -> Any:
+    """A field for a value of the hyper-parameter: a float, or a list with one for each parameter group."""
+    return argument(arguments.number_or_numbers, default, groups=arguments.groups_of)
+
+
+def number(default: Any = REQUIRED, *, unit: str | None = None, **bounds: Any) -> Any:
+    """A field for a finite number within the bounds of :func:`.arguments.number`."""
+    return argument(partial(arguments.number, **bounds), default, unit=unit)
+
+
+def whole_number(default: Any = REQUIRED, *, at_least: int = 0, unit: str | None = None) -> Any:
+    """A field for a whole number."""
+    return argument(partial(arguments.whole_number, at_least=at_least), default, unit=unit)
+
+
+def rising(default: Any = REQUIRED) -> Any:
+    """A field for a list of event indices, none of which is less than the one before."""
+    return argument(arguments.rising, default, unit=EVENTS)
+
+
+def flag(default: bool) -> Any:
+    """A field for True or False."""
+    return argument(arguments.flag, default)
+
+
+def one_of(options: Iterable[str], default: str) -> Any:
+    """A field for one of these strings."""
+    return argument(partial(arguments.one_of, options=tuple(options)), default)
+
+
+def function(rule: str, default: Any = REQUIRED, *, unit: str | None = None) -> Any:
+    """A field for a user's function; an error says that the argument must be ``rule``."""
+    return argument(partial(arguments.function, rule=rule), default, unit=unit)
+
+
+def check(owner: Any) -> None:
+    """Checks the arguments of a dataclass that has such fields, and keeps what the checks return.
+
+    Raises:
+        TypeError, ValueError: as the checks; or two arguments have values for different numbers of parameter groups.
+    """
+    counts = {}
+    for field in dataclasses.fields(owner):
+        check_argument, given = field.metadata.get("check"), getattr(owner, field.name, None)
+        if check_argument is None or (given is None and field.default is None):
+            continue
+        checked = check_argument(field.name, given)
+        object.__setattr__(owner, field.name, checked)
+        if field.metadata["groups"] is not None:
+            counts[field.name] = field.metadata["groups"](checked)
+    arguments.same_groups(counts)
+
+
+def groups_of(owner: Any) -> int | None:
+    """The number of parameter groups that the arguments of a dataclass have values for; None for one value for all."""
+    for field in dataclasses.fields(owner):
+        groups = field.metadata.get("groups")
+        count = None if groups is None else groups(getattr(owner, field.name))
+        if count is not None:
+            return int(count)
+    return None
