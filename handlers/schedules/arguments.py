@@ -53,12 +53,15 @@ def number(
     ...
     ValueError: pct_start must be at least 0 and at most 1, given 1.5
     """
-    if isinstance(value, bool) or not isinstance(value, REAL):
+    if type(value) is float:
+        result = value
+    elif isinstance(value, bool) or not isinstance(value, REAL):
         raise TypeError(f"{name} must be a number, given {shown(value)}")
-    try:
-        result = float(value)
-    except OverflowError:
-        result = math.inf
+    else:
+        try:
+            result = float(value)
+        except OverflowError:
+            result = math.inf
     if not math.isfinite(result):
         raise ValueError(f"{name} must be finite, given {shown(value)}")
     if (
@@ -79,6 +82,8 @@ def number_or_numbers(name: str, value: object) -> float | tuple[float, ...]:
     >>> number_or_numbers("max_value", [0.1, 1])
     (0.1, 1.0)
     """
+    if type(value) is float:  # the usual type first: an isinstance check of an abstract class is slow
+        return number(name, value)
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
@@ -208,7 +213,10 @@ def state_of(name: str, state_dict: Any, keys: Iterable[str]) -> Mapping[str, An
 
 def groups_of(*values: Any) -> int | None:
     """The number of parameter groups that the tuples among ``values`` have values for; None without a tuple."""
-    return next((len(value) for value in values if isinstance(value, tuple)), None)
+    for value in values:
+        if type(value) is tuple:
+            return len(value)
+    return None
 
 
 def same_groups(counts: Mapping[str, int | None]) -> None:

@@ -78,7 +78,7 @@ class ExponentialDecay(Decay):
 
 @dataclass(frozen=True)
 class StepDecay(Decay):
-    """A decay by a factor after each ``step_size`` events: ``value(i) = initial_value * gamma ** floor(i / step_size)``.
+    """A decay by a factor at each step: ``value(i) = initial_value * gamma ** floor(i / step_size)``.
 
     Args:
         initial_value: value at event 0; a float, or one for each of G parameter groups.

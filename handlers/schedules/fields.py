@@ -6,7 +6,7 @@ groups its argument has values for (``groups``).
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from . import arguments
@@ -71,22 +71,32 @@ def check(owner: Any) -> None:
         TypeError, ValueError: as the checks; or two arguments have values for different numbers of parameter groups.
     """
     counts = {}
-    for field in dataclasses.fields(owner):
-        check_argument, given = field.metadata.get("check"), getattr(owner, field.name, None)
-        if check_argument is None or (given is None and field.default is None):
+    for name, check_argument, is_optional, groups in _checked_fields(type(owner)):
+        given = getattr(owner, name, None)
+        if given is None and is_optional:
             continue
-        checked = check_argument(field.name, given)
-        object.__setattr__(owner, field.name, checked)
-        if field.metadata["groups"] is not None:
-            counts[field.name] = field.metadata["groups"](checked)
-    arguments.same_groups(counts)
+        checked = check_argument(name, given)
+        if checked is not given:
+            object.__setattr__(owner, name, checked)
+        if groups is not None and (count := groups(checked)) is not None:
+            counts[name] = count
+    if len(counts) > 1:
+        arguments.same_groups(counts)
 
 
 def groups_of(owner: Any) -> int | None:
     """The number of parameter groups that the arguments of a dataclass have values for; None for one value for all."""
-    for field in dataclasses.fields(owner):
-        groups = field.metadata.get("groups")
-        count = None if groups is None else groups(getattr(owner, field.name))
-        if count is not None:
-            return int(count)
+    for name, _, _, groups in _checked_fields(type(owner)):
+        if groups is not None and (count := groups(getattr(owner, name))) is not None:
+            return count
     return None
+
+
+@cache
+def _checked_fields(owner: Any) -> list[tuple[str, Check, bool, Callable[[Any], int | None] | None]]:
+    """The name, the check, whether None is the default, and the ``groups`` of each field that checks its argument."""
+    return [
+        (field.name, field.metadata["check"], field.default is None, field.metadata["groups"])
+        for field in dataclasses.fields(owner)
+        if "check" in field.metadata
+    ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import arguments, fields
-from .base import Array
+from .base import Array, Schedule, Value
 from .description import description_of, text_of
 from .wrapper import Wrapper
 
@@ -37,6 +37,11 @@ class Mapped(Wrapper):
     """
 
     function: Callable[[float], float] = fields.function("a function of a value")
+
+    def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
+        """The function of the value of the schedule."""
+        value = read(self.schedule, index)
+        return [self._value_of(one) for one in value] if isinstance(value, list) else self._value_of(value)
 
     def changed(self, values: Array, indices: Array) -> Array:
         """The function of each value."""
