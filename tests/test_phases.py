@@ -257,7 +257,7 @@ def test_what_is_wrong_is_said():
     ("kwargs", "error", "match"),
     [
         ({"phases": [DECAY]}, ValueError, "phases must be two or more"),
-        ({"phases": DECAY}, TypeError, "phases must be a list or tuple of schedules"),
+        ({"phases": DECAY}, TypeError, "phases must be a list or tuple, given Anneal"),
         ({"phases": [DECAY, 0.5]}, TypeError, r"phases\[1\] must be a Schedule, given 0.5"),
         ({"phases": [DECAY, Plateau()]}, ValueError, r"phases\[1\] must not depend on what happens in training"),
         (
@@ -274,7 +274,7 @@ def test_what_is_wrong_is_said():
         ),
         ({"starts": [1, 2]}, ValueError, "starts must be at most 1, one a later phase"),
         ({"starts": [-1]}, ValueError, r"starts\[0\] must be a whole number of at least 0, given -1"),
-        ({"flat": 3}, TypeError, "flat must be a Plateau, given 3"),
+        ({"flat": 3}, TypeError, "flat must be a Plateau or None, given 3"),
         ({"metric_name": 3}, TypeError, "metric_name must be a string, given 3"),
         (
             {"reduction": "sum"},

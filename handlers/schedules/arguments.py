@@ -7,6 +7,7 @@ argument of the wrong type is a ``TypeError``, a wrong value a ``ValueError``.
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
+from types import UnionType
 from typing import Any
 
 import numpy as np
@@ -136,6 +137,30 @@ def listed(name: str, values: object) -> list[Any]:
     if not isinstance(values, list | tuple):
         raise TypeError(f"{name} must be a list or tuple, given {shown(values)}")
     return list(values)
+
+
+def list_of(name: str, values: object, check: Callable[[str, Any], Any]) -> tuple[Any, ...]:
+    """Returns a list or tuple as a tuple of ``check(name, item)`` for each item.
+
+    >>> list_of("weights", [1, "a"], number)
+    Traceback (most recent call last):
+    ...
+    TypeError: weights[1] must be a number, given 'a'
+    """
+    return tuple(check(f"{name}[{position}]", value) for position, value in enumerate(listed(name, values)))
+
+
+def instance(name: str, value: Any, wanted: type | UnionType, rule: str) -> Any:
+    """Returns ``value``, which must be an instance of ``wanted``; an error says that it must be ``rule``.
+
+    >>> instance("model", 0.5, str, "the name of a model")
+    Traceback (most recent call last):
+    ...
+    TypeError: model must be the name of a model, given 0.5
+    """
+    if not isinstance(value, wanted):
+        raise TypeError(f"{name} must be {rule}, given {shown(value)}")
+    return value
 
 
 def rising(name: str, values: object) -> tuple[int, ...]:

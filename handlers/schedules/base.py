@@ -138,9 +138,7 @@ def checked_schedule(name: str, value: object) -> Schedule:
     Raises:
         TypeError: ``value`` is no schedule.
     """
-    if not isinstance(value, Schedule):
-        raise TypeError(f"{name} must be a Schedule, given {value!r}")
-    return value
+    return arguments.instance(name, value, Schedule, "a Schedule")  # type: ignore[no-any-return]
 
 
 def schedule_field() -> Any:
@@ -148,24 +146,18 @@ def schedule_field() -> Any:
     return fields.argument(checked_schedule, groups=attrgetter("groups"))
 
 
-def checked_schedules(name: str, values: object) -> tuple[Schedule, ...]:
-    """Returns a list or tuple of schedules as a tuple.
+def schedules_field() -> Any:
+    """A field for a list of schedules, which is kept as a tuple."""
+    return fields.list_of(checked_schedule)
+
+
+def common_groups(parts: Iterable[Any]) -> int | None:
+    """The number of parameter groups that schedules or rules have values for; None if each has one value for all.
 
     Raises:
-        TypeError: ``values`` is something else.
+        ValueError: they have values for different numbers of groups.
     """
-    if not isinstance(values, list | tuple):
-        raise TypeError(f"{name} must be a list or tuple of schedules, given {values!r}")
-    return tuple(checked_schedule(f"{name}[{position}]", value) for position, value in enumerate(values))
-
-
-def common_groups(schedules: Iterable[Schedule]) -> int | None:
-    """The number of parameter groups that schedules have values for; None if each has one value for all groups.
-
-    Raises:
-        ValueError: the schedules have values for different numbers of groups.
-    """
-    counts = {schedule.groups for schedule in schedules if schedule.groups is not None}
+    counts = {part.groups for part in parts} - {None}
     if len(counts) > 1:
         raise ValueError(f"schedules must have values for as many groups as one another, given {sorted(counts)}")
     return next(iter(counts), None)

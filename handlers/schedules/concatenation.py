@@ -3,18 +3,14 @@
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
 from . import arguments, fields
-from .base import Array, Schedule, Value, checked_schedules, common_groups, with_group_axis
-
-
-def _checked_durations(name: str, values: Any) -> tuple[int, ...]:
-    given = arguments.listed(name, values)
-    return tuple(arguments.whole_number(f"{name}[{at}]", duration, at_least=0) for at, duration in enumerate(given))
+from .base import Array, Schedule, Value, common_groups, schedules_field, with_group_axis
 
 
 @dataclass(frozen=True)
@@ -43,8 +39,8 @@ class Concatenation(Schedule):
         [0.0, 0.5, 1.0, 0.8536, 0.5, 0.1464]
     """
 
-    schedules: Sequence[Schedule] = fields.argument(checked_schedules)
-    durations: Sequence[int] = fields.argument(_checked_durations, unit=fields.EVENTS)
+    schedules: Sequence[Schedule] = schedules_field()
+    durations: Sequence[int] = fields.list_of(partial(arguments.whole_number, at_least=0), unit=fields.EVENTS)
 
     _starts: tuple[int, ...] = field(init=False, repr=False, compare=False)
     _is_pure: bool = field(init=False, repr=False, compare=False)

@@ -80,22 +80,9 @@ class Curve(ABC):
         """The formula, for an array of progress in [0, 1]."""
 
 
-def checked_curve(name: str, curve: object) -> Curve:
-    """Returns ``curve``, which must be a curve.
-
-    >>> checked_curve("curve", "cosine")
-    Traceback (most recent call last):
-    ...
-    TypeError: curve must be a Curve such as Cosine(), given 'cosine'
-    """
-    if not isinstance(curve, Curve):
-        raise TypeError(f"{name} must be a Curve such as Cosine(), given {curve!r}")
-    return curve
-
-
 def curve_field(default: Any = fields.REQUIRED) -> Any:
     """A field for a curve."""
-    return fields.argument(checked_curve, default)
+    return fields.instance(Curve, "a Curve such as Cosine()", default)
 
 
 @dataclass(frozen=True)

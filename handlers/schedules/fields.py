@@ -6,7 +6,7 @@ groups its argument has values for (``groups``).
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 from . import arguments
@@ -15,6 +15,10 @@ from . import arguments
 # argument that has another meaning when time is counted in epochs.
 EVENTS, PER_EVENT, AMBIGUOUS = "events", "per event", "ambiguous"
 Check = Callable[[str, Any], Any]
+Groups = Callable[[Any], int | None]
+# The name of a field, its check, whether None is its default, and its ``groups``.
+CheckedField = tuple[str, Check, bool, Groups | None]
+_CHECKED_FIELDS: dict[type, list[CheckedField]] = {}
 REQUIRED: Any = dataclasses.MISSING
 
 
@@ -23,7 +27,7 @@ def argument(
     default: Any = REQUIRED,
     *,
     unit: str | None = None,
-    groups: Callable[[Any], int | None] | None = None,
+    groups: Groups | None = None,
 ) -> Any:
     """A field whose argument is replaced by ``check(name, argument)``; None is not checked where it is the default."""
     return dataclasses.field(default=default, metadata={"check": check, "unit": unit, "groups": groups})
@@ -64,6 +68,16 @@ def function(rule: str, default: Any = REQUIRED, *, unit: str | None = None) -> 
     return argument(partial(arguments.function, rule=rule), default, unit=unit)
 
 
+def instance(wanted: type, rule: str, default: Any = REQUIRED, *, groups: Groups | None = None) -> Any:
+    """A field for an instance of a class; an error says that the argument must be ``rule``."""
+    return argument(partial(arguments.instance, wanted=wanted, rule=rule), default, groups=groups)
+
+
+def list_of(check: Check, default: Any = REQUIRED, *, unit: str | None = None, groups: Groups | None = None) -> Any:
+    """A field for a list, each item of which is replaced by ``check(name, item)``; it is kept as a tuple."""
+    return argument(partial(arguments.list_of, check=check), default, unit=unit, groups=groups)
+
+
 def check(owner: Any) -> None:
     """Checks the arguments of a dataclass that has such fields, and keeps what the checks return.
 
@@ -71,7 +85,7 @@ def check(owner: Any) -> None:
         TypeError, ValueError: as the checks; or two arguments have values for different numbers of parameter groups.
     """
     counts = {}
-    for name, check_argument, is_optional, groups in _checked_fields(type(owner)):
+    for name, check_argument, is_optional, groups in _checked_fields(owner):
         given = getattr(owner, name, None)
         if given is None and is_optional:
             continue
@@ -86,17 +100,19 @@ def check(owner: Any) -> None:
 
 def groups_of(owner: Any) -> int | None:
     """The number of parameter groups that the arguments of a dataclass have values for; None for one value for all."""
-    for name, _, _, groups in _checked_fields(type(owner)):
+    for name, _, _, groups in _checked_fields(owner):
         if groups is not None and (count := groups(getattr(owner, name))) is not None:
             return count
     return None
 
 
-@cache
-def _checked_fields(owner: Any) -> list[tuple[str, Check, bool, Callable[[Any], int | None] | None]]:
-    """The name, the check, whether None is the default, and the ``groups`` of each field that checks its argument."""
-    return [
-        (field.name, field.metadata["check"], field.default is None, field.metadata["groups"])
-        for field in dataclasses.fields(owner)
-        if "check" in field.metadata
-    ]
+def _checked_fields(owner: Any) -> list[CheckedField]:
+    """The fields that check their arguments, looked up once for each class."""
+    known = _CHECKED_FIELDS.get(type(owner))
+    if known is None:
+        known = _CHECKED_FIELDS[type(owner)] = [
+            (field.name, field.metadata["check"], field.default is None, field.metadata["groups"])
+            for field in dataclasses.fields(owner)
+            if "check" in field.metadata
+        ]
+    return known

@@ -71,7 +71,7 @@ class OneCycle(Schedule):
         """Checks the arguments."""
         super().__post_init__()
         if self.inverse and self.base_value is None:
-            raise TypeError("base_value must be a number where inverse is True, given None")
+            raise TypeError("base_value must be a number, given None, where inverse is True")
         if self.base_value is not None and not self.inverse:
             raise ValueError(f"base_value must be left out unless inverse is True, given {self.base_value!r}")
         with np.errstate(over="ignore"):

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from . import arguments, fields
-from .base import Array, Schedule, checked_schedules, common_groups
-from .plateau import Plateau, checked_plateau
+from .base import Array, Schedule, common_groups, schedules_field
+from .plateau import Plateau
 from .stateful import StatefulSchedule
 
 
@@ -63,11 +63,11 @@ class Phases(StatefulSchedule):
         [0.5, 0.375, 0.25, 0.125, 0.0, 0.0]
     """
 
-    phases: Sequence[Schedule] = fields.argument(checked_schedules)
+    phases: Sequence[Schedule] = schedules_field()
     relative: bool = fields.flag(True)
     end: int | None = fields.whole_number(None, unit=fields.EVENTS)
     starts: Sequence[int] = fields.rising(())
-    flat: Plateau | None = fields.argument(checked_plateau, None)
+    flat: Plateau | None = fields.instance(Plateau, "a Plateau or None", None)
     _progress: PhasesProgress = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -210,14 +210,3 @@ class Plateau(StatefulSchedule):
         names = ("num_bad_epochs", "cooldown_counter", "num_metrics")
         counts = {name: arguments.whole_number(name, state[name], at_least=0) for name in names}
         self._set(_progress=PlateauProgress(list(numbers), best, **counts))  # type: ignore[arg-type]
-
-
-def checked_plateau(name: str, value: object) -> Plateau:
-    """Returns ``value``, which must be a plateau.
-
-    Raises:
-        TypeError: ``value`` is something else.
-    """
-    if not isinstance(value, Plateau):
-        raise TypeError(f"{name} must be a Plateau, given {value!r}")
-    return value

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import fields
-from .base import Array, Schedule, Value, checked_schedules, common_groups, with_group_axis
+from .base import Array, Schedule, Value, common_groups, schedules_field, with_group_axis
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Product(Schedule):
         [0.0, 3.5, 6.0, 5.0, 4.0]
     """
 
-    schedules: Sequence[Schedule] = fields.argument(checked_schedules)
+    schedules: Sequence[Schedule] = schedules_field()
 
     def __post_init__(self) -> None:
         """Checks that the schedules fit one another, and keeps them as a tuple."""

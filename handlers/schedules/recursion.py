@@ -3,13 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 
 import numpy as np
 
 from . import arguments, fields
 from .arguments import Number
-from .base import Array, Schedule, checked_schedule, schedule_field, with_group_axis
+from .base import Array, Schedule, checked_schedule, common_groups, schedule_field, with_group_axis
 
 CHUNK_SIZE = 1024  # events
 
@@ -54,10 +54,6 @@ class Scaling(Rule):
         return np.divide(now, before, out=over, where=before != 0), np.zeros_like(now)
 
 
-def _checked_list_of(check: fields.Check) -> fields.Check:
-    return lambda name, values: tuple(check(name, value) for value in arguments.listed(name, values))
-
-
 @dataclass(frozen=True)
 class Approach(Rule):
     """Moves the value towards an end value. Alone, the rule gives ``end + (v_0 - end) * weights(k)``.
@@ -82,9 +78,9 @@ class Approach(Rule):
     weights: Schedule = fields.argument(checked_schedule)
     end_value: Number = fields.value()
     base_value: Number = fields.value()
-    restarts: Sequence[float] = fields.argument(_checked_list_of(arguments.number), ())
-    restart_values: Sequence[Number] = fields.argument(
-        _checked_list_of(arguments.number_or_numbers), (), groups=lambda values: arguments.groups_of(*values)
+    restarts: Sequence[float] = fields.list_of(arguments.number, ())
+    restart_values: Sequence[Number] = fields.list_of(
+        arguments.number_or_numbers, (), groups=lambda values: arguments.groups_of(*values)
     )
 
     def __post_init__(self) -> None:
@@ -137,19 +133,6 @@ class Assignment(Rule):
         return a, c
 
 
-def _checked_rule(name: str, rule: Any) -> Rule:
-    if not isinstance(rule, Rule):
-        raise TypeError(f"{name} must be a rule such as Scaling, given {rule!r}")
-    return rule
-
-
-def _checked_turns(name: str, turns: Any) -> tuple["Turn", ...]:
-    for number, turn in enumerate(arguments.listed(name, turns)):
-        if not isinstance(turn, Turn):
-            raise TypeError(f"{name}[{number}] must be a Turn, given {turn!r}")
-    return tuple(turns)
-
-
 @dataclass(frozen=True)
 class Turn:
     """The events at which a rule changes the value: every ``every``-th event, with the number ``n = event // every``.
@@ -166,7 +149,7 @@ class Turn:
         [8.0, 8.0, 4.0, 4.0, 2.0, 2.0, 2.0]
     """
 
-    rule: Rule = fields.argument(_checked_rule)
+    rule: Rule = fields.instance(Rule, "a rule such as Scaling")
     begin: int = fields.whole_number(0)
     end: int | None = fields.whole_number(None)
     every: int = fields.whole_number(1, at_least=1)
@@ -203,32 +186,23 @@ class Recursion(Schedule):
     """
 
     initial_value: Number = fields.value()
-    turns: Sequence[Turn] = fields.argument(_checked_turns)
+    turns: Sequence[Turn] = fields.list_of(
+        partial(arguments.instance, wanted=Turn, rule="a Turn"),
+        groups=lambda turns: common_groups([turn.rule for turn in turns]),
+    )
     start: int = fields.whole_number(0)
     _chunk_starts: list[Array] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Checks the turns, and keeps them as a tuple."""
         super().__post_init__()
-        counts = {count for count in (arguments.groups_of(self.initial_value), *self._rule_groups()) if count}
-        if len(counts) > 1:
-            raise ValueError(f"turns must have values for as many groups as one another, given {sorted(counts)}")
         initial = np.asarray(self.initial_value, dtype=np.float64)
         self._set(_chunk_starts=[np.broadcast_to(initial, (self.groups,)) if self.groups else initial])
-
-    @property
-    def groups(self) -> int | None:
-        """The number of groups of the initial value, or of a rule."""
-        counts = [arguments.groups_of(self.initial_value), *self._rule_groups()]
-        return next((count for count in counts if count is not None), None)
 
     @property
     def length(self) -> float | None:
         """The event index of the last turn in a window that ends."""
         return max((turn.end * turn.every for turn in self.turns if turn.end is not None), default=None)
-
-    def _rule_groups(self) -> list[int | None]:
-        return [turn.rule.groups for turn in self.turns]
 
     def values(self, indices: Array) -> Array:
         """Goes from event to event. The value before each chunk of events is kept, to go on from there."""

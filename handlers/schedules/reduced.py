@@ -8,7 +8,7 @@ import numpy as np
 
 from . import arguments, fields
 from .base import Array, Schedule, schedule_field
-from .plateau import Plateau, checked_plateau
+from .plateau import Plateau
 from .stateful import StatefulSchedule
 
 
@@ -42,7 +42,7 @@ class Reduced(StatefulSchedule):
     """
 
     schedule: Schedule = schedule_field()
-    plateau: Plateau = fields.argument(checked_plateau)
+    plateau: Plateau = fields.instance(Plateau, "a Plateau")
     _progress: dict[str, Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import fields
-from .base import Array, Schedule, Value, checked_schedules
+from .base import Array, Schedule, Value, schedules_field
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class SideBySide(Schedule):
         [[0.0, 8.0], [0.25, 6.0], [0.5, 4.0]]
     """
 
-    schedules: Sequence[Schedule] = fields.argument(checked_schedules)
+    schedules: Sequence[Schedule] = schedules_field()
 
     def __post_init__(self) -> None:
         """Checks the schedules, and keeps them as a tuple."""
