@@ -120,7 +120,7 @@ def _write_csv(
 
 def _print_table(scheduler: BaseParamScheduler, number: int, rows: int, driven: Array | None) -> None:
     events = np.unique(np.linspace(0, number - 1, min(rows, number)).round().astype(int)).tolist()
-    if driven is None and not scheduler.schedule.ahead:
+    if driven is None and not scheduler.schedule.is_pure:
         driven = scheduler.simulate(number)
     # Of a schedule that may be asked ahead of time, only those that are shown, however many there are.
     table = np.concatenate([scheduler.simulate(1, event) for event in events]) if driven is None else driven[events]

@@ -70,7 +70,7 @@ def number_of_events(scheduler: BaseParamScheduler, given: int | None, is_live: 
     if given is None and (length is None or length < 1):
         raise ValueError("--num-events must be given for a schedule without an end, given none")
     number = math.ceil(length or 0) if given is None else given
-    most = MOST_AHEAD if scheduler.schedule.ahead and not is_live else MOST_LIVE
+    most = MOST_AHEAD if scheduler.schedule.is_pure and not is_live else MOST_LIVE
     if number > most:
         why = "" if most == MOST_AHEAD else " for a schedule that is computed event by event"
         raise ValueError(f"--num-events must be at most {most}{why}, given {number}")
@@ -83,7 +83,7 @@ def chunks_of(scheduler: BaseParamScheduler, num_events: int) -> Iterator[tuple[
     They are bit for bit those of ``scheduler.simulate(num_events)``. Where a value depends on those before, one copy of
     the schedule goes on from chunk to chunk.
     """
-    if not scheduler.schedule.ahead:
+    if not scheduler.schedule.is_pure:
         schedule, groups = private_copy(scheduler.schedule), scheduler._num_groups()
         for start in range(0, num_events, CHUNK_OF_LIVE):
             yield start, read_values(schedule, start, min(CHUNK_OF_LIVE, num_events - start), groups)

@@ -101,7 +101,7 @@ def _reduced(driven: Sequence[Piece], others: Sequence[Piece]) -> Schedule:
     if unfit:
         raise ValueError(f"{unfit[0].where} cannot be beside {driven[0].where}, which is driven by a metric")
     schedule = _multiplied(others, own)
-    if not isinstance(plateau, Plateau) or not schedule.ahead:
+    if not isinstance(plateau, Plateau) or not schedule.is_pure:
         raise ValueError(f"{driven[0].where}, which is driven by a metric, must be the only entry for its parameter")
     return Reduced(schedule, plateau)
 

@@ -306,7 +306,7 @@ def _member_like(scheduler: BaseParamScheduler) -> BaseParamScheduler:
 
 def _num_saved(member: BaseParamScheduler) -> int:
     """The number of its values in a state: one where one value serves all groups."""
-    if isinstance(member, ParamScheduler) and not member.schedule.ahead:
+    if isinstance(member, ParamScheduler) and not member.schedule.is_pure:
         return len(member.optimizer_param_groups)
     return member.schedule.groups or 1
 

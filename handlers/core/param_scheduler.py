@@ -17,7 +17,6 @@ from lehr.handlers.targets.target import Location, Value
 from .saving import finite_values
 from .scheduler import NOTHING_READ, BaseParamScheduler
 
-
 # What the usual event needs, as one tuple: it takes less time to read than attributes, and is replaced as a whole. The
 # first seven are those of FloatGroups; then the values of a block of events, its first event, the part of the history
 # that is added to and what adds to it (None where nothing is recorded).

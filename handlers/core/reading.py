@@ -27,7 +27,7 @@ def block_size(schedule: Schedule) -> int:
     It is a power of two, and less than :data:`BLOCK_SIZE` where so many groups have values of their own that a block
     would have more than :data:`BLOCK_VALUES`; 1 for a schedule that is not pure.
     """
-    if not schedule.ahead:
+    if not schedule.is_pure:
         return 1
     fitting = max(BLOCK_VALUES // (schedule.groups or 1), 1)
     return min(BLOCK_SIZE, 1 << (fitting.bit_length() - 1))
@@ -84,7 +84,7 @@ def _check_shape(schedule: Schedule, values: NDArray[Any], size: int) -> None:
     groups = schedule.groups
     wanted = (size,) if groups is None else (size, groups)
     # A Python function may give one value at one event and a list at the next.
-    is_free = not schedule.ahead and values.ndim in (1, 2) and len(values) == size
+    is_free = not schedule.is_pure and values.ndim in (1, 2) and len(values) == size
     if values.shape != wanted and not is_free:
         raise ValueError(
             f"{schedule!r} gave an array of shape {values.shape} for {size} events, "
@@ -164,7 +164,7 @@ class EventReader:
     def _reader_of(self, schedule: Schedule) -> Callable[[int], Value]:
         """A function that reads this schedule, which is kept."""
         reader: Callable[[int], Value]
-        if schedule.ahead:
+        if schedule.is_pure:
             reader = BlockReader(schedule).read
         elif isinstance(schedule, LiveSchedule):
             reader = schedule.checked
@@ -175,7 +175,7 @@ class EventReader:
         return reader
 
     def _read_composition(self, schedule: Schedule, index: int) -> Value:
-        value = schedule.from_parts(index, self.read)
+        value = schedule.value_from_parts(index, self.read)
         if type(value) is float and isfinite(value):
             return value
         if value is None:
@@ -196,7 +196,7 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
         ValueError: as :func:`read_block`; or the schedule has values for another number of groups.
     """
     groups = groups or schedule.groups
-    if not schedule.ahead:
+    if not schedule.is_pure:
         return _read_events(schedule, start, num_events, groups)
     table = np.empty((num_events, groups or 1))
     event, stop = start, start + num_events

@@ -92,7 +92,7 @@ def adjusted(state: Mapping[str, Any], planned: Schedule | None, description: An
     """
     arguments.one_of("resume_policy", policy, POLICIES)
     saved, event_index = Adjustment.from_state(state), state["event_index"]
-    is_pure = planned is not None and planned.ahead
+    is_pure = planned is not None and planned.is_pure
     if saved != Adjustment() and not is_pure:
         raise ValueError(
             f"shift and handover must not be given for {_text(description)}, given {arguments.shown(saved)}"
@@ -118,7 +118,9 @@ def adjusted(state: Mapping[str, Any], planned: Schedule | None, description: An
                 "resume_policy must not be 'keep_fraction' where the saved schedule has no known end: "
                 f"{_text(state['schedule'])}"
             )
-        there = arguments.number("length", position / state["length"] * planned.length, at_most=arguments.MOST)
+        there = arguments.number(
+            "length", position / state["length"] * planned.length, at_most=arguments.MAX_EVENT_INDEX
+        )
         return Adjustment(round(there) - event_index)
     if state["value"] is None:
         return Adjustment(saved.shift)  # nothing was written so far

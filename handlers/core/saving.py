@@ -126,7 +126,7 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
             )
     checked = {**LATER_ENTRIES, **state}
     checked["event_index"] = arguments.whole_number("event_index", state["event_index"], at_least=0)
-    checked["shift"] = arguments.whole_number("shift", checked["shift"], at_least=-arguments.MOST)
+    checked["shift"] = arguments.whole_number("shift", checked["shift"], at_least=-arguments.MAX_EVENT_INDEX)
     if checked["length"] is not None:
         checked["length"] = arguments.number("length", checked["length"], at_least=0)
     known = checked["param_groups"]

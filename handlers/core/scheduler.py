@@ -98,7 +98,7 @@ class BaseParamScheduler(ABC):
     def _follow(self, schedule: Schedule | None) -> None:
         """Read values from this schedule from now on."""
         self._schedule = schedule
-        self._is_pure = schedule is not None and schedule.ahead
+        self._is_pure = schedule is not None and schedule.is_pure
         self._forget()
 
     def _forget(self) -> None:
@@ -252,7 +252,7 @@ class BaseParamScheduler(ABC):
         """
         num_events = arguments.whole_number("num_events", num_events, at_least=0)
         start = arguments.whole_number("start", start, at_least=0)
-        schedule = self.schedule if self.schedule.ahead else private_copy(self.schedule)
+        schedule = self.schedule if self.schedule.is_pure else private_copy(self.schedule)
         return read_values(schedule, start, num_events, self._num_groups())
 
     @classmethod
@@ -398,7 +398,7 @@ class BaseParamScheduler(ABC):
 
     def _adjust(self, adjustment: saving.Adjustment) -> None:
         """Go on with the schedule of the code as the adjustment makes it."""
-        if self._planned is not None and self._planned.ahead:
+        if self._planned is not None and self._planned.is_pure:
             schedule = adjustment.applied_to(self._planned)
             if schedule.groups not in (None, self._planned.groups, self._num_groups()):
                 raise ValueError(

@@ -12,7 +12,7 @@ from lehr.handlers.plans.simulation.code_inspection import accumulation_of
 from lehr.handlers.plans.simulation.run import Part, Rehearsal, stands_at
 from lehr.handlers.plans.simulation.values import Sample, sampler
 from lehr.handlers.schedules import Schedule, arguments
-from lehr.handlers.schedules.named_phases import Segment, segments_of
+from lehr.handlers.schedules.named_phases import NamedPhase, phases_of
 
 from .plan import Column, Plan, Span
 
@@ -184,7 +184,7 @@ def _labels(places: Sequence[Location], groups: int) -> tuple[str, ...]:
 
 def _spans(part: Part, schedule: Schedule, iterations: int) -> tuple[Span, ...]:
     """The phases of a schedule, in iterations."""
-    segments: Sequence[Segment] = segments_of(schedule)
+    segments: Sequence[NamedPhase] = phases_of(schedule)
     found: list[tuple[int, str]] = []
     for first_event, name in segments:
         at = int(np.ceil(first_event)) - part.first_event

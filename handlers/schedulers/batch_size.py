@@ -66,7 +66,7 @@ class BatchSizeFunction(FunctionSchedule):
     def value(self, index: int) -> float:
         """Call the function, and check what it returns."""
         size = self.function(index)
-        if type(size) is int and 1 <= size <= arguments.MOST:  # what an error calls it takes long to tell
+        if type(size) is int and 1 <= size <= arguments.MAX_EVENT_INDEX:  # what an error calls it takes long to tell
             return float(size)
         try:
             return float(arguments.whole_number(self.named(index), size, at_least=1))

@@ -66,7 +66,7 @@ class DevicePlan:
         if not isinstance(scheduler, ParamScheduler):
             raise TypeError(f"scheduler must be a ParamScheduler, given {scheduler!r}")
         num_events = arguments.whole_number("num_events", num_events, at_least=1)
-        if not scheduler.schedule.ahead:
+        if not scheduler.schedule.is_pure:
             raise ValueError(
                 f"scheduler must be one whose values can be computed ahead, given {scheduler!r}: what depends on a "
                 "metric, or is a Python function, is known only when its event comes"

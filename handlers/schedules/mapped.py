@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import arguments
-from .base import Array, Schedule, Value, checked_schedule, describe
+from . import arguments, fields
+from .base import Array, Schedule, Value
+from .description import description_of, text_of
+from .wrapper import Wrapper
 
 
 @dataclass(frozen=True)
-class Mapped(Schedule):
+class Mapped(Wrapper):
     """A schedule that follows another one: ``value(i) = function(schedule(i))``, in each parameter group.
 
     It couples a parameter to another one, such as the weight decay to the learning rate, or the batch size to it so
@@ -34,41 +36,23 @@ class Mapped(Schedule):
         [8.0, 10.67, 16.0, 32.0]
     """
 
-    schedule: Schedule
-    function: Callable[[float], float]
+    function: Callable[[float], float] = fields.function("a function of a value")
 
-    def __post_init__(self) -> None:
-        """Check the arguments."""
-        checked_schedule("schedule", self.schedule)
-        if not callable(self.function) or isinstance(self.function, type):
-            raise TypeError(f"function must be a function of a value, given {self.function!r}")
-
-    @property
-    def groups(self) -> int | None:
-        """Those of the schedule."""
-        return self.schedule.groups
-
-    @property
-    def length(self) -> float | None:
-        """That of the schedule."""
-        return self.schedule.length
-
-    def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
-        """The function of the schedule's value at this event."""
+    def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
+        """The function of the value of the schedule."""
         value = read(self.schedule, index)
-        return [self._of(one) for one in value] if isinstance(value, list) else self._of(value)
+        return [self._value_of(one) for one in value] if isinstance(value, list) else self._value_of(value)
 
-    def values(self, indices: Array) -> Array:
-        """The function of each of the schedule's values."""
-        values = np.asarray(self.schedule.values(indices), dtype=np.float64)
-        return np.array([self._of(value) for value in values.ravel().tolist()]).reshape(values.shape)
+    def changed(self, values: Array, indices: Array) -> Array:
+        """The function of each value."""
+        values = np.asarray(values, dtype=np.float64)
+        return np.array([self._value_of(value) for value in values.ravel().tolist()]).reshape(values.shape)
 
-    def _of(self, value: float) -> float:
+    def _value_of(self, value: float) -> float:
         try:
             return arguments.number("value", self.function(value))
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"{describe(self.function)}({value}) is not a finite number: {error}") from error
-        except ArithmeticError as error:
-            raise ValueError(
-                f"{describe(self.function)}({value}) cannot be computed, given {value}: {error}"
-            ) from error
+        except (TypeError, ValueError, ArithmeticError) as error:
+            named = f"{text_of(description_of(self.function))}({value})"
+            if isinstance(error, ArithmeticError):
+                raise ValueError(f"{named} cannot be computed, given {value}: {error}") from error
+            raise type(error)(f"{named} is not a finite number: {error}") from error

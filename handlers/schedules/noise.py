@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import arguments
-from .base import Array, Schedule, Value, checked_schedule
+from . import fields
+from .base import Array, with_group_axis
+from .wrapper import Wrapper
 
 
 @dataclass(frozen=True)
-class Noise(Schedule):
+class Noise(Wrapper):
     """A schedule times random noise, which depends on a seed and the event index and on nothing else.
 
     ``value(i) = schedule(i) * (1 + n)`` with n drawn anew for each event, from a normal distribution of standard
@@ -40,51 +41,27 @@ class Noise(Schedule):
         [1.0, 0.9352, 1.0059]
     """
 
-    schedule: Schedule
-    seed: int = 42
-    std: float = 1.0
-    limit: float = 0.67
-    distribution: str = "normal"
-    begin: int = 0
-    end: int | None = None
+    seed: int = fields.whole_number(42)
+    std: float = fields.number(1.0, above=0)
+    limit: float = fields.number(0.67, above=0)
+    distribution: str = fields.one_of(("normal", "uniform"), "normal")
+    begin: int = fields.whole_number(0)
+    end: int | None = fields.whole_number(None)
 
     def __post_init__(self) -> None:
-        """Check the arguments."""
-        checked_schedule("schedule", self.schedule)
-        self._set(
-            seed=arguments.whole_number("seed", self.seed, at_least=0),
-            std=arguments.number("std", self.std, above=0),
-            limit=arguments.number("limit", self.limit, above=0),
-            distribution=arguments.one_of("distribution", self.distribution, ("normal", "uniform")),
-            begin=arguments.whole_number("begin", self.begin, at_least=0),
-        )
+        """Checks the arguments."""
+        super().__post_init__()
         if self.distribution == "normal" and self.limit < self.std / 100:
             raise ValueError(f"limit must be at least a hundredth of std, {self.std}, given {self.limit}")
-        if self.end is not None:
-            self._set(end=arguments.whole_number("end", self.end, at_least=self.begin))
+        if self.end is not None and self.end < self.begin:
+            raise ValueError(f"end must be a whole number of at least {self.begin}, given {self.end}")
 
-    @property
-    def groups(self) -> int | None:
-        """Those of the schedule."""
-        return self.schedule.groups
+    def changed(self, values: Array, indices: Array) -> Array:
+        """The values with the noise of their events."""
+        factors = 1 + np.array([self.noise_at(int(index)) for index in indices], dtype=np.float64)
+        return np.asarray(values * with_group_axis(factors, values.ndim == 2))
 
-    @property
-    def length(self) -> float | None:
-        """That of the schedule."""
-        return self.schedule.length
-
-    def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
-        """The value of the schedule with the noise of this event."""
-        value, factor = read(self.schedule, index), 1 + self.at(index)
-        return [one * factor for one in value] if isinstance(value, list) else value * factor
-
-    def values(self, indices: Array) -> Array:
-        """The formula of the class docstring."""
-        values = self.schedule.values(indices)
-        factor = 1 + np.array([self.at(int(index)) for index in indices], dtype=np.float64)
-        return values * (factor if values.ndim == 1 else factor[:, None])
-
-    def at(self, index: int) -> float:
+    def noise_at(self, index: int) -> float:
         """The noise n of an event."""
         if index < self.begin or (self.end is not None and index >= self.end):
             return 0.0

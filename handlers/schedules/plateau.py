@@ -2,19 +2,19 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from . import arguments
+from . import arguments, fields
 from .arguments import Number
 from .stateful import StatefulSchedule
 
 
 def checked_metric(metric: object) -> float:
-    """A metric as a float.
+    """Returns a metric as a float.
 
     Raises:
-        TypeError: it is no number.
+        TypeError: the metric is no number.
     """
     try:
         return float(metric)  # type: ignore[arg-type]
@@ -23,7 +23,7 @@ def checked_metric(metric: object) -> float:
 
 
 def improves(metric: float, best: float | None, mode: str, threshold: float, threshold_mode: str) -> bool:
-    """Whether a metric is better than the best one so far, by the rule of :class:`Plateau`; None is worse than any."""
+    """Whether a metric is better than the best so far, by the rule of :class:`Plateau`; any is better than None."""
     sign = 1.0 if mode == "min" else -1.0
     best = sign * math.inf if best is None else best
     bound = best * (1.0 - sign * threshold) if threshold_mode == "rel" else best - sign * threshold
@@ -32,13 +32,21 @@ def improves(metric: float, best: float | None, mode: str, threshold: float, thr
 
 @dataclass
 class PlateauProgress:
-    """What a plateau remembers from metric to metric."""
+    """The state of a plateau."""
 
     values: list[float] = field(default_factory=list)  # one for each group, or one for all of them
     best: float | None = None
     num_bad_epochs: int = 0
     cooldown_counter: int = 0
     num_metrics: int = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state as plain data."""
+        return {**vars(self), "values": list(self.values)}
+
+
+def _checked_initial_value(name: str, value: object) -> Number | None:
+    return None if value is None else arguments.number_or_numbers(name, value)
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,75 +100,58 @@ class Plateau(StatefulSchedule):
         1.0 0.5
     """
 
-    mode: str = "min"
-    factor: float = 0.1
-    patience: int = 10
-    threshold: float = 1e-4
-    threshold_mode: str = "rel"
-    cooldown: int = 0
-    min_value: Number = 0.0
-    eps: float = 1e-8
-    initial_value: Number | None = 1.0
-    nan_policy: str = "worse"
-    begin: int = 0
-    end: int | None = None
-    initial_best: float | None = None
-    eps_before_floor: bool = False
+    mode: str = fields.one_of(("min", "max"), "min")
+    factor: float = fields.number(0.1, at_least=0.0, below=1.0)
+    patience: int = fields.whole_number(10)
+    threshold: float = fields.number(1e-4)
+    threshold_mode: str = fields.one_of(("rel", "abs"), "rel")
+    cooldown: int = fields.whole_number(0)
+    min_value: Number = fields.value(0.0)
+    eps: float = fields.number(1e-8, at_least=0.0)
+    initial_value: Number | None = fields.argument(_checked_initial_value, 1.0, groups=arguments.groups_of)
+    nan_policy: str = fields.one_of(("worse", "ignore", "raise"), "worse")
+    begin: int = fields.whole_number(0)
+    end: int | None = fields.whole_number(None)
+    initial_best: float | None = fields.number(None)
+    eps_before_floor: bool = fields.flag(False)
     _progress: PlateauProgress = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Check the arguments, and begin with nothing remembered."""
-        initial = self.initial_value
-        self._set(
-            mode=arguments.one_of("mode", self.mode, ("min", "max")),
-            factor=arguments.number("factor", self.factor, at_least=0.0, below=1.0),
-            patience=arguments.whole_number("patience", self.patience, at_least=0),
-            threshold=arguments.number("threshold", self.threshold),
-            threshold_mode=arguments.one_of("threshold_mode", self.threshold_mode, ("rel", "abs")),
-            cooldown=arguments.whole_number("cooldown", self.cooldown, at_least=0),
-            min_value=arguments.number_or_numbers("min_value", self.min_value),
-            eps=arguments.number("eps", self.eps, at_least=0.0),
-            initial_value=initial if initial is None else arguments.number_or_numbers("initial_value", initial),
-            nan_policy=arguments.one_of("nan_policy", self.nan_policy, ("worse", "ignore", "raise")),
-            begin=arguments.whole_number("begin", self.begin, at_least=0),
-            eps_before_floor=arguments.flag("eps_before_floor", self.eps_before_floor),
-            _progress=PlateauProgress(),
-        )
-        if self.end is not None:
-            self._set(end=arguments.whole_number("end", self.end, at_least=self.begin))
-        if self.initial_best is not None:
-            self._set(initial_best=arguments.number("initial_best", self.initial_best))
-        arguments.same_groups(min_value=self.min_value, initial_value=self.initial_value)
+        """Checks the arguments, and begins without metrics."""
+        super().__post_init__()
+        if self.end is not None and self.end < self.begin:
+            raise ValueError(f"end must be a whole number of at least {self.begin}, given {self.end}")
+        self._set(_progress=PlateauProgress())
         if self.initial_value is not None:
             self.go_on_from(self.initial_value)
 
     @property
     def groups(self) -> int | None:
-        """As many as there are values."""
+        """The number of values; None for one."""
         return len(self._progress.values) if len(self._progress.values) > 1 else None
 
     def value(self, index: int) -> float | list[float]:
-        """The value as it is now, at whatever event."""
+        """The present value, at any event."""
         values = self._progress.values
         return values[0] if len(values) == 1 else list(values)
 
     def go_on_from(self, values: Number) -> None:
-        """Take these as the values that the next reduction reduces.
+        """Replaces the present values.
 
         Raises:
-            ValueError: there are not as many as of ``min_value``.
+            ValueError: the number of values is not that of ``min_value``.
         """
         own = tuple(values) if isinstance(values, Sequence) else (values,) * (arguments.groups_of(self.min_value) or 1)
         if isinstance(self.min_value, tuple):
-            arguments.same_groups(min_value=self.min_value, values=own)
+            arguments.same_groups({"min_value": len(self.min_value), "values": len(own)})
         self._progress.values = list(own)
 
     def observe(self, metric: float) -> None:
-        """Count a metric, and reduce the value if it is time to.
+        """Counts a metric, and reduces the value after too many metrics without an improvement.
 
         Raises:
             TypeError: the metric is no number.
-            ValueError: it is NaN, and ``nan_policy`` is ``"raise"``.
+            ValueError: the metric is NaN, and ``nan_policy`` is ``"raise"``.
         """
         metric = checked_metric(metric)
         if math.isnan(metric) and self.nan_policy != "worse":
@@ -190,38 +181,32 @@ class Plateau(StatefulSchedule):
         return [new if old - less > self.eps else old for old, new, less in zip(values, lower, taken_off, strict=True)]
 
     def remembered(self) -> PlateauProgress:
-        """What it remembers now, for :meth:`put_back`."""
-        return replace(self._progress, values=list(self._progress.values))
+        """A copy of the state, for :meth:`put_back`."""
+        return PlateauProgress(**self._progress.state_dict())
 
     def put_back(self, remembered: PlateauProgress) -> None:
-        """Remember that again."""
+        """Returns to a state of :meth:`remembered`."""
         self._set(_progress=remembered)
 
     def state_dict(self) -> dict[str, Any]:
-        """The values, the best metric (None before the first), and the two counts."""
-        return asdict(self._progress)
+        """The values, the best metric (None before the first), and the three counts."""
+        return self._progress.state_dict()
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from there.
+        """Goes on from a saved state.
 
         Raises:
-            TypeError, ValueError: it is not the state of a plateau; nothing is loaded then.
+            TypeError, ValueError: the state is not one of a plateau; nothing is loaded then.
         """
-        if not isinstance(state_dict, Mapping) or set(state_dict) != set(self.state_dict()):
-            raise ValueError(
-                f"the state of a plateau must have {sorted(self.state_dict())}, given {arguments.shown(state_dict)}"
-            )
-        best, values = state_dict["best"], state_dict["values"]
+        state = arguments.state_of("a plateau", state_dict, vars(self._progress))
+        best, values = state["best"], state["values"]
         if not (best is None or (type(best) is float and not math.isnan(best))) or not isinstance(values, list):
             raise TypeError(
-                "the state of a plateau must have a float as best and a list of values, given "
-                f"{arguments.shown(state_dict)}"
+                f"the state of a plateau must have a float as best and a list of values, given {arguments.shown(state)}"
             )
         numbers = arguments.number_or_numbers("values", values)
         if isinstance(self.min_value, tuple):
-            arguments.same_groups(min_value=self.min_value, values=numbers)
-        counts = [
-            arguments.whole_number(name, state_dict[name], at_least=0)
-            for name in ("num_bad_epochs", "cooldown_counter", "num_metrics")
-        ]
-        self._set(_progress=PlateauProgress(list(numbers), best, *counts))  # type: ignore[arg-type]
+            arguments.same_groups({"min_value": len(self.min_value), "values": arguments.groups_of(numbers)})
+        names = ("num_bad_epochs", "cooldown_counter", "num_metrics")
+        counts = {name: arguments.whole_number(name, state[name], at_least=0) for name in names}
+        self._set(_progress=PlateauProgress(list(numbers), best, **counts))  # type: ignore[arg-type]

@@ -613,7 +613,7 @@ def test_lengths(schedule):
 @pytest.mark.parametrize(("example", "groups"), CASES, ids=CASE_IDS)
 def test_what_has_come_to_its_end_stays_there(example, groups):
     schedule: Schedule = example(make_optimizer(groups)).schedule
-    if schedule.length is None or not schedule.ahead:
+    if schedule.length is None or not schedule.is_pure:
         return
     cycles = ("Cycl", "CosineAnnealing", "Restarts", "mirror", "stretch", "Noise")
     if not _ends(schedule) or any(word in repr(schedule) for word in cycles):

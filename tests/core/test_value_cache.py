@@ -217,8 +217,8 @@ def test_a_block_of_a_concatenation_asks_those_in_force_alone():
         number: int
 
         @property
-        def ahead(self):
-            asked["ahead"] += 1
+        def is_pure(self):
+            asked["is_pure"] += 1
             return True
 
         @property

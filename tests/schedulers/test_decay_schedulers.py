@@ -247,6 +247,8 @@ def test_a_metric_scheduler_wants_a_part_to_drive():
 
 
 def test_what_would_be_no_number_is_refused_when_made():
-    with pytest.raises(ValueError, match="gamma must be at least 0 unless it is applied at whole times, given -0.5"):
+    with pytest.raises(
+        ValueError, match="gamma must be at least 0 unless staircase is True or decay_events is 1, given -0.5"
+    ):
         ExponentialDecay(1.0, gamma=-0.5, decay_events=2)
     assert ExponentialDecay(1.0, gamma=-0.5)([0, 1, 2]).tolist() == [1.0, -0.5, 0.25]

@@ -150,10 +150,10 @@ def test_values_for_each_group_in_wrappers():
     assert Window(Anneal(1.0, 0.0, 4), begin=1, before=[8.0, 9.0])([0, 1]).tolist() == [[8.0, 9.0], [1.0, 1.0]]
     assert Cooldown(Constant(1.0), 0, 2, [0.0, 1.0])([0, 1, 2]).tolist() == [[1.0, 1.0], [0.5, 1.0], [0.0, 1.0]]
     live = FunctionSchedule(lambda event_index: [float(event_index), 1.0])
-    assert Window(live, begin=1, before=[8.0, 9.0]).from_parts(0, None) == [8.0, 9.0]
-    assert Bounded(live, 0.5).from_parts(0, lambda part, index: part.checked(index)) == [0.5, 1.0]
-    assert Cooldown(live, 0, 2, 3.0).from_parts(1, lambda part, index: part.checked(index)) == [2.0, 2.0]
-    assert Noise(live, begin=9).from_parts(3, lambda part, index: part.checked(index)) == [3.0, 1.0]
+    assert Window(live, begin=1, before=[8.0, 9.0]).value_from_parts(0, None) == [8.0, 9.0]
+    assert Bounded(live, 0.5).value_from_parts(0, lambda part, index: part.checked(index)) == [0.5, 1.0]
+    assert Cooldown(live, 0, 2, 3.0).value_from_parts(1, lambda part, index: part.checked(index)) == [2.0, 2.0]
+    assert Noise(live, begin=9).value_from_parts(3, lambda part, index: part.checked(index)) == [3.0, 1.0]
 
 
 @given(st.integers(0, 2**31), st.floats(0.1, 2), st.floats(0.1, 1), st.sampled_from(["normal", "uniform"]), indices)
@@ -281,7 +281,7 @@ def test_what_is_composed_is_checked(make):
 def test_rules_are_read_ahead_and_so_must_allow_it():
     with pytest.raises(ValueError, match="rule must not depend on what happens in training"):
         Turn(Scaling(FunctionSchedule(math.cos)))
-    with pytest.raises(ValueError, match="turns must have values for as many groups as one another"):
+    with pytest.raises(ValueError, match="schedules must have values for as many groups as one another"):
         Recursion([1.0, 2.0], [Turn(Scaling(Constant([1.0, 1.0, 1.0])))])
     with pytest.raises(ValueError, match="as many values"):
         Cooldown(Constant([1.0, 2.0]), 2, 2, [0.0, 0.0, 0.0])

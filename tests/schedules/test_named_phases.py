@@ -22,7 +22,7 @@ from lehr.handlers.schedules import (
     WarmupStableDecay,
     Window,
 )
-from lehr.handlers.schedules.named_phases import segments_of
+from lehr.handlers.schedules.named_phases import phases_of
 
 WARMUP, COSINE = LinearInterpolation([(0, 0.0), (10, 0.1)]), CosineAnnealing(0.1, 0.0, 30)
 TWO = Concatenation([WARMUP, COSINE], [10])
@@ -120,7 +120,7 @@ TABLE = {
 @pytest.mark.parametrize("name", TABLE)
 def test_phases_begin_where_they_do(name):
     schedule, expected = TABLE[name]
-    found = [(segment.first_event, segment.name) for segment in segments_of(schedule)]
+    found = [(segment.first_event, segment.name) for segment in phases_of(schedule)]
     assert found == expected
 
 
@@ -129,7 +129,7 @@ def test_phases_begin_where_they_do(name):
 def test_one_cycle_turns_where_its_values_do(pct_start, total_steps):
     schedule = OneCycle(1.0, total_steps, pct_start=pct_start, three_phase=True)
     values = schedule(np.arange(total_steps, dtype=float))
-    firsts = [*(int(segment.first_event) for segment in segments_of(schedule)), total_steps - 1]
+    firsts = [*(int(segment.first_event) for segment in phases_of(schedule)), total_steps - 1]
     up, down, end = (np.diff(values[first : last + 1]) for first, last in pairwise(firsts))
     assert (up[:-1] > 0).all()
     assert (down < 0).all()

@@ -149,7 +149,7 @@ def _lambda(initial_val: Real, set_value_lambda: Functions | None = None) -> Pla
     """The initial value times functions of the step."""
     if set_value_lambda is None:
         # What Cerebras has where nobody says otherwise: e / 30 and 0.95 ** e.
-        line = Anneal(0.0, arguments.MOST / 30, arguments.MOST)
+        line = Anneal(0.0, arguments.MAX_EVENT_INDEX / 30, arguments.MAX_EVENT_INDEX)
         return Plan(Product([Constant(initial_val), line, ExponentialDecay(1.0, 0.95)]), initial_val)
     functions = set_value_lambda if isinstance(set_value_lambda, list | tuple) else [set_value_lambda]
     factors = [lambda_schedule(1.0, function) for function in functions]

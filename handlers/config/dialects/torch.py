@@ -50,7 +50,7 @@ from lehr.handlers.schedules.one_cycle import cycle_length
 def scaling(target: Target, factors: Schedule, duration: int | None = None) -> Piece:
     """An entry that multiplies what it finds."""
     clocked, every = _clocked(target, factors)
-    turn = Turn(Scaling(factors), every=every) if factors.ahead else None
+    turn = Turn(Scaling(factors), every=every) if factors.is_pure else None
     alone: Callable[[Number], Schedule] = lambda value: Product([Constant(value), clocked])  # noqa: E731
     return Piece("", target, alone, turn, multiplies=True, duration=duration and duration * every)
 
@@ -60,7 +60,7 @@ def assigning(
 ) -> Piece:
     """An entry that writes values of its own."""
     clocked, every = _clocked(target, schedule)
-    turn = Turn(Assignment(schedule), every=every) if schedule.ahead else None
+    turn = Turn(Assignment(schedule), every=every) if schedule.is_pure else None
     moved = None if momentum is None else _clocked(target, momentum)[0]
     return Piece("", target, lambda value: clocked, turn, moved, duration=duration and duration * every)
 

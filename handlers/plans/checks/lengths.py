@@ -9,9 +9,9 @@ from lehr.handlers.core import inspection
 from lehr.handlers.plans.plan import counted
 from lehr.handlers.schedulers.torch.lengths import begins_anew, length_of
 from lehr.handlers.schedules import Concatenation, Cyclic, Cyclical, Restarts, Schedule
-from lehr.handlers.schedules.arguments import MOST
+from lehr.handlers.schedules.arguments import MAX_EVENT_INDEX
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.schedules.named_phases import segments_of
+from lehr.handlers.schedules.named_phases import phases_of
 
 from .checked_run import Review, Written, shown
 from .findings import Finding
@@ -49,8 +49,8 @@ def ends(review: Review) -> Iterator[Finding]:
 
 def _last_phase_not_begun(written: Written) -> Iterator[Finding]:
     """One without an end, whose last phase the run does not come to."""
-    segments = segments_of(written.schedule)
-    if written.schedule.ahead and len(segments) > 1 and 0.95 * segments[-1].first_event > written.num_events > 0:
+    segments = phases_of(written.schedule)
+    if written.schedule.is_pure and len(segments) > 1 and 0.95 * segments[-1].first_event > written.num_events > 0:
         begin = segments[-1].first_event
         yield Finding(
             "end-not-reached",
@@ -66,9 +66,9 @@ def _last_phase_not_begun(written: Written) -> Iterator[Finding]:
 def _does_not_move(written: Written) -> Iterator[Finding]:
     """One without an end that would move if there were more events, and does not in this run."""
     schedule, values = written.schedule, written.by_event
-    if not schedule.ahead or len(values) < 2 or (values != values[0]).any():
+    if not schedule.is_pure or len(values) < 2 or (values != values[0]).any():
         return
-    later = np.array([schedule(min(written.num_events * times, MOST)) for times in (10, 100, 1000)])
+    later = np.array([schedule(min(written.num_events * times, MAX_EVENT_INDEX)) for times in (10, 100, 1000)])
     if (later != later.flat[0]).any() or later.flat[0] not in values[0]:
         yield Finding(
             "end-not-reached",
@@ -125,21 +125,23 @@ def _unfinished(written: Written, length: float, numbers: dict[str, Any]) -> Ite
     """The end value is not reached, and not nearly."""
     schedule, events = written.schedule, written.num_events
     last = end = written.by_event[-1] if len(written.by_event) else np.empty(0)
-    if schedule.ahead:  # else nobody can say what it comes to
+    if schedule.is_pure:  # else nobody can say what it comes to
         last, end = np.atleast_1d(schedule(events - 1)), np.atleast_1d(schedule(int(np.ceil(length))))
-    if schedule.ahead and not repeats(schedule):
+    if schedule.is_pure and not repeats(schedule):
         way = np.abs(np.atleast_2d(schedule(np.linspace(0, length, 101).round())).T - end[:, np.newaxis]).max()
         if np.abs(last - end).max() <= 0.01 * way:
             return
     share = events / length
-    reached = "" if repeats(schedule) or not schedule.ahead else f": its last value is {shown(last)}, not {shown(end)}"
+    reached = (
+        "" if repeats(schedule) or not schedule.is_pure else f": its last value is {shown(last)}, not {shown(end)}"
+    )
     yield Finding(
         "end-not-reached",
         "warning" if share < 0.95 else "info",
         written.where(),
         f"it takes {length:g} events, and the run has {events} of them, {share:.0%}{reached}",
         f"make it {counted(events, 'event')} long, or the run longer",
-        {**numbers, "last_value": last.tolist(), **({"end_value": end.tolist()} if schedule.ahead else {})},
+        {**numbers, "last_value": last.tolist(), **({"end_value": end.tolist()} if schedule.is_pure else {})},
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from lehr.handlers.core.inspection import locations_of, shared_locations
 from lehr.handlers.plans.plan import named_groups
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.schedules.named_phases import segments_of
+from lehr.handlers.schedules.named_phases import phases_of
 
 from .checked_run import Review, called, ratio_of, shown
 from .findings import Finding
@@ -99,7 +99,7 @@ def jumps(review: Review) -> Iterator[Finding]:
     """Jumps from one phase of a schedule to the next."""
     for written in review.written():
         values, first = written.by_event, written.part.first_event
-        segments = segments_of(written.schedule)
+        segments = phases_of(written.schedule)
         for before, segment in pairwise(segments):
             at = int(np.ceil(segment.first_event)) - first
             if 2 <= at < len(values):

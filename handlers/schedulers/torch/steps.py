@@ -8,6 +8,7 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from lehr.handlers.schedules import StatefulSchedule, arguments
+from lehr.handlers.schedules.description import same_schedule
 from lehr.handlers.targets.group_selection import Group
 
 from .attributes import (
@@ -102,9 +103,9 @@ class TorchSteps(StatefulSchedule):
         """The momentum, where the scheduler cycles it."""
         return ("momentum",) if self.cycles_momentum else ()
 
-    def description(self) -> str:
-        """The class and attributes of the torch scheduler."""
-        return self.configuration
+    def description(self) -> dict[str, str]:
+        """Describes the torch scheduler by its class and attributes, as a text."""
+        return {"type": "TorchSteps", "configuration": self.configuration}
 
     def value(self, index: int) -> float | list[float]:
         """The learning rates after ``index`` steps; where steps take a metric, after those that were taken."""
@@ -226,7 +227,7 @@ class TorchSteps(StatefulSchedule):
                 raise ValueError(
                     f"not the attributes of a torch scheduler, of which {key!r} is none: {arguments.shown(wrapped)}"
                 )
-        same = self.configuration == state_dict["configuration"]
+        same = same_schedule(state_dict["configuration"], self.description())
         if same:
             refuse_other_configuration(self.wrapped, wrapped)
         if not same:
