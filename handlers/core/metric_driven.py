@@ -40,11 +40,14 @@ class MetricDrivenScheduler(ParamScheduler):
             engine: the engine that has the metric; None in a plain loop, where nothing is read or recorded.
             name: name of the history to record under; ``param_name`` where None.
         """
+        if not self._reads_metric:
+            super().__call__(engine, name)
+            return
         index = self._event_index
         is_new = engine is not None and not take_repeat(self)
         before = self._schedule_state()
         try:
-            if engine is not None and self._reads_metric:
+            if engine is not None:
                 self._feed.follow(engine)
                 if is_new and self._reads_metric_at(index):
                     self._give_metric(engine)

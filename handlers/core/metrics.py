@@ -94,7 +94,8 @@ class MetricFeed:
 
     def follow(self, engine: Engine) -> None:
         """Remember the engine, whose metric is saved in the state."""
-        self._engine = weakref.ref(engine)
+        if self._engine() is not engine:
+            self._engine = weakref.ref(engine)
 
     def read(self, engine: Engine, is_required: bool = True) -> float | None:
         """The metric of an event; None where it is missing and may be.

@@ -105,7 +105,7 @@ def value_at(index: int, value: object, named: Callable[[int], str]) -> float | 
     """
     if type(value) is float and math.isfinite(value):
         return value
-    if type(value) is not list or not all(type(item) is float and math.isfinite(item) for item in value) or not value:
+    if type(value) is not list or set(map(type, value)) != {float} or not all(map(math.isfinite, value)):
         value = number_or_numbers(named(index), value)
     return list(value) if isinstance(value, tuple) else value
 

@@ -5,6 +5,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -92,6 +93,7 @@ class ParamGroups(Target):
         self._indices: Sequence[int] = ()
         self._float_groups: list[Group] | None = None  # the same list, if all groups that are written hold floats
         self.key, self.item = _find(param_name, self.groups())
+        self._entry = itemgetter(self.key)
 
     @property
     def param_group_index(self) -> Selection:
@@ -216,12 +218,18 @@ class ParamGroups(Target):
             ValueError: as :meth:`check`; nothing is written then.
         """
         groups = self.groups()
-        if type(value) is float and self._are_floats(groups):
-            key = self.key
-            for group in groups:
-                group[key] = value
-        else:
-            self.check(value, engine)()
+        all_groups = self.optimizer.param_groups
+        # load_state_dict replaces the list, and add_param_group makes it longer. Looking for a tensor in every group
+        # would take as long as writing to it, so the first group stands for all.
+        is_known = all_groups is self._float_groups and len(all_groups) == self._num_looked_up
+        if is_known and type(groups[0].get(self.key)) is float:
+            if type(value) is float:
+                _put_float(groups, self.key, value)
+                return
+            if len(value) == len(groups):  # type: ignore[arg-type]
+                _put_floats(groups, self.key, value)  # type: ignore[arg-type]
+                return
+        self.check(value, engine)()
 
     def check(self, value: Value, engine: Engine | None = None) -> Callable[[], None]:
         """Raise an error if the value cannot be written to all groups; else return a function that writes it.
@@ -231,7 +239,7 @@ class ParamGroups(Target):
                 a tensor, or a group that was added later lacks the parameter.
         """
         groups = self.groups()
-        if self._are_floats(groups):
+        if self._hold_floats(groups):
             if type(value) is float:
                 return partial(_put_float, groups, self.key, value)
             return partial(_put_floats, groups, self.key, self.fitted(value, groups))  # type: ignore[arg-type]
@@ -241,16 +249,16 @@ class ParamGroups(Target):
             self._refuse_shared(held)
         return partial(self._put, groups, held, values)
 
-    def _are_floats(self, groups: list[Group]) -> bool:
+    def _hold_floats(self, groups: list[Group]) -> bool:
         """Whether the parameter is a float in each of the groups that are written."""
-        all_groups = self.optimizer.param_groups
-        if all_groups is self._float_groups and len(all_groups) == self._num_looked_up:
-            # load_state_dict replaces the list, and add_param_group makes it longer. Looking for a tensor in every
-            # group would take as long as writing to it, so the first group stands for all.
-            return type(groups[0].get(self.key)) is float
-        if self.item is None and {type(group.get(self.key)) for group in groups} == {float}:
-            self._float_groups, self._num_looked_up = all_groups, len(all_groups)
-            return True
+        if self.item is None and groups:
+            try:
+                if set(map(type, map(self._entry, groups))) == {float}:
+                    self._float_groups = self.optimizer.param_groups
+                    self._num_looked_up = len(self._float_groups)
+                    return True
+            except KeyError:  # check names what is missing
+                pass
         self._float_groups = None
         return False
 

@@ -19,6 +19,11 @@ class Several(Target):
         self.targets = list(targets)
         self.is_saved = all(target.is_saved for target in targets)
 
+    def write(self, value: Any, engine: Engine | None) -> None:
+        """Check the value of each target, and then write all of them."""
+        for write in [target.check(own, engine) for target, own in zip(self.targets, value)]:  # noqa: B905 -- it costs time
+            write()
+
     def check(self, value: Any, engine: Engine | None) -> Callable[[], None]:
         """Check the value of each target."""
         writes = [target.check(own, engine) for target, own in zip(self.targets, value, strict=True)]
