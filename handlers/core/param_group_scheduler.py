@@ -20,6 +20,7 @@ from lehr.handlers.targets.several import Several
 from lehr.handlers.targets.target import Location
 
 from .attaching import AnyEvent
+from .members import history_row, member_like, num_saved, side_by_side
 from .param_scheduler import ParamScheduler
 from .resume_policy import Adjustment
 from .scheduler import BaseParamScheduler
@@ -82,7 +83,7 @@ class ParamGroupScheduler(BaseParamScheduler):
                 raise ValueError(f"names[{at}] must be a string, given {name!r}")
         if len(names) != len(schedulers):
             raise ValueError(f"names must be as many as the {len(schedulers)} schedulers, given {names!r}")
-        self._members = [_member_like(scheduler) for scheduler in schedulers]
+        self._members = [member_like(scheduler) for scheduler in schedulers]
         params = ", ".join(dict.fromkeys(scheduler.param_name for scheduler in schedulers))
         schedule = SideBySide([member.schedule for member in self._members])
         super().__init__(params, save_history, schedule=schedule, target=self._common_target())
@@ -146,7 +147,7 @@ class ParamGroupScheduler(BaseParamScheduler):
     def _recording(self, engine: Engine, name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
         rows: dict[str, list[float]] = {}
         for own_name, member, its_value in zip(self.names, self._members, value, strict=True):
-            rows.setdefault(name or own_name, []).extend(_history_row(member, its_value))
+            rows.setdefault(name or own_name, []).extend(history_row(member, its_value))
         appends = []
         for own_name, row in rows.items():
             recorder = self._recorders.setdefault(own_name, Recorder())
@@ -218,7 +219,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         for at, member in enumerate(self._members):
             if isinstance(member, ParamScheduler) and isinstance(known, list) and at < len(known):
                 member._target.known_groups = known[at]
-        widths = [_num_saved(member) for member in self._members]
+        widths = [num_saved(member) for member in self._members]
         if isinstance(values, list) and len(values) == sum(widths):
             for member, end in zip(self._members, accumulate(widths), strict=True):
                 if not member._target.is_saved:
@@ -272,7 +273,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         Raises:
             ValueError: the schedulers are not of one optimizer and parameter, or do not have each of its groups once.
         """
-        return _side_by_side(self._members, self.schedulers)
+        return side_by_side(self._members, self.schedulers)
 
     @classmethod
     def simulate_values(
@@ -292,54 +293,3 @@ class ParamGroupScheduler(BaseParamScheduler):
             TypeError, ValueError: as the class and :meth:`simulate`.
         """
         return super().simulate_values(num_events, schedulers=schedulers, **scheduler_kwargs)
-
-
-def _member_like(scheduler: BaseParamScheduler) -> BaseParamScheduler:
-    """A scheduler with the same schedule and target that begins at event 0, so that the given one stays as it is."""
-    if not isinstance(scheduler, ParamScheduler):
-        member = copy(scheduler)
-        member._go_to(0)
-        return member
-    groups, schedule = scheduler.param_group_index, scheduler.schedule
-    return ParamScheduler(scheduler.optimizer, scheduler.param_name, param_group_index=groups, schedule=schedule)
-
-
-def _num_saved(member: BaseParamScheduler) -> int:
-    """The number of its values in a state: one where one value serves all groups."""
-    if isinstance(member, ParamScheduler) and not member.schedule.is_pure:
-        return len(member.optimizer_param_groups)
-    return member.schedule.groups or 1
-
-
-def _history_row(member: BaseParamScheduler, value: Any) -> list[float]:
-    """Its value in the history: one number for each param group."""
-    if isinstance(value, list):
-        return value
-    return [value] * member._target.history_width(value) if isinstance(member, ParamScheduler) else [float(value)]
-
-
-def _side_by_side(members: Sequence[BaseParamScheduler], schedulers: Sequence[BaseParamScheduler]) -> ParamScheduler:
-    """Schedulers of one optimizer's groups as one scheduler with a value for each group.
-
-    Raises:
-        ValueError: they are not of one optimizer and parameter, or do not have each of its groups once.
-    """
-    own = [member for member in members if isinstance(member, ParamScheduler)]
-    if len(own) < len(members):
-        raise ValueError(f"schedulers must all be of an optimizer to be concatenated, given {schedulers!r}")
-    first = own[0]
-    if len(own) == 1:
-        return first
-    if any(member.optimizer is not first.optimizer for member in own):
-        raise ValueError("schedulers must all have the same optimizer to be concatenated, given different ones")
-    by_group = {member.param_group_index: member.schedule for member in own}
-    if any(member.param_name != first.param_name for member in own):
-        params = ", ".join(dict.fromkeys(member.param_name for member in own))
-        raise ValueError(f"schedulers must all have the same param_name to be concatenated, given {params}")
-    if len(by_group) < len(own) or set(by_group) != set(range(len(first.optimizer.param_groups))):
-        raise ValueError(
-            f"schedulers must have each of the {len(first.optimizer.param_groups)} param groups once to be "
-            f"concatenated, given {[member.param_group_index for member in own]}"
-        )
-    schedule = SideBySide([by_group[index] for index in sorted(by_group)])  # type: ignore[type-var]
-    return ParamScheduler(first.optimizer, first.param_name, schedule=schedule)

@@ -3,8 +3,7 @@
 import copy
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -23,6 +22,7 @@ from lehr.handlers.targets.target import Location, Target, Value
 from . import as_config, saving
 from .attaching import AnyEvent, attached
 from .copying import private_copy
+from .get_param import GetParam
 from .reading import BlockReader, EventReader, read_values
 from .simulating import rows_of
 
@@ -160,7 +160,7 @@ class BaseParamScheduler(ABC):
     def schedule(self) -> Schedule:
         """The schedule; where ``get_param`` is overridden, a schedule that calls it."""
         if self._schedule is None or self._asks_get_param:
-            return FunctionSchedule(_GetParam(self))
+            return FunctionSchedule(GetParam(self))
         return self._schedule
 
     @property
@@ -442,43 +442,3 @@ _ALIVE: "weakref.WeakValueDictionary[int, BaseParamScheduler]" = weakref.WeakVal
 def all_schedulers() -> list[BaseParamScheduler]:
     """All schedulers of this process, copies apart."""
     return list(_ALIVE.values())
-
-
-class _GetParam:
-    """The overridden ``get_param`` of a scheduler, as a function of the event index."""
-
-    def __init__(self, scheduler: BaseParamScheduler) -> None:
-        self._scheduler = scheduler
-
-    def __call__(self, event_index: int) -> Value:
-        with temporarily(self._scheduler, _event_index=event_index):
-            value = self._scheduler.get_param()
-        return int(value) if isinstance(value, bool) and self._scheduler._writes_bools else value
-
-    def __repr__(self) -> str:
-        return text_of(self._scheduler._description())
-
-
-@contextmanager
-def undoing(scheduler: BaseParamScheduler, undo: Callable[[], None]) -> Iterator[None]:
-    """Call ``undo`` if an error or an interrupt keeps the event from being counted."""
-    index = scheduler._event_index
-    try:
-        yield
-    except BaseException:
-        if scheduler._event_index == index:
-            undo()
-        raise
-
-
-@contextmanager
-def temporarily(scheduler: BaseParamScheduler, **attributes: object) -> Iterator[None]:
-    """Give a scheduler other attributes, and its own ones back afterwards."""
-    kept = {name: vars(scheduler)[name] for name in attributes if name in vars(scheduler)}
-    vars(scheduler).update(attributes)
-    try:
-        yield
-    finally:
-        for name in attributes:
-            vars(scheduler).pop(name, None)
-        vars(scheduler).update(kept)

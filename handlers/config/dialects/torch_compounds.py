@@ -13,7 +13,8 @@ from lehr.handlers.config.argument_checks import Anything, LastStep, Milestones
 from lehr.handlers.config.context import Target
 from lehr.handlers.config.entries import Entry, call, entries, located, lookup
 from lehr.handlers.config.entry_schedules import Piece, together
-from lehr.handlers.schedulers.torch.steps import TorchMomenta, TorchSteps
+from lehr.handlers.schedulers.torch.momenta import TorchMomenta
+from lehr.handlers.schedulers.torch.steps import TorchSteps
 from lehr.handlers.schedules import (
     Approach,
     Assignment,
