@@ -7,10 +7,10 @@ import torch
 from ignite.engine import Events
 from ignite.handlers import param_scheduler as ignite
 from interleaving import Contender
+from quick_ratios import LARGEST_BLOCK
 from torch.optim import lr_scheduler as in_torch
 
 import lehr.handlers as lehr
-from lehr.handlers.core.reading import BLOCK_SIZE
 
 in_mmengine = None
 if find_spec("mmengine") is not None:
@@ -74,7 +74,7 @@ def event_of(library, scheduler, engine=None):
     if library in ("torch", "mmengine"):
         return Contender(scheduler.step)
     # lehr reads a block of events at once: what is timed are whole blocks, so that reading is a part of it.
-    return Contender(scheduler, (engine,), multiple=BLOCK_SIZE if library == "lehr" else 1)
+    return Contender(scheduler, (engine,), multiple=LARGEST_BLOCK if library == "lehr" else 1)
 
 
 def attach(library, scheduler, engine):

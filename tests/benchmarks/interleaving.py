@@ -1,7 +1,8 @@
 """Timing contenders side by side: in each round all of them run, one after another, in an order that turns.
 
-A shared machine is slow for a while and fast again, and what is timed in turns is slowed down alike. So the ratio is
-taken within each round, and what is told is the median over the rounds.
+A shared machine is slow for a while and fast again, and contenders that alternate are slowed down alike. So a ratio is
+taken within each round, and the table shows the median over the rounds. Times are the CPU time of the thread: what
+other processes do does not count.
 """
 
 import gc
@@ -9,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
 
 SLICE = 0.002  # seconds of one contender in one round: long for the clock, short for the moods of a machine
@@ -59,10 +60,10 @@ class Contender:
 def _timed(call: Callable[..., Any], all_arguments: Any) -> float:
     """The seconds of these calls, with the garbage that they make, and not that of others."""
     gc.collect()
-    start = perf_counter()
+    start = thread_time()
     for arguments in all_arguments:
         call(*arguments)
-    return perf_counter() - start
+    return thread_time() - start
 
 
 def _timed_alike(call: Callable[..., Any], arguments: Sequence[Any], calls: int) -> float:
@@ -72,14 +73,14 @@ def _timed_alike(call: Callable[..., Any], arguments: Sequence[Any], calls: int)
     gc.collect()
     if arguments:
         (argument,) = arguments
-        start = perf_counter()
+        start = thread_time()
         for _ in repeat(None, calls):
             call(argument)
     else:
-        start = perf_counter()
+        start = thread_time()
         for _ in repeat(None, calls):
             call()
-    return perf_counter() - start
+    return thread_time() - start
 
 
 def interleaved(

@@ -20,7 +20,7 @@ SECTIONS = {
     "test_history": "History, for each value beyond the first 1,000",
     "test_construction": "Construction",
     "test_import": "Import",
-    "test_other_schedulers": "One event of the other schedulers",
+    "test_event_path": "Each kind of event beside its nearest peer, and what is done once",
     "test_plans": "A plan of 100,000 iterations, for each of them",
     "growth": "Growth: how many times the cost becomes; 1 is constant",
 }
@@ -77,9 +77,10 @@ class Row:
         aims, verdicts = [], []
         for name, highest in self.targets.items():
             low, reached, high = self.ratios.get(name) or [self.medians[name]] * 3
-            aims.append(f"≤ {highest:g}" + (f" x {name}" if name in self.ratios else f" {self.unit}"))
+            aims.append(f"≤ {highest:g} x {name}" if name in self.ratios else f"≤ {quantity(highest, self.unit)}")
             spread = f" ({number(low)} to {number(high)})" if name in self.ratios else ""
-            verdicts.append(f"yes: {number(reached)}" if reached <= highest else f"**no: {number(reached)}{spread}**")
+            told = number(reached) if name in self.ratios else quantity(reached, self.unit)
+            verdicts.append(f"yes: {told}" if reached <= highest else f"**no: {told}{spread}**")
         return "; ".join(aims), "; ".join(verdicts)
 
 
