@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from ignite.engine import Engine
 
+from lehr.handlers.core import inspection
+from lehr.handlers.core.inspection import Location, locations_of
 from lehr.handlers.core.metrics import as_number
 from lehr.handlers.plans.simulation.code_inspection import accumulation_of
 from lehr.handlers.plans.simulation.run import Part, Rehearsal, stands_at
 from lehr.handlers.plans.simulation.values import Sample, sampler
 from lehr.handlers.schedules import Schedule, arguments
 from lehr.handlers.schedules.named_phases import Segment, segments_of
-from lehr.handlers.targets.places import Place, places_of
 
 from .plan import Column, Plan, Span
 
@@ -110,9 +111,9 @@ def rehearsed(
     rehearsal = Rehearsal(trainer, max_epochs, epoch_length, checked, accumulation)
     samples: dict[str, Sample] = {}
     for part in rehearsal.parts:
-        own_names = part.copy._history_names(None)
+        own_names = inspection.history_names(part.copy, None)
         for wire in part.writing:
-            for own_name, places in places_of(part.copy, rehearsal.stand_in_for(wire.engine)).items():
+            for own_name, places in locations_of(part.copy, rehearsal.stand_in_for(wire.engine)).items():
                 # What torch writes beside the learning rate has no history, and keeps its name whatever that is called.
                 name = wire.name if wire.name and own_name in own_names else own_name
                 samples.setdefault(name, Sample()).add(part, places)
@@ -169,7 +170,7 @@ def plan_of(rehearsal: Rehearsal, samples: Mapping[str, Sample]) -> Plan:
     return Plan(columns, rehearsal.max_epochs, rehearsal.epoch_length, rehearsal.start, unforeseen)
 
 
-def _labels(places: Sequence[Place], groups: int) -> tuple[str, ...]:
+def _labels(places: Sequence[Location], groups: int) -> tuple[str, ...]:
     optimizers = list(dict.fromkeys(id(place.owner) for place in places if place.label))
     labels = [place.label for place in places] + [""] * (groups - len(places))
     if len(optimizers) > 1:

@@ -11,15 +11,14 @@ from ignite.metrics import Metric
 
 from lehr.engine.event_handlers import handlers_of
 from lehr.engine.optimizer_events import is_step_event
+from lehr.handlers.core import inspection
 from lehr.handlers.core.copying import reachable_from
-from lehr.handlers.core.resume_check import engines_of, intended_lead
+from lehr.handlers.core.inspection import engines_of, intended_lead, locations_of, optimizers_of, shared_locations
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.plans.simulation.attached import wires_of
 from lehr.handlers.plans.simulation.code_inspection import may_write_metrics, referred_to_by
-from lehr.handlers.plans.simulation.members import optimizers_of
 from lehr.handlers.plans.simulation.run import Part
 from lehr.handlers.schedules import arguments
-from lehr.handlers.targets.places import common, places_of
 
 from .checked_run import Review, called
 from .findings import Finding
@@ -31,13 +30,13 @@ def never_attached(review: Review) -> Iterator[Finding]:
         gc.collect()  # some may be gone but for a reference cycle
     trainer = review.rehearsal.trainer
     for scheduler in _left_out(review):
-        places = places_of(scheduler, trainer)
-        written = any(common(places, places_of(part.original, trainer)) for part in review.rehearsal.parts)
+        places = locations_of(scheduler, trainer)
+        written = any(shared_locations(places, locations_of(part.original, trainer)) for part in review.rehearsal.parts)
         inside = {id(thing) for thing in reachable_from(scheduler)}
         members = [called(part) for part in review.rehearsal.parts if _is_among(inside, part.original)]
         yield Finding(
             "never-attached",
-            "info" if (written and not members) or scheduler._wants_metric else "warning",
+            "info" if (written and not members) or inspection.reads_metric(scheduler) else "warning",
             f"{type(scheduler).__name__} of {scheduler.param_name!r}",
             f"it writes to an optimizer of this trainer, and nothing calls it: {arguments.shown(scheduler)}"
             + "".join(f"; {member}, which is attached, is a part of it" for member in members),
@@ -46,8 +45,10 @@ def never_attached(review: Review) -> Iterator[Finding]:
 
 
 def _left_out(review: Review) -> list[BaseParamScheduler]:
-    rehearsal, alive = review.rehearsal, BaseParamScheduler._alive()
-    active: list[Any] = [one for one in alive if one.event_index or one._lent or engines_of(one)]
+    rehearsal, alive = review.rehearsal, inspection.existing_schedulers()
+    active: list[Any] = [
+        one for one in alive if one.event_index or inspection.is_written_elsewhere(one) or engines_of(one)
+    ]
     active += [part.original for part in rehearsal.parts] + [wire.target for wire in rehearsal.unforeseen]
     used = {id(thing) for thing in (*reachable_from(active), *referred_to_by(rehearsal.trainer))}
     optimizers = rehearsal.optimizers()
@@ -66,7 +67,8 @@ def _left_out(review: Review) -> list[BaseParamScheduler]:
 
 def _is_among(things: set[int], scheduler: BaseParamScheduler) -> bool:
     """Whether a scheduler, or its schedule, is among things that are given by their id."""
-    return id(scheduler) in things or (scheduler._planned is not None and id(scheduler._planned) in things)
+    planned = inspection.planned_schedule(scheduler)
+    return id(scheduler) in things or (planned is not None and id(planned) in things)
 
 
 def history_name_clashes(review: Review) -> Iterator[Finding]:
@@ -74,8 +76,8 @@ def history_name_clashes(review: Review) -> Iterator[Finding]:
     recorders: dict[tuple[Engine, str], list[Part]] = defaultdict(list)
     for part in review.rehearsal.parts:
         if part.original.save_history:
-            names = {name for wire in part.writing for name in part.original._history_names(wire.name)}
-            engines = {part.original._recording_engine(wire.engine) for wire in part.writing}
+            names = {name for wire in part.writing for name in inspection.history_names(part.original, wire.name)}
+            engines = {inspection.history_engine(part.original, wire.engine) for wire in part.writing}
             for engine in engines:
                 for name in names:
                     recorders[engine, name].append(part)
@@ -102,12 +104,12 @@ def missing_metrics(review: Review) -> Iterator[Finding]:
             "attach the scheduler to an event at which there is one, such as the evaluator's COMPLETED",
         )
     for part in review.rehearsal.parts:
-        metric_name = getattr(part.original, "metric_name", None)
+        metric_name = inspection.metric_name_of(part.original)
         if metric_name is None or metric_name in review.rehearsal.metrics:
             continue
         for wire in part.wires:
             produced = _metrics_of(wire.engine)
-            wants = wire.method == "observe" or (wire.writes and part.original._wants_metric)
+            wants = wire.method == "observe" or (wire.writes and inspection.reads_metric(part.original))
             if wants and produced and metric_name not in produced:
                 near = difflib.get_close_matches(metric_name, produced, n=1)
                 yield Finding(
@@ -131,8 +133,8 @@ def metrics_elsewhere(review: Review) -> Iterator[Finding]:
         return
     evaluators = [wire.target for wire in wires_of(trainer) if isinstance(wire.target, Engine)]
     for part in review.rehearsal.parts:
-        name = getattr(part.original, "metric_name", None)
-        on_trainer = any(wire.engine is trainer for wire in part.writing) and part.original._wants_metric
+        name = inspection.metric_name_of(part.original)
+        on_trainer = any(wire.engine is trainer for wire in part.writing) and inspection.reads_metric(part.original)
         if on_trainer and name not in review.rehearsal.metrics and any(name in _metrics_of(one) for one in evaluators):
             yield Finding(
                 "missing-metric",
@@ -166,7 +168,7 @@ def left_behind(review: Review) -> Iterator[Finding]:
         lead = max((intended_lead(scheduler, wire.engine) for wire in part.writing), default=0)
         expected = part.expected - lead
         by_steps = any(is_step_event(wire.event) for wire in part.writing)  # of which some may have been skipped
-        if scheduler._sought or count in (expected, expected - part.again, expected - part.missed):
+        if inspection.was_sought(scheduler) or count in (expected, expected - part.again, expected - part.missed):
             continue
         if not part.writing or (by_steps and count > 0):
             continue

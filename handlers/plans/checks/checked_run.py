@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lehr.handlers.core import inspection
 from lehr.handlers.plans.plan import Plan
 from lehr.handlers.plans.simulation.run import Part, Rehearsal
 from lehr.handlers.plans.simulation.values import Sample
@@ -37,8 +38,13 @@ class Review:
     def lacked_a_metric(self) -> bool:
         """Whether the error is that a metric is not there."""
         part, engine = self.rehearsal.failed or (None, None)
-        name = getattr(part and part.copy, "metric_name", None)
-        return part is not None and engine is not None and part.copy._wants_metric and name not in engine.state.metrics
+        name = None if part is None else inspection.metric_name_of(part.copy)
+        return (
+            part is not None
+            and engine is not None
+            and inspection.reads_metric(part.copy)
+            and name not in engine.state.metrics
+        )
 
     @property
     def named_failure(self) -> str:
@@ -100,9 +106,7 @@ Check = Callable[[Review], Iterator[Finding]]
 def called(part: Part) -> str:
     """A scheduler and its events in words."""
     events = " | ".join(dict.fromkeys(wire.where for wire in part.wires))
-    config: Any = part.original._config or {}
-    kind = config.get("type", type(part.original).__name__)  # as whoever wrote a config knows it
-    return f"{kind} of {part.original.param_name!r} on {events}"
+    return f"{inspection.type_name_of(part.original)} of {part.original.param_name!r} on {events}"
 
 
 def ratio_of(before: Array, after: Array) -> float:

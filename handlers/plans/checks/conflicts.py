@@ -10,12 +10,10 @@ from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from lehr.engine.event_handlers import handlers_of
 from lehr.handlers.core.copying import reachable_from
-from lehr.handlers.core.resume_check import times_attached
+from lehr.handlers.core.inspection import Location, locations_of, members_of, shared_locations, times_attached
 from lehr.handlers.plans.plan import named_groups
 from lehr.handlers.plans.simulation.code_inspection import referred_to_by
-from lehr.handlers.plans.simulation.members import writers_of
 from lehr.handlers.plans.simulation.run import Part
-from lehr.handlers.targets.places import Place, common, places_of
 
 from .checked_run import Review, called
 from .findings import Finding
@@ -24,9 +22,9 @@ from .findings import Finding
 def write_conflicts(review: Review) -> Iterator[Finding]:
     """Two who write one parameter in turn, so that only the later one counts."""
     rehearsal, iterations = review.rehearsal, review.plan.num_iterations - review.plan.start
-    written = [(part, places_of(part.copy, rehearsal.engine)) for part in rehearsal.parts]
+    written = [(part, locations_of(part.copy, rehearsal.engine)) for part in rehearsal.parts]
     for (one, its_own), (other, those) in combinations(written, 2):
-        shared = common(its_own, those)
+        shared = shared_locations(its_own, those)
         if not shared or not _take_turns(one, other):
             continue
         first_wins = _wins(review, one, other)
@@ -67,10 +65,10 @@ def _wins(review: Review, one: Part, other: Part) -> int:
 
 
 def _conflicts_within(review: Review, part: Part) -> Iterator[Finding]:
-    engine, writers = review.rehearsal.engine, writers_of(part.copy)
-    own = [{writer.param_name: places_of(writer, engine).get(writer.param_name, [])} for writer in writers]
+    engine, writers = review.rehearsal.engine, members_of(part.copy)
+    own = [{writer.param_name: locations_of(writer, engine).get(writer.param_name, [])} for writer in writers]
     for one, other in combinations(range(len(own)), 2):
-        if shared := common(own[one], own[other]):
+        if shared := shared_locations(own[one], own[other]):
             yield Finding(
                 "write-conflict",
                 "error",
@@ -84,7 +82,7 @@ def _conflicts_within(review: Review, part: Part) -> Iterator[Finding]:
 def _conflicts_with_ignite(review: Review, part: Part) -> Iterator[Finding]:
     """Schedulers of ignite, which a dry run does not call."""
     trainer = review.rehearsal.trainer
-    places = [place for its_own in places_of(part.original, trainer).values() for place in its_own]
+    places = [place for its_own in locations_of(part.original, trainer).values() for place in its_own]
     for peer in [registered.handler for registered in handlers_of(trainer)]:
         if isinstance(peer, IgniteParamScheduler):
             groups = {id(group) for group in peer.optimizer_param_groups}
@@ -106,7 +104,7 @@ def _conflicts_with_torch(review: Review) -> Iterator[Finding]:
     wrapped = {id(thing) for thing in reachable_from([part.original for part in parts])}
     raw = [thing for thing in referred_to_by(trainer) if isinstance(thing, TorchLRScheduler)]
     for part, thing in product(parts, [thing for thing in raw if id(thing) not in wrapped]):
-        places = [place for some in places_of(part.original, trainer).values() for place in some]
+        places = [place for some in locations_of(part.original, trainer).values() for place in some]
         if shared := [place for place in places if place.owner is thing.optimizer and place.key == "lr"]:
             yield Finding(
                 "write-conflict",
@@ -118,7 +116,7 @@ def _conflicts_with_torch(review: Review) -> Iterator[Finding]:
             )
 
 
-def _named(places: list[Place]) -> str:
+def _named(places: list[Location]) -> str:
     names = ", ".join(dict.fromkeys(repr(place.param_name) for place in places))
     labels = named_groups(list(dict.fromkeys(place.label for place in places if place.label)))
     return f"{names}, {labels}" if labels else names

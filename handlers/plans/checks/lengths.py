@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from lehr.handlers.core import inspection
 from lehr.handlers.plans.plan import counted
 from lehr.handlers.schedulers.torch.lengths import begins_anew, length_of
 from lehr.handlers.schedules import Concatenation, Cyclic, Cyclical, Restarts, Schedule
@@ -24,7 +25,7 @@ def ends(review: Review) -> Iterator[Finding]:
             yield from _vanishing(review, written)
             yield from _last_phase_not_begun(written)
             yield from _does_not_move(written)
-        if not length or not len(written.ticks) or written.part.original._wants_metric:
+        if not length or not len(written.ticks) or inspection.reads_metric(written.part.original):
             continue
         numbers = {"length": float(length), "events": events}
         unit = _unit_meant(review, written, length)

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lehr.handlers.core.inspection import locations_of, shared_locations
 from lehr.handlers.plans.plan import named_groups
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.schedules.named_phases import segments_of
-from lehr.handlers.targets.places import common, places_of
 
 from .checked_run import Review, called, ratio_of, shown
 from .findings import Finding
@@ -121,7 +121,10 @@ def hand_overs(review: Review) -> Iterator[Finding]:
         at = other.ticks[0]
         if one.ticks[-1] >= at or not review.plan.start + 2 <= at < review.plan.num_iterations:
             continue
-        shared = {place.identity for place in common(places_of(one.copy, engine), places_of(other.copy, engine))}
+        shared = {
+            place.identity
+            for place in shared_locations(locations_of(one.copy, engine), locations_of(other.copy, engine))
+        }
         for name, sample in review.samples.items():
             columns = [
                 column

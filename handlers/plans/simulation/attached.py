@@ -7,8 +7,7 @@ from typing import Any
 from ignite.engine import CallableEventWithFilter, Engine
 
 from lehr.engine.event_handlers import Registered, filter_arguments, handlers_of
-from lehr.handlers.core.attaching import Filtered
-from lehr.handlers.core.resume_check import ResumeCheck
+from lehr.handlers.core.inspection import filtered_attachment, resumed_scheduler
 from lehr.handlers.core.scheduler import BaseParamScheduler
 
 from .code_inspection import engines_run_by
@@ -33,7 +32,7 @@ class Wire:
     engine: Engine
     event: Any
     event_filter: Any
-    target: BaseParamScheduler | Engine | ResumeCheck
+    target: Any
     method: str
     name: str | None = None
     optimizer: Any = None
@@ -70,13 +69,11 @@ def evaluators_of(engine: Engine) -> list[Engine]:
 
 def _wires(engine: Engine, registered: Registered) -> list[Wire]:
     event, handler, event_filter, args, kwargs = registered
-    if isinstance(handler, Filtered):
-        optimizer = handler._optimizer and handler._optimizer()
-        return [
-            Wire(engine, event, handler._event.filter, handler._scheduler, "__call__", kwargs.get("name"), optimizer)
-        ]
-    if isinstance(handler, ResumeCheck):
-        return [Wire(engine, event, None, handler, "rehearse")]
+    if (filtered := filtered_attachment(handler)) is not None:
+        scheduler, own_filter, optimizer = filtered
+        return [Wire(engine, event, own_filter, scheduler, "__call__", kwargs.get("name"), optimizer)]
+    if resumed_scheduler(handler) is not None:
+        return [Wire(engine, event, None, handler, "resume")]
     owner, method = (handler.__self__, handler.__name__) if isinstance(handler, MethodType) else (handler, "__call__")
     if isinstance(owner, BaseParamScheduler):
         name = kwargs.get("name", next((given for given in args if isinstance(given, str)), None))

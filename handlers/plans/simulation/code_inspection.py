@@ -9,6 +9,7 @@ from typing import Any
 from ignite.engine import Engine
 
 from lehr.engine.event_handlers import closure_of, handlers_of
+from lehr.handlers.core.inspection import training_step_of
 
 
 def engines_run_by(handler: Any, given: tuple[Any, ...]) -> list[Engine]:
@@ -51,7 +52,7 @@ def may_write_metrics(engine: Engine) -> bool:
 
 
 def _functions_of(engine: Engine) -> list[Any]:
-    return [engine._process_function, *(registered.handler for registered in handlers_of(engine))]
+    return [training_step_of(engine), *(registered.handler for registered in handlers_of(engine))]
 
 
 def _names_in(code: CodeType) -> Iterator[str]:
@@ -63,7 +64,7 @@ def _names_in(code: CodeType) -> Iterator[str]:
 
 def accumulation_of(engine: Engine) -> int:
     """How many iterations make a step of the optimizer, if ignite's ``create_supervised_trainer`` was told; else 1."""
-    step = engine._process_function
+    step = training_step_of(engine)
     kept = closure_of(step) if isinstance(step, FunctionType) else {}
     given = kept.get("gradient_accumulation_steps", 1)
     return given if isinstance(given, int) else 1

@@ -11,17 +11,23 @@ from torch.optim import Optimizer
 
 from lehr.engine.event_counts import fired_last, fires_again
 from lehr.handlers.core.copying import private_copy, reachable_from
-from lehr.handlers.core.pending_metric import PendingMetric
+from lehr.handlers.core.inspection import (
+    engines_of,
+    existing_schedulers,
+    locations_of,
+    metric_name_of,
+    optimizers_of,
+    prepare_copy,
+    resumed_scheduler,
+    simulate_resume,
+)
 from lehr.handlers.core.reading import random_state_kept
-from lehr.handlers.core.resume_check import ResumeCheck, engines_of
 from lehr.handlers.core.scheduler import BaseParamScheduler
-from lehr.handlers.schedulers.phase_scheduler import PhaseScheduler
-from lehr.handlers.targets.places import places_of
 
 from .attached import Wire, evaluators_of, wires_of
 from .code_inspection import referred_to_by
 from .empty_engines import engine_like, loader_like
-from .members import loaders_of, optimizers_of
+from .members import loaders_of
 from .timeline import EVALUATION, FORESEEN, ORDER, Timeline, Waiting
 
 ENDS = (Events.ITERATION_COMPLETED, Events.EPOCH_COMPLETED, Events.COMPLETED)  # of iterations that have been made
@@ -107,7 +113,7 @@ class Rehearsal:
     @property
     def silent(self) -> list[Part]:
         """The schedulers that write, and do not say where."""
-        return [part for part in self.parts if part.writing and not places_of(part.copy, self.engine)]
+        return [part for part in self.parts if part.writing and not locations_of(part.copy, self.engine)]
 
     def optimizers(self) -> set[int]:
         """The trainer's optimizers, by their ids: those that its own code, or a scheduler of it, refers to."""
@@ -119,7 +125,7 @@ class Rehearsal:
         own = self.optimizers()
         return [
             scheduler
-            for scheduler in BaseParamScheduler._alive()
+            for scheduler in existing_schedulers()
             if any(engine not in self._engines for engine in engines_of(scheduler))
             and not own.isdisjoint(optimizers_of(scheduler))
         ]
@@ -147,11 +153,7 @@ class Rehearsal:
         replaced: list[tuple[object, object]] = [*self._engines.items(), *((one, loader_like(one)) for one in loaders)]
         copies = private_copy(originals, replaced=replaced)
         for copied in copies:
-            copied.save_history = False
-            if isinstance(copied, PendingMetric | PhaseScheduler):
-                copied.reduction = "none"  # the other ranks may not be rehearsing
-            if isinstance(copied, PendingMetric):
-                copied._may_be_missing = copied.metric_name not in self.metrics
+            prepare_copy(copied, self.metrics)
         wires = [[wire for wire in self._wires if wire.target is original] for original in originals]
         return [Part(*its_own) for its_own in zip(originals, copies, wires, strict=True)]
 
@@ -193,8 +195,8 @@ class Rehearsal:
                 act = action(parts[id(wire.target)], wire)
             elif wire.target in self._engines:
                 act = self._evaluation(self._engines[wire.target], handlers)
-            elif isinstance(wire.target, ResumeCheck) and id(wire.target.scheduler) in parts:
-                act = self._resume(wire.target, parts[id(wire.target.scheduler)])
+            elif id(resumed := resumed_scheduler(wire.target)) in parts:
+                act = self._resume(wire.target, parts[id(resumed)])
             else:
                 continue
             handlers[self._engines[wire.engine], wire.event].append(Waiting(wire.event_filter, wire.optimizer, act))
@@ -214,7 +216,7 @@ class Rehearsal:
 
         if wire.writes:
             return write
-        if wire.method == "observe" and getattr(part.copy, "metric_name", None) not in self.metrics:
+        if wire.method == "observe" and metric_name_of(part.copy) not in self.metrics:
             return lambda: None
         return lambda: act(engine)
 
@@ -224,10 +226,10 @@ class Rehearsal:
 
         return count
 
-    def _resume(self, check: ResumeCheck, part: Part) -> Callable[[], None]:
+    def _resume(self, check: object, part: Part) -> Callable[[], None]:
         def resume() -> None:
             if self.engine.state.iteration > 0:
-                check.rehearse(self.engine, part.copy)
+                simulate_resume(check, self.engine, part.copy)
 
         return resume
 

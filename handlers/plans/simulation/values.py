@@ -7,11 +7,10 @@ from itertools import count
 import numpy as np
 from ignite.engine import Engine
 
+from lehr.handlers.core.inspection import Location, locations_of, members_of
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.targets.places import Place, places_of
 
-from .members import writers_of
 from .run import Part
 
 OFTEN = 1000  # iterations, from one word of progress to the next
@@ -21,12 +20,12 @@ class Sample:
     """What stands at the places of one name, iteration by iteration."""
 
     def __init__(self) -> None:
-        self.places: list[Place] = []
+        self.places: list[Location] = []
         self.writers: list[tuple[Part, list[int]]] = []  # with the columns that each of them writes
         self.values = array("d")
         self.widths: list[int] = []  # how many values each iteration has, where that may change
 
-    def add(self, part: Part, places: Sequence[Place]) -> None:
+    def add(self, part: Part, places: Sequence[Location]) -> None:
         """There is a scheduler that writes to these places; where another one does, too, they are not sampled twice."""
         at = {place.identity: column for column, place in enumerate(self.places)}
         columns = []
@@ -42,8 +41,8 @@ class Sample:
         """Who has the schedules that are written here, and in which columns: a scheduler, or each member of one."""
         at = {place.identity: column for column, place in enumerate(self.places)}
         for part, _ in self.writers:
-            for writer in writers_of(part.copy):
-                places = places_of(writer, engine).get(writer.param_name, [])
+            for writer in members_of(part.copy):
+                places = locations_of(writer, engine).get(writer.param_name, [])
                 columns = [at[place.identity] for place in places if place.identity in at]
                 if columns:
                     yield part, writer, columns

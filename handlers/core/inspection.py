@@ -1,0 +1,160 @@
+"""What the plans of a run ask about schedulers: the only file that reads private names for them."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+from ignite.engine import Engine
+from torch.optim import Optimizer
+
+from lehr.handlers.schedules import Schedule
+from lehr.handlers.targets.places import Place as Location
+from lehr.handlers.targets.places import Places as Locations
+from lehr.handlers.targets.places import common as shared_locations
+from lehr.handlers.targets.places import places_of as locations_of
+
+from .attaching import Filtered
+from .param_scheduler import ParamScheduler
+from .pending_metric import PendingMetric
+from .resume_check import ResumeCheck, engines_of, intended_lead, times_attached
+from .scheduler import BaseParamScheduler
+
+__all__ = [
+    "FilteredAttachment",
+    "Location",
+    "Locations",
+    "engines_of",
+    "existing_schedulers",
+    "filtered_attachment",
+    "history_engine",
+    "history_names",
+    "intended_lead",
+    "is_written_elsewhere",
+    "locations_of",
+    "members_of",
+    "metric_name_of",
+    "optimizers_of",
+    "planned_schedule",
+    "prepare_copy",
+    "reads_metric",
+    "resumed_scheduler",
+    "shared_locations",
+    "simulate_resume",
+    "times_attached",
+    "training_step_of",
+    "type_name_of",
+    "was_sought",
+]
+
+
+class FilteredAttachment(NamedTuple):
+    """What ``attach`` registers for an event with a filter, or for the steps of one optimizer.
+
+    Args:
+        scheduler: the scheduler.
+        event_filter: the filter of the event, or None.
+        optimizer: the optimizer whose steps count, or None for all events.
+    """
+
+    scheduler: BaseParamScheduler
+    event_filter: Any
+    optimizer: Optimizer | None
+
+
+def filtered_attachment(handler: object) -> FilteredAttachment | None:
+    """The scheduler, filter and optimizer behind a handler that ``attach`` made; None for any other handler."""
+    if not isinstance(handler, Filtered):
+        return None
+    optimizer = None if handler._optimizer is None else handler._optimizer()
+    return FilteredAttachment(handler._scheduler, handler._event.filter, optimizer)
+
+
+def resumed_scheduler(handler: object) -> BaseParamScheduler | None:
+    """The scheduler that a handler corrects when a run is resumed; None for any other handler."""
+    return handler.scheduler if isinstance(handler, ResumeCheck) else None
+
+
+def simulate_resume(handler: object, engine: Engine, copied: BaseParamScheduler) -> None:
+    """Corrects a copy of a scheduler as its resume check would correct the scheduler.
+
+    Args:
+        handler: a handler for which :func:`resumed_scheduler` is not None.
+        engine: the engine of the simulated run.
+        copied: the copy of the scheduler.
+    """
+    assert isinstance(handler, ResumeCheck)
+    handler.rehearse(engine, copied)
+
+
+def prepare_copy(copied: BaseParamScheduler, metrics: Collection[str]) -> None:
+    """Makes a copy ready for a simulated run: it records nothing, and asks no other rank for its metric.
+
+    Args:
+        copied: the copy of a scheduler.
+        metrics: names of the metrics that the simulated run has. The copy need not find any other metric.
+    """
+    copied.save_history = False
+    if metric_name_of(copied) is not None:
+        vars(copied)["reduction"] = "none"
+    if isinstance(copied, PendingMetric):
+        copied._may_be_missing = copied.metric_name not in metrics
+
+
+def existing_schedulers() -> list[BaseParamScheduler]:
+    """All schedulers that exist in this process, without the copies of simulated runs."""
+    return BaseParamScheduler._alive()
+
+
+def members_of(scheduler: BaseParamScheduler) -> Sequence[BaseParamScheduler]:
+    """The schedulers that write for a group scheduler; for any other scheduler, itself."""
+    members: Sequence[BaseParamScheduler] = vars(scheduler).get("_writers", [scheduler])
+    return members
+
+
+def optimizers_of(scheduler: BaseParamScheduler) -> set[int]:
+    """The ids of the optimizers that a scheduler writes to."""
+    return {id(member.optimizer) for member in members_of(scheduler) if isinstance(member, ParamScheduler)}
+
+
+def planned_schedule(scheduler: BaseParamScheduler) -> Schedule | None:
+    """The schedule that a scheduler was made with, before any resume policy; None if it only has ``get_param``."""
+    return scheduler._planned
+
+
+def metric_name_of(scheduler: BaseParamScheduler) -> str | None:
+    """The name of the metric that drives a scheduler, or None."""
+    return getattr(scheduler, "metric_name", None)
+
+
+def reads_metric(scheduler: BaseParamScheduler) -> bool:
+    """Whether a scheduler reads a metric at each of its events."""
+    return scheduler._wants_metric
+
+
+def is_written_elsewhere(scheduler: BaseParamScheduler) -> bool:
+    """Whether another object, such as a ``DevicePlan``, writes the values of a scheduler."""
+    return scheduler._lent
+
+
+def was_sought(scheduler: BaseParamScheduler) -> bool:
+    """Whether ``seek`` said where a scheduler is, after it was last attached or resumed."""
+    return scheduler._sought
+
+
+def history_names(scheduler: BaseParamScheduler, name: str | None) -> list[str]:
+    """The names of the histories of a scheduler that was attached with a name, or without one."""
+    return scheduler._history_names(name)
+
+
+def history_engine(scheduler: BaseParamScheduler, engine: Engine) -> Engine:
+    """The engine in whose state a scheduler records what it writes at the events of an engine."""
+    return scheduler._recording_engine(engine)
+
+
+def type_name_of(scheduler: BaseParamScheduler) -> str:
+    """The type that the config of a scheduler names; without a config, the name of its class."""
+    return str((scheduler._config or {}).get("type", type(scheduler).__name__))
+
+
+def training_step_of(engine: Engine) -> Any:
+    """The function that an engine calls for each batch."""
+    return engine._process_function
