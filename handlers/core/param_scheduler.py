@@ -109,7 +109,7 @@ class ParamScheduler(BaseParamScheduler):
             # group would take as long as writing to it, so the first one stands for all.
             if groups is known and len(groups) == count and type(first[key]) is float:
                 value = values[index - start]
-                if append is None or engine.state.param_history.columns[name or self.param_name].run is run:  # type: ignore[union-attr]
+                if append is None or engine.state.param_history.columns[name or self.param_name].section is run:  # type: ignore[union-attr]
                     if alone:  # as it mostly is, and a loop takes longer to begin than one write
                         first[key] = value
                     elif type(value) is float:
@@ -145,7 +145,7 @@ class ParamScheduler(BaseParamScheduler):
         is_recorded = record is not None or not self._save_history
         if is_recorded and len(values) and own in (0, len(groups)) and self._slot.is_plain():
             place = self._slot.optimizer, self._slot.key, groups, len(groups), len(groups) == 1 and not own
-            self._prepared = (*place, start, values, self._recorder.run, record)
+            self._prepared = (*place, start, values, self._recorder.section, record)
         else:
             self._prepared = NOTHING
 

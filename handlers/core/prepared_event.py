@@ -69,7 +69,7 @@ class PreparedEvent(NamedTuple):
         rows: list[list[float]] = [[] for _ in runs]
         try:
             for own_name, run in runs:
-                if name != prepared_name or engine.state.param_history.columns[own_name].run is not run:  # type: ignore[union-attr]
+                if name != prepared_name or engine.state.param_history.columns[own_name].section is not run:  # type: ignore[union-attr]
                     return None
             for optimizer, known, number, chosen, key, start, values, width, row in parts:
                 groups = optimizer.param_groups

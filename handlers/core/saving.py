@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from ignite.engine import Engine
 
-from lehr.engine.recording import take_back
+from lehr.engine.history_recorder import remove_last_events
 from lehr.handlers.schedules import Schedule, arguments
 from lehr.handlers.schedules.stateful import stateful_parts
 
@@ -139,7 +139,7 @@ class Resumable:
         self._go_to(self._event_index - events)
         self._repeats = events
         for history_name in self._history_names(name) if self.save_history else []:
-            take_back(self._recording_engine(engine), history_name, events)
+            remove_last_events(self._recording_engine(engine), history_name, events)
 
     def _take_repeat(self) -> bool:
         """Whether the event that comes now was counted before; takes it off those that are still to be repeated."""

@@ -13,7 +13,7 @@ from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 from torch.optim import Optimizer
 
-from lehr.engine.recording import Recorder
+from lehr.engine.history_recorder import Recorder
 from lehr.handlers.schedules import FunctionSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import describe
 from lehr.handlers.schedules.stateful import stateful_parts

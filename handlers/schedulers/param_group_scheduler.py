@@ -10,7 +10,7 @@ from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 from torch.optim import Optimizer
 
-from lehr.engine.recording import Recorder, num_events, take_back
+from lehr.engine.history_recorder import Recorder, num_recorded, remove_last_events
 from lehr.handlers.core.attaching import AnyEvent
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.prepared_event import prepared
@@ -152,7 +152,7 @@ class ParamGroupScheduler(BaseParamScheduler):
                 rows.setdefault(own_name, []).extend(row_of(writer, value))
         records = [self._appender(engine, own_name, row) for own_name, row in rows.items() if engine is not None]
         index = self._event_index
-        lengths = {own_name: num_events(engine, own_name) for own_name in rows}
+        lengths = {own_name: num_recorded(engine, own_name) for own_name in rows}
         try:
             for write in writings:
                 write()
@@ -162,11 +162,11 @@ class ParamGroupScheduler(BaseParamScheduler):
         except BaseException:  # as if the event had not come
             self._event_index = index
             for own_name, length in lengths.items():
-                take_back(engine, own_name, num_events(engine, own_name) - length)
+                remove_last_events(engine, own_name, num_recorded(engine, own_name) - length)
             raise
         self._prepared = NOTHING
         if rows or not self._save_history:
-            runs = [(own_name, self._recorders[own_name].run) for own_name in rows]
+            runs = [(own_name, self._recorders[own_name].section) for own_name in rows]
             self._prepared = prepared(writers, name, names, runs, records) or NOTHING
 
     def _writers_here(self) -> list[BaseParamScheduler]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ignite.engine import CallableEventWithFilter, Engine
 
-from lehr.engine.event_handlers import Registered, filter_arguments, handlers_of
+from lehr.engine.event_handlers import RegisteredHandler, filter_arguments, handlers_of
 from lehr.handlers.core.inspection import filtered_attachment, resumed_scheduler
 from lehr.handlers.core.scheduler import BaseParamScheduler
 
@@ -67,7 +67,7 @@ def evaluators_of(engine: Engine) -> list[Engine]:
     return [other for other in dict.fromkeys(run) if any(wire.method in METHODS for wire in wires_of(other))]
 
 
-def _wires(engine: Engine, registered: Registered) -> list[Wire]:
+def _wires(engine: Engine, registered: RegisteredHandler) -> list[Wire]:
     event, handler, event_filter, args, kwargs = registered
     if (filtered := filtered_attachment(handler)) is not None:
         scheduler, own_filter, optimizer = filtered

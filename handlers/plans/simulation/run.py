@@ -9,7 +9,7 @@ from typing import Any
 from ignite.engine import Engine, Events
 from torch.optim import Optimizer
 
-from lehr.engine.event_counts import fired_last, fires_again
+from lehr.engine.event_counts import fired_at_end, repeated_epoch_starts
 from lehr.handlers.core.copying import private_copy, reachable_from
 from lehr.handlers.core.inspection import (
     engines_of,
@@ -183,8 +183,8 @@ class Rehearsal:
         self.engine.state.epoch = self.start // self.epoch_length
         for part in self.parts:
             events = [wire.filtered_event for wire in part.writing]
-            part.again = sum(fires_again(self.engine, event) for event in events)
-            part.missed = sum(fired_last(self.engine, event) for event in events)
+            part.again = sum(repeated_epoch_starts(self.engine, event) for event in events)
+            part.missed = sum(fired_at_end(self.engine, event) for event in events)
 
     def _handlers(self, action: Callable[[Part, Wire], Callable[[], None]]) -> dict[tuple[Engine, Any], list[Waiting]]:
         """Those who wait for each event, in the order of the engine's own handlers."""
