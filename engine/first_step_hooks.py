@@ -1,7 +1,7 @@
 """Hooks that correct the first step of each parameter after :func:`preinitialize`, and then remove themselves.
 
-Rprop and ASGD store the learning rate of a parameter's first step, and a schedule may write it after the state was made.
-SGD copies the first gradient into the momentum buffer without dampening.
+Rprop and ASGD store the learning rate of a parameter's first step, and a schedule may write it after
+:func:`preinitialize`. SGD copies the first gradient into the momentum buffer without dampening.
 """
 
 import weakref

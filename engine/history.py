@@ -183,6 +183,6 @@ class ParamHistory:
         self.load_state_dict(given["columns"])
 
 
-# With "param_history" in ignite's ``state_dict_user_keys``, a checkpoint contains the history itself. Unpickling it only
+# With "param_history" in ignite's ``state_dict_user_keys``, a checkpoint has the history itself. To unpickle it only
 # calls load_state_dict, which takes plain data.
 torch.serialization.add_safe_globals([ParamHistory])

@@ -1,4 +1,4 @@
-"""What the plans of a run ask about schedulers: the only file that reads private names for them."""
+"""What plans and the command ask about schedulers: the only file that reads private names for them."""
 
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ __all__ = [
     "FilteredAttachment",
     "Location",
     "Locations",
+    "column_labels",
     "engines_of",
     "existing_schedulers",
     "filtered_attachment",
@@ -128,6 +129,11 @@ def metric_name_of(scheduler: BaseParamScheduler) -> str | None:
 def reads_metric(scheduler: BaseParamScheduler) -> bool:
     """Whether a scheduler reads a metric at each of its events."""
     return scheduler._wants_metric
+
+
+def column_labels(scheduler: BaseParamScheduler) -> list[str] | None:
+    """The label of each column of a scheduler's values; None if the parameter and its groups label them."""
+    return scheduler._labels()
 
 
 def is_written_elsewhere(scheduler: BaseParamScheduler) -> bool:
