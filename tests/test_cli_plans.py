@@ -74,7 +74,7 @@ def test_the_exit_code_of_diff_is_that_of_diff(folder):
     assert run("diff", "a.yaml", "same.json", *LENGTHS) == "no difference\n"
     assert run("diff", "a.yaml", "a.yaml", *LENGTHS, "--in-epochs") == "no difference\n"
     run("diff", "a.yaml", "b.yaml", *LENGTHS, "--in-epochs", code=1)
-    assert "as diff(1) has it" in re.sub(r"\s+", " ", run("diff", "--help"))
+    assert "as in diff(1)" in re.sub(r"\s+", " ", run("diff", "--help"))
 
 
 def test_diff_draws_both(folder):
