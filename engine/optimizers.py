@@ -9,22 +9,12 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-TORCH = [
-    "SGD",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "NAdam",
-    "RAdam",
-    "Adagrad",
-    "Adadelta",
-    "Adafactor",
-    "ASGD",
-    "RMSprop",
-    "Rprop",
-]
 # The package of each class. A fixed table: a name in a config never becomes the path of an import.
-LIBRARY = {**dict.fromkeys(TORCH, "torch.optim"), **dict.fromkeys(("Lamb", "Lion"), "pytorch_optimizer")}
+LIBRARY = {
+    **dict.fromkeys(("SGD", "Adam", "AdamW", "Adamax", "NAdam", "RAdam"), "torch.optim"),
+    **dict.fromkeys(("Adagrad", "Adadelta", "Adafactor", "ASGD", "RMSprop", "Rprop"), "torch.optim"),
+    **dict.fromkeys(("Lamb", "Lion"), "pytorch_optimizer"),
+}
 _BY_LOWER_CASE = {name.lower(): name for name in LIBRARY}
 
 Params = Iterable[torch.Tensor] | Iterable[tuple[str, torch.Tensor]] | Iterable[dict[str, Any]]
