@@ -19,7 +19,7 @@ from .checks.conflicts import attached_twice, write_conflicts
 from .checks.findings import Finding, Findings
 from .checks.lengths import wrong_lengths
 from .checks.values import illegal_values, phase_jumps, scheduler_jumps, zero_starts
-from .dry_run import Metrics, plan_of, prepared_run
+from .dry_run import Metrics, prepared_run
 
 CHECKS: tuple[Check, ...] = (
     write_conflicts,
@@ -123,7 +123,7 @@ def check_plan(
         run.run(progress)
     except Exception as raised:
         error = raised
-    checked = CheckedRun(run, plan_of(run), error, jump_ratio)
+    checked = CheckedRun(run, run.unforeseen(), error, jump_ratio)
     findings = _without_follow_ups([finding for check in CHECKS for finding in check(checked)])
     if error is not None and not checked.metric_was_missing:
         findings.append(

@@ -11,8 +11,9 @@ from lehr.handlers.schedules import arguments
 
 from .plan import PhaseSpan, Plan, PlanColumn
 from .simulation.handlers import accumulation_steps_of
-from .simulation.run import SimulatedRun, iterations_done
+from .simulation.run import SimulatedRun
 from .simulation.schedulers import WrittenSchedule
+from .simulation.timeline import RunSettings
 
 Metrics = Mapping[str, Sequence[float]]
 
@@ -100,8 +101,8 @@ def prepared_run(
         raise TypeError(f"trainer must be an ignite Engine, given {trainer!r}")
     max_epochs = arguments.whole_number("max_epochs", max_epochs, at_least=1)
     epoch_length = arguments.whole_number("epoch_length", epoch_length, at_least=1)
-    state = trainer.state
-    if iterations_done(trainer, max_epochs * epoch_length) and state.epoch_length not in (None, epoch_length):
+    state, start = trainer.state, _iterations_done(trainer, max_epochs * epoch_length)
+    if start and state.epoch_length not in (None, epoch_length):
         raise ValueError(
             f"epoch_length must be {state.epoch_length}, as in the run that the trainer is in, given {epoch_length}"
         )
@@ -113,7 +114,15 @@ def prepared_run(
         accumulation = accumulation_steps_of(trainer)
     accumulation = arguments.whole_number("gradient_accumulation_steps", accumulation, at_least=1)
     checked = _checked_metrics(metrics, max_epochs * epoch_length)
-    return SimulatedRun(trainer, max_epochs, epoch_length, checked, accumulation)
+    return SimulatedRun(trainer, RunSettings(max_epochs, epoch_length, start, checked, accumulation))
+
+
+def _iterations_done(trainer: Engine, iterations: int) -> int:
+    """The iterations that the trainer has made of a run that it can resume; 0 where ignite would start a new run."""
+    state = trainer.state
+    # Older versions of ignite have no max_iters, and convert it to epochs.
+    is_in_run = state.max_epochs is not None or getattr(state, "max_iters", None) is not None
+    return int(state.iteration) if is_in_run and state.iteration < iterations else 0
 
 
 def _checked_metrics(metrics: object, iterations: int) -> dict[str, list[float]]:
@@ -146,10 +155,10 @@ def _number(name: str, value: object) -> float:
 
 def plan_of(run: SimulatedRun) -> Plan:
     """The plan of a simulated run that has ended, perhaps with an error."""
-    columns = {}
+    columns, settings = {}, run.settings
     for name, recorded in run.recorded.items():
         values = run.tables[name]
-        all_spans = (_spans(written, run.iterations) for written in run.written_schedules if written.name == name)
+        all_spans = (_spans(written, settings.iterations) for written in run.written_schedules if written.name == name)
         iterations = sorted(at for scheduler, _ in recorded.writers for at in scheduler.event_iterations)
         columns[name] = PlanColumn(
             values,
@@ -157,7 +166,7 @@ def plan_of(run: SimulatedRun) -> Plan:
             next(filter(None, all_spans), ()),
             np.array(iterations, dtype=np.int64),
         )
-    return Plan(columns, run.max_epochs, run.epoch_length, run.start, run.unforeseen())
+    return Plan(columns, settings.max_epochs, settings.epoch_length, settings.start, run.unforeseen())
 
 
 def _spans(written: WrittenSchedule, iterations: int) -> tuple[PhaseSpan, ...]:

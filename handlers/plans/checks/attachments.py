@@ -32,14 +32,15 @@ def never_attached(checked: CheckedRun) -> Iterator[Finding]:
         locations, parts = locations_of(scheduler, run.trainer), _ids_in(scheduler)
         attached = [one for one in run.schedulers if _is_in(parts, one.original)]
         written = any(shared_locations(locations, locations_of(one.original, run.trainer)) for one in run.schedulers)
-        yield Finding(
-            "never-attached",
-            "info" if (written and not attached) or inspection.reads_metric(scheduler) else "warning",
-            f"{type(scheduler).__name__} of {scheduler.param_name!r}",
-            f"the scheduler writes to an optimizer of this trainer, but no event calls it: {arguments.shown(scheduler)}"
-            + "".join(f"; its part {one.description} is attached" for one in attached),
-            f"attach it{' instead' if attached else ''}, or delete it if you do not need it",
+        severity = "info" if (written and not attached) or inspection.reads_metric(scheduler) else "warning"
+        where = f"{type(scheduler).__name__} of {scheduler.param_name!r}"
+        shown, parts_text = (
+            arguments.shown(scheduler),
+            (f"; its part {one.description} is attached" for one in attached),
         )
+        message = f"it writes to an optimizer of this trainer, but no event calls it: {shown}{''.join(parts_text)}"
+        suggestion = f"attach it{' instead' if attached else ''}, or delete it if you do not need it"
+        yield Finding("never-attached", severity, where, message, suggestion)
 
 
 def _unattached(checked: CheckedRun) -> list[BaseParamScheduler]:
@@ -82,13 +83,10 @@ def history_name_clashes(checked: CheckedRun) -> Iterator[Finding]:
                     recorders[engine, name].append(scheduler)
     for (_, name), schedulers in recorders.items():
         if len(schedulers) > 1:
+            message = f"{' and '.join(one.description for one in schedulers)} record under this name"
+            suggestion = "give all but one of them another name: attach(trainer, name=...)"
             yield Finding(
-                "history-name-clash",
-                "error",
-                repr(name),
-                f"{' and '.join(one.description for one in schedulers)} record under this name",
-                "give all but one of them another name: attach(trainer, name=...)",
-                {"schedulers": len(schedulers)},
+                "history-name-clash", "error", repr(name), message, suggestion, {"schedulers": len(schedulers)}
             )
 
 
@@ -96,32 +94,23 @@ def missing_metrics(checked: CheckedRun) -> Iterator[Finding]:
     """A scheduler reads a metric that its engine does not produce."""
     run, error = checked.run, checked.error
     if error is not None and checked.metric_was_missing:
-        yield Finding(
-            "missing-metric",
-            "error",
-            checked.failed_scheduler,
-            f"{error}; {'; '.join(error.__notes__)}",
-            "attach the scheduler to an event at which the metric exists, such as the evaluator's COMPLETED",
-        )
+        message = "; ".join([str(error), *error.__notes__])
+        suggestion = "attach the scheduler to an event at which the metric exists, such as the evaluator's COMPLETED"
+        yield Finding("missing-metric", "error", checked.failed_scheduler, message, suggestion)
     for scheduler in run.schedulers:
         name = metric_name_of(scheduler.original)
-        if name is None or name in run.metrics:
+        if name is None or name in run.settings.metrics:
             continue
         for handler in scheduler.handlers:
             produced = sorted(_metrics_of(handler.engine))
             reads = handler.method == "observe" or (handler.writes and inspection.reads_metric(scheduler.original))
             if not reads or not produced or name in produced:
                 continue
-            near = difflib.get_close_matches(name, produced, n=1)
-            other = f"attach a metric of that name, or give dry_run its values: metrics={{{name!r}: [...]}}"
-            yield Finding(
-                "missing-metric",
-                "error",
-                scheduler.description,
-                f"the scheduler reads {name!r}, but the metrics of the engine are {', '.join(map(repr, produced))}",
-                f"metric_name={near[0]!r}" if near else other,
-                {"produced": produced},
-            )
+            message = f"it reads {name!r}, but the metrics of the engine are {', '.join(map(repr, produced))}"
+            suggestion = f"attach a metric of that name, or give dry_run its values: metrics={{{name!r}: [...]}}"
+            for near in difflib.get_close_matches(name, produced, n=1):
+                suggestion = f"metric_name={near!r}"
+            yield Finding("missing-metric", "error", scheduler.description, message, suggestion, {"produced": produced})
 
 
 def evaluator_metrics(checked: CheckedRun) -> Iterator[Finding]:
@@ -133,16 +122,10 @@ def evaluator_metrics(checked: CheckedRun) -> Iterator[Finding]:
     for scheduler in run.schedulers:
         name = metric_name_of(scheduler.original)
         on_trainer = any(handler.engine is trainer for handler in scheduler.writing_handlers)
-        if on_trainer and inspection.reads_metric(scheduler.original) and name in produced - set(run.metrics):
-            yield Finding(
-                "missing-metric",
-                "warning",
-                scheduler.description,
-                f"the scheduler reads {name!r} from the trainer, which has no metrics; an evaluator has this metric",
-                "attach the scheduler to the evaluator: attach(evaluator, Events.COMPLETED); or copy the metric to "
-                "trainer.state.metrics in a handler",
-                {"produced": []},
-            )
+        if on_trainer and inspection.reads_metric(scheduler.original) and name in produced - set(run.settings.metrics):
+            message = f"it reads {name!r} from the trainer, which has no metrics; an evaluator has this metric"
+            suggestion = "call attach(evaluator, Events.COMPLETED), or copy the metric to trainer.state.metrics"
+            yield Finding("missing-metric", "warning", scheduler.description, message, suggestion, {"produced": []})
 
 
 def _metrics_of(engine: Engine) -> set[str]:
@@ -160,7 +143,7 @@ def _metrics_of(engine: Engine) -> set[str]:
 def not_restored(checked: CheckedRun) -> Iterator[Finding]:
     """The event index of a scheduler does not fit the run that the trainer resumes."""
     run = checked.run
-    for scheduler in run.schedulers if run.start else ():
+    for scheduler in run.schedulers if run.settings.start else ():
         original, handlers, index = scheduler.original, scheduler.writing_handlers, scheduler.original.event_index
         lead = max((inspection.intended_lead(original, handler.engine) for handler in handlers), default=0)
         expected = scheduler.events_before - lead
@@ -169,25 +152,17 @@ def not_restored(checked: CheckedRun) -> Iterator[Finding]:
         by_steps = index > 0 and any(is_step_event(handler.event) for handler in handlers)
         if fits or by_steps or not handlers or inspection.was_sought(original):
             continue
-        yield Finding(
-            "not-restored",
-            "error",
-            scheduler.description,
-            f"the scheduler is at event {index}, but the run, which resumes after iteration {run.start}, has had "
-            f"{expected} of its events",
-            f"load its state with the engine's, or call seek({expected - scheduler.repeated_events}); if you mean "
-            f"event {index}, call seek({index})",
-            {"event_index": index, "expected": expected, "iteration": run.start},
-        )
+        done = f"the run, which resumes after iteration {run.settings.start}, has had {expected} of its events"
+        message = f"the scheduler is at event {index}, but {done}"
+        seek = f"seek({expected - scheduler.repeated_events})"
+        suggestion = f"load its state with the engine's, or call {seek}; if you mean event {index}, call seek({index})"
+        numbers = {"event_index": index, "expected": expected, "iteration": run.settings.start}
+        yield Finding("not-restored", "error", scheduler.description, message, suggestion, numbers)
 
 
 def unforeseen_schedulers(checked: CheckedRun) -> Iterator[Finding]:
     """The dry run cannot predict a scheduler."""
-    for description in checked.plan.unforeseen:
-        yield Finding(
-            "unforeseen",
-            "info",
-            description,
-            "the dry run cannot predict its events, and leaves it out",
-            "check it yourself, or attach it to an event of ignite or of OptimizerEvents",
-        )
+    message = "the dry run cannot predict its events, and leaves it out"
+    suggestion = "check it yourself, or attach it to an event of ignite or of OptimizerEvents"
+    for description in checked.unforeseen:
+        yield Finding("unforeseen", "info", description, message, suggestion)

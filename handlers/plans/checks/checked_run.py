@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from lehr.handlers.core.inspection import Location, locations_of, metric_name_of, reads_metric
-from lehr.handlers.plans.plan import Plan, named_groups
+from lehr.handlers.plans.plan import named_groups
 from lehr.handlers.plans.simulation.run import SimulatedRun
 from lehr.handlers.plans.simulation.schedulers import SimulatedScheduler, WrittenSchedule
 from lehr.handlers.schedules.base import Array
@@ -21,13 +21,13 @@ class CheckedRun:
 
     Args:
         run: the simulated run.
-        plan: its plan.
+        unforeseen: the schedulers that it cannot predict, in words.
         error: the error that ended the run, or None.
         jump_ratio: the ratio of two values from which a change is a jump.
     """
 
     run: SimulatedRun
-    plan: Plan
+    unforeseen: list[str]
     error: Exception | None
     jump_ratio: float
 
@@ -57,7 +57,7 @@ class CheckedRun:
 
     def iteration_text(self, iteration: int) -> str:
         """An iteration, given from 0, in words that count from 1."""
-        return f"iteration {iteration + 1} (epoch {iteration // self.plan.epoch_length + 1})"
+        return f"iteration {iteration + 1} (epoch {iteration // self.run.settings.epoch_length + 1})"
 
 
 Check = Callable[[CheckedRun], Iterator[Finding]]

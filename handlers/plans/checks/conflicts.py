@@ -19,33 +19,24 @@ from .findings import Finding
 
 def write_conflicts(checked: CheckedRun) -> Iterator[Finding]:
     """Two schedulers write one parameter, and the later write wins."""
-    plan = checked.plan
+    settings = checked.run.settings
     for one, other in combinations(checked.run.schedulers, 2):
         shared = shared_locations(one.locations, other.locations)
         if not shared or not _overlap(one, other):
             continue
-        iterations = plan.num_iterations - plan.start
-        wins = _wins(checked, one, other)
-        first_wins, wins = 2 * wins > iterations, max(wins, iterations - wins)
         first, second = one.description, other.description
         if first == second:
             first, second = f"{first} (attached first)", f"{second} (attached later)"
-        begin = min(max(one.event_iterations[0], other.event_iterations[0]), plan.num_iterations - 1)
-        yield Finding(
-            "write-conflict",
-            "error",
-            locations_text(shared),
-            f"{first} and {second} both write this parameter from {checked.iteration_text(begin)} on; "
-            f"{first if first_wins else second} wins at {wins} of {iterations} iterations",
-            "attach only one of them, or combine them: ChainedScheduler multiplies their values, ConcatScheduler runs "
-            "one after the other",
-            {
-                "iteration": begin,
-                "winner": type((one if first_wins else other).original).__name__,
-                "wins": wins,
-                "iterations": iterations,
-            },
+        begin = min(max(one.event_iterations[0], other.event_iterations[0]), settings.iterations - 1)
+        iterations, wins = settings.iterations - settings.start, _wins(checked, one, other)
+        winner, wins, named = (one, wins, first) if 2 * wins > iterations else (other, iterations - wins, second)
+        message = (
+            f"{first} and {second} both write this parameter from {checked.iteration_text(begin)} on; {named} wins at "
+            f"{wins} of {iterations} iterations"
         )
+        suggestion = "attach only one of them, or combine them with ChainedScheduler (a product) or ConcatScheduler"
+        numbers = {"iteration": begin, "winner": type(winner.original).__name__, "wins": wins, "iterations": iterations}
+        yield Finding("write-conflict", "error", locations_text(shared), message, suggestion, numbers)
     yield from _other_conflicts(checked)
 
 
@@ -57,7 +48,7 @@ def _overlap(one: SimulatedScheduler, other: SimulatedScheduler) -> bool:
 
 def _wins(checked: CheckedRun, one: SimulatedScheduler, other: SimulatedScheduler) -> int:
     """The number of iterations at which the value of the first scheduler is in effect."""
-    iterations, last_writes = np.arange(checked.plan.start, checked.plan.num_iterations), []
+    iterations, last_writes = np.arange(checked.run.settings.start, checked.run.settings.iterations), []
     for scheduler in (one, other):
         written = np.array(scheduler.event_iterations)
         at = np.searchsorted(written, iterations, side="right") - 1
@@ -75,15 +66,11 @@ def _conflicts_of_members(checked: CheckedRun, scheduler: SimulatedScheduler) ->
     ]
     for one, other in combinations(range(len(written)), 2):
         if shared := shared_locations(written[one], written[other]):
-            yield Finding(
-                "write-conflict",
-                "error",
-                locations_text(shared),
-                f"members {one} and {other} of {scheduler.description} both write this parameter; member {other} wins "
-                "at every event",
-                "remove one of them, or multiply their schedules with Product of lehr.handlers.schedules",
-                {"members": [one, other], "winner": other},
-            )
+            members = f"members {one} and {other} of {scheduler.description}"
+            message = f"{members} both write this parameter; member {other} wins at every event"
+            suggestion = "remove one of them, or multiply their schedules with Product of lehr.handlers.schedules"
+            numbers = {"members": [one, other], "winner": other}
+            yield Finding("write-conflict", "error", locations_text(shared), message, suggestion, numbers)
 
 
 def _other_conflicts(checked: CheckedRun) -> Iterator[Finding]:
@@ -98,24 +85,15 @@ def _other_conflicts(checked: CheckedRun) -> Iterator[Finding]:
             groups = {id(group) for group in peer.optimizer_param_groups}
             shared = [one for one in locations if id(one.holder) in groups and one.key == peer.param_name]
             if shared:
-                yield Finding(
-                    "write-conflict",
-                    "error",
-                    locations_text(shared),
-                    f"{scheduler.description} and ignite's {type(peer).__name__} on the same engine both write this "
-                    "parameter; the one with the later event wins",
-                    "attach only one of them",
-                )
+                both = f"{scheduler.description} and ignite's {type(peer).__name__} on the same engine"
+                message = f"{both} both write this parameter; the scheduler with the later event wins"
+                yield Finding("write-conflict", "error", locations_text(shared), message, "attach only one of them")
         for unwrapped in of_torch:
             if shared := [one for one in locations if one.owner is unwrapped.optimizer and one.key == "lr"]:
-                yield Finding(
-                    "write-conflict",
-                    "warning",
-                    locations_text(shared),
-                    f"{scheduler.description} writes this parameter; torch's {type(unwrapped).__name__} writes it too, "
-                    "if the code that refers to it calls its step()",
-                    "wrap torch's scheduler in LRScheduler and combine both, or delete it",
-                )
+                both = f"{scheduler.description} writes this parameter, and so does torch's {type(unwrapped).__name__}"
+                message = f"{both}, if the code that refers to it calls its step()"
+                suggestion = "wrap torch's scheduler in LRScheduler and combine both, or delete it"
+                yield Finding("write-conflict", "warning", locations_text(shared), message, suggestion)
 
 
 def attached_twice(checked: CheckedRun) -> Iterator[Finding]:
@@ -126,21 +104,14 @@ def attached_twice(checked: CheckedRun) -> Iterator[Finding]:
         again = events - len(set(scheduler.event_iterations))
         times = max((times_attached(scheduler.original, handler.engine) for handler in handlers), default=0)
         if again and max(calls.values()) > 1:
-            yield Finding(
-                "attached-twice",
-                "error",
-                scheduler.description,
+            message = (
                 f"the scheduler is attached {len(handlers)} times, so it moves on too fast: {again} of its {events} "
-                "events come at an iteration that already had one",
-                "attach it once",
-                {"times": len(handlers), "events": events, "again": again},
+                "events come at an iteration that already had one"
             )
+            numbers = {"times": len(handlers), "events": events, "again": again}
+            yield Finding("attached-twice", "error", scheduler.description, message, "attach it once", numbers)
         elif times > 1:
-            yield Finding(
-                "attached-twice",
-                "warning",
-                scheduler.description,
-                f"the scheduler is attached {times} times, and counts the events of all: {events} in this run",
-                "attach it once; if you mean all events, attach it to them together: attach(engine, one | another)",
-                {"times": times, "events": events},
-            )
+            message = f"the scheduler is attached {times} times, and counts the events of all: {events} in this run"
+            suggestion = "attach it once; if you mean all events, attach it to them together: attach(engine, a | b)"
+            numbers = {"times": times, "events": events}
+            yield Finding("attached-twice", "warning", scheduler.description, message, suggestion, numbers)

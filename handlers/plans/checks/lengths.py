@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from lehr.handlers.core.inspection import reads_metric
-from lehr.handlers.plans.plan import Plan, counted
+from lehr.handlers.plans.plan import counted
 from lehr.handlers.plans.simulation.schedulers import WrittenSchedule
+from lehr.handlers.plans.simulation.timeline import RunSettings
 from lehr.handlers.schedulers.torch.lengths import begins_anew, length_of
 from lehr.handlers.schedules import Concatenation, Cyclic, Cyclical, Restarts, Schedule
 from lehr.handlers.schedules.arguments import MOST
@@ -16,39 +17,31 @@ from lehr.handlers.schedules.base import Array
 from .checked_run import CheckedRun, values_text
 from .findings import Finding
 
-UNITS = {
-    "iterations": ("epochs", "attach it to ITERATION_STARTED, or give durations in epochs"),
-    "epochs": (
-        "iterations",
-        "attach it to EPOCH_STARTED, or give durations in iterations (epoch_length=... converts them)",
-    ),
-}
+# What to do if durations look like iterations, or like epochs.
+IN_ITERATIONS = "attach it to ITERATION_STARTED, or give durations in epochs"
+IN_EPOCHS = "attach it to EPOCH_STARTED, or give durations in iterations (epoch_length=... converts them)"
 
 
 def wrong_lengths(checked: CheckedRun) -> Iterator[Finding]:
     """A schedule is longer or shorter than the run, or its durations are in another unit than its events."""
-    plan = checked.plan
+    settings = checked.run.settings
     for written in checked.written_schedules:
         length, events = length_of(written.schedule), written.num_events
         if not length:
-            yield from _vanishing(plan, written)
+            yield from _vanishing(settings, written)
             yield from _last_phase_not_reached(written)
             yield from _never_changing(written)
         if not length or not len(written.event_iterations) or reads_metric(written.scheduler.original):
             continue
         cyclic, numbers = repeats(written.schedule), {"length": float(length), "events": events}
-        unit = _unit_meant(plan, written, length, cyclic)
+        unit = _unit_meant(settings, written, length, cyclic)
         if unit:
-            counted_in, suggestion = UNITS[unit]
-            yield Finding(
-                "unit-mismatch",
-                "warning",
-                written.description,
-                f"the schedule takes {length:g} events, but it has {events}, which are {counted_in}; in a run of "
-                f"{plan.max_epochs} epochs and {plan.num_iterations} iterations, its durations look like {unit}",
-                suggestion,
-                numbers,
+            other, suggestion = ("epochs", IN_ITERATIONS) if unit == "iterations" else ("iterations", IN_EPOCHS)
+            message = (
+                f"the schedule takes {length:g} events, but it has {events}, which are {other}; in a run of "
+                f"{settings.max_epochs} epochs and {settings.iterations} iterations, its durations look like {unit}"
             )
+            yield Finding("unit-mismatch", "warning", written.description, message, suggestion, numbers)
         elif events < length:
             yield from _unfinished(written, length, cyclic, numbers)
         elif events > length and cyclic:
@@ -57,27 +50,24 @@ def wrong_lengths(checked: CheckedRun) -> Iterator[Finding]:
             yield from _ended(checked, written, length, numbers)
 
 
-def _vanishing(plan: Plan, written: WrittenSchedule) -> Iterator[Finding]:
+def _vanishing(settings: RunSettings, written: WrittenSchedule) -> Iterator[Finding]:
     """A schedule without an end falls to almost 0 by iterations, and would not by epochs."""
-    values, epochs = written.event_values, plan.max_epochs
+    values, epochs = written.event_values, settings.max_epochs
     by_epoch = any(handler.event.name.startswith("EPOCH") for handler in written.scheduler.writing_handlers)
-    if by_epoch or len(values) < 4 * epochs or plan.epoch_length < 2:
+    if by_epoch or len(values) < 4 * epochs or settings.epoch_length < 2:
         return
     sizes = np.abs(values).max(axis=1)
     tiny = np.flatnonzero(sizes < 1e-8 * sizes.max())
     # A schedule that is set to 0, or that gets there at the end of the run, is meant to.
     if len(tiny) and epochs <= tiny[0] < 0.5 * len(values) and sizes[tiny[0]] and sizes[tiny].max() < sizes[epochs - 1]:
         first, small, at_epochs = (values_text(values[at]) for at in (0, tiny[0], epochs - 1))
-        yield Finding(
-            "unit-mismatch",
-            "warning",
-            written.description,
+        message = (
             f"the schedule has {len(values)} events, which are iterations, and falls from {first} to {small} in "
             f"{tiny[0]} of them; with one event for each of the {epochs} epochs it would end at {at_epochs}, so its "
-            "durations look like epochs",
-            UNITS["epochs"][1],
-            {"events": written.num_events, "vanishes_after": int(tiny[0])},
+            "durations look like epochs"
         )
+        numbers = {"events": written.num_events, "vanishes_after": int(tiny[0])}
+        yield Finding("unit-mismatch", "warning", written.description, message, IN_EPOCHS, numbers)
 
 
 def _last_phase_not_reached(written: WrittenSchedule) -> Iterator[Finding]:
@@ -85,14 +75,12 @@ def _last_phase_not_reached(written: WrittenSchedule) -> Iterator[Finding]:
     phases, events = written.phases, written.num_events
     if written.schedule.ahead and len(phases) > 1 and 0.95 * phases[-1].first_event > events > 0:
         begin, name = phases[-1]
-        yield Finding(
-            "end-not-reached",
-            "warning",
-            written.description,
-            f"the last phase, {name!r}, begins at event {begin:g}, but the run has {events} events",
+        message = f"the last phase, {name!r}, begins at event {begin:g}, but the run has {events} events"
+        suggestion, numbers = (
             "shorten the phases before it, or make the run longer",
             {"length": float(begin), "events": events},
         )
+        yield Finding("end-not-reached", "warning", written.description, message, suggestion, numbers)
 
 
 def _never_changing(written: WrittenSchedule) -> Iterator[Finding]:
@@ -102,21 +90,19 @@ def _never_changing(written: WrittenSchedule) -> Iterator[Finding]:
         return
     later = np.array([schedule(min(written.num_events * times, MOST)) for times in (10, 100, 1000)])
     if (later != later.flat[0]).any() or later.flat[0] not in values[0]:
-        yield Finding(
-            "end-not-reached",
-            "warning",
-            written.description,
-            f"the value stays at {values_text(values[0])} for all {len(values)} events, and would only change later",
-            "make its steps shorter, or attach it to an event that fires more often",
-            {"events": written.num_events},
+        message = (
+            f"the value stays at {values_text(values[0])} for all {len(values)} events, and would only change later"
         )
+        suggestion = "make its steps shorter, or attach it to an event that fires more often"
+        numbers = {"events": written.num_events}
+        yield Finding("end-not-reached", "warning", written.description, message, suggestion, numbers)
 
 
-def _unit_meant(plan: Plan, written: WrittenSchedule, length: float, cyclic: bool) -> str | None:
+def _unit_meant(settings: RunSettings, written: WrittenSchedule, length: float, cyclic: bool) -> str | None:
     """The unit that the durations of a schedule probably have, if its events are of the other unit."""
-    epochs, iterations, events = plan.max_epochs, plan.num_iterations, written.num_events
+    epochs, iterations, events = settings.max_epochs, settings.iterations, written.num_events
     units = {handler.event.name.split("_")[0] for handler in written.scheduler.writing_handlers}
-    if plan.epoch_length < 2:
+    if settings.epoch_length < 2:
         return None
     fits_run = length <= 2 * iterations  # a longer schedule is not in iterations either
     if units == {"EPOCH"} and fits_run and length >= 2 * events and length**2 > epochs * iterations:
@@ -144,15 +130,11 @@ def _unfinished(written: WrittenSchedule, length: float, cyclic: bool, numbers: 
             if np.abs(last - end).max() <= 0.01 * np.abs(values - end[:, np.newaxis]).max():
                 return
             reached = f": its last value is {values_text(last)}, not {values_text(end)}"
-    share = events / length
-    yield Finding(
-        "end-not-reached",
-        "warning" if share < 0.95 else "info",
-        written.description,
-        f"the schedule takes {length:g} events, but the run has {events} of them, {share:.0%}{reached}",
-        f"make it {counted(events, 'event')} long, or make the run longer",
-        {**numbers, "last_value": last.tolist(), **end_value},
-    )
+    share, suggestion = events / length, f"make it {counted(events, 'event')} long, or make the run longer"
+    message = f"the schedule takes {length:g} events, but the run has {events} of them, {share:.0%}{reached}"
+    numbers = {**numbers, "last_value": last.tolist(), **end_value}
+    severity = "warning" if share < 0.95 else "info"
+    yield Finding("end-not-reached", severity, written.description, message, suggestion, numbers)
 
 
 def _repeated(checked: CheckedRun, written: WrittenSchedule, length: float, numbers: dict[str, Any]) -> Finding:
@@ -163,15 +145,10 @@ def _repeated(checked: CheckedRun, written: WrittenSchedule, length: float, numb
     message = f"the first cycle takes {length:g} events, and the run has {written.num_events}"
     if len(starts) < 2 or last >= 0.1 * (starts[-1] - starts[-2]):
         return Finding("repeats", "info", written.description, message, "nothing, if you mean it", numbers)
-    return Finding(
-        "repeats",
-        "warning",
-        written.description,
-        f"{message}: the last {'event begins' if last == 1 else f'{last} events begin'} a new cycle, with "
-        f"{values_text(values[-last])} after {values_text(values[-last - 1])}",
-        "make the cycle longer, or the run shorter, so that the run ends with a cycle",
-        numbers,
-    )
+    end = f"{values_text(values[-last])} after {values_text(values[-last - 1])}"
+    message += f": the last {'event begins' if last == 1 else f'{last} events begin'} a new cycle, with {end}"
+    suggestion = "make the cycle longer, or the run shorter, so that the run ends with a cycle"
+    return Finding("repeats", "warning", written.description, message, suggestion, numbers)
 
 
 def _cycle_starts(values: Array, jump_ratio: float) -> list[int]:
@@ -187,44 +164,31 @@ def _ended(checked: CheckedRun, written: WrittenSchedule, length: float, numbers
     """The schedule ends before the run, and then goes back, or trains with almost 0."""
     events, table, values = written.num_events, written.values, written.event_values
     after = np.abs(values[int(np.ceil(length)) - written.scheduler.first_event :])
+    ended = f"the schedule ends after {length:g} of {events} events"
     if len(after) and (after.max(axis=0) > checked.jump_ratio * np.maximum(after[0], 0.01 * after.max())).any():
-        yield Finding(
-            "repeats",
-            "warning" if events < 2 * length else "info",
-            written.description,
-            f"the schedule ends after {length:g} of {events} events, then goes back from {values_text(after[0])} to "
-            f"{values_text(after.max(axis=0))}",
-            f"make it {events} events long, or the run shorter; nothing, if you mean it to go back",
-            {**numbers, "highest": float(after.max())},
-        )
+        message = f"{ended}, then goes back from {values_text(after[0])} to {values_text(after.max(axis=0))}"
+        suggestion = f"make it {events} events long, or the run shorter; nothing, if you mean it to go back"
+        severity, numbers = "warning" if events < 2 * length else "info", {**numbers, "highest": float(after.max())}
+        yield Finding("repeats", severity, written.description, message, suggestion, numbers)
         return
     if written.location.key != "lr":
         return
     zeros, held = _last_iterations(table, np.zeros_like(table[-1])), _last_iterations(table, table[-1])
-    ended = f"the schedule ends after {length:g} of {events} events"
     if zeros > max(1, 0.01 * len(table)):
-        yield Finding(
-            "repeats",
-            "warning",
-            written.description,
-            f"{ended} with the value 0: the last {zeros} iterations learn nothing",
-            f"make it {events} events long, or its end value more than 0",
-            {**numbers, "iterations": zeros},
-        )
+        message = f"{ended} with the value 0: the last {zeros} iterations learn nothing"
+        suggestion = f"make it {events} events long, or its end value more than 0"
+        yield Finding("repeats", "warning", written.description, message, suggestion, {**numbers, "iterations": zeros})
         return
     sizes, end = np.abs(table[~np.isnan(table).any(axis=1)]), table[-1]
     before_end = values[: int(length)]
     in_steps = len(before_end) < 2 or np.mean((before_end[1:] != before_end[:-1]).any(axis=1)) < 0.25
     if 0.1 * len(table) < held < len(table) and not in_steps and (np.abs(end) < 1e-3 * sizes.max(axis=0)).all():
-        yield Finding(
-            "repeats",
-            "warning",
-            written.description,
+        message = (
             f"{ended}, and the last {held} iterations train with its end value, {values_text(end)}, which is less than "
-            f"a thousandth of its highest value, {values_text(sizes.max(axis=0))}",
-            f"make it {events} events long, or its end value larger",
-            {**numbers, "iterations": held},
+            f"a thousandth of its highest value, {values_text(sizes.max(axis=0))}"
         )
+        suggestion = f"make it {events} events long, or its end value larger"
+        yield Finding("repeats", "warning", written.description, message, suggestion, {**numbers, "iterations": held})
 
 
 def _last_iterations(table: Array, value: Array) -> int:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise, permutations
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -14,31 +14,16 @@ from lehr.handlers.schedules.base import Array
 from .checked_run import CheckedRun, values_text
 from .findings import Finding
 
-
-class Range(NamedTuple):
-    """The values that an optimizer allows, in words and as bounds."""
-
-    words: str
-    low: float
-    high: float = np.inf
-    with_low: bool = True
-    with_high: bool = True
-
-    def contains(self, values: Array) -> "np.ndarray[Any, np.dtype[np.bool_]]":
-        """Whether each value is allowed; NaN, which stands for no value, is."""
-        above = values >= self.low if self.with_low else values > self.low
-        below = values <= self.high if self.with_high else values < self.high
-        return (above & below) | np.isnan(values)
-
-
-NOT_NEGATIVE = Range("at least 0", 0.0)
-BETA = Range("at least 0 and less than 1", 0.0, 1.0, with_high=False)
+ABOVE_0, BELOW_1, ABOVE_1 = (float(np.nextafter(*towards)) for towards in ((0.0, 1.0), (1.0, 0.0), (1.0, 2.0)))
+BETA = ("at least 0 and less than 1", 0.0, BELOW_1)
+NOT_NEGATIVE = ("lr", "weight_decay", "momentum", "eps", "alpha", "lr_decay", "momentum_decay")
+# The values that optimizers allow: in words, the lowest and the highest.
 ALLOWED = {
-    **dict.fromkeys(("lr", "weight_decay", "momentum", "eps", "alpha", "lr_decay", "momentum_decay"), NOT_NEGATIVE),
+    **dict.fromkeys(NOT_NEGATIVE, ("at least 0", 0.0, np.inf)),
     **dict.fromkeys(("betas[0]", "betas[1]", "betas[2]"), BETA),
-    "rho": Range("at least 0 and at most 1", 0.0, 1.0),
-    "etas[0]": Range("more than 0 and less than 1", 0.0, 1.0, with_low=False, with_high=False),
-    "etas[1]": Range("more than 1", 1.0, with_low=False),
+    "rho": ("at least 0 and at most 1", 0.0, 1.0),
+    "etas[0]": ("more than 0 and less than 1", ABOVE_0, BELOW_1),
+    "etas[1]": ("more than 1", ABOVE_1, np.inf),
 }
 
 
@@ -49,46 +34,43 @@ def illegal_values(checked: CheckedRun) -> Iterator[Finding]:
             param_name = location.param_name
             if param_name not in ALLOWED or not location.is_in_optimizer:
                 continue
-            allowed, values = ALLOWED[param_name], checked.plan[name][:, column]
-            illegal = np.flatnonzero(~allowed.contains(values))
+            (words, lowest, highest), values = ALLOWED[param_name], checked.run.tables[name][:, column]
+            illegal = np.flatnonzero((values < lowest) | (values > highest))
             if len(illegal):
                 first, worst = int(illegal[0]), float(values[illegal[np.argmax(np.abs(values[illegal]))]])
-                yield Finding(
-                    "illegal-value",
-                    "error",
-                    f"{name!r}, {location.label}",
-                    f"{param_name!r} must be {allowed.words}, but is {values[first]:.6g} at "
-                    f"{checked.iteration_text(first)}; it is illegal at {len(illegal)} of {len(values)} iterations, "
-                    f"with {worst:.6g} at worst",
-                    "keep the schedule in this range, for example with Bounded of lehr.handlers.schedules",
-                    {"iteration": first, "value": float(values[first]), "iterations": len(illegal), "worst": worst},
+                message = (
+                    f"{param_name!r} must be {words}, but is {values[first]:.6g} at {checked.iteration_text(first)}; "
+                    f"it is illegal at {len(illegal)} of {len(values)} iterations, with {worst:.6g} at worst"
                 )
+                suggestion = "keep the schedule in this range, for example with Bounded of lehr.handlers.schedules"
+                numbers = {
+                    "iteration": first,
+                    "value": float(values[first]),
+                    "iterations": len(illegal),
+                    "worst": worst,
+                }
+                yield Finding("illegal-value", "error", f"{name!r}, {location.label}", message, suggestion, numbers)
 
 
 def zero_starts(checked: CheckedRun) -> Iterator[Finding]:
     """The learning rate is 0 at first, so that steps change nothing."""
-    plan = checked.plan
-    for name, recorded in checked.run.recorded.items() if not plan.start else ():
+    run = checked.run
+    for name, recorded in run.recorded.items() if not run.settings.start else ():
         groups: dict[int, list[str]] = defaultdict(list)
-        for values, location in zip(plan[name].T, recorded.locations, strict=False):
+        for values, location in zip(run.tables[name].T, recorded.locations, strict=False):
             if location.is_in_optimizer and location.key == "lr" and values[0] == 0:
                 groups[int(np.argmax(values != 0)) if values.any() else len(values)].append(location.label)
         others_learn = sum(map(len, groups.values())) < len(recorded.locations)
         for zeros, labels in groups.items():
-            steps = -(-zeros // checked.run.accumulation)
+            is_short = zeros <= run.settings.accumulation  # one step of the optimizer
+            first = "iteration" if zeros == 1 else f"{zeros} iterations"
+            effect = (
+                "these groups learn nothing, which is right if they are frozen" if others_learn else "nothing is learnt"
+            )
+            message = f"the value is 0 for the first {first} of {run.settings.iterations}: {effect}"
+            severity, where = "info" if is_short or others_learn else "warning", f"{name!r}, {named_groups(labels)}"
             yield Finding(
-                "zero-start",
-                "info" if steps == 1 or others_learn else "warning",
-                f"{name!r}, {named_groups(labels)}",
-                f"the value is 0 for the first {'iteration' if zeros == 1 else f'{zeros} iterations'} of "
-                f"{plan.num_iterations}: "
-                + (
-                    "these groups learn nothing, which is right if they are frozen"
-                    if others_learn
-                    else "nothing is learnt"
-                ),
-                "start above 0, or one event later",
-                {"iterations": zeros},
+                "zero-start", severity, where, message, "start above 0, or one event later", {"iterations": zeros}
             )
 
 
@@ -112,13 +94,13 @@ def phase_jumps(checked: CheckedRun) -> Iterator[Finding]:
 
 def scheduler_jumps(checked: CheckedRun) -> Iterator[Finding]:
     """The value jumps where one scheduler follows another, as the filters of their events decide."""
-    plan, seen = checked.plan, set[tuple[str, int]]()
-    for one, other in permutations([one for one in checked.run.schedulers if one.event_iterations], 2):
+    run, seen = checked.run, set[tuple[str, int]]()
+    for one, other in permutations([one for one in run.schedulers if one.event_iterations], 2):
         at = other.event_iterations[0]
-        if one.event_iterations[-1] >= at or not plan.start + 2 <= at < plan.num_iterations:
+        if one.event_iterations[-1] >= at or not run.settings.start + 2 <= at < run.settings.iterations:
             continue
         shared = {location.identity for location in shared_locations(one.locations, other.locations)}
-        for name, recorded in checked.run.recorded.items():
+        for name, recorded in run.recorded.items():
             columns = [
                 column
                 for scheduler, its_columns in recorded.writers
@@ -131,7 +113,7 @@ def scheduler_jumps(checked: CheckedRun) -> Iterator[Finding]:
                     checked,
                     repr(name),
                     f"{other.description} follows {one.description}, at {checked.iteration_text(at)}",
-                    plan[name][at - 2 : at + 1, columns],
+                    run.tables[name][at - 2 : at + 1, columns],
                     {"iteration": at},
                 )
 
@@ -141,14 +123,11 @@ def _jump(checked: CheckedRun, where: str, change: str, values: Array, numbers: 
     _, before, after = values
     ratio = min(_largest_ratio(before, after), _largest_ratio(2 * before - values[0], after))
     if ratio > checked.jump_ratio:
-        yield Finding(
-            "jump",
-            "warning" if (np.abs(after) > np.abs(before)).any() else "info",
-            where,
-            f"the value goes from {values_text(before)} to {values_text(after)} where {change}",
-            "let each begin with the value that the one before ends with",
-            {**numbers, "ratio": float(ratio), "before": before.tolist(), "after": after.tolist()},
-        )
+        severity = "warning" if (np.abs(after) > np.abs(before)).any() else "info"
+        message = f"the value goes from {values_text(before)} to {values_text(after)} where {change}"
+        suggestion = "let each begin with the value that the one before ends with"
+        numbers = {**numbers, "ratio": ratio, "before": before.tolist(), "after": after.tolist()}
+        yield Finding("jump", severity, where, message, suggestion, numbers)
 
 
 def _largest_ratio(before: Array, after: Array) -> float:

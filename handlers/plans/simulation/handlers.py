@@ -3,7 +3,8 @@
 import dis
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from math import inf
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
@@ -15,6 +16,7 @@ from lehr.handlers.core.inspection import filtered_attachment, resumed_scheduler
 from lehr.handlers.core.scheduler import BaseParamScheduler
 
 SCHEDULER_METHODS = ("__call__", "next_phase", "observe")
+UNLIMITED = (("before", inf), ("after", 0))  # filters that ignite keeps where none is given
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +59,19 @@ class AttachedHandler:
             return self.event
         return CallableEventWithFilter(self.event.value, self.event_filter, self.event.name)
 
-    @property
+    @cached_property
     def event_text(self) -> str:
-        """The event and its filter, as code would give them."""
-        return event_text(self.event, self.event_filter)
+        """The event and its filter, as code would give them, such as ``ITERATION_STARTED(every=2, before=9)``."""
+        name = getattr(self.event, "name", str(self.event))
+        if self.event_filter is None:
+            return name
+        given = filter_arguments(self.event_filter)
+        if given is None:
+            return f"{name}(event_filter={getattr(self.event_filter, '__name__', repr(self.event_filter))})"
+        values = [("every", given.get("every")), ("once", given.get("once"))]
+        values += [("before", given.get("before_", inf)), ("after", given.get("after_", 0))]
+        words = [f"{key}={value}" for key, value in values if (key, value) not in UNLIMITED and value is not None]
+        return f"{name}({', '.join(words)})"
 
 
 def attached_handlers(engine: Engine) -> list[AttachedHandler]:
@@ -83,28 +94,6 @@ def _attached(engine: Engine, registered: Registered) -> list[AttachedHandler]:
         return [AttachedHandler(engine, event, event_filter, owner, method, name)] if known else []
     others = [other for other in _engines_run_by(function, (*args, *kwargs.values())) if other is not engine]
     return [AttachedHandler(engine, event, event_filter, other, "run") for other in others]
-
-
-def event_text(event: Any, event_filter: Any) -> str:
-    """An event and its filter, as code would give them.
-
-    Example:
-        >>> from ignite.engine import Events
-        >>> event = Events.ITERATION_STARTED(every=2, before=9)
-        >>> event_text(event, event.filter)
-        'ITERATION_STARTED(every=2, before=9)'
-    """
-    name = getattr(event, "name", str(event))
-    if event_filter is None:
-        return name
-    given = filter_arguments(event_filter)
-    if given is None:
-        return f"{name}(event_filter={getattr(event_filter, '__name__', repr(event_filter))})"
-    arguments = {"every": "every", "once": "once", "before": "before_", "after": "after_"}
-    defaults = {"before": float("inf"), "after": 0}
-    values = {key: given.get(variable) for key, variable in arguments.items()}
-    words = [f"{key}={value}" for key, value in values.items() if value is not None and value != defaults.get(key)]
-    return f"{name}({', '.join(words)})"
 
 
 def _engines_run_by(handler: Any, arguments: tuple[Any, ...]) -> list[Engine]:

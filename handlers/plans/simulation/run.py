@@ -1,7 +1,7 @@
 """A simulated run: copies of the schedulers write at the events of a run, without any training step."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import cached_property, partial
 from itertools import count
 from typing import Any
@@ -12,19 +12,9 @@ from torch.optim import Optimizer
 from torch.utils.data import BatchSampler, DataLoader, TensorDataset
 
 from lehr.engine.event_counts import fired_last, fires_again
+from lehr.handlers.core import inspection
 from lehr.handlers.core.copying import private_copy, reachable_from
-from lehr.handlers.core.inspection import (
-    engines_of,
-    existing_schedulers,
-    history_names,
-    locations_of,
-    members_of,
-    metric_name_of,
-    optimizers_of,
-    prepare_copy,
-    resumed_scheduler,
-    simulate_resume,
-)
+from lehr.handlers.core.inspection import engines_of, locations_of, metric_name_of, optimizers_of
 from lehr.handlers.core.reading import random_state_kept
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedulers.batch_size import BatchSizeScheduler
@@ -32,18 +22,10 @@ from lehr.handlers.schedules.base import Array
 
 from .handlers import AttachedHandler, attached_handlers, engine_references
 from .schedulers import RecordedValues, SimulatedScheduler, WrittenSchedule
-from .timeline import EVALUATOR_EVENTS, TRAINER_EVENTS, Callback, Timeline
+from .timeline import EVALUATOR_EVENTS, TRAINER_EVENTS, Callback, RunSettings, Timeline
 
 PROGRESS_INTERVAL = 1000  # iterations between two calls of ``progress``
 COMPLETED_EVENTS = (Events.ITERATION_COMPLETED, Events.EPOCH_COMPLETED, Events.COMPLETED)
-
-
-def iterations_done(trainer: Engine, iterations: int) -> int:
-    """The iterations that the trainer has made of a run that it can resume; 0 where ignite would start a new run."""
-    state = trainer.state
-    # Older versions of ignite have no max_iters, and convert it to epochs.
-    is_in_run = state.max_epochs is not None or getattr(state, "max_iters", None) is not None
-    return int(state.iteration) if is_in_run and state.iteration < iterations else 0
 
 
 class SimulatedRun:
@@ -51,23 +33,11 @@ class SimulatedRun:
 
     Args:
         trainer: the engine. The run does not change it, or anything that belongs to it.
-        max_epochs: epochs of the whole run.
-        epoch_length: iterations of an epoch.
-        metrics: the values of each metric, evenly spaced over the run.
-        accumulation: iterations for each step of the optimizers.
+        settings: the length and the metrics of the run.
     """
 
-    def __init__(
-        self,
-        trainer: Engine,
-        max_epochs: int,
-        epoch_length: int,
-        metrics: Mapping[str, Sequence[float]],
-        accumulation: int,
-    ) -> None:
-        self.trainer, self.metrics, self.accumulation = trainer, metrics, accumulation
-        self.max_epochs, self.epoch_length, self.iterations = max_epochs, epoch_length, max_epochs * epoch_length
-        self.start = iterations_done(trainer, self.iterations)
+    def __init__(self, trainer: Engine, settings: RunSettings) -> None:
+        self.trainer, self.settings = trainer, settings
         handlers = attached_handlers(trainer)
         self.evaluators = list(dict.fromkeys(handler.owner for handler in handlers if handler.method == "run"))
         self._engines = {trainer: _empty_engine(trainer)}
@@ -77,7 +47,7 @@ class SimulatedRun:
                 self._engines[evaluator] = _empty_engine(evaluator)
                 handlers += its_own
         self.engine, *evaluators = self._engines.values()
-        self._timeline = Timeline(trainer, self.engine, evaluators, max_epochs, epoch_length, metrics, accumulation)
+        self._timeline = Timeline(trainer, self.engine, evaluators, settings)
         self.unsupported = [
             handler
             for handler in handlers
@@ -95,7 +65,7 @@ class SimulatedRun:
             if handler.scheduler is not None:
                 handlers[id(handler.scheduler)].append(handler)
         originals = [its_handlers[0].owner for its_handlers in handlers.values()]
-        members = [member for original in originals for member in members_of(original)]
+        members = [member for original in originals for member in inspection.members_of(original)]
         loaders = dict.fromkeys(member.dataloader for member in members if isinstance(member, BatchSizeScheduler))
         replaced: list[tuple[object, object]] = [
             *self._engines.items(),
@@ -103,14 +73,14 @@ class SimulatedRun:
         ]
         copies = private_copy(originals, replaced=replaced)
         for copied in copies:
-            prepare_copy(copied, self.metrics)
+            inspection.prepare_copy(copied, self.settings.metrics)
         locations = [locations_of(copied, self.engine) for copied in copies]
         return list(map(SimulatedScheduler, originals, copies, handlers.values(), locations))
 
     def _recorded_values(self) -> dict[str, RecordedValues]:
         recorded: dict[str, RecordedValues] = {}
         for scheduler in self.schedulers:
-            own_names = history_names(scheduler.copy, None)
+            own_names = inspection.history_names(scheduler.copy, None)
             for handler in scheduler.writing_handlers:
                 for own_name, locations in locations_of(scheduler.copy, self._engines[handler.engine]).items():
                     # A momentum that torch writes beside the learning rate has no history, and keeps its name.
@@ -130,13 +100,15 @@ class SimulatedRun:
         record = self._recorder(progress)
         with random_state_kept():
             try:
-                if self.start:
+                if self.settings.start:
                     self._count_before()
-                self._timeline.fire_all(self.start, self.iterations, self._callbacks(self._write), record)
+                self._timeline.fire_all(
+                    self.settings.start, self.settings.iterations, self._callbacks(self._write), record
+                )
             except Exception as error:
                 done = self.engine.last_event_name in COMPLETED_EVENTS
                 iteration = self._timeline.iteration + (0 if done else 1)
-                error.add_note(f"in a dry run, at iteration {iteration} of {self.iterations}")
+                error.add_note(f"in a dry run, at iteration {iteration} of {self.settings.iterations}")
                 raise
 
     def _recorder(self, progress: Callable[[int], object] | None) -> Callable[[], None]:
@@ -153,8 +125,8 @@ class SimulatedRun:
 
     def _count_before(self) -> None:
         """Count the events that came before the simulated run starts."""
-        self._timeline.fire_all(0, self.start, self._callbacks(self._count), lambda: None, from_zero=True)
-        self.engine.state.epoch = self.start // self.epoch_length
+        self._timeline.fire_all(0, self.settings.start, self._callbacks(self._count), lambda: None, from_zero=True)
+        self.engine.state.epoch = self.settings.start // self.settings.epoch_length
         for scheduler in self.schedulers:
             events = [handler.filtered_event for handler in scheduler.writing_handlers]
             scheduler.repeated_events = sum(fires_again(self.engine, event) for event in events)
@@ -171,7 +143,7 @@ class SimulatedRun:
                 function = callback_of(schedulers[id(handler.scheduler)], handler)
             elif handler.method == "run" and handler.owner in self._engines:
                 function = partial(self._timeline.evaluate, self._engines[handler.owner], callbacks)
-            elif (scheduler := schedulers.get(id(resumed_scheduler(handler.owner)))) is not None:
+            elif (scheduler := schedulers.get(id(inspection.resumed_scheduler(handler.owner)))) is not None:
                 function = partial(self._resume, handler.owner, scheduler)
             else:
                 continue
@@ -182,7 +154,7 @@ class SimulatedRun:
     def _write(self, scheduler: SimulatedScheduler, handler: AttachedHandler) -> Callable[[], None]:
         call, engine = getattr(scheduler.copy, handler.method), self._engines[handler.engine]
         add, timeline = scheduler.event_iterations.append, self._timeline
-        if handler.method == "observe" and metric_name_of(scheduler.copy) not in self.metrics:
+        if handler.method == "observe" and metric_name_of(scheduler.copy) not in self.settings.metrics:
             return lambda: None
         if not handler.writes:
             return partial(call, engine)
@@ -205,12 +177,14 @@ class SimulatedRun:
 
     def _resume(self, handler: object, scheduler: SimulatedScheduler) -> None:
         if self.engine.state.iteration > 0:
-            simulate_resume(handler, self.engine, scheduler.copy)
+            inspection.simulate_resume(handler, self.engine, scheduler.copy)
 
     @cached_property
     def tables(self) -> dict[str, Array]:
         """The values of each name after the run: ``(iterations, groups)``."""
-        return {name: values.table(self.start, self.iterations) for name, values in self.recorded.items()}
+        return {
+            name: values.table(self.settings.start, self.settings.iterations) for name, values in self.recorded.items()
+        }
 
     @cached_property
     def written_schedules(self) -> list[WrittenSchedule]:
@@ -244,7 +218,7 @@ class SimulatedRun:
         silent = [one.original for one in self.schedulers if one.writing_handlers and not one.locations]
         elsewhere = [
             scheduler
-            for scheduler in existing_schedulers()
+            for scheduler in inspection.existing_schedulers()
             if any(engine not in self._engines for engine in engines_of(scheduler))
             and not self.optimizers.isdisjoint(optimizers_of(scheduler))
         ]

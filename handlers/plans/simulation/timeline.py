@@ -1,6 +1,7 @@
 """The events of a run in the order in which ignite fires them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ignite.engine import Engine, Events
@@ -16,6 +17,31 @@ TRAINER_EVENTS = (
     OptimizerEvents.STEP_COMPLETED, Events.ITERATION_COMPLETED, Events.EPOCH_COMPLETED, Events.COMPLETED,
     Events.STARTED, Events.EPOCH_STARTED, *BATCH_EVENTS, Events.ITERATION_STARTED, OptimizerEvents.STEP_STARTED,
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """The length of a run, and what happens in it.
+
+    Args:
+        max_epochs: epochs of the whole run.
+        epoch_length: iterations of an epoch.
+        start: the iteration that the run starts with, from 0; more than 0 if it is resumed.
+        metrics: the values of each metric, evenly spaced over the run. Metrics of whole epochs are known when the
+            epoch completes, other metrics when the iteration completes.
+        accumulation: iterations for each step of the optimizers.
+    """
+
+    max_epochs: int
+    epoch_length: int
+    start: int
+    metrics: Mapping[str, Sequence[float]]
+    accumulation: int
+
+    @property
+    def iterations(self) -> int:
+        """The number of iterations of the whole run."""
+        return self.max_epochs * self.epoch_length
 
 
 class Callback(NamedTuple):
@@ -42,33 +68,18 @@ class Timeline:
         trainer: the engine of the real run. The timeline only asks which optimizers fire its step events.
         engine: the empty engine of the simulated run. The timeline counts in its state.
         evaluators: the empty engines of the evaluators, which get the metrics too.
-        max_epochs: epochs of the whole run.
-        epoch_length: iterations of an epoch.
-        metrics: the values of each metric, evenly spaced over the run. Metrics of whole epochs are known when the
-            epoch completes, other metrics when the iteration completes.
-        accumulation: iterations for each step of the optimizers.
+        settings: the length and the metrics of the run.
     """
 
-    def __init__(
-        self,
-        trainer: Engine,
-        engine: Engine,
-        evaluators: Sequence[Engine],
-        max_epochs: int,
-        epoch_length: int,
-        metrics: Mapping[str, Sequence[float]],
-        accumulation: int,
-    ) -> None:
-        self.engine, self.engines = engine, (engine, *evaluators)
-        self.max_epochs, self.epoch_length, self.accumulation = max_epochs, epoch_length, accumulation
-        self.iterations = max_epochs * epoch_length
+    def __init__(self, trainer: Engine, engine: Engine, evaluators: Sequence[Engine], settings: RunSettings) -> None:
+        self.engine, self.engines, self.settings = engine, (engine, *evaluators), settings
         self.iteration = 0  # of the next training step, from 0
         self._steps = {optimizer: steps_of(trainer, optimizer) or 0 for optimizer in stepping_optimizers(trainer)}
         self._by_epoch: list[tuple[str, Sequence[float], int]] = []
         self._by_iteration: list[tuple[str, Sequence[float], int]] = []
-        for name, values in metrics.items():
-            interval = self.iterations // len(values)
-            whole_epochs = interval % epoch_length == 0 and epoch_length > 1
+        for name, values in settings.metrics.items():
+            interval = settings.iterations // len(values)
+            whole_epochs = interval % settings.epoch_length == 0 and settings.epoch_length > 1
             (self._by_epoch if whole_epochs else self._by_iteration).append((name, values, interval))
 
     def fire_all(
@@ -83,8 +94,8 @@ class Timeline:
             record: called in each iteration in the place of the training step.
             from_zero: whether to count the steps of optimizers from 0 in the place of their own count.
         """
-        state, length = self.engine.state, self.epoch_length
-        state.max_epochs, state.epoch_length = self.max_epochs, length
+        state, length = self.engine.state, self.settings.epoch_length
+        state.max_epochs, state.epoch_length = self.settings.max_epochs, length
         state.iteration, state.epoch, self.iteration = first, first // length, first
         steps = dict.fromkeys(self._steps, 0) if from_zero else dict(self._steps)
         batch_events = [event for event in BATCH_EVENTS if (self.engine, event) in callbacks]
@@ -100,7 +111,7 @@ class Timeline:
                     self._fire(self.engine, callbacks, event, iteration - 1)
                 state.iteration = iteration
                 self._call(started, self.engine, Events.ITERATION_STARTED, iteration)
-                if steps and iteration % self.accumulation == 0:
+                if steps and iteration % self.settings.accumulation == 0:
                     self._step(callbacks, steps)
                 record()
                 self.iteration = iteration
@@ -111,7 +122,7 @@ class Timeline:
             if state.iteration % length == 0:
                 self._set_metrics(state.iteration, self._by_epoch)
                 self._fire(self.engine, callbacks, Events.EPOCH_COMPLETED, state.epoch)
-        if last == self.iterations:
+        if last == self.settings.iterations:
             self._fire(self.engine, callbacks, Events.COMPLETED, state.epoch)
 
     def evaluate(self, evaluator: Engine, callbacks: Callbacks) -> None:
