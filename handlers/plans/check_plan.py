@@ -6,35 +6,25 @@ from ignite.engine import Engine
 
 from lehr.handlers.schedules import arguments
 
-from .checks.attachments import (
-    evaluator_metrics,
-    history_name_clashes,
-    missing_metrics,
-    never_attached,
-    not_restored,
-    unforeseen_schedulers,
-)
+from .checks import attachments, conflicts, lengths, values
 from .checks.checked_run import Check, CheckedRun
-from .checks.conflicts import attached_twice, write_conflicts
 from .checks.findings import Finding, Findings
-from .checks.lengths import wrong_lengths
-from .checks.values import illegal_values, phase_jumps, scheduler_jumps, zero_starts
 from .dry_run import Metrics, prepared_run
 
 CHECKS: tuple[Check, ...] = (
-    write_conflicts,
-    attached_twice,
-    never_attached,
-    history_name_clashes,
-    missing_metrics,
-    evaluator_metrics,
-    not_restored,
-    illegal_values,
-    wrong_lengths,
-    phase_jumps,
-    scheduler_jumps,
-    zero_starts,
-    unforeseen_schedulers,
+    conflicts.write_conflicts,
+    conflicts.attached_twice,
+    attachments.never_attached,
+    attachments.history_name_clashes,
+    attachments.missing_metrics,
+    attachments.evaluator_metrics,
+    attachments.not_restored,
+    values.illegal_values,
+    lengths.wrong_lengths,
+    values.phase_jumps,
+    values.scheduler_jumps,
+    values.zero_starts,
+    attachments.unforeseen_schedulers,
 )
 
 
@@ -126,15 +116,9 @@ def check_plan(
     checked = CheckedRun(run, run.unforeseen(), error, jump_ratio)
     findings = _without_follow_ups([finding for check in CHECKS for finding in check(checked)])
     if error is not None and not checked.metric_was_missing:
-        findings.append(
-            Finding(
-                "illegal-value",
-                "error",
-                checked.failed_scheduler,
-                "; ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])]),
-                "keep the schedule in its range; nothing after this event was checked",
-            )
-        )
+        message = "; ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])])
+        suggestion = "keep the schedule in its range; nothing after this event was checked"
+        findings.append(Finding("illegal-value", "error", checked.failed_scheduler, message, suggestion))
     return Findings(findings)
 
 

@@ -190,14 +190,6 @@ def _differences(name: str, labels: Sequence[str], one: Array, other: Array, rto
         opposite = np.sign(mine[at]) * np.sign(theirs[at]) < 0
         ratios = np.divide(high, low, out=np.full(len(at), np.inf), where=(low > 0) & ~opposite)
         ratios[np.isnan(high)] = np.inf
-        most = int(np.argmax(ratios))
-        yield Difference(
-            name,
-            labels[group],
-            int(at[0]),
-            (float(mine[at[0]]), float(theirs[at[0]])),
-            len(at),
-            float(ratios[most]),
-            int(at[most]),
-            float(np.nansum(np.abs(mine - theirs))),
-        )
+        first, most = int(at[0]), int(np.argmax(ratios))
+        values, area = (float(mine[first]), float(theirs[first])), float(np.nansum(np.abs(mine - theirs)))
+        yield Difference(name, labels[group], first, values, len(at), float(ratios[most]), int(at[most]), area)

@@ -34,11 +34,12 @@ def never_attached(checked: CheckedRun) -> Iterator[Finding]:
         written = any(shared_locations(locations, locations_of(one.original, run.trainer)) for one in run.schedulers)
         severity = "info" if (written and not attached) or inspection.reads_metric(scheduler) else "warning"
         where = f"{type(scheduler).__name__} of {scheduler.param_name!r}"
-        shown, parts_text = (
-            arguments.shown(scheduler),
-            (f"; its part {one.description} is attached" for one in attached),
+        message = "; ".join(
+            [
+                f"it writes to an optimizer of this trainer, but no event calls it: {arguments.shown(scheduler)}",
+                *(f"its part {one.description} is attached" for one in attached),
+            ]
         )
-        message = f"it writes to an optimizer of this trainer, but no event calls it: {shown}{''.join(parts_text)}"
         suggestion = f"attach it{' instead' if attached else ''}, or delete it if you do not need it"
         yield Finding("never-attached", severity, where, message, suggestion)
 
@@ -102,15 +103,16 @@ def missing_metrics(checked: CheckedRun) -> Iterator[Finding]:
         if name is None or name in run.settings.metrics:
             continue
         for handler in scheduler.handlers:
-            produced = sorted(_metrics_of(handler.engine))
+            produced = _metrics_of(handler.engine)
             reads = handler.method == "observe" or (handler.writes and inspection.reads_metric(scheduler.original))
             if not reads or not produced or name in produced:
                 continue
-            message = f"it reads {name!r}, but the metrics of the engine are {', '.join(map(repr, produced))}"
+            message = f"it reads {name!r}, but the metrics of the engine are {', '.join(map(repr, sorted(produced)))}"
             suggestion = f"attach a metric of that name, or give dry_run its values: metrics={{{name!r}: [...]}}"
             for near in difflib.get_close_matches(name, produced, n=1):
                 suggestion = f"metric_name={near!r}"
-            yield Finding("missing-metric", "error", scheduler.description, message, suggestion, {"produced": produced})
+            numbers = {"produced": sorted(produced)}
+            yield Finding("missing-metric", "error", scheduler.description, message, suggestion, numbers)
 
 
 def evaluator_metrics(checked: CheckedRun) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import numpy as np
 from lehr.handlers.core.inspection import Location, locations_of, metric_name_of, reads_metric
 from lehr.handlers.plans.plan import named_groups
 from lehr.handlers.plans.simulation.run import SimulatedRun
-from lehr.handlers.plans.simulation.schedulers import SimulatedScheduler, WrittenSchedule
+from lehr.handlers.plans.simulation.schedulers import SimulatedScheduler
 from lehr.handlers.schedules.base import Array
 
 from .findings import Finding
@@ -30,11 +30,6 @@ class CheckedRun:
     unforeseen: list[str]
     error: Exception | None
     jump_ratio: float
-
-    @cached_property
-    def written_schedules(self) -> list[WrittenSchedule]:
-        """The schedules that the run has written, with their values."""
-        return [one for one in self.run.written_schedules if max(one.columns) < one.table.shape[1]]
 
     @cached_property
     def original_locations(self) -> dict[SimulatedScheduler, list[Location]]:

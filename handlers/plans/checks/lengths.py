@@ -25,7 +25,7 @@ IN_EPOCHS = "attach it to EPOCH_STARTED, or give durations in iterations (epoch_
 def wrong_lengths(checked: CheckedRun) -> Iterator[Finding]:
     """A schedule is longer or shorter than the run, or its durations are in another unit than its events."""
     settings = checked.run.settings
-    for written in checked.written_schedules:
+    for written in checked.run.written_schedules:
         length, events = length_of(written.schedule), written.num_events
         if not length:
             yield from _vanishing(settings, written)
@@ -76,10 +76,8 @@ def _last_phase_not_reached(written: WrittenSchedule) -> Iterator[Finding]:
     if written.schedule.ahead and len(phases) > 1 and 0.95 * phases[-1].first_event > events > 0:
         begin, name = phases[-1]
         message = f"the last phase, {name!r}, begins at event {begin:g}, but the run has {events} events"
-        suggestion, numbers = (
-            "shorten the phases before it, or make the run longer",
-            {"length": float(begin), "events": events},
-        )
+        suggestion = "shorten the phases before it, or make the run longer"
+        numbers = {"length": float(begin), "events": events}
         yield Finding("end-not-reached", "warning", written.description, message, suggestion, numbers)
 
 
@@ -130,7 +128,7 @@ def _unfinished(written: WrittenSchedule, length: float, cyclic: bool, numbers: 
             if np.abs(last - end).max() <= 0.01 * np.abs(values - end[:, np.newaxis]).max():
                 return
             reached = f": its last value is {values_text(last)}, not {values_text(end)}"
-    share, suggestion = events / length, f"make it {counted(events, 'event')} long, or make the run longer"
+    share, suggestion = events / length, f"make the schedule {counted(events, 'event')} long, or the run longer"
     message = f"the schedule takes {length:g} events, but the run has {events} of them, {share:.0%}{reached}"
     numbers = {**numbers, "last_value": last.tolist(), **end_value}
     severity = "warning" if share < 0.95 else "info"
@@ -167,7 +165,7 @@ def _ended(checked: CheckedRun, written: WrittenSchedule, length: float, numbers
     ended = f"the schedule ends after {length:g} of {events} events"
     if len(after) and (after.max(axis=0) > checked.jump_ratio * np.maximum(after[0], 0.01 * after.max())).any():
         message = f"{ended}, then goes back from {values_text(after[0])} to {values_text(after.max(axis=0))}"
-        suggestion = f"make it {events} events long, or the run shorter; nothing, if you mean it to go back"
+        suggestion = f"make the schedule {events} events long, or the run shorter; nothing, if you mean it to go back"
         severity, numbers = "warning" if events < 2 * length else "info", {**numbers, "highest": float(after.max())}
         yield Finding("repeats", severity, written.description, message, suggestion, numbers)
         return
@@ -176,7 +174,7 @@ def _ended(checked: CheckedRun, written: WrittenSchedule, length: float, numbers
     zeros, held = _last_iterations(table, np.zeros_like(table[-1])), _last_iterations(table, table[-1])
     if zeros > max(1, 0.01 * len(table)):
         message = f"{ended} with the value 0: the last {zeros} iterations learn nothing"
-        suggestion = f"make it {events} events long, or its end value more than 0"
+        suggestion = f"make the schedule {events} events long, or its end value more than 0"
         yield Finding("repeats", "warning", written.description, message, suggestion, {**numbers, "iterations": zeros})
         return
     sizes, end = np.abs(table[~np.isnan(table).any(axis=1)]), table[-1]
@@ -187,7 +185,7 @@ def _ended(checked: CheckedRun, written: WrittenSchedule, length: float, numbers
             f"{ended}, and the last {held} iterations train with its end value, {values_text(end)}, which is less than "
             f"a thousandth of its highest value, {values_text(sizes.max(axis=0))}"
         )
-        suggestion = f"make it {events} events long, or its end value larger"
+        suggestion = f"make the schedule {events} events long, or its end value larger"
         yield Finding("repeats", "warning", written.description, message, suggestion, {**numbers, "iterations": held})
 
 

@@ -76,7 +76,7 @@ def zero_starts(checked: CheckedRun) -> Iterator[Finding]:
 
 def phase_jumps(checked: CheckedRun) -> Iterator[Finding]:
     """The value jumps from one phase of a schedule to the next."""
-    for written in checked.written_schedules:
+    for written in checked.run.written_schedules:
         values, first_event = written.event_values, written.scheduler.first_event
         for before, phase in pairwise(written.phases):
             event = int(np.ceil(phase.first_event))
@@ -125,7 +125,7 @@ def _jump(checked: CheckedRun, where: str, change: str, values: Array, numbers: 
     if ratio > checked.jump_ratio:
         severity = "warning" if (np.abs(after) > np.abs(before)).any() else "info"
         message = f"the value goes from {values_text(before)} to {values_text(after)} where {change}"
-        suggestion = "let each begin with the value that the one before ends with"
+        suggestion = "start at the value where the one before ends"
         numbers = {**numbers, "ratio": ratio, "before": before.tolist(), "after": after.tolist()}
         yield Finding("jump", severity, where, message, suggestion, numbers)
 

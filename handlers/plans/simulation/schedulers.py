@@ -139,7 +139,7 @@ class RecordedValues:
             for member in members_of(scheduler.copy):
                 locations = locations_of(member, engine).get(member.param_name, [])
                 columns = [known[location.identity] for location in locations if location.identity in known]
-                if columns:
+                if columns and max(columns) < table.shape[1]:  # a list in an attribute may be empty
                     location = self.locations[columns[0]]
                     yield WrittenSchedule(name, scheduler, member.schedule, location, columns, table)
 
