@@ -424,17 +424,15 @@ def measured(row: Row) -> tuple[dict[str, float], float | None]:
     contenders = row.contenders()
     gc.collect()
     calls = {name: calls_in_a_round(timed, name, SLICE_NS) for name, timed in contenders.items()}
-    samples: dict[str, list[float]] = {name: [] for name in contenders}
+    rounds: dict[str, list[float]] = {name: [] for name in contenders}
     names, start = list(contenders), perf_counter()
-    while len(samples[names[0]]) < FEWEST or (
-        perf_counter() - start < SECONDS_PER_ROW and len(samples[names[0]]) < MOST
-    ):
+    while len(rounds[names[0]]) < FEWEST or (perf_counter() - start < SECONDS_PER_ROW and len(rounds[names[0]]) < MOST):
         for name in names:
-            samples[name].append(nanoseconds(contenders[name], calls[name]))
+            rounds[name].append(nanoseconds(contenders[name], calls[name]))
         names.append(names.pop(0))
-    own, *peers = samples.values()
+    own, *peers = rounds.values()
     ratio = median(mine / theirs for mine, theirs in zip(own, peers[0], strict=True)) if peers else None
-    return {name: median(taken) for name, taken in samples.items()}, ratio
+    return {name: median(taken) for name, taken in rounds.items()}, ratio
 
 
 def main(words: Sequence[str]) -> None:
