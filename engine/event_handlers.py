@@ -43,8 +43,8 @@ def handlers_of(engine: Engine, event: Any = None) -> Iterator[RegisteredHandler
         EPOCH_STARTED <built-in function print> ('epoch',)
         {'every': 2}
     """
-    events = engine._event_handlers if event is None else {event: engine._event_handlers.get(event, [])}
-    for one, registered in list(events.items()):
+    stored = engine._event_handlers
+    for one, registered in list(stored.items()) if event is None else [(event, stored.get(event, []))]:
         for handler, args, kwargs in registered:
             # ignite passes a weak reference to the engine as the first argument, if the handler takes the engine.
             takes_engine = args and isinstance(args[0], weakref.ref) and args[0]() is engine

@@ -92,9 +92,9 @@ def _initial_state(name: str, optimizer: Optimizer, group: State, param: torch.T
     if hasattr(scratch, "init_group"):  # the name in pytorch-optimizer
         scratch.init_group(scratch_group)
     else:
+        init_group = scratch._init_group
         # After the group it takes lists, which it fills for the step.
-        lists = list(inspect.signature(scratch._init_group).parameters)[1:]
-        scratch._init_group(scratch_group, *([] for _ in lists))
+        init_group(scratch_group, *([] for _ in list(inspect.signature(init_group).parameters)[1:]))
     state = {**scratch.state[copied], **_state_of_step(name, group, param)}
     return state, {key: value for key, value in scratch_group.items() if key not in group}
 

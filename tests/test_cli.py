@@ -207,7 +207,7 @@ def test_metrics_move_what_they_would_move_in_training():
 @pytest.mark.parametrize("verb", ["simulate", "plot"])
 def test_without_metrics_it_says_what_it_shows(name, verb):
     result = run(verb, name, "-n", "4")
-    assert result.stderr == ("lehr: no metric moves this schedule here: --metrics 3,2,2,1 shows what those would do\n")
+    assert result.stderr == ("lehr: the values are those without metrics: --metrics 3,2,2,1 simulates metrics\n")
     assert run(verb, "torch.StepLR", "step_size=3", "-n", "4").stderr == ""
 
 

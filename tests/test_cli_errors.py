@@ -105,7 +105,7 @@ def one_line(code, stderr):
         (["plot", "empty.yaml"], "must be a mapping, a list of mappings or the path of a file"),
         (["plot", "wrong.yaml", "-n", "3"], "wrong.yaml['gama'] is not known there; did you mean 'gamma'?"),
         (["plot", "wrong.yaml", "-n", "3", "-o", "new.png"], "is not known there"),
-        (["plot", "wrong.yaml", "gamma=3"], "arguments must stand in the file, where there is one, given 'gamma=3'"),
+        (["plot", "wrong.yaml", "gamma=3"], "arguments must be in the file, given 'gamma=3'"),
         (["check", "broken.yaml", *TRAINING], "broken.yaml: not well-formed"),
         (["diff", "broken.yaml", "broken.json", *TRAINING], "broken.yaml: not well-formed"),
         (["plot", *STEP, "-n", "3", "-o", "nothere/lr.png"], "nothere/lr.png: No such file or directory"),

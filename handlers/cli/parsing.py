@@ -72,7 +72,7 @@ def config_of(source: str, given: Iterable[str] = ()) -> dict[str, Any] | Path:
     given = list(given)
     if source.lower().endswith(SUFFIXES) or os.sep in source:
         if given:
-            raise ValueError(f"arguments must stand in the file, where there is one, given {shown(given[0])} beside it")
+            raise ValueError(f"arguments must be in the file, given {shown(given[0])} with it")
         return Path(source)
     arguments = pairs_of("arguments", given)
     if "type" in arguments:

@@ -22,7 +22,7 @@ from .parsing import value_of
 MOST_EVENTS, MOST_SEQUENTIAL_EVENTS = 10**8, 10**7
 CHUNK = 2**14  # numbers that are computed at once
 SEQUENTIAL_CHUNK = 2**8  # events, for a schedule that is computed event by event
-WITHOUT_METRICS = "no metric moves this schedule here: --metrics 3,2,2,1 shows what those would do"
+WITHOUT_METRICS = "the values are those without metrics: --metrics 3,2,2,1 simulates metrics"
 
 
 class Simulation(NamedTuple):
