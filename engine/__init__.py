@@ -1,4 +1,4 @@
-"""What training needs beside its schedules: events of real steps, a history of the values, optimizers by name."""
+"""What an engine gives schedulers: events of real steps, a history of the values, optimizers by name."""
 
 from .history import ParamHistory
 from .history_column import HistoryColumn

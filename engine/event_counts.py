@@ -1,4 +1,4 @@
-"""How often an event has fired, as the state of an engine tells: also of one that was loaded in a new process."""
+"""Counts how often an event has fired, from the state of an engine alone, so also after a resume in a new process."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ BY_ITERATION = (Events.ITERATION_STARTED, Events.ITERATION_COMPLETED)
 
 
 def times_fired(engine: Engine, event: Any, optimizer_steps: int | None = None) -> int | None:
-    """How often an event has passed its filter in a run that stands where the engine does; None if it cannot be told.
+    """How often an event has fired and passed its filter, up to where the engine is; None if nothing tells.
 
-    It takes the same time wherever that is: what ignite's own filters let through is counted by formula.
+    The count is a formula for ignite's own filters, so it takes the same time at any iteration.
 
     Args:
-        engine: an engine that is between two iterations.
-        event: an event, a list of events, or its name.
-        optimizer_steps: how many steps the optimizer has made, for those events.
+        engine: an engine between two iterations.
+        event: an event, a list of events, or the name of an event.
+        optimizer_steps: how many steps the optimizer has made, for the events of those steps.
 
     Example:
         >>> engine = Engine(lambda engine, batch: None)
@@ -26,64 +26,65 @@ def times_fired(engine: Engine, event: Any, optimizer_steps: int | None = None) 
         (12, 3)
         >>> times_fired(engine, Events.ITERATION_STARTED(event_filter=lambda engine, event: event in (7, 77)))
     """
-    if isinstance(event, EventsList):
-        counts = [times_fired(engine, one, optimizer_steps) for one in event]
-        known = [count for count in counts if count is not None]
-        return sum(known) if len(known) == len(counts) else None
-    occurred = _occurred(engine, event, optimizer_steps)
-    return None if occurred is None else _let_through(getattr(event, "filter", None), occurred)
+    total = 0
+    for one in _each(event):
+        fired = _fired(engine, one, optimizer_steps)
+        passed = None if fired is None else _passed(getattr(one, "filter", None), fired)
+        if passed is None:
+            return None
+        total += passed
+    return total
 
 
-def counts_epochs(event: Any) -> bool:
-    """Whether it is an event of epochs, or a list with one in it."""
-    if isinstance(event, EventsList):
-        return any(map(counts_epochs, event))
-    return event in (Events.EPOCH_STARTED, Events.EPOCH_COMPLETED)
+def is_epoch_event(event: Any) -> bool:
+    """Whether an event, or one in a list of events, is the start or end of an epoch."""
+    return any(one in (Events.EPOCH_STARTED, Events.EPOCH_COMPLETED) for one in _each(event))
 
 
-def epochs_are_whole(engine: Engine) -> bool:
-    """Whether all epochs were as long as planned: a run that was stopped within one calls the rest another epoch."""
+def has_whole_epochs(engine: Engine) -> bool:
+    """Whether all epochs so far had their full length. A run that was stopped within one counts the rest as another."""
     state = engine.state
     return state.epoch_length is not None and state.epoch == state.iteration // state.epoch_length
 
 
-def fires_again(engine: Engine, event: Any) -> int:
-    """How many events of the epoch's start ignite will fire a second time, as it does where it resumes within one."""
-    if isinstance(event, EventsList):
-        return sum(fires_again(engine, one) for one in event)
+def repeated_epoch_starts(engine: Engine, event: Any) -> int:
+    """How many starts of the current epoch ignite will fire again, as it does when it resumes within an epoch."""
     begun = _epochs_begun(engine)
-    if event != Events.EPOCH_STARTED or begun is None or engine.state.epoch != begun - 1:
+    if begun is None or engine.state.epoch != begun - 1:
         return 0
-    event_filter = getattr(event, "filter", None)
-    return 1 if event_filter is None or event_filter(engine, begun) else 0
+    filters = [getattr(one, "filter", None) for one in _each(event) if one == Events.EPOCH_STARTED]
+    return sum(1 for event_filter in filters if event_filter is None or event_filter(engine, begun))
 
 
-def begins_again(engine: Engine) -> bool:
-    """Whether the epoch that starts now was begun before, in a run that was resumed within it."""
+def is_repeated_epoch_start(engine: Engine) -> bool:
+    """Whether the engine starts an epoch that had started before the run was resumed."""
     state = engine.state
     begun_before = state.epoch_length is not None and state.iteration > (state.epoch - 1) * state.epoch_length
     return begun_before and engine.last_event_name == Events.EPOCH_STARTED
 
 
-def fired_last(engine: Engine, event: Any) -> int:
-    """How many events at the end of an iteration or epoch have fired where the engine stands, and not before.
+def fired_at_end(engine: Engine, event: Any) -> int:
+    """How many completions of the last iteration or epoch have fired.
 
-    A checkpoint that was saved at such an end may have come before them, and then ignite does not fire them again.
+    A checkpoint that was saved at such an event may precede them, and then ignite does not fire them again.
     """
-    if isinstance(event, EventsList):
-        return sum(fired_last(engine, one) for one in event)
-    state, occurred = engine.state, _occurred(engine, event, None)
+    state, total = engine.state, 0
     between_epochs = state.epoch_length is not None and state.iteration % state.epoch_length == 0
-    if not occurred or not (
-        event == Events.ITERATION_COMPLETED or (event == Events.EPOCH_COMPLETED and between_epochs)
-    ):
-        return 0
-    event_filter = getattr(event, "filter", None)
-    through, before = _let_through(event_filter, occurred), _let_through(event_filter, occurred - 1)
-    return 0 if through is None or before is None else through - before
+    for one in _each(event):
+        fired = _fired(engine, one, None)
+        if fired and (one == Events.ITERATION_COMPLETED or (one == Events.EPOCH_COMPLETED and between_epochs)):
+            event_filter = getattr(one, "filter", None)
+            passed, before = _passed(event_filter, fired), _passed(event_filter, fired - 1)
+            total += 0 if passed is None or before is None else passed - before
+    return total
 
 
-def _occurred(engine: Engine, event: Any, optimizer_steps: int | None) -> int | None:
+def _each(event: Any) -> list[Any]:
+    return list(event) if isinstance(event, EventsList) else [event]
+
+
+def _fired(engine: Engine, event: Any, optimizer_steps: int | None) -> int | None:
+    """How often an event has fired, before any filter."""
     state = engine.state
     if event in BY_ITERATION:
         return int(state.iteration)
@@ -99,19 +100,16 @@ def _epochs_begun(engine: Engine) -> int | None:
     return None if state.epoch_length is None else -(-state.iteration // state.epoch_length)
 
 
-def _let_through(event_filter: Any, occurred: int) -> int | None:
-    """How many of the first so many events a filter lets through; None where it is not one of ignite's own."""
+def _passed(event_filter: Any, fired: int) -> int | None:
+    """How many of the first ``fired`` events pass a filter; None for a filter that is not one of ignite's own."""
     if event_filter is None:
-        return occurred
+        return fired
     given = filter_arguments(event_filter)
     if given is None:
         return None
-    try:
-        if "once" in given:
-            return sum(1 for event in set(given["once"]) if event <= occurred)
-        if "after_" in given:
-            occurred = int(max(0, min(occurred, given["before_"] - 1) - given["after_"]))
-            return -(-occurred // given["every"]) if "every" in given else occurred
-        return int(occurred // given["every"])
-    except KeyError:
-        return None
+    if "once" in given:
+        return sum(1 for event in set(given["once"]) if event <= fired)
+    if {"after_", "before_"} <= set(given):
+        fired = int(max(0, min(fired, given["before_"] - 1) - given["after_"]))
+        return -(-fired // given["every"]) if "every" in given else fired
+    return int(fired // given["every"]) if "every" in given else None

@@ -1,4 +1,4 @@
-"""What ignite has registered with an engine: its handlers, their filters, and what functions refer to."""
+"""Reads the handlers of an ignite engine, the filters of their events, and the closures of functions."""
 
 import weakref
 from collections.abc import Iterator, Mapping
@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 from ignite.engine import Engine
 
 
-class Registered(NamedTuple):
+class RegisteredHandler(NamedTuple):
     """A handler of an engine.
 
     Args:
-        event: its event; a filter that may stand in it is not its own.
-        handler: the handler as it was given.
-        event_filter: what decides whether it is called; None where it always is.
-        args: what it is called with, after the engine.
-        kwargs: what it is called with by name.
+        event: the event, without its filter.
+        handler: the handler as the user gave it.
+        event_filter: the filter of the event, or None.
+        args: the arguments that follow the engine.
+        kwargs: the arguments that are passed by name.
     """
 
     event: Any
@@ -27,11 +27,11 @@ class Registered(NamedTuple):
     kwargs: dict[str, Any]
 
 
-def handlers_of(engine: Engine, event: Any = None) -> Iterator[Registered]:
-    """The handlers of an engine, of one event or of all, each event's in the order in which they are called.
+def handlers_of(engine: Engine, event: Any = None) -> Iterator[RegisteredHandler]:
+    """The handlers of one event, or of all events, in the order in which the engine calls them.
 
     Raises:
-        RuntimeError: ignite keeps filters in another way than is known here.
+        RuntimeError: this version of ignite stores filters in an unknown way.
 
     Example:
         >>> from ignite.engine import Events
@@ -43,49 +43,47 @@ def handlers_of(engine: Engine, event: Any = None) -> Iterator[Registered]:
         EPOCH_STARTED <built-in function print> ('epoch',)
         {'every': 2}
     """
-    events = engine._event_handlers if event is None else {event: engine._event_handlers.get(event, [])}
-    for one, registered in list(events.items()):
+    stored = engine._event_handlers
+    for one, registered in list(stored.items()) if event is None else [(event, stored.get(event, []))]:
         for handler, args, kwargs in registered:
-            given, event_filter = _unwrapped(handler)
-            # ignite puts a reference to the engine before the arguments of those who take one.
-            own = args[1:] if args and isinstance(args[0], weakref.ref) and args[0]() is engine else args
-            yield Registered(one, given, event_filter, tuple(own), kwargs)
+            # ignite passes a weak reference to the engine as the first argument, if the handler takes the engine.
+            takes_engine = args and isinstance(args[0], weakref.ref) and args[0]() is engine
+            yield RegisteredHandler(one, *_unwrapped(handler), tuple(args[1:] if takes_engine else args), kwargs)
 
 
 def unfiltered_handlers(engine: Engine, event: Any) -> list[Any]:
-    """The handlers of an event that are called whenever it comes, in that order.
+    """The handlers of an event that has no filter, in the order in which the engine calls them.
 
     Raises:
-        RuntimeError: as :func:`handlers_of`.
+        RuntimeError: this version of ignite stores filters in an unknown way.
     """
     unwrapped = [_unwrapped(handler) for handler, _, _ in engine._event_handlers.get(event, [])]
     return [handler for handler, event_filter in unwrapped if event_filter is None]
 
 
 def _unwrapped(handler: Any) -> tuple[Any, Any]:
-    """A handler as it was given, and the filter of its event, which ignite keeps in a function around it."""
+    """The handler that the user gave, and its filter, which ignite stores in a function around the handler."""
     if not (isinstance(handler, FunctionType) and hasattr(handler, "_parent")):
         return handler, None
-    kept = closure_of(handler)
-    if not {"handler", "event_filter"} <= set(kept):
+    stored = closure_of(handler)
+    if not {"handler", "event_filter"} <= set(stored):
         raise RuntimeError(
-            f"the filter of {handler!r} cannot be found: ignite keeps it otherwise than up to version 0.5.5, among "
-            f"{sorted(kept)}"
+            f"the filter of {handler!r} must be stored as in ignite up to version 0.5.5, given {sorted(stored)}"
         )
-    return kept["handler"], kept["event_filter"]
+    return stored["handler"], stored["event_filter"]
 
 
 def filter_arguments(event_filter: Any) -> Mapping[str, Any] | None:
-    """What a filter of ignite's own was made of: ``every``, ``once``, ``before_``, ``after_``; None for another one."""
+    """The arguments of a filter of ignite: ``every``, ``once``, ``before_``, ``after_``; None for a user's filter."""
     if not getattr(event_filter, "__qualname__", "").startswith("CallableEventWithFilter."):
         return None
     return closure_of(event_filter)
 
 
 def closure_of(function: FunctionType) -> dict[str, Any]:
-    """What a function has of the functions around it, by name, as far as it is there yet."""
+    """The variables of outer functions that a function uses, by name, as far as they are assigned."""
     found = {}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        with suppress(ValueError):  # nothing was assigned so far
+        with suppress(ValueError):  # the cell is empty
             found[name] = cell.cell_contents
     return found

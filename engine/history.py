@@ -1,4 +1,4 @@
-"""What the parameters were: the values written in a run, event by event."""
+"""The values that schedulers have written in a run, event by event."""
 
 import csv
 import weakref
@@ -21,20 +21,21 @@ if TYPE_CHECKING:
 class ParamHistory:
     """The history of a run: ``engine.state.param_history``.
 
-    ``history[name]`` is a :class:`HistoryColumn`, and reads as a list of lists: one list of group values for
-    each event at which a scheduler with ``save_history=True`` wrote. A scheduler makes the history where there
-    is none; to save it with a run, make it first and give it to ignite's ``Checkpoint``. It reads like a
-    dictionary but is no ``Mapping``, since ``Checkpoint`` would look into one for objects to save.
+    ``history[name]`` is a :class:`HistoryColumn` and reads as a list of lists: a list of group values for each event at
+    which a scheduler with ``save_history=True`` wrote. A scheduler makes the history if there is none. To save it with
+    a run, make it yourself and give it to ignite's ``Checkpoint``. The class reads like a dictionary but is not a
+    ``Mapping``, since ``Checkpoint`` would look into a mapping for objects to save.
 
-    A run of very many events may keep some of them only: see :class:`HistoryColumn` for ``max_events``, which bounds
-    the memory of each name to about ``8 * max_events * groups`` bytes.
+    ``max_events`` bounds the memory of each name to about ``8 * max_events * groups`` bytes: see
+    :class:`HistoryColumn`.
 
     Args:
-        columns: what it begins with, by name.
-        max_events: how many events of each name are kept at most; None for all. By name only.
+        columns: the first values, by name.
+        max_events: how many events of each name to keep at most; None for all. By name only.
 
     Raises:
-        TypeError, ValueError: ``max_events`` is no whole number of at least 2.
+        TypeError: ``max_events`` is not an int or None; ``columns`` is not a mapping.
+        ValueError: ``max_events`` is less than 2.
 
     Example:
         >>> from ignite.engine import Engine
@@ -59,13 +60,13 @@ class ParamHistory:
         if not isinstance(columns, Mapping | ParamHistory | None):
             raise TypeError(f"columns must be a mapping of names to rows, given {columns!r}")
         self.columns: dict[str, HistoryColumn] = {}
-        # Who records under each name, for as long as it lives; a recorder puts itself in.
+        # The scheduler that records under each name. The history does not keep it alive.
         self.recorders: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
         for name, rows in (columns or {}).items():
             self[name] = rows
 
     def appender(self, name: str, groups: int, per_group: bool) -> Callable[[Any], None]:
-        """What adds an event to a column, made where it is missing; see :meth:`HistoryColumn.appender`."""
+        """The function that adds an event to a column, which is made if missing: see :meth:`HistoryColumn.appender`."""
         return self.setdefault(name).appender(groups, per_group)
 
     def to_numpy(self, name: str) -> NDArray[np.float64]:
@@ -73,53 +74,48 @@ class ParamHistory:
         return self[name].to_numpy()
 
     def to_csv(self, path: str | PathLike[str]) -> None:
-        """Write a table: a row for each event, a column for each name, or ``name[group]`` if it has several.
+        """Write a table with a row for each event, and a column for each name, or ``name[group]`` for each group.
 
-        Numbers are written so that reading them gives the same float64; a cell is empty where a name has
-        fewer events than another.
+        A reader gets the same float64 numbers. A cell is empty if its name has no such event.
 
         Raises:
-            ValueError: two columns would have one heading.
+            ValueError: two columns have the same heading.
         """
-        columns: dict[str, dict[int, float]] = {"event_index": {}}
+        columns: dict[str, dict[int, float]] = {}
         for name, column in self.items():
-            events = column.event_indices.tolist()
-            for group, values in enumerate(table := self.to_numpy(name).T.tolist()):
+            events, table = column.event_indices.tolist(), column.to_numpy().T.tolist()
+            for group, values in enumerate(table):
                 heading = name if len(table) == 1 else f"{name}[{group}]"
-                if heading in columns:
-                    raise ValueError(f"names must give headings of their own, given {heading!r} twice")
+                if heading in columns or heading == "event_index":
+                    raise ValueError(f"names must give different headings, given {heading!r} twice")
                 columns[heading] = dict(zip(events, values, strict=True))
-        del columns["event_index"]
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["event_index", *columns])
-            for event in sorted({event for column in self.values() for event in column.event_indices.tolist()}):
+            for event in sorted(set().union(*columns.values())):
                 cells = [column.get(event, np.nan) for column in columns.values()]
                 writer.writerow([event, *("" if np.isnan(cell) else repr(cell) for cell in cells)])
 
     def plot(self, name: str, ax: "Axes | None" = None, **line_style: Any) -> "list[Line2D]":
-        """Draw the values under a name over the events, a line for each group; see :func:`draw_values`."""
-        table = self.to_numpy(name)
-        return draw_values(self[name].event_indices, table, name, ax, **line_style)
+        """Draw the values under a name over the events, a line for each group: see :func:`draw_values`."""
+        return draw_values(self[name].event_indices, self.to_numpy(name), name, ax, **line_style)
 
     def state_dict(self) -> dict[str, Any]:
         """The whole history as plain data, safe for ``torch.load(weights_only=True)`` and for JSON."""
         return {name: column.state_dict() for name, column in self.columns.items()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take the place of what was recorded so far; all of it or, after an error, nothing.
+        """Replace all recorded values, or none after an error.
 
         Raises:
-            TypeError: not a mapping.
-            ValueError: not the state of a history.
+            TypeError: ``state_dict`` is not a mapping, or a name is not a string.
+            ValueError: ``state_dict`` is not the state of a history.
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"state_dict must be a mapping, given one {type(state_dict).__name__}")
         for name in state_dict:
             if not isinstance(name, str):
-                raise TypeError(
-                    f"not the state of a history: its names must be strings, given one {type(name).__name__}"
-                )
+                raise TypeError(f"not the state of a history: names must be strings, given one {type(name).__name__}")
         self.columns = {
             name: HistoryColumn.from_state_dict(state, self.max_events) for name, state in state_dict.items()
         }
@@ -134,13 +130,13 @@ class ParamHistory:
         del self.columns[name]
 
     def setdefault(self, name: str, rows: Iterable[float | Sequence[float]] = ()) -> HistoryColumn:
-        """The column of this name, made of ``rows`` where it is missing."""
+        """The column with this name. Makes it from ``rows`` if it is missing."""
         if name not in self.columns:
             self[name] = rows
         return self.columns[name]
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The column of this name, or another value where there is none."""
+        """The column with this name, or ``default``."""
         return self.columns.get(name, default)
 
     def keys(self) -> KeysView[str]:
@@ -176,17 +172,17 @@ class ParamHistory:
         return {"columns": self.state_dict(), "max_events": self.max_events}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # An older version has saved the columns alone, each of which is a mapping.
+        # An older version saved the columns alone, each of which is a mapping.
         older = not isinstance(state, Mapping) or isinstance(state.get("max_events", {}), Mapping)
         given: dict[str, Any] = {"columns": state, "max_events": None} if older else state
         if set(given) != {"columns", "max_events"}:
-            raise ValueError("not the state of a history, which has columns and max_events")
+            raise ValueError("not the state of a history: it must have columns and max_events")
         self.max_events = HistoryColumn(max_events=given["max_events"]).max_events
         self.columns = {}
         self.recorders = weakref.WeakValueDictionary()
         self.load_state_dict(given["columns"])
 
 
-# Where a user adds it to ignite's ``state_dict_user_keys``, a checkpoint holds the history itself. Unpickling one runs
-# nothing but load_state_dict, which takes plain data alone.
+# With "param_history" in ignite's ``state_dict_user_keys``, a checkpoint has the history itself. To unpickle it only
+# calls load_state_dict, which takes plain data.
 torch.serialization.add_safe_globals([ParamHistory])

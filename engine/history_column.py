@@ -9,14 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-SHOWN = 100  # events that a column is printed with in full
+MOST_PRINTED = 100  # events that a repr shows
 MOST_GROUPS, MOST_EVENTS = 2**20, 2**53
 
 
-class Run(NamedTuple):
-    """Events in a row of one shape: ``groups`` values each, of which ``stored`` are kept (1 if all are equal).
+class Section(NamedTuple):
+    """Successive events of one shape. States call it a run.
 
-    Where ``groups`` is 0, an event is a bare number, since there are no parameter groups where it was written.
+    Args:
+        first_event: the position of its first event among the events that are kept.
+        first_value: the position of its first value in the array of all values.
+        groups: values of an event; 0 if an event is a bare number, of an engine's attribute or a batch size.
+        stored: numbers in the array for each event: ``groups``, or 1 if all groups have the same value.
     """
 
     first_event: int
@@ -28,22 +32,22 @@ class Run(NamedTuple):
 class HistoryColumn(Sequence[Any]):
     """The recorded values under one name: a sequence with a list of group values for each event.
 
-    What was written where there are no parameter groups, to ``engine.state`` or to a data loader, is a bare number
-    for each event instead.
+    Where there are no param groups, as for an attribute of ``engine.state`` or a batch size, an event is a bare number.
 
-    Underneath, the values stand in one array of 8 bytes each. Where one value served all groups of an event,
-    it is kept once.
+    All values are in one array, with 8 bytes for each. A value that is the same for all groups of an event is stored
+    once.
 
-    With ``max_events``, no more than so many are kept: when there would be one more, every second one is dropped, and
-    from then on every second one is not kept at all. What stays is evenly spaced, from the first event on, and
-    :attr:`event_indices` says which events they are.
+    With ``max_events``, the column keeps at most so many events. When there is one more, it drops every second event,
+    and from then on keeps every second event only. The events that it keeps are evenly spaced and include the first
+    one; :attr:`event_indices` has their indices.
 
     Args:
-        rows: events to begin with.
-        max_events: how many events are kept at most, at least 2; None for all.
+        rows: the first events.
+        max_events: how many events to keep at most, at least 2; None for all.
 
     Raises:
-        TypeError, ValueError: ``max_events`` is no whole number of at least 2; a row has no values.
+        TypeError: ``max_events`` is not an int or None.
+        ValueError: ``max_events`` is less than 2; a row has no values.
 
     Example:
         >>> column = HistoryColumn([[0.1], [0.05]])
@@ -61,11 +65,11 @@ class HistoryColumn(Sequence[Any]):
         if max_events is not None and max_events < 2:
             raise ValueError(f"max_events must be at least 2, given {max_events!r}")
         self.max_events = max_events
-        self.stride = 1  # from one event that is kept to the next
-        self._left_out = 0  # events since the last one that was kept
+        self.stride = 1  # events from one that is kept to the next
+        self._skipped = 0  # events after the last one that is kept
         self._values = array("d")
-        self._runs: list[Run] = []
-        self.run: Run | None = None  # the last of them; a recorder that sees another one opens its own anew
+        self._sections: list[Section] = []
+        self.section: Section | None = None  # the last one; an attribute, since it is read at each event
         for row in rows:
             self.append(row)
 
@@ -80,141 +84,140 @@ class HistoryColumn(Sequence[Any]):
         self.appender(len(values), per_group=True)(values)
 
     def appender(self, groups: int, per_group: bool) -> Callable[[Any], None]:
-        """Prepare for events of so many groups, and return what adds one event.
+        """Open a section for events of so many groups, and return the function that adds one event.
 
-        It takes a list of values, one for each group, if ``per_group``; otherwise a float, one value that served
-        them all, or a bare number where ``groups`` is 0. It is good for as long as :attr:`run` stays the same object.
+        The function takes a list with a value for each group if ``per_group``; otherwise a float, which is the value of
+        all groups, or a bare number if ``groups`` is 0. It is valid while :attr:`section` stays the same object.
         """
-        stored = groups if per_group else 1
-        if self.run is None or self.run[2:] != (groups, stored):
-            if self.run is not None and self.run.first_event == len(self):
-                self._runs.pop()  # none of its events was kept
-            self.run = Run(len(self), len(self._values), groups, stored)
-            self._runs.append(self.run)
+        stored, last = groups if per_group else 1, self.section
+        if last is None or last[2:] != (groups, stored):
+            if last is not None and last.first_event == len(self):
+                self._sections.pop()  # it has no events
+            self.section = Section(len(self), len(self._values), groups, stored)
+            self._sections.append(self.section)
         add = self._values.extend if per_group else self._values.append
         return add if self.max_events is None and self.stride == 1 else self._thinned(add)
 
     def _thinned(self, add: Callable[[Any], None]) -> Callable[[Any], None]:
-        def add_some(value: Any) -> None:
+        def add_or_skip(value: Any) -> None:
             kept = len(self)
-            if kept and self._left_out < self.stride - 1:
-                self._left_out += 1
+            if kept and self._skipped < self.stride - 1:
+                self._skipped += 1
                 return
             add(value)
-            self._left_out = 0
+            self._skipped = 0
             if kept == self.max_events:
                 self._halve()
 
-        return add_some
+        return add_or_skip
 
     def _halve(self) -> None:
         """Drop every second event."""
         num_events, values = self.num_events, array("d")
-        runs: list[Run] = []
+        sections: list[Section] = []
         kept = 0
-        for run, end in zip(self._runs, self._ends(), strict=True):
-            rows = np.array(self._values[run.first_value : end]).reshape(-1, run.stored)[run.first_event % 2 :: 2]
+        for section, rows in self._rows():
+            rows = rows[section.first_event % 2 :: 2]
             if len(rows):
-                runs.append(Run(kept, len(values), run.groups, run.stored))
+                sections.append(Section(kept, len(values), section.groups, section.stored))
                 values.frombytes(rows.tobytes())
                 kept += len(rows)
-        self._values[:], self._runs[:], self.run = values, runs, runs[-1]
+        self._values[:], self._sections[:], self.section = values, sections, sections[-1]
         self.stride *= 2
-        self._left_out = num_events - 1 - (len(self) - 1) * self.stride
+        self._skipped = num_events - 1 - (len(self) - 1) * self.stride
 
     @property
     def num_events(self) -> int:
-        """How many events there were, with those that were not kept."""
-        return (len(self) - 1) * self.stride + 1 + self._left_out if len(self) else 0
+        """How many events were recorded, including those that were dropped."""
+        return (len(self) - 1) * self.stride + 1 + self._skipped if len(self) else 0
 
     @property
     def event_indices(self) -> NDArray[np.int64]:
-        """Which of the events are kept, counted from 0: ``(events,)``."""
+        """The indices of the events that are kept, counted from 0: ``(events,)``."""
         return np.arange(len(self)) * self.stride
 
     def take_back(self, num_events: int) -> None:
-        """Forget the last events, as many as there are at most."""
+        """Remove the last events, or all if there are fewer."""
         left = max(self.num_events - num_events, 0)
         kept = -(-left // self.stride)
-        while self._runs and self._runs[-1].first_event >= kept:
-            del self._values[self._runs.pop().first_value :]
-        self.run = self._runs[-1] if self._runs else None
-        if self.run is not None:
-            del self._values[self.run.first_value + (kept - self.run.first_event) * self.run.stored :]
-        self._left_out = left - 1 - (kept - 1) * self.stride if kept else 0
+        while self._sections and self._sections[-1].first_event >= kept:
+            del self._values[self._sections.pop().first_value :]
+        self.section = last = self._sections[-1] if self._sections else None
+        if last is not None:
+            del self._values[last.first_value + (kept - last.first_event) * last.stored :]
+        self._skipped = left - 1 - (kept - 1) * self.stride if kept else 0
 
     def to_numpy(self) -> NDArray[np.float64]:
-        """The values as an array ``(events, groups)``; NaN where an event had fewer groups than another."""
-        table = np.full((len(self), max((run.groups or 1 for run in self._runs), default=1)), np.nan)
-        for run, end in zip(self._runs, self._ends(), strict=True):
-            rows = np.frombuffer(self._values, offset=8 * run.first_value, count=end - run.first_value)
-            events = slice(run.first_event, run.first_event + len(rows) // run.stored)
-            table[events, : run.groups or 1] = rows.reshape(-1, run.stored)
+        """The values as an array ``(events, groups)``; NaN where an event has fewer groups than another."""
+        table = np.full((len(self), max((section.groups or 1 for section in self._sections), default=1)), np.nan)
+        for section, rows in self._rows():
+            table[section.first_event :][: len(rows), : section.groups or 1] = rows
         return table
 
+    def _rows(self) -> Iterator[tuple[Section, NDArray[np.float64]]]:
+        """Each section with a copy of its values, ``(events, stored)``."""
+        for section, end in zip(self._sections, self._ends(), strict=True):
+            yield section, np.asarray(self._values[section.first_value : end]).reshape(-1, section.stored)
+
     def _ends(self) -> list[int]:
-        """Where the values of each run end."""
-        return [*(run.first_value for run in self._runs[1:]), len(self._values)] if self._runs else []
+        """The position after the last value of each section."""
+        return [*(section.first_value for section in self._sections[1:]), len(self._values)] if self._sections else []
 
     def state_dict(self) -> dict[str, Any]:
         """The column as plain data."""
-        thinned = {"stride": self.stride, "left_out": self._left_out} if self.stride > 1 else {}
-        return {"values": self._values.tolist(), "runs": [list(run) for run in self._runs], **thinned}
+        thinned = {"stride": self.stride, "left_out": self._skipped} if self.stride > 1 else {}
+        return {"values": self._values.tolist(), "runs": [list(section) for section in self._sections], **thinned}
 
     @classmethod
     def from_state_dict(cls, state_dict: Mapping[str, Any], max_events: int | None = None) -> "HistoryColumn":
-        """The column that such a state was taken from; one of more events than are to be kept is thinned.
+        """The column with this state, thinned if it has more than ``max_events`` events.
 
         Raises:
-            ValueError: it is not the state of a column.
+            ValueError: ``state_dict`` is not the state of a column.
         """
         column = cls(max_events=max_events)
-        thinned = {"stride", "left_out"}
-        if not isinstance(state_dict, Mapping) or set(state_dict) - thinned != {"values", "runs"}:
-            raise ValueError(
-                f"not the state of a history column, which has values and runs: {type(state_dict).__name__}"
-            )
-        stride, left_out = state_dict.get("stride", 1), state_dict.get("left_out", 0)
-        if type(stride) is not int or type(left_out) is not int or not 0 <= left_out < stride <= MOST_EVENTS:
-            raise ValueError("not the state of a history column: its stride must be an int above the events left out")
-        runs = state_dict["runs"]
-        try:
-            if not isinstance(state_dict["values"], list | tuple) or not isinstance(runs, list | tuple):
-                raise ValueError("not the state of a history column: its values and runs must be lists")
-            if not all(type(value) is float for value in state_dict["values"]):
-                raise ValueError("not the state of a history column: its values must be floats")
-            if not all(len(run) == 4 and all(type(field) is int for field in run) for run in runs):
-                raise ValueError("not the state of a history column: its runs must be four ints each")
-        except TypeError as error:
-            raise ValueError(f"not the state of a history column: {error}") from error
-        column._values.extend(state_dict["values"])
-        column._runs.extend(Run(*run) for run in runs)
-        events = values = 0
-        for run, end in zip(column._runs, column._ends(), strict=True):
-            if (
-                (run.first_event, run.first_value) != (events, values)
-                or not 0 <= run.groups <= MOST_GROUPS
-                or run.stored not in (1, run.groups or 1)
-                or end < values
-                or (end - values) % run.stored
-            ):
-                raise ValueError("not the state of a history column: its values do not make up its runs")
-            events, values = events + (end - values) // run.stored, end
-        if values != len(column._values):
-            raise ValueError(f"not the state of a history column: {len(column._values)} values belong to no event")
-        if events * stride > MOST_EVENTS:
-            raise ValueError(f"not the state of a history column: {events} events must not stand for more than 2**53")
-        column.run = column._runs[-1] if column._runs else None
-        column.stride, column._left_out = stride, left_out
+        _require(isinstance(state_dict, Mapping), f"it must be a mapping, given one {type(state_dict).__name__}")
+        names = set(state_dict) - {"stride", "left_out"}
+        _require(names == {"values", "runs"}, f"it must have values and runs, given {len(names)} names")
+        stride, skipped = state_dict.get("stride", 1), state_dict.get("left_out", 0)
+        _require(
+            type(stride) is int and type(skipped) is int and 0 <= skipped < stride <= MOST_EVENTS,
+            "stride must be an int above left_out",
+        )
+        values, runs = state_dict["values"], state_dict["runs"]
+        _require(_is_list_of(float, values), "values must be floats")
+        _require(
+            isinstance(runs, list | tuple) and all(_is_list_of(int, run) and len(run) == 4 for run in runs),
+            "runs must be four ints each",
+        )
+        column._values.extend(values)
+        column._sections.extend(Section(*run) for run in runs)
+        column.section = column._sections[-1] if column._sections else None
+        column._check_sections()
+        _require(len(column) * stride <= MOST_EVENTS, f"events must be at most 2**53, given {len(column)} * {stride}")
+        column.stride, column._skipped = stride, skipped
         while max_events is not None and len(column) > max_events:
             column._halve()
         return column
 
+    def _check_sections(self) -> None:
+        """Check that the sections follow one another and contain all values."""
+        events = values = 0
+        for section, end in zip(self._sections, self._ends(), strict=True):
+            _require(
+                section[:2] == (events, values)
+                and 0 <= section.groups <= MOST_GROUPS
+                and section.stored in (1, section.groups or 1)
+                and end >= values
+                and (end - values) % section.stored == 0,
+                "runs must follow one another and contain whole events",
+            )
+            events, values = events + (end - values) // section.stored, end
+        _require(values == len(self._values), f"runs must contain all values, given {len(self._values)} without")
+
     def __len__(self) -> int:
-        run = self.run
-        if run is None:
-            return 0
-        return run.first_event + (len(self._values) - run.first_value) // run.stored
+        last = self.section
+        return 0 if last is None else last.first_event + (len(self._values) - last.first_value) // last.stored
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
@@ -222,10 +225,10 @@ class HistoryColumn(Sequence[Any]):
         event = index + len(self) if index < 0 else index
         if not 0 <= event < len(self):
             raise IndexError(f"event {index} of a history of {len(self)} events")
-        run = self._runs[bisect_right(self._runs, event, key=attrgetter("first_event")) - 1]
-        first = run.first_value + (event - run.first_event) * run.stored
-        values = self._values[first : first + run.stored].tolist()
-        return values * (run.groups // run.stored) if run.groups else values[0]
+        section = self._sections[bisect_right(self._sections, event, key=attrgetter("first_event")) - 1]
+        first = section.first_value + (event - section.first_event) * section.stored
+        values = self._values[first : first + section.stored].tolist()
+        return values * (section.groups // section.stored) if section.groups else values[0]
 
     def __iter__(self) -> Iterator[Any]:
         return (self[event] for event in range(len(self)))
@@ -238,4 +241,14 @@ class HistoryColumn(Sequence[Any]):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return repr(self[:]) if len(self) <= SHOWN else f"<{len(self)} events, from {self[0]} to {self[-1]}>"
+        return repr(self[:]) if len(self) <= MOST_PRINTED else f"<{len(self)} events, from {self[0]} to {self[-1]}>"
+
+
+def _is_list_of(kind: type, values: Any) -> bool:
+    return isinstance(values, list | tuple) and all(type(value) is kind for value in values)
+
+
+def _require(condition: bool, rule: str) -> None:
+    """Raise if the state of a column breaks a rule."""
+    if not condition:
+        raise ValueError(f"not the state of a history column: {rule}")

@@ -1,4 +1,4 @@
-"""Events of an optimizer's real steps, which gradient accumulation makes fewer of and a GradScaler skips."""
+"""Events of the steps that an optimizer really makes, with gradient accumulation or a ``GradScaler`` as well."""
 
 import weakref
 from typing import Any
@@ -9,27 +9,26 @@ from torch.optim import Optimizer
 
 
 class OptimizerEvents(EventEnum):
-    """The steps that an optimizer really makes, as events of an engine.
+    """Events of an engine for the steps that an optimizer really makes.
 
-    - ``STEP_STARTED``: just before the optimizer changes its parameters; a scheduler attached to it writes the value
-      of this very step.
+    - ``STEP_STARTED``: just before the optimizer changes its parameters. A scheduler that is attached to this event
+      writes the value of this very step.
     - ``STEP_COMPLETED``: just after.
 
-    A step that raised an error is started again by the next one, which has the same number; a scheduler counts both
-    together as one.
+    If a step raises an error, the next step starts again with the same number, and a scheduler counts both as one.
 
-    They come from torch's own step hooks, so it does not matter who calls ``step()``: a batch that only accumulates
-    gradients fires nothing, and neither does a step that a ``GradScaler`` skips, also where a fused optimizer skips it
-    by itself. (To know about that one, its ``found_inf`` is read, which on a GPU waits for the device.)
+    The events come from torch's own step hooks, whoever calls ``step()``. A batch that only accumulates gradients fires
+    none, and neither does a step that a ``GradScaler`` skips. (A fused optimizer skips such a step by itself. Then
+    lehr reads its ``found_inf``, which waits for the GPU.)
 
-    ``scheduler.attach(engine, OptimizerEvents.STEP_STARTED)`` sees to all that is needed. For other handlers call
+    ``scheduler.attach(engine, OptimizerEvents.STEP_STARTED)`` does all that is needed. For other handlers, call
     :meth:`attach` first.
 
-    Filters work as for ignite's events, ``STEP_STARTED(every=10)``: they see the number of the step, from 1, which
-    :meth:`attach` keeps in ``engine.state.optimizer_steps``, a list with a count for each optimizer. It is saved with
-    the engine; to load the state of one that was saved without it, add the entry ``"optimizer_steps"`` to that, such as
-    ``[0]``. While an event is fired, ``engine.state.optimizer`` is the optimizer whose step it is, and
-    ``engine.state.optimizer_step`` the number of that step.
+    Filters work as for ignite's events: ``STEP_STARTED(every=10)`` sees the number of the step, from 1.
+    ``engine.state.optimizer_steps`` counts the steps: a list with a count for each optimizer, which is saved with the
+    engine. To load the state of an engine that was saved without it, add the entry ``"optimizer_steps"``, such as
+    ``[0]``. While an event fires, ``engine.state.optimizer`` is the optimizer that makes the step, and
+    ``engine.state.optimizer_step`` is the number of the step.
 
     Example:
         >>> from ignite.engine import create_supervised_trainer
@@ -53,21 +52,21 @@ class OptimizerEvents(EventEnum):
 
     @staticmethod
     def attach(engine: Engine, *optimizers: Optimizer) -> "StepsHandle":
-        """Fire the events of an engine at the steps of one or several optimizers.
+        """Fire the events of an engine at the steps of one or more optimizers.
 
-        To attach an optimizer twice fires its events once, until both handles are removed. The optimizers do not keep
-        the engine alive, nor the other way round.
+        If you attach an optimizer twice, its events fire once, until you remove both handles. The optimizers do not
+        keep the engine alive, nor the engine the optimizers.
 
         Args:
             engine: the engine, usually the trainer.
             optimizers: one or more optimizers of torch.
 
         Returns:
-            A handle whose ``remove()`` takes the hooks off again; the counts stay.
+            A handle. Its ``remove()`` removes the hooks; the counts stay.
 
         Raises:
-            TypeError: ``engine`` is no engine, or an optimizer is none of torch's.
-            ValueError: no optimizers.
+            TypeError: ``engine`` is not an engine, or an optimizer is not one of torch.
+            ValueError: there is no optimizer.
         """
         if not isinstance(engine, Engine):
             raise TypeError(f"engine must be an ignite Engine, given {engine!r}")
@@ -81,35 +80,33 @@ class OptimizerEvents(EventEnum):
 
 
 def is_step_event(event: object) -> bool:
-    """Whether it is one of these events, with a filter or without."""
+    """Whether an event, with a filter or without, is one of these events."""
     return event == OptimizerEvents.STEP_STARTED or event == OptimizerEvents.STEP_COMPLETED
 
 
 def steps_of(engine: Engine, optimizer: Optimizer) -> int | None:
-    """How many steps of an optimizer have been counted for an engine; None where it is not attached."""
-    attached = _HOOKS.get(engine)
-    hooks = None if attached is None else attached.get(optimizer)
+    """How many steps of an optimizer an engine has counted; None if the optimizer is not attached."""
+    hooks = _HOOKS[engine].get(optimizer) if engine in _HOOKS else None
     return None if hooks is None else hooks.steps(engine)
 
 
 def stepping_optimizers(engine: Engine) -> list[Optimizer]:
-    """The optimizers whose steps an engine is told of."""
-    return [optimizer for optimizer, hooks in _HOOKS.get(engine, {}).items() if hooks.is_on]
+    """The optimizers whose steps fire the events of an engine."""
+    return [optimizer for optimizer, hooks in _HOOKS.get(engine, {}).items() if hooks.are_registered]
 
 
 class StepsHandle:
-    """Takes the hooks off again that :meth:`OptimizerEvents.attach` has put on."""
+    """Removes the hooks that :meth:`OptimizerEvents.attach` has registered."""
 
-    def __init__(self, hooks: "list[StepHooks]") -> None:
-        self._hooks = [weakref.ref(one) for one in hooks]
+    def __init__(self, hooks: "list[StepEventHooks]") -> None:
+        self._hooks = hooks
         for one in hooks:
-            one.add_user()
+            one.register()
 
     def remove(self) -> None:
-        """Take them off; a second time does nothing."""
-        for reference in self._hooks:
-            if (hooks := reference()) is not None:
-                hooks.remove_user()
+        """Remove the hooks. A second call does nothing."""
+        for one in self._hooks:
+            one.remove()
         self._hooks = []
 
     def __enter__(self) -> "StepsHandle":
@@ -119,33 +116,34 @@ class StepsHandle:
         self.remove()
 
 
-class StepHooks:
-    """What stands between the steps of one optimizer and the events of one engine; it keeps neither alive.
+class StepEventHooks:
+    """Hooks of one optimizer that fire the events of one engine. They keep neither alive.
 
     Args:
-        engine: whose events to fire.
-        at: where the count of this optimizer is in ``engine.state.optimizer_steps``.
+        engine: the engine.
+        optimizer: the optimizer.
+        position: the position of the optimizer's count in ``engine.state.optimizer_steps``.
     """
 
-    def __init__(self, engine: Engine, optimizer: Optimizer, at: int) -> None:
-        self._engine, self._optimizer, self._at = weakref.ref(engine), weakref.ref(optimizer), at
+    def __init__(self, engine: Engine, optimizer: Optimizer, position: int) -> None:
+        self._engine, self._optimizer, self._position = weakref.ref(engine), weakref.ref(optimizer), position
         self._handles: list[Any] = []
         self._users = 0
-        self._in_step = False  # a step has started and not completed: it is being made, or has failed
-        weakref.finalize(engine, self._take_off).atexit = False
+        self._in_step = False  # a step has started and not completed, or has failed
+        weakref.finalize(engine, self._remove_all).atexit = False
 
     @property
-    def is_on(self) -> bool:
-        """Whether anybody wants the events."""
+    def are_registered(self) -> bool:
+        """Whether the steps fire the events."""
         return bool(self._handles)
 
     def steps(self, engine: Engine) -> int:
-        """How many steps it has made."""
+        """How many steps the engine has counted."""
         counts: list[int] = vars(engine.state)["optimizer_steps"]
-        return counts[self._at] if self._at < len(counts) else 0
+        return counts[self._position] if self._position < len(counts) else 0
 
-    def add_user(self) -> None:
-        """One more who wants the events."""
+    def register(self) -> None:
+        """Register the hooks with the optimizer for one more user, if they are not registered yet."""
         optimizer = self._optimizer()
         if not self._handles and optimizer is not None:
             self._handles = [
@@ -154,13 +152,13 @@ class StepHooks:
             ]
         self._users += 1
 
-    def remove_user(self) -> None:
-        """One less; the last one takes the hooks along."""
+    def remove(self) -> None:
+        """Remove the hooks if this was the last user."""
         self._users -= 1
         if self._users == 0:
-            self._take_off()
+            self._remove_all()
 
-    def _take_off(self) -> None:
+    def _remove_all(self) -> None:
         for handle in self._handles:
             handle.remove()
         self._handles = []
@@ -177,38 +175,38 @@ class StepHooks:
             return
         self._in_step = False
         state: Any = engine.state
-        counts = list(state.optimizer_steps)
-        counts += [0] * (self._at + 1 - len(counts))
-        counts[self._at] += 1  # before the event, at which the engine may be saved
-        state.optimizer_steps = counts
-        self._fire(engine, OptimizerEvents.STEP_COMPLETED, counts[self._at])
+        counts = [*state.optimizer_steps, *[0] * (self._position + 1 - len(state.optimizer_steps))]
+        counts[self._position] += 1
+        state.optimizer_steps = counts  # before the event, at which the engine may be saved
+        self._fire(engine, OptimizerEvents.STEP_COMPLETED, counts[self._position])
 
     def _fire(self, engine: Engine, event: OptimizerEvents, step: int, again: bool = False) -> None:
         state: Any = engine.state
-        outer = {name: getattr(state, name) for name in ("optimizer", "optimizer_step", "optimizer_step_again")}
+        outer, outer_step, outer_again = state.optimizer, state.optimizer_step, state.optimizer_step_again
         state.optimizer, state.optimizer_step, state.optimizer_step_again = self._optimizer(), step, again
-        last = engine.last_event_name  # ignite looks at it to tell where the data began anew
+        last = engine.last_event_name  # ignite tells by it when an epoch of data started
         try:
             engine.fire_event(event)
         finally:
             engine.last_event_name = last
-            state.optimizer, state.optimizer_step_again = outer["optimizer"], outer["optimizer_step_again"]
-            if state.optimizer is not None:  # one optimizer steps within the step of another
-                state.optimizer_step = outer["optimizer_step"]
+            state.optimizer, state.optimizer_step_again = outer, outer_again
+            if outer is not None:  # one optimizer steps within a step of another one
+                state.optimizer_step = outer_step
 
 
-Hooks = weakref.WeakKeyDictionary[Optimizer, StepHooks]
-_HOOKS: "weakref.WeakKeyDictionary[Engine, Hooks]" = weakref.WeakKeyDictionary()
-_ATTACHED: "weakref.WeakKeyDictionary[Engine, int]" = weakref.WeakKeyDictionary()
+_HOOKS: weakref.WeakKeyDictionary[Engine, weakref.WeakKeyDictionary[Optimizer, StepEventHooks]]
+_HOOKS = weakref.WeakKeyDictionary()
+_ATTACHED: weakref.WeakKeyDictionary[Engine, int] = weakref.WeakKeyDictionary()  # optimizers, also those that are gone
 
 
-def _hooks_of(engine: Engine, optimizer: Optimizer) -> StepHooks:
+def _hooks_of(engine: Engine, optimizer: Optimizer) -> StepEventHooks:
     hooks = _HOOKS.setdefault(engine, weakref.WeakKeyDictionary())
     if optimizer not in hooks:
-        at = _ATTACHED[engine] = _ATTACHED.get(engine, -1) + 1  # optimizers that are gone keep their places
-        hooks[optimizer] = StepHooks(engine, optimizer, at)
+        position = _ATTACHED.get(engine, 0)
+        _ATTACHED[engine] = position + 1
+        hooks[optimizer] = StepEventHooks(engine, optimizer, position)
         state: Any = engine.state
-        state.optimizer_steps = [*state.optimizer_steps, *[0] * (at + 1 - len(state.optimizer_steps))]
+        state.optimizer_steps = [*state.optimizer_steps, *[0] * (position + 1 - len(state.optimizer_steps))]
     return hooks[optimizer]
 
 
@@ -224,6 +222,6 @@ def _register_events(engine: Engine) -> None:
 
 
 def _is_skipped(optimizer: Optimizer) -> bool:
-    """Whether a GradScaler has told a fused optimizer that this step is not to be made."""
+    """Whether a ``GradScaler`` tells a fused optimizer to skip this step."""
     found_inf = getattr(optimizer, "found_inf", None)
     return isinstance(found_inf, torch.Tensor) and bool(found_inf.item())

@@ -1,4 +1,4 @@
-"""All of an optimizer's state before its first step."""
+"""Makes the whole state of an optimizer before its first step."""
 
 import inspect
 from collections import defaultdict
@@ -7,39 +7,37 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from .first_steps import BUFFER, negative_zeros, wait_for_first_steps
+from .first_step_hooks import BUFFER, State, negative_zeros, register_first_step_hooks
 from .optimizers import LIBRARY
-
-State = dict[str, Any]
 
 
 def preinitialize(optimizer: Optimizer) -> None:
     """Make the state that an optimizer would make at its first step, and nothing else.
 
-    Graph capture, a compiled first step and a sharded checkpoint need tensors that are there before training. What is
-    made is what the optimizer itself begins with, in its own code, so training goes on bit for bit as it would have.
-    Parameters, gradients, hyper-parameters and random numbers are not touched, and nobody's hooks are called. After an
-    error the optimizer is as it was. Calling it twice is calling it once.
+    Graph capture, a compiled first step and a sharded checkpoint need all tensors of the state before training. The
+    optimizer's own code makes them, so training goes on bit for bit as without. Parameters, gradients,
+    hyper-parameters and random numbers stay as they are, and no hook is called. After an error the optimizer is as it
+    was. A second call changes nothing.
 
-    - State that is there already stays, so a run that was resumed may call this.
-    - Parameters that need no gradient get no state, nor do they in training. If you set one free, call this again.
-    - Options that decide which state there is are read now, such as ``amsgrad``, ``centered`` and ``dampening``, or
-      whether ``momentum`` is 0. If a schedule turns one on, let it write its first value before.
-    - SGD's momentum buffer begins with -0.0, the number which added to a gradient leaves it as it is. A parameter whose
-      gradient is sparse now gets none, since its buffer is to be sparse.
-    - Three first steps are made with the help of hooks of ours, which then go: Rprop and ASGD take the learning rate of
-      a parameter's first step into their state, and SGD does not dampen it, so with ``dampening`` (or complex
-      parameters) make one step before you capture a graph. Hooks are neither saved nor copied: call this again after
-      a state without steps was loaded, or an optimizer was copied. A buffer of -0.0 alone counts as one without steps.
-    - torch's ``load_state_dict`` turns state into the type of its parameter. ASGD and NAdam keep single numbers in
-      float32: with float64 parameters, a state that is loaded before the first step has some more digits then.
+    - Existing state stays, so a resumed run may call this.
+    - A parameter that needs no gradient gets no state, as in training. If you unfreeze one, call this again.
+    - Options that decide about the state, such as ``amsgrad``, ``centered``, ``dampening`` or a ``momentum`` of 0, are
+      read now. If a schedule turns one on, let it write its first value before.
+    - The momentum buffer of SGD begins with -0.0, which added to a gradient leaves the gradient as it is. A parameter
+      whose gradient is sparse now gets no buffer, since its buffer must be sparse.
+    - Hooks help with the first steps of Rprop, ASGD and SGD, and then remove themselves: Rprop and ASGD store the
+      learning rate of a parameter's first step, and SGD does not dampen it. With ``dampening`` or complex parameters,
+      make one step of SGD before you capture a graph. Hooks are neither saved nor copied. Call this again after you
+      copy an optimizer, or load a state without steps; a buffer of -0.0 alone counts as a state without steps.
+    - torch's ``load_state_dict`` converts state to the type of its parameter. ASGD and NAdam keep single numbers in
+      float32. So with float64 parameters, a state that is loaded before the first step has a few more digits.
 
     Args:
-        optimizer: one of those that :func:`configure_optimizer` knows, however it was made, or a subclass.
+        optimizer: an optimizer that :func:`configure_optimizer` knows, or one of a subclass.
 
     Raises:
-        TypeError: it is another kind of optimizer.
-        RuntimeError: it does not take such parameters, as Adafactor takes no complex ones.
+        TypeError: the class of the optimizer is unknown.
+        RuntimeError: the optimizer does not support a parameter, such as a complex one of Adafactor.
 
     Example:
         >>> import torch
@@ -54,12 +52,12 @@ def preinitialize(optimizer: Optimizer) -> None:
     name = _known_name(optimizer)
     made: dict[torch.Tensor, State] = {}
     group_options: list[tuple[State, State]] = []
-    # Tensors made in inference mode could not be updated outside of it.
+    # An optimizer cannot update tensors that were made in inference mode.
     with torch.inference_mode(False), torch.no_grad():
         for group in optimizer.param_groups:
             for param in group["params"]:
-                held = optimizer.state.get(param, {})
-                if param.requires_grad and all(value is None for value in held.values()):
+                existing = optimizer.state.get(param, {})
+                if param.requires_grad and all(value is None for value in existing.values()):
                     made[param], options = _initial_state(name, optimizer, group, param)
                     group_options.append((group, options))
     for group, options in group_options:
@@ -68,45 +66,45 @@ def preinitialize(optimizer: Optimizer) -> None:
     for param, state in made.items():
         if state:
             optimizer.state[param] = state
-    wait_for_first_steps(optimizer)
+    register_first_step_hooks(optimizer)
 
 
 def _known_name(optimizer: Optimizer) -> str:
-    """The name of the optimizer, or of the one that it is a subclass of: those whose state is known to be complete."""
-    for kind in type(optimizer).__mro__:
-        if kind.__module__.split(".")[0] == LIBRARY.get(kind.__name__, "").split(".")[0]:
-            return kind.__name__
+    """The name of the optimizer's class, or of its base class, among those that :func:`configure_optimizer` knows."""
+    for base in type(optimizer).__mro__:
+        if base.__module__.split(".")[0] == LIBRARY.get(base.__name__, "").split(".")[0]:
+            return base.__name__
     raise TypeError(f"optimizer must be one of {', '.join(LIBRARY)}, given {optimizer!r}")
 
 
 def _initial_state(name: str, optimizer: Optimizer, group: State, param: torch.Tensor) -> tuple[State, State]:
-    """The state that the optimizer's own code makes for a parameter, and the options which it adds to the group.
+    """The state that the optimizer's own code makes for a parameter, and the options that it adds to the group.
 
-    It works on a stand-in for the parameter, with a gradient of zeros, in a stand-in for the optimizer. One parameter
-    at a time, so that no more than one such gradient is in memory.
+    The code runs on a copy of the optimizer with one parameter, whose gradient is zeros. So there is never more than
+    one such gradient in memory.
     """
-    stand_in = param.detach()  # shares the numbers, which nobody writes, and has a gradient of its own
-    stand_in.grad = torch.zeros_like(stand_in)
+    copied = param.detach()  # shares the numbers, which nothing writes, and has its own gradient
+    copied.grad = torch.zeros_like(copied)
     scratch: Any = object.__new__(type(optimizer))
     scratch.__dict__.update(optimizer.__dict__)
     scratch.state = defaultdict(dict)
-    scratch_group = {**group, "params": [stand_in]}
-    if hasattr(scratch, "init_group"):  # as pytorch-optimizer calls it
+    scratch_group = {**group, "params": [copied]}
+    if hasattr(scratch, "init_group"):  # the name in pytorch-optimizer
         scratch.init_group(scratch_group)
     else:
-        # Into the lists that it takes after the group it puts what it finds, for the step.
-        lists = list(inspect.signature(scratch._init_group).parameters)[1:]
-        scratch._init_group(scratch_group, *([] for _ in lists))
-    state = {**scratch.state[stand_in], **_made_while_stepping(name, group, param)}
+        init_group = scratch._init_group
+        # After the group it takes lists, which it fills for the step.
+        init_group(scratch_group, *([] for _ in list(inspect.signature(init_group).parameters)[1:]))
+    state = {**scratch.state[copied], **_state_of_step(name, group, param)}
     return state, {key: value for key, value in scratch_group.items() if key not in group}
 
 
-def _made_while_stepping(name: str, group: State, param: torch.Tensor) -> State:
-    """What an optimizer's own code does not make until it computes a step."""
+def _state_of_step(name: str, group: State, param: torch.Tensor) -> State:
+    """The state that an optimizer's own code makes only within its first step."""
     if name == "SGD":
         sparse = param.grad is not None and param.grad.layout != torch.strided
         return {BUFFER: negative_zeros(param)} if group["momentum"] != 0 and not sparse else {}
-    if name == "Lamb":  # which shows these to its user and does not read them
+    if name == "Lamb":  # it writes these for its user and does not read them
         zero = torch.zeros((), dtype=param.dtype.to_real(), device=param.device)
         return {"weight_norm": zero, "adam_norm": zero.clone(), "trust_ratio": torch.ones_like(zero)}
     return {}

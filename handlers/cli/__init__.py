@@ -1,12 +1,12 @@
-"""The command ``lehr``: seeing, simulating and checking schedules from a shell."""
+"""The command ``lehr``: list, plot, simulate, check and compare schedules in a shell."""
 
 import sys
 
 
 def main() -> None:
-    """Run the command with the arguments of the process, and leave with its exit code."""
+    """Run the command with the arguments of the process, and exit with its code."""
     try:
-        import click  # noqa: F401 -- an extra, which whoever installs lehr as a library need not have
+        import click  # noqa: F401 -- an extra, which users of the library need not install
     except ImportError:
         print("lehr: the command needs click, which is not installed: pip install 'lehr[cli]'", file=sys.stderr)
         sys.exit(2)

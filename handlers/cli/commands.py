@@ -1,12 +1,12 @@
-"""The commands as one."""
+"""The group of all commands."""
 
 import click
 
-from .failures import OneLineGroup
-from .listing import list_types
-from .plotting import plot
-from .simulating import simulate
-from .training import check, diff
+from .check_command import check, diff
+from .errors import OneLineErrors
+from .list_command import list_types
+from .plot_command import plot
+from .simulate_command import simulate
 
 HELP = """Schedules of hyper-parameters, before anything is trained.
 
@@ -21,11 +21,11 @@ with LEHR_TRACEBACK=1 in the environment it is Python's own traceback.
 """
 
 
-@click.group(cls=OneLineGroup, help=HELP, invoke_without_command=True)
+@click.group(cls=OneLineErrors, help=HELP, invoke_without_command=True)
 @click.version_option(package_name="lehr", prog_name="lehr", message="%(prog)s %(version)s")
 @click.pass_context
 def lehr(ctx: click.Context) -> None:
-    """Run a command, or say which there are."""
+    """Run a command, or print the help without one."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 

@@ -1,4 +1,4 @@
-"""A progress bar, for work that takes long."""
+"""A progress bar for long computations."""
 
 import sys
 import time
@@ -8,17 +8,17 @@ from typing import Any, Self, TextIO
 
 import click
 
-PATIENCE = 2.0  # seconds without a bar: what is done by then needs none
+PATIENCE = 2.0  # seconds before a bar appears
 
 
 class Progress:
-    """Says on stderr how far the work has come, if that is a terminal and the work has taken a while.
+    """Shows a progress bar on stderr, if stderr is a terminal and the work takes more than 2 seconds.
 
     Args:
-        total: how much there is to do.
-        wanted: whether there is to be a bar at all.
-        stream: where to; stderr where None.
-        clock: what tells the time in seconds.
+        total: the amount of work.
+        wanted: False for no bar at all.
+        stream: the stream of the bar; stderr if None.
+        clock: returns the time in seconds.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Progress:
         self._bar: Any = None
 
     def advance(self, amount: int) -> None:
-        """Count what has been done since the last time."""
+        """Add an amount of work that is done."""
         self._done += amount
         if self._bar is not None:
             self._bar.update(amount)

@@ -1,4 +1,4 @@
-"""A line of values in a terminal."""
+"""Draws a line of values with characters, in a terminal."""
 
 import sys
 
@@ -6,20 +6,20 @@ import numpy as np
 
 from lehr.handlers.schedules.base import Array
 
-POINTS = 4000
-HEIGHT = 12
-# What stands for the characters of a picture where stdout has no such characters.
+MOST_POINTS = 4000
+HEIGHT = 12  # lines of text
+# ASCII characters for a terminal without the others.
 PLAIN = str.maketrans("─│┌┐└┘▁", "-|++++_")
 
 
 def terminal_plot(indices: Array, values: Array, title: str, width: int) -> str:
-    """A picture of one line in characters.
+    """A picture of one line.
 
     Args:
-        indices: event indices ``(n,)``, at most a few thousand.
+        indices: event indices ``(n,)``, about :data:`MOST_POINTS` at most.
         values: the values ``(n,)``.
-        title: what stands above it.
-        width: how many characters there are in a line of the terminal.
+        title: the line above the picture.
+        width: the width of the terminal in characters.
 
     Raises:
         ImportError: uniplot is not installed.
@@ -31,10 +31,10 @@ def terminal_plot(indices: Array, values: Array, title: str, width: int) -> str:
             "a plot in the terminal needs uniplot, which is not installed: pip install 'lehr[cli]', or -o lr.png"
         ) from error
     low, high = float(values.min()), float(values.max())
-    if low == high:  # a line in the middle, with its value beside it
+    if low == high:  # draws the line in the middle
         low, high = low - (abs(low) or 1.0), high + (abs(high) or 1.0)
-    unicode = can_say("▞│")
-    with np.errstate(all="ignore"):  # the labels of an axis from 0 to 1e300 overflow
+    unicode = can_print("▞│")
+    with np.errstate(all="ignore"):  # labels of an axis from 0 to 1e300 overflow
         text: str = plot_to_string(
             values,
             indices,
@@ -54,8 +54,8 @@ def terminal_plot(indices: Array, values: Array, title: str, width: int) -> str:
     return text if unicode else text.translate(PLAIN)
 
 
-def can_say(text: str) -> bool:
-    """Whether stdout has these characters."""
+def can_print(text: str) -> bool:
+    """Whether stdout can encode these characters."""
     try:
         text.encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):

@@ -19,7 +19,7 @@ from .entry_lists import of_list, piece_of, refuse_type, save_history_of, writte
 from .entry_schedules import together
 from .files import read
 
-MOST, DEEPEST = 100_000, 50
+MAX_EVENT_INDEX, DEEPEST = 100_000, 50
 Config = Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | os.PathLike[str]
 
 
@@ -110,8 +110,8 @@ def _refuse_too_much(where: str, config: Any) -> None:
         level = [item for one in level for item in (one.values() if isinstance(one, Mapping) else one)]
         level = [item for item in level if isinstance(item, Mapping | list | tuple)]
         count += len(level)
-        if count > MOST:
-            raise ValueError(f"{where} must have at most {MOST} lists and mappings in it, given more")
+        if count > MAX_EVENT_INDEX:
+            raise ValueError(f"{where} must have at most {MAX_EVENT_INDEX} lists and mappings in it, given more")
         if not level:
             return
     raise ValueError(f"{where} must be nested at most {DEEPEST} deep, given more")

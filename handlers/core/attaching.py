@@ -9,8 +9,8 @@ from ignite.engine.events import RemovableEventHandle
 from torch.optim import Optimizer
 
 from lehr.engine.event_handlers import unfiltered_handlers
+from lehr.engine.history_recorder import check_name_is_free, claim_name
 from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
-from lehr.engine.recording import claim, refuse_clash
 
 from .locations import holders_of, locations_of, may_share, shared_locations
 from .resume_check import ResumeCheck
@@ -78,7 +78,7 @@ def attached(scheduler: Any, engine: Engine, event: Any, name: str | None) -> At
     names = scheduler._history_names(name) if scheduler.save_history else []
     recording = scheduler._recording_engine(engine)
     for history_name in names:
-        refuse_clash(recording, history_name, scheduler)
+        check_name_is_free(recording, history_name, scheduler)
     others: list[Any] = []
     kwargs: Any = {} if name is None else {"name": name}
     try:
@@ -94,7 +94,7 @@ def attached(scheduler: Any, engine: Engine, event: Any, name: str | None) -> At
         raise
     ResumeCheck.of(scheduler, engine).add(engine, event, name)
     for history_name in names:
-        claim(recording, history_name, scheduler)
+        claim_name(recording, history_name, scheduler)
     return Attachment(event, scheduler, engine, name, others)
 
 

@@ -1,4 +1,4 @@
-"""What the plans of a run ask about schedulers: the only file that reads private names for them."""
+"""What plans and the command ask about schedulers: the only file that reads private names for them."""
 
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ __all__ = [
     "FilteredAttachment",
     "Location",
     "Locations",
+    "column_labels",
     "engines_of",
     "existing_schedulers",
     "filtered_attachment",
@@ -141,6 +142,11 @@ def target_of(scheduler: BaseParamScheduler) -> Target:
 def set_called_by_another(scheduler: BaseParamScheduler) -> None:
     """Say that another object, such as a ``DevicePlan``, writes the values of a scheduler."""
     scheduler._is_called_by_another = True
+
+
+def column_labels(scheduler: BaseParamScheduler) -> list[str] | None:
+    """The label of each column of a scheduler's values; None if the parameter and its groups label them."""
+    return scheduler._labels()
 
 
 def was_sought(scheduler: BaseParamScheduler) -> bool:

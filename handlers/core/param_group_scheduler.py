@@ -13,7 +13,7 @@ from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 from torch.optim import Optimizer
 
-from lehr.engine.recording import Recorder, num_events, take_back
+from lehr.engine.history_recorder import Recorder, num_recorded, remove_last_events
 from lehr.handlers.schedules import SideBySide
 from lehr.handlers.targets.group_selection import Group
 from lehr.handlers.targets.several import Several
@@ -158,7 +158,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         return self._record_all_or_nothing(engine, list(rows)), zip(appends, rows.values(), strict=True)
 
     def _record_all_or_nothing(self, engine: Engine, names: list[str]) -> Callable[[Any], None]:
-        lengths = {name: num_events(engine, name) for name in names}
+        lengths = {name: num_recorded(engine, name) for name in names}
 
         def record(rows: Iterable[tuple[Callable[[Any], None], list[float]]]) -> None:
             try:
@@ -167,7 +167,7 @@ class ParamGroupScheduler(BaseParamScheduler):
             except BaseException:  # as if the event had not come
                 self._event_index -= 1
                 for name, length in lengths.items():
-                    take_back(engine, name, num_events(engine, name) - length)
+                    remove_last_events(engine, name, num_recorded(engine, name) - length)
                 raise
 
         return record

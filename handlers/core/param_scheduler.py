@@ -114,7 +114,7 @@ class ParamScheduler(BaseParamScheduler):
                 # group would take as long as writing to it, so the first group stands for all.
                 if groups is known and len(groups) == length and type(first[key]) is float:
                     value = values[index - first_event]
-                    if append is None or engine.state.param_history.columns[name or self.param_name].run is run:  # type: ignore[union-attr]
+                    if append is None or engine.state.param_history.columns[name or self.param_name].section is run:  # type: ignore[union-attr]
                         first[key] = value
                         if count > 1:
                             for group in groups if indices is None else [groups[at] for at in indices]:
@@ -135,7 +135,7 @@ class ParamScheduler(BaseParamScheduler):
         if groups is None or type(reader.values) is not list:
             return None
         if self._save_history:
-            return (*groups, reader.values, reader.first_event, self._recorder.run, self._recorder.append)
+            return (*groups, reader.values, reader.first_event, self._recorder.section, self._recorder.append)
         return (*groups, reader.values, reader.first_event, None, None)
 
     def _forget(self) -> None:

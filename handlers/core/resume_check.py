@@ -6,7 +6,7 @@ from typing import Any
 
 from ignite.engine import Engine, Events
 
-from lehr.engine.event_counts import counts_epochs, epochs_are_whole, fired_last, fires_again, times_fired
+from lehr.engine.event_counts import fired_at_end, has_whole_epochs, is_epoch_event, repeated_epoch_starts, times_fired
 from lehr.engine.optimizer_events import is_step_event, steps_of
 
 from .resume_policy import ResumeWarning
@@ -78,8 +78,8 @@ class ResumeCheck:
         expected = self._expected(engine, scheduler)
         self._make_up(engine, scheduler, expected)
         events = [event for event, _ in self._attached]
-        if expected is not None and (epochs_are_whole(engine) or not any(map(counts_epochs, events))):
-            again = sum(fires_again(engine, event) for event in events)
+        if expected is not None and (has_whole_epochs(engine) or not any(map(is_epoch_event, events))):
+            again = sum(repeated_epoch_starts(engine, event) for event in events)
             self._compare(engine, scheduler, any(map(is_step_event, events)), expected, again)
             self._ahead = expected + (self._ahead or 0) - scheduler.event_index
         self._take_back(engine, scheduler, expected)
@@ -100,7 +100,7 @@ class ResumeCheck:
         """Write what no checkpoint keeps, and let those events come that ignite does not come back to."""
         if scheduler.event_index == scheduler._loaded_at:
             scheduler._write_again(engine)
-        missed = [(name, fired_last(engine, event)) for event, name in self._attached]
+        missed = [(name, fired_at_end(engine, event)) for event, name in self._attached]
         num_missed = sum(count for _, count in missed)
         if expected is None or not num_missed or scheduler._reads_metric:
             return
@@ -111,7 +111,7 @@ class ResumeCheck:
 
     def _take_back(self, engine: Engine, scheduler: Any, expected: int | None) -> None:
         """Take those events back that come for a second time."""
-        again = [(name, fires_again(engine, event)) for event, name in self._attached]
+        again = [(name, repeated_epoch_starts(engine, event)) for event, name in self._attached]
         num_again = sum(count for _, count in again)
         # By a filter of the user's own it cannot be told how many there have been.
         has_had_all = scheduler.event_index == (scheduler._loaded_at if expected is None else expected)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lehr.engine.recording import take_back
+from lehr.engine.history_recorder import remove_last_events
 from lehr.handlers.schedules import StatefulSchedule, arguments
 from lehr.handlers.schedules.stateful import stateful_parts
 
@@ -75,7 +75,7 @@ def take_back_events(scheduler: Any, engine: Any, events: int, name: str | None)
     scheduler._go_to(scheduler._event_index - events)
     scheduler._repeats = events
     for history_name in scheduler._history_names(name) if scheduler.save_history else []:
-        take_back(scheduler._recording_engine(engine), history_name, events)
+        remove_last_events(scheduler._recording_engine(engine), history_name, events)
 
 
 def take_repeat(scheduler: Any) -> bool:

@@ -11,8 +11,8 @@ from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 from torch.optim import Optimizer
 
+from lehr.engine.history_recorder import Recorder
 from lehr.engine.plots import draw_values
-from lehr.engine.recording import Recorder
 from lehr.handlers.schedules import Constant, FunctionSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.schedules.description import description_of, text_of

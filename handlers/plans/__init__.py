@@ -1,4 +1,4 @@
-"""The whole plan of a run: seen, checked, compared and drawn before it begins."""
+"""Plans of whole runs: computed, checked, compared and drawn before the run starts."""
 
 from .check_plan import check_plan
 from .checks.findings import Finding, Findings

@@ -1,4 +1,4 @@
-"""Where two plans differ, and by how much: as data, as text and as a picture."""
+"""The differences of two plans: as data, as text and as a picture."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from lehr.engine.plots import COLORS, style_of
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.base import Array
 
-from .axes import add_epochs, panels_for
 from .plan import Plan
+from .plot_plan import add_epochs, panels_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Difference:
-    """How one param group of two plans differs under one name.
+    """The difference of two plans in one param group, under one name.
 
     Args:
         name: the name in both plans.
-        label: the name of the group; empty where there are no groups.
-        first: the first iteration at which they differ, from 0.
-        values: both values there.
-        num_iterations: at how many iterations they differ.
-        ratio: the largest ratio of the larger to the smaller value; infinite where one is 0.
-        ratio_at: the iteration of it, from 0.
+        label: the name of the group; empty for a value that is in no param group.
+        first: the first iteration at which the plans differ, from 0.
+        values: the values of both plans at ``first``.
+        num_iterations: the number of iterations at which the plans differ.
+        ratio: the largest ratio of the larger to the smaller value; infinite if one of them is 0.
+        ratio_at: the iteration of the largest ratio, from 0.
         area: the sum of ``|a - b|`` over the iterations.
     """
 
@@ -52,13 +52,13 @@ class Difference:
 
 
 class PlanDiff(Sequence[Difference]):
-    """The differences of two plans: a sequence, which is empty, and false, where there are none.
+    """The differences of two plans: a sequence, which is false if the plans are equal.
 
     Args:
-        a: a plan.
-        b: another one.
-        differences: where both have a value.
-        notes: what cannot be compared, in words.
+        a: the first plan.
+        b: the second plan.
+        differences: the differences in names and groups that both plans have.
+        notes: the names, groups and iterations that only one plan has, in words.
     """
 
     def __init__(self, a: Plan, b: Plan, differences: Sequence[Difference], notes: Sequence[str]) -> None:
@@ -78,16 +78,16 @@ class PlanDiff(Sequence[Difference]):
         return "\n".join([*self.notes, *map(str, self.differences)]) or "no difference"
 
     def plot(self, axes: "Axes | Sequence[Axes] | None" = None, labels: tuple[str, str] = ("a", "b")) -> "list[Axes]":
-        """Draw both plans, a panel for each name that both have, with what is between them shaded.
+        """Draw both plans: a panel for each name that both have, with the area between the plans shaded.
 
-        A vertical line stands where they begin to differ.
+        A vertical line marks the first difference. The method does not show or save the figure.
 
         Args:
-            axes: one for each panel; None for a new figure.
-            labels: what the two plans are called.
+            axes: the axes to draw into, one for each panel; None for a new figure.
+            labels: the labels of the two plans.
 
         Returns:
-            The axes. Nothing is shown or saved.
+            The axes, one for each panel.
         """
         names = [name for name in self.a if name in self.b]
         panels = panels_for(axes, names)
@@ -97,7 +97,7 @@ class PlanDiff(Sequence[Difference]):
             for group in range(min(one.shape[1], other.shape[1])):
                 for plan, (values, label) in enumerate(zip((one, other), labels, strict=True)):
                     (line,) = panel.plot(iterations, values[:, group], **style_of(plan, 2))
-                    line.set_label(label if group == 0 else f"_{label}")  # one entry of the legend for all groups
+                    line.set_label(label if group == 0 else f"_{label}")  # the legend has one entry for all groups
                 panel.fill_between(iterations, one[:, group], other[:, group], color=COLORS[4], alpha=0.3, linewidth=0)
             first = min((one.first for one in self.differences if one.name == name), default=None)
             if first is not None:
@@ -114,19 +114,18 @@ class PlanDiff(Sequence[Difference]):
 
 
 def diff_plans(a: Plan, b: Plan, *, rtol: float = 0.0) -> PlanDiff:
-    """Where two plans differ, and by how much.
+    """Compares two plans, name by name, group by group and iteration by iteration.
 
-    They are compared iteration by iteration, name by name and group by group, as far as both go; one value for all
-    groups is compared with each of several.
+    A plan with one group is compared with each group of the other plan. Iterations that only one plan has are ignored.
 
     Args:
-        a: a plan, of :func:`dry_run`.
-        b: another one.
-        rtol: up to which relative difference two values count as equal, at least 0.
+        a: the first plan, from :func:`dry_run`.
+        b: the second plan.
+        rtol: the relative difference up to which two values are equal, at least 0.
 
     Returns:
-        A :class:`~lehr.handlers.plans.PlanDiff`: a sequence of :class:`~lehr.handlers.plans.Difference`, that is false
-        where there is none, prints as text, and has a method ``plot``.
+        A :class:`~lehr.handlers.plans.PlanDiff`: a sequence of :class:`~lehr.handlers.plans.Difference`. It is false if
+        the plans are equal, prints as text, and has a method ``plot``.
 
     Raises:
         TypeError: ``a`` or ``b`` is no plan.
@@ -151,7 +150,7 @@ def diff_plans(a: Plan, b: Plan, *, rtol: float = 0.0) -> PlanDiff:
     """
     for name, plan in (("a", a), ("b", b)):
         if not isinstance(plan, Plan):
-            raise TypeError(f"{name} must be a plan of dry_run, given {plan!r}")
+            raise TypeError(f"{name} must be a Plan that dry_run returned, given {plan!r}")
     rtol = arguments.number("rtol", rtol, at_least=0)
     notes = [
         f"{name}: only in {where}"
@@ -160,20 +159,20 @@ def diff_plans(a: Plan, b: Plan, *, rtol: float = 0.0) -> PlanDiff:
         if name not in other
     ]
     if a.num_iterations != b.num_iterations:
-        notes.append(f"{a.num_iterations} and {b.num_iterations} iterations: the first ones of both are compared")
+        notes.append(f"{a.num_iterations} and {b.num_iterations} iterations: only the first ones are compared")
     differences: list[Difference] = []
     for name in a:
         if name in b:
             one, other = _comparable(a, b, name)
             if one.shape[1] != other.shape[1]:
-                notes.append(f"{name}: {one.shape[1]} and {other.shape[1]} groups, the first of which are compared")
+                notes.append(f"{name}: {one.shape[1]} and {other.shape[1]} groups: only the first ones are compared")
             labels = max(a.columns[name].labels, b.columns[name].labels, key=len)
             differences += _differences(name, labels, one, other, rtol)
     return PlanDiff(a, b, differences, notes)
 
 
 def _comparable(a: Plan, b: Plan, name: str) -> tuple[Array, Array]:
-    """The values of both, for as many iterations; those of one group as often as there are groups in the other."""
+    """The values of both plans, cut to the same iterations; a single group is repeated for the groups of the other."""
     length = min(a.num_iterations, b.num_iterations)
     one, other = a[name][:length], b[name][:length]
     groups = max(one.shape[1], other.shape[1])
@@ -191,14 +190,6 @@ def _differences(name: str, labels: Sequence[str], one: Array, other: Array, rto
         opposite = np.sign(mine[at]) * np.sign(theirs[at]) < 0
         ratios = np.divide(high, low, out=np.full(len(at), np.inf), where=(low > 0) & ~opposite)
         ratios[np.isnan(high)] = np.inf
-        most = int(np.argmax(ratios))
-        yield Difference(
-            name,
-            labels[group],
-            int(at[0]),
-            (float(mine[at[0]]), float(theirs[at[0]])),
-            len(at),
-            float(ratios[most]),
-            int(at[most]),
-            float(np.nansum(np.abs(mine - theirs))),
-        )
+        first, most = int(at[0]), int(np.argmax(ratios))
+        values, area = (float(mine[first]), float(theirs[first])), float(np.nansum(np.abs(mine - theirs)))
+        yield Difference(name, labels[group], first, values, len(at), float(ratios[most]), int(at[most]), area)

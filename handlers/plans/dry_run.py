@@ -1,20 +1,19 @@
-"""The whole plan of a run before it begins."""
+"""The values that all schedulers of a run will write, before the run starts."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 from ignite.engine import Engine
 
-from lehr.handlers.core import inspection
-from lehr.handlers.core.inspection import Location, locations_of
 from lehr.handlers.core.metrics import as_number
-from lehr.handlers.plans.simulation.code_inspection import accumulation_of
-from lehr.handlers.plans.simulation.run import Part, Rehearsal, stands_at
-from lehr.handlers.plans.simulation.values import Sample, sampler
-from lehr.handlers.schedules import Schedule, arguments
-from lehr.handlers.schedules.named_phases import NamedPhase, phases_of
+from lehr.handlers.schedules import arguments
 
-from .plan import Column, Plan, Span
+from .plan import PhaseSpan, Plan, PlanColumn
+from .simulation.handlers import accumulation_steps_of
+from .simulation.run import SimulatedRun
+from .simulation.schedulers import WrittenSchedule
+from .simulation.timeline import RunSettings
 
 Metrics = Mapping[str, Sequence[float]]
 
@@ -28,40 +27,44 @@ def dry_run(
     gradient_accumulation_steps: int | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> Plan:
-    """What all schedulers of a trainer will have in effect at each iteration of a run.
+    """Computes the values that all schedulers of a trainer will have in effect at each iteration of a run.
 
-    It covers every scheduler that reaches the trainer, by ``attach`` or by ``add_event_handler``, with its filters, on
-    epochs, iterations or real steps; ``next_phase`` and ``observe`` of a scheduler, where they are handlers; and the
-    schedulers of evaluators that one of the trainer's handlers runs, as far as its code shows. Copies of them act, at
-    events that come in ignite's order. No training step and no other handler is called, and nothing is changed: not
-    the trainer, a scheduler, an optimizer, a data loader, the disk or the random numbers, also if there is an error.
+    The dry run fires the events of the run, in ignite's order, for copies of the schedulers. It covers
 
-    Where the trainer's state is that of a run that is to be resumed, the plan begins with the iteration that comes
-    next, and has NaN before. What nobody can tell is left out, and named in ``plan.unforeseen``: a scheduler on an
-    event of a user's own, one that a user's code may call, one on an engine that no handler is seen to run. A Python
-    function that looks at something by way of a closure or a global looks at it as it is now, and what it changes
-    there it changes.
+    - every scheduler that is attached to the trainer, by ``attach`` or ``add_event_handler``, on an event of ignite or
+      of :class:`~lehr.engine.OptimizerEvents`, with any filter;
+    - ``next_phase`` and ``observe`` of a scheduler that are handlers of the trainer;
+    - the schedulers of evaluators that the code of a handler of the trainer runs.
+
+    It calls no training step and no other handler. It changes nothing, even if there is an error: not the trainer, a
+    scheduler, an optimizer, a data loader, the disk or the random state. (A Python function of yours in a schedule can
+    still read and change what its closure and globals refer to.)
+
+    If the state of the trainer was loaded to resume a run, the plan starts at the next iteration, and is NaN before it.
+
+    ``plan.unforeseen`` names the schedulers that the dry run cannot predict and leaves out: on an event of your own,
+    called by your code, or attached to an engine that no handler of the trainer runs.
 
     Args:
         trainer: the engine.
-        max_epochs: epochs of the whole run.
-        epoch_length: iterations of an epoch.
-        metrics: the values of each metric in the course of the run, by its name, evenly spaced: one for each epoch, or
-            each iteration, or any other number that divides that of the iterations. What is not given moves nothing.
-        gradient_accumulation_steps: how many iterations make one step of the optimizers. None for what ignite's
-            ``create_supervised_trainer`` was given, where it has made the trainer, else for 1.
-        progress: is called with how many iterations were rehearsed since the last call, every 1000 of them, such as
-            ``tqdm(...).update``; None for nothing.
+        max_epochs: epochs of the whole run, at least 1.
+        epoch_length: iterations of an epoch, at least 1.
+        metrics: for each name of a metric, its values over the run, evenly spaced: one for each epoch, one for each
+            iteration, or any other number of values that divides the number of iterations. A metric without values
+            changes nothing.
+        gradient_accumulation_steps: iterations for each step of the optimizers, at least 1. None for the value that
+            ignite's ``create_supervised_trainer`` was given if it made the trainer, otherwise 1.
+        progress: called with 1000 after every 1000 iterations, such as ``tqdm(...).update``; or None.
 
     Returns:
-        A :class:`~lehr.handlers.plans.Plan`; ``plan[name]`` is an array ``(max_epochs * epoch_length, groups)``: what
-        stands at each iteration, when its training step has taken it, where the scheduler writes whose history has
-        that name, with the groups of all who share a name. What a tensor holds is rounded to its precision.
+        A :class:`~lehr.handlers.plans.Plan`. ``plan[name]`` is an array ``(max_epochs * epoch_length, groups)``: for
+        each iteration, the values in effect after its training step, in all groups that are written under the name.
+        Values in tensors are rounded to the precision of the tensor.
 
     Raises:
-        TypeError: an argument is of the wrong kind; something cannot be copied.
-        ValueError: an argument is out of its range; the trainer stands within a run of another ``epoch_length``.
-        Exception: what a scheduler raises at one of its events, with a note that says at which iteration.
+        TypeError: an argument has the wrong type; something cannot be copied.
+        ValueError: an argument is out of its range; the trainer is in a run of another ``epoch_length``.
+        Exception: a scheduler raises it at an event. A note names the iteration.
 
     Example:
         >>> import torch
@@ -80,44 +83,46 @@ def dry_run(
         >>> optimizer.param_groups[0]["lr"], trainer.state.iteration
         (0.1, 0)
     """
-    rehearsal, samples = rehearsed(trainer, max_epochs, epoch_length, metrics, gradient_accumulation_steps)
-    rehearsal.run(sampler(samples, progress))
-    return plan_of(rehearsal, samples)
+    run = prepared_run(trainer, max_epochs, epoch_length, metrics, gradient_accumulation_steps)
+    run.run(progress)
+    return plan_of(run)
 
 
-def rehearsed(
+def prepared_run(
     trainer: Engine, max_epochs: int, epoch_length: int, metrics: Metrics | None, accumulation: int | None
-) -> tuple[Rehearsal, dict[str, Sample]]:
-    """A rehearsal that is still to be run, and a sample for each name.
+) -> SimulatedRun:
+    """A simulated run that has not started yet.
 
     Raises:
-        TypeError, ValueError: as :func:`dry_run`.
+        TypeError: see :func:`dry_run`.
+        ValueError: see :func:`dry_run`.
     """
     if not isinstance(trainer, Engine):
         raise TypeError(f"trainer must be an ignite Engine, given {trainer!r}")
     max_epochs = arguments.whole_number("max_epochs", max_epochs, at_least=1)
     epoch_length = arguments.whole_number("epoch_length", epoch_length, at_least=1)
-    state = trainer.state
-    if stands_at(trainer, max_epochs * epoch_length) and state.epoch_length not in (None, epoch_length):
+    state, start = trainer.state, _iterations_done(trainer, max_epochs * epoch_length)
+    if start and state.epoch_length not in (None, epoch_length):
         raise ValueError(
-            f"epoch_length must be that of the run which the trainer is in, {state.epoch_length}, given {epoch_length}"
+            f"epoch_length must be {state.epoch_length}, as in the run that the trainer is in, given {epoch_length}"
         )
     if state.max_epochs is not None and max_epochs < state.epoch:  # ignite would refuse it too
-        raise ValueError(f"max_epochs must be at least the {state.epoch} that the trainer has made, given {max_epochs}")
+        raise ValueError(
+            f"max_epochs must be at least {state.epoch}, the epochs that the trainer has made, given {max_epochs}"
+        )
     if accumulation is None:
-        accumulation = accumulation_of(trainer)
+        accumulation = accumulation_steps_of(trainer)
     accumulation = arguments.whole_number("gradient_accumulation_steps", accumulation, at_least=1)
     checked = _checked_metrics(metrics, max_epochs * epoch_length)
-    rehearsal = Rehearsal(trainer, max_epochs, epoch_length, checked, accumulation)
-    samples: dict[str, Sample] = {}
-    for part in rehearsal.parts:
-        own_names = inspection.history_names(part.copy, None)
-        for wire in part.writing:
-            for own_name, places in locations_of(part.copy, rehearsal.stand_in_for(wire.engine)).items():
-                # What torch writes beside the learning rate has no history, and keeps its name whatever that is called.
-                name = wire.name if wire.name and own_name in own_names else own_name
-                samples.setdefault(name, Sample()).add(part, places)
-    return rehearsal, samples
+    return SimulatedRun(trainer, RunSettings(max_epochs, epoch_length, start, checked, accumulation))
+
+
+def _iterations_done(trainer: Engine, iterations: int) -> int:
+    """The iterations that the trainer has made of a run that it can resume; 0 where ignite would start a new run."""
+    state = trainer.state
+    # Older versions of ignite have no max_iters, and convert it to epochs.
+    is_in_run = state.max_epochs is not None or getattr(state, "max_iters", None) is not None
+    return int(state.iteration) if is_in_run and state.iteration < iterations else 0
 
 
 def _checked_metrics(metrics: object, iterations: int) -> dict[str, list[float]]:
@@ -142,53 +147,35 @@ def _checked_metrics(metrics: object, iterations: int) -> dict[str, list[float]]
 
 
 def _number(name: str, value: object) -> float:
-    if isinstance(value, str | bytes):
-        raise TypeError(f"{name} must be a number, given {arguments.shown(value)}")
-    try:
-        return as_number(value)
-    except TypeError as error:
-        raise TypeError(f"{name} must be a number, given {arguments.shown(value)}") from error
+    if not isinstance(value, str | bytes):
+        with suppress(TypeError):
+            return as_number(value)
+    raise TypeError(f"{name} must be a number, given {arguments.shown(value)}")
 
 
-def plan_of(rehearsal: Rehearsal, samples: Mapping[str, Sample]) -> Plan:
-    """The plan of a rehearsal that has been run, or has come to an error."""
-    columns = {}
-    for name, sample in samples.items():
-        values = sample.table(rehearsal.start, rehearsal.iterations)
-        schedules = sample.schedules(rehearsal.engine)
-        all_spans = [_spans(part, writer.schedule, rehearsal.iterations) for part, writer, _ in schedules]
-        spans = next(filter(None, all_spans), ())
-        ticks = sorted(tick for part, _ in sample.writers for tick in part.ticks)
-        columns[name] = Column(values, _labels(sample.places, values.shape[1]), spans, np.array(ticks, dtype=np.int64))
-    unforeseen = [f"{wire.target!r} on {wire.where}" for wire in rehearsal.unforeseen]
-    unforeseen += [
-        f"{part.original!r}, which does not say where it writes, or has no groups to write to"
-        for part in rehearsal.silent
-    ]
-    unforeseen += [f"{scheduler!r} on an engine that nothing is seen to run" for scheduler in rehearsal.out_of_sight()]
-    unforeseen += [f"{scheduler!r}, which code of yours may call" for scheduler in rehearsal.called_by_others()]
-    return Plan(columns, rehearsal.max_epochs, rehearsal.epoch_length, rehearsal.start, unforeseen)
+def plan_of(run: SimulatedRun) -> Plan:
+    """The plan of a simulated run that has ended, perhaps with an error."""
+    columns, settings = {}, run.settings
+    for name, recorded in run.recorded.items():
+        values = run.tables[name]
+        all_spans = (_spans(written, settings.iterations) for written in run.written_schedules if written.name == name)
+        iterations = sorted(at for scheduler, _ in recorded.writers for at in scheduler.event_iterations)
+        columns[name] = PlanColumn(
+            values,
+            recorded.labels(values.shape[1]),
+            next(filter(None, all_spans), ()),
+            np.array(iterations, dtype=np.int64),
+        )
+    return Plan(columns, settings.max_epochs, settings.epoch_length, settings.start, run.unforeseen())
 
 
-def _labels(places: Sequence[Location], groups: int) -> tuple[str, ...]:
-    optimizers = list(dict.fromkeys(id(place.owner) for place in places if place.label))
-    labels = [place.label for place in places] + [""] * (groups - len(places))
-    if len(optimizers) > 1:
-        numbers = [optimizers.index(id(place.owner)) if place.label else None for place in places]
-        labels = [
-            label if number is None else f"optimizer {number}, {label}"
-            for label, number in zip(labels, numbers, strict=False)
-        ]
-    return tuple(labels)
-
-
-def _spans(part: Part, schedule: Schedule, iterations: int) -> tuple[Span, ...]:
+def _spans(written: WrittenSchedule, iterations: int) -> tuple[PhaseSpan, ...]:
     """The phases of a schedule, in iterations."""
-    segments: Sequence[NamedPhase] = phases_of(schedule)
-    found: list[tuple[int, str]] = []
-    for first_event, name in segments:
-        at = int(np.ceil(first_event)) - part.first_event
-        if at < len(part.ticks) and (first := part.ticks[max(at, 0)]) < iterations:
-            found.append((first, name))
-    stops = [*(first for first, _ in found[1:]), iterations][: len(found)]
-    return tuple(Span(first, stop, name) for (first, name), stop in zip(found, stops, strict=True) if first < stop)
+    scheduler, found = written.scheduler, []
+    for phase in written.phases:
+        event = max(int(np.ceil(phase.first_event)) - scheduler.first_event, 0)
+        if event < len(scheduler.event_iterations) and scheduler.event_iterations[event] < iterations:
+            found.append((scheduler.event_iterations[event], phase.name))
+    stops = [*(first for first, _ in found[1:]), iterations]
+    spans = (PhaseSpan(first, stop, name) for (first, name), stop in zip(found, stops, strict=False))
+    return tuple(span for span in spans if span.first < span.stop)

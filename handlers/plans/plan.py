@@ -1,4 +1,4 @@
-"""What all schedulers of a run will have in effect, iteration by iteration."""
+"""The values that all schedulers of a run have in effect, iteration by iteration."""
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from lehr.handlers.schedules.base import Array
 
 
-class Span(NamedTuple):
-    """A phase of a schedule in a plan: its iterations, from ``first`` to ``stop - 1``, and its name."""
+class PhaseSpan(NamedTuple):
+    """A phase of a schedule in a plan: its iterations, ``first`` to ``stop - 1`` from 0, and its name."""
 
     first: int
     stop: int
@@ -21,33 +21,32 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Column:
-    """What a plan says under one name.
+class PlanColumn:
+    """The values of a plan under one name.
 
     Args:
-        values: ``(iterations, groups)``: what is in effect at each iteration; NaN before it is written for the first
-            time where nothing stood there, and in the iterations that a resumed run has behind it.
-        labels: the name of each group; an empty one where there are no groups.
+        values: ``(iterations, groups)``: the values in effect at each iteration. NaN before the first write to an
+            attribute that did not exist, and in the iterations before a resumed run starts.
+        labels: the name of each group; empty for a value that is in no param group.
         spans: the phases of the schedule.
-        event_iterations: ``(events,)``: for each event at which it is written, the iteration whose training step comes
-            next, from 0.
+        event_iterations: ``(events,)``: for each event, the iteration of the next training step, from 0.
     """
 
     values: Array
     labels: tuple[str, ...]
-    spans: tuple[Span, ...] = ()
+    spans: tuple[PhaseSpan, ...] = ()
     event_iterations: "NDArray[np.int64]" = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 
 class Plan(Mapping[str, Array]):
-    """The values that :func:`dry_run` found: ``plan[name]`` is an array ``(iterations, groups)``.
+    """The values that :func:`dry_run` computed: ``plan[name]`` is an array ``(iterations, groups)``.
 
     Args:
-        columns: what there is under each name.
+        columns: the values under each name.
         max_epochs: epochs of the run.
         epoch_length: iterations of an epoch.
-        start: the iteration that the run begins with, which is another one than 0 if it was resumed.
-        unforeseen: handlers whose events cannot be foreseen, and that are left out, in words.
+        start: the first iteration of the run, from 0; more than 0 if the run is resumed.
+        unforeseen: the schedulers that the dry run cannot predict and leaves out, in words.
 
     Example:
         >>> import torch
@@ -67,7 +66,7 @@ class Plan(Mapping[str, Array]):
 
     def __init__(
         self,
-        columns: Mapping[str, Column],
+        columns: Mapping[str, PlanColumn],
         max_epochs: int,
         epoch_length: int,
         start: int = 0,
@@ -79,7 +78,7 @@ class Plan(Mapping[str, Array]):
 
     @property
     def num_iterations(self) -> int:
-        """How many iterations the whole run has."""
+        """The number of iterations of the whole run."""
         return self.max_epochs * self.epoch_length
 
     def __getitem__(self, name: str) -> Array:
@@ -115,14 +114,17 @@ class Plan(Mapping[str, Array]):
                 rows.append([name, label or "-", *(f"{value:.4g}" for value in some)])
         widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
         table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        left_out = [f"left out, since it cannot be foreseen: {one}" for one in self.unforeseen]
+        left_out = [f"left out, because dry_run cannot predict it: {one}" for one in self.unforeseen]
         first = f"a plan of {counted(self.num_iterations, 'iteration')}: {epochs}{resumed}"
         return "\n".join([first, *table, *left_out])
 
     def to_csv(self, path: str | PathLike[str]) -> None:
-        """Write a table: a row for each iteration, a column for each name, or ``name[group]`` if it has several.
+        """Write a CSV table: a row for each iteration, a column for each name, or ``name[group]`` for several groups.
 
-        Numbers are written so that reading them gives the same float64; a cell is empty where there is none.
+        The numbers have enough digits to give the same float64 again. A cell for NaN is empty.
+
+        Args:
+            path: the file to write.
         """
         headings, table = ["iteration"], []
         for name, column in self.columns.items():
@@ -137,10 +139,10 @@ class Plan(Mapping[str, Array]):
 
 
 def named_groups(labels: Sequence[str]) -> str:
-    """The names of param groups, in few words if they are many."""
+    """The names of param groups, shortened for more than 4 groups."""
     return ", ".join(labels) if len(labels) <= 4 else f"{len(labels)} groups, {labels[0]} to {labels[-1]}"
 
 
 def counted(number: int, thing: str) -> str:
-    """A number of things in words."""
+    """A number and a noun, with an s for the plural."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

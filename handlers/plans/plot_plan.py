@@ -9,14 +9,13 @@ from lehr.engine import ParamHistory
 from lehr.engine.plots import MOST_NAMED, drawstyle_of, style_of, thinned
 from lehr.handlers.schedules.base import Array
 
-from .axes import add_epochs, panels_for
-from .plan import Column, Plan, named_groups
+from .plan import Plan, PlanColumn, named_groups
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_DOTS = 80  # of what was recorded
-MOST_POINTS = 20_000  # of a line that is drawn as it is
+MOST_DOTS = 80  # of a recorded history
+MOST_POINTS = 20_000  # of a line
 
 
 def plot_plan(
@@ -27,24 +26,25 @@ def plot_plan(
     recorded: ParamHistory | None = None,
     log: bool | None = None,
 ) -> "list[Axes]":
-    """Draw a plan: a panel for each name, a line for each group, phases shaded and named, epochs along the top.
+    """Draw a plan: a panel for each name, a line for each group, shaded phases with names, epochs along the top.
 
-    Nothing is shown or saved: that is up to ``matplotlib.pyplot.show()`` or ``Figure.savefig``. No style is changed.
+    The function does not show or save the figure: call ``matplotlib.pyplot.show()`` or ``Figure.savefig``. It changes
+    no style.
 
     Args:
-        plan: what :func:`dry_run` returned.
+        plan: a plan that :func:`dry_run` returned.
         axes: the axes to draw into, one for each name; None for a new figure.
-        names: which names, in this order; None for all.
-        recorded: a history, ``engine.state.param_history``: dots for what the run has written, event by event.
-        log: whether value axes are logarithmic; None for where that helps: where all values are positive, and many are
-            so small that a linear axis would show them as 0.
+        names: the names to draw, in this order; None for all names.
+        recorded: a history, ``engine.state.param_history``. It is drawn as dots, one for each recorded event.
+        log: whether the value axes are logarithmic. None chooses: logarithmic where all values are positive, and at
+            least a third of them are less than 2 % of the largest.
 
     Returns:
         The axes, one for each name.
 
     Raises:
-        TypeError: ``plan`` or ``recorded`` is of the wrong kind.
-        ValueError: not as many axes as names; a name that the plan does not have.
+        TypeError: ``plan`` is no plan, or ``recorded`` no history.
+        ValueError: the number of axes is not the number of names; the plan does not have a name.
 
     Example:
         >>> import torch
@@ -60,7 +60,7 @@ def plot_plan(
         ('iteration', 'lr', ['up', 'down'])
     """
     if not isinstance(plan, Plan):
-        raise TypeError(f"plan must be one of dry_run, given {plan!r}")
+        raise TypeError(f"plan must be a Plan that dry_run returned, given {plan!r}")
     if not isinstance(recorded, ParamHistory | None):
         raise TypeError(f"recorded must be a ParamHistory or None, given {recorded!r}")
     names = list(plan) if names is None else list(names)
@@ -68,13 +68,13 @@ def plot_plan(
         if name not in plan:
             raise ValueError(f"names must be among {', '.join(map(repr, plan))}, given {name!r}")
     panels = panels_for(axes, names)
-    for at, (panel, name) in enumerate(zip(panels, names, strict=True)):
+    for panel, name in zip(panels, names, strict=True):
         _draw(panel, name, plan, log)
         if recorded is not None and name in recorded:
             _draw_recorded(panel, plan.columns[name], recorded, name)
-        if at == 0 and plan.max_epochs > 1:
-            add_epochs(panel, plan.epoch_length)
     if panels:
+        if plan.max_epochs > 1:
+            add_epochs(panels[0], plan.epoch_length)
         panels[-1].set_xlabel("iteration")
     return panels
 
@@ -88,7 +88,7 @@ def _draw(panel: "Axes", name: str, plan: Plan, log: bool | None) -> None:
             **style_of(line, len(lines)),
             "drawstyle": drawstyle_of(values),
             "label": label if len(column.labels) > 1 else "planned",
-            "marker": "o" if len(values) == 1 else "",  # of one point there is no line
+            "marker": "o" if len(values) == 1 else "",  # a line needs two points
         }
         panel.plot(shown + 1, values[shown], linewidth=1.6, **style)
     if log or (log is None and needs_log(column.values)):
@@ -103,8 +103,8 @@ def _draw(panel: "Axes", name: str, plan: Plan, log: bool | None) -> None:
         panel.set_title(f"{len(lines)} lines, from {column.labels[0]} (dark) to {column.labels[-1]}", fontsize="small")
 
 
-def _lines(column: Column) -> dict[str, Array]:
-    """The groups that differ: those with the same values share a line."""
+def _lines(column: PlanColumn) -> dict[str, Array]:
+    """The values of each line; groups with the same values share a line."""
     found: dict[bytes, tuple[list[str], Array]] = {}
     for values, label in zip(column.values.T, column.labels, strict=True):
         found.setdefault(values.tobytes(), ([], values))[0].append(label)
@@ -112,23 +112,23 @@ def _lines(column: Column) -> dict[str, Array]:
 
 
 def _name_lines(panel: "Axes") -> None:
-    """Put a legend below the names of the phases."""
+    """Add a legend below the names of the phases."""
     panel.legend(fontsize="small", loc="best", bbox_to_anchor=(0, 0, 1, 0.93))
 
 
-def _shade(panel: "Axes", column: Column) -> None:
-    for at, span in enumerate(column.spans):
-        if at % 2:
+def _shade(panel: "Axes", column: PlanColumn) -> None:
+    for number, span in enumerate(column.spans):
+        if number % 2:
             panel.axvspan(span.first + 0.5, span.stop + 0.5, color="0.5", alpha=0.12, linewidth=0)
         if span.stop - span.first > 0.009 * len(span.name) * len(column.values):
-            middle, place = (span.first + span.stop) / 2 + 0.5, panel.get_xaxis_transform()
+            middle, transform = (span.first + span.stop) / 2 + 0.5, panel.get_xaxis_transform()
             style: dict[str, Any] = {"fontsize": "x-small", "color": "0.3", "clip_on": True}
-            panel.text(middle, 0.98, span.name, transform=place, ha="center", va="top", **style)
+            panel.text(middle, 0.98, span.name, transform=transform, ha="center", va="top", **style)
     if column.spans:
         panel.margins(y=0.14)  # room for the names
 
 
-def _draw_recorded(panel: "Axes", column: Column, recorded: ParamHistory, name: str) -> None:
+def _draw_recorded(panel: "Axes", column: PlanColumn, recorded: ParamHistory, name: str) -> None:
     table, events = recorded.to_numpy(name), recorded[name].event_indices
     known = events < len(column.event_iterations)
     iterations = column.event_iterations[events[known]] + 1
@@ -141,6 +141,38 @@ def _draw_recorded(panel: "Axes", column: Column, recorded: ParamHistory, name: 
 
 
 def needs_log(values: Array) -> bool:
-    """Whether a logarithmic axis helps: all values are positive, and a third of them less than 2 % of the largest."""
+    """Whether all values are positive, and at least a third of them less than 2 % of the largest."""
     known = values[~np.isnan(values)]
     return bool(len(known) and known.min() > 0 and np.quantile(known, 1 / 3) < 0.02 * known.max())
+
+
+def panels_for(axes: "Axes | Sequence[Axes] | None", names: Sequence[str]) -> "list[Axes]":
+    """The axes for each name: the given axes, or the axes of a new figure.
+
+    Raises:
+        ValueError: the number of axes is not the number of names.
+    """
+    if axes is None:
+        from matplotlib import pyplot as plt
+
+        rows = max(len(names), 1)
+        _, panels = plt.subplots(
+            rows, 1, sharex=True, squeeze=False, figsize=(8, 1.2 + 2.2 * rows), layout="constrained"
+        )
+        return list(panels[: len(names), 0])
+    given = list(axes) if hasattr(axes, "__iter__") else [axes]
+    if len(given) != len(names):
+        raise ValueError(f"axes must be one for each of {', '.join(map(repr, names))}, given {len(given)}")
+    return given
+
+
+def add_epochs(panel: "Axes", epoch_length: int) -> None:
+    """Add an axis of epochs at the top."""
+
+    def to_epochs(iteration: Any) -> Any:
+        return (np.asarray(iteration) - 0.5) / epoch_length
+
+    def to_iterations(epoch: Any) -> Any:
+        return np.asarray(epoch) * epoch_length + 0.5
+
+    panel.secondary_xaxis("top", functions=(to_epochs, to_iterations)).set_xlabel("epochs", fontsize="small")

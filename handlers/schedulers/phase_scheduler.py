@@ -5,7 +5,7 @@ from typing import Any
 
 from ignite.engine import Engine
 
-from lehr.engine.event_counts import begins_again
+from lehr.engine.event_counts import is_repeated_epoch_start
 from lehr.handlers.core.metrics import MetricFeed, as_number
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.schedules import Phases, Plateau, Schedule
@@ -107,7 +107,7 @@ class PhaseScheduler(ParamScheduler):
         Raises:
             ValueError: there is no next phase.
         """
-        if engine is None or not begins_again(engine):
+        if engine is None or not is_repeated_epoch_start(engine):
             self._phases.begin_next()
 
     def observe(self, engine: Engine) -> None:

@@ -1,4 +1,4 @@
-"""What every benchmark has at hand: contenders are timed in turns, and all that is measured ends in one table."""
+"""Fixtures of the benchmarks: they time contenders in interleaved rounds, and print all rows as one table."""
 
 import gc
 
@@ -12,37 +12,37 @@ ROWS = pytest.StashKey[list[Row]]()
 
 @pytest.fixture(autouse=True, scope="session")
 def _collect_as_often_as_python_does():
-    gc.set_threshold(700, 10, 10)  # which the tests do not, to save time
+    gc.set_threshold(700, 10, 10)  # the tests collect less often, to save time
 
 
 @pytest.fixture
-def tell(request, benchmark):
-    """Put what was measured into the table, and into what pytest-benchmark saves."""
+def add_row(request, benchmark):
+    """Add a row to the table, and to the JSON of pytest-benchmark."""
 
-    def tell(what, samples, targets=None, unit="s", section=None):
-        row = Row(section or request.module.__name__, what, samples, targets or {}, unit)
+    def add_row(what, measured, targets=None, unit="s", section=None):
+        row = Row(section or request.module.__name__, what, measured, targets or {}, unit)
         request.config.stash.setdefault(ROWS, []).append(row)
         benchmark.extra_info.setdefault("rows", []).append(row.as_dict())
 
-    return tell
+    return add_row
 
 
 @pytest.fixture
-def tell_growth(tell):
-    """Put into the table how many times the cost becomes: of each library, from the times of one thing and another."""
+def add_growth(add_row):
+    """Add a row with the ratio of two times of each library: how much the cost grows."""
 
-    def tell_growth(what, more, less, targets=None):
-        tell(what, {name: np.divide(more[name], less[name]) for name in more}, targets, "times", "growth")
+    def add_growth(what, more, less, targets=None):
+        add_row(what, {name: np.divide(more[name], less[name]) for name in more}, targets, "times", "growth")
 
-    return tell_growth
+    return add_growth
 
 
 @pytest.fixture
-def side_by_side(benchmark, tell):
-    """Time contenders by name, lehr first, in turns, and put them into the table."""
+def side_by_side(benchmark, add_row):
+    """Time contenders, lehr first, and add a row with the results."""
 
     def side_by_side(what, contenders, targets=None, **duration):
-        tell(what, interleaved(benchmark, contenders, **duration), targets)
+        add_row(what, interleaved(benchmark, contenders, **duration), targets)
 
     return side_by_side
 

@@ -1,4 +1,4 @@
-"""Whom lehr is timed against: the same schedules in ignite, torch and mmengine, and the least that must be done."""
+"""The contenders of lehr: the same schedules in ignite, torch and mmengine, and a bare loop of writes."""
 
 import warnings
 from importlib.util import find_spec
@@ -7,10 +7,10 @@ import torch
 from ignite.engine import Events
 from ignite.handlers import param_scheduler as ignite
 from interleaving import Contender
+from quick_ratios import LARGEST_BLOCK
 from torch.optim import lr_scheduler as in_torch
 
 import lehr.handlers as lehr
-from lehr.handlers.core.reading import BLOCK_SIZE
 
 in_mmengine = None
 if find_spec("mmengine") is not None:
@@ -25,7 +25,7 @@ PARAMS = ("lr", "momentum", "weight_decay", "dampening")
 COSINE = {"start_value": 0.1, "end_value": 0.001, "cycle_size": CYCLE}
 UP_AND_DOWN = {"start_value": 0.001, "end_value": 0.1, "cycle_size": CYCLE}
 
-# By library: the scheduler of a parameter, or of "lr" where the library has no other.
+# By library: the scheduler of a parameter, or of "lr" if the library schedules no other.
 KINDS = {
     "cosine": {
         "lehr": lambda optimizer, name="lr", **more: lehr.CosineAnnealingScheduler(optimizer, name, **COSINE, **more),
@@ -49,12 +49,12 @@ KINDS = {
 
 
 def libraries_of(kind):
-    """Those of the libraries that have such a scheduler and are installed."""
+    """The libraries that have such a scheduler and are installed."""
     return [library for library in KINDS[kind] if library != "mmengine" or in_mmengine is not None]
 
 
 def optimizer_of(groups, **more):
-    """An optimizer of as many param groups, each with what makes the values of ``more``, if any."""
+    """An optimizer of so many param groups. Each value of ``more`` is a function that makes the value of a group."""
     params = [
         {"params": [torch.nn.Parameter(torch.zeros(1))], **{name: make() for name, make in more.items()}}
         for _ in range(groups)
@@ -63,7 +63,7 @@ def optimizer_of(groups, **more):
 
 
 def stepping(make, optimizer):
-    """A scheduler of torch or mmengine that has seen a step of its optimizer, without which it warns."""
+    """A scheduler after one step of its optimizer, without which torch and mmengine warn."""
     scheduler = make(optimizer)
     optimizer.step()
     return scheduler
@@ -73,12 +73,12 @@ def event_of(library, scheduler, engine=None):
     """One event of a scheduler."""
     if library in ("torch", "mmengine"):
         return Contender(scheduler.step)
-    # lehr reads a block of events at once: what is timed are whole blocks, so that reading is a part of it.
-    return Contender(scheduler, (engine,), multiple=BLOCK_SIZE if library == "lehr" else 1)
+    # lehr computes a block of values at once. Rounds are whole blocks, so that the times include it.
+    return Contender(scheduler, (engine,), multiple=LARGEST_BLOCK if library == "lehr" else 1)
 
 
 def attach(library, scheduler, engine):
-    """Attach a scheduler of lehr's or ignite's to the iterations of an engine, as its users do."""
+    """Attach a scheduler of lehr or ignite to the iterations of an engine."""
     if library == "lehr":
         scheduler.attach(engine)
     else:
@@ -86,7 +86,7 @@ def attach(library, scheduler, engine):
 
 
 def together(contenders):
-    """One event of each of these."""
+    """One event of each contender."""
     calls = [(one.call, one.arguments) for one in contenders]
 
     def call_all():
@@ -97,7 +97,7 @@ def together(contenders):
 
 
 def bare_loop(groups, names=("lr",)):
-    """The least that an event can be: the loop that writes to the param groups."""
+    """A loop that only writes to the param groups."""
     param_groups = optimizer_of(groups).param_groups
 
     def write():
@@ -110,7 +110,7 @@ def bare_loop(groups, names=("lr",)):
 
 
 def written(library, scheduler, events):
-    """What the first and the last group are trained with at the last of the first events."""
+    """The values of the first and the last group at the last of so many events."""
     one = event_of(library, scheduler)
     # torch and mmengine write the first value when they are made.
     for _ in range(events - (library in ("torch", "mmengine"))):

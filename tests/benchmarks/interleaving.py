@@ -1,7 +1,8 @@
-"""Timing contenders side by side: in each round all of them run, one after another, in an order that turns.
+"""Times contenders in interleaved rounds: in each round all of them run, in an order that rotates.
 
-A shared machine is slow for a while and fast again, and what is timed in turns is slowed down alike. So the ratio is
-taken within each round, and what is told is the median over the rounds.
+A shared machine is slow for a while and fast again, and contenders that alternate are slowed down alike. So a ratio is
+taken within each round, and the table shows the median over the rounds. Times are the CPU time of the thread: what
+other processes do does not count.
 """
 
 import gc
@@ -9,25 +10,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
 
-SLICE = 0.002  # seconds of one contender in one round: long for the clock, short for the moods of a machine
+SLICE = 0.002  # seconds of one contender in one round: long for the clock, short for changes in the load
 FEWEST, MOST = 5, 200  # rounds
 
-Samples = dict[Any, list[float]]  # by contender: one number a round
+Measured = dict[Any, list[float]]  # one number for each round, by contender
 
 
 @dataclass
 class Contender:
-    """Something to time.
+    """A call to time.
 
     Args:
-        call: what is timed.
-        arguments: what it is called with.
-        per: how many events, or whatever the time is told of, are in one call.
-        multiple: a round has a multiple of so many calls, such as those for which a block is read ahead.
-        fresh: makes the arguments of each call anew, while the clock is stopped.
+        call: the call.
+        arguments: its arguments.
+        per: how many events one call has; times are per event.
+        multiple: a round has a multiple of so many calls, such as the events of a block.
+        fresh: makes the arguments of each call while the clock is stopped.
     """
 
     call: Callable[..., Any]
@@ -37,15 +38,15 @@ class Contender:
     fresh: Callable[[], Sequence[Any]] | None = None
 
     def ready(self, calls: int) -> Callable[[], float]:
-        """What makes so many calls, and returns the seconds that they take."""
+        """A function that makes so many calls and returns their seconds."""
         if self.fresh is None:
             return partial(_timed_alike, self.call, self.arguments, calls)
         return partial(_timed, self.call, [self.fresh() for _ in range(calls)])
 
     def calls_in(self, seconds: float) -> int:
-        """How many calls take about so long."""
+        """How many calls take about so many seconds."""
         calls, taken = self.multiple, self._time(self.multiple)
-        if taken < 20 * seconds:  # it may be what is done once that takes so long
+        if taken < 20 * seconds:  # the first calls may be slower
             taken = self._time(calls)
         while taken < seconds / 4:
             calls *= 2
@@ -57,48 +58,48 @@ class Contender:
 
 
 def _timed(call: Callable[..., Any], all_arguments: Any) -> float:
-    """The seconds of these calls, with the garbage that they make, and not that of others."""
+    """The seconds of calls, including the collection of the garbage that they make."""
     gc.collect()
-    start = perf_counter()
+    start = thread_time()
     for arguments in all_arguments:
         call(*arguments)
-    return perf_counter() - start
+    return thread_time() - start
 
 
 def _timed_alike(call: Callable[..., Any], arguments: Sequence[Any], calls: int) -> float:
-    """The same of calls with the same arguments; to unpack one alone takes half as long as a bare loop does."""
+    """The seconds of calls with equal arguments. A single argument is not unpacked, which takes half of a bare loop."""
     if len(arguments) > 1:
         return _timed(call, repeat(arguments, calls))
     gc.collect()
     if arguments:
         (argument,) = arguments
-        start = perf_counter()
+        start = thread_time()
         for _ in repeat(None, calls):
             call(argument)
     else:
-        start = perf_counter()
+        start = thread_time()
         for _ in repeat(None, calls):
             call()
-    return perf_counter() - start
+    return thread_time() - start
 
 
 def interleaved(
     benchmark: Any, contenders: dict[Any, Contender], seconds: float = 2.0, rounds: int | None = None
-) -> Samples:
-    """The times of one call, or of one event of it, of each contender in each round, in seconds.
+) -> Measured:
+    """The seconds of one call, or of one event, by contender and round.
 
     Args:
-        benchmark: the fixture of pytest-benchmark, which times the first contender; the others run before and after.
+        benchmark: the fixture of pytest-benchmark. It times the first contender, and the others run before and after.
         contenders: by name, or by name and size: see :func:`of_size`.
-        seconds: about how long all of it is to take.
-        rounds: how many rounds, if not as many as that gives.
+        seconds: about how long all rounds take together.
+        rounds: how many rounds; None for as many as take ``seconds``.
     """
     first, names = next(iter(contenders)), list(contenders)
     calls = {name: one.calls_in(SLICE) for name, one in contenders.items()}
-    samples: Samples = {name: [] for name in names}
+    measured: Measured = {name: [] for name in names}
 
     def take(name: Any, run: Callable[[], float]) -> None:
-        samples[name].append(run() / calls[name] / contenders[name].per)
+        measured[name].append(run() / calls[name] / contenders[name].per)
 
     def take_all(chosen: Sequence[Any]) -> None:
         for name in chosen:
@@ -116,12 +117,12 @@ def interleaved(
         start = perf_counter()
         take_all(names)
         rounds = min(max(int(seconds / (perf_counter() - start)), FEWEST), MOST)
-        for taken in samples.values():
+        for taken in measured.values():
             taken.clear()
     benchmark.pedantic(lambda run: take(first, run), setup=before, teardown=after, rounds=rounds)
-    return samples
+    return measured
 
 
-def of_size(samples: Samples, size: Any) -> Samples:
-    """Of contenders that are called (name, size): those of one size, by name."""
-    return {name: taken for (name, own), taken in samples.items() if own == size}
+def of_size(measured: Measured, size: Any) -> Measured:
+    """The contenders of one size, by name, where the keys are (name, size)."""
+    return {name: taken for (name, own), taken in measured.items() if own == size}

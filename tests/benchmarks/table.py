@@ -1,4 +1,4 @@
-"""The table of all that was measured, in Markdown."""
+"""Writes the results as a table in Markdown."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
-from interleaving import Samples
+from interleaving import Measured
 
 SECTIONS = {
     "test_one_event": "One event",
@@ -20,51 +20,52 @@ SECTIONS = {
     "test_history": "History, for each value beyond the first 1,000",
     "test_construction": "Construction",
     "test_import": "Import",
-    "test_other_schedulers": "One event of the other schedulers",
+    "test_event_path": "Each kind of event beside its nearest peer, and what is done once",
     "test_plans": "A plan of 100,000 iterations, for each of them",
     "growth": "Growth: how many times the cost becomes; 1 is constant",
 }
-LIBRARIES = ("lehr", "ignite", "torch", "mmengine")  # which have a column each; all else shares one
+LIBRARIES = ("lehr", "ignite", "torch", "mmengine")  # each has a column; all other contenders share one
 UNITS = {"s": ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")), "B": ((1, "B"),), "times": ((1, ""),)}
 
 
 @dataclass
 class Row:
-    """What was measured of one thing.
+    """A row of the table.
 
     Args:
-        section: the module that measured it, or "growth".
-        what: in words.
-        samples: by contender, lehr first: a number for each round.
-        targets: the highest ratio to a contender that is aimed at; the highest number itself for lehr.
-        unit: of the numbers: "s", "B" (bytes) or "times", which are no measures and have no ratios.
+        section: the module of the benchmark, or "growth".
+        what: the name of the row.
+        measured: a number for each round, by contender, lehr first.
+        targets: the highest ratio to reach, by contender; for lehr, the highest number to reach.
+        unit: the unit of the numbers: "s", "B" (bytes), or "times" for numbers that are ratios themselves.
     """
 
     section: str
     what: str
-    samples: Samples
+    measured: Measured
     targets: dict[str, float] = field(default_factory=dict)
     unit: str = "s"
 
     def __post_init__(self) -> None:
-        """Take the medians, and of each ratio the quartiles over the rounds."""
-        self.medians = {name: float(np.median(taken)) for name, taken in self.samples.items()}
-        own, *others = self.samples
+        """Compute the medians, and the quartiles of the ratios over the rounds."""
+        self.medians = {name: float(np.median(taken)) for name, taken in self.measured.items()}
+        own, *others = self.measured
         self.ratios = {
             name: [
-                float(part) for part in np.quantile(np.divide(self.samples[own], self.samples[name]), (0.25, 0.5, 0.75))
+                float(part)
+                for part in np.quantile(np.divide(self.measured[own], self.measured[name]), (0.25, 0.5, 0.75))
             ]
             for name in others
             if self.unit != "times"
         }
 
     def as_dict(self) -> dict[str, object]:
-        """What pytest-benchmark is to put into its JSON."""
+        """The row for the JSON of pytest-benchmark."""
         return {"what": self.what, "unit": self.unit, "medians": self.medians, "ratio_quartiles": self.ratios}
 
     def cells(self) -> list[str]:
-        """What stands in the columns."""
-        own, *others = self.samples
+        """The text of each column."""
+        own, *others = self.measured
         beside = [f"{name} {self._cell(name)}" for name in others if name not in LIBRARIES]
         libraries = [self._cell(name) if name in others else "" for name in LIBRARIES[1:]]
         return [self.what, self._cell(own), "; ".join(beside), *libraries, *self._verdicts()]
@@ -77,26 +78,27 @@ class Row:
         aims, verdicts = [], []
         for name, highest in self.targets.items():
             low, reached, high = self.ratios.get(name) or [self.medians[name]] * 3
-            aims.append(f"≤ {highest:g}" + (f" x {name}" if name in self.ratios else f" {self.unit}"))
+            aims.append(f"≤ {highest:g} x {name}" if name in self.ratios else f"≤ {quantity(highest, self.unit)}")
             spread = f" ({number(low)} to {number(high)})" if name in self.ratios else ""
-            verdicts.append(f"yes: {number(reached)}" if reached <= highest else f"**no: {number(reached)}{spread}**")
+            told = number(reached) if name in self.ratios else quantity(reached, self.unit)
+            verdicts.append(f"yes: {told}" if reached <= highest else f"**no: {told}{spread}**")
         return "; ".join(aims), "; ".join(verdicts)
 
 
 def number(value: float) -> str:
-    """Two decimals, or two digits where they would be noughts."""
+    """A number with two decimals, or two digits if it is small."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}" if value >= 0.1 else f"{value:#.2g}"
 
 
 def quantity(value: float, unit: str) -> str:
-    """Three digits and the unit that suits them."""
+    """A number with three digits and a unit."""
     scale, name = next((one for one in UNITS[unit] if value >= one[0]), UNITS[unit][-1])
     decimals = max(0, 2 - int(np.floor(np.log10(max(value / scale, 0.1)))))
     return f"{value / scale:.{decimals}f} {name}".strip()
 
 
 def lines(rows: Iterable[Row]) -> list[str]:
-    """The table, with the line that says on what it was measured before it."""
+    """The table, after a line with the machine and the versions."""
     rows = list(rows)
     spread = [high / low - 1 for row in rows for low, _, high in row.ratios.values() if high > low]
     noise = f" Half of the rounds give ratios within {np.median(spread):.0%} of one another." if spread else ""
@@ -119,7 +121,7 @@ def line(cells: Iterable[str]) -> str:
 
 
 def measured_on() -> str:
-    """The machine and the versions, in a sentence."""
+    """The machine and the versions."""
     cpuinfo = Path("/proc/cpuinfo")
     models = re.findall(r"model name\s*: (.*)", cpuinfo.read_text()) if cpuinfo.exists() else []
     versions = [f"Python {platform.python_version()}"]

@@ -1,4 +1,4 @@
-"""The cost of making schedulers, and of attaching one or many to an engine."""
+"""The cost of constructing schedulers, and of attaching one or many to an engine."""
 
 import pytest
 from contenders import KINDS, attach, libraries_of, optimizer_of, stepping
@@ -31,10 +31,10 @@ def attaching(library, schedulers):
     return Contender(attach_all, per=schedulers, fresh=fresh)
 
 
-def test_attaching(benchmark, tell, tell_growth):
+def test_attaching(benchmark, add_row, add_growth):
     sizes = (1, 10, 100)
     contenders = {(library, size): attaching(library, size) for size in sizes for library in ("lehr", "ignite")}
-    samples = interleaved(benchmark, contenders)
+    measured = interleaved(benchmark, contenders)
     for size in sizes:
-        tell(f"attach a scheduler, one of {size}", of_size(samples, size))
-    tell_growth("attach a scheduler: one of 100 over one alone", of_size(samples, 100), of_size(samples, 1))
+        add_row(f"attach a scheduler, one of {size}", of_size(measured, size))
+    add_growth("attach a scheduler: one of 100 over one alone", of_size(measured, 100), of_size(measured, 1))

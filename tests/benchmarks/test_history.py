@@ -1,4 +1,4 @@
-"""The memory of a recorded value, as Python's allocator counts it, and whether recording stays as fast."""
+"""The memory of a recorded value, and the cost of recording after many events."""
 
 import tracemalloc
 
@@ -14,7 +14,7 @@ RECORDED = 1_000_000
 
 
 def bytes_per_value(scheduler, groups):
-    """What a value takes beyond the first ones."""
+    """The bytes of a value after the first ones, as Python's allocator counts them."""
     trainer = Engine(lambda engine, batch: None)
     tracemalloc.start()
     try:
@@ -30,14 +30,14 @@ def bytes_per_value(scheduler, groups):
     return (after - before) / (EVENTS * groups)
 
 
-def test_memory_of_a_history(benchmark, tell):
+def test_memory_of_a_history(benchmark, add_row):
     schedulers = [KINDS["cosine"][library](optimizer_of(1), save_history=True) for library in ("lehr", "ignite")]
-    measured = benchmark.pedantic(lambda: [bytes_per_value(scheduler, 1) for scheduler in schedulers], rounds=1)
-    samples = {library: [one] for library, one in zip(("lehr", "ignite"), measured, strict=True)}
-    tell("memory of a value, 1 group", samples, {"lehr": 9}, unit="B")
+    both = benchmark.pedantic(lambda: [bytes_per_value(scheduler, 1) for scheduler in schedulers], rounds=1)
+    measured = {library: [one] for library, one in zip(("lehr", "ignite"), both, strict=True)}
+    add_row("memory of a value, 1 group", measured, {"lehr": 9}, unit="B")
 
 
-def test_memory_of_a_history_of_own_values(benchmark, tell):
+def test_memory_of_a_history_of_own_values(benchmark, add_row):
     groups = 10
     ours = lehr.OneCycleScheduler(
         optimizer_of(groups),
@@ -47,10 +47,10 @@ def test_memory_of_a_history_of_own_values(benchmark, tell):
         save_history=True,
     )
     measured = benchmark.pedantic(bytes_per_value, args=(ours, groups), rounds=1)
-    tell(f"memory of a value, {groups} groups with own values", {"lehr": [measured]}, {"lehr": 9}, unit="B")
+    add_row(f"memory of a value, {groups} groups with own values", {"lehr": [measured]}, {"lehr": 9}, unit="B")
 
 
-def test_growth_of_recording(benchmark, tell_growth):
+def test_growth_of_recording(benchmark, add_growth):
     contenders = {}
     for library in ("lehr", "ignite"):
         for size in (0, RECORDED):
@@ -59,7 +59,7 @@ def test_growth_of_recording(benchmark, tell_growth):
             trainer.state.param_history = ParamHistory({"lr": rows}) if library == "lehr" else {"lr": rows}
             scheduler = KINDS["cosine"][library](optimizer_of(1), save_history=True)
             contenders[library, size] = event_of(library, scheduler, trainer)
-    samples = interleaved(benchmark, contenders)
-    tell_growth(
-        f"event with history: after {RECORDED:,} events over none", of_size(samples, RECORDED), of_size(samples, 0)
+    measured = interleaved(benchmark, contenders)
+    add_growth(
+        f"event with history: after {RECORDED:,} events over none", of_size(measured, RECORDED), of_size(measured, 0)
     )

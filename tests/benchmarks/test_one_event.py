@@ -117,7 +117,7 @@ def test_an_event_of_a_tensor(side_by_side, groups):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_events_are_the_same(kind):
-    """What is timed side by side does the same work."""
+    """All contenders write the same values."""
     values = {
         library: written(library, stepping(KINDS[kind][library], optimizer_of(3)), events=700)
         for library in libraries_of(kind)
@@ -126,7 +126,7 @@ def test_events_are_the_same(kind):
         assert ends == pytest.approx(values["lehr"], rel=1e-9), library
 
 
-def test_growth_of_an_event_with_groups(benchmark, tell_growth):
+def test_growth_of_an_event_with_groups(benchmark, add_growth):
     sizes = (10, 200, 2000)
     contenders = {
         (library, groups): event_of(library, stepping(KINDS["cosine"][library], optimizer_of(groups)))
@@ -134,20 +134,20 @@ def test_growth_of_an_event_with_groups(benchmark, tell_growth):
         for library in ("lehr", "ignite", "torch")
     }
     contenders |= {("bare loop", groups): bare_loop(groups) for groups in sizes}
-    samples = interleaved(benchmark, contenders)
-    few, some, many = (of_size(samples, groups) for groups in sizes)
-    tell_growth(
+    measured = interleaved(benchmark, contenders)
+    few, some, many = (of_size(measured, groups) for groups in sizes)
+    add_growth(
         "cost of one more group: from 200 to 2,000 over from 10 to 200",
         {name: np.subtract(many[name], some[name]) / 1800 for name in some},
         {name: np.subtract(some[name], few[name]) / 190 for name in some},
     )
 
 
-def test_growth_of_an_event_with_schedulers(benchmark, tell_growth):
+def test_growth_of_an_event_with_schedulers(benchmark, add_growth):
     contenders = {}
     for library in ("lehr", "ignite"):
         make, optimizer = KINDS["cosine"][library], optimizer_of(1)
         each = [event_of(library, make(optimizer, name)) for name in PARAMS]
         contenders |= {(library, 1): each[0], (library, 4): replace(together(each), per=4)}
-    samples = interleaved(benchmark, contenders)
-    tell_growth("cost of a scheduler: 4 over 1", of_size(samples, 4), of_size(samples, 1))
+    measured = interleaved(benchmark, contenders)
+    add_growth("cost of a scheduler: 4 over 1", of_size(measured, 4), of_size(measured, 1))

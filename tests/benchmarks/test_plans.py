@@ -1,4 +1,4 @@
-"""The cost of seeing a whole plan, for each iteration, beside a run that does nothing but what it tells of."""
+"""The cost of a dry run and of check_plan for each iteration, beside a run that trains nothing."""
 
 import pytest
 from contenders import optimizer_of
@@ -25,14 +25,14 @@ def trainer_of(groups):
 
 
 @pytest.mark.parametrize("groups", [1, 10])
-def test_a_plan(benchmark, tell, groups):
+def test_a_plan(benchmark, add_row, groups):
     (trainer, _schedulers), batches = trainer_of(groups), [None] * LENGTH
     contenders = {
         "dry_run": Contender(dry_run, (trainer, EPOCHS, LENGTH), per=EPOCHS * LENGTH),
         "check_plan": Contender(check_plan, (trainer, EPOCHS, LENGTH), per=EPOCHS * LENGTH),
         "run": Contender(lambda: trainer.run(batches, max_epochs=RUN), per=RUN * LENGTH),
     }
-    samples = interleaved(benchmark, contenders, rounds=5)
+    measured = interleaved(benchmark, contenders, rounds=5)
     for name in ("dry_run", "check_plan"):
         what = f"{name}, 3 schedulers, {groups} group{'s' * (groups > 1)}"
-        tell(what, {"lehr": samples[name], "a run": samples["run"]})
+        add_row(what, {"lehr": measured[name], "a run": measured["run"]})

@@ -1,11 +1,11 @@
-"""The cost of going to an event, and of going on from a saved state, at the beginning and after a billion events."""
+"""The cost of ``seek`` and of resuming from a state, at the beginning and after a billion events."""
 
 import pytest
 from contenders import KINDS, event_of, optimizer_of, stepping
 from interleaving import Contender, interleaved, of_size
 
 NEAR, FAR = 10, 10**9
-SAME = {f"at event {NEAR}": 1.1}  # it is to take the same time: what is above 1 is for the noise
+SAME = {f"at event {NEAR}": 1.1}  # the same time, with some noise
 
 
 def made(library):
@@ -29,7 +29,7 @@ def sought(event):
 
 
 def resumed(library, saved):
-    """Load a state into a scheduler that has just been made, and write."""
+    """Load a state into a new scheduler, and write."""
     state = saved.state_dict()
 
     def load_and_write(scheduler, event):
@@ -60,11 +60,11 @@ def after_some_events(library):
     ],
     ids=["seek", "resume", "event"],
 )
-def test_far_and_near(benchmark, tell, tell_growth, what, contender):
-    samples = interleaved(benchmark, {("lehr", event): contender(event) for event in (FAR, NEAR)})
-    far, near = (samples["lehr", event] for event in (FAR, NEAR))
-    tell(f"{what} at event {FAR:,}", {"lehr": far, f"at event {NEAR}": near}, SAME)
-    tell_growth(f"{what} at event {FAR:,} over {NEAR}", of_size(samples, FAR), of_size(samples, NEAR))
+def test_far_and_near(benchmark, add_row, add_growth, what, contender):
+    measured = interleaved(benchmark, {("lehr", event): contender(event) for event in (FAR, NEAR)})
+    far, near = (measured["lehr", event] for event in (FAR, NEAR))
+    add_row(f"{what} at event {FAR:,}", {"lehr": far, f"at event {NEAR}": near}, SAME)
+    add_growth(f"{what} at event {FAR:,} over {NEAR}", of_size(measured, FAR), of_size(measured, NEAR))
 
 
 def test_resume_beside_others(side_by_side):

@@ -1,4 +1,4 @@
-"""The cost of seeing the values of a cosine: ``simulate`` beside NumPy, ``simulate_values`` beside ignite's."""
+"""The cost of simulating a cosine: ``simulate`` beside NumPy, ``simulate_values`` beside ignite's."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ import lehr.handlers as lehr
 
 
 def formula(num_events):
-    """What an event's value is, as one NumPy expression over all events."""
+    """The values of all events as one NumPy expression."""
     low, high = COSINE["end_value"], COSINE["start_value"]
     events = np.arange(num_events, dtype=np.float64)
     return high + (low - high) * (1 - np.cos(np.pi * (events % CYCLE / CYCLE))) / 2
@@ -44,8 +44,8 @@ def test_simulate_values(side_by_side, power):
     side_by_side(f"simulate_values, {events:,} events", contenders, targets, rounds={6: 3, 7: 1}.get(power))
 
 
-def test_growth_of_simulate(benchmark, tell_growth):
+def test_growth_of_simulate(benchmark, add_growth):
     contenders = {("lehr", events): simulated(events) for events in (10**4, 10**6)}
     contenders |= {("NumPy formula", events): Contender(formula, (events,), per=events) for events in (10**4, 10**6)}
-    samples = interleaved(benchmark, contenders)
-    tell_growth("simulate, for each event: 1,000,000 over 10,000", of_size(samples, 10**6), of_size(samples, 10**4))
+    measured = interleaved(benchmark, contenders)
+    add_growth("simulate, for each event: 1,000,000 over 10,000", of_size(measured, 10**6), of_size(measured, 10**4))

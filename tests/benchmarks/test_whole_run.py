@@ -1,4 +1,4 @@
-"""What schedulers cost in a run of ignite that does nothing else, beside the same run without them."""
+"""The cost of schedulers in a run of ignite that trains nothing, beside the same run without schedulers."""
 
 from contenders import KINDS, PARAMS, attach, optimizer_of
 from ignite.engine import Engine
@@ -22,12 +22,12 @@ def run_with(library, schedulers, history):
     return Contender(lambda trainer: trainer.run(BATCHES, max_epochs=EPOCHS), per=EPOCHS * LENGTH, fresh=fresh)
 
 
-def test_a_whole_run(benchmark, tell):
+def test_a_whole_run(benchmark, add_row):
     cases = [(schedulers, history) for schedulers in (1, 3) for history in (False, True)]
     contenders = {(library, *case): run_with(library, *case) for case in cases for library in ("lehr", "ignite")}
     contenders["none"] = run_with("lehr", 0, False)
-    samples = interleaved(benchmark, contenders, rounds=ROUNDS)
+    measured = interleaved(benchmark, contenders, rounds=ROUNDS)
     for schedulers, history in cases:
-        rows = {library: samples[library, schedulers, history] for library in ("lehr", "ignite")}
+        rows = {library: measured[library, schedulers, history] for library in ("lehr", "ignite")}
         what = f"{schedulers} scheduler{'s' * (schedulers > 1)}{', with history' * history}"
-        tell(what, {**rows, "without schedulers": samples["none"]})
+        add_row(what, {**rows, "without schedulers": measured["none"]})

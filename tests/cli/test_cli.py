@@ -15,7 +15,7 @@ from PIL import Image
 
 from lehr.engine import configure_optimizer
 from lehr.handlers import ReduceOnPlateauScheduler, configure_scheduler
-from lehr.handlers.cli import values
+from lehr.handlers.cli import simulation
 from lehr.handlers.cli.commands import lehr as command
 from lehr.handlers.config.catalogue import OPTIONS, known_types
 
@@ -125,7 +125,7 @@ CONFIGS = [
 @pytest.mark.parametrize("groups", [1, 3])
 @pytest.mark.parametrize("args", CONFIGS, ids=lambda args: args[0])
 def test_csv_has_the_simulated_numbers_to_the_last_bit(args, groups, monkeypatch):
-    monkeypatch.setattr(values, "CHUNK", 64)
+    monkeypatch.setattr(simulation, "CHUNK", 64)
     printed = run("simulate", *args, "-n", "250", "--groups", str(groups), "--initial", "momentum=0.9", "--csv").stdout
     config = {"type": args[0]}
     for text in args[1:]:
@@ -207,7 +207,7 @@ def test_metrics_move_what_they_would_move_in_training():
 @pytest.mark.parametrize("verb", ["simulate", "plot"])
 def test_without_metrics_it_says_what_it_shows(name, verb):
     result = run(verb, name, "-n", "4")
-    assert result.stderr == ("lehr: no metric moves this schedule here: --metrics 3,2,2,1 shows what those would do\n")
+    assert result.stderr == ("lehr: the values are those without metrics: --metrics 3,2,2,1 simulates metrics\n")
     assert run(verb, "torch.StepLR", "step_size=3", "-n", "4").stderr == ""
 
 
@@ -264,7 +264,7 @@ def test_the_terminal_shows_each_parameter_and_groups_that_differ(monkeypatch):
 
 def test_a_picture_of_many_events_has_their_extremes(monkeypatch):
     spike = "milestones_values=[[0,0],[49999,0],[50000,1],[50001,0]]"
-    monkeypatch.setattr(values, "CHUNK", 1024)
+    monkeypatch.setattr(simulation, "CHUNK", 1024)
     assert "lr: 0 to 1" in run("plot", "PiecewiseLinear", spike, "-n", "100000").output
 
 

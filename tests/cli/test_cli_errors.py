@@ -105,7 +105,7 @@ def one_line(code, stderr):
         (["plot", "empty.yaml"], "must be a mapping, a list of mappings or the path of a file"),
         (["plot", "wrong.yaml", "-n", "3"], "wrong.yaml['gama'] is not known there; did you mean 'gamma'?"),
         (["plot", "wrong.yaml", "-n", "3", "-o", "new.png"], "is not known there"),
-        (["plot", "wrong.yaml", "gamma=3"], "arguments must stand in the file, where there is one, given 'gamma=3'"),
+        (["plot", "wrong.yaml", "gamma=3"], "arguments must be in the file, given 'gamma=3'"),
         (["check", "broken.yaml", *TRAINING], "broken.yaml: not well-formed"),
         (["diff", "broken.yaml", "broken.json", *TRAINING], "broken.yaml: not well-formed"),
         (["plot", *STEP, "-n", "3", "-o", "nothere/lr.png"], "nothere/lr.png: No such file or directory"),
@@ -146,7 +146,7 @@ def test_an_error_of_our_own_is_one_line_too_and_says_so(monkeypatch):
     def broken(*args):
         raise KeyError("oh\nno")
 
-    monkeypatch.setattr("lehr.handlers.cli.listing.known_types", broken)
+    monkeypatch.setattr("lehr.handlers.cli.list_command.known_types", broken)
     assert failed("list").startswith("lehr: an error of lehr's own, please report it: KeyError: ")
     monkeypatch.setenv("LEHR_TRACEBACK", "1")
     assert isinstance(CliRunner().invoke(command, ["list"]).exception, KeyError)
@@ -159,8 +159,7 @@ def test_memory_and_interrupts(error, said, monkeypatch):
     def broken(*args):
         raise error
 
-    monkeypatch.setattr("lehr.handlers.cli.values.chunks_of", broken)
-    monkeypatch.setattr("lehr.handlers.cli.simulating.chunks_of", broken)
+    monkeypatch.setattr("lehr.handlers.cli.simulation.value_chunks", broken)
     assert said in failed("simulate", *STEP, "-n", "3", "--csv")
 
 
@@ -180,7 +179,7 @@ def test_a_terminal_plot_without_its_library(monkeypatch):
 
 
 def test_a_terminal_without_unicode(monkeypatch):
-    monkeypatch.setattr(terminal_plot, "can_say", lambda text: False)
+    monkeypatch.setattr(terminal_plot, "can_print", lambda text: False)
     output = CliRunner().invoke(command, ["plot", *STEP, "-n", "9"]).output
     assert output.isascii()
     assert output.count("\n|") == terminal_plot.HEIGHT

@@ -9,7 +9,7 @@ from ignite.engine import Engine, Events
 from PIL import Image
 
 from lehr.handlers import check_plan, configure_scheduler, diff_plans, dry_run
-from lehr.handlers.cli import training
+from lehr.handlers.cli import check_command
 from lehr.handlers.cli.commands import lehr as command
 
 
@@ -74,7 +74,7 @@ def test_the_exit_code_of_diff_is_that_of_diff(folder):
     assert run("diff", "a.yaml", "same.json", *LENGTHS) == "no difference\n"
     assert run("diff", "a.yaml", "a.yaml", *LENGTHS, "--in-epochs") == "no difference\n"
     run("diff", "a.yaml", "b.yaml", *LENGTHS, "--in-epochs", code=1)
-    assert "as diff(1) has it" in re.sub(r"\s+", " ", run("diff", "--help"))
+    assert "as in diff(1)" in re.sub(r"\s+", " ", run("diff", "--help"))
 
 
 def test_diff_draws_both(folder):
@@ -92,7 +92,7 @@ def test_diff_draws_both(folder):
 
 def test_what_is_passed_on(monkeypatch):
     given = []
-    monkeypatch.setattr(training, "check_plan", lambda *args, **kwargs: given.append((args, kwargs)) or [])
+    monkeypatch.setattr(check_command, "check_plan", lambda *args, **kwargs: given.append((args, kwargs)) or [])
     run("check", "LinearScheduler", "duration=2", *LENGTHS, "--groups", "2", "--optimizer", "AdamW")
     [((engine, *lengths), kwargs)] = given
     assert isinstance(engine, Engine)

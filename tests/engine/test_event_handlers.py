@@ -65,7 +65,7 @@ def test_a_wrapper_of_another_kind_is_an_error_and_not_a_handler_without_filter(
 
     otherwise._parent = lambda: with_engine
     engine.add_event_handler(Events.COMPLETED, otherwise)
-    with pytest.raises(RuntimeError, match="the filter of .* cannot be found: ignite keeps it otherwise"):
+    with pytest.raises(RuntimeError, match="the filter of .* must be stored as in ignite up to version"):
         list(handlers_of(engine))
 
 

@@ -339,7 +339,7 @@ def test_a_clash_is_told_before_anything_is_written():
 
 def test_headings_that_clash_are_refused(tmp_path):
     for columns in ({"lr": [[1.0, 2.0]], "lr[0]": [[1.0]]}, {"event_index": [[1.0]]}):
-        with pytest.raises(ValueError, match="names must give headings of their own, given .* twice"):
+        with pytest.raises(ValueError, match="names must give different headings, given .* twice"):
             ParamHistory(columns).to_csv(tmp_path / "history.csv")
     assert list(tmp_path.iterdir()) == []
 

@@ -389,7 +389,7 @@ def test_capturable_ones_count_where_the_parameter_is(name):
 @pytest.fixture
 def capturing(monkeypatch):
     """As if a graph were being captured."""
-    monkeypatch.setattr("lehr.engine.first_steps._capturing", lambda: True)
+    monkeypatch.setattr("lehr.engine.first_step_hooks._is_capturing", lambda: True)
 
 
 @pytest.mark.parametrize(("name", "options"), [case for case in CASES if case[0] in ("ASGD", "Rprop")], ids=ids)

@@ -415,7 +415,7 @@ def test_a_value_that_the_optimizer_refuses(kind, param_name, value, rule):
     scheduler.attach(trainer)
     (finding,) = [finding for finding in check_plan(trainer, EPOCHS, LENGTH) if finding.code == "illegal-value"]
     assert finding.severity == "error"
-    assert f"must be {rule}, and is {value:.6g} at iteration 26 (epoch 3)" in finding.message
+    assert f"must be {rule}, but is {value:.6g} at iteration 26 (epoch 3)" in finding.message
     assert finding.numbers == {"iteration": 25, "value": value, "iterations": 15, "worst": value}
     key, _, item = param_name.partition("[")
     if param_name != "momentum" or kind is torch.optim.SGD:  # torch agrees
@@ -553,7 +553,7 @@ def test_a_cycle_that_begins_anew_just_before_the_run_ends_is_warned_of(setting)
     CosineAnnealingScheduler(setting.optimizer, "lr", 0.5, 0.01, 38).attach(setting.trainer)
     (finding,) = setting.check()
     assert (finding.code, finding.severity) == ("repeats", "warning")
-    assert "the last 2 begin a cycle anew, with 0.5 after 0.0108" in finding.message
+    assert "the last 2 events begin a new cycle, with 0.5 after 0.0108" in finding.message
 
 
 @pytest.mark.parametrize(
@@ -576,7 +576,7 @@ def test_a_run_that_ends_just_after_a_late_cycle_has_begun_is_warned_of(setting)
     assert found(check_plan(setting.trainer, 3, 10)) == [("repeats", "info")]
     (finding,) = check_plan(setting.trainer, 1, 31)
     assert (finding.code, finding.severity) == ("repeats", "warning")
-    assert "the last one begins a cycle anew" in finding.message
+    assert "the last event begins a new cycle" in finding.message
 
 
 def test_one_whole_cycle_does_not_repeat(setting):
@@ -604,7 +604,7 @@ def test_a_cosine_that_goes_back_up_after_its_end(setting, half, severity):
     configure_scheduler(setting.optimizer, config).attach(setting.trainer)
     (finding,) = setting.check()
     assert (finding.code, finding.severity) == ("repeats", severity)
-    assert "goes back, from 0 up to" in finding.message
+    assert "then goes back from 0 to" in finding.message
 
 
 @pytest.mark.parametrize("half", [39, 40])
@@ -619,7 +619,7 @@ def test_a_learning_rate_that_stays_next_to_nothing_is_warned_of(setting):
     (finding,) = setting.check()
     assert (finding.code, finding.severity) == ("repeats", "warning")
     assert finding.numbers == {"length": 20, "events": 40, "iterations": 21}
-    assert "its end value, 2e-06, is that of the last 21 iterations" in finding.message
+    assert "the last 21 iterations train with its end value, 2e-06" in finding.message
 
 
 @pytest.mark.parametrize(
@@ -822,8 +822,8 @@ def test_findings_print_the_worst_first_with_what_to_do(setting):
     assert lines[0] == "1 error, 1 info"
     assert lines[1] == "error: illegal-value: 'momentum', group 0"
     assert lines[-2:] == [
-        "    it is 0 for the first iteration (of 40), in which nothing is learnt",
-        "    -> begin with more than 0, or one event later",
+        "    the value is 0 for the first iteration of 40: nothing is learnt",
+        "    -> start above 0, or one event later",
     ]
     assert all(len(line) <= 110 for line in lines)
     assert isinstance(findings, list)
@@ -913,7 +913,7 @@ def test_an_evaluator_that_nothing_is_seen_to_run_is_told_of(setting):
     setting.trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda: hidden["evaluator"].run([0]))
     (finding,) = setting.check()
     assert (finding.code, finding.severity) == ("unforeseen", "info")
-    assert "on an engine that nothing is seen to run" in finding.where
+    assert "on an engine that no handler of the trainer runs" in finding.where
     other = ReduceOnPlateauScheduler(make_optimizer(), "lr", "loss")  # which is none of this trainer's business
     other.attach(setting.evaluator, Events.COMPLETED)
     assert len(setting.check()) == 1
@@ -1027,7 +1027,7 @@ def test_the_whole_was_forgotten_and_a_part_of_it_attached(setting):
     main.attach(setting.trainer)
     (finding,) = setting.check()
     assert (finding.code, finding.severity) == ("never-attached", "warning")
-    assert "CosineDecayScheduler of 'lr' on ITERATION_STARTED, which is attached, is a part of it" in finding.message
+    assert "its part CosineDecayScheduler of 'lr' on ITERATION_STARTED is attached" in finding.message
     del whole
 
 
@@ -1044,7 +1044,7 @@ def test_one_that_never_moves_in_this_run(setting):
     StepScheduler(setting.optimizer, "lr", 3000).attach(setting.trainer, Events.EPOCH_STARTED)
     (finding,) = setting.check()
     assert (finding.code, finding.severity) == ("end-not-reached", "warning")
-    assert "it does not move: all its 4 events have 0.5" in finding.message
+    assert "the value stays at 0.5 for all 4 events" in finding.message
     other = Setting()
     ConstantScheduler(other.optimizer, "lr", 0.1).attach(other.trainer)
     assert other.check() == []

@@ -10,7 +10,7 @@ from optimizers import make_optimizer, make_trainer
 
 from lehr.handlers import CosineDecayScheduler, ParamScheduler, diff_plans, dry_run
 from lehr.handlers.plans import Plan
-from lehr.handlers.plans.plan import Column
+from lehr.handlers.plans.plan import PlanColumn
 
 
 def plan(epochs=2, length=4, **tables):
@@ -18,7 +18,7 @@ def plan(epochs=2, length=4, **tables):
     columns = {}
     for name, table in tables.items():
         values = np.array(table, dtype=np.float64).reshape(epochs * length, -1)
-        columns[name] = Column(values, tuple(f"group {at}" for at in range(values.shape[1])))
+        columns[name] = PlanColumn(values, tuple(f"group {at}" for at in range(values.shape[1])))
     return Plan(columns, epochs, length)
 
 
@@ -84,17 +84,17 @@ def test_names_groups_and_lengths_that_one_of_them_lacks_are_told():
     assert [(one.label, one.ratio) for one in diff] == [("group 1", 3.0)]  # one value for all against one for each
     three = diff_plans(plan(lr=np.ones((8, 3))), plan(lr=np.ones((8, 2))))
     assert three
-    assert (len(three), three.notes) == (0, ("lr: 3 and 2 groups, the first of which are compared",))
+    assert (len(three), three.notes) == (0, ("lr: 3 and 2 groups: only the first ones are compared",))
     longer = diff_plans(plan(lr=ONES), plan(epochs=3, lr=[*ONES, 2.0, 2.0, 2.0, 2.0]))
     assert longer
-    assert str(longer) == "8 and 12 iterations: the first ones of both are compared"
+    assert str(longer) == "8 and 12 iterations: only the first ones are compared"
 
 
 @pytest.mark.parametrize(
     ("arguments", "kwargs", "error", "match"),
     [
-        ((plan(lr=ONES), {"lr": ONES}), {}, TypeError, "b must be a plan of dry_run, given {"),
-        ((None, plan(lr=ONES)), {}, TypeError, "a must be a plan of dry_run, given None"),
+        ((plan(lr=ONES), {"lr": ONES}), {}, TypeError, "b must be a Plan that dry_run returned, given {"),
+        ((None, plan(lr=ONES)), {}, TypeError, "a must be a Plan that dry_run returned, given None"),
         ((plan(lr=ONES), plan(lr=ONES)), {"rtol": -1}, ValueError, "rtol must be at least 0, given -1"),
     ],
 )

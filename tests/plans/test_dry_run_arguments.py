@@ -103,7 +103,7 @@ def test_metrics_of_any_kind_of_number(values):
 def test_the_epoch_length_is_that_of_the_run_the_trainer_is_in():
     everything = Everything(2)
     before = everything.seen()
-    with pytest.raises(ValueError, match="epoch_length must be that of the run which the trainer is in, 4, given 5"):
+    with pytest.raises(ValueError, match="epoch_length must be 4, as in the run that the trainer is in, given 5"):
         dry_run(everything.trainer, 5, 5)
     assert everything.seen() == before
     assert dry_run(everything.trainer, 5, 4).start == 8

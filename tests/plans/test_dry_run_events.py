@@ -198,7 +198,7 @@ def test_a_scheduler_on_an_event_of_ones_own_is_left_out_and_named(way):
         "EXCEPTION_RAISED",
         "TERMINATE",
     ]
-    assert "left out, since it cannot be foreseen: <ParamScheduler of 'momentum' at event 0" in str(plan)
+    assert "left out, because dry_run cannot predict it: <ParamScheduler of 'momentum' at event 0" in str(plan)
 
 
 def test_a_scheduler_on_the_iterations_of_an_evaluator_is_left_out_and_named():

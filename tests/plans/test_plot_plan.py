@@ -203,7 +203,7 @@ def test_a_line_of_very_many_points_keeps_its_peaks():
 @pytest.mark.parametrize(
     ("kwargs", "error", "match"),
     [
-        ({"plan": {"lr": [0.1]}}, TypeError, "plan must be one of dry_run, given {"),
+        ({"plan": {"lr": [0.1]}}, TypeError, "plan must be a Plan that dry_run returned, given {"),
         ({"names": ["lr", "rl"]}, ValueError, "names must be among 'lr', 'momentum', 'dropout', given 'rl'"),
         ({"recorded": {"lr": [[0.1]]}}, TypeError, "recorded must be a ParamHistory or None, given {"),
         ({"axes": Figure().subplots(2)}, ValueError, "axes must be one for each of .*, given 2"),

@@ -102,7 +102,7 @@ def test_one_that_code_of_a_user_may_call_is_named_since_its_events_are_not_know
 
     plan = dry_run(trainer, 2, 3)
     assert list(plan) == ["momentum"]
-    assert [what.endswith(", which code of yours may call") for what in plan.unforeseen] == [True]
+    assert [what.endswith(", which your code may call") for what in plan.unforeseen] == [True]
     assert [finding.code for finding in check_plan(trainer, 2, 3)] == ["unforeseen"]
 
 
@@ -124,7 +124,9 @@ def test_fewer_epochs_than_the_trainer_has_made_are_refused_as_by_ignite():
     trainer = make_trainer()
     ParamScheduler(make_optimizer(), "lr", schedule=Constant(0.5)).attach(trainer)
     trainer.run([0] * 3, max_epochs=2)
-    with pytest.raises(ValueError, match="max_epochs must be at least the 2 that the trainer has made, given 1"):
+    with pytest.raises(
+        ValueError, match="max_epochs must be at least 2, the epochs that the trainer has made, given 1"
+    ):
         dry_run(trainer, 1, 3)
     with pytest.raises(ValueError, match="max_epochs"):
         trainer.run([0] * 3, max_epochs=1)

@@ -1,1 +1,1 @@
-"""The checks of ``check_plan``, and the findings that they give."""
+"""The checks of ``check_plan``, and their findings."""

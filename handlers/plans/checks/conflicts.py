@@ -1,8 +1,8 @@
-"""Checks for two who write one parameter, and for one who writes twice."""
+"""Checks for two schedulers that write one parameter, and for one scheduler that writes twice."""
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import combinations, product
+from itertools import combinations
 
 import numpy as np
 from ignite.handlers.param_scheduler import ParamScheduler as IgniteParamScheduler
@@ -10,139 +10,108 @@ from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from lehr.engine.event_handlers import handlers_of
 from lehr.handlers.core.copying import reachable_from
-from lehr.handlers.core.inspection import Location, locations_of, members_of, shared_locations, times_attached
-from lehr.handlers.plans.plan import named_groups
-from lehr.handlers.plans.simulation.code_inspection import referred_to_by
-from lehr.handlers.plans.simulation.run import Part
+from lehr.handlers.core.inspection import locations_of, members_of, shared_locations, times_attached
+from lehr.handlers.plans.simulation.schedulers import SimulatedScheduler
 
-from .checked_run import Review, called
+from .checked_run import CheckedRun, locations_text
 from .findings import Finding
 
 
-def write_conflicts(review: Review) -> Iterator[Finding]:
-    """Two who write one parameter in turn, so that only the later one counts."""
-    rehearsal, iterations = review.rehearsal, review.plan.num_iterations - review.plan.start
-    written = [(part, locations_of(part.copy, rehearsal.engine)) for part in rehearsal.parts]
-    for (one, its_own), (other, those) in combinations(written, 2):
-        shared = shared_locations(its_own, those)
-        if not shared or not _take_turns(one, other):
+def write_conflicts(checked: CheckedRun) -> Iterator[Finding]:
+    """Two schedulers write one parameter, and the later write wins."""
+    settings = checked.run.settings
+    for one, other in combinations(checked.run.schedulers, 2):
+        shared = shared_locations(one.locations, other.locations)
+        if not shared or not _overlap(one, other):
             continue
-        first_wins = _wins(review, one, other)
-        winner, wins = (one, first_wins) if 2 * first_wins > iterations else (other, iterations - first_wins)
-        first, second = called(one), called(other)
+        first, second = one.description, other.description
         if first == second:
             first, second = f"{first} (attached first)", f"{second} (attached later)"
-        begin = min(max(one.ticks[0], other.ticks[0]), review.plan.num_iterations - 1)
-        yield Finding(
-            "write-conflict",
-            "error",
-            _named(shared),
-            f"{first} and {second} both write it, from {review.at(begin)} on; "
-            f"{first if winner is one else second} wins at {wins} of {iterations} iterations",
-            "attach one of them alone, or make one of both: ChainedScheduler multiplies, ConcatScheduler takes turns",
-            {"iteration": begin, "winner": type(winner.original).__name__, "wins": wins, "iterations": iterations},
+        begin = min(max(one.event_iterations[0], other.event_iterations[0]), settings.iterations - 1)
+        iterations, wins = settings.iterations - settings.start, _wins(checked, one, other)
+        winner, wins, named = (one, wins, first) if 2 * wins > iterations else (other, iterations - wins, second)
+        message = (
+            f"{first} and {second} both write this parameter from {checked.iteration_text(begin)} on; {named} wins at "
+            f"{wins} of {iterations} iterations"
         )
-    for part in rehearsal.parts:
-        yield from _conflicts_within(review, part)
-        yield from _conflicts_with_ignite(review, part)
-    yield from _conflicts_with_torch(review)
+        suggestion = "attach only one of them, or combine them with ChainedScheduler (a product) or ConcatScheduler"
+        numbers = {"iteration": begin, "winner": type(winner.original).__name__, "wins": wins, "iterations": iterations}
+        yield Finding("write-conflict", "error", locations_text(shared), message, suggestion, numbers)
+    yield from _other_conflicts(checked)
 
 
-def _take_turns(one: Part, other: Part) -> bool:
-    """Whether each writes when the other has begun to; one that begins where the other has ended takes over from it."""
-    return bool(one.ticks and other.ticks) and one.ticks[-1] >= other.ticks[0] and other.ticks[-1] >= one.ticks[0]
+def _overlap(one: SimulatedScheduler, other: SimulatedScheduler) -> bool:
+    """Whether neither scheduler has written for the last time before the other one starts."""
+    a, b = one.event_iterations, other.event_iterations
+    return bool(a and b) and a[-1] >= b[0] and b[-1] >= a[0]
 
 
-def _wins(review: Review, one: Part, other: Part) -> int:
-    """At how many iterations the value of the first one stands."""
-    iterations, last = np.arange(review.plan.start, review.plan.num_iterations), []
-    for part in (one, other):
-        ticks = np.array(part.ticks)
-        at = np.searchsorted(ticks, iterations, side="right") - 1
-        last.append(np.where(at >= 0, ticks[at], -1))
-    later = review.rehearsal.order_of(one) > review.rehearsal.order_of(other)
-    return int(np.sum(last[0] >= last[1] if later else last[0] > last[1]))
+def _wins(checked: CheckedRun, one: SimulatedScheduler, other: SimulatedScheduler) -> int:
+    """The number of iterations at which the value of the first scheduler is in effect."""
+    iterations, last_writes = np.arange(checked.run.settings.start, checked.run.settings.iterations), []
+    for scheduler in (one, other):
+        written = np.array(scheduler.event_iterations)
+        at = np.searchsorted(written, iterations, side="right") - 1
+        last_writes.append(np.where(at >= 0, written[at], -1))
+    mine, theirs = last_writes
+    is_later = checked.run.writing_order(one) > checked.run.writing_order(other)
+    return int(np.sum(mine >= theirs if is_later else mine > theirs))
 
 
-def _conflicts_within(review: Review, part: Part) -> Iterator[Finding]:
-    engine, writers = review.rehearsal.engine, members_of(part.copy)
-    own = [{writer.param_name: locations_of(writer, engine).get(writer.param_name, [])} for writer in writers]
-    for one, other in combinations(range(len(own)), 2):
-        if shared := shared_locations(own[one], own[other]):
-            yield Finding(
-                "write-conflict",
-                "error",
-                _named(shared),
-                f"members {one} and {other} of {called(part)} both write it; member {other} wins at every event",
-                "leave one of them out, or multiply their schedules: Product of lehr.handlers.schedules",
-                {"members": [one, other], "winner": other},
-            )
+def _conflicts_of_members(checked: CheckedRun, scheduler: SimulatedScheduler) -> Iterator[Finding]:
+    """Two members of a group scheduler write one parameter."""
+    written = [
+        {member.param_name: locations_of(member, checked.run.engine).get(member.param_name, [])}
+        for member in members_of(scheduler.copy)
+    ]
+    for one, other in combinations(range(len(written)), 2):
+        if shared := shared_locations(written[one], written[other]):
+            members = f"members {one} and {other} of {scheduler.description}"
+            message = f"{members} both write this parameter; member {other} wins at every event"
+            suggestion = "remove one of them, or multiply their schedules with Product of lehr.handlers.schedules"
+            numbers = {"members": [one, other], "winner": other}
+            yield Finding("write-conflict", "error", locations_text(shared), message, suggestion, numbers)
 
 
-def _conflicts_with_ignite(review: Review, part: Part) -> Iterator[Finding]:
-    """Schedulers of ignite, which a dry run does not call."""
-    trainer = review.rehearsal.trainer
-    places = [place for its_own in locations_of(part.original, trainer).values() for place in its_own]
-    for peer in [registered.handler for registered in handlers_of(trainer)]:
-        if isinstance(peer, IgniteParamScheduler):
+def _other_conflicts(checked: CheckedRun) -> Iterator[Finding]:
+    """A scheduler shares a parameter with its own members, ignite's attached schedulers, or torch's unwrapped ones."""
+    run = checked.run
+    of_ignite = [one.handler for one in handlers_of(run.trainer) if isinstance(one.handler, IgniteParamScheduler)]
+    wrapped = {id(thing) for thing in reachable_from([scheduler.original for scheduler in run.schedulers])}
+    of_torch = [one for one in run.references if isinstance(one, TorchLRScheduler) and id(one) not in wrapped]
+    for scheduler, locations in checked.original_locations.items():
+        yield from _conflicts_of_members(checked, scheduler)
+        for peer in of_ignite:
             groups = {id(group) for group in peer.optimizer_param_groups}
-            shared = [place for place in places if id(place.holder) in groups and place.key == peer.param_name]
+            shared = [one for one in locations if id(one.holder) in groups and one.key == peer.param_name]
             if shared:
-                yield Finding(
-                    "write-conflict",
-                    "error",
-                    _named(shared),
-                    f"{called(part)} writes it, and so does ignite's {type(peer).__name__} on the same engine; the one "
-                    "whose event comes later wins",
-                    "attach one of them alone",
-                )
+                both = f"{scheduler.description} and ignite's {type(peer).__name__} on the same engine"
+                message = f"{both} both write this parameter; the scheduler with the later event wins"
+                yield Finding("write-conflict", "error", locations_text(shared), message, "attach only one of them")
+        for unwrapped in of_torch:
+            if shared := [one for one in locations if one.owner is unwrapped.optimizer and one.key == "lr"]:
+                both = f"{scheduler.description} writes this parameter, and so does torch's {type(unwrapped).__name__}"
+                message = f"{both}, if the code that refers to it calls its step()"
+                suggestion = "wrap torch's scheduler in LRScheduler and combine both, or delete it"
+                yield Finding("write-conflict", "warning", locations_text(shared), message, suggestion)
 
 
-def _conflicts_with_torch(review: Review) -> Iterator[Finding]:
-    """Schedulers of torch that are not wrapped, which somebody's code may step."""
-    trainer, parts = review.rehearsal.trainer, review.rehearsal.parts
-    wrapped = {id(thing) for thing in reachable_from([part.original for part in parts])}
-    raw = [thing for thing in referred_to_by(trainer) if isinstance(thing, TorchLRScheduler)]
-    for part, thing in product(parts, [thing for thing in raw if id(thing) not in wrapped]):
-        places = [place for some in locations_of(part.original, trainer).values() for place in some]
-        if shared := [place for place in places if place.owner is thing.optimizer and place.key == "lr"]:
-            yield Finding(
-                "write-conflict",
-                "warning",
-                _named(shared),
-                f"{called(part)} writes it, and so does torch's {type(thing).__name__}, if the code that refers to it "
-                "steps it",
-                "wrap it, LRScheduler(...), and make one of both; or delete it",
+def attached_twice(checked: CheckedRun) -> Iterator[Finding]:
+    """One event of an engine calls a scheduler twice."""
+    for scheduler in checked.run.schedulers:
+        handlers, events = scheduler.writing_handlers, len(scheduler.event_iterations)
+        calls = Counter((handler.engine, handler.event) for handler in handlers)
+        again = events - len(set(scheduler.event_iterations))
+        times = max((times_attached(scheduler.original, handler.engine) for handler in handlers), default=0)
+        if again and max(calls.values()) > 1:
+            message = (
+                f"the scheduler is attached {len(handlers)} times, so it moves on too fast: {again} of its {events} "
+                "events come at an iteration that already had one"
             )
-
-
-def _named(places: list[Location]) -> str:
-    names = ", ".join(dict.fromkeys(repr(place.param_name) for place in places))
-    labels = named_groups(list(dict.fromkeys(place.label for place in places if place.label)))
-    return f"{names}, {labels}" if labels else names
-
-
-def attached_twice(review: Review) -> Iterator[Finding]:
-    """A scheduler that one event of an engine calls twice."""
-    for part in review.rehearsal.parts:
-        events = Counter((wire.engine, wire.event) for wire in part.writing)
-        again = len(part.ticks) - len(set(part.ticks))
-        if again and max(events.values()) > 1:
-            yield Finding(
-                "attached-twice",
-                "error",
-                called(part),
-                f"it is attached {len(part.writing)} times, so that {again} of its {len(part.ticks)} events come at an "
-                "iteration that has one already: it moves on too fast",
-                "attach it once",
-                {"times": len(part.writing), "events": len(part.ticks), "again": again},
-            )
-        elif (times := max((times_attached(part.original, wire.engine) for wire in part.writing), default=0)) > 1:
-            yield Finding(
-                "attached-twice",
-                "warning",
-                called(part),
-                f"it is attached {times} times, and counts the events of all: {len(part.ticks)} in this run",
-                "attach it once; if all of them are meant, say so at once: attach(engine, one | another)",
-                {"times": times, "events": len(part.ticks)},
-            )
+            numbers = {"times": len(handlers), "events": events, "again": again}
+            yield Finding("attached-twice", "error", scheduler.description, message, "attach it once", numbers)
+        elif times > 1:
+            message = f"the scheduler is attached {times} times, and counts the events of all: {events} in this run"
+            suggestion = "attach it once; if you mean all events, attach it to them together: attach(engine, a | b)"
+            numbers = {"times": times, "events": events}
+            yield Finding("attached-twice", "warning", scheduler.description, message, suggestion, numbers)

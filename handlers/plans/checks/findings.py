@@ -1,4 +1,4 @@
-"""What a check of a plan finds: what is wrong, where, by how much, and what to do."""
+"""The findings of ``check_plan``: what is wrong, where, by how much, and what to do."""
 
 import textwrap
 from collections.abc import Iterable, Mapping
@@ -10,36 +10,36 @@ from lehr.handlers.schedules import arguments
 SEVERITIES = ("error", "warning", "info")
 CODES = {
     "write-conflict": "two schedulers write one parameter",
-    "attached-twice": "a scheduler has two events where one is meant",
-    "never-attached": "a scheduler that nothing calls",
-    "history-name-clash": "two schedulers would record under one name",
-    "missing-metric": "a metric that is not produced",
-    "not-restored": "a scheduler that a resumed run has left behind",
-    "illegal-value": "a value that the optimizer does not allow",
+    "attached-twice": "one event calls a scheduler twice",
+    "never-attached": "no event calls a scheduler",
+    "history-name-clash": "two schedulers record under one name",
+    "missing-metric": "the engine does not produce a metric",
+    "not-restored": "the event index of a scheduler does not fit the resumed run",
+    "illegal-value": "the optimizer does not allow a value",
     "end-not-reached": "the run ends before the schedule",
-    "repeats": "the schedule ends, or begins anew, before the run ends",
-    "unit-mismatch": "durations in iterations on an epoch's event, or the reverse",
-    "jump": "a jump from one phase to the next",
-    "zero-start": "steps with a learning rate of 0",
-    "unforeseen": "what a dry run cannot foresee, and so does not check",
+    "repeats": "the schedule ends or repeats before the run ends",
+    "unit-mismatch": "durations are in iterations on an epoch event, or the reverse",
+    "jump": "the value jumps from one phase to the next",
+    "zero-start": "the learning rate is 0 at first",
+    "unforeseen": "dry_run cannot predict a scheduler, and leaves it out",
 }
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something in a plan that somebody should look at.
+    """A possible mistake in a plan.
 
     Args:
-        code: what kind it is of, one of those of :func:`check_plan`.
-        severity: ``"error"``, the run is not what its code says; ``"warning"``, it is probably not what was meant;
-            ``"info"``, it may well be meant.
+        code: the type of mistake, one of the codes of :func:`check_plan`.
+        severity: ``"error"`` if the run does not do what its code says, ``"warning"`` if it probably does not do what
+            you mean, ``"info"`` if you may well mean it.
         where: the name in the plan and the group, or the scheduler and its event.
-        message: what it is, with the numbers.
-        suggestion: what to do about it.
-        numbers: the numbers, by name, as plain data.
+        message: what is wrong, with numbers.
+        suggestion: what you can do about it.
+        numbers: the numbers by name, as plain data.
 
     Raises:
-        ValueError: ``code`` or ``severity`` is none of these.
+        ValueError: ``code`` or ``severity`` is unknown.
     """
 
     code: str
@@ -63,14 +63,14 @@ class Finding:
 
 
 class Findings(list[Finding]):
-    """A list of findings, the worst first, that prints well.
+    """A list of findings, sorted by severity, errors first. ``print`` shows all of them.
 
     Example:
-        >>> print(Findings([Finding("zero-start", "info", "'lr'", "it begins with 0", "begin with more")]))
+        >>> print(Findings([Finding("zero-start", "info", "'lr'", "the lr starts at 0", "start above 0")]))
         1 info
         info: zero-start: 'lr'
-            it begins with 0
-            -> begin with more
+            the lr starts at 0
+            -> start above 0
         >>> print(Findings())
         nothing found
     """
@@ -79,7 +79,7 @@ class Findings(list[Finding]):
         super().__init__(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 
     def of(self, severity: str) -> list[Finding]:
-        """Those of one severity."""
+        """The findings of one severity."""
         return [finding for finding in self if finding.severity == severity]
 
     def __str__(self) -> str:

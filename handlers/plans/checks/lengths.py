@@ -1,237 +1,204 @@
-"""Checks of how long schedules are: their ends, their cycles, and the unit that they count in."""
+"""Checks of how long schedules are: their ends, their cycles, and the unit of their durations."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from lehr.handlers.core import inspection
+from lehr.handlers.core.inspection import reads_metric
 from lehr.handlers.plans.plan import counted
+from lehr.handlers.plans.simulation.schedulers import WrittenSchedule
+from lehr.handlers.plans.simulation.timeline import RunSettings
 from lehr.handlers.schedulers.torch.lengths import begins_anew, length_of
 from lehr.handlers.schedules import Concatenation, Cyclic, Cyclical, Restarts, Schedule
 from lehr.handlers.schedules.arguments import MAX_EVENT_INDEX
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.schedules.named_phases import phases_of
 
-from .checked_run import Review, Written, shown
+from .checked_run import CheckedRun, values_text
 from .findings import Finding
 
+# What to do if durations look like iterations, or like epochs.
+IN_ITERATIONS = "attach it to ITERATION_STARTED, or give durations in epochs"
+IN_EPOCHS = "attach it to EPOCH_STARTED, or give durations in iterations (epoch_length=... converts them)"
 
-def ends(review: Review) -> Iterator[Finding]:
-    """Schedules that end after training does, or before, or that count in another unit than their events."""
-    for written in review.written():
+
+def wrong_lengths(checked: CheckedRun) -> Iterator[Finding]:
+    """A schedule is longer or shorter than the run, or its durations are in another unit than its events."""
+    settings = checked.run.settings
+    for written in checked.run.written_schedules:
         length, events = length_of(written.schedule), written.num_events
         if not length:
-            yield from _vanishing(review, written)
-            yield from _last_phase_not_begun(written)
-            yield from _does_not_move(written)
-        if not length or not len(written.ticks) or inspection.reads_metric(written.part.original):
+            yield from _vanishing(settings, written)
+            yield from _last_phase_not_reached(written)
+            yield from _never_changing(written)
+        if not length or not len(written.event_iterations) or reads_metric(written.scheduler.original):
             continue
-        numbers = {"length": float(length), "events": events}
-        unit = _unit_meant(review, written, length)
+        cyclic, numbers = repeats(written.schedule), {"length": float(length), "events": events}
+        unit = _unit_meant(settings, written, length, cyclic)
         if unit:
-            meant, here = ("iterations", "epochs") if unit == "iterations" else ("epochs", "iterations")
-            yield Finding(
-                "unit-mismatch",
-                "warning",
-                written.where(),
-                f"it takes {length:g} events, and has {events}, which are {here}: there are {review.plan.max_epochs} "
-                f"epochs and {review.plan.num_iterations} iterations, so its durations look like {meant}",
-                f"attach it to {'ITERATION_STARTED' if meant == 'iterations' else 'EPOCH_STARTED'}, or give durations "
-                f"in {here}" + ("" if meant == "iterations" else " (epoch_length=... converts them)"),
-                numbers,
+            other, suggestion = ("epochs", IN_ITERATIONS) if unit == "iterations" else ("iterations", IN_EPOCHS)
+            message = (
+                f"the schedule takes {length:g} events, but it has {events}, which are {other}; in a run of "
+                f"{settings.max_epochs} epochs and {settings.iterations} iterations, its durations look like {unit}"
             )
+            yield Finding("unit-mismatch", "warning", written.description, message, suggestion, numbers)
         elif events < length:
-            yield from _unfinished(written, length, numbers)
+            yield from _unfinished(written, length, cyclic, numbers)
+        elif events > length and cyclic:
+            yield _repeated(checked, written, length, numbers)
         elif events > length:
-            yield from _repeated(review, written, length, numbers)
+            yield from _ended(checked, written, length, numbers)
 
 
-def _last_phase_not_begun(written: Written) -> Iterator[Finding]:
-    """One without an end, whose last phase the run does not come to."""
-    segments = phases_of(written.schedule)
-    if written.schedule.is_pure and len(segments) > 1 and 0.95 * segments[-1].first_event > written.num_events > 0:
-        begin = segments[-1].first_event
-        yield Finding(
-            "end-not-reached",
-            "warning",
-            written.where(),
-            f"its last phase, {segments[-1].name!r}, begins at event {begin:g}, and the run has {written.num_events} "
-            "of them",
-            "make what comes before shorter, or the run longer",
-            {"length": float(begin), "events": written.num_events},
+def _vanishing(settings: RunSettings, written: WrittenSchedule) -> Iterator[Finding]:
+    """A schedule without an end falls to almost 0 by iterations, and would not by epochs."""
+    values, epochs = written.event_values, settings.max_epochs
+    by_epoch = any(handler.event.name.startswith("EPOCH") for handler in written.scheduler.writing_handlers)
+    if by_epoch or len(values) < 4 * epochs or settings.epoch_length < 2:
+        return
+    sizes = np.abs(values).max(axis=1)
+    tiny = np.flatnonzero(sizes < 1e-8 * sizes.max())
+    # A schedule that is set to 0, or that gets there at the end of the run, is meant to.
+    if len(tiny) and epochs <= tiny[0] < 0.5 * len(values) and sizes[tiny[0]] and sizes[tiny].max() < sizes[epochs - 1]:
+        first, small, at_epochs = (values_text(values[at]) for at in (0, tiny[0], epochs - 1))
+        message = (
+            f"the schedule has {len(values)} events, which are iterations, and falls from {first} to {small} in "
+            f"{tiny[0]} of them; with one event for each of the {epochs} epochs it would end at {at_epochs}, so its "
+            "durations look like epochs"
         )
+        numbers = {"events": written.num_events, "vanishes_after": int(tiny[0])}
+        yield Finding("unit-mismatch", "warning", written.description, message, IN_EPOCHS, numbers)
 
 
-def _does_not_move(written: Written) -> Iterator[Finding]:
-    """One without an end that would move if there were more events, and does not in this run."""
-    schedule, values = written.schedule, written.by_event
+def _last_phase_not_reached(written: WrittenSchedule) -> Iterator[Finding]:
+    """The run ends before the last phase of a schedule without an end."""
+    phases, events = written.phases, written.num_events
+    if written.schedule.is_pure and len(phases) > 1 and 0.95 * phases[-1].first_event > events > 0:
+        begin, name = phases[-1]
+        message = f"the last phase, {name!r}, begins at event {begin:g}, but the run has {events} events"
+        suggestion = "shorten the phases before it, or make the run longer"
+        numbers = {"length": float(begin), "events": events}
+        yield Finding("end-not-reached", "warning", written.description, message, suggestion, numbers)
+
+
+def _never_changing(written: WrittenSchedule) -> Iterator[Finding]:
+    """A schedule without an end has one value in the whole run, and would change later."""
+    schedule, values = written.schedule, written.event_values
     if not schedule.is_pure or len(values) < 2 or (values != values[0]).any():
         return
     later = np.array([schedule(min(written.num_events * times, MAX_EVENT_INDEX)) for times in (10, 100, 1000)])
     if (later != later.flat[0]).any() or later.flat[0] not in values[0]:
-        yield Finding(
-            "end-not-reached",
-            "warning",
-            written.where(),
-            f"it does not move: all its {len(values)} events have {shown(values[0])}, and it would change later",
-            "make its steps shorter, or attach it to an event that comes more often",
-            {"events": written.num_events},
+        message = (
+            f"the value stays at {values_text(values[0])} for all {len(values)} events, and would only change later"
         )
+        suggestion = "make its steps shorter, or attach it to an event that fires more often"
+        numbers = {"events": written.num_events}
+        yield Finding("end-not-reached", "warning", written.description, message, suggestion, numbers)
 
 
-def _vanishing(review: Review, written: Written) -> Iterator[Finding]:
-    """One without an end that falls to nothing by iterations, and would not by epochs."""
-    values, epochs = written.by_event, review.plan.max_epochs
-    by_epoch = any(wire.event.name.startswith("EPOCH") for wire in written.part.writing)
-    if by_epoch or len(values) < 4 * epochs or review.plan.epoch_length < 2:
-        return
-    sizes = np.abs(values).max(axis=1)
-    gone = np.flatnonzero(sizes < 1e-8 * sizes.max())
-    # One that is set to 0, or comes to its end at the end, is meant to.
-    if len(gone) and epochs <= gone[0] < 0.5 * len(values) and sizes[gone[0]] and sizes[gone].max() < sizes[epochs - 1]:
-        yield Finding(
-            "unit-mismatch",
-            "warning",
-            written.where(),
-            f"it has {len(values)} events, which are iterations, and is down from {shown(values[0])} to "
-            f"{shown(values[gone[0]])} after {gone[0]} of them; with one for each of the {epochs} epochs it would be "
-            f"{shown(values[epochs - 1])} at the end, so its durations look like epochs",
-            "attach it to EPOCH_STARTED, or give durations in iterations (epoch_length=... converts them)",
-            {"events": written.num_events, "vanishes_after": int(gone[0])},
-        )
-
-
-def _unit_meant(review: Review, written: Written, length: float) -> str | None:
-    """The unit that the durations of a schedule are probably in, where its events are of the other one."""
-    epochs, iterations, events = review.plan.max_epochs, review.plan.num_iterations, written.num_events
-    kinds = {wire.event.name.split("_")[0] for wire in written.part.writing}
-    if review.plan.epoch_length < 2:
+def _unit_meant(settings: RunSettings, written: WrittenSchedule, length: float, cyclic: bool) -> str | None:
+    """The unit that the durations of a schedule probably have, if its events are of the other unit."""
+    epochs, iterations, events = settings.max_epochs, settings.iterations, written.num_events
+    units = {handler.event.name.split("_")[0] for handler in written.scheduler.writing_handlers}
+    if settings.epoch_length < 2:
         return None
-    of_such_a_run = length <= 2 * iterations  # where it is longer, they are nobody's iterations either
-    if kinds == {"EPOCH"} and of_such_a_run and length >= 2 * events and length**2 > epochs * iterations:
+    fits_run = length <= 2 * iterations  # a longer schedule is not in iterations either
+    if units == {"EPOCH"} and fits_run and length >= 2 * events and length**2 > epochs * iterations:
         return "iterations"
-    values = written.by_event[: int(length) + 1]
+    values = written.event_values[: int(length) + 1]
     if len(values) and (values[-1] > values[0]).all():
         return None  # a warm-up is short
-    about = (1.0, 1.0) if repeats(written.schedule) else (0.5, 1.5)
-    few = about[0] * epochs <= length <= about[1] * epochs and length >= 3
-    if "EPOCH" not in kinds and few and 2 * length <= events and length**2 < epochs * events:
+    low, high = (1.0, 1.0) if cyclic else (0.5, 1.5)
+    fits_epochs = low * epochs <= length <= high * epochs and length >= 3
+    if "EPOCH" not in units and fits_epochs and 2 * length <= events and length**2 < epochs * events:
         return "epochs"
     return None
 
 
-def _unfinished(written: Written, length: float, numbers: dict[str, Any]) -> Iterator[Finding]:
-    """The end value is not reached, and not nearly."""
+def _unfinished(written: WrittenSchedule, length: float, cyclic: bool, numbers: dict[str, Any]) -> Iterator[Finding]:
+    """The run ends before the schedule, and not close to its end value."""
     schedule, events = written.schedule, written.num_events
-    last = end = written.by_event[-1] if len(written.by_event) else np.empty(0)
-    if schedule.is_pure:  # else nobody can say what it comes to
+    reached, end_value = "", {}
+    last = written.event_values[-1] if len(written.event_values) else np.empty(0)
+    if schedule.is_pure:  # otherwise the end value depends on the run
         last, end = np.atleast_1d(schedule(events - 1)), np.atleast_1d(schedule(int(np.ceil(length))))
-    if schedule.is_pure and not repeats(schedule):
-        way = np.abs(np.atleast_2d(schedule(np.linspace(0, length, 101).round())).T - end[:, np.newaxis]).max()
-        if np.abs(last - end).max() <= 0.01 * way:
-            return
-    share = events / length
-    reached = (
-        "" if repeats(schedule) or not schedule.is_pure else f": its last value is {shown(last)}, not {shown(end)}"
-    )
-    yield Finding(
-        "end-not-reached",
-        "warning" if share < 0.95 else "info",
-        written.where(),
-        f"it takes {length:g} events, and the run has {events} of them, {share:.0%}{reached}",
-        f"make it {counted(events, 'event')} long, or the run longer",
-        {**numbers, "last_value": last.tolist(), **({"end_value": end.tolist()} if schedule.is_pure else {})},
-    )
+        end_value = {"end_value": end.tolist()}
+        if not cyclic:
+            values = np.atleast_2d(schedule(np.linspace(0, length, 101).round())).T
+            if np.abs(last - end).max() <= 0.01 * np.abs(values - end[:, np.newaxis]).max():
+                return
+            reached = f": its last value is {values_text(last)}, not {values_text(end)}"
+    share, suggestion = events / length, f"make the schedule {counted(events, 'event')} long, or the run longer"
+    message = f"the schedule takes {length:g} events, but the run has {events} of them, {share:.0%}{reached}"
+    numbers = {**numbers, "last_value": last.tolist(), **end_value}
+    severity = "warning" if share < 0.95 else "info"
+    yield Finding("end-not-reached", severity, written.description, message, suggestion, numbers)
 
 
-def _repeated(review: Review, written: Written, length: float, numbers: dict[str, Any]) -> Iterator[Finding]:
-    events = written.num_events
-    if repeats(written.schedule):
-        values = written.by_event
-        begun = [0, *_beginnings(values, review.jump_ratio)]
-        last = len(values) - begun[-1]
-        cut_short = len(begun) > 1 and last < 0.1 * (begun[-1] - begun[-2])
-        message = f"its first cycle takes {length:g} events, and the run has {events} of them"
-        if cut_short:
-            message += (
-                f": the last {'one begins' if last == 1 else f'{last} begin'} a cycle anew, with "
-                f"{shown(values[-last])} after {shown(values[-last - 1])}"
-            )
-        yield Finding(
-            "repeats",
-            "warning" if cut_short else "info",
-            written.where(),
-            message,
-            "make the cycle longer, or the run shorter, so that it ends with a cycle"
-            if cut_short
-            else "nothing, if that is meant",
-            numbers,
-        )
-        return
-    after = np.abs(written.by_event[int(np.ceil(length)) - written.part.first_event :])
-    if len(after) and (after.max(axis=0) > review.jump_ratio * np.maximum(after[0], 0.01 * after.max())).any():
-        yield Finding(
-            "repeats",
-            "warning" if events < 2 * length else "info",
-            written.where(),
-            f"it comes to its end after {length:g} of {events} events, and then it goes back, from {shown(after[0])} "
-            f"up to {shown(after.max(axis=0))}",
-            f"make it {events} events long, or the run shorter; nothing, if it is meant to swing",
-            {**numbers, "highest": float(after.max())},
-        )
-        return
-    zeros = _zeros_at_the_end(written.table)
-    if written.key == "lr" and zeros > max(1, 0.01 * len(written.table)):
-        yield Finding(
-            "repeats",
-            "warning",
-            written.where(),
-            f"it ends after {length:g} of {events} events, and its end value, 0, is that of the last {zeros} "
-            "iterations, in which nothing is learnt",
-            f"make it {events} events long, or the end value more than 0",
-            {**numbers, "iterations": zeros},
-        )
-    elif written.key == "lr":
-        yield from _held_next_to_nothing(written, length, numbers)
+def _repeated(checked: CheckedRun, written: WrittenSchedule, length: float, numbers: dict[str, Any]) -> Finding:
+    """The schedule begins a new cycle before the run ends."""
+    values = written.event_values
+    starts = [0, *_cycle_starts(values, checked.jump_ratio)]
+    last = len(values) - starts[-1]
+    message = f"the first cycle takes {length:g} events, and the run has {written.num_events}"
+    if len(starts) < 2 or last >= 0.1 * (starts[-1] - starts[-2]):
+        return Finding("repeats", "info", written.description, message, "nothing, if you mean it", numbers)
+    end = f"{values_text(values[-last])} after {values_text(values[-last - 1])}"
+    message += f": the last {'event begins' if last == 1 else f'{last} events begin'} a new cycle, with {end}"
+    suggestion = "make the cycle longer, or the run shorter, so that the run ends with a cycle"
+    return Finding("repeats", "warning", written.description, message, suggestion, numbers)
 
 
-def _held_next_to_nothing(written: Written, length: float, numbers: dict[str, Any]) -> Iterator[Finding]:
-    """A decay that is over long before the run is, with an end value that hardly anything is learnt with."""
-    table, way = written.table, written.by_event[: int(length)]
-    sizes, end = np.abs(table[~np.isnan(table).any(axis=1)]), table[-1]
-    held = len(table) - 1 - int(np.flatnonzero((table != end).any(axis=1))[-1]) if (table != end).any() else 0
-    by_steps = np.mean((way[1:] != way[:-1]).any(axis=1)) < 0.25 if len(way) > 1 else True  # one that ends as it goes
-    if held > 0.1 * len(table) and not by_steps and (np.abs(end) < 1e-3 * sizes.max(axis=0)).all():
-        yield Finding(
-            "repeats",
-            "warning",
-            written.where(),
-            f"it ends after {length:g} of {written.num_events} events, and its end value, {shown(end)}, is that of the "
-            f"last {held} iterations: less than a thousandth of its highest, {shown(sizes.max(axis=0))}",
-            f"make it {written.num_events} events long, or the end value larger",
-            {**numbers, "iterations": held},
-        )
-
-
-def _beginnings(values: Array, jump_ratio: float) -> list[int]:
-    """Where cycles begin anew: the value jumps against the way that it went, as it does not at the end of a decay."""
+def _cycle_starts(values: Array, jump_ratio: float) -> list[int]:
+    """The events at which the value jumps against its direction, as it does where a cycle starts again."""
     steps, sizes = np.diff(values, axis=0), np.abs(values)
     low, high = np.minimum(sizes[1:-1], sizes[2:]), np.maximum(sizes[1:-1], sizes[2:])
-    anew = (high > jump_ratio * low) & (steps[1:] * steps[:-1] < 0)
-    found: list[int] = (np.flatnonzero(anew.any(axis=1)) + 2).tolist()
+    starts = (high > jump_ratio * low) & (steps[1:] * steps[:-1] < 0)
+    found: list[int] = (np.flatnonzero(starts.any(axis=1)) + 2).tolist()
     return found
 
 
+def _ended(checked: CheckedRun, written: WrittenSchedule, length: float, numbers: dict[str, Any]) -> Iterator[Finding]:
+    """The schedule ends before the run, and then goes back, or trains with almost 0."""
+    events, table, values = written.num_events, written.values, written.event_values
+    after = np.abs(values[int(np.ceil(length)) - written.scheduler.first_event :])
+    ended = f"the schedule ends after {length:g} of {events} events"
+    if len(after) and (after.max(axis=0) > checked.jump_ratio * np.maximum(after[0], 0.01 * after.max())).any():
+        message = f"{ended}, then goes back from {values_text(after[0])} to {values_text(after.max(axis=0))}"
+        suggestion = f"make the schedule {events} events long, or the run shorter; nothing, if you mean it to go back"
+        severity, numbers = "warning" if events < 2 * length else "info", {**numbers, "highest": float(after.max())}
+        yield Finding("repeats", severity, written.description, message, suggestion, numbers)
+        return
+    if written.location.key != "lr":
+        return
+    zeros, held = _last_iterations(table, np.zeros_like(table[-1])), _last_iterations(table, table[-1])
+    if zeros > max(1, 0.01 * len(table)):
+        message = f"{ended} with the value 0: the last {zeros} iterations learn nothing"
+        suggestion = f"make the schedule {events} events long, or its end value more than 0"
+        yield Finding("repeats", "warning", written.description, message, suggestion, {**numbers, "iterations": zeros})
+        return
+    sizes, end = np.abs(table[~np.isnan(table).any(axis=1)]), table[-1]
+    before_end = values[: int(length)]
+    in_steps = len(before_end) < 2 or np.mean((before_end[1:] != before_end[:-1]).any(axis=1)) < 0.25
+    if 0.1 * len(table) < held < len(table) and not in_steps and (np.abs(end) < 1e-3 * sizes.max(axis=0)).all():
+        message = (
+            f"{ended}, and the last {held} iterations train with its end value, {values_text(end)}, which is less than "
+            f"a thousandth of its highest value, {values_text(sizes.max(axis=0))}"
+        )
+        suggestion = f"make the schedule {events} events long, or its end value larger"
+        yield Finding("repeats", "warning", written.description, message, suggestion, {**numbers, "iterations": held})
+
+
+def _last_iterations(table: Array, value: Array) -> int:
+    """The number of iterations at the end of a table that all have a value."""
+    different = np.flatnonzero((table != value).any(axis=1))
+    return len(table) - 1 - int(different[-1]) if len(different) else len(table)
+
+
 def repeats(schedule: Schedule) -> bool:
-    """Whether a schedule begins anew when it has come to its end."""
+    """Whether a schedule starts again after its end."""
     if isinstance(schedule, Concatenation):
         return repeats(schedule.schedules[-1])
     if isinstance(schedule, Restarts):
         return schedule.num_cycles is None and not isinstance(schedule.periods, tuple)
     return isinstance(schedule, Cyclical | Cyclic) or begins_anew(schedule) or any(map(repeats, schedule.parts))
-
-
-def _zeros_at_the_end(table: Array) -> int:
-    different = np.flatnonzero((table != 0).any(axis=1))
-    return len(table) - 1 - int(different[-1]) if len(different) else len(table)

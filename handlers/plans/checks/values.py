@@ -1,161 +1,137 @@
-"""Checks of the values that are written: their range, the first one, and jumps."""
+"""Checks of the values that are written: their range, their start, and their jumps."""
 
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise, permutations
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from lehr.handlers.core.inspection import locations_of, shared_locations
+from lehr.handlers.core.inspection import shared_locations
 from lehr.handlers.plans.plan import named_groups
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.schedules.named_phases import phases_of
 
-from .checked_run import Review, called, ratio_of, shown
+from .checked_run import CheckedRun, values_text
 from .findings import Finding
 
-
-class Range(NamedTuple):
-    """The values that an optimizer allows, in words and by its bounds."""
-
-    words: str
-    low: float = -np.inf
-    high: float = np.inf
-    with_low: bool = True
-    with_high: bool = True
-
-    def holds(self, values: Array) -> "np.ndarray[Any, np.dtype[np.bool_]]":
-        """Which of the values are allowed; NaN, where there is none, is."""
-        above = values >= self.low if self.with_low else values > self.low
-        below = values <= self.high if self.with_high else values < self.high
-        return (above & below) | np.isnan(values)
-
-
-NOT_NEGATIVE = Range("at least 0", 0.0)
-A_BETA = Range("at least 0 and less than 1", 0.0, 1.0, with_high=False)
+ABOVE_0, BELOW_1, ABOVE_1 = (float(np.nextafter(*towards)) for towards in ((0.0, 1.0), (1.0, 0.0), (1.0, 2.0)))
+BETA = ("at least 0 and less than 1", 0.0, BELOW_1)
+NOT_NEGATIVE = ("lr", "weight_decay", "momentum", "eps", "alpha", "lr_decay", "momentum_decay")
+# The values that optimizers allow: in words, the lowest and the highest.
 ALLOWED = {
-    **dict.fromkeys(("lr", "weight_decay", "momentum", "eps", "alpha", "lr_decay", "momentum_decay"), NOT_NEGATIVE),
-    "rho": Range("at least 0 and at most 1", 0.0, 1.0),
-    "betas[0]": A_BETA,
-    "betas[1]": A_BETA,
-    "betas[2]": A_BETA,
-    "etas[0]": Range("more than 0 and less than 1", 0.0, 1.0, with_low=False, with_high=False),
-    "etas[1]": Range("more than 1", 1.0, with_low=False),
+    **dict.fromkeys(NOT_NEGATIVE, ("at least 0", 0.0, np.inf)),
+    **dict.fromkeys(("betas[0]", "betas[1]", "betas[2]"), BETA),
+    "rho": ("at least 0 and at most 1", 0.0, 1.0),
+    "etas[0]": ("more than 0 and less than 1", ABOVE_0, BELOW_1),
+    "etas[1]": ("more than 1", ABOVE_1, np.inf),
 }
 
 
-def illegal_values(review: Review) -> Iterator[Finding]:
-    """Values outside what optimizers allow: lr < 0, betas >= 1, momentum < 0; and what cannot be written at all."""
-    for name, sample in review.samples.items():
-        for column, place in enumerate(sample.places):
-            allowed = ALLOWED.get(place.param_name) if place.is_in_optimizer else None
-            if allowed is None:
+def illegal_values(checked: CheckedRun) -> Iterator[Finding]:
+    """The optimizer does not allow a value, such as lr < 0, betas >= 1 or momentum < 0."""
+    for name, recorded in checked.run.recorded.items():
+        for column, location in enumerate(recorded.locations):
+            param_name = location.param_name
+            if param_name not in ALLOWED or not location.is_in_optimizer:
                 continue
-            values = review.plan[name][:, column]
-            bad = np.flatnonzero(~allowed.holds(values))
-            if len(bad):
-                first, worst = int(bad[0]), float(values[bad[np.argmax(np.abs(values[bad]))]])
-                yield Finding(
-                    "illegal-value",
-                    "error",
-                    f"{name!r}, {place.label}",
-                    f"{place.param_name!r} must be {allowed.words}, and is {values[first]:.6g} at {review.at(first)}; "
-                    f"so it is wrong at {len(bad)} of {len(values)} iterations, with {worst:.6g} at worst",
-                    "keep the schedule within that range, for example by Bounded of lehr.handlers.schedules",
-                    {"iteration": first, "value": float(values[first]), "iterations": len(bad), "worst": worst},
+            (words, lowest, highest), values = ALLOWED[param_name], checked.run.tables[name][:, column]
+            illegal = np.flatnonzero((values < lowest) | (values > highest))
+            if len(illegal):
+                first, worst = int(illegal[0]), float(values[illegal[np.argmax(np.abs(values[illegal]))]])
+                message = (
+                    f"{param_name!r} must be {words}, but is {values[first]:.6g} at {checked.iteration_text(first)}; "
+                    f"it is illegal at {len(illegal)} of {len(values)} iterations, with {worst:.6g} at worst"
                 )
+                suggestion = "keep the schedule in this range, for example with Bounded of lehr.handlers.schedules"
+                numbers = {
+                    "iteration": first,
+                    "value": float(values[first]),
+                    "iterations": len(illegal),
+                    "worst": worst,
+                }
+                yield Finding("illegal-value", "error", f"{name!r}, {location.label}", message, suggestion, numbers)
 
 
-def zero_starts(review: Review) -> Iterator[Finding]:
-    """Learning rates that begin with 0: a step that changes nothing."""
-    if review.plan.start:
-        return
-    for name, sample in review.samples.items():
+def zero_starts(checked: CheckedRun) -> Iterator[Finding]:
+    """The learning rate is 0 at first, so that steps change nothing."""
+    run = checked.run
+    for name, recorded in run.recorded.items() if not run.settings.start else ():
         groups: dict[int, list[str]] = defaultdict(list)
-        for values, place in zip(review.plan[name].T, sample.places, strict=False):
-            if place.is_in_optimizer and place.key == "lr" and values[0] == 0:
-                groups[int(np.argmax(values != 0)) if values.any() else len(values)].append(place.label)
-        others_learn = sum(map(len, groups.values())) < len(sample.places)
+        for values, location in zip(run.tables[name].T, recorded.locations, strict=False):
+            if location.is_in_optimizer and location.key == "lr" and values[0] == 0:
+                groups[int(np.argmax(values != 0)) if values.any() else len(values)].append(location.label)
+        others_learn = sum(map(len, groups.values())) < len(recorded.locations)
         for zeros, labels in groups.items():
-            steps = -(-zeros // review.rehearsal.accumulation)
+            is_short = zeros <= run.settings.accumulation  # one step of the optimizer
+            first = "iteration" if zeros == 1 else f"{zeros} iterations"
+            effect = (
+                "these groups learn nothing, which is right if they are frozen" if others_learn else "nothing is learnt"
+            )
+            message = f"the value is 0 for the first {first} of {run.settings.iterations}: {effect}"
+            severity, where = "info" if is_short or others_learn else "warning", f"{name!r}, {named_groups(labels)}"
             yield Finding(
-                "zero-start",
-                "info" if steps == 1 or others_learn else "warning",
-                f"{name!r}, {named_groups(labels)}",
-                f"it is 0 for the first {'iteration' if zeros == 1 else f'{zeros} iterations'} "
-                f"(of {review.plan.num_iterations}), in which "
-                + (
-                    "these groups learn nothing, as they should if they are frozen"
-                    if others_learn
-                    else "nothing is learnt"
-                ),
-                "begin with more than 0, or one event later",
-                {"iterations": zeros},
+                "zero-start", severity, where, message, "start above 0, or one event later", {"iterations": zeros}
             )
 
 
-def jumps(review: Review) -> Iterator[Finding]:
-    """Jumps from one phase of a schedule to the next."""
-    for written in review.written():
-        values, first = written.by_event, written.part.first_event
-        segments = phases_of(written.schedule)
-        for before, segment in pairwise(segments):
-            at = int(np.ceil(segment.first_event)) - first
+def phase_jumps(checked: CheckedRun) -> Iterator[Finding]:
+    """The value jumps from one phase of a schedule to the next."""
+    for written in checked.run.written_schedules:
+        values, first_event = written.event_values, written.scheduler.first_event
+        for before, phase in pairwise(written.phases):
+            event = int(np.ceil(phase.first_event))
+            at = event - first_event
             if 2 <= at < len(values):
-                tick = int(written.ticks[at])
+                iteration = int(written.event_iterations[at])
                 yield from _jump(
-                    review,
-                    written.where(),
-                    f"where {segment.name!r} takes over from {before.name!r}, at event {at + first}, {review.at(tick)}",
-                    "let one phase begin with the value that the one before ends with",
+                    checked,
+                    written.description,
+                    f"{phase.name!r} follows {before.name!r}, at event {event}, {checked.iteration_text(iteration)}",
                     values[at - 2 : at + 1],
-                    {"event": at + first, "iteration": tick},
+                    {"event": event, "iteration": iteration},
                 )
 
 
-def hand_overs(review: Review) -> Iterator[Finding]:
-    """Jumps where one scheduler takes over from another one, by the filters of their events."""
-    engine, seen = review.rehearsal.engine, set[tuple[str, int]]()
-    for one, other in permutations([part for part in review.rehearsal.parts if part.ticks], 2):
-        at = other.ticks[0]
-        if one.ticks[-1] >= at or not review.plan.start + 2 <= at < review.plan.num_iterations:
+def scheduler_jumps(checked: CheckedRun) -> Iterator[Finding]:
+    """The value jumps where one scheduler follows another, as the filters of their events decide."""
+    run, seen = checked.run, set[tuple[str, int]]()
+    for one, other in permutations([one for one in run.schedulers if one.event_iterations], 2):
+        at = other.event_iterations[0]
+        if one.event_iterations[-1] >= at or not run.settings.start + 2 <= at < run.settings.iterations:
             continue
-        shared = {
-            place.identity
-            for place in shared_locations(locations_of(one.copy, engine), locations_of(other.copy, engine))
-        }
-        for name, sample in review.samples.items():
+        shared = {location.identity for location in shared_locations(one.locations, other.locations)}
+        for name, recorded in run.recorded.items():
             columns = [
                 column
-                for part, written in sample.writers
-                for column in written
-                if part is other and sample.places[column].identity in shared
+                for scheduler, its_columns in recorded.writers
+                for column in its_columns
+                if scheduler is other and recorded.locations[column].identity in shared
             ]
             if columns and (name, at) not in seen:
                 seen.add((name, at))
                 yield from _jump(
-                    review,
+                    checked,
                     repr(name),
-                    f"where {called(other)} takes over from {called(one)}, at {review.at(at)}",
-                    "let one begin with the value that the one before ends with",
-                    review.plan[name][at - 2 : at + 1, columns],
+                    f"{other.description} follows {one.description}, at {checked.iteration_text(at)}",
+                    run.tables[name][at - 2 : at + 1, columns],
                     {"iteration": at},
                 )
 
 
-def _jump(
-    review: Review, where: str, words: str, suggestion: str, values: Array, numbers: dict[str, Any]
-) -> Iterator[Finding]:
-    """A finding if the last of three rows of values is far from the one before, and from where both rows point to."""
+def _jump(checked: CheckedRun, where: str, change: str, values: Array, numbers: dict[str, Any]) -> Iterator[Finding]:
+    """A finding if the last of three rows of values is far from the row before, and from the line through both."""
     _, before, after = values
-    ratio = min(ratio_of(before, after), ratio_of(2 * before - values[0], after))
-    if ratio > review.jump_ratio:
-        yield Finding(
-            "jump",
-            "warning" if (np.abs(after) > np.abs(before)).any() else "info",
-            where,
-            f"{words}, it goes from {shown(before)} to {shown(after)}",
-            suggestion,
-            {**numbers, "ratio": float(ratio), "before": before.tolist(), "after": after.tolist()},
-        )
+    ratio = min(_largest_ratio(before, after), _largest_ratio(2 * before - values[0], after))
+    if ratio > checked.jump_ratio:
+        severity = "warning" if (np.abs(after) > np.abs(before)).any() else "info"
+        message = f"the value goes from {values_text(before)} to {values_text(after)} where {change}"
+        suggestion = "start at the value where the one before ends"
+        numbers = {**numbers, "ratio": ratio, "before": before.tolist(), "after": after.tolist()}
+        yield Finding("jump", severity, where, message, suggestion, numbers)
+
+
+def _largest_ratio(before: Array, after: Array) -> float:
+    """The largest ratio, over the groups, of the larger to the smaller of two values."""
+    low, high = np.sort(np.abs(np.stack([before, after])), axis=0)
+    ratios = np.divide(high, low, out=np.where(high > 0, np.inf, 1.0), where=low > 0)
+    return float(np.nanmax(ratios, initial=1.0))

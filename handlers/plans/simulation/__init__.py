@@ -1,1 +1,1 @@
-"""A simulated run: the events of a run, and what its schedulers write at them."""
+"""Simulated runs: the events of a run, and the values that its schedulers write at them."""

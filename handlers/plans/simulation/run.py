@@ -1,237 +1,252 @@
-"""A rehearsal of a run: what copies of its schedulers do at its events, and no training step."""
+"""A simulated run: copies of the schedulers write at the events of a run, without any training step."""
 
-from array import array
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from functools import cached_property, partial
+from itertools import count
 from typing import Any
 
+import torch
 from ignite.engine import Engine, Events
 from torch.optim import Optimizer
+from torch.utils.data import BatchSampler, DataLoader, TensorDataset
 
-from lehr.engine.event_counts import fired_last, fires_again
+from lehr.engine.event_counts import fired_at_end, repeated_epoch_starts
+from lehr.handlers.core import inspection
 from lehr.handlers.core.copying import private_copy, reachable_from
-from lehr.handlers.core.inspection import (
-    engines_of,
-    existing_schedulers,
-    locations_of,
-    metric_name_of,
-    optimizers_of,
-    prepare_copy,
-    resumed_scheduler,
-    simulate_resume,
-)
+from lehr.handlers.core.inspection import engines_of, locations_of, metric_name_of, optimizers_of
 from lehr.handlers.core.reading import random_state_kept
 from lehr.handlers.core.scheduler import BaseParamScheduler
+from lehr.handlers.schedulers.batch_size import BatchSizeScheduler
+from lehr.handlers.schedules.base import Array
 
-from .attached import Wire, evaluators_of, wires_of
-from .code_inspection import referred_to_by
-from .empty_engines import engine_like, loader_like
-from .members import loaders_of
-from .timeline import EVALUATION, FORESEEN, ORDER, Timeline, Waiting
+from .handlers import AttachedHandler, attached_handlers, engine_references
+from .schedulers import RecordedValues, SimulatedScheduler, WrittenSchedule
+from .timeline import EVALUATOR_EVENTS, TRAINER_EVENTS, Callback, RunSettings, Timeline
 
-ENDS = (Events.ITERATION_COMPLETED, Events.EPOCH_COMPLETED, Events.COMPLETED)  # of iterations that have been made
-
-
-@dataclass
-class Part:
-    """A scheduler in a rehearsal.
-
-    Args:
-        original: the scheduler.
-        copy: what acts for it.
-        wires: where it is attached, or one of its methods.
-        expected: how many of its events had come before the rehearsal begins.
-        again: how many of those a resumed run has once more.
-        missed: how many of those came at the very end, perhaps after the checkpoint.
-        ticks: for each event in the rehearsal, which iteration's training step comes next, from 0.
-    """
-
-    original: BaseParamScheduler
-    copy: BaseParamScheduler
-    wires: list[Wire]
-    expected: int = 0
-    again: int = 0
-    missed: int = 0
-    ticks: "array[int]" = field(default_factory=lambda: array("q"))
-
-    @property
-    def first_event(self) -> int:
-        """The index of its first event in the rehearsal."""
-        return self.copy.event_index - len(self.ticks)
-
-    @property
-    def writing(self) -> list[Wire]:
-        """The wires at whose events it writes."""
-        return [wire for wire in self.wires if wire.writes]
+PROGRESS_INTERVAL = 1000  # iterations between two calls of ``progress``
+COMPLETED_EVENTS = (Events.ITERATION_COMPLETED, Events.EPOCH_COMPLETED, Events.COMPLETED)
 
 
-def stands_at(trainer: Engine, iterations: int) -> int:
-    """How many iterations of a run an engine has behind it: none where ignite would begin anew."""
-    state = trainer.state
-    # Older versions of ignite have no max_iters, and turn what is given into epochs.
-    has_begun = state.max_epochs is not None or getattr(state, "max_iters", None) is not None
-    return int(state.iteration) if has_begun and state.iteration < iterations else 0
-
-
-class Rehearsal:
-    """The events that a run of an engine would have, from where it stands, for copies of its schedulers.
+class SimulatedRun:
+    """The events of a run, from where the engine stands, for copies of its schedulers.
 
     Args:
-        trainer: the engine. Neither it nor anything that belongs to it is changed.
-        max_epochs: epochs of the whole run.
-        epoch_length: iterations of an epoch.
-        metrics: the values of each metric, evenly spaced over the run.
-        accumulation: how many iterations make a step of the optimizers.
+        trainer: the engine. The run does not change it, or anything that belongs to it.
+        settings: the length and the metrics of the run.
     """
 
-    def __init__(
-        self,
-        trainer: Engine,
-        max_epochs: int,
-        epoch_length: int,
-        metrics: Mapping[str, Sequence[float]],
-        accumulation: int,
-    ) -> None:
-        self.trainer, self.max_epochs, self.epoch_length = trainer, max_epochs, epoch_length
-        self.iterations, self.metrics, self.accumulation = max_epochs * epoch_length, metrics, accumulation
-        self.start = stands_at(trainer, self.iterations)
-        self._engines = {engine: engine_like(engine) for engine in (trainer, *evaluators_of(trainer))}
+    def __init__(self, trainer: Engine, settings: RunSettings) -> None:
+        self.trainer, self.settings = trainer, settings
+        handlers = attached_handlers(trainer)
+        self.evaluators = list(dict.fromkeys(handler.owner for handler in handlers if handler.method == "run"))
+        self._engines = {trainer: _empty_engine(trainer)}
+        for evaluator in self.evaluators:
+            its_own = attached_handlers(evaluator)
+            if any(handler.scheduler is not None for handler in its_own):
+                self._engines[evaluator] = _empty_engine(evaluator)
+                handlers += its_own
         self.engine, *evaluators = self._engines.values()
-        self._timeline = Timeline(trainer, self.engine, evaluators, max_epochs, epoch_length, metrics, accumulation)
-        wires = [wire for engine in self._engines for wire in wires_of(engine)]
-        self.unforeseen = [
-            wire
-            for wire in wires
-            if isinstance(wire.target, BaseParamScheduler)
-            and wire.event not in (FORESEEN if wire.engine is trainer else EVALUATION)
+        self._timeline = Timeline(trainer, self.engine, evaluators, settings)
+        self.unsupported = [
+            handler
+            for handler in handlers
+            if handler.scheduler is not None
+            and handler.event not in (TRAINER_EVENTS if handler.engine is trainer else EVALUATOR_EVENTS)
         ]
-        self._wires = [wire for wire in wires if wire not in self.unforeseen]
-        self.parts = self._copied()
-        self.failed: tuple[Part, Engine] | None = None  # whose event has raised an error, and of which engine it was
+        self._handlers = [handler for handler in handlers if handler not in self.unsupported]
+        self.schedulers = self._simulated_schedulers()
+        self.recorded = self._recorded_values()
+        self.failed: tuple[SimulatedScheduler, Engine] | None = None  # the scheduler that raised, and its engine
 
-    @property
-    def silent(self) -> list[Part]:
-        """The schedulers that write, and do not say where."""
-        return [part for part in self.parts if part.writing and not locations_of(part.copy, self.engine)]
-
-    def optimizers(self) -> set[int]:
-        """The trainer's optimizers, by their ids: those that its own code, or a scheduler of it, refers to."""
-        own = {id(thing) for thing in referred_to_by(self.trainer) if isinstance(thing, Optimizer)}
-        return own.union(*(optimizers_of(part.original) for part in self.parts))
-
-    def out_of_sight(self) -> list[BaseParamScheduler]:
-        """The schedulers of the trainer's optimizers on other engines, whose events nobody can tell."""
-        own = self.optimizers()
-        return [
-            scheduler
-            for scheduler in existing_schedulers()
-            if any(engine not in self._engines for engine in engines_of(scheduler))
-            and not own.isdisjoint(optimizers_of(scheduler))
+    def _simulated_schedulers(self) -> list[SimulatedScheduler]:
+        handlers: dict[int, list[AttachedHandler]] = defaultdict(list)
+        for handler in self._handlers:
+            if handler.scheduler is not None:
+                handlers[id(handler.scheduler)].append(handler)
+        originals = [its_handlers[0].owner for its_handlers in handlers.values()]
+        members = [member for original in originals for member in inspection.members_of(original)]
+        loaders = dict.fromkeys(member.dataloader for member in members if isinstance(member, BatchSizeScheduler))
+        replaced: list[tuple[object, object]] = [
+            *self._engines.items(),
+            *((loader, _empty_loader(loader)) for loader in loaders),
         ]
-
-    def called_by_others(self) -> list[BaseParamScheduler]:
-        """The schedulers that a handler or the training step refers to, and that nothing else calls."""
-        originals = [part.original for part in self.parts]
-        known = {id(thing) for thing in reachable_from([*originals, *(wire.target for wire in self.unforeseen)])}
-        things = {id(thing): thing for thing in referred_to_by(self.trainer) if isinstance(thing, BaseParamScheduler)}
-        return [thing for at, thing in things.items() if at not in known and not engines_of(thing)]
-
-    @property
-    def tick(self) -> int:
-        """The iteration whose training step comes next, from 0."""
-        return self._timeline.tick
-
-    def stand_in_for(self, engine: Engine) -> Engine:
-        """What acts for the trainer, or for one of its evaluators."""
-        return self._engines[engine]
-
-    def _copied(self) -> list[Part]:
-        schedulers = [wire.target for wire in self._wires if isinstance(wire.target, BaseParamScheduler)]
-        originals = list({id(scheduler): scheduler for scheduler in schedulers}.values())
-        loaders = dict.fromkeys(loader for scheduler in originals for loader in loaders_of(scheduler))
-        replaced: list[tuple[object, object]] = [*self._engines.items(), *((one, loader_like(one)) for one in loaders)]
         copies = private_copy(originals, replaced=replaced)
         for copied in copies:
-            prepare_copy(copied, self.metrics)
-        wires = [[wire for wire in self._wires if wire.target is original] for original in originals]
-        return [Part(*its_own) for its_own in zip(originals, copies, wires, strict=True)]
+            inspection.prepare_copy(copied, self.settings.metrics)
+        locations = [locations_of(copied, self.engine) for copied in copies]
+        return list(map(SimulatedScheduler, originals, copies, handlers.values(), locations))
 
-    def order_of(self, part: Part) -> tuple[int, int]:
-        """When it writes between two training steps, and where among those who wait for the same event."""
-        return max((ORDER.index(wire.event), self._wires.index(wire)) for wire in part.writing)
+    def _recorded_values(self) -> dict[str, RecordedValues]:
+        recorded: dict[str, RecordedValues] = {}
+        for scheduler in self.schedulers:
+            own_names = inspection.history_names(scheduler.copy, None)
+            for handler in scheduler.writing_handlers:
+                for own_name, locations in locations_of(scheduler.copy, self._engines[handler.engine]).items():
+                    # A momentum that torch writes beside the learning rate has no history, and keeps its name.
+                    name = handler.name if handler.name and own_name in own_names else own_name
+                    recorded.setdefault(name, RecordedValues()).add(scheduler, locations)
+        return recorded
 
-    def run(self, sample: Callable[[], None]) -> None:
-        """Let all events come, and call ``sample`` in each iteration, where its training step would be.
+    def run(self, progress: Callable[[int], object] | None) -> None:
+        """Fire all events, and record the values of each iteration at its training step.
+
+        Args:
+            progress: called with ``PROGRESS_INTERVAL`` after every so many iterations, or None.
 
         Raises:
-            Exception: what a scheduler raises at one of its events, with a note that says when it was.
+            Exception: a scheduler raises it at an event. A note names the iteration.
         """
+        record = self._recorder(progress)
         with random_state_kept():
             try:
-                if self.start:
+                if self.settings.start:
                     self._count_before()
-                self._timeline.walk(self.start, self.iterations, self._handlers(self._write), sample)
+                self._timeline.fire_all(
+                    self.settings.start, self.settings.iterations, self._callbacks(self._write), record
+                )
             except Exception as error:
-                number = self.tick if self.engine.last_event_name in ENDS else self.tick + 1
-                error.add_note(f"in a dry run, at iteration {number} of {self.iterations}")
+                done = self.engine.last_event_name in COMPLETED_EVENTS
+                iteration = self._timeline.iteration + (0 if done else 1)
+                error.add_note(f"in a dry run, at iteration {iteration} of {self.settings.iterations}")
                 raise
 
-    def _count_before(self) -> None:
-        """Count the events that the run has had before, and stand where it does."""
-        self._timeline.walk(0, self.start, self._handlers(self._count), lambda: None, afresh=True)
-        self.engine.state.epoch = self.start // self.epoch_length
-        for part in self.parts:
-            events = [wire.filtered_event for wire in part.writing]
-            part.again = sum(fires_again(self.engine, event) for event in events)
-            part.missed = sum(fired_last(self.engine, event) for event in events)
+    def _recorder(self, progress: Callable[[int], object] | None) -> Callable[[], None]:
+        readers = [values.reader() for values in self.recorded.values()]
+        iterations = count(1)
 
-    def _handlers(self, action: Callable[[Part, Wire], Callable[[], None]]) -> dict[tuple[Engine, Any], list[Waiting]]:
-        """Those who wait for each event, in the order of the engine's own handlers."""
-        handlers: dict[tuple[Engine, Any], list[Waiting]] = defaultdict(list)
-        parts = {id(part.original): part for part in self.parts}
-        for wire in self._wires:
-            if isinstance(wire.target, BaseParamScheduler):
-                act = action(parts[id(wire.target)], wire)
-            elif wire.target in self._engines:
-                act = self._evaluation(self._engines[wire.target], handlers)
-            elif id(resumed := resumed_scheduler(wire.target)) in parts:
-                act = self._resume(wire.target, parts[id(resumed)])
+        def record() -> None:
+            for read in readers:
+                read()
+            if progress is not None and next(iterations) % PROGRESS_INTERVAL == 0:
+                progress(PROGRESS_INTERVAL)
+
+        return record
+
+    def _count_before(self) -> None:
+        """Count the events that came before the simulated run starts."""
+        self._timeline.fire_all(0, self.settings.start, self._callbacks(self._count), lambda: None, from_zero=True)
+        self.engine.state.epoch = self.settings.start // self.settings.epoch_length
+        for scheduler in self.schedulers:
+            events = [handler.filtered_event for handler in scheduler.writing_handlers]
+            scheduler.repeated_events = sum(repeated_epoch_starts(self.engine, event) for event in events)
+            scheduler.last_events = sum(fired_at_end(self.engine, event) for event in events)
+
+    def _callbacks(
+        self, callback_of: Callable[[SimulatedScheduler, AttachedHandler], Callable[[], None]]
+    ) -> dict[tuple[Engine, Any], list[Callback]]:
+        """The callbacks of each event, in the order of the engine's own handlers."""
+        callbacks: dict[tuple[Engine, Any], list[Callback]] = defaultdict(list)
+        schedulers = {id(scheduler.original): scheduler for scheduler in self.schedulers}
+        for handler in self._handlers:
+            if handler.scheduler is not None:
+                function = callback_of(schedulers[id(handler.scheduler)], handler)
+            elif handler.method == "run" and handler.owner in self._engines:
+                function = partial(self._timeline.evaluate, self._engines[handler.owner], callbacks)
+            elif (scheduler := schedulers.get(id(inspection.resumed_scheduler(handler.owner)))) is not None:
+                function = partial(self._resume, handler.owner, scheduler)
             else:
                 continue
-            handlers[self._engines[wire.engine], wire.event].append(Waiting(wire.event_filter, wire.optimizer, act))
-        return handlers
+            callback = Callback(handler.event_filter, handler.optimizer, function)
+            callbacks[self._engines[handler.engine], handler.event].append(callback)
+        return callbacks
 
-    def _write(self, part: Part, wire: Wire) -> Callable[[], None]:
-        act, engine = getattr(part.copy, wire.method), self._engines[wire.engine]
-        note, timeline = part.ticks.append, self._timeline
+    def _write(self, scheduler: SimulatedScheduler, handler: AttachedHandler) -> Callable[[], None]:
+        call, engine = getattr(scheduler.copy, handler.method), self._engines[handler.engine]
+        add, timeline = scheduler.event_iterations.append, self._timeline
+        if handler.method == "observe" and metric_name_of(scheduler.copy) not in self.settings.metrics:
+            return lambda: None
+        if not handler.writes:
+            return partial(call, engine)
 
         def write() -> None:
             try:
-                act(engine)
+                call(engine)
             except Exception:
-                self.failed = part, engine
+                self.failed = scheduler, engine
                 raise
-            note(timeline.tick)
+            add(timeline.iteration)
 
-        if wire.writes:
-            return write
-        if wire.method == "observe" and metric_name_of(part.copy) not in self.metrics:
-            return lambda: None
-        return lambda: act(engine)
+        return write
 
-    def _count(self, part: Part, wire: Wire) -> Callable[[], None]:
-        def count() -> None:
-            part.expected += wire.writes
+    def _count(self, scheduler: SimulatedScheduler, handler: AttachedHandler) -> Callable[[], None]:
+        def count_event() -> None:
+            scheduler.events_before += handler.writes
 
-        return count
+        return count_event
 
-    def _resume(self, check: object, part: Part) -> Callable[[], None]:
-        def resume() -> None:
-            if self.engine.state.iteration > 0:
-                simulate_resume(check, self.engine, part.copy)
+    def _resume(self, handler: object, scheduler: SimulatedScheduler) -> None:
+        if self.engine.state.iteration > 0:
+            inspection.simulate_resume(handler, self.engine, scheduler.copy)
 
-        return resume
+    @cached_property
+    def tables(self) -> dict[str, Array]:
+        """The values of each name after the run: ``(iterations, groups)``."""
+        return {
+            name: values.table(self.settings.start, self.settings.iterations) for name, values in self.recorded.items()
+        }
 
-    def _evaluation(self, evaluator: Engine, handlers: dict[tuple[Engine, Any], list[Waiting]]) -> Callable[[], None]:
-        return lambda: self._timeline.evaluate(evaluator, handlers)
+    @cached_property
+    def written_schedules(self) -> list[WrittenSchedule]:
+        """All schedules that the run has written."""
+        return [
+            written
+            for name, values in self.recorded.items()
+            for written in values.written_schedules(name, self.engine, self.tables[name])
+        ]
+
+    def writing_order(self, scheduler: SimulatedScheduler) -> tuple[int, int]:
+        """The position of its last write between two training steps; the later of two schedulers wins."""
+        return max(
+            (TRAINER_EVENTS.index(handler.event), self._handlers.index(handler))
+            for handler in scheduler.writing_handlers
+        )
+
+    @cached_property
+    def references(self) -> list[Any]:
+        """The objects that the trainer's training step and handlers refer to."""
+        return engine_references(self.trainer)
+
+    @cached_property
+    def optimizers(self) -> set[int]:
+        """The ids of the trainer's optimizers: those that its code refers to, or that its schedulers write to."""
+        own = {id(one) for one in self.references if isinstance(one, Optimizer)}
+        return own.union(*(optimizers_of(scheduler.original) for scheduler in self.schedulers))
+
+    def unforeseen(self) -> list[str]:
+        """The schedulers whose events or locations the run cannot predict, in words."""
+        silent = [one.original for one in self.schedulers if one.writing_handlers and not one.locations]
+        elsewhere = [
+            scheduler
+            for scheduler in inspection.existing_schedulers()
+            if any(engine not in self._engines for engine in engines_of(scheduler))
+            and not self.optimizers.isdisjoint(optimizers_of(scheduler))
+        ]
+        owners = [scheduler.original for scheduler in self.schedulers] + [one.owner for one in self.unsupported]
+        known = {id(part) for part in reachable_from(owners)}
+        called = {id(one): one for one in self.references if isinstance(one, BaseParamScheduler)}
+        return [
+            *(f"{handler.owner!r} on {handler.event_text}" for handler in self.unsupported),
+            *(f"{one!r}, which has no param groups, or does not say where it writes" for one in silent),
+            *(f"{one!r} on an engine that no handler of the trainer runs" for one in elsewhere),
+            *(
+                f"{one!r}, which your code may call"
+                for at, one in called.items()
+                if at not in known and not engines_of(one)
+            ),
+        ]
+
+
+def _empty_engine(engine: Engine) -> Engine:
+    """An engine in the same state, without handlers, data or metrics."""
+    empty = Engine(lambda engine, batch: None)
+    left_out = ("batch", "output", "dataloader", "param_history")
+    vars(empty.state).update({key: value for key, value in vars(engine.state).items() if key not in left_out})
+    empty.state.metrics = {}
+    return empty
+
+
+def _empty_loader(loader: "DataLoader[Any]") -> "DataLoader[Any]":
+    """A data loader of one number, with the same batch size."""
+    assert isinstance(loader.batch_sampler, BatchSampler)
+    return DataLoader(TensorDataset(torch.empty(1)), batch_size=loader.batch_sampler.batch_size)

@@ -1,6 +1,7 @@
-"""The events of a run in the order in which ignite fires them, without running anything."""
+"""The events of a run in the order in which ignite fires them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ignite.engine import Engine, Events
@@ -8,132 +9,151 @@ from torch.optim import Optimizer
 
 from lehr.engine.optimizer_events import OptimizerEvents, stepping_optimizers, steps_of
 
-FETCHING = (Events.GET_BATCH_STARTED, Events.GET_BATCH_COMPLETED)
-EVALUATION = (Events.STARTED, Events.EPOCH_STARTED, Events.EPOCH_COMPLETED, Events.COMPLETED)
-FORESEEN = (*EVALUATION, *FETCHING, Events.ITERATION_STARTED, Events.ITERATION_COMPLETED, *OptimizerEvents)
+BATCH_EVENTS = (Events.GET_BATCH_STARTED, Events.GET_BATCH_COMPLETED)
+EVALUATOR_EVENTS = (Events.STARTED, Events.EPOCH_STARTED, Events.EPOCH_COMPLETED, Events.COMPLETED)
+
+# In the order in which they come between one training step and the next.
+TRAINER_EVENTS = (
+    OptimizerEvents.STEP_COMPLETED, Events.ITERATION_COMPLETED, Events.EPOCH_COMPLETED, Events.COMPLETED,
+    Events.STARTED, Events.EPOCH_STARTED, *BATCH_EVENTS, Events.ITERATION_STARTED, OptimizerEvents.STEP_STARTED,
+)  # fmt: skip
 
 
-class Waiting(NamedTuple):
-    """Someone who waits for an event: its filter, whose steps alone are meant, and what is to be done."""
+@dataclass(frozen=True)
+class RunSettings:
+    """The length of a run, and what happens in it.
+
+    Args:
+        max_epochs: epochs of the whole run.
+        epoch_length: iterations of an epoch.
+        start: the iteration that the run starts with, from 0; more than 0 if it is resumed.
+        metrics: the values of each metric, evenly spaced over the run. Metrics of whole epochs are known when the
+            epoch completes, other metrics when the iteration completes.
+        accumulation: iterations for each step of the optimizers.
+    """
+
+    max_epochs: int
+    epoch_length: int
+    start: int
+    metrics: Mapping[str, Sequence[float]]
+    accumulation: int
+
+    @property
+    def iterations(self) -> int:
+        """The number of iterations of the whole run."""
+        return self.max_epochs * self.epoch_length
+
+
+class Callback(NamedTuple):
+    """A function that an event calls, if the event passes the filter and is a step of the optimizer.
+
+    Args:
+        event_filter: the filter, or None.
+        optimizer: the optimizer, or None for all events.
+        function: the function.
+    """
 
     event_filter: Any
     optimizer: Optimizer | None
-    act: Callable[[], None]
+    function: Callable[[], None]
 
 
-# In which order they come between two training steps.
-ORDER = (
-    OptimizerEvents.STEP_COMPLETED, Events.ITERATION_COMPLETED, Events.EPOCH_COMPLETED, Events.COMPLETED,
-    Events.STARTED, Events.EPOCH_STARTED, *FETCHING, Events.ITERATION_STARTED, OptimizerEvents.STEP_STARTED,
-)  # fmt: skip
-Handlers = Mapping[tuple[Engine, Any], list[Waiting]]
+Callbacks = Mapping[tuple[Engine, Any], list[Callback]]
 
 
 class Timeline:
     """The events of a run, and what the state of the engine says at each of them.
 
     Args:
-        trainer: the engine whose run it is; only asked for its optimizers' steps.
-        stand_in: what acts for it: its state counts on.
-        evaluators: what acts for its evaluators, to which new metrics are told as well.
-        max_epochs: epochs of the whole run.
-        epoch_length: iterations of an epoch.
-        metrics: the values of each metric, evenly spaced over the run: those for whole epochs are known when the
-            epoch completes, others when the iteration does.
-        accumulation: how many iterations make a step of the optimizers.
+        trainer: the engine of the real run. The timeline only asks which optimizers fire its step events.
+        engine: the empty engine of the simulated run. The timeline counts in its state.
+        evaluators: the empty engines of the evaluators, which get the metrics too.
+        settings: the length and the metrics of the run.
     """
 
-    def __init__(
-        self,
-        trainer: Engine,
-        stand_in: Engine,
-        evaluators: Sequence[Engine],
-        max_epochs: int,
-        epoch_length: int,
-        metrics: Mapping[str, Sequence[float]],
-        accumulation: int,
-    ) -> None:
-        self.engine, self.evaluators = stand_in, evaluators
-        self.max_epochs, self.epoch_length, self.accumulation = max_epochs, epoch_length, accumulation
-        self.iterations = max_epochs * epoch_length
-        self.tick = 0  # the iteration whose training step comes next, from 0
-        self._optimizers = {optimizer: steps_of(trainer, optimizer) or 0 for optimizer in stepping_optimizers(trainer)}
+    def __init__(self, trainer: Engine, engine: Engine, evaluators: Sequence[Engine], settings: RunSettings) -> None:
+        self.engine, self.engines, self.settings = engine, (engine, *evaluators), settings
+        self.iteration = 0  # of the next training step, from 0
+        self._steps = {optimizer: steps_of(trainer, optimizer) or 0 for optimizer in stepping_optimizers(trainer)}
         self._by_epoch: list[tuple[str, Sequence[float], int]] = []
         self._by_iteration: list[tuple[str, Sequence[float], int]] = []
-        for name, values in metrics.items():
-            interval = self.iterations // len(values)
-            whole_epochs = interval % epoch_length == 0 and epoch_length > 1
+        for name, values in settings.metrics.items():
+            interval = settings.iterations // len(values)
+            whole_epochs = interval % settings.epoch_length == 0 and settings.epoch_length > 1
             (self._by_epoch if whole_epochs else self._by_iteration).append((name, values, interval))
 
-    def walk(self, first: int, last: int, handlers: Handlers, sample: Callable[[], None], afresh: bool = False) -> None:
-        """Let the events of iterations ``first`` to ``last - 1`` come, and sample in each of them.
+    def fire_all(
+        self, first: int, last: int, callbacks: Callbacks, record: Callable[[], None], from_zero: bool = False
+    ) -> None:
+        """Fire the events of iterations ``first`` to ``last - 1``.
 
-        Where ``first`` lies within an epoch, ignite begins that once more. Real steps are counted on from where they
-        are, or ``afresh`` from 0.
+        Args:
+            first: the first iteration. Where it lies within an epoch, the epoch starts again, as in ignite.
+            last: the iteration after the last one.
+            callbacks: the callbacks of each event.
+            record: called in each iteration in the place of the training step.
+            from_zero: whether to count the steps of optimizers from 0 in the place of their own count.
         """
-        state, length = self.engine.state, self.epoch_length
-        state.max_epochs, state.epoch_length = self.max_epochs, length
-        state.iteration, state.epoch, self.tick = first, first // length, first
-        steps = {optimizer: 0 if afresh else count for optimizer, count in self._optimizers.items()}
-        fetching = [event for event in FETCHING if (self.engine, event) in handlers]
-        started = handlers.get((self.engine, Events.ITERATION_STARTED), [])
-        completed = handlers.get((self.engine, Events.ITERATION_COMPLETED), [])
-        self._tell_metrics(first, self._by_epoch + self._by_iteration)
-        self.fire(self.engine, handlers, Events.STARTED, state.epoch)
+        state, length = self.engine.state, self.settings.epoch_length
+        state.max_epochs, state.epoch_length = self.settings.max_epochs, length
+        state.iteration, state.epoch, self.iteration = first, first // length, first
+        steps = dict.fromkeys(self._steps, 0) if from_zero else dict(self._steps)
+        batch_events = [event for event in BATCH_EVENTS if (self.engine, event) in callbacks]
+        started = callbacks.get((self.engine, Events.ITERATION_STARTED), [])
+        completed = callbacks.get((self.engine, Events.ITERATION_COMPLETED), [])
+        self._set_metrics(first, self._by_epoch + self._by_iteration)
+        self._fire(self.engine, callbacks, Events.STARTED, state.epoch)
         while state.iteration < last:
             state.epoch += 1
-            self.fire(self.engine, handlers, Events.EPOCH_STARTED, state.epoch)
+            self._fire(self.engine, callbacks, Events.EPOCH_STARTED, state.epoch)
             for iteration in range(state.iteration + 1, min(state.epoch * length, last) + 1):
-                for event in fetching:
-                    self.fire(self.engine, handlers, event, iteration - 1)
+                for event in batch_events:
+                    self._fire(self.engine, callbacks, event, iteration - 1)
                 state.iteration = iteration
-                self._let(started, Events.ITERATION_STARTED, iteration)
-                if steps and iteration % self.accumulation == 0:
-                    self._step(handlers, steps)
-                sample()
-                self.tick = iteration
+                self._call(started, self.engine, Events.ITERATION_STARTED, iteration)
+                if steps and iteration % self.settings.accumulation == 0:
+                    self._step(callbacks, steps)
+                record()
+                self.iteration = iteration
                 if self._by_iteration:
-                    self._tell_metrics(iteration, self._by_iteration)
+                    self._set_metrics(iteration, self._by_iteration)
                 if completed:
-                    self._let(completed, Events.ITERATION_COMPLETED, iteration)
+                    self._call(completed, self.engine, Events.ITERATION_COMPLETED, iteration)
             if state.iteration % length == 0:
-                self._tell_metrics(state.iteration, self._by_epoch)
-                self.fire(self.engine, handlers, Events.EPOCH_COMPLETED, state.epoch)
-        if last == self.iterations:
-            self.fire(self.engine, handlers, Events.COMPLETED, state.epoch)
+                self._set_metrics(state.iteration, self._by_epoch)
+                self._fire(self.engine, callbacks, Events.EPOCH_COMPLETED, state.epoch)
+        if last == self.settings.iterations:
+            self._fire(self.engine, callbacks, Events.COMPLETED, state.epoch)
 
-    def evaluate(self, evaluator: Engine, handlers: Handlers) -> None:
-        """Let the events of an evaluator's run come."""
-        for event in EVALUATION:
+    def evaluate(self, evaluator: Engine, callbacks: Callbacks) -> None:
+        """Fire the events of one run of an evaluator."""
+        for event in EVALUATOR_EVENTS:
             evaluator.state.epoch = epoch = 0 if event is Events.STARTED else 1
-            self.fire(evaluator, handlers, event, epoch)
+            self._fire(evaluator, callbacks, event, epoch)
 
-    def fire(self, engine: Engine, handlers: Handlers, event: Any, count: int) -> None:
-        """Let an event come to those who wait for it, with the count that its filters are given."""
-        waiting = handlers.get((engine, event))
-        if waiting:
-            self._let(waiting, event, count, engine)
+    def _fire(self, engine: Engine, callbacks: Callbacks, event: Any, count: int) -> None:
+        if of_event := callbacks.get((engine, event)):
+            self._call(of_event, engine, event, count)
 
-    def _let(self, waiting: list[Waiting], event: Any, count: int, engine: Engine | None = None) -> None:
-        engine = engine or self.engine
+    def _call(self, callbacks: list[Callback], engine: Engine, event: Any, count: int) -> None:
         engine.last_event_name = event
-        for event_filter, optimizer, act in waiting:
-            meant = optimizer is None or optimizer is engine.state.optimizer  # type: ignore[attr-defined]
-            if meant and (event_filter is None or event_filter(engine, count)):
-                act()
+        for event_filter, optimizer, function in callbacks:
+            is_its_step = optimizer is None or optimizer is engine.state.optimizer  # type: ignore[attr-defined]
+            if is_its_step and (event_filter is None or event_filter(engine, count)):
+                function()
 
-    def _step(self, handlers: Handlers, steps: dict[Optimizer, int]) -> None:
+    def _step(self, callbacks: Callbacks, steps: dict[Optimizer, int]) -> None:
         state: Any = self.engine.state
         for optimizer in steps:
             state.optimizer, state.optimizer_step = optimizer, steps[optimizer] + 1
-            self.fire(self.engine, handlers, OptimizerEvents.STEP_STARTED, steps[optimizer] + 1)
+            self._fire(self.engine, callbacks, OptimizerEvents.STEP_STARTED, steps[optimizer] + 1)
             steps[optimizer] += 1
             state.optimizer_steps = list(steps.values())
-            self.fire(self.engine, handlers, OptimizerEvents.STEP_COMPLETED, steps[optimizer])
+            self._fire(self.engine, callbacks, OptimizerEvents.STEP_COMPLETED, steps[optimizer])
         state.optimizer = None
 
-    def _tell_metrics(self, iteration: int, series: list[tuple[str, Sequence[float], int]]) -> None:
+    def _set_metrics(self, iteration: int, series: list[tuple[str, Sequence[float], int]]) -> None:
         for name, values, interval in series:
             if iteration and iteration % interval == 0:
-                for engine in (self.engine, *self.evaluators):
+                for engine in self.engines:
                     engine.state.metrics[name] = values[iteration // interval - 1]

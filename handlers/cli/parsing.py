@@ -1,4 +1,4 @@
-"""What stands on the command line as data: ``key=value``, and the type or file that it is for."""
+"""Parses values, ``key=value`` pairs, and the type or file of a schedule."""
 
 import json
 import os
@@ -13,10 +13,10 @@ SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def value_of(text: str) -> Any:
-    """A value as YAML has it; as JSON has it, where PyYAML is not installed.
+    """A value in YAML, or in JSON if PyYAML is not installed.
 
     Raises:
-        ValueError: it is not well-formed.
+        ValueError: the text is not well-formed.
 
     Example:
         >>> [value_of(text) for text in ("0.1", "1e-3", "[30, 60]", "true", "null", "triangular2")]
@@ -25,10 +25,7 @@ def value_of(text: str) -> Any:
     try:
         return read_yaml(text)
     except ImportError:
-        return _value_of_json(text)
-
-
-def _value_of_json(text: str) -> Any:
+        pass
     try:
         return json.loads(text)
     except ValueError as error:
@@ -37,15 +34,15 @@ def _value_of_json(text: str) -> Any:
         return text
 
 
-def pairs_of(what: str, given: Iterable[str]) -> dict[str, Any]:
-    """``key=value``, as often as it is given, as a mapping.
+def pairs_of(name: str, given: Iterable[str]) -> dict[str, Any]:
+    """A dictionary of texts such as ``key=value``.
 
     Args:
-        what: what errors call them.
+        name: the name of the option, for errors.
         given: the texts.
 
     Raises:
-        ValueError: one is something else, or a key is given twice.
+        ValueError: a text is not ``key=value``, or a key is given twice.
 
     Example:
         >>> pairs_of("arguments", ["step_size=30", "gamma=0.5"])
@@ -53,30 +50,29 @@ def pairs_of(what: str, given: Iterable[str]) -> dict[str, Any]:
     """
     pairs: dict[str, Any] = {}
     for text in given:
-        key, equals, value = text.partition("=")
-        if not equals or not key.isidentifier() or not value.strip():
-            raise ValueError(f"{what} must be key=value, such as gamma=0.5, given {shown(text)}")
+        key, _, value = text.partition("=")
+        if not key.isidentifier() or not value.strip():
+            raise ValueError(f"{name} must be key=value, such as gamma=0.5, given {shown(text)}")
         if key in pairs:
-            raise ValueError(f"{what} must have each key once, given {key!r} twice")
+            raise ValueError(f"{name} must have each key once, given {key!r} twice")
         try:
             pairs[key] = value_of(value)
         except ValueError as error:
-            raise ValueError(
-                f"{key} must be a value as in YAML, given {shown(value)}, which is not well-formed"
-            ) from error
+            rule = "must be a value as in YAML"
+            raise ValueError(f"{key} {rule}, given {shown(value)}, which is not well-formed") from error
     return pairs
 
 
 def config_of(source: str, given: Iterable[str] = ()) -> dict[str, Any] | Path:
-    """What :func:`configure_scheduler` takes, of a type and its arguments, or of a file.
+    """The config for ``configure_scheduler``: a type with its arguments, or the path of a file.
 
     Raises:
-        ValueError: an argument is no ``key=value``, or stands beside a file.
+        ValueError: an argument is not ``key=value``, or is given with a file.
     """
     given = list(given)
     if source.lower().endswith(SUFFIXES) or os.sep in source:
         if given:
-            raise ValueError(f"arguments must stand in the file, where there is one, given {shown(given[0])} beside it")
+            raise ValueError(f"arguments must be in the file, given {shown(given[0])} with it")
         return Path(source)
     arguments = pairs_of("arguments", given)
     if "type" in arguments:

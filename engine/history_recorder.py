@@ -1,0 +1,87 @@
+"""Records the values of schedulers in the history of an engine, and lets one scheduler record under each name."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ignite.engine import Engine
+
+from .history import ParamHistory
+
+
+class Recorder:
+    """Records the values of one scheduler. At most events, to record a value is to append it to an array."""
+
+    def __init__(self) -> None:
+        self.section: Any = None  # the section of the column that _append extends
+        self._groups = -1
+        self._type: type = float
+        self.append: Callable[[Any], None] = list[Any]().append
+
+    def appender(
+        self, engine: Engine, name: str, scheduler: object, value: float | list[float], groups: int
+    ) -> Callable[[Any], None]:
+        """The function that appends a value like this one, for so many groups, to the history of an engine.
+
+        Raises:
+            ValueError: another scheduler that is attached to the engine records under this name.
+        """
+        state: Any = engine.state
+        try:
+            section = state.param_history.columns[name].section
+        except (AttributeError, KeyError):
+            section = None
+        if section is not self.section or groups != self._groups or type(value) is not self._type:
+            history = claim_name(engine, name, scheduler)
+            self.append = history.appender(name, groups, isinstance(value, list))
+            self.section, self._groups, self._type = history[name].section, groups, type(value)
+        return self.append
+
+
+def claim_name(engine: Engine, name: str, scheduler: object) -> ParamHistory:
+    """The history of an engine, in which a scheduler now records under this name. Makes the history if it is missing.
+
+    Raises:
+        ValueError: another scheduler that is attached to the engine records under this name.
+    """
+    check_name_is_free(engine, name, scheduler)
+    state: Any = engine.state
+    history = getattr(state, "param_history", None)
+    if not isinstance(history, ParamHistory):
+        state.param_history = history = ParamHistory(history)
+    history.recorders[name] = scheduler
+    return history
+
+
+def check_name_is_free(engine: Engine, name: str, scheduler: object) -> None:
+    """Check that no other scheduler of an engine records under this name.
+
+    A scheduler that is attached to an evaluator, with this engine as its ``trainer``, is a scheduler of this engine.
+
+    Raises:
+        ValueError: another scheduler records under this name.
+    """
+    history = _history_of(engine)
+    other: Any = scheduler if history is None else history.recorders.get(name, scheduler)
+    if other is not scheduler and (engine.has_event_handler(other) or getattr(other, "trainer", None) is engine):
+        raise ValueError(
+            f"name must not be that of another scheduler's history, given {name!r} for {scheduler!r} "
+            f"and {other!r}: attach one of them with another name"
+        )
+
+
+def num_recorded(engine: Engine | None, name: str) -> int:
+    """How many events the history of an engine has under a name."""
+    history = _history_of(engine)
+    return history[name].num_events if history is not None and name in history else 0
+
+
+def remove_last_events(engine: Engine | None, name: str, num_events: int) -> None:
+    """Remove the last events under a name from the history of an engine, if it has one."""
+    history = _history_of(engine)
+    if history is not None and name in history:
+        history[name].take_back(num_events)
+
+
+def _history_of(engine: Engine | None) -> ParamHistory | None:
+    history = None if engine is None else getattr(engine.state, "param_history", None)
+    return history if isinstance(history, ParamHistory) else None

@@ -1,0 +1,117 @@
+"""Prints each error and warning as one line on stderr. Errors end with exit code 2."""
+
+import errno
+import os
+import re
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import click
+
+EXIT_CODE = 2  # 1 is the result of a command: a plan has an error, or two plans differ
+LONGEST = 1000  # characters of a message
+USER_ERRORS = (TypeError, ValueError, ArithmeticError, ImportError, MemoryError, RecursionError)
+
+
+class CommandError(click.ClickException):
+    """An error with a message of one line."""
+
+    exit_code = EXIT_CODE
+
+
+class OneLineErrors(click.Group):
+    """A group of commands that prints each error as one line, instead of click's several lines or a traceback."""
+
+    def main(self, args: Sequence[str] | None = None, standalone_mode: bool = True, **extra: Any) -> Any:  # type: ignore[override]
+        """Run a command and exit with the code that it returns."""
+        try:
+            code = super().main(args, standalone_mode=False, **extra)
+        except click.ClickException as error:
+            _exit_with(error)
+        except click.Abort:
+            _exit_with(CommandError("interrupted"))
+        if standalone_mode:
+            sys.exit(code or 0)
+        return code
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command and write all its output."""
+        with command_errors(), one_line_warnings():
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+
+
+def _exit_with(error: click.ClickException) -> NoReturn:
+    context = getattr(error, "ctx", None)
+    command = "lehr" if context is None else context.command_path
+    hint = f" ({command} --help says more)" if isinstance(error, click.UsageError) else ""
+    click.echo(f"{command}: {one_line(error.format_message())}{hint}", err=True)
+    sys.exit(error.exit_code)
+
+
+def one_line(message: str) -> str:
+    r"""A message without its line breaks.
+
+    >>> one_line("not well-formed:\n  expected ']',\n  given '}'")
+    "not well-formed: expected ']', given '}'"
+    """
+    text = " ".join(message.split())
+    return text if len(text) <= LONGEST else text[:LONGEST] + "..."
+
+
+@contextmanager
+def one_line_warnings() -> Iterator[None]:
+    """Print warnings without the line of code that they come from, which is never the user's."""
+
+    def show(message: Warning | str, *args: Any, **kwargs: Any) -> None:
+        click.echo(f"lehr: warning: {one_line(str(message))}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
+@contextmanager
+def command_errors() -> Iterator[None]:
+    """Turn every exception into a :class:`CommandError`, unless ``LEHR_TRACEBACK`` is set in the environment."""
+    try:
+        yield
+    except (click.ClickException, click.Abort, click.exceptions.Exit):
+        raise
+    except KeyboardInterrupt:
+        raise CommandError("interrupted") from None
+    except Exception as error:
+        if os.environ.get("LEHR_TRACEBACK"):
+            raise
+        _discard_output()
+        raise CommandError(message_of(error)) from error
+
+
+def message_of(error: Exception) -> str:
+    """The message of an exception for a user of the command, who gives arguments and no config.
+
+    >>> message_of(ValueError("config['gamma'] must be finite, given inf"))
+    'gamma must be finite, given inf'
+    """
+    if isinstance(error, OSError):
+        if error.errno == errno.EPIPE:
+            return "the output was closed before all of it was written"
+        return f"{'' if error.filename is None else f'{error.filename}: '}{error.strerror or error}"
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {error}"
+    if not isinstance(error, USER_ERRORS):
+        name = type(error).__name__
+        return f"an error of lehr's own, please report it: {name}: {error} (LEHR_TRACEBACK=1 shows where)"
+    return re.sub(r"^config(?:\['(\w+)'\]|: )", lambda match: match[1] or "", str(error))
+
+
+def _discard_output() -> None:
+    """Discard the output that cannot be written, or Python raises again when it exits."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,81 @@
+"""``lehr list``: prints all types of schedules and their arguments."""
+
+import difflib
+import json
+import re
+import shutil
+import textwrap
+
+import click
+
+from lehr.handlers.config.catalogue import Argument, KnownType, known_types
+
+HELP = """List all schedules with a description and their arguments.
+
+An argument without a value is required; the others show their defaults. All types also take param_name and
+save_history. PATTERN lists only the types that have it in their name or description.
+
+\b
+Examples:
+  lehr list
+  lehr list cosine
+  lehr list torch.
+"""
+TITLES = {
+    "": "of lehr itself",
+    "cerebras": "of cerebras.pytorch.optim",
+    "mmagic": "of mmagic",
+    "mmengine": "of mmengine",
+    "timm": "of timm",
+    "torch": "of torch.optim.lr_scheduler",
+    "transformers": "of transformers",
+}
+
+
+@click.command("list", help=HELP)
+@click.argument("pattern", default="")
+def list_types(pattern: str) -> None:
+    """Print the types that have a pattern in their name or description."""
+    wrapper = textwrap.TextWrapper(max(60, min(shutil.get_terminal_size().columns, 120)), break_long_words=False)
+    wanted, known = pattern.casefold(), known_types()
+    found = {
+        title: [one for one in known[prefix] if wanted in f"{one.name}\n{one.description}".casefold()]
+        for prefix, title in TITLES.items()
+    }
+    if not any(found.values()):
+        words = {word.casefold() for types in known.values() for one in types for word in _words_of(one.name)}
+        near = difflib.get_close_matches(wanted, words, n=3)
+        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        raise ValueError(f"PATTERN must be part of a name or description, given {pattern!r}{hint}")
+    for title, types in found.items():
+        if types:
+            click.echo(f"Schedules {title}:\n")
+            for one in types:
+                click.echo("\n".join(_entry(one, wrapper)))
+            click.echo()
+
+
+def _words_of(name: str) -> list[str]:
+    """A name, the name without its prefix, and its words."""
+    return [name, name.rpartition(".")[2], *re.findall("[A-Z]?[a-z]+", name)]
+
+
+def _entry(one: KnownType, wrapper: textwrap.TextWrapper) -> list[str]:
+    """The lines of one type."""
+    lines = [f"  {one.name}"]
+    description = one.description + (" Only from Python: it needs a function or an object." if one.python_only else "")
+    for indent, text, hyphens in ((4, description, True), (6, " ".join(map(_shown, one.arguments)), False)):
+        wrapper.initial_indent = wrapper.subsequent_indent = " " * indent
+        wrapper.break_on_hyphens = hyphens
+        lines += wrapper.wrap(text)
+    return lines
+
+
+def _shown(argument: Argument) -> str:
+    """An argument as the other commands take it, with its default."""
+    default = argument.default
+    if argument.required:
+        return argument.name
+    if isinstance(default, float):
+        return f"{argument.name}={default:.6g}"
+    return f"{argument.name}={default if isinstance(default, str) else json.dumps(default)}"

@@ -1,0 +1,165 @@
+"""The handlers of an engine that call schedulers or run evaluators, found without calling any of them."""
+
+import dis
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+from math import inf
+from types import CodeType, FunctionType, MethodType
+from typing import Any
+
+from ignite.engine import CallableEventWithFilter, Engine
+from torch.optim import Optimizer
+
+from lehr.engine.event_handlers import RegisteredHandler, closure_of, filter_arguments, handlers_of
+from lehr.handlers.core.inspection import filtered_attachment, resumed_scheduler, training_step_of
+from lehr.handlers.core.scheduler import BaseParamScheduler
+
+SCHEDULER_METHODS = ("__call__", "next_phase", "observe")
+UNLIMITED = (("before", inf), ("after", 0))  # filters that ignite keeps where none is given
+
+
+@dataclass(frozen=True, eq=False)
+class AttachedHandler:
+    """A handler that calls a scheduler, corrects a scheduler after a resume, or runs an evaluator.
+
+    Args:
+        engine: the engine that calls the handler.
+        event: the event, without its filter.
+        event_filter: the filter of the event, or None.
+        owner: the scheduler, the resume check of a scheduler, or the evaluator.
+        method: one of ``SCHEDULER_METHODS`` for a scheduler; ``"resume"`` for a resume check; ``"run"`` for an
+            evaluator.
+        name: the name of the history that was given to ``attach``, or None.
+        optimizer: the optimizer whose steps count, or None for all events.
+    """
+
+    engine: Engine
+    event: Any
+    event_filter: Any
+    owner: Any
+    method: str
+    name: str | None = None
+    optimizer: Optimizer | None = None
+
+    @property
+    def scheduler(self) -> BaseParamScheduler | None:
+        """The scheduler that the handler calls, or None."""
+        return self.owner if self.method in SCHEDULER_METHODS else None
+
+    @property
+    def writes(self) -> bool:
+        """Whether the handler makes a scheduler write."""
+        return self.method == "__call__"
+
+    @property
+    def filtered_event(self) -> Any:
+        """The event with its filter."""
+        if self.event_filter is None:
+            return self.event
+        return CallableEventWithFilter(self.event.value, self.event_filter, self.event.name)
+
+    @cached_property
+    def event_text(self) -> str:
+        """The event and its filter, as code would give them, such as ``ITERATION_STARTED(every=2, before=9)``."""
+        name = getattr(self.event, "name", str(self.event))
+        if self.event_filter is None:
+            return name
+        given = filter_arguments(self.event_filter)
+        if given is None:
+            return f"{name}(event_filter={getattr(self.event_filter, '__name__', repr(self.event_filter))})"
+        values = [("every", given.get("every")), ("once", given.get("once"))]
+        values += [("before", given.get("before_", inf)), ("after", given.get("after_", 0))]
+        words = [f"{key}={value}" for key, value in values if (key, value) not in UNLIMITED and value is not None]
+        return f"{name}({', '.join(words)})"
+
+
+def attached_handlers(engine: Engine) -> list[AttachedHandler]:
+    """The handlers of an engine that matter to a simulated run, in the order in which each event calls them."""
+    return [handler for registered in handlers_of(engine) for handler in _attached(engine, registered)]
+
+
+def _attached(engine: Engine, registered: RegisteredHandler) -> list[AttachedHandler]:
+    event, function, event_filter, args, kwargs = registered
+    if (filtered := filtered_attachment(function)) is not None:
+        scheduler, own_filter, optimizer = filtered
+        return [AttachedHandler(engine, event, own_filter, scheduler, "__call__", kwargs.get("name"), optimizer)]
+    if resumed_scheduler(function) is not None:
+        return [AttachedHandler(engine, event, None, function, "resume")]
+    is_method = isinstance(function, MethodType)
+    owner, method = (function.__self__, function.__name__) if is_method else (function, "__call__")
+    if isinstance(owner, BaseParamScheduler):
+        name = kwargs.get("name", next((given for given in args if isinstance(given, str)), None))
+        known = method in SCHEDULER_METHODS
+        return [AttachedHandler(engine, event, event_filter, owner, method, name)] if known else []
+    others = [other for other in _engines_run_by(function, (*args, *kwargs.values())) if other is not engine]
+    return [AttachedHandler(engine, event, event_filter, other, "run") for other in others]
+
+
+def _engines_run_by(handler: Any, arguments: tuple[Any, ...]) -> list[Engine]:
+    """The engines that a handler's code or arguments refer to, if its code calls a ``run``."""
+    function = handler
+    while isinstance(function, partial):
+        function = function.func
+    function = getattr(function, "__func__", function)
+    if not isinstance(function, FunctionType) or "run" not in _names_in(function.__code__):
+        return []
+    return list(dict.fromkeys(one for one in (*arguments, *_references(handler)) if isinstance(one, Engine)))
+
+
+def engine_references(engine: Engine) -> list[Any]:
+    """The objects that the training step and the handlers of an engine refer to."""
+    return [found for function in _functions_of(engine) for found in _references(function)]
+
+
+def _references(function: Any) -> list[Any]:
+    """The objects that a function refers to: arguments of a partial, attributes of its object, closure, globals."""
+    found: list[Any] = []
+    attributes: dict[str, Any] = {}
+    while isinstance(function, partial):
+        found += [*function.args, *function.keywords.values()]
+        function = function.func
+    if isinstance(function, MethodType):
+        found.append(function.__self__)
+        attributes, function = getattr(function.__self__, "__dict__", {}), function.__func__
+    if isinstance(function, FunctionType):
+        names, variables = list(_names_in(function.__code__)), function.__globals__
+        found += [value for name, value in attributes.items() if name in names]
+        found += closure_of(function).values()
+        found += [variables[name] for name in names if name in variables]
+    return found
+
+
+def may_write_metrics(engine: Engine) -> bool:
+    """Whether the code of the training step or of a handler may write to ``engine.state.metrics``."""
+    return any(map(_may_write_metrics, _functions_of(engine)))
+
+
+def _may_write_metrics(function: Any) -> bool:
+    function = getattr(function, "__func__", function)
+    if not isinstance(function, FunctionType):
+        function = type(function).__call__
+    if not isinstance(function, FunctionType):
+        return True  # it has no Python code to read
+    names = set(_names_in(function.__code__))
+    stores = any(instruction.opname == "STORE_SUBSCR" for instruction in dis.get_instructions(function))
+    return "metrics" in names and (stores or not names.isdisjoint({"update", "setdefault", "setattr"}))
+
+
+def accumulation_steps_of(engine: Engine) -> int:
+    """The ``gradient_accumulation_steps`` that ignite's ``create_supervised_trainer`` was given; otherwise 1."""
+    step = training_step_of(engine)
+    variables = closure_of(step) if isinstance(step, FunctionType) else {}
+    steps = variables.get("gradient_accumulation_steps", 1)
+    return steps if isinstance(steps, int) else 1
+
+
+def _functions_of(engine: Engine) -> list[Any]:
+    return [training_step_of(engine), *(registered.handler for registered in handlers_of(engine))]
+
+
+def _names_in(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names_in(constant)
