@@ -74,7 +74,7 @@ def resumed_scheduler(handler: object) -> BaseParamScheduler | None:
 
 
 def simulate_resume(handler: object, engine: Engine, copied: BaseParamScheduler) -> None:
-    """Corrects a copy of a scheduler as its resume check would correct the scheduler.
+    """Correct a copy of a scheduler as its resume check would correct the scheduler.
 
     Args:
         handler: a handler for which :func:`resumed_scheduler` is not None.
@@ -86,7 +86,7 @@ def simulate_resume(handler: object, engine: Engine, copied: BaseParamScheduler)
 
 
 def prepare_copy(copied: BaseParamScheduler, metrics: Collection[str]) -> None:
-    """Makes a copy ready for a simulated run: it records nothing, and asks no other rank for its metric.
+    """Make a copy ready for a simulated run: it records nothing, and asks no other rank for its metric.
 
     Args:
         copied: the copy of a scheduler.
@@ -104,7 +104,7 @@ def existing_schedulers() -> list[BaseParamScheduler]:
 
 
 def members_of(scheduler: BaseParamScheduler) -> Sequence[BaseParamScheduler]:
-    """The schedulers that write for a group scheduler; for any other scheduler, itself."""
+    """The schedulers that a ``ParamGroupScheduler`` combines; for any other scheduler, itself."""
     members: Sequence[BaseParamScheduler] = vars(scheduler).get("_members", [scheduler])
     return members
 

@@ -66,7 +66,7 @@ class WrittenSchedule:
     Args:
         name: its name in the plan.
         scheduler: the scheduler.
-        schedule: the schedule of the scheduler, or of one of its members.
+        schedule: the schedule of the scheduler, or of one of the schedulers that a ``ParamGroupScheduler`` combines.
         location: the first location that it writes.
         columns: the columns of ``table`` that it writes.
         table: ``(iterations, groups)``: the values in effect under the name.
@@ -133,7 +133,7 @@ class RecordedValues:
         return {location.identity: column for column, location in enumerate(self.locations)}
 
     def written_schedules(self, name: str, engine: Engine, table: Array) -> Iterator[WrittenSchedule]:
-        """The schedules that were written here: one for each scheduler, or for each member of a group scheduler."""
+        """The schedules that were written here; a ``ParamGroupScheduler`` has one for each of its schedulers."""
         known = self._columns()
         for scheduler, _ in self.writers:
             for member in members_of(scheduler.copy):
