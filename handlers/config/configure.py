@@ -1,4 +1,4 @@
-"""One scheduler out of a config: a mapping, a list of mappings, or a file."""
+"""One scheduler from a config: a mapping, a list of mappings, or a file."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -6,20 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lehr.handlers.config.dialects.lehr import lehr_scheduler
-from lehr.handlers.config.dialects.lehr_classes import CLASSES
 from lehr.handlers.core.as_config import configured
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import arguments
 from lehr.handlers.targets.param_groups import HasParamGroups
 
-from .context import Target
-from .entries import Entry, entries, entry
-from .entry_lists import of_list, piece_of, refuse_type, save_history_of, written
-from .entry_schedules import together
+from .checks import text
+from .context import ConfigContext
+from .dialects.lehr import SCHEDULERS, lehr_scheduler
+from .entries import Entry, read_entries, read_entry
+from .entry_lists import entry_schedule, refuse_type, scheduler_of, scheduler_of_list
 from .files import read
 
 MOST, DEEPEST = 100_000, 50
+LIST_KEYS = ("schedulers", "sequential", "milestones", "durations", "param_name", "epoch_length", "save_history")
 Config = Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | os.PathLike[str]
 
 
@@ -84,27 +84,25 @@ def configure_scheduler(
         >>> configure_scheduler(optimizer, [warmup, annealing]).simulate(7)[:, 0].round(4).tolist()
         [0.25, 0.375, 0.5, 0.5, 0.4268, 0.25, 0.0732]
     """
-    if not isinstance(param_name, str):
-        raise TypeError(f"param_name must be a string, given {param_name!r}")
-    where, from_file = "config", False
+    where = "config"
+    text("param_name", param_name)
     if isinstance(config, str | os.PathLike):
-        where, from_file, config = os.fspath(config), True, read(Path(config))
+        where, config = os.fspath(config), read(Path(config))
     if not isinstance(config, Mapping | list | tuple):
         raise TypeError(f"{where} must be a mapping, a list of mappings or the path of a file, given {config!r}")
     _refuse_too_much(where, config)
-    whole, listed = _parts(where, config, from_file)
-    scheduler = _of_parts(Target(optimizer, param_name, checked_epoch_length(epoch_length)), whole, listed)
-    scheduler._config = _as_config(whole, config, param_name, epoch_length)
+    length = None if epoch_length is None else _checked_length("epoch_length", epoch_length)
+    scheduler = _scheduler(ConfigContext(optimizer, param_name, length), where, config)
+    scheduler._config = _as_config(config, param_name, epoch_length)
     return scheduler
 
 
-def checked_epoch_length(epoch_length: object) -> int | None:
-    """The length of an epoch, if there is one."""
-    return None if epoch_length is None else arguments.whole_number("epoch_length", epoch_length, at_least=1)
+def _checked_length(name: str, value: object) -> int:
+    return arguments.whole_number(name, value, at_least=1)
 
 
 def _refuse_too_much(where: str, config: Any) -> None:
-    """Raise for a config that holds itself, or so much that nobody can have meant it."""
+    """Raise for a config that holds itself, or has more in it than anybody can want."""
     level, count = [config], 0
     for _ in range(DEEPEST):
         level = [item for one in level for item in (one.values() if isinstance(one, Mapping) else one)]
@@ -117,79 +115,60 @@ def _refuse_too_much(where: str, config: Any) -> None:
     raise ValueError(f"{where} must be nested at most {DEEPEST} deep, given more")
 
 
-def _of_parts(target: Target, whole: Entry, listed: list[Entry] | None) -> BaseParamScheduler:
-    """The scheduler of a mapping, or of a list of them."""
-    epoch_length = whole.given.get("epoch_length")
-    if epoch_length is not None:
-        here = arguments.whole_number(f"{whole.where}['epoch_length']", epoch_length, at_least=1)
-        if target.epoch_length not in (None, here):
-            raise ValueError(f"{whole.where}: epoch_length must be given once, given {target.epoch_length} and {here}")
-        target = replace(target, epoch_length=here)
-    if listed is None:
-        return _of_entry(target, whole.without("epoch_length"))
-    param_name = whole.given.get("param_name", target.param_name)
-    if not isinstance(param_name, str):
-        raise TypeError(f"{whole.where}['param_name'] must be a string, given {param_name!r}")
-    return of_list(target.of(param_name), whole, listed, _nested)
-
-
-def _nested(target: Target, given: Entry) -> BaseParamScheduler:
-    """The scheduler of a mapping in another one."""
-    return _of_parts(target, *_parts(given.where, given.given, given.from_file))
-
-
-def _parts(where: str, config: Any, from_file: bool) -> tuple[Entry, list[Entry] | None]:
-    """The whole as an entry; and the list of entries in it, if it is one."""
-    if isinstance(config, Mapping):
-        whole = entry(where, config, from_file=from_file)
-        if "type" in config or "schedulers" not in config:
-            return whole, None
-        for key in config:
-            known = (
-                "schedulers",
-                "sequential",
-                "milestones",
-                "durations",
-                "param_name",
-                "epoch_length",
-                "save_history",
-            )
-            if key not in known:
+def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamScheduler:
+    """Make the scheduler of a config, or of one in another."""
+    if isinstance(config, list | tuple):
+        options, listed = _marked_list(where, config)
+        return scheduler_of_list(context, where, options, listed, _scheduler)
+    is_list = isinstance(config, Mapping) and "type" not in config and "schedulers" in config
+    entry = read_entry(where, config, typed=not is_list)
+    if is_list:
+        for key in entry.values:
+            if key not in LIST_KEYS:
                 raise ValueError(
-                    f"{where}[{key!r}] is not known beside a list of schedulers, where there may be {known}"
+                    f"{where}[{key!r}] is not known beside a list of schedulers, where there may be {LIST_KEYS}"
                 )
-        return whole, entries(f"{where}['schedulers']", config["schedulers"], from_file=from_file)
-    listed = entries(where, config, from_file=from_file)
-    marks = [one.given.get("sequential", False) for one in listed]
-    sequential = arguments.flag(f"{where}[0]['sequential']", marks[0])
-    for at, mark in enumerate(marks):
-        if arguments.flag(f"{where}[{at}]['sequential']", mark) != sequential:
-            raise ValueError(f"{where}[{at}]['sequential'] must be the same in all entries, given {mark}")
-    return Entry(where, {"sequential": sequential}, from_file), [one.without("sequential") for one in listed]
+        listed = read_entries(f"{where}['schedulers']", entry.values["schedulers"])
+    epoch_length = entry.values.get("epoch_length")
+    if epoch_length is not None:
+        here = _checked_length(f"{where}['epoch_length']", epoch_length)
+        if context.epoch_length not in (None, here):
+            raise ValueError(f"{where}: epoch_length must be given once, given {context.epoch_length} and {here}")
+        context = replace(context, epoch_length=here)
+    if is_list:
+        param_name = text(f"{where}['param_name']", entry.values.get("param_name", context.param_name))
+        return scheduler_of_list(context.of(param_name), where, entry.values, listed, _scheduler)
+    entry = entry.without("epoch_length")
+    if entry.type in SCHEDULERS:
+        return lehr_scheduler(context, entry, _scheduler)
+    if "." not in entry.type:
+        refuse_type(entry)
+    save_history = arguments.flag(f"{where}['save_history']", entry.values.get("save_history", False))
+    return scheduler_of([entry_schedule(context, entry.without("save_history"))], save_history)
 
 
-def _of_entry(target: Target, given: Entry) -> BaseParamScheduler:
-    if given.type not in CLASSES and "." not in given.type:
-        refuse_type(given)
-    if "." not in given.type:
-        return lehr_scheduler(target, given, _nested)
-    save_history = save_history_of(given)
-    return written([piece_of(target, given.without("save_history"))], together, save_history)
+def _marked_list(where: str, config: Sequence[Any]) -> tuple[dict[str, Any], list[Entry]]:
+    """The entries of a list, and whether all of them are marked as sequential."""
+    listed = read_entries(where, config)
+    marks = [arguments.flag(f"{one.where}['sequential']", one.values.get("sequential", False)) for one in listed]
+    for entry, mark in zip(listed, marks, strict=True):
+        if mark != marks[0]:
+            raise ValueError(f"{entry.where}['sequential'] must be the same in all entries, given {mark}")
+    return {"sequential": marks[0]}, [one.without("sequential") for one in listed]
 
 
-def _as_config(whole: Entry, config: Any, param_name: str, epoch_length: int | None) -> dict[str, Any]:
-    """A mapping that says all that there is to say."""
+def _as_config(config: Any, param_name: str, epoch_length: int | None) -> dict[str, Any]:
+    """A mapping that says everything that the config and the arguments beside it say."""
     if isinstance(config, Mapping):
         given = dict(config)
     else:
-        sequential = whole.given["sequential"]
         given = {"schedulers": [{k: v for k, v in one.items() if k != "sequential"} for one in config]}
-        given |= {"sequential": True} if sequential else {}
+        given |= {"sequential": True} if config[0].get("sequential", False) else {}
     if param_name != "lr":
         given.setdefault("param_name", param_name)
     if epoch_length is not None:
         given["epoch_length"] = epoch_length
     try:
-        return configured(given)  # a copy, which nobody changes
+        return configured(given)  # a copy, so that the user may change the config
     except TypeError:
         return given
