@@ -13,16 +13,58 @@ from lehr.handlers.schedules import (
     Product,
     Recursion,
     Reduced,
+    Scaling,
     Schedule,
     Shift,
     SideBySide,
+    Stretch,
     Turn,
+    Window,
 )
 from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.schedules.recursion import Rule
 
 from .context import ConfigContext
 
 LIMIT = 1_000_000  # events that a recursion computes one by one to find its last value
+ENDLESS = 1_000_000_000  # the end that mmengine gives to windows without one
+
+
+@dataclass(frozen=True)
+class StepWindow:
+    """The steps at which an entry changes the value.
+
+    Args:
+        begin: the first step.
+        end: the step after the last one.
+        every: events in each step.
+        scale: steps in each step of the config: events in an epoch where epochs are converted to iterations.
+    """
+
+    begin: int = 0
+    end: int = ENDLESS
+    every: int = 1
+    scale: int = 1
+
+    @property
+    def steps(self) -> int:
+        """The number of steps."""
+        return self.end - self.begin
+
+    @property
+    def duration(self) -> int | None:
+        """The event after the last one; None for a window without an end."""
+        return None if self.end >= ENDLESS else self.end * self.every
+
+    def in_events(self, schedule: Schedule, before: Number) -> Schedule:
+        """A schedule of the steps as one of events, with a value for the events before the window."""
+        end = None if self.end >= ENDLESS else self.end
+        windowed = schedule if self.begin == 0 and end is None else Window(schedule, self.begin, end, before=before)
+        return windowed if self.every == 1 else Stretch(windowed, self.every)
+
+    def turn(self, rule: Rule) -> Turn:
+        """A rule that changes the value at the steps."""
+        return Turn(rule, self.begin, None if self.end >= ENDLESS else self.end, self.every)
 
 
 @dataclass(frozen=True)
@@ -32,7 +74,9 @@ class EntrySchedule:
     Args:
         context: the parameter that the entry schedules.
         starting_from: makes the schedule from the value that the parameter has before.
-        rule: changes a value that other entries change too; None where the entry cannot be combined with others.
+        rule: makes the rule by which the entry changes a value that other entries change too; None where the entry
+            cannot be combined with others.
+        window: the steps at which the rule changes the value.
         momentum: the schedule of the momentum, where the entry has one.
         metric_name: the metric that the schedule depends on, if any.
         metric_every: events between two values of that metric.
@@ -44,7 +88,8 @@ class EntrySchedule:
 
     context: ConfigContext
     starting_from: Callable[[Number], Schedule]
-    rule: Turn | None = None
+    rule: Callable[[], Rule] | None = None
+    window: StepWindow = StepWindow()
     momentum: Schedule | None = None
     metric_name: str | None = None
     metric_every: int = 1
@@ -52,6 +97,20 @@ class EntrySchedule:
     duration: int | None = None
     groups: tuple[bool, ...] | None = None
     where: str = ""
+
+
+def scaling(
+    context: ConfigContext, factors: Schedule, window: StepWindow, duration: int | None = None
+) -> EntrySchedule:
+    """An entry that multiplies the value before it by factors."""
+    return EntrySchedule(
+        context,
+        lambda value: Product([Constant(value), window.in_events(factors, before=1.0)]),
+        (lambda: Scaling(factors)) if factors.ahead else None,
+        window,
+        multiplies=True,
+        duration=duration,
+    )
 
 
 def combined(entries: Sequence[EntrySchedule]) -> Schedule:
@@ -98,27 +157,24 @@ def _reduced(with_metric: Sequence[EntrySchedule], others: Sequence[EntrySchedul
     return Reduced(schedule, plateau)
 
 
-def _window(entry: EntrySchedule) -> tuple[float, float]:
-    """The first event at which an entry changes the value, and the first event after its last."""
-    rule = entry.rule
-    assert rule is not None
-    return rule.begin * rule.every, np.inf if rule.end is None else rule.end * rule.every
+def _first_event(entry: EntrySchedule) -> int:
+    return entry.window.begin * entry.window.every
 
 
 def _by_windows(entries: Sequence[EntrySchedule], value: Number) -> Schedule:
     """Groups of entries whose windows overlap, one group after another, each starting from the last value before."""
     overlapping: list[list[EntrySchedule]] = []
     last = -1.0
-    for entry in sorted(entries, key=lambda entry: _window(entry)[0]):
-        begin, end = _window(entry)
-        if begin >= last:
+    for entry in sorted(entries, key=_first_event):
+        if _first_event(entry) >= last:
             overlapping.append([])
         overlapping[-1].append(entry)
-        last = max(last, end)
+        end = entry.window.duration
+        last = np.inf if end is None else max(last, end)
     schedules: list[Schedule] = []
     starts: list[int] = []
     for some in overlapping:
-        start = int(_window(some[0])[0])
+        start = _first_event(some[0])
         if start > LIMIT and schedules and isinstance(schedules[-1], Recursion):
             raise ValueError(
                 f"{some[0].where}: what follows windows that overlap must begin within {LIMIT} events, given {start}"
@@ -140,8 +196,8 @@ def _in_window(
     if len(by_start) == 1 or all(entry.multiplies for entry in by_start):
         schedule = by_start[0].starting_from(value) if len(by_start) == 1 else _product(by_start, value)
         return Shift(schedule, by=start) if start else schedule
-    rules = [entry.rule for entry in as_given if entry.rule is not None]
-    return Recursion(value, sorted(rules, key=lambda rule: rule.every), start=start)
+    turns = [entry.window.turn(entry.rule()) for entry in as_given if entry.rule is not None]
+    return Recursion(value, sorted(turns, key=lambda turn: turn.every), start=start)
 
 
 def _side_by_side(entries: Sequence[EntrySchedule]) -> Schedule:

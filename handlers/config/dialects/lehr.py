@@ -35,31 +35,12 @@ from lehr.handlers.targets.group_selection import Groups
 from lehr.handlers.targets.param_groups import ParamSlot
 
 # The arguments that every DecayScheduler takes by name, and their defaults.
+# fmt: off
 OPTIONS: dict[str, Any] = {
-    "relative": False,
-    "begin": 0,
-    "end": None,
-    "interval": 1,
-    "epoch_length": None,
-    "save_history": False,
+    "relative": False, "begin": 0, "end": None, "interval": 1, "epoch_length": None, "save_history": False,
     "param_group_index": None,
 }
-# The same for ReduceLROnPlateauScheduler.
-PLATEAU_OPTIONS: dict[str, Any] = {
-    "cooldown": 0,
-    "eps": 1e-8,
-    "factor": 0.1,
-    "initial_value": None,
-    "min_lr": 0.0,
-    "missing_policy": "raise",
-    "mode": "min",
-    "nan_policy": "worse",
-    "patience": 10,
-    "reduction": "mean",
-    "threshold": 1e-4,
-    "threshold_mode": "rel",
-    "verbose": False,
-}
+# fmt: on
 
 
 @dataclass(frozen=True)
@@ -134,7 +115,11 @@ def arguments_of(name: str) -> dict[str, Any]:
     found = {one.name: one.default for one in parameters if one.kind is not one.VAR_KEYWORD}
     if issubclass(cls, DecayScheduler):
         found |= OPTIONS
-    return found | PLATEAU_OPTIONS if name == "ReduceLROnPlateauScheduler" else found
+    if name == "ReduceLROnPlateauScheduler":
+        passed_on = {"verbose": False, **arguments_of("ReduceOnPlateauScheduler")}
+        passed_on["min_lr"] = passed_on.pop("min_value")
+        found |= {key: passed_on[key] for key in sorted(passed_on) if key not in (*found, "param_name")}
+    return found
 
 
 def lehr_scheduler(context: ConfigContext, entry: Entry, nested: Nested) -> BaseParamScheduler:

@@ -5,19 +5,18 @@ from types import SimpleNamespace
 from lehr.handlers.config.checks import at_least_one, count, flag, minus_one, not_negative, number
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import EntryType
-from lehr.handlers.config.entry_schedules import EntrySchedule
+from lehr.handlers.config.entry_schedules import ENDLESS, EntrySchedule, StepWindow, scaling
 from lehr.handlers.schedules import Anneal, Assignment, Concatenation, Constant, Product, Schedule, Shift, Window
 from lehr.handlers.schedules.arguments import Number
 
-from .mmengine import in_window
-from .mmengine_windows import ENDLESS, StepWindow, assigning, scaling
+from .mmengine import assigning, in_window
 from .torch import PLATEAU, plateau
 
 
 def _linear_interval(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
     times = window.steps // a.interval
     if window.steps == 1:
-        return scaling(context, window, Constant(a.start_factor))
+        return scaling(context, Constant(a.start_factor), window, window.duration)
     if not times:
         raise ValueError(f"['interval'] must be at most the {window.steps} steps of the window, given {a.interval}")
     line = Anneal(a.start_factor, a.end_factor, times * a.interval)
@@ -27,7 +26,7 @@ def _linear_interval(context: ConfigContext, window: StepWindow, a: SimpleNamesp
     def starting_from(value: Number) -> Schedule:
         return Concatenation([Product([Constant(value), Constant(a.start_factor)]), Shift(moved, by=1)], [1])
 
-    return assigning(context, window, starting_from, Assignment(moved, first_factor=a.start_factor))
+    return assigning(context, window, starting_from, lambda: Assignment(moved, first_factor=a.start_factor))
 
 
 def _reduce_lr(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
@@ -37,24 +36,14 @@ def _reduce_lr(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     return plateau(context, a, every, begin=a.begin, end=a.end - 1, eps_before_floor=True)
 
 
+# fmt: off
 TYPES = {
-    "LinearLrInterval": in_window(
-        "A factor of the value on a straight line, which moves every interval steps.",
+    "LinearLrInterval": in_window("A factor of the value on a straight line, which moves every interval steps.",
         {"interval": (at_least_one, 1), "start_factor": (number, 1 / 3), "end_factor": (number, 1.0)},
-        _linear_interval,
-    ),
-    "ReduceLR": EntryType(
-        "Multiplies by a factor when a metric has stopped improving.",
-        {
-            **{key: one for key, one in PLATEAU.items() if key != "metric_name"},
-            "min_lr": (not_negative, 0.0),
-            "begin": (count, 0),
-            "end": (count, ENDLESS),
-            "by_epoch": (flag, True),
-            "metric_name": PLATEAU["metric_name"],
-            "last_step": (minus_one, -1),
-            "verbose": (flag, False),
-        },
-        _reduce_lr,
-    ),
+        _linear_interval),
+    "ReduceLR": EntryType("Multiplies by a factor when a metric has stopped improving.",
+        {**{key: one for key, one in PLATEAU.items() if key != "metric_name"}, "min_lr": (not_negative, 0.0),
+        "begin": (count, 0), "end": (count, ENDLESS), "by_epoch": (flag, True), "metric_name": PLATEAU["metric_name"],
+        "last_step": (minus_one, -1), "verbose": (flag, False)}, _reduce_lr),
 }
+# fmt: on

@@ -23,7 +23,7 @@ from lehr.handlers.config.checks import (
 )
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, EntryType
-from lehr.handlers.config.entry_schedules import EntrySchedule
+from lehr.handlers.config.entry_schedules import ENDLESS, EntrySchedule, StepWindow, scaling
 from lehr.handlers.schedules import (
     Anneal,
     Approach,
@@ -44,9 +44,57 @@ from lehr.handlers.schedules import (
     arguments,
 )
 from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.schedules.recursion import Rule
 
-from .mmengine_windows import ENDLESS, WINDOW, StepWindow, assigning, scaling, step_window
 from .torch import plateau
+
+# fmt: off
+WINDOW: Arguments = {
+    "begin": (not_negative, 0), "end": (not_negative, ENDLESS), "by_epoch": (flag, True),
+    "convert_to_iter_based": (flag, False), "last_step": (minus_one, -1), "verbose": (flag, False),
+}
+# fmt: on
+
+
+def _step_window(context: ConfigContext, a: SimpleNamespace) -> StepWindow:
+    """The window of an entry with the arguments of ``WINDOW``."""
+    length = context.epoch_length
+    if a.convert_to_iter_based:
+        if not a.by_epoch:
+            raise ValueError("['convert_to_iter_based'] must be left out where by_epoch is false")
+        if length is None:
+            raise ValueError("['convert_to_iter_based'] wants epoch_length to be given to configure_scheduler")
+        end = ENDLESS if a.end == ENDLESS else int(a.end * length)
+        window = StepWindow(int(a.begin * length), end, scale=length)
+    else:
+        begin, end = (arguments.whole_number(f"[{key!r}]", getattr(a, key), at_least=0) for key in ("begin", "end"))
+        window = StepWindow(begin, end, context.every if a.by_epoch else 1)
+    if window.end <= window.begin:
+        raise ValueError(f"['end'] must be more than begin, {window.begin}, given {window.end}")
+    return window
+
+
+def assigning(
+    context: ConfigContext, window: StepWindow, starting_from: Callable[[Number], Schedule], rule: Callable[[], Rule]
+) -> EntrySchedule:
+    """An entry that has values of its own within its window, and keeps the value before it."""
+    return EntrySchedule(
+        context,
+        lambda value: window.in_events(starting_from(value), before=value),
+        rule,
+        window,
+        duration=window.duration,
+    )
+
+
+def _constant(window: StepWindow, a: SimpleNamespace) -> Schedule:
+    last = window.steps - 1
+    return PiecewiseConstant([a.factor, 1.0], [last]) if last else Constant(a.factor)
+
+
+def _linear(window: StepWindow, a: SimpleNamespace) -> Schedule:
+    last = window.steps - 1
+    return Anneal(a.start_factor, a.end_factor, last) if last else Constant(a.start_factor)
 
 
 def _cosine(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
@@ -61,14 +109,14 @@ def _cosine(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> E
         return Concatenation([down, Shift(Anneal(initial, end, length, Cosine(), beyond="mirror"), length)], [length])
 
     weights = Anneal(1.0, 0.0, length, Cosine(), beyond="mirror")
-    return assigning(context, window, starting_from, Approach(weights, end, initial))
+    return assigning(context, window, starting_from, lambda: Approach(weights, end, initial))
 
 
 def _poly(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
     last, curve = max(window.steps - 1, 0), Polynomial(a.power)
     if last == 0:
-        return scaling(context, window, Constant(1.0))
-    rule = Approach(Anneal(1.0, 0.0, last, curve), a.eta_min, context.initial_value)
+        return scaling(context, Constant(1.0), window, window.duration)
+    rule = lambda: Approach(Anneal(1.0, 0.0, last, curve), a.eta_min, context.initial_value)  # noqa: E731
     return assigning(context, window, lambda value: Anneal(value, a.eta_min, last, curve), rule)
 
 
@@ -82,7 +130,7 @@ def _cosine_restart(context: ConfigContext, window: StepWindow, a: SimpleNamespa
     tops = [(np.asarray(initial) * weight).tolist() for weight in a.restart_weights]
     curve = Window(Restarts(initial, end, lengths, restart_weights=a.restart_weights), end=int(sum(lengths)))
     weights = Window(Restarts(1.0, 0.0, lengths), end=int(sum(lengths)))
-    return assigning(context, window, lambda value: curve, Approach(weights, end, initial, starts, tops))
+    return assigning(context, window, lambda value: curve, lambda: Approach(weights, end, initial, starts, tops))
 
 
 def _one_cycle(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
@@ -90,7 +138,7 @@ def _one_cycle(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -
         raise ValueError(f"it is for 'lr' alone, given {context.param_name!r}: torch.OneCycleLR is for any parameter")
     steps = window.steps if a.total_steps is None else a.total_steps * window.scale
     cycle = OneCycle(a.eta_max, steps, a.pct_start, a.anneal_strategy, a.div_factor, a.final_div_factor, a.three_phase)
-    return assigning(context, window, lambda value: cycle, Assignment(cycle))
+    return assigning(context, window, lambda value: cycle, lambda: Assignment(cycle))
 
 
 def _end_value(context: ConfigContext, a: SimpleNamespace, default: float | None) -> Any:
@@ -121,101 +169,53 @@ def in_window(
 ) -> EntryType:
     """A type of entry that acts within a window."""
     return EntryType(
-        description, {**arguments, **WINDOW}, lambda context, a: build(context, step_window(context, a), a)
+        description, {**arguments, **WINDOW}, lambda context, a: build(context, _step_window(context, a), a)
     )
 
 
 def _scaling(
     description: str, arguments: Arguments, factors: Callable[[StepWindow, SimpleNamespace], Schedule]
 ) -> EntryType:
-    return in_window(description, arguments, lambda context, window, a: scaling(context, window, factors(window, a)))
+    return in_window(
+        description, arguments, lambda context, window, a: scaling(context, factors(window, a), window, window.duration)
+    )
 
 
+# fmt: off
 KINDS = {
-    "Constant": _scaling(
-        "A factor of the value until the window's last step, then the value.",
+    "Constant": _scaling("A factor of the value until the window's last step, then the value.",
         {"factor": (fraction, 1 / 3)},
-        lambda window, a: (
-            PiecewiseConstant([a.factor, 1.0], [window.steps - 1]) if window.steps > 1 else Constant(a.factor)
-        ),
-    ),
-    "CosineAnnealing": in_window(
-        "Half a cosine to eta_min and back again, within a window.",
-        {"T_max": (count, None), "eta_min": (number, None), "eta_min_ratio": (number, None)},
-        _cosine,
-    ),
-    "CosineRestart": in_window(
-        "Half cosines of given periods and heights, one after another.",
-        {
-            "periods": milestones,
-            "restart_weights": (list_of_numbers, [1.0]),
-            "eta_min": (number, None),
-            "eta_min_ratio": (number, None),
-        },
-        _cosine_restart,
-    ),
-    "Exponential": _scaling(
-        "Multiplies by gamma at each step, within a window.",
-        {"gamma": number},
-        lambda window, a: ExponentialDecay(1.0, a.gamma),
-    ),
-    "Linear": _scaling(
-        "A factor of the value on a straight line, within a window.",
+        _constant),
+    "CosineAnnealing": in_window("Half a cosine to eta_min and back again, within a window.",
+        {"T_max": (count, None), "eta_min": (number, None), "eta_min_ratio": (number, None)}, _cosine),
+    "CosineRestart": in_window("Half cosines of given periods and heights, one after another.", {"periods": milestones,
+        "restart_weights": (list_of_numbers, [1.0]), "eta_min": (number, None), "eta_min_ratio": (number, None)},
+        _cosine_restart),
+    "Exponential": _scaling("Multiplies by gamma at each step, within a window.", {"gamma": number},
+        lambda window, a: ExponentialDecay(1.0, a.gamma)),
+    "Linear": _scaling("A factor of the value on a straight line, within a window.",
         {"start_factor": (fraction, 1 / 3), "end_factor": (fraction, 1.0)},
-        lambda window, a: (
-            Anneal(a.start_factor, a.end_factor, window.steps - 1) if window.steps > 1 else Constant(a.start_factor)
-        ),
-    ),
-    "MultiStep": _scaling(
-        "Multiplies by gamma at each milestone, within a window.",
+        _linear),
+    "MultiStep": _scaling("Multiplies by gamma at each milestone, within a window.",
         {"milestones": milestones, "gamma": (number, 0.1)},
-        lambda window, a: MultiStepDecay(1.0, a.gamma, sorted(one * window.scale for one in a.milestones)),
-    ),
-    "OneCycle": in_window(
-        "Up to eta_max and down to almost nothing, once, within a window.",
-        {
-            "eta_max": (numbers, 0.0),
-            "total_steps": (at_least_one, None),
-            "pct_start": (fraction, 0.3),
-            "anneal_strategy": (text, "cos"),
-            "div_factor": (positive, 25.0),
-            "final_div_factor": (positive, 1e4),
-            "three_phase": (flag, False),
-        },
-        _one_cycle,
-    ),
-    "Poly": in_window(
-        "To eta_min by a power of what is left of a window.",
-        {"eta_min": (number, 0.0), "power": (not_negative, 1.0)},
-        _poly,
-    ),
-    "ReduceOnPlateau": EntryType(
-        "Multiplies by a factor when a metric has stopped improving.",
-        {
-            "monitor": (text, "loss"),
-            "rule": (text, "less"),
-            "factor": (not_negative, 0.1),
-            "patience": (count, 10),
-            "threshold": (number, 1e-4),
-            "threshold_rule": (text, "rel"),
-            "cooldown": (count, 0),
-            "min_value": (numbers, 0.0),
-            "eps": (not_negative, 1e-8),
-            "begin": (count, 0),
-            "end": (count, ENDLESS),
-            "by_epoch": (flag, True),
-            "metric_name": (text, None),
-            "last_step": (minus_one, -1),
-            "verbose": (flag, False),
-        },
-        _reduce_on_plateau,
-    ),
-    "Step": _scaling(
-        "Multiplies by gamma every step_size steps, within a window.",
+        lambda window, a: MultiStepDecay(1.0, a.gamma, sorted(one * window.scale for one in a.milestones))),
+    "OneCycle": in_window("Up to eta_max and down to almost nothing, once, within a window.",
+        {"eta_max": (numbers, 0.0), "total_steps": (at_least_one, None), "pct_start": (fraction, 0.3),
+        "anneal_strategy": (text, "cos"), "div_factor": (positive, 25.0), "final_div_factor": (positive, 1e4),
+        "three_phase": (flag, False)}, _one_cycle),
+    "Poly": in_window("To eta_min by a power of what is left of a window.",
+        {"eta_min": (number, 0.0), "power": (not_negative, 1.0)}, _poly),
+    "ReduceOnPlateau": EntryType("Multiplies by a factor when a metric has stopped improving.",
+        {"monitor": (text, "loss"), "rule": (text, "less"), "factor": (not_negative, 0.1), "patience": (count, 10),
+        "threshold": (number, 1e-4), "threshold_rule": (text, "rel"), "cooldown": (count, 0),
+        "min_value": (numbers, 0.0), "eps": (not_negative, 1e-8), "begin": (count, 0), "end": (count, ENDLESS),
+        "by_epoch": (flag, True), "metric_name": (text, None), "last_step": (minus_one, -1), "verbose": (flag, False)},
+        _reduce_on_plateau),
+    "Step": _scaling("Multiplies by gamma every step_size steps, within a window.",
         {"step_size": at_least_one, "gamma": (number, 0.1)},
-        lambda window, a: StepDecay(1.0, a.gamma, a.step_size * window.scale),
-    ),
+        lambda window, a: StepDecay(1.0, a.gamma, a.step_size * window.scale)),
 }
+# fmt: on
 
 
 def of_param(entry_type: EntryType, param_name: str) -> EntryType:

@@ -141,21 +141,19 @@ def _number(value: float | Array) -> Number:
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
+# fmt: off
 NOISE: Arguments = {
-    "noise_range_t": (unchecked, None),
-    "noise_pct": (positive, 0.67),
-    "noise_std": (positive, 1.0),
+    "noise_range_t": (unchecked, None), "noise_pct": (positive, 0.67), "noise_std": (positive, 1.0),
     "noise_seed": (count, None),
 }
+# fmt: on
 WARMUP: Arguments = {"warmup_t": (count, 0), "warmup_lr_init": (not_negative, 0.0)}
+# fmt: off
 CYCLES: Arguments = {
-    "lr_min": (not_negative, 0.0),
-    "cycle_mul": (positive, 1.0),
-    "cycle_decay": (positive, 1.0),
-    "cycle_limit": (count, 1),
-    **WARMUP,
-    "warmup_prefix": (flag, False),
+    "lr_min": (not_negative, 0.0), "cycle_mul": (positive, 1.0), "cycle_decay": (positive, 1.0),
+    "cycle_limit": (count, 1), **WARMUP, "warmup_prefix": (flag, False),
 }
+# fmt: on
 
 
 def _row(
@@ -210,66 +208,30 @@ def _on_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     return EntrySchedule(context, lambda value: whole, metric_name=a.metric_name, metric_every=context.every)
 
 
+# fmt: off
 TYPES = {
-    "CosineLRScheduler": _row(
-        "Half cosines to lr_min, one after another, with a warm-up.",
-        {"t_initial": positive, **CYCLES, "k_decay": (positive, 1.0)},
-        lambda value, a: _restarts(value, Cosine(), a),
-    ),
-    "MultiStepLRScheduler": _row(
-        "Multiplies by decay_rate at each of decay_t, after a warm-up.",
+    "CosineLRScheduler": _row("Half cosines to lr_min, one after another, with a warm-up.",
+        {"t_initial": positive, **CYCLES, "k_decay": (positive, 1.0)}, lambda value, a: _restarts(value, Cosine(), a)),
+    "MultiStepLRScheduler": _row("Multiplies by decay_rate at each of decay_t, after a warm-up.",
         {"decay_t": list_of_numbers, "decay_rate": (not_negative, 1.0), **WARMUP, "warmup_prefix": (flag, True)},
-        _multi_step,
-        starts_initial=False,
-    ),
-    "PlateauLRScheduler": EntryType(
-        "Multiplies by decay_rate when a metric has stopped improving, after a warm-up.",
-        {
-            "decay_rate": (not_negative, 0.1),
-            "patience_t": (count, 10),
-            "threshold": (number, 1e-4),
-            "cooldown_t": (count, 0),
-            **WARMUP,
-            "lr_min": (not_negative, 0.0),
-            "mode": (text, "max"),
-            "metric_name": (text, "loss"),
-            "initialize": (flag, True),
-            **NOISE,
-            "noise_type": (text, "normal"),
-        },
-        _on_plateau,
-    ),
-    "PolyLRScheduler": _row(
-        "Falls to lr_min by a power of what is left, again and again, with a warm-up.",
+        _multi_step, starts_initial=False),
+    "PlateauLRScheduler": EntryType("Multiplies by decay_rate when a metric has stopped improving, after a warm-up.",
+        {"decay_rate": (not_negative, 0.1), "patience_t": (count, 10), "threshold": (number, 1e-4),
+        "cooldown_t": (count, 0), **WARMUP, "lr_min": (not_negative, 0.0), "mode": (text, "max"),
+        "metric_name": (text, "loss"), "initialize": (flag, True), **NOISE, "noise_type": (text, "normal")},
+        _on_plateau),
+    "PolyLRScheduler": _row("Falls to lr_min by a power of what is left, again and again, with a warm-up.",
         {"t_initial": positive, "power": (not_negative, 0.5), **CYCLES, "k_decay": (positive, 1.0)},
-        lambda value, a: _restarts(value, Polynomial(a.power), a),
-    ),
-    "StepLRScheduler": _row(
-        "Multiplies by decay_rate every decay_t steps, after a warm-up.",
+        lambda value, a: _restarts(value, Polynomial(a.power), a)),
+    "StepLRScheduler": _row("Multiplies by decay_rate every decay_t steps, after a warm-up.",
         {"decay_t": positive, "decay_rate": (not_negative, 1.0), **WARMUP, "warmup_prefix": (flag, True)},
-        lambda value, a: StepDecay(value, a.decay_rate, a.decay_t),
-    ),
-    "TanhLRScheduler": _row(
-        "Falls to lr_min along a hyperbolic tangent, again and again, with a warm-up.",
+        lambda value, a: StepDecay(value, a.decay_rate, a.decay_t)),
+    "TanhLRScheduler": _row("Falls to lr_min along a hyperbolic tangent, again and again, with a warm-up.",
         {"t_initial": positive, "lb": (number, -7.0), "ub": (number, 3.0), **CYCLES},
-        lambda value, a: _restarts(value, Tanh(a.lb, a.ub), a),
-        starts_initial=False,
-        peak_on_curve=True,
-    ),
-    "WSDLRScheduler": _row(
-        "A warm-up, a stable phase and a decay.",
-        {
-            "t_initial": at_least_one,
-            "decay_t": at_least_one,
-            "lr_min": (not_negative, 0.0),
-            "stable_fn": (text, "constant"),
-            "stable_timescale": (positive, None),
-            "stable_power": (positive, 0.5),
-            "decay_fn": (unchecked, "1-sqrt"),
-            "decay_power": (positive, 0.5),
-            "decay_ratio": (positive, 0.1),
-            **WARMUP,
-        },
-        _warmup_stable_decay,
-    ),
+        lambda value, a: _restarts(value, Tanh(a.lb, a.ub), a), starts_initial=False, peak_on_curve=True),
+    "WSDLRScheduler": _row("A warm-up, a stable phase and a decay.", {"t_initial": at_least_one,
+        "decay_t": at_least_one, "lr_min": (not_negative, 0.0), "stable_fn": (text, "constant"),
+        "stable_timescale": (positive, None), "stable_power": (positive, 0.5), "decay_fn": (unchecked, "1-sqrt"),
+        "decay_power": (positive, 0.5), "decay_ratio": (positive, 0.1), **WARMUP}, _warmup_stable_decay),
 }
+# fmt: on

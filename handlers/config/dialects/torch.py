@@ -21,7 +21,7 @@ from lehr.handlers.config.checks import (
 )
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, EntryType
-from lehr.handlers.config.entry_schedules import EntrySchedule
+from lehr.handlers.config.entry_schedules import EntrySchedule, StepWindow, scaling
 from lehr.handlers.schedulers.factor_functions import lambda_schedule, multiplicative_schedule
 from lehr.handlers.schedules import (
     Anneal,
@@ -39,38 +39,31 @@ from lehr.handlers.schedules import (
     Polynomial,
     Product,
     Restarts,
-    Scaling,
     Schedule,
     StepDecay,
-    Turn,
     arguments,
 )
+from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.one_cycle import cycle_length
 
 
-def scaling(context: ConfigContext, factors: Schedule, duration: int | None = None) -> EntrySchedule:
-    """An entry that multiplies the value that it starts from."""
-    in_events, every = context.in_events(factors), context.every
-    return EntrySchedule(
-        context,
-        lambda value: Product([Constant(value), in_events]),
-        Turn(Scaling(factors), every=every) if factors.ahead else None,
-        multiplies=True,
-        duration=duration and duration * every,
-    )
+def _scaling(context: ConfigContext, factors: Schedule, steps: int | None = None) -> EntrySchedule:
+    """An entry that multiplies the initial value, with its length in steps where it has one."""
+    return scaling(context, factors, StepWindow(every=context.every), steps and steps * context.every)
 
 
-def assigning(
-    context: ConfigContext, schedule: Schedule, momentum: Schedule | None = None, duration: int | None = None
+def _assigning(
+    context: ConfigContext, schedule: Schedule, momentum: Schedule | None = None, steps: int | None = None
 ) -> EntrySchedule:
     """An entry whose values do not depend on the value before."""
-    in_events, every = context.in_events(schedule), context.every
+    in_events = context.in_events(schedule)
     return EntrySchedule(
         context,
         lambda value: in_events,
-        Turn(Assignment(schedule), every=every) if schedule.ahead else None,
+        (lambda: Assignment(schedule)) if schedule.ahead else None,
+        StepWindow(every=context.every),
         momentum and context.in_events(momentum),
-        duration=duration and duration * every,
+        duration=steps and steps * context.every,
     )
 
 
@@ -87,32 +80,36 @@ def plateau(context: ConfigContext, a: SimpleNamespace, every: int, **options: A
 
 def _linear(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     arguments.number("start_factor", a.start_factor, above=0)
-    return scaling(context, Anneal(a.start_factor, a.end_factor, a.total_iters), a.total_iters)
+    return _scaling(context, Anneal(a.start_factor, a.end_factor, a.total_iters), a.total_iters)
 
 
 def _polynomial(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     falling = Anneal(1.0, 0.0, a.total_iters, Polynomial(a.power)) if a.total_iters else Constant(1.0)
-    return scaling(context, falling, a.total_iters)
+    return _scaling(context, falling, a.total_iters)
 
 
 def _cosine(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    weights = Anneal(1.0, 0.0, a.T_max, Cosine(), beyond="mirror")
-    rule = Turn(Approach(weights, a.eta_min, context.initial_value), every=context.every)
-    factors, duration = context.in_events(weights), a.T_max * context.every
-    if a.eta_min == 0:
-        return EntrySchedule(context, lambda value: Product([Constant(value), factors]), rule, duration=duration)
+    def annealed(start: Number, end: float) -> Schedule:
+        return Anneal(start, end, a.T_max, Cosine(), beyond="mirror")
+
+    def starting_from(value: Number) -> Schedule:
+        if a.eta_min == 0:
+            return Product([Constant(value), context.in_events(annealed(1.0, 0.0))])
+        return context.in_events(annealed(value, a.eta_min))
+
     return EntrySchedule(
         context,
-        lambda value: context.in_events(Anneal(value, a.eta_min, a.T_max, Cosine(), "mirror")),
-        rule,
-        duration=duration,
+        starting_from,
+        lambda: Approach(annealed(1.0, 0.0), a.eta_min, context.initial_value),
+        StepWindow(every=context.every),
+        duration=a.T_max * context.every,
     )
 
 
 def _cyclic(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     rest = (a.step_size_up, a.step_size_down, a.mode, a.gamma, a.scale_fn, a.scale_mode)
     momentum = Cyclic(a.base_momentum, a.max_momentum, *rest, inverse=True) if a.cycle_momentum else None
-    return assigning(context, Cyclic(a.base_lr, a.max_lr, *rest), momentum)
+    return _assigning(context, Cyclic(a.base_lr, a.max_lr, *rest), momentum)
 
 
 def _one_cycle(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
@@ -122,7 +119,7 @@ def _one_cycle(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     shape = {"pct_start": a.pct_start, "anneal_strategy": a.anneal_strategy, "three_phase": a.three_phase}
     momentum = OneCycle(a.max_momentum, steps, base_value=a.base_momentum, inverse=True, **shape)
     lr = OneCycle(a.max_lr, steps, div_factor=a.div_factor, final_div_factor=a.final_div_factor, **shape)
-    return assigning(context, lr, momentum if a.cycle_momentum else None, steps)
+    return _assigning(context, lr, momentum if a.cycle_momentum else None, steps)
 
 
 def _swa(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
@@ -137,111 +134,48 @@ def _row(
     return EntryType(description, {**arguments, "last_epoch": (minus_one, -1)}, build)
 
 
+# fmt: off
 PLATEAU: Arguments = {
-    "mode": (text, "min"),
-    "factor": (not_negative, 0.1),
-    "patience": (count, 10),
-    "threshold": (number, 1e-4),
-    "threshold_mode": (text, "rel"),
-    "cooldown": (count, 0),
-    "min_lr": (numbers, 0.0),
-    "eps": (not_negative, 1e-8),
+    "mode": (text, "min"), "factor": (not_negative, 0.1), "patience": (count, 10), "threshold": (number, 1e-4),
+    "threshold_mode": (text, "rel"), "cooldown": (count, 0), "min_lr": (numbers, 0.0), "eps": (not_negative, 1e-8),
     "metric_name": (text, "loss"),
 }
 LEAVES: dict[str, EntryType] = {
-    "ConstantLR": _row(
-        "A factor of the initial value until total_iters, then the initial value.",
+    "ConstantLR": _row("A factor of the initial value until total_iters, then the initial value.",
         {"factor": (fraction, 1 / 3), "total_iters": (count, 5)},
-        lambda context, a: scaling(context, PiecewiseConstant([a.factor, 1.0], [a.total_iters]), a.total_iters),
-    ),
-    "CosineAnnealingLR": _row(
-        "Half a cosine to eta_min in T_max steps, and back again.",
-        {"T_max": at_least_one, "eta_min": (number, 0.0)},
-        _cosine,
-    ),
-    "CosineAnnealingWarmRestarts": _row(
-        "Half a cosine to eta_min, again and again, each T_mult times as long.",
+        lambda context, a: _scaling(context, PiecewiseConstant([a.factor, 1.0], [a.total_iters]), a.total_iters)),
+    "CosineAnnealingLR": _row("Half a cosine to eta_min in T_max steps, and back again.",
+        {"T_max": at_least_one, "eta_min": (number, 0.0)}, _cosine),
+    "CosineAnnealingWarmRestarts": _row("Half a cosine to eta_min, again and again, each T_mult times as long.",
         {"T_0": at_least_one, "T_mult": (at_least_one, 1), "eta_min": (number, 0.0)},
-        lambda context, a: assigning(context, Restarts(context.initial_value, a.eta_min, a.T_0, a.T_mult)),
-    ),
-    "CyclicLR": _row(
-        "Triangles between base_lr and max_lr, with momentum the other way round.",
-        {
-            "base_lr": numbers,
-            "max_lr": numbers,
-            "step_size_up": (positive, 2000),
-            "step_size_down": (positive, None),
-            "mode": (text, "triangular"),
-            "gamma": (positive, 1.0),
-            "scale_fn": (function, None),
-            "scale_mode": (text, "cycle"),
-            "cycle_momentum": (flag, True),
-            "base_momentum": (numbers, 0.8),
-            "max_momentum": (numbers, 0.9),
-        },
-        _cyclic,
-    ),
-    "ExponentialLR": _row(
-        "Multiplies by gamma at each step.",
-        {"gamma": number},
-        lambda context, a: scaling(context, ExponentialDecay(1.0, a.gamma)),
-    ),
-    "LambdaLR": _row(
-        "The initial value times a function of the step.",
-        {"lr_lambda": functions},
-        lambda context, a: assigning(context, lambda_schedule(context.initial_value, a.lr_lambda)),
-    ),
-    "LinearLR": _row(
-        "A factor of the initial value on a straight line, over total_iters steps.",
-        {"start_factor": (fraction, 1 / 3), "end_factor": (fraction, 1.0), "total_iters": (count, 5)},
-        _linear,
-    ),
-    "MultiStepLR": _row(
-        "Multiplies by gamma at each milestone.",
-        {"milestones": milestones, "gamma": (number, 0.1)},
-        lambda context, a: scaling(context, MultiStepDecay(1.0, a.gamma, sorted(a.milestones))),
-    ),
-    "MultiplicativeLR": _row(
-        "A running product of a function's factors.",
-        {"lr_lambda": functions},
-        lambda context, a: scaling(context, multiplicative_schedule(1.0, a.lr_lambda)),
-    ),
-    "OneCycleLR": _row(
-        "Up to max_lr and down to almost nothing, once, with momentum the other way round.",
-        {
-            "max_lr": numbers,
-            "total_steps": (at_least_one, None),
-            "epochs": (at_least_one, None),
-            "steps_per_epoch": (at_least_one, None),
-            "pct_start": (fraction, 0.3),
-            "anneal_strategy": (text, "cos"),
-            "cycle_momentum": (flag, True),
-            "base_momentum": (numbers, 0.85),
-            "max_momentum": (numbers, 0.95),
-            "div_factor": (positive, 25.0),
-            "final_div_factor": (positive, 1e4),
-            "three_phase": (flag, False),
-        },
-        _one_cycle,
-    ),
-    "PolynomialLR": _row(
-        "Falls to 0 by a power of what is left of total_iters.",
-        {"total_iters": (count, 5), "power": (not_negative, 1.0)},
-        _polynomial,
-    ),
-    "ReduceLROnPlateau": EntryType(
-        "Multiplies by a factor when a metric has stopped improving.",
-        PLATEAU,
-        lambda context, a: plateau(context, a, context.every),
-    ),
-    "SWALR": _row(
-        "Anneals to swa_lr, and stays there while weights are averaged.",
-        {"swa_lr": numbers, "anneal_epochs": (count, 10), "anneal_strategy": (text, "cos")},
-        _swa,
-    ),
-    "StepLR": _row(
-        "Multiplies by gamma every step_size steps.",
-        {"step_size": at_least_one, "gamma": (number, 0.1)},
-        lambda context, a: scaling(context, StepDecay(1.0, a.gamma, a.step_size)),
-    ),
+        lambda context, a: _assigning(context, Restarts(context.initial_value, a.eta_min, a.T_0, a.T_mult))),
+    "CyclicLR": _row("Triangles between base_lr and max_lr, with momentum the other way round.", {"base_lr": numbers,
+        "max_lr": numbers, "step_size_up": (positive, 2000), "step_size_down": (positive, None),
+        "mode": (text, "triangular"), "gamma": (positive, 1.0), "scale_fn": (function, None),
+        "scale_mode": (text, "cycle"), "cycle_momentum": (flag, True), "base_momentum": (numbers, 0.8),
+        "max_momentum": (numbers, 0.9)}, _cyclic),
+    "ExponentialLR": _row("Multiplies by gamma at each step.", {"gamma": number},
+        lambda context, a: _scaling(context, ExponentialDecay(1.0, a.gamma))),
+    "LambdaLR": _row("The initial value times a function of the step.", {"lr_lambda": functions},
+        lambda context, a: _assigning(context, lambda_schedule(context.initial_value, a.lr_lambda))),
+    "LinearLR": _row("A factor of the initial value on a straight line, over total_iters steps.",
+        {"start_factor": (fraction, 1 / 3), "end_factor": (fraction, 1.0), "total_iters": (count, 5)}, _linear),
+    "MultiStepLR": _row("Multiplies by gamma at each milestone.", {"milestones": milestones, "gamma": (number, 0.1)},
+        lambda context, a: _scaling(context, MultiStepDecay(1.0, a.gamma, sorted(a.milestones)))),
+    "MultiplicativeLR": _row("A running product of a function's factors.", {"lr_lambda": functions},
+        lambda context, a: _scaling(context, multiplicative_schedule(1.0, a.lr_lambda))),
+    "OneCycleLR": _row("Up to max_lr and down to almost nothing, once, with momentum the other way round.",
+        {"max_lr": numbers, "total_steps": (at_least_one, None), "epochs": (at_least_one, None),
+        "steps_per_epoch": (at_least_one, None), "pct_start": (fraction, 0.3), "anneal_strategy": (text, "cos"),
+        "cycle_momentum": (flag, True), "base_momentum": (numbers, 0.85), "max_momentum": (numbers, 0.95),
+        "div_factor": (positive, 25.0), "final_div_factor": (positive, 1e4), "three_phase": (flag, False)}, _one_cycle),
+    "PolynomialLR": _row("Falls to 0 by a power of what is left of total_iters.",
+        {"total_iters": (count, 5), "power": (not_negative, 1.0)}, _polynomial),
+    "ReduceLROnPlateau": EntryType("Multiplies by a factor when a metric has stopped improving.", PLATEAU,
+        lambda context, a: plateau(context, a, context.every)),
+    "SWALR": _row("Anneals to swa_lr, and stays there while weights are averaged.",
+        {"swa_lr": numbers, "anneal_epochs": (count, 10), "anneal_strategy": (text, "cos")}, _swa),
+    "StepLR": _row("Multiplies by gamma every step_size steps.", {"step_size": at_least_one, "gamma": (number, 0.1)},
+        lambda context, a: _scaling(context, StepDecay(1.0, a.gamma, a.step_size))),
 }
+# fmt: on

@@ -129,10 +129,10 @@ def _first_from_base(node: Node) -> EntrySchedule:
     assert schedule is not None
     if node.name != "CyclicLR" or schedule.context.base is None or schedule.rule is None:
         return schedule
-    rule = schedule.rule.rule
+    rule = schedule.rule()
     assert isinstance(rule, Assignment)
     late = Concatenation([Constant(schedule.context.initial_value), Shift(rule.schedule, by=1)], [1])
-    return replace(schedule, rule=replace(schedule.rule, rule=Assignment(late)))
+    return replace(schedule, rule=lambda: Assignment(late))
 
 
 def _share_bounds(node: Node) -> bool:
@@ -172,8 +172,8 @@ def _sequence(context: ConfigContext, node: Node) -> EntrySchedule:
 
 def _first_of_sequence(entry: EntrySchedule, value: Number) -> Schedule:
     """The first schedule starts from the value that the last constructor leaves, but may return to its own value."""
-    if entry.rule is not None and isinstance(entry.rule.rule, Approach) and value != entry.context.initial_value:
-        return Recursion(value, [entry.rule])
+    if entry.rule is not None and value != entry.context.initial_value and isinstance(rule := entry.rule(), Approach):
+        return Recursion(value, [entry.window.turn(rule)])
     return entry.starting_from(value)
 
 

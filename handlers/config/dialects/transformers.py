@@ -55,13 +55,12 @@ def _lowest(context: ConfigContext, a: SimpleNamespace) -> float:
 
 
 def _cosine_with_restarts(context: ConfigContext, a: SimpleNamespace) -> Schedule:
-    length = max(a.num_training_steps - a.num_warmup_steps, 1)
-    cycles = Restarts(1.0, 0.0, length / a.num_cycles)
-    return _after_warmup(Concatenation([cycles, Constant(0.0)], [length]), a.num_warmup_steps)
+    length = max(_decay_steps(a), 1)
+    return Concatenation([Restarts(1.0, 0.0, length / a.num_cycles), Constant(0.0)], [length])
 
 
 def _cosine_with_warmup_rate(context: ConfigContext, a: SimpleNamespace) -> Schedule:
-    waves = _waves(a.num_training_steps - a.num_warmup_steps, a.num_cycles, _lowest(context, a))
+    waves = _waves(_decay_steps(a), a.num_cycles, _lowest(context, a))
     if a.warmup_lr_rate is None:
         warmup: Schedule = Shift(Anneal(0.0, 1.0, max(a.num_warmup_steps, 1)), by=1)
     else:
@@ -73,8 +72,7 @@ def _cosine_with_warmup_rate(context: ConfigContext, a: SimpleNamespace) -> Sche
 def _polynomial(context: ConfigContext, a: SimpleNamespace) -> Schedule:
     if a.lr_end >= context.default:
         raise ValueError(f"lr_end must be less than the optimizer's {context.default}, given {a.lr_end}")
-    length = max(a.num_training_steps - a.num_warmup_steps, 0)
-    return _after_warmup(Anneal(1.0, a.lr_end / context.default, length, Polynomial(a.power)), a.num_warmup_steps)
+    return Anneal(1.0, a.lr_end / context.default, max(_decay_steps(a), 0), Polynomial(a.power))
 
 
 def _warmup_stable_decay(context: ConfigContext, a: SimpleNamespace) -> Schedule:
@@ -85,7 +83,7 @@ def _warmup_stable_decay(context: ConfigContext, a: SimpleNamespace) -> Schedule
     if stable is None:
         if a.num_training_steps is None:
             raise ValueError("either num_training_steps or num_stable_steps must be given, given neither")
-        stable = a.num_training_steps - a.num_warmup_steps - a.num_decay_steps
+        stable = _decay_steps(a) - a.num_decay_steps
     down: Schedule = Anneal(1.0, a.min_lr_ratio, max(a.num_decay_steps, 1), curves[a.decay_type])
     if a.decay_type == "cosine":
         down = _waves(a.num_decay_steps, a.num_cycles, a.min_lr_ratio)
@@ -115,96 +113,57 @@ def _row(description: str, own: Arguments, factors: Callable[[ConfigContext, Sim
     return EntryType(description, {**own, "last_epoch": (minus_one, -1)}, build)
 
 
+def _warmed_up(
+    description: str, own: Arguments, factors: Callable[[ConfigContext, SimpleNamespace], Schedule]
+) -> EntryType:
+    """A type of entry that multiplies the initial value by factors, after a linear warm-up."""
+    return _row(description, own, lambda context, a: _after_warmup(factors(context, a), a.num_warmup_steps))
+
+
+def _decay_steps(a: SimpleNamespace) -> int:
+    return int(a.num_training_steps - a.num_warmup_steps)
+
+
 STEPS: dict[str, Check] = {"num_warmup_steps": count, "num_training_steps": count}
 CYCLES: Arguments = {**STEPS, "num_cycles": (not_negative, 0.5)}
 LOWEST: Arguments = {"min_lr": (not_negative, None), "min_lr_rate": (not_negative, None)}
+# fmt: off
 FUNCTIONS = {
     "get_constant_schedule": _row("The initial value for ever.", {}, lambda context, a: Constant(1.0)),
-    "get_constant_schedule_with_warmup": _row(
-        "A linear warm-up, then the initial value.",
-        {"num_warmup_steps": count},
-        lambda context, a: _after_warmup(Constant(1.0), a.num_warmup_steps),
-    ),
-    "get_cosine_schedule_with_warmup": _row(
-        "A linear warm-up, then half a cosine to 0, or num_cycles waves.",
-        CYCLES,
-        lambda context, a: _after_warmup(
-            _waves(a.num_training_steps - a.num_warmup_steps, a.num_cycles), a.num_warmup_steps
-        ),
-    ),
-    "get_cosine_with_hard_restarts_schedule_with_warmup": _row(
-        "A linear warm-up, then half cosines to 0, one after another.",
-        {**STEPS, "num_cycles": (positive, 1)},
-        _cosine_with_restarts,
-    ),
-    "get_cosine_with_min_lr_schedule_with_warmup": _row(
-        "A linear warm-up, then half a cosine to a lowest value.",
-        {**CYCLES, **LOWEST},
-        lambda context, a: _after_warmup(
-            _waves(a.num_training_steps - a.num_warmup_steps, a.num_cycles, _lowest(context, a)), a.num_warmup_steps
-        ),
-    ),
+    "get_constant_schedule_with_warmup": _warmed_up(
+        "A linear warm-up, then the initial value.", {"num_warmup_steps": count}, lambda context, a: Constant(1.0)),
+    "get_cosine_schedule_with_warmup": _warmed_up(
+        "A linear warm-up, then half a cosine to 0, or num_cycles waves.", CYCLES,
+        lambda context, a: _waves(_decay_steps(a), a.num_cycles)),
+    "get_cosine_with_hard_restarts_schedule_with_warmup": _warmed_up(
+        "A linear warm-up, then half cosines to 0, one after another.", {**STEPS, "num_cycles": (positive, 1)},
+        _cosine_with_restarts),
+    "get_cosine_with_min_lr_schedule_with_warmup": _warmed_up("A linear warm-up, then half a cosine to a lowest value.",
+        {**CYCLES, **LOWEST}, lambda context, a: _waves(_decay_steps(a), a.num_cycles, _lowest(context, a))),
     "get_cosine_with_min_lr_schedule_with_warmup_lr_rate": _row(
         "A warm-up from a given rate, then half a cosine to a lowest value.",
-        {**CYCLES, **LOWEST, "warmup_lr_rate": (not_negative, None)},
-        _cosine_with_warmup_rate,
-    ),
-    "get_greedy_schedule": EntryType(
-        "Falls while a metric does not improve, and rises while it does.",
-        {
-            "mode": (text, "min"),
-            "factor": (positive, 0.95),
-            "patience": (count, 10),
-            "threshold": (number, 1e-6),
-            "threshold_mode": (text, "abs"),
-            "cooldown": (count, 0),
-            "warmup": (count, 0),
-            "min_lr": (numbers, 1e-3),
-            "max_lr": (numbers, 1.0),
-            "eps": (not_negative, 1e-8),
-            "verbose": (flag, False),
-            "smooth": (flag, False),
-            "window_size": (count, 50),
-            "reset_start": (count, 500),
-            "metric_name": (text, "loss"),
-        },
-        _greedy,
-    ),
-    "get_inverse_sqrt_schedule": _row(
-        "A linear warm-up, then a fall with the square root of the step.",
+        {**CYCLES, **LOWEST, "warmup_lr_rate": (not_negative, None)}, _cosine_with_warmup_rate),
+    "get_greedy_schedule": EntryType("Falls while a metric does not improve, and rises while it does.",
+        {"mode": (text, "min"), "factor": (positive, 0.95), "patience": (count, 10), "threshold": (number, 1e-6),
+        "threshold_mode": (text, "abs"), "cooldown": (count, 0), "warmup": (count, 0), "min_lr": (numbers, 1e-3),
+        "max_lr": (numbers, 1.0), "eps": (not_negative, 1e-8), "verbose": (flag, False), "smooth": (flag, False),
+        "window_size": (count, 50), "reset_start": (count, 500), "metric_name": (text, "loss")}, _greedy),
+    "get_inverse_sqrt_schedule": _warmed_up("A linear warm-up, then a fall with the square root of the step.",
         {"num_warmup_steps": count, "timescale": (positive, None)},
-        lambda context, a: _after_warmup(
-            PowerDecay(1.0, a.timescale or a.num_warmup_steps or 10_000), a.num_warmup_steps
-        ),
-    ),
-    "get_linear_schedule_with_warmup": _row(
-        "A linear warm-up, then a straight line to 0.",
-        STEPS,
-        lambda context, a: _after_warmup(
-            Anneal(1.0, 0.0, max(a.num_training_steps - a.num_warmup_steps, 0)), a.num_warmup_steps
-        ),
-    ),
-    "get_polynomial_decay_schedule_with_warmup": _row(
+        lambda context, a: PowerDecay(1.0, a.timescale or a.num_warmup_steps or 10_000)),
+    "get_linear_schedule_with_warmup": _warmed_up("A linear warm-up, then a straight line to 0.", STEPS,
+        lambda context, a: Anneal(1.0, 0.0, max(_decay_steps(a), 0))),
+    "get_polynomial_decay_schedule_with_warmup": _warmed_up(
         "A linear warm-up, then to lr_end by a power of what is left.",
         {**STEPS, "lr_end": (not_negative, 1e-7), "power": (not_negative, 1.0)},
-        _polynomial,
-    ),
+        _polynomial),
     "get_reduce_on_plateau_schedule": LEAVES["ReduceLROnPlateau"],
-    "get_wsd_schedule": _row(
-        "A warm-up, a stable phase and a decay.",
-        {
-            "num_warmup_steps": count,
-            "num_decay_steps": count,
-            "num_training_steps": (count, None),
-            "num_stable_steps": (count, None),
-            "warmup_type": (text, "linear"),
-            "decay_type": (text, "cosine"),
-            "min_lr_ratio": (not_negative, 0.0),
-            "num_cycles": (not_negative, 0.5),
-        },
-        _warmup_stable_decay,
-    ),
+    "get_wsd_schedule": _row("A warm-up, a stable phase and a decay.", {"num_warmup_steps": count,
+        "num_decay_steps": count, "num_training_steps": (count, None), "num_stable_steps": (count, None),
+        "warmup_type": (text, "linear"), "decay_type": (text, "cosine"), "min_lr_ratio": (not_negative, 0.0),
+        "num_cycles": (not_negative, 0.5)}, _warmup_stable_decay),
 }
+# fmt: on
 # The function of each short name, and the arguments that get_scheduler takes but does not pass on to it.
 SHORT_NAMES: dict[str, tuple[str, tuple[str, ...]]] = {
     "constant": ("get_constant_schedule", ("num_warmup_steps", "num_training_steps")),
