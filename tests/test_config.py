@@ -420,8 +420,8 @@ WRONG = [
     ({"type": "torch.optim.lr_scheduler.StepLR"}, ValueError, r"config\['type'\] must be a known one"),
     ({"type": "StepSchduler"}, ValueError, "given 'StepSchduler'; did you mean 'StepScheduler'"),
     ({"type": "torch.StepLR"}, ValueError, "config: 'step_size' must be given"),
-    (dict(STEP, gama=1), ValueError, r"config\['gama'\] is not known there; did you mean 'gamma'?"),
-    (dict(STEP, optimizer=1), ValueError, r"config\['optimizer'\] is not known there"),
+    (dict(STEP, gama=1), ValueError, r"config\['gama'\] is not known; did you mean 'gamma'?"),
+    (dict(STEP, optimizer=1), ValueError, r"config\['optimizer'\] is not known"),
     (dict(STEP, gamma="0.5"), TypeError, r"config\['gamma'\] must be a number, given '0.5'"),
     (dict(STEP, gamma=math.nan), ValueError, r"config\['gamma'\] must be finite, given nan"),
     (dict(STEP, gamma=len), TypeError, r"config\['gamma'\] must be a number, given <built-in function len>"),
@@ -441,7 +441,7 @@ WRONG = [
     ({"type": "torch.OneCycleLR", "max_lr": 1}, ValueError, "config: either total_steps or both epochs and steps"),
     ({"type": "torch.OneCycleLR", "max_lr": [1, 2, 3], "total_steps": 9}, ValueError, "must have values for 2 param groups"),
     ({"type": "mmengine.LinearLR", "begin": 5, "end": 5}, ValueError, r"config\['end'\] must be more than begin"),
-    ({"type": "mmengine.LinearLR", "convert_to_iter_based": True}, ValueError, "wants epoch_length to be given"),
+    ({"type": "mmengine.LinearLR", "convert_to_iter_based": True}, ValueError, "needs epoch_length: give it to configure_scheduler"),
     ({"type": "mmengine.OneCycleMomentum", "eta_max": 1, "total_steps": 9}, ValueError, "config.*is for 'lr' alone"),
     ({"type": "timm.WSDLRScheduler", "t_initial": 3, "decay_t": 5}, ValueError, "config: decay_t must be at most t_initial, 3"),
     ({"type": "transformers.cosin", "num_warmup_steps": 3}, ValueError, "did you mean 'transformers.cosine'"),
@@ -449,8 +449,8 @@ WRONG = [
     ({"type": "cerebras.StepLR", "initial_val": 1}, ValueError, r"config\['initial_val'\].*did you mean 'initial_learning_rate'"),
     ({"type": "cerebras.ConstantLR", "learning_rate": 1, "param_group_tags": ["a"]}, ValueError, "must be tags of param groups"),
     ([{"type": "timm.PolyLRScheduler", "t_initial": 3}, STEP], ValueError, r"config\[0\] and config\[1\] both write 'lr'"),
-    ([{"type": "StepScheduler", "step_size": 3}] * 2, ValueError, "lehr's own schedulers do not work upon one another"),
-    ([STEP, {"type": "ReduceOnPlateauScheduler", "metric_name": "loss", "param_name": "momentum"}], ValueError, "not driven by a metric"),
+    ([{"type": "StepScheduler", "step_size": 3}] * 2, ValueError, "lehr's own schedulers cannot change one another's values"),
+    ([STEP, {"type": "ReduceOnPlateauScheduler", "metric_name": "loss", "param_name": "momentum"}], ValueError, "and read no metric"),
     ({"schedulers": [STEP], "sequental": True}, ValueError, r"config\['sequental'\] is not known"),
     ({"schedulers": [STEP, STEP], "sequential": True}, ValueError, r"config\['schedulers'\]\[0\]: 'duration' must be given"),
     ({"schedulers": [STEP, STEP], "sequential": "yes"}, TypeError, r"config\['sequential'\] must be True or False"),
@@ -513,11 +513,11 @@ def test_epochs_that_make_no_sense_are_refused(config, epoch_length, message):
     ("name", "content", "message"),
     [
         ("plan.json", "{", "plan.json: "),
-        ("plan.json", '{"type": "torch.StepLR", "type": "x"}', "plan.json: the key 'type' must stand there once"),
+        ("plan.json", '{"type": "torch.StepLR", "type": "x"}', "plan.json: the key 'type' must be given once"),
         ("plan.json", '{"type": "torch.StepLR", "gamma": NaN}', "plan.json: numbers must be finite"),
         ("plan.json", "3", "plan.json must be a mapping, a list of mappings"),
         ("plan.json", '[{"type": "torch.StepLR", "step_siz": 1}]', r"plan.json\[0\]\['step_siz'\].*did you mean 'step_size'"),
-        ("plan.yaml", "type: torch.StepLR\ntype: x", "plan.yaml: the key 'type' must stand there once"),
+        ("plan.yaml", "type: torch.StepLR\ntype: x", "plan.yaml: the key 'type' must be given once"),
         ("plan.yaml", "type: [", "plan.yaml: not well-formed"),
         ("plan.yaml", "? [1, 2]\n: 3", "plan.yaml: "),
         ("plan.yaml", "", "plan.yaml must be a mapping"),
@@ -568,7 +568,7 @@ def test_configs_that_are_too_much_are_refused_at_once(tmp_path):
         configure_scheduler(make_optimizer(1), tmp_path / "plan.yaml")
     assert len(str(error.value)) < 300
     far = [{"type": "mmengine.CosineAnnealingLR", "end": 10**8}, {"type": "mmengine.LinearLR", "end": 10**8}]
-    with pytest.raises(ValueError, match="what follows windows that overlap must begin within"):
+    with pytest.raises(ValueError, match="an entry after windows that overlap must begin within"):
         configure_scheduler(make_optimizer(1), [*far, {"type": "mmengine.StepLR", "step_size": 3, "begin": 10**8}])
 
 

@@ -21,8 +21,8 @@ class Argument:
 
     Args:
         name: its name.
-        required: whether it must be given.
-        default: what it is where it is not.
+        required: whether it has no default value.
+        default: its default value.
     """
 
     name: str
@@ -36,9 +36,9 @@ class KnownType:
 
     Args:
         name: its name, with the prefix of its library.
-        description: what it is, in one line.
-        arguments: what it takes beside ``param_name`` and ``save_history``, which all of them take.
-        python_only: whether an argument that must be given is none that a file or a command line can say.
+        description: one line on what it does.
+        arguments: its arguments except ``param_name`` and ``save_history``, which all types have.
+        python_only: whether it needs an argument that a file cannot hold, such as a function.
     """
 
     name: str
@@ -48,7 +48,7 @@ class KnownType:
 
 
 def known_types() -> dict[str, list[KnownType]]:
-    """All types in the order of their names, under the prefix of their library; lehr's own are under ``""``.
+    """List all types by the prefix of their library, sorted by name. lehr's own types have the prefix ``""``.
 
     Example:
         >>> known = known_types()

@@ -20,7 +20,7 @@ flag = arguments.flag
 
 def _list_of(name: str, value: object, *, check: Check, what: str) -> list[Any]:
     if not isinstance(value, list | tuple):
-        raise TypeError(f"{name} must be a list of {what}, given {value!r}")
+        raise TypeError(f"{name} must be a list of {what}, given {arguments.shown(value)}")
     return [check(f"{name}[{at}]", item) for at, item in enumerate(value)]
 
 
@@ -31,14 +31,16 @@ milestones = partial(_list_of, check=count, what="whole numbers")
 def text(name: str, value: object) -> str:
     """Check that a value is a string."""
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be a string, given {value!r}")
+        raise TypeError(f"{name} must be a string, given {arguments.shown(value)}")
     return value
 
 
 def function(name: str, value: object) -> Callable[[int], float]:
     """Check that a value is a function. Files cannot hold functions, so the config must be made in Python."""
     if not callable(value) or isinstance(value, type):
-        raise TypeError(f"{name} must be a function, which only a config made in Python can have, given {value!r}")
+        raise TypeError(
+            f"{name} must be a function, which only a config made in Python can have, given {arguments.shown(value)}"
+        )
     return value
 
 
@@ -57,5 +59,7 @@ def unchecked(name: str, value: object) -> Any:
 def minus_one(name: str, value: object) -> Literal[-1]:
     """Check that a last epoch is -1, the default: a config cannot resume a run."""
     if not isinstance(value, int) or value != -1:
-        raise ValueError(f"{name} must be -1: use seek() or load_state_dict() to resume a run, given {value!r}")
+        raise ValueError(
+            f"{name} must be -1: use seek() or load_state_dict() to resume a run, given {arguments.shown(value)}"
+        )
     return -1

@@ -26,50 +26,51 @@ Config = Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | os.PathLike[str
 def configure_scheduler(
     optimizer: HasParamGroups, config: Config, *, param_name: str = "lr", epoch_length: int | None = None
 ) -> BaseParamScheduler:
-    """A scheduler out of a config of lehr's own, or of another library, with that library's names and arguments.
+    """Make a scheduler from a config of lehr or of another library, with that library's names and arguments.
 
-    ``{"type": "torch.StepLR", "step_size": 30}`` is a scheduler whose value at event i is what torch's ``StepLR`` has
-    in effect for step i of the optimizer. The prefix is ``torch``, ``mmengine``, ``mmagic``, ``cerebras``, ``timm`` or
-    ``transformers``; without a prefix it is a class of :mod:`lehr.handlers`. The other entries are the arguments of
-    that class, without the optimizer; schedulers in schedulers are mappings of the same kind.
+    ``{"type": "torch.StepLR", "step_size": 30}`` makes a scheduler whose value at event i is the value of torch's
+    ``StepLR`` at step i of the optimizer. The prefix is ``torch``, ``mmengine``, ``mmagic``, ``cerebras``, ``timm`` or
+    ``transformers``; without a prefix, the type is a class of :mod:`lehr.handlers`. The other keys are the arguments
+    of the class, without the optimizer. A scheduler in a scheduler is a mapping of the same form.
 
     Args:
-        optimizer: the optimizer. What its param groups hold now are the initial values.
+        optimizer: the optimizer. The present values of its param groups are the initial values.
         config: one of these:
             a mapping with ``type`` and arguments;
-            a list of mappings, all in force at once, each working upon what the others leave, as in mmengine; those
-            for different parameters go into one :class:`ParamGroupScheduler`;
+            a list of mappings, which apply at the same time: each changes the value that the others leave, as in
+            mmengine. Entries for different parameters go into one :class:`ParamGroupScheduler`;
             ``{"sequential": True, "schedulers": [...]}``, or a list in which each mapping has ``"sequential": True``:
-            one after another, each for its own ``duration`` (or, where that is left out, for as long as its own
-            arguments say), or from ``milestones`` to milestone;
-            the path of a ``.yaml``, ``.yml`` or ``.json`` file with one of these in it.
-            Beside a class's own arguments an entry may have ``param_name`` and ``save_history``; what is driven by a
-            metric may have ``metric_name``, by default ``"loss"``, which is read from ``engine.state.metrics`` at
-            each event but the first, where it may still be missing.
-        param_name: the parameter to schedule where an entry does not say.
-        epoch_length: events in an epoch. lehr's own classes and lists then have their durations in epochs; torch's,
-            and mmengine's and timm's that count epochs, hold each value for an epoch; Cerebras' and transformers'
-            count steps, and refuse it. It may also stand in the mapping.
+            one scheduler after another, each for its ``duration`` (by default, the length that its arguments give), or
+            from one of the ``milestones`` to the next;
+            the path of a ``.yaml``, ``.yml`` or ``.json`` file that contains one of these.
+            Each entry may also have ``param_name`` and ``save_history``. A scheduler that reads a metric may have
+            ``metric_name``, by default ``"loss"``. The metric is read from ``engine.state.metrics`` at each event
+            except the first, when it may still be missing.
+        param_name: the parameter to schedule where an entry names no other.
+        epoch_length: events in an epoch. With it, the durations of lehr's own classes and of lists are in epochs.
+            Schedulers of torch, mmengine and timm that count epochs keep each value for an epoch. Cerebras and
+            transformers count steps, and their types refuse it. A mapping may also have it as a key.
 
     Returns:
-        A scheduler, to be attached to ``Events.ITERATION_STARTED``, or to ``Events.EPOCH_STARTED`` where the config
-        counts epochs and ``epoch_length`` is None.
+        A scheduler. Attach it to ``Events.ITERATION_STARTED``, or to ``Events.EPOCH_STARTED`` where the config counts
+        epochs and ``epoch_length`` is None.
 
     Raises:
-        TypeError: something is of the wrong kind; a function where data belongs.
-        ValueError: an unknown type or argument, one that is missing or out of its range; two entries for one parameter
-            that cannot be in force at once. Every error says where in the config it is.
-        FileNotFoundError, ImportError: there is no such file; a YAML file without PyYAML.
+        TypeError: a value has the wrong type, such as a function in the place of data.
+        ValueError: a type or an argument is unknown; an argument is missing or out of its range; two entries for one
+            parameter cannot be combined. Every error says where in the config it is.
+        FileNotFoundError, ImportError: the file does not exist; a YAML file is given and PyYAML is not installed.
 
-    Nothing is imported or evaluated from a config: names stand in tables. Functions such as ``lr_lambda`` may stand in
-    a mapping made in Python, never in a file.
+    Nothing in a config is imported or evaluated: names are looked up in tables. Functions such as ``lr_lambda`` are
+    legal in a mapping made in Python, and impossible in a file.
 
-    Deviations from the libraries, where they contradict their own documentation or fail: one-cycle schedules hold
+    Deviations from the libraries, where they contradict their own documentation or fail: one-cycle schedules keep
     their last value, where torch, mmengine and Cerebras extrapolate; torch's ``ConstantLR`` and ``LinearLR`` with
-    ``total_iters=0`` are at their end at once; a ``SequentialLR`` in another one beyond its first member, which torch
-    does not support, begins anew; Cerebras' ``CosineAnnealingWarmRestarts`` restarts, ``cycle=True`` cycles, several
-    lambdas multiply the initial value once, ``scale_mode`` counts, compound schedulers advance what is in them, and a
-    warm-up of 0 steps does not divide by 0; timm's ``Tanh`` and ``MultiStep`` follow their formula from step 0 on.
+    ``total_iters=0`` have their end value from step 0 on; a nested ``SequentialLR`` that is not the first scheduler,
+    which torch does not support, starts from its step 0; Cerebras' ``CosineAnnealingWarmRestarts`` restarts,
+    ``cycle=True`` cycles, several lambdas multiply the initial value once, ``scale_mode`` has an effect, nested
+    schedulers are stepped, and a warm-up of 0 steps does not divide by 0; timm's ``Tanh`` and ``MultiStep`` follow
+    their formula from step 0 on.
 
     Example:
         >>> import torch
@@ -102,7 +103,7 @@ def _checked_length(name: str, value: object) -> int:
 
 
 def _refuse_too_much(where: str, config: Any) -> None:
-    """Raise for a config that holds itself, or has more in it than anybody can want."""
+    """Raise an error for a config that contains itself or is far too large."""
     level, count = [config], 0
     for _ in range(DEEPEST):
         level = [item for one in level for item in (one.values() if isinstance(one, Mapping) else one)]
@@ -116,7 +117,7 @@ def _refuse_too_much(where: str, config: Any) -> None:
 
 
 def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamScheduler:
-    """Make the scheduler of a config, or of one in another."""
+    """Make the scheduler of a config, or of a config in it."""
     if isinstance(config, list | tuple):
         options, listed = _marked_list(where, config)
         return scheduler_of_list(context, where, options, listed, _scheduler)
@@ -125,9 +126,8 @@ def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamSche
     if is_list:
         for key in entry.values:
             if key not in LIST_KEYS:
-                raise ValueError(
-                    f"{where}[{key!r}] is not known beside a list of schedulers, where there may be {LIST_KEYS}"
-                )
+                known = ", ".join(map(repr, LIST_KEYS))
+                raise ValueError(f"{where}[{key!r}] is not known beside a list of schedulers (known: {known})")
         listed = read_entries(f"{where}['schedulers']", entry.values["schedulers"])
     epoch_length = entry.values.get("epoch_length")
     if epoch_length is not None:
@@ -158,7 +158,7 @@ def _marked_list(where: str, config: Sequence[Any]) -> tuple[dict[str, Any], lis
 
 
 def _as_config(config: Any, param_name: str, epoch_length: int | None) -> dict[str, Any]:
-    """A mapping that says everything that the config and the arguments beside it say."""
+    """The config as a mapping, with the arguments of ``configure_scheduler`` in it."""
     if isinstance(config, Mapping):
         given = dict(config)
     else:

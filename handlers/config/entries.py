@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+from lehr.handlers.schedules.arguments import shown
+
 from .checks import Check
 
 # The check of each argument, or a pair of the check and the default value. None is legal where it is the default.
@@ -81,17 +83,17 @@ def read_entry(where: str, value: object, *, typed: bool = True) -> Entry:
         ValueError: the type is missing.
     """
     if not isinstance(value, Mapping):
-        raise TypeError(f"{where} must be a mapping, given {value!r}")
+        raise TypeError(f"{where} must be a mapping, given {shown(value)}")
     values = dict(value)
     for key in values:
         if not isinstance(key, str):
-            raise TypeError(f"{where}: keys must be strings, given {key!r}")
+            raise TypeError(f"{where}: keys must be strings, given {shown(key)}")
     if typed and "type" not in values:
         keys = ", ".join(map(repr, values)) or "nothing"
         raise ValueError(f"{where}: 'type' must be given, as in {{'type': 'torch.StepLR'}}, given {keys}")
     name = values.pop("type", "")
     if not isinstance(name, str):
-        raise TypeError(f"{where}['type'] must be a string, given {name!r}")
+        raise TypeError(f"{where}['type'] must be a string, given {shown(name)}")
     return Entry(where, name, values)
 
 
@@ -103,7 +105,7 @@ def nonempty_list(where: str, value: object) -> list[Any]:
         ValueError: the list is empty.
     """
     if not isinstance(value, list | tuple):
-        raise TypeError(f"{where} must be a list of mappings, given {value!r}")
+        raise TypeError(f"{where} must be a list of mappings, given {shown(value)}")
     if not value:
         raise ValueError(f"{where} must have at least one mapping in it, given {value!r}")
     return list(value)
@@ -157,7 +159,7 @@ def refuse_key(where: str, key: str, names: Iterable[str]) -> None:
     names = list(names)
     near = difflib.get_close_matches(key, names, n=2, cutoff=0.5)
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-    raise ValueError(f"{where}[{key!r}] is not known there{hint} (known: {', '.join(map(repr, names)) or 'none'})")
+    raise ValueError(f"{where}[{key!r}] is not known{hint} (known: {', '.join(map(repr, names)) or 'none'})")
 
 
 def refuse_missing(entry: Entry, missing: list[str]) -> None:

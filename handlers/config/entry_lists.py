@@ -92,8 +92,8 @@ def scheduler_of_list(
     own = [entry for entry in listed if "." not in entry.type]
     if own and len({entry.values.get("param_name", context.param_name) for entry in listed}) < len(listed):
         raise ValueError(
-            f"{own[0].where}: lehr's own schedulers do not work upon one another: put them in sequence with "
-            "'sequential': true, or into a ChainedScheduler to multiply them"
+            f"{own[0].where}: lehr's own schedulers cannot change one another's values: put them one after "
+            "another with 'sequential': true, or into a ChainedScheduler to multiply them"
         )
     if len(listed) > 1 and all(map(_can_be_chained_by_torch, listed)):
         return scheduler_of([chain_of(context, listed)], save_history)
@@ -108,7 +108,7 @@ def _schedule_in_list(context: ConfigContext, entry: Entry, nested: Nested) -> E
     if type(scheduler) is ParamGroupScheduler or not isinstance(scheduler, ParamScheduler):
         raise ValueError(f"{entry.where}['type'] must be a scheduler of one parameter in a list, given {entry.type!r}")
     if scheduler.param_group_index is not None or stateful_parts(scheduler.schedule):
-        raise ValueError(f"{entry.where} must be for all param groups, and not driven by a metric, to stand in a list")
+        raise ValueError(f"{entry.where} must be for all param groups and read no metric, since it is in a list")
     schedule = scheduler.schedule
     return EntrySchedule(context.of(scheduler.param_name), lambda value: schedule, where=entry.where)
 
@@ -121,7 +121,7 @@ def _can_be_chained_by_torch(entry: Entry) -> bool:
 
 
 def _refuse_mixed_steps(context: ConfigContext, listed: list[Entry]) -> None:
-    """Raise if some entries of mmengine count epochs and others iterations, and the length of an epoch is unknown."""
+    """Raise an error if mmengine's entries count both epochs and iterations, and there is no ``epoch_length``."""
     windowed = [one for one in listed if one.type.startswith(("mmengine.", "mmagic.")) and "Reduce" not in one.type]
     by_epoch = [one.values.get("by_epoch", True) for one in windowed]
     if context.epoch_length is None and True in by_epoch and False in by_epoch:
@@ -134,7 +134,7 @@ def _refuse_mixed_steps(context: ConfigContext, listed: list[Entry]) -> None:
 def _in_sequence(
     context: ConfigContext, where: str, options: Mapping[str, Any], listed: list[Entry], nested: Nested
 ) -> tuple[list[EntrySchedule], list[int]]:
-    """The schedules of entries one after another, and the duration in events of each but the last."""
+    """The schedules of a sequence of entries, and the duration in events of each but the last."""
     schedules = []
     for entry in listed:
         takes_duration = entry.type in SCHEDULERS and "duration" in arguments_of(entry.type)
@@ -218,9 +218,7 @@ def scheduler_of(
             schedules[key], names[key] = entry.momentum, "momentum"
     with_metric = [entry for entry in entries if entry.metric_name is not None]
     if with_metric and len(schedules) > 1:
-        raise ValueError(
-            f"{with_metric[0].where}: what is driven by a metric must be attached by itself, in a config of its own"
-        )
+        raise ValueError(f"{with_metric[0].where}: a scheduler that reads a metric must be the only one in its config")
     [(key, schedule), *others] = schedules.items()
     if with_metric:
         metric_name, every = with_metric[0].metric_name, with_metric[0].metric_every

@@ -150,10 +150,10 @@ def _reduced(with_metric: Sequence[EntrySchedule], others: Sequence[EntrySchedul
     first, value = with_metric[0], with_metric[0].context.initial_value
     unfit = [*with_metric[1:], *(entry for entry in others if not entry.multiplies)]
     if unfit:
-        raise ValueError(f"{unfit[0].where} cannot be beside {first.where}, which is driven by a metric")
+        raise ValueError(f"{unfit[0].where} cannot be beside {first.where}, which reads a metric")
     plateau, schedule = first.starting_from(value), _product(others, value)
     if not isinstance(plateau, Plateau) or not schedule.ahead:
-        raise ValueError(f"{first.where}, which is driven by a metric, must be the only entry for its parameter")
+        raise ValueError(f"{first.where}, which reads a metric, must be the only entry for its parameter")
     return Reduced(schedule, plateau)
 
 
@@ -177,7 +177,7 @@ def _by_windows(entries: Sequence[EntrySchedule], value: Number) -> Schedule:
         start = _first_event(some[0])
         if start > LIMIT and schedules and isinstance(schedules[-1], Recursion):
             raise ValueError(
-                f"{some[0].where}: what follows windows that overlap must begin within {LIMIT} events, given {start}"
+                f"{some[0].where}: an entry after windows that overlap must begin within {LIMIT} events, given {start}"
             )
         if schedules:
             before = schedules[-1](start - starts[-1] - 1 if start > starts[-1] else 0)
@@ -232,5 +232,5 @@ def _starting_at(entry: EntrySchedule, value: Number, start: int) -> Schedule:
     if entry.metric_name is None or not start:
         return schedule
     if not isinstance(schedule, Plateau):
-        raise ValueError(f"{entry.where}, which is driven by a metric, must come first or be a plain plateau")
+        raise ValueError(f"{entry.where}, which reads a metric, must come first or be a plain plateau")
     return replace(schedule, begin=schedule.begin + start // entry.metric_every)

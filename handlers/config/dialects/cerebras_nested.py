@@ -35,9 +35,13 @@ def _inner(context: ConfigContext, suffix: str, entry: Entry, tags: Any) -> Cere
     if prefix != "cerebras":
         raise ValueError(f"{entry.where}['type'] must be a scheduler of Cerebras here, given {entry.type!r}")
     if lookup(f"{entry.where}['type']", name, {**BUILDERS["LR"], **BUILDERS["WD"]}) not in BUILDERS[suffix]:
-        raise ValueError(f"{entry.where}['type'] must be of the same parameter as what it is in, given {entry.type!r}")
+        raise ValueError(
+            f"{entry.where}['type'] must be for the same parameter as the scheduler around it, given {entry.type!r}"
+        )
     if _tag_set(entry.values.get("param_group_tags")) != _tag_set(tags):
-        raise ValueError(f"{entry.where}['param_group_tags'] must be those of what it is in, {tags!r}")
+        raise ValueError(
+            f"{entry.where}['param_group_tags'] must be the same as those of the scheduler around it, {tags!r}"
+        )
     values = {**entry.values, "param_group_tags": tags}
     schedule: CerebrasSchedule = build(BUILDERS[suffix][name], Entry(entry.where, entry.type, values), context)
     if schedule.scales is not None:
@@ -51,9 +55,7 @@ def _chained(context: ConfigContext, suffix: str, a: SimpleNamespace) -> Cerebra
     factors = []
     for entry, other in zip(inner[1:], others, strict=True):
         if other.initial == 0:
-            raise ValueError(
-                f"{entry.where}: what is chained must not have an initial value of 0, of which it is a multiple"
-            )
+            raise ValueError(f"{entry.where}: a chain divides this scheduler by its initial value, which must not be 0")
         factors.append(located(entry.where, lambda one: Product([one.schedule, Constant(1 / one.initial)]), other))
     return CerebrasSchedule(Product([first.schedule, *factors]), first.initial)
 

@@ -136,7 +136,7 @@ def lehr_scheduler(context: ConfigContext, entry: Entry, nested: Nested) -> Base
         context = context.of(text(f"{where}['param_name']", values.pop("param_name")))
     if name == "ReduceLROnPlateauScheduler" and context.param_name != "lr":
         raise ValueError(
-            f"{where}['type'] is for 'lr' alone, given {context.param_name!r}: take ReduceOnPlateauScheduler"
+            f"{where}['type'] is for 'lr' alone, given {context.param_name!r}: use ReduceOnPlateauScheduler"
         )
     takes_optimizer = arguments.pop("optimizer", None) is not None
     for key, value in values.items():
@@ -157,7 +157,7 @@ def lehr_scheduler(context: ConfigContext, entry: Entry, nested: Nested) -> Base
 
 
 def _refuse_same_target(where: str, schedulers: list[Any]) -> None:
-    """Raise if two schedulers write the same parameter of the same group: only the last value would stay."""
+    """Raise an error if two schedulers write the same parameter of the same group: only the last value would stay."""
     writers: dict[tuple[Any, ...], int] = {}
     for at, writer in enumerate(one for one in schedulers if isinstance(one, ParamScheduler)):
         slot = ParamSlot(writer.optimizer, writer.param_name, writer.param_group_index)
@@ -212,7 +212,7 @@ def _in_events(name: str, values: dict[str, Any], epoch_length: int) -> dict[str
     if row.counts_metrics:
         return values
     if row.durations is None:
-        raise ValueError(f"epoch_length must be left out: it cannot be said what it means to {name}")
+        raise ValueError(f"epoch_length must be left out for {name}, whose arguments are not durations")
     given_twice = [key for key in ("epochs", "steps_per_epoch") if values.get(key) is not None]
     if given_twice:
         raise ValueError(f"epoch_length must be left out where {given_twice[0]} is given")

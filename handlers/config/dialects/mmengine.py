@@ -20,6 +20,7 @@ from lehr.handlers.config.checks import (
     numbers,
     positive,
     text,
+    unchecked,
 )
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, EntryType
@@ -50,7 +51,7 @@ from .torch import plateau
 
 # fmt: off
 WINDOW: Arguments = {
-    "begin": (not_negative, 0), "end": (not_negative, ENDLESS), "by_epoch": (flag, True),
+    "begin": (unchecked, 0), "end": (unchecked, ENDLESS), "by_epoch": (flag, True),
     "convert_to_iter_based": (flag, False), "last_step": (minus_one, -1), "verbose": (flag, False),
 }
 # fmt: on
@@ -63,11 +64,13 @@ def _step_window(context: ConfigContext, a: SimpleNamespace) -> StepWindow:
         if not a.by_epoch:
             raise ValueError("['convert_to_iter_based'] must be left out where by_epoch is false")
         if length is None:
-            raise ValueError("['convert_to_iter_based'] wants epoch_length to be given to configure_scheduler")
-        end = ENDLESS if a.end == ENDLESS else int(a.end * length)
-        window = StepWindow(int(a.begin * length), end, scale=length)
+            raise ValueError("['convert_to_iter_based'] needs epoch_length: give it to configure_scheduler")
+        first, last = (arguments.number(f"[{key!r}]", getattr(a, key), at_least=0) for key in ("begin", "end"))
+        end = ENDLESS if last == ENDLESS else int(last * length)
+        window = StepWindow(int(first * length), end, scale=length)
     else:
-        begin, end = (arguments.whole_number(f"[{key!r}]", getattr(a, key), at_least=0) for key in ("begin", "end"))
+        begin = arguments.whole_number("['begin']", a.begin, at_least=0)
+        end = arguments.whole_number("['end']", a.end, at_least=0)
         window = StepWindow(begin, end, context.every if a.by_epoch else 1)
     if window.end <= window.begin:
         raise ValueError(f"['end'] must be more than begin, {window.begin}, given {window.end}")
@@ -135,7 +138,9 @@ def _cosine_restart(context: ConfigContext, window: StepWindow, a: SimpleNamespa
 
 def _one_cycle(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
     if context.param_name != "lr":
-        raise ValueError(f"it is for 'lr' alone, given {context.param_name!r}: torch.OneCycleLR is for any parameter")
+        raise ValueError(
+            f"the type is for 'lr' alone, given {context.param_name!r}: torch.OneCycleLR is for any parameter"
+        )
     steps = window.steps if a.total_steps is None else a.total_steps * window.scale
     cycle = OneCycle(a.eta_max, steps, a.pct_start, a.anneal_strategy, a.div_factor, a.final_div_factor, a.three_phase)
     return assigning(context, window, lambda value: cycle, lambda: Assignment(cycle))
@@ -151,7 +156,7 @@ def _end_value(context: ConfigContext, a: SimpleNamespace, default: float | None
 
 def _reduce_on_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     if not a.by_epoch:
-        raise ValueError("['by_epoch'] must be true, given False: it counts metrics")
+        raise ValueError("['by_epoch'] must be true, given False: the scheduler counts metrics")
     if a.end <= a.begin:
         raise ValueError(f"['end'] must be more than begin, {a.begin}, given {a.end}")
     arguments.one_of("['rule']", a.rule, ("less", "greater"))

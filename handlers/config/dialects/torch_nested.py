@@ -59,7 +59,7 @@ def _node(name: str, context: ConfigContext, a: SimpleNamespace) -> tuple[Node, 
             )
         if entry.type == "torch.ReduceLROnPlateau":
             raise ValueError(
-                f"{entry.where}: what is driven by a metric cannot stand in a {name}, given {entry.type!r}"
+                f"{entry.where}: a scheduler that reads a metric cannot be in a {name}, given {entry.type!r}"
             )
     members, context = _members(context, inner)
     if name == "ChainedScheduler":
