@@ -12,6 +12,7 @@ number = arguments.number
 positive = partial(arguments.number, above=0)
 not_negative = partial(arguments.number, at_least=0)
 fraction = partial(arguments.number, at_least=0, at_most=1)
+positive_fraction = partial(arguments.number, above=0, at_most=1)
 count = partial(arguments.whole_number, at_least=0)
 at_least_one = partial(arguments.whole_number, at_least=1)
 numbers = arguments.number_or_numbers  # a number, or a list with one number for each param group
@@ -26,6 +27,11 @@ def _list_of(name: str, value: object, *, check: Check, what: str) -> list[Any]:
 
 list_of_numbers = partial(_list_of, check=number, what="numbers")
 milestones = partial(_list_of, check=count, what="whole numbers")
+
+
+def one_of(*options: str) -> Check:
+    """The check that a value is one of some strings."""
+    return partial(arguments.one_of, options=options)
 
 
 def text(name: str, value: object) -> str:

@@ -86,7 +86,8 @@ def configure_scheduler(
         [0.25, 0.375, 0.5, 0.5, 0.4268, 0.25, 0.0732]
     """
     where = "config"
-    text("param_name", param_name)
+    if not isinstance(param_name, str):
+        raise TypeError(f"param_name must be a string, given {param_name!r}")
     if isinstance(config, str | os.PathLike):
         where, config = os.fspath(config), read(Path(config))
     if not isinstance(config, Mapping | list | tuple):

@@ -1,4 +1,7 @@
-"""The schedulers of cerebras.pytorch.optim that hold no other schedulers."""
+"""The schedulers of cerebras.pytorch.optim that hold no other schedulers.
+
+The names of the arguments are those of the schedulers of weight decays.
+"""
 
 import sys
 from collections.abc import Callable
@@ -19,9 +22,11 @@ from lehr.handlers.config.checks import (
     milestones,
     not_negative,
     number,
+    one_of,
     positive,
     text,
 )
+from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, EntryType
 from lehr.handlers.schedulers.factor_functions import lambda_schedule
 from lehr.handlers.schedules import (
@@ -97,8 +102,6 @@ def _lambda(a: SimpleNamespace) -> Schedule:
 
 
 def _cyclic(a: SimpleNamespace) -> Schedule:
-    if a.scale_mode is not None:
-        arguments.one_of("scale_mode", a.scale_mode, ("cycle", "iterations"))
     own = "iterations" if a.mode == "exp_range" else "cycle"
     scale_fn = None
     if a.mode != "triangular" and a.scale_mode not in (None, own):
@@ -127,36 +130,36 @@ def _row(
     duration: str | None = None,
 ) -> EntryType:
     """A type of entry, with the names of the arguments that hold the initial value and the duration."""
-    return EntryType(
-        description,
-        own,
-        lambda a: CerebrasSchedule(
-            schedule(a), getattr(a, initial), None if duration is None else getattr(a, duration)
-        ),
-    )
+
+    def build(context: ConfigContext, suffix: str, a: SimpleNamespace) -> CerebrasSchedule:
+        return CerebrasSchedule(schedule(a), getattr(a, initial), None if duration is None else getattr(a, duration))
+
+    return EntryType(description, own, build)
 
 
 LINE: Arguments = {"initial_val": number, "end_val": number, "total_iters": at_least_one}
 # fmt: off
 LEAVES = {
-    "Constant": _row("One value for ever.", {"val": number, "total_iters": (count, None)}, lambda a: Constant(a.val),
+    "Constant": _row("A constant value.", {"val": number, "total_iters": (count, None)}, lambda a: Constant(a.val),
         initial="val", duration="total_iters"),
     "CosineAnnealing": _row("Half a cosine to eta_min in T_max steps, and back again.",
         {"initial_val": number, "T_max": at_least_one, "eta_min": (number, 0.0)},
         lambda a: Anneal(a.initial_val, a.eta_min, a.T_max, Cosine(), "mirror"), duration="T_max"),
-    "CosineAnnealingWarmRestarts": _row("Half a cosine to eta_min, again and again, each T_mult times as long.",
+    "CosineAnnealingWarmRestarts": _row(
+        "Half cosines to eta_min, one after another, each T_mult times as long as the one before.",
         {"initial_val": number, "T_0": at_least_one, "T_mult": (at_least_one, 1), "eta_min": (number, 0.0)},
         lambda a: Restarts(a.initial_val, a.eta_min, a.T_0, a.T_mult)),
     "CosineDecay": _row("Half a cosine to an end value.", LINE,
         lambda a: Anneal(a.initial_val, a.end_val, a.total_iters, Cosine()), duration="total_iters"),
     "Cyclic": _row("Triangles between a base and a maximum.", {"base_val": number, "max_val": number,
         "step_size_up": (positive, 2000), "step_size_down": (positive, None), "mode": (text, "triangular"),
-        "gamma": (positive, 1.0), "scale_mode": (text, None)}, _cyclic, initial="base_val"),
+        "gamma": (positive, 1.0), "scale_mode": (one_of("cycle", "iterations"), None)}, _cyclic, initial="base_val"),
     "Exponential": _row("Multiplies by decay_rate in each total_iters steps, smoothly or at once.",
         {"initial_val": number, "total_iters": at_least_one, "decay_rate": number, "staircase": (flag, False)},
         lambda a: ExponentialDecay(a.initial_val, a.decay_rate, a.total_iters, a.staircase), duration="total_iters"),
-    "InverseExponentialTimeDecay": _row("Divided by what grows with the number of steps.", {"initial_val": number,
-        "step_exponent": not_negative, "total_iters": at_least_one, "decay_rate": number, "staircase": (flag, False)},
+    "InverseExponentialTimeDecay": _row("The initial value divided by a number that grows with the steps.",
+        {"initial_val": number, "step_exponent": not_negative, "total_iters": at_least_one, "decay_rate": number,
+        "staircase": (flag, False)},
         lambda a: InverseTimeDecay(a.initial_val, a.decay_rate, a.total_iters, a.step_exponent, a.staircase),
         duration="total_iters"),
     "InverseSquareRootDecay": _row("Falls with the square root of the step, after a constant warm-up.",
@@ -164,23 +167,21 @@ LEAVES = {
         _inverse_square_root),
     "Lambda": _row("The initial value times functions of the step.",
         {"initial_val": number, "set_value_lambda": (functions, None)}, _lambda),
-    "Linear": _row("A straight line to an end value.", {**LINE, "cycle": (flag, False)},
-        lambda a: _line(a, 1.0),
+    "Linear": _row("A straight line to an end value.", {**LINE, "cycle": (flag, False)}, lambda a: _line(a, 1.0),
         duration="total_iters"),
     "MultiStep": _row("Multiplies by gamma at each milestone.",
         {"initial_val": number, "gamma": number, "milestones": milestones},
         lambda a: MultiStepDecay(a.initial_val, a.gamma, sorted(a.milestones))),
     "Multiplicative": _row("Multiplies by a coefficient at each step.", {"initial_val": number, "coefficient": number},
         lambda a: ExponentialDecay(a.initial_val, a.coefficient)),
-    "OneCycle": _row("Up to a maximum and down to almost nothing, once.", {"initial_val": number, "max_val": number,
+    "OneCycle": _row("Up to a maximum and down to almost 0, once.", {"initial_val": number, "max_val": number,
         "total_steps": (at_least_one, 1000), "pct_start": (fraction, 0.3), "final_div_factor": (positive, 1e4),
         "three_phase": (flag, False), "anneal_strategy": (text, "cos")}, _one_cycle, duration="total_steps"),
     "PiecewiseConstant": EntryType("Given values, one after another.",
         {"vals": list_of_numbers, "milestones": milestones},
-        lambda a: CerebrasSchedule(_piecewise_constant(a), a.vals[0])),
-    "Polynomial": _row("To an end value by a power of what is left.",
-        {**LINE, "power": (not_negative, 1.0), "cycle": (flag, False)},
-        lambda a: _line(a, a.power),
+        lambda context, suffix, a: CerebrasSchedule(_piecewise_constant(a), a.vals[0])),
+    "Polynomial": _row("A polynomial decay to an end value.",
+        {**LINE, "power": (not_negative, 1.0), "cycle": (flag, False)}, lambda a: _line(a, a.power),
         duration="total_iters"),
     "Step": _row("Multiplies by gamma every step_size steps.",
         {"initial_val": number, "step_size": at_least_one, "gamma": number},

@@ -30,11 +30,11 @@ INNER_NAMES = {lr_name: name for name, lr_name in LR_NAMES.items()}
 
 
 def _inner(context: ConfigContext, suffix: str, entry: Entry, tags: Any) -> CerebrasSchedule:
-    """The schedule of an entry in another one."""
+    """The schedule of a scheduler in another one."""
     prefix, _, name = entry.type.rpartition(".")
     if prefix != "cerebras":
         raise ValueError(f"{entry.where}['type'] must be a scheduler of Cerebras here, given {entry.type!r}")
-    if lookup(f"{entry.where}['type']", name, {**BUILDERS["LR"], **BUILDERS["WD"]}) not in BUILDERS[suffix]:
+    if lookup(f"{entry.where}['type']", name, {**INNER_TYPES["LR"], **INNER_TYPES["WD"]}) not in INNER_TYPES[suffix]:
         raise ValueError(
             f"{entry.where}['type'] must be for the same parameter as the scheduler around it, given {entry.type!r}"
         )
@@ -43,7 +43,7 @@ def _inner(context: ConfigContext, suffix: str, entry: Entry, tags: Any) -> Cere
             f"{entry.where}['param_group_tags'] must be the same as those of the scheduler around it, {tags!r}"
         )
     values = {**entry.values, "param_group_tags": tags}
-    schedule: CerebrasSchedule = build(BUILDERS[suffix][name], Entry(entry.where, entry.type, values), context)
+    schedule: CerebrasSchedule = build(INNER_TYPES[suffix][name], Entry(entry.where, entry.type, values), context)
     if schedule.scales is not None:
         raise ValueError(f"{entry.where}: ScalePerParam must be the outermost one")
     return schedule
@@ -87,11 +87,10 @@ def _scaled(context: ConfigContext, suffix: str, a: SimpleNamespace) -> Cerebras
     return replace(inner, scales=tuple(arguments.number("adjust_learning_rate", scale) for scale in scales))
 
 
-NESTED: dict[str, EntryType] = {
+KINDS: dict[str, EntryType] = {
+    **LEAVES,
     "Chained": EntryType("Schedulers that multiply one another.", {"schedulers": unchecked}, _chained),
-    "ScalePerParam": EntryType(
-        "A scheduler times what each param group has for a scale.", {"scheduler": unchecked}, _scaled
-    ),
+    "ScalePerParam": EntryType("A scheduler times the scale of each param group.", {"scheduler": unchecked}, _scaled),
     "Sequential": EntryType(
         "Schedulers one after another, from milestone to milestone.",
         {"schedulers": unchecked, "milestones": (milestones, None), "last_epoch": (minus_one, -1)},
@@ -100,39 +99,25 @@ NESTED: dict[str, EntryType] = {
 }
 
 
-def _leaf(kind: str, suffix: str) -> EntryType:
-    """The type of a leaf for learning rates or weight decays."""
-    leaf, names = LEAVES[kind], LR_NAMES if suffix == "LR" else {}
+def _inner_type(kind: str, suffix: str) -> EntryType:
+    """The type of a scheduler in another one, for learning rates (``"LR"``) or weight decays (``"WD"``)."""
+    row, names = KINDS[kind], LR_NAMES if suffix == "LR" else {}
+    renamed = {names.get(key, key): one for key, one in row.arguments.items()}
 
-    def with_inner_names(context: ConfigContext, a: SimpleNamespace) -> Any:
-        return leaf.build(SimpleNamespace(**{INNER_NAMES.get(key, key): value for key, value in vars(a).items()}))
+    def made(context: ConfigContext, a: SimpleNamespace) -> CerebrasSchedule:
+        own = {INNER_NAMES.get(key, key): value for key, value in vars(a).items()}
+        return row.build(context, suffix, SimpleNamespace(**own))  # type: ignore[no-any-return]
 
-    renamed = {names.get(key, key): one for key, one in leaf.arguments.items()}
-    return EntryType(leaf.description, {**renamed, "param_group_tags": (unchecked, None)}, with_inner_names)
-
-
-def _nested(kind: str, suffix: str) -> EntryType:
-    nested = NESTED[kind]
-    given = {**nested.arguments, "param_group_tags": (unchecked, None)}
-    return EntryType(nested.description, given, lambda context, a: nested.build(context, suffix, a))
+    return EntryType(row.description, {**renamed, "param_group_tags": (unchecked, None)}, made)
 
 
-def _builders(suffix: str) -> dict[str, EntryType]:
-    """The types for learning rates (``"LR"``) or weight decays (``"WD"``)."""
-    rows = {kind + suffix: _leaf(kind, suffix) for kind in LEAVES} | {
-        kind + suffix: _nested(kind, suffix) for kind in NESTED
-    }
-    if suffix == "LR":
-        rows["CosineAnnealingWarmRestarts"] = rows.pop("CosineAnnealingWarmRestartsLR")
-        rows["ChainedScheduler"] = rows["ChainedLR"]
-    return rows
-
-
-BUILDERS = {suffix: _builders(suffix) for suffix in ("LR", "WD")}
+INNER_TYPES = {suffix: {kind + suffix: _inner_type(kind, suffix) for kind in KINDS} for suffix in ("LR", "WD")}
+INNER_TYPES["LR"]["CosineAnnealingWarmRestarts"] = INNER_TYPES["LR"].pop("CosineAnnealingWarmRestartsLR")
+INNER_TYPES["LR"]["ChainedScheduler"] = INNER_TYPES["LR"]["ChainedLR"]
 
 
 def _outermost(row: EntryType, suffix: str) -> EntryType:
-    """The type of an entry that is in no other one."""
+    """The type of a scheduler that is not in another one."""
 
     def entry_schedule(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         if context.epoch_length is not None:
@@ -149,7 +134,7 @@ def _outermost(row: EntryType, suffix: str) -> EntryType:
     return replace(row, build=entry_schedule)
 
 
-TYPES = {name: _outermost(row, suffix) for suffix, rows in BUILDERS.items() for name, row in rows.items()}
+TYPES = {name: _outermost(row, suffix) for suffix, rows in INNER_TYPES.items() for name, row in rows.items()}
 
 
 def _groups_with_tags(groups: Sequence[Group], tags: object) -> tuple[bool, ...] | None:

@@ -18,6 +18,7 @@ from lehr.handlers.config.checks import (
     not_negative,
     number,
     numbers,
+    one_of,
     positive,
     text,
     unchecked,
@@ -159,7 +160,6 @@ def _reduce_on_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySched
         raise ValueError("['by_epoch'] must be true, given False: the scheduler counts metrics")
     if a.end <= a.begin:
         raise ValueError(f"['end'] must be more than begin, {a.begin}, given {a.end}")
-    arguments.one_of("['rule']", a.rule, ("less", "greater"))
     a.mode, worst = ("min", 1e9) if a.rule == "less" else ("max", -1e9)
     a.threshold_mode, a.min_lr, a.metric_name = a.threshold_rule, a.min_value, a.metric_name or a.monitor
     # mmengine counts one step more than there are metrics.
@@ -189,8 +189,7 @@ def _scaling(
 # fmt: off
 KINDS = {
     "Constant": _scaling("A factor of the value until the window's last step, then the value.",
-        {"factor": (fraction, 1 / 3)},
-        _constant),
+        {"factor": (fraction, 1 / 3)}, _constant),
     "CosineAnnealing": in_window("Half a cosine to eta_min and back again, within a window.",
         {"T_max": (count, None), "eta_min": (number, None), "eta_min_ratio": (number, None)}, _cosine),
     "CosineRestart": in_window("Half cosines of given periods and heights, one after another.", {"periods": milestones,
@@ -199,20 +198,18 @@ KINDS = {
     "Exponential": _scaling("Multiplies by gamma at each step, within a window.", {"gamma": number},
         lambda window, a: ExponentialDecay(1.0, a.gamma)),
     "Linear": _scaling("A factor of the value on a straight line, within a window.",
-        {"start_factor": (fraction, 1 / 3), "end_factor": (fraction, 1.0)},
-        _linear),
+        {"start_factor": (fraction, 1 / 3), "end_factor": (fraction, 1.0)}, _linear),
     "MultiStep": _scaling("Multiplies by gamma at each milestone, within a window.",
         {"milestones": milestones, "gamma": (number, 0.1)},
         lambda window, a: MultiStepDecay(1.0, a.gamma, sorted(one * window.scale for one in a.milestones))),
-    "OneCycle": in_window("Up to eta_max and down to almost nothing, once, within a window.",
-        {"eta_max": (numbers, 0.0), "total_steps": (at_least_one, None), "pct_start": (fraction, 0.3),
-        "anneal_strategy": (text, "cos"), "div_factor": (positive, 25.0), "final_div_factor": (positive, 1e4),
-        "three_phase": (flag, False)}, _one_cycle),
-    "Poly": in_window("To eta_min by a power of what is left of a window.",
+    "OneCycle": in_window("Up to eta_max and down to almost 0, once, within a window.", {"eta_max": (numbers, 0.0),
+        "total_steps": (at_least_one, None), "pct_start": (fraction, 0.3), "anneal_strategy": (text, "cos"),
+        "div_factor": (positive, 25.0), "final_div_factor": (positive, 1e4), "three_phase": (flag, False)}, _one_cycle),
+    "Poly": in_window("A polynomial decay to eta_min, within a window.",
         {"eta_min": (number, 0.0), "power": (not_negative, 1.0)}, _poly),
     "ReduceOnPlateau": EntryType("Multiplies by a factor when a metric has stopped improving.",
-        {"monitor": (text, "loss"), "rule": (text, "less"), "factor": (not_negative, 0.1), "patience": (count, 10),
-        "threshold": (number, 1e-4), "threshold_rule": (text, "rel"), "cooldown": (count, 0),
+        {"monitor": (text, "loss"), "rule": (one_of("less", "greater"), "less"), "factor": (not_negative, 0.1),
+        "patience": (count, 10), "threshold": (number, 1e-4), "threshold_rule": (text, "rel"), "cooldown": (count, 0),
         "min_value": (numbers, 0.0), "eps": (not_negative, 1e-8), "begin": (count, 0), "end": (count, ENDLESS),
         "by_epoch": (flag, True), "metric_name": (text, None), "last_step": (minus_one, -1), "verbose": (flag, False)},
         _reduce_on_plateau),

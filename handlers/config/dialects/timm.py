@@ -14,6 +14,7 @@ from lehr.handlers.config.checks import (
     list_of_numbers,
     not_negative,
     number,
+    one_of,
     positive,
     text,
     unchecked,
@@ -65,7 +66,6 @@ def _multi_step(value: Number, a: SimpleNamespace) -> Schedule:
 
 
 def _warmup_stable_decay(value: Number, a: SimpleNamespace) -> Schedule:
-    arguments.one_of("stable_fn", a.stable_fn, ("constant", "rsqrt", "power"))
     curves: dict[str, Curve] = {
         "linear": Linear(),
         "1-sqrt": Power(0.5),
@@ -220,18 +220,19 @@ TYPES = {
         "cooldown_t": (count, 0), **WARMUP, "lr_min": (not_negative, 0.0), "mode": (text, "max"),
         "metric_name": (text, "loss"), "initialize": (flag, True), **NOISE, "noise_type": (text, "normal")},
         _on_plateau),
-    "PolyLRScheduler": _row("Falls to lr_min by a power of what is left, again and again, with a warm-up.",
+    "PolyLRScheduler": _row("Polynomial decays to lr_min, one after another, with a warm-up.",
         {"t_initial": positive, "power": (not_negative, 0.5), **CYCLES, "k_decay": (positive, 1.0)},
         lambda value, a: _restarts(value, Polynomial(a.power), a)),
     "StepLRScheduler": _row("Multiplies by decay_rate every decay_t steps, after a warm-up.",
         {"decay_t": positive, "decay_rate": (not_negative, 1.0), **WARMUP, "warmup_prefix": (flag, True)},
         lambda value, a: StepDecay(value, a.decay_rate, a.decay_t)),
-    "TanhLRScheduler": _row("Falls to lr_min along a hyperbolic tangent, again and again, with a warm-up.",
+    "TanhLRScheduler": _row("Falls to lr_min along hyperbolic tangents, one after another, with a warm-up.",
         {"t_initial": positive, "lb": (number, -7.0), "ub": (number, 3.0), **CYCLES},
         lambda value, a: _restarts(value, Tanh(a.lb, a.ub), a), starts_initial=False, peak_on_curve=True),
     "WSDLRScheduler": _row("A warm-up, a stable phase and a decay.", {"t_initial": at_least_one,
-        "decay_t": at_least_one, "lr_min": (not_negative, 0.0), "stable_fn": (text, "constant"),
-        "stable_timescale": (positive, None), "stable_power": (positive, 0.5), "decay_fn": (unchecked, "1-sqrt"),
-        "decay_power": (positive, 0.5), "decay_ratio": (positive, 0.1), **WARMUP}, _warmup_stable_decay),
+        "decay_t": at_least_one, "lr_min": (not_negative, 0.0),
+        "stable_fn": (one_of("constant", "rsqrt", "power"), "constant"), "stable_timescale": (positive, None),
+        "stable_power": (positive, 0.5), "decay_fn": (unchecked, "1-sqrt"), "decay_power": (positive, 0.5),
+        "decay_ratio": (positive, 0.1), **WARMUP}, _warmup_stable_decay),
 }
 # fmt: on

@@ -16,7 +16,9 @@ from lehr.handlers.config.checks import (
     not_negative,
     number,
     numbers,
+    one_of,
     positive,
+    positive_fraction,
     text,
 )
 from lehr.handlers.config.context import ConfigContext
@@ -41,7 +43,6 @@ from lehr.handlers.schedules import (
     Restarts,
     Schedule,
     StepDecay,
-    arguments,
 )
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.one_cycle import cycle_length
@@ -76,11 +77,6 @@ def plateau(context: ConfigContext, a: SimpleNamespace, every: int, **options: A
         metric_name=a.metric_name,
         metric_every=every,
     )
-
-
-def _linear(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    arguments.number("start_factor", a.start_factor, above=0)
-    return _scaling(context, Anneal(a.start_factor, a.end_factor, a.total_iters), a.total_iters)
 
 
 def _polynomial(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
@@ -123,7 +119,6 @@ def _one_cycle(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
 
 def _swa(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    arguments.one_of("anneal_strategy", a.anneal_strategy, ("cos", "linear"))
     curve = Cosine() if a.anneal_strategy == "cos" else Linear()
     return EntrySchedule(context, lambda value: context.in_events(Anneal(value, a.swa_lr, a.anneal_epochs, curve)))
 
@@ -140,17 +135,19 @@ PLATEAU: Arguments = {
     "threshold_mode": (text, "rel"), "cooldown": (count, 0), "min_lr": (numbers, 0.0), "eps": (not_negative, 1e-8),
     "metric_name": (text, "loss"),
 }
+# fmt: off
 LEAVES: dict[str, EntryType] = {
     "ConstantLR": _row("A factor of the initial value until total_iters, then the initial value.",
         {"factor": (fraction, 1 / 3), "total_iters": (count, 5)},
         lambda context, a: _scaling(context, PiecewiseConstant([a.factor, 1.0], [a.total_iters]), a.total_iters)),
     "CosineAnnealingLR": _row("Half a cosine to eta_min in T_max steps, and back again.",
         {"T_max": at_least_one, "eta_min": (number, 0.0)}, _cosine),
-    "CosineAnnealingWarmRestarts": _row("Half a cosine to eta_min, again and again, each T_mult times as long.",
+    "CosineAnnealingWarmRestarts": _row(
+        "Half cosines to eta_min, one after another, each T_mult times as long as the one before.",
         {"T_0": at_least_one, "T_mult": (at_least_one, 1), "eta_min": (number, 0.0)},
         lambda context, a: _assigning(context, Restarts(context.initial_value, a.eta_min, a.T_0, a.T_mult))),
-    "CyclicLR": _row("Triangles between base_lr and max_lr, with momentum the other way round.", {"base_lr": numbers,
-        "max_lr": numbers, "step_size_up": (positive, 2000), "step_size_down": (positive, None),
+    "CyclicLR": _row("Triangles between base_lr and max_lr, with the momentum in the opposite direction.",
+        {"base_lr": numbers, "max_lr": numbers, "step_size_up": (positive, 2000), "step_size_down": (positive, None),
         "mode": (text, "triangular"), "gamma": (positive, 1.0), "scale_fn": (function, None),
         "scale_mode": (text, "cycle"), "cycle_momentum": (flag, True), "base_momentum": (numbers, 0.8),
         "max_momentum": (numbers, 0.9)}, _cyclic),
@@ -159,22 +156,23 @@ LEAVES: dict[str, EntryType] = {
     "LambdaLR": _row("The initial value times a function of the step.", {"lr_lambda": functions},
         lambda context, a: _assigning(context, lambda_schedule(context.initial_value, a.lr_lambda))),
     "LinearLR": _row("A factor of the initial value on a straight line, over total_iters steps.",
-        {"start_factor": (fraction, 1 / 3), "end_factor": (fraction, 1.0), "total_iters": (count, 5)}, _linear),
+        {"start_factor": (positive_fraction, 1 / 3), "end_factor": (fraction, 1.0), "total_iters": (count, 5)},
+        lambda context, a: _scaling(context, Anneal(a.start_factor, a.end_factor, a.total_iters), a.total_iters)),
     "MultiStepLR": _row("Multiplies by gamma at each milestone.", {"milestones": milestones, "gamma": (number, 0.1)},
         lambda context, a: _scaling(context, MultiStepDecay(1.0, a.gamma, sorted(a.milestones)))),
-    "MultiplicativeLR": _row("A running product of a function's factors.", {"lr_lambda": functions},
-        lambda context, a: _scaling(context, multiplicative_schedule(1.0, a.lr_lambda))),
-    "OneCycleLR": _row("Up to max_lr and down to almost nothing, once, with momentum the other way round.",
+    "MultiplicativeLR": _row("The initial value times the product of a function's values at all steps so far.",
+        {"lr_lambda": functions}, lambda context, a: _scaling(context, multiplicative_schedule(1.0, a.lr_lambda))),
+    "OneCycleLR": _row("Up to max_lr and down to almost 0, once, with the momentum in the opposite direction.",
         {"max_lr": numbers, "total_steps": (at_least_one, None), "epochs": (at_least_one, None),
         "steps_per_epoch": (at_least_one, None), "pct_start": (fraction, 0.3), "anneal_strategy": (text, "cos"),
         "cycle_momentum": (flag, True), "base_momentum": (numbers, 0.85), "max_momentum": (numbers, 0.95),
         "div_factor": (positive, 25.0), "final_div_factor": (positive, 1e4), "three_phase": (flag, False)}, _one_cycle),
-    "PolynomialLR": _row("Falls to 0 by a power of what is left of total_iters.",
+    "PolynomialLR": _row("A polynomial decay to 0 in total_iters steps.",
         {"total_iters": (count, 5), "power": (not_negative, 1.0)}, _polynomial),
     "ReduceLROnPlateau": EntryType("Multiplies by a factor when a metric has stopped improving.", PLATEAU,
         lambda context, a: plateau(context, a, context.every)),
-    "SWALR": _row("Anneals to swa_lr, and stays there while weights are averaged.",
-        {"swa_lr": numbers, "anneal_epochs": (count, 10), "anneal_strategy": (text, "cos")}, _swa),
+    "SWALR": _row("Anneals to swa_lr, which stays while weights are averaged.",
+        {"swa_lr": numbers, "anneal_epochs": (count, 10), "anneal_strategy": (one_of("cos", "linear"), "cos")}, _swa),
     "StepLR": _row("Multiplies by gamma every step_size steps.", {"step_size": at_least_one, "gamma": (number, 0.1)},
         lambda context, a: _scaling(context, StepDecay(1.0, a.gamma, a.step_size))),
 }

@@ -208,7 +208,7 @@ def _real(context: ConfigContext, node: Node) -> EntrySchedule:
 
 NESTED = {
     "ChainedScheduler": EntryType(
-        "Schedulers all at once, each working upon what the others leave.",
+        "Schedulers at the same time, each changing the value that the others leave.",
         {"schedulers": unchecked},
         partial(_node, "ChainedScheduler"),
     ),

@@ -4,7 +4,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 
-from lehr.handlers.config.checks import Check, count, flag, minus_one, not_negative, number, numbers, positive, text
+from lehr.handlers.config.checks import (
+    Check,
+    count,
+    flag,
+    minus_one,
+    not_negative,
+    number,
+    numbers,
+    one_of,
+    positive,
+    text,
+)
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, Entry, EntryType, lookup, read_entry, refuse_missing
 from lehr.handlers.config.entry_schedules import EntrySchedule
@@ -24,7 +35,6 @@ from lehr.handlers.schedules import (
     Reversed,
     Schedule,
     Shift,
-    arguments,
 )
 
 from .torch import LEAVES
@@ -76,18 +86,15 @@ def _polynomial(context: ConfigContext, a: SimpleNamespace) -> Schedule:
 
 
 def _warmup_stable_decay(context: ConfigContext, a: SimpleNamespace) -> Schedule:
-    curves: dict[str, Curve] = {"linear": Linear(), "cosine": Cosine(), "1-sqrt": Power(0.5)}
-    arguments.one_of("warmup_type", a.warmup_type, curves)
-    arguments.one_of("decay_type", a.decay_type, curves)
     stable = a.num_stable_steps
     if stable is None:
         if a.num_training_steps is None:
             raise ValueError("either num_training_steps or num_stable_steps must be given, given neither")
         stable = _decay_steps(a) - a.num_decay_steps
-    down: Schedule = Anneal(1.0, a.min_lr_ratio, max(a.num_decay_steps, 1), curves[a.decay_type])
+    down: Schedule = Anneal(1.0, a.min_lr_ratio, max(a.num_decay_steps, 1), CURVES[a.decay_type])
     if a.decay_type == "cosine":
         down = _waves(a.num_decay_steps, a.num_cycles, a.min_lr_ratio)
-    up = Anneal(a.min_lr_ratio, 1.0, max(a.num_warmup_steps, 1), Reversed(curves[a.warmup_type]))
+    up = Anneal(a.min_lr_ratio, 1.0, max(a.num_warmup_steps, 1), Reversed(CURVES[a.warmup_type]))
     # Without enough steps for both, the decay begins with the value that it would have by then.
     missing = max(-stable, 0)
     phases = [up, Constant(1.0), Shift(down, by=missing) if missing else down, Constant(a.min_lr_ratio)]
@@ -124,17 +131,17 @@ def _decay_steps(a: SimpleNamespace) -> int:
     return int(a.num_training_steps - a.num_warmup_steps)
 
 
+CURVES: dict[str, Curve] = {"linear": Linear(), "cosine": Cosine(), "1-sqrt": Power(0.5)}
 STEPS: dict[str, Check] = {"num_warmup_steps": count, "num_training_steps": count}
 CYCLES: Arguments = {**STEPS, "num_cycles": (not_negative, 0.5)}
 LOWEST: Arguments = {"min_lr": (not_negative, None), "min_lr_rate": (not_negative, None)}
 # fmt: off
 FUNCTIONS = {
-    "get_constant_schedule": _row("The initial value for ever.", {}, lambda context, a: Constant(1.0)),
-    "get_constant_schedule_with_warmup": _warmed_up(
-        "A linear warm-up, then the initial value.", {"num_warmup_steps": count}, lambda context, a: Constant(1.0)),
-    "get_cosine_schedule_with_warmup": _warmed_up(
-        "A linear warm-up, then half a cosine to 0, or num_cycles waves.", CYCLES,
-        lambda context, a: _waves(_decay_steps(a), a.num_cycles)),
+    "get_constant_schedule": _row("The initial value.", {}, lambda context, a: Constant(1.0)),
+    "get_constant_schedule_with_warmup": _warmed_up("A linear warm-up, then the initial value.",
+        {"num_warmup_steps": count}, lambda context, a: Constant(1.0)),
+    "get_cosine_schedule_with_warmup": _warmed_up("A linear warm-up, then half a cosine to 0, or num_cycles waves.",
+        CYCLES, lambda context, a: _waves(_decay_steps(a), a.num_cycles)),
     "get_cosine_with_hard_restarts_schedule_with_warmup": _warmed_up(
         "A linear warm-up, then half cosines to 0, one after another.", {**STEPS, "num_cycles": (positive, 1)},
         _cosine_with_restarts),
@@ -153,15 +160,13 @@ FUNCTIONS = {
         lambda context, a: PowerDecay(1.0, a.timescale or a.num_warmup_steps or 10_000)),
     "get_linear_schedule_with_warmup": _warmed_up("A linear warm-up, then a straight line to 0.", STEPS,
         lambda context, a: Anneal(1.0, 0.0, max(_decay_steps(a), 0))),
-    "get_polynomial_decay_schedule_with_warmup": _warmed_up(
-        "A linear warm-up, then to lr_end by a power of what is left.",
-        {**STEPS, "lr_end": (not_negative, 1e-7), "power": (not_negative, 1.0)},
-        _polynomial),
+    "get_polynomial_decay_schedule_with_warmup": _warmed_up("A linear warm-up, then a polynomial decay to lr_end.",
+        {**STEPS, "lr_end": (not_negative, 1e-7), "power": (not_negative, 1.0)}, _polynomial),
     "get_reduce_on_plateau_schedule": LEAVES["ReduceLROnPlateau"],
     "get_wsd_schedule": _row("A warm-up, a stable phase and a decay.", {"num_warmup_steps": count,
         "num_decay_steps": count, "num_training_steps": (count, None), "num_stable_steps": (count, None),
-        "warmup_type": (text, "linear"), "decay_type": (text, "cosine"), "min_lr_ratio": (not_negative, 0.0),
-        "num_cycles": (not_negative, 0.5)}, _warmup_stable_decay),
+        "warmup_type": (one_of(*CURVES), "linear"), "decay_type": (one_of(*CURVES), "cosine"),
+        "min_lr_ratio": (not_negative, 0.0), "num_cycles": (not_negative, 0.5)}, _warmup_stable_decay),
 }
 # fmt: on
 # The function of each short name, and the arguments that get_scheduler takes but does not pass on to it.
@@ -190,7 +195,7 @@ TYPES = {
     **FUNCTIONS,
     **{name: _short(*row) for name, row in SHORT_NAMES.items()},
     "get_scheduler": EntryType(
-        "Any of these by its short name, with its arguments.", {"name": text}, lambda _, a: a.name
+        "Any of these schedules by its short name, with its arguments.", {"name": text}, lambda _, a: a.name
     ),
 }
 
