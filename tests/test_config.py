@@ -20,6 +20,7 @@ from lehr.handlers import (
     ParamScheduler,
     configure_scheduler,
 )
+from lehr.handlers.config.dialects import TYPES
 
 STEP = {"type": "torch.StepLR", "step_size": 2, "gamma": 0.5}
 
@@ -367,6 +368,27 @@ def test_configs_of_other_libraries_come_back(peer):
         again = configure_scheduler(optimizer, json.loads(json.dumps(scheduler.config())))
         equal(scheduler, again)
         assert np.array_equal(scheduler.simulate(20), again.simulate(20))
+
+
+def half(progress):
+    return 1 - progress / 2
+
+
+def test_a_schedule_with_a_function_is_described_by_its_name():
+    config = {"type": "timm.WSDLRScheduler", "t_initial": 10, "decay_t": 4, "decay_fn": half}
+    description = configure_scheduler(make_optimizer(1), config).schedule.description()
+    assert "half" in description
+    assert " at 0x" not in description
+    assert simulated(config, 11, make_optimizer(1))[:, 0].tolist() == [0.5] * 7 + [0.4375, 0.375, 0.3125, 0.25]
+
+
+@pytest.mark.parametrize("library", TYPES)
+def test_default_values_pass_their_checks(library):
+    for row in TYPES[library].values():
+        for key, argument in row.arguments.items():
+            if isinstance(argument, tuple) and argument[1] is not None:
+                check, default = argument
+                assert check(key, default) == default
 
 
 def test_functions_are_legal_in_python_and_have_no_config():

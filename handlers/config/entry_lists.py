@@ -145,7 +145,7 @@ def _in_sequence(
         if one.context.param_name != schedules[0].context.param_name:
             raise ValueError(f"{one.where} must be for {schedules[0].context.param_name!r} like the first entry")
         if one.groups is not None or schedules[0].groups is not None:
-            raise ValueError(f"{one.where}: param_group_tags cannot stand in a sequence: put it into a SequentialLR")
+            raise ValueError(f"{one.where}: param_group_tags cannot be in a sequence: put it into a SequentialLR")
         if one.momentum is not None:
             raise ValueError(f"{one.where}: cycle_momentum must be false in a sequence: put it into a SequentialLR")
     return schedules, durations
@@ -226,8 +226,8 @@ def scheduler_of(
         return located(where, MetricScheduler, *given, every=every)  # type: ignore[no-any-return]
     if not others:
         return located(where, ParamScheduler, optimizer, names[key], save_history, schedule=schedule)  # type: ignore[no-any-return]
-    members = [located(where, ParamScheduler, optimizer, names[key], schedule=one) for key, one in schedules.items()]
-    return ParamGroupScheduler(members, save_history=save_history)
+    schedulers = [located(where, ParamScheduler, optimizer, names[key], schedule=one) for key, one in schedules.items()]
+    return ParamGroupScheduler(schedulers, save_history=save_history)
 
 
 def _momentum_key(entry: EntrySchedule) -> tuple[str, int | None]:

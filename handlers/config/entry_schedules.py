@@ -62,7 +62,7 @@ class StepWindow:
         windowed = schedule if self.begin == 0 and end is None else Window(schedule, self.begin, end, before=before)
         return windowed if self.every == 1 else Stretch(windowed, self.every)
 
-    def turn(self, rule: Rule) -> Turn:
+    def windowed(self, rule: Rule) -> Turn:
         """A rule that changes the value at the steps."""
         return Turn(rule, self.begin, None if self.end >= ENDLESS else self.end, self.every)
 
@@ -196,8 +196,8 @@ def _in_window(
     if len(by_start) == 1 or all(entry.multiplies for entry in by_start):
         schedule = by_start[0].starting_from(value) if len(by_start) == 1 else _product(by_start, value)
         return Shift(schedule, by=start) if start else schedule
-    turns = [entry.window.turn(entry.rule()) for entry in as_given if entry.rule is not None]
-    return Recursion(value, sorted(turns, key=lambda turn: turn.every), start=start)
+    rules = [entry.window.windowed(entry.rule()) for entry in as_given if entry.rule is not None]
+    return Recursion(value, sorted(rules, key=lambda rule: rule.every), start=start)
 
 
 def _side_by_side(entries: Sequence[EntrySchedule]) -> Schedule:

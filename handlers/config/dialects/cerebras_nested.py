@@ -87,7 +87,7 @@ def _scaled(context: ConfigContext, suffix: str, a: SimpleNamespace) -> Cerebras
     return replace(inner, scales=tuple(arguments.number("adjust_learning_rate", scale) for scale in scales))
 
 
-KINDS: dict[str, EntryType] = {
+WITHOUT_SUFFIX: dict[str, EntryType] = {
     **LEAVES,
     "Chained": EntryType("Schedulers that multiply one another.", {"schedulers": unchecked}, _chained),
     "ScalePerParam": EntryType("A scheduler times the scale of each param group.", {"scheduler": unchecked}, _scaled),
@@ -99,9 +99,9 @@ KINDS: dict[str, EntryType] = {
 }
 
 
-def _inner_type(kind: str, suffix: str) -> EntryType:
+def _inner_type(name: str, suffix: str) -> EntryType:
     """The type of a scheduler in another one, for learning rates (``"LR"``) or weight decays (``"WD"``)."""
-    row, names = KINDS[kind], LR_NAMES if suffix == "LR" else {}
+    row, names = WITHOUT_SUFFIX[name], LR_NAMES if suffix == "LR" else {}
     renamed = {names.get(key, key): one for key, one in row.arguments.items()}
 
     def made(context: ConfigContext, a: SimpleNamespace) -> CerebrasSchedule:
@@ -111,7 +111,7 @@ def _inner_type(kind: str, suffix: str) -> EntryType:
     return EntryType(row.description, {**renamed, "param_group_tags": (unchecked, None)}, made)
 
 
-INNER_TYPES = {suffix: {kind + suffix: _inner_type(kind, suffix) for kind in KINDS} for suffix in ("LR", "WD")}
+INNER_TYPES = {suffix: {name + suffix: _inner_type(name, suffix) for name in WITHOUT_SUFFIX} for suffix in ("LR", "WD")}
 INNER_TYPES["LR"]["CosineAnnealingWarmRestarts"] = INNER_TYPES["LR"].pop("CosineAnnealingWarmRestartsLR")
 INNER_TYPES["LR"]["ChainedScheduler"] = INNER_TYPES["LR"]["ChainedLR"]
 

@@ -187,7 +187,7 @@ def _scaling(
 
 
 # fmt: off
-KINDS = {
+WITHOUT_SUFFIX = {
     "Constant": _scaling("A factor of the value until the window's last step, then the value.",
         {"factor": (fraction, 1 / 3)}, _constant),
     "CosineAnnealing": in_window("Half a cosine to eta_min and back again, within a window.",
@@ -226,6 +226,6 @@ def of_param(entry_type: EntryType, param_name: str) -> EntryType:
 
 
 TYPES = {
-    **{f"{kind}{suffix}": row for kind, row in KINDS.items() for suffix in ("LR", "ParamScheduler")},
-    **{f"{kind}Momentum": of_param(row, "momentum") for kind, row in KINDS.items()},
+    **{f"{name}{suffix}": row for name, row in WITHOUT_SUFFIX.items() for suffix in ("LR", "ParamScheduler")},
+    **{f"{name}Momentum": of_param(row, "momentum") for name, row in WITHOUT_SUFFIX.items()},
 }

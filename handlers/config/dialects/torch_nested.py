@@ -44,15 +44,15 @@ class Node(TorchDescription):
 
 def chain_of(context: ConfigContext, entries: Sequence[Entry]) -> EntrySchedule:
     """The schedule of several entries that torch would step one after the other."""
-    members, _ = _members(context, entries)
+    inner, _ = _nodes(context, entries)
     where = entries[0].where
-    return replace(_chain(context, Node("ChainedScheduler", {}, members, where=where)), where=where)
+    return replace(_chain(context, Node("ChainedScheduler", {}, inner, where=where)), where=where)
 
 
 def _node(name: str, context: ConfigContext, a: SimpleNamespace) -> tuple[Node, ConfigContext]:
     """A nested entry, and the context in which torch constructs the next scheduler."""
-    inner = read_entries(f"{a.where}['schedulers']", a.schedulers)
-    for entry in inner:
+    entries = read_entries(f"{a.where}['schedulers']", a.schedulers)
+    for entry in entries:
         if entry.type.rpartition(".")[0] != "torch":
             raise ValueError(
                 f"{entry.where}['type'] must be one of torch's, with its prefix 'torch.', given {entry.type!r}"
@@ -61,37 +61,36 @@ def _node(name: str, context: ConfigContext, a: SimpleNamespace) -> tuple[Node, 
             raise ValueError(
                 f"{entry.where}: a scheduler that reads a metric cannot be in a {name}, given {entry.type!r}"
             )
-    members, context = _members(context, inner)
+    inner, context = _nodes(context, entries)
     if name == "ChainedScheduler":
-        return Node(name, {}, members, where=a.where), context
-    if len(a.milestones) != len(members) - 1:
+        return Node(name, {}, inner, where=a.where), context
+    if len(a.milestones) != len(inner) - 1:
         raise ValueError(
             f"['milestones'] must be one fewer than the schedulers, given {len(a.milestones)} milestones and "
-            f"{len(members)} schedulers"
+            f"{len(inner)} schedulers"
         )
-    return Node(name, {}, members, tuple(a.milestones), where=a.where), context
+    return Node(name, {}, inner, tuple(a.milestones), where=a.where), context
 
 
-def _members(context: ConfigContext, entries: Sequence[Entry]) -> tuple[tuple[Node, ...], ConfigContext]:
+def _nodes(context: ConfigContext, entries: Sequence[Entry]) -> tuple[tuple[Node, ...], ConfigContext]:
     """The nodes of entries that torch constructs one after the other, and the context for the next one."""
-    members = []
+    inner = []
     for entry in entries:
         name = lookup(f"{entry.where}['type']", entry.type.removeprefix("torch."), TYPES)
         if name in NESTED:
             node, context = build(NESTED[name], entry, context)
-            members.append(node)
         else:
             schedule = build(LEAVES[name], entry, context)
             node = Node(name, entry.values, schedule=schedule, where=entry.where)
-            members.append(node)
             context = _constructed_after(context, node)
-    return tuple(members), context
+        inner.append(node)
+    return tuple(inner), context
 
 
 def _constructed_after(context: ConfigContext, node: Node) -> ConfigContext:
     """The context with the initial values that the constructors of a node leave to the next scheduler."""
-    for member in node.members:
-        context = _constructed_after(context, member)
+    for one in node.inner:
+        context = _constructed_after(context, one)
     if node.schedule is None:
         return context
     if node.name == "OneCycleLR" or (node.name == "CyclicLR" and context.base is None):
@@ -108,19 +107,19 @@ def _schedule_of(context: ConfigContext, node: Node) -> EntrySchedule:
 
 
 def _chain(context: ConfigContext, node: Node) -> EntrySchedule:
-    members = _unchained(node)
-    schedules = [_first_from_base(member) for member in members if member.schedule is not None]
+    inner = _unchained(node)
+    schedules = [_first_from_base(one) for one in inner if one.schedule is not None]
     momenta = [one.momentum for one in schedules if one.momentum is not None]
     can_combine = len(schedules) == 1 or all(one.multiplies for one in schedules) or all(one.rule for one in schedules)
-    if len(schedules) < len(members) or _share_bounds(node) or not can_combine:
+    if len(schedules) < len(inner) or _share_bounds(node) or not can_combine:
         return _real(context, node)
     schedule = combined(schedules)
     return EntrySchedule(context, lambda value: schedule, momentum=momenta[-1] if momenta else None)
 
 
 def _unchained(node: Node) -> list[Node]:
-    """The members of a chain, and of the chains in it."""
-    return [leaf for one in node.members for leaf in (_unchained(one) if one.name == "ChainedScheduler" else [one])]
+    """The schedulers in a chain, and in the chains in it."""
+    return [leaf for one in node.inner for leaf in (_unchained(one) if one.name == "ChainedScheduler" else [one])]
 
 
 def _first_from_base(node: Node) -> EntrySchedule:
@@ -141,28 +140,31 @@ def _share_bounds(node: Node) -> bool:
 
 
 def _leaf_names(node: Node) -> list[str]:
-    return [name for one in node.members for name in _leaf_names(one)] if node.members else [node.name]
+    return [name for one in node.inner for name in _leaf_names(one)] if node.inner else [node.name]
 
 
 def _sequence(context: ConfigContext, node: Node) -> EntrySchedule:
-    members = node.members
+    inner = node.inner
     first = bisect_right(node.milestones, 0)
-    later = members[first + 1 :]
-    multiplies_on = any(member.name == "MultiplicativeLR" for member in later)
+    later = inner[first + 1 :]
+    multiplies_on = any(one.name == "MultiplicativeLR" for one in later)
     # How a nested scheduler begins depends on torch's implementation. torch itself fails at a second nested one.
-    begins_nested = members[first].schedule is None and all(member.schedule for member in later)
+    begins_nested = inner[first].schedule is None and all(one.schedule for one in later)
     if list(node.milestones) != sorted(node.milestones) or multiplies_on or begins_nested or _share_bounds(node):
         return _real(context, node)
     last_base = _constructed_after(context, node)
     schedules, momenta = [], []
-    for at, member in enumerate(members):
-        entry, base = member.schedule, member.schedule.context if member.schedule else context
-        if entry is None and at == first:
-            entry = _real(context, replace(node, members=(member,), milestones=()))
-        elif entry is None:
-            entry = _schedule_of(context, member)
-        value = last_base.initial_value if at == first else base.initial_value
-        schedules.append(_first_of_sequence(entry, value) if at == first else entry.starting_from(value))
+    for at, one in enumerate(inner):
+        if one.schedule is not None:
+            entry = one.schedule
+        elif at == first:
+            entry = _real(context, replace(node, inner=(one,), milestones=()))
+        else:
+            entry = _schedule_of(context, one)
+        if at == first:
+            schedules.append(_first_of_sequence(entry, last_base.initial_value))
+        else:
+            schedules.append(entry.starting_from(entry.context.initial_value))
         momenta.append(entry.momentum)
     starts = [context.every * milestone for milestone in node.milestones]
     durations = np.diff([0, *starts]).tolist()
@@ -173,7 +175,7 @@ def _sequence(context: ConfigContext, node: Node) -> EntrySchedule:
 def _first_of_sequence(entry: EntrySchedule, value: Number) -> Schedule:
     """The first schedule starts from the value that the last constructor leaves, but may return to its own value."""
     if entry.rule is not None and value != entry.context.initial_value and isinstance(rule := entry.rule(), Approach):
-        return Recursion(value, [entry.window.turn(rule)])
+        return Recursion(value, [entry.window.windowed(rule)])
     return entry.starting_from(value)
 
 

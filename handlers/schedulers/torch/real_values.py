@@ -17,13 +17,13 @@ class TorchDescription:
     Args:
         name: the name of the class in ``torch.optim.lr_scheduler``.
         arguments: its arguments by name; empty for a ``ChainedScheduler`` or ``SequentialLR``.
-        members: the schedulers in it.
+        inner: the schedulers in it.
         milestones: the milestones of a ``SequentialLR``.
     """
 
     name: str
     arguments: Mapping[str, Any]
-    members: tuple[Self, ...] = ()
+    inner: tuple[Self, ...] = ()
     milestones: tuple[int, ...] = ()
 
 
@@ -68,11 +68,11 @@ def _on_new_optimizer(
 def _constructed(optimizer: torch.optim.Optimizer, description: TorchDescription) -> Any:
     name = description.name
     cls: Any = HeldOneCycleLR if name == "OneCycleLR" else getattr(torch.optim.lr_scheduler, name)
-    members = [_constructed(optimizer, member) for member in description.members]
+    inner = [_constructed(optimizer, one) for one in description.inner]
     if name == "SequentialLR":
-        return cls(optimizer, members, milestones=list(description.milestones))
+        return cls(optimizer, inner, milestones=list(description.milestones))
     if name == "ChainedScheduler":
-        return cls(members, optimizer=optimizer)
+        return cls(inner, optimizer=optimizer)
     return cls(optimizer, **description.arguments)
 
 
