@@ -87,14 +87,20 @@ def configure_scheduler(
     """
     where = "config"
     if not isinstance(param_name, str):
-        raise TypeError(f"param_name must be a string, given {param_name!r}")
+        raise TypeError(f"param_name must be a string, given {arguments.shown(param_name)}")
     if isinstance(config, str | os.PathLike):
         where, config = os.fspath(config), read(Path(config))
     if not isinstance(config, Mapping | list | tuple):
-        raise TypeError(f"{where} must be a mapping, a list of mappings or the path of a file, given {config!r}")
+        raise TypeError(
+            f"{where} must be a mapping, a list of mappings or the path of a file, given {arguments.shown(config)}"
+        )
     _refuse_too_much(where, config)
     length = None if epoch_length is None else _checked_length("epoch_length", epoch_length)
-    scheduler = _scheduler(ConfigContext(optimizer, param_name, length), where, config)
+    context = ConfigContext(optimizer, param_name, length)
+    if isinstance(config, Mapping):
+        scheduler = _scheduler(context, where, config)
+    else:
+        scheduler = scheduler_of_list(context, where, *_marked_list(where, config), _scheduler)
     scheduler._config = _as_config(config, param_name, epoch_length)
     return scheduler
 
@@ -118,10 +124,7 @@ def _refuse_too_much(where: str, config: Any) -> None:
 
 
 def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamScheduler:
-    """Make the scheduler of a config, or of a config in it."""
-    if isinstance(config, list | tuple):
-        options, listed = _marked_list(where, config)
-        return scheduler_of_list(context, where, options, listed, _scheduler)
+    """Make the scheduler of a mapping, or of a mapping in it."""
     is_list = isinstance(config, Mapping) and "type" not in config and "schedulers" in config
     entry = read_entry(where, config, typed=not is_list)
     if is_list:

@@ -24,8 +24,6 @@ from .dialects.transformers import by_short_name
 from .entries import Entry, build, located
 from .entry_schedules import EntrySchedule, combined, one_after_another
 
-LENGTHS = ("milestones", "durations")
-
 
 def entry_schedule(context: ConfigContext, entry: Entry) -> EntrySchedule:
     """The schedule of an entry of another library."""
@@ -85,7 +83,7 @@ def scheduler_of_list(
     if sequential:
         schedules, durations = _in_sequence(context, where, options, listed, nested)
         return scheduler_of(schedules, save_history, lambda some: one_after_another(some, durations))
-    for key in LENGTHS:
+    for key in ("milestones", "durations"):
         if key in options:
             raise ValueError(f"{where}[{key!r}] is for schedulers one after another: add 'sequential': true")
     _refuse_mixed_steps(context, listed)

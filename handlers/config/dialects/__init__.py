@@ -1,4 +1,9 @@
-"""The types that a config may name: one file with a table for each library, and lehr's own schedulers."""
+"""The types that a config may name: a table for each library, and one of lehr's own schedulers in ``lehr``.
+
+A new type is a new row, an ``EntryType``: its description, the checks and defaults of its arguments, and how its
+schedule is made of them. Errors and the catalogue use the same row. The tables are formatted by hand, since a row is
+read as a whole.
+"""
 
 from collections.abc import Mapping
 

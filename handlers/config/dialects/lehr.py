@@ -138,7 +138,8 @@ def lehr_scheduler(context: ConfigContext, entry: Entry, nested: Nested) -> Base
         raise ValueError(
             f"{where}['type'] is for 'lr' alone, given {context.param_name!r}: use ReduceOnPlateauScheduler"
         )
-    takes_optimizer = arguments.pop("optimizer", None) is not None
+    takes_optimizer = "optimizer" in arguments
+    arguments.pop("optimizer", None)
     for key, value in values.items():
         if key not in arguments:
             refuse_key(where, key, arguments)
