@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lehr.handlers.core.as_config import configured
+from lehr.handlers.core.as_config import configured, remember_config
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import arguments
 from lehr.handlers.targets.param_groups import HasParamGroups
@@ -101,7 +101,7 @@ def configure_scheduler(
         scheduler = _scheduler(context, where, config)
     else:
         scheduler = scheduler_of_list(context, where, *_marked_list(where, config), _scheduler)
-    scheduler._config = _as_config(config, param_name, epoch_length)
+    remember_config(scheduler, _as_config(config, param_name, epoch_length))
     return scheduler
 
 

@@ -38,6 +38,11 @@ class Configurable:
         return configured(self._config) if self._config is not None else config_of(self, *self._given)
 
 
+def remember_config(scheduler: Configurable, config: dict[str, Any]) -> None:
+    """Let ``scheduler.config()`` return the config that the scheduler was made from."""
+    scheduler._config = config
+
+
 def kept(arguments: Any) -> Any:
     """Arguments as they are now, whatever is put into their lists later."""
     if isinstance(arguments, list | tuple) and type(arguments) in (list, tuple):
