@@ -20,6 +20,11 @@ def copied(arguments: Any) -> Any:
     return {key: copied(one) for key, one in arguments.items()} if type(arguments) is dict else arguments
 
 
+def remember_config(scheduler: Any, config: dict[str, Any]) -> None:
+    """Let ``scheduler.config()`` return the config that the scheduler was made from."""
+    scheduler._config = config
+
+
 def config_of(scheduler: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """The config of a scheduler that was made with these arguments.
 

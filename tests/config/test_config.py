@@ -20,6 +20,7 @@ from lehr.handlers import (
     ParamScheduler,
     configure_scheduler,
 )
+from lehr.handlers.config.dialects import TYPES
 
 STEP = {"type": "torch.StepLR", "step_size": 2, "gamma": 0.5}
 
@@ -369,6 +370,27 @@ def test_configs_of_other_libraries_come_back(peer):
         assert np.array_equal(scheduler.simulate(20), again.simulate(20))
 
 
+def half(progress):
+    return 1 - progress / 2
+
+
+def test_a_schedule_with_a_function_is_described_by_its_name():
+    config = {"type": "timm.WSDLRScheduler", "t_initial": 10, "decay_t": 4, "decay_fn": half}
+    description = configure_scheduler(make_optimizer(1), config).schedule.description()
+    assert "half" in description
+    assert " at 0x" not in description
+    assert simulated(config, 11, make_optimizer(1))[:, 0].tolist() == [0.5] * 7 + [0.4375, 0.375, 0.3125, 0.25]
+
+
+@pytest.mark.parametrize("library", TYPES)
+def test_default_values_pass_their_checks(library):
+    for row in TYPES[library].values():
+        for key, argument in row.arguments.items():
+            if isinstance(argument, tuple) and argument[1] is not None:
+                check, default = argument
+                assert check(key, default) == default
+
+
 def test_functions_are_legal_in_python_and_have_no_config():
     scheduler = configure_scheduler(make_optimizer(2), {"type": "torch.LambdaLR", "lr_lambda": [math.cos, math.exp]})
     assert scheduler.simulate(2).tolist() == [[0.5, 1.5], [0.5 * math.cos(1), 1.5 * math.e]]
@@ -420,8 +442,8 @@ WRONG = [
     ({"type": "torch.optim.lr_scheduler.StepLR"}, ValueError, r"config\['type'\] must be a known one"),
     ({"type": "StepSchduler"}, ValueError, "given 'StepSchduler'; did you mean 'StepScheduler'"),
     ({"type": "torch.StepLR"}, ValueError, "config: 'step_size' must be given"),
-    (dict(STEP, gama=1), ValueError, r"config\['gama'\] is not known there; did you mean 'gamma'?"),
-    (dict(STEP, optimizer=1), ValueError, r"config\['optimizer'\] is not known there"),
+    (dict(STEP, gama=1), ValueError, r"config\['gama'\] is not known; did you mean 'gamma'?"),
+    (dict(STEP, optimizer=1), ValueError, r"config\['optimizer'\] is not known"),
     (dict(STEP, gamma="0.5"), TypeError, r"config\['gamma'\] must be a number, given '0.5'"),
     (dict(STEP, gamma=math.nan), ValueError, r"config\['gamma'\] must be finite, given nan"),
     (dict(STEP, gamma=len), TypeError, r"config\['gamma'\] must be a number, given <built-in function len>"),
@@ -441,7 +463,7 @@ WRONG = [
     ({"type": "torch.OneCycleLR", "max_lr": 1}, ValueError, "config: either total_steps or both epochs and steps"),
     ({"type": "torch.OneCycleLR", "max_lr": [1, 2, 3], "total_steps": 9}, ValueError, "must have values for 2 param groups"),
     ({"type": "mmengine.LinearLR", "begin": 5, "end": 5}, ValueError, r"config\['end'\] must be more than begin"),
-    ({"type": "mmengine.LinearLR", "convert_to_iter_based": True}, ValueError, "wants epoch_length to be given"),
+    ({"type": "mmengine.LinearLR", "convert_to_iter_based": True}, ValueError, "needs epoch_length: give it to configure_scheduler"),
     ({"type": "mmengine.OneCycleMomentum", "eta_max": 1, "total_steps": 9}, ValueError, "config.*is for 'lr' alone"),
     ({"type": "timm.WSDLRScheduler", "t_initial": 3, "decay_t": 5}, ValueError, "config: decay_t must be at most t_initial, 3"),
     ({"type": "transformers.cosin", "num_warmup_steps": 3}, ValueError, "did you mean 'transformers.cosine'"),
@@ -449,8 +471,8 @@ WRONG = [
     ({"type": "cerebras.StepLR", "initial_val": 1}, ValueError, r"config\['initial_val'\].*did you mean 'initial_learning_rate'"),
     ({"type": "cerebras.ConstantLR", "learning_rate": 1, "param_group_tags": ["a"]}, ValueError, "must be tags of param groups"),
     ([{"type": "timm.PolyLRScheduler", "t_initial": 3}, STEP], ValueError, r"config\[0\] and config\[1\] both write 'lr'"),
-    ([{"type": "StepScheduler", "step_size": 3}] * 2, ValueError, "lehr's own schedulers do not work upon one another"),
-    ([STEP, {"type": "ReduceOnPlateauScheduler", "metric_name": "loss", "param_name": "momentum"}], ValueError, "not driven by a metric"),
+    ([{"type": "StepScheduler", "step_size": 3}] * 2, ValueError, "lehr's own schedulers cannot change one another's values"),
+    ([STEP, {"type": "ReduceOnPlateauScheduler", "metric_name": "loss", "param_name": "momentum"}], ValueError, "and read no metric"),
     ({"schedulers": [STEP], "sequental": True}, ValueError, r"config\['sequental'\] is not known"),
     ({"schedulers": [STEP, STEP], "sequential": True}, ValueError, r"config\['schedulers'\]\[0\]: 'duration' must be given"),
     ({"schedulers": [STEP, STEP], "sequential": "yes"}, TypeError, r"config\['sequential'\] must be True or False"),
@@ -513,11 +535,11 @@ def test_epochs_that_make_no_sense_are_refused(config, epoch_length, message):
     ("name", "content", "message"),
     [
         ("plan.json", "{", "plan.json: "),
-        ("plan.json", '{"type": "torch.StepLR", "type": "x"}', "plan.json: the key 'type' must stand there once"),
+        ("plan.json", '{"type": "torch.StepLR", "type": "x"}', "plan.json: the key 'type' must be given once"),
         ("plan.json", '{"type": "torch.StepLR", "gamma": NaN}', "plan.json: numbers must be finite"),
         ("plan.json", "3", "plan.json must be a mapping, a list of mappings"),
         ("plan.json", '[{"type": "torch.StepLR", "step_siz": 1}]', r"plan.json\[0\]\['step_siz'\].*did you mean 'step_size'"),
-        ("plan.yaml", "type: torch.StepLR\ntype: x", "plan.yaml: the key 'type' must stand there once"),
+        ("plan.yaml", "type: torch.StepLR\ntype: x", "plan.yaml: the key 'type' must be given once"),
         ("plan.yaml", "type: [", "plan.yaml: not well-formed"),
         ("plan.yaml", "? [1, 2]\n: 3", "plan.yaml: "),
         ("plan.yaml", "", "plan.yaml must be a mapping"),
@@ -568,7 +590,7 @@ def test_configs_that_are_too_much_are_refused_at_once(tmp_path):
         configure_scheduler(make_optimizer(1), tmp_path / "plan.yaml")
     assert len(str(error.value)) < 300
     far = [{"type": "mmengine.CosineAnnealingLR", "end": 10**8}, {"type": "mmengine.LinearLR", "end": 10**8}]
-    with pytest.raises(ValueError, match="what follows windows that overlap must begin within"):
+    with pytest.raises(ValueError, match="an entry after windows that overlap must begin within"):
         configure_scheduler(make_optimizer(1), [*far, {"type": "mmengine.StepLR", "step_size": 3, "begin": 10**8}])
 
 
