@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 # Classes and functions that had another name in earlier versions: {their name then: their name today}.
-RENAMED: dict[str, str] = {}
+RENAMED = {"_Custom": "UserDecay"}
 ADDRESS = r" at 0x[0-9a-fA-F]+"
 _NAME = re.compile(r"(?<![\w.])([A-Za-z_][\w.<>]*)")
 

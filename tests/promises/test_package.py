@@ -64,7 +64,6 @@ MECHANISMS = (
     "core.",
     "schedulers.cycles.CyclicalScheduler",
     "schedulers.decay_scheduler",
-    "schedulers.param_group_scheduler",
 )
 
 

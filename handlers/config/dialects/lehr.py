@@ -85,7 +85,7 @@ SCHEDULERS = {
     "MultiStepStateScheduler": SchedulerType("schedulers.state_schedulers"),
     "MultiplicativeScheduler": SchedulerType("schedulers.factor_functions", python_only=True),
     "OneCycleScheduler": SchedulerType("schedulers.one_cycle", OneCycle),
-    "ParamGroupScheduler": SchedulerType("schedulers.param_group_scheduler", counts_metrics=True),
+    "ParamGroupScheduler": SchedulerType("core.param_group_scheduler", counts_metrics=True),
     "ParamScheduler": SchedulerType("core.param_scheduler"),
     "PhaseScheduler": SchedulerType("schedulers.phase_scheduler"),
     "PiecewiseConstantScheduler": SchedulerType("schedulers.decays"),
