@@ -1,7 +1,7 @@
 """Fields of a schedule: each checks its argument when the schedule is made.
 
-A field also says what becomes of its argument where time is counted in epochs (``unit``), and how many parameter
-groups its argument has values for (``groups``).
+A field also says how its argument is converted from epochs to events (``unit``), and how many parameter groups its
+argument has values for (``groups``).
 """
 
 import dataclasses

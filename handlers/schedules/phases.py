@@ -1,4 +1,4 @@
-"""Phases that begin on demand."""
+"""Phases whose begin is decided during training."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,24 +29,24 @@ class Phases(StatefulSchedule):
 
         value(i) = u_k * phases[k](i - t_k)     u_0 = 1,  u_k = u_{k-1} * phases[k-1](t_k - t_{k-1})
 
-    so that a later phase is a factor of the value at which the one before was left. With ``relative=False`` all
-    ``u_k`` are 1. With ``end``, the last phase is stretched or squeezed to come to its end there, ``phases[k]((i - t_k)
-    * length / (end - t_k))``, however late it begins; if it begins at ``end`` or after, it is at its end at once.
+    so that a later phase multiplies the last value of the phase before. With ``relative=False`` all ``u_k`` are 1. With
+    ``end``, the last phase is stretched to end at that event, ``phases[k]((i - t_k) * length / (end - t_k))``. If it
+    begins at ``end`` or later, it has its last value at once.
 
-    :meth:`begin_next` starts the next phase, and so does a metric that stops improving, given by :meth:`observe`.
+    :meth:`begin_next` starts the next phase, as does a metric that stops improving, given to :meth:`observe`.
 
     Args:
-        phases: two or more, none of which depends on what happens in training.
+        phases: two or more pure schedules.
         relative: whether the phases after the first are factors.
-        end: the event at which the last phase is to be over; None for its own length.
-        starts: events at which the second phase, the third and so on begin without being told to, rising.
-        flat: the rule by which metrics start the next phase, whenever this plateau would reduce; its ``factor`` and
-            values are of no effect. None where metrics are of none.
+        end: the event at which the last phase ends; None for its own length.
+        starts: events at which the second phase, the third and so on begin without a call, rising.
+        flat: metrics start the next phase when this plateau would reduce; its ``factor`` and values have no effect.
+            With None, metrics have no effect.
 
     Shapes: one value, or one for each of G groups where one of the phases has it.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: fewer than two phases, or one that depends on what happens in training; phases for different
             numbers of groups; more starts than later phases; ``end`` where the last phase has no length.
 

@@ -23,7 +23,7 @@ class Reduced(StatefulSchedule):
         schedule: the schedule, a pure one.
         plateau: the rule; its ``initial_value`` has no effect.
 
-    Shapes: those of ``schedule``.
+    Shapes: the shape of ``schedule``.
 
     Raises:
         TypeError: ``plateau`` is no :class:`Plateau`.

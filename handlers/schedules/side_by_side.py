@@ -10,10 +10,10 @@ from .base import Array, Schedule, Value, schedules_field
 
 @dataclass(frozen=True)
 class SideBySide(Schedule):
-    """The values of several schedules in one row: those of the first, then those of the second, and so on.
+    """The values of several schedules in one row: of the first schedule, then of the second one, and so on.
 
     Args:
-        schedules: one or more; each has as many columns as groups, or one where it has one value for all.
+        schedules: one or more. A schedule has one column for each of its groups, or one column.
 
     Shapes: ``(n, G)``, G being the number of all columns.
 
