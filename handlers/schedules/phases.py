@@ -63,7 +63,7 @@ class Phases(StatefulSchedule):
         [0.5, 0.375, 0.25, 0.125, 0.0, 0.0]
     """
 
-    phases: Sequence[Schedule] = schedules_field()
+    phases: Sequence[Schedule] = schedules_field(at_least=2, groups=common_groups)
     relative: bool = fields.flag(True)
     end: int | None = fields.whole_number(None, unit=fields.EVENTS)
     starts: Sequence[int] = fields.rising(())
@@ -73,12 +73,9 @@ class Phases(StatefulSchedule):
     def __post_init__(self) -> None:
         """Checks the arguments, and begins with the first phase."""
         super().__post_init__()
-        if len(self.phases) < 2:
-            raise ValueError(f"phases must be two or more, given {self.phases!r}")
         for number, phase in enumerate(self.phases):
             if not phase.is_pure:
                 raise ValueError(f"phases[{number}] must not depend on what happens in training, given {phase!r}")
-        common_groups(self.phases)
         if len(self.starts) >= len(self.phases):
             raise ValueError(f"starts must be at most {len(self.phases) - 1}, one a later phase, given {self.starts!r}")
         if self.end is not None and not self.phases[-1].length:
@@ -89,11 +86,6 @@ class Phases(StatefulSchedule):
     def parts(self) -> tuple[Schedule, ...]:
         """The phases, without ``flat``, whose state is saved in the state of this schedule."""
         return tuple(self.phases)
-
-    @property
-    def groups(self) -> int | None:
-        """The number of groups of the phases."""
-        return common_groups(self.phases)
 
     @property
     def phase(self) -> int:

@@ -29,12 +29,6 @@ class SideBySide(Schedule):
 
     schedules: Sequence[Schedule] = schedules_field()
 
-    def __post_init__(self) -> None:
-        """Checks the schedules, and keeps them as a tuple."""
-        super().__post_init__()
-        if not self.schedules:
-            raise ValueError(f"schedules must be one or more, given {self.schedules!r}")
-
     @property
     def groups(self) -> int | None:
         """The number of all columns; None if a Python function is among the schedules, and may return any number."""
