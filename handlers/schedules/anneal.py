@@ -1,4 +1,4 @@
-"""From one value to another, along a curve."""
+"""A schedule from one value to another, along a curve."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -34,7 +34,7 @@ class Anneal(Schedule):
     Shapes: ``(n,)``, or ``(n, G)`` where a value is a list.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: an argument is out of its range; the values are for different numbers of groups.
 
     Example:

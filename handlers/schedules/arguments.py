@@ -139,15 +139,18 @@ def listed(name: str, values: object) -> list[Any]:
     return list(values)
 
 
-def list_of(name: str, values: object, check: Callable[[str, Any], Any]) -> tuple[Any, ...]:
-    """Returns a list or tuple as a tuple of ``check(name, item)`` for each item.
+def list_of(name: str, values: object, check: Callable[[str, Any], Any], at_least: int = 0) -> tuple[Any, ...]:
+    """Returns a list or tuple of ``at_least`` items or more as a tuple of ``check(name, item)`` for each item.
 
     >>> list_of("weights", [1, "a"], number)
     Traceback (most recent call last):
     ...
     TypeError: weights[1] must be a number, given 'a'
     """
-    return tuple(check(f"{name}[{position}]", value) for position, value in enumerate(listed(name, values)))
+    checked = tuple(check(f"{name}[{position}]", value) for position, value in enumerate(listed(name, values)))
+    if len(checked) < at_least:
+        raise ValueError(f"{name} must have {at_least} or more items, given {shown(values)}")
+    return checked
 
 
 def instance(name: str, value: Any, wanted: type | UnionType, rule: str) -> Any:

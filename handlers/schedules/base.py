@@ -146,9 +146,9 @@ def schedule_field() -> Any:
     return fields.argument(checked_schedule, groups=attrgetter("groups"))
 
 
-def schedules_field() -> Any:
-    """A field for a list of schedules, which is kept as a tuple."""
-    return fields.list_of(checked_schedule)
+def schedules_field(at_least: int = 1, groups: fields.Groups | None = None) -> Any:
+    """A field for a list of schedules, which becomes a tuple."""
+    return fields.list_of(checked_schedule, at_least=at_least, groups=groups)
 
 
 def common_groups(parts: Iterable[Any]) -> int | None:

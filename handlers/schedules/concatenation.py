@@ -39,7 +39,7 @@ class Concatenation(Schedule):
         [0.0, 0.5, 1.0, 0.8536, 0.5, 0.1464]
     """
 
-    schedules: Sequence[Schedule] = schedules_field()
+    schedules: Sequence[Schedule] = schedules_field(at_least=0)
     durations: Sequence[int] = fields.list_of(partial(arguments.whole_number, at_least=0), unit=fields.EVENTS)
 
     _starts: tuple[int, ...] = field(init=False, repr=False, compare=False)

@@ -1,4 +1,4 @@
-"""The last phase of a schedule that could go on for ever."""
+"""Schedules that end another one with a cool-down, or bound its values."""
 
 from dataclasses import dataclass
 
@@ -13,23 +13,23 @@ from .wrapper import Wrapper
 
 @dataclass(frozen=True)
 class Cooldown(Wrapper):
-    """A schedule that, from an event on, goes over to an end value along a curve, wherever it is.
+    """A schedule that from an event on moves from its present value to an end value, along a curve.
 
     With the progress ``p = min(max(i - begin, 0) / duration, 1)``::
 
         value(i) = schedule(i) + (end_value - schedule(i)) * curve(p)
 
     Args:
-        schedule: the schedule; it goes on during the cool-down.
+        schedule: the schedule, which continues during the cool-down.
         begin: the event at which the cool-down begins, at least 0.
-        duration: how many events it takes, above 0.
-        end_value: value at its end and from then on; a float, or one for each of G parameter groups.
-        curve: the way there.
+        duration: events of the cool-down, above 0.
+        end_value: value at the end of the cool-down and after it; a float, or one for each of G parameter groups.
+        curve: the curve of the cool-down.
 
-    Shapes: those of ``schedule``, or ``(n, G)`` where ``end_value`` is a list.
+    Shapes: the shape of ``schedule``, or ``(n, G)`` where ``end_value`` is a list.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: an argument is out of its range.
 
     Source: Hu et al., "MiniCPM: Unveiling the Potential of Small Language Models with Scalable Training
@@ -61,14 +61,14 @@ class Cooldown(Wrapper):
 
 @dataclass(frozen=True)
 class Bounded(Wrapper):
-    """A schedule that is kept from going too far: ``value(i) = min(max(schedule(i), at_least), at_most)``.
+    """A schedule with its values kept within bounds: ``value(i) = min(max(schedule(i), at_least), at_most)``.
 
     Args:
         schedule: the schedule.
-        at_least: the lower bound; None for none.
-        at_most: the upper bound, not below the lower one; None for none.
+        at_least: the lower bound; None for no limit.
+        at_most: the upper bound, not below the lower one; None for no limit.
 
-    Shapes: those of ``schedule``.
+    Shapes: the shape of ``schedule``.
 
     Raises:
         TypeError, ValueError: a bound is not a finite number; the upper one is below the lower one.

@@ -24,11 +24,11 @@ class Cyclical(Schedule):
         value = end_k + (start_{k+1} - end_k) * (j - c_k) / w_k            for c_k < j < c_k + w_k
 
     and ``c_{k+1} = floor(c_k * cycle_mult)``, ``w_{k+1} = floor(w_k * cycle_mult)``. Without a warm-up, j
-    ends at ``c_k - 1``, and the next cycle's first event takes the place of ``curve(1)``.
+    ends at ``c_k - 1``, and the next cycle begins instead of ``curve(1)``.
 
     Args:
         start_value: value at the start of the first cycle.
-        end_value: value at the far end of the first cycle.
+        end_value: end value of the first cycle.
         cycle_size: events in the first cycle, at least 2.
         cycle_mult: ratio of one cycle's size to the last one's, at least 1.
         start_value_mult: ratio of one cycle's start value to the last one's.
@@ -89,7 +89,7 @@ class Cyclical(Schedule):
         return Cycle(cycle, position, starts, self.end_value * self.end_value_mult**cycle, size, warmup, size + warmup)
 
     def _locate(self, indices: Array) -> tuple[Array, Array, float | Array, float | Array]:
-        """For each index: its cycle, its position in it, and that cycle's size and warm-up."""
+        """For each index: its cycle, its position in the cycle, and the size and warm-up of the cycle."""
         sizes = self.cycle_size, self.warmup_duration
         total = sum(sizes)
         if _grown(sizes, self.cycle_mult) == sizes:

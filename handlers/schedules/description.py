@@ -20,8 +20,8 @@ RECURSIVE = {"repr": "..."}
 def description_of(value: Any, outer: tuple[int, ...] = ()) -> Description:
     """Describes a schedule, or a value in one of its fields, as plain data.
 
-    A schedule, a curve or another dataclass becomes a dict of ``type``, its class, and of all fields that it is
-    compared by. An object whose repr shows its address in memory becomes a dict of its class and its attributes. The
+    A schedule, a curve or another dataclass becomes a dict of its class, as ``type``, and of all fields that count in
+    comparisons. An object whose repr shows its address in memory becomes a dict of its class and its attributes. The
     other dicts are ``{"function": name}``, ``{"dict": {...}}``, ``{"set": [...]}``, and ``{"repr": text}`` of any other
     object. Names are without modules, so that code can move to another file.
 
@@ -68,7 +68,7 @@ def description_of(value: Any, outer: tuple[int, ...] = ()) -> Description:
 
 
 def fields_of(value: Any, outer: tuple[int, ...] = ()) -> dict[str, Description]:
-    """Describes a dataclass by its class and all fields that it is compared by."""
+    """Describes a dataclass by its class and by all fields that count in comparisons."""
     name = type(value).__qualname__
     CLASSES[name] = type(value)
     compared = {_key(field): getattr(value, field.name) for field in fields(value) if field.compare}

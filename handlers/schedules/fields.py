@@ -1,7 +1,7 @@
 """Fields of a schedule: each checks its argument when the schedule is made.
 
-A field also says what becomes of its argument where time is counted in epochs (``unit``), and how many parameter
-groups its argument has values for (``groups``).
+A field also says how its argument is converted from epochs to events (``unit``), and how many parameter groups its
+argument has values for (``groups``).
 """
 
 import dataclasses
@@ -73,9 +73,11 @@ def instance(wanted: type, rule: str, default: Any = REQUIRED, *, groups: Groups
     return argument(partial(arguments.instance, wanted=wanted, rule=rule), default, groups=groups)
 
 
-def list_of(check: Check, default: Any = REQUIRED, *, unit: str | None = None, groups: Groups | None = None) -> Any:
-    """A field for a list, each item of which is replaced by ``check(name, item)``; it is kept as a tuple."""
-    return argument(partial(arguments.list_of, check=check), default, unit=unit, groups=groups)
+def list_of(
+    check: Check, default: Any = REQUIRED, *, at_least: int = 0, unit: str | None = None, groups: Groups | None = None
+) -> Any:
+    """A field for a list of ``at_least`` items or more. ``check(name, item)`` replaces each item."""
+    return argument(partial(arguments.list_of, check=check, at_least=at_least), default, unit=unit, groups=groups)
 
 
 def check(owner: Any) -> None:

@@ -58,7 +58,7 @@ class Greedy(StatefulSchedule):
     Shapes: one value, or one for each of G groups.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: an argument is out of its range; lists of different lengths.
 
     Source: Subramanian et al., "Zeroth-Order GreedyLR: An Adaptive Learning Rate Scheduler for Deep Neural Network

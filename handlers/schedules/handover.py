@@ -1,4 +1,4 @@
-"""A schedule that takes over from another value."""
+"""A schedule that gradually takes over from another value."""
 
 from dataclasses import dataclass
 
@@ -13,26 +13,26 @@ from .wrapper import Wrapper
 
 @dataclass(frozen=True)
 class Handover(Wrapper):
-    """A schedule that begins with a value which is not its own, and comes to its own values bit by bit.
+    """A schedule that starts from a given value, and gradually moves to its own values.
 
     With the progress ``p = min(max(i - begin, 0) / duration, 1)``::
 
         value(i) = schedule(i)                                            for i < begin
         value(i) = start_value + (schedule(i) - start_value) * p          from then on
 
-    It never leaves the range between the value and the schedule, and does not jump at ``begin``: so a run that was
-    stopped can go on with another schedule. The formula is a choice of our own, not taken from a paper.
+    The values stay between ``start_value`` and the schedule, and do not jump at ``begin``. In this way a resumed run
+    can change to another schedule. The formula is our own choice, not taken from a paper.
 
     Args:
         schedule: the schedule.
-        begin: the event at which it takes over, at least 0.
-        duration: how many events that takes, above 0.
-        start_value: what it takes over from; a float, or one for each of G parameter groups.
+        begin: the event at which the handover begins, at least 0.
+        duration: events of the handover, above 0.
+        start_value: value at ``begin``; a float, or one for each of G parameter groups.
 
-    Shapes: those of ``schedule``, or ``(n, G)`` where ``start_value`` is a list.
+    Shapes: the shape of ``schedule``, or ``(n, G)`` where ``start_value`` is a list.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: an argument is out of its range; schedule and ``start_value`` are for different numbers of groups.
 
     Example:

@@ -1,4 +1,4 @@
-"""A function of another schedule's value."""
+"""A schedule whose values are a function of the values of another one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ from .wrapper import Wrapper
 class Mapped(Wrapper):
     """A schedule that follows another one: ``value(i) = function(schedule(i))``, in each parameter group.
 
-    It couples a parameter to another one, such as the weight decay to the learning rate, or the batch size to it so
-    that their product stays. It is read at the events of the scheduler that writes it: those of both must be the same,
-    as they are in a :class:`~lehr.handlers.ParamGroupScheduler`.
+    It couples one parameter to another, such as the weight decay or the batch size to the learning rate. The schedulers
+    of both parameters must have the same events, as in a :class:`~lehr.handlers.ParamGroupScheduler`.
 
     Args:
-        schedule: the schedule that is followed.
-        function: ``float -> float``, without memory: it may be asked for any event in any order, and ahead of it.
+        schedule: the other schedule.
+        function: ``float -> float``, a pure function: it may be called for any event, in any order.
 
-    Shapes: those of ``schedule``.
+    Shapes: the shape of ``schedule``.
 
     Raises:
-        TypeError: ``schedule`` is none, or ``function`` cannot be called; at the event, its value is no number.
-        ValueError: at the event, its value is NaN or infinite, or cannot be computed.
+        TypeError: ``schedule`` is no schedule, or ``function`` cannot be called; at the event, the value of the
+            function is no number.
+        ValueError: at the event, the value of the function is NaN or infinite, or cannot be computed.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal

@@ -13,26 +13,26 @@ from .wrapper import Wrapper
 
 @dataclass(frozen=True)
 class Noise(Wrapper):
-    """A schedule times random noise, which depends on a seed and the event index and on nothing else.
+    """A schedule times random noise, which depends only on a seed and the event index.
 
-    ``value(i) = schedule(i) * (1 + n)`` with n drawn anew for each event, from a normal distribution of standard
-    deviation ``std``, again and again until ``|n| < limit``; or evenly from ``-limit`` to ``limit``.
+    ``value(i) = schedule(i) * (1 + n)``. For each event, n is drawn from a normal distribution of standard deviation
+    ``std`` until ``|n| < limit``; or from a uniform distribution between ``-limit`` and ``limit``.
 
-    The numbers are those of ``torch.Generator().manual_seed(seed + i)``, drawn one by one in float32.
+    The random numbers are the same as of ``torch.Generator().manual_seed(seed + i)``, drawn one by one in float32.
 
     Args:
         schedule: the schedule.
         seed: a whole number of at least 0.
         std: standard deviation of the normal distribution, above 0.
-        limit: bound of the noise, above 0, a fraction of the value; at least a hundredth of ``std``.
+        limit: bound of the noise, above 0, as a fraction of the value; at least a hundredth of ``std``.
         distribution: ``"normal"`` or ``"uniform"``.
         begin: the first event with noise, at least 0.
-        end: the first event without noise again; None for none.
+        end: the first event without noise again; None for no end.
 
-    Shapes: those of ``schedule``; all groups have the same noise.
+    Shapes: the shape of ``schedule``; all groups have the same noise.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: an argument is out of its range.
 
     Example:
@@ -67,7 +67,7 @@ class Noise(Wrapper):
             return 0.0
         words = _words(self.seed + index)
         if self.distribution == "uniform":
-            # torch takes 24 bits for a uniform number of float32.
+            # torch uses 24 bits for a uniform number in float32.
             return 2 * (float(np.float32((words() & 0xFFFFFF) * 2.0**-24)) - 0.5) * self.limit
         while True:
             for number in _box_muller(_uniform(words), _uniform(words)):
@@ -89,6 +89,6 @@ def _uniform(words: Callable[[], int]) -> float:
 
 
 def _box_muller(u1: float, u2: float) -> tuple[float, float]:
-    """Two independent normal numbers out of two uniform ones."""
+    """Two independent normal numbers from two uniform ones."""
     radius = math.sqrt(-2 * math.log1p(-u2))
     return radius * math.cos(2 * math.pi * u1), radius * math.sin(2 * math.pi * u1)

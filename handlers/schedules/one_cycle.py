@@ -1,4 +1,4 @@
-"""The 1cycle policy: up once, down once, and far below where it began."""
+"""The 1cycle policy: up to a peak, down again, and on to a much lower final value."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +13,7 @@ from .curves import CURVES, blend
 
 @dataclass(frozen=True)
 class OneCycle(Schedule):
-    """From an initial value up to ``max_value``, down again, and then held at the last value.
+    """From an initial value up to ``max_value`` and down again; the last value is kept.
 
     With N = ``total_steps``, p = ``pct_start``, initial = max_value / div_factor and final = initial /
     final_div_factor, the value follows ``curve`` along these points (event: value)::
@@ -22,9 +22,9 @@ class OneCycle(Schedule):
         three phases:  0: initial,  pN - 1: max_value,  2pN - 2: initial,  N - 1: final
 
     ``curve(q)`` is ``(1 - cos(pi * q)) / 2``, or q if ``anneal_strategy`` is ``"linear"``. The peak lies
-    between two events where pN is not whole. From event N - 1 on, the value of event N - 1 is held.
+    between two events where pN is not whole. After event N - 1, the value of event N - 1 is kept.
 
-    With ``inverse``, the cycle that belongs beside it for momentum or betas[0], from high to low and back::
+    With ``inverse``, a cycle for momentum or betas[0] beside such a cycle of the learning rate, down and up again::
 
         two phases:    0: max_value,  pN - 1: base_value,  N - 1: max_value
         three phases:  0: max_value,  pN - 1: base_value,  2pN - 2: max_value,  N - 1: max_value
@@ -32,18 +32,18 @@ class OneCycle(Schedule):
     Args:
         max_value: the highest value; a float, or one for each of G parameter groups.
         total_steps: N, the events in the cycle, at least 1.
-        pct_start: p in [0, 1], the fraction of the cycle spent on the way to the peak.
+        pct_start: p in [0, 1], the fraction of the cycle before the peak.
         anneal_strategy: ``"cos"`` or ``"linear"``.
         div_factor: max_value / initial, above 0.
         final_div_factor: initial / final, above 0.
-        three_phase: whether to return to the initial value first, and then go on to the final one.
+        three_phase: whether to return to the initial value first, and only then to the final value.
         base_value: the lowest value of an inverse cycle, like ``max_value``; only with ``inverse``.
-        inverse: whether to go from high to low and back. The div factors are then of no effect.
+        inverse: whether to go down first and up again. The div factors then have no effect.
 
     Shapes: ``(n,)``, or ``(n, G)`` where ``max_value`` or ``base_value`` has one value per group.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: an argument is out of its range; ``base_value`` without ``inverse``; ``max_value`` and
             ``base_value`` are for different numbers of groups.
 

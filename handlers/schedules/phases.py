@@ -1,4 +1,4 @@
-"""Phases that begin on demand."""
+"""Phases whose begin is decided during training."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,24 +29,24 @@ class Phases(StatefulSchedule):
 
         value(i) = u_k * phases[k](i - t_k)     u_0 = 1,  u_k = u_{k-1} * phases[k-1](t_k - t_{k-1})
 
-    so that a later phase is a factor of the value at which the one before was left. With ``relative=False`` all
-    ``u_k`` are 1. With ``end``, the last phase is stretched or squeezed to come to its end there, ``phases[k]((i - t_k)
-    * length / (end - t_k))``, however late it begins; if it begins at ``end`` or after, it is at its end at once.
+    so that a later phase multiplies the last value of the phase before. With ``relative=False`` all ``u_k`` are 1. With
+    ``end``, the last phase is stretched to end at that event, ``phases[k]((i - t_k) * length / (end - t_k))``. If it
+    begins at ``end`` or later, it has its last value at once.
 
-    :meth:`begin_next` starts the next phase, and so does a metric that stops improving, given by :meth:`observe`.
+    :meth:`begin_next` starts the next phase, as does a metric that stops improving, given to :meth:`observe`.
 
     Args:
-        phases: two or more, none of which depends on what happens in training.
+        phases: two or more pure schedules.
         relative: whether the phases after the first are factors.
-        end: the event at which the last phase is to be over; None for its own length.
-        starts: events at which the second phase, the third and so on begin without being told to, rising.
-        flat: the rule by which metrics start the next phase, whenever this plateau would reduce; its ``factor`` and
-            values are of no effect. None where metrics are of none.
+        end: the event at which the last phase ends; None for its own length.
+        starts: events at which the second phase, the third and so on begin without a call, rising.
+        flat: metrics start the next phase when this plateau would reduce; its ``factor`` and values have no effect.
+            With None, metrics have no effect.
 
     Shapes: one value, or one for each of G groups where one of the phases has it.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: fewer than two phases, or one that depends on what happens in training; phases for different
             numbers of groups; more starts than later phases; ``end`` where the last phase has no length.
 
@@ -63,7 +63,7 @@ class Phases(StatefulSchedule):
         [0.5, 0.375, 0.25, 0.125, 0.0, 0.0]
     """
 
-    phases: Sequence[Schedule] = schedules_field()
+    phases: Sequence[Schedule] = schedules_field(at_least=2, groups=common_groups)
     relative: bool = fields.flag(True)
     end: int | None = fields.whole_number(None, unit=fields.EVENTS)
     starts: Sequence[int] = fields.rising(())
@@ -73,12 +73,9 @@ class Phases(StatefulSchedule):
     def __post_init__(self) -> None:
         """Checks the arguments, and begins with the first phase."""
         super().__post_init__()
-        if len(self.phases) < 2:
-            raise ValueError(f"phases must be two or more, given {self.phases!r}")
         for number, phase in enumerate(self.phases):
             if not phase.is_pure:
                 raise ValueError(f"phases[{number}] must not depend on what happens in training, given {phase!r}")
-        common_groups(self.phases)
         if len(self.starts) >= len(self.phases):
             raise ValueError(f"starts must be at most {len(self.phases) - 1}, one a later phase, given {self.starts!r}")
         if self.end is not None and not self.phases[-1].length:
@@ -89,11 +86,6 @@ class Phases(StatefulSchedule):
     def parts(self) -> tuple[Schedule, ...]:
         """The phases, without ``flat``, whose state is saved in the state of this schedule."""
         return tuple(self.phases)
-
-    @property
-    def groups(self) -> int | None:
-        """The number of groups of the phases."""
-        return common_groups(self.phases)
 
     @property
     def phase(self) -> int:

@@ -53,39 +53,40 @@ def _checked_initial_value(name: str, value: object) -> Number | None:
 class Plateau(StatefulSchedule):
     """A value that is multiplied by a factor when a metric has not improved for more than ``patience`` metrics.
 
-    It does not depend on the event index, but on the metrics that it was given by :meth:`observe`. With the best
-    metric b so far, a metric a is an improvement if::
+    The value does not depend on the event index, but on the metrics given to :meth:`observe`. With the best metric b so
+    far, a metric a is an improvement if::
 
         a < b * (1 - threshold)   mode="min", threshold_mode="rel"        a > b * (1 + threshold)   mode="max"
         a < b - threshold         mode="min", threshold_mode="abs"        a > b + threshold         mode="max"
 
-    After ``patience`` metrics in a row that are none, the next one reduces: ``value = max(value * factor, min_value)``
-    in each group where that takes more than ``eps`` off. The next ``cooldown`` metrics are then not counted.
+    After ``patience`` metrics in a row without an improvement, the next such metric reduces the value:
+    ``value = max(value * factor, min_value)`` in each group where that is less by more than ``eps``. The next
+    ``cooldown`` metrics are then not counted.
 
     Args:
         mode: ``"min"`` or ``"max"``: whether a smaller or a larger metric is better.
-        factor: what the value is multiplied by, at least 0 and less than 1.
-        patience: how many metrics in a row may be no improvement.
-        threshold: by how much a metric must be better to count; see above.
-        threshold_mode: ``"rel"`` or ``"abs"``. For a negative metric, as some losses are, choose ``"abs"``: its
-            relative threshold lies on the other side.
-        cooldown: how many metrics after a reduction are not counted.
-        min_value: the value is not reduced below it; a list for one value per group.
-        eps: a reduction by no more than this is not made.
-        initial_value: the value before the first reduction: by default 1, a factor to multiply with another schedule;
-            a list for one value per group; None where a scheduler says it later.
-        nan_policy: what a metric that is NaN does: ``"worse"``, it counts as no improvement, as in torch; ``"ignore"``,
-            it does not count at all; ``"raise"``.
-        begin: the first metric that counts, from 0; those before are passed over.
-        end: the first one that does not count any more; None for none.
-        initial_best: what the first metric must be better than; None for nothing.
-        eps_before_floor: whether to compare with ``eps`` what the factor alone takes off. A value below ``min_value``
-            is then raised to it.
+        factor: the factor of a reduction, at least 0 and less than 1.
+        patience: the number of metrics in a row without an improvement that change nothing.
+        threshold: by how much a metric must be better to be an improvement; see above.
+        threshold_mode: ``"rel"`` or ``"abs"``. Use ``"abs"`` for a metric that may be negative, as some losses: the
+            relative bound of a negative metric is worse than the metric, not better.
+        cooldown: the number of metrics after a reduction that are not counted.
+        min_value: the lower bound of the value; a list for one value per group.
+        eps: a reduction by eps or less is not made.
+        initial_value: the value before the first reduction; by default 1, a factor to multiply with another schedule; a
+            list for one value per group; None if a scheduler sets it later.
+        nan_policy: the effect of a metric that is NaN: ``"worse"``, no improvement, as in torch; ``"ignore"``, not
+            counted; ``"raise"``, a ValueError.
+        begin: the number of the first metric that is counted, from 0.
+        end: the number of the first metric that is not counted any more; None for no end.
+        initial_best: the first metric is an improvement if it is better than this; None for any first metric.
+        eps_before_floor: whether to compare ``eps`` with the reduction before ``min_value`` is applied. A value below
+            ``min_value`` is then raised to it.
 
     Shapes: one value, or one for each of G groups where ``initial_value`` or ``min_value`` is a list.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: an argument is out of its range; lists of different lengths.
 
     Example:

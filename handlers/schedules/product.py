@@ -30,19 +30,7 @@ class Product(Schedule):
         [0.0, 3.5, 6.0, 5.0, 4.0]
     """
 
-    schedules: Sequence[Schedule] = schedules_field()
-
-    def __post_init__(self) -> None:
-        """Checks that the schedules fit one another, and keeps them as a tuple."""
-        super().__post_init__()
-        if not self.schedules:
-            raise ValueError(f"schedules must be one or more, given {self.schedules!r}")
-        common_groups(self.schedules)
-
-    @property
-    def groups(self) -> int | None:
-        """The number of groups of the schedules that have one value a group."""
-        return common_groups(self.schedules)
+    schedules: Sequence[Schedule] = schedules_field(groups=common_groups)
 
     @property
     def length(self) -> float | None:

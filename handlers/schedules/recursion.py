@@ -112,7 +112,7 @@ class Assignment(Rule):
 
     Args:
         schedule: the values.
-        first_factor: what the value is multiplied by at step 0; None to put the schedule's.
+        first_factor: the factor of the value at step 0; None to replace the value at step 0, too.
 
     Example:
         >>> from lehr.handlers.schedules import Constant

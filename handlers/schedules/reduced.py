@@ -23,7 +23,7 @@ class Reduced(StatefulSchedule):
         schedule: the schedule, a pure one.
         plateau: the rule; its ``initial_value`` has no effect.
 
-    Shapes: those of ``schedule``.
+    Shapes: the shape of ``schedule``.
 
     Raises:
         TypeError: ``plateau`` is no :class:`Plateau`.
@@ -74,7 +74,7 @@ class Reduced(StatefulSchedule):
         return float(values[0]) if self.groups is None else values.tolist()
 
     def observe(self, metric: float) -> None:
-        """Counts a metric, and reduces the values from the next event on after too many metrics without an improvement.
+        """Counts a metric, and reduces the values of the next events after too many metrics without an improvement.
 
         Raises:
             TypeError, ValueError: as :meth:`Plateau.observe`.

@@ -1,4 +1,4 @@
-"""A curve that begins again and again: warm restarts."""
+"""A curve in cycles that start again: warm restarts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,22 +21,22 @@ class Restarts(Schedule):
 
     With one first period, ``T_k = periods * period_mult**k`` and ``start_k = start_value * restart_weights**k``; with
     lists, ``T_k = periods[k]`` and ``start_k = start_value * restart_weights[k]``. After the last cycle, if there is
-    one, comes ``end_value``.
+    one, the value is ``end_value``.
 
     Args:
         start_value: value at the start of the first cycle; a float, or one for each of G parameter groups.
         end_value: value that each cycle goes towards, likewise.
-        periods: events in the first cycle, above 0, not necessarily whole; or a list with those of each cycle.
-        period_mult: ratio of a cycle's length to that of the one before, at least 1; only with one first period.
-        restart_weights: ratio of a cycle's start value to that of the one before; or, with a list of periods, a list
-            with the ratio of each cycle's to ``start_value``.
-        num_cycles: how many cycles there are; None for no end, or as many as there are periods in a list.
+        periods: events in the first cycle, above 0, not necessarily whole; or a list with the events of each cycle.
+        period_mult: ratio of a cycle's length to the length of the one before, at least 1; only with one first period.
+        restart_weights: ratio of a cycle's start value to the start value of the one before; or, with a list of
+            periods, a list with the ratio of each cycle's start value to ``start_value``.
+        num_cycles: the number of cycles; None for no end, or for the number of listed periods.
         curve: the curve of each cycle.
 
     Shapes: ``(n,)``, or ``(n, G)`` where a value is a list.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: an argument is out of its range; not as many weights as periods; values for different numbers
             of groups.
 

@@ -1,4 +1,4 @@
-"""A schedule from another event on."""
+"""A schedule that begins at another of its events, or later."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from .wrapper import Wrapper
 
 @dataclass(frozen=True)
 class Shift(Wrapper):
-    """A schedule that begins ``by`` events late in another one: ``value(i) = schedule(max(i + by, 0))``.
+    """Another schedule from its event ``by`` on: ``value(i) = schedule(max(i + by, 0))``.
 
     Args:
-        schedule: the other one.
-        by: how many of its events to leave out; if negative, how many events to wait at its first value.
+        schedule: the other schedule.
+        by: the number of its first events to skip; if negative, the number of events to wait at its first value.
 
-    Shapes: those of ``schedule``.
+    Shapes: the shape of ``schedule``.
 
     Example:
         >>> from lehr.handlers.schedules import LinearCyclical

@@ -10,10 +10,10 @@ from .base import Array, Schedule, Value, schedules_field
 
 @dataclass(frozen=True)
 class SideBySide(Schedule):
-    """The values of several schedules in one row: those of the first, then those of the second, and so on.
+    """The values of several schedules in one row: of the first schedule, then of the second one, and so on.
 
     Args:
-        schedules: one or more; each has as many columns as groups, or one where it has one value for all.
+        schedules: one or more. A schedule has one column for each of its groups, or one column.
 
     Shapes: ``(n, G)``, G being the number of all columns.
 
@@ -28,12 +28,6 @@ class SideBySide(Schedule):
     """
 
     schedules: Sequence[Schedule] = schedules_field()
-
-    def __post_init__(self) -> None:
-        """Checks the schedules, and keeps them as a tuple."""
-        super().__post_init__()
-        if not self.schedules:
-            raise ValueError(f"schedules must be one or more, given {self.schedules!r}")
 
     @property
     def groups(self) -> int | None:

@@ -25,7 +25,7 @@ class Cyclic(Schedule):
         value = base_value + (max_value - base_value) * height * scale
 
     where scale is 1 (``"triangular"``), ``2**(1 - k)`` (``"triangular2"``), ``gamma**i`` (``"exp_range"``), or
-    what ``scale_fn`` says of k (``scale_mode="cycle"``) or of i (``"iterations"``). With ``inverse``, for
+    ``scale_fn(k)`` (``scale_mode="cycle"``) or ``scale_fn(i)`` (``"iterations"``). With ``inverse``, for
     momentum or betas[0] beside a cycled learning rate::
 
         value = max_value - (max_value - base_value) * height * scale
@@ -34,17 +34,17 @@ class Cyclic(Schedule):
         base_value: the lower bound; a float, or one for each of G parameter groups.
         max_value: the upper bound of the first cycle, likewise.
         step_size_up: events from lower to upper bound, above 0, not necessarily whole.
-        step_size_down: events back; as many as up where None.
-        mode: ``"triangular"``, ``"triangular2"`` or ``"exp_range"``; of no effect beside ``scale_fn``.
+        step_size_down: events from upper to lower bound; None for ``step_size_up``.
+        mode: ``"triangular"``, ``"triangular2"`` or ``"exp_range"``; without effect beside ``scale_fn``.
         gamma: base of the exponential of ``"exp_range"``, above 0.
         scale_fn: a function of k or i instead of ``mode``. It is called when the event comes, never before.
-        scale_mode: ``"cycle"`` or ``"iterations"``: what ``scale_fn`` is called with.
+        scale_mode: ``"cycle"`` or ``"iterations"``: whether ``scale_fn`` is called with k or i.
         inverse: whether to start at ``max_value`` and go down first.
 
     Shapes: ``(n,)``, or ``(n, G)`` where a bound has one value per group.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: an argument is out of its range; the bounds have values for different numbers of groups.
 
     Source: Smith, "Cyclical Learning Rates for Training Neural Networks", 2017,

@@ -15,7 +15,7 @@ TYPES = ("linear", "cosine", "1-sqrt", "power", "exponential")
 
 @dataclass(frozen=True)
 class WarmupStableDecay(Schedule):
-    """Up from ``start_value`` to ``peak_value``, then stable, then down to ``end_value``, which is held.
+    """Up from ``start_value`` to ``peak_value``, then stable, then down to ``end_value``, which is kept.
 
     With w, s and d events of warm-up, stable phase and decay, and the curves f of ``warmup_type`` and g of
     ``decay_type``::
@@ -26,7 +26,7 @@ class WarmupStableDecay(Schedule):
         value(i) = end_value                                                          after
 
     ``"linear"`` is p, ``"cosine"`` is (1 - cos(pi * p)) / 2, ``"1-sqrt"`` is sqrt(p), ``"power"`` is p ** power, and
-    ``"exponential"`` is (1 - ratio ** p) / (1 - ratio); a warm-up walks the same curve backwards.
+    ``"exponential"`` is (1 - ratio ** p) / (1 - ratio); a warm-up uses the same curve backwards.
 
     Args:
         peak_value: value of the stable phase; a float, or one for each of G parameter groups.
@@ -37,13 +37,13 @@ class WarmupStableDecay(Schedule):
         end_value: value at the end of the decay, likewise.
         warmup_type: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"power"`` or ``"exponential"``.
         decay_type: likewise.
-        power: of the curves of type ``"power"``, above 0.
-        ratio: of the curves of type ``"exponential"``, in (0, 1).
+        power: the exponent of curves of type ``"power"``, above 0.
+        ratio: the ratio of curves of type ``"exponential"``, in (0, 1).
 
     Shapes: ``(n,)``, or ``(n, G)`` where a value is a list.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: an argument is out of its range.
 
     Source: Hu et al., "MiniCPM", 2024, https://arxiv.org/abs/2404.06395; Hägele et al., "Scaling Laws and

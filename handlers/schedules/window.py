@@ -1,4 +1,4 @@
-"""A schedule within a window of events."""
+"""Schedules that are read in a window of events, or only at some events."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,27 +13,28 @@ from .wrapper import Wrapper
 
 @dataclass(frozen=True)
 class Window(Wrapper):
-    """A schedule that begins at an event, is held from another one on, and moves only so often in between.
+    """A schedule that begins at one event, keeps its value from another event on, and changes at an interval.
 
     With ``k = min(i, end - 1) - begin``::
 
         value(i) = before                                       for i < begin
         value(i) = schedule(k - k % interval)                   from then on
 
-    A Python function in it is asked at each event, with the event that is held.
+    A Python function in it is called at each event, with the event index of the schedule.
 
     Args:
-        schedule: what is in the window, from its event 0.
+        schedule: the schedule in the window, from its event 0.
         begin: the first event of the window, at least 0.
-        end: the first event after it, more than ``begin``: the value of event ``end - 1`` is held. None for no end.
-        interval: every how many events the value moves, at least 1.
+        end: the first event after the window, more than ``begin``; the value of event ``end - 1`` is kept. None for no
+            end.
+        interval: events from one change of the value to the next, at least 1.
         before: the value before the window; a float, or one for each of G parameter groups. None for the
             schedule's first value.
 
-    Shapes: those of ``schedule``, or ``(n, G)`` where ``before`` is a list.
+    Shapes: the shape of ``schedule``, or ``(n, G)`` where ``before`` is a list.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: an argument is out of its range; schedule and ``before`` are for different numbers of groups.
 
     Example:
@@ -57,7 +58,7 @@ class Window(Wrapper):
 
     @property
     def length(self) -> float | None:
-        """Up to the end of the window, or of the schedule in it."""
+        """The events until the end of the window, or of the schedule in it."""
         length = np.inf if self.schedule.length is None else self.schedule.length
         within = self.begin + np.ceil(length / self.interval) * self.interval
         end = min(within, np.inf if self.end is None else self.end)
@@ -86,15 +87,15 @@ class Window(Wrapper):
 
 @dataclass(frozen=True)
 class Stretch(Wrapper):
-    """A schedule each of whose events lasts for several: ``value(i) = schedule(i // by)``.
+    """A schedule with each of its events repeated: ``value(i) = schedule(i // by)``.
 
-    It lets a schedule that counts epochs go on iterations, holding each value for an epoch.
+    With it, a schedule that counts epochs has one value for all iterations of an epoch.
 
     Args:
-        schedule: the other one.
-        by: how many events make one of its events, at least 1.
+        schedule: the other schedule.
+        by: the number of events for one event of the schedule, at least 1.
 
-    Shapes: those of ``schedule``.
+    Shapes: the shape of ``schedule``.
 
     Raises:
         TypeError, ValueError: ``by`` is no whole number of at least 1.

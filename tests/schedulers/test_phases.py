@@ -256,7 +256,7 @@ def test_what_is_wrong_is_said():
 @pytest.mark.parametrize(
     ("kwargs", "error", "match"),
     [
-        ({"phases": [DECAY]}, ValueError, "phases must be two or more"),
+        ({"phases": [DECAY]}, ValueError, "phases must have 2 or more items"),
         ({"phases": DECAY}, TypeError, "phases must be a list or tuple, given Anneal"),
         ({"phases": [DECAY, 0.5]}, TypeError, r"phases\[1\] must be a Schedule, given 0.5"),
         ({"phases": [DECAY, Plateau()]}, ValueError, r"phases\[1\] must not depend on what happens in training"),

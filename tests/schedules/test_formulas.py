@@ -281,7 +281,7 @@ def test_what_is_composed_is_checked(make):
 def test_rules_are_read_ahead_and_so_must_allow_it():
     with pytest.raises(ValueError, match="rule must not depend on what happens in training"):
         Turn(Scaling(FunctionSchedule(math.cos)))
-    with pytest.raises(ValueError, match="schedules must have values for as many groups as one another"):
+    with pytest.raises(ValueError, match="initial_value and turns must have as many values as one another"):
         Recursion([1.0, 2.0], [Turn(Scaling(Constant([1.0, 1.0, 1.0])))])
     with pytest.raises(ValueError, match="as many values"):
         Cooldown(Constant([1.0, 2.0]), 2, 2, [0.0, 0.0, 0.0])

@@ -332,7 +332,7 @@ def test_a_product_may_have_a_value_for_each_group():
     assert (product.groups, product.is_pure) == (2, False)
     with pytest.raises(ValueError, match=r"as many groups as one another, given \[2, 3\]"):
         Product([PER_GROUP, LinearInterpolation([(0, [1.0, 2.0, 3.0])])])
-    with pytest.raises(ValueError, match="schedules must be one or more"):
+    with pytest.raises(ValueError, match="schedules must have 1 or more items"):
         Product([])
 
 
@@ -343,5 +343,5 @@ def test_side_by_side_each_has_its_columns():
     asked = SideBySide([PER_GROUP, FunctionSchedule(lambda event: [event, 1.0, 2.0])])
     assert asked(1).tolist() == [0.5, 2.0, 1.0, 1.0, 2.0]
     assert (asked.groups, asked.is_pure) == (None, False)
-    with pytest.raises(ValueError, match="schedules must be one or more"):
+    with pytest.raises(ValueError, match="schedules must have 1 or more items"):
         SideBySide([])

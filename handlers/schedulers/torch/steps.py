@@ -8,7 +8,7 @@ from typing import Any
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from lehr.handlers.schedules import StatefulSchedule, arguments
-from lehr.handlers.schedules.description import same_schedule
+from lehr.handlers.schedules.saved_text import same_text
 from lehr.handlers.targets.group_selection import Group
 
 from .attributes import (
@@ -259,7 +259,8 @@ class TorchSteps(StatefulSchedule):
                 raise ValueError(
                     f"not the attributes of a torch scheduler, of which {key!r} is none: {arguments.shown(wrapped)}"
                 )
-        same = same_schedule(state_dict["configuration"], self.description())
+        saved = state_dict["configuration"]
+        same = isinstance(saved, str) and same_text(saved, self.configuration)
         if same:
             refuse_other_configuration(self.wrapped, wrapped)
         if not same:
