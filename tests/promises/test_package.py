@@ -47,16 +47,17 @@ def test_schedules_import_only_numpy_and_the_standard_library(repository):
 
 # What a named scheduler may have beside its signature, its docstring and its schedule: the other place that it
 # writes to, the engine of the metric that it is driven by, or ignite's names of the arguments to simulate with.
+METRIC = {"_give_metric", "_schedule_state", "_restore_schedule"}
 OF_ITS_OWN = {
-    "BatchSizeScheduler": {"attach", "_places", "_write", "_kind", "_adjust", "_check_state"},
+    "BatchSizeScheduler": {"attach", "_number_type", "_num_groups", "_adjust", "_check_state"},
     "ConcatScheduler": {"simulate_values"},
-    "MetricScheduler": {"_wants_metric", "__call__", "observe", "state_dict", "load_state_dict"},
-    "LRScheduler": {"__call__", "observe", "simulate_values", "state_dict", "load_state_dict"},
+    "MetricScheduler": {*METRIC, "_reads_metric_at", "observe"},
+    "LRScheduler": {*METRIC, "_reads_metric_at", "observe", "simulate_values"},
     "LambdaStateScheduler": {"get_param"},
     "ReduceLROnPlateauScheduler": {"simulate_values", "_simulated"},
     "PhaseScheduler": {"_go_to", "phase", "next_phase", "observe", "_simulated"},
     "ReduceOnPlateauScheduler": {
-        "_wants_metric", "__call__", "_recording_engine", "observe", "state_dict", "load_state_dict",
+        *METRIC, "__call__", "_recording_engine", "observe", "state_dict", "load_state_dict",
         "simulate", "simulate_values", "_simulated",
     },
 }  # fmt: skip
@@ -73,7 +74,7 @@ def test_named_schedulers_add_nothing_but_signature_docstring_and_schedule():
         place = f"{cls.__module__}.{name}".removeprefix("lehr.handlers.")
         if not place.startswith(MECHANISMS) and inspect.isclass(cls) and issubclass(cls, BaseParamScheduler):
             own = {key for key in vars(cls) if not key.startswith("__") or key == "__call__"}
-            assert own <= {"schedule_type", "_on_stand_in", "_abc_impl", *OF_ITS_OWN.get(name, ())}, name
+            assert own <= {"schedule_type", "_without_optimizer", "_abc_impl", *OF_ITS_OWN.get(name, ())}, name
 
 
 def test_files_are_short(repository):
