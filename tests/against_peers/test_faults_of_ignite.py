@@ -14,8 +14,9 @@ from ignite import handlers as ignite
 from ignite.engine import Engine, Events
 from matplotlib import pyplot as plt
 from optimizers import make_optimizer, make_trainer, values_of
-from rigs import TORCH, optimizer_of
+from rigs import optimizer_of
 from torch.optim import lr_scheduler as peer
+from torch_schedulers import TORCH
 
 import lehr.handlers as lehr
 

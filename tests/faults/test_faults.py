@@ -21,7 +21,7 @@ import pytest
 import torch
 from ignite.engine import Engine, Events
 from optimizers import make_optimizer, make_trainer, values_of
-from relay import ALL, Rig
+from rigs import ALL, Rig
 from torch.optim import lr_scheduler as peer
 
 from lehr.engine import OptimizerEvents, ParamHistory

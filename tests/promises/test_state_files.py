@@ -24,7 +24,8 @@ from ignite.engine import Engine
 from ignite.handlers import param_scheduler as ignite_schedulers
 from ignite.handlers.state_param_scheduler import StepStateScheduler
 from optimizers import make_optimizer, make_trainer, snapshot
-from relay import ALL, Rig, _groups_of
+from relay import _groups_of
+from rigs import ALL, Rig
 from torch.optim import lr_scheduler as peer
 
 from lehr.engine import ParamHistory

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from optimizers import make_optimizer, make_trainer, values_of
-from rigs import TORCH, optimizer_of
+from rigs import optimizer_of
 from strategies import cyclical
 from torch.optim import lr_scheduler as peer
+from torch_schedulers import TORCH
 
 from lehr.handlers import (
     CosineAnnealingScheduler,
