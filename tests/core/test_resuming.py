@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from drawn_events import EVENTS, StoppedError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -568,7 +569,7 @@ def test_a_plateau_goes_on_from_its_value_under_other_rules():
     assert values_of(after.optimizer) == [0.125]
 
 
-@pytest.mark.parametrize(("example", "groups"), CASES, ids=CASE_IDS)
+@for_each(("example", "groups"), CASES, CASE_IDS)
 def test_every_schedule_knows_its_length_or_none(example, groups):
     """At its length it is at its end, or in its second cycle: the state of a run tells how far through it is."""
     schedule = example(make_optimizer(groups)).schedule
@@ -590,7 +591,7 @@ def test_lengths(schedule):
     assert schedule.length == LENGTHS[schedule]
 
 
-@pytest.mark.parametrize(("example", "groups"), CASES, ids=CASE_IDS)
+@for_each(("example", "groups"), CASES, CASE_IDS)
 def test_what_has_come_to_its_end_stays_there(example, groups):
     schedule: Schedule = example(make_optimizer(groups)).schedule
     if schedule.length is None or not schedule.ahead:

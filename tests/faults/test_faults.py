@@ -19,6 +19,7 @@ from unittest.mock import patch
 
 import pytest
 import torch
+from cases import for_each
 from ignite.engine import Engine, Events
 from optimizers import make_optimizer, make_trainer, values_of
 from rigs import ALL, Rig
@@ -71,7 +72,7 @@ CHOSEN = [
     "state of a function",
     "batch size of a schedule",
 ]
-each_chosen = pytest.mark.parametrize("name", CHOSEN)
+each_chosen = for_each("name", CHOSEN)
 TRIED: Counter[str] = Counter()
 
 
@@ -282,7 +283,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "fault"), WRONG)
+@for_each(("kind", "fault"), WRONG)
 def test_a_function_that_goes_wrong_once_is_asked_again(kind, fault):
     expected = _rig_of(kind, flaky("never", 1.0 + FAULT % 3))
     rows, rig = expected.fire(EVENTS), _rig_of(kind, flaky(fault, FAULTS[fault]))
@@ -544,7 +545,7 @@ def no_collection(settled):
 
 # These schedulers of the tables refer to themselves, as users' own may.
 CYCLES_OF_THEIR_OWN = ("own, by a bound method", "own, by another name")
-each_free = pytest.mark.parametrize("name", [name for name in ALL if not name.startswith(CYCLES_OF_THEIR_OWN)])
+each_free = for_each("name", [name for name in ALL if not name.startswith(CYCLES_OF_THEIR_OWN)])
 
 
 def _watched(rig: Rig) -> list[weakref.ref[Any]]:

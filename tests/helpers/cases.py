@@ -18,21 +18,18 @@ class CasesFailed(ExceptionGroup[Exception]):
 
 
 def for_each(
-    names: str | Sequence[str], cases: Iterable[Any], ids: Iterable[Any] | None = None
+    names: str | Sequence[str], cases: Iterable[Any], ids: Iterable[Any] | Callable[[Any], object] = str
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Run a test function for each case, in one test; the arguments are those of ``pytest.mark.parametrize``.
 
     Args:
         names: which arguments of the function a case gives.
         cases: a value for each case, or a tuple of values if there are several names.
-        ids: what each case is called.
+        ids: what each case is called, or a function that names each of its values.
     """
-    cases = list(cases)
-    labels = [str(label) for label in (cases if ids is None else ids)]
     given = [names] if isinstance(names, str) else list(names)
     rows = [(case,) if isinstance(names, str) else tuple(case) for case in cases]
-    if not len(labels) == len(set(labels)) == len(rows) > 0:
-        raise ValueError(f"each case must have a name of its own, given {labels}")
+    labels = ["-".join(str(ids(value)) for value in row) for row in rows] if callable(ids) else [*map(str, ids)]
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)

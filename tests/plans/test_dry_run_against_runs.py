@@ -1,6 +1,7 @@
 """What dry_run plans is what a real run does, bit for bit: every kind of scheduler."""
 
 import pytest
+from cases import for_each
 from ignite.engine import Events
 from optimizers import values_of
 from real_runs import WAYS, Training, assert_as_planned, attach, bits
@@ -15,7 +16,7 @@ CLOCKS = {
 }
 
 
-@pytest.mark.parametrize(("example", "groups"), CASES, ids=CASE_IDS)
+@for_each(("example", "groups"), CASES, CASE_IDS)
 @pytest.mark.parametrize("clock", CLOCKS)
 @pytest.mark.parametrize("way", WAYS)
 def test_every_scheduler_of_a_param_group(example, groups, clock, way):
@@ -41,7 +42,7 @@ def rigged(name, way, history_name):
     return training
 
 
-@pytest.mark.parametrize("name", RIGS)
+@for_each("name", RIGS)
 @pytest.mark.parametrize("way", WAYS)
 def test_every_other_scheduler(name, way):
     planned, really = rigged(name, way, None), rigged(name, way, None)
@@ -52,7 +53,7 @@ def test_every_other_scheduler(name, way):
     assert set(plan) - {own_name} <= {"momentum", "decay"}
 
 
-@pytest.mark.parametrize("name", [name for name in RIGS if name != "torch in a group"])
+@for_each("name", [name for name in RIGS if name != "torch in a group"])
 @pytest.mark.parametrize("way", WAYS)
 def test_every_other_scheduler_under_a_given_name(name, way):
     planned, really = rigged(name, way, "mine"), rigged(name, way, "mine")

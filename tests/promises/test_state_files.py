@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import torch
+from cases import for_each
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from ignite.engine import Engine
@@ -40,7 +41,7 @@ GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "older_states.json"
 # An error of ours names the rule; one that is Python's own does not tell a user what is wrong with the file.
 NAMES_THE_RULE = re.compile("must|cannot|not the |not that |not plain data|there is no")
 TRIED: Counter[str] = Counter()
-each_kind = pytest.mark.parametrize("name", ALL)
+each_kind = for_each("name", ALL)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -215,7 +216,7 @@ def test_a_state_without_what_was_saved_later_goes_on(name):
     assert {len(column) for column in rig.engine.state.param_history.values()} == {AT + LATER_EVENTS}
 
 
-@pytest.mark.parametrize("name", json.loads(GOLDEN.read_text()))
+@for_each("name", json.loads(GOLDEN.read_text()))
 def test_a_state_that_an_older_version_has_written_goes_on(name):
     """The file holds what the version before the later entries wrote after 7 events."""
     state, history = json.loads(GOLDEN.read_text())[name]

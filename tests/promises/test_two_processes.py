@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 import relay
+from cases import for_each
 from registry import CASES
 from rigs import ALL, RIGS
 
 pytestmark = pytest.mark.proof
 STOPS = [0, 6, 17, 40]  # A runs events 0 to 5, B goes on to event 16, and A again, a new process, to the end
 HELPERS = Path(__file__).resolve().parent.parent / "helpers"
-each_scheduler = pytest.mark.parametrize("name", ALL)
+each_scheduler = for_each("name", ALL)
 each_way = pytest.mark.parametrize("way", relay.WAYS)
 
 
