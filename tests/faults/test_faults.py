@@ -470,7 +470,8 @@ CHILD = """
         for scheduler in (lr, momentum):
             name, at = scheduler.param_name, scheduler.event_index
             held = torch.tensor([group[name] for group in optimizer.param_groups], dtype=torch.float64)
-            rows = torch.from_numpy(history[name].to_numpy())
+            # No event has begun when the interrupt comes at once, and then there is no column yet.
+            rows = torch.from_numpy(history[name].to_numpy() if name in history else planned[name][:0])
             right = len(rows) == at and torch.equal(rows, torch.from_numpy(planned[name][:at]))
             near = torch.from_numpy(planned[name][max(at - 1, 0) : at + 1])
             found[name] = bool(right) and (at == 0 or bool((held == near).any(0).all()))
@@ -489,8 +490,9 @@ def interrupt_a_training(folder: Any, interrupts: int) -> None:
         watch = threading.Timer(300, child.kill)  # what hangs is to fail
         watch.start()
         try:
-            reached = 0
-            for _ in range(interrupts):
+            reached = done = 0
+            while done < interrupts or reached == 0:  # on a busy machine, the first ones may come before any event
+                done += 1
                 assert child.stdout.readline() == "ready\n"
                 select.select([], [], [], draw.uniform(0.001, 0.02))
                 child.send_signal(signal.SIGINT)
@@ -503,9 +505,8 @@ def interrupt_a_training(folder: Any, interrupts: int) -> None:
                 history = ParamHistory()
                 history.load_state_dict(state["history"])
                 for name in ("lr", "momentum"):
-                    assert state[name]["event_index"] == len(history[name])
+                    assert state[name]["event_index"] == (len(history[name]) if name in history else 0)
                 TRIED["of a training process"] += 1
-            assert reached > 0
         finally:
             watch.cancel()
             child.kill()
