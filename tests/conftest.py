@@ -4,6 +4,9 @@ import gc
 import os
 from pathlib import Path
 
+# Threads that wait for one another take most of the time of small tensors, in the processes that tests start, too.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import matplotlib
 import pytest
 import torch
