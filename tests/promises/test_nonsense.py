@@ -6,6 +6,7 @@ import warnings
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from legal_arguments import SCHEDULERS
 from nonsense import anything
 from optimizers import make_optimizer, make_trainer, snapshot
@@ -27,15 +28,20 @@ def arguments_of(name: str) -> list[str]:
 ASKED_LATER = {"schedule", "lambda_obj", "scheduler_fn", "factor_fn"}
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_each_argument_is_refused_by_name_or_is_legal(name):
-    for argument in arguments_of(name):
-        nonsense_is_refused_or_legal(name=name, argument=argument)
+    arguments = arguments_of(name)
+
+    @settings(max_examples=3 * len(arguments) * max(1, settings().max_examples // 25))
+    @given(argument=st.sampled_from(arguments), value=anything)
+    def check(argument, value):
+        refused_or_legal(name, argument, value)
+
+    check()
 
 
-@settings(max_examples=max(1, settings().max_examples // 8))
-@given(value=anything)
-def nonsense_is_refused_or_legal(name, argument, value):
+def refused_or_legal(name, argument, value):
     optimizer, engine = make_optimizer(2), make_trainer()
     engine.state.metrics = {"loss": 1.0, **({value: 1.0} if argument == "metric_name" and value.__hash__ else {})}
     arguments = {**SCHEDULERS[name](optimizer), argument: value}

@@ -9,6 +9,7 @@ import io
 import json
 import math
 import pickle
+import random
 import re
 import warnings
 import zlib
@@ -127,13 +128,11 @@ def goes_round(name: str, state: Any, *policy: Any) -> Rig:
 
 
 @each_kind
-@settings(max_examples=3)
-@given(part=st.floats(0, 1))
-def test_a_file_that_was_cut_off_loads_nothing(name, part):
+def test_a_file_that_was_cut_off_loads_nothing(name):
     file = io.BytesIO()
     torch.save(dict(zip(("scheduler", "history"), saved(name), strict=True)), file)
     whole = file.getvalue()
-    for length in {0, int(part * (len(whole) - 1)), len(whole) - 1}:
+    for length in (0, *random.Random(name).sample(range(len(whole) - 1), 3), len(whole) - 1):
         with pytest.raises((RuntimeError, ValueError, EOFError, pickle.UnpicklingError)):
             torch.load(io.BytesIO(whole[:length]), weights_only=True)
         TRIED["cut off and refused"] += 1
@@ -183,7 +182,7 @@ def _refuses_all_but_its_own(name: str, states: dict[str, Any]) -> None:
 @each_kind
 def test_the_state_of_another_kind_loads_nothing(name):
     kinds = {str([*_identity(saved(other)[0]), *saved(other)[0]]): other for other in ALL}
-    some = [*kinds.values()][[*ALL].index(name) % 3 :: 3]  # each is refused by a third of all, or by all below
+    some = [*kinds.values()][[*ALL].index(name) % 9 :: 9]  # each is refused by a ninth of all, or by all below
     _refuses_all_but_its_own(name, {other: saved(other)[0] for other in some} | _others())
 
 
