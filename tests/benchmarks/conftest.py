@@ -1,9 +1,11 @@
 """What every benchmark has at hand: contenders are timed in turns, and all that is measured ends in one table."""
 
 import gc
+import os
 
 import numpy as np
 import pytest
+import torch
 from interleaving import interleaved
 from table import Row, lines
 
@@ -13,6 +15,11 @@ ROWS = pytest.StashKey[list[Row]]()
 @pytest.fixture(autouse=True, scope="session")
 def _collect_as_often_as_python_does():
     gc.set_threshold(700, 10, 10)  # which the tests do not, to save time
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _as_many_threads_as_torch_takes():
+    torch.set_num_threads(len(os.sched_getaffinity(0)))  # the tests take one, to save time
 
 
 @pytest.fixture
