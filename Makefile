@@ -2,9 +2,11 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# A file of tests stays in one process, since tests share what its fixtures make.
+PYTEST := $(BIN)/pytest -p no:benchmark --numprocesses auto --dist loadfile --no-loadscope-reorder
 SOURCES := $(shell find lehr engine handlers -name '*.py' -o -name py.typed) pyproject.toml README.md
 
-.PHONY: help demo gallery test proof gpu bench profile clean
+.PHONY: help demo gallery fast test checks proof gpu bench profile clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -29,25 +31,32 @@ help: ## list the targets
 demo: .venv/package ## train a classifier on the digits data under a one-cycle policy, and compare schedules
 	$(BIN)/python examples/digits.py
 
-gallery: demo ## draw the pictures of examples/gallery, which the README shows: those of the demo, and every scheduler
+gallery: demo ## draw the pictures of examples/gallery and the tables that show them; record new public names
 	$(BIN)/python examples/gallery.py
+	$(BIN)/python tests/registry/public_names.py
 	cp runs/digits/schedule.png examples/gallery/digits-schedule.png
 	cp runs/digits/accuracy.png examples/gallery/digits-accuracy.png
 	$(BIN)/python examples/from_config.py
 	cp runs/from_config/recorded.png examples/gallery/from-config-plan.png
 
-test: .venv/package ## format, lint, types, layers, tests and the examples of the docstrings
+fast: checks ## format, lint, types, layers, and the tests of schedules, targets, core and promises: half a minute
+	$(PYTEST) tests/schedules tests/targets tests/core tests/registry tests/promises/test_promises.py \
+		tests/promises/test_other_promises.py
+
+test: checks ## format, lint, types, layers, tests and the examples of the docstrings: two minutes
+	$(PYTEST)
+
+checks: .venv/package
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	@# From another folder, since here Python finds the folder lehr, and not the installed package.
 	cd $(BIN) && ./mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache -p lehr
 	$(BIN)/mypy examples
 	cd $(BIN) && ./lint-imports --config ../../pyproject.toml --cache-dir ../../.import_linter_cache --no-logo
-	$(BIN)/pytest -p no:benchmark --numprocesses auto --dist loadfile
 
-proof: .venv/package ## the slow tests: runs that are killed and go on, states and inputs that are drawn at random
-	$(BIN)/pytest -p no:benchmark --numprocesses auto -m proof
-	HYPOTHESIS_PROFILE=proof $(BIN)/pytest -p no:benchmark --numprocesses auto tests/promises/test_nonsense.py tests/promises/test_nonsense_for_schedules.py tests/promises/test_bad_input.py
+proof: .venv/package ## the slow tests: whole cross products, runs that are killed, many more drawn inputs
+	$(PYTEST) -m proof
+	HYPOTHESIS_PROFILE=proof $(PYTEST) -m "hypothesis and not proof"
 
 gpu: .venv/package ## the tests that need a CUDA device; they are skipped where there is none
 	$(BIN)/pytest -p no:benchmark -m gpu

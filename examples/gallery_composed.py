@@ -1,11 +1,9 @@
-"""The pictures of schedulers that are made of others, wrap one of torch, or are driven by a metric.
+"""Pictures of schedulers that are made of others, or that wrap one of torch.
 
-Several schedulers share a parameter, and so the optimizer that has it. What a metric drives is shown with the loss that
-drives it: it falls in three steps, and stalls after each.
+The schedulers write the same parameter, and so they share an optimizer.
 """
 
-import torch
-from gallery_picture import LOSSES, Picture, scheduler, values_line
+from gallery_picture import Picture, make_optimizer, scheduler, values_line
 from torch.optim import lr_scheduler as of_torch
 
 from lehr.handlers import (
@@ -16,26 +14,14 @@ from lehr.handlers import (
     ExponentialScheduler,
     LinearScheduler,
     LRScheduler,
-    MetricScheduler,
     OneCycleScheduler,
     ParamGroupScheduler,
     PhaseScheduler,
-    ReduceLROnPlateauScheduler,
-    ReduceOnPlateauScheduler,
     create_lr_scheduler_with_warmup,
 )
-from lehr.handlers.schedules import Anneal, Concatenation, Constant, Cosine, Plateau
-
-
-def make_optimizer(*names: str) -> torch.optim.Optimizer:
-    """An optimizer with a learning rate of 0.1, and param groups of these names."""
-    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "name": name} for name in names or ("all",)]
-    return torch.optim.SGD(groups, lr=0.1)
-
+from lehr.handlers.schedules import Anneal, Constant, Cosine
 
 optimizer, two_groups = make_optimizer(), make_optimizer("body", "head")
-
-# 1. One after another, and several at once.
 
 rise = LinearScheduler(optimizer, "lr", 30, start_value=0.01, end_value=0.1)
 fall = CosineDecayScheduler(optimizer, "lr", 90, start_value=0.1)
@@ -60,7 +46,7 @@ def with_warmup(num_events: int) -> Picture:
     return Picture(name, f"{name}(lr_scheduler, 0.0, warmup_duration=...)", lines)
 
 
-SEVERAL = [
+SCHEDULERS = [
     scheduler(ConcatScheduler, 160,
               {"durations": [30]}, {"durations": [60]},
               schedulers=[rise, fall], call="ConcatScheduler([rise, fall], durations=...)"),
@@ -81,40 +67,3 @@ SEVERAL = [
               ("StepLR", {"lr_scheduler": of_torch.StepLR(make_optimizer(), step_size=40, gamma=0.3)}),
               call="LRScheduler(torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=120))"),
 ]  # fmt: skip
-
-# 2. Driven by a metric.
-
-
-def trained(patience: int) -> list[float]:
-    """What a training would see: it observes the loss, and lets the scheduler write."""
-    warmed_up = Concatenation([Anneal(0.0, 0.1, 10), Plateau(factor=0.5, patience=patience, initial_value=0.1)], [10])
-    written, own = [], make_optimizer()
-    scheduler = MetricScheduler(own, "lr", "loss", warmed_up)
-    for loss in LOSSES:
-        scheduler.observe(loss)
-        scheduler(None)
-        written.append(own.param_groups[0]["lr"])
-    return written
-
-
-DRIVEN = [
-    scheduler(ReduceLROnPlateauScheduler, len(LOSSES),
-              {"patience": 10}, {"patience": 4}, {"patience": 4, "cooldown": 10},
-              metric_values=LOSSES, initial_value=0.1, factor=0.5,
-              call='ReduceLROnPlateauScheduler(optimizer, "loss", factor=0.5, patience=...)',
-              look={"losses": LOSSES}),
-    scheduler(ReduceOnPlateauScheduler, len(LOSSES),
-              {"factor": 0.5, "patience": 5}, {"factor": 0.1, "patience": 10, "min_value": 2e-3},
-              param_name="weight_decay", metric_values=LOSSES, initial_value=0.01,
-              call='ReduceOnPlateauScheduler(optimizer, "weight_decay", "loss", factor=..., ...)',
-              look={"losses": LOSSES}),
-    Picture(
-        "MetricScheduler",
-        'MetricScheduler(optimizer, "lr", "loss", Concatenation([Anneal(0, 0.1, 10), '
-        "Plateau(factor=0.5, patience=..., initial_value=0.1)], [10]))",
-        {f"patience={patience}": values_line(trained(patience)) for patience in (10, 4)},
-        losses=LOSSES,
-    ),
-]  # fmt: skip
-
-COMPOSED = [*SEVERAL, *DRIVEN]

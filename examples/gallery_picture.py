@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -50,6 +51,7 @@ class Picture:
         lines: what draws each of them, by its label; one alone needs none.
         losses: the metric that drives it, in grey on an axis of its own.
         event: what an event is.
+        made: the class of each line and the arguments that it is made with, from which the tests take their examples.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Picture:
     lines: dict[str, Drawing]
     losses: Sequence[float] = ()
     event: str = "event"
+    made: Sequence[tuple[type[Any], dict[str, Any]]] = ()
 
 
 def scheduler(
@@ -83,7 +86,8 @@ def scheduler(
     place = ["optimizer"] if issubclass(cls, ParamScheduler) else []
     named = {name: value for name, value in shared.items() if name != "optimizer"}
     call = call or written(cls.__name__, place, named, more=bool(variants))
-    return Picture(cls.__name__, call, lines, **(look or {}))
+    made = [(cls, {**shared, **own}) for _, own in labelled(variants)]
+    return Picture(cls.__name__, call, lines, made=made, **(look or {}))
 
 
 def schedule(
@@ -110,7 +114,8 @@ def schedule(
         label: partial(_plotted, ParamScheduler, num_events, {"param_name": "lr", "schedule": one})
         for label, one in schedules.items()
     }
-    return Picture(cls.__name__, call or written(cls.__name__, [], shared, more=bool(variants)), lines)
+    call = call or written(cls.__name__, [], shared, more=bool(variants))
+    return Picture(cls.__name__, call, lines, made=[(cls, {**shared, **own}) for _, own in labelled(variants)])
 
 
 def _plotted(cls: type[BaseParamScheduler], num_events: int, kwargs: dict[str, Any], axes: Axes) -> list[Line2D]:
@@ -154,6 +159,17 @@ def shown(value: object) -> str:
     if isinstance(value, str):
         return f'"{value}"'
     return f"{value:g}" if isinstance(value, float) else repr(value)
+
+
+def arguments_of(value: Any) -> dict[str, Any]:
+    """The arguments that a schedule or a curve was made with."""
+    return {field.name: getattr(value, field.name) for field in fields(value) if field.init}
+
+
+def make_optimizer(*names: str) -> torch.optim.Optimizer:
+    """An optimizer with a learning rate of 0.1, and param groups of these names."""
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "name": name} for name in names or ("all",)]
+    return torch.optim.SGD(groups, lr=0.1)
 
 
 def draw(picture: Picture) -> Figure:

@@ -5,6 +5,7 @@ import math
 
 import pytest
 from against_ignite import PUBLIC, peer
+from cases import for_each
 from optimizers import make_optimizer, make_trainer
 from torch.optim import lr_scheduler
 from torch.utils.data import DataLoader
@@ -140,10 +141,10 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("act", "bad"),
     [(act, bad) for act, every in REFUSED.values() for bad in every],
-    ids=[f"{name}: {bad!r:.20}" for name, (_, every) in REFUSED.items() for bad in every],
+    [f"{name}: {bad!r:.20}" for name, (_, every) in REFUSED.items() for bad in every],
 )
 def test_bad_arguments_raise_the_type_of_error_that_ignite_raises(act, bad):
     raised = []
@@ -162,7 +163,7 @@ def positions(function):
     ]
 
 
-@pytest.mark.parametrize("name", PUBLIC)
+@for_each("name", PUBLIC)
 def test_arguments_have_the_names_order_and_defaults_of_ignites(name):
     theirs, ours = (getattr(library, name) for library in (peer, own))
     if name == "LinearCyclicalScheduler":  # ignite's own takes whatever its base class does, and one more

@@ -10,12 +10,14 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from ignite import handlers as ignite
 from ignite.engine import Engine, Events
 from matplotlib import pyplot as plt
 from optimizers import make_optimizer, make_trainer, values_of
-from rigs import TORCH, optimizer_of
+from rigs import optimizer_of
 from torch.optim import lr_scheduler as peer
+from torch_schedulers import TORCH
 
 import lehr.handlers as lehr
 
@@ -93,7 +95,7 @@ def test_ignite_cannot_wrap_what_has_no_formula_of_its_own(kind):
 
 @pytest.mark.parametrize("tensor", [False, True], ids=["float", "tensor"])
 @pytest.mark.parametrize("groups", [1, 3])
-@pytest.mark.parametrize("kind", TORCH)
+@for_each("kind", TORCH)
 def test_a_wrapped_scheduler_gives_what_torchs_own_loop_has(kind, groups, tensor):
     assert run_wrapped(lehr, kind, groups, tensor) == loop_of_torch(kind, groups, tensor)
 

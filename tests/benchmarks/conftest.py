@@ -1,9 +1,11 @@
 """Fixtures of the benchmarks: they time contenders in interleaved rounds, and print all rows as one table."""
 
 import gc
+import os
 
 import numpy as np
 import pytest
+import torch
 from interleaving import interleaved
 from table import Row, lines
 
@@ -13,6 +15,11 @@ ROWS = pytest.StashKey[list[Row]]()
 @pytest.fixture(autouse=True, scope="session")
 def _collect_as_often_as_python_does():
     gc.set_threshold(700, 10, 10)  # the tests collect less often, to save time
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _as_many_threads_as_torch_takes():
+    torch.set_num_threads(len(os.sched_getaffinity(0)))  # the tests take one, to save time
 
 
 @pytest.fixture

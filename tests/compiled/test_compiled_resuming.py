@@ -10,7 +10,7 @@ from torch.optim import SGD, AdamW
 from lehr.handlers import ParamScheduler
 from lehr.handlers.schedules import Anneal
 
-pytestmark = pytest.mark.usefixtures("fresh_compiler")
+pytestmark = [pytest.mark.usefixtures("fresh_compiler"), pytest.mark.proof]
 
 TOTAL = WARM_UP + EVENTS
 HALF = TOTAL // 2

@@ -30,7 +30,7 @@ from lehr.handlers import (
 )
 from lehr.handlers.schedules import Anneal
 
-pytestmark = pytest.mark.usefixtures("fresh_compiler")
+pytestmark = [pytest.mark.usefixtures("fresh_compiler"), pytest.mark.proof]
 
 PROOF = pytest.mark.proof
 WAYS = pytest.mark.parametrize("way", ["method", pytest.param("function", marks=PROOF)])

@@ -10,7 +10,7 @@ from torch.optim import AdamW
 from lehr.handlers import ParamScheduler
 from lehr.handlers.schedules import Anneal
 
-pytestmark = pytest.mark.usefixtures("fresh_compiler")
+pytestmark = [pytest.mark.usefixtures("fresh_compiler"), pytest.mark.proof]
 
 FALL = Anneal(0.1, 0.01, WARM_UP + EVENTS)
 

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from cases import for_each
 from golden_cases import PEERS, cases_of, config_of, optimizer_of
 from ignite.engine import Engine, Events
 from optimizers import make_optimizer, snapshot, values_of
@@ -322,7 +323,7 @@ def equal(one, other):
     assert one.config() == other.config()
 
 
-@pytest.mark.parametrize(("example", "groups"), CASES, ids=CASE_IDS)
+@for_each(("example", "groups"), CASES, CASE_IDS)
 def test_configs_of_lehrs_own_make_equal_schedulers(example, groups):
     optimizer = make_optimizer(groups)
     scheduler = example(optimizer, save_history=True)
@@ -341,9 +342,7 @@ def test_configs_of_lehrs_own_make_equal_schedulers(example, groups):
     assert np.array_equal(scheduler.simulate(60), again.simulate(60))
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in RIGS if name.startswith(("state", "exp", "lin", "step", "mul", "gro", "pla"))]
-)
+@for_each("name", [name for name in RIGS if name.startswith(("state", "exp", "lin", "step", "mul", "gro", "pla"))])
 def test_configs_of_the_others_do_too(name):
     rig = RIGS[name]()
     try:

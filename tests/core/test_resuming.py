@@ -8,6 +8,8 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from cases import for_each
+from drawn_events import EVENTS, StoppedError
 from hypothesis import given
 from hypothesis import strategies as st
 from ignite.engine import Engine, Events
@@ -32,27 +34,6 @@ from lehr.handlers import (
 from lehr.handlers.schedules import Anneal, Constant, Handover, LinearInterpolation, Plateau, Schedule, Shift
 
 COUNTING = LinearInterpolation([(0, 0.0), (100000, 100000.0)])  # the value is the index of the event
-FILTERS = st.one_of(
-    st.just({}),
-    st.integers(1, 7).map(lambda every: {"every": every}),
-    st.sets(st.integers(1, 40), min_size=1).map(lambda once: {"once": sorted(once)}),
-    st.tuples(st.integers(0, 20), st.integers(0, 40)).map(lambda pair: {"after": pair[0], "before": pair[1]}),
-    st.tuples(st.integers(1, 5), st.integers(0, 20)).map(lambda pair: {"every": pair[0], "after": pair[1]}),
-    st.tuples(st.integers(1, 5), st.integers(0, 40)).map(lambda pair: {"every": pair[0], "before": pair[1]}),
-)
-KINDS = st.sampled_from(
-    [
-        Events.ITERATION_STARTED,
-        Events.ITERATION_COMPLETED,
-        Events.EPOCH_STARTED,
-        Events.EPOCH_COMPLETED,
-    ]
-)
-EVENTS = st.tuples(KINDS, FILTERS).map(lambda pair: pair[0](**pair[1]) if pair[1] else pair[0])
-
-
-class StoppedError(Exception):
-    """What ends a run that is to be resumed."""
 
 
 def run_up_to(trainer, iteration, epoch_length, max_epochs):
@@ -588,7 +569,7 @@ def test_a_plateau_goes_on_from_its_value_under_other_rules():
     assert values_of(after.optimizer) == [0.125]
 
 
-@pytest.mark.parametrize(("example", "groups"), CASES, ids=CASE_IDS)
+@for_each(("example", "groups"), CASES, CASE_IDS)
 def test_every_schedule_knows_its_length_or_none(example, groups):
     """At its length it is at its end, or in its second cycle: the state of a run tells how far through it is."""
     schedule = example(make_optimizer(groups)).schedule
@@ -610,7 +591,7 @@ def test_lengths(schedule):
     assert schedule.length == LENGTHS[schedule]
 
 
-@pytest.mark.parametrize(("example", "groups"), CASES, ids=CASE_IDS)
+@for_each(("example", "groups"), CASES, CASE_IDS)
 def test_what_has_come_to_its_end_stays_there(example, groups):
     schedule: Schedule = example(make_optimizer(groups)).schedule
     if schedule.length is None or not schedule.is_pure:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import pytorch_optimizer
 import torch
+from cases import for_each
 from ignite.engine import Engine
 
 from lehr.engine import configure_optimizer, preinitialize
@@ -34,7 +35,7 @@ def plain(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**group, "params": len(group["params"])} for group in groups]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@for_each("name", NAMES)
 def test_it_is_what_its_class_makes(name):
     library = torch.optim if LIBRARY[name] == "torch.optim" else pytorch_optimizer
     kind = getattr(library, name)
@@ -76,7 +77,7 @@ def test_a_name_is_a_string(given):
         configure_optimizer(given, make_params())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@for_each("name", NAMES)
 def test_an_argument_that_it_does_not_take_is_refused_with_those_that_it_does(name):
     own = list(inspect.signature(type(configure_optimizer(name, make_params()))).parameters)[1:]
     with pytest.raises(TypeError) as caught:
@@ -90,7 +91,7 @@ def test_an_argument_that_it_does_not_take_is_refused_with_those_that_it_does(na
         configure_optimizer(name, make_params(), lrr=0.1)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@for_each("name", NAMES)
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -112,7 +113,7 @@ def test_a_generator_is_whole_after_an_error(name, wrong):
     assert optimizer.param_groups[0]["params"] == params
 
 
-@pytest.mark.parametrize("name", NAMES)
+@for_each("name", NAMES)
 @pytest.mark.parametrize(
     ("value", "error"), [(-1.0, ValueError), ("fast", TypeError), (torch.tensor(-1.0), ValueError)], ids=str
 )
@@ -121,7 +122,7 @@ def test_a_value_that_it_refuses_is_named(name, value, error):
         configure_optimizer(name, make_params(), lr=value)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@for_each("name", NAMES)
 def test_groups_keep_their_own_options_and_keys_of_others(name):
     first, second, third = make_params(3)
     tags, adjust = ["body"], {"factor": 0.5}
@@ -148,7 +149,7 @@ def test_groups_keep_their_own_options_and_keys_of_others(name):
     assert other.param_groups[0]["tags"] == ["body"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@for_each("name", NAMES)
 def test_params_may_be_named(name):
     model = torch.nn.Linear(2, 2)
     optimizer = configure_optimizer(name, model.named_parameters(), lr=0.1)
@@ -222,7 +223,7 @@ def held(group: dict[str, Any], name: str) -> float:
     return float(group[key][int(item)] if item else group[key])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@for_each("name", NAMES)
 @pytest.mark.parametrize("foreach", [False, True])
 @pytest.mark.parametrize("prepared", [False, True])
 def test_all_of_its_parameters_are_scheduled_at_once(name, foreach, prepared):
@@ -269,7 +270,7 @@ def test_all_of_its_parameters_are_scheduled_at_once(name, foreach, prepared):
     assert math.isfinite(trainer.state.output)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@for_each("name", NAMES)
 @pytest.mark.parametrize("param_name", ["lr", "weight_decay", "momentum", "betas[0]", "betas[1]"])
 def test_what_is_scheduled_is_read_at_each_step(name, param_name):
     """Weights differ from where one parameter does."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from cases import for_each
 from torch.optim import optimizer as torch_optimizer
 
 from lehr.engine import configure_optimizer, preinitialize
@@ -143,18 +144,24 @@ def test_every_optimizer_is_here():
     assert set(OPTIONS) == set(LIBRARY)
 
 
-def with_several_options_among_the_proofs(name: str, options: dict[str, Any]) -> Any:
-    return pytest.param(name, options, marks=[pytest.mark.proof] if len(options) > 1 else [])
-
-
-@pytest.mark.parametrize(("name", "options"), [with_several_options_among_the_proofs(*case) for case in CASES], ids=ids)
+@for_each(("name", "options"), [case for case in CASES if len(case[1]) == 1], ids)
 def test_training_is_bit_for_bit_training_without_it(name, options):
+    assert_training_is_the_same(name, options)
+
+
+@pytest.mark.proof
+@for_each(("name", "options"), [case for case in CASES if len(case[1]) > 1], ids)
+def test_training_with_several_options_is_bit_for_bit_training_without_it(name, options):
+    assert_training_is_the_same(name, options)
+
+
+def assert_training_is_the_same(name, options):
     optimizer, reference = make_optimizer(name, options), make_optimizer(name, options)
     preinitialize(optimizer)
     assert_same_training(optimizer, reference)
 
 
-@pytest.mark.parametrize(("name", "options"), CASES, ids=ids)
+@for_each(("name", "options"), CASES, ids)
 def test_all_tensors_are_there_before_and_are_the_same_ones_after(name, options):
     optimizer, reference = make_optimizer(name, options), make_optimizer(name, options)
     preinitialize(optimizer)
@@ -184,7 +191,7 @@ def test_all_tensors_are_there_before_and_are_the_same_ones_after(name, options)
             assert key in REPORTED or [made.stride(), made.dtype, made.shape] == kind
 
 
-@pytest.mark.parametrize(("name", "options"), CASES, ids=ids)
+@for_each(("name", "options"), CASES, ids)
 def test_nothing_else_changes(name, options):
     optimizer = make_optimizer(name, options)
     params = params_of(optimizer)
@@ -207,7 +214,7 @@ def test_nothing_else_changes(name, options):
     assert not optimizer.state.get(params[FROZEN]) or name == "Adagrad"
 
 
-@pytest.mark.parametrize(("name", "options"), ONE_EACH, ids=ids)
+@for_each(("name", "options"), ONE_EACH, ids)
 @pytest.mark.parametrize("trained", [0, 1, 3])
 def test_twice_is_once_and_state_that_is_there_stays(name, options, trained):
     optimizer, reference = make_optimizer(name, options), make_optimizer(name, options)
@@ -224,9 +231,20 @@ def test_twice_is_once_and_state_that_is_there_stays(name, options, trained):
     assert not optimizer._optimizer_step_pre_hooks or params_of(optimizer)[NEVER].grad is None
 
 
-@pytest.mark.parametrize(("name", "options"), CASES, ids=ids)
-@pytest.mark.parametrize("trained", [0, 1, 4])
+@for_each(("name", "options"), ONE_EACH, ids)
+@pytest.mark.parametrize("trained", [0, 4])
 def test_state_is_saved_and_loaded(name, options, trained):
+    assert_state_goes_on(name, options, trained)
+
+
+@pytest.mark.proof
+@for_each(("name", "options"), CASES, ids)
+@pytest.mark.parametrize("trained", [0, 1, 4])
+def test_state_of_every_implementation_is_saved_and_loaded(name, options, trained):
+    assert_state_goes_on(name, options, trained)
+
+
+def assert_state_goes_on(name, options, trained):
     optimizer = make_optimizer(name, options)
     preinitialize(optimizer)
     steps(optimizer, 0, trained)
@@ -247,7 +265,7 @@ def test_state_is_saved_and_loaded(name, options, trained):
         assert_same_training(resumed, reference, trained)
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@for_each("name", OPTIONS)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64, torch.complex64], ids=str)
 def test_other_dtypes(name, dtype):
     for options in OPTIONS[name]:
@@ -270,7 +288,7 @@ def test_other_dtypes(name, dtype):
         raise trouble
 
 
-@pytest.mark.parametrize(("name", "options"), ONE_EACH, ids=ids)
+@for_each(("name", "options"), ONE_EACH, ids)
 def test_nobodys_hooks_are_called_and_no_scheduler_counts(name, options):
     optimizer, reference = make_optimizer(name, options), make_optimizer(name, options)
     called = []
@@ -321,7 +339,7 @@ def test_our_hooks_go_with_the_last_first_step(name, options):
     assert not optimizer._optimizer_step_pre_hooks
 
 
-@pytest.mark.parametrize(("name", "options"), [case for case in CASES if "fused" not in case[1]], ids=ids)
+@for_each(("name", "options"), [case for case in CASES if "fused" not in case[1]], ids)
 def test_gradients_may_come_from_a_closure_that_may_fail(name, options):
     optimizer, reference = make_optimizer(name, options), make_optimizer(name, options)
     preinitialize(optimizer)
@@ -339,7 +357,7 @@ def test_gradients_may_come_from_a_closure_that_may_fail(name, options):
         assert [*map(bits, params_of(optimizer))] == [*map(bits, params_of(reference))]
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@for_each("name", OPTIONS)
 def test_a_learning_rate_that_is_a_tensor(name):
     made = []
     for prepared in (True, False):
@@ -455,7 +473,7 @@ def test_a_trained_state_that_is_loaded_meanwhile_is_not_begun_anew():
     assert_same_training(optimizer, reference, 3)
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@for_each("name", OPTIONS)
 def test_an_error_half_way_leaves_it_as_it_was(name, monkeypatch):
     optimizer = make_optimizer(name, OPTIONS[name][-1])
     optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(2))], "extra": 1})

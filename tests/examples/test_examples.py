@@ -75,6 +75,7 @@ def test_digits_draws_pictures(digits, name):
     assert picture.std() > 0.05  # not an empty sheet
 
 
+@pytest.mark.proof
 def test_from_config_keeps_to_its_plan(tmp_path):
     script = Path(__file__).resolve().parents[2] / "examples" / "from_config.py"
     done = subprocess.run(

@@ -19,9 +19,10 @@ from unittest.mock import patch
 
 import pytest
 import torch
+from cases import for_each
 from ignite.engine import Engine, Events
 from optimizers import make_optimizer, make_trainer, values_of
-from relay import ALL, Rig
+from rigs import ALL, Rig
 from torch.optim import lr_scheduler as peer
 
 from lehr.engine import OptimizerEvents, ParamHistory
@@ -71,7 +72,7 @@ CHOSEN = [
     "state of a function",
     "batch size of a schedule",
 ]
-each_chosen = pytest.mark.parametrize("name", CHOSEN)
+each_chosen = for_each("name", CHOSEN)
 TRIED: Counter[str] = Counter()
 
 
@@ -282,7 +283,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "fault"), WRONG)
+@for_each(("kind", "fault"), WRONG)
 def test_a_function_that_goes_wrong_once_is_asked_again(kind, fault):
     expected = _rig_of(kind, flaky("never", 1.0 + FAULT % 3))
     rows, rig = expected.fire(EVENTS), _rig_of(kind, flaky(fault, FAULTS[fault]))
@@ -469,7 +470,8 @@ CHILD = """
         for scheduler in (lr, momentum):
             name, at = scheduler.param_name, scheduler.event_index
             held = torch.tensor([group[name] for group in optimizer.param_groups], dtype=torch.float64)
-            rows = torch.from_numpy(history[name].to_numpy())
+            # No event has begun when the interrupt comes at once, and then there is no column yet.
+            rows = torch.from_numpy(history[name].to_numpy() if name in history else planned[name][:0])
             right = len(rows) == at and torch.equal(rows, torch.from_numpy(planned[name][:at]))
             near = torch.from_numpy(planned[name][max(at - 1, 0) : at + 1])
             found[name] = bool(right) and (at == 0 or bool((held == near).any(0).all()))
@@ -488,8 +490,9 @@ def interrupt_a_training(folder: Any, interrupts: int) -> None:
         watch = threading.Timer(300, child.kill)  # what hangs is to fail
         watch.start()
         try:
-            reached = 0
-            for _ in range(interrupts):
+            reached = done = 0
+            while done < interrupts or reached == 0:  # on a busy machine, the first ones may come before any event
+                done += 1
                 assert child.stdout.readline() == "ready\n"
                 select.select([], [], [], draw.uniform(0.001, 0.02))
                 child.send_signal(signal.SIGINT)
@@ -502,9 +505,8 @@ def interrupt_a_training(folder: Any, interrupts: int) -> None:
                 history = ParamHistory()
                 history.load_state_dict(state["history"])
                 for name in ("lr", "momentum"):
-                    assert state[name]["event_index"] == len(history[name])
+                    assert state[name]["event_index"] == (len(history[name]) if name in history else 0)
                 TRIED["of a training process"] += 1
-            assert reached > 0
         finally:
             watch.cancel()
             child.kill()
@@ -544,7 +546,7 @@ def no_collection(settled):
 
 # These schedulers of the tables refer to themselves, as users' own may.
 CYCLES_OF_THEIR_OWN = ("own, by a bound method", "own, by another name")
-each_free = pytest.mark.parametrize("name", [name for name in ALL if not name.startswith(CYCLES_OF_THEIR_OWN)])
+each_free = for_each("name", [name for name in ALL if not name.startswith(CYCLES_OF_THEIR_OWN)])
 
 
 def _watched(rig: Rig) -> list[weakref.ref[Any]]:

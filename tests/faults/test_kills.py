@@ -183,6 +183,7 @@ def told(scenario, tally, capsys):
         print(f"\n{scenario}: {tally}", file=sys.stderr)
 
 
+@pytest.mark.proof
 @each_scenario
 def test_every_scenario_trains_with_values_that_change(scenario, unbroken):
     result = unbroken(scenario)
@@ -195,11 +196,18 @@ def test_every_scenario_trains_with_values_that_change(scenario, unbroken):
         assert result["beta"]["progress"][0]["starts"] == [37, 84]
 
 
-@each_scenario
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        "one_cycle",
+        *(pytest.param(name, marks=pytest.mark.proof) for name in kill_training.SCENARIOS if name != "one_cycle"),
+    ],
+)
 def test_a_training_that_is_killed_twice_ends_as_if_it_had_not_been(scenario, unbroken, tmp_path):
     print(survived(forked, scenario, unbroken(scenario), 2, tmp_path))
 
 
+@pytest.mark.proof
 def test_a_training_that_is_killed_in_an_interpreter_of_its_own_goes_on_elsewhere(unbroken, tmp_path):
     def start(scenario, folder):
         return fresh(scenario, folder) if kill_training.newest(folder) is None else forked(scenario, folder)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from cases import for_each
 from golden_cases import PEERS, cases_of, expected_of, run
 
 CASES = [(peer, case) for peer in PEERS for case in cases_of(peer)]
@@ -90,7 +91,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("peer", "case"), CASES, ids=[case["id"] for _, case in CASES])
+@for_each(("peer", "case"), CASES, [case["id"] for _, case in CASES])
 def test_values_are_those_of_the_library(peer, case):
     expected = expected_of(case)
     if REFUSED.get(case["id"]):

@@ -9,24 +9,14 @@ import os
 import sys
 import traceback
 import warnings
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from optimizers import make_optimizer, values_of
-from registry import CASE_IDS, CASES
-from rigs import RIGS, Rig
+from rigs import ALL, Rig
 
 from lehr.engine import ParamHistory
 
-
-def _rig_of(example: Any, groups: int) -> Rig:
-    optimizer = make_optimizer(groups)
-    return Rig(example(optimizer, save_history=True), lambda: values_of(optimizer))
-
-
-ALL = {**RIGS, **{name: partial(_rig_of, *case) for name, case in zip(CASE_IDS, CASES, strict=True)}}
 WAYS = ("torch", "json")
 
 

@@ -5,8 +5,9 @@ import torch
 from ignite.engine import Events
 from optimizers import values_of
 from real_runs import COUNTING, WAYS, assert_as_planned, attach
-from rigs import METRICS, RIGS, TORCH
+from rigs import METRICS, RIGS
 from torch.utils.data import DataLoader
+from torch_schedulers import TORCH
 
 from lehr.handlers import (
     BatchSizeScheduler,

@@ -1,6 +1,7 @@
 """What dry_run plans is what a real run does, bit for bit: every kind of scheduler."""
 
 import pytest
+from cases import for_each
 from ignite.engine import Events
 from optimizers import values_of
 from real_runs import WAYS, Training, assert_as_planned, attach, bits
@@ -15,9 +16,16 @@ CLOCKS = {
 }
 
 
-@pytest.mark.parametrize(("example", "groups"), CASES, ids=CASE_IDS)
-@pytest.mark.parametrize("clock", CLOCKS)
-@pytest.mark.parametrize("way", WAYS)
+@for_each(("example", "groups"), CASES, CASE_IDS)
+@pytest.mark.parametrize(
+    ("clock", "way"),
+    [
+        ("iterations", WAYS[0]),
+        ("two kinds", WAYS[1]),
+        pytest.param("iterations", WAYS[1], marks=pytest.mark.proof),
+        pytest.param("two kinds", WAYS[0], marks=pytest.mark.proof),
+    ],
+)
 def test_every_scheduler_of_a_param_group(example, groups, clock, way):
     def make(training):
         optimizer = training.optimizer(groups)
@@ -41,8 +49,8 @@ def rigged(name, way, history_name):
     return training
 
 
-@pytest.mark.parametrize("name", RIGS)
-@pytest.mark.parametrize("way", WAYS)
+@for_each("name", RIGS)
+@pytest.mark.parametrize("way", [WAYS[0], pytest.param(WAYS[1], marks=pytest.mark.proof)])
 def test_every_other_scheduler(name, way):
     planned, really = rigged(name, way, None), rigged(name, way, None)
     plan = dry_run(planned.trainer, 6, 5, planned.metrics)
@@ -52,8 +60,8 @@ def test_every_other_scheduler(name, way):
     assert set(plan) - {own_name} <= {"momentum", "decay"}
 
 
-@pytest.mark.parametrize("name", [name for name in RIGS if name != "torch in a group"])
-@pytest.mark.parametrize("way", WAYS)
+@for_each("name", [name for name in RIGS if name != "torch in a group"])
+@pytest.mark.parametrize("way", [WAYS[1], pytest.param(WAYS[0], marks=pytest.mark.proof)])
 def test_every_other_scheduler_under_a_given_name(name, way):
     planned, really = rigged(name, way, "mine"), rigged(name, way, "mine")
     plan = dry_run(planned.trainer, 6, 5, planned.metrics)

@@ -3,13 +3,13 @@
 import os
 
 import pytest
+from drawn_events import FILTERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ignite.engine import Events
 from optimizers import values_of
 from real_runs import KINDS, WAYS, Training, assert_as_planned, attach, bits
 from registry import CASES
-from test_resuming import FILTERS
 
 from lehr.engine import OptimizerEvents
 from lehr.handlers import ReduceOnPlateauScheduler, StateParamScheduler, dry_run

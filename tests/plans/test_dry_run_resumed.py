@@ -6,13 +6,13 @@ import warnings
 
 import pytest
 import torch
+from drawn_events import EVENTS, StoppedError
 from hypothesis import given
 from hypothesis import strategies as st
 from ignite.engine import Events
 from optimizers import values_of
 from real_runs import COUNTING, WAYS, Training, attach, bits
 from rigs import METRICS, RIGS
-from test_resuming import EVENTS, StoppedError
 from torch.utils.data import DataLoader
 
 from lehr.engine import OptimizerEvents

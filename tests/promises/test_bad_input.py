@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from cases import for_each
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from optimizers import make_optimizer, make_trainer, snapshot
 
@@ -75,7 +76,7 @@ def refused(cls: type[ParamScheduler], error: type[Exception], match: str, **kwa
 
 
 @pytest.mark.parametrize("kind", NO_NUMBERS)
-@pytest.mark.parametrize(("cls", "name"), [(cls, name) for cls, names in NUMBERS.items() for name in names])
+@for_each(("cls", "name"), [(cls, name) for cls, names in NUMBERS.items() for name in names])
 def test_no_number_where_a_number_belongs(cls, name, kind):
     value, error = NO_NUMBERS[kind]
     kwargs = {**LEGAL[cls], name: value}
@@ -99,13 +100,13 @@ OPTIMIZERS = [
 ]
 
 
-@pytest.mark.parametrize("cls", LEGAL)
+@for_each("cls", LEGAL)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
 def test_not_an_optimizer(cls, optimizer):
     refused(cls, TypeError, "^optimizer must be", optimizer=optimizer, **LEGAL[cls])
 
 
-@pytest.mark.parametrize("cls", LEGAL)
+@for_each("cls", LEGAL)
 @pytest.mark.parametrize(
     ("name", "value", "error", "match"),
     [
@@ -434,7 +435,8 @@ ARGUMENTS = [
 ]
 
 
-@pytest.mark.parametrize(("cls", "name"), ARGUMENTS)
+@for_each(("cls", "name"), ARGUMENTS)
+@settings(max_examples=max(1, settings().max_examples // 8))
 @given(value=anything)
 def test_nonsense_is_refused_when_made_or_is_legal(cls, name, value):
     optimizer = make_optimizer(2)

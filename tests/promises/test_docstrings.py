@@ -6,7 +6,7 @@ import inspect
 import pkgutil
 import re
 
-import pytest
+from cases import for_each
 
 import lehr.engine
 import lehr.handlers
@@ -26,13 +26,13 @@ PUBLIC = {
 ABSTRACT = {"BaseParamScheduler", "CyclicalScheduler", "Cyclical"}
 
 
-@pytest.mark.parametrize("module", MODULES)
+@for_each("module", MODULES)
 def test_examples_print_what_they_say(module):
     results = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
     assert results.failed == 0
 
 
-@pytest.mark.parametrize("name", PUBLIC)
+@for_each("name", PUBLIC)
 def test_everything_public_has_an_example(name):
     example = PUBLIC[name]
     assert inspect.getdoc(example)
@@ -49,7 +49,7 @@ def takes(thing):
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     "name",
     [
         name

@@ -13,11 +13,14 @@ from pathlib import Path
 
 import pytest
 import relay
+from cases import for_each
+from registry import CASES
+from rigs import ALL, RIGS
 
 pytestmark = pytest.mark.proof
 STOPS = [0, 6, 17, 40]  # A runs events 0 to 5, B goes on to event 16, and A again, a new process, to the end
 HELPERS = Path(__file__).resolve().parent.parent / "helpers"
-each_scheduler = pytest.mark.parametrize("name", relay.ALL)
+each_scheduler = for_each("name", ALL)
 each_way = pytest.mark.parametrize("way", relay.WAYS)
 
 
@@ -57,15 +60,15 @@ def plain(thing):
 def test_every_leg_is_run_by_a_process_of_its_own(reports):
     assert os.getpid() not in {report["pid"] for report in reports}
     assert len({report["hash"] for report in reports}) == len(STOPS) - 1
-    assert len(relay.ALL) == len(relay.RIGS) + len(relay.CASES) > 120
-    assert all(set(report[way]) == set(relay.ALL) for report in reports for way in relay.WAYS)
+    assert len(ALL) == len(RIGS) + len(CASES) > 120
+    assert all(set(report[way]) == set(ALL) for report in reports for way in relay.WAYS)
 
 
 @each_way
 @each_scheduler
 def test_what_the_processes_write_is_what_one_process_writes(reports, way, name):
     legs = legs_of(reports, way, name)
-    unbroken = relay.ALL[name]()
+    unbroken = ALL[name]()
     expected = relay.run(unbroken, STOPS[-1])
     for leg, (first, end) in zip(legs, itertools.pairwise(STOPS), strict=True):
         assert leg["at"] == first
@@ -77,7 +80,7 @@ def test_what_the_processes_write_is_what_one_process_writes(reports, way, name)
 
 @each_scheduler
 def test_every_process_describes_the_schedule_in_the_same_words(reports, name):
-    here = relay.ALL[name]().scheduler.state_dict()["schedule"]
+    here = ALL[name]().scheduler.state_dict()["schedule"]
     described = [leg["state"]["schedule"] for way in relay.WAYS for leg in legs_of(reports, way, name)]
     assert here
     assert set(described) == {here}

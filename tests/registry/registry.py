@@ -1,6 +1,8 @@
-"""Example configurations of every concrete scheduler, over which the promises are tested.
+"""Examples of every scheduler that is a pure schedule in an optimizer, over which the promises are tested.
 
-A class that is not here makes ``test_every_scheduler_has_an_example`` fail.
+A class is registered once, with its picture in ``examples/gallery_*.py``: the arguments of the picture's first line are
+its first example here. ``MORE_EXAMPLES`` has arguments that no picture shows. A scheduler that is more than a pure
+schedule in an optimizer has a setup in ``rigs.py``. ``test_registry.py`` tells what is missing.
 """
 
 import random
@@ -8,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import gallery
 import numpy as np
 
 from lehr.handlers import (
@@ -145,7 +148,7 @@ _COSINE = _ex("cosine", CosineAnnealingScheduler, start_value=0.1, end_value=0.0
 _GROUPS = _ex("one cycle, per group", OneCycleScheduler, True, max_value=[0.1, 0.2, 1.0], total_steps=40)
 _FUNCTION = _ex("function", ParamScheduler, schedule=rounded)
 
-EXAMPLES = [
+MORE_EXAMPLES = [
     _WARMUP,
     _COSINE,
     _GROUPS,
@@ -231,7 +234,7 @@ EXAMPLES = [
 ]
 
 _EXPONENTIAL = _ex("exponential", ExponentialScheduler, gamma=0.97, initial_value=0.3)
-EXAMPLES += [
+MORE_EXAMPLES += [
     _EXPONENTIAL,
     _ex("constant", ConstantScheduler, value=0.3),
     _ex("linear", LinearScheduler, duration=20, start_value=0.5, end_value=0.1),
@@ -312,6 +315,29 @@ EXAMPLES += [
     ),
 ]
 
+# Schedulers whose examples need more than the arguments of a picture: other schedulers, a metric, a named function.
+WITHOUT_PICTURED_EXAMPLE = {
+    *("ParamScheduler", "LambdaScheduler", "MultiplicativeScheduler", "ConcatScheduler", "ChainedScheduler"),
+    *("ParamGroupScheduler", "PhaseScheduler", "LRScheduler", "MetricScheduler"),
+    *("ReduceLROnPlateauScheduler", "ReduceOnPlateauScheduler"),
+}
+
+
+def _pictured() -> list[Example]:
+    """An example of each pure scheduler: its arguments in the first line of its picture."""
+    made = [picture.made[0] for picture in gallery.SCHEDULERS if picture.made]
+    return [
+        Example(
+            cls.__name__,
+            cls,
+            {name: value for name, value in kwargs.items() if name not in ("param_name", "optimizer")},
+        )
+        for cls, kwargs in made
+        if issubclass(cls, ParamScheduler) and cls.__name__ not in WITHOUT_PICTURED_EXAMPLE
+    ]
+
+
+EXAMPLES = [*MORE_EXAMPLES, *_pictured()]
 # One configuration a line, with each number of groups that it can have.
 CASES = [(example, groups) for example in EXAMPLES for groups in ((3,) if example.per_group else (1, 3))]
 CASE_IDS = [f"{example.name}, {groups} groups" for example, groups in CASES]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from ignite.engine import Engine
-from test_nonsense import anything
+from nonsense import anything
 from torch.optim import SGD, Adam
 
 from lehr.handlers import (

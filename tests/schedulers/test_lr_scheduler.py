@@ -3,9 +3,10 @@
 import pytest
 import torch
 from optimizers import make_optimizer, make_trainer, values_of
-from rigs import METRICS, TORCH, optimizer_of
+from rigs import METRICS, optimizer_of
 from torch.optim import lr_scheduler as peer
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch_schedulers import TORCH
 
 from lehr.handlers import ConcatScheduler, LRScheduler, PiecewiseLinear
 

@@ -4,12 +4,14 @@ import math
 
 import numpy as np
 import pytest
+from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 from optimizers import make_optimizer, make_trainer, values_of
-from rigs import TORCH, optimizer_of
+from rigs import optimizer_of
 from strategies import cyclical
 from torch.optim import lr_scheduler as peer
+from torch_schedulers import TORCH
 
 from lehr.handlers import (
     CosineAnnealingScheduler,
@@ -32,7 +34,7 @@ def values_of_torch(kind, groups, steps):
 
 
 @pytest.mark.parametrize("groups", [1, 3])
-@pytest.mark.parametrize("kind", TORCH)
+@for_each("kind", TORCH)
 @pytest.mark.parametrize("duration", [2, 5])
 def test_it_ends_where_torchs_own_loop_begins(kind, groups, duration):
     expected = values_of_torch(kind, groups, 20)
@@ -44,7 +46,7 @@ def test_it_ends_where_torchs_own_loop_begins(kind, groups, duration):
     assert table[duration - 1 :].tolist() == expected
 
 
-@pytest.mark.parametrize("kind", TORCH)
+@for_each("kind", TORCH)
 @pytest.mark.parametrize("end_value", [0.7, [0.1, 0.5, 0.9]])
 def test_another_end_value_does_not_change_what_follows(kind, end_value):
     expected = values_of_torch(kind, 3, 20)

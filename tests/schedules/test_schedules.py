@@ -16,11 +16,14 @@ from lehr.handlers.schedules import (
     Cyclic,
     ExponentialDecay,
     FunctionSchedule,
+    InverseTimeDecay,
     LinearCyclical,
     LinearInterpolation,
     MultiStepDecay,
     OneCycle,
+    PiecewiseConstant,
     Plateau,
+    PowerDecay,
     Product,
     Schedule,
     Shift,
@@ -88,6 +91,12 @@ TABLE = [
         [0, 0, 1],
     ),
     (FunctionSchedule(lambda event: event**2), [0, 1, 4, 9]),
+    (InverseTimeDecay(6, 1, 2), [6, 4, 3, 2.4, 2]),
+    (InverseTimeDecay(6, 1, 2, staircase=True), [6, 6, 3, 3, 2]),
+    (InverseTimeDecay(6, 1, 1, exponent=2), [6, 3, 1.2]),
+    (PowerDecay(8, 1, 1), [8, 4, 8 / 3, 2]),
+    (PowerDecay(1, 0.5), [1, 3**-0.5, 5**-0.5]),
+    (PiecewiseConstant([3, 1, 2], [2, 3]), [3, 3, 1, 2, 2]),
 ]
 
 

@@ -35,7 +35,7 @@ from lehr.handlers.schedules import (
 from lehr.handlers.schedules.description import description_of, same_schedule, text_of
 
 # The states of every example, and the values at the next five events, as the last version before 0.2 saved them.
-RECORDED = json.loads((Path(__file__).parent / "golden" / "states_0.1.json").read_text())
+RECORDED = json.loads((Path(__file__).parent.parent / "golden" / "states_0.1.json").read_text())
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[-+]?\d+)?(?![\w.])")
 
 

@@ -11,8 +11,8 @@ from ignite.engine import Engine, Events
 from optimizers import make_optimizer, make_trainer, snapshot
 from real_runs import COUNTING
 from registry import rounded
-from rigs import TORCH, Lazy
 from torch.utils.data import DataLoader
+from torch_schedulers import TORCH, Lazy
 
 from lehr.engine import OptimizerEvents
 from lehr.handlers import (

@@ -1,0 +1,1 @@
+"""A user's package on top of lehr."""

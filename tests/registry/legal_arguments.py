@@ -1,0 +1,86 @@
+"""Legal arguments of every public scheduler, schedule, curve and rule: those of the first line of its picture.
+
+Written out here are only those that need more than a picture shows: an optimizer, other schedulers, a metric.
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import gallery
+import torch
+from nonsense import cosine
+from torch.optim.lr_scheduler import StepLR
+from torch.utils.data import DataLoader
+
+from lehr.handlers import ParamScheduler
+from lehr.handlers.schedules import Anneal, Constant, Plateau, Scaling
+
+LINE = Anneal(1.0, 0.5, duration=10)
+Arguments = dict[str, Any]
+
+
+def _of_picture(cls: type[Any], kwargs: Arguments, optimizer: torch.optim.Optimizer) -> Arguments:
+    return {**kwargs, **({"optimizer": optimizer} if issubclass(cls, ParamScheduler) else {})}
+
+
+# What makes the arguments of a scheduler for an optimizer of two groups.
+SCHEDULERS: dict[str, Callable[[torch.optim.Optimizer], Arguments]] = {
+    **{picture.name: partial(_of_picture, *picture.made[0]) for picture in gallery.SCHEDULERS if picture.made},
+    "ParamScheduler": lambda optimizer: {"optimizer": optimizer, "param_name": "lr", "schedule": math.sqrt},
+    "LambdaScheduler": lambda optimizer: {"optimizer": optimizer, "param_name": "lr", "factor_fn": math.exp},
+    "MultiplicativeScheduler": lambda optimizer: {"optimizer": optimizer, "param_name": "lr", "factor_fn": math.cos},
+    "ReduceOnPlateauScheduler": lambda optimizer: {
+        "optimizer": optimizer,
+        "param_name": "lr",
+        "metric_name": "loss",
+    },
+    "ReduceLROnPlateauScheduler": lambda optimizer: {"optimizer": optimizer, "metric_name": "loss", "min_lr": 0.0},
+    "LRScheduler": lambda optimizer: {"lr_scheduler": StepLR(optimizer, 3)},
+    "ParamGroupScheduler": lambda optimizer: {"schedulers": [cosine(optimizer)], "names": ["lr"]},
+    "ConcatScheduler": lambda optimizer: {"schedulers": [cosine(optimizer), cosine(optimizer)], "durations": [2]},
+    "create_lr_scheduler_with_warmup": lambda optimizer: {
+        "lr_scheduler": cosine(optimizer),
+        "warmup_start_value": 0.0,
+        "warmup_duration": 3,
+    },
+    "MetricScheduler": lambda optimizer: {
+        "optimizer": optimizer,
+        "param_name": "lr",
+        "metric_name": "loss",
+        "schedule": Plateau(initial_value=0.5),
+    },
+    "PhaseScheduler": lambda optimizer: {
+        "optimizer": optimizer,
+        "param_name": "lr",
+        "phases": [Constant(0.5), Anneal(1.0, 0.0, duration=2)],
+    },
+    "ChainedScheduler": lambda optimizer: {"schedulers": [cosine(optimizer), cosine(optimizer)]},
+    "BatchSizeScheduler": lambda optimizer: {
+        "dataloader": DataLoader(torch.zeros(4)),
+        "scheduler_fn": lambda epoch: 1 + epoch,
+    },
+    "LambdaStateScheduler": lambda optimizer: {"lambda_obj": math.sqrt, "param_name": "rate"},
+    "StateParamScheduler": lambda optimizer: {"param_name": "rate", "schedule": math.sqrt},
+    "configure_scheduler": lambda optimizer: {
+        "optimizer": optimizer,
+        "config": {"type": "StepScheduler", "step_size": 3},
+    },
+}
+SCHEDULES: dict[str, Arguments] = {
+    **{
+        picture.name: picture.made[0][1]
+        for pictures in gallery.SCHEDULES.values()
+        for picture in pictures
+        if picture.made
+    },
+    "CumulativeProduct": {"function": math.cos},
+    "FunctionSchedule": {"function": math.cos},
+    "Mapped": {"schedule": LINE, "function": math.cos},
+    # The rules of a Recursion, which have no picture of their own.
+    "Approach": {"weights": LINE, "end_value": 0.1, "base_value": 1.0},
+    "Assignment": {"schedule": LINE},
+    "Scaling": {"factors": LINE},
+    "Turn": {"rule": Scaling(LINE)},
+}

@@ -1,0 +1,99 @@
+"""Everything public is registered everywhere: one test that lists all that is missing."""
+
+import doctest
+import inspect
+from pathlib import Path
+
+import gallery
+from legal_arguments import SCHEDULERS, SCHEDULES
+from public_names import RECORDED, public_names
+from registry import EXAMPLES
+from rigs import RIGS
+
+import lehr.handlers
+import lehr.handlers.schedules
+from lehr.handlers import BaseParamScheduler
+from lehr.handlers.config.dialects.lehr_classes import CLASSES
+from lehr.handlers.schedules import Curve, Schedule
+
+# Base classes, which make no schedule themselves.
+BASES = {"BaseParamScheduler", "CyclicalScheduler", "Schedule", "LiveSchedule", "StatefulSchedule", "Curve", "Cyclical"}
+
+
+def public(module, *kinds):
+    """The names of the classes of these kinds that a module offers, other than bases."""
+    classes = {name: getattr(module, name) for name in module.__all__ if inspect.isclass(getattr(module, name))}
+    return {name for name, cls in classes.items() if issubclass(cls, kinds) and name not in BASES}
+
+
+ALL_SCHEDULERS = public(lehr.handlers, BaseParamScheduler)
+ALL_SCHEDULES = public(lehr.handlers.schedules, Schedule, Curve)
+
+
+def missing(repository: Path) -> list[str]:
+    """One line for each place where a public scheduler or schedule is not registered."""
+    tried = {example.cls.__name__ for example in EXAMPLES} | {type(make().scheduler).__name__ for make in RIGS.values()}
+    of_schedules = [picture for pictures in gallery.SCHEDULES.values() for picture in pictures]
+    numbers = "\n".join(path.read_text() for path in (repository / "tests" / "schedules").glob("*.py"))
+    readme = (repository / "README.md").read_text()
+    page = (gallery.FOLDER / "schedules" / "README.md").read_text()
+    lines = []
+
+    def check(names, registered, where):
+        lines.extend(f"{name}: add it to {where}" for name in sorted(names - set(registered)))
+        return lines
+
+    functions = {"create_lr_scheduler_with_warmup"}
+    check(ALL_SCHEDULERS | functions, [picture.name for picture in gallery.SCHEDULERS], "SCHEDULERS in a gallery_*.py")
+    check(ALL_SCHEDULES, [picture.name for picture in of_schedules], "SCHEDULES in a gallery_*.py")
+    check(ALL_SCHEDULERS, tried, "MORE_EXAMPLES in tests/registry/registry.py, or RIGS in tests/registry/rigs.py")
+    check(ALL_SCHEDULERS, SCHEDULERS, "SCHEDULERS in tests/registry/legal_arguments.py")
+    check(set(lehr.handlers.schedules.__all__) - BASES, SCHEDULES, "SCHEDULES in tests/registry/legal_arguments.py")
+    check(ALL_SCHEDULERS, CLASSES, "CLASSES in handlers/config/dialects/lehr_classes.py")
+    check(
+        ALL_SCHEDULES, [name for name in ALL_SCHEDULES if f"{name}(" in numbers], "a test of numbers in tests/schedules"
+    )
+    check(set(public_names()), RECORDED, "tests/golden/public_names.txt: make gallery")
+    pictures = [f"{picture.name}.png" for picture in gallery.SCHEDULERS]
+    pictures += [f"schedules/{picture.name}.png" for picture in of_schedules]
+    check(
+        set(pictures),
+        [name for name in pictures if (gallery.FOLDER / name).is_file()],
+        "examples/gallery: make gallery",
+    )
+    if gallery.with_gallery(readme) != readme:
+        lines.append("README.md: its section Gallery is out of date: make gallery")
+    if gallery.schedules_page() != page:
+        lines.append("examples/gallery/schedules/README.md is out of date: make gallery")
+    for module, names in ((lehr.handlers, ALL_SCHEDULERS), (lehr.handlers.schedules, ALL_SCHEDULES)):
+        for name in sorted(names):
+            described = inspect.getdoc(getattr(module, name)) or ""
+            if not doctest.DocTestParser().get_examples(described):
+                lines.append(f"{name}: its docstring needs an example that is run (>>>)")
+            if module is lehr.handlers and "Raises:" not in described:
+                lines.append(f"{name}: its docstring needs a section Raises")
+    return lines
+
+
+def test_everything_public_is_registered(repository):
+    lines = missing(repository)
+    assert not lines, "\n" + "\n".join(lines)
+
+
+def test_nothing_is_registered_that_is_not_public():
+    assert {picture.name for picture in gallery.SCHEDULERS} == ALL_SCHEDULERS | {"create_lr_scheduler_with_warmup"}
+    pictured = [picture.name for pictures in gallery.SCHEDULES.values() for picture in pictures]
+    assert sorted(pictured) == sorted(ALL_SCHEDULES)
+    assert set(SCHEDULERS) <= set(lehr.handlers.__all__)
+    assert set(SCHEDULES) <= set(lehr.handlers.schedules.__all__)
+
+
+def test_bases_are_abstract():
+    modules = (lehr.handlers, lehr.handlers.schedules)
+    bases = [getattr(module, name) for module in modules for name in BASES if hasattr(module, name)]
+    assert len(set(bases)) == len(BASES)
+    assert all(inspect.isabstract(base) for base in bases if issubclass(base, Schedule | Curve))
+
+
+def test_public_names_keep_their_import_paths():
+    assert set(RECORDED) - set(public_names()) == set(), "these were public, and must stay importable from there"
