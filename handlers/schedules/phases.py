@@ -11,6 +11,8 @@ from .base import Array, Schedule, common_groups, schedules_field
 from .plateau import Plateau
 from .stateful import StatefulSchedule
 
+BLOCK_SIZE = 64  # events that are read at once
+
 
 @dataclass
 class PhasesProgress:
@@ -18,6 +20,8 @@ class PhasesProgress:
 
     starts: list[int]
     event_index: int = -1
+    first_read: int = 0
+    read: list[Any] = field(default_factory=list)  # the values of some events of a phase, from the first one
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,21 +105,39 @@ class Phases(StatefulSchedule):
 
     def value(self, index: int) -> float | list[float]:
         """The formula of the class docstring."""
-        self._progress.event_index = index
-        starts, phase = (0, *self._progress.starts), self._phase_at(index)
-        value = self._value_of(phase, index - starts[phase])
-        if self.relative:
-            for before in range(phase):
-                value = value * self._value_of(before, starts[before + 1] - starts[before])
-        return value.tolist()  # type: ignore[no-any-return]
+        now = self._progress
+        now.event_index = index
+        at = index - now.first_read
+        if not 0 <= at < len(now.read):
+            self._read(index)
+            at = index - now.first_read
+        return now.read[at]  # type: ignore[no-any-return]
 
-    def _value_of(self, phase: int, event: int) -> Array:
-        schedule, inner = self.phases[phase], float(event)
+    def _read(self, index: int) -> None:
+        """Reads the events of the same phase around this one, which are pure until the next phase begins."""
+        now = self._progress
+        starts, phase = (0, *now.starts), self._phase_at(index)
+        first = index - (index - starts[phase]) % BLOCK_SIZE
+        try:
+            values = self._values_of(phase, np.arange(first, first + BLOCK_SIZE, dtype=np.float64) - starts[phase])
+        except Exception:  # perhaps about a later event: only this one counts
+            first = index
+            values = self._values_of(phase, np.array([index - starts[phase]], dtype=np.float64))
+        for before in range(phase if self.relative else 0):
+            length = np.array([starts[before + 1] - starts[before]], dtype=np.float64)
+            factor = self._values_of(before, length)[0]
+            values = (values[:, None] if np.ndim(factor) and values.ndim == 1 else values) * factor
+        end = starts[phase + 1] if phase + 1 < len(starts) else None
+        now.first_read, now.read = first, values[: None if end is None else end - first].tolist()
+
+    def _values_of(self, phase: int, inner: Array) -> Array:
+        schedule = self.phases[phase]
         if self.end is not None and phase == len(self.phases) - 1 and len(self._progress.starts) == phase:
             available = self.end - self._progress.starts[-1]
-            inner = (schedule.length or 0.0) * (1.0 if event >= available else event / available)
+            passed = np.minimum(inner / available, 1.0) if available > 0 else np.ones_like(inner)
+            inner = (schedule.length or 0.0) * passed
         with np.errstate(all="ignore"):
-            return np.asarray(schedule.values(np.array([inner]))[0], dtype=np.float64)
+            return np.asarray(schedule.values(inner), dtype=np.float64)
 
     def begin_next(self, event_index: int | None = None) -> None:
         """Starts the next phase at an event; None is the event after the last that was read.
@@ -136,7 +158,7 @@ class Phases(StatefulSchedule):
             raise ValueError(
                 f"event_index must be at least {now.starts[-1]}, where the phase before begins, given {event}"
             )
-        now.starts = [*now.starts, event]
+        now.starts, now.read = [*now.starts, event], []
 
     def observe(self, metric: float) -> None:
         """Counts a metric, and starts the next phase at the next event if ``flat`` would reduce.

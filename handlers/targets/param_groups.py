@@ -249,11 +249,13 @@ class ParamGroups(Target):
 
     def _hold_floats(self, groups: list[Group]) -> bool:
         """Whether the parameter is a float in each of the groups that are written."""
+        all_groups = self.optimizer.param_groups
+        if all_groups is self._float_groups and len(all_groups) == self._num_looked_up:
+            return type(groups[0].get(self.key)) is float and type(groups[-1].get(self.key)) is float
         if self.item is None and groups:
             try:
                 if set(map(type, map(self._entry, groups))) == {float}:
-                    self._float_groups = self.optimizer.param_groups
-                    self._num_looked_up = len(self._float_groups)
+                    self._float_groups, self._num_looked_up = all_groups, len(all_groups)
                     return True
             except KeyError:  # check names what is missing
                 pass

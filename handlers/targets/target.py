@@ -86,6 +86,10 @@ class Target(ABC):
         """
         self.check(value, engine)()
 
+    def float_groups(self) -> Any:
+        """The param groups that hold floats, as ``FloatGroups``; None for any other target."""
+        return None
+
     @abstractmethod
     def read(self) -> Any:
         """The present value as plain data; the last one that was written where only an engine has it."""
