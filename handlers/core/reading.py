@@ -6,7 +6,6 @@ Training and simulation read values here and nowhere else, so they get the same 
 import contextlib
 import random
 from collections.abc import Callable, Iterator
-from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -132,7 +131,7 @@ class EventReader:
     """Reads any schedule event by event, and the pure schedules in it in blocks."""
 
     def __init__(self) -> None:
-        self._readers: dict[int, Callable[[int], Value]] = {}  # of each schedule, by its id
+        self._readers: dict[int, Callable[[int], Value] | None] = {}  # of each schedule, by its id
         self._known: list[Schedule] = []  # kept, so that their ids stay their own
         self._now: dict[tuple[int, int], Value] | None = None  # the values of one event, while it is read
 
@@ -151,25 +150,28 @@ class EventReader:
         Raises:
             TypeError, ValueError: the value is not a number, or not finite; whatever else the schedule raises.
         """
-        reader = self._readers.get(id(schedule))
-        if reader is None:
+        key = id(schedule)
+        try:
+            reader = self._readers[key]
+        except KeyError:
             reader = self._reader_of(schedule)
         if self._now is None:
-            return reader(index)
-        key = id(schedule), index
-        if key not in self._now:
-            self._now[key] = reader(index)
-        return self._now[key]
+            return self._read_composition(schedule, index) if reader is None else reader(index)
+        if (key, index) not in self._now:
+            value = self._read_composition(schedule, index) if reader is None else reader(index)
+            self._now[key, index] = value
+        return self._now[key, index]
 
-    def _reader_of(self, schedule: Schedule) -> Callable[[int], Value]:
-        """A function that reads this schedule, which is kept."""
-        reader: Callable[[int], Value]
+    def _reader_of(self, schedule: Schedule) -> Callable[[int], Value] | None:
+        """A function that reads this schedule, which is kept; None for a composition.
+
+        A method of this object would be a reference cycle, and keep optimizers until garbage is collected.
+        """
+        reader: Callable[[int], Value] | None = None
         if schedule.is_pure:
             reader = BlockReader(schedule).read
         elif isinstance(schedule, LiveSchedule):
             reader = schedule.checked
-        else:
-            reader = partial(self._read_composition, schedule)
         self._known.append(schedule)
         self._readers[id(schedule)] = reader
         return reader

@@ -13,7 +13,7 @@ from rigs import RIGS
 import lehr.handlers
 import lehr.handlers.schedules
 from lehr.handlers import BaseParamScheduler
-from lehr.handlers.config.dialects.lehr_classes import CLASSES
+from lehr.handlers.config.dialects.lehr import SCHEDULERS as CONFIG_TYPES
 from lehr.handlers.schedules import Curve, Schedule
 
 # Base classes, which make no schedule themselves.
@@ -49,7 +49,7 @@ def missing(repository: Path) -> list[str]:
     check(ALL_SCHEDULERS, tried, "MORE_EXAMPLES in tests/registry/registry.py, or RIGS in tests/registry/rigs.py")
     check(ALL_SCHEDULERS, SCHEDULERS, "SCHEDULERS in tests/registry/legal_arguments.py")
     check(set(lehr.handlers.schedules.__all__) - BASES, SCHEDULES, "SCHEDULES in tests/registry/legal_arguments.py")
-    check(ALL_SCHEDULERS, CLASSES, "CLASSES in handlers/config/dialects/lehr_classes.py")
+    check(ALL_SCHEDULERS, CONFIG_TYPES, "SCHEDULERS in handlers/config/dialects/lehr.py")
     check(
         ALL_SCHEDULES, [name for name in ALL_SCHEDULES if f"{name}(" in numbers], "a test of numbers in tests/schedules"
     )

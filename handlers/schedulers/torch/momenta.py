@@ -13,6 +13,7 @@ class TorchMomenta(TorchSteps):
     They are read from its optimizer, to which it writes them.
 
     Example:
+        >>> import torch
         >>> from torch.optim.lr_scheduler import CyclicLR
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5, momentum=0.9)
         >>> schedule = TorchMomenta(CyclicLR(optimizer, 0.1, 0.5, step_size_up=2, base_momentum=0.5))

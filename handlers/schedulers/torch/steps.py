@@ -59,6 +59,7 @@ class TorchSteps(StatefulSchedule):
             be copied.
 
     Example:
+        >>> import torch
         >>> from torch.optim.lr_scheduler import StepLR
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
         >>> schedule = TorchSteps(StepLR(optimizer, step_size=2, gamma=0.5))
