@@ -165,7 +165,9 @@ def _durations(
         return int(duration_in_events(name, value, context.epoch_length))
 
     own = [
-        events(f"{entry.where}['duration']", entry.values["duration"]) if "duration" in entry.values else one.duration
+        events(f"{entry.where}['duration']", entry.values["duration"])
+        if "duration" in entry.values
+        else (one.window.duration if one.duration is None else one.duration)
         for entry, one in zip(listed, schedules, strict=True)
     ][:-1]
     given = [key for key in ("durations", "milestones") if key in options]

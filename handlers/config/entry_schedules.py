@@ -81,7 +81,7 @@ class EntrySchedule:
         metric_name: the metric that the schedule depends on, if any.
         metric_every: events between two values of that metric.
         multiplies: whether the schedule only multiplies the value that it starts from.
-        duration: its length in events, where it has one.
+        duration: its length in events, where it is not the end of the window.
         groups: whether the entry is for each of the param groups; None for all of them.
         where: the path to the entry in the config.
     """

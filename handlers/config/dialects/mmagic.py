@@ -16,7 +16,7 @@ from .torch import PLATEAU, plateau
 def _linear_interval(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
     times = window.steps // a.interval
     if window.steps == 1:
-        return scaling(context, Constant(a.start_factor), window, window.duration)
+        return scaling(context, Constant(a.start_factor), window)
     if not times:
         raise ValueError(f"['interval'] must be at most the {window.steps} steps of the window, given {a.interval}")
     line = Anneal(a.start_factor, a.end_factor, times * a.interval)

@@ -82,13 +82,7 @@ def assigning(
     context: ConfigContext, window: StepWindow, starting_from: Callable[[Number], Schedule], rule: Callable[[], Rule]
 ) -> EntrySchedule:
     """An entry that has values of its own within its window, and keeps the value before it."""
-    return EntrySchedule(
-        context,
-        lambda value: window.in_events(starting_from(value), before=value),
-        rule,
-        window,
-        duration=window.duration,
-    )
+    return EntrySchedule(context, lambda value: window.in_events(starting_from(value), before=value), rule, window)
 
 
 def _constant(window: StepWindow, a: SimpleNamespace) -> Schedule:
@@ -119,7 +113,7 @@ def _cosine(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> E
 def _poly(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
     last, curve = max(window.steps - 1, 0), Polynomial(a.power)
     if last == 0:
-        return scaling(context, Constant(1.0), window, window.duration)
+        return scaling(context, Constant(1.0), window)
     rule = lambda: Approach(Anneal(1.0, 0.0, last, curve), a.eta_min, context.initial_value)  # noqa: E731
     return assigning(context, window, lambda value: Anneal(value, a.eta_min, last, curve), rule)
 
@@ -181,9 +175,7 @@ def in_window(
 def _scaling(
     description: str, arguments: Arguments, factors: Callable[[StepWindow, SimpleNamespace], Schedule]
 ) -> EntryType:
-    return in_window(
-        description, arguments, lambda context, window, a: scaling(context, factors(window, a), window, window.duration)
-    )
+    return in_window(description, arguments, lambda context, window, a: scaling(context, factors(window, a), window))
 
 
 # fmt: off
