@@ -197,7 +197,7 @@ def test_a_concatenation_tells_other_parameters_too():
         (lambda o: [[constant(o, 1.0)], ["a"], 1], TypeError, "save_history must be True or False, given 1"),
     ],
 )
-def test_what_is_wrong_is_said(arguments, error, match):
+def test_wrong_arguments_are_refused_by_name(arguments, error, match):
     with pytest.raises(error, match=match):
         ParamGroupScheduler(*arguments(make_optimizer(2)))
 
@@ -232,7 +232,7 @@ def count_long_ways(scheduler, monkeypatch):
 
 
 @pytest.mark.parametrize("name", [None, "all"])
-def test_what_is_prepared_is_what_the_long_way_writes_and_records(name, monkeypatch):
+def test_a_prepared_event_writes_and_records_the_same_values(name, monkeypatch):
     optimizer, other, trainer, long_trainer = make_optimizer(2), make_optimizer(2), make_trainer(), make_trainer()
     scheduler, long = mixed_group(optimizer), mixed_group(other)
     taken = count_long_ways(scheduler, monkeypatch)
