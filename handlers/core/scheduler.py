@@ -1,6 +1,7 @@
 """The scheduler: at each event, it reads a value of its schedule, writes it to its target and counts the event."""
 
 import copy
+import inspect
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -434,6 +435,9 @@ class BaseParamScheduler(ABC):
         text = text_of(self._description())
         return f"<{type(self).__name__} of {self.param_name!r} at event {self._event_index}: {text}>"
 
+
+# What inspect and editors show as the arguments of this class, as of its subclasses.
+BaseParamScheduler.__new__.__signature__ = inspect.signature(BaseParamScheduler.__init__)  # type: ignore[attr-defined]
 
 # All schedulers, to find those that are not attached. By their ids: a subclass may compare by value and have no hash.
 _ALIVE: "weakref.WeakValueDictionary[int, BaseParamScheduler]" = weakref.WeakValueDictionary()

@@ -68,7 +68,7 @@ def test_list_takes_a_part_of_a_name_or_description():
 
 
 @pytest.mark.parametrize("one", ALL, ids=lambda one: one.name)
-def test_what_is_listed_is_what_a_config_takes(one):
+def test_a_config_takes_the_listed_arguments(one):
     def error(**given):
         with pytest.raises((TypeError, ValueError)) as raised:
             configure_scheduler(optimizer(), {"type": one.name, **given})
@@ -88,7 +88,7 @@ def test_what_is_listed_is_what_a_config_takes(one):
         assert required <= set(re.findall(r"'(\w+)'", error().partition(" must be given")[0]))
 
 
-def test_what_is_listed_as_a_default_is_one():
+def test_listed_defaults_are_the_defaults():
     compared = 0
     for one in ALL:
         if not any(argument.required for argument in one.arguments):

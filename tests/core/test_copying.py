@@ -169,7 +169,7 @@ def test_what_stands_in_slots_and_deques_is_found():
     assert private_copy(Holder(deque([model]))).held[0] is model
 
 
-def test_what_is_kept_is_not_copied():
+def test_kept_objects_are_not_copied():
     holder, optimizer = Holder(None), make_optimizer()
     holder.held = [holder, optimizer]
     copied = private_copy(holder.held, kept=[holder, optimizer])

@@ -59,7 +59,7 @@ def test_a_tensor_comes_back_bit_for_bit(dtype, tmp_path):
 
 
 @pytest.mark.parametrize("value", [len, ..., {"a": [lambda: 1]}, {1, len}, b"bytes", 1j, torch.nn.Linear(1, 1)])
-def test_what_is_no_data_is_refused(value):
+def test_values_that_are_no_plain_data_are_refused(value):
     assert not is_plain(value)
     with pytest.raises(TypeError, match="not plain data"):
         to_plain(value)

@@ -273,7 +273,7 @@ def test_what_has_no_optimizer_needs_the_events_to_be_attached():
     assert trainer.state.dropout == 2.0
 
 
-def test_what_is_wrong_is_said():
+def test_wrong_arguments_are_refused_by_name():
     trainer, optimizer = supervised()
     with pytest.raises(TypeError, match="engine must be an ignite Engine, given None"):
         OptimizerEvents.attach(None, optimizer)

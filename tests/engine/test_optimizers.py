@@ -272,7 +272,7 @@ def test_all_of_its_parameters_are_scheduled_at_once(name, foreach, prepared):
 
 @for_each("name", NAMES)
 @pytest.mark.parametrize("param_name", ["lr", "weight_decay", "momentum", "betas[0]", "betas[1]"])
-def test_what_is_scheduled_is_read_at_each_step(name, param_name):
+def test_each_step_reads_the_scheduled_value(name, param_name):
     """Weights differ from where one parameter does."""
     group = configure_optimizer(name, make_params()).param_groups[0]
     if param_name.partition("[")[0] in group:

@@ -289,7 +289,7 @@ def test_other_dtypes(name, dtype):
 
 
 @for_each(("name", "options"), ONE_EACH, ids)
-def test_nobodys_hooks_are_called_and_no_scheduler_counts(name, options):
+def test_preinitialize_calls_no_hooks_and_no_scheduler_counts(name, options):
     optimizer, reference = make_optimizer(name, options), make_optimizer(name, options)
     called = []
     optimizer.register_step_pre_hook(lambda *_: called.append("before"))

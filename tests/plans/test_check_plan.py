@@ -150,7 +150,7 @@ def test_state_parameters_and_batch_sizes_too(setting):
     assert sorted(finding.where for finding in findings) == ["'batch_size'", "'rate'"]
 
 
-def test_what_is_no_conflict():
+def test_schedulers_of_different_parameters_or_groups_do_not_conflict():
     setting = Setting(2)
     cosine(setting, param_group_index=0).attach(setting.trainer, name="lr of the first")
     cosine(setting, param_group_index=1).attach(setting.trainer, name="lr of the second")

@@ -65,7 +65,7 @@ def test_a_ratio_to_0_to_another_sign_and_to_nothing_is_infinite(one, other):
     assert (found.first, found.num_iterations, found.ratio) == (0, 1, math.inf)
 
 
-def test_what_is_not_there_in_both_is_no_difference():
+def test_a_value_missing_in_both_plans_is_no_difference():
     assert not diff_plans(plan(lr=[math.nan, *ONES[1:]]), plan(lr=[math.nan, *ONES[1:]]))
 
 

@@ -56,7 +56,7 @@ def everything(rig):
 
 
 @each_unsteered
-def test_what_is_simulated_is_what_events_leave(make):
+def test_events_write_the_simulated_values(make):
     rig = make()
     expected = columns_of(rig, simulated(rig))
     assert rig.fire(EVENTS) == expected

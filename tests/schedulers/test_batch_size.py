@@ -86,7 +86,7 @@ class Endless(torch.utils.data.IterableDataset):
         ((DataLoader(torch.zeros(4)), abs, 1), TypeError, "save_history must be True or False, given 1"),
     ],
 )
-def test_what_is_wrong_is_said(arguments, error, match):
+def test_wrong_arguments_are_refused_by_name(arguments, error, match):
     with pytest.raises(error, match=match):
         BatchSizeScheduler(*arguments)
 

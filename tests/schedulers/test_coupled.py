@@ -219,7 +219,7 @@ def test_the_members_stay_as_they_are():
         (Anneal(1.0, 0.0, 4), float, TypeError, "function must be a function of a value"),
     ],
 )
-def test_what_is_wrong_is_said(schedule, function, error, match):
+def test_wrong_arguments_are_refused_by_name(schedule, function, error, match):
     with pytest.raises(error, match=match):
         Mapped(schedule, function)
 

@@ -491,7 +491,7 @@ def test_a_torch_plateau_follows_a_warm_up():
         ((peer.StepLR(make_optimizer(), 1), "lr"), TypeError, "save_history must be True or False, given 'lr'"),
     ],
 )
-def test_what_is_wrong_is_said(arguments, error, message):
+def test_wrong_arguments_are_refused_by_name(arguments, error, message):
     with pytest.raises(error, match=message):
         LRScheduler(*arguments)
 

@@ -197,7 +197,7 @@ def test_a_concatenation_tells_other_parameters_too():
         (lambda o: [[constant(o, 1.0)], ["a"], 1], TypeError, "save_history must be True or False, given 1"),
     ],
 )
-def test_what_is_wrong_is_said(arguments, error, match):
+def test_wrong_arguments_are_refused_by_name(arguments, error, match):
     with pytest.raises(error, match=match):
         ParamGroupScheduler(*arguments(make_optimizer(2)))
 

@@ -232,7 +232,7 @@ def test_a_member_of_another_scheduler_begins_its_phase_with_the_next_event(afte
     assert phases.phase == 1
 
 
-def test_what_is_wrong_is_said():
+def test_wrong_arguments_are_refused_by_name():
     scheduler = make()
     scheduler.next_phase()
     with pytest.raises(ValueError, match="there is no phase after the last of 2, which begins at 0"):

@@ -360,14 +360,14 @@ def test_it_is_plotted(axes):
         ({"save_history": 1}, TypeError, "save_history must be True or False, given 1"),
     ],
 )
-def test_what_is_wrong_is_said(arguments, error, match):
+def test_wrong_arguments_are_refused_by_name(arguments, error, match):
     optimizer = make_optimizer(2)
     with pytest.raises(error, match=match):
         ReduceOnPlateauScheduler(**{"optimizer": optimizer, "param_name": "lr", "metric_name": "loss", **arguments})
     assert values_of(optimizer) == [0.5, 1.5]
 
 
-def test_what_is_wrong_with_ignites_arguments_is_said():
+def test_wrong_arguments_of_ignites_kind_are_refused():
     optimizer = make_optimizer(2)
     with pytest.raises(TypeError, match="min_lr must be a number where param_group_index is given"):
         ReduceLROnPlateauScheduler(optimizer, "loss", param_group_index=1, min_lr=[0.1, 0.2])

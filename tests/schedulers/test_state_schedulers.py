@@ -181,7 +181,7 @@ def test_an_attribute_that_is_not_there_is_told_of():
         (lambda: PiecewiseLinearStateScheduler([], "rate"), ValueError, "milestones_values must have at least one"),
     ],
 )
-def test_what_is_wrong_is_said(make, error, match):
+def test_wrong_arguments_are_refused_by_name(make, error, match):
     with pytest.raises(error, match=match):
         make()
 

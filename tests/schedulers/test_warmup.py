@@ -137,7 +137,7 @@ def test_a_plateau_of_torch_follows_a_warm_up():
         ({"save_history": 1}, TypeError, "save_history must be True or False, given 1"),
     ],
 )
-def test_what_is_wrong_is_said(change, error, match):
+def test_wrong_arguments_are_refused_by_name(change, error, match):
     optimizer = make_optimizer(2)
     main = CosineAnnealingScheduler(optimizer, "lr", 0.3, 0.1, 10)
     with pytest.raises(error, match=match):

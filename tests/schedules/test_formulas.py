@@ -273,7 +273,7 @@ def test_a_greedy_schedule_begins_anew_when_it_has_been_down_long_enough():
         lambda: Approach(5, 0.0, 1.0),
     ],
 )
-def test_what_is_composed_is_checked(make):
+def test_arguments_of_composed_schedules_are_checked(make):
     with pytest.raises(TypeError, match="must be .*given"):
         make()
 

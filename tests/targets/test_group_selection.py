@@ -56,7 +56,7 @@ def decayed():
 
 @pytest.mark.parametrize("tensor", [False, True])
 @pytest.mark.parametrize("name", SELECTIONS)
-def test_those_that_are_selected_are_written_and_no_others(name, tensor):
+def test_only_selected_groups_are_written(name, tensor):
     selection, chosen = SELECTIONS[name]
     optimizer = decayed()
     if tensor:
@@ -113,7 +113,7 @@ def test_a_decay_begins_with_what_the_selected_groups_hold():
         ([0, 1], TypeError, "must be an index, a name, a predicate, Groups or None"),
     ],
 )
-def test_what_is_wrong_is_said_when_it_is_made(selection, error, match):
+def test_a_wrong_selection_is_refused_at_construction(selection, error, match):
     optimizer = named_optimizer("body", "head")
     before = snapshot(optimizer)
     with pytest.raises(error, match=match):
@@ -121,7 +121,7 @@ def test_what_is_wrong_is_said_when_it_is_made(selection, error, match):
     assert snapshot(optimizer) == before
 
 
-def test_what_is_wrong_with_groups_is_said():
+def test_wrong_arguments_of_groups_are_refused():
     with pytest.raises(ValueError, match="added must be one of 'adopt', 'ignore', 'refuse', given 'forget'"):
         Groups(added="forget")
     with pytest.raises(TypeError, match="added must be a string, given 3"):

@@ -62,7 +62,7 @@ def test_keys_of_ones_own_can_be_scheduled():
 @pytest.mark.parametrize(
     "name", ["betas[00]", "betas[-1]", "betas[2]", "betas[]", "betas[", "[0]", "params[0]", "amsgrad"]
 )
-def test_what_is_no_name_of_a_number_is_an_error(name):
+def test_a_name_that_holds_no_number_is_an_error(name):
     optimizer = make_optimizer(2, torch.optim.Adam)
     with pytest.raises(ValueError, match=r"param_name must be one of 'betas\[0\]', 'betas\[1\]', 'eps', 'lr', 'weight"):
         ParamGroups(optimizer, name, None)
