@@ -47,7 +47,7 @@ test: .venv/package ## format, lint, types, layers, tests and the examples of th
 
 proof: .venv/package ## the slow tests: runs that are killed and go on, states and inputs that are drawn at random
 	$(BIN)/pytest -p no:benchmark --numprocesses auto -m proof
-	HYPOTHESIS_PROFILE=proof $(BIN)/pytest -p no:benchmark --numprocesses auto tests/test_nonsense.py tests/test_nonsense_for_schedules.py tests/test_bad_input.py
+	HYPOTHESIS_PROFILE=proof $(BIN)/pytest -p no:benchmark --numprocesses auto tests/promises/test_nonsense.py tests/promises/test_nonsense_for_schedules.py tests/promises/test_bad_input.py
 
 gpu: .venv/package ## the tests that need a CUDA device; they are skipped where there is none
 	$(BIN)/pytest -p no:benchmark -m gpu

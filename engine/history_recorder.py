@@ -15,7 +15,7 @@ class Recorder:
         self.section: Any = None  # the section of the column that _append extends
         self._groups = -1
         self._type: type = float
-        self._append: Callable[[Any], None] = list[Any]().append
+        self.append: Callable[[Any], None] = list[Any]().append
 
     def appender(
         self, engine: Engine, name: str, scheduler: object, value: float | list[float], groups: int
@@ -32,9 +32,9 @@ class Recorder:
             section = None
         if section is not self.section or groups != self._groups or type(value) is not self._type:
             history = claim_name(engine, name, scheduler)
-            self._append = history.appender(name, groups, isinstance(value, list))
+            self.append = history.appender(name, groups, isinstance(value, list))
             self.section, self._groups, self._type = history[name].section, groups, type(value)
-        return self._append
+        return self.append
 
 
 def claim_name(engine: Engine, name: str, scheduler: object) -> ParamHistory:

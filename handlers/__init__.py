@@ -2,6 +2,7 @@
 
 from .config import configure_scheduler
 from .core.drift_check import DriftCheck
+from .core.param_group_scheduler import ParamGroupScheduler
 from .core.param_scheduler import ParamScheduler
 from .core.resume_policy import ResumeWarning
 from .core.scheduler import BaseParamScheduler
@@ -27,7 +28,6 @@ from .schedulers.device_plan import DevicePlan
 from .schedulers.factor_functions import LambdaScheduler, MultiplicativeScheduler
 from .schedulers.metric_scheduler import MetricScheduler
 from .schedulers.one_cycle import OneCycleScheduler
-from .schedulers.param_group_scheduler import ParamGroupScheduler
 from .schedulers.phase_scheduler import PhaseScheduler
 from .schedulers.piecewise_linear import PiecewiseLinear
 from .schedulers.reduce_on_plateau import ReduceLROnPlateauScheduler, ReduceOnPlateauScheduler

@@ -67,7 +67,7 @@ def _print_table(simulation: Simulation, rows: int) -> None:
     scheduler, number = simulation.scheduler, simulation.num_events
     events = np.unique(np.linspace(0, number - 1, min(rows, number)).round().astype(int))
     parts = []
-    if scheduler.schedule.ahead:  # any event can be computed alone
+    if scheduler.schedule.is_pure:  # any event can be computed alone
         parts = [scheduler.simulate(1, event) for event in events.tolist()]
     else:
         with Progress(number) as progress:

@@ -97,7 +97,7 @@ def _length_of(scheduler: BaseParamScheduler, given: int | None) -> int:
     number = math.ceil(length or 0) if given is None else given
     if number > MOST_EVENTS:
         raise ValueError(f"--num-events must be at most {MOST_EVENTS}, given {number}")
-    if number > MOST_SEQUENTIAL_EVENTS and not scheduler.schedule.ahead:
+    if number > MOST_SEQUENTIAL_EVENTS and not scheduler.schedule.is_pure:
         rule = f"must be at most {MOST_SEQUENTIAL_EVENTS} for a schedule that is computed event by event"
         raise ValueError(f"--num-events {rule}, given {number}")
     return number
@@ -106,7 +106,7 @@ def _length_of(scheduler: BaseParamScheduler, given: int | None) -> int:
 def value_chunks(scheduler: BaseParamScheduler, num_events: int) -> Iterator[tuple[int, Array]]:
     """The rows of ``scheduler.simulate(num_events)``, bit for bit, in chunks."""
     width = max(scheduler.simulate(1).shape[1], 1)
-    if scheduler.schedule.ahead:
+    if scheduler.schedule.is_pure:
         for start, size in _chunks(num_events, max(CHUNK // width, 1)):
             yield start, scheduler.simulate(size, start)
     else:  # a value depends on those before it, so one copy computes all chunks

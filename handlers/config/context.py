@@ -1,22 +1,22 @@
-"""What a config is for: an optimizer, one of its parameters, and a clock."""
+"""What the entries of a config apply to: an optimizer, one of its parameters, and the length of an epoch."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from lehr.handlers.schedules import Schedule, Stretch
 from lehr.handlers.schedules.arguments import Number
-from lehr.handlers.targets.group_selection import Group
-from lehr.handlers.targets.param_groups import HasParamGroups, ParamSlot
+from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups
 
 
 @dataclass(frozen=True)
-class Target:
-    """The parameter that an entry is for.
+class ConfigContext:
+    """The parameter that an entry schedules.
 
     Args:
         optimizer: the optimizer.
-        param_name: the parameter.
-        epoch_length: events in an epoch, where the config counts epochs and events are iterations; else None.
-        base: what to take the param groups to hold; None for what they do hold.
+        param_name: the name of the parameter.
+        epoch_length: events in an epoch, where the config counts epochs and the events are iterations; else None.
+        base: the initial value of each param group, instead of the present ones; None for the present ones.
     """
 
     optimizer: HasParamGroups
@@ -25,33 +25,45 @@ class Target:
     base: tuple[float, ...] | None = None
 
     @cached_property
-    def initial(self) -> tuple[float, ...]:
-        """What each param group holds now."""
-        if self.base is not None:
-            return self.base
-        return tuple(ParamSlot(self.optimizer, self.param_name, None).read())
+    def slot(self) -> ParamGroups:
+        """The parameter in the optimizer's param groups.
 
-    @property
-    def own(self) -> Number:
-        """The same: one number where all groups hold the same."""
-        return shared(self.initial)
+        Raises:
+            ValueError: the optimizer has no such parameter.
+        """
+        return ParamGroups(self.optimizer, self.param_name, None)
+
+    @cached_property
+    def key(self) -> tuple[str, int | None]:
+        """The key of the parameter in a param group, and the index in its tuple: momentum may be ``betas[0]``."""
+        return self.slot.key, self.slot.item
+
+    @cached_property
+    def initial_values(self) -> tuple[float, ...]:
+        """The present value of each param group, or ``base``."""
+        return tuple(self.slot.read()) if self.base is None else self.base
+
+    @cached_property
+    def initial_value(self) -> Number:
+        """The present value of the param groups: one number where it is the same in all of them."""
+        values = self.initial_values
+        return values[0] if len(set(values)) == 1 else values
 
     @property
     def default(self) -> float:
-        """The value that the optimizer itself was made with, or that of its first group."""
-        held = getattr(self.optimizer, "defaults", {}).get(self.param_name, self.initial[0])
-        return float(held) if not isinstance(held, tuple | list) else self.initial[0]
+        """The value that the optimizer was made with, or the present value of its first group."""
+        value = getattr(self.optimizer, "defaults", {}).get(self.param_name, self.initial_values[0])
+        return float(value) if not isinstance(value, tuple | list) else self.initial_values[0]
 
     @property
-    def groups(self) -> list[Group]:
-        """The param groups."""
-        return list(self.optimizer.param_groups)
+    def every(self) -> int:
+        """Events in each step of a schedule that counts epochs."""
+        return self.epoch_length or 1
 
-    def of(self, param_name: str) -> "Target":
-        """The same for another parameter."""
+    def in_events(self, schedule: Schedule) -> Schedule:
+        """A schedule that counts epochs, as one that counts events."""
+        return schedule if self.every == 1 else Stretch(schedule, self.every)
+
+    def of(self, param_name: str) -> "ConfigContext":
+        """The context of another parameter of the optimizer."""
         return self if param_name == self.param_name else replace(self, param_name=param_name, base=None)
-
-
-def shared(values: tuple[float, ...]) -> Number:
-    """One number where all are the same."""
-    return values[0] if len(set(values)) == 1 else values

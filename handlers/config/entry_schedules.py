@@ -1,4 +1,4 @@
-"""What an entry of a config comes to: a schedule, and how it gets on with others on the same parameter."""
+"""The schedule of one entry of a config, and of several entries for the same parameter."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,173 +13,224 @@ from lehr.handlers.schedules import (
     Product,
     Recursion,
     Reduced,
+    Scaling,
     Schedule,
     Shift,
     SideBySide,
+    Stretch,
     Turn,
+    Window,
 )
 from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.schedules.recursion import Rule
 
-from .context import Target
+from .context import ConfigContext
 
-LIMIT = 1_000_000  # events that are gone through one by one to see where the next window begins
+LIMIT = 1_000_000  # events that a recursion computes one by one to find its last value
+ENDLESS = 1_000_000_000  # the end that mmengine gives to windows without one
 
 
 @dataclass(frozen=True)
-class Piece:
-    """One entry, understood.
+class StepWindow:
+    """The steps at which an entry changes the value.
 
     Args:
-        where: where the entry stands.
-        target: what it is for.
-        alone: the schedule, if it begins with this value and is not disturbed.
-        turn: what it does to a value that others change too; None where it cannot be one of several.
-        momentum: the schedule of the momentum that goes with it.
-        metric_name: the metric that it is driven by.
-        metric_every: every how many events there is a new one.
-        multiplies: whether it does nothing but multiply what it finds.
-        duration: how many events it takes, if that can be said.
-        covers: which of the param groups it is for; None for all.
+        begin: the first step.
+        end: the step after the last one.
+        every: events in each step.
+        scale: steps in each step of the config: events in an epoch where epochs are converted to iterations.
     """
 
-    where: str
-    target: Target
-    alone: Callable[[Number], Schedule]
-    turn: Turn | None = None
+    begin: int = 0
+    end: int = ENDLESS
+    every: int = 1
+    scale: int = 1
+
+    @property
+    def steps(self) -> int:
+        """The number of steps."""
+        return self.end - self.begin
+
+    @property
+    def duration(self) -> int | None:
+        """The event after the last one; None for a window without an end."""
+        return None if self.end >= ENDLESS else self.end * self.every
+
+    def in_events(self, schedule: Schedule, before: Number) -> Schedule:
+        """A schedule of the steps as one of events, with a value for the events before the window."""
+        end = None if self.end >= ENDLESS else self.end
+        windowed = schedule if self.begin == 0 and end is None else Window(schedule, self.begin, end, before=before)
+        return windowed if self.every == 1 else Stretch(windowed, self.every)
+
+    def windowed(self, rule: Rule) -> Turn:
+        """A rule that changes the value at the steps."""
+        return Turn(rule, self.begin, None if self.end >= ENDLESS else self.end, self.every)
+
+
+@dataclass(frozen=True)
+class EntrySchedule:
+    """The schedule of one entry.
+
+    Args:
+        context: the parameter that the entry schedules.
+        starting_from: makes the schedule from the value that the parameter has before.
+        rule: makes the rule by which the entry changes a value that other entries change too; None where the entry
+            cannot be combined with others.
+        window: the steps at which the rule changes the value.
+        momentum: the schedule of the momentum, where the entry has one.
+        metric_name: the metric that the schedule depends on, if any.
+        metric_every: events between two values of that metric.
+        multiplies: whether the schedule only multiplies the value that it starts from.
+        duration: its length in events, where it has one.
+        groups: whether the entry is for each of the param groups; None for all of them.
+        where: the path to the entry in the config.
+    """
+
+    context: ConfigContext
+    starting_from: Callable[[Number], Schedule]
+    rule: Callable[[], Rule] | None = None
+    window: StepWindow = StepWindow()
     momentum: Schedule | None = None
     metric_name: str | None = None
     metric_every: int = 1
     multiplies: bool = False
     duration: int | None = None
-    covers: tuple[bool, ...] | None = None
-
-    @property
-    def window(self) -> tuple[float, float]:
-        """The first event at which it does something, and the first one after its last."""
-        assert self.turn is not None
-        end = np.inf if self.turn.end is None else self.turn.end * self.turn.every
-        return self.turn.begin * self.turn.every, end
+    groups: tuple[bool, ...] | None = None
+    where: str = ""
 
 
-def together(pieces: Sequence[Piece]) -> Schedule:
-    """The schedule of several entries for one parameter, each of which works upon what the others have left.
+def scaling(
+    context: ConfigContext, factors: Schedule, window: StepWindow, duration: int | None = None
+) -> EntrySchedule:
+    """An entry that multiplies the value before it by factors."""
+    return EntrySchedule(
+        context,
+        lambda value: Product([Constant(value), window.in_events(factors, before=1.0)]),
+        (lambda: Scaling(factors)) if factors.is_pure else None,
+        window,
+        multiplies=True,
+        duration=duration,
+    )
 
-    Those that only multiply are multiplied; those whose windows do not overlap follow one another; others take
-    their turns event by event.
+
+def combined(entries: Sequence[EntrySchedule]) -> Schedule:
+    """The schedule of entries for one parameter, each of which changes the value that the others leave.
+
+    Entries that only multiply become a product. Entries whose windows do not overlap follow one another. Other
+    entries are applied event by event.
 
     Raises:
-        ValueError: one of them cannot be one of several.
+        ValueError: an entry cannot be combined with the others.
     """
-    own = pieces[0].target.own
-    if any(piece.covers is not None for piece in pieces):
-        return _beside(pieces)
-    if len(pieces) == 1:
-        return pieces[0].alone(own)
-    driven = [piece for piece in pieces if piece.metric_name is not None]
-    if driven:
-        return _reduced(driven, [piece for piece in pieces if piece.metric_name is None])
-    for piece in pieces:
-        if piece.turn is None and not (piece.multiplies and all(one.multiplies for one in pieces)):
-            others = [one.where for one in pieces if one is not piece]
+    value = entries[0].context.initial_value
+    if any(entry.groups is not None for entry in entries):
+        return _side_by_side(entries)
+    if len(entries) == 1:
+        return entries[0].starting_from(value)
+    with_metric = [entry for entry in entries if entry.metric_name is not None]
+    if with_metric:
+        return _reduced(with_metric, [entry for entry in entries if entry.metric_name is None])
+    only_multiply = all(entry.multiplies for entry in entries)
+    for entry in entries:
+        if entry.rule is None and not only_multiply:
+            others = [one.where for one in entries if one is not entry]
             raise ValueError(
-                f"{piece.where} and {others[0]} both write {piece.target.param_name!r}: put them one after another "
+                f"{entry.where} and {others[0]} both write {entry.context.param_name!r}: put them one after another "
                 "with 'sequential': true, or into a ChainedScheduler to multiply them"
             )
-    return _multiplied(pieces, own) if all(piece.multiplies for piece in pieces) else _in_clusters(pieces, own)
+    return _product(entries, value) if only_multiply else _by_windows(entries, value)
 
 
-def _multiplied(pieces: Sequence[Piece], value: Number) -> Schedule:
-    """A value times what several entries that do nothing but multiply make of it."""
-    return Product([Constant(value), *(piece.alone(1.0) for piece in pieces)])
+def _product(entries: Sequence[EntrySchedule], value: Number) -> Schedule:
+    return Product([Constant(value), *(entry.starting_from(1.0) for entry in entries)])
 
 
-def _reduced(driven: Sequence[Piece], others: Sequence[Piece]) -> Schedule:
-    """What is driven by a metric, upon others that do nothing but multiply."""
-    own = driven[0].target.own
-    plateau = driven[0].alone(own)
-    unfit = [*driven[1:], *(piece for piece in others if not piece.multiplies)]
+def _reduced(with_metric: Sequence[EntrySchedule], others: Sequence[EntrySchedule]) -> Schedule:
+    """A plateau on top of entries that only multiply."""
+    first, value = with_metric[0], with_metric[0].context.initial_value
+    unfit = [*with_metric[1:], *(entry for entry in others if not entry.multiplies)]
     if unfit:
-        raise ValueError(f"{unfit[0].where} cannot be beside {driven[0].where}, which is driven by a metric")
-    schedule = _multiplied(others, own)
-    if not isinstance(plateau, Plateau) or not schedule.ahead:
-        raise ValueError(f"{driven[0].where}, which is driven by a metric, must be the only entry for its parameter")
+        raise ValueError(f"{unfit[0].where} cannot be beside {first.where}, which reads a metric")
+    plateau, schedule = first.starting_from(value), _product(others, value)
+    if not isinstance(plateau, Plateau) or not schedule.is_pure:
+        raise ValueError(f"{first.where}, which reads a metric, must be the only entry for its parameter")
     return Reduced(schedule, plateau)
 
 
-def _in_clusters(pieces: Sequence[Piece], own: Number) -> Schedule:
-    """One cluster of windows that overlap after another, each beginning with the last value of the one before."""
-    clusters: list[list[Piece]] = []
-    reach = -1.0
-    for piece in sorted(pieces, key=lambda piece: piece.window[0]):
-        begin, end = piece.window
-        if begin >= reach:
-            clusters.append([])
-        clusters[-1].append(piece)
-        reach = max(reach, end)
+def _first_event(entry: EntrySchedule) -> int:
+    return entry.window.begin * entry.window.every
+
+
+def _by_windows(entries: Sequence[EntrySchedule], value: Number) -> Schedule:
+    """Groups of entries whose windows overlap, one group after another, each starting from the last value before."""
+    overlapping: list[list[EntrySchedule]] = []
+    last = -1.0
+    for entry in sorted(entries, key=_first_event):
+        if _first_event(entry) >= last:
+            overlapping.append([])
+        overlapping[-1].append(entry)
+        end = entry.window.duration
+        last = np.inf if end is None else max(last, end)
     schedules: list[Schedule] = []
     starts: list[int] = []
-    value = own
-    for cluster in clusters:
-        begin = int(cluster[0].window[0])
-        if begin > LIMIT and isinstance(schedules[-1] if schedules else None, Recursion):
+    for some in overlapping:
+        start = _first_event(some[0])
+        if start > LIMIT and schedules and isinstance(schedules[-1], Recursion):
             raise ValueError(
-                f"{cluster[0].where}: what follows windows that overlap must begin within {LIMIT} events, given {begin}"
+                f"{some[0].where}: an entry after windows that overlap must begin within {LIMIT} events, given {start}"
             )
         if schedules:
-            value = _number(schedules[-1](begin - starts[-1] - 1 if begin > starts[-1] else 0))
-        elif begin > 0:
+            before = schedules[-1](start - starts[-1] - 1 if start > starts[-1] else 0)
+            value = before.tolist() if isinstance(before, np.ndarray) else before
+        elif start > 0:
             schedules, starts = [Constant(value)], [0]
-        if len(cluster) == 1 or all(piece.multiplies for piece in cluster):
-            whole = cluster[0].alone(value) if len(cluster) == 1 else _multiplied(cluster, value)
-            schedule: Schedule = Shift(whole, by=begin) if begin else whole
-        else:
-            in_order = [piece for piece in pieces if piece in cluster]
-            turns = [piece.turn for piece in sorted(in_order, key=lambda piece: piece.turn.every)]  # type: ignore[union-attr]
-            schedule = Recursion(value, turns, start=begin)  # type: ignore[arg-type]
-        schedules.append(schedule)
-        starts.append(begin)
-    if len(schedules) == 1:
-        return schedules[0]
-    return Concatenation(schedules, np.diff(starts).tolist())
+        schedules.append(_in_window(some, [entry for entry in entries if entry in some], value, start))
+        starts.append(start)
+    return schedules[0] if len(schedules) == 1 else Concatenation(schedules, np.diff(starts).tolist())
 
 
-def _beside(pieces: Sequence[Piece]) -> Schedule:
-    """Entries for different param groups, side by side."""
-    target = pieces[0].target
+def _in_window(
+    by_start: Sequence[EntrySchedule], as_given: Sequence[EntrySchedule], value: Number, start: int
+) -> Schedule:
+    """The schedule of entries whose windows overlap, from their first event on."""
+    if len(by_start) == 1 or all(entry.multiplies for entry in by_start):
+        schedule = by_start[0].starting_from(value) if len(by_start) == 1 else _product(by_start, value)
+        return Shift(schedule, by=start) if start else schedule
+    rules = [entry.window.windowed(entry.rule()) for entry in as_given if entry.rule is not None]
+    return Recursion(value, sorted(rules, key=lambda rule: rule.every), start=start)
+
+
+def _side_by_side(entries: Sequence[EntrySchedule]) -> Schedule:
+    """Entries for different param groups: one schedule for each group."""
+    context = entries[0].context
     columns: list[Schedule] = []
-    for group, initial in enumerate(target.initial):
-        own = [piece for piece in pieces if piece.covers is None or piece.covers[group]]
+    for group, initial in enumerate(context.initial_values):
+        own = [entry for entry in entries if entry.groups is None or entry.groups[group]]
         if len(own) > 1:
             raise ValueError(
-                f"{own[0].where} and {own[1].where} both write {target.param_name!r} of param group {group}"
+                f"{own[0].where} and {own[1].where} both write {context.param_name!r} of param group {group}"
             )
-        columns.append(column(own[0].alone(target.own), group) if own else Constant(initial))
+        schedule = own[0].starting_from(context.initial_value) if own else Constant(initial)
+        columns.append(schedule.schedules[group] if isinstance(schedule, SideBySide) else schedule)
     return SideBySide(columns)
 
 
-def column(schedule: Schedule, group: int) -> Schedule:
-    """The schedule of one group alone, out of one that is made of columns."""
-    return schedule.schedules[group] if isinstance(schedule, SideBySide) else schedule
-
-
-def one_after_another(pieces: Sequence[Piece], durations: Sequence[int]) -> Schedule:
-    """The schedule of several entries, each from its event 0 and from what the groups hold now."""
-    own = pieces[0].target.own
-    if len(pieces) == 1:
-        return pieces[0].alone(own)
+def one_after_another(entries: Sequence[EntrySchedule], durations: Sequence[int]) -> Schedule:
+    """The schedule of entries in sequence, each starting from its event 0 and from the present values."""
+    value = entries[0].context.initial_value
+    if len(entries) == 1:
+        return entries[0].starting_from(value)
     starts = accumulate(durations, initial=0)
-    return Concatenation([_begun(piece, own, start) for piece, start in zip(pieces, starts, strict=True)], durations)
+    return Concatenation(
+        [_starting_at(one, value, start) for one, start in zip(entries, starts, strict=True)], durations
+    )
 
 
-def _begun(piece: Piece, own: Number, start: int) -> Schedule:
-    """A schedule that is in force from an event on, and does not count the metrics before."""
-    schedule = piece.alone(own)
-    if piece.metric_name is None or not start:
+def _starting_at(entry: EntrySchedule, value: Number, start: int) -> Schedule:
+    """A schedule that begins at an event, and does not count the metrics before."""
+    schedule = entry.starting_from(value)
+    if entry.metric_name is None or not start:
         return schedule
     if not isinstance(schedule, Plateau):
-        raise ValueError(f"{piece.where}, which is driven by a metric, must come first or be a plain plateau")
-    return replace(schedule, begin=schedule.begin + start // piece.metric_every)
-
-
-def _number(value: object) -> Number:
-    return value.tolist() if isinstance(value, np.ndarray) else value  # type: ignore[return-value]
+        raise ValueError(f"{entry.where}, which reads a metric, must come first or be a plain plateau")
+    return replace(schedule, begin=schedule.begin + start // entry.metric_every)

@@ -7,12 +7,12 @@ from typing import Any
 
 
 def read(path: Path) -> Any:
-    """What a file says: mappings, lists, strings, numbers, True, False and None.
+    """Read a file: mappings, lists, strings, numbers, True, False and None.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ImportError: a YAML file, and PyYAML is not installed.
-        ValueError: neither a YAML nor a JSON file, or one that is not well-formed, or a key that stands there twice.
+        FileNotFoundError: the file does not exist.
+        ImportError: the file is a YAML file, and PyYAML is not installed.
+        ValueError: the file is not a well-formed YAML or JSON file, or a mapping has the same key twice.
     """
     if path.suffix.lower() not in (".json", ".yaml", ".yml"):
         raise ValueError(f"config must be a .yaml, .yml or .json file, given {str(path)!r}")
@@ -35,7 +35,7 @@ def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     result: dict[Any, Any] = {}
     for key, value in pairs:
         if key in result:
-            raise ValueError(f"the key {key!r} must stand there once, given twice")
+            raise ValueError(f"the key {key!r} must be given once, given twice")
         result[key] = value
     return result
 
@@ -45,11 +45,11 @@ def _refuse_constant(name: str) -> float:
 
 
 def read_yaml(content: str) -> Any:
-    """What a text in YAML says.
+    """Read a text in YAML.
 
     Raises:
         ImportError: PyYAML is not installed.
-        ValueError: it is not well-formed, or a key stands there twice.
+        ValueError: the text is not well-formed, or a mapping has the same key twice.
     """
     try:
         import yaml
@@ -57,10 +57,10 @@ def read_yaml(content: str) -> Any:
         raise ImportError("a YAML config needs PyYAML: pip install 'lehr[yaml]'") from error
 
     class Loader(yaml.SafeLoader):
-        """The safe loader, for which a key stands in a mapping once, and 1e-3 is a number as it is in YAML 1.2."""
+        """The safe loader, which refuses a key that is given twice, and reads 1e-3 as a number, as YAML 1.2 does."""
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-            # A key that is merged in from elsewhere may be overridden.
+            # A mapping may override a key that it merges in from another mapping.
             merge = "tag:yaml.org,2002:merge"
             _unique([(self.construct_object(key, deep=True), None) for key, _ in node.value if key.tag != merge])
             return super().construct_mapping(node, deep=True)
@@ -71,5 +71,5 @@ def read_yaml(content: str) -> Any:
     try:
         return yaml.load(content, Loader=Loader)
     except (yaml.YAMLError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
-        # All but the first come from tags on what they do not fit.
+        # A tag on a value that it does not fit raises the other errors.
         raise ValueError(f"not well-formed: {error}") from error

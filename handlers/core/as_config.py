@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any
 
 from lehr.handlers import schedules
 from lehr.handlers.schedules import Curve, Schedule, Turn
@@ -13,36 +13,16 @@ from lehr.handlers.schedules.recursion import Rule
 SCHEDULES = {name: getattr(schedules, name) for name in schedules.__all__}
 
 
-class Configurable:
-    """Something that remembers what it was made with, and can say it as a config."""
-
-    _given: tuple[tuple[Any, ...], dict[str, Any]]
-    _config: dict[str, Any] | None = None  # what said so, if a config did
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Keep what it is made with."""
-        made = super().__new__(cls)
-        made._given = kept(args), kept(kwargs)
-        return made
-
-    def config(self) -> dict[str, Any]:
-        """A mapping of plain data that :func:`configure_scheduler` turns back into an equal scheduler.
-
-        Where a config said what to make, it is that one; else ``type`` is the name of the class, and the other entries
-        are the arguments that are not the default ones. What is left to the param groups' own values is left to them
-        again: they should hold what they held when this one was made.
-
-        Raises:
-            TypeError: an argument is no data, such as a function or an engine.
-        """
-        return configured(self._config) if self._config is not None else config_of(self, *self._given)
-
-
-def kept(arguments: Any) -> Any:
+def copied(arguments: Any) -> Any:
     """Arguments as they are now, whatever is put into their lists later."""
     if isinstance(arguments, list | tuple) and type(arguments) in (list, tuple):
-        return type(arguments)(map(kept, arguments))
-    return {key: kept(one) for key, one in arguments.items()} if type(arguments) is dict else arguments
+        return type(arguments)(map(copied, arguments))
+    return {key: copied(one) for key, one in arguments.items()} if type(arguments) is dict else arguments
+
+
+def remember_config(scheduler: Any, config: dict[str, Any]) -> None:
+    """Let ``scheduler.config()`` return the config that the scheduler was made from."""
+    scheduler._config = config
 
 
 def config_of(scheduler: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,7 +52,7 @@ def _signature(cls: type) -> inspect.Signature:
     return inspect.Signature()
 
 
-def configured(config: Mapping[str, Any]) -> dict[str, Any]:
+def copied_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config of its own, which may be changed.
 
     Raises:

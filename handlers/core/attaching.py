@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ignite.engine import CallableEventWithFilter, Engine, Events, EventsList
 from ignite.engine.events import RemovableEventHandle
@@ -11,12 +11,10 @@ from torch.optim import Optimizer
 from lehr.engine.event_handlers import unfiltered_handlers
 from lehr.engine.history_recorder import check_name_is_free, claim_name
 from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
-from lehr.handlers.targets.places import common, may_write_in, places_of, plain_holders
 
+from .locations import holders_of, locations_of, may_share, shared_locations
 from .resume_check import ResumeCheck
-
-if TYPE_CHECKING:
-    from .scheduler import BaseParamScheduler
+from .saving import take_back_events
 
 AnyEvent = str | Events | OptimizerEvents | CallableEventWithFilter | EventsList
 
@@ -24,9 +22,7 @@ AnyEvent = str | Events | OptimizerEvents | CallableEventWithFilter | EventsList
 class Attachment(RemovableEventHandle):
     """A handle like those of ignite, whose ``remove()`` detaches a scheduler from an engine."""
 
-    def __init__(
-        self, event: Any, scheduler: "BaseParamScheduler", engine: Engine, name: str | None, others: Sequence[Any]
-    ) -> None:
+    def __init__(self, event: Any, scheduler: Any, engine: Engine, name: str | None, others: Sequence[Any]) -> None:
         super().__init__(event, scheduler, engine)
         self._name, self._others = name, list(others)
 
@@ -54,7 +50,7 @@ class Filtered:
         optimizer: whose steps are meant; None for anybody's.
     """
 
-    def __init__(self, scheduler: "BaseParamScheduler", event: Any, optimizer: Optimizer | None) -> None:
+    def __init__(self, scheduler: Any, event: Any, optimizer: Optimizer | None) -> None:
         self._scheduler, self._event = scheduler, event
         self._optimizer = None if optimizer is None else weakref.ref(optimizer)
         self._parent = weakref.ref(scheduler)  # by which ignite finds the handler that was given by a user
@@ -67,11 +63,11 @@ class Filtered:
         passes = self._event.filter
         if passes is None or passes(engine, state.get_event_attrib_value(self._event)):
             if self._optimizer is not None and state.optimizer_step_again and self._scheduler.event_index > 0:
-                self._scheduler._take_back(engine, 1, kwargs.get("name"))  # a step that has failed
+                take_back_events(self._scheduler, engine, 1, kwargs.get("name"))  # a step that has failed
             self._scheduler(engine, **kwargs)
 
 
-def attached(scheduler: "BaseParamScheduler", engine: Engine, event: Any, name: str | None) -> Attachment:
+def attached(scheduler: Any, engine: Engine, event: Any, name: str | None) -> Attachment:
     """Attach a scheduler: see :meth:`BaseParamScheduler.attach`."""
     if not isinstance(engine, Engine):
         raise TypeError(f"engine must be an ignite Engine, given {engine!r}")
@@ -90,7 +86,7 @@ def attached(scheduler: "BaseParamScheduler", engine: Engine, event: Any, name: 
         for one in sorted(event if isinstance(event, EventsList) else [event], key=engine.has_registered_events):
             bare, handler = _bare(engine, one, scheduler, others)
             if handler is scheduler:
-                _tell_of_conflicts(engine, bare, scheduler)
+                _warn_of_conflicts(engine, bare, scheduler)
             engine.add_event_handler(bare, handler, **kwargs)
     except BaseException:
         for handle in others:
@@ -102,25 +98,25 @@ def attached(scheduler: "BaseParamScheduler", engine: Engine, event: Any, name: 
     return Attachment(event, scheduler, engine, name, others)
 
 
-def _tell_of_conflicts(engine: Engine, event: Any, scheduler: "BaseParamScheduler") -> None:
+def _warn_of_conflicts(engine: Engine, event: Any, scheduler: Any) -> None:
     """Write a warning to the engine's log if whoever has the same event already writes the same, whenever it comes.
 
     What depends on filters, or on when schedules begin and end, is for ``check_plan`` to find.
     """
-    own = places_of(scheduler, engine)
-    holders = plain_holders(own)
     name = getattr(event, "name", event)  # an event of a user's own may be a string
+    own = locations_of(scheduler, engine)
+    holders = holders_of(own)
     for handler in unfiltered_handlers(engine, event):
         if handler is scheduler:
             engine.logger.warning("%r is attached to %s twice, and moves on two events at once", scheduler, name)
-        elif may_write_in(holders, handler, engine) and (shared := common(own, places_of(handler, engine))):
-            names = ", ".join(dict.fromkeys(place.param_name for place in shared))
+        elif may_share(holders, handler, engine) and (shared := shared_locations(own, locations_of(handler, engine))):
+            names = ", ".join(dict.fromkeys(location.param_name for location in shared))
             engine.logger.warning(
                 "%r, attached to %s, writes %s over what %r has written at that event", scheduler, name, names, handler
             )
 
 
-def _bare(engine: Engine, event: Any, scheduler: "BaseParamScheduler", others: list[Any]) -> tuple[Any, Any]:
+def _bare(engine: Engine, event: Any, scheduler: Any, others: list[Any]) -> tuple[Any, Any]:
     """An event without its filter, and what to add to it; hooks into an optimizer's steps are put on."""
     optimizer = None
     if is_step_event(event):

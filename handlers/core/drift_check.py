@@ -68,7 +68,7 @@ def _compared(scheduler: BaseParamScheduler) -> dict[str, Any]:
     state = scheduler.state_dict()
     state.pop("metric", None)  # which a rank is still to give to the next event, and which is reduced then
     try:
-        return {**state, "held": scheduler._held()}
+        return {**state, "held": scheduler._target.read()}
     except ValueError:  # a group was added that lacks the parameter, or is refused: the next event says so
         return {**state, "held": None}
 

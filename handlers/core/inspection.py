@@ -7,16 +7,13 @@ from ignite.engine import Engine
 from torch.optim import Optimizer
 
 from lehr.handlers.schedules import Schedule
-from lehr.handlers.targets.places import Place as Location
-from lehr.handlers.targets.places import Places as Locations
-from lehr.handlers.targets.places import common as shared_locations
-from lehr.handlers.targets.places import places_of as locations_of
+from lehr.handlers.targets.target import Location, Target
 
 from .attaching import Filtered
+from .locations import Locations, locations_of, shared_locations
 from .param_scheduler import ParamScheduler
-from .pending_metric import PendingMetric
 from .resume_check import ResumeCheck, engines_of, intended_lead, times_attached
-from .scheduler import BaseParamScheduler
+from .scheduler import BaseParamScheduler, all_schedulers
 
 __all__ = [
     "FilteredAttachment",
@@ -38,8 +35,10 @@ __all__ = [
     "prepare_copy",
     "reads_metric",
     "resumed_scheduler",
+    "set_called_by_another",
     "shared_locations",
     "simulate_resume",
+    "target_of",
     "times_attached",
     "training_step_of",
     "type_name_of",
@@ -75,7 +74,7 @@ def resumed_scheduler(handler: object) -> BaseParamScheduler | None:
 
 
 def simulate_resume(handler: object, engine: Engine, copied: BaseParamScheduler) -> None:
-    """Corrects a copy of a scheduler as its resume check would correct the scheduler.
+    """Correct a copy of a scheduler as its resume check would correct the scheduler.
 
     Args:
         handler: a handler for which :func:`resumed_scheduler` is not None.
@@ -87,27 +86,26 @@ def simulate_resume(handler: object, engine: Engine, copied: BaseParamScheduler)
 
 
 def prepare_copy(copied: BaseParamScheduler, metrics: Collection[str]) -> None:
-    """Makes a copy ready for a simulated run: it records nothing, and asks no other rank for its metric.
+    """Make a copy ready for a simulated run: it records nothing, and asks no other rank for its metric.
 
     Args:
         copied: the copy of a scheduler.
         metrics: names of the metrics that the simulated run has. The copy need not find any other metric.
     """
     copied.save_history = False
-    if metric_name_of(copied) is not None:
-        vars(copied)["reduction"] = "none"
-    if isinstance(copied, PendingMetric):
-        copied._may_be_missing = copied.metric_name not in metrics
+    feed = vars(copied).get("_feed")
+    if feed is not None:
+        feed.reduction, feed.may_be_missing = "none", feed.name not in metrics
 
 
 def existing_schedulers() -> list[BaseParamScheduler]:
     """All schedulers that exist in this process, without the copies of simulated runs."""
-    return BaseParamScheduler._alive()
+    return all_schedulers()
 
 
 def members_of(scheduler: BaseParamScheduler) -> Sequence[BaseParamScheduler]:
-    """The schedulers that write for a group scheduler; for any other scheduler, itself."""
-    members: Sequence[BaseParamScheduler] = vars(scheduler).get("_writers", [scheduler])
+    """The schedulers that a ``ParamGroupScheduler`` combines; for any other scheduler, itself."""
+    members: Sequence[BaseParamScheduler] = vars(scheduler).get("_members", [scheduler])
     return members
 
 
@@ -128,17 +126,27 @@ def metric_name_of(scheduler: BaseParamScheduler) -> str | None:
 
 def reads_metric(scheduler: BaseParamScheduler) -> bool:
     """Whether a scheduler reads a metric at each of its events."""
-    return scheduler._wants_metric
+    return scheduler._reads_metric
+
+
+def is_written_elsewhere(scheduler: BaseParamScheduler) -> bool:
+    """Whether another object, such as a ``DevicePlan``, writes the values of a scheduler."""
+    return scheduler._is_called_by_another
+
+
+def target_of(scheduler: BaseParamScheduler) -> Target:
+    """The target that a scheduler writes to."""
+    return scheduler._target
+
+
+def set_called_by_another(scheduler: BaseParamScheduler) -> None:
+    """Say that another object, such as a ``DevicePlan``, writes the values of a scheduler."""
+    scheduler._is_called_by_another = True
 
 
 def column_labels(scheduler: BaseParamScheduler) -> list[str] | None:
     """The label of each column of a scheduler's values; None if the parameter and its groups label them."""
     return scheduler._labels()
-
-
-def is_written_elsewhere(scheduler: BaseParamScheduler) -> bool:
-    """Whether another object, such as a ``DevicePlan``, writes the values of a scheduler."""
-    return scheduler._lent
 
 
 def was_sought(scheduler: BaseParamScheduler) -> bool:

@@ -1,10 +1,14 @@
-"""Metrics that schedules are driven by: from where ignite's evaluators put them, and the same on every rank."""
+"""The metric that drives a schedule: read from an engine, and the same on every rank."""
 
+import weakref
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ignite.distributed as idist
 import torch
 from ignite.engine import Engine
+
+from lehr.handlers.schedules import arguments
 
 REDUCTIONS = ("mean", "min", "max", "rank0", "none")
 
@@ -62,17 +66,82 @@ def _reduced(metric: object, reduction: str) -> float | None:
     return float(sum(values.tolist()) / len(values))  # in one order everywhere, whatever the processor
 
 
-def required_metric(engine: Engine, metric_name: str, reduction: str = "none") -> float:
-    """The value of a metric that must be there: see :func:`metric_of`.
+class MetricFeed:
+    """A metric of an engine, by its name, with the value that the next event is still to read.
+
+    ignite does not save ``engine.state.metrics``. So a scheduler that reads a metric at its next event saves the
+    present value, and gives it back to the engine of the resumed run.
+
+    Args:
+        name: the name of the metric in ``engine.state.metrics``.
+        reduction: what becomes of the values of several ranks; see :func:`metric_of`.
 
     Raises:
-        ValueError: it is missing, or None, on a rank.
+        TypeError: ``name`` is not a string.
+        ValueError: ``reduction`` is not one of :data:`REDUCTIONS`.
     """
-    metric = metric_of(engine, metric_name, reduction)
-    if metric is None:
-        metrics = getattr(engine.state, "metrics", None) or {}
-        raise ValueError(
-            f"metric_name must be one of the metrics of the engine whose event it is, {sorted(metrics)}, "
-            f"given {metric_name!r}"
-        )
-    return metric
+
+    def __init__(self, name: object, reduction: object) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"metric_name must be a string, given {name!r}")
+        self.name, self.reduction = name, arguments.one_of("reduction", reduction, REDUCTIONS)
+        self.may_be_missing = False  # in a dry run that was given no values of the metric
+        self._engine: Callable[[], Engine | None] = no_engine
+        self._saved: float | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_engine": no_engine}  # a reference to an engine cannot be copied
+
+    def follow(self, engine: Engine) -> None:
+        """Remember the engine, whose metric is saved in the state."""
+        if self._engine() is not engine:
+            self._engine = weakref.ref(engine)
+
+    def read(self, engine: Engine, is_required: bool = True) -> float | None:
+        """The metric of an event; None where it is missing and may be.
+
+        Raises:
+            TypeError: it is not a number, on several ranks.
+            ValueError: it is required and missing, on a rank.
+        """
+        self.follow(engine)
+        if self._saved is not None:
+            engine.state.metrics.setdefault(self.name, self._saved)
+            self._saved = None
+        metric = metric_of(engine, self.name, self.reduction)
+        if metric is None and is_required and not self.may_be_missing:
+            metrics = getattr(engine.state, "metrics", None) or {}
+            raise ValueError(
+                f"metric_name must be one of the metrics of the engine whose event it is, {sorted(metrics)}, "
+                f"given {self.name!r}"
+            )
+        return metric
+
+    def state(self) -> list[float]:
+        """The metric that the next event is to read, in a list, which is empty without one."""
+        engine = self._engine()
+        metric = self._saved if engine is None else metric_of(engine, self.name)
+        try:
+            return [] if metric is None else [as_number(metric)]
+        except TypeError:  # the event that reads it raises this
+            return []
+
+    def load(self, saved: list[float]) -> None:
+        """Go on from the metric in a state."""
+        self._saved = saved[0] if saved else None
+
+
+def no_engine() -> None:
+    """The engine of a feed that has not read yet."""
+
+
+def saved_metric(state_dict: object) -> list[float]:
+    """The entry ``metric`` of a saved state, checked.
+
+    Raises:
+        TypeError: it is not a list of one float or none.
+    """
+    saved = state_dict.get("metric", []) if isinstance(state_dict, Mapping) else []
+    if not isinstance(saved, list) or len(saved) > 1 or not all(type(metric) is float for metric in saved):
+        raise TypeError(f"metric must be a list of one float or none, given {arguments.shown(saved)}")
+    return saved

@@ -1,6 +1,5 @@
-"""The hot path: read a value, write it to an optimizer, record it, count one event."""
+"""A scheduler of an optimizer's parameter."""
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
@@ -12,10 +11,16 @@ from lehr.handlers.schedules import Plateau, Schedule
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.schedules.stateful import stateful_parts
 from lehr.handlers.targets.group_selection import Group, Selection
-from lehr.handlers.targets.param_groups import HasParamGroups, ParamSlot, StandInOptimizer, Value
-from lehr.handlers.targets.places import Places, places_in_groups
+from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, PlaceholderOptimizer
+from lehr.handlers.targets.target import Location, Value
 
-from .scheduler import NOTHING, BaseParamScheduler
+from .saving import finite_values
+from .scheduler import NOTHING_READ, BaseParamScheduler
+
+# What the usual event needs, as one tuple: it takes less time to read than attributes, and is replaced as a whole. The
+# first seven are those of FloatGroups; then the values of a block of events, its first event, the part of the history
+# that is added to and what adds to it (None where nothing is recorded).
+UsualEvent = tuple[Any, list[Group], int, str, int, int, Any, list[float], int, Any, Callable[[Any], None] | None]
 
 
 class ParamScheduler(BaseParamScheduler):
@@ -24,8 +29,8 @@ class ParamScheduler(BaseParamScheduler):
     Attach it to an engine with ``scheduler.attach(trainer)``, or call ``scheduler(None)`` before each step of a
     plain loop.
 
-    A tensor is filled in place, so it stays the same one. A float that is replaced by a tensor in mid-run, or taken
-    away, is noticed in the first param group that is written, or in all of them.
+    A tensor is filled in place, so it stays the same one. A float that is replaced by a tensor in mid-run, or
+    deleted, is noticed if it is that of the first param group that is written, or of all of them.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
@@ -53,6 +58,8 @@ class ParamScheduler(BaseParamScheduler):
         0.25
     """
 
+    _target: ParamGroups
+
     def __init__(
         self,
         optimizer: HasParamGroups,
@@ -62,34 +69,30 @@ class ParamScheduler(BaseParamScheduler):
         *,
         schedule: Schedule | Callable[[int], Value] | None = None,
     ) -> None:
-        super().__init__(param_name, save_history, schedule=schedule)
-        self._slot = ParamSlot(optimizer, param_name, param_group_index)
-        given = self._schedule
+        self._write_to(ParamGroups(optimizer, param_name, param_group_index), param_name, save_history, schedule)
+
+    def _write_to(
+        self,
+        target: ParamGroups,
+        param_name: str,
+        save_history: bool,
+        schedule: Schedule | Callable[[int], Value] | None,
+    ) -> None:
+        """Construct the scheduler, for param groups that were looked up already."""
+        super().__init__(param_name, save_history, schedule=schedule, target=target)
+        given = self._planned
         if given is not None and given.groups is not None:
-            self._slot.leave_to_be_added(given.groups)
-        groups = self._num_groups()
-        if given is not None and groups is not None and given.groups not in (None, groups):
-            raise ValueError(
-                f"the schedule must have values for {groups} param groups, given {given.groups} in {given!r}"
-            )
-        if param_group_index is not None or (given is not None and given.groups is not None):
-            self._slot.refuse_shared_tensors()
-        self._register()
+            target.expect_added_groups(given.groups)
+            groups = self._num_groups()
+            if groups not in (None, given.groups):
+                raise ValueError(
+                    f"the schedule must have values for {groups} param groups, given {given.groups} in {given!r}"
+                )
+        if not target.writes_all or (given is not None and given.groups is not None):
+            target.refuse_shared_tensors()
 
-    @property
-    def optimizer(self) -> HasParamGroups:
-        """The optimizer."""
-        return self._slot.optimizer
-
-    @property
-    def param_group_index(self) -> Selection:
-        """Which param groups are written, an index counted from the first; None for all of them."""
-        return self._slot.param_group_index
-
-    @property
-    def optimizer_param_groups(self) -> list[Group]:
-        """The param groups that are written, as they are now."""
-        return self._slot.groups()
+    _usual: UsualEvent | None = None
+    _caches = BaseParamScheduler._caches | {"_usual"}
 
     def __call__(self, engine: Engine | None, name: str | None = None) -> None:
         """Write the value of this event, record it, and count the event.
@@ -98,97 +101,95 @@ class ParamScheduler(BaseParamScheduler):
             engine: the engine whose event it is; None in a plain loop, where nothing is recorded.
             name: name of the history to record under; ``param_name`` where None.
         """
-        index = self._event_index
-        # What the event before has found. One tuple takes less time to read than nine attributes, and is replaced as a
-        # whole or not at all, whatever interrupts.
-        optimizer, key, known, count, alone, start, values, run, append = self._prepared
-        groups = optimizer.param_groups
-        try:
-            first = groups[0]
-            # load_state_dict replaces the list, and add_param_group makes it longer. To look for a tensor in every
-            # group would take as long as writing to it, so the first one stands for all.
-            if groups is known and len(groups) == count and type(first[key]) is float:
-                value = values[index - start]
-                if append is None or engine.state.param_history.columns[name or self.param_name].section is run:  # type: ignore[union-attr]
-                    if alone:  # as it mostly is, and a loop takes longer to begin than one write
+        usual = self._usual
+        if usual is not None:
+            # The usual event writes a float of a block to groups that hold floats, as the one before did, in the least
+            # time. Any other is that of all schedulers.
+            index = self._event_index
+            optimizer, known, length, key, first_index, count, indices, values, first_event, run, append = usual
+            groups = optimizer.param_groups
+            try:
+                first = groups[first_index]
+                # load_state_dict replaces the list, and add_param_group makes it longer. Looking for a tensor in every
+                # group would take as long as writing to it, so the first group stands for all.
+                if groups is known and len(groups) == length and type(first[key]) is float:
+                    value = values[index - first_event]
+                    if append is None or engine.state.param_history.columns[name or self.param_name].section is run:  # type: ignore[union-attr]
                         first[key] = value
-                    elif type(value) is float:
-                        for group in groups:
-                            group[key] = value
-                    else:
-                        value = value.tolist()
-                        for group, own in zip(groups, value):  # noqa: B905 -- strict takes longer, and it was checked
-                            group[key] = own
-                    # Count, then record: an interrupt is handled after a call, and so finds both done or neither.
-                    self._event_index = index + 1
-                    if append is not None:
-                        append(value)
-                    return
-        except (LookupError, AttributeError):  # the block has come to its end, or there is no such history now
-            pass
-        self._write_and_prepare(engine, name)
+                        if count > 1:
+                            for group in groups if indices is None else [groups[at] for at in indices]:
+                                group[key] = value
+                        # Count, then record: an interrupt is handled after a call, and finds both done or neither.
+                        self._event_index = index + 1
+                        if append is not None:
+                            append(value)
+                        return
+            except (LookupError, AttributeError):  # the block has come to its end, or there is no such history now
+                pass
+        BaseParamScheduler.__call__(self, engine, name)
+        if self._block_reader is not NOTHING_READ:
+            self._usual = self._next_usual()
 
-    def _write_and_prepare(self, engine: Engine | None, name: str | None) -> None:
-        """Do the same in any case that there may be, and prepare the next event if it is likely to be a common one."""
-        value = self._next()
-        groups = self._slot.groups()
-        if isinstance(value, list):
-            value = self._slot.fitted(value, groups)
-        record = None
-        if self._save_history and engine is not None:
-            record = self._recorder.appender(engine, name or self.param_name, self, value, len(groups))
-        self._slot.write(value)
-        self._event_index += 1
-        if record is not None:
-            record(value)
-        start, values, own = self._block
-        is_recorded = record is not None or not self._save_history
-        if is_recorded and len(values) and own in (0, len(groups)) and self._slot.is_plain():
-            place = self._slot.optimizer, self._slot.key, groups, len(groups), len(groups) == 1 and not own
-            self._prepared = (*place, start, values, self._recorder.section, record)
-        else:
-            self._prepared = NOTHING
+    def _next_usual(self) -> UsualEvent | None:
+        groups, reader = self._target.float_groups(), self._block_reader
+        if groups is None or type(reader.values) is not list:
+            return None
+        if self._save_history:
+            return (*groups, reader.values, reader.first_event, self._recorder.section, self._recorder.append)
+        return (*groups, reader.values, reader.first_event, None, None)
 
-    def _places(self, engine: Engine) -> Places:
-        places = {
-            self.param_name: places_in_groups(self.optimizer, self._slot.groups(), self._slot.key, self._slot.item)
-        }
+    def _forget(self) -> None:
+        super()._forget()
+        self._usual = None
+
+    def _go_to(self, event_index: int) -> None:
+        super()._go_to(event_index)
+        self._usual = None
+
+    @property
+    def optimizer(self) -> HasParamGroups:
+        """The optimizer."""
+        return self._target.optimizer
+
+    @property
+    def param_group_index(self) -> Selection:
+        """Which param groups are written, an index counted from the first; None for all of them."""
+        return self._target.param_group_index
+
+    @property
+    def optimizer_param_groups(self) -> list[Group]:
+        """The param groups that are written, as they are now."""
+        return self._target.groups()
+
+    def _row(self, value: Any) -> Any:
+        value = super()._row(value)
+        return self._target.fitted(value, self._target.groups()) if isinstance(value, list) else value
+
+    def _locations(self, engine: Engine) -> dict[str, list[Location]]:
+        locations = super()._locations(engine)
         if any("momentum" in part.other_params for part in stateful_parts(self._planned)):
             groups = self.optimizer.param_groups
             key, item = ("betas", 0) if "betas" in groups[0] else ("momentum", None)
-            places.setdefault("momentum", places_in_groups(self.optimizer, groups, key, item))
-        return places
+            locations.setdefault("momentum", [Location(group, key, item, self.optimizer) for group in groups])
+        return locations
 
-    def _holders(self, engine: Engine) -> list[Group]:
-        return self._slot.groups() if self._ahead else self.optimizer.param_groups  # of which torch may write others
-
-    def _writing(self, engine: Engine | None, value: Value) -> Callable[[], None]:
-        return self._slot.writing(value)
-
-    def _write(self, engine: Engine | None, value: Value) -> None:
-        self._slot.write(value)
+    def _holders(self, engine: Engine) -> list[Any]:
+        return super()._holders(engine) if self._is_pure else self.optimizer.param_groups  # torch may write any of them
 
     def _stepping_optimizer(self) -> Optimizer | None:
         return self.optimizer if isinstance(self.optimizer, Optimizer) else None
 
-    def _present(self) -> Any:
-        if (self._ahead and not self._asks_get_param) or self._event_index == self._loaded_at:
-            return super()._present()
-        try:
-            held = self._slot.read()
-        except ValueError:  # a group was added that lacks the parameter, or is refused: the next event says so
-            return None
-        return held if held and all(map(math.isfinite, held)) else None
-
-    def _held(self) -> list[float]:
-        return self._slot.read()
+    def _last_value(self) -> Any:
+        if (self._is_pure and not self._asks_get_param) or self._event_index == self._loaded_at:
+            return super()._last_value()
+        return finite_values(self._target.read)
 
     def state_dict(self) -> dict[str, Any]:
-        """The progress as plain data, with the number of param groups that are known: see :class:`BaseParamScheduler`.
+        """The progress as plain data, with the number of param groups: see :class:`BaseParamScheduler`.
 
-        Others have been added since.
+        A group beyond that number was added later.
         """
-        return {**super().state_dict(), "param_groups": self._slot.known_groups}
+        return {**super().state_dict(), "param_groups": self._target.known_groups}
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         groups = self._num_groups()
@@ -200,21 +201,22 @@ class ParamScheduler(BaseParamScheduler):
     def _loaded(self, state: Mapping[str, Any]) -> None:
         super()._loaded(state)
         if isinstance(state["param_groups"], int):
-            self._slot.known_groups = state["param_groups"]
+            self._target.known_groups = state["param_groups"]
 
     def simulate(self, num_events: int, start: int = 0) -> Array:
         """The values that the next events would write: see :meth:`BaseParamScheduler.simulate`."""
         table = super().simulate(num_events, start)
-        more = 0 if isinstance(self.optimizer, StandInOptimizer) else len(self._slot.groups()) - table.shape[1]
-        return np.column_stack([table, *[table[:, -1:]] * more]) if self._slot.adopts else table
+        is_placeholder = isinstance(self.optimizer, PlaceholderOptimizer)
+        more = len(self._target.groups()) - table.shape[1] if self._target.adopts and not is_placeholder else 0
+        return np.column_stack([table, *[table[:, -1:]] * more]) if more else table
 
     def _num_groups(self) -> int | None:
-        if isinstance(self.optimizer, StandInOptimizer):
+        if isinstance(self.optimizer, PlaceholderOptimizer):
             return None
         groups = len(self.optimizer_param_groups)
         own = None if self._schedule is None else self._schedule.groups
-        return own if self._slot.adopts and own is not None and own < groups else groups
+        return own if self._target.adopts and own is not None and own < groups else groups
 
     @classmethod
-    def _on_stand_in(cls, **scheduler_kwargs: Any) -> Self:
-        return cls(optimizer=StandInOptimizer(), **scheduler_kwargs)
+    def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
+        return cls(optimizer=PlaceholderOptimizer(), **scheduler_kwargs)

@@ -1,9 +1,14 @@
-"""Reading a schedule block by block: the one way in which training and simulation get their values."""
+"""Reading the values of a schedule: blocks of events for a pure schedule, event by event for any other.
+
+Training and simulation read values here and nowhere else, so they get the same bits.
+"""
 
 import contextlib
 import random
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from functools import partial
+from math import isfinite
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,49 +18,56 @@ from lehr.handlers.schedules import LiveSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array, Value
 
 BLOCK_SIZE, BLOCK_VALUES = 8192, 2**17  # events of a block at most, and values of all groups together
+FIRST_BLOCK_SIZE, GROWTH = 64, 8  # a first event reads this many; the blocks that follow grow by this factor
 
 
 def block_size(schedule: Schedule) -> int:
-    """How many events are read at once: many, since a formula costs as much for one of them as for hundreds.
+    """How many events are read at once at most: a formula takes as long for one event as for hundreds.
 
     It is a power of two, and less than :data:`BLOCK_SIZE` where so many groups have values of their own that a block
-    would have more than :data:`BLOCK_VALUES`; 1 where the schedule may not be asked ahead of time.
+    would have more than :data:`BLOCK_VALUES`; 1 for a schedule that is not pure.
     """
-    if not schedule.ahead:
+    if not schedule.is_pure:
         return 1
     fitting = max(BLOCK_VALUES // (schedule.groups or 1), 1)
     return min(BLOCK_SIZE, 1 << (fitting.bit_length() - 1))
 
 
-def read_block(schedule: Schedule, index: int) -> tuple[int, Array]:
+def read_block(schedule: Schedule, index: int, size: int | None = None) -> tuple[int, Array]:
     """The values of a block of events that includes ``index``, and its first event.
 
-    Blocks begin at multiples of their size wherever reading begins, so that a run, a resumed run and a
-    simulation evaluate the same arrays and get the same bits. A block is a single event where the schedule may
-    not be asked ahead of time, or raises when it is.
+    A block begins at a multiple of its size, and a size is a power of two of at least 64, or 1. NumPy computes such
+    arrays in whole vectors of the processor, so that a value has the same bits in each block that includes it. A
+    block is shorter where the schedule raises an error for some of its events.
+
+    Args:
+        schedule: the schedule.
+        index: the event.
+        size: how many events, a power of two; as many as :func:`block_size` says where None.
 
     Returns:
-        The first event, and values ``(n,)`` or ``(n, G)``; n may be less than a block's size.
+        The first event, and values ``(n,)`` or ``(n, G)`` with n <= ``size``.
 
     Raises:
-        ValueError: the value at ``index`` is NaN or infinite, or the schedule does not keep to its shape.
+        ValueError: the value at ``index`` is NaN or infinite, or the values do not have the schedule's shape.
     """
-    size = block_size(schedule)
-    start = index - index % size
-    try:
-        values = _evaluate(schedule, start, size)
-    except Exception:
-        # Perhaps only beyond its end, as a table raises. If it is at this event, let that be what is raised.
-        if size == 1:
-            raise
-        start, size = index, 1
-        values = _evaluate(schedule, start, size)
+    size = block_size(schedule) if size is None else size
+    while True:
+        start = index - index % size
+        try:
+            values = _evaluate(schedule, start, size)
+            break
+        except Exception:
+            # The error may be about a later event only, as that of a table that ends. Read less, down to this event.
+            if size == 1:
+                raise
+            size = FIRST_BLOCK_SIZE if size > FIRST_BLOCK_SIZE else 1
     _check_shape(schedule, values, size)
     values = values.astype(np.float64, copy=False)
     finite = np.isfinite(values)
     if finite.all():
         return start, values
-    # Nor do NaNs matter that lie beyond the end of training: cut the block before the first one after index.
+    # NaNs may lie beyond the end of training: the block ends before the first one after index.
     bad = np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1))
     bad = bad[bad >= index - start]
     if index - start in bad:
@@ -72,8 +84,8 @@ def _check_shape(schedule: Schedule, values: NDArray[Any], size: int) -> None:
     groups = schedule.groups
     wanted = (size,) if groups is None else (size, groups)
     # A Python function may give one value at one event and a list at the next.
-    as_it_likes = not schedule.ahead and values.ndim in (1, 2) and len(values) == size
-    if values.shape != wanted and not as_it_likes:
+    is_free = not schedule.is_pure and values.ndim in (1, 2) and len(values) == size
+    if values.shape != wanted and not is_free:
         raise ValueError(
             f"{schedule!r} gave an array of shape {values.shape} for {size} events, "
             f"where its groups={groups} wants {wanted}"
@@ -82,80 +94,90 @@ def _check_shape(schedule: Schedule, values: NDArray[Any], size: int) -> None:
         raise ValueError(f"{schedule!r} gave values of type {values.dtype}, where real numbers are wanted")
 
 
-class Block(NamedTuple):
-    """Values read ahead, as a tuple that is replaced as a whole: a float for each event, or a row of them.
+class BlockReader:
+    """Reads a pure schedule, and keeps a block of its values.
 
-    The floats are in a list, from which Python takes them fastest. Rows, of one value for each of ``groups``, stay in
-    their array: as lists they would take four times as much memory, and keep the garbage collector busy.
+    The values of a block are floats in a list, from which Python takes them fastest. Where each group has its own, they
+    are rows of an array: as lists they would take four times as much memory.
     """
 
-    first_event: int
-    values: list[float] | Array
-    groups: int
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+        self.first_event, self.values = 0, ()  # type: tuple[int, Any]
+        self._size = FIRST_BLOCK_SIZE // GROWTH
 
-    def at(self, index: int) -> Value | None:
-        """The value at an event: a float, or a list with one for each group; None where the block does not have it."""
+    def read(self, index: int) -> Value:
+        """The value at an event: a float, or a list with one for each group.
+
+        Raises:
+            ValueError: as :func:`read_block`.
+        """
         at = index - self.first_event
         if not 0 <= at < len(self.values):
-            return None
-        value: Any = self.values[at]
-        return value.tolist() if self.groups else value  # type: ignore[no-any-return]
+            at = self._read_block(index)
+        value = self.values[at]
+        return value if type(value) is float else value.tolist()
 
-
-NO_BLOCK = Block(0, [], 0)
-
-
-def block_ahead(schedule: Schedule, index: int) -> Block:
-    """The block of events that includes ``index``: see :func:`read_block`."""
-    start, values = read_block(schedule, index)
-    if values.ndim == 1:
-        return Block(start, values.tolist(), 0)
-    return Block(start, values.copy(), values.shape[1])  # the schedule may go on using its own array
+    def _read_block(self, index: int) -> int:
+        follows = index == self.first_event + len(self.values)
+        most = block_size(self.schedule)
+        self._size = min(self._size * GROWTH if follows else FIRST_BLOCK_SIZE, most)
+        first, values = read_block(self.schedule, index, self._size)
+        # The array is copied, since a schedule may go on using its own.
+        self.first_event, self.values = first, values.tolist() if values.ndim == 1 else values.copy()
+        return index - first
 
 
 class EventReader:
-    """Reads a schedule that may not be asked ahead of time, event by event.
-
-    What may be of its parts is read ahead in blocks, as if that part stood alone.
-    """
+    """Reads any schedule event by event, and the pure schedules in it in blocks."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[bool, Schedule]] = {}
-        self._blocks: dict[int, Block] = {}
-        self._asked: dict[tuple[int, int], Value] | None = None  # what was read in one event, while it is held
+        self._readers: dict[int, Callable[[int], Value]] = {}  # of each schedule, by its id
+        self._known: list[Schedule] = []  # kept, so that their ids stay their own
+        self._now: dict[tuple[int, int], Value] | None = None  # the values of one event, while it is read
 
     @contextlib.contextmanager
     def one_event(self) -> Iterator[None]:
-        """Ask what is live once, however many follow it at this event."""
-        self._asked = {}
+        """Evaluate a schedule once, however many others follow it at this event."""
+        self._now = {}
         try:
             yield
         finally:
-            self._asked = None
+            self._now = None
 
     def read(self, schedule: Schedule, index: int) -> Value:
         """The value at an event: a float, or a list with one for each group.
 
         Raises:
-            TypeError, ValueError: as :func:`read_block`.
+            TypeError, ValueError: the value is not a number, or not finite; whatever else the schedule raises.
         """
-        if isinstance(schedule, LiveSchedule):
-            if self._asked is None:
-                return schedule.checked(index)
-            if (id(schedule), index) not in self._asked:
-                self._asked[id(schedule), index] = schedule.checked(index)
-            return self._asked[id(schedule), index]
-        known = self._known.get(id(schedule))
-        if known is None:
-            known = self._known[id(schedule)] = schedule.ahead, schedule
-        if known[0]:
-            value = self._blocks.get(id(schedule), NO_BLOCK).at(index)
-            if value is None:
-                block = self._blocks[id(schedule)] = block_ahead(schedule, index)
-                value = block.at(index)
-            assert value is not None
+        reader = self._readers.get(id(schedule))
+        if reader is None:
+            reader = self._reader_of(schedule)
+        if self._now is None:
+            return reader(index)
+        key = id(schedule), index
+        if key not in self._now:
+            self._now[key] = reader(index)
+        return self._now[key]
+
+    def _reader_of(self, schedule: Schedule) -> Callable[[int], Value]:
+        """A function that reads this schedule, which is kept."""
+        reader: Callable[[int], Value]
+        if schedule.is_pure:
+            reader = BlockReader(schedule).read
+        elif isinstance(schedule, LiveSchedule):
+            reader = schedule.checked
+        else:
+            reader = partial(self._read_composition, schedule)
+        self._known.append(schedule)
+        self._readers[id(schedule)] = reader
+        return reader
+
+    def _read_composition(self, schedule: Schedule, index: int) -> Value:
+        value = schedule.value_from_parts(index, self.read)
+        if type(value) is float and isfinite(value):
             return value
-        value = schedule.from_parts(index, self.read)
         if value is None:
             return read_block(schedule, index)[1].tolist()[0]  # type: ignore[no-any-return]
         return arguments.value_at(index, value, lambda at: f"the value of {schedule!r} at event {at}")
@@ -165,21 +187,22 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
     """The values of events ``start`` to ``start + num_events - 1`` as an array ``(num_events, groups)``.
 
     Args:
-        schedule: what to read.
+        schedule: the schedule.
         start: the first event.
-        num_events: how many.
-        groups: how many param groups there are to write; as many as the schedule has values for where None.
+        num_events: how many events.
+        groups: how many param groups are written; as many as the schedule has values for where None.
 
     Raises:
         ValueError: as :func:`read_block`; or the schedule has values for another number of groups.
     """
     groups = groups or schedule.groups
-    if not schedule.ahead:
-        return _read_live(schedule, start, num_events, groups)
+    if not schedule.is_pure:
+        return _read_events(schedule, start, num_events, groups)
     table = np.empty((num_events, groups or 1))
     event, stop = start, start + num_events
     while event < stop:
-        first, values = read_block(schedule, event)
+        size = block_size(schedule) if stop - event > FIRST_BLOCK_SIZE else min(FIRST_BLOCK_SIZE, block_size(schedule))
+        first, values = read_block(schedule, event, size)
         rows = values[event - first : stop - first]
         if rows.ndim == 2 and rows.shape[1] != table.shape[1]:
             raise ValueError(f"{schedule!r} gave {rows.shape[1]} values at event {event}, for {groups} groups")
@@ -188,10 +211,9 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
     return table
 
 
-def _read_live(schedule: Schedule, start: int, num_events: int, groups: int | None) -> Array:
-    reader = EventReader()
+def _read_events(schedule: Schedule, start: int, num_events: int, groups: int | None) -> Array:
+    reader, values = EventReader(), []
     with random_state_kept():
-        values = []
         for event in range(start, start + num_events):
             with reader.one_event():
                 values.append(reader.read(schedule, event))

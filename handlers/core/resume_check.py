@@ -2,7 +2,7 @@
 
 import warnings
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ignite.engine import Engine, Events
 
@@ -10,9 +10,7 @@ from lehr.engine.event_counts import fired_at_end, has_whole_epochs, is_epoch_ev
 from lehr.engine.optimizer_events import is_step_event, steps_of
 
 from .resume_policy import ResumeWarning
-
-if TYPE_CHECKING:
-    from .scheduler import BaseParamScheduler
+from .saving import take_back_events
 
 
 class ResumeCheck:
@@ -28,7 +26,7 @@ class ResumeCheck:
         engine: the engine that it is attached to.
     """
 
-    def __init__(self, scheduler: "BaseParamScheduler", engine: Engine) -> None:
+    def __init__(self, scheduler: Any, engine: Engine) -> None:
         self._scheduler, self._engine = weakref.ref(scheduler), weakref.ref(engine)
         self._attached: list[tuple[Any, str | None]] = []  # the events, and the names of the history
         self._ahead: int | None = None  # by how much the engine's count is meant to be ahead
@@ -38,12 +36,12 @@ class ResumeCheck:
         _CHECKS[id(scheduler)][engine] = self
 
     @property
-    def scheduler(self) -> "BaseParamScheduler | None":
+    def scheduler(self) -> Any:
         """The scheduler, if it is still there."""
         return self._scheduler()
 
     @classmethod
-    def of(cls, scheduler: "BaseParamScheduler", engine: Engine) -> "ResumeCheck":
+    def of(cls, scheduler: Any, engine: Engine) -> "ResumeCheck":
         """The one that there is, or a new one, which is then attached to the engine."""
         checks = _CHECKS.get(id(scheduler))
         if checks is not None and engine in checks:
@@ -86,7 +84,7 @@ class ResumeCheck:
             self._ahead = expected + (self._ahead or 0) - scheduler.event_index
         self._take_back(engine, scheduler, expected)
 
-    def rehearse(self, engine: Engine, copied: "BaseParamScheduler") -> None:
+    def rehearse(self, engine: Engine, copied: Any) -> None:
         """Do with a copy of the scheduler, at an engine that is like the one of the check, what it would do there."""
         scheduler, own_engine = self._scheduler(), self._engine()
         if scheduler is not None and own_engine is not None and own_engine.has_event_handler(scheduler):
@@ -94,24 +92,24 @@ class ResumeCheck:
             self._make_up(engine, copied, expected)
             self._take_back(engine, copied, expected)
 
-    def _expected(self, engine: Engine, scheduler: "BaseParamScheduler") -> int | None:
+    def _expected(self, engine: Engine, scheduler: Any) -> int | None:
         fired = self._times_fired(engine, scheduler)
         return None if fired is None else fired - (self._ahead or 0)
 
-    def _make_up(self, engine: Engine, scheduler: "BaseParamScheduler", expected: int | None) -> None:
+    def _make_up(self, engine: Engine, scheduler: Any, expected: int | None) -> None:
         """Write what no checkpoint keeps, and let those events come that ignite does not come back to."""
         if scheduler.event_index == scheduler._loaded_at:
             scheduler._write_again(engine)
         missed = [(name, fired_at_end(engine, event)) for event, name in self._attached]
         num_missed = sum(count for _, count in missed)
-        if expected is None or not num_missed or scheduler._wants_metric:
+        if expected is None or not num_missed or scheduler._reads_metric:
             return
         if scheduler.event_index == expected - num_missed:
             for name, count in missed:
                 for _ in range(count):
                     scheduler(engine, name=name)
 
-    def _take_back(self, engine: Engine, scheduler: "BaseParamScheduler", expected: int | None) -> None:
+    def _take_back(self, engine: Engine, scheduler: Any, expected: int | None) -> None:
         """Take those events back that come for a second time."""
         again = [(name, repeated_epoch_starts(engine, event)) for event, name in self._attached]
         num_again = sum(count for _, count in again)
@@ -119,11 +117,11 @@ class ResumeCheck:
         has_had_all = scheduler.event_index == (scheduler._loaded_at if expected is None else expected)
         if num_again and has_had_all and scheduler.event_index >= num_again:
             for name, count in again:
-                scheduler._take_back(engine, count, name)
+                take_back_events(scheduler, engine, count, name)
             scheduler._repeats = num_again
 
     @staticmethod
-    def _compare(engine: Engine, scheduler: "BaseParamScheduler", steps: bool, expected: int, again: int) -> None:
+    def _compare(engine: Engine, scheduler: Any, steps: bool, expected: int, again: int) -> None:
         count = scheduler.event_index
         if count > 0 == expected and steps:
             warnings.warn(
@@ -144,7 +142,7 @@ class ResumeCheck:
             )
         scheduler._sought = False
 
-    def _times_fired(self, engine: Engine, scheduler: "BaseParamScheduler") -> int | None:
+    def _times_fired(self, engine: Engine, scheduler: Any) -> int | None:
         """How often the events have fired; None where it cannot be told, or where another engine has some as well."""
         optimizer = scheduler._stepping_optimizer()
         steps = None if optimizer is None else steps_of(engine, optimizer)
@@ -153,19 +151,19 @@ class ResumeCheck:
         return sum(known) if len(known) == len(counts) and len(engines_of(scheduler)) <= 1 else None
 
 
-def engines_of(scheduler: "BaseParamScheduler") -> list[Engine]:
+def engines_of(scheduler: Any) -> list[Engine]:
     """The engines that a scheduler is attached to, by its own ``attach``."""
     return list(_CHECKS.get(id(scheduler), ()))
 
 
-def times_attached(scheduler: "BaseParamScheduler", engine: Engine) -> int:
+def times_attached(scheduler: Any, engine: Engine) -> int:
     """How often a scheduler is attached to an engine, by its own ``attach``."""
     checks = _CHECKS.get(id(scheduler))
     check = None if checks is None else checks.get(engine)
     return 0 if check is None else len(check._attached)
 
 
-def intended_lead(scheduler: "BaseParamScheduler", engine: Engine) -> int:
+def intended_lead(scheduler: Any, engine: Engine) -> int:
     """By how many events the engine is meant to be ahead of a scheduler, such as one that was attached in mid-run."""
     checks = _CHECKS.get(id(scheduler))
     check = None if checks is None else checks.get(engine)

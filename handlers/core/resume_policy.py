@@ -1,11 +1,13 @@
 """How to go on from a state whose schedule is no longer the one that the code gives."""
 
+import sys
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lehr.handlers.schedules import Handover, Schedule, Shift, arguments
+from lehr.handlers.schedules.description import same_schedule, text_of
 
 POLICIES = ("keep_step", "keep_fraction", "keep_value")
 
@@ -27,8 +29,12 @@ class ResumeWarning(UserWarning):
         ...     make(0.2).load_state_dict(make(0.1).state_dict())
         Traceback (most recent call last):
         ...
-        lehr.handlers.core.resume_policy.ResumeWarning: the saved schedule differs from this one, ...
+        lehr.handlers.ResumeWarning: the saved schedule differs from this one, ...
     """
+
+
+# The path that users filter warnings by, which stays when files move.
+ResumeWarning.__module__ = "lehr.handlers"
 
 
 @dataclass(frozen=True)
@@ -72,13 +78,13 @@ class Adjustment:
         return made
 
 
-def adjusted(state: Mapping[str, Any], planned: Schedule | None, described: str, policy: str) -> Adjustment:
-    """How a scheduler is to go on from a saved state, by the policy where its schedule is no longer the saved one.
+def adjusted(state: Mapping[str, Any], planned: Schedule | None, description: Any, policy: str) -> Adjustment:
+    """How a scheduler goes on from a saved state, by the policy if its schedule differs from the saved one.
 
     Args:
         state: the saved state, checked.
         planned: the schedule that the code gives now.
-        described: it in words, to be compared with those of the state.
+        description: its description, to be compared with the saved one.
         policy: one of :data:`POLICIES`.
 
     Raises:
@@ -86,44 +92,49 @@ def adjusted(state: Mapping[str, Any], planned: Schedule | None, described: str,
     """
     arguments.one_of("resume_policy", policy, POLICIES)
     saved, event_index = Adjustment.from_state(state), state["event_index"]
-    if saved != Adjustment() and (planned is None or not planned.ahead):
-        raise ValueError(f"shift and handover must not be given for {described}, given {arguments.shown(saved)}")
-    if state["schedule"] == described:
+    is_pure = planned is not None and planned.is_pure
+    if saved != Adjustment() and not is_pure:
+        raise ValueError(
+            f"shift and handover must not be given for {_text(description)}, given {arguments.shown(saved)}"
+        )
+    if same_schedule(state["schedule"], description):
         return saved
     position = max(event_index + saved.shift, 0)
     if policy == "keep_step":
         return Adjustment(saved.shift)
-    if planned is None or not planned.ahead:
+    if planned is None or not is_pure:
         raise ValueError(
             f"resume_policy must be 'keep_step' for a schedule that depends on what happens in training, given "
-            f"{policy!r} for {described}"
+            f"{policy!r} for {_text(description)}"
         )
     if planned.length is None:
         raise ValueError(
-            f"resume_policy must be 'keep_step' for a schedule without an end that is known, given {policy!r} for "
-            f"{described}"
+            f"resume_policy must be 'keep_step' for a schedule without a known end, given {policy!r} for "
+            f"{_text(description)}"
         )
     if policy == "keep_fraction":
         if not state["length"]:
             raise ValueError(
-                "resume_policy must not be 'keep_fraction' where the saved schedule has no end that is known: "
-                f"{state['schedule']}"
+                "resume_policy must not be 'keep_fraction' where the saved schedule has no known end: "
+                f"{_text(state['schedule'])}"
             )
-        there = arguments.number("length", position / state["length"] * planned.length, at_most=arguments.MOST)
+        there = arguments.number(
+            "length", position / state["length"] * planned.length, at_most=arguments.MAX_EVENT_INDEX
+        )
         return Adjustment(round(there) - event_index)
     if state["value"] is None:
         return Adjustment(saved.shift)  # nothing was written so far
     if position >= planned.length:
         raise ValueError(
             f"resume_policy must not be 'keep_value' at event {position} of a schedule whose length is "
-            f"{planned.length:g}, given {described}"
+            f"{planned.length:g}, given {_text(description)}"
         )
     return Adjustment(saved.shift, (event_index, planned.length - position, _as_value(state["value"])))
 
 
-def tell_of_change(state: Mapping[str, Any], described: str, policy: str, adjustment: Adjustment) -> None:
-    """Warn where the saved schedule is not the one that goes on."""
-    if state["schedule"] == described:
+def warn_of_change(state: Mapping[str, Any], description: Any, policy: str, adjustment: Adjustment) -> None:
+    """Warn if the saved schedule is not the one that goes on."""
+    if same_schedule(state["schedule"], description):
         return
     event_index = state["event_index"]
     how = {
@@ -132,15 +143,28 @@ def tell_of_change(state: Mapping[str, Any], described: str, policy: str, adjust
         "keep_value": f"from the present value {state['value']}, towards the new schedule",
     }[policy]
     if state["handover"] is not None:
-        how += "; the handover that was under way is given up"
+        how += "; the handover that had begun is given up"
     if state.get("progress"):
-        how += "; what it remembers is that of the saved one"
+        how += "; its state is that of the saved schedule"
     warnings.warn(
         f"the saved schedule differs from this one, which goes on from event {event_index}, {how} "
-        f"(resume_policy {policy!r}):\n  saved: {state['schedule']}\n  now:   {described}",
+        f"(resume_policy {policy!r}):\n  saved: {_text(state['schedule'])}\n  now:   {_text(description)}",
         ResumeWarning,
-        stacklevel=3,
+        stacklevel=_level_of_caller(),
     )
+
+
+def _level_of_caller() -> int:
+    """The stack level of the user's line, outside of this package, for ``warnings.warn`` in the calling function."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("lehr."):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def _text(description: Any) -> str:
+    """A description, or the text that version 0 saved in its place, to show in a message."""
+    return description if isinstance(description, str) else text_of(description)
 
 
 def _as_value(value: Any) -> Any:

@@ -1,12 +1,10 @@
-"""The contract of every scheduler: a schedule, a place to write, and one integer of progress."""
+"""The scheduler: at each event, it reads a value of its schedule, writes it to its target and counts the event."""
 
+import copy
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from ignite.engine import Engine, Events
@@ -14,44 +12,65 @@ from ignite.engine.events import RemovableEventHandle
 from torch.optim import Optimizer
 
 from lehr.engine.history_recorder import Recorder
-from lehr.handlers.schedules import FunctionSchedule, Schedule, arguments
-from lehr.handlers.schedules.base import describe
+from lehr.engine.plots import draw_values
+from lehr.handlers.schedules import Constant, FunctionSchedule, Schedule, arguments
+from lehr.handlers.schedules.base import Array
+from lehr.handlers.schedules.description import description_of, text_of
 from lehr.handlers.schedules.stateful import stateful_parts
-from lehr.handlers.targets.param_groups import Value
-from lehr.handlers.targets.places import Writer
+from lehr.handlers.targets.target import Location, Target, Value
 
-from .as_config import Configurable
+from . import as_config, saving
 from .attaching import AnyEvent, attached
 from .copying import private_copy
-from .reading import NO_BLOCK, EventReader, block_ahead
-from .saving import Resumable
-from .simulating import Simulable
+from .get_param import GetParam
+from .reading import BlockReader, EventReader, read_values
+from .simulating import rows_of
 
-# What ParamScheduler.__call__ finds where nothing is prepared: no groups that it knows.
-NOTHING: tuple[Any, ...] = (SimpleNamespace(param_groups=[{}]), "", None, 0, False, 0, [], None, None)
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+NOTHING_READ, NO_EVENT_READER = BlockReader(Constant(0.0)), EventReader()  # they are never asked to read
 
 
-class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
-    """What all schedulers are: a schedule, a place to write, and one integer, the event index.
+class BaseParamScheduler(ABC):
+    """The base of all schedulers: a schedule, a target and one integer, the event index.
 
-    At event i, counting from 0, a scheduler writes ``schedule(i)`` and adds one to ``event_index``. Nothing is
-    written when it is made, and nothing else is remembered: :meth:`seek` makes it what it would be after any
-    number of events. (What a stateful schedule, such as a plateau, remembers is its own, and is saved with it.)
+    At event i, counting from 0, a scheduler writes ``schedule(i)`` to its target and adds one to ``event_index``. The
+    constructor writes nothing, and nothing else is remembered: :meth:`seek` moves the scheduler to any event. (A
+    stateful schedule, such as a plateau, has a state of its own, which is saved with the scheduler.)
 
-    Subclasses say where to write. To say what to write, give a schedule, or override :meth:`get_param`.
+    A subclass names a target. It gives a schedule, or overrides :meth:`get_param`.
 
     Args:
         param_name: name of the parameter; also the name of its history, where attaching gives no other.
         save_history: whether to record what is written in ``engine.state.param_history``.
         schedule: a :class:`Schedule`, or a function from the event index to a number or a list of numbers.
+        target: where the values go.
 
     Raises:
         TypeError: there is neither a schedule nor a ``get_param``; an argument is of the wrong kind.
     """
 
-    _lent = False  # whether something else writes its values
-    _writes_bools = False  # whether a function may give True or False
-    _forgotten = frozenset({"_block", "_prepared", "_reader", "_recorder"})  # attributes that a copy makes anew
+    _resume_policy = "keep_step"
+    _adjustment = saving.Adjustment()
+    _sought = False  # whether seek() was called since the last run
+    _reads_metric = False  # whether a metric is read at the scheduler's own events
+    _is_called_by_another = False  # whether something else writes its values
+    _repeats = 0  # the next events that were counted before
+    _loaded_at = -1  # the event at which a state was loaded, and the value in that state
+    _loaded_value: Any = None
+    _writes_bools = False  # whether get_param may return True or False
+    _number_type: type[float] | type[int] = float
+    _config: dict[str, Any] | None = None  # the config that the scheduler was made from
+    # What is kept for speed alone, and made anew in a copy.
+    _caches: ClassVar[set[str]] = {"_block_reader", "_event_reader", "_recorder"}
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Keep the arguments, for :meth:`config`."""
+        made = super().__new__(cls)
+        made._given = as_config.copied(args), as_config.copied(kwargs)
+        return made
 
     def __init__(
         self,
@@ -59,6 +78,7 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
         save_history: bool = False,
         *,
         schedule: Schedule | Callable[[int], Value] | None = None,
+        target: Target,
     ) -> None:
         self._asks_get_param = type(self).get_param is not BaseParamScheduler.get_param
         if schedule is None and not self._asks_get_param:
@@ -67,24 +87,32 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
             raise TypeError(f"param_name must be a string, given {param_name!r}")
         self.param_name = param_name
         self._save_history = arguments.flag("save_history", save_history)
-        self._schedule = schedule if isinstance(schedule, Schedule | None) else FunctionSchedule(schedule)
-        self._planned = self._schedule
-        self._ahead = self._schedule is not None and self._schedule.ahead
+        self._planned = schedule if isinstance(schedule, Schedule | None) else FunctionSchedule(schedule)
+        self._target = target
         self._event_index = 0
+        self._follow(self._planned)
+        _ALIVE[id(self)] = self
+
+    _given: tuple[tuple[Any, ...], dict[str, Any]]
+
+    def _follow(self, schedule: Schedule | None) -> None:
+        """Read values from this schedule from now on."""
+        self._schedule = schedule
+        self._is_pure = schedule is not None and schedule.is_pure
         self._forget()
 
     def _forget(self) -> None:
-        """Forget what is kept only for speed: the block read ahead, and the open column of the history."""
-        self._block = NO_BLOCK
-        self._prepared: Any = NOTHING  # for the next event, by a subclass
-        self._reader = EventReader()
+        """Forget what is kept for speed alone: the values that were read, and the open column of the history."""
+        is_read_in_blocks = self._is_pure and not self._asks_get_param
+        self._block_reader = BlockReader(self._schedule) if is_read_in_blocks else NOTHING_READ  # type: ignore[arg-type]
+        self._event_reader = NO_EVENT_READER if self._is_pure else EventReader()
         self._recorder = Recorder()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in self._forgotten}
+        return {name: value for name, value in vars(self).items() if name not in self._caches}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
+        vars(self).update(state, _target=copy.copy(state["_target"]))
         self._forget()
 
     def __call__(self, engine: Engine | None, name: str | None = None) -> None:
@@ -94,31 +122,45 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
             engine: the engine whose event it is; None in a plain loop, where nothing is recorded.
             name: name of the history to record under; ``param_name`` where None.
         """
-        index = self._event_index
-        value = self._next()
-        record = None
+        index, record, block = self._event_index, None, self._block_reader
+        at = index - block.first_event
+        value = block.values[at] if 0 <= at < len(block.values) else self._read(index)
+        if type(value) is not float:
+            value = self._row(value)
         if self._save_history and engine is not None:
-            groups = len(value) if isinstance(value, list) else 0
-            record = self._recorder.appender(engine, name or self.param_name, self, value, groups)
-        self._write(engine, value)
+            record, row = self._recording(engine, name, value)
+        self._target.write(value, engine)
         # Count, then record: an interrupt is handled after a call, and so finds both done or neither.
         self._event_index = index + 1
         if record is not None:
-            record(value)
+            record(row)
 
-    def _writing(self, engine: Engine | None, value: Value) -> Callable[[], None]:
-        """What :meth:`_write` does once it has raised what it may raise."""
-        return partial(self._write, engine, value)
+    def _read(self, index: int) -> Any:
+        """The value of the schedule, or of ``get_param``, at an event."""
+        if self._asks_get_param:
+            return arguments.value_at(index, self.get_param(), self._named)
+        if self._is_pure:
+            return self._block_reader.read(index)
+        return self._event_reader.read(self._schedule, index)  # type: ignore[arg-type]
 
-    @abstractmethod
-    def _write(self, engine: Engine | None, value: Value) -> None:
-        """Put the value of an event where it belongs, or raise and leave everything as it was."""
+    def _row(self, value: Any) -> Any:
+        """A value that is no float, as it is written."""
+        return value.tolist() if isinstance(value, np.ndarray) else value
+
+    def _recording(self, engine: Engine, name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
+        """The function that records this event, and its argument."""
+        width = self._target.history_width(value)
+        return self._recorder.appender(engine, name or self.param_name, self, value, width), value
+
+    def _named(self, index: int) -> str:
+        """The name of the value of ``get_param`` in an error."""
+        return f"the value of {type(self).__name__}.get_param at event {index}"
 
     @property
     def schedule(self) -> Schedule:
-        """The schedule; where ``get_param`` is overridden, one that asks this scheduler."""
+        """The schedule; where ``get_param`` is overridden, a schedule that calls it."""
         if self._schedule is None or self._asks_get_param:
-            return FunctionSchedule(_GetParam(self))
+            return FunctionSchedule(GetParam(self))
         return self._schedule
 
     @property
@@ -128,11 +170,12 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
 
     @save_history.setter
     def save_history(self, save_history: bool) -> None:
-        self._save_history, self._prepared = arguments.flag("save_history", save_history), NOTHING
+        self._save_history = arguments.flag("save_history", save_history)
+        self._forget()
 
     @property
     def event_index(self) -> int:
-        """How many events have been counted, which is the index of the next one; assigning it seeks."""
+        """The index of the next event, which is the number of events so far; assigning it seeks."""
         return self._event_index
 
     @event_index.setter
@@ -142,7 +185,7 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
     def seek(self, event_index: int) -> None:
         """Go to an event: the next one writes ``schedule(event_index)``. Takes the same time at any index.
 
-        It also says that the scheduler is meant to be there, whatever the engine's count is.
+        The scheduler is then where it should be, whatever the engine's count is.
 
         Raises:
             TypeError: ``event_index`` is not a number.
@@ -152,14 +195,10 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
         self._sought = True
 
     def _go_to(self, event_index: int) -> None:
-        self._event_index, self._block, self._prepared, self._repeats = event_index, NO_BLOCK, NOTHING, 0
-
-    def _stepping_optimizer(self) -> Optimizer | None:
-        """The optimizer whose steps are meant by :class:`OptimizerEvents`; None where there is not one alone."""
-        return None
+        self._event_index, self._repeats = event_index, 0
 
     def get_param(self) -> Value:
-        """The value for the next event: a float, or a list with one for each parameter group.
+        """The value of the next event: a float, or a list with one for each param group.
 
         A subclass may override it, and read ``self.event_index``. It is then called at each event and not
         before, and may return any number, or a list of them.
@@ -167,30 +206,11 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
         if self._schedule is None:
             raise TypeError(f"{type(self).__name__} has no schedule for super().get_param() to read")
         schedule = private_copy(self._schedule) if stateful_parts(self._schedule) else self._schedule
-        return self._asked(schedule, self._event_index)
+        return self._value_of(schedule, self._event_index)
 
-    def _asked(self, schedule: Schedule, index: int) -> Value:
+    def _value_of(self, schedule: Schedule, index: int) -> Value:
         value = schedule(index)
-        return value.tolist() if isinstance(value, np.ndarray) else self._kind(value)
-
-    def _next(self) -> Value:
-        """The value for the event that comes now."""
-        value = self._block.at(self._event_index)
-        return self._read(self._event_index) if value is None else value
-
-    def _read(self, index: int) -> Value:
-        """The value for an event that comes now and lies outside the block read ahead, if there is one."""
-        if self._asks_get_param:
-            return arguments.value_at(index, self.get_param(), self._named)
-        assert self._schedule is not None
-        if not self._ahead:
-            return self._reader.read(self._schedule, index)
-        self._block = block_ahead(self._schedule, index)
-        return self._next()
-
-    def _named(self, index: int) -> str:
-        """What an error calls the value of ``get_param`` at an event."""
-        return f"the value of {type(self).__name__}.get_param at event {index}"
+        return value.tolist() if isinstance(value, np.ndarray) else self._number_type(value)
 
     def attach(
         self, engine: Engine, event: AnyEvent = Events.ITERATION_STARTED, name: str | None = None
@@ -201,90 +221,224 @@ class BaseParamScheduler(Simulable, Resumable, Configurable, Writer, ABC):
 
         Args:
             engine: the engine, usually the trainer.
-            event: the event, with filters if any; the scheduler counts the events that pass them. Those of
-                :class:`~lehr.engine.OptimizerEvents` are the real steps of the scheduler's own optimizer.
+            event: the event, with filters if any; the scheduler counts the events that pass them. An event of
+                :class:`~lehr.engine.OptimizerEvents` is a real step of the scheduler's own optimizer.
             name: name of the history to record under; ``param_name`` where None.
 
         Returns:
             A handle whose ``remove()`` detaches the scheduler.
 
         Raises:
-            TypeError: ``engine`` is no engine, or ``name`` no string.
+            TypeError: ``engine`` is not an engine, or ``name`` not a string.
             ValueError: the engine has no such event; with ``save_history``, another scheduler that is attached
                 to the engine records under the name.
         """
         return attached(self, engine, event, name)
 
+    def simulate(self, num_events: int, start: int = 0) -> Array:
+        """The values that events ``start`` to ``start + num_events - 1`` write, without writing them.
+
+        The scheduler, the optimizer, the disk and the random numbers stay as they are. A Python function,
+        or an overridden ``get_param``, is called on a copy of the object that it belongs to. The copy shares only
+        engines, optimizers, modules, tensors and data loaders; a closure or a global is changed if the function changes
+        it.
+
+        Returns:
+            An array ``(num_events, groups)``, bit for bit what training writes.
+
+        Raises:
+            TypeError: an argument is not a number; a Python function cannot be copied.
+            ValueError: an argument is negative or not whole.
+        """
+        num_events = arguments.whole_number("num_events", num_events, at_least=0)
+        start = arguments.whole_number("start", start, at_least=0)
+        schedule = self.schedule if self.schedule.is_pure else private_copy(self.schedule)
+        return read_values(schedule, start, num_events, self._num_groups())
+
+    @classmethod
+    def simulate_values(cls, num_events: int, **scheduler_kwargs: Any) -> list[list[float]]:
+        """The values that the first events would write, without an optimizer.
+
+        Args:
+            num_events: how many events.
+            scheduler_kwargs: the arguments of the class, by name. ``optimizer``, ``param_group_index`` and
+                ``save_history`` have no effect and may be left out.
+
+        Returns:
+            ``[[0, value], [1, value], ...]``; where the schedule has one value for each of G groups, they
+            follow one another: ``[[0, value_0, ..., value_G-1], ...]``.
+
+        Raises:
+            TypeError, ValueError: as the class and :meth:`simulate`.
+        """
+        scheduler, table = cls._simulated(num_events, scheduler_kwargs)
+        return rows_of(table, scheduler._number_type)
+
+    @classmethod
+    def plot_values(cls, num_events: int, ax: "Axes | None" = None, **scheduler_kwargs: Any) -> "list[Line2D]":
+        """Draw what :meth:`simulate_values` returns, into ``ax`` or the current axes, and return the lines.
+
+        Nothing is shown or saved: call ``matplotlib.pyplot.show()`` or ``Figure.savefig``.
+        """
+        scheduler, table = cls._simulated(num_events, scheduler_kwargs)
+        return draw_values(np.arange(len(table)), table, scheduler.param_name, ax, scheduler._labels())
+
+    @classmethod
+    def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> tuple[Any, Array]:
+        """A scheduler of these arguments without an optimizer, and the values of its first events."""
+        without = ("optimizer", "param_group_index", "save_history")
+        given = {name: value for name, value in scheduler_kwargs.items() if name not in without}
+        scheduler = cls._without_optimizer(**given)
+        return scheduler, scheduler.simulate(num_events)
+
+    @classmethod
+    def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
+        """A scheduler of these arguments that writes nowhere."""
+        return cls(**scheduler_kwargs)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The progress as plain data: the event index, and beside it what identifies the scheduler.
+
+        ``schedule``, ``length`` and ``value`` are the schedule, its length and the last value, in case that a run goes
+        on with another schedule; ``shift`` and ``handover`` say how it goes on with this one. The states of stateful
+        schedules are in the further entry ``progress``, a list. ``version`` is that of the format.
+        """
+        return saving.state_of(self)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
+        """Go on where the scheduler that gave the state had stopped.
+
+        The schedule itself comes from the code, never from the state. Where the two differ, there is a
+        :class:`ResumeWarning` that shows both, and the policy says how this scheduler goes on:
+
+        - ``"keep_step"``, the default: at the same event of the new schedule.
+        - ``"keep_fraction"``: as far through the new schedule as it was through the saved one.
+        - ``"keep_value"``: at the same event, but from the present value, which comes to the new schedule's own value
+          over the rest of its length, as a :class:`~lehr.handlers.schedules.Handover` does.
+
+        ``event_index`` goes on counting events in any case. :attr:`schedule` and :meth:`simulate` then show a
+        :class:`~lehr.handlers.schedules.Shift` or a ``Handover`` of the new schedule; it is saved, so that the next
+        resume goes on with it.
+
+        Args:
+            state_dict: what :meth:`state_dict` gave, also in an older version.
+            resume_policy: the policy; :attr:`resume_policy` where None, since ignite's ``Checkpoint`` gives none.
+
+        Raises:
+            TypeError: not a mapping, or an entry of the wrong type; nothing is loaded.
+            ValueError: entries missing or unknown, the state of another kind of scheduler or parameter, or a policy
+                that cannot be followed, such as to keep the fraction of what has no end; nothing is loaded.
+        """
+        saving.load_state(self, state_dict, self._resume_policy if resume_policy is None else resume_policy)
+
+    @property
+    def resume_policy(self) -> str:
+        """How to go on where the schedule differs from the saved one; see :meth:`load_state_dict`."""
+        return self._resume_policy
+
+    @resume_policy.setter
+    def resume_policy(self, policy: str) -> None:
+        self._resume_policy = arguments.one_of("resume_policy", policy, saving.POLICIES)
+
+    def config(self) -> dict[str, Any]:
+        """A mapping of plain data that :func:`configure_scheduler` turns back into an equal scheduler.
+
+        A scheduler that was made from a config returns it. For any other, ``type`` is the name of the class, and the
+        other entries are the arguments that differ from their defaults. A value that was read from the param groups is
+        left out, so it is read again: the groups should hold what they held when this scheduler was made.
+
+        Raises:
+            TypeError: an argument is not plain data, such as a function or an engine.
+        """
+        return as_config.copied_config(self._config) if self._config else as_config.config_of(self, *self._given)
+
+    # What a subclass may say of itself, beside its target.
+
+    @abstractmethod
+    def _num_groups(self) -> int | None:
+        """How many param groups are written; None where the target has none."""
+
+    def _labels(self) -> list[str] | None:
+        """The names of the lines of a picture, if they are not the groups of the parameter."""
+        return None
+
+    def _history_names(self, name: str | None) -> list[str]:
+        """The names that the scheduler records under if it is attached with this one."""
+        return [name or self.param_name]
+
     def _recording_engine(self, engine: Engine) -> Engine:
         """The engine in whose history an event of this one is recorded."""
         return engine
 
-    def _register(self) -> None:
-        """Be one of those alive; the last thing that the constructor of a class that says where it writes does.
+    def _stepping_optimizer(self) -> Optimizer | None:
+        """The optimizer that :class:`OptimizerEvents` are about; None where there is not exactly one."""
+        return None
 
-        One whose arguments were refused may live on in a traceback, and has neither a place nor a count.
-        """
-        _ALIVE[id(self)] = self
+    def _locations(self, engine: Engine) -> dict[str, list[Location]]:
+        """The numbers that are written at the events of an engine, by the names of their histories."""
+        return {self.param_name: self._target.locations(engine)}
 
-    @staticmethod
-    def _alive() -> "list[BaseParamScheduler]":
-        """All schedulers that there are, copies apart."""
-        return list(_ALIVE.values())
+    def _holders(self, engine: Engine) -> list[Any]:
+        """The objects that have these numbers, or more of them."""
+        return self._target.holders(engine)
 
-    def _history_names(self, name: str | None) -> list[str]:
-        """The names that it records under if it is attached with this one."""
-        return [name or self.param_name]
+    def _identity(self) -> dict[str, Any]:
+        """What a saved state must have in common with this scheduler."""
+        return {"scheduler": type(self).__name__, "param_name": self.param_name}
 
-    def _description(self) -> str:
-        """The schedule in words that are the same in every process."""
-        own = f"{type(self).__qualname__}.get_param"
+    def _check_state(self, state: Mapping[str, Any]) -> None:  # noqa: B027 -- most have nothing to check
+        """Raise an error if a state does not fit that has the right entries."""
+
+    def _loaded(self, state: Mapping[str, Any]) -> None:
+        """Load what else is in a state."""
+        self._sought = False
+        self._loaded_at, self._loaded_value = state["event_index"], state["value"]
+        if not self._target.is_saved:
+            self._target.last = state["value"]
+
+    def _adjust(self, adjustment: saving.Adjustment) -> None:
+        """Go on with the schedule of the code as the adjustment makes it."""
+        if self._planned is not None and self._planned.is_pure:
+            schedule = adjustment.applied_to(self._planned)
+            if schedule.groups not in (None, self._planned.groups, self._num_groups()):
+                raise ValueError(
+                    f"resume_policy must be 'keep_step' where the number of param groups has changed, from "
+                    f"{schedule.groups} to {self._num_groups()}"
+                )
+            self._follow(schedule)
+        self._adjustment = adjustment
+
+    def _last_value(self) -> Any:
+        """The last value that was written, as plain data; None where it is not known."""
+        if not self._target.is_saved:
+            return self._target.last
+        if self._event_index == self._loaded_at:
+            return self._loaded_value
+        if self._event_index == 0 or not self._is_pure or self._asks_get_param:
+            return None
+        return self._value_of(self.schedule, self._event_index - 1)
+
+    def _write_again(self, engine: Engine) -> None:
+        """Write the last value once more where a checkpoint does not keep it."""
+        if not self._target.is_saved and self._target.last is not None:
+            self._target.write(self._target.last, engine)
+
+    def _description(self) -> Any:
+        """The schedule of the code as plain data that is the same in every process."""
+        planned = None if self._planned is None else description_of(self._planned)
         if not self._asks_get_param:
-            return describe(self._planned)
-        return own if self._planned is None else f"{own} over {describe(self._planned)}"
+            return planned
+        return {"get_param": f"{type(self).__qualname__}.get_param", "schedule": planned}
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self.param_name!r} at event {self._event_index}: {self._description()}>"
+        text = text_of(self._description())
+        return f"<{type(self).__name__} of {self.param_name!r} at event {self._event_index}: {text}>"
 
 
-# All that were made, to find those left unattached. By their ids: a subclass may compare by value, and have no hash.
+# All schedulers, to find those that are not attached. By their ids: a subclass may compare by value and have no hash.
 _ALIVE: "weakref.WeakValueDictionary[int, BaseParamScheduler]" = weakref.WeakValueDictionary()
 
 
-class _GetParam:
-    """The overridden ``get_param`` of a scheduler, as a function of the event index."""
-
-    def __init__(self, scheduler: BaseParamScheduler) -> None:
-        self._scheduler = scheduler
-
-    def __call__(self, event_index: int) -> Value:
-        with temporarily(self._scheduler, _event_index=event_index):
-            value = self._scheduler.get_param()
-        return int(value) if self._scheduler._writes_bools and isinstance(value, bool) else value
-
-    def __repr__(self) -> str:
-        return self._scheduler._description()
-
-
-@contextmanager
-def undoing(scheduler: BaseParamScheduler, undo: Callable[[], None]) -> Iterator[None]:
-    """Undo what was done for an event if it is not counted in the end, because of an error or an interrupt."""
-    index = scheduler._event_index
-    try:
-        yield
-    except BaseException:
-        if scheduler._event_index == index:
-            undo()
-        raise
-
-
-@contextmanager
-def temporarily(scheduler: BaseParamScheduler, **attributes: object) -> Iterator[None]:
-    """Give a scheduler other attributes, and its own ones back afterwards."""
-    kept = {name: vars(scheduler)[name] for name in attributes if name in vars(scheduler)}
-    vars(scheduler).update(attributes)
-    try:
-        yield
-    finally:
-        for name in attributes:
-            vars(scheduler).pop(name, None)
-        vars(scheduler).update(kept)
+def all_schedulers() -> list[BaseParamScheduler]:
+    """All schedulers of this process, copies apart."""
+    return list(_ALIVE.values())

@@ -9,16 +9,14 @@ from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 
 from lehr.handlers.schedules import LiveSchedule, Schedule, Shift, arguments
-from lehr.handlers.targets.param_groups import Value
-from lehr.handlers.targets.places import Place, Places
+from lehr.handlers.targets.engine_attribute import EngineAttribute
+from lehr.handlers.targets.target import Value
 
 from .attaching import AnyEvent
-from .resume_policy import Adjustment
 from .scheduler import BaseParamScheduler
-from .unsaved_place import UnsavedPlaceScheduler
 
 
-class StateParamScheduler(UnsavedPlaceScheduler):
+class StateParamScheduler(BaseParamScheduler):
     """Writes a schedule to an attribute of ``engine.state``: any number that the training step or a handler reads.
 
     At event i, counting from 0, it writes ``schedule(i)``. A subclass that overrides ``get_param``, as in ignite, sees
@@ -59,10 +57,9 @@ class StateParamScheduler(UnsavedPlaceScheduler):
         *,
         schedule: Schedule | Callable[[int], Value] | None = None,
     ) -> None:
-        super().__init__(param_name, save_history, schedule=schedule)
-        self._from_one = None if self._schedule is None else Shift(self._schedule, by=-1)
+        target = EngineAttribute(param_name, self._number_type)
+        super().__init__(param_name, save_history, schedule=schedule, target=target)
         self.create_new = arguments.flag("create_new", create_new)
-        self._register()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Let an overridden ``get_param`` see the event index that ignite's would."""
@@ -97,30 +94,16 @@ class StateParamScheduler(UnsavedPlaceScheduler):
             setattr(engine.state, self.param_name, None)
         return handle
 
-    def _places(self, engine: Engine) -> Places:
-        return {self.param_name: [Place(engine.state, self.param_name, None, engine.state)]}
+    def _num_groups(self) -> None:
+        return None
 
-    def _adjust(self, adjustment: Adjustment) -> None:
-        super()._adjust(adjustment)
-        self._from_one = None if self._schedule is None else Shift(self._schedule, by=-1)
+    def _follow(self, schedule: Schedule | None) -> None:
+        super()._follow(schedule)
+        self._from_one = None if schedule is None else Shift(schedule, by=-1)  # what get_param reads
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
-        if self._kind is int and state["value"] is not None:
+        if self._number_type is int and state["value"] is not None:
             arguments.number("value", state["value"])
-
-    def _writing(self, engine: Engine | None, value: Value) -> Callable[[], None]:
-        if engine is None:
-            raise self._needs_engine()
-        return super()._writing(engine, value)
-
-    def _write(self, engine: Engine | None, value: Value) -> None:
-        if engine is None:
-            raise self._needs_engine()
-        self._last = int(value) if self._kind is int else value  # type: ignore[arg-type]
-        setattr(engine.state, self.param_name, self._last)
-
-    def _needs_engine(self) -> TypeError:
-        return TypeError(f"engine must be given to {type(self).__name__}, which writes to its state, given None")
 
     def _read(self, index: int) -> Any:
         value: Any
@@ -131,13 +114,13 @@ class StateParamScheduler(UnsavedPlaceScheduler):
         else:
             return super()._read(index)
         if type(value) is not bool:
-            arguments.value_at(index, value, named)
+            arguments.value_at(index, value, named)  # which it is checked by, and written as it is
         return list(value) if isinstance(value, tuple) else value
 
-    def _asked(self, schedule: Schedule, index: int) -> Any:
+    def _value_of(self, schedule: Schedule, index: int) -> Any:
         if isinstance(schedule, Shift) and isinstance(schedule.schedule, LiveSchedule):
-            return self._asked(schedule.schedule, index + schedule.by)
-        return schedule.value(index) if isinstance(schedule, LiveSchedule) else super()._asked(schedule, index)
+            return self._value_of(schedule.schedule, index + schedule.by)
+        return schedule.value(index) if isinstance(schedule, LiveSchedule) else super()._value_of(schedule, index)
 
 
 def _from_one(get_param: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -38,14 +38,14 @@ def check_plan(
     jump_ratio: float = 2.0,
     progress: Callable[[int], object] | None = None,
 ) -> Findings:
-    """Finds mistakes in the schedulers of a trainer, for a run of a given length.
+    """Find mistakes in the schedulers of a trainer, for a run of a given length.
 
     It makes a :func:`dry_run`, and changes nothing. Each finding has a ``code`` and a ``severity``:
 
-    - ``write-conflict`` (error): two schedulers, two members of one scheduler, or a scheduler and a scheduler of ignite
-      write one parameter. The finding says which one wins, and from when. A scheduler that starts after another one has
-      written for the last time is no conflict. (warning: with a scheduler of torch that is not wrapped, and that your
-      code refers to.)
+    - ``write-conflict`` (error): two schedulers, two schedulers of one ``ParamGroupScheduler``, or a scheduler and one
+      of ignite write one parameter. The finding says which one wins, and from when. There is no conflict if one starts
+      after the other has written for the last time. (warning: with a scheduler of torch that is not wrapped, and that
+      your code refers to.)
     - ``attached-twice`` (error): one event of an engine calls a scheduler twice, so it moves on too fast. (warning: it
       was attached to one event, and then to another one.)
     - ``never-attached`` (warning; info if another scheduler writes the same, or a metric drives it): no event calls a

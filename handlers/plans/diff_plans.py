@@ -114,7 +114,7 @@ class PlanDiff(Sequence[Difference]):
 
 
 def diff_plans(a: Plan, b: Plan, *, rtol: float = 0.0) -> PlanDiff:
-    """Compares two plans, name by name, group by group and iteration by iteration.
+    """Compare two plans, name by name, group by group and iteration by iteration.
 
     A plan with one group is compared with each group of the other plan. Iterations that only one plan has are ignored.
 

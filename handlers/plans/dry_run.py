@@ -27,7 +27,7 @@ def dry_run(
     gradient_accumulation_steps: int | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> Plan:
-    """Computes the values that all schedulers of a trainer will have in effect at each iteration of a run.
+    """Compute the values that all schedulers of a trainer will have in effect at each iteration of a run.
 
     The dry run fires the events of the run, in ignite's order, for copies of the schedulers. It covers
 

@@ -8,15 +8,14 @@ import numpy as np
 import torch
 from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
-from torch.utils.data import BatchSampler, DataLoader, TensorDataset
+from torch.utils.data import DataLoader, TensorDataset
 
 from lehr.handlers.core.attaching import AnyEvent
 from lehr.handlers.core.resume_policy import Adjustment
-from lehr.handlers.core.unsaved_place import UnsavedPlaceScheduler
+from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import FunctionSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.targets.param_groups import Value
-from lehr.handlers.targets.places import Place, Places
+from lehr.handlers.targets.batch_size import BatchSize
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class BatchSizeFunction(FunctionSchedule):
     def value(self, index: int) -> float:
         """Call the function, and check what it returns."""
         size = self.function(index)
-        if type(size) is int and 1 <= size <= arguments.MOST:  # what an error calls it takes long to tell
+        if type(size) is int and 1 <= size <= arguments.MAX_EVENT_INDEX:  # what an error calls it takes long to tell
             return float(size)
         try:
             return float(arguments.whole_number(self.named(index), size, at_least=1))
@@ -79,7 +78,7 @@ class BatchSizeFunction(FunctionSchedule):
         return f"the batch size, {super().named(index)},"
 
 
-class BatchSizeScheduler(UnsavedPlaceScheduler):
+class BatchSizeScheduler(BaseParamScheduler):
     """Writes a schedule to the batch size of a data loader's batch sampler.
 
     At event i, counting from 0, the batch size becomes ``scheduler_fn(i)``. Attach it to epochs, as is the default:
@@ -111,25 +110,19 @@ class BatchSizeScheduler(UnsavedPlaceScheduler):
         [[0, 4], [1, 34], [2, 64]]
     """
 
-    _kind = int
+    _number_type = int
 
     def __init__(
         self, dataloader: "DataLoader[Any]", scheduler_fn: Callable[[int], int] | Schedule, save_history: bool = False
     ) -> None:
-        if not isinstance(dataloader, DataLoader):
-            raise TypeError(f"dataloader must be a torch.utils.data.DataLoader, given {dataloader!r}")
-        if not isinstance(dataloader.batch_sampler, BatchSampler):
-            raise ValueError(
-                f"dataloader must have a torch.utils.data.BatchSampler, given one with {dataloader.batch_sampler!r}"
-            )
+        target = BatchSize(dataloader)
         if not callable(scheduler_fn) or isinstance(scheduler_fn, type):
             raise TypeError(f"scheduler_fn must be a function of the event index, given {scheduler_fn!r}")
         given = isinstance(scheduler_fn, Schedule)
         schedule = BatchSizes(scheduler_fn) if given else BatchSizeFunction(scheduler_fn)  # type: ignore[arg-type]
-        super().__init__("batch_size", save_history, schedule=schedule)
+        super().__init__("batch_size", save_history, schedule=schedule, target=target)
         self.dataloader = dataloader
         self.scheduler_fn = scheduler_fn
-        self._register()
 
     def attach(
         self, engine: Engine, event: AnyEvent = Events.EPOCH_STARTED, name: str | None = None
@@ -137,26 +130,20 @@ class BatchSizeScheduler(UnsavedPlaceScheduler):
         """Write at every such event of an engine; see :meth:`BaseParamScheduler.attach`."""
         return super().attach(engine, event, name)
 
-    def _places(self, engine: Engine) -> Places:
-        sampler = self.dataloader.batch_sampler
-        return {self.param_name: [Place(sampler, "batch_size", None, sampler)]}
+    def _num_groups(self) -> None:
+        return None
 
     def _adjust(self, adjustment: Adjustment) -> None:
         super()._adjust(adjustment)
         if adjustment.handover is not None and self._schedule is not None:
-            self._schedule = BatchSizes(self._schedule)  # what is on the way from one size to another is none
+            self._follow(BatchSizes(self._schedule))  # a handover is not in whole numbers
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         if state["value"] is not None:
             arguments.whole_number("value", state["value"], at_least=1)
 
-    def _write(self, engine: Engine | None, value: Value) -> None:
-        assert isinstance(self.dataloader.batch_sampler, BatchSampler)
-        self._last = int(value)  # type: ignore[arg-type]
-        self.dataloader.batch_sampler.batch_size = self._last
-
     @classmethod
-    def _on_stand_in(cls, **scheduler_kwargs: Any) -> Self:
+    def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
         if "scheduler_fn" not in scheduler_kwargs:
             raise ValueError("scheduler_fn must be given to simulate the batch sizes, given none")
         return cls(**{"dataloader": DataLoader(TensorDataset(torch.empty(1))), **scheduler_kwargs})

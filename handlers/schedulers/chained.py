@@ -5,14 +5,14 @@ from typing import Any, Self
 
 import numpy as np
 
+from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.schedules import Constant, Product, arguments
 from lehr.handlers.schedules.arguments import Number
-from lehr.handlers.targets.param_groups import ParamSlot
+from lehr.handlers.targets.param_groups import ParamGroups
 
 from .decay_scheduler import own_value
-from .members import common_place
-from .param_group_scheduler import ParamGroupScheduler
+from .members import same_target
 
 
 class ChainedScheduler(ParamScheduler):
@@ -53,9 +53,9 @@ class ChainedScheduler(ParamScheduler):
         initial_value: Number | None = None,
         save_history: bool = False,
     ) -> None:
-        members = common_place(schedulers, at_least=1)
+        members = same_target(schedulers, at_least=1)
         first = members[0]
-        slot = ParamSlot(first.optimizer, first.param_name, first.param_group_index)
+        slot = ParamGroups(first.optimizer, first.param_name, first.param_group_index)
         initial = own_value(slot, "initial_value") if initial_value is None else initial_value
         numbers = arguments.number_or_numbers("initial_value", initial)
         if isinstance(numbers, tuple) and len(numbers) != len(slot.groups()):
@@ -68,6 +68,6 @@ class ChainedScheduler(ParamScheduler):
         self.schedulers = tuple(schedulers)
 
     @classmethod
-    def _on_stand_in(cls, **scheduler_kwargs: Any) -> Self:
+    def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
         # The members bring their optimizer, to which neither making nor simulating a scheduler writes.
         return cls(**scheduler_kwargs)

@@ -5,13 +5,13 @@ from numbers import Integral
 from typing import Any, Self
 
 from lehr.handlers.core.copying import private_copy
+from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.reading import random_state_kept
 from lehr.handlers.schedules import Concatenation, arguments
-from lehr.handlers.targets.param_groups import ParamSlot
+from lehr.handlers.targets.param_groups import ParamGroups
 
-from .members import common_place
-from .param_group_scheduler import ParamGroupScheduler
+from .members import same_target
 
 
 class ConcatScheduler(ParamScheduler):
@@ -56,7 +56,7 @@ class ConcatScheduler(ParamScheduler):
     ) -> None:
         if not isinstance(durations, list | tuple):
             raise TypeError(f"durations must be a list or tuple, given {durations!r}")
-        members = common_place(schedulers, at_least=2)
+        members = same_target(schedulers, at_least=2)
         for at, duration in enumerate(durations):
             if isinstance(duration, bool) or not isinstance(duration, int | float | Integral):
                 raise ValueError(f"durations[{at}] must be a whole number of events, given {duration!r}")
@@ -102,7 +102,7 @@ class ConcatScheduler(ParamScheduler):
                 raise ValueError(f"param_names[{at}] must be a string, given {name!r}")
         num_events = arguments.whole_number("num_events", num_events, at_least=0)
         rehearsal = private_copy(cls(**given))
-        slots = [ParamSlot(rehearsal.optimizer, name, rehearsal.param_group_index) for name in param_names]
+        slots = [ParamGroups(rehearsal.optimizer, name, rehearsal.param_group_index) for name in param_names]
         rows: list[list[float]] = []
         with random_state_kept():
             for event in range(num_events):
@@ -111,6 +111,6 @@ class ConcatScheduler(ParamScheduler):
         return rows
 
     @classmethod
-    def _on_stand_in(cls, **scheduler_kwargs: Any) -> Self:
+    def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
         # The members bring their optimizer, to which neither making nor simulating a scheduler writes.
         return cls(**scheduler_kwargs)

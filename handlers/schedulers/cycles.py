@@ -4,12 +4,13 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
 
+from lehr.handlers.core.get_param import temporarily
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.core.scheduler import temporarily
 from lehr.handlers.schedules import CosineAnnealing, Cyclical, LinearCyclical, Shift
 from lehr.handlers.schedules.cycles import Cycles
 from lehr.handlers.targets.group_selection import Selection
-from lehr.handlers.targets.param_groups import HasParamGroups, Value
+from lehr.handlers.targets.param_groups import HasParamGroups
+from lehr.handlers.targets.target import Value
 
 
 class CyclicalScheduler(ParamScheduler):

@@ -11,7 +11,7 @@ from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.schedules.durations import in_events
 from lehr.handlers.targets.group_selection import Selection
-from lehr.handlers.targets.param_groups import HasParamGroups, ParamSlot, StandInOptimizer
+from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, PlaceholderOptimizer
 
 
 class Options(TypedDict, total=False):
@@ -73,10 +73,9 @@ class DecayScheduler(ParamScheduler):
         **values: Any,
     ) -> None:
         _check_names(type(self).__name__, options)
-        index = options.get("param_group_index")
-        slot = ParamSlot(optimizer, param_name, index)
-        schedule = _within_window(_made(slot, schedule_type, options, own, values), slot, options)
-        super().__init__(optimizer, param_name, options.get("save_history", False), index, schedule=schedule)
+        target = ParamGroups(optimizer, param_name, options.get("param_group_index"))
+        schedule = _within_window(_scheduled(target, schedule_type, options, own, values), target, options)
+        self._write_to(target, param_name, options.get("save_history", False), schedule)
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> "tuple[Any, Array]":
@@ -87,8 +86,8 @@ class DecayScheduler(ParamScheduler):
         return scheduler, scheduler.simulate(num_events)
 
 
-def _made(
-    slot: ParamSlot,
+def _scheduled(
+    target: ParamGroups,
     schedule_type: Callable[..., Schedule],
     options: Options,
     own: str | None,
@@ -96,19 +95,19 @@ def _made(
 ) -> Schedule:
     relative = arguments.flag("relative", options.get("relative", False))
     if own is not None and given[own] is None:
-        given = {**given, own: 1.0 if relative else own_value(slot, own)}
-    if own is not None and not isinstance(slot.optimizer, StandInOptimizer):
+        given = {**given, own: 1.0 if relative else own_value(target, own)}
+    if own is not None and not isinstance(target.optimizer, PlaceholderOptimizer):
         values = arguments.number_or_numbers(own, given[own])
-        if isinstance(values, tuple) and len(values) != len(slot.groups()):
-            raise ValueError(f"{own} must have {len(slot.groups())} values, given {given[own]!r}")
+        if isinstance(values, tuple) and len(values) != len(target.groups()):
+            raise ValueError(f"{own} must have {len(target.groups())} values, given {given[own]!r}")
     epoch_length = options.get("epoch_length")
     if epoch_length is not None:
         given = in_events(schedule_type, given, epoch_length)
     schedule = schedule_type(**given)
-    return Product([Constant(own_value(slot, "relative")), schedule]) if relative else schedule
+    return Product([Constant(own_value(target, "relative")), schedule]) if relative else schedule
 
 
-def _within_window(schedule: Schedule, slot: ParamSlot, options: Options) -> Schedule:
+def _within_window(schedule: Schedule, target: ParamGroups, options: Options) -> Schedule:
     window: dict[str, Any] = {name: options[name] for name in ("begin", "end", "interval") if name in options}
     for name, value in window.items():
         if name != "end" or value is not None:
@@ -118,16 +117,16 @@ def _within_window(schedule: Schedule, slot: ParamSlot, options: Options) -> Sch
         window = in_events(Window, window, epoch_length)
     if window.get("begin", 0) == 0 and window.get("end") is None and window.get("interval", 1) == 1:
         return schedule
-    return Window(schedule, **window, before=own_value(slot, "begin") if window.get("begin", 0) else None)
+    return Window(schedule, **window, before=own_value(target, "begin") if window.get("begin", 0) else None)
 
 
-def own_value(slot: ParamSlot, wanted_for: str) -> Number:
+def own_value(target: ParamGroups, wanted_for: str) -> Number:
     """What the param groups hold now: one number where it is the same in all of them.
 
     Raises:
         ValueError: there is no optimizer to read it from.
     """
-    held = slot.read()
+    held = target.read()
     if any(map(math.isnan, held)):
         raise ValueError(f"{wanted_for} must not be left to an optimizer's own values where there is no optimizer")
     return held[0] if len(set(held)) == 1 else held

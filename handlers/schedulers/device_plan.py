@@ -5,8 +5,10 @@ from typing import Any
 
 import torch
 
+from lehr.handlers.core.inspection import set_called_by_another, target_of
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.schedules import arguments
+from lehr.handlers.targets.param_groups import ParamGroups
 
 
 class DevicePlan:
@@ -64,12 +66,15 @@ class DevicePlan:
         if not isinstance(scheduler, ParamScheduler):
             raise TypeError(f"scheduler must be a ParamScheduler, given {scheduler!r}")
         num_events = arguments.whole_number("num_events", num_events, at_least=1)
-        if not scheduler.schedule.ahead:
+        if not scheduler.schedule.is_pure:
             raise ValueError(
                 f"scheduler must be one whose values can be computed ahead, given {scheduler!r}: what depends on a "
                 "metric, or is a Python function, is known only when its event comes"
             )
-        tensors = scheduler._slot.tensors(own_values=scheduler.schedule.groups is not None)
+        target = target_of(scheduler)
+        assert isinstance(target, ParamGroups)
+        self._target = target
+        tensors = self._target.tensors(own_values=scheduler.schedule.groups is not None)
         devices = sorted({str(tensor.device) for tensor in tensors})
         if len(devices) > 1:
             raise ValueError(f"{scheduler.param_name!r} must be on one device in all param groups, given {devices}")
@@ -80,7 +85,7 @@ class DevicePlan:
         self.scheduler, self.num_events = scheduler, num_events
         self.values = self._computed()
         self._count = torch.tensor([scheduler.event_index], device=self._device)
-        scheduler._lent = True
+        set_called_by_another(scheduler)
 
     def _computed(self) -> torch.Tensor:
         table = torch.from_numpy(self.scheduler.simulate(self.num_events))
@@ -101,8 +106,8 @@ class DevicePlan:
         # A tensor as an index may be read by the host, which has to wait for it; index_select never is.
         at = self._count.clamp(max=self.num_events - 1)
         row: list[Any] = list(self.values.index_select(0, at)[0].unbind())
-        slot = self.scheduler._slot
-        tensors = slot.tensors(own_values=self.scheduler.schedule.groups is not None)
+        target = self._target
+        tensors = target.tensors(own_values=self.scheduler.schedule.groups is not None)
         for tensor in tensors:
             if tensor.device != self._device or self._kind not in (tensor.dtype, torch.float64):
                 raise ValueError(
@@ -113,7 +118,7 @@ class DevicePlan:
             for tensor in {id(tensor): tensor for tensor in tensors}.values():
                 tensor.copy_(row[0])
         else:
-            own: list[Any] = slot.fitted(row, slot.groups())
+            own: list[Any] = target.fitted(row, target.groups())
             for tensor, value in zip(tensors, own, strict=True):
                 tensor.copy_(value)
         self._count.add_(1)

@@ -1,12 +1,11 @@
-"""Schedulers that lend their schedules to another one."""
+"""The schedulers that a composed scheduler is made of."""
 
+from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler
 
-from .param_group_scheduler import ParamGroupScheduler
 
-
-def common_place(schedulers: object, *, at_least: int) -> list[ParamScheduler]:
-    """The schedulers, if they all write one parameter of the same groups of one optimizer.
+def same_target(schedulers: object, *, at_least: int) -> list[ParamScheduler]:
+    """Check that schedulers write one parameter of the same groups of one optimizer, and return them.
 
     Args:
         schedulers: a list or tuple of schedulers; a :class:`ParamGroupScheduler` counts as one if it has each group of

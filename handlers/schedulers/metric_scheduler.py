@@ -1,22 +1,18 @@
-"""Schedules that are driven by a metric, whatever they are composed of."""
+"""A scheduler of any schedule with parts that a metric drives."""
 
-import weakref
-from collections.abc import Mapping
 from typing import Any
 
 from ignite.engine import Engine
 
-from lehr.handlers.core.metrics import REDUCTIONS
-from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.core.pending_metric import PendingMetric, no_engine
-from lehr.handlers.core.scheduler import undoing
+from lehr.handlers.core.metric_driven import MetricDrivenScheduler
+from lehr.handlers.core.metrics import MetricFeed
 from lehr.handlers.schedules import Greedy, Phases, Plateau, Reduced, Schedule, arguments
 from lehr.handlers.schedules.stateful import stateful_parts
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups
 
 
-class MetricScheduler(PendingMetric, ParamScheduler):
+class MetricScheduler(MetricDrivenScheduler):
     """Writes a schedule with parts that are driven by a metric, which it gives them event by event.
 
     At each event it reads the metric from ``engine.state.metrics``, gives it to the parts that want one, and writes
@@ -53,8 +49,6 @@ class MetricScheduler(PendingMetric, ParamScheduler):
         0.05
     """
 
-    _wants_metric = True
-
     def __init__(
         self,
         optimizer: HasParamGroups,
@@ -66,42 +60,29 @@ class MetricScheduler(PendingMetric, ParamScheduler):
         every: int = 1,
         reduction: str = "mean",
     ) -> None:
-        if not isinstance(metric_name, str):
-            raise TypeError(f"metric_name must be a string, given {metric_name!r}")
+        self._feed = MetricFeed(metric_name, reduction)
         if not metric_name:
             raise ValueError(f"metric_name must be the name of a metric, given {metric_name!r}")
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)
-        self.metric_name, self.every = metric_name, arguments.whole_number("every", every, at_least=1)
-        self.reduction = arguments.one_of("reduction", reduction, REDUCTIONS)
+        self.every = arguments.whole_number("every", every, at_least=1)
         self._driven = driven_parts(self._schedule)
         if not self._driven:
             raise ValueError(f"schedule must have a part that is driven by a metric, given {schedule!r}")
 
-    def __call__(self, engine: Engine | None, name: str | None = None) -> None:
-        """Count the metric of this event, write the value, record it, and count the event.
+    def _reads_metric_at(self, index: int) -> bool:
+        return index % self.every == 0 and (index > 0 or self.every == 1)
 
-        Args:
-            engine: the engine that has the metric; None in a plain loop, after :meth:`observe`.
-            name: name of the history to record under; ``param_name`` where None.
-        """
-        index = self._event_index
-        comes = engine is not None and not self._take_repeat()
-        if engine is not None:
-            self._engine = weakref.ref(engine)
-        if engine is None or not comes or index % self.every or (index == 0 and self.every > 1):
-            super().__call__(engine, name)
-            return
-        before = [part.state_dict() for part in self._driven]
+    def _give_metric(self, engine: Engine) -> None:
+        metric = self._feed.read(engine, is_required=self._event_index > 0)
+        if metric is not None:
+            self.observe(metric)
 
-        def undo() -> None:
-            for part, state in zip(self._driven, before, strict=True):
-                part.load_state_dict(state)
+    def _schedule_state(self) -> list[dict[str, Any]]:
+        return [part.state_dict() for part in self._driven]
 
-        with undoing(self, undo):
-            metric = self._metric_at(engine, required=index > 0)
-            if metric is not None:
-                self.observe(metric)
-            super().__call__(engine, name)
+    def _restore_schedule(self, state: list[dict[str, Any]]) -> None:
+        for part, its_state in zip(self._driven, state, strict=True):
+            part.load_state_dict(its_state)
 
     def observe(self, metric: float) -> None:
         """Give a metric to the parts that are driven by it, without writing.
@@ -111,19 +92,6 @@ class MetricScheduler(PendingMetric, ParamScheduler):
         """
         for part in self._driven:
             part.observe(metric)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_engine": no_engine}
-
-    def state_dict(self) -> dict[str, Any]:
-        """The progress as plain data, with the metric that is still to be read: see :class:`BaseParamScheduler`."""
-        return {**super().state_dict(), **self._metric_state()}
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
-        """Go on where the scheduler that gave the state had stopped: see :class:`BaseParamScheduler`."""
-        metric = self._metric_in(state_dict)
-        super().load_state_dict(state_dict, resume_policy)
-        self._saved_metric = metric
 
 
 def driven_parts(schedule: Schedule | None) -> list[Any]:

@@ -6,9 +6,9 @@ from typing import Any
 from ignite.engine import Engine
 
 from lehr.engine.event_counts import is_repeated_epoch_start
-from lehr.handlers.core.metrics import REDUCTIONS, as_number, required_metric
+from lehr.handlers.core.metrics import MetricFeed, as_number
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.schedules import Phases, Plateau, Schedule, arguments
+from lehr.handlers.schedules import Phases, Plateau, Schedule
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups
 
@@ -83,10 +83,9 @@ class PhaseScheduler(ParamScheduler):
         metric_name: str = "loss",
         reduction: str = "mean",
     ) -> None:
-        if not isinstance(metric_name, str):
-            raise TypeError(f"metric_name must be a string, given {metric_name!r}")
+        self._feed = MetricFeed(metric_name, reduction)
         self._phases = Phases(phases, relative, end, starts, flat)
-        self.metric_name, self.reduction = metric_name, arguments.one_of("reduction", reduction, REDUCTIONS)
+        self.metric_name, self.reduction = self._feed.name, self._feed.reduction
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=self._phases)
 
     @property
@@ -118,8 +117,7 @@ class PhaseScheduler(ParamScheduler):
             TypeError: the metric is no number.
             ValueError: there is no such metric, or ``flat`` was not given.
         """
-        metric = as_number(required_metric(engine, self.metric_name, self.reduction))
-        self._phases.observe(metric)
+        self._phases.observe(as_number(self._feed.read(engine)))
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> Any:

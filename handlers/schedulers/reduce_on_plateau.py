@@ -8,18 +8,16 @@ import numpy as np
 from ignite.engine import Engine
 
 from lehr.handlers.core.copying import private_copy
-from lehr.handlers.core.metrics import REDUCTIONS
-from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.core.pending_metric import PendingMetric, no_engine
-from lehr.handlers.core.scheduler import undoing
+from lehr.handlers.core.metric_driven import MetricDrivenScheduler
+from lehr.handlers.core.metrics import MetricFeed
 from lehr.handlers.schedules import Plateau, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.group_selection import Selection
-from lehr.handlers.targets.param_groups import HasParamGroups, StandInOptimizer
+from lehr.handlers.targets.param_groups import HasParamGroups, PlaceholderOptimizer
 
 
-class ReduceOnPlateauScheduler(PendingMetric, ParamScheduler):
+class ReduceOnPlateauScheduler(MetricDrivenScheduler):
     """Multiplies a parameter by a factor when a metric has not improved for more than ``patience`` events.
 
     Attach it to where the metric is ready: ``scheduler.attach(evaluator, Events.COMPLETED)``. At each event it reads
@@ -66,8 +64,6 @@ class ReduceOnPlateauScheduler(PendingMetric, ParamScheduler):
         [[0, 0.1], [1, 0.1], [2, 0.1], [3, 0.05], [4, 0.05]]
     """
 
-    _wants_metric = True
-
     def __init__(
         self,
         optimizer: HasParamGroups,
@@ -90,20 +86,18 @@ class ReduceOnPlateauScheduler(PendingMetric, ParamScheduler):
         missing_policy: str = "raise",
         reduction: str = "mean",
     ) -> None:
-        if not isinstance(metric_name, str):
-            raise TypeError(f"metric_name must be a string, given {metric_name!r}")
+        self._feed = MetricFeed(metric_name, reduction)
         if not isinstance(trainer, Engine | None):
             raise TypeError(f"trainer must be an ignite Engine or None, given {trainer!r}")
         self._plateau = Plateau(
             mode, factor, patience, threshold, threshold_mode, cooldown, min_value, eps, initial_value, nan_policy
         )
-        self.metric_name, self.trainer = metric_name, trainer
+        self.trainer = trainer
         self.missing_policy = arguments.one_of("missing_policy", missing_policy, ("raise", "ignore"))
-        self.reduction = arguments.one_of("reduction", reduction, REDUCTIONS)
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=self._plateau)
-        self._goes_on_from_groups = initial_value is None and not isinstance(optimizer, StandInOptimizer)
+        self._goes_on_from_groups = initial_value is None and not isinstance(optimizer, PlaceholderOptimizer)
         if self._goes_on_from_groups:
-            self._plateau.go_on_from(self._slot.read())
+            self._plateau.go_on_from(self._target.read())
         elif initial_value is None:
             raise ValueError("initial_value must be given where there is no optimizer to read it from, given None")
 
@@ -114,27 +108,23 @@ class ReduceOnPlateauScheduler(PendingMetric, ParamScheduler):
             engine: the engine that has the metric; None in a plain loop, after ``scheduler.schedule.observe(metric)``.
             name: name of the history to record under; ``param_name`` where None.
         """
-        comes = engine is not None and not self._take_repeat()
-        if comes and self._goes_on_from_groups:
-            self._plateau.go_on_from(self._slot.read())
-        before = self._plateau.remembered()
-
-        def undo() -> None:
-            self._plateau.put_back(before)
-            self._goes_on_from_groups = False  # which may hold the next value already
-
-        with undoing(self, undo):
-            if comes:
-                assert engine is not None
-                self.observe(engine)
-            super().__call__(engine if self.trainer is None else self.trainer, name)
+        if engine is not None and not self._repeats and self._goes_on_from_groups:
+            self._plateau.go_on_from(self._target.read())
+        super().__call__(engine, name)
         self._goes_on_from_groups = True
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_engine": no_engine}
+    def _give_metric(self, engine: Engine) -> None:
+        self.observe(engine)
+
+    def _schedule_state(self) -> Any:
+        return self._plateau.remembered()
+
+    def _restore_schedule(self, state: Any) -> None:
+        self._plateau.put_back(state)
+        self._goes_on_from_groups = False  # the groups may hold the next value already
 
     def _recording_engine(self, engine: Engine) -> Engine:
-        return self.trainer or engine
+        return engine if self.trainer is None else self.trainer
 
     def observe(self, engine: Engine) -> None:
         """Count the metric of an engine, without writing; for a plateau that is part of another scheduler.
@@ -142,7 +132,7 @@ class ReduceOnPlateauScheduler(PendingMetric, ParamScheduler):
         Raises:
             TypeError, ValueError: as the class says of the event.
         """
-        metric = self._metric_at(engine, required=self.missing_policy == "raise")
+        metric = self._feed.read(engine, is_required=self.missing_policy == "raise")
         if metric is not None:
             self._plateau.observe(metric)
 
@@ -152,9 +142,9 @@ class ReduceOnPlateauScheduler(PendingMetric, ParamScheduler):
         Its values are those that the groups hold, once it has written them itself: another scheduler that has this one
         as a part may be what writes them.
         """
-        state = {**super().state_dict(), **self._metric_state()}
+        state = super().state_dict()
         if self._goes_on_from_groups and self._event_index > 0:
-            state["progress"][0]["values"] = self._slot.read()
+            state["progress"][0]["values"] = self._target.read()
         return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
@@ -162,9 +152,8 @@ class ReduceOnPlateauScheduler(PendingMetric, ParamScheduler):
 
         The next event goes on from the saved value, whatever the param groups hold.
         """
-        begins_with_groups, metric = self._plateau.initial_value is None, self._metric_in(state_dict)
+        begins_with_groups = self._plateau.initial_value is None
         super().load_state_dict(state_dict, resume_policy)
-        self._saved_metric = metric
         self._goes_on_from_groups = begins_with_groups and self._event_index == 0
 
     def simulate(self, num_events: int, start: int = 0, *, metric_values: Sequence[float] | None = None) -> Array:
@@ -191,7 +180,7 @@ class ReduceOnPlateauScheduler(PendingMetric, ParamScheduler):
             )
         plateau = private_copy(self._plateau)
         if self._goes_on_from_groups:
-            plateau.go_on_from(self._slot.read())
+            plateau.go_on_from(self._target.read())
         table = np.empty((num_events, self._num_groups() or plateau.groups or 1))
         for event, metric in enumerate(metric_values):
             plateau.observe(metric)
@@ -222,7 +211,7 @@ class ReduceOnPlateauScheduler(PendingMetric, ParamScheduler):
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> "tuple[ReduceOnPlateauScheduler, Array]":
         without = ("optimizer", "param_group_index", "save_history", "metric_name", "trainer", "metric_values")
         given = {name: value for name, value in scheduler_kwargs.items() if name not in without}
-        scheduler = cls._on_stand_in(metric_name="metric", **given)
+        scheduler = cls._without_optimizer(metric_name="metric", **given)
         return scheduler, scheduler.simulate(num_events, metric_values=scheduler_kwargs.get("metric_values", ()))
 
 

@@ -132,7 +132,7 @@ class ExpStateScheduler(StateParamScheduler):
     def __init__(
         self, initial_value: float, gamma: float, param_name: str, save_history: bool = False, create_new: bool = False
     ) -> None:
-        self._kind = int if type(initial_value) is int and type(gamma) is int else float
+        self._number_type = int if type(initial_value) is int and type(gamma) is int else float
         schedule = Shift(ExponentialDecay(initial_value, gamma), by=1)
         super().__init__(param_name, save_history, create_new, schedule=schedule)
         self.initial_value, self.gamma = initial_value, gamma
@@ -169,7 +169,7 @@ class StepStateScheduler(StateParamScheduler):
         save_history: bool = False,
         create_new: bool = False,
     ) -> None:
-        self._kind = int if type(initial_value) is int and type(gamma) is int else float
+        self._number_type = int if type(initial_value) is int and type(gamma) is int else float
         whole = arguments.whole_number("step_size", step_size, at_least=1)
         schedule = Shift(StepDecay(initial_value, gamma, whole), by=1)
         super().__init__(param_name, save_history, create_new, schedule=schedule)
@@ -209,7 +209,7 @@ class MultiStepStateScheduler(StateParamScheduler):
         save_history: bool = False,
         create_new: bool = False,
     ) -> None:
-        self._kind = int if type(initial_value) is int and type(gamma) is int else float
+        self._number_type = int if type(initial_value) is int and type(gamma) is int else float
         schedule = Shift(MultiStepDecay(initial_value, gamma, milestones), by=1)
         super().__init__(param_name, save_history, create_new, schedule=schedule)
         self.initial_value, self.gamma, self.milestones = initial_value, gamma, list(milestones)

@@ -8,7 +8,7 @@ from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.schedulers.torch.lr_scheduler import LRScheduler
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.arguments import Number
-from lehr.handlers.targets.param_groups import ParamSlot
+from lehr.handlers.targets.param_groups import ParamGroups
 
 from .concat import ConcatScheduler
 from .piecewise_linear import PiecewiseLinear
@@ -77,7 +77,7 @@ def create_lr_scheduler_with_warmup(
         raise TypeError(
             f"output_simulated_values must be a list such as [None] * 100, given {output_simulated_values!r}"
         )
-    held = ParamSlot(main.optimizer, "lr", main.param_group_index).read()
+    held = ParamGroups(main.optimizer, "lr", main.param_group_index).read()
     starts = _per_group("warmup_start_value", warmup_start_value, len(held))
     peaks = held if warmup_end_value is None else _per_group("warmup_end_value", warmup_end_value, len(held))
     firsts = main.simulate(1)[0].tolist()

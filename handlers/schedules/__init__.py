@@ -1,4 +1,4 @@
-"""Schedules: what value a hyper-parameter has at which event. All but the live ones are pure functions."""
+"""Schedules: the value of a hyper-parameter at each event. Most are pure functions of the event index."""
 
 from .anneal import Anneal
 from .base import Schedule

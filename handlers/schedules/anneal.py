@@ -1,15 +1,14 @@
-"""From one value to another, along a curve."""
+"""A schedule from one value to another, along a curve."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from . import arguments
+from . import fields
 from .arguments import Number
 from .base import Array, Schedule
-from .curves import Curve, Linear, blend, checked_curve
-from .durations import events
+from .curves import Curve, Linear, blend, curve_field
 
 
 @dataclass(frozen=True)
@@ -25,16 +24,17 @@ class Anneal(Schedule):
     Args:
         start_value: value at event 0; a float, or one for each of G parameter groups.
         end_value: value at event ``duration``, likewise.
-        duration: events from the one to the other, at least 0, not necessarily whole; with 0 the end value is
-            there at once.
-        curve: the way between them.
-        beyond: what comes after ``duration``: ``"hold"`` the end value; ``"mirror"``, back to the start value and
-            so on, for ever; ``"stretch"``, part of the way back, to arrive again after ``duration`` more.
+        duration: events from the start value to the end value, at least 0, not necessarily whole; with 0, event 0 has
+            the end value.
+        curve: the curve between them.
+        beyond: the values after ``duration``: ``"hold"`` keeps the end value; ``"mirror"`` goes back to the start value
+            and on in this way for ever; ``"stretch"`` goes a part of the way back and reaches the end value again after
+            ``duration`` more events.
 
     Shapes: ``(n,)``, or ``(n, G)`` where a value is a list.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: an argument is out of its range; the values are for different numbers of groups.
 
     Example:
@@ -45,27 +45,11 @@ class Anneal(Schedule):
         [1.0, 0.5, 0.0, 0.5, 1.0]
     """
 
-    start_value: Number
-    end_value: Number
-    duration: float = events()
-    curve: Curve = Linear()  # noqa: RUF009 -- it is frozen
-    beyond: Literal["hold", "mirror", "stretch"] = "hold"
-
-    def __post_init__(self) -> None:
-        """Check the arguments."""
-        self._set(
-            start_value=arguments.number_or_numbers("start_value", self.start_value),
-            end_value=arguments.number_or_numbers("end_value", self.end_value),
-            duration=arguments.number("duration", self.duration, at_least=0),
-            curve=checked_curve("curve", self.curve),
-            beyond=arguments.one_of("beyond", self.beyond, ("hold", "mirror", "stretch")),
-        )
-        arguments.same_groups(start_value=self.start_value, end_value=self.end_value)
-
-    @property
-    def groups(self) -> int | None:
-        """One value a group where a value is a list."""
-        return arguments.groups_of(self.start_value, self.end_value)
+    start_value: Number = fields.value()
+    end_value: Number = fields.value()
+    duration: float = fields.number(at_least=0, unit=fields.EVENTS)
+    curve: Curve = curve_field(Linear())
+    beyond: Literal["hold", "mirror", "stretch"] = fields.one_of(("hold", "mirror", "stretch"), "hold")
 
     @property
     def length(self) -> float:
@@ -77,7 +61,7 @@ class Anneal(Schedule):
         if self.duration == 0:
             progress = np.ones_like(indices)
         elif self.beyond == "mirror":
-            # The remainder of whole numbers is exact, that of progress is not, far out.
+            # The remainder of event indices is exact; that of the progress is not, for large indices.
             progress = 1 - np.abs(indices % (2 * self.duration) / self.duration - 1)
         elif self.beyond == "stretch":
             progress = indices / (self.duration * np.maximum(np.ceil(indices / self.duration), 1))
@@ -87,6 +71,6 @@ class Anneal(Schedule):
 
 
 def between(start_value: Number, end_value: Number, fraction: Array) -> Array:
-    """The values between two values or two rows of them: ``(n,)`` or ``(n, G)`` for fractions ``(n,)``."""
+    """Blends two values, or two lists of G values: ``(n,)`` or ``(n, G)`` for fractions ``(n,)``."""
     start, end = np.asarray(start_value, dtype=np.float64), np.asarray(end_value, dtype=np.float64)
     return blend(start, end, fraction[:, None] if start.ndim or end.ndim else fraction)

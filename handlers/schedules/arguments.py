@@ -1,28 +1,28 @@
-"""Checks of arguments: each names the argument, the rule and the value that breaks it.
+"""Checks of arguments. Each error names the argument, the rule and the value that breaks it.
 
-They run when an object is made, so that a bad argument stops the program before the first training step.
-A wrong kind of object is a ``TypeError``, a wrong value a ``ValueError``.
+The checks run when an object is made, so that a bad argument stops the program before the first training step. An
+argument of the wrong type is a ``TypeError``, a wrong value a ``ValueError``.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
+from types import UnionType
 from typing import Any
 
 import numpy as np
 
 Number = float | Sequence[float]
 
-
-# Abstract classes take long to tell what is one of them, so the usual ones are asked first.
+# An isinstance check of an abstract class is slow, so that the usual types come first.
 REAL, INTEGRAL = (float, int, Real), (int, Integral)
 
-# Event indices are computed with as float64, which holds whole numbers exactly up to here.
-MOST = 2**53
+# Event indices are float64 in formulas, which holds whole numbers exactly up to here.
+MAX_EVENT_INDEX = 2**53
 
 
 def shown(value: object) -> str:
-    """What a value is called in an error: its repr, or why it has none, and no more than a few hundred characters.
+    """The repr of a value for an error text, at most about 500 characters.
 
     >>> shown("lr"), len(shown([0] * 10_000)), shown(10**5000)
     ("'lr'", 503, 'an int that is too large to be shown')
@@ -45,7 +45,7 @@ def number(
     at_most: float | None = None,
     below: float | None = None,
 ) -> float:
-    """``value`` as a finite float within the given bounds.
+    """Returns ``value`` as a finite float within the given bounds.
 
     >>> number("gamma", 1)
     1.0
@@ -54,12 +54,15 @@ def number(
     ...
     ValueError: pct_start must be at least 0 and at most 1, given 1.5
     """
-    if isinstance(value, bool) or not isinstance(value, REAL):
+    if type(value) is float:
+        result = value
+    elif isinstance(value, bool) or not isinstance(value, REAL):
         raise TypeError(f"{name} must be a number, given {shown(value)}")
-    try:
-        result = float(value)
-    except OverflowError:
-        result = math.inf
+    else:
+        try:
+            result = float(value)
+        except OverflowError:
+            result = math.inf
     if not math.isfinite(result):
         raise ValueError(f"{name} must be finite, given {shown(value)}")
     if (
@@ -75,11 +78,13 @@ def number(
 
 
 def number_or_numbers(name: str, value: object) -> float | tuple[float, ...]:
-    """One finite float for all parameter groups, or a tuple with one for each.
+    """Returns one finite float for all parameter groups, or a tuple with one for each.
 
     >>> number_or_numbers("max_value", [0.1, 1])
     (0.1, 1.0)
     """
+    if type(value) is float:  # the usual type first: an isinstance check of an abstract class is slow
+        return number(name, value)
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
@@ -91,22 +96,22 @@ def number_or_numbers(name: str, value: object) -> float | tuple[float, ...]:
 
 
 def value_at(index: int, value: object, named: Callable[[int], str]) -> float | list[float]:
-    """What a user's code gave for an event, as a finite float, or a list of them with one for each group.
+    """Returns the value that a user's code gave for an event, as a finite float or a list with one for each group.
 
     Args:
-        index: the event.
-        value: what it gave.
-        named: what an error is to call it; asked only if there is one.
+        index: the event index.
+        value: the value.
+        named: gives the name of the value for an error text; called only for an error.
     """
     if type(value) is float and math.isfinite(value):
         return value
-    if type(value) is not list or not all(type(item) is float and math.isfinite(item) for item in value) or not value:
+    if type(value) is not list or set(map(type, value)) != {float} or not all(map(math.isfinite, value)):
         value = number_or_numbers(named(index), value)
     return list(value) if isinstance(value, tuple) else value
 
 
 def whole_number(name: str, value: object, *, at_least: int) -> int:
-    """``value`` as an int of at least ``at_least``; a float that is whole, such as 100.0, will do.
+    """Returns ``value`` as an int of at least ``at_least``; a whole float such as 100.0 is accepted.
 
     >>> whole_number("cycle_size", 2.5, at_least=2)
     Traceback (most recent call last):
@@ -116,13 +121,13 @@ def whole_number(name: str, value: object, *, at_least: int) -> int:
     result = number(name, value)
     if not result.is_integer() or result < at_least:
         raise ValueError(f"{name} must be a whole number of at least {at_least}, given {shown(value)}")
-    if result > MOST:
-        raise ValueError(f"{name} must be at most {MOST}, given {shown(value)}")
+    if result > MAX_EVENT_INDEX:
+        raise ValueError(f"{name} must be at most {MAX_EVENT_INDEX}, given {shown(value)}")
     return int(value) if isinstance(value, INTEGRAL) else int(result)
 
 
 def listed(name: str, values: object) -> list[Any]:
-    """``values`` as a list, if they are a list or tuple.
+    """Returns a list or tuple as a list.
 
     >>> listed("durations", 3)
     Traceback (most recent call last):
@@ -134,8 +139,35 @@ def listed(name: str, values: object) -> list[Any]:
     return list(values)
 
 
+def list_of(name: str, values: object, check: Callable[[str, Any], Any], at_least: int = 0) -> tuple[Any, ...]:
+    """Returns a list or tuple of ``at_least`` items or more as a tuple of ``check(name, item)`` for each item.
+
+    >>> list_of("weights", [1, "a"], number)
+    Traceback (most recent call last):
+    ...
+    TypeError: weights[1] must be a number, given 'a'
+    """
+    checked = tuple(check(f"{name}[{position}]", value) for position, value in enumerate(listed(name, values)))
+    if len(checked) < at_least:
+        raise ValueError(f"{name} must have {at_least} or more items, given {shown(values)}")
+    return checked
+
+
+def instance(name: str, value: Any, wanted: type | UnionType, rule: str) -> Any:
+    """Returns ``value``, which must be an instance of ``wanted``; an error says that it must be ``rule``.
+
+    >>> instance("model", 0.5, str, "the name of a model")
+    Traceback (most recent call last):
+    ...
+    TypeError: model must be the name of a model, given 0.5
+    """
+    if not isinstance(value, wanted):
+        raise TypeError(f"{name} must be {rule}, given {shown(value)}")
+    return value
+
+
 def rising(name: str, values: object) -> tuple[int, ...]:
-    """Whole numbers of at least 0, none of which is less than the one before, as a tuple.
+    """Returns whole numbers of at least 0, none of which is less than the one before, as a tuple.
 
     >>> rising("milestones", [30, 60, 45])
     Traceback (most recent call last):
@@ -145,15 +177,15 @@ def rising(name: str, values: object) -> tuple[int, ...]:
     if isinstance(values, str | bytes) or not isinstance(values, Sequence):
         raise TypeError(f"{name} must be a list or tuple of event indices, given {shown(values)}")
     result: list[int] = []
-    for at, value in enumerate(values):
-        result.append(whole_number(f"{name}[{at}]", value, at_least=0))
-        if at and result[-1] < result[-2]:
-            raise ValueError(f"{name}[{at}] must be at least the one before, {result[-2]}, given {shown(value)}")
+    for position, value in enumerate(values):
+        result.append(whole_number(f"{name}[{position}]", value, at_least=0))
+        if position and result[-1] < result[-2]:
+            raise ValueError(f"{name}[{position}] must be at least the one before, {result[-2]}, given {shown(value)}")
     return tuple(result)
 
 
 def flag(name: str, value: object) -> bool:
-    """``value`` if it is True or False.
+    """Returns ``value``, which must be True or False.
 
     >>> flag("monotonic", "yes")
     Traceback (most recent call last):
@@ -166,7 +198,7 @@ def flag(name: str, value: object) -> bool:
 
 
 def one_of(name: str, value: object, options: Iterable[str]) -> str:
-    """``value`` if it is one of the strings in ``options``.
+    """Returns ``value``, which must be one of the strings in ``options``.
 
     >>> one_of("anneal_strategy", "sine", ["cos", "linear"])
     Traceback (most recent call last):
@@ -181,14 +213,43 @@ def one_of(name: str, value: object, options: Iterable[str]) -> str:
     return value
 
 
-def groups_of(*values: Number | None) -> int | None:
-    """How many parameter groups these have values for; None when each serves all groups alike."""
-    return next((len(value) for value in values if isinstance(value, tuple)), None)
+def function(name: str, value: Any, rule: str) -> Any:
+    """Returns ``value``, which must be callable and no class; an error says that it must be ``rule``.
+
+    >>> function("function", 0.5, "a function of the event index")
+    Traceback (most recent call last):
+    ...
+    TypeError: function must be a function of the event index, given 0.5
+    """
+    if not callable(value) or isinstance(value, type):
+        raise TypeError(f"{name} must be {rule}, given {shown(value)}")
+    return value
 
 
-def same_groups(**values: Number | None) -> None:
-    """Check that the tuples among ``values`` have one value for each of the same parameter groups."""
-    counts = {name: len(value) for name, value in values.items() if isinstance(value, tuple)}
-    if len(set(counts.values())) > 1:
-        given = " and ".join(f"{name} with {count}" for name, count in counts.items())
-        raise ValueError(f"{' and '.join(counts)} must have as many values as one another, given {given}")
+def state_of(name: str, state_dict: Any, keys: Iterable[str]) -> Mapping[str, Any]:
+    """Returns a saved state, which must be a mapping with exactly these keys.
+
+    >>> state_of("a plateau", {"best": 0.5}, ["best", "values"])
+    Traceback (most recent call last):
+    ...
+    ValueError: the state of a plateau must have ['best', 'values'], given {'best': 0.5}
+    """
+    if not isinstance(state_dict, Mapping) or set(state_dict) != set(keys):
+        raise ValueError(f"the state of {name} must have {sorted(keys)}, given {shown(state_dict)}")
+    return state_dict
+
+
+def groups_of(*values: Any) -> int | None:
+    """The number of parameter groups that the tuples among ``values`` have values for; None without a tuple."""
+    for value in values:
+        if type(value) is tuple:
+            return len(value)
+    return None
+
+
+def same_groups(counts: Mapping[str, int | None]) -> None:
+    """Checks that arguments have values for the same number of parameter groups; None is for any number of them."""
+    given = {name: count for name, count in counts.items() if count is not None}
+    if len(set(given.values())) > 1:
+        shown_counts = " and ".join(f"{name} with {count}" for name, count in given.items())
+        raise ValueError(f"{' and '.join(given)} must have as many values as one another, given {shown_counts}")

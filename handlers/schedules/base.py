@@ -1,19 +1,21 @@
-"""What a schedule is: a pure function from the event index to a value."""
+"""The base class of schedules: pure functions from the event index to a value."""
 
+import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
-from functools import partial
-from typing import overload
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import arguments
+from . import arguments, fields
+from .description import Description, description_of, fields_of, text_of
 
 Array = NDArray[np.float64]
 Value = float | list[float]
-# What most fields hold; that it is no schedule would take an abstract class, such as Schedule, long to tell.
+# The types of most fields. An isinstance check of an abstract class such as Schedule is slow.
 PLAIN = (float, int, str, type(None))
 
 
@@ -21,9 +23,9 @@ PLAIN = (float, int, str, type(None))
 class Schedule(ABC):
     """The value of a hyper-parameter as a pure function of the event index.
 
-    A schedule knows nothing of optimizers, engines or how often it was called: any index may be asked for,
-    in any order, and the answer is always the same. A subclass is a frozen dataclass whose fields are plain
-    data and whose one method, :meth:`values`, holds the formula.
+    A schedule knows no optimizer and no engine, and does not count its calls: you may ask for any index in any order,
+    and the value of an index is always the same. A subclass is a frozen dataclass. Its fields are plain data, and its
+    one method, :meth:`values`, is the formula.
 
     Shapes: ``schedule(i)`` of an int is a float; ``schedule(indices)`` of an array ``(n,)`` is a float64
     array ``(n,)``. A schedule with one value for each of G parameter groups has one more axis: ``(G,)`` and
@@ -46,43 +48,47 @@ class Schedule(ABC):
         Sawtooth(high=1.0, period=4)
     """
 
+    def __post_init__(self) -> None:
+        """Checks the arguments."""
+        fields.check(self)
+
     @abstractmethod
     def values(self, indices: Array) -> Array:
         """The formula. Indices are whole numbers >= 0 as a float64 array ``(n,)``, in any order."""
 
     @property
     def groups(self) -> int | None:
-        """How many parameter groups the schedule has values for; None when one value serves them all."""
-        return None
+        """The number of parameter groups that the schedule has values for; None for one value for all groups."""
+        return fields.groups_of(self)
 
     @property
     def length(self) -> float | None:
-        """How many events it takes: to come to an end, or through its first cycle; None where it has no end."""
+        """The number of events until the schedule ends, or of its first cycle; None if it has no end."""
         return None
 
     @property
     def parts(self) -> "tuple[Schedule, ...]":
-        """The schedules that this one is composed of, as they stand in its fields."""
+        """The schedules in the fields of this one."""
         found: list[object] = []
-        for field in fields(self):
+        for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if not isinstance(value, PLAIN):
                 found += value if isinstance(value, tuple) else (value,)
         return tuple([item for item in found if isinstance(item, Schedule)])
 
     @property
-    def ahead(self) -> bool:
-        """Whether values may be computed before their event comes; see :class:`LiveSchedule` for those that may not."""
-        return all(part.ahead for part in self.parts)
+    def is_pure(self) -> bool:
+        """Whether values depend on the event index alone, and may be computed before their event; see LiveSchedule."""
+        return all(part.is_pure for part in self.parts)
 
-    def from_parts(self, index: int, read: "Callable[[Schedule, int], Value]") -> "Value | None":
-        """The value at one event, by way of its parts' values; None where only :meth:`values` can tell.
+    def value_from_parts(self, index: int, read: "Callable[[Schedule, int], Value]") -> "Value | None":
+        """The value at one event, computed from the values of the parts; None where only :meth:`values` can compute it.
 
-        It is how a composition with a :class:`LiveSchedule` in it is read, event by event.
+        A schedule with a :class:`LiveSchedule` in it is read in this way, event by event.
 
         Args:
-            index: the event.
-            read: gives the value of a part at an event of its own.
+            index: the event index.
+            read: returns the value of a part at an event index of the part.
         """
         return None
 
@@ -101,8 +107,10 @@ class Schedule(ABC):
         if given.dtype.kind not in "iuf":
             raise TypeError(f"event_index must be an int or an array of them, given {index!r}")
         indices = given.astype(np.float64)
-        if not ((indices >= 0) & (indices <= arguments.MOST) & (indices == np.floor(indices))).all():
-            raise ValueError(f"event_index must be a whole number from 0 to {arguments.MOST}, given {index!r}")
+        if not ((indices >= 0) & (indices <= arguments.MAX_EVENT_INDEX) & (indices == np.floor(indices))).all():
+            raise ValueError(
+                f"event_index must be a whole number from 0 to {arguments.MAX_EVENT_INDEX}, given {index!r}"
+            )
         with np.errstate(all="ignore"):
             # Arrays only: NumPy rounds x ** y differently for a scalar and for an array of one.
             values = np.asarray(self.values(np.atleast_1d(indices)), dtype=np.float64)
@@ -111,75 +119,55 @@ class Schedule(ABC):
         return float(values[0]) if values.ndim == 1 else values[0]
 
     def __repr__(self) -> str:
-        """As the constructor call, functions by name. A subclass's own dataclass repr does the same."""
-        return describe(self)
+        """The constructor call, with functions by name."""
+        return text_of(self.description())
 
-    def description(self) -> str:
-        """What makes it this schedule and no other, in words that are the same in every process."""
-        compared = {field.name: getattr(self, field.name) for field in fields(self) if field.compare}
-        return _call(type(self).__qualname__, [], compared)
+    def description(self) -> Description:
+        """Describes the schedule as plain data, the same in every process; see :func:`.description_of`."""
+        return fields_of(self)
 
     def _set(self, **values: object) -> None:
-        """Put checked values into the fields of a frozen dataclass; for ``__post_init__`` only."""
+        """Sets fields of the frozen dataclass; for ``__post_init__`` only."""
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
 
 def checked_schedule(name: str, value: object) -> Schedule:
-    """``value`` if it is a schedule.
+    """Returns ``value``, which must be a schedule.
 
     Raises:
-        TypeError: it is not.
+        TypeError: ``value`` is no schedule.
     """
-    if not isinstance(value, Schedule):
-        raise TypeError(f"{name} must be a Schedule, given {value!r}")
-    return value
+    return arguments.instance(name, value, Schedule, "a Schedule")  # type: ignore[no-any-return]
 
 
-def checked_schedules(name: str, values: object) -> tuple[Schedule, ...]:
-    """``values`` as a tuple, if they are a list or tuple of schedules.
-
-    Raises:
-        TypeError: they are not.
-    """
-    if not isinstance(values, list | tuple):
-        raise TypeError(f"{name} must be a list or tuple of schedules, given {values!r}")
-    return tuple(checked_schedule(f"{name}[{at}]", value) for at, value in enumerate(values))
+def schedule_field() -> Any:
+    """A field for a schedule."""
+    return fields.argument(checked_schedule, groups=attrgetter("groups"))
 
 
-def common_groups(schedules: Iterable[Schedule]) -> int | None:
-    """How many parameter groups these schedules have values for; None when each serves all groups alike.
+def schedules_field(at_least: int = 1, groups: fields.Groups | None = None) -> Any:
+    """A field for a list of schedules, which becomes a tuple."""
+    return fields.list_of(checked_schedule, at_least=at_least, groups=groups)
+
+
+def common_groups(parts: Iterable[Any]) -> int | None:
+    """The number of parameter groups that schedules or rules have values for; None if each has one value for all.
 
     Raises:
         ValueError: they have values for different numbers of groups.
     """
-    counts = {schedule.groups for schedule in schedules if schedule.groups is not None}
+    counts = {part.groups for part in parts} - {None}
     if len(counts) > 1:
         raise ValueError(f"schedules must have values for as many groups as one another, given {sorted(counts)}")
     return next(iter(counts), None)
 
 
-def describe(value: object) -> str:
-    """A repr that is the same in every process: functions by their names, not by their places in memory.
-
-    >>> describe(len), describe(partial(pow, abs))
-    ('builtins.len', 'partial(builtins.pow, builtins.abs)')
-    """
-    if isinstance(value, PLAIN):
-        return repr(value)
-    if isinstance(value, Schedule):
-        return value.description()
-    if isinstance(value, partial):
-        return _call("partial", [value.func, *value.args], value.keywords)
-    if type(value) is tuple:
-        return f"({', '.join(map(describe, value))}{',' * (len(value) == 1)})"
-    if callable(value) and hasattr(value, "__qualname__"):
-        return ".".join(filter(None, (getattr(value, "__module__", None), value.__qualname__)))
-    if repr(value) != object.__repr__(value):
-        return repr(value)
-    return f"{type(value).__module__}.{type(value).__qualname__}()"
+def with_group_axis(values: NDArray[Any], wanted: bool) -> NDArray[Any]:
+    """Values ``(n,)`` as ``(n, 1)`` if wanted; values ``(n, G)`` as they are."""
+    return values[:, None] if wanted and values.ndim == 1 else values
 
 
-def _call(name: str, given: Iterable[object], named: Mapping[str, object]) -> str:
-    arguments_given = [*map(describe, given), *(f"{key}={describe(value)}" for key, value in named.items())]
-    return f"{name}({', '.join(arguments_given)})"
+@description_of.register
+def _(schedule: Schedule, outer: tuple[int, ...] = ()) -> Description:
+    return schedule.description()

@@ -1,14 +1,14 @@
-"""Values that stay: one for ever, or one after another."""
+"""Constant values: one at all events, or one after another."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from . import arguments
+from . import arguments, fields
 from .arguments import Number
 from .base import Array, Schedule
-from .durations import events
 
 
 @dataclass(frozen=True)
@@ -28,21 +28,21 @@ class Constant(Schedule):
         [0.5, 0.5, 0.5]
     """
 
-    value: Number
-
-    def __post_init__(self) -> None:
-        """Check the numbers."""
-        self._set(value=arguments.number_or_numbers("value", self.value))
-
-    @property
-    def groups(self) -> int | None:
-        """One value a group where there are several."""
-        return arguments.groups_of(self.value)
+    value: Number = fields.value()
 
     def values(self, indices: Array) -> Array:
-        """The value, again and again."""
+        """The value for each event."""
         value = np.asarray(self.value, dtype=np.float64)
         return np.broadcast_to(value, (len(indices), *value.shape))
+
+
+def _checked_constants(name: str, values: Any) -> tuple[Number, ...]:
+    if isinstance(values, str | bytes) or not isinstance(values, Sequence):
+        raise TypeError(f"{name} must be a list or tuple of values, given {values!r}")
+    named = {f"{name}[{position}]": value for position, value in enumerate(values)}
+    constants = {one: arguments.number_or_numbers(one, value) for one, value in named.items()}
+    arguments.same_groups({one: arguments.groups_of(constant) for one, constant in constants.items()})
+    return tuple(constants.values())
 
 
 @dataclass(frozen=True)
@@ -64,32 +64,21 @@ class PiecewiseConstant(Schedule):
         [1.0, 1.0, 0.1, 0.01, 0.01]
     """
 
-    constants: Sequence[Number]
-    milestones: Sequence[int] = events()
+    constants: Sequence[Number] = fields.argument(_checked_constants, groups=lambda given: arguments.groups_of(*given))
+    milestones: Sequence[int] = fields.rising()
 
     def __post_init__(self) -> None:
-        """Check the numbers, and keep both sequences as tuples."""
-        if isinstance(self.constants, str | bytes) or not isinstance(self.constants, Sequence):
-            raise TypeError(f"constants must be a list or tuple of values, given {self.constants!r}")
-        constants = [
-            arguments.number_or_numbers(f"constants[{at}]", constant) for at, constant in enumerate(self.constants)
-        ]
-        self._set(constants=tuple(constants), milestones=arguments.rising("milestones", self.milestones))
+        """Checks the numbers, and keeps both sequences as tuples."""
+        super().__post_init__()
         if len(self.constants) != len(self.milestones) + 1:
             raise ValueError(
                 f"constants must be one more than the milestones, given {len(self.constants)} constants "
                 f"and {len(self.milestones)} milestones"
             )
-        arguments.same_groups(**{f"constants[{at}]": constant for at, constant in enumerate(self.constants)})
-
-    @property
-    def groups(self) -> int | None:
-        """One value a group where one of the values is a list."""
-        return arguments.groups_of(*self.constants)
 
     @property
     def length(self) -> float:
-        """Up to the last milestone."""
+        """The event index of the last milestone."""
         return max(self.milestones, default=0)
 
     def values(self, indices: Array) -> Array:

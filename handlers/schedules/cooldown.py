@@ -1,36 +1,35 @@
-"""The last phase of a schedule that could go on for ever."""
+"""Schedules that end another one with a cool-down, or bound its values."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from . import arguments
+from . import fields
 from .arguments import Number
-from .base import Array, Schedule, Value, checked_schedule
-from .curves import Curve, Linear, blend, checked_curve
-from .durations import events
+from .base import Array, with_group_axis
+from .curves import Curve, Linear, blend, curve_field
+from .wrapper import Wrapper
 
 
 @dataclass(frozen=True)
-class Cooldown(Schedule):
-    """A schedule that, from an event on, goes over to an end value along a curve, wherever it is.
+class Cooldown(Wrapper):
+    """A schedule that from an event on moves from its present value to an end value, along a curve.
 
     With the progress ``p = min(max(i - begin, 0) / duration, 1)``::
 
         value(i) = schedule(i) + (end_value - schedule(i)) * curve(p)
 
     Args:
-        schedule: the schedule; it goes on during the cool-down.
+        schedule: the schedule, which continues during the cool-down.
         begin: the event at which the cool-down begins, at least 0.
-        duration: how many events it takes, above 0.
-        end_value: value at its end and from then on; a float, or one for each of G parameter groups.
-        curve: the way there.
+        duration: events of the cool-down, above 0.
+        end_value: value at the end of the cool-down and after it; a float, or one for each of G parameter groups.
+        curve: the curve of the cool-down.
 
-    Shapes: those of ``schedule``, or ``(n, G)`` where ``end_value`` is a list.
+    Shapes: the shape of ``schedule``, or ``(n, G)`` where ``end_value`` is a list.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: an argument is out of its range.
 
     Source: Hu et al., "MiniCPM: Unveiling the Potential of Small Language Models with Scalable Training
@@ -42,61 +41,34 @@ class Cooldown(Schedule):
         [1.0, 1.0, 1.0, 0.5, 0.0, 0.0]
     """
 
-    schedule: Schedule
-    begin: int = events()
-    duration: float = events()
-    end_value: Number = 0.0
-    curve: Curve = Linear()  # noqa: RUF009 -- it is frozen
-
-    def __post_init__(self) -> None:
-        """Check the arguments."""
-        checked_schedule("schedule", self.schedule)
-        self._set(
-            begin=arguments.whole_number("begin", self.begin, at_least=0),
-            duration=arguments.number("duration", self.duration, above=0),
-            end_value=arguments.number_or_numbers("end_value", self.end_value),
-            curve=checked_curve("curve", self.curve),
-        )
-        if None not in (self.schedule.groups, arguments.groups_of(self.end_value)):
-            arguments.same_groups(schedule=(0.0,) * (self.schedule.groups or 1), end_value=self.end_value)
-
-    @property
-    def groups(self) -> int | None:
-        """Those of the schedule, or of ``end_value``."""
-        return self.schedule.groups or arguments.groups_of(self.end_value)
+    begin: int = fields.whole_number(unit=fields.EVENTS)
+    duration: float = fields.number(above=0, unit=fields.EVENTS)
+    end_value: Number = fields.value(0.0)
+    curve: Curve = curve_field(Linear())
 
     @property
     def length(self) -> float:
-        """Up to the end of the cool-down."""
+        """The events until the end of the cool-down."""
         return self.begin + self.duration
 
-    def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
-        """The same from the schedule's value at this event."""
-        value = np.asarray(read(self.schedule, index), dtype=np.float64)
-        return self._cooled(value[np.newaxis], np.array([index]))[0].tolist()  # type: ignore[no-any-return]
-
-    def values(self, indices: Array) -> Array:
+    def changed(self, values: Array, indices: Array) -> Array:
         """The formula of the class docstring."""
-        return self._cooled(self.schedule.values(indices), indices)
-
-    def _cooled(self, values: Array, indices: Array) -> Array:
         end = np.asarray(self.end_value, dtype=np.float64)
         fraction = self.curve(np.clip((indices - self.begin) / self.duration, 0, 1))
-        if end.ndim and values.ndim == 1:
-            values = values[:, None]
-        return blend(values, end, fraction[:, None] if values.ndim == 2 else fraction)
+        values = with_group_axis(values, end.ndim == 1)
+        return blend(values, end, with_group_axis(fraction, values.ndim == 2))
 
 
 @dataclass(frozen=True)
-class Bounded(Schedule):
-    """A schedule that is kept from going too far: ``value(i) = min(max(schedule(i), at_least), at_most)``.
+class Bounded(Wrapper):
+    """A schedule with its values kept within bounds: ``value(i) = min(max(schedule(i), at_least), at_most)``.
 
     Args:
         schedule: the schedule.
-        at_least: the lower bound; None for none.
-        at_most: the upper bound, not below the lower one; None for none.
+        at_least: the lower bound; None for no limit.
+        at_most: the upper bound, not below the lower one; None for no limit.
 
-    Shapes: those of ``schedule``.
+    Shapes: the shape of ``schedule``.
 
     Raises:
         TypeError, ValueError: a bound is not a finite number; the upper one is below the lower one.
@@ -107,37 +79,16 @@ class Bounded(Schedule):
         [8.0, 4.0, 2.0, 1.5]
     """
 
-    schedule: Schedule
-    at_least: float | None = None
-    at_most: float | None = None
+    at_least: float | None = fields.number(None)
+    at_most: float | None = fields.number(None)
 
     def __post_init__(self) -> None:
-        """Check the bounds."""
-        checked_schedule("schedule", self.schedule)
-        for name in ("at_least", "at_most"):
-            if getattr(self, name) is not None:
-                self._set(**{name: arguments.number(name, getattr(self, name))})
+        """Checks the bounds."""
+        super().__post_init__()
         if self.at_least is not None and self.at_most is not None and self.at_most < self.at_least:
             raise ValueError(f"at_most must not be less than at_least, {self.at_least}, given {self.at_most}")
 
-    @property
-    def groups(self) -> int | None:
-        """Those of the schedule."""
-        return self.schedule.groups
-
-    @property
-    def length(self) -> float | None:
-        """That of the schedule."""
-        return self.schedule.length
-
-    def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
-        """The value of the schedule, within the bounds."""
-        return self._within(np.asarray(read(self.schedule, index))).tolist()  # type: ignore[no-any-return]
-
-    def values(self, indices: Array) -> Array:
-        """The formula of the class docstring."""
-        return self._within(self.schedule.values(indices))
-
-    def _within(self, values: Array) -> Array:
+    def changed(self, values: Array, indices: Array) -> Array:
+        """The values within the bounds."""
         low = -np.inf if self.at_least is None else self.at_least
         return np.asarray(np.clip(values, low, np.inf if self.at_most is None else self.at_most))

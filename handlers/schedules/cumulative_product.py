@@ -1,11 +1,12 @@
-"""The product of all factors that a function has given so far."""
+"""The product of all factors that a function has returned so far."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
-from . import arguments
-from .base import describe
+from . import arguments, fields
+from .description import description_of, text_of
 from .stateful import StatefulSchedule
 
 
@@ -13,9 +14,9 @@ from .stateful import StatefulSchedule
 class CumulativeProduct(StatefulSchedule):
     """The product of a function's values at the events so far: ``value(i) = function(1) * ... * function(i)``.
 
-    The function is called once for each event, when it comes, and never for event 0, whose value is 1. The product is
-    remembered and saved, so that to go on takes one call. To seek to event i takes i calls, or as many as there are
-    events from where it is, if that lies before.
+    The function is called once for each event, when the event comes, and never for event 0, whose value is 1. The
+    schedule keeps and saves the product, so that the next event takes one call. To seek to event i takes a call for
+    each event since the last value, or i calls if the last value is of a later event.
 
     Args:
         function: ``int -> float``, the factor of an event.
@@ -30,39 +31,41 @@ class CumulativeProduct(StatefulSchedule):
         [1.0, 0.5, 0.5, 0.25, 0.25]
     """
 
-    function: Callable[[int], float]
-    _reached: list[Any] = field(init=False, repr=False, compare=False)
+    function: Callable[[int], float] = fields.function("a function of the event index")
+    _product: dict[str, Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Check that the function can be called, and begin with event 0."""
-        if not callable(self.function) or isinstance(self.function, type):
-            raise TypeError(f"function must be a function of the event index, given {self.function!r}")
-        self._set(_reached=[0, 1.0])
+        """Checks the function, and begins with event 0."""
+        super().__post_init__()
+        self._set(_product={"event_index": 0, "product": 1.0})
 
     def value(self, index: int) -> float:
-        """Multiply on from where it is, or from the beginning."""
-        event, product = self._reached if self._reached[0] <= index else (0, 1.0)
+        """Multiplies on from the last event, or from event 0 if that is later."""
+        last = self._product
+        event, product = (last["event_index"], last["product"]) if last["event_index"] <= index else (0, 1.0)
         while event < index:
             event += 1
-            product *= arguments.number(
-                f"the value of {describe(self.function)} at event {event}", self.function(event)
-            )
-        self._reached[:] = event, arguments.number(f"the product at event {event}", product)
-        return float(product)
+            factor = self.function(event)
+            if type(factor) is not float or not isfinite(factor):
+                factor = arguments.number(
+                    f"the value of {text_of(description_of(self.function))} at event {event}", factor
+                )
+            product *= factor
+        if not isfinite(product):
+            raise ValueError(f"the product at event {event} must be finite, given {product}")
+        last["event_index"], last["product"] = event, product
+        return product
 
     def state_dict(self) -> dict[str, Any]:
-        """The event up to which it has multiplied, and the product."""
-        return {"event_index": self._reached[0], "product": self._reached[1]}
+        """The last event, and the product up to it."""
+        return dict(self._product)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from there.
+        """Goes on from a saved state.
 
         Raises:
-            TypeError, ValueError: it is not the state of such a product; nothing is loaded then.
+            TypeError, ValueError: the state is not one of such a product; nothing is loaded then.
         """
-        if not isinstance(state_dict, Mapping) or set(state_dict) != set(self.state_dict()):
-            raise ValueError(
-                f"the state of a product must have {sorted(self.state_dict())}, given {arguments.shown(state_dict)}"
-            )
-        event_index = arguments.whole_number("event_index", state_dict["event_index"], at_least=0)
-        self._reached[:] = event_index, arguments.number("product", state_dict["product"])
+        state = arguments.state_of("a product", state_dict, self._product)
+        event_index = arguments.whole_number("event_index", state["event_index"], at_least=0)
+        self._product.update(event_index=event_index, product=arguments.number("product", state["product"]))

@@ -1,12 +1,14 @@
-"""Curves from one value to another: what most schedules are made of."""
+"""Curves: how far a schedule is from one value to the next, as a function of progress."""
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from . import arguments
+from . import arguments, fields
 from .base import Array
 
 
@@ -20,8 +22,8 @@ def cosine(progress: Array) -> Array:
     return (1 - np.cos(np.pi * progress)) / 2
 
 
-def there_and_back(progress: Array) -> Array:
-    """A triangle: ``f(p) = 1 - |2p - 1|``, up until ``p = 1/2`` and down again."""
+def triangle(progress: Array) -> Array:
+    """A triangle: ``f(p) = 1 - |2p - 1|``, which rises until ``p = 1/2`` and falls to 0 again."""
     return 1 - np.abs(2 * progress - 1)
 
 
@@ -31,8 +33,8 @@ CURVES: dict[str, Callable[[Array], Array]] = {"cos": cosine, "linear": linear}
 def blend(start: float | Array, end: float | Array, fraction: Array) -> Array:
     """``start + (end - start) * fraction``, for a fraction in [0, 1].
 
-    Written so that 0 gives exactly ``start``, 1 exactly ``end``, and ``start == end`` exactly that value; the
-    plain formula misses its end by a rounding error, which for a small ``end`` is most of its digits.
+    A fraction of 0 gives exactly ``start``, and 1 exactly ``end``; if both are equal, each fraction gives exactly that
+    value. The plain formula misses its end by a rounding error, which for a small ``end`` is most of its digits.
 
     >>> blend(0.1, 1e-20, np.array([0.0, 0.5, 1.0])).tolist()
     [0.1, 0.05, 1e-20]
@@ -41,10 +43,10 @@ def blend(start: float | Array, end: float | Array, fraction: Array) -> Array:
     return mixed.clip(np.minimum(start, end), np.maximum(start, end))
 
 
-def snapped(numbers: float | Array) -> Array:
-    """Numbers that are whole but for rounding errors, made whole.
+def rounded_if_near(numbers: float | Array) -> Array:
+    """Rounds those of the numbers that are within a rounding error of a whole number.
 
-    >>> snapped(np.array([2.9999999999999996, 2.5, 3.0])).tolist()
+    >>> rounded_if_near(np.array([2.9999999999999996, 2.5, 3.0])).tolist()
     [3.0, 2.5, 3.0]
     """
     near = np.round(numbers)
@@ -53,9 +55,9 @@ def snapped(numbers: float | Array) -> Array:
 
 @dataclass(frozen=True)
 class Curve(ABC):
-    """A way from one value to another: how much of it is done, for how much of the time; both in [0, 1].
+    """A function from progress to the fraction of the way from one value to another; both are in [0, 1].
 
-    A subclass is a frozen dataclass whose fields are plain data and whose one method holds the formula.
+    A subclass is a frozen dataclass. Its fields are plain data, and its one method is the formula.
 
     Example:
         >>> @dataclass(frozen=True)
@@ -67,14 +69,20 @@ class Curve(ABC):
     """
 
     def __post_init__(self) -> None:
-        """Check that what is a number is a finite one."""
-        for field in fields(self):
-            if field.type in (float, "float"):
+        """Checks the arguments; a field of type float, also of a user's curve, must be a finite number."""
+        for field in dataclasses.fields(self):
+            if field.type in (float, "float") and not field.metadata:
                 object.__setattr__(self, field.name, arguments.number(field.name, getattr(self, field.name)))
+        fields.check(self)
 
     @abstractmethod
     def __call__(self, progress: Array) -> Array:
         """The formula, for an array of progress in [0, 1]."""
+
+
+def curve_field(default: Any = fields.REQUIRED) -> Any:
+    """A field for a curve."""
+    return fields.instance(Curve, "a Curve such as Cosine()", default)
 
 
 @dataclass(frozen=True)
@@ -120,11 +128,7 @@ class Power(Curve):
         [0.0, 0.5, 1.0]
     """
 
-    power: float = 0.5
-
-    def __post_init__(self) -> None:
-        """Check the power."""
-        object.__setattr__(self, "power", arguments.number("power", self.power, above=0))
+    power: float = fields.number(0.5, above=0)
 
     def __call__(self, progress: Array) -> Array:
         """The formula."""
@@ -133,7 +137,7 @@ class Power(Curve):
 
 @dataclass(frozen=True)
 class Polynomial(Curve):
-    """What is left to do falls as a power of the time that is left: ``f(p) = 1 - (1 - p) ** power``.
+    """A polynomial, flat at its end for a power above 1: ``f(p) = 1 - (1 - p) ** power``.
 
     Args:
         power: the exponent, at least 0.
@@ -143,11 +147,7 @@ class Polynomial(Curve):
         [0.0, 0.75, 1.0]
     """
 
-    power: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Check the power."""
-        object.__setattr__(self, "power", arguments.number("power", self.power, at_least=0))
+    power: float = fields.number(1.0, at_least=0)
 
     def __call__(self, progress: Array) -> Array:
         """The formula."""
@@ -156,21 +156,17 @@ class Polynomial(Curve):
 
 @dataclass(frozen=True)
 class Exponential(Curve):
-    """Exponential, made to arrive: ``f(p) = (1 - ratio ** p) / (1 - ratio)``.
+    """An exponential that reaches its end value: ``f(p) = (1 - ratio ** p) / (1 - ratio)``.
 
     Args:
-        ratio: in (0, 1): what the exponential falls to in the whole time. The smaller, the faster at first.
+        ratio: the value of the exponential at the end, in (0, 1). A smaller ratio is faster at first.
 
     Example:
         >>> Exponential(0.25)(np.array([0.0, 0.5, 1.0])).round(4).tolist()
         [0.0, 0.6667, 1.0]
     """
 
-    ratio: float = 0.1
-
-    def __post_init__(self) -> None:
-        """Check the ratio."""
-        object.__setattr__(self, "ratio", arguments.number("ratio", self.ratio, above=0, below=1))
+    ratio: float = fields.number(0.1, above=0, below=1)
 
     def __call__(self, progress: Array) -> Array:
         """The formula."""
@@ -181,11 +177,11 @@ class Exponential(Curve):
 class Tanh(Curve):
     """A part of the hyperbolic tangent: ``f(p) = (1 + tanh(lower * (1 - p) + upper * p)) / 2``.
 
-    It does not quite begin at 0 nor end at 1: with the defaults at 8e-7 and 0.9975.
+    It does not begin exactly at 0 or end exactly at 1: with the defaults it goes from 8e-7 to 0.9975.
 
     Args:
-        lower: where on the tangent it begins.
-        upper: where it ends.
+        lower: the argument of tanh at the beginning.
+        upper: the argument of tanh at the end, more than ``lower``.
 
     Raises:
         ValueError: ``lower`` is not less than ``upper``.
@@ -202,7 +198,7 @@ class Tanh(Curve):
     upper: float = 3.0
 
     def __post_init__(self) -> None:
-        """Check the numbers."""
+        """Checks the numbers."""
         super().__post_init__()
         if self.lower >= self.upper:
             raise ValueError(f"lower must be less than upper, {self.upper!r}, given {self.lower!r}")
@@ -217,7 +213,7 @@ class Rex(Curve):
     """Slow at first and fast at the end: ``f(p) = 1 - (1 - p) / (1 - d + d * (1 - p))``.
 
     Args:
-        d: in [0, 1): how late the way is made; 0 is a straight line, 1/2 the paper's REX.
+        d: in [0, 1); a larger d moves the change towards the end. 0 is a straight line, 1/2 the paper's REX.
 
     Source: Chen, Wolfe and Kyrillidis, "REX: Revisiting Budgeted Training with an Improved Schedule", 2021,
     https://arxiv.org/abs/2107.04197.
@@ -227,11 +223,7 @@ class Rex(Curve):
         [0.0, 0.3333, 1.0]
     """
 
-    d: float = 0.5
-
-    def __post_init__(self) -> None:
-        """Check d."""
-        object.__setattr__(self, "d", arguments.number("d", self.d, at_least=0, below=1))
+    d: float = fields.number(0.5, at_least=0, below=1)
 
     def __call__(self, progress: Array) -> Array:
         """The formula."""
@@ -240,11 +232,11 @@ class Rex(Curve):
 
 @dataclass(frozen=True)
 class KDecay(Curve):
-    """Another curve, over a power of the time: ``f(p) = curve(p ** k)``.
+    """Another curve, of a power of the progress: ``f(p) = curve(p ** k)``.
 
     Args:
-        curve: the other one.
-        k: above 0; more than 1 to begin later, 1 for the curve itself.
+        curve: the other curve.
+        k: the exponent, above 0; a k above 1 moves the change towards the end.
 
     Source: Zhang and Li, "k-decay: A New Method for Learning Rate Schedule", 2020,
     https://arxiv.org/abs/2004.05909.
@@ -254,13 +246,8 @@ class KDecay(Curve):
         [0.0, 0.25, 1.0]
     """
 
-    curve: Curve
-    k: float
-
-    def __post_init__(self) -> None:
-        """Check k."""
-        checked_curve("curve", self.curve)
-        object.__setattr__(self, "k", arguments.number("k", self.k, above=0))
+    curve: Curve = curve_field()
+    k: float = fields.number(above=0)
 
     def __call__(self, progress: Array) -> Array:
         """The formula."""
@@ -269,35 +256,18 @@ class KDecay(Curve):
 
 @dataclass(frozen=True)
 class Reversed(Curve):
-    """Another curve, walked backwards: ``f(p) = 1 - curve(1 - p)``, a warm-up that mirrors a decay.
+    """Another curve, backwards: ``f(p) = 1 - curve(1 - p)``, a warm-up that mirrors a decay.
 
     Args:
-        curve: the other one.
+        curve: the other curve.
 
     Example:
         >>> Reversed(Power(0.5))(np.array([0.0, 0.75, 1.0])).tolist()
         [0.0, 0.5, 1.0]
     """
 
-    curve: Curve
-
-    def __post_init__(self) -> None:
-        """Check that it is a curve."""
-        checked_curve("curve", self.curve)
+    curve: Curve = curve_field()
 
     def __call__(self, progress: Array) -> Array:
         """The formula."""
         return 1 - self.curve(1 - progress)
-
-
-def checked_curve(name: str, curve: object) -> Curve:
-    """``curve`` if it is one.
-
-    >>> checked_curve("curve", "cosine")
-    Traceback (most recent call last):
-    ...
-    TypeError: curve must be a Curve such as Cosine(), given 'cosine'
-    """
-    if not isinstance(curve, Curve):
-        raise TypeError(f"{name} must be a Curve such as Cosine(), given {curve!r}")
-    return curve

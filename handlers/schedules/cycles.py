@@ -1,4 +1,4 @@
-"""Cycles that may grow, change their values and warm up again: ignite's cyclical family."""
+"""Cycles as in ignite: they may grow, change their start and end values, and have warm-ups in between."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import arguments
+from . import arguments, fields
 from .base import Array, Schedule
-from .curves import blend, cosine, linear, there_and_back
-from .durations import events
+from .curves import blend, cosine, linear, triangle
 
 
 @dataclass(frozen=True)
@@ -25,11 +24,11 @@ class Cyclical(Schedule):
         value = end_k + (start_{k+1} - end_k) * (j - c_k) / w_k            for c_k < j < c_k + w_k
 
     and ``c_{k+1} = floor(c_k * cycle_mult)``, ``w_{k+1} = floor(w_k * cycle_mult)``. Without a warm-up, j
-    ends at ``c_k - 1``, and the next cycle's first event takes the place of ``curve(1)``.
+    ends at ``c_k - 1``, and the next cycle begins instead of ``curve(1)``.
 
     Args:
         start_value: value at the start of the first cycle.
-        end_value: value at the far end of the first cycle.
+        end_value: end value of the first cycle.
         cycle_size: events in the first cycle, at least 2.
         cycle_mult: ratio of one cycle's size to the last one's, at least 1.
         start_value_mult: ratio of one cycle's start value to the last one's.
@@ -41,38 +40,30 @@ class Cyclical(Schedule):
         ValueError: an argument is out of its range, NaN or infinite.
     """
 
-    start_value: float
-    end_value: float
-    cycle_size: int = events()
-    cycle_mult: float = 1.0
-    start_value_mult: float = 1.0
-    end_value_mult: float = 1.0
-    warmup_duration: int = events(default=0)
+    start_value: float = fields.number()
+    end_value: float = fields.number()
+    cycle_size: int = fields.whole_number(at_least=2, unit=fields.EVENTS)
+    cycle_mult: float = fields.number(1.0)
+    start_value_mult: float = fields.number(1.0)
+    end_value_mult: float = fields.number(1.0)
+    warmup_duration: int = fields.whole_number(0, unit=fields.EVENTS)
 
     def __post_init__(self) -> None:
-        """Check the arguments."""
-        self._set(
-            start_value=arguments.number("start_value", self.start_value),
-            end_value=arguments.number("end_value", self.end_value),
-            cycle_size=arguments.whole_number("cycle_size", self.cycle_size, at_least=2),
-            cycle_mult=arguments.number("cycle_mult", self.cycle_mult),
-            start_value_mult=arguments.number("start_value_mult", self.start_value_mult),
-            end_value_mult=arguments.number("end_value_mult", self.end_value_mult),
-            warmup_duration=arguments.whole_number("warmup_duration", self.warmup_duration, at_least=0),
-        )
+        """Checks the arguments."""
+        super().__post_init__()
         if self.cycle_mult < 1:
             raise ValueError(
-                f"cycle_mult must be at least 1, given {self.cycle_mult!r}: sooner or later it shrinks "
+                f"cycle_mult must be at least 1, given {self.cycle_mult!r}: it would shrink "
                 f"a cycle of {self.cycle_size} events below 2"
             )
 
     @abstractmethod
     def curve(self, progress: Array) -> Array:
-        """How far from start to end value, for how far through the cycle; both in [0, 1]."""
+        """The fraction of the way from start to end value, for the progress through the cycle; both are in [0, 1]."""
 
     @property
     def length(self) -> float:
-        """The first cycle, with the warm-up before it."""
+        """The events of the first cycle and its warm-up."""
         return self.cycle_size + self.warmup_duration
 
     def values(self, indices: Array) -> Array:
@@ -89,22 +80,22 @@ class Cyclical(Schedule):
         return np.where(position > size, blend(end, next_start, warmed_up), annealed)
 
     def cycle_at(self, index: int) -> "Cycle":
-        """The cycle that an event falls into, and how far into it."""
+        """The cycle of an event, and the position of the event in it."""
         cycle, position, size, warmup = (
             int(np.asarray(found).item()) for found in self._locate(np.array([index], dtype=np.float64))
         )
-        # At the end of a cycle the next one's start value is already what a warm-up goes to.
+        # From the end of a cycle on, the warm-up goes to the start value of the next one.
         starts = self.start_value * self.start_value_mult ** (cycle + (position >= size))
         return Cycle(cycle, position, starts, self.end_value * self.end_value_mult**cycle, size, warmup, size + warmup)
 
     def _locate(self, indices: Array) -> tuple[Array, Array, float | Array, float | Array]:
-        """For each index: its cycle, its position in it, and that cycle's size and warm-up."""
+        """For each index: its cycle, its position in the cycle, and the size and warm-up of the cycle."""
         sizes = self.cycle_size, self.warmup_duration
         total = sum(sizes)
         if _grown(sizes, self.cycle_mult) == sizes:
             cycle = np.floor(indices / total)
             return cycle, indices - cycle * total, *sizes
-        # Tables for the next power of two above the last index, so that few are ever made.
+        # A table reaches to the next power of two above the last index, so that few tables are made.
         table = _growing_cycles(sizes, self.cycle_mult, 1 << int(indices.max(initial=0)).bit_length())
         cycle = np.searchsorted(table[0], indices, side="right") - 1
         first, size, warmup = table[:, cycle]
@@ -112,7 +103,7 @@ class Cyclical(Schedule):
 
 
 class Cycle(NamedTuple):
-    """One of the cycles, by ignite's names, and a position in it."""
+    """A cycle, with ignite's names, and a position in it."""
 
     cycle: int
     position: int
@@ -125,25 +116,25 @@ class Cycle(NamedTuple):
 
 @dataclass(frozen=True)
 class Cycles(Cyclical):
-    """Cycles without a curve, for whoever computes the values in a cycle otherwise: they stay at the start."""
+    """Cycles without a curve: the value stays at the start value. A scheduler with its own ``get_param`` uses them."""
 
     def curve(self, progress: Array) -> Array:
-        """No way at all."""
+        """0 at every event."""
         return np.zeros_like(progress)
 
 
 @dataclass(frozen=True)
 class LinearCyclical(Cyclical):
-    """Linear from start to end value and back within each cycle, or one way only if ``monotonic``.
+    """Linear from start to end value and back in each cycle, or only to the end value if ``monotonic``.
 
     ``curve(p) = 1 - |2p - 1|``, and ``curve(p) = p`` if monotonic; see :class:`Cyclical` for the rest, and for the
     other arguments and errors.
 
     Args:
-        monotonic: one way per cycle, then a jump back to the start value (or a warm-up to it).
+        monotonic: whether a cycle goes only to the end value, followed by a jump or a warm-up to the start value.
 
     Raises:
-        ValueError: a warm-up together with a two-way cycle, which is back at its start value by itself.
+        ValueError: a warm-up with a cycle that goes back to its start value by itself.
 
     Example:
         >>> LinearCyclical(0.0, 1.0, cycle_size=4)([0, 1, 2, 3, 4, 5]).tolist()
@@ -152,20 +143,20 @@ class LinearCyclical(Cyclical):
         [1.0, 0.75, 0.5, 0.25, 1.0, 0.75]
     """
 
-    monotonic: bool = False
+    monotonic: bool = fields.flag(False)
 
     def __post_init__(self) -> None:
-        """Check the arguments."""
+        """Checks the arguments."""
         super().__post_init__()
-        if not arguments.flag("monotonic", self.monotonic) and self.warmup_duration:
+        if self.warmup_duration and not self.monotonic:
             raise ValueError(
                 f"warmup_duration must be 0 unless monotonic is True, given {self.warmup_duration!r}: "
-                "a two-way cycle is back at its start value by itself"
+                "the cycle goes back to its start value by itself"
             )
 
     def curve(self, progress: Array) -> Array:
         """Triangle, or straight line if monotonic."""
-        return linear(progress) if self.monotonic else there_and_back(progress)
+        return linear(progress) if self.monotonic else triangle(progress)
 
 
 @dataclass(frozen=True)
@@ -192,8 +183,8 @@ def _scaled(value: float, ratio: float, cycle: Array) -> float | Array:
 
 
 def _grown(sizes: tuple[int, int], ratio: float) -> tuple[int, int]:
-    """The next cycle's size and warm-up, cut to whole events as ignite does, and to what events there are."""
-    size, warmup = (int(min(duration * ratio, 2 * arguments.MOST)) for duration in sizes)
+    """The size and warm-up of the next cycle, rounded down as in ignite, and limited to possible event indices."""
+    size, warmup = (int(min(duration * ratio, 2 * arguments.MAX_EVENT_INDEX)) for duration in sizes)
     return size, warmup
 
 
@@ -201,8 +192,7 @@ def _grown(sizes: tuple[int, int], ratio: float) -> tuple[int, int]:
 def _growing_cycles(sizes: tuple[int, int], ratio: float, horizon: int) -> Array:
     """First event, size and warm-up of every cycle that begins before ``horizon``: rows of ``(3, cycles)``.
 
-    Each cycle is longer than the one before by one event at least, so that n events hold fewer than
-    ``sqrt(2n)`` cycles.
+    Each cycle is at least one event longer than the one before, so that n events have fewer than ``sqrt(2n)`` cycles.
     """
     cycles = [sizes]
     events = sum(sizes)
@@ -211,5 +201,5 @@ def _growing_cycles(sizes: tuple[int, int], ratio: float, horizon: int) -> Array
         events += sum(cycles[-1])
     first = accumulate(map(sum, cycles[:-1]), initial=0)
     table = np.array([[start, *cycle] for start, cycle in zip(first, cycles, strict=True)], dtype=np.float64).T
-    table.flags.writeable = False  # it is shared by every schedule of these sizes
+    table.flags.writeable = False  # all schedules of these sizes share the table
     return table

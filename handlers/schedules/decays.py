@@ -1,17 +1,16 @@
-"""Decays that go on for ever: by a factor at every event, at every so many or at given ones; or as a power of time."""
+"""Decays without an end: by a factor at each event, after a number of events or at given events; as a power of time."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from . import arguments
+from . import arguments, fields
 from .arguments import Number
 from .base import Array, Schedule
-from .curves import snapped
-from .durations import events
+from .curves import rounded_if_near
 
 
 @dataclass(frozen=True)
@@ -27,23 +26,11 @@ class Decay(Schedule):
         TypeError, ValueError: an argument is not a finite number.
     """
 
-    initial_value: Number
-
-    def __post_init__(self) -> None:
-        """Check the numbers."""
-        self._set(initial_value=arguments.number_or_numbers("initial_value", self.initial_value))
-        for field in fields(self):
-            if field.type in (float, "float"):
-                self._set(**{field.name: arguments.number(field.name, getattr(self, field.name))})
-
-    @property
-    def groups(self) -> int | None:
-        """One value a group where ``initial_value`` is a list."""
-        return arguments.groups_of(self.initial_value)
+    initial_value: Number = fields.value()
 
     @abstractmethod
     def factor(self, indices: Array) -> Array:
-        """What the initial value is multiplied by, ``(n,)`` for indices ``(n,)``."""
+        """The factor of the initial value, ``(n,)`` for indices ``(n,)``."""
 
     def values(self, indices: Array) -> Array:
         """The formula of the class docstring."""
@@ -58,8 +45,8 @@ class ExponentialDecay(Decay):
     Args:
         initial_value: value at event 0; a float, or one for each of G parameter groups.
         gamma: factor of each ``decay_events`` events.
-        decay_events: in how many events it is multiplied by ``gamma``, above 0.
-        staircase: whether to do it at once, at every ``decay_events``-th event: ``floor(i / decay_events)``.
+        decay_events: events in which the value is multiplied by ``gamma``, above 0.
+        staircase: whether to decay in steps, at every ``decay_events``-th event: ``floor(i / decay_events)``.
 
     Raises:
         TypeError, ValueError: an argument is not a finite number, or out of its range.
@@ -71,29 +58,27 @@ class ExponentialDecay(Decay):
         [8.0, 8.0, 2.0, 2.0]
     """
 
-    gamma: float
-    decay_events: float = events(default=1.0)
-    staircase: bool = False
+    gamma: float = fields.number()
+    decay_events: float = fields.number(1.0, above=0, unit=fields.EVENTS)
+    staircase: bool = fields.flag(False)
 
     def __post_init__(self) -> None:
-        """Check the numbers."""
+        """Checks the numbers."""
         super().__post_init__()
-        self._set(
-            decay_events=arguments.number("decay_events", self.decay_events, above=0),
-            staircase=arguments.flag("staircase", self.staircase),
-        )
         if self.gamma < 0 and not self.staircase and self.decay_events != 1:
-            raise ValueError(f"gamma must be at least 0 unless it is applied at whole times, given {self.gamma!r}")
+            raise ValueError(
+                f"gamma must be at least 0 unless staircase is True or decay_events is 1, given {self.gamma!r}"
+            )
 
     def factor(self, indices: Array) -> Array:
-        """The factor, as often as it has been applied."""
+        """``gamma``, raised to the number of times that it was applied."""
         times = indices / self.decay_events
         return np.asarray(self.gamma ** (np.floor(times) if self.staircase else times))
 
 
 @dataclass(frozen=True)
 class StepDecay(Decay):
-    """A decay by a factor at every so many events: ``value(i) = initial_value * gamma ** floor(i / step_size)``.
+    """A decay by a factor at each step: ``value(i) = initial_value * gamma ** floor(i / step_size)``.
 
     Args:
         initial_value: value at event 0; a float, or one for each of G parameter groups.
@@ -108,16 +93,11 @@ class StepDecay(Decay):
         [8.0, 8.0, 4.0, 4.0, 2.0]
     """
 
-    gamma: float
-    step_size: float = events()
-
-    def __post_init__(self) -> None:
-        """Check the numbers."""
-        super().__post_init__()
-        self._set(step_size=arguments.number("step_size", self.step_size, above=0))
+    gamma: float = fields.number()
+    step_size: float = fields.number(above=0, unit=fields.EVENTS)
 
     def factor(self, indices: Array) -> Array:
-        """The factor, as often as a step has been taken."""
+        """``gamma``, raised to the number of steps."""
         return np.asarray(self.gamma ** (indices // self.step_size))
 
 
@@ -128,7 +108,7 @@ class MultiStepDecay(Decay):
     Args:
         initial_value: value before the first milestone; a float, or one for each of G parameter groups.
         gamma: factor of each milestone.
-        milestones: event indices at which the factor is applied, rising; one that stands there twice counts twice.
+        milestones: event indices at which the factor is applied, rising; a milestone that is listed twice counts twice.
 
     Raises:
         TypeError: a number is not one, ``milestones`` not a list or tuple.
@@ -139,21 +119,16 @@ class MultiStepDecay(Decay):
         [8.0, 4.0, 4.0, 1.0]
     """
 
-    gamma: float
-    milestones: Sequence[int] = events()
-
-    def __post_init__(self) -> None:
-        """Check the numbers, and keep the milestones as a tuple."""
-        super().__post_init__()
-        self._set(milestones=arguments.rising("milestones", self.milestones))
+    gamma: float = fields.number()
+    milestones: Sequence[int] = fields.rising()
 
     @property
     def length(self) -> float:
-        """Up to the last milestone."""
+        """The event index of the last milestone."""
         return max(self.milestones, default=0)
 
     def factor(self, indices: Array) -> Array:
-        """The factor, as often as a milestone has been passed."""
+        """``gamma``, raised to the number of milestones so far."""
         return np.asarray(self.gamma ** np.searchsorted(self.milestones, indices, side="right").astype(np.float64))
 
 
@@ -178,16 +153,8 @@ class PowerDecay(Decay):
         [1.0, 0.5, 0.25]
     """
 
-    timescale: float = events()
-    power: float = 0.5
-
-    def __post_init__(self) -> None:
-        """Check the numbers."""
-        super().__post_init__()
-        self._set(
-            timescale=arguments.number("timescale", self.timescale, above=0),
-            power=arguments.number("power", self.power, at_least=0),
-        )
+    timescale: float = fields.number(above=0, unit=fields.EVENTS)
+    power: float = fields.number(0.5, at_least=0)
 
     def factor(self, indices: Array) -> Array:
         """The formula of the class docstring, for an initial value of 1."""
@@ -214,24 +181,14 @@ class InverseTimeDecay(Decay):
         [1.0, 0.5, 0.25]
     """
 
-    decay_rate: float
-    decay_events: float = events(default=1.0)
-    exponent: float = 1.0
-    staircase: bool = False
-
-    def __post_init__(self) -> None:
-        """Check the numbers."""
-        super().__post_init__()
-        self._set(
-            decay_rate=arguments.number("decay_rate", self.decay_rate, at_least=0),
-            decay_events=arguments.number("decay_events", self.decay_events, above=0),
-            exponent=arguments.number("exponent", self.exponent, at_least=0),
-            staircase=arguments.flag("staircase", self.staircase),
-        )
+    decay_rate: float = fields.number(at_least=0)
+    decay_events: float = fields.number(1.0, above=0, unit=fields.EVENTS)
+    exponent: float = fields.number(1.0, at_least=0)
+    staircase: bool = fields.flag(False)
 
     @classmethod
     def in_events(cls, given: dict[str, Any], epoch_length: int) -> dict[str, Any]:
-        """``decay_events`` is for a power of time, and so is the length of an epoch."""
+        """Converts ``decay_events``, which divides a power of time, by the same power of the epoch length."""
         power = arguments.number("exponent", given["exponent"], at_least=0)
         if power > 20 and epoch_length > 1:
             raise ValueError(f"exponent must be at most 20 with epoch_length, given {power}")
@@ -240,5 +197,5 @@ class InverseTimeDecay(Decay):
 
     def factor(self, indices: Array) -> Array:
         """The formula of the class docstring, for an initial value of 1."""
-        times = snapped(indices**self.exponent / self.decay_events)
+        times = rounded_if_near(indices**self.exponent / self.decay_events)
         return np.asarray(1 / (1 + self.decay_rate * (np.floor(times) if self.staircase else times)))

@@ -1,37 +1,23 @@
-"""Which arguments of a schedule are durations, and what they are in events where they are given in epochs."""
+"""Converts the arguments of a schedule from epochs to events."""
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import field, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from . import arguments
-
-
-def events(**kwargs: Any) -> Any:
-    """A field of a schedule that is a number of events, a list of such, or pairs that begin with one."""
-    return field(**kwargs, metadata={"unit": "events"})
-
-
-def per_event(**kwargs: Any) -> Any:
-    """A field of a schedule that is a factor by which something is multiplied at each event."""
-    return field(**kwargs, metadata={"unit": "per event"})
-
-
-def counts_itself(**kwargs: Any) -> Any:
-    """A field that means something else when time is counted in epochs, and can then not be given."""
-    return field(**kwargs, metadata={"unit": "ambiguous"})
+from .fields import AMBIGUOUS, EVENTS
 
 
 def in_events(schedule_type: Callable[..., Any], given: Mapping[str, Any], epoch_length: object) -> dict[str, Any]:
-    """Arguments of a schedule in events, for those that are given in epochs.
+    """Converts arguments of a schedule from epochs to events.
 
-    What is a number of events is multiplied by ``epoch_length``, and a factor of each event becomes its
+    A number of events is multiplied by ``epoch_length``. A factor that is applied at each event becomes its
     ``epoch_length``-th root.
 
     Args:
         schedule_type: the class of the schedule.
-        given: its arguments by name; those that are None stay so.
+        given: its arguments by name; None stays None.
         epoch_length: events in an epoch, at least 1.
 
     Raises:
@@ -44,7 +30,7 @@ def in_events(schedule_type: Callable[..., Any], given: Mapping[str, Any], epoch
         {'initial_value': 1.0, 'gamma': 0.1, 'milestones': [100, 250]}
     """
     length = arguments.whole_number("epoch_length", epoch_length, at_least=1)
-    if hasattr(schedule_type, "in_events"):  # it knows better
+    if hasattr(schedule_type, "in_events"):  # with its own conversion
         return dict(schedule_type.in_events(given, length))
     if not is_dataclass(schedule_type):
         raise ValueError("epoch_length must be left out where a function is given, which it cannot be applied to")
@@ -54,14 +40,14 @@ def in_events(schedule_type: Callable[..., Any], given: Mapping[str, Any], epoch
         unit = units.get(name)
         if value is None or unit is None:
             continue
-        if unit == "ambiguous":
+        if unit == AMBIGUOUS:
             raise ValueError(f"epoch_length must be left out where {name} is given, which it cannot be applied to")
-        converted[name] = _multiplied(name, value, length) if unit == "events" else _root(name, value, length)
+        converted[name] = _multiplied(name, value, length) if unit == EVENTS else _root(name, value, length)
     return converted
 
 
 def duration_in_events(name: str, value: object, epoch_length: int) -> float:
-    """One duration in events; whole where it can be.
+    """Converts one duration to events, which must be a whole number of them.
 
     >>> duration_in_events("end", 0.3, 7)
     Traceback (most recent call last):
@@ -70,10 +56,9 @@ def duration_in_events(name: str, value: object, epoch_length: int) -> float:
     """
     epochs = arguments.number(name, value)
     events = epochs * epoch_length
-    if events > arguments.MOST:
-        raise ValueError(
-            f"{name} must be at most {arguments.MOST} events, given {value!r} epochs with epoch_length {epoch_length}"
-        )
+    if events > arguments.MAX_EVENT_INDEX:
+        given = f"{value!r} epochs with epoch_length {epoch_length}"
+        raise ValueError(f"{name} must be at most {arguments.MAX_EVENT_INDEX} events, given {given}")
     if not math.isclose(events, round(events), rel_tol=1e-9, abs_tol=1e-9):
         raise ValueError(f"{name} must be a whole number of events, given {value!r} epochs of {epoch_length} events")
     return round(events)
@@ -82,14 +67,14 @@ def duration_in_events(name: str, value: object, epoch_length: int) -> float:
 def _multiplied(name: str, value: Any, length: int) -> Any:
     if not isinstance(value, list | tuple):
         return duration_in_events(name, value, length)
-    if value and isinstance(value[0], list | tuple):  # pairs; what is none is refused by the schedule
+    if value and isinstance(value[0], list | tuple):  # pairs; the schedule refuses other items
         return [
-            (duration_in_events(f"{name}[{at}]", item[0], length), *item[1:])
+            (duration_in_events(f"{name}[{position}]", item[0], length), *item[1:])
             if isinstance(item, list | tuple) and item
             else item
-            for at, item in enumerate(value)
+            for position, item in enumerate(value)
         ]
-    return [duration_in_events(f"{name}[{at}]", item, length) for at, item in enumerate(value)]
+    return [duration_in_events(f"{name}[{position}]", item, length) for position, item in enumerate(value)]
 
 
 def _root(name: str, value: object, length: int) -> float:

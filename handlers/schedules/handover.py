@@ -1,39 +1,38 @@
-"""A schedule that takes over from another value."""
+"""A schedule that gradually takes over from another value."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from . import arguments
+from . import fields
 from .arguments import Number
-from .base import Array, Schedule, Value, checked_schedule
+from .base import Array, with_group_axis
 from .curves import blend
-from .durations import events
+from .wrapper import Wrapper
 
 
 @dataclass(frozen=True)
-class Handover(Schedule):
-    """A schedule that begins with a value which is not its own, and comes to its own values bit by bit.
+class Handover(Wrapper):
+    """A schedule that starts from a given value, and gradually moves to its own values.
 
     With the progress ``p = min(max(i - begin, 0) / duration, 1)``::
 
         value(i) = schedule(i)                                            for i < begin
         value(i) = start_value + (schedule(i) - start_value) * p          from then on
 
-    It never leaves the range between the value and the schedule, and does not jump at ``begin``: so a run that was
-    stopped can go on with another schedule. The formula is a choice of our own, not taken from a paper.
+    The values stay between ``start_value`` and the schedule, and do not jump at ``begin``. In this way a resumed run
+    can change to another schedule. The formula is our own choice, not taken from a paper.
 
     Args:
         schedule: the schedule.
-        begin: the event at which it takes over, at least 0.
-        duration: how many events that takes, above 0.
-        start_value: what it takes over from; a float, or one for each of G parameter groups.
+        begin: the event at which the handover begins, at least 0.
+        duration: events of the handover, above 0.
+        start_value: value at ``begin``; a float, or one for each of G parameter groups.
 
-    Shapes: those of ``schedule``, or ``(n, G)`` where ``start_value`` is a list.
+    Shapes: the shape of ``schedule``, or ``(n, G)`` where ``start_value`` is a list.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: an argument is out of its range; schedule and ``start_value`` are for different numbers of groups.
 
     Example:
@@ -42,45 +41,19 @@ class Handover(Schedule):
         [0.5, 0.625, 0.75, 0.875, 1.0, 1.0]
     """
 
-    schedule: Schedule
-    begin: int = events()
-    duration: float = events()
-    start_value: Number = 0.0
-
-    def __post_init__(self) -> None:
-        """Check the arguments."""
-        checked_schedule("schedule", self.schedule)
-        self._set(
-            begin=arguments.whole_number("begin", self.begin, at_least=0),
-            duration=arguments.number("duration", self.duration, above=0),
-            start_value=arguments.number_or_numbers("start_value", self.start_value),
-        )
-        if None not in (self.schedule.groups, arguments.groups_of(self.start_value)):
-            arguments.same_groups(schedule=(0.0,) * (self.schedule.groups or 1), start_value=self.start_value)
-
-    @property
-    def groups(self) -> int | None:
-        """Those of the schedule, or of ``start_value``."""
-        return self.schedule.groups or arguments.groups_of(self.start_value)
+    begin: int = fields.whole_number(unit=fields.EVENTS)
+    duration: float = fields.number(above=0, unit=fields.EVENTS)
+    start_value: Number = fields.value(0.0)
 
     @property
     def length(self) -> float | None:
-        """Until both the schedule and the handover have ended."""
+        """The events until both the schedule and the handover have ended."""
         return None if self.schedule.length is None else max(self.schedule.length, self.begin + self.duration)
 
-    def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
-        """The same from the schedule's value at this event."""
-        value = np.asarray(read(self.schedule, index), dtype=np.float64)
-        return self._taken_over(value[np.newaxis], np.array([index]))[0].tolist()  # type: ignore[no-any-return]
-
-    def values(self, indices: Array) -> Array:
+    def changed(self, values: Array, indices: Array) -> Array:
         """The formula of the class docstring."""
-        return self._taken_over(self.schedule.values(indices), indices)
-
-    def _taken_over(self, values: Array, indices: Array) -> Array:
         start = np.asarray(self.start_value, dtype=np.float64)
         progress = np.clip((indices - self.begin) / self.duration, 0, 1)
         progress = np.where(indices < self.begin, 1.0, progress)
-        if start.ndim and values.ndim == 1:
-            values = values[:, None]
-        return blend(start, values, progress[:, None] if values.ndim == 2 else progress)
+        values = with_group_axis(values, start.ndim == 1)
+        return blend(start, values, with_group_axis(progress, values.ndim == 2))

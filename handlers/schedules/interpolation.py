@@ -7,9 +7,33 @@ from typing import Any
 
 import numpy as np
 
-from . import arguments
+from . import arguments, fields
 from .base import Array, Schedule
-from .durations import events
+
+
+def _checked_points(name: str, given: Any) -> tuple[tuple[int, arguments.Number], ...]:
+    if isinstance(given, str | bytes) or not isinstance(given, Sequence):
+        raise TypeError(f"{name} must be a list or tuple of (milestone, value) pairs, given {given!r}")
+    if not given:
+        raise ValueError(f"{name} must have at least one (milestone, value) pair, given {given!r}")
+    points: list[tuple[int, arguments.Number]] = []
+    for position, pair in enumerate(given):
+        one = f"{name}[{position}]"
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise ValueError(f"{one} must be a (milestone, value) pair, given {pair!r}")
+        if isinstance(pair[0], bool) or not isinstance(pair[0], Integral):
+            raise TypeError(f"the milestone of {one} must be an int, given {pair[0]!r}")
+        milestone = int(pair[0])
+        if abs(milestone) > arguments.MAX_EVENT_INDEX:
+            raise ValueError(f"the milestone of {one} must be at most {arguments.MAX_EVENT_INDEX}, given {milestone}")
+        if points and milestone <= points[-1][0]:
+            last = points[-1][0]
+            raise ValueError(f"the milestone of {one} must be later than the one before, {last}, given {milestone}")
+        points.append((milestone, arguments.number_or_numbers(f"the value of {one}", pair[1])))
+    arguments.same_groups(
+        {f"the value of {name}[{at}]": arguments.groups_of(value) for at, (_, value) in enumerate(points)}
+    )
+    return tuple(points)
 
 
 @dataclass(frozen=True)
@@ -38,43 +62,15 @@ class LinearInterpolation(Schedule):
         [[0.0, 0.0], [0.05, 0.5], [0.1, 1.0]]
     """
 
-    milestones_values: Sequence[tuple[int, arguments.Number]] = events()
-
-    def __post_init__(self) -> None:
-        """Check the points, and keep them as tuples."""
-        given: Any = self.milestones_values
-        if isinstance(given, str | bytes) or not isinstance(given, Sequence):
-            raise TypeError(f"milestones_values must be a list or tuple of (milestone, value) pairs, given {given!r}")
-        if not given:
-            raise ValueError(f"milestones_values must have at least one (milestone, value) pair, given {given!r}")
-        points: list[tuple[int, arguments.Number]] = []
-        for at, pair in enumerate(given):
-            name = f"milestones_values[{at}]"
-            if not isinstance(pair, tuple | list) or len(pair) != 2:
-                raise ValueError(f"{name} must be a (milestone, value) pair, given {pair!r}")
-            if isinstance(pair[0], bool) or not isinstance(pair[0], Integral):
-                raise TypeError(f"the milestone of {name} must be an int, given {pair[0]!r}")
-            milestone = int(pair[0])
-            if abs(milestone) > arguments.MOST:
-                raise ValueError(f"the milestone of {name} must be at most {arguments.MOST}, given {milestone}")
-            if points and milestone <= points[-1][0]:
-                raise ValueError(
-                    f"the milestone of {name} must be later than the one before, {points[-1][0]}, given {milestone}"
-                )
-            points.append((milestone, arguments.number_or_numbers(f"the value of {name}", pair[1])))
-        arguments.same_groups(
-            **{f"the value of milestones_values[{at}]": value for at, (_, value) in enumerate(points)}
-        )
-        self._set(milestones_values=tuple(points))
-
-    @property
-    def groups(self) -> int | None:
-        """As many as the values that are lists have."""
-        return arguments.groups_of(*(value for _, value in self.milestones_values))
+    milestones_values: Sequence[tuple[int, arguments.Number]] = fields.argument(
+        _checked_points,
+        unit=fields.EVENTS,
+        groups=lambda points: arguments.groups_of(*(value for _, value in points)),
+    )
 
     @property
     def length(self) -> float:
-        """Up to the last milestone."""
+        """The event index of the last milestone."""
         return max(self.milestones_values[-1][0], 0)
 
     def values(self, indices: Array) -> Array:

@@ -1,5 +1,6 @@
-"""The phases of a schedule: where each begins, and what it is called."""
+"""The phases of a schedule by name, such as warm-up and decay, with the event at which each begins."""
 
+import itertools
 import re
 from collections.abc import Sequence
 from functools import singledispatch
@@ -21,124 +22,118 @@ from .warmup_stable_decay import WarmupStableDecay
 from .window import Stretch, Window
 
 
-class Segment(NamedTuple):
-    """A phase: its first event, and its name."""
+class NamedPhase(NamedTuple):
+    """A phase of a schedule: its first event and its name."""
 
     first_event: float
     name: str
 
 
 @singledispatch
-def segments_of(schedule: Schedule) -> tuple[Segment, ...]:
-    """The phases of a schedule in time, the first of which begins at event 0; none where it is of one piece.
+def phases_of(schedule: Schedule) -> tuple[NamedPhase, ...]:
+    """The phases of a schedule in order, the first of which begins at event 0; empty for a schedule without phases.
 
-    A schedule that is composed of others has the phases of the first of them that has any.
+    A schedule that is composed of others has the phases of the first part that has any.
 
     Example:
         >>> from lehr.handlers.schedules import Constant, LinearInterpolation
         >>> warmup = LinearInterpolation([(0, 0.0), (100, 0.1)])
-        >>> for segment in segments_of(Concatenation([warmup, Constant(0.1)], durations=[100])):
-        ...     print(segment)
-        Segment(first_event=0, name='warm-up')
-        Segment(first_event=100, name='constant')
+        >>> for phase in phases_of(Concatenation([warmup, Constant(0.1)], durations=[100])):
+        ...     print(phase)
+        NamedPhase(first_event=0, name='warm-up')
+        NamedPhase(first_event=100, name='constant')
     """
-    return next(filter(None, map(segments_of, schedule.parts)), ())
+    return next(filter(None, map(phases_of, schedule.parts)), ())
 
 
-@segments_of.register
-def _(schedule: Concatenation) -> tuple[Segment, ...]:
-    return _one_after_another(schedule.schedules, list(accumulate(schedule.durations, initial=0)))
+@phases_of.register
+def _(schedule: Concatenation) -> tuple[NamedPhase, ...]:
+    return _joined(schedule.schedules, list(accumulate(schedule.durations, initial=0)))
 
 
-@segments_of.register
-def _(schedule: Phases) -> tuple[Segment, ...]:
-    return _one_after_another(schedule.phases, [0, *schedule.state_dict()["starts"]])
+@phases_of.register
+def _(schedule: Phases) -> tuple[NamedPhase, ...]:
+    return _joined(schedule.phases, [0, *schedule.state_dict()["starts"]])
 
 
-@segments_of.register
-def _(schedule: WarmupStableDecay) -> tuple[Segment, ...]:
+@phases_of.register
+def _(schedule: WarmupStableDecay) -> tuple[NamedPhase, ...]:
     durations = (schedule.num_warmup_events, schedule.num_stable_events, schedule.num_decay_events)
     starts = accumulate(durations[:2], initial=0)
     named = zip(starts, durations, ("warm-up", "stable", "decay"), strict=True)
-    return tuple(Segment(start, name) for start, duration, name in named if duration)
+    return tuple(NamedPhase(start, name) for start, duration, name in named if duration)
 
 
-@segments_of.register
-def _(schedule: OneCycle) -> tuple[Segment, ...]:
+@phases_of.register
+def _(schedule: OneCycle) -> tuple[NamedPhase, ...]:
     peak = schedule.pct_start * schedule.total_steps - 1
     up, down = ("down", "up") if schedule.inverse else ("up", "down")
     third = [(2 * peak, "end")] if schedule.three_phase else []
-    found = [Segment(max(ceil(first), 0), name) for first, name in [(0, up), (peak, down), *third]]
-    return _in_order(*(one for one in found if one.first_event < schedule.total_steps))
+    found = [NamedPhase(max(ceil(first), 0), name) for first, name in [(0, up), (peak, down), *third]]
+    return _not_empty(*(one for one in found if one.first_event < schedule.total_steps))
 
 
-@segments_of.register
-def _(schedule: Cooldown) -> tuple[Segment, ...]:
-    return _then(schedule.schedule, schedule.begin, "cool-down")
+@phases_of.register
+def _(schedule: Cooldown) -> tuple[NamedPhase, ...]:
+    before = [phase for phase in _phases_or_whole(schedule.schedule) if phase.first_event < schedule.begin]
+    return (*before, NamedPhase(schedule.begin, "cool-down"))
 
 
-@segments_of.register
-def _(schedule: Handover) -> tuple[Segment, ...]:
-    taking_over = (Segment(0, "as before"), Segment(schedule.begin, "hand-over"))
-    after = schedule.begin + schedule.duration
-    own = segments_of(schedule.schedule) or (Segment(0, _words(schedule.schedule)),)
-    return _in_order(*taking_over, *(Segment(max(first, after), name) for first, name in own))
+@phases_of.register
+def _(schedule: Handover) -> tuple[NamedPhase, ...]:
+    end = schedule.begin + schedule.duration
+    own = [NamedPhase(max(first, end), name) for first, name in _phases_or_whole(schedule.schedule)]
+    return _not_empty(NamedPhase(0, "as before"), NamedPhase(schedule.begin, "hand-over"), *own)
 
 
-@segments_of.register
-def _(schedule: Window) -> tuple[Segment, ...]:
-    inner = segments_of(schedule.schedule) or (Segment(0, _words(schedule.schedule)),)
-    before = (Segment(0, "before"),) if schedule.begin else ()
-    held = () if schedule.end is None else (Segment(schedule.end, "held"),)
-    interval = schedule.interval
-    within = [Segment(schedule.begin + ceil(first / interval) * interval, name) for first, name in inner]
-    found = _in_order(*before, *(one for one in within if one.first_event < (schedule.end or inf)), *held)
+@phases_of.register
+def _(schedule: Window) -> tuple[NamedPhase, ...]:
+    begin, end, interval = schedule.begin, schedule.end or inf, schedule.interval
+    inner = [(begin + ceil(first / interval) * interval, name) for first, name in _phases_or_whole(schedule.schedule)]
+    phases = [(0, "before")] * (begin > 0) + [phase for phase in inner if phase[0] < end] + [(end, "held")]
+    found = _not_empty(*itertools.starmap(NamedPhase, phases))
     return found if len(found) > 1 else ()
 
 
-@segments_of.register
-def _(schedule: Shift) -> tuple[Segment, ...]:
-    inner = segments_of(schedule.schedule)  # the first of them waits for itself, if it is shifted back
-    return _in_order(*(Segment(max(first - schedule.by, 0) if first else 0, name) for first, name in inner))
+@phases_of.register
+def _(schedule: Shift) -> tuple[NamedPhase, ...]:
+    # A schedule that is shifted back waits at its event 0, which is in its first phase.
+    shifted = [(max(first - schedule.by, 0) if first else 0, name) for first, name in phases_of(schedule.schedule)]
+    return _not_empty(*itertools.starmap(NamedPhase, shifted))
 
 
-@segments_of.register
-def _(schedule: Stretch) -> tuple[Segment, ...]:
-    return tuple(Segment(first * schedule.by, name) for first, name in segments_of(schedule.schedule))
+@phases_of.register
+def _(schedule: Stretch) -> tuple[NamedPhase, ...]:
+    return tuple(NamedPhase(first * schedule.by, name) for first, name in phases_of(schedule.schedule))
 
 
-def _one_after_another(schedules: Sequence[Schedule], starts: list[int]) -> tuple[Segment, ...]:
-    """The phases of schedules that begin at these events, each up to the beginning of the next."""
-    found: list[Segment] = []
+def _joined(schedules: Sequence[Schedule], starts: list[int]) -> tuple[NamedPhase, ...]:
+    """The phases of schedules that begin at these events, each schedule until the next one begins."""
+    found: list[NamedPhase] = []
     for schedule, (start, end) in zip(schedules, pairwise([*starts, inf]), strict=False):
-        name = "warm-up" if start == 0 and _rises(schedule, end) else _words(schedule)
-        inner = segments_of(schedule) or (Segment(0, name),)
-        found += [Segment(first + start, name) for first, name in inner if first + start < end]
+        is_warmup = start == 0 and _rises(schedule, end)
+        inner = phases_of(schedule) or [NamedPhase(0, "warm-up" if is_warmup else _name_of(schedule))]
+        found += [NamedPhase(first + start, name) for first, name in inner if first + start < end]
     return tuple(found)
 
 
-def _then(schedule: Schedule, begin: float, name: str) -> tuple[Segment, ...]:
-    inner = segments_of(schedule) or (Segment(0, _words(schedule)),)
-    return (*(one for one in inner if one.first_event < begin), Segment(begin, name))
+def _phases_or_whole(schedule: Schedule) -> tuple[NamedPhase, ...]:
+    """The phases of a schedule; the whole schedule as one phase if it has none."""
+    return phases_of(schedule) or (NamedPhase(0, _name_of(schedule)),)
 
 
-def _in_order(*segments: Segment) -> tuple[Segment, ...]:
-    """Those that last for any events at all."""
-    nexts = [*(segment.first_event for segment in segments[1:]), inf][: len(segments)]
-    return tuple(segment for segment, end in zip(segments, nexts, strict=True) if segment.first_event < end)
+def _not_empty(*phases: NamedPhase) -> tuple[NamedPhase, ...]:
+    """Those of consecutive phases that last for at least one event."""
+    ends = [*(phase.first_event for phase in phases[1:]), inf]
+    return tuple(phase for phase, end in zip(phases, ends, strict=False) if phase.first_event < end)
 
 
 def _rises(schedule: Schedule, end: float) -> bool:
-    """Whether it ends higher than it begins."""
-    return schedule.ahead and end < inf and bool(np.all(np.asarray(schedule(int(end))) > schedule(0)))
+    """Whether a schedule has higher values at its end than at event 0."""
+    return schedule.is_pure and end < inf and bool(np.all(np.asarray(schedule(int(end))) > schedule(0)))
 
 
-def _words(schedule: Schedule) -> str:
-    """The curve that a schedule goes along, or its class, in words."""
-    if isinstance(schedule, Anneal):
-        return _words_of(schedule.curve)
-    return _words_of(schedule)
-
-
-def _words_of(thing: object) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(thing).__name__).lower()
+def _name_of(schedule: Schedule) -> str:
+    """The class of a schedule, or of the curve of an :class:`.Anneal`, in lower-case words."""
+    named = schedule.curve if isinstance(schedule, Anneal) else schedule
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(named).__name__).lower()

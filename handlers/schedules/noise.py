@@ -6,32 +6,33 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import arguments
-from .base import Array, Schedule, Value, checked_schedule
+from . import fields
+from .base import Array, with_group_axis
+from .wrapper import Wrapper
 
 
 @dataclass(frozen=True)
-class Noise(Schedule):
-    """A schedule times random noise, which depends on a seed and the event index and on nothing else.
+class Noise(Wrapper):
+    """A schedule times random noise, which depends only on a seed and the event index.
 
-    ``value(i) = schedule(i) * (1 + n)`` with n drawn anew for each event, from a normal distribution of standard
-    deviation ``std``, again and again until ``|n| < limit``; or evenly from ``-limit`` to ``limit``.
+    ``value(i) = schedule(i) * (1 + n)``. For each event, n is drawn from a normal distribution of standard deviation
+    ``std`` until ``|n| < limit``; or from a uniform distribution between ``-limit`` and ``limit``.
 
-    The numbers are those of ``torch.Generator().manual_seed(seed + i)``, drawn one by one in float32.
+    The random numbers are the same as of ``torch.Generator().manual_seed(seed + i)``, drawn one by one in float32.
 
     Args:
         schedule: the schedule.
         seed: a whole number of at least 0.
         std: standard deviation of the normal distribution, above 0.
-        limit: bound of the noise, above 0, a fraction of the value; at least a hundredth of ``std``.
+        limit: bound of the noise, above 0, as a fraction of the value; at least a hundredth of ``std``.
         distribution: ``"normal"`` or ``"uniform"``.
         begin: the first event with noise, at least 0.
-        end: the first event without noise again; None for none.
+        end: the first event without noise again; None for no end.
 
-    Shapes: those of ``schedule``; all groups have the same noise.
+    Shapes: the shape of ``schedule``; all groups have the same noise.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: an argument is out of its range.
 
     Example:
@@ -40,57 +41,33 @@ class Noise(Schedule):
         [1.0, 0.9352, 1.0059]
     """
 
-    schedule: Schedule
-    seed: int = 42
-    std: float = 1.0
-    limit: float = 0.67
-    distribution: str = "normal"
-    begin: int = 0
-    end: int | None = None
+    seed: int = fields.whole_number(42)
+    std: float = fields.number(1.0, above=0)
+    limit: float = fields.number(0.67, above=0)
+    distribution: str = fields.one_of(("normal", "uniform"), "normal")
+    begin: int = fields.whole_number(0)
+    end: int | None = fields.whole_number(None)
 
     def __post_init__(self) -> None:
-        """Check the arguments."""
-        checked_schedule("schedule", self.schedule)
-        self._set(
-            seed=arguments.whole_number("seed", self.seed, at_least=0),
-            std=arguments.number("std", self.std, above=0),
-            limit=arguments.number("limit", self.limit, above=0),
-            distribution=arguments.one_of("distribution", self.distribution, ("normal", "uniform")),
-            begin=arguments.whole_number("begin", self.begin, at_least=0),
-        )
+        """Checks the arguments."""
+        super().__post_init__()
         if self.distribution == "normal" and self.limit < self.std / 100:
             raise ValueError(f"limit must be at least a hundredth of std, {self.std}, given {self.limit}")
-        if self.end is not None:
-            self._set(end=arguments.whole_number("end", self.end, at_least=self.begin))
+        if self.end is not None and self.end < self.begin:
+            raise ValueError(f"end must be a whole number of at least {self.begin}, given {self.end}")
 
-    @property
-    def groups(self) -> int | None:
-        """Those of the schedule."""
-        return self.schedule.groups
+    def changed(self, values: Array, indices: Array) -> Array:
+        """The values with the noise of their events."""
+        factors = 1 + np.array([self.noise_at(int(index)) for index in indices], dtype=np.float64)
+        return np.asarray(values * with_group_axis(factors, values.ndim == 2))
 
-    @property
-    def length(self) -> float | None:
-        """That of the schedule."""
-        return self.schedule.length
-
-    def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
-        """The value of the schedule with the noise of this event."""
-        value, factor = read(self.schedule, index), 1 + self.at(index)
-        return [one * factor for one in value] if isinstance(value, list) else value * factor
-
-    def values(self, indices: Array) -> Array:
-        """The formula of the class docstring."""
-        values = self.schedule.values(indices)
-        factor = 1 + np.array([self.at(int(index)) for index in indices], dtype=np.float64)
-        return values * (factor if values.ndim == 1 else factor[:, None])
-
-    def at(self, index: int) -> float:
+    def noise_at(self, index: int) -> float:
         """The noise n of an event."""
         if index < self.begin or (self.end is not None and index >= self.end):
             return 0.0
         words = _words(self.seed + index)
         if self.distribution == "uniform":
-            # torch takes 24 bits for a uniform number of float32.
+            # torch uses 24 bits for a uniform number in float32.
             return 2 * (float(np.float32((words() & 0xFFFFFF) * 2.0**-24)) - 0.5) * self.limit
         while True:
             for number in _box_muller(_uniform(words), _uniform(words)):
@@ -112,6 +89,6 @@ def _uniform(words: Callable[[], int]) -> float:
 
 
 def _box_muller(u1: float, u2: float) -> tuple[float, float]:
-    """Two independent normal numbers out of two uniform ones."""
+    """Two independent normal numbers from two uniform ones."""
     radius = math.sqrt(-2 * math.log1p(-u2))
     return radius * math.cos(2 * math.pi * u1), radius * math.sin(2 * math.pi * u1)

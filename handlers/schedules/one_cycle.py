@@ -1,20 +1,19 @@
-"""The 1cycle policy: up once, down once, and far below where it began."""
+"""The 1cycle policy: up to a peak, down again, and on to a much lower final value."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from . import arguments
+from . import arguments, fields
 from .arguments import Number
 from .base import Array, Schedule
 from .curves import CURVES, blend
-from .durations import events
 
 
 @dataclass(frozen=True)
 class OneCycle(Schedule):
-    """From an initial value up to ``max_value``, down again, and then held at the last value.
+    """From an initial value up to ``max_value`` and down again; the last value is kept.
 
     With N = ``total_steps``, p = ``pct_start``, initial = max_value / div_factor and final = initial /
     final_div_factor, the value follows ``curve`` along these points (event: value)::
@@ -23,9 +22,9 @@ class OneCycle(Schedule):
         three phases:  0: initial,  pN - 1: max_value,  2pN - 2: initial,  N - 1: final
 
     ``curve(q)`` is ``(1 - cos(pi * q)) / 2``, or q if ``anneal_strategy`` is ``"linear"``. The peak lies
-    between two events where pN is not whole. From event N - 1 on, the value of event N - 1 is held.
+    between two events where pN is not whole. After event N - 1, the value of event N - 1 is kept.
 
-    With ``inverse``, the cycle that belongs beside it for momentum or betas[0], from high to low and back::
+    With ``inverse``, a cycle for momentum or betas[0] beside such a cycle of the learning rate, down and up again::
 
         two phases:    0: max_value,  pN - 1: base_value,  N - 1: max_value
         three phases:  0: max_value,  pN - 1: base_value,  2pN - 2: max_value,  N - 1: max_value
@@ -33,20 +32,20 @@ class OneCycle(Schedule):
     Args:
         max_value: the highest value; a float, or one for each of G parameter groups.
         total_steps: N, the events in the cycle, at least 1.
-        pct_start: p in [0, 1], the fraction of the cycle spent on the way to the peak.
+        pct_start: p in [0, 1], the fraction of the cycle before the peak.
         anneal_strategy: ``"cos"`` or ``"linear"``.
         div_factor: max_value / initial, above 0.
         final_div_factor: initial / final, above 0.
-        three_phase: whether to return to the initial value first, and then go on to the final one.
+        three_phase: whether to return to the initial value first, and only then to the final value.
         base_value: the lowest value of an inverse cycle, like ``max_value``; only with ``inverse``.
-        inverse: whether to go from high to low and back. The div factors are then of no effect.
+        inverse: whether to go down first and up again. The div factors then have no effect.
 
     Shapes: ``(n,)``, or ``(n, G)`` where ``max_value`` or ``base_value`` has one value per group.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
-        ValueError: an argument is out of its range; ``base_value`` without ``inverse`` or the reverse; as
-            many base values as max values are wanted.
+        TypeError: an argument has the wrong type.
+        ValueError: an argument is out of its range; ``base_value`` without ``inverse``; ``max_value`` and
+            ``base_value`` are for different numbers of groups.
 
     Source: Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
     Rates", 2018, https://arxiv.org/abs/1708.07120.
@@ -58,42 +57,27 @@ class OneCycle(Schedule):
         [0.95, 0.85, 0.95]
     """
 
-    max_value: Number
-    total_steps: int = events()
-    pct_start: float = 0.3
-    anneal_strategy: Literal["cos", "linear"] = "cos"
-    div_factor: float = 25.0
-    final_div_factor: float = 1e4
-    three_phase: bool = False
-    base_value: Number | None = None
-    inverse: bool = False
+    max_value: Number = fields.value()
+    total_steps: int = fields.whole_number(at_least=1, unit=fields.EVENTS)
+    pct_start: float = fields.number(0.3, at_least=0, at_most=1)
+    anneal_strategy: Literal["cos", "linear"] = fields.one_of(CURVES, "cos")
+    div_factor: float = fields.number(25.0, above=0)
+    final_div_factor: float = fields.number(1e4, above=0)
+    three_phase: bool = fields.flag(False)
+    base_value: Number | None = fields.value(None)
+    inverse: bool = fields.flag(False)
 
     def __post_init__(self) -> None:
-        """Check the arguments."""
-        self._set(
-            max_value=arguments.number_or_numbers("max_value", self.max_value),
-            total_steps=arguments.whole_number("total_steps", self.total_steps, at_least=1),
-            pct_start=arguments.number("pct_start", self.pct_start, at_least=0, at_most=1),
-            anneal_strategy=arguments.one_of("anneal_strategy", self.anneal_strategy, CURVES),
-            div_factor=arguments.number("div_factor", self.div_factor, above=0),
-            final_div_factor=arguments.number("final_div_factor", self.final_div_factor, above=0),
-            three_phase=arguments.flag("three_phase", self.three_phase),
-            inverse=arguments.flag("inverse", self.inverse),
-        )
-        if self.inverse:
-            self._set(base_value=arguments.number_or_numbers("base_value", self.base_value))
-        elif self.base_value is not None:
+        """Checks the arguments."""
+        super().__post_init__()
+        if self.inverse and self.base_value is None:
+            raise TypeError("base_value must be a number, given None, where inverse is True")
+        if self.base_value is not None and not self.inverse:
             raise ValueError(f"base_value must be left out unless inverse is True, given {self.base_value!r}")
-        arguments.same_groups(max_value=self.max_value, base_value=self.base_value)
         with np.errstate(over="ignore"):
             _, levels = self._path()
         if not np.isfinite(levels).all():
             raise ValueError(f"max_value / div_factor / final_div_factor must be finite, given {self!r}")
-
-    @property
-    def groups(self) -> int | None:
-        """One value a group where ``max_value`` or ``base_value`` is a tuple."""
-        return arguments.groups_of(self.max_value, self.base_value)
 
     @property
     def length(self) -> float:
@@ -104,11 +88,11 @@ class OneCycle(Schedule):
         """The formula of the class docstring."""
         knots, levels = self._path()
         indices = np.minimum(indices, self.total_steps - 1)
-        # An index belongs to the first phase that has not ended before it, or else to the last; the running
-        # maximum passes over a phase that ends before it starts, as one does where pN < 1.
+        # An index belongs to the first phase that has not ended before it, or to the last one. The running maximum
+        # skips a phase that ends before it starts, as happens for pN < 1.
         phase = np.searchsorted(np.maximum.accumulate(knots[1:-1]), indices)
         start, end = knots[phase], knots[phase + 1]
-        # A phase of no length (pN = 1) is at its end.
+        # A phase of 0 events (pN = 1) is at its end.
         progress = np.divide(indices - start, end - start, out=np.ones_like(indices), where=end != start)
         fraction = CURVES[self.anneal_strategy](progress)
         return blend(levels[phase], levels[phase + 1], fraction if levels.ndim == 1 else fraction[:, None])
@@ -131,7 +115,7 @@ class OneCycle(Schedule):
 
 
 def cycle_length(total_steps: int | None, epochs: int | None, steps_per_epoch: int | None) -> int:
-    """The events in a cycle, given as such or as so many epochs of so many steps.
+    """The number of events in a cycle, given as ``total_steps``, or as epochs and the steps of an epoch.
 
     >>> cycle_length(None, epochs=3, steps_per_epoch=100)
     300

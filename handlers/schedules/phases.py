@@ -1,4 +1,4 @@
-"""Phases that begin on demand."""
+"""Phases whose begin is decided during training."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,16 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from . import arguments
-from .base import Array, Schedule, checked_schedules, common_groups
-from .durations import events
+from . import arguments, fields
+from .base import Array, Schedule, common_groups, schedules_field
 from .plateau import Plateau
 from .stateful import StatefulSchedule
 
 
 @dataclass
 class PhasesProgress:
-    """What phases remember: the event at which each but the first has begun, and the last event that was asked for."""
+    """The state of phases: the event at which each phase after the first began, and the last event that was read."""
 
     starts: list[int]
     event_index: int = -1
@@ -23,31 +22,31 @@ class PhasesProgress:
 
 @dataclass(frozen=True, repr=False)
 class Phases(StatefulSchedule):
-    """Schedules one after another, each from its own event 0, the next one when it is told to begin.
+    """Schedules one after another, each from its own event 0; a call of :meth:`begin_next` starts the next one.
 
     With the starts ``t_0 = 0 <= t_1 <= ...`` of the phases that have begun so far, and k the last of them with
     ``t_k <= i``::
 
         value(i) = u_k * phases[k](i - t_k)     u_0 = 1,  u_k = u_{k-1} * phases[k-1](t_k - t_{k-1})
 
-    so that a later phase is a factor of the value at which the one before was left. With ``relative=False`` all
-    ``u_k`` are 1. With ``end``, the last phase is stretched or squeezed to come to its end there, ``phases[k]((i - t_k)
-    * length / (end - t_k))``, however late it begins; if it begins at ``end`` or after, it is at its end at once.
+    so that a later phase multiplies the last value of the phase before. With ``relative=False`` all ``u_k`` are 1. With
+    ``end``, the last phase is stretched to end at that event, ``phases[k]((i - t_k) * length / (end - t_k))``. If it
+    begins at ``end`` or later, it has its last value at once.
 
-    :meth:`begin_next` starts the next phase, and so does a metric that stops improving, given by :meth:`observe`.
+    :meth:`begin_next` starts the next phase, as does a metric that stops improving, given to :meth:`observe`.
 
     Args:
-        phases: two or more, none of which depends on what happens in training.
+        phases: two or more pure schedules.
         relative: whether the phases after the first are factors.
-        end: the event at which the last phase is to be over; None for its own length.
-        starts: events at which the second phase, the third and so on begin without being told to, rising.
-        flat: the rule by which metrics start the next phase, whenever this plateau would reduce; its ``factor`` and
-            values are of no effect. None where metrics are of none.
+        end: the event at which the last phase ends; None for its own length.
+        starts: events at which the second phase, the third and so on begin without a call, rising.
+        flat: metrics start the next phase when this plateau would reduce; its ``factor`` and values have no effect.
+            With None, metrics have no effect.
 
     Shapes: one value, or one for each of G groups where one of the phases has it.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: fewer than two phases, or one that depends on what happens in training; phases for different
             numbers of groups; more starts than later phases; ``end`` where the last phase has no length.
 
@@ -64,82 +63,67 @@ class Phases(StatefulSchedule):
         [0.5, 0.375, 0.25, 0.125, 0.0, 0.0]
     """
 
-    phases: Sequence[Schedule]
-    relative: bool = True
-    end: int | None = events(default=None)
-    starts: Sequence[int] = events(default=())
-    flat: Plateau | None = None
+    phases: Sequence[Schedule] = schedules_field(at_least=2, groups=common_groups)
+    relative: bool = fields.flag(True)
+    end: int | None = fields.whole_number(None, unit=fields.EVENTS)
+    starts: Sequence[int] = fields.rising(())
+    flat: Plateau | None = fields.instance(Plateau, "a Plateau or None", None)
     _progress: PhasesProgress = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Check the arguments, and begin with the first phase."""
-        self._set(
-            phases=checked_schedules("phases", self.phases),
-            relative=arguments.flag("relative", self.relative),
-            starts=arguments.rising("starts", self.starts),
-        )
-        if len(self.phases) < 2:
-            raise ValueError(f"phases must be two or more, given {self.phases!r}")
-        for at, phase in enumerate(self.phases):
-            if not phase.ahead:
-                raise ValueError(f"phases[{at}] must not depend on what happens in training, given {phase!r}")
-        common_groups(self.phases)
+        """Checks the arguments, and begins with the first phase."""
+        super().__post_init__()
+        for number, phase in enumerate(self.phases):
+            if not phase.is_pure:
+                raise ValueError(f"phases[{number}] must not depend on what happens in training, given {phase!r}")
         if len(self.starts) >= len(self.phases):
             raise ValueError(f"starts must be at most {len(self.phases) - 1}, one a later phase, given {self.starts!r}")
-        if self.end is not None:
-            self._set(end=arguments.whole_number("end", self.end, at_least=0))
-            if not self.phases[-1].length:
-                raise ValueError(f"end must be None where the last phase has no length, given {self.phases[-1]!r}")
-        if not isinstance(self.flat, Plateau | None):
-            raise TypeError(f"flat must be a Plateau or None, given {self.flat!r}")
+        if self.end is not None and not self.phases[-1].length:
+            raise ValueError(f"end must be None where the last phase has no length, given {self.phases[-1]!r}")
         self._set(_progress=PhasesProgress(list(self.starts)))
 
     @property
     def parts(self) -> tuple[Schedule, ...]:
-        """The phases: what ``flat`` remembers is saved with this one."""
+        """The phases, without ``flat``, whose state is saved in the state of this schedule."""
         return tuple(self.phases)
 
     @property
-    def groups(self) -> int | None:
-        """Those of the phases."""
-        return common_groups(self.phases)
-
-    @property
     def phase(self) -> int:
-        """Which phase the event is in, from 0, that comes after the last one that was asked for."""
+        """The number, from 0, of the phase of the next event, the one after the last that was read."""
         return self._phase_at(self._progress.event_index + 1)
 
     def _phase_at(self, index: int) -> int:
         return sum(1 for start in self._progress.starts if start <= index)
 
     def go_to(self, event_index: int) -> None:
-        """Be before an event, as if the one before it had been asked for last."""
+        """Moves to an event, as if the one before it was the last that was read."""
         self._progress.event_index = event_index - 1
 
     def value(self, index: int) -> float | list[float]:
         """The formula of the class docstring."""
         self._progress.event_index = index
         starts, phase = (0, *self._progress.starts), self._phase_at(index)
-        value = self._alone(phase, index - starts[phase])
+        value = self._value_of(phase, index - starts[phase])
         if self.relative:
             for before in range(phase):
-                value = value * self._alone(before, starts[before + 1] - starts[before])
+                value = value * self._value_of(before, starts[before + 1] - starts[before])
         return value.tolist()  # type: ignore[no-any-return]
 
-    def _alone(self, phase: int, event: int) -> Array:
+    def _value_of(self, phase: int, event: int) -> Array:
         schedule, inner = self.phases[phase], float(event)
         if self.end is not None and phase == len(self.phases) - 1 and len(self._progress.starts) == phase:
-            room = self.end - self._progress.starts[-1]
-            inner = (schedule.length or 0.0) * (1.0 if event >= room else event / room)
+            available = self.end - self._progress.starts[-1]
+            inner = (schedule.length or 0.0) * (1.0 if event >= available else event / available)
         with np.errstate(all="ignore"):
             return np.asarray(schedule.values(np.array([inner]))[0], dtype=np.float64)
 
     def begin_next(self, event_index: int | None = None) -> None:
-        """Let the next phase begin at an event; the one after the last that was asked for where None.
+        """Starts the next phase at an event; None is the event after the last that was read.
 
         Raises:
             TypeError: ``event_index`` is no number.
-            ValueError: it is negative, not whole, or before the start of the phase before; there is no next phase.
+            ValueError: ``event_index`` is negative, not whole, or before the start of the phase before; there is no
+                next phase.
         """
         now = self._progress
         event = now.event_index + 1 if event_index is None else event_index
@@ -155,7 +139,7 @@ class Phases(StatefulSchedule):
         now.starts = [*now.starts, event]
 
     def observe(self, metric: float) -> None:
-        """Count a metric, and let the next phase begin with the next event if it is time to; after the last, nothing.
+        """Counts a metric, and starts the next phase at the next event if ``flat`` would reduce.
 
         Raises:
             TypeError: as :meth:`Plateau.observe`.
@@ -171,26 +155,23 @@ class Phases(StatefulSchedule):
             self.begin_next()
 
     def state_dict(self) -> dict[str, Any]:
-        """The starts, the last event, and what ``flat`` remembers."""
+        """The starts, the last event that was read, and the state of ``flat``."""
         flat = None if self.flat is None else self.flat.state_dict()
         return {"starts": list(self._progress.starts), "event_index": self._progress.event_index, "flat": flat}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from there.
+        """Goes on from a saved state.
 
         Raises:
-            TypeError, ValueError: it is not the state of such phases; nothing is loaded then.
+            TypeError, ValueError: the state is not one of such phases; nothing is loaded then.
         """
-        if not isinstance(state_dict, Mapping) or set(state_dict) != set(self.state_dict()):
-            raise ValueError(
-                f"the state of phases must have {sorted(self.state_dict())}, given {arguments.shown(state_dict)}"
-            )
-        starts = list(arguments.rising("starts", state_dict["starts"]))
-        event_index = arguments.whole_number("event_index", state_dict["event_index"], at_least=-1)
+        state = arguments.state_of("phases", state_dict, self.state_dict())
+        starts = list(arguments.rising("starts", state["starts"]))
+        event_index = arguments.whole_number("event_index", state["event_index"], at_least=-1)
         if len(starts) >= len(self.phases):
             raise ValueError(f"starts must be at most {len(self.phases) - 1}, one a later phase, given {starts!r}")
-        if (self.flat is None) != (state_dict["flat"] is None):
-            raise ValueError(f"flat must be the state of {self.flat!r}, given {state_dict['flat']!r}")
+        if (self.flat is None) != (state["flat"] is None):
+            raise ValueError(f"flat must be the state of {self.flat!r}, given {state['flat']!r}")
         if self.flat is not None:
-            self.flat.load_state_dict(state_dict["flat"])
+            self.flat.load_state_dict(state["flat"])
         self._set(_progress=PhasesProgress(starts, event_index))

@@ -2,19 +2,19 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from . import arguments
+from . import arguments, fields
 from .arguments import Number
 from .stateful import StatefulSchedule
 
 
 def checked_metric(metric: object) -> float:
-    """A metric as a float.
+    """Returns a metric as a float.
 
     Raises:
-        TypeError: it is no number.
+        TypeError: the metric is no number.
     """
     try:
         return float(metric)  # type: ignore[arg-type]
@@ -23,7 +23,7 @@ def checked_metric(metric: object) -> float:
 
 
 def improves(metric: float, best: float | None, mode: str, threshold: float, threshold_mode: str) -> bool:
-    """Whether a metric is better than the best one so far, by the rule of :class:`Plateau`; None is worse than any."""
+    """Whether a metric is better than the best so far, by the rule of :class:`Plateau`; any is better than None."""
     sign = 1.0 if mode == "min" else -1.0
     best = sign * math.inf if best is None else best
     bound = best * (1.0 - sign * threshold) if threshold_mode == "rel" else best - sign * threshold
@@ -32,7 +32,7 @@ def improves(metric: float, best: float | None, mode: str, threshold: float, thr
 
 @dataclass
 class PlateauProgress:
-    """What a plateau remembers from metric to metric."""
+    """The state of a plateau."""
 
     values: list[float] = field(default_factory=list)  # one for each group, or one for all of them
     best: float | None = None
@@ -40,44 +40,53 @@ class PlateauProgress:
     cooldown_counter: int = 0
     num_metrics: int = 0
 
+    def state_dict(self) -> dict[str, Any]:
+        """The state as plain data."""
+        return {**vars(self), "values": list(self.values)}
+
+
+def _checked_initial_value(name: str, value: object) -> Number | None:
+    return None if value is None else arguments.number_or_numbers(name, value)
+
 
 @dataclass(frozen=True, repr=False)
 class Plateau(StatefulSchedule):
     """A value that is multiplied by a factor when a metric has not improved for more than ``patience`` metrics.
 
-    It does not depend on the event index, but on the metrics that it was given by :meth:`observe`. With the best
-    metric b so far, a metric a is an improvement if::
+    The value does not depend on the event index, but on the metrics given to :meth:`observe`. With the best metric b so
+    far, a metric a is an improvement if::
 
         a < b * (1 - threshold)   mode="min", threshold_mode="rel"        a > b * (1 + threshold)   mode="max"
         a < b - threshold         mode="min", threshold_mode="abs"        a > b + threshold         mode="max"
 
-    After ``patience`` metrics in a row that are none, the next one reduces: ``value = max(value * factor, min_value)``
-    in each group where that takes more than ``eps`` off. The next ``cooldown`` metrics are then not counted.
+    After ``patience`` metrics in a row without an improvement, the next such metric reduces the value:
+    ``value = max(value * factor, min_value)`` in each group where that is less by more than ``eps``. The next
+    ``cooldown`` metrics are then not counted.
 
     Args:
         mode: ``"min"`` or ``"max"``: whether a smaller or a larger metric is better.
-        factor: what the value is multiplied by, at least 0 and less than 1.
-        patience: how many metrics in a row may be no improvement.
-        threshold: by how much a metric must be better to count; see above.
-        threshold_mode: ``"rel"`` or ``"abs"``. For a negative metric, as some losses are, choose ``"abs"``: its
-            relative threshold lies on the other side.
-        cooldown: how many metrics after a reduction are not counted.
-        min_value: the value is not reduced below it; a list for one value per group.
-        eps: a reduction by no more than this is not made.
-        initial_value: the value before the first reduction: by default 1, a factor to multiply with another schedule;
-            a list for one value per group; None where a scheduler says it later.
-        nan_policy: what a metric that is NaN does: ``"worse"``, it counts as no improvement, as in torch; ``"ignore"``,
-            it does not count at all; ``"raise"``.
-        begin: the first metric that counts, from 0; those before are passed over.
-        end: the first one that does not count any more; None for none.
-        initial_best: what the first metric must be better than; None for nothing.
-        eps_before_floor: whether to compare with ``eps`` what the factor alone takes off. A value below ``min_value``
-            is then raised to it.
+        factor: the factor of a reduction, at least 0 and less than 1.
+        patience: the number of metrics in a row without an improvement that change nothing.
+        threshold: by how much a metric must be better to be an improvement; see above.
+        threshold_mode: ``"rel"`` or ``"abs"``. Use ``"abs"`` for a metric that may be negative, as some losses: the
+            relative bound of a negative metric is worse than the metric, not better.
+        cooldown: the number of metrics after a reduction that are not counted.
+        min_value: the lower bound of the value; a list for one value per group.
+        eps: a reduction by eps or less is not made.
+        initial_value: the value before the first reduction; by default 1, a factor to multiply with another schedule; a
+            list for one value per group; None if a scheduler sets it later.
+        nan_policy: the effect of a metric that is NaN: ``"worse"``, no improvement, as in torch; ``"ignore"``, not
+            counted; ``"raise"``, a ValueError.
+        begin: the number of the first metric that is counted, from 0.
+        end: the number of the first metric that is not counted any more; None for no end.
+        initial_best: the first metric is an improvement if it is better than this; None for any first metric.
+        eps_before_floor: whether to compare ``eps`` with the reduction before ``min_value`` is applied. A value below
+            ``min_value`` is then raised to it.
 
     Shapes: one value, or one for each of G groups where ``initial_value`` or ``min_value`` is a list.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: an argument is out of its range; lists of different lengths.
 
     Example:
@@ -92,75 +101,58 @@ class Plateau(StatefulSchedule):
         1.0 0.5
     """
 
-    mode: str = "min"
-    factor: float = 0.1
-    patience: int = 10
-    threshold: float = 1e-4
-    threshold_mode: str = "rel"
-    cooldown: int = 0
-    min_value: Number = 0.0
-    eps: float = 1e-8
-    initial_value: Number | None = 1.0
-    nan_policy: str = "worse"
-    begin: int = 0
-    end: int | None = None
-    initial_best: float | None = None
-    eps_before_floor: bool = False
+    mode: str = fields.one_of(("min", "max"), "min")
+    factor: float = fields.number(0.1, at_least=0.0, below=1.0)
+    patience: int = fields.whole_number(10)
+    threshold: float = fields.number(1e-4)
+    threshold_mode: str = fields.one_of(("rel", "abs"), "rel")
+    cooldown: int = fields.whole_number(0)
+    min_value: Number = fields.value(0.0)
+    eps: float = fields.number(1e-8, at_least=0.0)
+    initial_value: Number | None = fields.argument(_checked_initial_value, 1.0, groups=arguments.groups_of)
+    nan_policy: str = fields.one_of(("worse", "ignore", "raise"), "worse")
+    begin: int = fields.whole_number(0)
+    end: int | None = fields.whole_number(None)
+    initial_best: float | None = fields.number(None)
+    eps_before_floor: bool = fields.flag(False)
     _progress: PlateauProgress = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Check the arguments, and begin with nothing remembered."""
-        initial = self.initial_value
-        self._set(
-            mode=arguments.one_of("mode", self.mode, ("min", "max")),
-            factor=arguments.number("factor", self.factor, at_least=0.0, below=1.0),
-            patience=arguments.whole_number("patience", self.patience, at_least=0),
-            threshold=arguments.number("threshold", self.threshold),
-            threshold_mode=arguments.one_of("threshold_mode", self.threshold_mode, ("rel", "abs")),
-            cooldown=arguments.whole_number("cooldown", self.cooldown, at_least=0),
-            min_value=arguments.number_or_numbers("min_value", self.min_value),
-            eps=arguments.number("eps", self.eps, at_least=0.0),
-            initial_value=initial if initial is None else arguments.number_or_numbers("initial_value", initial),
-            nan_policy=arguments.one_of("nan_policy", self.nan_policy, ("worse", "ignore", "raise")),
-            begin=arguments.whole_number("begin", self.begin, at_least=0),
-            eps_before_floor=arguments.flag("eps_before_floor", self.eps_before_floor),
-            _progress=PlateauProgress(),
-        )
-        if self.end is not None:
-            self._set(end=arguments.whole_number("end", self.end, at_least=self.begin))
-        if self.initial_best is not None:
-            self._set(initial_best=arguments.number("initial_best", self.initial_best))
-        arguments.same_groups(min_value=self.min_value, initial_value=self.initial_value)
+        """Checks the arguments, and begins without metrics."""
+        super().__post_init__()
+        if self.end is not None and self.end < self.begin:
+            raise ValueError(f"end must be a whole number of at least {self.begin}, given {self.end}")
+        self._set(_progress=PlateauProgress())
         if self.initial_value is not None:
             self.go_on_from(self.initial_value)
 
     @property
     def groups(self) -> int | None:
-        """As many as there are values."""
+        """The number of values; None for one."""
         return len(self._progress.values) if len(self._progress.values) > 1 else None
 
     def value(self, index: int) -> float | list[float]:
-        """The value as it is now, at whatever event."""
+        """The present value, at any event."""
         values = self._progress.values
         return values[0] if len(values) == 1 else list(values)
 
     def go_on_from(self, values: Number) -> None:
-        """Take these as the values that the next reduction reduces.
+        """Replaces the present values.
 
         Raises:
-            ValueError: there are not as many as of ``min_value``.
+            ValueError: the number of values is not that of ``min_value``.
         """
         own = tuple(values) if isinstance(values, Sequence) else (values,) * (arguments.groups_of(self.min_value) or 1)
         if isinstance(self.min_value, tuple):
-            arguments.same_groups(min_value=self.min_value, values=own)
+            arguments.same_groups({"min_value": len(self.min_value), "values": len(own)})
         self._progress.values = list(own)
 
     def observe(self, metric: float) -> None:
-        """Count a metric, and reduce the value if it is time to.
+        """Counts a metric, and reduces the value after too many metrics without an improvement.
 
         Raises:
             TypeError: the metric is no number.
-            ValueError: it is NaN, and ``nan_policy`` is ``"raise"``.
+            ValueError: the metric is NaN, and ``nan_policy`` is ``"raise"``.
         """
         metric = checked_metric(metric)
         if math.isnan(metric) and self.nan_policy != "worse":
@@ -190,38 +182,32 @@ class Plateau(StatefulSchedule):
         return [new if old - less > self.eps else old for old, new, less in zip(values, lower, taken_off, strict=True)]
 
     def remembered(self) -> PlateauProgress:
-        """What it remembers now, for :meth:`put_back`."""
-        return replace(self._progress, values=list(self._progress.values))
+        """A copy of the state, for :meth:`put_back`."""
+        return PlateauProgress(**self._progress.state_dict())
 
     def put_back(self, remembered: PlateauProgress) -> None:
-        """Remember that again."""
+        """Returns to a state of :meth:`remembered`."""
         self._set(_progress=remembered)
 
     def state_dict(self) -> dict[str, Any]:
-        """The values, the best metric (None before the first), and the two counts."""
-        return asdict(self._progress)
+        """The values, the best metric (None before the first), and the three counts."""
+        return self._progress.state_dict()
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from there.
+        """Goes on from a saved state.
 
         Raises:
-            TypeError, ValueError: it is not the state of a plateau; nothing is loaded then.
+            TypeError, ValueError: the state is not one of a plateau; nothing is loaded then.
         """
-        if not isinstance(state_dict, Mapping) or set(state_dict) != set(self.state_dict()):
-            raise ValueError(
-                f"the state of a plateau must have {sorted(self.state_dict())}, given {arguments.shown(state_dict)}"
-            )
-        best, values = state_dict["best"], state_dict["values"]
+        state = arguments.state_of("a plateau", state_dict, vars(self._progress))
+        best, values = state["best"], state["values"]
         if not (best is None or (type(best) is float and not math.isnan(best))) or not isinstance(values, list):
             raise TypeError(
-                "the state of a plateau must have a float as best and a list of values, given "
-                f"{arguments.shown(state_dict)}"
+                f"the state of a plateau must have a float as best and a list of values, given {arguments.shown(state)}"
             )
         numbers = arguments.number_or_numbers("values", values)
         if isinstance(self.min_value, tuple):
-            arguments.same_groups(min_value=self.min_value, values=numbers)
-        counts = [
-            arguments.whole_number(name, state_dict[name], at_least=0)
-            for name in ("num_bad_epochs", "cooldown_counter", "num_metrics")
-        ]
-        self._set(_progress=PlateauProgress(list(numbers), best, *counts))  # type: ignore[arg-type]
+            arguments.same_groups({"min_value": len(self.min_value), "values": arguments.groups_of(numbers)})
+        names = ("num_bad_epochs", "cooldown_counter", "num_metrics")
+        counts = {name: arguments.whole_number(name, state[name], at_least=0) for name in names}
+        self._set(_progress=PlateauProgress(list(numbers), best, **counts))  # type: ignore[arg-type]

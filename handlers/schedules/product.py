@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .base import Array, Schedule, Value, checked_schedules, common_groups
+from .base import Array, Schedule, Value, common_groups, schedules_field, with_group_axis
 
 
 @dataclass(frozen=True)
 class Product(Schedule):
     """The product of the values of several schedules: ``value(i) = schedules[0](i) * schedules[1](i) * ...``.
 
-    One of them usually has the unit, and the others are factors: a decay, a plateau that begins at 1.
+    Usually one schedule has values of the hyper-parameter, and the others are factors: a decay, a plateau from 1 on.
 
     Args:
         schedules: one or more. Some may have one value for all groups, others one for each of G groups.
@@ -30,26 +30,14 @@ class Product(Schedule):
         [0.0, 3.5, 6.0, 5.0, 4.0]
     """
 
-    schedules: Sequence[Schedule]
-
-    def __post_init__(self) -> None:
-        """Keep the schedules as a tuple, and check that they fit one another."""
-        self._set(schedules=checked_schedules("schedules", self.schedules))
-        if not self.schedules:
-            raise ValueError(f"schedules must be one or more, given {self.schedules!r}")
-        common_groups(self.schedules)
-
-    @property
-    def groups(self) -> int | None:
-        """Those of the schedules that have one value a group."""
-        return common_groups(self.schedules)
+    schedules: Sequence[Schedule] = schedules_field(groups=common_groups)
 
     @property
     def length(self) -> float | None:
-        """That of the longest of those that end."""
+        """The length of the longest schedule that has an end."""
         return max((part.length for part in self.schedules if part.length is not None), default=None)
 
-    def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
+    def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
         """The product of the values."""
         product: Value = 1.0
         for value in [read(schedule, index) for schedule in self.schedules]:
@@ -66,5 +54,5 @@ class Product(Schedule):
         parts = [np.asarray(schedule.values(indices)) for schedule in self.schedules]
         values = np.ones((len(indices), *max((part.shape[1:] for part in parts), key=len)))
         for part in parts:
-            values = values * (part if part.ndim == values.ndim else part[:, None])
+            values = values * with_group_axis(part, values.ndim == 2)
         return values

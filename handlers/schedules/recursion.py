@@ -1,35 +1,39 @@
-"""Several rules, each of which changes the value that it finds: what schedulers do that do not know one another."""
+"""Several rules that change one value in turn, as independent schedulers of one parameter do."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 
 import numpy as np
 
-from . import arguments
+from . import arguments, fields
 from .arguments import Number
-from .base import Array, Schedule, checked_schedule
+from .base import Array, Schedule, checked_schedule, common_groups, schedule_field, with_group_axis
 
-CHUNK = 1024
+CHUNK_SIZE = 1024  # events
 
 
 class Rule(ABC):
-    """What one scheduler makes of the value v that it finds: at its k-th step, ``v * a(k) + c(k)``."""
+    """A change of a value v: at its step k, a rule replaces v by ``v * a(k) + c(k)``."""
+
+    def __post_init__(self) -> None:
+        """Checks the arguments."""
+        fields.check(self)
+
+    @property
+    def groups(self) -> int | None:
+        """The number of parameter groups that the rule has values for; None for one value for all groups."""
+        return fields.groups_of(self)
 
     @abstractmethod
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
         """The arrays a and c at these steps, ``(n,)`` or ``(n, G)`` each."""
 
-    @property
-    @abstractmethod
-    def groups(self) -> int | None:
-        """How many parameter groups it has values for; None when it serves them all alike."""
-
 
 @dataclass(frozen=True)
 class Scaling(Rule):
-    """It multiplies the value so that, alone, it would be ``v_0 * factors(k)``: ``a = factors(k) / factors(k - 1)``.
+    """Multiplies the value: ``a = factors(k) / factors(k - 1)``. Alone, the rule gives ``v_0 * factors(k)``.
 
     Args:
         factors: a schedule of factors.
@@ -40,19 +44,10 @@ class Scaling(Rule):
         [1.0, 0.5, 0.5]
     """
 
-    factors: Schedule
-
-    def __post_init__(self) -> None:
-        """Check that it is a schedule."""
-        checked_schedule("factors", self.factors)
-
-    @property
-    def groups(self) -> int | None:
-        """Those of the factors."""
-        return self.factors.groups
+    factors: Schedule = schedule_field()
 
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
-        """As the class says; a factor that has come to 0, and stays there, leaves what it finds as it is."""
+        """The formula of the class docstring; after a factor of 0, a further one of 0 leaves the value as it is."""
         now, before = self.factors.values(steps), self.factors.values(np.maximum(steps - 1, 0))
         before = np.where(steps.reshape(-1, *[1] * (now.ndim - 1)) == 0, 1.0, before)
         over = np.where(now == 0, 1.0, 0.0)
@@ -61,17 +56,17 @@ class Scaling(Rule):
 
 @dataclass(frozen=True)
 class Approach(Rule):
-    """It takes a part of the way to an end value, so that, alone, it would be ``end + (v_0 - end) * weights(k)``.
+    """Moves the value towards an end value. Alone, the rule gives ``end + (v_0 - end) * weights(k)``.
 
-    ``a = weights(k) / weights(k - 1)`` and ``c = end * (1 - a)``; where the end has been reached, and the weights
+    ``a = weights(k) / weights(k - 1)`` and ``c = end * (1 - a)``. Where the value has reached the end and the weights
     rise again, ``a = 1`` and ``c = (base - end) * weights(k)``.
 
     Args:
         weights: a schedule of weights from 1 to 0.
-        end_value: where it goes; a float, or one for each of G parameter groups.
-        base_value: what it turns back to from there, likewise.
-        restarts: steps at which it puts ``restart_values`` instead.
-        restart_values: one value for each of them, or a list of G.
+        end_value: the end value; a float, or one for each of G parameter groups.
+        base_value: the value that rising weights lead back to, likewise.
+        restarts: steps at which the value is set to one of ``restart_values``.
+        restart_values: a value for each of ``restarts``, or a list of G.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal
@@ -80,42 +75,28 @@ class Approach(Rule):
         ([1.0, 0.5, 0.0], [0.0, 4.0, 8.0])
     """
 
-    weights: Schedule
-    end_value: Number
-    base_value: Number
-    restarts: Sequence[float] = ()
-    restart_values: Sequence[Number] = ()
+    weights: Schedule = fields.argument(checked_schedule)
+    end_value: Number = fields.value()
+    base_value: Number = fields.value()
+    restarts: Sequence[float] = fields.list_of(arguments.number, ())
+    restart_values: Sequence[Number] = fields.list_of(
+        arguments.number_or_numbers, (), groups=lambda values: arguments.groups_of(*values)
+    )
 
     def __post_init__(self) -> None:
-        """Check the arguments, and keep the sequences as tuples."""
-        checked_schedule("weights", self.weights)
-        checked: dict[str, Any] = {
-            "end_value": arguments.number_or_numbers("end_value", self.end_value),
-            "base_value": arguments.number_or_numbers("base_value", self.base_value),
-            "restarts": tuple(arguments.number("restarts", one) for one in arguments.listed("restarts", self.restarts)),
-            "restart_values": tuple(
-                arguments.number_or_numbers("restart_values", one)
-                for one in arguments.listed("restart_values", self.restart_values)
-            ),
-        }
-        if len(checked["restarts"]) != len(checked["restart_values"]):
+        """Checks the arguments, and keeps the sequences as tuples."""
+        super().__post_init__()
+        if len(self.restarts) != len(self.restart_values):
             raise ValueError(
                 f"restart_values must be as many as restarts, {list(self.restarts)}, given {self.restart_values!r}"
             )
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
-
-    @property
-    def groups(self) -> int | None:
-        """One value a group where there are several."""
-        return arguments.groups_of(self.end_value, self.base_value, *self.restart_values)
 
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
-        """As the class says."""
+        """The formula of the class docstring."""
         end, base = np.asarray(self.end_value, dtype=np.float64), np.asarray(self.base_value, dtype=np.float64)
         now, before = self.weights.values(steps), self.weights.values(np.maximum(steps - 1, 0))
         before = np.where(steps == 0, 1.0, before)
-        over = np.abs(before) < 1e-14  # a cosine does not quite arrive
+        over = np.abs(before) < 1e-14  # a cosine does not end exactly at 0
         a = np.divide(now, before, out=np.ones_like(now), where=~over)
         if self.groups is not None:
             a, now, over = a[:, None] * np.ones(self.groups), now[:, None], over[:, None]
@@ -127,11 +108,11 @@ class Approach(Rule):
 
 @dataclass(frozen=True)
 class Assignment(Rule):
-    """It puts its own value in the place of what it finds: ``a = 0``; or, at its first step, multiplies that.
+    """Replaces the value: ``a = 0``; or multiplies it at the first step, by ``first_factor``.
 
     Args:
         schedule: the values.
-        first_factor: what the value is multiplied by at step 0; None to put the schedule's.
+        first_factor: the factor of the value at step 0; None to replace the value at step 0, too.
 
     Example:
         >>> from lehr.handlers.schedules import Constant
@@ -140,20 +121,11 @@ class Assignment(Rule):
         ([0.1, 0.0, 0.0], [0.0, 0.5, 0.5])
     """
 
-    schedule: Schedule
+    schedule: Schedule = schedule_field()
     first_factor: float | None = None
 
-    def __post_init__(self) -> None:
-        """Check that it is a schedule."""
-        checked_schedule("schedule", self.schedule)
-
-    @property
-    def groups(self) -> int | None:
-        """Those of the schedule."""
-        return self.schedule.groups
-
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
-        """As the class says."""
+        """The formula of the class docstring."""
         c = np.array(self.schedule.values(steps))
         a = np.zeros_like(c)
         if self.first_factor is not None:
@@ -163,12 +135,12 @@ class Assignment(Rule):
 
 @dataclass(frozen=True)
 class Turn:
-    """When a rule has its turns: once in every ``every`` events, with the number ``n = event // every``.
+    """The events at which a rule changes the value: every ``every``-th event, with the number ``n = event // every``.
 
     Args:
         rule: the rule. Its step is ``n - begin``.
         begin: the first n of its window.
-        end: the first n after it; None for no end.
+        end: the first n after its window; None for no end.
         every: events from one turn to the next.
 
     Example:
@@ -177,36 +149,31 @@ class Turn:
         [8.0, 8.0, 4.0, 4.0, 2.0, 2.0, 2.0]
     """
 
-    rule: Rule
-    begin: int = 0
-    end: int | None = None
-    every: int = 1
+    rule: Rule = fields.instance(Rule, "a rule such as Scaling")
+    begin: int = fields.whole_number(0)
+    end: int | None = fields.whole_number(None)
+    every: int = fields.whole_number(1, at_least=1)
 
     def __post_init__(self) -> None:
-        """Check the arguments."""
-        if not isinstance(self.rule, Rule):
-            raise TypeError(f"rule must be a rule such as Scaling, given {self.rule!r}")
-        arguments.whole_number("begin", self.begin, at_least=0)
-        arguments.whole_number("every", self.every, at_least=1)
-        if self.end is not None:
-            arguments.whole_number("end", self.end, at_least=0)
+        """Checks the arguments."""
+        fields.check(self)
         for part in vars(self.rule).values():
-            if isinstance(part, Schedule) and not part.ahead:
+            if isinstance(part, Schedule) and not part.is_pure:
                 raise ValueError(f"rule must not depend on what happens in training, given {self.rule!r}")
 
 
 @dataclass(frozen=True)
 class Recursion(Schedule):
-    """A value that several rules change, event after event, each finding what the one before it has left.
+    """A value that several rules change at each event, one after another.
 
-    It is for schedulers that work upon one another in windows that overlap, and has no closed form: to seek to event
-    i takes time in proportion to i, or to the end of the last window if that lies before. What can be composed of
-    schedules is better composed.
+    It stands for several schedulers of one parameter whose windows overlap, and has no closed form: to seek to event i
+    takes time in proportion to i, or to the end of the last window if that is before i. Compose schedules instead where
+    you can.
 
     Args:
-        initial_value: the value that the first rule finds; a float, or one for each of G parameter groups.
-        turns: the rules and when they have their turns, in the order in which they come at one event.
-        start: the number of the event that is this schedule's event 0.
+        initial_value: the value that the first rule changes; a float, or one for each of G parameter groups.
+        turns: the rules with their turns, in their order at one event.
+        start: the event number of this schedule's event 0.
 
     Shapes: ``(n,)``, or ``(n, G)`` where a value is a list.
 
@@ -218,61 +185,45 @@ class Recursion(Schedule):
         [0.25, 0.4268, 0.375, 0.1464, 0.1464]
     """
 
-    initial_value: Number
-    turns: Sequence[Turn]
-    start: int = 0
-    _known: list[Array] = field(init=False, repr=False, compare=False)
+    initial_value: Number = fields.value()
+    turns: Sequence[Turn] = fields.list_of(
+        partial(arguments.instance, wanted=Turn, rule="a Turn"),
+        groups=lambda turns: common_groups([turn.rule for turn in turns]),
+    )
+    start: int = fields.whole_number(0)
+    _chunk_starts: list[Array] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Check the turns, and keep them as a tuple."""
-        for at, turn in enumerate(arguments.listed("turns", self.turns)):
-            if not isinstance(turn, Turn):
-                raise TypeError(f"turns[{at}] must be a Turn, given {turn!r}")
-        self._set(
-            initial_value=arguments.number_or_numbers("initial_value", self.initial_value),
-            turns=tuple(self.turns),
-            start=arguments.whole_number("start", self.start, at_least=0),
-        )
-        counts = {count for count in (arguments.groups_of(self.initial_value), *self._rule_groups()) if count}
-        if len(counts) > 1:
-            raise ValueError(f"turns must have values for as many groups as one another, given {sorted(counts)}")
+        """Checks the turns, and keeps them as a tuple."""
+        super().__post_init__()
         initial = np.asarray(self.initial_value, dtype=np.float64)
-        self._set(_known=[np.broadcast_to(initial, (self.groups,)) if self.groups else initial])
-
-    @property
-    def groups(self) -> int | None:
-        """One value a group where one of the rules or the initial value has it."""
-        counts = [arguments.groups_of(self.initial_value), *self._rule_groups()]
-        return next((count for count in counts if count is not None), None)
+        self._set(_chunk_starts=[np.broadcast_to(initial, (self.groups,)) if self.groups else initial])
 
     @property
     def length(self) -> float | None:
-        """Up to the last turn of the rules whose window ends."""
+        """The event index of the last turn in a window that ends."""
         return max((turn.end * turn.every for turn in self.turns if turn.end is not None), default=None)
 
-    def _rule_groups(self) -> list[int | None]:
-        return [turn.rule.groups for turn in self.turns]
-
     def values(self, indices: Array) -> Array:
-        """Go from event to event; what is known at every so many events is kept to go on from."""
+        """Goes from event to event. The value before each chunk of events is kept, to go on from there."""
         indices = np.minimum(indices, max(self._last() - self.start, 0))
-        chunks = (indices // CHUNK).astype(int)
+        chunks = (indices // CHUNK_SIZE).astype(int)
         values = np.empty((len(indices), *([] if self.groups is None else [self.groups])))
-        while len(self._known) <= chunks.max(initial=0):
-            self._known.append(self._chunk(len(self._known) - 1)[-1])
+        while len(self._chunk_starts) <= chunks.max(initial=0):
+            self._chunk_starts.append(self._chunk(len(self._chunk_starts) - 1)[-1])
         for chunk in np.unique(chunks):
             wanted = chunks == chunk
-            values[wanted] = self._chunk(chunk)[(indices[wanted] - chunk * CHUNK).astype(int)]
+            values[wanted] = self._chunk(chunk)[(indices[wanted] - chunk * CHUNK_SIZE).astype(int)]
         return values
 
     def _last(self) -> float:
-        """The event after which nothing changes any more."""
+        """The event after which the value does not change."""
         return max((np.inf if turn.end is None else turn.end * turn.every for turn in self.turns), default=0)
 
     def _chunk(self, chunk: int) -> Array:
-        """The values of a chunk of events, from the one that is known before it."""
-        events = np.arange(self.start + chunk * CHUNK, self.start + (chunk + 1) * CHUNK)
-        shape = np.shape(self._known[0])
+        """The values of a chunk of events, from the value before it."""
+        events = np.arange(self.start + chunk * CHUNK_SIZE, self.start + (chunk + 1) * CHUNK_SIZE)
+        shape = np.shape(self._chunk_starts[0])
         rows: list[tuple[Array, Array]] = []
         for turn in self.turns:
             numbers = events // turn.every
@@ -280,14 +231,14 @@ class Recursion(Schedule):
             has_turn &= (numbers >= turn.begin) & (numbers < (np.inf if turn.end is None else turn.end))
             steps = np.where(has_turn, numbers - turn.begin, 0).astype(np.float64)
             a, c = (
-                np.broadcast_to(one if one.ndim > len(shape) or not shape else one[:, None], (len(events), *shape))
+                np.broadcast_to(with_group_axis(one, bool(shape)), (len(events), *shape))
                 for one in turn.rule.coefficients(steps)
             )
             where = has_turn.reshape(-1, *[1] * len(shape))
             rows.append((np.where(where, a, 1.0), np.where(where, c, 0.0)))
-        values, value = np.empty((len(events), *shape)), self._known[chunk]
-        for at in range(len(events)):
+        values, value = np.empty((len(events), *shape)), self._chunk_starts[chunk]
+        for position in range(len(events)):
             for a, c in rows:
-                value = value * a[at] + c[at]
-            values[at] = value
+                value = value * a[position] + c[position]
+            values[position] = value
         return values

@@ -1,15 +1,14 @@
-"""A curve that begins again and again: warm restarts."""
+"""A curve in cycles that start again: warm restarts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from . import arguments
+from . import arguments, fields
 from .arguments import Number
 from .base import Array, Schedule
-from .curves import Cosine, Curve, blend, checked_curve, snapped
-from .durations import events
+from .curves import Cosine, Curve, blend, curve_field, rounded_if_near
 
 
 @dataclass(frozen=True)
@@ -22,22 +21,22 @@ class Restarts(Schedule):
 
     With one first period, ``T_k = periods * period_mult**k`` and ``start_k = start_value * restart_weights**k``; with
     lists, ``T_k = periods[k]`` and ``start_k = start_value * restart_weights[k]``. After the last cycle, if there is
-    one, comes ``end_value``.
+    one, the value is ``end_value``.
 
     Args:
         start_value: value at the start of the first cycle; a float, or one for each of G parameter groups.
         end_value: value that each cycle goes towards, likewise.
-        periods: events in the first cycle, above 0, not necessarily whole; or a list with those of each cycle.
-        period_mult: ratio of a cycle's length to that of the one before, at least 1; only with one first period.
-        restart_weights: ratio of a cycle's start value to that of the one before; or, with a list of periods, a list
-            with the ratio of each cycle's to ``start_value``.
-        num_cycles: how many cycles there are; None for no end, or as many as there are periods in a list.
-        curve: the way in each cycle.
+        periods: events in the first cycle, above 0, not necessarily whole; or a list with the events of each cycle.
+        period_mult: ratio of a cycle's length to the length of the one before, at least 1; only with one first period.
+        restart_weights: ratio of a cycle's start value to the start value of the one before; or, with a list of
+            periods, a list with the ratio of each cycle's start value to ``start_value``.
+        num_cycles: the number of cycles; None for no end, or for the number of listed periods.
+        curve: the curve of each cycle.
 
     Shapes: ``(n,)``, or ``(n, G)`` where a value is a list.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: an argument is out of its range; not as many weights as periods; values for different numbers
             of groups.
 
@@ -51,28 +50,20 @@ class Restarts(Schedule):
         [1.0, 0.5, 0.5, 0.25, 0.0]
     """
 
-    start_value: Number
-    end_value: Number
-    periods: float | Sequence[float] = events()
-    period_mult: float = 1.0
-    restart_weights: float | Sequence[float] = 1.0
-    num_cycles: int | None = None
-    curve: Curve = Cosine()  # noqa: RUF009 -- it is frozen
+    start_value: Number = fields.value()
+    end_value: Number = fields.value()
+    periods: float | Sequence[float] = fields.argument(arguments.number_or_numbers, unit=fields.EVENTS)
+    period_mult: float = fields.number(1.0, at_least=1)
+    restart_weights: float | Sequence[float] = fields.argument(arguments.number_or_numbers, 1.0)
+    num_cycles: int | None = fields.whole_number(None)
+    curve: Curve = curve_field(Cosine())
 
     def __post_init__(self) -> None:
-        """Check the arguments."""
-        self._set(
-            start_value=arguments.number_or_numbers("start_value", self.start_value),
-            end_value=arguments.number_or_numbers("end_value", self.end_value),
-            periods=arguments.number_or_numbers("periods", self.periods),
-            period_mult=arguments.number("period_mult", self.period_mult, at_least=1),
-            restart_weights=arguments.number_or_numbers("restart_weights", self.restart_weights),
-            curve=checked_curve("curve", self.curve),
-        )
-        if self.num_cycles is not None:
-            self._set(num_cycles=arguments.whole_number("num_cycles", self.num_cycles, at_least=0))
-        for at, period in enumerate(self.periods if isinstance(self.periods, tuple) else (self.periods,)):
-            arguments.number(f"periods[{at}]" if isinstance(self.periods, tuple) else "periods", period, above=0)
+        """Checks the arguments."""
+        super().__post_init__()
+        listed = isinstance(self.periods, tuple)
+        for number, period in enumerate(self.periods if isinstance(self.periods, tuple) else (self.periods,)):
+            arguments.number(f"periods[{number}]" if listed else "periods", period, above=0)
         if isinstance(self.periods, tuple):
             if self.period_mult != 1:
                 raise ValueError(f"period_mult must be left out with a list of periods, given {self.period_mult!r}")
@@ -85,16 +76,10 @@ class Restarts(Schedule):
                 )
         elif isinstance(self.restart_weights, tuple):
             raise ValueError(f"restart_weights must be one ratio with one period, given {self.restart_weights!r}")
-        arguments.same_groups(start_value=self.start_value, end_value=self.end_value)
-
-    @property
-    def groups(self) -> int | None:
-        """One value a group where a value is a list."""
-        return arguments.groups_of(self.start_value, self.end_value)
 
     @property
     def length(self) -> float:
-        """The listed periods, or the first one."""
+        """The events of all listed cycles, or of the first cycle."""
         return sum(self.periods) if isinstance(self.periods, tuple) else float(self.periods)  # type: ignore[arg-type]
 
     def values(self, indices: Array) -> Array:
@@ -113,7 +98,7 @@ class Restarts(Schedule):
         return np.where(over, end, blend(start * weight, end, fraction))
 
     def _listed(self, indices: Array) -> tuple[Array, Array, Array]:
-        """For each index: its cycle, its position in it, and that cycle's length, where they are listed."""
+        """For each index: its cycle, its position in the cycle, and the length of the cycle, for a list of periods."""
         assert isinstance(self.periods, tuple)
         starts = np.cumsum((0.0, *self.periods))
         cycle = np.searchsorted(starts, indices, side="right") - 1
@@ -121,18 +106,18 @@ class Restarts(Schedule):
         return cycle.astype(np.float64), indices - starts[within], np.asarray(self.periods)[within]
 
     def _located(self, indices: Array) -> tuple[Array, Array, Array]:
-        """The same where a cycle's length is a multiple of that of the one before."""
+        """The same for one first period."""
         assert isinstance(self.periods, float)
         first, mult = self.periods, self.period_mult
         if mult == 1:
             cycle = np.floor_divide(indices, first)
             return cycle, indices - cycle * first, np.full_like(indices, first)
         cycle = np.maximum(np.floor(np.log1p(indices / first * (mult - 1)) / np.log(mult)), 0)
-        # The logarithm may round to the other side of a restart.
+        # The logarithm may round to the cycle before or after.
         cycle += self._start(cycle + 1) <= indices
         cycle -= self._start(cycle) > indices
         return cycle, indices - self._start(cycle), first * mult**cycle
 
     def _start(self, cycle: Array) -> Array:
         assert isinstance(self.periods, float)
-        return snapped(self.periods * (self.period_mult**cycle - 1) / (self.period_mult - 1))
+        return rounded_if_near(self.periods * (self.period_mult**cycle - 1) / (self.period_mult - 1))

@@ -1,24 +1,24 @@
-"""A schedule from another event on."""
+"""A schedule that begins at another of its events, or later."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from . import arguments
-from .base import Array, Schedule, Value, checked_schedule
-from .durations import events
+from . import arguments, fields
+from .base import Array, Schedule, Value
+from .wrapper import Wrapper
 
 
 @dataclass(frozen=True)
-class Shift(Schedule):
-    """A schedule that begins ``by`` events late in another one: ``value(i) = schedule(max(i + by, 0))``.
+class Shift(Wrapper):
+    """Another schedule from its event ``by`` on: ``value(i) = schedule(max(i + by, 0))``.
 
     Args:
-        schedule: the other one.
-        by: how many of its events to leave out; if negative, how many events to wait at its first value.
+        schedule: the other schedule.
+        by: the number of its first events to skip; if negative, the number of events to wait at its first value.
 
-    Shapes: those of ``schedule``.
+    Shapes: the shape of ``schedule``.
 
     Example:
         >>> from lehr.handlers.schedules import LinearCyclical
@@ -28,28 +28,17 @@ class Shift(Schedule):
         [0.0, 0.0, 0.0, 0.5, 1.0]
     """
 
-    schedule: Schedule
-    by: int = events()
-
-    def __post_init__(self) -> None:
-        """Check how far."""
-        checked_schedule("schedule", self.schedule)
-        self._set(by=arguments.whole_number("by", self.by, at_least=-arguments.MOST))
-
-    @property
-    def groups(self) -> int | None:
-        """Those of the schedule."""
-        return self.schedule.groups
+    by: int = fields.whole_number(at_least=-arguments.MAX_EVENT_INDEX, unit=fields.EVENTS)
 
     @property
     def length(self) -> float | None:
-        """What is left of the schedule's."""
+        """The events of the schedule that remain after the shift."""
         return None if self.schedule.length is None else max(self.schedule.length - self.by, 0)
 
-    def from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
-        """The value of the schedule at the other event."""
-        return read(self.schedule, max(index + self.by, 0))
+    def inner(self, indices: Array) -> Array:
+        """The events, shifted."""
+        return np.maximum(indices + self.by, 0)
 
-    def values(self, indices: Array) -> Array:
-        """The formula of the class docstring."""
-        return self.schedule.values(np.maximum(indices + self.by, 0))
+    def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
+        """The value of the schedule at the shifted event."""
+        return read(self.schedule, max(index + self.by, 0))

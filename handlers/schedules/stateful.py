@@ -1,4 +1,4 @@
-"""Schedules that are asked when their event comes and not before, since what they depend on may change until then."""
+"""Schedules whose values depend on more than the event index, and are read only when their event comes."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from . import arguments
-from .base import Array, Schedule, describe
+from .base import Array, Schedule
+from .description import description_of, text_of
 
 
 @dataclass(frozen=True, repr=False)
 class LiveSchedule(Schedule):
-    """A schedule that is asked for one event at a time, when it comes, and may depend on what happens in training.
+    """A schedule that may depend on what happens in training. It is read for one event at a time, when the event comes.
 
     A subclass writes :meth:`value` for one event instead of :meth:`Schedule.values` for arrays.
 
@@ -37,35 +38,35 @@ class LiveSchedule(Schedule):
         """The value at an event: a number, or a sequence with one for each parameter group."""
 
     @property
-    def ahead(self) -> bool:
-        """Never: that is what it is for."""
+    def is_pure(self) -> bool:
+        """False: the values may depend on more than the event index."""
         return False
 
     def values(self, indices: Array) -> Array:
-        """Ask event by event."""
+        """The value of each event, one after another."""
         return np.array([self.checked(int(index)) for index in indices], dtype=np.float64)
 
     def checked(self, index: int) -> float | list[float]:
-        """The value at an event, if it is a finite number or a sequence of them.
+        """The value at an event, which must be a finite number or a sequence of finite numbers.
 
         Raises:
-            TypeError: it is something else.
-            ValueError: it is NaN or infinite.
+            TypeError: the value is something else.
+            ValueError: the value is NaN or infinite.
         """
         return arguments.value_at(index, self.value(index), self.named)
 
     def named(self, index: int) -> str:
-        """What an error calls the value at an event."""
-        return f"the value of {describe(self)} at event {index}"
+        """The name of the value at an event in an error text."""
+        return f"the value of {text_of(description_of(self))} at event {index}"
 
 
 @dataclass(frozen=True, repr=False)
 class FunctionSchedule(LiveSchedule):
-    """A schedule that asks a Python function for each value.
+    """A schedule that calls a Python function for each value.
 
     The function takes the event index, an int, and returns a number, or a list of numbers with one for each
-    parameter group. It is called when its event comes and not before, so it may depend on what happens
-    during training; what can be written for arrays is better a :class:`Schedule` of its own.
+    parameter group. It is called when its event comes and not before, so that it may depend on what happens
+    during training. Write a formula for arrays as a :class:`Schedule` of its own instead.
 
     Args:
         function: ``int -> float``.
@@ -83,25 +84,24 @@ class FunctionSchedule(LiveSchedule):
     function: Callable[[int], float | list[float]]
 
     def __post_init__(self) -> None:
-        """Check that the function can be called."""
-        if not callable(self.function) or isinstance(self.function, type):
-            raise TypeError(f"schedule must be a Schedule or a function of the event index, given {self.function!r}")
+        """Checks that the function can be called."""
+        arguments.function("schedule", self.function, "a Schedule or a function of the event index")
 
     def value(self, index: int) -> float | list[float]:
-        """Call the function."""
+        """Calls the function."""
         return self.function(index)
 
     def named(self, index: int) -> str:
-        """The function's name, without the schedule's."""
-        return f"the value of {describe(self.function)} at event {index}"
+        """The name of the value, with the function in place of the schedule."""
+        return f"the value of {text_of(description_of(self.function))} at event {index}"
 
 
 @dataclass(frozen=True, repr=False)
 class StatefulSchedule(LiveSchedule):
-    """A schedule that remembers more than the event index: what it was fed, or where a foreign object stands.
+    """A schedule with a state of its own, such as the metrics so far or the progress of a torch scheduler.
 
-    It stands apart from the pure ones, and says what it remembers as plain data, so that a scheduler saves it
-    with its event index. Its fields are its configuration, which comes from the code and is never saved.
+    A scheduler saves this state, which is plain data, with its event index. The fields of the schedule are its
+    configuration. They come from the code and are never loaded from a state.
 
     Example:
         >>> @dataclass(frozen=True)
@@ -127,19 +127,19 @@ class StatefulSchedule(LiveSchedule):
 
     @property
     def other_params(self) -> tuple[str, ...]:
-        """The parameters that it writes by itself, beside the one whose values it has, as a scheduler of torch does."""
+        """The names of further parameters that the schedule writes by itself, as some torch schedulers do."""
         return ()
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
-        """What it remembers, as plain data."""
+        """The state as plain data."""
 
     @abstractmethod
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Remember that instead.
+        """Goes on from a saved state.
 
         Raises:
-            TypeError, ValueError: it is not the state of such a schedule; nothing is loaded then.
+            TypeError, ValueError: the state is not one of such a schedule; nothing is loaded then.
         """
 
 

@@ -4,19 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import arguments
+from . import fields
 from .anneal import between
 from .arguments import Number
-from .base import Array, Schedule
+from .base import Array, Schedule, with_group_axis
 from .curves import Cosine, Curve, Exponential, Linear, Power, Reversed
-from .durations import events
 
 TYPES = ("linear", "cosine", "1-sqrt", "power", "exponential")
 
 
 @dataclass(frozen=True)
 class WarmupStableDecay(Schedule):
-    """Up from ``start_value`` to ``peak_value``, then stable, then down to ``end_value``, which is held.
+    """Up from ``start_value`` to ``peak_value``, then stable, then down to ``end_value``, which is kept.
 
     With w, s and d events of warm-up, stable phase and decay, and the curves f of ``warmup_type`` and g of
     ``decay_type``::
@@ -27,7 +26,7 @@ class WarmupStableDecay(Schedule):
         value(i) = end_value                                                          after
 
     ``"linear"`` is p, ``"cosine"`` is (1 - cos(pi * p)) / 2, ``"1-sqrt"`` is sqrt(p), ``"power"`` is p ** power, and
-    ``"exponential"`` is (1 - ratio ** p) / (1 - ratio); a warm-up walks the same curve backwards.
+    ``"exponential"`` is (1 - ratio ** p) / (1 - ratio); a warm-up uses the same curve backwards.
 
     Args:
         peak_value: value of the stable phase; a float, or one for each of G parameter groups.
@@ -38,13 +37,13 @@ class WarmupStableDecay(Schedule):
         end_value: value at the end of the decay, likewise.
         warmup_type: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"power"`` or ``"exponential"``.
         decay_type: likewise.
-        power: of the curves of type ``"power"``, above 0.
-        ratio: of the curves of type ``"exponential"``, in (0, 1).
+        power: the exponent of curves of type ``"power"``, above 0.
+        ratio: the ratio of curves of type ``"exponential"``, in (0, 1).
 
     Shapes: ``(n,)``, or ``(n, G)`` where a value is a list.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: an argument is out of its range.
 
     Source: Hu et al., "MiniCPM", 2024, https://arxiv.org/abs/2404.06395; Hägele et al., "Scaling Laws and
@@ -55,36 +54,20 @@ class WarmupStableDecay(Schedule):
         [0.0, 0.5, 1.0, 1.0, 0.5, 0.2929, 0.134, 0.0]
     """
 
-    peak_value: Number
-    num_warmup_events: int = events()
-    num_stable_events: int = events()
-    num_decay_events: int = events()
-    start_value: Number = 0.0
-    end_value: Number = 0.0
-    warmup_type: str = "linear"
-    decay_type: str = "1-sqrt"
-    power: float = 2.0
-    ratio: float = 0.1
-
-    def __post_init__(self) -> None:
-        """Check the arguments."""
-        for name in ("num_warmup_events", "num_stable_events", "num_decay_events"):
-            self._set(**{name: arguments.whole_number(name, getattr(self, name), at_least=0)})
-        for name in ("peak_value", "start_value", "end_value"):
-            self._set(**{name: arguments.number_or_numbers(name, getattr(self, name))})
-        for name in ("warmup_type", "decay_type"):
-            self._set(**{name: arguments.one_of(name, getattr(self, name), TYPES)})
-        self._set(power=Power(self.power).power, ratio=Exponential(self.ratio).ratio)
-        arguments.same_groups(peak_value=self.peak_value, start_value=self.start_value, end_value=self.end_value)
-
-    @property
-    def groups(self) -> int | None:
-        """One value a group where a value is a list."""
-        return arguments.groups_of(self.peak_value, self.start_value, self.end_value)
+    peak_value: Number = fields.value()
+    num_warmup_events: int = fields.whole_number(unit=fields.EVENTS)
+    num_stable_events: int = fields.whole_number(unit=fields.EVENTS)
+    num_decay_events: int = fields.whole_number(unit=fields.EVENTS)
+    start_value: Number = fields.value(0.0)
+    end_value: Number = fields.value(0.0)
+    warmup_type: str = fields.one_of(TYPES, "linear")
+    decay_type: str = fields.one_of(TYPES, "1-sqrt")
+    power: float = fields.number(2.0, above=0)
+    ratio: float = fields.number(0.1, above=0, below=1)
 
     @property
     def length(self) -> float:
-        """All three phases."""
+        """The events of all three phases."""
         return self.num_warmup_events + self.num_stable_events + self.num_decay_events
 
     def values(self, indices: Array) -> Array:
@@ -97,12 +80,9 @@ class WarmupStableDecay(Schedule):
         rising = between(self.start_value, self.peak_value, up)
         falling = between(self.peak_value, self.end_value, down)
         # Two of the values may be one number for all groups where the third is a list.
-        shape = (len(indices),) if self.groups is None else (len(indices), self.groups)
-        rising, falling = (
-            np.broadcast_to(one if one.ndim == len(shape) else one[:, None], shape) for one in (rising, falling)
-        )
-        early = indices < warm
-        return np.where(early if self.groups is None else early[:, None], rising, falling)
+        wanted = self.groups is not None
+        rising, falling, early = (with_group_axis(one, wanted) for one in (rising, falling, indices < warm))
+        return np.where(early, rising, falling)
 
     def _curve(self, name: str) -> Curve:
         curves = {"linear": Linear(), "cosine": Cosine(), "1-sqrt": Power(0.5), "power": Power(self.power)}

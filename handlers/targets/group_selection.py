@@ -73,15 +73,15 @@ class Groups:
             raise TypeError(f"param_group_index is no data, and cannot be put into a config: {self.select!r}")
         return self.select if self.added is None else {"select": self.select, "added": self.added}
 
-    def of(self, groups: Sequence[Group]) -> list[Group]:
-        """Those that are selected, as they are now."""
+    def indices(self, groups: Sequence[Group]) -> list[int]:
+        """The indices of the selected groups."""
         if self.select is None:
-            return list(groups)
+            return list(range(len(groups)))
         if isinstance(self.select, int):
-            return [groups[self.select]]
+            return [self.select]
         if isinstance(self.select, str):
-            return [group for group in groups if group.get("name") == self.select]
-        return [group for group in groups if self._chosen(group)]
+            return [at for at, group in enumerate(groups) if group.get("name") == self.select]
+        return [at for at, group in enumerate(groups) if self._chosen(group)]
 
     def _chosen(self, group: Group) -> bool:
         assert callable(self.select)
@@ -108,7 +108,7 @@ class Groups:
                     f"given {self.select!r}"
                 )
             return Groups(self.select % len(groups))
-        if groups and not self.of(groups):
+        if groups and not self.indices(groups):
             if isinstance(self.select, str):
                 names = sorted({repr(group["name"]) for group in groups if "name" in group})
                 raise ValueError(

@@ -1,20 +1,18 @@
-"""Where a value goes: one named parameter of an optimizer's param groups."""
+"""One parameter of an optimizer's param groups."""
 
-import difflib
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import repeat
-from typing import Any, Protocol
+from operator import itemgetter
+from typing import Any, NamedTuple, Protocol
 
 import torch
-
-from lehr.handlers.schedules import arguments
+from ignite.engine import Engine
 
 from .group_selection import Group, Selection, as_groups
-
-Value = float | list[float]
+from .param_names import find_entry
+from .target import Location, Target, Value
 
 
 class HasParamGroups(Protocol):
@@ -25,77 +23,108 @@ class HasParamGroups(Protocol):
         """The param groups, each a dictionary of hyper-parameters."""
 
 
-class StandInOptimizer:
-    """What a schedule is simulated on where there is no optimizer: it has the one parameter that is asked for."""
+class PlaceholderOptimizer:
+    """An optimizer to simulate on: one param group, which has the parameter that is asked for."""
 
     def __init__(self) -> None:
         self.param_groups: list[Group] = [{}]
 
 
-class ParamSlot:
-    """One named parameter in all of an optimizer's param groups, or in one of them.
+class FloatGroups(NamedTuple):
+    """Param groups that are known to hold floats, as long as the list of groups and its length are the same.
+
+    Args:
+        optimizer: the optimizer.
+        groups: the list of its groups, which loading a state replaces.
+        length: the length of the list, which adding a group changes.
+        key: the entry of each group.
+        first: the index of the first group that is written.
+        number: the number of groups that are written.
+        indices: their indices; None for all.
+    """
+
+    optimizer: HasParamGroups
+    groups: list[Group]
+    length: int
+    key: str
+    first: int
+    number: int
+    indices: Sequence[int] | None
+
+
+class ParamGroups(Target):
+    """One named parameter in all of an optimizer's param groups, or in some of them.
 
     ``"lr"`` is an entry of a group and ``"betas[0]"`` one item of an entry that is a tuple; ``"momentum"``
     means ``betas[0]`` in an optimizer that has betas and no momentum. A number is replaced and a tensor is
     filled in place, so that compiled and graph-captured optimizers go on reading the tensor they know.
 
-    Groups are looked up whenever they are written: ``add_param_group`` and ``load_state_dict`` may replace
-    them at any time.
+    Groups are looked up at every event: ``add_param_group`` and ``load_state_dict`` may replace them at any time. A
+    name or a predicate is asked again when the list of groups is another one or has another length.
 
     Args:
         optimizer: a torch optimizer, or an object with its ``param_groups``.
         param_name: name of the parameter.
         param_group_index: the only group to write, by its index or name, or several by a predicate; a negative index
-            counts from the group that is the last one now. None for all groups; see :class:`Groups`.
+            counts from the present last group. None for all groups; see :class:`Groups`.
 
     Raises:
         TypeError: ``optimizer`` has no list of param groups, or an argument is of the wrong kind.
         ValueError: no such parameter, or it does not hold a number; no such group.
     """
 
-    def __init__(self, optimizer: HasParamGroups, param_name: str, param_group_index: Selection) -> None:
+    def __init__(self, optimizer: HasParamGroups, param_name: str, param_group_index: Selection = None) -> None:
         groups = getattr(optimizer, "param_groups", None)
         if not isinstance(groups, Sequence) or not all(isinstance(group, dict) for group in groups):
             raise TypeError(f"optimizer must be a torch optimizer or have its param_groups, given {optimizer!r}")
         if not isinstance(param_name, str):
             raise TypeError(f"param_name must be a string, given {param_name!r}")
         selection = as_groups(param_group_index)
-        if isinstance(optimizer, StandInOptimizer):
-            optimizer.param_groups[0].setdefault(param_name, math.nan)  # so that nobody computes with it
+        if isinstance(optimizer, PlaceholderOptimizer):
+            optimizer.param_groups[0].setdefault(param_name, math.nan)  # so that no value is computed from it
         self.optimizer = optimizer
         self.selection = selection.resolved(groups)
-        self.index = self.selection.select if isinstance(self.selection.select, int) else None
-        self.known_groups = len(groups)  # the others have been added since
-        self._all = self.selection.select is None and self.selection.added in (None, "adopt")
-        self.key, self.item = _find(param_name, self.groups())
+        self._known_groups = len(groups)
+        self._writes_all = self.selection.select is None and self.selection.added in (None, "adopt")
+        self._looked_up: list[Group] | None = None  # the list of groups, and its length, that the indices are for
+        self._num_looked_up = -1
+        self._indices: Sequence[int] = ()
+        self._float_groups: list[Group] | None = None  # the same list, if all groups that are written hold floats
+        self.key, self.item = find_entry(param_name, self.groups())
+        self._entry = itemgetter(self.key)
 
     @property
     def param_group_index(self) -> Selection:
-        """The selection as it was given, an index counted from the first group."""
+        """The selection as it was given; an index is counted from the first group."""
         return self.selection if self.selection.added is not None else self.selection.select
 
+    @property
+    def writes_all(self) -> bool:
+        """Whether all groups are written, also the groups that are added later."""
+        return self._writes_all
+
     def groups(self) -> list[Group]:
-        """The groups that are written, as they are now.
+        """The groups that are written at the next event.
 
         Raises:
             ValueError: a group was added that is refused.
         """
         groups = self.optimizer.param_groups
-        if self._all:
+        if self._writes_all:
             return groups
-        if self.index is not None:
-            return [groups[self.index]]
-        if self.selection.added == "ignore":
-            return self._selected(groups[: self.known_groups])
-        if self.selection.added == "refuse" and self.selection.of(groups[self.known_groups :]):
+        if groups is not self._looked_up or len(groups) != self._num_looked_up:
+            self._indices = self._select(groups)
+            self._looked_up, self._num_looked_up, self._float_groups = groups, len(groups), None
+        return [groups[index] for index in self._indices]
+
+    def _select(self, groups: list[Group]) -> list[int]:
+        known = groups[: self.known_groups] if self.selection.added == "ignore" else groups
+        selected = self.selection.indices(known)
+        if self.selection.added == "refuse" and selected and selected[-1] >= self.known_groups:
             raise ValueError(
                 f"the optimizer must not be given param groups that {self.key!r} is scheduled for, since added is "
                 f"'refuse': it had {self.known_groups} of them and has {len(groups)}"
             )
-        return self._selected(groups)
-
-    def _selected(self, groups: list[Group]) -> list[Group]:
-        selected = self.selection.of(groups)
         if not selected:
             raise ValueError(
                 f"param_group_index must select at least one of the optimizer's {len(groups)} groups, as before, given "
@@ -104,26 +133,34 @@ class ParamSlot:
         return selected
 
     @property
+    def known_groups(self) -> int:
+        """The number of groups when the scheduler was made; a group beyond it was added later."""
+        return self._known_groups
+
+    @known_groups.setter
+    def known_groups(self, count: int) -> None:
+        self._known_groups, self._looked_up = count, None
+
+    @property
     def adopts(self) -> bool:
-        """Whether groups beyond those that there are values for have the last value."""
+        """Whether groups beyond the number of values have the last value."""
         return self.selection.added == "adopt"
 
-    def leave_to_be_added(self, num_values: int) -> None:
-        """Take the groups beyond so many for ones that were added since, where it is said what to do with those.
+    def expect_added_groups(self, num_values: int) -> None:
+        """Treat the groups beyond the number of values as added later, if ``added`` says what happens to such groups.
 
-        A run that is resumed may make all of them before the scheduler.
+        A run that is resumed may make all groups before the scheduler.
         """
-        chosen = [id(group) for group in self.groups()]
-        if self.selection.added in ("adopt", "ignore") and 0 < num_values < len(chosen):
-            last = chosen[num_values - 1]
-            places = [id(group) for group in self.optimizer.param_groups]
-            self.known_groups = places.index(last) + 1
+        selected = [id(group) for group in self.groups()]
+        if self.selection.added in ("adopt", "ignore") and 0 < num_values < len(selected):
+            ids = [id(group) for group in self.optimizer.param_groups]
+            self.known_groups = ids.index(selected[num_values - 1]) + 1
 
     def fitted(self, values: list[float], groups: Sequence[Group]) -> list[float]:
         """One value for each of the groups that are written.
 
         Raises:
-            ValueError: there are not as many, and groups that were added are not adopted.
+            ValueError: there are more or fewer values, and added groups do not adopt the last one.
         """
         more = len(groups) - len(values)
         if more > 0 and values and self.adopts:
@@ -136,18 +173,30 @@ class ParamSlot:
             )
         return values
 
+    def history_width(self, value: Any) -> int:
+        """The number of groups."""
+        return len(self.optimizer.param_groups if self._writes_all else self.groups())
+
     def read(self) -> list[float]:
-        """What the groups hold now, a number for each."""
+        """The present value of each group."""
         return [float(held) for held in self._held_by(self.groups())]
+
+    def holders(self, engine: Engine | None = None) -> list[Any]:
+        """The groups."""
+        return self.groups()
+
+    def locations(self, engine: Engine | None = None) -> list[Location]:
+        """The entry of each group."""
+        return [Location(group, self.key, self.item, self.optimizer) for group in self.groups()]
 
     def tensors(self, own_values: bool) -> list[torch.Tensor]:
         """The tensors that the groups hold, to write into.
 
         Args:
-            own_values: whether each is to have a value of its own.
+            own_values: whether each group has a value of its own.
 
         Raises:
-            ValueError: a group holds a number, or, where it is to have a value of its own, the tensor of another one.
+            ValueError: a group holds a number, or two groups that have values of their own share a tensor.
         """
         held = self._held_by(self.groups())
         for at, old in enumerate(held):
@@ -156,36 +205,74 @@ class ParamSlot:
                     f"{self.key!r} must be a tensor in all param groups that are written, given {old!r} in the group "
                     f"{at} of them: make the optimizer with torch.tensor({old!r}), on the device of its parameters"
                 )
-        if own_values or not self._all:
+        if own_values or not self._writes_all:
             self._refuse_shared(held)
         return held
 
-    def write(self, value: Value) -> None:
-        """Put one value into every group, or one of a list into each.
+    def write(self, value: Value, engine: Engine | None = None) -> None:
+        """Write one value to every group, or one of a list to each.
 
         Raises:
-            ValueError: there are not as many values as groups, groups that are to have values of their own share
-                a tensor, or a group that was added later lacks the parameter; nothing is written then.
+            ValueError: as :meth:`check`; nothing is written then.
         """
-        groups, key = self.groups(), self.key
-        for group in groups:
-            if self.item is not None or type(group.get(key)) is not float:
-                self._put(groups, *self._checked(value, groups))
-                return
-        values = self.fitted(value, groups) if isinstance(value, list) else repeat(value)
-        for group, own in zip(groups, values):  # noqa: B905 -- repeat() has no end
-            group[key] = own
-
-    def writing(self, value: Value) -> Callable[[], None]:
-        """What :meth:`write` does once it has raised what it may raise."""
         groups = self.groups()
-        return partial(self._put, groups, *self._checked(value, groups))
+        all_groups = self.optimizer.param_groups
+        # load_state_dict replaces the list, and add_param_group makes it longer. Looking for a tensor in every group
+        # would take as long as writing to it, so the first group stands for all.
+        is_known = all_groups is self._float_groups and len(all_groups) == self._num_looked_up
+        if is_known and type(groups[0].get(self.key)) is float:
+            if type(value) is float:
+                _put_float(groups, self.key, value)
+                return
+            if len(value) == len(groups):  # type: ignore[arg-type]
+                _put_floats(groups, self.key, value)  # type: ignore[arg-type]
+                return
+        self.check(value, engine)()
+
+    def check(self, value: Value, engine: Engine | None = None) -> Callable[[], None]:
+        """Raise an error if the value cannot be written to all groups; else return a function that writes it.
+
+        Raises:
+            ValueError: there are not as many values as groups, groups that have values of their own share
+                a tensor, or a group that was added later lacks the parameter.
+        """
+        groups = self.groups()
+        if self._hold_floats(groups):
+            if type(value) is float:
+                return partial(_put_float, groups, self.key, value)
+            return partial(_put_floats, groups, self.key, self.fitted(value, groups))  # type: ignore[arg-type]
+        values: list[float] = self.fitted(value, groups) if isinstance(value, list) else [value] * len(groups)
+        held = self._held_by(groups)
+        if not self._writes_all or isinstance(value, list):
+            self._refuse_shared(held)
+        return partial(self._put, groups, held, values)
+
+    def _hold_floats(self, groups: list[Group]) -> bool:
+        """Whether the parameter is a float in each of the groups that are written."""
+        if self.item is None and groups:
+            try:
+                if set(map(type, map(self._entry, groups))) == {float}:
+                    self._float_groups = self.optimizer.param_groups
+                    self._num_looked_up = len(self._float_groups)
+                    return True
+            except KeyError:  # check names what is missing
+                pass
+        self._float_groups = None
+        return False
+
+    def float_groups(self) -> FloatGroups | None:
+        """The groups, if the parameter is a float in each; None where it may be anything else."""
+        groups, indices = self._float_groups, None if self._writes_all else self._indices
+        if groups is None or self.optimizer.param_groups is not groups or len(groups) != self._num_looked_up:
+            return None
+        number = self._num_looked_up if indices is None else len(indices)
+        return FloatGroups(self.optimizer, groups, len(groups), self.key, indices[0] if indices else 0, number, indices)
 
     def _put(self, groups: list[Group], held: list[Any], values: Iterable[float]) -> None:
         filled = None
-        for group, old, new in zip(groups, held, values):  # noqa: B905 -- repeat() has no end
+        for group, old, new in zip(groups, held, values, strict=True):
             if isinstance(old, torch.Tensor):
-                if old is not filled:  # groups may share one, if they have one value
+                if old is not filled:  # groups may share a tensor if they have one value
                     (old.detach() if old.requires_grad else old).fill_(new)
                 filled = old
             elif self.item is None:
@@ -194,19 +281,11 @@ class ParamSlot:
                 items = [*group[self.key][: self.item], new, *group[self.key][self.item + 1 :]]
                 group[self.key] = type(group[self.key])(items)
 
-    def _checked(self, value: Value, groups: list[Group]) -> tuple[list[Any], Iterable[float]]:
-        """What the groups hold, and what each is to hold instead."""
-        values: Iterable[float] = self.fitted(value, groups) if isinstance(value, list) else repeat(value)
-        held = self._held_by(groups)
-        if not self._all or isinstance(value, list):
-            self._refuse_shared(held)
-        return held, values
-
     def refuse_shared_tensors(self) -> None:
-        """Raise if a tensor that is to be written for one group is another group's as well.
+        """Raise an error if a tensor that is written for one group is another group's as well.
 
         Raises:
-            ValueError: two groups cannot have values of their own.
+            ValueError: two groups share a tensor, and cannot have values of their own.
         """
         self._refuse_shared(self._held_by(self.groups()))
 
@@ -217,7 +296,7 @@ class ParamSlot:
         owned = [
             id(held) for held in self._held_by(group for group in self.optimizer.param_groups if self.key in group)
         ]
-        if len(set(owned)) == len(owned):  # as is usual, and quickly told
+        if len(set(owned)) == len(owned):  # the usual case, and quick to find
             return
         owners = Counter(owned)
         if any(owners[id(tensor)] > 1 for tensor in tensors):
@@ -227,7 +306,7 @@ class ParamSlot:
             )
 
     def _held_by(self, groups: Iterable[Group]) -> list[Any]:
-        """What these groups hold: a number or a tensor each."""
+        """The number or tensor of each of these groups."""
         try:
             if self.item is None:
                 return [group[self.key] for group in groups]
@@ -235,63 +314,12 @@ class ParamSlot:
         except KeyError as missing:
             raise ValueError(f"{missing} cannot be written to a param group that has no {missing}") from None
 
-    def is_plain(self) -> bool:
-        """Whether to write is to put a float into each of the optimizer's groups, and nothing else."""
-        return self._all and self.plain_part() is not None
 
-    def plain_part(self) -> slice | None:
-        """Which of the optimizer's groups are written, if to write is to put a float into each, and nothing else."""
-        if self.item is not None or not (self._all or self.index is not None):
-            return None
-        part = slice(None) if self.index is None else slice(self.index, self.index + 1)
-        groups = self.optimizer.param_groups[part]
-        if not groups or isinstance(groups[0][self.key], torch.Tensor):  # quickly told, where tensors are written
-            return None
-        return part if all(type(group[self.key]) is float for group in groups) else None
+def _put_float(groups: list[Group], key: str, value: float) -> None:
+    for group in groups:
+        group[key] = value
 
 
-def _find(param_name: str, groups: list[Group]) -> tuple[str, int | None]:
-    """The entry that a parameter's name stands for in all groups, and the item in it if it is a tuple."""
-    for name in (param_name, "betas[0]") if param_name == "momentum" else (param_name,):
-        places = [_place_of(name, group) for group in groups]
-        if places and places[0] is not None and None not in places:
-            return places[0]
-    known = [_numbers_in(group) for group in groups]
-    names = [name for name in (known[0] if known else ()) if all(name in others for others in known)]
-    near = difflib.get_close_matches(param_name, names, n=1)
-    raise ValueError(
-        f"param_name must be one of {', '.join(map(repr, sorted(names))) or '(the optimizer has none)'}, "
-        f"given {param_name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-    )
-
-
-def _place_of(name: str, group: Group) -> tuple[str, int | None] | None:
-    """Where a numeric parameter of this name stands in a group: its entry, and the item; None if there is none."""
-    if name in group and _is_number(group[name]):
-        return name, None
-    key = name.rpartition("[")[0]
-    for item, number in enumerate(_items(key, group.get(key))):
-        if name == f"{key}[{item}]" and _is_number(number):
-            return key, item
-    return None
-
-
-def _numbers_in(group: Group) -> list[str]:
-    """The names of a group's numeric parameters."""
-    names = []
-    for key, value in group.items():
-        if _is_number(value):
-            names.append(key)
-        names += [f"{key}[{item}]" for item, number in enumerate(_items(key, value)) if _is_number(number)]
-    return names
-
-
-def _items(key: str, value: object) -> Sequence[Any]:
-    """The items of an entry that may be parameters of their own; those that are trained are none."""
-    return value if isinstance(value, tuple | list) and key != "params" else ()
-
-
-def _is_number(value: object) -> bool:
-    if isinstance(value, torch.Tensor):
-        return value.is_floating_point() and value.numel() == 1
-    return isinstance(value, arguments.REAL) and not isinstance(value, bool)
+def _put_floats(groups: list[Group], key: str, values: list[float]) -> None:
+    for group, value in zip(groups, values):  # noqa: B905 -- strict takes longer, and check made them of one length
+        group[key] = value

@@ -1,27 +1,33 @@
-"""The schedulers of cerebras.pytorch.optim, of learning rates and weight decays, by their names and arguments."""
+"""The schedulers of cerebras.pytorch.optim that hold no other schedulers.
+
+The names of the arguments are those of the schedulers of weight decays.
+"""
 
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from inspect import Parameter, signature
-from typing import Any, get_type_hints
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
-from lehr.handlers.config.argument_checks import (
-    AtLeastOne,
-    Count,
-    Flag,
-    Fraction,
-    Functions,
-    ListOfNumbers,
-    Milestones,
-    NotNegative,
-    Positive,
-    Real,
-    Text,
+from lehr.handlers.config.checks import (
+    at_least_one,
+    count,
+    flag,
+    fraction,
+    functions,
+    list_of_numbers,
+    milestones,
+    not_negative,
+    number,
+    one_of,
+    positive,
+    text,
 )
+from lehr.handlers.config.context import ConfigContext
+from lehr.handlers.config.entries import Arguments, EntryType
 from lehr.handlers.schedulers.factor_functions import lambda_schedule
 from lehr.handlers.schedules import (
     Anneal,
@@ -46,14 +52,14 @@ from lehr.handlers.schedules import (
 
 
 @dataclass(frozen=True)
-class Plan:
-    """One of Cerebras' schedulers: one schedule for all groups, and what it is a multiple of.
+class CerebrasSchedule:
+    """The schedule of a Cerebras scheduler: the same values for all param groups.
 
     Args:
         schedule: the values.
-        initial: what they are multiples of, where they are chained.
-        duration: how many events it takes, if that can be said.
-        scales: what each group's values are multiplied by; None for nothing.
+        initial: the value that a chain divides them by.
+        duration: its length in events, where it has one.
+        scales: the factor of each param group; None for no factors.
     """
 
     schedule: Schedule
@@ -62,188 +68,123 @@ class Plan:
     scales: tuple[float, ...] | None = None
 
 
-def _constant(val: Real, total_iters: Count | None = None) -> Plan:
-    """One value for ever."""
-    return Plan(Constant(val), val, total_iters)
+def _line(a: SimpleNamespace, power: float) -> Schedule:
+    beyond: Any = "stretch" if a.cycle else "hold"
+    return Anneal(a.initial_val, a.end_val, a.total_iters, Polynomial(power), beyond)
 
 
-def _polynomial(
-    initial_val: Real, end_val: Real, total_iters: AtLeastOne, power: NotNegative = 1.0, cycle: Flag = False
-) -> Plan:
-    """To an end value by a power of what is left."""
-    beyond: Any = "stretch" if cycle else "hold"
-    return Plan(Anneal(initial_val, end_val, total_iters, Polynomial(power), beyond), initial_val, total_iters)
-
-
-def _linear(initial_val: Real, end_val: Real, total_iters: AtLeastOne, cycle: Flag = False) -> Plan:
-    """A straight line to an end value."""
-    return _polynomial(initial_val, end_val, total_iters, 1.0, cycle)
-
-
-def _exponential(initial_val: Real, total_iters: AtLeastOne, decay_rate: Real, staircase: Flag = False) -> Plan:
-    """Multiplies by decay_rate in each total_iters steps, smoothly or at once."""
-    return Plan(ExponentialDecay(initial_val, decay_rate, total_iters, staircase), initial_val, total_iters)
-
-
-def _inverse_time(
-    initial_val: Real, step_exponent: NotNegative, total_iters: AtLeastOne, decay_rate: Real, staircase: Flag = False
-) -> Plan:
-    """Divided by what grows with the number of steps."""
-    schedule = InverseTimeDecay(initial_val, decay_rate, total_iters, step_exponent, staircase)
-    return Plan(schedule, initial_val, total_iters)
-
-
-def _inverse_square_root(initial_val: Real = 1.0, scale: Real = 1.0, warmup_steps: NotNegative = 1.0) -> Plan:
-    """Falls with the square root of the step, after a constant warm-up."""
-    # Where Cerebras divides by the square root of 0, the value of step 1 stands.
-    level = max(warmup_steps, 1.0)
-    decay = PowerDecay(initial_val * scale / np.sqrt(level), level)
-    return Plan(Shift(decay, by=-int(level)) if level == int(level) else _from(decay, level), initial_val)
-
-
-def _from(decay: PowerDecay, level: float) -> Schedule:
+def _inverse_square_root(a: SimpleNamespace) -> Schedule:
+    # Cerebras divides by the square root of 0 at step 0. Here step 0 has the value of step 1.
+    level = max(a.warmup_steps, 1.0)
+    decay = PowerDecay(a.initial_val * a.scale / np.sqrt(level), level)
+    if level == int(level):
+        return Shift(decay, by=-int(level))
     whole = int(level) + 1
     later = PowerDecay(decay.initial_value * np.sqrt(level / whole), whole)
     return Concatenation([Constant(decay.initial_value), later], [whole])
 
 
-def _cosine_decay(initial_val: Real, end_val: Real, total_iters: AtLeastOne) -> Plan:
-    """Half a cosine to an end value."""
-    return Plan(Anneal(initial_val, end_val, total_iters, Cosine()), initial_val, total_iters)
-
-
-def _cosine_annealing(initial_val: Real, T_max: AtLeastOne, eta_min: Real = 0.0) -> Plan:
-    """Half a cosine to eta_min in T_max steps, and back again."""
-    return Plan(Anneal(initial_val, eta_min, T_max, Cosine(), "mirror"), initial_val, T_max)
-
-
-def _warm_restarts(initial_val: Real, T_0: AtLeastOne, T_mult: AtLeastOne = 1, eta_min: Real = 0.0) -> Plan:
-    """Half a cosine to eta_min, again and again, each T_mult times as long."""
-    return Plan(Restarts(initial_val, eta_min, T_0, T_mult), initial_val)
-
-
-def _piecewise_constant(vals: ListOfNumbers, milestones: Milestones) -> Plan:
-    """Given values, one after another."""
-    if len(vals) == 0:
+def _piecewise_constant(a: SimpleNamespace) -> Schedule:
+    if len(a.vals) == 0:
         raise ValueError("values must be at least one, given none")
-    values = [*vals, *[vals[-1]] * max(len(milestones) + 1 - len(vals), 0)]
-    return Plan(PiecewiseConstant(values[: len(milestones) + 1], milestones), vals[0])
+    values = [*a.vals, *[a.vals[-1]] * max(len(a.milestones) + 1 - len(a.vals), 0)]
+    return PiecewiseConstant(values[: len(a.milestones) + 1], a.milestones)
 
 
-def _multi_step(initial_val: Real, gamma: Real, milestones: Milestones) -> Plan:
-    """Multiplies by gamma at each milestone."""
-    return Plan(MultiStepDecay(initial_val, gamma, sorted(milestones)), initial_val)
+def _lambda(a: SimpleNamespace) -> Schedule:
+    given = a.set_value_lambda
+    if given is None:
+        # The default of Cerebras is e / 30 times 0.95 ** e.
+        line = Anneal(0.0, arguments.MAX_EVENT_INDEX / 30, arguments.MAX_EVENT_INDEX)
+        return Product([Constant(a.initial_val), line, ExponentialDecay(1.0, 0.95)])
+    factors = [lambda_schedule(1.0, one) for one in (given if isinstance(given, list | tuple) else [given])]
+    return Product([Constant(a.initial_val), *factors])
 
 
-def _step(initial_val: Real, step_size: AtLeastOne, gamma: Real) -> Plan:
-    """Multiplies by gamma every step_size steps."""
-    return Plan(StepDecay(initial_val, gamma, step_size), initial_val)
-
-
-def _multiplicative(initial_val: Real, coefficient: Real) -> Plan:
-    """Multiplies by a coefficient at each step."""
-    return Plan(ExponentialDecay(initial_val, coefficient), initial_val)
-
-
-def _lambda(initial_val: Real, set_value_lambda: Functions | None = None) -> Plan:
-    """The initial value times functions of the step."""
-    if set_value_lambda is None:
-        # What Cerebras has where nobody says otherwise: e / 30 and 0.95 ** e.
-        line = Anneal(0.0, arguments.MOST / 30, arguments.MOST)
-        return Plan(Product([Constant(initial_val), line, ExponentialDecay(1.0, 0.95)]), initial_val)
-    functions = set_value_lambda if isinstance(set_value_lambda, list | tuple) else [set_value_lambda]
-    factors = [lambda_schedule(1.0, function) for function in functions]
-    return Plan(Product([Constant(initial_val), *factors]), initial_val)
-
-
-def _cyclic(
-    base_val: Real,
-    max_val: Real,
-    step_size_up: Positive = 2000,
-    step_size_down: Positive | None = None,
-    mode: Text = "triangular",
-    gamma: Positive = 1.0,
-    scale_mode: Text | None = None,
-) -> Plan:
-    """Triangles between a base and a maximum."""
-    if scale_mode is not None:
-        arguments.one_of("scale_mode", scale_mode, ("cycle", "iterations"))
-    own = "iterations" if mode == "exp_range" else "cycle"
+def _cyclic(a: SimpleNamespace) -> Schedule:
+    own = "iterations" if a.mode == "exp_range" else "cycle"
     scale_fn = None
-    if mode != "triangular" and scale_mode not in (None, own):
-        scale_fn = partial(pow, gamma) if mode == "exp_range" else _halved
-    kept = (base_val, max_val, step_size_up, step_size_down, mode, gamma, scale_fn, scale_mode or own)
-    return Plan(Cyclic(*kept), base_val)  # type: ignore[arg-type]
+    if a.mode != "triangular" and a.scale_mode not in (None, own):
+        scale_fn = partial(pow, a.gamma) if a.mode == "exp_range" else _halved
+    rest = (a.step_size_up, a.step_size_down, a.mode, a.gamma, scale_fn, a.scale_mode or own)
+    return Cyclic(a.base_val, a.max_val, *rest)  # type: ignore[arg-type]
 
 
-def _halved(clock: int) -> float:
-    return 2.0 ** (1 - clock)
+def _halved(count: int) -> float:
+    return 2.0 ** (1 - count)
 
 
-def _one_cycle(
-    initial_val: Real,
-    max_val: Real,
-    total_steps: AtLeastOne = 1000,
-    pct_start: Fraction = 0.3,
-    final_div_factor: Positive = 1e4,
-    three_phase: Flag = False,
-    anneal_strategy: Text = "cos",
-) -> Plan:
-    """Up to a maximum and down to almost nothing, once."""
-    # Where one of the values is 0, the ratio is as good as infinite.
-    ratio = max_val / initial_val if initial_val and max_val else sys.float_info.max ** (0.5)
-    cycle = OneCycle(max_val, total_steps, pct_start, anneal_strategy, ratio, final_div_factor, three_phase)  # type: ignore[arg-type]
-    return Plan(cycle, initial_val, total_steps)
+def _one_cycle(a: SimpleNamespace) -> Schedule:
+    # Where one of the values is 0, the ratio is as large as the schedule can compute with.
+    ratio = a.max_val / a.initial_val if a.initial_val and a.max_val else sys.float_info.max ** (0.5)
+    shape = (a.pct_start, a.anneal_strategy, ratio, a.final_div_factor, a.three_phase)
+    return OneCycle(a.max_val, a.total_steps, *shape)
 
 
-LEAVES: dict[str, Callable[..., Plan]] = {
-    "Constant": _constant,
-    "CosineAnnealing": _cosine_annealing,
-    "CosineAnnealingWarmRestarts": _warm_restarts,
-    "CosineDecay": _cosine_decay,
-    "Cyclic": _cyclic,
-    "Exponential": _exponential,
-    "InverseExponentialTimeDecay": _inverse_time,
-    "InverseSquareRootDecay": _inverse_square_root,
-    "Lambda": _lambda,
-    "Linear": _linear,
-    "MultiStep": _multi_step,
-    "Multiplicative": _multiplicative,
-    "OneCycle": _one_cycle,
-    "PiecewiseConstant": _piecewise_constant,
-    "Polynomial": _polynomial,
-    "Step": _step,
+def _row(
+    description: str,
+    own: Arguments,
+    schedule: Callable[[SimpleNamespace], Schedule],
+    *,
+    initial: str = "initial_val",
+    duration: str | None = None,
+) -> EntryType:
+    """A type of entry, with the names of the arguments that hold the initial value and the duration."""
+
+    def build(context: ConfigContext, suffix: str, a: SimpleNamespace) -> CerebrasSchedule:
+        return CerebrasSchedule(schedule(a), getattr(a, initial), None if duration is None else getattr(a, duration))
+
+    return EntryType(description, own, build)
+
+
+LINE: Arguments = {"initial_val": number, "end_val": number, "total_iters": at_least_one}
+# fmt: off
+LEAVES = {
+    "Constant": _row("A constant value.", {"val": number, "total_iters": (count, None)}, lambda a: Constant(a.val),
+        initial="val", duration="total_iters"),
+    "CosineAnnealing": _row("Half a cosine to eta_min in T_max steps, and back again.",
+        {"initial_val": number, "T_max": at_least_one, "eta_min": (number, 0.0)},
+        lambda a: Anneal(a.initial_val, a.eta_min, a.T_max, Cosine(), "mirror"), duration="T_max"),
+    "CosineAnnealingWarmRestarts": _row(
+        "Half cosines to eta_min, one after another, each T_mult times as long as the one before.",
+        {"initial_val": number, "T_0": at_least_one, "T_mult": (at_least_one, 1), "eta_min": (number, 0.0)},
+        lambda a: Restarts(a.initial_val, a.eta_min, a.T_0, a.T_mult)),
+    "CosineDecay": _row("Half a cosine to an end value.", LINE,
+        lambda a: Anneal(a.initial_val, a.end_val, a.total_iters, Cosine()), duration="total_iters"),
+    "Cyclic": _row("Triangles between a base and a maximum.", {"base_val": number, "max_val": number,
+        "step_size_up": (positive, 2000), "step_size_down": (positive, None), "mode": (text, "triangular"),
+        "gamma": (positive, 1.0), "scale_mode": (one_of("cycle", "iterations"), None)}, _cyclic, initial="base_val"),
+    "Exponential": _row("Multiplies by decay_rate in each total_iters steps, smoothly or at once.",
+        {"initial_val": number, "total_iters": at_least_one, "decay_rate": number, "staircase": (flag, False)},
+        lambda a: ExponentialDecay(a.initial_val, a.decay_rate, a.total_iters, a.staircase), duration="total_iters"),
+    "InverseExponentialTimeDecay": _row("The initial value divided by a number that grows with the steps.",
+        {"initial_val": number, "step_exponent": not_negative, "total_iters": at_least_one, "decay_rate": number,
+        "staircase": (flag, False)},
+        lambda a: InverseTimeDecay(a.initial_val, a.decay_rate, a.total_iters, a.step_exponent, a.staircase),
+        duration="total_iters"),
+    "InverseSquareRootDecay": _row("Falls with the square root of the step, after a constant warm-up.",
+        {"initial_val": (number, 1.0), "scale": (number, 1.0), "warmup_steps": (not_negative, 1.0)},
+        _inverse_square_root),
+    "Lambda": _row("The initial value times functions of the step.",
+        {"initial_val": number, "set_value_lambda": (functions, None)}, _lambda),
+    "Linear": _row("A straight line to an end value.", {**LINE, "cycle": (flag, False)}, lambda a: _line(a, 1.0),
+        duration="total_iters"),
+    "MultiStep": _row("Multiplies by gamma at each milestone.",
+        {"initial_val": number, "gamma": number, "milestones": milestones},
+        lambda a: MultiStepDecay(a.initial_val, a.gamma, sorted(a.milestones))),
+    "Multiplicative": _row("Multiplies by a coefficient at each step.", {"initial_val": number, "coefficient": number},
+        lambda a: ExponentialDecay(a.initial_val, a.coefficient)),
+    "OneCycle": _row("Up to a maximum and down to almost 0, once.", {"initial_val": number, "max_val": number,
+        "total_steps": (at_least_one, 1000), "pct_start": (fraction, 0.3), "final_div_factor": (positive, 1e4),
+        "three_phase": (flag, False), "anneal_strategy": (text, "cos")}, _one_cycle, duration="total_steps"),
+    "PiecewiseConstant": EntryType("Given values, one after another.",
+        {"vals": list_of_numbers, "milestones": milestones},
+        lambda context, suffix, a: CerebrasSchedule(_piecewise_constant(a), a.vals[0])),
+    "Polynomial": _row("A polynomial decay to an end value.",
+        {**LINE, "power": (not_negative, 1.0), "cycle": (flag, False)}, lambda a: _line(a, a.power),
+        duration="total_iters"),
+    "Step": _row("Multiplies by gamma every step_size steps.",
+        {"initial_val": number, "step_size": at_least_one, "gamma": number},
+        lambda a: StepDecay(a.initial_val, a.gamma, a.step_size)),
 }
-
-
-# The learning rate's arguments have names of their own, and so has one scheduler.
-LR_NAMES = {
-    "initial_learning_rate": "initial_val",
-    "end_learning_rate": "end_val",
-    "learning_rate": "val",
-    "learning_rates": "vals",
-    "base_lr": "base_val",
-    "max_lr": "max_val",
-}
-
-
-def renamed(builder: Callable[..., Plan], suffix: str) -> Callable[..., Plan]:
-    """The same with the argument names of the learning rate's schedulers."""
-    if suffix == "WD":
-        return builder
-    outer = {inner: outer for outer, inner in LR_NAMES.items()}
-    own = signature(builder)
-
-    def renamed(**given: Any) -> Plan:
-        return builder(**{LR_NAMES.get(name, name): value for name, value in given.items()})
-
-    renamed.__doc__ = builder.__doc__
-    renamed.__signature__ = own.replace(  # type: ignore[attr-defined]
-        parameters=[
-            parameter.replace(name=outer.get(name, name), kind=Parameter.KEYWORD_ONLY)
-            for name, parameter in own.parameters.items()
-        ]
-    )
-    hints = get_type_hints(builder, include_extras=True)
-    renamed.__annotations__ = {outer.get(name, name): hint for name, hint in hints.items()}
-    return renamed
+# fmt: on

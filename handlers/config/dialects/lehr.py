@@ -2,153 +2,221 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, get_type_hints
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
-from lehr.handlers.config.argument_checks import text
-from lehr.handlers.config.context import Target
-from lehr.handlers.config.entries import Entry, entries, entry, located, lookup, refuse_callable, refuse_key
+from lehr.handlers.config.checks import text
+from lehr.handlers.config.context import ConfigContext
+from lehr.handlers.config.entries import (
+    Entry,
+    located,
+    lookup,
+    nonempty_list,
+    read_entry,
+    refuse_key,
+    refuse_missing,
+)
 from lehr.handlers.core.as_config import SCHEDULES
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.scheduler import BaseParamScheduler
-from lehr.handlers.schedulers.decay_scheduler import DecayScheduler, Options
+from lehr.handlers.schedulers.decay_scheduler import DecayScheduler
+from lehr.handlers.schedules import (
+    Concatenation,
+    CosineAnnealing,
+    Cyclic,
+    LinearCyclical,
+    LinearInterpolation,
+    OneCycle,
+)
 from lehr.handlers.schedules.base import checked_schedule
 from lehr.handlers.schedules.durations import in_events
 from lehr.handlers.targets.group_selection import Groups
-from lehr.handlers.targets.param_groups import ParamSlot
+from lehr.handlers.targets.param_groups import ParamGroups
 
-from .lehr_classes import BY_KEYWORD, CLASSES, TIMED
+# The arguments that every DecayScheduler takes by name, and their defaults.
+# fmt: off
+OPTIONS: dict[str, Any] = {
+    "relative": False, "begin": 0, "end": None, "interval": 1, "epoch_length": None, "save_history": False,
+    "param_group_index": None,
+}
+# fmt: on
 
 
-def lehr_scheduler(
-    target: Target, given: Entry, nested: Callable[[Target, Entry], BaseParamScheduler]
-) -> BaseParamScheduler:
-    """What an entry without a prefix comes to.
+@dataclass(frozen=True)
+class SchedulerType:
+    """One scheduler of lehr.
 
     Args:
-        target: what it is for.
-        given: the entry.
-        nested: makes a scheduler of an entry in it.
+        module: the module of its class. A fixed table: a name in a config never becomes the path of an import.
+        durations: the schedule whose durations are also arguments of the scheduler, in epochs where the config has an
+            ``epoch_length``.
+        counts_metrics: whether the scheduler counts metrics or has its durations in other schedulers, so that an
+            ``epoch_length`` changes nothing.
+        python_only: whether it needs an argument that is not data, such as a function.
     """
-    name = lookup(f"{given.where}['type']", given.type, CLASSES)
-    cls, signature, names = CLASSES[name], inspect.signature(CLASSES[name].__init__), argument_names(name)
-    if "param_name" not in names and "param_name" in given.given:
-        target = target.of(text(f"{given.where}['param_name']", given.given["param_name"]))
-        given = given.without("param_name")
-    if name == "ReduceLROnPlateauScheduler" and target.param_name != "lr":
+
+    module: str
+    durations: type | None = None
+    counts_metrics: bool = False
+    python_only: bool = False
+
+
+SCHEDULERS = {
+    "BatchSizeScheduler": SchedulerType("schedulers.batch_size", python_only=True),
+    "ChainedScheduler": SchedulerType("schedulers.chained", counts_metrics=True),
+    "ConcatScheduler": SchedulerType("schedulers.concat", Concatenation),
+    "ConstantScheduler": SchedulerType("schedulers.decays"),
+    "CosineAnnealingScheduler": SchedulerType("schedulers.cycles", CosineAnnealing),
+    "CosineDecayScheduler": SchedulerType("schedulers.cosine"),
+    "CosineRestartScheduler": SchedulerType("schedulers.cosine"),
+    "CyclicScheduler": SchedulerType("schedulers.triangular_cycles", Cyclic),
+    "ExpStateScheduler": SchedulerType("schedulers.state_schedulers"),
+    "ExponentialScheduler": SchedulerType("schedulers.decays"),
+    "InverseSquareRootScheduler": SchedulerType("schedulers.decays"),
+    "InverseTimeDecayScheduler": SchedulerType("schedulers.decays"),
+    "LRScheduler": SchedulerType("schedulers.torch.lr_scheduler", python_only=True),
+    "LambdaScheduler": SchedulerType("schedulers.factor_functions", python_only=True),
+    "LambdaStateScheduler": SchedulerType("schedulers.state_schedulers", python_only=True),
+    "LinearCyclicalScheduler": SchedulerType("schedulers.cycles", LinearCyclical),
+    "LinearScheduler": SchedulerType("schedulers.decays"),
+    "MetricScheduler": SchedulerType("schedulers.metric_scheduler", counts_metrics=True),
+    "MultiStepScheduler": SchedulerType("schedulers.decays"),
+    "MultiStepStateScheduler": SchedulerType("schedulers.state_schedulers"),
+    "MultiplicativeScheduler": SchedulerType("schedulers.factor_functions", python_only=True),
+    "OneCycleScheduler": SchedulerType("schedulers.one_cycle", OneCycle),
+    "ParamGroupScheduler": SchedulerType("core.param_group_scheduler", counts_metrics=True),
+    "ParamScheduler": SchedulerType("core.param_scheduler"),
+    "PhaseScheduler": SchedulerType("schedulers.phase_scheduler"),
+    "PiecewiseConstantScheduler": SchedulerType("schedulers.decays"),
+    "PiecewiseLinear": SchedulerType("schedulers.piecewise_linear", LinearInterpolation),
+    "PiecewiseLinearStateScheduler": SchedulerType("schedulers.state_schedulers"),
+    "PolynomialScheduler": SchedulerType("schedulers.decays"),
+    "ReduceLROnPlateauScheduler": SchedulerType("schedulers.reduce_on_plateau", counts_metrics=True),
+    "ReduceOnPlateauScheduler": SchedulerType("schedulers.reduce_on_plateau", counts_metrics=True),
+    "StateParamScheduler": SchedulerType("core.state_param_scheduler"),
+    "StepScheduler": SchedulerType("schedulers.decays"),
+    "StepStateScheduler": SchedulerType("schedulers.state_schedulers"),
+    "WarmupStableDecayScheduler": SchedulerType("schedulers.cosine"),
+}
+REQUIRED = inspect.Parameter.empty
+Nested = Callable[[ConfigContext, str, Any], BaseParamScheduler]
+
+
+def class_of(name: str) -> Any:
+    """The class of a scheduler."""
+    return getattr(import_module(f"lehr.handlers.{SCHEDULERS[name].module}"), name)
+
+
+def arguments_of(name: str) -> dict[str, Any]:
+    """The names of a scheduler's arguments, with the default values, or ``REQUIRED``."""
+    cls = class_of(name)
+    _, *parameters = inspect.signature(cls.__init__).parameters.values()
+    found = {one.name: one.default for one in parameters if one.kind is not one.VAR_KEYWORD}
+    if issubclass(cls, DecayScheduler):
+        found |= OPTIONS
+    if name == "ReduceLROnPlateauScheduler":
+        passed_on = {"verbose": False, **arguments_of("ReduceOnPlateauScheduler")}
+        passed_on["min_lr"] = passed_on.pop("min_value")
+        found |= {key: passed_on[key] for key in sorted(passed_on) if key not in (*found, "param_name")}
+    return found
+
+
+def lehr_scheduler(context: ConfigContext, entry: Entry, nested: Nested) -> BaseParamScheduler:
+    """Make the scheduler of an entry without a prefix.
+
+    Args:
+        context: the parameter that it schedules.
+        entry: the entry.
+        nested: makes a scheduler of a config in the entry, from a context and the path to it.
+    """
+    where, name = entry.where, entry.type
+    arguments, values = arguments_of(name), dict(entry.values)
+    if "param_name" not in arguments and "param_name" in values:
+        context = context.of(text(f"{where}['param_name']", values.pop("param_name")))
+    if name == "ReduceLROnPlateauScheduler" and context.param_name != "lr":
         raise ValueError(
-            f"{given.where}['type'] is for 'lr' alone, given {target.param_name!r}: take ReduceOnPlateauScheduler"
+            f"{where}['type'] is for 'lr' alone, given {context.param_name!r}: use ReduceOnPlateauScheduler"
         )
-    values: dict[str, Any] = {}
-    for key, value in given.without("type").given.items():
-        if key not in names or key == "optimizer":
-            refuse_key(given.where, key, [one for one in names if one != "optimizer"])
-        refuse_callable(given, key, value)
-        values[key] = _understood(target, given, key, value, nested)
-    if "optimizer" in names:
-        if "param_name" in names:
-            values.setdefault("param_name", target.param_name)
-        values = {"optimizer": target.optimizer, **values}
-    if target.epoch_length is not None:
-        values = located(given.where, _in_events, name, values, target.epoch_length)
-    required = [
-        k for k in names if k in signature.parameters and signature.parameters[k].default is inspect.Parameter.empty
-    ]
-    missing = [key for key in required if key not in values]
-    if missing:
-        raise ValueError(f"{given.where}: {', '.join(map(repr, missing))} must be given, given {list(given.given)}")
+    takes_optimizer = "optimizer" in arguments
+    arguments.pop("optimizer", None)
+    for key, value in values.items():
+        if key not in arguments:
+            refuse_key(where, key, arguments)
+        values[key] = _argument(context, where, key, value, nested)
+    if takes_optimizer and "param_name" in arguments:
+        values.setdefault("param_name", context.param_name)
+    if context.epoch_length is not None:
+        values = located(where, _in_events, name, values, context.epoch_length)
+    missing = [key for key, default in arguments.items() if default is REQUIRED and key not in values]
+    refuse_missing(entry, missing)
     if name == "ParamGroupScheduler":
-        _refuse_two_writers(given, values["schedulers"])
-    return located(given.where, cls, **values)  # type: ignore[no-any-return]
+        _refuse_same_target(where, values["schedulers"])
+    if takes_optimizer:
+        values["optimizer"] = context.optimizer
+    return located(where, class_of(name), **values)  # type: ignore[no-any-return]
 
 
-def argument_names(name: str) -> list[str]:
-    """The arguments of a class, those among them that it only passes on."""
-    parameters = inspect.signature(CLASSES[name].__init__).parameters
-    names = [key for key, one in parameters.items() if key != "self" and one.kind is not one.VAR_KEYWORD]
-    if issubclass(CLASSES[name], DecayScheduler):  # type: ignore[arg-type]
-        names += get_type_hints(Options)
-    return names + sorted(BY_KEYWORD.get(name, ()))
-
-
-def _refuse_two_writers(given: Entry, schedulers: list[Any]) -> None:
-    """Raise if two members write the same parameter of the same group: only the last value would stay."""
-    written: dict[tuple[Any, ...], int] = {}
+def _refuse_same_target(where: str, schedulers: list[Any]) -> None:
+    """Raise an error if two schedulers write the same parameter of the same group: only the last value would stay."""
+    writers: dict[tuple[Any, ...], int] = {}
     for at, writer in enumerate(one for one in schedulers if isinstance(one, ParamScheduler)):
-        slot = ParamSlot(writer.optimizer, writer.param_name, writer.param_group_index)
+        slot = ParamGroups(writer.optimizer, writer.param_name, writer.param_group_index)
         chosen = set(map(id, slot.groups()))
-        for group in [at for at, one in enumerate(slot.optimizer.param_groups) if id(one) in chosen]:
-            if (first := written.setdefault((slot.key, slot.item, group), at)) != at:
+        for group in [number for number, one in enumerate(slot.optimizer.param_groups) if id(one) in chosen]:
+            if (first := writers.setdefault((slot.key, slot.item, group), at)) != at:
                 raise ValueError(
-                    f"{given.where}['schedulers'][{at}] must write another parameter or group than that at {first}, "
+                    f"{where}['schedulers'][{at}] must write another parameter or group than that at {first}, "
                     f"given {writer.param_name!r} of group {group} for both"
                 )
 
 
-def _understood(
-    target: Target, given: Entry, key: str, value: Any, nested: Callable[[Target, Entry], BaseParamScheduler]
-) -> Any:
+def _argument(context: ConfigContext, where: str, key: str, value: Any, nested: Nested) -> Any:
+    """The value of an argument, with schedulers and schedules made of the mappings in it."""
+    inner = f"{where}[{key!r}]"
     if key == "schedulers":
-        inner = entries(f"{given.where}['schedulers']", value, from_file=given.from_file)
-        return [nested(target, one) for one in inner]
+        return [nested(context, f"{inner}[{at}]", one) for at, one in enumerate(nonempty_list(inner, value))]
     if key in ("schedule", "flat") and isinstance(value, Mapping):
-        described = given.inner(key, value)
-        return located(described.where, checked_schedule, key, schedule_of(described))
+        return located(inner, checked_schedule, key, _made(inner, value))
     if key == "phases" and isinstance(value, list | tuple):
-        return _inner(f"{given.where}['phases']", value, given.from_file)
+        return _made(inner, value)
     if key == "param_group_index" and isinstance(value, Mapping):
         for name in value:
             if name not in ("select", "added"):
-                refuse_key(f"{given.where}['param_group_index']", name, ["select", "added"])
-        return located(f"{given.where}['param_group_index']", Groups, **value)
+                refuse_key(inner, name, ["select", "added"])
+        return located(inner, Groups, **value)
     return value
 
 
-def schedule_of(given: Entry) -> Any:
-    """A schedule, or a curve in one, out of its config.
-
-    Raises:
-        TypeError, ValueError: it is none.
-    """
-    name = lookup(f"{given.where}['type']", given.type, SCHEDULES)
-    cls = SCHEDULES[name]
-    names = list(inspect.signature(cls).parameters)
-    values: dict[str, Any] = {}
-    for key, value in given.without("type").given.items():
-        if key not in names:
-            refuse_key(given.where, key, names)
-        refuse_callable(given, key, value)
-        values[key] = _inner(f"{given.where}[{key!r}]", value, given.from_file)
-    return located(given.where, cls, **values)
-
-
-def _inner(where: str, value: Any, from_file: bool) -> Any:
-    if isinstance(value, Mapping):
-        return schedule_of(entry(where, value, from_file=from_file))
+def _made(where: str, value: Any) -> Any:
+    """A value with the mappings in it made into schedules and curves."""
     if isinstance(value, list | tuple) and any(isinstance(one, Mapping) for one in value):
-        return [_inner(f"{where}[{at}]", one, from_file) for at, one in enumerate(value)]
-    return value
+        return [_made(f"{where}[{at}]", one) for at, one in enumerate(value)]
+    if not isinstance(value, Mapping):
+        return value
+    entry = read_entry(where, value)
+    cls = SCHEDULES[lookup(f"{where}['type']", entry.type, SCHEDULES)]
+    names = list(inspect.signature(cls).parameters)
+    for key in entry.values:
+        if key not in names:
+            refuse_key(where, key, names)
+    return located(where, cls, **{key: _made(f"{where}[{key!r}]", one) for key, one in entry.values.items()})
 
 
 def _in_events(name: str, values: dict[str, Any], epoch_length: int) -> dict[str, Any]:
-    """The arguments of a class in events, where they are given in epochs."""
-    if issubclass(CLASSES[name], DecayScheduler):  # type: ignore[arg-type]
+    """The arguments of a scheduler in events, where they are given in epochs."""
+    row = SCHEDULERS[name]
+    if issubclass(class_of(name), DecayScheduler):
         if values.get("epoch_length") is not None:
             raise ValueError(f"epoch_length must be given once, given {epoch_length} and {values['epoch_length']!r}")
         return {**values, "epoch_length": epoch_length}
-    if name in TIMED:
-        given_twice = [key for key in ("epochs", "steps_per_epoch") if values.get(key) is not None]
-        if given_twice:
-            raise ValueError(f"epoch_length must be left out where {given_twice[0]} is given")
-        if name == "CyclicScheduler" and "step_size_up" not in values:
-            raise ValueError("step_size_up must be given where epoch_length is: its default of 2000 is in events")
-        return in_events(TIMED[name], values, epoch_length)
-    counts_metrics = (
-        "MetricScheduler",
-        "ChainedScheduler",
-        "ParamGroupScheduler",
-        "ReduceLROnPlateauScheduler",
-        "ReduceOnPlateauScheduler",
-    )
-    if name not in counts_metrics:
-        raise ValueError(f"epoch_length must be left out: it cannot be said what it means to {name}")
-    return values
+    if row.counts_metrics:
+        return values
+    if row.durations is None:
+        raise ValueError(f"epoch_length must be left out for {name}, whose arguments are not durations")
+    given_twice = [key for key in ("epochs", "steps_per_epoch") if values.get(key) is not None]
+    if given_twice:
+        raise ValueError(f"epoch_length must be left out where {given_twice[0]} is given")
+    if name == "CyclicScheduler" and "step_size_up" not in values:
+        raise ValueError("step_size_up must be given where epoch_length is: its default of 2000 is in events")
+    return in_events(row.durations, values, epoch_length)

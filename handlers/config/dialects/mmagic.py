@@ -1,82 +1,49 @@
-"""The schedulers that mmagic adds to mmengine's, by their names and arguments."""
+"""The schedulers that mmagic adds to mmengine's."""
 
-from dataclasses import replace
+from types import SimpleNamespace
 
-from lehr.handlers.config.argument_checks import AtLeastOne, Count, Flag, LastStep, NotNegative, Real, Text
-from lehr.handlers.config.context import Target
-from lehr.handlers.config.entries import Entry, call
-from lehr.handlers.config.entry_schedules import Piece
-from lehr.handlers.schedules import (
-    Anneal,
-    Assignment,
-    Concatenation,
-    Constant,
-    Plateau,
-    Product,
-    Schedule,
-    Shift,
-    Window,
-)
+from lehr.handlers.config.checks import at_least_one, count, flag, minus_one, not_negative, number
+from lehr.handlers.config.context import ConfigContext
+from lehr.handlers.config.entries import EntryType
+from lehr.handlers.config.entry_schedules import ENDLESS, EntrySchedule, StepWindow, scaling
+from lehr.handlers.schedules import Anneal, Assignment, Concatenation, Constant, Product, Schedule, Shift, Window
 from lehr.handlers.schedules.arguments import Number
 
-from .mmengine import built, clocked, scaling
-from .mmengine_windows import INFINITY, Clock
+from .mmengine import assigning, in_window
+from .torch import PLATEAU, plateau
 
 
-def linear_interval(
-    target: Target, clock: Clock, interval: AtLeastOne = 1, start_factor: Real = 1 / 3, end_factor: Real = 1.0
-) -> Piece:
-    """A factor of the value on a straight line, which moves every interval steps."""
-    times = clock.steps // interval
-    if clock.steps == 1:
-        return scaling(target, clock, Constant(start_factor))
+def _linear_interval(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
+    times = window.steps // a.interval
+    if window.steps == 1:
+        return scaling(context, Constant(a.start_factor), window, window.duration)
     if not times:
-        raise ValueError(f"['interval'] must be at most the {clock.steps} steps of the window, given {interval}")
-    line = Anneal(start_factor, end_factor, times * interval)
-    # The first step multiplies what it finds; the others write the line, which is one step behind.
-    moved = Shift(Window(line, interval=interval), by=-1)
+        raise ValueError(f"['interval'] must be at most the {window.steps} steps of the window, given {a.interval}")
+    line = Anneal(a.start_factor, a.end_factor, times * a.interval)
+    # The first step multiplies the value before; the others write the line, which is one step behind.
+    moved = Shift(Window(line, interval=a.interval), by=-1)
 
-    def alone(value: Number) -> Schedule:
-        return Concatenation([Product([Constant(value), Constant(start_factor)]), Shift(moved, by=1)], [1])
+    def starting_from(value: Number) -> Schedule:
+        return Concatenation([Product([Constant(value), Constant(a.start_factor)]), Shift(moved, by=1)], [1])
 
-    return clocked(target, clock, alone, Assignment(moved, first_factor=start_factor))
-
-
-def reduce_lr(
-    target: Target,
-    mode: Text = "min",
-    factor: NotNegative = 0.1,
-    patience: Count = 10,
-    threshold: Real = 1e-4,
-    threshold_mode: Text = "rel",
-    cooldown: Count = 0,
-    min_lr: NotNegative = 0.0,
-    eps: NotNegative = 1e-8,
-    begin: Count = 0,
-    end: Count = INFINITY,
-    by_epoch: Flag = True,
-    metric_name: Text = "loss",
-    last_step: LastStep = -1,
-    verbose: Flag = False,
-) -> Piece:
-    """Multiplies by a factor when a metric has stopped improving."""
-    if end <= begin:
-        raise ValueError(f"['end'] must be more than begin, {begin}, given {end}")
-    kept = (mode, factor, patience, threshold, threshold_mode, cooldown, min_lr, eps)
-
-    def alone(value: Number) -> Schedule:
-        return Plateau(*kept, initial_value=value, begin=begin, end=end - 1, eps_before_floor=True)
-
-    every = target.epoch_length if by_epoch and target.epoch_length is not None else 1
-    return Piece("", target, alone, None, None, metric_name, every)
+    return assigning(context, window, starting_from, lambda: Assignment(moved, first_factor=a.start_factor))
 
 
-NAMES = ("LinearLrInterval", "ReduceLR")
+def _reduce_lr(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
+    if a.end <= a.begin:
+        raise ValueError(f"['end'] must be more than begin, {a.begin}, given {a.end}")
+    every = context.every if a.by_epoch else 1
+    return plateau(context, a, every, begin=a.begin, end=a.end - 1, eps_before_floor=True)
 
 
-def mmagic_piece(target: Target, name: str, given: Entry) -> Piece:
-    """What an entry of the mmagic dialect comes to."""
-    if name == "LinearLrInterval":
-        return built(target, linear_interval, given)
-    piece: Piece = call(reduce_lr, given, target)
-    return replace(piece, where=given.where)
+# fmt: off
+TYPES = {
+    "LinearLrInterval": in_window("A factor of the value on a straight line, which moves every interval steps.",
+        {"interval": (at_least_one, 1), "start_factor": (number, 1 / 3), "end_factor": (number, 1.0)},
+        _linear_interval),
+    "ReduceLR": EntryType("Multiplies by a factor when a metric has stopped improving.",
+        {**{key: one for key, one in PLATEAU.items() if key != "metric_name"}, "min_lr": (not_negative, 0.0),
+        "begin": (count, 0), "end": (count, ENDLESS), "by_epoch": (flag, True), "metric_name": PLATEAU["metric_name"],
+        "last_step": (minus_one, -1), "verbose": (flag, False)}, _reduce_lr),
+}
+# fmt: on

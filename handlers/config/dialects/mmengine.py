@@ -1,28 +1,31 @@
-"""The parameter schedulers of mmengine and mmagic, by their names and arguments."""
+"""The parameter schedulers of mmengine."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from lehr.handlers.config.argument_checks import (
-    AtLeastOne,
-    Count,
-    Flag,
-    Fraction,
-    LastStep,
-    ListOfNumbers,
-    Milestones,
-    NotNegative,
-    Numbers,
-    Positive,
-    Real,
-    Text,
+from lehr.handlers.config.checks import (
+    at_least_one,
+    count,
+    flag,
+    fraction,
+    list_of_numbers,
+    milestones,
+    minus_one,
+    not_negative,
+    number,
+    numbers,
+    one_of,
+    positive,
+    text,
+    unchecked,
 )
-from lehr.handlers.config.context import Target
-from lehr.handlers.config.entries import Entry, call, located
-from lehr.handlers.config.entry_schedules import Piece
+from lehr.handlers.config.context import ConfigContext
+from lehr.handlers.config.entries import Arguments, EntryType
+from lehr.handlers.config.entry_schedules import ENDLESS, EntrySchedule, StepWindow, scaling
 from lehr.handlers.schedules import (
     Anneal,
     Approach,
@@ -34,11 +37,8 @@ from lehr.handlers.schedules import (
     MultiStepDecay,
     OneCycle,
     PiecewiseConstant,
-    Plateau,
     Polynomial,
-    Product,
     Restarts,
-    Scaling,
     Schedule,
     Shift,
     StepDecay,
@@ -46,213 +46,186 @@ from lehr.handlers.schedules import (
     arguments,
 )
 from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.schedules.recursion import Rule
 
-from .mmengine_windows import INFINITY, Clock, clock_of, window_of
+from .torch import plateau
+
+# fmt: off
+WINDOW: Arguments = {
+    "begin": (unchecked, 0), "end": (unchecked, ENDLESS), "by_epoch": (flag, True),
+    "convert_to_iter_based": (flag, False), "last_step": (minus_one, -1), "verbose": (flag, False),
+}
+# fmt: on
 
 
-def scaling(target: Target, clock: Clock, factors: Schedule) -> Piece:
-    """An entry that multiplies what it finds, within its window."""
-    return Piece(
-        "",
-        target,
-        lambda value: Product([Constant(value), clock.windowed(factors, before=1.0)]),
-        clock.turn(Scaling(factors)),
-        multiplies=True,
-        duration=None if clock.end >= INFINITY else clock.end * clock.every,
+def _step_window(context: ConfigContext, a: SimpleNamespace) -> StepWindow:
+    """The window of an entry with the arguments of ``WINDOW``."""
+    length = context.epoch_length
+    if a.convert_to_iter_based:
+        if not a.by_epoch:
+            raise ValueError("['convert_to_iter_based'] must be left out where by_epoch is false")
+        if length is None:
+            raise ValueError("['convert_to_iter_based'] needs epoch_length: give it to configure_scheduler")
+        first, last = (arguments.number(f"[{key!r}]", getattr(a, key), at_least=0) for key in ("begin", "end"))
+        end = ENDLESS if last == ENDLESS else int(last * length)
+        window = StepWindow(int(first * length), end, scale=length)
+    else:
+        begin = arguments.whole_number("['begin']", a.begin, at_least=0)
+        end = arguments.whole_number("['end']", a.end, at_least=0)
+        window = StepWindow(begin, end, context.every if a.by_epoch else 1)
+    if window.end <= window.begin:
+        raise ValueError(f"['end'] must be more than begin, {window.begin}, given {window.end}")
+    return window
+
+
+def assigning(
+    context: ConfigContext, window: StepWindow, starting_from: Callable[[Number], Schedule], rule: Callable[[], Rule]
+) -> EntrySchedule:
+    """An entry that has values of its own within its window, and keeps the value before it."""
+    return EntrySchedule(
+        context,
+        lambda value: window.in_events(starting_from(value), before=value),
+        rule,
+        window,
+        duration=window.duration,
     )
 
 
-def clocked(target: Target, clock: Clock, alone: Callable[[Number], Schedule], rule: Any) -> Piece:
-    """An entry that begins with the value that it finds, and goes its own way within its window."""
-    duration = None if clock.end >= INFINITY else clock.end * clock.every
-    return Piece(
-        "", target, lambda value: clock.windowed(alone(value), before=value), clock.turn(rule), duration=duration
-    )
+def _constant(window: StepWindow, a: SimpleNamespace) -> Schedule:
+    last = window.steps - 1
+    return PiecewiseConstant([a.factor, 1.0], [last]) if last else Constant(a.factor)
 
 
-def _constant(target: Target, clock: Clock, factor: Fraction = 1 / 3) -> Piece:
-    """A factor of the value until the window's last step, then the value."""
-    last = clock.steps - 1
-    factors = PiecewiseConstant([factor, 1.0], [last]) if last > 0 else Constant(factor)
-    return scaling(target, clock, factors)
+def _linear(window: StepWindow, a: SimpleNamespace) -> Schedule:
+    last = window.steps - 1
+    return Anneal(a.start_factor, a.end_factor, last) if last else Constant(a.start_factor)
 
 
-def _linear(target: Target, clock: Clock, start_factor: Fraction = 1 / 3, end_factor: Fraction = 1.0) -> Piece:
-    """A factor of the value on a straight line, within a window."""
-    last = clock.steps - 1
-    return scaling(target, clock, Anneal(start_factor, end_factor, last) if last > 0 else Constant(start_factor))
+def _cosine(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
+    initial, length = context.initial_value, (a.T_max or 0) * window.scale or window.steps
+    end = _end_value(context, a, default=0.0)
 
-
-def _exponential(target: Target, clock: Clock, gamma: Real) -> Piece:
-    """Multiplies by gamma at each step, within a window."""
-    return scaling(target, clock, ExponentialDecay(1.0, gamma))
-
-
-def _step(target: Target, clock: Clock, step_size: AtLeastOne, gamma: Real = 0.1) -> Piece:
-    """Multiplies by gamma every step_size steps, within a window."""
-    return scaling(target, clock, StepDecay(1.0, gamma, step_size * clock.scale))
-
-
-def _multi_step(target: Target, clock: Clock, milestones: Milestones, gamma: Real = 0.1) -> Piece:
-    """Multiplies by gamma at each milestone, within a window."""
-    return scaling(target, clock, MultiStepDecay(1.0, gamma, sorted(m * clock.scale for m in milestones)))
-
-
-def _cosine(
-    target: Target,
-    clock: Clock,
-    T_max: Count | None = None,
-    eta_min: Real | None = None,
-    eta_min_ratio: Real | None = None,
-) -> Piece:
-    """Half a cosine to eta_min and back again, within a window."""
-    length = (T_max or 0) * clock.scale or clock.steps
-    end = _end_value(target, eta_min, eta_min_ratio, default=0.0)
-    weights = Anneal(1.0, 0.0, length, Cosine(), beyond="mirror")
-    rule = Approach(weights, end, target.own)
-
-    def alone(value: Number) -> Schedule:
+    def starting_from(value: Number) -> Schedule:
         down = Anneal(value, end, length, Cosine(), beyond="mirror")
-        if value == target.own or clock.steps <= length:
+        if value == initial or window.steps <= length:
             return down
-        # It turns back to the value that the group had in the beginning.
-        return Concatenation(
-            [down, Shift(Anneal(target.own, end, length, Cosine(), beyond="mirror"), length)], [length]
-        )
+        # The cosine returns to the initial value of the group.
+        return Concatenation([down, Shift(Anneal(initial, end, length, Cosine(), beyond="mirror"), length)], [length])
 
-    return clocked(target, clock, alone, rule)
+    weights = Anneal(1.0, 0.0, length, Cosine(), beyond="mirror")
+    return assigning(context, window, starting_from, lambda: Approach(weights, end, initial))
 
 
-def _poly(target: Target, clock: Clock, eta_min: Real = 0.0, power: NotNegative = 1.0) -> Piece:
-    """To eta_min by a power of what is left of a window."""
-    last = max(clock.steps - 1, 0)
+def _poly(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
+    last, curve = max(window.steps - 1, 0), Polynomial(a.power)
     if last == 0:
-        return scaling(target, clock, Constant(1.0))
-    rule = Approach(Anneal(1.0, 0.0, last, Polynomial(power)), eta_min, target.own)
-    return clocked(target, clock, lambda value: Anneal(value, eta_min, last, Polynomial(power)), rule)
+        return scaling(context, Constant(1.0), window, window.duration)
+    rule = lambda: Approach(Anneal(1.0, 0.0, last, curve), a.eta_min, context.initial_value)  # noqa: E731
+    return assigning(context, window, lambda value: Anneal(value, a.eta_min, last, curve), rule)
 
 
-def _cosine_restart(
-    target: Target,
-    clock: Clock,
-    periods: Milestones,
-    restart_weights: ListOfNumbers = [1.0],  # noqa: B006 -- it is not changed
-    eta_min: Real | None = None,
-    eta_min_ratio: Real | None = None,
-) -> Piece:
-    """Half cosines of given periods and heights, one after another."""
-    if not periods:
+def _cosine_restart(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
+    if not a.periods:
         raise ValueError("['periods'] must be at least one, given none")
-    lengths = [arguments.number(f"['periods'][{at}]", one, above=0) * clock.scale for at, one in enumerate(periods)]
-    end = _end_value(target, eta_min, eta_min_ratio, default=None)
-    curve = Restarts(target.own, end, lengths, restart_weights=restart_weights)
+    initial, scale = context.initial_value, window.scale
+    lengths = [arguments.number(f"['periods'][{at}]", one, above=0) * scale for at, one in enumerate(a.periods)]
+    end = _end_value(context, a, default=None)
     starts = np.cumsum([0, *lengths[:-1]]).tolist()
-    held = Window(curve, end=int(sum(lengths)))
-    tops = [(np.asarray(target.own) * weight).tolist() for weight in restart_weights]
+    tops = [(np.asarray(initial) * weight).tolist() for weight in a.restart_weights]
+    curve = Window(Restarts(initial, end, lengths, restart_weights=a.restart_weights), end=int(sum(lengths)))
     weights = Window(Restarts(1.0, 0.0, lengths), end=int(sum(lengths)))
-    return clocked(target, clock, lambda value: held, Approach(weights, end, target.own, starts, tops))
+    return assigning(context, window, lambda value: curve, lambda: Approach(weights, end, initial, starts, tops))
 
 
-def _one_cycle(
-    target: Target,
-    clock: Clock,
-    eta_max: Numbers = 0.0,
-    total_steps: AtLeastOne | None = None,
-    pct_start: Fraction = 0.3,
-    anneal_strategy: Text = "cos",
-    div_factor: Positive = 25.0,
-    final_div_factor: Positive = 1e4,
-    three_phase: Flag = False,
-) -> Piece:
-    """Up to eta_max and down to almost nothing, once, within a window."""
-    if target.param_name != "lr":
-        raise ValueError(f"it is for 'lr' alone, given {target.param_name!r}: torch.OneCycleLR is for any parameter")
-    steps = clock.steps if total_steps is None else total_steps * clock.scale
-    cycle = OneCycle(eta_max, steps, pct_start, anneal_strategy, div_factor, final_div_factor, three_phase)  # type: ignore[arg-type]
-    return clocked(target, clock, lambda value: cycle, Assignment(cycle))
+def _one_cycle(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
+    if context.param_name != "lr":
+        raise ValueError(
+            f"the type is for 'lr' alone, given {context.param_name!r}: torch.OneCycleLR is for any parameter"
+        )
+    steps = window.steps if a.total_steps is None else a.total_steps * window.scale
+    cycle = OneCycle(a.eta_max, steps, a.pct_start, a.anneal_strategy, a.div_factor, a.final_div_factor, a.three_phase)
+    return assigning(context, window, lambda value: cycle, lambda: Assignment(cycle))
 
 
-def _end_value(target: Target, eta_min: float | None, eta_min_ratio: float | None, default: float | None) -> Number:
-    if eta_min is None and eta_min_ratio is None and default is not None:
+def _end_value(context: ConfigContext, a: SimpleNamespace, default: float | None) -> Any:
+    if a.eta_min is None and a.eta_min_ratio is None and default is not None:
         return default
-    if (eta_min is None) == (eta_min_ratio is None):
-        raise ValueError(f"either eta_min or eta_min_ratio must be given, given {eta_min} and {eta_min_ratio}")
-    if eta_min is not None:
-        return eta_min
-    return (np.asarray(target.own) * eta_min_ratio).tolist()  # type: ignore[no-any-return]
+    if (a.eta_min is None) == (a.eta_min_ratio is None):
+        raise ValueError(f"either eta_min or eta_min_ratio must be given, given {a.eta_min} and {a.eta_min_ratio}")
+    return (np.asarray(context.initial_value) * a.eta_min_ratio).tolist() if a.eta_min is None else a.eta_min
 
 
-def reduce_on_plateau(
-    target: Target,
-    monitor: Text = "loss",
-    rule: Text = "less",
-    factor: NotNegative = 0.1,
-    patience: Count = 10,
-    threshold: Real = 1e-4,
-    threshold_rule: Text = "rel",
-    cooldown: Count = 0,
-    min_value: Numbers = 0.0,
-    eps: NotNegative = 1e-8,
-    begin: Count = 0,
-    end: Count = INFINITY,
-    by_epoch: Flag = True,
-    metric_name: Text | None = None,
-    last_step: LastStep = -1,
-    verbose: Flag = False,
-) -> Piece:
-    """Multiplies by a factor when a metric has stopped improving."""
-    if not by_epoch:
-        raise ValueError("['by_epoch'] must be true, given False: it counts metrics")
-    if end <= begin:
-        raise ValueError(f"['end'] must be more than begin, {begin}, given {end}")
-    arguments.one_of("['rule']", rule, ("less", "greater"))
-    mode, worst = ("min", 1e9) if rule == "less" else ("max", -1e9)
-    kept = (mode, factor, patience, threshold, threshold_rule, cooldown, min_value, eps)
-    # Its own count of steps is one ahead of the metrics.
-    window = {"begin": max(begin - 1, 0), "end": end - 1, "initial_best": worst}
-
-    def alone(value: Number) -> Schedule:
-        return Plateau(*kept, initial_value=value, **window)  # type: ignore[arg-type]
-
-    return Piece("", target, alone, None, None, metric_name or monitor, target.epoch_length or 1)
+def _reduce_on_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
+    if not a.by_epoch:
+        raise ValueError("['by_epoch'] must be true, given False: the scheduler counts metrics")
+    if a.end <= a.begin:
+        raise ValueError(f"['end'] must be more than begin, {a.begin}, given {a.end}")
+    a.mode, worst = ("min", 1e9) if a.rule == "less" else ("max", -1e9)
+    a.threshold_mode, a.min_lr, a.metric_name = a.threshold_rule, a.min_value, a.metric_name or a.monitor
+    # mmengine counts one step more than there are metrics.
+    begin = max(a.begin - 1, 0)
+    return plateau(context, a, context.every, begin=begin, end=a.end - 1, initial_best=worst)
 
 
-CLOCKED: dict[str, Callable[..., Piece]] = {
-    "Constant": _constant,
-    "CosineAnnealing": _cosine,
-    "CosineRestart": _cosine_restart,
-    "Exponential": _exponential,
-    "Linear": _linear,
-    "MultiStep": _multi_step,
-    "OneCycle": _one_cycle,
-    "Poly": _poly,
-    "Step": _step,
+def in_window(
+    description: str,
+    arguments: Arguments,
+    build: Callable[[ConfigContext, StepWindow, SimpleNamespace], EntrySchedule],
+) -> EntryType:
+    """A type of entry that acts within a window."""
+    return EntryType(
+        description, {**arguments, **WINDOW}, lambda context, a: build(context, _step_window(context, a), a)
+    )
+
+
+def _scaling(
+    description: str, arguments: Arguments, factors: Callable[[StepWindow, SimpleNamespace], Schedule]
+) -> EntryType:
+    return in_window(
+        description, arguments, lambda context, window, a: scaling(context, factors(window, a), window, window.duration)
+    )
+
+
+# fmt: off
+WITHOUT_SUFFIX = {
+    "Constant": _scaling("A factor of the value until the window's last step, then the value.",
+        {"factor": (fraction, 1 / 3)}, _constant),
+    "CosineAnnealing": in_window("Half a cosine to eta_min and back again, within a window.",
+        {"T_max": (count, None), "eta_min": (number, None), "eta_min_ratio": (number, None)}, _cosine),
+    "CosineRestart": in_window("Half cosines of given periods and heights, one after another.", {"periods": milestones,
+        "restart_weights": (list_of_numbers, [1.0]), "eta_min": (number, None), "eta_min_ratio": (number, None)},
+        _cosine_restart),
+    "Exponential": _scaling("Multiplies by gamma at each step, within a window.", {"gamma": number},
+        lambda window, a: ExponentialDecay(1.0, a.gamma)),
+    "Linear": _scaling("A factor of the value on a straight line, within a window.",
+        {"start_factor": (fraction, 1 / 3), "end_factor": (fraction, 1.0)}, _linear),
+    "MultiStep": _scaling("Multiplies by gamma at each milestone, within a window.",
+        {"milestones": milestones, "gamma": (number, 0.1)},
+        lambda window, a: MultiStepDecay(1.0, a.gamma, sorted(one * window.scale for one in a.milestones))),
+    "OneCycle": in_window("Up to eta_max and down to almost 0, once, within a window.", {"eta_max": (numbers, 0.0),
+        "total_steps": (at_least_one, None), "pct_start": (fraction, 0.3), "anneal_strategy": (text, "cos"),
+        "div_factor": (positive, 25.0), "final_div_factor": (positive, 1e4), "three_phase": (flag, False)}, _one_cycle),
+    "Poly": in_window("A polynomial decay to eta_min, within a window.",
+        {"eta_min": (number, 0.0), "power": (not_negative, 1.0)}, _poly),
+    "ReduceOnPlateau": EntryType("Multiplies by a factor when a metric has stopped improving.",
+        {"monitor": (text, "loss"), "rule": (one_of("less", "greater"), "less"), "factor": (not_negative, 0.1),
+        "patience": (count, 10), "threshold": (number, 1e-4), "threshold_rule": (text, "rel"), "cooldown": (count, 0),
+        "min_value": (numbers, 0.0), "eps": (not_negative, 1e-8), "begin": (count, 0), "end": (count, ENDLESS),
+        "by_epoch": (flag, True), "metric_name": (text, None), "last_step": (minus_one, -1), "verbose": (flag, False)},
+        _reduce_on_plateau),
+    "Step": _scaling("Multiplies by gamma every step_size steps, within a window.",
+        {"step_size": at_least_one, "gamma": (number, 0.1)},
+        lambda window, a: StepDecay(1.0, a.gamma, a.step_size * window.scale)),
 }
+# fmt: on
 
 
-SUFFIXES = {"LR": None, "Momentum": "momentum", "ParamScheduler": None}
+def of_param(entry_type: EntryType, param_name: str) -> EntryType:
+    """A type of entry for one parameter, whichever the config names."""
+    return replace(entry_type, build=lambda context, a: entry_type.build(context.of(param_name), a))
 
 
-MMENGINE = {
-    kind + suffix: (kind, fixed) for kind in (*CLOCKED, "ReduceOnPlateau") for suffix, fixed in SUFFIXES.items()
+TYPES = {
+    **{f"{name}{suffix}": row for name, row in WITHOUT_SUFFIX.items() for suffix in ("LR", "ParamScheduler")},
+    **{f"{name}Momentum": of_param(row, "momentum") for name, row in WITHOUT_SUFFIX.items()},
 }
-
-
-def mmengine_piece(target: Target, name: str, given: Entry) -> Piece:
-    """What an entry of the mmengine dialect comes to."""
-    kind, param_name = MMENGINE[name]
-    if param_name is not None:
-        target = target.of(param_name)
-    if kind == "ReduceOnPlateau":
-        piece: Piece = call(reduce_on_plateau, given, target)
-        return replace(piece, where=given.where)
-    return built(target, CLOCKED[kind], given)
-
-
-def built(target: Target, builder: Callable[..., Piece], given: Entry) -> Piece:
-    """What an entry comes to that moves by a clock."""
-    names = ("begin", "end", "by_epoch", "convert_to_iter_based", "last_step", "verbose")
-    window = given.only(*names)
-    clock = located(given.where, clock_of, target, *call(window_of, window))
-    piece: Piece = call(builder, given.without(*names), target, clock)
-    return replace(piece, where=given.where)

@@ -1,27 +1,29 @@
-"""The schedulers of timm, by their names and arguments."""
+"""The schedulers of timm."""
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 
-from lehr.handlers.config.argument_checks import (
-    Anything,
-    AtLeastOne,
-    Count,
-    Flag,
-    ListOfNumbers,
-    NotNegative,
-    Positive,
-    Real,
-    Text,
+from lehr.handlers.config.checks import (
+    at_least_one,
+    count,
+    flag,
+    list_of_numbers,
+    not_negative,
+    number,
+    one_of,
+    positive,
+    text,
+    unchecked,
 )
-from lehr.handlers.config.context import Target
-from lehr.handlers.config.entries import Entry, call, located
-from lehr.handlers.config.entry_schedules import Piece
+from lehr.handlers.config.context import ConfigContext
+from lehr.handlers.config.entries import Arguments, EntryType
+from lehr.handlers.config.entry_schedules import EntrySchedule
 from lehr.handlers.schedules import (
+    Anneal,
     Bounded,
     Concatenation,
     Constant,
@@ -29,195 +31,209 @@ from lehr.handlers.schedules import (
     Cosine,
     Curve,
     Exponential,
+    KDecay,
     Linear,
     MultiStepDecay,
     Noise,
     Plateau,
+    Polynomial,
     Power,
     PowerDecay,
     Product,
+    Restarts,
     Schedule,
     Shift,
     StepDecay,
     Stretch,
+    Tanh,
     arguments,
 )
+from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.base import Array
-
-from .timm_cycles import cosine, number_of, poly, tanh, warmed_up
-
-
-def _step(
-    target: Target,
-    decay_t: Positive,
-    decay_rate: NotNegative = 1.0,
-    warmup_t: Count = 0,
-    warmup_lr_init: NotNegative = 0.0,
-    warmup_prefix: Flag = True,
-) -> Schedule:
-    """Multiplies by decay_rate every decay_t steps, after a warm-up."""
-    return warmed_up(StepDecay(target.own, decay_rate, decay_t), target.own, warmup_t, warmup_lr_init, warmup_prefix)
+from lehr.handlers.schedules.description import description_of, text_of
 
 
-def _multi_step(
-    target: Target,
-    decay_t: ListOfNumbers,
-    decay_rate: NotNegative = 1.0,
-    warmup_t: Count = 0,
-    warmup_lr_init: NotNegative = 0.0,
-    warmup_prefix: Flag = True,
-) -> Schedule:
-    """Multiplies by decay_rate at each of decay_t, after a warm-up."""
-    # A milestone acts one step before it, by timm's convention.
-    if list(decay_t) != sorted(decay_t):
-        raise ValueError(f"['decay_t'] must rise, given {decay_t}")
-    milestones = [max(int(np.ceil(milestone)) - 1, 0) for milestone in decay_t]
-    decay = MultiStepDecay(target.own, decay_rate, milestones)
-    return warmed_up(decay, target.own, warmup_t, warmup_lr_init, warmup_prefix)
+def _restarts(value: Number, curve: Curve, a: SimpleNamespace) -> Schedule:
+    k_decay = getattr(a, "k_decay", 1)
+    curve = curve if k_decay == 1 else KDecay(curve, k_decay)
+    return Restarts(value, a.lr_min, a.t_initial, a.cycle_mul, a.cycle_decay, a.cycle_limit, curve)
 
 
-def _wsd(
-    target: Target,
-    t_initial: AtLeastOne,
-    decay_t: AtLeastOne,
-    lr_min: NotNegative = 0.0,
-    stable_fn: Text = "constant",
-    stable_timescale: Positive | None = None,
-    stable_power: Positive = 0.5,
-    decay_fn: Anything = "1-sqrt",
-    decay_power: Positive = 0.5,
-    decay_ratio: Positive = 0.1,
-    warmup_t: Count = 0,
-    warmup_lr_init: NotNegative = 0.0,
-) -> Schedule:
-    """A warm-up, a stable phase and a decay."""
-    arguments.one_of("stable_fn", stable_fn, ("constant", "rsqrt", "power"))
+def _multi_step(value: Number, a: SimpleNamespace) -> Schedule:
+    if list(a.decay_t) != sorted(a.decay_t):
+        raise ValueError(f"['decay_t'] must rise, given {a.decay_t}")
+    # timm acts one step before a milestone.
+    return MultiStepDecay(value, a.decay_rate, [max(math.ceil(milestone) - 1, 0) for milestone in a.decay_t])
+
+
+def _warmup_stable_decay(value: Number, a: SimpleNamespace) -> Schedule:
     curves: dict[str, Curve] = {
         "linear": Linear(),
         "1-sqrt": Power(0.5),
         "cosine": Cosine(),
-        "power": Power(decay_power),
-        "exp": Exponential(decay_ratio),
+        "power": Power(a.decay_power),
+        "exp": Exponential(a.decay_ratio),
     }
-    curve = _Custom(decay_fn) if callable(decay_fn) else curves[arguments.one_of("decay_fn", decay_fn, curves)]
-    if decay_t > t_initial:
-        raise ValueError(f"decay_t must be at most t_initial, {t_initial}, given {decay_t}")
-    stable: Schedule = Constant(target.own)
-    if stable_fn != "constant":
-        timescale = warmup_t if stable_timescale is None else stable_timescale
+    if callable(a.decay_fn):
+        curve: Curve = UserDecay(a.decay_fn)
+    else:
+        curve = curves[arguments.one_of("decay_fn", a.decay_fn, curves)]
+    if a.decay_t > a.t_initial:
+        raise ValueError(f"decay_t must be at most t_initial, {a.t_initial}, given {a.decay_t}")
+    stable: Schedule = Constant(value)
+    if a.stable_fn != "constant":
+        timescale = a.warmup_t if a.stable_timescale is None else a.stable_timescale
         if timescale == 0:
             raise ValueError("stable_timescale must be given where there is no warm-up, given None")
-        stable = PowerDecay(target.own, timescale, 0.5 if stable_fn == "rsqrt" else stable_power)
-    cooled = Cooldown(Bounded(stable, at_least=lr_min), t_initial - decay_t, decay_t, lr_min, curve)
-    return warmed_up(cooled, target.own, warmup_t, warmup_lr_init, warmup_prefix=True)
+        stable = PowerDecay(value, timescale, 0.5 if a.stable_fn == "rsqrt" else a.stable_power)
+    return Cooldown(Bounded(stable, at_least=a.lr_min), a.t_initial - a.decay_t, a.decay_t, a.lr_min, curve)
 
 
-@dataclass(frozen=True)
-class _Custom(Curve):
-    """A function of a user's own: what is left to do, from 1 to 0, for progress from 0 to 1."""
+@dataclass(frozen=True, repr=False)
+class UserDecay(Curve):
+    """A user's function of the progress from 0 to 1, which returns what remains, from 1 to 0."""
 
     function: Callable[[float], float]
 
     def __call__(self, progress: Array) -> Array:
-        """Ask it number by number."""
+        """One minus the value of the function for each number."""
         return 1 - np.array([arguments.number("decay_fn(...)", self.function(one)) for one in progress.tolist()])
 
-
-def _plateau(
-    target: Target,
-    decay_rate: NotNegative = 0.1,
-    patience_t: Count = 10,
-    threshold: Real = 1e-4,
-    cooldown_t: Count = 0,
-    warmup_t: Count = 0,
-    warmup_lr_init: NotNegative = 0.0,
-    lr_min: NotNegative = 0.0,
-    mode: Text = "max",
-) -> Schedule:
-    """Multiplies by decay_rate when a metric has stopped improving, after a warm-up."""
-    plateau = Plateau(
-        mode,
-        decay_rate,
-        patience_t,
-        threshold,
-        cooldown=cooldown_t,
-        min_value=lr_min,
-        initial_value=target.own,
-        begin=warmup_t,
-    )
-    return warmed_up(plateau, target.own, warmup_t, warmup_lr_init, warmup_prefix=True)
+    def __repr__(self) -> str:
+        return text_of(description_of(self))
 
 
-def noise(
-    noise_range_t: Anything = None,
-    noise_pct: Positive = 0.67,
-    noise_std: Positive = 1.0,
-    noise_seed: Count | None = None,
-    noise_type: Text = "normal",
-) -> Callable[[Schedule, int], Schedule]:
-    """Noise on a schedule, the same in each run."""
-    if noise_range_t is None:
-        return lambda schedule, first: schedule
-    bounds = noise_range_t if isinstance(noise_range_t, list | tuple) else [noise_range_t]
+def _with_warmup(schedule: Schedule, peak: Number, a: SimpleNamespace, prefix: bool) -> Schedule:
+    """A linear warm-up, and then the schedule from its event 0 with ``prefix``, else from the present event."""
+    if not a.warmup_t:
+        return schedule
+    later = schedule if prefix else Shift(schedule, by=a.warmup_t)
+    return Concatenation([Anneal(a.warmup_lr_init, peak, a.warmup_t), later], [a.warmup_t])
+
+
+def _with_noise(schedule: Schedule, first: int, a: SimpleNamespace) -> Schedule:
+    """A schedule with noise from an event on, the same noise in each run."""
+    given = a.noise_range_t
+    if given is None:
+        return schedule
+    bounds = given if isinstance(given, list | tuple) else [given]
     if not 1 <= len(bounds) <= 2:
-        raise ValueError(f"noise_range_t must be a number or a list of two, given {noise_range_t!r}")
-    arguments.one_of("noise_type", noise_type, ("normal", "uniform"))
+        raise ValueError(f"noise_range_t must be a number or a list of two, given {given!r}")
+    noise_type = arguments.one_of("noise_type", getattr(a, "noise_type", "normal"), ("normal", "uniform"))
     whole = [arguments.whole_number("noise_range_t", bound, at_least=0) for bound in bounds]
     if whole != sorted(whole):
-        raise ValueError(f"noise_range_t must rise, given {noise_range_t!r}")
-    seed = 42 if noise_seed is None else noise_seed
-
-    def noisy(schedule: Schedule, first: int) -> Schedule:
-        begin = max(first, whole[0])
-        end = max(whole[1], begin) if len(whole) == 2 else None
-        return Noise(schedule, seed, noise_std, noise_pct, noise_type, begin, end)
-
-    return noisy
+        raise ValueError(f"noise_range_t must rise, given {given!r}")
+    begin = max(first, whole[0])
+    end = max(whole[1], begin) if len(whole) == 2 else None
+    return Noise(
+        schedule, 42 if a.noise_seed is None else a.noise_seed, a.noise_std, a.noise_pct, noise_type, begin, end
+    )
 
 
-BUILDERS: dict[str, Callable[..., Schedule]] = {
-    "CosineLRScheduler": cosine,
-    "MultiStepLRScheduler": _multi_step,
-    "PlateauLRScheduler": _plateau,
-    "PolyLRScheduler": poly,
-    "StepLRScheduler": _step,
-    "TanhLRScheduler": tanh,
-    "WSDLRScheduler": _wsd,
+def _scaled(context: ConfigContext, schedule: Schedule) -> Schedule:
+    """A schedule times the ``lr_scale`` of each param group."""
+    scales = [group.get("lr_scale", 1.0) for group in context.optimizer.param_groups]
+    if all(scale == 1 for scale in scales):
+        return schedule
+    return Product([schedule, Constant([arguments.number("lr_scale", scale) for scale in scales])])
+
+
+def _number(value: float | Array) -> Number:
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+# fmt: off
+NOISE: Arguments = {
+    "noise_range_t": (unchecked, None), "noise_pct": (positive, 0.67), "noise_std": (positive, 1.0),
+    "noise_seed": (count, None),
 }
-
-# At step 0 these have what the groups hold, even where the formula says otherwise.
-AS_CONSTRUCTED = (cosine, poly, _step, _wsd)
-NOISE = ("noise_range_t", "noise_pct", "noise_std", "noise_seed")
-
-
-def timm_piece(target: Target, name: str, given: Entry) -> Piece:
-    """What an entry of the timm dialect comes to."""
-    builder = BUILDERS[name]
-    plateau = builder is _plateau
-    noise_names = (*NOISE, "noise_type") if plateau else NOISE
-    noisy = call(noise, given.only(*noise_names))
-    rest = ("metric_name", "initialize") if plateau else ("t_in_epochs", "initialize")
-    metric_name, in_epochs = call(common, given.only(*rest))
-    schedule = call(builder, given.without(*noise_names, *rest), target)
-    if (
-        builder in AS_CONSTRUCTED
-        and not given.given.get("warmup_t", 0)
-        and number_of(located(given.where, schedule, 0)) != target.own
-    ):
-        schedule = Concatenation([Constant(target.own), Shift(schedule, by=1)], [1])
-    # What the constructor leaves, which is in force at step 0, has no noise; nor has a plateau's warm-up.
-    schedule = located(given.where, noisy, schedule, 1 + given.given.get("warmup_t", 0) if plateau else 1)
-    scales = [group.get("lr_scale", 1.0) for group in target.groups]
-    if any(scale != 1 for scale in scales):
-        schedule = Product([schedule, Constant([arguments.number("lr_scale", scale) for scale in scales])])
-    if target.epoch_length is not None and in_epochs and not plateau:
-        schedule = Stretch(schedule, target.epoch_length)
-    length, every = given.given.get("t_initial"), (target.epoch_length or 1) if in_epochs else 1
-    duration = None if length is None else math.ceil(length * every)
-    alone = Piece(given.where, target, lambda value: schedule, duration=duration)
-    return replace(alone, metric_name=metric_name, metric_every=target.epoch_length or 1) if plateau else alone
+# fmt: on
+WARMUP: Arguments = {"warmup_t": (count, 0), "warmup_lr_init": (not_negative, 0.0)}
+# fmt: off
+CYCLES: Arguments = {
+    "lr_min": (not_negative, 0.0), "cycle_mul": (positive, 1.0), "cycle_decay": (positive, 1.0),
+    "cycle_limit": (count, 1), **WARMUP, "warmup_prefix": (flag, False),
+}
+# fmt: on
 
 
-def common(metric_name: Text = "loss", initialize: Flag = True, t_in_epochs: Flag = True) -> tuple[Any, bool]:
-    """What timm's schedulers say beside their own arguments."""
-    return metric_name, t_in_epochs
+def _row(
+    description: str,
+    own: Arguments,
+    schedule: Callable[[Number, SimpleNamespace], Schedule],
+    *,
+    starts_initial: bool = True,
+    peak_on_curve: bool = False,
+) -> EntryType:
+    """A type of entry.
+
+    Args:
+        description: one line on what it does.
+        own: its arguments beside those that all types have.
+        schedule: makes the schedule from the initial value and the arguments.
+        starts_initial: whether event 0 has the initial value where there is no warm-up, whatever the schedule says.
+        peak_on_curve: whether a warm-up without ``warmup_prefix`` ends at the value of the schedule.
+    """
+
+    def build(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
+        value, prefix = context.initial_value, getattr(a, "warmup_prefix", True)
+        curve = schedule(value, a)
+        peak = _number(curve(a.warmup_t)) if peak_on_curve and a.warmup_t and not prefix else value
+        whole = _with_warmup(curve, peak, a, prefix)
+        if starts_initial and not a.warmup_t and _number(whole(0)) != value:
+            whole = Concatenation([Constant(value), Shift(whole, by=1)], [1])
+        whole = _scaled(context, _with_noise(whole, 1, a))
+        if context.epoch_length is not None and a.t_in_epochs:
+            whole = Stretch(whole, context.epoch_length)
+        every = context.every if a.t_in_epochs else 1
+        duration = math.ceil(a.t_initial * every) if "t_initial" in own else None
+        return EntrySchedule(context, lambda value: whole, duration=duration)
+
+    return EntryType(description, {**own, "initialize": (flag, True), "t_in_epochs": (flag, True), **NOISE}, build)
+
+
+def _on_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
+    value = context.initial_value
+    plateau = Plateau(
+        a.mode,
+        a.decay_rate,
+        a.patience_t,
+        a.threshold,
+        cooldown=a.cooldown_t,
+        min_value=a.lr_min,
+        initial_value=value,
+        begin=a.warmup_t,
+    )
+    # timm adds no noise to the warm-up of a plateau.
+    whole = _scaled(context, _with_noise(_with_warmup(plateau, value, a, True), 1 + a.warmup_t, a))
+    return EntrySchedule(context, lambda value: whole, metric_name=a.metric_name, metric_every=context.every)
+
+
+# fmt: off
+TYPES = {
+    "CosineLRScheduler": _row("Half cosines to lr_min, one after another, with a warm-up.",
+        {"t_initial": positive, **CYCLES, "k_decay": (positive, 1.0)}, lambda value, a: _restarts(value, Cosine(), a)),
+    "MultiStepLRScheduler": _row("Multiplies by decay_rate at each of decay_t, after a warm-up.",
+        {"decay_t": list_of_numbers, "decay_rate": (not_negative, 1.0), **WARMUP, "warmup_prefix": (flag, True)},
+        _multi_step, starts_initial=False),
+    "PlateauLRScheduler": EntryType("Multiplies by decay_rate when a metric has stopped improving, after a warm-up.",
+        {"decay_rate": (not_negative, 0.1), "patience_t": (count, 10), "threshold": (number, 1e-4),
+        "cooldown_t": (count, 0), **WARMUP, "lr_min": (not_negative, 0.0), "mode": (text, "max"),
+        "metric_name": (text, "loss"), "initialize": (flag, True), **NOISE, "noise_type": (text, "normal")},
+        _on_plateau),
+    "PolyLRScheduler": _row("Polynomial decays to lr_min, one after another, with a warm-up.",
+        {"t_initial": positive, "power": (not_negative, 0.5), **CYCLES, "k_decay": (positive, 1.0)},
+        lambda value, a: _restarts(value, Polynomial(a.power), a)),
+    "StepLRScheduler": _row("Multiplies by decay_rate every decay_t steps, after a warm-up.",
+        {"decay_t": positive, "decay_rate": (not_negative, 1.0), **WARMUP, "warmup_prefix": (flag, True)},
+        lambda value, a: StepDecay(value, a.decay_rate, a.decay_t)),
+    "TanhLRScheduler": _row("Falls to lr_min along hyperbolic tangents, one after another, with a warm-up.",
+        {"t_initial": positive, "lb": (number, -7.0), "ub": (number, 3.0), **CYCLES},
+        lambda value, a: _restarts(value, Tanh(a.lb, a.ub), a), starts_initial=False, peak_on_curve=True),
+    "WSDLRScheduler": _row("A warm-up, a stable phase and a decay.", {"t_initial": at_least_one,
+        "decay_t": at_least_one, "lr_min": (not_negative, 0.0),
+        "stable_fn": (one_of("constant", "rsqrt", "power"), "constant"), "stable_timescale": (positive, None),
+        "stable_power": (positive, 0.5), "decay_fn": (unchecked, "1-sqrt"), "decay_power": (positive, 0.5),
+        "decay_ratio": (positive, 0.1), **WARMUP}, _warmup_stable_decay),
+}
+# fmt: on

@@ -2,112 +2,220 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
-from lehr.handlers.config.argument_checks import Count, Flag, NotNegative, Numbers, Positive, Real, Text
-from lehr.handlers.config.context import Target
-from lehr.handlers.config.entries import Entry, call, lookup
-from lehr.handlers.config.entry_schedules import Piece
-from lehr.handlers.schedules import Constant, Greedy, Product
+from lehr.handlers.config.checks import (
+    Check,
+    count,
+    flag,
+    minus_one,
+    not_negative,
+    number,
+    numbers,
+    one_of,
+    positive,
+    text,
+)
+from lehr.handlers.config.context import ConfigContext
+from lehr.handlers.config.entries import Arguments, Entry, EntryType, lookup, read_entry, refuse_missing
+from lehr.handlers.config.entry_schedules import EntrySchedule
+from lehr.handlers.schedules import (
+    Anneal,
+    Concatenation,
+    Constant,
+    Cosine,
+    Curve,
+    Greedy,
+    Linear,
+    Polynomial,
+    Power,
+    PowerDecay,
+    Product,
+    Restarts,
+    Reversed,
+    Schedule,
+    Shift,
+)
 
 from .torch import LEAVES
-from .transformers_factors import FACTORS
 
 
-def _greedy(
-    target: Target,
-    mode: Text = "min",
-    factor: Positive = 0.95,
-    patience: Count = 10,
-    threshold: Real = 1e-6,
-    threshold_mode: Text = "abs",
-    cooldown: Count = 0,
-    warmup: Count = 0,
-    min_lr: Numbers = 1e-3,
-    max_lr: Numbers = 1.0,
-    eps: NotNegative = 1e-8,
-    verbose: Flag = False,
-    smooth: Flag = False,
-    window_size: Count = 50,
-    reset_start: Count = 500,
-    metric_name: Text = "loss",
-) -> Piece:
-    """Falls while a metric does not improve, and rises while it does."""
-    kept = (mode, factor, patience, threshold, threshold_mode, cooldown, warmup, min_lr, max_lr, eps)
-    greedy = Greedy(target.own, *kept, smooth, window_size, reset_start)
-    return Piece("", target, lambda value: greedy, metric_name=metric_name)
+def _waves(length: int, num_cycles: float, lowest: float = 0.0) -> Schedule:
+    """Cosine waves from 1 to ``lowest`` and back, without an end."""
+    if num_cycles == 0:
+        return Constant(1.0)
+    return Anneal(1.0, lowest, max(length, 1) / (2 * num_cycles), Cosine(), beyond="mirror")
 
 
-BY_METRIC: dict[str, Callable[..., Piece]] = {
-    "get_greedy_schedule": _greedy,
+def _after_warmup(schedule: Schedule, num_warmup_steps: int) -> Schedule:
+    if not num_warmup_steps:
+        return schedule
+    return Concatenation([Anneal(0.0, 1.0, num_warmup_steps), schedule], [num_warmup_steps])
+
+
+def _lowest(context: ConfigContext, a: SimpleNamespace) -> float:
+    """The lowest factor, from a factor or a learning rate."""
+    if (a.min_lr is None) == (a.min_lr_rate is None):
+        raise ValueError(f"either min_lr or min_lr_rate must be given, given {a.min_lr} and {a.min_lr_rate}")
+    if a.min_lr_rate is not None:
+        return float(a.min_lr_rate)
+    if context.default == 0:
+        raise ValueError("min_lr must be given as min_lr_rate for an optimizer whose own value is 0")
+    return float(a.min_lr / context.default)
+
+
+def _cosine_with_restarts(context: ConfigContext, a: SimpleNamespace) -> Schedule:
+    length = max(_decay_steps(a), 1)
+    return Concatenation([Restarts(1.0, 0.0, length / a.num_cycles), Constant(0.0)], [length])
+
+
+def _cosine_with_warmup_rate(context: ConfigContext, a: SimpleNamespace) -> Schedule:
+    waves = _waves(_decay_steps(a), a.num_cycles, _lowest(context, a))
+    if a.warmup_lr_rate is None:
+        warmup: Schedule = Shift(Anneal(0.0, 1.0, max(a.num_warmup_steps, 1)), by=1)
+    else:
+        warmup = Anneal(a.warmup_lr_rate, 1.0, max(a.num_warmup_steps - 1, 1))
+    # The curve is one step further than those of the other functions.
+    return Concatenation([warmup, Shift(waves, by=1)], [a.num_warmup_steps])
+
+
+def _polynomial(context: ConfigContext, a: SimpleNamespace) -> Schedule:
+    if a.lr_end >= context.default:
+        raise ValueError(f"lr_end must be less than the optimizer's {context.default}, given {a.lr_end}")
+    return Anneal(1.0, a.lr_end / context.default, max(_decay_steps(a), 0), Polynomial(a.power))
+
+
+def _warmup_stable_decay(context: ConfigContext, a: SimpleNamespace) -> Schedule:
+    stable = a.num_stable_steps
+    if stable is None:
+        if a.num_training_steps is None:
+            raise ValueError("either num_training_steps or num_stable_steps must be given, given neither")
+        stable = _decay_steps(a) - a.num_decay_steps
+    down: Schedule = Anneal(1.0, a.min_lr_ratio, max(a.num_decay_steps, 1), CURVES[a.decay_type])
+    if a.decay_type == "cosine":
+        down = _waves(a.num_decay_steps, a.num_cycles, a.min_lr_ratio)
+    up = Anneal(a.min_lr_ratio, 1.0, max(a.num_warmup_steps, 1), Reversed(CURVES[a.warmup_type]))
+    # Without enough steps for both, the decay begins with the value that it would have by then.
+    missing = max(-stable, 0)
+    phases = [up, Constant(1.0), Shift(down, by=missing) if missing else down, Constant(a.min_lr_ratio)]
+    return Concatenation(phases, [a.num_warmup_steps, max(stable, 0), max(a.num_decay_steps - missing, 0)])
+
+
+def _greedy(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
+    rule = (a.mode, a.factor, a.patience, a.threshold, a.threshold_mode, a.cooldown, a.warmup, a.min_lr, a.max_lr)
+    greedy = Greedy(context.initial_value, *rule, a.eps, a.smooth, a.window_size, a.reset_start)
+    return EntrySchedule(context, lambda value: greedy, metric_name=a.metric_name, metric_every=context.every)
+
+
+def _row(description: str, own: Arguments, factors: Callable[[ConfigContext, SimpleNamespace], Schedule]) -> EntryType:
+    """A type of entry that multiplies the initial value by factors."""
+
+    def build(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
+        if context.epoch_length is not None:
+            raise ValueError("epoch_length must be left out, since transformers counts steps")
+        schedule = factors(context, a)
+        duration = a.num_training_steps if "num_training_steps" in own else None
+        return EntrySchedule(context, lambda value: Product([Constant(value), schedule]), duration=duration)
+
+    return EntryType(description, {**own, "last_epoch": (minus_one, -1)}, build)
+
+
+def _warmed_up(
+    description: str, own: Arguments, factors: Callable[[ConfigContext, SimpleNamespace], Schedule]
+) -> EntryType:
+    """A type of entry that multiplies the initial value by factors, after a linear warm-up."""
+    return _row(description, own, lambda context, a: _after_warmup(factors(context, a), a.num_warmup_steps))
+
+
+def _decay_steps(a: SimpleNamespace) -> int:
+    return int(a.num_training_steps - a.num_warmup_steps)
+
+
+CURVES: dict[str, Curve] = {"linear": Linear(), "cosine": Cosine(), "1-sqrt": Power(0.5)}
+STEPS: dict[str, Check] = {"num_warmup_steps": count, "num_training_steps": count}
+CYCLES: Arguments = {**STEPS, "num_cycles": (not_negative, 0.5)}
+LOWEST: Arguments = {"min_lr": (not_negative, None), "min_lr_rate": (not_negative, None)}
+# fmt: off
+FUNCTIONS = {
+    "get_constant_schedule": _row("The initial value.", {}, lambda context, a: Constant(1.0)),
+    "get_constant_schedule_with_warmup": _warmed_up("A linear warm-up, then the initial value.",
+        {"num_warmup_steps": count}, lambda context, a: Constant(1.0)),
+    "get_cosine_schedule_with_warmup": _warmed_up("A linear warm-up, then half a cosine to 0, or num_cycles waves.",
+        CYCLES, lambda context, a: _waves(_decay_steps(a), a.num_cycles)),
+    "get_cosine_with_hard_restarts_schedule_with_warmup": _warmed_up(
+        "A linear warm-up, then half cosines to 0, one after another.", {**STEPS, "num_cycles": (positive, 1)},
+        _cosine_with_restarts),
+    "get_cosine_with_min_lr_schedule_with_warmup": _warmed_up("A linear warm-up, then half a cosine to a lowest value.",
+        {**CYCLES, **LOWEST}, lambda context, a: _waves(_decay_steps(a), a.num_cycles, _lowest(context, a))),
+    "get_cosine_with_min_lr_schedule_with_warmup_lr_rate": _row(
+        "A warm-up from a given rate, then half a cosine to a lowest value.",
+        {**CYCLES, **LOWEST, "warmup_lr_rate": (not_negative, None)}, _cosine_with_warmup_rate),
+    "get_greedy_schedule": EntryType("Falls while a metric does not improve, and rises while it does.",
+        {"mode": (text, "min"), "factor": (positive, 0.95), "patience": (count, 10), "threshold": (number, 1e-6),
+        "threshold_mode": (text, "abs"), "cooldown": (count, 0), "warmup": (count, 0), "min_lr": (numbers, 1e-3),
+        "max_lr": (numbers, 1.0), "eps": (not_negative, 1e-8), "verbose": (flag, False), "smooth": (flag, False),
+        "window_size": (count, 50), "reset_start": (count, 500), "metric_name": (text, "loss")}, _greedy),
+    "get_inverse_sqrt_schedule": _warmed_up("A linear warm-up, then a fall with the square root of the step.",
+        {"num_warmup_steps": count, "timescale": (positive, None)},
+        lambda context, a: PowerDecay(1.0, a.timescale or a.num_warmup_steps or 10_000)),
+    "get_linear_schedule_with_warmup": _warmed_up("A linear warm-up, then a straight line to 0.", STEPS,
+        lambda context, a: Anneal(1.0, 0.0, max(_decay_steps(a), 0))),
+    "get_polynomial_decay_schedule_with_warmup": _warmed_up("A linear warm-up, then a polynomial decay to lr_end.",
+        {**STEPS, "lr_end": (not_negative, 1e-7), "power": (not_negative, 1.0)}, _polynomial),
     "get_reduce_on_plateau_schedule": LEAVES["ReduceLROnPlateau"],
+    "get_wsd_schedule": _row("A warm-up, a stable phase and a decay.", {"num_warmup_steps": count,
+        "num_decay_steps": count, "num_training_steps": (count, None), "num_stable_steps": (count, None),
+        "warmup_type": (one_of(*CURVES), "linear"), "decay_type": (one_of(*CURVES), "cosine"),
+        "min_lr_ratio": (not_negative, 0.0), "num_cycles": (not_negative, 0.5)}, _warmup_stable_decay),
+}
+# fmt: on
+# The function of each short name, and the arguments that get_scheduler takes but does not pass on to it.
+SHORT_NAMES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "constant": ("get_constant_schedule", ("num_warmup_steps", "num_training_steps")),
+    "constant_with_warmup": ("get_constant_schedule_with_warmup", ("num_training_steps",)),
+    "cosine": ("get_cosine_schedule_with_warmup", ()),
+    "cosine_warmup_with_min_lr": ("get_cosine_with_min_lr_schedule_with_warmup_lr_rate", ()),
+    "cosine_with_min_lr": ("get_cosine_with_min_lr_schedule_with_warmup", ()),
+    "cosine_with_restarts": ("get_cosine_with_hard_restarts_schedule_with_warmup", ()),
+    "greedy": ("get_greedy_schedule", ("num_warmup_steps", "num_training_steps")),
+    "inverse_sqrt": ("get_inverse_sqrt_schedule", ("num_training_steps",)),
+    "linear": ("get_linear_schedule_with_warmup", ()),
+    "polynomial": ("get_polynomial_decay_schedule_with_warmup", ()),
+    "reduce_lr_on_plateau": ("get_reduce_on_plateau_schedule", ("num_warmup_steps", "num_training_steps")),
+    "warmup_stable_decay": ("get_wsd_schedule", ()),
 }
 
 
-SHORT = {
-    "constant": "get_constant_schedule",
-    "constant_with_warmup": "get_constant_schedule_with_warmup",
-    "cosine": "get_cosine_schedule_with_warmup",
-    "cosine_warmup_with_min_lr": "get_cosine_with_min_lr_schedule_with_warmup_lr_rate",
-    "cosine_with_min_lr": "get_cosine_with_min_lr_schedule_with_warmup",
-    "cosine_with_restarts": "get_cosine_with_hard_restarts_schedule_with_warmup",
-    "greedy": "get_greedy_schedule",
-    "inverse_sqrt": "get_inverse_sqrt_schedule",
-    "linear": "get_linear_schedule_with_warmup",
-    "polynomial": "get_polynomial_decay_schedule_with_warmup",
-    "reduce_lr_on_plateau": "get_reduce_on_plateau_schedule",
-    "warmup_stable_decay": "get_wsd_schedule",
+def _short(function: str, ignored: tuple[str, ...]) -> EntryType:
+    entry_type = FUNCTIONS[function]
+    return replace(entry_type, arguments={**entry_type.arguments, **dict.fromkeys(ignored, (count, 0))})
+
+
+TYPES = {
+    **FUNCTIONS,
+    **{name: _short(*row) for name, row in SHORT_NAMES.items()},
+    "get_scheduler": EntryType(
+        "Any of these schedules by its short name, with its arguments.", {"name": text}, lambda _, a: a.name
+    ),
 }
 
 
-NAMES = [*FACTORS, *BY_METRIC, *SHORT, "get_scheduler"]
-# What get_scheduler is given for all of them, and does not pass on to these.
-PASSED_OVER = {
-    "constant": ("num_warmup_steps", "num_training_steps"),
-    "constant_with_warmup": ("num_training_steps",),
-    "greedy": ("num_warmup_steps", "num_training_steps"),
-    "inverse_sqrt": ("num_training_steps",),
-    "reduce_lr_on_plateau": ("num_warmup_steps", "num_training_steps"),
-}
+def by_short_name(name: str, entry: Entry) -> tuple[str, Entry]:
+    """The name and the entry with the arguments of ``get_scheduler`` resolved.
 
-
-def transformers_piece(target: Target, name: str, given: Entry) -> Piece:
-    """What an entry of the transformers dialect comes to."""
+    ``name`` becomes the type, and the mapping ``scheduler_specific_kwargs`` is merged into the entry.
+    """
+    where, values = entry.where, dict(entry.values)
     if name == "get_scheduler":
-        name = call(by_name, given.only("name"))
-        lookup(f"{given.where}['name']", name, SHORT)
-        given = given.without("name")
-    if name in SHORT:
-        given = _flat(given)
-        passed_over = PASSED_OVER.get(name, ())
-        call(_counts, given.only(*passed_over))
-        given = given.without(*passed_over)
-        name = SHORT[name]
-    duration = given.given.get("num_training_steps")
-    if name in BY_METRIC:
-        piece: Piece = call(BY_METRIC[name], given, target)
-        return replace(piece, where=given.where, metric_every=target.epoch_length or 1)
-    if target.epoch_length is not None:
-        raise ValueError(f"{given.where}: epoch_length must be left out, since transformers counts steps")
-    factors = call(FACTORS[name], given, target)
-    return Piece(given.where, target, lambda value: Product([Constant(value), factors]), duration=duration)
-
-
-def by_name(name: Text) -> str:
-    """Any of these by its short name, with its arguments."""
-    return name
-
-
-def _flat(given: Entry) -> Entry:
-    """The same with what stands in ``scheduler_specific_kwargs`` beside the other keys."""
-    inner = given.given.get("scheduler_specific_kwargs")
-    inner = {} if inner is None else given.inner("scheduler_specific_kwargs", inner).given
-    unset = [key for key in ("num_warmup_steps", "num_training_steps") if given.given.get(key, 0) is None]
-    rest = given.without("scheduler_specific_kwargs", *unset).given
+        refuse_missing(entry, [] if "name" in values else ["name"])
+        name = lookup(f"{where}['name']", text(f"{where}['name']", values.pop("name")), SHORT_NAMES)
+    if name not in SHORT_NAMES:
+        return name, entry
+    inner = values.pop("scheduler_specific_kwargs", None)
+    inner = {} if inner is None else inner
+    read_entry(f"{where}['scheduler_specific_kwargs']", inner, typed=False)
+    values = {key: value for key, value in values.items() if key not in STEPS or value is not None}
     for key in inner:
-        if key in rest:
-            raise ValueError(f"{given.where}[{key!r}] must be given once, given in scheduler_specific_kwargs too")
-    return Entry(given.where, {**rest, **inner}, given.from_file)
-
-
-def _counts(num_warmup_steps: Count = 0, num_training_steps: Count = 0) -> None:
-    """What is not passed on is to make sense all the same."""
+        if key in values:
+            raise ValueError(f"{where}[{key!r}] must be given once, given in scheduler_specific_kwargs too")
+    return name, Entry(where, entry.type, {**values, **inner})

@@ -58,29 +58,29 @@ def _wins(checked: CheckedRun, one: SimulatedScheduler, other: SimulatedSchedule
     return int(np.sum(mine >= theirs if is_later else mine > theirs))
 
 
-def _conflicts_of_members(checked: CheckedRun, scheduler: SimulatedScheduler) -> Iterator[Finding]:
-    """Two members of a group scheduler write one parameter."""
+def _conflicts_within(checked: CheckedRun, scheduler: SimulatedScheduler) -> Iterator[Finding]:
+    """Two schedulers of a ``ParamGroupScheduler`` write one parameter."""
     written = [
         {member.param_name: locations_of(member, checked.run.engine).get(member.param_name, [])}
         for member in members_of(scheduler.copy)
     ]
     for one, other in combinations(range(len(written)), 2):
         if shared := shared_locations(written[one], written[other]):
-            members = f"members {one} and {other} of {scheduler.description}"
-            message = f"{members} both write this parameter; member {other} wins at every event"
+            both = f"schedulers {one} and {other} of {scheduler.description}"
+            message = f"{both} both write this parameter; scheduler {other} wins at every event"
             suggestion = "remove one of them, or multiply their schedules with Product of lehr.handlers.schedules"
             numbers = {"members": [one, other], "winner": other}
             yield Finding("write-conflict", "error", locations_text(shared), message, suggestion, numbers)
 
 
 def _other_conflicts(checked: CheckedRun) -> Iterator[Finding]:
-    """A scheduler shares a parameter with its own members, ignite's attached schedulers, or torch's unwrapped ones."""
+    """Conflicts within a ParamGroupScheduler, with schedulers of ignite, and with unwrapped schedulers of torch."""
     run = checked.run
     of_ignite = [one.handler for one in handlers_of(run.trainer) if isinstance(one.handler, IgniteParamScheduler)]
     wrapped = {id(thing) for thing in reachable_from([scheduler.original for scheduler in run.schedulers])}
     of_torch = [one for one in run.references if isinstance(one, TorchLRScheduler) and id(one) not in wrapped]
     for scheduler, locations in checked.original_locations.items():
-        yield from _conflicts_of_members(checked, scheduler)
+        yield from _conflicts_within(checked, scheduler)
         for peer in of_ignite:
             groups = {id(group) for group in peer.optimizer_param_groups}
             shared = [one for one in locations if id(one.holder) in groups and one.key == peer.param_name]

@@ -11,7 +11,7 @@ from lehr.handlers.plans.simulation.schedulers import WrittenSchedule
 from lehr.handlers.plans.simulation.timeline import RunSettings
 from lehr.handlers.schedulers.torch.lengths import begins_anew, length_of
 from lehr.handlers.schedules import Concatenation, Cyclic, Cyclical, Restarts, Schedule
-from lehr.handlers.schedules.arguments import MOST
+from lehr.handlers.schedules.arguments import MAX_EVENT_INDEX
 from lehr.handlers.schedules.base import Array
 
 from .checked_run import CheckedRun, values_text
@@ -73,7 +73,7 @@ def _vanishing(settings: RunSettings, written: WrittenSchedule) -> Iterator[Find
 def _last_phase_not_reached(written: WrittenSchedule) -> Iterator[Finding]:
     """The run ends before the last phase of a schedule without an end."""
     phases, events = written.phases, written.num_events
-    if written.schedule.ahead and len(phases) > 1 and 0.95 * phases[-1].first_event > events > 0:
+    if written.schedule.is_pure and len(phases) > 1 and 0.95 * phases[-1].first_event > events > 0:
         begin, name = phases[-1]
         message = f"the last phase, {name!r}, begins at event {begin:g}, but the run has {events} events"
         suggestion = "shorten the phases before it, or make the run longer"
@@ -84,9 +84,9 @@ def _last_phase_not_reached(written: WrittenSchedule) -> Iterator[Finding]:
 def _never_changing(written: WrittenSchedule) -> Iterator[Finding]:
     """A schedule without an end has one value in the whole run, and would change later."""
     schedule, values = written.schedule, written.event_values
-    if not schedule.ahead or len(values) < 2 or (values != values[0]).any():
+    if not schedule.is_pure or len(values) < 2 or (values != values[0]).any():
         return
-    later = np.array([schedule(min(written.num_events * times, MOST)) for times in (10, 100, 1000)])
+    later = np.array([schedule(min(written.num_events * times, MAX_EVENT_INDEX)) for times in (10, 100, 1000)])
     if (later != later.flat[0]).any() or later.flat[0] not in values[0]:
         message = (
             f"the value stays at {values_text(values[0])} for all {len(values)} events, and would only change later"
@@ -120,7 +120,7 @@ def _unfinished(written: WrittenSchedule, length: float, cyclic: bool, numbers: 
     schedule, events = written.schedule, written.num_events
     reached, end_value = "", {}
     last = written.event_values[-1] if len(written.event_values) else np.empty(0)
-    if schedule.ahead:  # otherwise the end value depends on the run
+    if schedule.is_pure:  # otherwise the end value depends on the run
         last, end = np.atleast_1d(schedule(events - 1)), np.atleast_1d(schedule(int(np.ceil(length))))
         end_value = {"end_value": end.tolist()}
         if not cyclic:

@@ -29,7 +29,7 @@ COMPLETED_EVENTS = (Events.ITERATION_COMPLETED, Events.EPOCH_COMPLETED, Events.C
 
 
 class SimulatedRun:
-    """The events of a run, from where the engine stands, for copies of its schedulers.
+    """The events of a run, from the next iteration of the engine on, for copies of its schedulers.
 
     Args:
         trainer: the engine. The run does not change it, or anything that belongs to it.
@@ -42,10 +42,10 @@ class SimulatedRun:
         self.evaluators = list(dict.fromkeys(handler.owner for handler in handlers if handler.method == "run"))
         self._engines = {trainer: _empty_engine(trainer)}
         for evaluator in self.evaluators:
-            its_own = attached_handlers(evaluator)
-            if any(handler.scheduler is not None for handler in its_own):
+            of_evaluator = attached_handlers(evaluator)
+            if any(handler.scheduler is not None for handler in of_evaluator):
                 self._engines[evaluator] = _empty_engine(evaluator)
-                handlers += its_own
+                handlers += of_evaluator
         self.engine, *evaluators = self._engines.values()
         self._timeline = Timeline(trainer, self.engine, evaluators, settings)
         self.unsupported = [
@@ -64,7 +64,7 @@ class SimulatedRun:
         for handler in self._handlers:
             if handler.scheduler is not None:
                 handlers[id(handler.scheduler)].append(handler)
-        originals = [its_handlers[0].owner for its_handlers in handlers.values()]
+        originals = [of_scheduler[0].owner for of_scheduler in handlers.values()]
         members = [member for original in originals for member in inspection.members_of(original)]
         loaders = dict.fromkeys(member.dataloader for member in members if isinstance(member, BatchSizeScheduler))
         replaced: list[tuple[object, object]] = [
@@ -182,9 +182,8 @@ class SimulatedRun:
     @cached_property
     def tables(self) -> dict[str, Array]:
         """The values of each name after the run: ``(iterations, groups)``."""
-        return {
-            name: values.table(self.settings.start, self.settings.iterations) for name, values in self.recorded.items()
-        }
+        start, iterations = self.settings.start, self.settings.iterations
+        return {name: values.table(start, iterations) for name, values in self.recorded.items()}
 
     @cached_property
     def written_schedules(self) -> list[WrittenSchedule]:
@@ -215,8 +214,8 @@ class SimulatedRun:
 
     def unforeseen(self) -> list[str]:
         """The schedulers whose events or locations the run cannot predict, in words."""
-        silent = [one.original for one in self.schedulers if one.writing_handlers and not one.locations]
-        elsewhere = [
+        without_locations = [one.original for one in self.schedulers if one.writing_handlers and not one.locations]
+        on_other_engines = [
             scheduler
             for scheduler in inspection.existing_schedulers()
             if any(engine not in self._engines for engine in engines_of(scheduler))
@@ -224,16 +223,13 @@ class SimulatedRun:
         ]
         owners = [scheduler.original for scheduler in self.schedulers] + [one.owner for one in self.unsupported]
         known = {id(part) for part in reachable_from(owners)}
-        called = {id(one): one for one in self.references if isinstance(one, BaseParamScheduler)}
+        referenced = {id(one): one for one in self.references if isinstance(one, BaseParamScheduler)}
+        called = [one for key, one in referenced.items() if key not in known and not engines_of(one)]
         return [
             *(f"{handler.owner!r} on {handler.event_text}" for handler in self.unsupported),
-            *(f"{one!r}, which has no param groups, or does not say where it writes" for one in silent),
-            *(f"{one!r} on an engine that no handler of the trainer runs" for one in elsewhere),
-            *(
-                f"{one!r}, which your code may call"
-                for at, one in called.items()
-                if at not in known and not engines_of(one)
-            ),
+            *(f"{one!r}, which has no param groups, or does not say where it writes" for one in without_locations),
+            *(f"{one!r} on an engine that no handler of the trainer runs" for one in on_other_engines),
+            *(f"{one!r}, which your code may call" for one in called),
         ]
 
 

@@ -13,7 +13,7 @@ from lehr.handlers.core.inspection import Location, Locations, locations_of, mem
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import Schedule
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.schedules.named_phases import Segment, segments_of
+from lehr.handlers.schedules.named_phases import NamedPhase, phases_of
 
 from .handlers import AttachedHandler
 
@@ -66,7 +66,7 @@ class WrittenSchedule:
     Args:
         name: its name in the plan.
         scheduler: the scheduler.
-        schedule: the schedule of the scheduler, or of one of its members.
+        schedule: the schedule of the scheduler, or of one of the schedulers that a ``ParamGroupScheduler`` combines.
         location: the first location that it writes.
         columns: the columns of ``table`` that it writes.
         table: ``(iterations, groups)``: the values in effect under the name.
@@ -100,9 +100,9 @@ class WrittenSchedule:
         return self.scheduler.first_event + len(self.event_iterations)
 
     @cached_property
-    def phases(self) -> tuple[Segment, ...]:
+    def phases(self) -> tuple[NamedPhase, ...]:
         """The phases of the schedule: the first event and the name of each."""
-        return segments_of(self.schedule)
+        return phases_of(self.schedule)
 
     @property
     def description(self) -> str:
@@ -133,7 +133,7 @@ class RecordedValues:
         return {location.identity: column for column, location in enumerate(self.locations)}
 
     def written_schedules(self, name: str, engine: Engine, table: Array) -> Iterator[WrittenSchedule]:
-        """The schedules that were written here: one for each scheduler, or for each member of a group scheduler."""
+        """The schedules that were written here; a ``ParamGroupScheduler`` has one for each of its schedulers."""
         known = self._columns()
         for scheduler, _ in self.writers:
             for member in members_of(scheduler.copy):

@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lehr.handlers.core.copying import private_copy
 from lehr.handlers.schedules import arguments
-from lehr.handlers.schedules.base import describe
+from lehr.handlers.schedules.description import description_of, text_of
 
 # What torch's schedulers change as they go, and what is therefore no part of their configuration.
 COUNTS = ("last_epoch", "_step_count", "_last_lr", "_get_lr_called_within_step", "_is_initial")
@@ -138,7 +138,7 @@ def _described(thing: Any, within: list[Any]) -> str:
         and "0x" in repr(thing)
     ):
         return f"{type(thing).__qualname__}({_pairs(vars(thing), '=', within)})"
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", describe(thing))
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", text_of(description_of(thing)))
 
 
 def _pairs(items: Mapping[Any, Any], sign: str, within: list[Any]) -> str:

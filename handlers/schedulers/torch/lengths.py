@@ -6,7 +6,7 @@ from torch.optim import lr_scheduler as torch
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from lehr.handlers.schedules import Schedule, Shift
-from lehr.handlers.schedules.named_phases import Segment, segments_of
+from lehr.handlers.schedules.named_phases import NamedPhase, phases_of
 
 from .steps import TorchSteps
 
@@ -25,13 +25,13 @@ def begins_anew(schedule: Schedule) -> bool:
     return isinstance(schedule, TorchSteps) and isinstance(schedule.wrapped, again)
 
 
-@segments_of.register
-def _(schedule: TorchSteps) -> tuple[Segment, ...]:
+@phases_of.register
+def _(schedule: TorchSteps) -> tuple[NamedPhase, ...]:
     wrapped = schedule.wrapped
     if not isinstance(wrapped, torch.SequentialLR):
         return ()
     names = [type(one).__name__ for one in wrapped._schedulers]
-    return tuple(Segment(first, name) for first, name in zip([0, *wrapped._milestones], names, strict=True))
+    return tuple(NamedPhase(first, name) for first, name in zip([0, *wrapped._milestones], names, strict=True))
 
 
 @singledispatch

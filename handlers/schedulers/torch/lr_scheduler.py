@@ -1,23 +1,19 @@
 """torch's own schedulers as handlers."""
 
 import warnings
-import weakref
-from collections.abc import Mapping
 from typing import Any, Self
 
 from ignite.engine import Engine
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
-from lehr.handlers.core.metrics import REDUCTIONS, as_number
-from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.core.pending_metric import PendingMetric, no_engine
-from lehr.handlers.core.scheduler import undoing
-from lehr.handlers.schedules import Shift, arguments
+from lehr.handlers.core.metric_driven import MetricDrivenScheduler
+from lehr.handlers.core.metrics import MetricFeed, as_number
+from lehr.handlers.schedules import Shift
 
 from .steps import TorchSteps
 
 
-class LRScheduler(PendingMetric, ParamScheduler):
+class LRScheduler(MetricDrivenScheduler):
     """Calls a scheduler of ``torch.optim.lr_scheduler``, of any kind, at the events of an engine.
 
     At event i it writes what torch's own loop has in effect at step i, when the scheduler is constructed and then
@@ -75,8 +71,7 @@ class LRScheduler(PendingMetric, ParamScheduler):
     ) -> None:
         if not isinstance(lr_scheduler, TorchLRScheduler):
             raise TypeError(f"lr_scheduler must be a scheduler of torch.optim.lr_scheduler, given {lr_scheduler!r}")
-        if not isinstance(metric_name, str):
-            raise TypeError(f"metric_name must be a string, given {metric_name!r}")
+        self._feed = MetricFeed(metric_name, reduction)
         if use_legacy:
             warnings.warn(
                 "use_legacy=True leaves out the first value: attach the scheduler to Events.ITERATION_COMPLETED, so "
@@ -87,26 +82,20 @@ class LRScheduler(PendingMetric, ParamScheduler):
         schedule = Shift(self._steps, by=1) if use_legacy else self._steps
         super().__init__(lr_scheduler.optimizer, "lr", save_history, schedule=schedule)
         self.lr_scheduler = lr_scheduler
-        self._wants_metric = self._steps.takes_metric
-        self.metric_name, self.reduction = metric_name, arguments.one_of("reduction", reduction, REDUCTIONS)
+        self._reads_metric = self._steps.takes_metric
 
-    def __call__(self, engine: Engine | None, name: str | None = None) -> None:
-        """Step, write the learning rate of this event, record it, and count the event.
+    def _reads_metric_at(self, index: int) -> bool:
+        return index > 0 or self._legacy
 
-        Args:
-            engine: the engine whose event it is; None in a plain loop, where nothing is recorded.
-            name: name of the history to record under; ``"lr"`` where None.
-        """
-        comes = engine is not None and not self._take_repeat()
-        if engine is not None and self._steps.takes_metric:
-            self._engine = weakref.ref(engine)
-        if engine is None or not comes or not self._steps.takes_metric or (self._event_index == 0 and not self._legacy):
-            super().__call__(engine, name)
-            return
-        before = self._steps.remembered()
-        with undoing(self, lambda: self._steps.put_back(before)):
-            self.observe(engine)
-            super().__call__(engine, name)
+    def _give_metric(self, engine: Engine) -> None:
+        self.observe(engine)
+
+    def _schedule_state(self) -> Any:
+        return self._steps.remembered() if self._reads_metric else None
+
+    def _restore_schedule(self, state: Any) -> None:
+        if state is not None:
+            self._steps.put_back(state)
 
     def observe(self, engine: Engine) -> None:
         """Give a ``ReduceLROnPlateau`` the metric of an engine, without writing: for one in another scheduler.
@@ -115,22 +104,9 @@ class LRScheduler(PendingMetric, ParamScheduler):
             TypeError: the metric is no number.
             ValueError: there is no such metric.
         """
-        metric = self._metric_at(engine, required=True)
+        metric = self._feed.read(engine)
         if metric is not None:
             self._steps.observe(as_number(metric))
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_engine": no_engine}
-
-    def state_dict(self) -> dict[str, Any]:
-        """The progress as plain data: see :class:`BaseParamScheduler`; with the metric that is still to be read."""
-        return {**super().state_dict(), **(self._metric_state() if self._steps.takes_metric else {})}
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
-        """Go on where the scheduler that gave the state had stopped: see :class:`BaseParamScheduler`."""
-        metric = self._metric_in(state_dict)
-        super().load_state_dict(state_dict, resume_policy)
-        self._saved_metric = metric
 
     @classmethod
     def simulate_values(
@@ -152,6 +128,6 @@ class LRScheduler(PendingMetric, ParamScheduler):
         return super().simulate_values(num_events, lr_scheduler=lr_scheduler, **scheduler_kwargs)
 
     @classmethod
-    def _on_stand_in(cls, **scheduler_kwargs: Any) -> Self:
+    def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
         # The torch scheduler brings its optimizer, to which neither making nor simulating a scheduler writes.
         return cls(**scheduler_kwargs)

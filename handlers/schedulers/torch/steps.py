@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from operator import is_not
 from typing import Any
 
-import torch
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from lehr.handlers.schedules import StatefulSchedule, arguments
+from lehr.handlers.schedules.saved_text import same_text
 from lehr.handlers.targets.group_selection import Group
 
 from .attributes import (
@@ -23,6 +24,7 @@ from .attributes import (
     stop_pretending,
     takes_metric,
 )
+from .momentum import copied, filled, momentum_of, set_momentum
 from .plain_data import from_plain, is_plain, to_plain
 
 
@@ -81,15 +83,15 @@ class TorchSteps(StatefulSchedule):
             cycles_momentum=any(getattr(one, "cycle_momentum", False) for one in schedulers_in(self.wrapped)),
         )
         groups = self.wrapped.optimizer.param_groups
-        rates, momenta = [_copied(group["lr"]) for group in groups], self._momenta_of(groups)
+        rates, momenta = [copied(group["lr"]) for group in groups], self._momenta_of(groups)
         self._set(
-            _initial=(Snapshot(self.wrapped), list(map(_copied, rates)), momenta),
+            _initial=(Snapshot(self.wrapped), list(map(copied, rates)), momenta),
             _progress=TorchProgress(rates, momenta),
         )
 
     def _momenta_of(self, groups: list[Group]) -> list[Any]:
         """The momentum, or ``betas[0]``, of each group, if the scheduler writes it."""
-        return [_copied(_momentum(group)) for group in groups] if self.cycles_momentum else []
+        return [copied(momentum_of(group)) for group in groups] if self.cycles_momentum else []
 
     @property
     def groups(self) -> int | None:
@@ -102,9 +104,9 @@ class TorchSteps(StatefulSchedule):
         """The momentum, where the scheduler cycles it."""
         return ("momentum",) if self.cycles_momentum else ()
 
-    def description(self) -> str:
-        """The class and attributes of the torch scheduler."""
-        return self.configuration
+    def description(self) -> dict[str, str]:
+        """Describes the torch scheduler by its class and attributes, as a text."""
+        return {"type": "TorchSteps", "configuration": self.configuration}
 
     def value(self, index: int) -> float | list[float]:
         """The learning rates after ``index`` steps; where steps take a metric, after those that were taken."""
@@ -114,11 +116,12 @@ class TorchSteps(StatefulSchedule):
             if index < now.position or now.lost:
                 self._go_back()
                 now, went_back = self._progress, True
-            self._step(index - now.position, went_back=went_back)
+            if index != now.position + 1 or went_back or not self._step_undisturbed():
+                self._step(index - now.position, went_back=went_back)
         groups, rates = self.wrapped.optimizer.param_groups, now.rates
         if len(rates) < len(groups):  # some have been added, and have what they were added with
-            rates = now.rates = rates + [_copied(group["lr"]) for group in groups[len(rates) :]]
-        return float(rates[0]) if len(rates) == 1 else [float(rate) for rate in rates]
+            rates = now.rates = rates + [copied(group["lr"]) for group in groups[len(rates) :]]
+        return float(rates[0]) if len(rates) == 1 else list(map(float, rates))
 
     def observe(self, metric: float) -> None:
         """Step with a metric."""
@@ -135,19 +138,49 @@ class TorchSteps(StatefulSchedule):
             snapshot.restore()
             self._set(_progress=progress)
 
+    def _step_undisturbed(self) -> bool:
+        """Take one step in less time, where nobody has changed the learning rates or the optimizer since the last one.
+
+        Returns:
+            Whether the step was taken.
+        """
+        optimizer, now = self.wrapped.optimizer, self._progress
+        groups = optimizer.param_groups
+        held = [group["lr"] for group in groups]
+        is_disturbed = len(held) != len(now.rates) or any(map(is_not, held, now.rates))
+        if is_disturbed or self.cycles_momentum or hidden_by_pretending(optimizer) is not None:
+            return False
+
+        def put_back() -> None:
+            for group, rate in zip(groups, held):  # noqa: B905 -- to say strict costs as much again
+                group["lr"] = rate
+
+        now.lost = True
+        try:
+            self.wrapped.step()
+            rates = [group["lr"] for group in groups]
+        finally:
+            try:
+                put_back()
+            except BaseException:  # an interrupt may come in between
+                put_back()
+                raise
+        now.rates, now.position, now.lost = rates, now.position + 1, False
+        return True
+
     def _step(self, times: int, *metric: float, went_back: bool = False) -> None:
         optimizer, now, step = self.wrapped.optimizer, self._progress, self.wrapped.step
         groups = optimizer.param_groups
         held = [group["lr"] for group in groups]
-        added = [_copied(rate) for rate in held[len(now.rates) :]] if len(held) > len(now.rates) else []
-        momenta = [_momentum(group) for group in groups] if self.cycles_momentum else []
+        added = [copied(rate) for rate in held[len(now.rates) :]] if len(held) > len(now.rates) else []
+        momenta = [momentum_of(group) for group in groups] if self.cycles_momentum else []
         hidden, before, position = hidden_by_pretending(optimizer), now.momenta, now.position
 
         def put_back() -> None:
             for group, rate in zip(groups, held):  # noqa: B905 -- to say strict costs as much again
                 group["lr"] = rate
             for group, momentum in zip(groups, momenta, strict=False):
-                _set_momentum(group, momentum)
+                set_momentum(group, momentum)
             if hidden is not None:
                 stop_pretending(optimizer, hidden)
 
@@ -155,12 +188,12 @@ class TorchSteps(StatefulSchedule):
             for at, (group, new) in enumerate(zip(groups, now.momenta, strict=False)):
                 # Others may write it while this scheduler does not.
                 if went_back or at >= len(before) or new is not before[at]:
-                    _set_momentum(group, _put(new, _momentum(group)))
+                    set_momentum(group, filled(new, momentum_of(group)))
 
         now.lost = not self.takes_metric
         try:
             for group, momentum in zip(groups, before, strict=False):
-                _set_momentum(group, momentum)
+                set_momentum(group, momentum)
             for group, rate in zip(groups, now.rates + added):  # noqa: B905
                 group["lr"] = rate
             if hidden is not None:
@@ -169,8 +202,8 @@ class TorchSteps(StatefulSchedule):
                 step(*metric)  # type: ignore[arg-type]
             rates = [group["lr"] for group in groups]
             if added:  # a group that is new begins with the rate that it was added with
-                rates[-len(added) :] = [_copied(rate) for rate in held[-len(added) :]]
-            new_momenta = [_momentum(group) for group in groups] if momenta else []
+                rates[-len(added) :] = [copied(rate) for rate in held[-len(added) :]]
+            new_momenta = [momentum_of(group) for group in groups] if momenta else []
             now.rates, now.momenta, now.position, now.lost = rates, new_momenta, position + times, False
         finally:
             try:
@@ -186,14 +219,14 @@ class TorchSteps(StatefulSchedule):
 
     def _write_momenta(self) -> None:
         for group, momentum in zip(self.wrapped.optimizer.param_groups, self._progress.momenta, strict=False):
-            _set_momentum(group, _put(momentum, _momentum(group)))
+            set_momentum(group, filled(momentum, momentum_of(group)))
 
     def _go_back(self) -> None:
         if self._progress.position == 0 and not self._progress.lost:
             return
         snapshot, rates, momenta = self._initial
         snapshot.restore()
-        self._set(_progress=TorchProgress(list(map(_copied, rates)), list(momenta)))
+        self._set(_progress=TorchProgress(list(map(copied, rates)), list(momenta)))
 
     def state_dict(self) -> dict[str, Any]:
         """The number of steps, and what the torch scheduler and its entries of the param groups were after them.
@@ -226,7 +259,8 @@ class TorchSteps(StatefulSchedule):
                 raise ValueError(
                     f"not the attributes of a torch scheduler, of which {key!r} is none: {arguments.shown(wrapped)}"
                 )
-        same = self.configuration == state_dict["configuration"]
+        saved = state_dict["configuration"]
+        same = isinstance(saved, str) and same_text(saved, self.configuration)
         if same:
             refuse_other_configuration(self.wrapped, wrapped)
         if not same:
@@ -248,48 +282,3 @@ class TorchSteps(StatefulSchedule):
             self._set(_progress=progress)
             self._write_momenta()
             raise ValueError(f"not the state of such a torch scheduler: {arguments.shown(state_dict)}") from error
-
-
-@dataclass(frozen=True, repr=False)
-class TorchMomenta(TorchSteps):
-    """The momenta, or first betas, that a torch scheduler has in effect beside the learning rates.
-
-    They are read from its optimizer, to which it writes them.
-
-    Example:
-        >>> from torch.optim.lr_scheduler import CyclicLR
-        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5, momentum=0.9)
-        >>> schedule = TorchMomenta(CyclicLR(optimizer, 0.1, 0.5, step_size_up=2, base_momentum=0.5))
-        >>> [round(schedule.value(i), 4) for i in range(4)]
-        [0.9, 0.7, 0.5, 0.7]
-    """
-
-    def value(self, index: int) -> float | list[float]:
-        """The momenta after ``index`` steps."""
-        super().value(index)
-        momenta = [float(_momentum(group)) for group in self.wrapped.optimizer.param_groups]
-        return momenta[0] if len(momenta) == 1 else momenta
-
-
-def _momentum(group: Group) -> Any:
-    return group["betas"][0] if "betas" in group else group.get("momentum")
-
-
-def _set_momentum(group: Group, momentum: Any) -> None:
-    """Others of the betas are not the scheduler's, and stay as they are."""
-    if "betas" in group:
-        group["betas"] = type(group["betas"])([momentum, *group["betas"][1:]])
-    elif "momentum" in group:
-        group["momentum"] = momentum
-
-
-def _copied(value: Any) -> Any:
-    return value.detach().clone() if isinstance(value, torch.Tensor) else value
-
-
-def _put(new: Any, held: Any) -> Any:
-    """What a param group that holds a value is to hold instead; a tensor is filled and stays the same one."""
-    if isinstance(held, torch.Tensor):
-        held.detach().fill_(float(new))
-        return held
-    return new

@@ -1,0 +1,160 @@
+"""The schedulers of cerebras.pytorch.optim, for learning rates and weight decays, which may be nested."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from lehr.handlers.config.checks import milestones, minus_one, unchecked
+from lehr.handlers.config.context import ConfigContext
+from lehr.handlers.config.entries import Entry, EntryType, build, located, lookup, read_entries, read_entry
+from lehr.handlers.config.entry_schedules import EntrySchedule
+from lehr.handlers.schedules import Concatenation, Constant, Product, SideBySide, arguments
+from lehr.handlers.targets.group_selection import Group
+
+from .cerebras import LEAVES, CerebrasSchedule
+
+# The schedulers of learning rates have their own names for these arguments.
+LR_NAMES = {
+    "initial_val": "initial_learning_rate",
+    "end_val": "end_learning_rate",
+    "val": "learning_rate",
+    "vals": "learning_rates",
+    "base_val": "base_lr",
+    "max_val": "max_lr",
+}
+INNER_NAMES = {lr_name: name for name, lr_name in LR_NAMES.items()}
+
+
+def _inner(context: ConfigContext, suffix: str, entry: Entry, tags: Any) -> CerebrasSchedule:
+    """The schedule of a scheduler in another one."""
+    prefix, _, name = entry.type.rpartition(".")
+    if prefix != "cerebras":
+        raise ValueError(f"{entry.where}['type'] must be a scheduler of Cerebras here, given {entry.type!r}")
+    if lookup(f"{entry.where}['type']", name, {**INNER_TYPES["LR"], **INNER_TYPES["WD"]}) not in INNER_TYPES[suffix]:
+        raise ValueError(
+            f"{entry.where}['type'] must be for the same parameter as the scheduler around it, given {entry.type!r}"
+        )
+    if _tag_set(entry.values.get("param_group_tags")) != _tag_set(tags):
+        raise ValueError(
+            f"{entry.where}['param_group_tags'] must be the same as those of the scheduler around it, {tags!r}"
+        )
+    values = {**entry.values, "param_group_tags": tags}
+    schedule: CerebrasSchedule = build(INNER_TYPES[suffix][name], Entry(entry.where, entry.type, values), context)
+    if schedule.scales is not None:
+        raise ValueError(f"{entry.where}: ScalePerParam must be the outermost one")
+    return schedule
+
+
+def _chained(context: ConfigContext, suffix: str, a: SimpleNamespace) -> CerebrasSchedule:
+    inner = read_entries(f"{a.where}['schedulers']", a.schedulers)
+    first, *others = [_inner(context, suffix, one, a.param_group_tags) for one in inner]
+    factors = []
+    for entry, other in zip(inner[1:], others, strict=True):
+        if other.initial == 0:
+            raise ValueError(f"{entry.where}: a chain divides this scheduler by its initial value, which must not be 0")
+        factors.append(located(entry.where, lambda one: Product([one.schedule, Constant(1 / one.initial)]), other))
+    return CerebrasSchedule(Product([first.schedule, *factors]), first.initial)
+
+
+def _sequential(context: ConfigContext, suffix: str, a: SimpleNamespace) -> CerebrasSchedule:
+    inner = read_entries(f"{a.where}['schedulers']", a.schedulers)
+    schedules = [_inner(context, suffix, one, a.param_group_tags) for one in inner]
+    starts = a.milestones
+    if starts is None:
+        for entry, one in zip(inner[:-1], schedules[:-1], strict=True):
+            if one.duration is None:
+                raise ValueError(f"['milestones'] must be given where {entry.where} has no total_iters")
+        starts = list(accumulate(one.duration or 0 for one in schedules[:-1]))
+    if len(starts) != len(schedules) - 1:
+        raise ValueError(f"['milestones'] must be one fewer than the {len(schedules)} schedulers, given {starts}")
+    if starts != sorted(starts):
+        raise ValueError(f"['milestones'] must rise, given {starts}")
+    if len(schedules) == 1:
+        return schedules[0]
+    last = schedules[-1].duration
+    whole = Concatenation([one.schedule for one in schedules], np.diff([0, *starts]).tolist())
+    return CerebrasSchedule(whole, schedules[0].initial, None if last is None else starts[-1] + last)
+
+
+def _scaled(context: ConfigContext, suffix: str, a: SimpleNamespace) -> CerebrasSchedule:
+    inner = _inner(context, suffix, read_entry(f"{a.where}['scheduler']", a.scheduler), a.param_group_tags)
+    groups = context.optimizer.param_groups
+    scales = [group.get("adjust_learning_rate", group.get("adjust_val", 1.0)) for group in groups]
+    return replace(inner, scales=tuple(arguments.number("adjust_learning_rate", scale) for scale in scales))
+
+
+WITHOUT_SUFFIX: dict[str, EntryType] = {
+    **LEAVES,
+    "Chained": EntryType("Schedulers that multiply one another.", {"schedulers": unchecked}, _chained),
+    "ScalePerParam": EntryType("A scheduler times the scale of each param group.", {"scheduler": unchecked}, _scaled),
+    "Sequential": EntryType(
+        "Schedulers one after another, from milestone to milestone.",
+        {"schedulers": unchecked, "milestones": (milestones, None), "last_epoch": (minus_one, -1)},
+        _sequential,
+    ),
+}
+
+
+def _inner_type(name: str, suffix: str) -> EntryType:
+    """The type of a scheduler in another one, for learning rates (``"LR"``) or weight decays (``"WD"``)."""
+    row, names = WITHOUT_SUFFIX[name], LR_NAMES if suffix == "LR" else {}
+    renamed = {names.get(key, key): one for key, one in row.arguments.items()}
+
+    def made(context: ConfigContext, a: SimpleNamespace) -> CerebrasSchedule:
+        own = {INNER_NAMES.get(key, key): value for key, value in vars(a).items()}
+        return row.build(context, suffix, SimpleNamespace(**own))  # type: ignore[no-any-return]
+
+    return EntryType(row.description, {**renamed, "param_group_tags": (unchecked, None)}, made)
+
+
+INNER_TYPES = {suffix: {name + suffix: _inner_type(name, suffix) for name in WITHOUT_SUFFIX} for suffix in ("LR", "WD")}
+INNER_TYPES["LR"]["CosineAnnealingWarmRestarts"] = INNER_TYPES["LR"].pop("CosineAnnealingWarmRestartsLR")
+INNER_TYPES["LR"]["ChainedScheduler"] = INNER_TYPES["LR"]["ChainedLR"]
+
+
+def _outermost(row: EntryType, suffix: str) -> EntryType:
+    """The type of a scheduler that is not in another one."""
+
+    def entry_schedule(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
+        if context.epoch_length is not None:
+            raise ValueError("epoch_length must be left out, since Cerebras counts steps")
+        context = context.of("weight_decay") if suffix == "WD" else context
+        made: CerebrasSchedule = row.build(context, a)
+        groups = _groups_with_tags(context.optimizer.param_groups, a.param_group_tags)
+        schedule = made.schedule
+        if made.scales is not None or groups is not None:
+            scales = made.scales or (1.0,) * len(context.optimizer.param_groups)
+            schedule = SideBySide([schedule if one == 1 else Product([schedule, Constant(one)]) for one in scales])
+        return EntrySchedule(context, lambda value: schedule, duration=made.duration, groups=groups)
+
+    return replace(row, build=entry_schedule)
+
+
+TYPES = {name: _outermost(row, suffix) for suffix, rows in INNER_TYPES.items() for name, row in rows.items()}
+
+
+def _groups_with_tags(groups: Sequence[Group], tags: object) -> tuple[bool, ...] | None:
+    """Whether each param group has one of the tags; None where no tags are given."""
+    wanted = _tag_set(tags)
+    if wanted is None:
+        return None
+    of_groups = [_tag_set(group.get("tags", [None])) or set() for group in groups]
+    chosen = tuple(bool(wanted & own) for own in of_groups)
+    if not any(chosen):
+        known = sorted({tag for own in of_groups for tag in own if isinstance(tag, str)})
+        raise ValueError(f"['param_group_tags'] must be tags of param groups, {known}, given {tags!r}")
+    return chosen
+
+
+def _tag_set(tags: Any) -> set[Any] | None:
+    if tags is None:
+        return None
+    if isinstance(tags, str):
+        return {tags}
+    if not isinstance(tags, list | tuple | set) or not all(isinstance(tag, str | None) for tag in tags):
+        raise TypeError(f"param_group_tags must be a string or a list of strings, given {tags!r}")
+    return set(tags)

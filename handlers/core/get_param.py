@@ -1,0 +1,41 @@
+"""An overridden ``get_param`` as a function of the event index."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lehr.handlers.schedules.description import text_of
+from lehr.handlers.targets.target import Value
+
+
+class GetParam:
+    """The overridden ``get_param`` of a scheduler, as a function of the event index.
+
+    Args:
+        scheduler: the scheduler.
+    """
+
+    def __init__(self, scheduler: Any) -> None:
+        self._scheduler = scheduler
+
+    def __call__(self, event_index: int) -> Value:
+        """The value that ``get_param`` returns at an event."""
+        with temporarily(self._scheduler, _event_index=event_index):
+            value = self._scheduler.get_param()
+        return int(value) if isinstance(value, bool) and self._scheduler._writes_bools else value
+
+    def __repr__(self) -> str:
+        return text_of(self._scheduler._description())
+
+
+@contextmanager
+def temporarily(scheduler: Any, **attributes: object) -> Iterator[None]:
+    """Give a scheduler other attributes, and its own ones back afterwards."""
+    kept = {name: vars(scheduler)[name] for name in attributes if name in vars(scheduler)}
+    vars(scheduler).update(attributes)
+    try:
+        yield
+    finally:
+        for name in attributes:
+            vars(scheduler).pop(name, None)
+        vars(scheduler).update(kept)

@@ -1,0 +1,295 @@
+"""Several schedulers at one event, usually one for each parameter group."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
+from itertools import accumulate
+from operator import call
+from types import BuiltinFunctionType
+from typing import Any
+
+import numpy as np
+from ignite.engine import Engine, Events
+from ignite.engine.events import RemovableEventHandle
+from torch.optim import Optimizer
+
+from lehr.engine.history_recorder import Recorder, num_recorded, remove_last_events
+from lehr.handlers.schedules import SideBySide
+from lehr.handlers.targets.group_selection import Group
+from lehr.handlers.targets.several import Several
+from lehr.handlers.targets.target import Location
+
+from .attaching import AnyEvent
+from .members import history_row, member_like, num_saved, side_by_side
+from .param_scheduler import ParamScheduler
+from .resume_policy import Adjustment
+from .scheduler import BaseParamScheduler
+from .state_param_scheduler import StateParamScheduler
+
+
+class ParamGroupScheduler(BaseParamScheduler):
+    """Writes the schedules of several schedulers at one event, each to its own parameter and groups.
+
+    At event i, counting from 0, it writes ``schedules[k](i)`` where scheduler k would. The schedulers lend their
+    schedules, each from its event 0; they are not called and do not change.
+
+    Args:
+        schedulers: one or more, of any optimizers, parameters and param groups.
+        names: name of the history of each; ``param_name`` of each where None. Schedulers that share a name
+            have one history, in which an event has the values of all of them.
+        save_history: whether to record what is written in ``engine.state.param_history``.
+
+    Shapes: as many columns as the schedulers have values: one each, or one a group.
+
+    Raises:
+        TypeError: ``schedulers`` or ``names`` is not a list or tuple.
+        ValueError: a member that is no ``ParamScheduler``, a name that is no string, not as many names as schedulers.
+
+    Deviations from ignite 0.5.5: the members' ``save_history`` and ``event_index`` are neither read nor changed; two
+    schedulers under one name give one list an event, where ignite appends one list after the other.
+
+    Example:
+        >>> import torch
+        >>> from lehr.handlers import CosineAnnealingScheduler
+        >>> body, head = (torch.nn.Parameter(torch.zeros(1)) for _ in range(2))
+        >>> optimizer = torch.optim.SGD([{"params": [body]}, {"params": [head]}], lr=0.1)
+        >>> members = [CosineAnnealingScheduler(optimizer, "lr", 1.0, 0.0, 4, param_group_index=0),
+        ...            CosineAnnealingScheduler(optimizer, "lr", 8.0, 0.0, 4, param_group_index=1)]
+        >>> scheduler = ParamGroupScheduler(members, names=["lr of the body", "lr of the head"])
+        >>> scheduler.seek(2)
+        >>> scheduler(None)
+        >>> [group["lr"] for group in optimizer.param_groups]
+        [0.5, 4.0]
+    """
+
+    def __init__(
+        self, schedulers: Sequence[BaseParamScheduler], names: Sequence[str] | None = None, save_history: bool = False
+    ) -> None:
+        if not isinstance(schedulers, list | tuple):
+            raise TypeError(f"schedulers must be a list or tuple, given {schedulers!r}")
+        if not schedulers:
+            raise ValueError(f"schedulers must be one or more, given {schedulers!r}")
+        for at, scheduler in enumerate(schedulers):
+            if not isinstance(scheduler, BaseParamScheduler) or isinstance(scheduler, ParamGroupScheduler):
+                raise ValueError(
+                    f"schedulers[{at}] must be a ParamScheduler, a BatchSizeScheduler or a StateParamScheduler, "
+                    f"given {scheduler!r}"
+                )
+        names = [scheduler.param_name for scheduler in schedulers] if names is None else names
+        if not isinstance(names, list | tuple):
+            raise TypeError(f"names must be a list or tuple, given {names!r}")
+        for at, name in enumerate(names):
+            if not isinstance(name, str):
+                raise ValueError(f"names[{at}] must be a string, given {name!r}")
+        if len(names) != len(schedulers):
+            raise ValueError(f"names must be as many as the {len(schedulers)} schedulers, given {names!r}")
+        self._members = [member_like(scheduler) for scheduler in schedulers]
+        params = ", ".join(dict.fromkeys(scheduler.param_name for scheduler in schedulers))
+        schedule = SideBySide([member.schedule for member in self._members])
+        super().__init__(params, save_history, schedule=schedule, target=self._common_target())
+        self.schedulers, self.names = list(schedulers), list(names)
+
+    def _common_target(self) -> Several:
+        return Several([member._target for member in self._members])
+
+    _caches = BaseParamScheduler._caches | {"_recorders", "_columns"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__({**state, "_members": [copy(member) for member in state["_members"]]})
+        self._target = self._common_target()
+
+    def _forget(self) -> None:
+        super()._forget()
+        groups = [member.schedule.groups for member in self._members]
+        starts = accumulate((count or 1 for count in groups), initial=0)
+        # Where the values of each scheduler are in a row of all: an index, or a slice where each group has its own.
+        self._columns = [
+            start if count is None else slice(start, start + count)
+            for start, count in zip(starts, groups, strict=False)
+        ]
+        self._recorders: dict[str, Recorder] = {}
+        for member in self._members:
+            member._event_reader = self._event_reader
+
+    @property
+    def optimizer(self) -> list[Any]:
+        """The optimizer of each scheduler."""
+        return [member.optimizer for member in self._param_schedulers()]
+
+    @property
+    def optimizer_param_groups(self) -> list[Group]:
+        """The param groups that are written, as they are now."""
+        return [group for member in self._param_schedulers() for group in member.optimizer_param_groups]
+
+    def _param_schedulers(self) -> list[ParamScheduler]:
+        return [member for member in self._members if isinstance(member, ParamScheduler)]
+
+    def _read(self, index: int) -> list[Any]:
+        """The value of each scheduler."""
+        if self._is_pure:
+            return self._values_in(self._block_reader.read(index))
+        for member in self._members:
+            member._event_index = index  # which an overridden get_param reads
+        with self._event_reader.one_event():
+            values = [member._read(index) for member in self._members]
+        return [
+            value if type(value) is float else member._row(value)
+            for member, value in zip(self._members, values, strict=True)
+        ]
+
+    def _row(self, value: Any) -> Any:
+        return self._values_in(value.tolist()) if isinstance(value, np.ndarray) else value
+
+    def _values_in(self, row: Any) -> list[Any]:
+        """The value of each scheduler in a row of all."""
+        return [row[columns] for columns in self._columns]
+
+    def _recording(self, engine: Engine, name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
+        rows: dict[str, list[float]] = {}
+        for own_name, member, its_value in zip(self.names, self._members, value, strict=True):
+            rows.setdefault(name or own_name, []).extend(history_row(member, its_value))
+        appends = []
+        for own_name, row in rows.items():
+            recorder = self._recorders.setdefault(own_name, Recorder())
+            appends.append(recorder.appender(engine, own_name, self, row, len(row)))
+        if all(isinstance(append, BuiltinFunctionType) for append in appends):
+            # One call of C code records in all histories, and no interrupt can end it half-way.
+            return deque(maxlen=0).extend, map(call, appends, rows.values())
+        return self._record_all_or_nothing(engine, list(rows)), zip(appends, rows.values(), strict=True)
+
+    def _record_all_or_nothing(self, engine: Engine, names: list[str]) -> Callable[[Any], None]:
+        lengths = {name: num_recorded(engine, name) for name in names}
+
+        def record(rows: Iterable[tuple[Callable[[Any], None], list[float]]]) -> None:
+            try:
+                for append, row in rows:
+                    append(row)
+            except BaseException:  # as if the event had not come
+                self._event_index -= 1
+                for name, length in lengths.items():
+                    remove_last_events(engine, name, num_recorded(engine, name) - length)
+                raise
+
+        return record
+
+    def attach(
+        self, engine: Engine, event: AnyEvent = Events.ITERATION_STARTED, name: str | None = None
+    ) -> RemovableEventHandle:
+        """Write at every such event of an engine: see :meth:`BaseParamScheduler.attach`.
+
+        Missing attributes of ``engine.state`` are made now, as None.
+        """
+        handle = super().attach(engine, event, name)
+        for member in self._members:
+            if isinstance(member, StateParamScheduler) and not hasattr(engine.state, member.param_name):
+                setattr(engine.state, member.param_name, None)
+        return handle
+
+    def _go_to(self, event_index: int) -> None:
+        super()._go_to(event_index)
+        for member in self._members:
+            member._go_to(event_index)
+
+    def _num_groups(self) -> None:
+        return None
+
+    def _stepping_optimizer(self) -> Optimizer | None:
+        optimizers = [member._stepping_optimizer() for member in self._members]
+        own = {id(optimizer): optimizer for optimizer in optimizers if optimizer is not None}
+        return next(iter(own.values())) if len(own) == 1 else None
+
+    def _last_value(self) -> list[float] | None:
+        if self._event_index == self._loaded_at:
+            return list(self._loaded_value) if isinstance(self._loaded_value, list) else None
+        for member in self._members:
+            member._event_index = self._event_index
+        rows = [member._last_value() for member in self._members]
+        if any(row is None for row in rows):
+            return None
+        return [float(value) for row in rows for value in (row if isinstance(row, list) else [row])]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The progress as plain data, with the number of param groups of each scheduler."""
+        known = [member._target.known_groups if isinstance(member, ParamScheduler) else 0 for member in self._members]
+        return {**super().state_dict(), "param_groups": known}
+
+    def _loaded(self, state: Mapping[str, Any]) -> None:
+        super()._loaded(state)
+        known, values = state["param_groups"], state["value"]
+        for at, member in enumerate(self._members):
+            if isinstance(member, ParamScheduler) and isinstance(known, list) and at < len(known):
+                member._target.known_groups = known[at]
+        widths = [num_saved(member) for member in self._members]
+        if isinstance(values, list) and len(values) == sum(widths):
+            for member, end in zip(self._members, accumulate(widths), strict=True):
+                if not member._target.is_saved:
+                    member._target.last = values[end - 1]
+
+    def _write_again(self, engine: Engine) -> None:
+        for member in self._members:
+            member._write_again(engine)
+
+    def _adjust(self, adjustment: Adjustment) -> None:
+        if adjustment.handover is None:
+            own = [adjustment] * len(self._members)
+        else:
+            begin, duration, values = adjustment.handover
+            widths = [member.schedule.groups or 1 for member in self._members]
+            if not isinstance(values, tuple) or len(values) != sum(widths):
+                raise ValueError(f"handover must have {sum(widths)} values, given {values!r}")
+            values, own = list(values), []
+            for member in self._members:
+                groups = member.schedule.groups
+                value = values[0] if groups is None else tuple(values[:groups])
+                own.append(Adjustment(adjustment.shift, (begin, duration, value)))
+                del values[: groups or 1]
+        for member, its_own in zip(self._members, own, strict=True):
+            member._adjust(its_own)
+        self._follow(SideBySide([member.schedule for member in self._members]))
+        self._adjustment = adjustment
+
+    def _locations(self, engine: Engine) -> dict[str, list[Location]]:
+        locations: dict[str, list[Location]] = {}
+        for name, member in zip(self.names, self._members, strict=True):
+            for own_name, its_own in member._locations(engine).items():
+                locations.setdefault(name if own_name == member.param_name else own_name, []).extend(its_own)
+        return locations
+
+    def _history_names(self, name: str | None) -> list[str]:
+        return [name] if name else list(dict.fromkeys(self.names))
+
+    def _labels(self) -> list[str]:
+        widths = [member.schedule.groups or 1 for member in self._members]
+        names = [name for name, width in zip(self.names, widths, strict=True) for _ in range(width)]
+        alone = [names.count(name) == 1 for name in names]
+        return [name if alone[at] else f"{name}, group {names[:at].count(name)}" for at, name in enumerate(names)]
+
+    def _identity(self) -> dict[str, Any]:
+        return {**super()._identity(), "names": list(self.names)}
+
+    def as_param_scheduler(self) -> ParamScheduler:
+        """The same as one scheduler with a value for each param group, to be concatenated with others.
+
+        Raises:
+            ValueError: the schedulers are not of one optimizer and parameter, or do not have each of its groups once.
+        """
+        return side_by_side(self._members, self.schedulers)
+
+    @classmethod
+    def simulate_values(
+        cls, num_events: int, schedulers: Sequence[BaseParamScheduler] = (), **scheduler_kwargs: Any
+    ) -> list[list[float]]:
+        """The values that the first events would write; neither schedulers nor optimizers are touched.
+
+        Args:
+            num_events: how many events.
+            schedulers: one or more.
+            scheduler_kwargs: the other arguments of the class, by name.
+
+        Returns:
+            ``[[0, value_0, value_1, ...], ...]``, with the values of each scheduler.
+
+        Raises:
+            TypeError, ValueError: as the class and :meth:`simulate`.
+        """
+        return super().simulate_values(num_events, schedulers=schedulers, **scheduler_kwargs)

@@ -1,0 +1,182 @@
+"""Descriptions of schedules as plain data, the same in every process."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import partial, singledispatch
+from typing import Any
+
+import numpy as np
+
+from .saved_text import read_text, same_name, same_text
+
+# A dict, list, str, number, bool or None, as JSON has them.
+Description = Any
+# The dataclasses that were described, by name, to look up the defaults of their fields.
+CLASSES: dict[str, type] = {}
+RECURSIVE = {"repr": "..."}
+
+
+@singledispatch
+def description_of(value: Any, outer: tuple[int, ...] = ()) -> Description:
+    """Describes a schedule, or a value in one of its fields, as plain data.
+
+    A schedule, a curve or another dataclass becomes a dict of its class, as ``type``, and of all fields that count in
+    comparisons. An object whose repr shows its address in memory becomes a dict of its class and its attributes. The
+    other dicts are ``{"function": name}``, ``{"dict": {...}}``, ``{"set": [...]}``, and ``{"repr": text}`` of any other
+    object. Names are without modules, so that code can move to another file.
+
+    Args:
+        value: the schedule or the value.
+        outer: the ids of the objects that contain ``value``; an object that contains itself is described as "...".
+
+    Example:
+        >>> from lehr.handlers.schedules import Cosine, KDecay
+        >>> description_of(KDecay(Cosine(), k=2))
+        {'type': 'KDecay', 'curve': {'type': 'Cosine'}, 'k': 2.0}
+        >>> description_of((max, np.float64(0.5)))
+        [{'function': 'max'}, 0.5]
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    for plain in (float, int, str):
+        if isinstance(value, plain):  # subclasses too, such as np.float64
+            return plain(value)
+    if isinstance(value, np.generic | np.ndarray):
+        return description_of(value.tolist())
+    if id(value) in outer:
+        return RECURSIVE
+    outer = (*outer, id(value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return fields_of(value, outer)
+    if isinstance(value, list | tuple):
+        return [description_of(item, outer) for item in value]
+    if isinstance(value, set | frozenset):
+        return {"set": sorted((description_of(item, outer) for item in value), key=text_of)}
+    if isinstance(value, Mapping):
+        return {"dict": {str(key): description_of(item, outer) for key, item in value.items()}}
+    if isinstance(value, partial):
+        given, named = description_of(value.args, outer), description_of(value.keywords, outer)["dict"]
+        return {"type": "partial", "function": description_of(value.func, outer), "args": given, "keywords": named}
+    name = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
+    if callable(value) and isinstance(name, str):
+        return {"function": name}
+    text = repr(value)
+    if " at 0x" not in text:
+        return {"repr": text}
+    attributes = description_of(getattr(value, "__dict__", {}), outer)["dict"]
+    return {"type": type(value).__qualname__, **attributes}
+
+
+def fields_of(value: Any, outer: tuple[int, ...] = ()) -> dict[str, Description]:
+    """Describes a dataclass by its class and by all fields that count in comparisons."""
+    name = type(value).__qualname__
+    CLASSES[name] = type(value)
+    compared = {_key(field): getattr(value, field.name) for field in fields(value) if field.compare}
+    return {"type": name, **{key: description_of(item, outer) for key, item in compared.items()}}
+
+
+def _key(field: Field[Any]) -> str:
+    return "type_" if field.name == "type" else field.name
+
+
+def text_of(description: Description) -> str:
+    """Returns a description as a short text, for reprs, warnings and errors.
+
+    Example:
+        >>> from lehr.handlers.schedules import Anneal, FunctionSchedule
+        >>> text_of(description_of(Anneal(0.1, 0.0, duration=20)))
+        "Anneal(start_value=0.1, end_value=0.0, duration=20.0, curve=Linear(), beyond='hold')"
+        >>> text_of(description_of(FunctionSchedule(partial(pow, abs))))
+        'FunctionSchedule(function=partial(pow, abs))'
+    """
+    match description:
+        case list():
+            return f"({', '.join(map(text_of, description))}{',' * (len(description) == 1)})"
+        case {"type": "TorchSteps", "configuration": text}:
+            return str(text)
+        case {"type": "partial", "function": function, "args": given, "keywords": named}:
+            return _call("partial", [function, *given], named)
+        case {"type": name, **attributes}:
+            return _call(str(name), [], {"type" if key == "type_" else str(key): attributes[key] for key in attributes})
+        case {"get_param": name, "schedule": schedule}:
+            return str(name) if schedule is None else f"{name} over {text_of(schedule)}"
+        case {"function": text} | {"repr": text}:
+            return str(text)
+        case {"dict": items}:
+            return f"{{{', '.join(f'{key}: {text_of(item)}' for key, item in items.items())}}}"
+        case {"set": items}:
+            return f"{{{', '.join(map(text_of, items))}}}"
+    return repr(description)
+
+
+def same_schedule(saved: Description, own: Description) -> bool:
+    """Returns whether a saved description is that of today's schedule.
+
+    A field that ``saved`` lacks was added in a later version, and is the same if it has its default. Numbers are
+    compared by value, functions and classes by name. Of an object that is no dataclass, such as a torch scheduler, only
+    the attributes that both sides have are compared: they differ between versions.
+
+    Args:
+        saved: a description, or the text that versions before 0.2 saved in its place.
+        own: the description of today's schedule, from :func:`description_of`, or its text.
+
+    Example:
+        >>> from lehr.handlers.schedules import FunctionSchedule, Linear, Power
+        >>> same_schedule({"type": "Power"}, description_of(Power(0.5)))
+        True
+        >>> same_schedule({"type": "Power"}, description_of(Power(2.0)))
+        False
+        >>> same_schedule("FunctionSchedule(function=builtins.abs)", description_of(FunctionSchedule(abs)))
+        True
+    """
+    if isinstance(saved, str):
+        read, own_read = read_text(saved), read_text(own) if isinstance(own, str) else own
+        if read is None or own_read is None:
+            return same_text(saved, own if isinstance(own, str) else text_of(own))
+        saved, own = read, own_read
+    return _same(saved, own)
+
+
+def _same(saved: Description, own: Description) -> bool:
+    saved, own = _read(saved), _read(own)
+    match saved, own:
+        case {"type": str(name)}, {"type": str(own_name)}:
+            same_fields = all(_same_field(key, saved, own) for key in {**saved, **own} if key != "type")
+            return same_name(name, own_name) and same_fields
+        case {"function": str(name)}, {"function": str(own_name)}:
+            return same_name(name, own_name)
+        case {"get_param": str(name), "schedule": schedule}, {"get_param": str(own_name), "schedule": own_schedule}:
+            return same_name(name, own_name) and _same(schedule, own_schedule)
+        case dict(), dict():
+            return saved.keys() == own.keys() and all(_same(saved[key], own[key]) for key in own)
+        case list(), list():
+            return len(saved) == len(own) and all(map(_same, saved, own))
+    return isinstance(saved, bool) == isinstance(own, bool) and bool(saved == own or (saved != saved and own != own))
+
+
+def _same_field(key: str, saved: dict[str, Description], own: dict[str, Description]) -> bool:
+    if key in saved and key in own:
+        return _same(saved[key], own[key])
+    class_ = CLASSES.get(own["type"])
+    if class_ is None:
+        return True
+    field = next((field for field in fields(class_) if _key(field) == key), None)
+    if key not in own or field is None:
+        return False
+    default = field.default if field.default_factory is MISSING else field.default_factory()
+    return default is not MISSING and _same(description_of(default), own[key])
+
+
+def _read(description: Description) -> Description:
+    """Reads a text within a description, as far as it is a call or a name."""
+    match description:
+        case {"type": "TorchSteps", "configuration": str(text)} | {"repr": str(text)}:
+            read = read_text(text)
+            return {"repr": text} if read is None else read
+        case {"get_param": name, "schedule": None}:
+            return {"function": name}
+    return description
+
+
+def _call(name: str, given: list[Description], named: Mapping[str, Description]) -> str:
+    return f"{name}({', '.join([*map(text_of, given), *(f'{key}={text_of(item)}' for key, item in named.items())])})"

@@ -1,0 +1,120 @@
+"""Fields of a schedule: each checks its argument when the schedule is made.
+
+A field also says how its argument is converted from epochs to events (``unit``), and how many parameter groups its
+argument has values for (``groups``).
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from . import arguments
+
+# Units: a number of events, a list of such or pairs that begin with one; a factor that is applied at each event; an
+# argument that has another meaning when time is counted in epochs.
+EVENTS, PER_EVENT, AMBIGUOUS = "events", "per event", "ambiguous"
+Check = Callable[[str, Any], Any]
+Groups = Callable[[Any], int | None]
+# The name of a field, its check, whether None is its default, and its ``groups``.
+CheckedField = tuple[str, Check, bool, Groups | None]
+_CHECKED_FIELDS: dict[type, list[CheckedField]] = {}
+REQUIRED: Any = dataclasses.MISSING
+
+
+def argument(
+    check: Check,
+    default: Any = REQUIRED,
+    *,
+    unit: str | None = None,
+    groups: Groups | None = None,
+) -> Any:
+    """A field whose argument is replaced by ``check(name, argument)``; None is not checked where it is the default."""
+    return dataclasses.field(default=default, metadata={"check": check, "unit": unit, "groups": groups})
+
+
+def value(default: Any = REQUIRED) -> Any:
+    """A field for a value of the hyper-parameter: a float, or a list with one for each parameter group."""
+    return argument(arguments.number_or_numbers, default, groups=arguments.groups_of)
+
+
+def number(default: Any = REQUIRED, *, unit: str | None = None, **bounds: Any) -> Any:
+    """A field for a finite number within the bounds of :func:`.arguments.number`."""
+    return argument(partial(arguments.number, **bounds), default, unit=unit)
+
+
+def whole_number(default: Any = REQUIRED, *, at_least: int = 0, unit: str | None = None) -> Any:
+    """A field for a whole number."""
+    return argument(partial(arguments.whole_number, at_least=at_least), default, unit=unit)
+
+
+def rising(default: Any = REQUIRED) -> Any:
+    """A field for a list of event indices, none of which is less than the one before."""
+    return argument(arguments.rising, default, unit=EVENTS)
+
+
+def flag(default: bool) -> Any:
+    """A field for True or False."""
+    return argument(arguments.flag, default)
+
+
+def one_of(options: Iterable[str], default: str) -> Any:
+    """A field for one of these strings."""
+    return argument(partial(arguments.one_of, options=tuple(options)), default)
+
+
+def function(rule: str, default: Any = REQUIRED, *, unit: str | None = None) -> Any:
+    """A field for a user's function; an error says that the argument must be ``rule``."""
+    return argument(partial(arguments.function, rule=rule), default, unit=unit)
+
+
+def instance(wanted: type, rule: str, default: Any = REQUIRED, *, groups: Groups | None = None) -> Any:
+    """A field for an instance of a class; an error says that the argument must be ``rule``."""
+    return argument(partial(arguments.instance, wanted=wanted, rule=rule), default, groups=groups)
+
+
+def list_of(
+    check: Check, default: Any = REQUIRED, *, at_least: int = 0, unit: str | None = None, groups: Groups | None = None
+) -> Any:
+    """A field for a list of ``at_least`` items or more. ``check(name, item)`` replaces each item."""
+    return argument(partial(arguments.list_of, check=check, at_least=at_least), default, unit=unit, groups=groups)
+
+
+def check(owner: Any) -> None:
+    """Checks the arguments of a dataclass that has such fields, and keeps what the checks return.
+
+    Raises:
+        TypeError, ValueError: as the checks; or two arguments have values for different numbers of parameter groups.
+    """
+    counts = {}
+    for name, check_argument, is_optional, groups in _checked_fields(owner):
+        given = getattr(owner, name, None)
+        if given is None and is_optional:
+            continue
+        checked = check_argument(name, given)
+        if checked is not given:
+            object.__setattr__(owner, name, checked)
+        if groups is not None and (count := groups(checked)) is not None:
+            counts[name] = count
+    if len(counts) > 1:
+        arguments.same_groups(counts)
+
+
+def groups_of(owner: Any) -> int | None:
+    """The number of parameter groups that the arguments of a dataclass have values for; None for one value for all."""
+    for name, _, _, groups in _checked_fields(owner):
+        if groups is not None and (count := groups(getattr(owner, name))) is not None:
+            return count
+    return None
+
+
+def _checked_fields(owner: Any) -> list[CheckedField]:
+    """The fields that check their arguments, looked up once for each class."""
+    known = _CHECKED_FIELDS.get(type(owner))
+    if known is None:
+        known = _CHECKED_FIELDS[type(owner)] = [
+            (field.name, field.metadata["check"], field.default is None, field.metadata["groups"])
+            for field in dataclasses.fields(owner)
+            if "check" in field.metadata
+        ]
+    return known

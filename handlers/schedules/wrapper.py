@@ -1,0 +1,44 @@
+"""The base class of schedules that change one other schedule."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .base import Array, Schedule, Value, schedule_field
+
+
+@dataclass(frozen=True)
+class Wrapper(Schedule):
+    """Another schedule, read at other events or with other values; a subclass says which.
+
+    ``value(i) = changed(schedule(inner(i)), i)``. A subclass overrides :meth:`inner`, :meth:`changed` or both.
+
+    Args:
+        schedule: the other schedule.
+    """
+
+    schedule: Schedule = schedule_field()
+
+    @property
+    def length(self) -> float | None:
+        """The length of the schedule."""
+        return self.schedule.length
+
+    def inner(self, indices: Array) -> Array:
+        """The event indices at which the schedule is read, ``(n,)`` for indices ``(n,)``."""
+        return indices
+
+    def changed(self, values: Array, indices: Array) -> Array:
+        """The values of this schedule, for the values ``(n,)`` or ``(n, G)`` of the other one and indices ``(n,)``."""
+        return values
+
+    def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
+        """The formula of the class docstring for one event."""
+        indices = np.array([index], dtype=np.float64)
+        value = np.array([read(self.schedule, int(self.inner(indices)[0]))], dtype=np.float64)
+        return self.changed(value, indices)[0].tolist()  # type: ignore[no-any-return]
+
+    def values(self, indices: Array) -> Array:
+        """The formula of the class docstring."""
+        return self.changed(self.schedule.values(self.inner(indices)), indices)

@@ -1,0 +1,56 @@
+"""An attribute of an engine's state."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from ignite.engine import Engine
+
+from .target import Location, Target
+
+
+class EngineAttribute(Target):
+    """An attribute of ``engine.state``, of the engine whose event it is.
+
+    Args:
+        name: the name of the attribute.
+        number_type: ``int`` where values are written as ints; ``float`` where they are written as they are.
+    """
+
+    is_saved = False
+
+    def __init__(self, name: str, number_type: type[float] | type[int] = float) -> None:
+        self.name, self.number_type = name, number_type
+
+    def check(self, value: Any, engine: Engine | None) -> Callable[[], None]:
+        """Any value can be written, if there is an engine.
+
+        Raises:
+            TypeError: ``engine`` is None.
+        """
+        if engine is None:
+            raise TypeError(f"engine must be given to write {self.name!r} to its state, given None")
+        return partial(self.write, value, engine)
+
+    def write(self, value: Any, engine: Engine | None) -> None:
+        """Set the attribute.
+
+        Raises:
+            TypeError: ``engine`` is None.
+        """
+        if engine is None:
+            self.check(value, engine)
+        self.last = int(value) if self.number_type is int else value
+        setattr(engine.state, self.name, self.last)  # type: ignore[union-attr]
+
+    def read(self) -> Any:
+        """The last value that was written."""
+        return self.last
+
+    def holders(self, engine: Engine) -> list[Any]:
+        """The state of the engine."""
+        return [engine.state]
+
+    def locations(self, engine: Engine) -> list[Location]:
+        """The attribute."""
+        return [Location(engine.state, self.name, None, engine.state)]

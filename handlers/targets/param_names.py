@@ -1,0 +1,64 @@
+"""The parameters of param groups by their names: ``"lr"``, ``"betas[0]"``."""
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from lehr.handlers.schedules import arguments
+
+from .group_selection import Group
+
+
+def find_entry(param_name: str, groups: list[Group]) -> tuple[str, int | None]:
+    """The entry that a param name stands for in all groups, and the index in it if it is a tuple.
+
+    Raises:
+        ValueError: a group has no such number.
+    """
+    if {type(group.get(param_name)) for group in groups} == {float}:  # the usual case, and quick to find
+        return param_name, None
+    for name in (param_name, "betas[0]") if param_name == "momentum" else (param_name,):
+        entries = [_entry_of(name, group) for group in groups]
+        if entries and entries[0] is not None and None not in entries:
+            return entries[0]
+    known = [_numbers_in(group) for group in groups]
+    names = [name for name in (known[0] if known else ()) if all(name in others for others in known)]
+    near = difflib.get_close_matches(param_name, names, n=1)
+    raise ValueError(
+        f"param_name must be one of {', '.join(map(repr, sorted(names))) or '(the optimizer has none)'}, "
+        f"given {param_name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    )
+
+
+def _entry_of(name: str, group: Group) -> tuple[str, int | None] | None:
+    """The entry and the index of a numeric parameter in a group; None if the group has none of this name."""
+    if name in group and _is_number(group[name]):
+        return name, None
+    key = name.rpartition("[")[0]
+    for item, number in enumerate(_items(key, group.get(key))):
+        if name == f"{key}[{item}]" and _is_number(number):
+            return key, item
+    return None
+
+
+def _numbers_in(group: Group) -> list[str]:
+    """The names of a group's numeric parameters."""
+    names = []
+    for key, value in group.items():
+        if _is_number(value):
+            names.append(key)
+        names += [f"{key}[{item}]" for item, number in enumerate(_items(key, value)) if _is_number(number)]
+    return names
+
+
+def _items(key: str, value: object) -> Sequence[Any]:
+    """The items of a tuple such as ``betas``, which are parameters of their own."""
+    return value if isinstance(value, tuple | list) and key != "params" else ()
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, torch.Tensor):
+        return value.is_floating_point() and value.numel() == 1
+    return isinstance(value, arguments.REAL) and not isinstance(value, bool)

@@ -1,0 +1,118 @@
+"""What attaching says at once of two who write the same, and what it asks to find that out."""
+
+import logging
+from types import SimpleNamespace
+from unittest.mock import patch
+
+import pytest
+import torch
+from ignite.engine import Events
+from optimizers import make_optimizer, make_trainer
+
+from lehr.handlers import (
+    ConstantScheduler,
+    CosineAnnealingScheduler,
+    LambdaScheduler,
+    LRScheduler,
+    ParamGroupScheduler,
+    ParamScheduler,
+    StateParamScheduler,
+)
+from lehr.handlers.schedules import Constant
+
+
+@pytest.fixture
+def trainer(caplog):
+    engine = make_trainer()
+    engine.logger = logging.Logger("of a test")
+    engine.logger.addHandler(caplog.handler)
+    return engine
+
+
+def said(caplog):
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+
+def constant(optimizer, name="lr", group=None):
+    return ConstantScheduler(optimizer, name, 0.5, param_group_index=group)
+
+
+def shared_tensor():
+    lr = torch.tensor(0.1)
+    return constant(SimpleNamespace(param_groups=[{"lr": lr}])), constant(SimpleNamespace(param_groups=[{"lr": lr}]))
+
+
+def wrapper():
+    inner = make_optimizer(2)
+    return constant(inner, group=1), constant(SimpleNamespace(param_groups=inner.param_groups))
+
+
+def state():
+    return [StateParamScheduler("rate", create_new=False, schedule=Constant(0.5)) for _ in range(2)]
+
+
+def torch_cycles_momentum():
+    optimizer = make_optimizer(2)
+    cyclic = torch.optim.lr_scheduler.CyclicLR(optimizer, 0.1, 0.5)
+    return LRScheduler(cyclic), constant(optimizer, "momentum", 1)
+
+
+def by_name():
+    optimizer = make_optimizer(2)
+    optimizer.param_groups[1]["name"] = "head"
+    return constant(optimizer, group="head"), constant(optimizer, group=lambda group: "name" in group)
+
+
+def in_a_group():
+    optimizer = make_optimizer(2)
+    return ParamGroupScheduler([constant(optimizer), constant(optimizer, "momentum")]), constant(optimizer, "momentum")
+
+
+def by_a_function():
+    optimizer = make_optimizer(2)
+    return LambdaScheduler(optimizer, "lr", lambda event: 0.5), constant(optimizer, group=0)
+
+
+SAME = [shared_tensor, wrapper, state, torch_cycles_momentum, by_name, in_a_group, by_a_function]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize("make", SAME)
+def test_two_that_write_the_same_are_told(make, turned, bare, trainer, caplog):
+    first, second = reversed(make()) if turned else make()
+    if bare:
+        trainer.add_event_handler(Events.ITERATION_STARTED, first)
+    else:
+        first.attach(trainer, Events.ITERATION_STARTED)
+    second.attach(trainer, Events.ITERATION_STARTED)
+    (message,) = said(caplog)
+    assert f"over what {first!r} has written at that event" in message
+
+
+def test_what_comes_to_be_the_same_later_is_told(trainer, caplog):
+    optimizer, other = make_optimizer(), make_optimizer()
+    constant(optimizer).attach(trainer)
+    optimizer.param_groups = [{**group} for group in optimizer.param_groups]  # as loading a state does
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})
+    constant(other).attach(trainer)
+    assert said(caplog) == []
+    constant(optimizer, group=1).attach(trainer)
+    assert len(said(caplog)) == 1
+    other.param_groups = optimizer.param_groups
+    constant(optimizer, "momentum").attach(trainer)
+    assert len(said(caplog)) == 1
+    constant(optimizer, "lr", 0).attach(trainer)
+    assert len(said(caplog)) == 3
+
+
+def test_schedulers_of_other_optimizers_are_not_asked_for_their_locations(trainer, caplog):
+    one_for_all = make_optimizer(20)
+    schedulers = [constant(one_for_all, group=index) for index in range(20)]
+    schedulers += [CosineAnnealingScheduler(make_optimizer(), "lr", 1.0, 0.0, 9) for _ in range(20)]
+    with patch.object(ParamScheduler, "_locations", autospec=True, side_effect=ParamScheduler._locations) as asked:
+        for scheduler in schedulers:
+            scheduler.attach(trainer)
+    assert asked.call_count == len(schedulers)  # each for its own
+    assert said(caplog) == []

@@ -1,0 +1,287 @@
+"""Schedules against their formulas, written out in plain Python; and noise against torch."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lehr.handlers.schedules import (
+    Anneal,
+    Approach,
+    Assignment,
+    Bounded,
+    Constant,
+    Cooldown,
+    Cosine,
+    CumulativeProduct,
+    Exponential,
+    FunctionSchedule,
+    Greedy,
+    KDecay,
+    Linear,
+    Noise,
+    Plateau,
+    Polynomial,
+    Power,
+    Product,
+    Recursion,
+    Reduced,
+    Restarts,
+    Reversed,
+    Rex,
+    Scaling,
+    Stretch,
+    Tanh,
+    Turn,
+    WarmupStableDecay,
+    Window,
+)
+
+values, lengths = st.floats(-3, 3), st.floats(0.5, 30)
+indices = st.lists(st.integers(0, 200), min_size=1, max_size=5)
+CURVES = {
+    "linear": (Linear(), lambda p: p),
+    "cosine": (Cosine(), lambda p: (1 - math.cos(math.pi * p)) / 2),
+    "power": (Power(0.5), math.sqrt),
+    "polynomial": (Polynomial(3.0), lambda p: 1 - (1 - p) ** 3),
+    "exponential": (Exponential(0.2), lambda p: (1 - 0.2**p) / 0.8),
+    "tanh": (Tanh(-2.0, 1.0), lambda p: (1 + math.tanh(-2 * (1 - p) + p)) / 2),
+    "rex": (Rex(), lambda p: 1 - (1 - p) / (0.5 + 0.5 * (1 - p))),
+    "k-decay": (KDecay(Cosine(), 2.0), lambda p: (1 - math.cos(math.pi * p**2)) / 2),
+    "reversed": (Reversed(Power(0.5)), lambda p: 1 - math.sqrt(1 - p)),
+}
+curves = pytest.mark.parametrize("curve", CURVES)
+
+
+def agree(schedule, formula, events):
+    expected = np.array([formula(event) for event in events])
+    np.testing.assert_allclose(schedule(np.array(events)), expected, rtol=1e-12, atol=1e-12)
+    assert schedule(events[0]) == schedule(np.array(events))[0]
+
+
+@curves
+@given(values, values, lengths, indices)
+def test_anneal(curve, start, end, length, events):
+    ours, f = CURVES[curve]
+    few_ulps = 4 * np.finfo(np.float64).eps  # of the progress, which a root makes much of where it is next to 0
+
+    def progress(event, beyond):
+        p, whole = Fraction(event) / Fraction(length), max(math.ceil(event / length), 1)
+        return float({"hold": min(p, 1), "mirror": 1 - abs(p % 2 - 1), "stretch": p / whole}[beyond])
+
+    for beyond in ("hold", "mirror", "stretch"):
+        values_of_events = Anneal(start, end, length, ours, beyond)(np.array(events))
+        for event, value in zip(events, values_of_events, strict=True):
+            near = [min(max(progress(event, beyond) + by, 0.0), 1.0) for by in (-few_ulps, 0.0, few_ulps)]
+            expected = sorted(start + (end - start) * f(p) for p in near)
+            slack = 1e-12 * max(1.0, abs(expected[0]), abs(expected[-1]))
+            assert expected[0] - slack <= value <= expected[-1] + slack
+
+
+@given(
+    values,
+    values,
+    st.integers(1, 9),
+    st.sampled_from([1, 1.1, 1.2, 1.5, 2, 3]),
+    st.floats(0.5, 1.2),
+    st.integers(0, 4),
+    indices,
+)
+def test_restarts(start, end, period, mult, weight, cycles, events):
+    def formula(event):
+        begin, k, length = 0.0, 0, float(period)
+        while begin + length <= event + 1e-9:
+            begin, k, length = begin + length, k + 1, length * mult
+        if cycles and k >= cycles:
+            return end
+        top = start * weight**k
+        return top + (end - top) * (1 - math.cos(math.pi * max(event - begin, 0) / length)) / 2
+
+    restarts = Restarts(start, end, period, mult, weight, cycles or None)
+    agree(restarts, formula, [min(event, 200) for event in events])
+
+
+def test_restarts_are_at_whole_boundaries():
+    assert Restarts(1.0, 0.0, periods=5, period_mult=1.2)(11) == 1.0
+    assert Restarts(1.0, 0.0, periods=13, period_mult=1.2)(13) == 1.0
+    assert Restarts(1.0, 0.0, periods=1000, period_mult=1.1)(3310) == 1.0
+
+
+@given(values, values, values, st.integers(0, 6), st.integers(0, 6), st.integers(0, 9), indices)
+def test_warmup_stable_decay(start, peak, end, warm, stable, decay, events):
+    def formula(event):
+        if event < warm:
+            return start + (peak - start) * (1 - (1 - event / warm))
+        if event < warm + stable or (event == warm + stable and decay):
+            return peak
+        return (
+            end if event >= warm + stable + decay else peak + (end - peak) * math.sqrt((event - warm - stable) / decay)
+        )
+
+    agree(WarmupStableDecay(peak, warm, stable, decay, start, end), formula, events)
+
+
+@given(st.integers(0, 20), st.integers(1, 30), st.integers(1, 5), values, indices)
+def test_windows(begin, length, interval, before, events):
+    line = Anneal(0.0, 1.0, 50)
+
+    def formula(event):
+        k = min(event, begin + length - 1) - begin
+        return before if event < begin else min((k - k % interval) / 50, 1)
+
+    agree(Window(line, begin, begin + length, interval, before), formula, events)
+    agree(Stretch(line, interval), lambda event: min(event // interval / 50, 1), events)
+    agree(Cooldown(line, begin, length, before), lambda event: _cooled(event, begin, length, before), events)
+    agree(Bounded(line, 0.2, 0.7), lambda event: min(max(min(event / 50, 1), 0.2), 0.7), events)
+
+
+def _cooled(event, begin, length, end):
+    value = min(event / 50, 1)
+    return value + (end - value) * min(max(event - begin, 0) / length, 1)
+
+
+def test_values_for_each_group_in_wrappers():
+    two = Anneal([1.0, 2.0], 0.0, 4)
+    assert Window(two, begin=1, before=8.0)([0, 1, 2]).tolist() == [[8.0, 8.0], [1.0, 2.0], [0.75, 1.5]]
+    assert Window(Anneal(1.0, 0.0, 4), begin=1, before=[8.0, 9.0])([0, 1]).tolist() == [[8.0, 9.0], [1.0, 1.0]]
+    assert Cooldown(Constant(1.0), 0, 2, [0.0, 1.0])([0, 1, 2]).tolist() == [[1.0, 1.0], [0.5, 1.0], [0.0, 1.0]]
+    live = FunctionSchedule(lambda event_index: [float(event_index), 1.0])
+    assert Window(live, begin=1, before=[8.0, 9.0]).value_from_parts(0, None) == [8.0, 9.0]
+    assert Bounded(live, 0.5).value_from_parts(0, lambda part, index: part.checked(index)) == [0.5, 1.0]
+    assert Cooldown(live, 0, 2, 3.0).value_from_parts(1, lambda part, index: part.checked(index)) == [2.0, 2.0]
+    assert Noise(live, begin=9).value_from_parts(3, lambda part, index: part.checked(index)) == [3.0, 1.0]
+
+
+@given(st.integers(0, 2**31), st.floats(0.1, 2), st.floats(0.1, 1), st.sampled_from(["normal", "uniform"]), indices)
+def test_noise_is_that_of_torch(seed, std, limit, distribution, events):
+    def formula(event):
+        generator = torch.Generator()
+        generator.manual_seed(seed + event)
+        if distribution == "uniform":
+            return 1 + 2 * (torch.rand(1, generator=generator).item() - 0.5) * limit
+        while True:
+            noise = torch.randn(1, generator=generator).item() * std
+            if abs(noise) < limit:
+                return 1 + noise
+
+    noise = Noise(Constant(1.0), seed, std, limit, distribution)
+    assert [noise(event) for event in events] == [formula(event) for event in events]
+
+
+@given(st.data(), st.integers(1, 3), st.integers(0, 5))
+def test_a_recursion_is_a_loop(data, groups, start):
+    rules = {
+        "scaling": Scaling(Anneal(0.2, 1.0, 7)),
+        "approach": Approach(Anneal(1.0, 0.0, 9, Cosine(), "mirror"), 0.1, 0.7),
+        "assignment": Assignment(Anneal(1.0, 0.5, 5), first_factor=0.5),
+    }
+    turns = [
+        Turn(rules[kind], begin, begin + length, every)
+        for kind, begin, length, every in data.draw(
+            st.lists(
+                st.tuples(st.sampled_from(sorted(rules)), st.integers(0, 9), st.integers(1, 9), st.integers(1, 3)),
+                min_size=1,
+                max_size=4,
+            )
+        )
+    ]
+    initial = [1.0, 0.5, 0.25][:groups]
+    recursion = Recursion(initial if groups > 1 else initial[0], turns, start)
+    expected, held = [], list(initial)
+    for event in range(start, start + 60):
+        for turn in turns:
+            number = event // turn.every
+            if (event % turn.every == 0 or event == start) and turn.begin <= number < turn.end:
+                a, c = turn.rule.coefficients(np.array([float(number - turn.begin)]))
+                held = [value * float(a[0]) + float(c[0]) for value in held]
+        expected.append(list(held))
+    values = recursion(np.arange(60)).reshape(60, -1)
+    np.testing.assert_allclose(values, expected, rtol=1e-13)
+    assert Recursion(recursion.initial_value, turns, start)(59) == pytest.approx(recursion(59))
+
+
+def test_a_product_so_far_is_kept_and_begun_anew():
+    asked = []
+    product = CumulativeProduct(lambda index: asked.append(index) or 1 + index)
+    assert [product.value(index) for index in (0, 3, 4, 2)] == [1.0, 24.0, 120.0, 6.0]
+    assert asked == [1, 2, 3, 4, 1, 2]
+    resumed = CumulativeProduct(lambda index: 10.0)
+    resumed.load_state_dict(product.state_dict())
+    assert resumed.value(3) == 60.0
+    huge = CumulativeProduct(lambda index: 1e200)
+    with pytest.raises(ValueError, match="the product at event 2 must be finite, given inf"):
+        huge.value(2)
+    assert huge.value(1) == 1e200
+    for state in (3, {}, {"event_index": -1, "product": 1.0}, {"event_index": 1, "product": math.nan}):
+        with pytest.raises((TypeError, ValueError)):
+            product.load_state_dict(state)
+
+
+def test_a_reduced_schedule_keeps_to_its_floor():
+    reduced = Reduced(Anneal(1.0, [1.0, 2.0], 10), Plateau(factor=0.1, patience=0, min_value=[0.5, 0.05]))
+    reduced.value(0)
+    for loss in (1.0, 2.0):
+        reduced.observe(loss)
+    assert reduced.value(0) == pytest.approx([0.5, 0.1])
+    state = reduced.state_dict()
+    again = Reduced(reduced.schedule, Plateau(factor=0.1, patience=0, min_value=[0.5, 0.05]))
+    again.load_state_dict(state)
+    again.observe(3.0)
+    reduced.observe(3.0)
+    assert again.value(1) == reduced.value(1)
+    for bad in (3, {}, {**state, "ratios": [1.0]}, {**state, "event_index": -2}, {**state, "plateau": {}}):
+        with pytest.raises((TypeError, ValueError)):
+            again.load_state_dict(bad)
+    with pytest.raises(ValueError, match="schedule must not depend on what happens in training"):
+        Reduced(FunctionSchedule(math.cos), Plateau())
+
+
+def test_a_greedy_schedule_begins_anew_when_it_has_been_down_long_enough():
+    greedy = Greedy(0.5, factor=0.5, patience=0, min_value=0.2, reset_start=2)
+    seen = []
+    for loss in (1.0, 2.0, 2.0, 2.0, 2.0):
+        greedy.observe(loss)
+        seen.append(greedy.value(0))
+    assert seen == [1.0, 0.5, 0.25, 0.2, 0.5]
+    state = greedy.state_dict()
+    for bad in (3, {}, {**state, "values": [1.0, 2.0]}, {**state, "best": "1"}, {**state, "num_bad_epochs": -1}):
+        with pytest.raises((TypeError, ValueError)):
+            greedy.load_state_dict(bad)
+    assert greedy.state_dict() == state
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Window(5),
+        lambda: Stretch(5, 2),
+        lambda: Cooldown(None, 1, 1),
+        lambda: Bounded(5),
+        lambda: Noise("x"),
+        lambda: Product([5]),
+        lambda: Product(5),
+        lambda: Scaling(5),
+        lambda: Assignment(5),
+        lambda: Turn(5),
+        lambda: Turn(Scaling(Constant(1.0)), begin="x"),
+        lambda: Recursion(1.0, [5]),
+        lambda: Anneal(1.0, 0.0, 5, curve="cosine"),
+        lambda: Approach(5, 0.0, 1.0),
+    ],
+)
+def test_what_is_composed_is_checked(make):
+    with pytest.raises(TypeError, match="must be .*given"):
+        make()
+
+
+def test_rules_are_read_ahead_and_so_must_allow_it():
+    with pytest.raises(ValueError, match="rule must not depend on what happens in training"):
+        Turn(Scaling(FunctionSchedule(math.cos)))
+    with pytest.raises(ValueError, match="initial_value and turns must have as many values as one another"):
+        Recursion([1.0, 2.0], [Turn(Scaling(Constant([1.0, 1.0, 1.0])))])
+    with pytest.raises(ValueError, match="as many values"):
+        Cooldown(Constant([1.0, 2.0]), 2, 2, [0.0, 0.0, 0.0])

@@ -1,0 +1,195 @@
+"""Where values go: names, items of tuples, tensors, and foreign optimizers."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from optimizers import make_optimizer, values_of
+
+from lehr.handlers import OneCycleScheduler, ParamScheduler, PiecewiseLinear
+from lehr.handlers.targets.param_groups import ParamGroups
+
+
+def written(optimizer, name, value, index=None):
+    """The groups after writing one value."""
+    ParamGroups(optimizer, name, index).write(value)
+    return optimizer.param_groups
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "name", "key", "expected"),
+    [
+        (torch.optim.SGD, {"momentum": 0.9}, "momentum", "momentum", 0.25),
+        (torch.optim.SGD, {}, "weight_decay", "weight_decay", 0.25),
+        (torch.optim.SGD, {"lr": 1}, "lr", "lr", 0.25),
+        (torch.optim.Adam, {}, "momentum", "betas", (0.25, 0.999)),
+        (torch.optim.Adam, {}, "betas[0]", "betas", (0.25, 0.999)),
+        (torch.optim.Adam, {}, "betas[1]", "betas", (0.9, 0.25)),
+        (torch.optim.Adam, {}, "eps", "eps", 0.25),
+        (torch.optim.NAdam, {}, "momentum_decay", "momentum_decay", 0.25),
+        (torch.optim.RMSprop, {"momentum": 0.9}, "momentum", "momentum", 0.25),
+        (torch.optim.RMSprop, {}, "alpha", "alpha", 0.25),
+        (torch.optim.Rprop, {}, "etas[0]", "etas", (0.25, 1.2)),
+        (torch.optim.Adagrad, {}, "lr_decay", "lr_decay", 0.25),
+        (torch.optim.Adafactor, {}, "beta2_decay", "beta2_decay", 0.25),
+        (torch.optim.Adafactor, {}, "eps[1]", "eps", (None, 0.25)),
+    ],
+)
+def test_names_of_torchs_own_optimizers(kind, options, name, key, expected):
+    optimizer = kind([torch.nn.Parameter(torch.zeros(2))], **{"lr": 0.1, **options})
+    assert written(optimizer, name, 0.25)[0][key] == expected
+
+
+def test_a_list_of_betas_stays_a_list_of_its_own():
+    betas = [0.9, 0.99]
+    optimizer = make_optimizer(2, torch.optim.Adam, betas=betas)
+    groups = written(optimizer, "betas[0]", [0.1, 0.2])
+    assert [list(group["betas"]) for group in groups] == [[0.1, 0.99], [0.2, 0.99]]
+    assert betas == [0.9, 0.99]
+
+
+def test_keys_of_ones_own_can_be_scheduled():
+    optimizer = make_optimizer(2)
+    for group in optimizer.param_groups:
+        group["temperature"] = 1.0
+    assert [group["temperature"] for group in written(optimizer, "temperature", [0.5, 0.25])] == [0.5, 0.25]
+    del optimizer.param_groups[1]["temperature"]
+    with pytest.raises(ValueError, match="param_name must be one of"):
+        ParamGroups(optimizer, "temperature", None)
+    assert written(optimizer, "temperature", 0.125, index=0)[0]["temperature"] == 0.125
+
+
+@pytest.mark.parametrize(
+    "name", ["betas[00]", "betas[-1]", "betas[2]", "betas[]", "betas[", "[0]", "params[0]", "amsgrad"]
+)
+def test_what_is_no_name_of_a_number_is_an_error(name):
+    optimizer = make_optimizer(2, torch.optim.Adam)
+    with pytest.raises(ValueError, match=r"param_name must be one of 'betas\[0\]', 'betas\[1\]', 'eps', 'lr', 'weight"):
+        ParamGroups(optimizer, name, None)
+
+
+def test_a_name_is_looked_up_without_going_through_all_there_is():
+    class Group(dict):
+        def items(self):
+            raise AssertionError("asked for everything")
+
+    optimizer = SimpleNamespace(param_groups=[Group(lr=0.1, betas=(0.9, 0.99)) for _ in range(2)])
+    assert [ParamGroups(optimizer, name, None).key for name in ("lr", "betas[1]", "momentum")] == [
+        "lr",
+        "betas",
+        "betas",
+    ]
+
+
+def test_a_group_that_lacks_the_parameter_is_told():
+    optimizer = make_optimizer()
+    optimizer.param_groups[0]["temperature"] = 1.0
+    scheduler = ParamScheduler(optimizer, "temperature", schedule=lambda event: 0.5)
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})
+    with pytest.raises(ValueError, match="'temperature' cannot be written to a param group that has no 'temperature'"):
+        scheduler(None)
+    assert scheduler.event_index == 0
+
+
+def test_anything_with_param_groups_will_do():
+    optimizer = SimpleNamespace(param_groups=[{"lr": 0.1}, {"lr": 0.2}])
+    scheduler = ParamScheduler(optimizer, "lr", schedule=lambda event: event / 4)
+    scheduler(None), scheduler(None)
+    assert values_of(optimizer) == [0.25, 0.25]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_tensors_are_filled(dtype, shape):
+    tensor = torch.full(shape, 0.5, dtype=dtype)
+    optimizer = SimpleNamespace(param_groups=[{"lr": tensor}])
+    assert written(optimizer, "lr", 0.25)[0]["lr"] is tensor
+    assert tensor.item() == 0.25
+
+
+def test_a_tensor_that_requires_a_gradient_is_filled_too():
+    tensor = torch.tensor(0.5, requires_grad=True)
+    assert written(SimpleNamespace(param_groups=[{"lr": tensor}]), "lr", 0.25)[0]["lr"] is tensor
+    assert (tensor.item(), tensor.requires_grad, tensor.grad_fn) == (0.25, True, None)
+
+
+@pytest.mark.parametrize("tensor", [torch.tensor(1), torch.zeros(3), torch.tensor(True)], ids=repr)
+def test_tensors_that_hold_no_single_float_cannot_be_scheduled(tensor):
+    with pytest.raises(ValueError, match="param_name must be one of 'momentum', given 'lr'"):
+        ParamGroups(SimpleNamespace(param_groups=[{"lr": tensor, "momentum": 0.9}]), "lr", None)
+
+
+def test_the_step_reads_the_tensor_that_was_filled():
+    """Training with a scheduled tensor lr is training with a scheduled float lr."""
+    finals = []
+    for lr in (0.1, torch.tensor(0.1, dtype=torch.float64)):
+        parameter = torch.nn.Parameter(torch.ones(3, dtype=torch.float64))
+        optimizer = torch.optim.Adam([parameter], lr=lr, foreach=False)
+        scheduler = ParamScheduler(optimizer, "lr", schedule=lambda event: 0.1 / (1 + event))
+        for _ in range(10):
+            scheduler(None)
+            optimizer.zero_grad()
+            (parameter**2).sum().backward()
+            optimizer.step()
+        finals.append(parameter.detach().clone())
+    torch.testing.assert_close(finals[0], finals[1], rtol=1e-12, atol=0)
+
+
+def test_a_group_with_a_tensor_added_in_mid_run_is_filled():
+    optimizer = make_optimizer()
+    scheduler = ParamScheduler(optimizer, "lr", schedule=lambda event: 0.25)
+    scheduler(None)
+    tensor = torch.tensor(0.5)
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": tensor})
+    scheduler(None)
+    assert optimizer.param_groups[1]["lr"] is tensor
+    assert values_of(optimizer) == [0.25, 0.25]
+
+
+def test_a_tensor_before_floats_stays_the_same_tensor():
+    tensor = torch.tensor(0.5, dtype=torch.float64)
+    optimizer = SimpleNamespace(param_groups=[{"lr": tensor}, {"lr": 0.5}, {"lr": 0.5}])
+    scheduler = ParamScheduler(optimizer, "lr", schedule=lambda event: event / 8)
+    for event in range(4):
+        scheduler(None)
+        assert optimizer.param_groups[0]["lr"] is tensor
+        assert values_of(optimizer) == [event / 8] * 3
+
+
+def test_a_tensor_shared_by_some_groups_is_refused_when_made():
+    shared = torch.tensor(0.5)
+    optimizer = SimpleNamespace(param_groups=[{"lr": torch.tensor(0.5)}, {"lr": shared}, {"lr": shared}, {"lr": 0.5}])
+    with pytest.raises(ValueError, match="tensor 'lr' of their own"):
+        OneCycleScheduler(optimizer, "lr", [0.1, 0.2, 0.3, 0.4], total_steps=10)
+    with pytest.raises(ValueError, match="tensor 'lr' of their own"):
+        PiecewiseLinear(optimizer, "lr", [(0, 0.25)], param_group_index=2)
+    PiecewiseLinear(optimizer, "lr", [(0, 0.25)], param_group_index=0)(None)
+    assert values_of(optimizer) == [0.25, 0.5, 0.5, 0.5]
+    PiecewiseLinear(optimizer, "lr", [(0, 0.125)])(None)
+    assert values_of(optimizer) == [0.125] * 4
+
+
+def test_parameters_are_no_hyper_parameters():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    with pytest.raises(ValueError, match=r"given 'params\[0\]'") as error:
+        ParamGroups(optimizer, "params[0]", None)
+    assert "'params" not in str(error.value).split("given")[0]
+
+
+def test_momentum_is_momentum_where_there_is_one():
+    group = {"momentum": 0.5, "betas": (0.9, 0.99)}
+    assert written(SimpleNamespace(param_groups=[group]), "momentum", 0.25)[0] == {
+        "momentum": 0.25,
+        "betas": (0.9, 0.99),
+    }
+
+
+def test_groups_replaced_by_ones_with_a_tensor_are_looked_at_again():
+    optimizer = SimpleNamespace(param_groups=[{"lr": 0.5}, {"lr": 0.5}])
+    scheduler = ParamScheduler(optimizer, "lr", schedule=lambda event: 1 / (1 + event))
+    scheduler(None), scheduler(None)
+    tensor = torch.tensor(0.5, dtype=torch.float64)
+    optimizer.param_groups = [{"lr": tensor}, {"lr": 0.5}]
+    scheduler(None)
+    assert optimizer.param_groups[0]["lr"] is tensor
+    assert values_of(optimizer) == [1 / 3] * 2
