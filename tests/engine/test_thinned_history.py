@@ -108,7 +108,7 @@ def test_the_memory_of_a_long_run_is_bounded():
     scheduler = ParamScheduler(optimizer, "lr", save_history=True, schedule=Anneal([1.0, 2.0, 3.0], 0.0, 10**5))
     scheduler.attach(trainer)
     tracemalloc.start()
-    trainer.run([None] * 100, max_epochs=100)  # until blocks of events have their full size
+    trainer.run([None] * 100, max_epochs=100)  # by then, blocks of values have their full size
     early, _ = tracemalloc.get_traced_memory()
     trainer.run([None] * 100, max_epochs=200)
     late, _ = tracemalloc.get_traced_memory()
