@@ -19,6 +19,7 @@ class ResumeWarning(UserWarning):
     before the run begins, as in the example.
 
     Example:
+        >>> import warnings
         >>> import torch
         >>> from lehr.handlers import CosineAnnealingScheduler
         >>> def make(start_value):
