@@ -52,9 +52,10 @@ def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: str) -> No
         TypeError, ValueError: it is not the state of such a scheduler, or the policy cannot be followed; nothing is
             loaded.
     """
-    state = checked_state(state_dict, scheduler.state_dict(), scheduler._identity())
+    own = scheduler.state_dict()
+    state = checked_state(state_dict, own, scheduler._identity())
     scheduler._check_state(state)
-    description, planned = scheduler._description(), scheduler._planned
+    description, planned = own["schedule"], scheduler._planned
     # A schedule under an overridden get_param cannot be adjusted.
     adjustment = adjusted(state, None if scheduler._asks_get_param else planned, description, policy)
     parts = stateful_parts(planned)
