@@ -73,18 +73,18 @@ class CyclicalScheduler(ParamScheduler):
 
 def _in_its_cycle(get_param: Callable[[Any], Value]) -> Callable[[Any], Value]:
     @wraps(get_param)
-    def in_its_cycle(scheduler: CyclicalScheduler) -> Value:
-        schedule = scheduler._schedule
+    def in_its_cycle(self: CyclicalScheduler) -> Value:
+        schedule = self._schedule
         if not isinstance(schedule, Cyclical):
-            return get_param(scheduler)  # it is in its cycle already, and was called through super()
-        index = scheduler.event_index
+            return get_param(self)  # it is in its cycle already, and was called through super()
+        index = self.event_index
         cycle = schedule.cycle_at(index)
         if cycle.position > cycle.cycle_size:
             return schedule(index)  # it is warming up
         from_its_start = Shift(schedule, index - cycle.position)
         seen = {**vars(schedule), **cycle._asdict(), "_event_index": cycle.position, "_schedule": from_its_start}
-        with temporarily(scheduler, **seen):
-            return get_param(scheduler)
+        with temporarily(self, **seen):
+            return get_param(self)
 
     return in_its_cycle
 
