@@ -18,9 +18,9 @@ from .saving import finite_values
 from .scheduler import NOTHING_READ, BaseParamScheduler
 
 # What the usual event needs, as one tuple: it takes less time to read than attributes, and is replaced as a whole. The
-# first seven are those of FloatGroups; then the values of a block of events, its first event, the part of the history
+# first six are those of FloatGroups; then the values of a block of events, its first event, the part of the history
 # that is added to and what adds to it (None where nothing is recorded).
-UsualEvent = tuple[Any, list[Group], int, str, int, int, Any, list[float], int, Any, Callable[[Any], None] | None]
+UsualEvent = tuple[Any, list[Group], int, str, int, Any, list[float], int, Any, Callable[[Any], None] | None]
 
 
 class ParamScheduler(BaseParamScheduler):
@@ -106,7 +106,7 @@ class ParamScheduler(BaseParamScheduler):
             # The usual event writes a float of a block to groups that hold floats, as the one before did, in the least
             # time. Any other is that of all schedulers.
             index = self._event_index
-            optimizer, known, length, key, first_index, count, indices, values, first_event, run, append = usual
+            optimizer, known, length, key, first_index, indices, values, first_event, run, append = usual
             groups = optimizer.param_groups
             try:
                 first = groups[first_index]
@@ -116,8 +116,8 @@ class ParamScheduler(BaseParamScheduler):
                     value = values[index - first_event]
                     if append is None or engine.state.param_history.columns[name or self.param_name].section is run:  # type: ignore[union-attr]
                         first[key] = value
-                        if count > 1:
-                            for group in groups if indices is None else [groups[at] for at in indices]:
+                        if indices is not None:  # there is more than one group
+                            for group in groups if len(indices) == length else [groups[at] for at in indices]:
                                 group[key] = value
                         # Count, then record: an interrupt is handled after a call, and finds both done or neither.
                         self._event_index = index + 1

@@ -39,8 +39,7 @@ class FloatGroups(NamedTuple):
         length: the length of the list, which adding a group changes.
         key: the entry of each group.
         first: the index of the first group that is written.
-        number: the number of groups that are written.
-        indices: their indices; None for all.
+        indices: the indices of all groups that are written, rising; None where there is only the first.
     """
 
     optimizer: HasParamGroups
@@ -48,7 +47,6 @@ class FloatGroups(NamedTuple):
     length: int
     key: str
     first: int
-    number: int
     indices: Sequence[int] | None
 
 
@@ -264,11 +262,12 @@ class ParamGroups(Target):
 
     def float_groups(self) -> FloatGroups | None:
         """The groups, if the parameter is a float in each; None where it may be anything else."""
-        groups, indices = self._float_groups, None if self._writes_all else self._indices
-        if groups is None or self.optimizer.param_groups is not groups or len(groups) != self._num_looked_up:
+        groups = self._float_groups
+        if not groups or self.optimizer.param_groups is not groups or len(groups) != self._num_looked_up:
             return None
-        number = self._num_looked_up if indices is None else len(indices)
-        return FloatGroups(self.optimizer, groups, len(groups), self.key, indices[0] if indices else 0, number, indices)
+        indices = range(len(groups)) if self._writes_all else self._indices
+        more = indices if len(indices) > 1 else None
+        return FloatGroups(self.optimizer, groups, len(groups), self.key, indices[0], more)
 
     def _put(self, groups: list[Group], held: list[Any], values: Iterable[float]) -> None:
         filled = None

@@ -42,13 +42,13 @@ class Several(Target):
         for known, own in zip(self._float_groups, value):  # noqa: B905 -- strict takes longer, and none are left out
             if known is None or type(own) is not float:
                 return None
-            optimizer, all_groups, length, key, first, number, indices = known
+            optimizer, all_groups, length, key, first, indices = known
             groups = optimizer.param_groups
             if groups is not all_groups or len(groups) != length:
                 return None
-            if number == 1:
+            if indices is None:
                 groups = [groups[first]]
-            elif indices is not None:
+            elif len(indices) < length:
                 groups = [groups[at] for at in indices]
             if type(groups[0].get(key)) is not float or type(groups[-1].get(key)) is not float:
                 return None
