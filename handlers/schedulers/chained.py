@@ -62,7 +62,12 @@ class ChainedScheduler(ParamScheduler):
             raise ValueError(f"initial_value must have {len(slot.groups())} values, given {initial!r}")
         if not np.all(numbers):
             raise ValueError(f"initial_value must not be 0, of which nothing is a multiple, given {initial!r}")
-        scale = np.asarray(numbers) ** (1 - len(members))
+        with np.errstate(all="ignore"):
+            scale = np.asarray(numbers) ** (1 - len(members))
+        if not np.isfinite(scale).all():
+            raise ValueError(
+                f"initial_value must not be so near to 0 that a value divided by it is infinite, given {initial!r}"
+            )
         product = Product([Constant(scale.tolist()), *(member.schedule for member in members)])
         super().__init__(first.optimizer, first.param_name, save_history, first.param_group_index, schedule=product)
         self.schedulers = tuple(schedulers)

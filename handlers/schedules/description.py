@@ -129,7 +129,7 @@ def same_schedule(saved: Description, own: Description) -> bool:
         >>> same_schedule("FunctionSchedule(function=builtins.abs)", description_of(FunctionSchedule(abs)))
         True
     """
-    if saved == own:  # the usual case, and quick to find
+    if repr(saved) == repr(own):  # the usual case, and quick to find
         return True
     if isinstance(saved, str):
         read, own_read = read_text(saved), read_text(own) if isinstance(own, str) else own

@@ -43,9 +43,11 @@ class SideBySide(Schedule):
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
         """The values of all schedules in one list."""
-        values = [(schedule, read(schedule, index)) for schedule in self.schedules]
-        rows = [value if isinstance(value, list) else [value] * (schedule.groups or 1) for schedule, value in values]
-        return [number for row in rows for number in row]
+        row: list[float] = []
+        for schedule in self.schedules:
+            value = read(schedule, index)
+            row += value if isinstance(value, list) else [value] * (schedule.groups or 1)
+        return row
 
     def values(self, indices: Array) -> Array:
         """The values of all schedules, column by column."""

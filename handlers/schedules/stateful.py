@@ -42,6 +42,11 @@ class LiveSchedule(Schedule):
         """False: the values may depend on more than the event index."""
         return False
 
+    @property
+    def groups(self) -> int | None:
+        """None: how many values there are is known at the event."""
+        return None
+
     def values(self, indices: Array) -> Array:
         """The value of each event, one after another."""
         return np.array([self.checked(int(index)) for index in indices], dtype=np.float64)

@@ -252,3 +252,10 @@ def test_what_would_be_no_number_is_refused_when_made():
     ):
         ExponentialDecay(1.0, gamma=-0.5, decay_events=2)
     assert ExponentialDecay(1.0, gamma=-0.5)([0, 1, 2]).tolist() == [1.0, -0.5, 0.25]
+
+
+def test_an_initial_value_that_nothing_can_be_divided_by_is_refused():
+    optimizer = make_optimizer()
+    members = [ExponentialScheduler(optimizer, "lr", gamma=0.5, initial_value=1.0) for _ in range(2)]
+    with pytest.raises(ValueError, match="initial_value must not be so near to 0 .* given 2.2e-311"):
+        ChainedScheduler(members, initial_value=2.2e-311)
