@@ -56,7 +56,9 @@ checks: .venv/package
 
 proof: .venv/package ## the slow tests: whole cross products, runs that are killed, many more drawn inputs
 	$(PYTEST) -m proof
-	HYPOTHESIS_PROFILE=proof $(PYTEST) -m "hypothesis and not proof"
+	HYPOTHESIS_PROFILE=hundred $(PYTEST) -m "hypothesis and not proof"
+	HYPOTHESIS_PROFILE=proof $(PYTEST) tests/promises/test_nonsense.py tests/promises/test_nonsense_for_schedules.py \
+		tests/promises/test_bad_input.py
 
 gpu: .venv/package ## the tests that need a CUDA device; they are skipped where there is none
 	$(BIN)/pytest -p no:benchmark -m gpu

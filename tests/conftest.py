@@ -21,6 +21,9 @@ settings.register_profile(
 settings.register_profile(
     "proof", deadline=None, derandomize=True, max_examples=1000, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile(
+    "hundred", deadline=None, derandomize=True, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile("thorough", deadline=None, max_examples=5000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "lehr"))
 
