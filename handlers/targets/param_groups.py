@@ -91,6 +91,9 @@ class ParamGroups(Target):
         self.key, self.item = find_entry(param_name, self.groups())
         self._entry = itemgetter(self.key)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_looked_up": None, "_float_groups": None}  # a copy looks the groups up again
+
     @property
     def param_group_index(self) -> Selection:
         """The selection as it was given; an index is counted from the first group."""

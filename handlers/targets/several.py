@@ -22,6 +22,9 @@ class Several(Target):
         self._float_groups: list[FloatGroups | None] = []
         self.is_saved = all(target.is_saved for target in targets)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_float_groups": []}  # a copy looks the groups up again
+
     def write(self, value: Any, engine: Engine | None) -> None:
         """Check the value of each target, and then write all of them."""
         writes = self._float_writes(value)
@@ -34,9 +37,10 @@ class Several(Target):
                 group[key] = own
 
     def _float_writes(self, value: Sequence[Any]) -> list[tuple[list[Group], str, float]] | None:
-        """What to write to groups that hold floats, as the last event found them, in the least time.
+        """What to write where each target is one float in groups that hold floats; found in the least time.
 
-        None where a target is or has become another one; each target is looked at as :class:`FloatGroups` says.
+        Returns:
+            The groups, the key and the value of each target; None where anything else is written, or has changed.
         """
         writes = []
         for known, own in zip(self._float_groups, value):  # noqa: B905 -- strict takes longer, and none are left out
