@@ -1,6 +1,7 @@
 """The base class of schedules: pure functions from the event index to a value."""
 
 import dataclasses
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ Array = NDArray[np.float64]
 Value = float | list[float]
 # The types of most fields. An isinstance check of an abstract class such as Schedule is slow.
 PLAIN = (float, int, str, type(None))
+
+
+# Attributes of schedules that had another name before 0.2: {their name then: their name today}.
+FORMER_NAMES = {"ahead": "is_pure", "from_parts": "value_from_parts"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,6 +56,22 @@ class Schedule(ABC):
     def __post_init__(self) -> None:
         """Checks the arguments."""
         fields.check(self)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Accept the names that methods had before 0.2, with a warning."""
+        super().__init_subclass__(**kwargs)
+        for old, new in FORMER_NAMES.items():
+            if old in vars(cls):
+                warnings.warn(_renamed(cls.__name__, old, new), DeprecationWarning, stacklevel=2)
+                setattr(cls, new, vars(cls)[old])
+
+    def __getattr__(self, name: str) -> Any:
+        """Accept the names that attributes had before 0.2, with a warning."""
+        if name not in FORMER_NAMES:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        new = FORMER_NAMES[name]
+        warnings.warn(_renamed(type(self).__name__, name, new), DeprecationWarning, stacklevel=2)
+        return getattr(self, new)
 
     @abstractmethod
     def values(self, indices: Array) -> Array:
@@ -171,3 +192,7 @@ def with_group_axis(values: NDArray[Any], wanted: bool) -> NDArray[Any]:
 @description_of.register
 def _(schedule: Schedule, outer: tuple[int, ...] = ()) -> Description:
     return schedule.description()
+
+
+def _renamed(class_name: str, old: str, new: str) -> str:
+    return f"{class_name}.{old} is now called {new}: rename it"

@@ -354,3 +354,20 @@ def test_side_by_side_each_has_its_columns():
     assert (asked.groups, asked.is_pure) == (None, False)
     with pytest.raises(ValueError, match="schedules must have 1 or more items"):
         SideBySide([])
+
+
+def test_former_names_of_attributes_still_work_with_a_warning():
+    with pytest.warns(DeprecationWarning, match=r"Live.ahead is now called is_pure: rename it") as told:
+
+        class Live(Schedule):
+            ahead = False
+
+            def values(self, indices):
+                return indices
+
+    assert told[0].filename == __file__
+    assert not Live().is_pure
+    with pytest.warns(DeprecationWarning, match="Constant.ahead is now called is_pure"):
+        assert Constant(1.0).ahead
+    with pytest.raises(AttributeError, match="'Constant' object has no attribute 'behind'"):
+        Constant(1.0).behind  # noqa: B018
