@@ -62,7 +62,7 @@ class Schedule(ABC):
         super().__init_subclass__(**kwargs)
         for old, new in FORMER_NAMES.items():
             if old in vars(cls):
-                warnings.warn(_renamed(cls.__name__, old, new), DeprecationWarning, stacklevel=2)
+                warnings.warn(_renamed(cls.__name__, old, new), DeprecationWarning, stacklevel=3)  # over ABCMeta
                 setattr(cls, new, vars(cls)[old])
 
     def __getattr__(self, name: str) -> Any:

@@ -51,7 +51,7 @@ class Cooldown(Wrapper):
         """The events until the end of the cool-down."""
         return self.begin + self.duration
 
-    def changed(self, values: Array, indices: Array) -> Array:
+    def _changed(self, values: Array, indices: Array) -> Array:
         """The formula of the class docstring."""
         end = np.asarray(self.end_value, dtype=np.float64)
         fraction = self.curve(np.clip((indices - self.begin) / self.duration, 0, 1))
@@ -88,7 +88,7 @@ class Bounded(Wrapper):
         if self.at_least is not None and self.at_most is not None and self.at_most < self.at_least:
             raise ValueError(f"at_most must not be less than at_least, {self.at_least}, given {self.at_most}")
 
-    def changed(self, values: Array, indices: Array) -> Array:
+    def _changed(self, values: Array, indices: Array) -> Array:
         """The values within the bounds."""
         low = -np.inf if self.at_least is None else self.at_least
         return np.asarray(np.clip(values, low, np.inf if self.at_most is None else self.at_most))

@@ -50,7 +50,7 @@ class Handover(Wrapper):
         """The events until both the schedule and the handover have ended."""
         return None if self.schedule.length is None else max(self.schedule.length, self.begin + self.duration)
 
-    def changed(self, values: Array, indices: Array) -> Array:
+    def _changed(self, values: Array, indices: Array) -> Array:
         """The formula of the class docstring."""
         start = np.asarray(self.start_value, dtype=np.float64)
         progress = np.clip((indices - self.begin) / self.duration, 0, 1)

@@ -43,7 +43,7 @@ class Mapped(Wrapper):
         value = read(self.schedule, index)
         return [self._value_of(one) for one in value] if isinstance(value, list) else self._value_of(value)
 
-    def changed(self, values: Array, indices: Array) -> Array:
+    def _changed(self, values: Array, indices: Array) -> Array:
         """The function of each value."""
         values = np.asarray(values, dtype=np.float64)
         return np.array([self._value_of(value) for value in values.ravel().tolist()]).reshape(values.shape)

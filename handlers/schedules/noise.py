@@ -56,12 +56,12 @@ class Noise(Wrapper):
         if self.end is not None and self.end < self.begin:
             raise ValueError(f"end must be a whole number of at least {self.begin}, given {self.end}")
 
-    def changed(self, values: Array, indices: Array) -> Array:
+    def _changed(self, values: Array, indices: Array) -> Array:
         """The values with the noise of their events."""
-        factors = 1 + np.array([self.noise_at(int(index)) for index in indices], dtype=np.float64)
+        factors = 1 + np.array([self.at(int(index)) for index in indices], dtype=np.float64)
         return np.asarray(values * with_group_axis(factors, values.ndim == 2))
 
-    def noise_at(self, index: int) -> float:
+    def at(self, index: int) -> float:
         """The noise n of an event."""
         if index < self.begin or (self.end is not None and index >= self.end):
             return 0.0

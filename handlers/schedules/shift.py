@@ -35,7 +35,7 @@ class Shift(Wrapper):
         """The events of the schedule that remain after the shift."""
         return None if self.schedule.length is None else max(self.schedule.length - self.by, 0)
 
-    def inner(self, indices: Array) -> Array:
+    def _inner(self, indices: Array) -> Array:
         """The events, shifted."""
         return np.maximum(indices + self.by, 0)
 

@@ -64,13 +64,13 @@ class Window(Wrapper):
         end = min(within, np.inf if self.end is None else self.end)
         return None if end == np.inf else float(end)
 
-    def inner(self, indices: Array) -> Array:
+    def _inner(self, indices: Array) -> Array:
         """The last event at or before each one at which the value moves."""
         last = np.inf if self.end is None else self.end - 1
         since = np.maximum(np.minimum(indices, last) - self.begin, 0)
         return np.asarray(since - since % self.interval)
 
-    def changed(self, values: Array, indices: Array) -> Array:
+    def _changed(self, values: Array, indices: Array) -> Array:
         """The values, with ``before`` before the window."""
         if self.before is None:
             return values
@@ -82,7 +82,7 @@ class Window(Wrapper):
         """The formula of the class docstring; the schedule is not read where ``before`` is the value."""
         if index < self.begin and self.before is not None:
             return list(self.before) if isinstance(self.before, tuple) else self.before  # type: ignore[return-value]
-        return read(self.schedule, int(self.inner(np.array([index], dtype=np.float64))[0]))
+        return read(self.schedule, int(self._inner(np.array([index], dtype=np.float64))[0]))
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Stretch(Wrapper):
         """The length of the schedule, in events of this one."""
         return None if self.schedule.length is None else self.schedule.length * self.by
 
-    def inner(self, indices: Array) -> Array:
+    def _inner(self, indices: Array) -> Array:
         """The event of the schedule that each event is part of."""
         return indices // self.by
 

@@ -73,6 +73,10 @@ class Groups:
             raise TypeError(f"param_group_index is no data, and cannot be put into a config: {self.select!r}")
         return self.select if self.added is None else {"select": self.select, "added": self.added}
 
+    def of(self, groups: Sequence[Group]) -> list[Group]:
+        """The selected groups."""
+        return [groups[index] for index in self.indices(groups)]
+
     def indices(self, groups: Sequence[Group]) -> list[int]:
         """The indices of the selected groups."""
         if self.select is None:

@@ -12,6 +12,7 @@ from strategies import cyclic, cyclical, one_cycle, piecewise, values
 from lehr.handlers.core.reading import read_block
 from lehr.handlers.schedules import (
     Concatenation,
+    Constant,
     CosineAnnealing,
     Cyclic,
     ExponentialDecay,
