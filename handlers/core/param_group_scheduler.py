@@ -36,7 +36,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         schedulers: one or more, of any optimizers, parameters and param groups.
         names: name of the history of each; ``param_name`` of each where None. Schedulers that share a name
             have one history, in which an event has the values of all of them.
-        save_history: whether to record what is written in ``engine.state.param_history``.
+        save_history: whether to record the written values in ``engine.state.param_history``.
 
     Shapes: as many columns as the schedulers have values: one each, or one a group.
 
@@ -281,15 +281,15 @@ class ParamGroupScheduler(BaseParamScheduler):
         """The values that the first events would write; neither schedulers nor optimizers are touched.
 
         Args:
-            num_events: how many events.
+            num_events: the number of events.
             schedulers: one or more.
-            scheduler_kwargs: the other arguments of the class, by name.
+            scheduler_kwargs: the other arguments of the constructor, by name.
 
         Returns:
             ``[[0, value_0, value_1, ...], ...]``, with the values of each scheduler.
 
         Raises:
-            TypeError, ValueError: as the class and :meth:`simulate`.
+            TypeError, ValueError: as the constructor and :meth:`simulate`.
         """
         return super().simulate_values(num_events, schedulers=schedulers, **scheduler_kwargs)
 

@@ -36,14 +36,13 @@ class ParamScheduler(BaseParamScheduler):
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: ``"lr"``, ``"weight_decay"``, ``"betas[0]"`` or another numeric entry of the param groups;
             ``"momentum"`` means ``betas[0]`` in an optimizer that has betas and no momentum.
-        save_history: whether to record what is written in ``engine.state.param_history``.
-        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
-            all of them; see :class:`Groups`.
+        save_history: whether to record the written values in ``engine.state.param_history``.
+        param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         schedule: a :class:`Schedule`, or a function from the event index to a number or a list of numbers; may
             be left out in a subclass that overrides ``get_param``.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type.
         ValueError: the optimizer has no such parameter or group, or not as many as the schedule has values.
 
     Example:

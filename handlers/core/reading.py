@@ -189,7 +189,7 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
     Args:
         schedule: the schedule.
         start: the first event.
-        num_events: how many events.
+        num_events: the number of events.
         groups: how many param groups are written; as many as the schedule has values for where None.
 
     Raises:

@@ -44,12 +44,12 @@ class BaseParamScheduler(ABC):
 
     Args:
         param_name: name of the parameter; also the name of its history, where attaching gives no other.
-        save_history: whether to record what is written in ``engine.state.param_history``.
+        save_history: whether to record the written values in ``engine.state.param_history``.
         schedule: a :class:`Schedule`, or a function from the event index to a number or a list of numbers.
         target: where the values go.
 
     Raises:
-        TypeError: there is neither a schedule nor a ``get_param``; an argument is of the wrong kind.
+        TypeError: there is neither a schedule nor a ``get_param``; an argument has the wrong type.
     """
 
     _resume_policy = "keep_step"
@@ -260,7 +260,7 @@ class BaseParamScheduler(ABC):
         """The values that the first events would write, without an optimizer.
 
         Args:
-            num_events: how many events.
+            num_events: the number of events.
             scheduler_kwargs: the arguments of the class, by name. ``optimizer``, ``param_group_index`` and
                 ``save_history`` have no effect and may be left out.
 
@@ -269,7 +269,7 @@ class BaseParamScheduler(ABC):
             follow one another: ``[[0, value_0, ..., value_G-1], ...]``.
 
         Raises:
-            TypeError, ValueError: as the class and :meth:`simulate`.
+            TypeError, ValueError: as the constructor and :meth:`simulate`.
         """
         scheduler, table = cls._simulated(num_events, scheduler_kwargs)
         return rows_of(table, scheduler._number_type)

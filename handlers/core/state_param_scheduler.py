@@ -24,14 +24,14 @@ class StateParamScheduler(BaseParamScheduler):
 
     Args:
         param_name: name of the attribute; also the name of its history, where attaching gives no other.
-        save_history: whether to record what is written in ``engine.state.param_history``, as bare numbers.
+        save_history: whether to record the written values in ``engine.state.param_history``, as bare numbers.
         create_new: whether the attribute is to be a new one: attaching then refuses one that is there. If False,
             attaching warns of one that is not there.
         schedule: a :class:`Schedule`, or a function from the event index to a number; may be left out in a subclass
             that overrides ``get_param``. By name only.
 
     Raises:
-        TypeError: there is neither a schedule nor a ``get_param``; an argument is of the wrong kind.
+        TypeError: there is neither a schedule nor a ``get_param``; an argument has the wrong type.
 
     Example:
         >>> from lehr.handlers.schedules import LinearInterpolation

@@ -404,7 +404,7 @@ def test_a_users_list_must_fit_the_groups():
 def test_classes_that_are_no_schedulers():
     with pytest.raises(TypeError, match="abstract"):
         BaseParamScheduler("lr")
-    with pytest.raises(TypeError, match="CyclicalScheduler must name its schedule_type or override get_param"):
+    with pytest.raises(TypeError, match="CyclicalScheduler must set schedule_type or override get_param"):
         CyclicalScheduler(make_optimizer(), "lr", **COSINE)
 
     class Empty(ParamScheduler):

@@ -83,5 +83,7 @@ def test_a_changed_number_is_told_from_a_recorded_state():
 def test_a_state_of_a_later_version_is_refused():
     scheduler = OTHERS["shifted"]()
     state = {**scheduler.state_dict(), "version": 99}
-    with pytest.raises(ValueError, match=r"\['version'\] must be a whole number from 0 to 1, given 99; a later version"):
+    with pytest.raises(
+        ValueError, match=r"\['version'\] must be a whole number from 0 to 1, given 99; a later version"
+    ):
         scheduler.load_state_dict(state)

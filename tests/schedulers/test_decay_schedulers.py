@@ -166,7 +166,7 @@ def test_huge_durations_are_refused_by_name():
 
 def test_simulating_a_class_needs_its_own_value_or_an_optimizer():
     with pytest.raises(
-        ValueError, match="initial_value must not be left to an optimizer's own values where there is no"
+        ValueError, match="initial_value must be given, since there is no optimizer to read a present value"
     ):
         StepScheduler.simulate_values(3, param_name="lr", step_size=2)
     with pytest.raises(ValueError, match="relative must not be left to"):

@@ -25,12 +25,12 @@ class LRScheduler(MetricDrivenScheduler):
 
     Args:
         lr_scheduler: the torch scheduler. It is moved along by the events; do not call its ``step()`` yourself.
-        save_history: whether to record what is written in ``engine.state.param_history``.
+        save_history: whether to record the written values in ``engine.state.param_history``.
         use_legacy: begin with the value after the first step, for events that come after the optimizer's step, such
             as ``Events.ITERATION_COMPLETED``.
         metric_name: the metric of ``engine.state.metrics`` that a ``ReduceLROnPlateau`` is given. By name only.
-        reduction: what to make of the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, that of rank 0
-            (``"rank0"``), or each its own (``"none"``). By name only.
+        reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
+            metric of rank 0) or ``"none"`` (each rank uses its own). By name only.
 
     Raises:
         TypeError: ``lr_scheduler`` is no scheduler of torch.
@@ -115,15 +115,15 @@ class LRScheduler(MetricDrivenScheduler):
         """The learning rates that the first events would write; neither scheduler nor optimizer is touched.
 
         Args:
-            num_events: how many events.
+            num_events: the number of events.
             lr_scheduler: the torch scheduler.
-            scheduler_kwargs: the other arguments of the class, by name.
+            scheduler_kwargs: the other arguments of the constructor, by name.
 
         Returns:
             ``[[0, value_0, ..., value_G-1], ...]``, a value for each of the G param groups.
 
         Raises:
-            TypeError, ValueError: as the class and :meth:`simulate`.
+            TypeError, ValueError: as the constructor and :meth:`simulate`.
         """
         return super().simulate_values(num_events, lr_scheduler=lr_scheduler, **scheduler_kwargs)
 
