@@ -1,4 +1,4 @@
-"""What the plans of a run ask about schedulers: the only file that reads private names for them."""
+"""Functions that give the ``plans`` package access to private attributes of schedulers."""
 
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
@@ -46,7 +46,7 @@ __all__ = [
 
 
 class FilteredAttachment(NamedTuple):
-    """What ``attach`` registers for an event with a filter, or for the steps of one optimizer.
+    """The handler that ``attach`` registers for an event with a filter, or for the steps of one optimizer.
 
     Args:
         scheduler: the scheduler.
@@ -81,7 +81,7 @@ def simulate_resume(handler: object, engine: Engine, copied: BaseParamScheduler)
         copied: the copy of the scheduler.
     """
     assert isinstance(handler, ResumeCheck)
-    handler.rehearse(engine, copied)
+    handler.simulate_resume(engine, copied)
 
 
 def prepare_copy(copied: BaseParamScheduler, metrics: Collection[str]) -> None:
@@ -103,7 +103,7 @@ def existing_schedulers() -> list[BaseParamScheduler]:
 
 
 def members_of(scheduler: BaseParamScheduler) -> Sequence[BaseParamScheduler]:
-    """The schedulers that write for a group scheduler; for any other scheduler, itself."""
+    """The schedulers inside a :class:`ParamGroupScheduler`; for any other scheduler, a list of itself."""
     members: Sequence[BaseParamScheduler] = vars(scheduler).get("_members", [scheduler])
     return members
 
@@ -114,7 +114,7 @@ def optimizers_of(scheduler: BaseParamScheduler) -> set[int]:
 
 
 def planned_schedule(scheduler: BaseParamScheduler) -> Schedule | None:
-    """The schedule that a scheduler was made with, before any resume policy; None if it only has ``get_param``."""
+    """The schedule from the code, before any resume policy; None if the scheduler only has ``get_param``."""
     return scheduler._planned
 
 
@@ -139,12 +139,12 @@ def target_of(scheduler: BaseParamScheduler) -> Target:
 
 
 def set_called_by_another(scheduler: BaseParamScheduler) -> None:
-    """Say that another object, such as a ``DevicePlan``, writes the values of a scheduler."""
+    """Record that another object, such as a ``DevicePlan``, writes the values of a scheduler."""
     scheduler._is_called_by_another = True
 
 
 def was_sought(scheduler: BaseParamScheduler) -> bool:
-    """Whether ``seek`` said where a scheduler is, after it was last attached or resumed."""
+    """Whether ``seek`` was called after the scheduler was last attached or resumed."""
     return scheduler._sought
 
 

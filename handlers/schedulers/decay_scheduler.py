@@ -127,7 +127,7 @@ def own_value(target: ParamGroups, argument: str) -> Number:
     """
     held = target.read()
     if any(map(math.isnan, held)):
-        raise ValueError(f"{argument} must be given, since there is no optimizer to read a present value from")
+        raise ValueError(f"{argument} needs an optimizer to read present values from, given none")
     return held[0] if len(set(held)) == 1 else held
 
 

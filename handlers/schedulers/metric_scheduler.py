@@ -66,7 +66,7 @@ class MetricScheduler(MetricDrivenScheduler):
             raise ValueError(f"metric_name must be the name of a metric, given {metric_name!r}")
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)
         self.every = arguments.whole_number("every", every, at_least=1)
-        self._metric_parts = metric_parts(self._schedule)
+        self._metric_parts = driven_parts(self._schedule)
         if not self._metric_parts:
             raise ValueError(f"schedule must depend on a metric, given {schedule!r}")
 
@@ -95,7 +95,7 @@ class MetricScheduler(MetricDrivenScheduler):
             part.observe(metric)
 
 
-def metric_parts(schedule: Schedule | None) -> list[Any]:
+def driven_parts(schedule: Schedule | None) -> list[Any]:
     """The parts of a schedule that depend on a metric."""
     return [
         part

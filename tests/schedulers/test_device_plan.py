@@ -225,7 +225,7 @@ def test_a_state_that_would_make_the_plan_wider_changes_nothing():
     narrow.seek(2)
     values = narrow.values.clone()
     assert values.shape[1] == 1
-    with pytest.warns(ResumeWarning), pytest.raises(ValueError, match="must leave the plan with 1 values"):
+    with pytest.warns(ResumeWarning), pytest.raises(ValueError, match="must keep 1 values per event, given 2"):
         narrow.load_state_dict(saved.state_dict(), "keep_value")
     assert torch.equal(narrow.values, values)
     assert (narrow.event_index, narrow.scheduler.event_index, narrow.scheduler.schedule.groups) == (2, 2, None)
@@ -341,7 +341,7 @@ def test_it_is_compiled_once(name, fullgraph):
         (
             lambda: DevicePlan(ParamScheduler(optimizer_of(*tensors(1)), "lr", schedule=lambda event: 0.1), 10),
             ValueError,
-            "scheduler must be one whose values can be computed ahead",
+            "scheduler must have values that are known in advance",
         ),
         (
             lambda: DevicePlan(SCHEDULES["cosine"](optimizer_of(tensors(1)[0], torch.tensor(0.1, device="meta"))), 10),

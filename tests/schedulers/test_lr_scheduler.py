@@ -212,7 +212,7 @@ def test_what_cannot_be_copied_can_be_wrapped_but_neither_simulated_nor_sought_b
     fresh(None)
     assert values_of(fresh.optimizer) == [0.0125]
     scheduler.seek(1)
-    with pytest.raises(TypeError, match="cannot go back to where it was"):
+    with pytest.raises(TypeError, match="cannot go back to an earlier step"):
         scheduler(None)
 
 
