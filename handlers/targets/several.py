@@ -1,4 +1,4 @@
-"""Several targets at once."""
+"""A target that consists of several targets."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from .target import Location, Target
 
 
 class Several(Target):
-    """Targets that are all written at an event, or none of them. A value is a list with one for each target.
+    """Several targets; an event writes all or none. A value is a list with one item per target.
 
     Args:
         targets: the targets.
@@ -21,7 +21,7 @@ class Several(Target):
 
     def write(self, value: Any, engine: Engine | None) -> None:
         """Check the value of each target, and then write all of them."""
-        for write in [target.check(own, engine) for target, own in zip(self.targets, value)]:  # noqa: B905 -- it costs time
+        for write in [target.check(own, engine) for target, own in zip(self.targets, value)]:  # noqa: B905 -- strict is slow
             write()
 
     def check(self, value: Any, engine: Engine | None) -> Callable[[], None]:

@@ -336,7 +336,7 @@ def test_it_is_compiled_once(name, fullgraph):
         (
             lambda: DevicePlan(SCHEDULES["cosine"](optimizer_of(0.1, 0.2)), 10),
             ValueError,
-            r"'lr' must be a tensor in all param groups .*, given 0.1 in the group 0 of them: .*torch.tensor\(0.1\)",
+            r"'lr' must be a tensor in all param groups .*, given 0.1 in the group 0: .*torch.tensor\(0.1\)",
         ),
         (
             lambda: DevicePlan(ParamScheduler(optimizer_of(*tensors(1)), "lr", schedule=lambda event: 0.1), 10),

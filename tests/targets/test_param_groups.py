@@ -86,7 +86,7 @@ def test_a_group_that_lacks_the_parameter_is_told():
     optimizer.param_groups[0]["temperature"] = 1.0
     scheduler = ParamScheduler(optimizer, "temperature", schedule=lambda event: 0.5)
     optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})
-    with pytest.raises(ValueError, match="'temperature' cannot be written to a param group that has no 'temperature'"):
+    with pytest.raises(ValueError, match="every param group must have 'temperature', given a group without it"):
         scheduler(None)
     assert scheduler.event_index == 0
 
