@@ -1,7 +1,7 @@
-"""The pictures of schedulers that are made of others, wrap one of torch, or are driven by a metric.
+"""The pictures of schedulers that combine others, wrap a torch scheduler, or depend on a metric.
 
-Several schedulers share a parameter, and so the optimizer that has it. What a metric drives is shown with the loss that
-drives it: it falls in three steps, and stalls after each.
+Schedulers that are combined share an optimizer. A scheduler that depends on a metric is drawn with the loss, which
+falls in three steps and stalls after each.
 """
 
 import torch
@@ -46,7 +46,7 @@ head = CosineDecayScheduler(two_groups, "lr", 120, start_value=0.1, param_group_
 
 
 def with_warmup(num_events: int) -> Picture:
-    """A function and no class: what it returns is simulated, and drawn as any values are."""
+    """The picture of a function: it draws the simulated values of the returned scheduler."""
     lines = {
         f"{type(after).__name__}, {duration} events": values_line(
             create_lr_scheduler_with_warmup(after, 0.0, warmup_duration=duration).simulate(num_events)[:, 0].tolist()
@@ -86,7 +86,7 @@ SEVERAL = [
 
 
 def trained(patience: int) -> list[float]:
-    """What a training would see: it observes the loss, and lets the scheduler write."""
+    """The values of a training in which the scheduler observes the loss and writes."""
     warmed_up = Concatenation([Anneal(0.0, 0.1, 10), Plateau(factor=0.5, patience=patience, initial_value=0.1)], [10])
     written, own = [], make_optimizer()
     scheduler = MetricScheduler(own, "lr", "loss", warmed_up)
