@@ -344,7 +344,7 @@ def test_one_group_of_several_that_share_a_tensor_cannot_be_written_alone():
     optimizer = make_optimizer(1, lr=torch.tensor(0.5), foreach=False)
     optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})
     optimizer.param_groups[0]["lr"] = optimizer.param_groups[1]["lr"]
-    with pytest.raises(ValueError, match="tensor 'lr' of their own"):
+    with pytest.raises(ValueError, match="their own tensor 'lr' to have different values"):
         ParamScheduler(optimizer, "lr", param_group_index=0, schedule=abs)
     optimizer.param_groups[0]["lr"] = torch.tensor(0.5)
     scheduler = ParamScheduler(optimizer, "lr", param_group_index=0, schedule=abs)
