@@ -325,7 +325,7 @@ def test_a_tensor_among_the_betas_is_filled_in_place(example, groups):
     optimizer = make_optimizer(groups, torch.optim.Adam, betas=betas, foreach=False, capturable=False)
     if example.per_group:
         # torch gave one tensor to all groups, which therefore cannot have values of their own.
-        with pytest.raises(ValueError, match="tensor 'betas' of their own"):
+        with pytest.raises(ValueError, match="their own tensor 'betas'"):
             example(optimizer, "betas[0]")(None)
         assert betas[0].item() == 0.9
         for group in optimizer.param_groups:

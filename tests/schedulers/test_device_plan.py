@@ -185,7 +185,7 @@ def test_a_tensor_that_another_group_has_as_well_is_refused():
     optimizer = optimizer_of(shared, own)
     plan = DevicePlan(CosineAnnealingScheduler(optimizer, "lr", 1.0, 0.0, 4, param_group_index=0), 10)
     optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})  # which has torch's default, the same
-    with pytest.raises(ValueError, match="must each have a their own tensor 'lr' to have different values"):
+    with pytest.raises(ValueError, match="must each have their own tensor 'lr' to have different values"):
         plan.write()
     assert (rates_of(optimizer)[1], plan.event_index, shared.item()) == (own.item(), 0, torch.tensor(0.1).item())
 
