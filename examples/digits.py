@@ -1,8 +1,8 @@
 """Train a small convolutional network on scikit-learn's digits under a one-cycle policy.
 
-Run it with ``make demo``, or ``python examples/digits.py``; it takes about a minute on two cores. It trains once
-with a progress bar, checks that the learning rate and momentum that were used are those that were planned, and
-then compares four schedules, for a short and a long training, over several seeds.
+Run it with ``make demo``, or ``python examples/digits.py``; it takes about a minute on two cores. It trains once with a
+progress bar and checks that the recorded learning rate and momentum equal the plan. Then it compares four schedules,
+for a short and a long training, over several seeds.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from lehr.handlers import CosineAnnealingScheduler, CyclicScheduler, OneCycleScheduler, ParamScheduler
 
 BATCH_SIZE = 64
-torch.set_num_threads(1)  # the network is so small that threads would wait for one another most of the time
+torch.set_num_threads(1)  # for such a small network, more threads are slower
 
 # 1. The data: 1,797 scans of handwritten digits, 8x8 pixels each; a quarter is kept for testing.
 
@@ -54,7 +54,7 @@ def make_network() -> nn.Module:
     )
 
 
-# 3. The schedules. All of them share a peak, the highest learning rate; a training has so many steps.
+# 3. The schedules. Each takes the optimizer, the peak learning rate and the number of steps.
 
 Plan = Callable[[torch.optim.Optimizer, float, int], list[ParamScheduler]]
 MOMENTUM: dict[str, Any] = {"max_value": 0.95, "base_value": 0.85, "inverse": True}
@@ -109,7 +109,7 @@ def run(plan: Plan, peak: float, epochs: int, seed: int, progress: bool = False)
 
 
 def check_promise(trainer: Engine, peak: float, steps: int) -> dict[str, list[list[float]]]:
-    """Check that what the run wrote is what could be simulated without it, bit for bit; return the simulation."""
+    """Check that the recorded values equal the simulated values bit for bit; return the simulated values."""
     promised = {
         "lr": OneCycleScheduler.simulate_values(steps, param_name="lr", max_value=peak, total_steps=steps),
         "momentum": OneCycleScheduler.simulate_values(steps, param_name="momentum", **MOMENTUM, total_steps=steps),
@@ -124,7 +124,7 @@ def check_promise(trainer: Engine, peak: float, steps: int) -> dict[str, list[li
 
 
 def draw_schedule(trainer: Engine, promised: dict[str, list[list[float]]], path: Path) -> None:
-    """The plan as a line, and on it what the run recorded."""
+    """Draw the plan as a line, and the recorded values as dots on it."""
     figure, panels = plt.subplots(2, 1, sharex=True, figsize=(8, 6), layout="constrained")
     for axes, (name, values) in zip(panels, promised.items(), strict=True):
         recorded = {"color": "#e69f00", "marker": "o", "markersize": 8, "alpha": 0.5, "linestyle": "none"}
@@ -170,11 +170,11 @@ def draw_accuracy(scores: Scores, peaks: list[float], budgets: list[int], path: 
     styles = [("#0072b2", "o", -0.15), ("#d55e00", "s", 0.15)]
     for axes, epochs in zip(panels[0], budgets, strict=True):
         for peak, (color, marker, offset) in zip(peaks, styles, strict=False):
-            for place, name in enumerate(PLANS):
+            for column, name in enumerate(PLANS):
                 cell = scores[name, peak, epochs]
-                label = f"peak lr {peak:g}" if place == 0 else None
-                axes.plot([place + offset] * len(cell), cell, marker, color=color, alpha=0.5, label=label)
-                axes.plot(place + offset, np.mean(cell), "_", color=color, markersize=24, markeredgewidth=3)
+                label = f"peak lr {peak:g}" if column == 0 else None
+                axes.plot([column + offset] * len(cell), cell, marker, color=color, alpha=0.5, label=label)
+                axes.plot(column + offset, np.mean(cell), "_", color=color, markersize=24, markeredgewidth=3)
         axes.set_xticks(range(len(PLANS)), list(PLANS))
         axes.set_title(f"{epochs} epochs")
         axes.grid(True, axis="y", alpha=0.3)

@@ -1,4 +1,4 @@
-"""Train the digits network on several ranks at once, each of which sees its own share of every batch.
+"""Train the digits network on several ranks; each rank trains on its own share of every batch.
 
 Run it under torchrun, or let ignite start the processes; it takes ten to twenty seconds on two cores::
 
@@ -7,17 +7,17 @@ Run it under torchrun, or let ignite start the processes; it takes ten to twenty
 
 Every rank has its own copy of the network, the optimizer and the schedulers. Gradients are averaged, so the copies of
 the network stay the same as long as all ranks step with the same learning rate and weight decay. A schedule of the
-event index is the same everywhere; one that is driven by a metric is, because lehr makes one metric of those of all
-ranks. ``DriftCheck`` makes sure of both.
+event index is equal on all ranks. A schedule that depends on a metric is, too, since lehr combines the metrics of all
+ranks. ``DriftCheck`` checks both.
 
-To stop after 3 of 8 epochs, and to go on from the newest checkpoint, with another number of ranks if you like::
+To stop after 3 of 8 epochs, and then resume from the newest checkpoint, perhaps with another number of ranks::
 
     torchrun --nproc_per_node 2 examples/distributed.py --until 3
     torchrun --nproc_per_node 4 examples/distributed.py --resume
 
-The learning rates are then those of a run that was never stopped, bit for bit. So is all the rest on one or two ranks.
-Otherwise the weights come out a little different: batch norm sees one share at a time, and from its second step on
-DistributedDataParallel adds the gradients of more than two ranks in another order than in its first.
+The learning rates then equal those of a run without a stop, bit for bit. On one or two ranks, the weights do, too. On
+more ranks the weights differ slightly: after its first step, DistributedDataParallel adds the gradients in another
+order. With another number of ranks, batch norm also sees other shares.
 """
 
 import argparse
@@ -53,7 +53,7 @@ torch.set_num_threads(1)  # of each process
 def share_of_training() -> tuple[DataLoader[Any], DistributedSampler[Any]]:
     """This rank's part of every batch of 64, however many ranks there are.
 
-    So an epoch has as many iterations on any number of ranks, and a schedule that counts them means the same on each.
+    So an epoch has the same number of iterations on any number of ranks, and schedules need no change.
     """
     ranks, rank = idist.get_world_size(), idist.get_rank()
     if BATCH_SIZE % ranks:

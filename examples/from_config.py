@@ -1,7 +1,8 @@
-"""Train the digits network under a plan that stands in a YAML file: ``python examples/from_config.py``.
+"""Train the digits network with a plan from a YAML file: ``python examples/from_config.py``.
 
-The file says, in epochs, that the learning rate warms up, holds and decays, and how momentum and weight decay follow.
-The plan is printed, checked and drawn before training; afterwards what was recorded is compared with it.
+In the file, durations are in epochs: the learning rate warms up, stays constant and decays; momentum and weight decay
+follow. The script prints, checks and draws the plan before training, and compares it with the recorded values
+afterwards.
 """
 
 from pathlib import Path
@@ -33,7 +34,7 @@ def main() -> None:
     trainer = create_supervised_trainer(network, optimizer, nn.CrossEntropyLoss())
     scheduler.attach(trainer)
 
-    # What will happen, before anything does, and what may be wrong with it.
+    # Compute the plan before training, and look for mistakes in it.
     plan = dry_run(trainer, EPOCHS, STEPS_PER_EPOCH)
     print(plan)
     print(check_plan(trainer, EPOCHS, STEPS_PER_EPOCH))

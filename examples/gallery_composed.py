@@ -32,7 +32,7 @@ head = CosineDecayScheduler(two_groups, "lr", 120, start_value=0.1, param_group_
 
 
 def with_warmup(num_events: int) -> Picture:
-    """A function and no class: what it returns is simulated, and drawn as any values are."""
+    """The picture of a function: it draws the simulated values of the returned scheduler."""
     lines = {
         f"{type(after).__name__}, {duration} events": values_line(
             create_lr_scheduler_with_warmup(after, 0.0, warmup_duration=duration).simulate(num_events)[:, 0].tolist()

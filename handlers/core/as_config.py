@@ -1,4 +1,4 @@
-"""Schedulers and schedules as plain data: the names of their classes, and their arguments."""
+"""Schedulers and schedules as plain data: the name of the class, and the arguments."""
 
 import inspect
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ SCHEDULES = {name: getattr(schedules, name) for name in schedules.__all__}
 
 
 def copied(arguments: Any) -> Any:
-    """Arguments as they are now, whatever is put into their lists later."""
+    """Copies of the lists, tuples and dicts in arguments, so that later changes to them have no effect."""
     if isinstance(arguments, list | tuple) and type(arguments) in (list, tuple):
         return type(arguments)(map(copied, arguments))
     return {key: copied(one) for key, one in arguments.items()} if type(arguments) is dict else arguments
@@ -26,10 +26,10 @@ def remember_config(scheduler: Any, config: dict[str, Any]) -> None:
 
 
 def config_of(scheduler: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of a scheduler that was made with these arguments.
+    """The config of a scheduler that was constructed with these arguments.
 
     Raises:
-        TypeError: an argument is no data.
+        TypeError: an argument is not plain data.
     """
     bound = _signature(type(scheduler)).bind(*args, **kwargs)
     config: dict[str, Any] = {"type": type(scheduler).__name__}
@@ -43,7 +43,7 @@ def config_of(scheduler: object, args: tuple[Any, ...], kwargs: Mapping[str, Any
 
 
 def _signature(cls: type) -> inspect.Signature:
-    """The arguments of a class; of the one it stands upon, where it only passes them on."""
+    """The arguments of a class; if it only passes ``*args`` on, the arguments of its base class."""
     for one in cls.__mro__:
         if "__init__" in vars(one):
             _, *rest = inspect.signature(one.__init__).parameters.values()  # type: ignore[misc]
@@ -53,23 +53,23 @@ def _signature(cls: type) -> inspect.Signature:
 
 
 def copied_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config of its own, which may be changed.
+    """A deep copy of a config.
 
     Raises:
-        TypeError: something in it is no data.
+        TypeError: a value is not plain data.
     """
     return {key: as_data(key, value) for key, value in config.items()}
 
 
 def as_data(name: str, value: Any) -> Any:
-    """Something in a config as plain data: numbers, strings, None, lists and mappings of these.
+    """Convert a value of a config to plain data: numbers, strings, None, and lists and dicts of these.
 
     Args:
-        name: where it stands, for errors.
-        value: plain data, or a schedule, a curve or a scheduler, or lists and mappings of them.
+        name: the name of the value in an error.
+        value: plain data, a schedule, a curve, a scheduler, or a list or mapping of these.
 
     Raises:
-        TypeError: it is something else.
+        TypeError: the value is anything else.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal, Cosine
@@ -92,7 +92,7 @@ def as_data(name: str, value: Any) -> Any:
         return value.config()
     if isinstance(value, Schedule | Curve | Rule | Turn) and SCHEDULES.get(type(value).__name__) is type(value):
         return _schedule_as_data(name, value)
-    raise TypeError(f"{name} is no data, and cannot be put into a config: {value!r}")
+    raise TypeError(f"{name} must be plain data to be in a config, given {value!r}")
 
 
 def _schedule_as_data(name: str, schedule: Any) -> dict[str, Any]:

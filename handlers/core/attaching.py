@@ -1,4 +1,4 @@
-"""Attaching a scheduler to an engine: all that has to be registered, and one handle to take it off again."""
+"""Attaching a scheduler to an engine, and detaching it."""
 
 import weakref
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ class Attachment(RemovableEventHandle):
         self._name, self._others = name, list(others)
 
     def remove(self) -> None:
-        """Detach it; a second time does nothing."""
+        """Detach the scheduler; a second call has no effect."""
         super().remove()
         scheduler: Any = self.handler()
         engine = self.engine()
@@ -39,36 +39,36 @@ class Attachment(RemovableEventHandle):
 
 
 class Filtered:
-    """A scheduler as a handler of events that pass a filter, or of the steps of its own optimizer alone.
+    """A handler that calls a scheduler at events that pass a filter, or at the steps of one optimizer.
 
-    It is what ``event(every=2)`` makes of a handler in ignite, without the reference cycle by way of the engine, which
-    would keep optimizer and parameters until the garbage is collected.
+    ignite's own filters make a reference cycle with the engine, which keeps the optimizer and the parameters in memory
+    until garbage collection. This class makes none.
 
     Args:
         scheduler: the scheduler.
         event: the event, with its filter.
-        optimizer: whose steps are meant; None for anybody's.
+        optimizer: the optimizer whose steps count; None for all events.
     """
 
     def __init__(self, scheduler: Any, event: Any, optimizer: Optimizer | None) -> None:
         self._scheduler, self._event = scheduler, event
         self._optimizer = None if optimizer is None else weakref.ref(optimizer)
-        self._parent = weakref.ref(scheduler)  # by which ignite finds the handler that was given by a user
+        self._parent = weakref.ref(scheduler)  # ignite finds the user's handler by this attribute
 
     def __call__(self, engine: Engine, **kwargs: Any) -> None:
-        """Let the scheduler write, if the event is one of those."""
+        """Call the scheduler if the event passes the filter and belongs to the optimizer."""
         state: Any = engine.state
         if self._optimizer is not None and state.optimizer is not self._optimizer():
             return
         passes = self._event.filter
         if passes is None or passes(engine, state.get_event_attrib_value(self._event)):
             if self._optimizer is not None and state.optimizer_step_again and self._scheduler.event_index > 0:
-                take_back_events(self._scheduler, engine, 1, kwargs.get("name"))  # a step that has failed
+                take_back_events(self._scheduler, engine, 1, kwargs.get("name"))  # the step before failed
             self._scheduler(engine, **kwargs)
 
 
 def attached(scheduler: Any, engine: Engine, event: Any, name: str | None) -> Attachment:
-    """Attach a scheduler: see :meth:`BaseParamScheduler.attach`."""
+    """Attach a scheduler; see :meth:`BaseParamScheduler.attach`."""
     if not isinstance(engine, Engine):
         raise TypeError(f"engine must be an ignite Engine, given {engine!r}")
     if not isinstance(name, str | None):
@@ -82,7 +82,7 @@ def attached(scheduler: Any, engine: Engine, event: Any, name: str | None) -> At
     others: list[Any] = []
     kwargs: Any = {} if name is None else {"name": name}
     try:
-        # Those that the engine does not know come first, so that nothing is attached if there is one.
+        # Unknown events come first: they raise an error before anything is attached.
         for one in sorted(event if isinstance(event, EventsList) else [event], key=engine.has_registered_events):
             bare, handler = _bare(engine, one, scheduler, others)
             if handler is scheduler:
@@ -99,16 +99,16 @@ def attached(scheduler: Any, engine: Engine, event: Any, name: str | None) -> At
 
 
 def _warn_of_conflicts(engine: Engine, event: Any, scheduler: Any) -> None:
-    """Write a warning to the engine's log if whoever has the same event already writes the same, whenever it comes.
+    """Log a warning if another handler of the same event always writes the same number.
 
-    What depends on filters, or on when schedules begin and end, is for ``check_plan`` to find.
+    ``check_plan`` finds conflicts that depend on filters, or on the events at which schedules begin and end.
     """
-    name = getattr(event, "name", event)  # an event of a user's own may be a string
+    name = getattr(event, "name", event)  # a user's own event may be a string
     own = locations_of(scheduler, engine)
     holders = holders_of(own)
     for handler in unfiltered_handlers(engine, event):
         if handler is scheduler:
-            engine.logger.warning("%r is attached to %s twice, and moves on two events at once", scheduler, name)
+            engine.logger.warning("%r is attached to %s twice, and so counts each event twice", scheduler, name)
         elif may_share(holders, handler, engine) and (shared := shared_locations(own, locations_of(handler, engine))):
             names = ", ".join(dict.fromkeys(location.param_name for location in shared))
             engine.logger.warning(
@@ -117,7 +117,7 @@ def _warn_of_conflicts(engine: Engine, event: Any, scheduler: Any) -> None:
 
 
 def _bare(engine: Engine, event: Any, scheduler: Any, others: list[Any]) -> tuple[Any, Any]:
-    """An event without its filter, and what to add to it; hooks into an optimizer's steps are put on."""
+    """The event without its filter, and the handler to add to it; hooks the optimizer's steps if needed."""
     optimizer = None
     if is_step_event(event):
         optimizer = scheduler._stepping_optimizer()
@@ -125,8 +125,8 @@ def _bare(engine: Engine, event: Any, scheduler: Any, others: list[Any]) -> tupl
             others.append(OptimizerEvents.attach(engine, optimizer))
         elif not engine.has_registered_events(OptimizerEvents.STEP_STARTED):
             raise ValueError(
-                f"event must be one of the engine's, given {event!r} for {scheduler!r}, which has not one optimizer of "
-                "its own to take steps: call OptimizerEvents.attach(engine, optimizer) first"
+                f"event must be one of the engine's events, given {event!r} for {scheduler!r}, which does not have "
+                "exactly one optimizer: call OptimizerEvents.attach(engine, optimizer) first"
             )
     if optimizer is None and getattr(event, "filter", None) is None:
         return event, scheduler

@@ -1,4 +1,4 @@
-"""Copies to simulate with, so that whatever a simulation changes, it changes in a copy."""
+"""Copies for simulations, which leave the original objects as they are."""
 
 import copy
 from collections import defaultdict, deque
@@ -12,29 +12,28 @@ from ignite.engine import Engine
 from torch.utils.data import DataLoader
 
 T = TypeVar("T")
-LARGEST = 1_000_000  # numbers of a tensor that is copied
+LARGEST = 1_000_000  # the most numbers of a tensor that is copied
 
 
 def private_copy(thing: T, kept: Iterable[object] = (), replaced: Sequence[tuple[object, object]] = ()) -> T:
-    """A deep copy of a schedule or a scheduler, which costs nothing beside a model and its optimizer.
+    """A deep copy of a schedule or a scheduler, without the model and the state of the optimizer.
 
-    What is too large, or too alive, to be copied with it is shared: engines, modules, data loaders, tensors that are
-    trained or larger than :data:`LARGEST`. An optimizer is replaced by a stand-in that has copies of the
-    hyper-parameters, empty parameters of the same shapes on torch's ``meta`` device, and no state; it shares no
-    memory with the optimizer.
+    The copy shares engines, modules, data loaders, trained tensors and tensors larger than :data:`LARGEST`. A stand-in
+    replaces each optimizer: it has copies of the hyper-parameters, empty parameters of the same shapes on torch's
+    ``meta`` device, and no state. It shares no memory with the optimizer.
 
     Args:
-        thing: what is copied.
-        kept: what the copy is to go on referring to as well.
-        replaced: pairs of what the original refers to and what the copy is to refer to instead.
+        thing: the object to copy.
+        kept: further objects that the copy shares.
+        replaced: pairs of an object and the object that takes its place in the copy.
 
     Raises:
-        TypeError: something in it cannot be copied, such as a generator or a lock.
+        TypeError: the object contains something that cannot be copied, such as a generator or a lock.
     """
     memo: dict[int, Any] = {id(part): part for part in kept} | {id(part): instead for part, instead in replaced}
     reached = [part for part in reachable_from(thing, memo) if id(part) not in memo]
     memo |= {id(part): part for part in reached if _is_shared(part)}
-    # A clone has the numbers alone, where a deep copy has all of the memory that a tensor is a view of.
+    # clone() copies only the numbers of a view; deepcopy copies all memory of its base tensor.
     memo |= {id(part): part.clone() for part in reached if isinstance(part, torch.Tensor) and not _is_shared(part)}
     try:
         for part in reached:
@@ -46,7 +45,7 @@ def private_copy(thing: T, kept: Iterable[object] = (), replaced: Sequence[tuple
 
 
 def _stand_in_for(optimizer: torch.optim.Optimizer, memo: dict[int, Any]) -> Any:
-    """An optimizer of the same kind, with copies of the hyper-parameters and without the memory of the other one."""
+    """An optimizer of the same class, with copies of the hyper-parameters, without parameters or state."""
     groups = []
     for group in optimizer.param_groups:
         tensors = [value for key, value in group.items() if key != "params" and isinstance(value, torch.Tensor)]
@@ -56,7 +55,7 @@ def _stand_in_for(optimizer: torch.optim.Optimizer, memo: dict[int, Any]) -> Any
         groups.append(
             {**{key: copy.deepcopy(value, memo) for key, value in group.items() if key != "params"}, "params": params}
         )
-    if hasattr(type(optimizer), "param_groups"):  # a wrapper, whose param_groups are those of another optimizer
+    if hasattr(type(optimizer), "param_groups"):  # a wrapper around another optimizer
         return SimpleNamespace(param_groups=groups)
     stand_in = object.__new__(type(optimizer))
     vars(stand_in).update({**vars(optimizer), "param_groups": groups, "state": defaultdict(dict)})
@@ -71,7 +70,7 @@ def _is_shared(thing: object) -> bool:
 
 
 def reachable_from(thing: object, kept: Container[int] = ()) -> Iterable[object]:
-    """All that would be copied with a thing, up to what is kept, shared or has a stand-in."""
+    """All objects that a deep copy would reach, without the contents of shared objects and optimizers."""
     seen: dict[int, object] = {}
     waiting = [thing]
     while waiting:
@@ -93,6 +92,6 @@ def _parts_of(thing: Any) -> Iterable[object]:
     if isinstance(thing, partial):
         return [thing.func, *thing.args, *thing.keywords.values()]
     if isinstance(thing, type) or hasattr(thing, "__code__"):
-        return []  # classes and functions are not copied either
+        return []  # deepcopy does not copy classes and functions
     slots = [name for cls in type(thing).__mro__ for name in getattr(cls, "__slots__", ()) if hasattr(thing, name)]
     return [*getattr(thing, "__dict__", {}).values(), *(getattr(thing, name) for name in slots)]

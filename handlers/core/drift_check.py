@@ -1,4 +1,4 @@
-"""Whether schedulers are the same on all ranks of a distributed run."""
+"""A check that schedulers are equal on all ranks of a distributed run."""
 
 import hashlib
 import json
@@ -17,16 +17,16 @@ from .scheduler import BaseParamScheduler
 class DriftCheck:
     """A handler that raises an error on every rank if schedulers differ from rank to rank.
 
-    It compares their states, and the values that now stand where they write, by one number of 8 bytes that the ranks
-    exchange: cheap enough for each epoch. On a run of one rank it does nothing.
+    It compares the states of the schedulers and the present values of their targets. The ranks exchange one number of 8
+    bytes, which is cheap enough for each epoch. With one rank it does nothing.
 
     Args:
-        schedulers: one or more.
+        schedulers: one or more schedulers.
 
     Raises:
-        TypeError: ``schedulers`` is no list or tuple of schedulers.
-        ValueError: there are none.
-        RuntimeError: at the event, on every rank, they differ; it says how on each rank.
+        TypeError: ``schedulers`` is not a list or tuple of schedulers.
+        ValueError: ``schedulers`` is empty.
+        RuntimeError: the schedulers differ. Every rank raises it, with the differences of all ranks.
 
     Example:
         >>> from ignite.engine import Events
@@ -48,7 +48,7 @@ class DriftCheck:
                 raise TypeError(f"schedulers[{at}] must be a scheduler, given {scheduler!r}")
 
     def __call__(self, engine: Engine | None = None) -> None:
-        """Compare; all ranks must call it at the same time."""
+        """Compare the schedulers; all ranks must call this at the same time."""
         if idist.get_world_size() == 1:
             return
         own = json.dumps(list(map(_compared, self.schedulers)))
@@ -57,24 +57,24 @@ class DriftCheck:
         gathered: Any = idist.all_gather(mine)
         if len(set(gathered.tolist())) == 1:
             return
-        # All ranks have seen the same numbers, and so come here together.
+        # All ranks see the same numbers, so all of them reach this line.
         gathered = idist.all_gather(own)
         lines = [f"  rank {rank}: {shown}" for rank, shown in enumerate(_shown(list(map(json.loads, gathered))))]
         raise RuntimeError("schedulers must be the same on all ranks, but differ:\n" + "\n".join(lines))
 
 
 def _compared(scheduler: BaseParamScheduler) -> dict[str, Any]:
-    """What must be the same everywhere: the state, and what now stands where the scheduler writes."""
+    """The data that must be equal on all ranks: the state, and the present values of the target."""
     state = scheduler.state_dict()
-    state.pop("metric", None)  # which a rank is still to give to the next event, and which is reduced then
+    state.pop("metric", None)  # each rank's own; the next event combines them
     try:
         return {**state, "held": scheduler._target.read()}
-    except ValueError:  # a group was added that lacks the parameter, or is refused: the next event says so
+    except ValueError:  # an added group lacks the parameter or is not allowed; the next event raises the error
         return {**state, "held": None}
 
 
 def _shown(ranks: list[list[dict[str, Any]]]) -> list[str]:
-    """For each rank the schedulers that differ: where they are, what they hold, and what else differs."""
+    """A text per rank on the schedulers that differ: event index, present values, and other differences."""
     lines: list[list[str]] = [[] for _ in ranks]
     for states in zip(*ranks, strict=True):
         differ = [key for key in states[0] if len({json.dumps(state.get(key)) for state in states}) > 1]

@@ -47,7 +47,7 @@ __all__ = [
 
 
 class FilteredAttachment(NamedTuple):
-    """What ``attach`` registers for an event with a filter, or for the steps of one optimizer.
+    """The handler that ``attach`` registers for an event with a filter, or for the steps of one optimizer.
 
     Args:
         scheduler: the scheduler.
@@ -82,7 +82,7 @@ def simulate_resume(handler: object, engine: Engine, copied: BaseParamScheduler)
         copied: the copy of the scheduler.
     """
     assert isinstance(handler, ResumeCheck)
-    handler.rehearse(engine, copied)
+    handler.simulate_resume(engine, copied)
 
 
 def prepare_copy(copied: BaseParamScheduler, metrics: Collection[str]) -> None:
@@ -115,7 +115,7 @@ def optimizers_of(scheduler: BaseParamScheduler) -> set[int]:
 
 
 def planned_schedule(scheduler: BaseParamScheduler) -> Schedule | None:
-    """The schedule that a scheduler was made with, before any resume policy; None if it only has ``get_param``."""
+    """The schedule from the code, before any resume policy; None if the scheduler only has ``get_param``."""
     return scheduler._planned
 
 
@@ -140,7 +140,7 @@ def target_of(scheduler: BaseParamScheduler) -> Target:
 
 
 def set_called_by_another(scheduler: BaseParamScheduler) -> None:
-    """Say that another object, such as a ``DevicePlan``, writes the values of a scheduler."""
+    """Record that another object, such as a ``DevicePlan``, writes the values of a scheduler."""
     scheduler._is_called_by_another = True
 
 
@@ -150,7 +150,7 @@ def column_labels(scheduler: BaseParamScheduler) -> list[str] | None:
 
 
 def was_sought(scheduler: BaseParamScheduler) -> bool:
-    """Whether ``seek`` said where a scheduler is, after it was last attached or resumed."""
+    """Whether ``seek`` was called after the scheduler was last attached or resumed."""
     return scheduler._sought
 
 

@@ -13,11 +13,11 @@ from .saving import take_repeat
 
 
 class MetricDrivenScheduler(ParamScheduler):
-    """A scheduler whose schedule is given a metric of the engine at each event, before the value is written.
+    """A scheduler that reads a metric of the engine at each event and passes it to its schedule.
 
-    If the event fails, the schedule forgets the metric again, so that the event can be repeated.
+    If the event fails, the schedule returns to its state before the metric, so that the event can be repeated.
 
-    A subclass sets ``_feed`` and overrides the methods below it.
+    A subclass sets ``_feed`` and overrides the abstract methods.
     """
 
     _reads_metric = True
@@ -30,15 +30,15 @@ class MetricDrivenScheduler(ParamScheduler):
 
     @property
     def reduction(self) -> str:
-        """What becomes of the metrics of several ranks."""
+        """How the metrics of several ranks are combined."""
         return self._feed.reduction
 
     def __call__(self, engine: Engine | None, name: str | None = None) -> None:
-        """Give the metric to the schedule, write the value of this event, record it, and count the event.
+        """Pass the metric to the schedule, write the value of this event, record it, and count the event.
 
         Args:
-            engine: the engine that has the metric; None in a plain loop, where nothing is read or recorded.
-            name: name of the history to record under; ``param_name`` where None.
+            engine: the engine that has the metric; None in a plain loop, without metric and history.
+            name: name of the history; None for ``param_name``.
         """
         if not self._reads_metric:
             super().__call__(engine, name)
@@ -63,25 +63,25 @@ class MetricDrivenScheduler(ParamScheduler):
 
     @abstractmethod
     def _give_metric(self, engine: Engine) -> None:
-        """Read the metric and give it to the schedule."""
+        """Read the metric and pass it to the schedule."""
 
     @abstractmethod
     def _schedule_state(self) -> Any:
-        """What the metric may change."""
+        """The state of the schedule that the metric may change."""
 
     @abstractmethod
     def _restore_schedule(self, state: Any) -> None:
-        """Put that back."""
+        """Restore that state."""
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__({**state, "_feed": copy.copy(state["_feed"])})
 
     def state_dict(self) -> dict[str, Any]:
-        """The progress as plain data, with the metric that the next event reads: see :class:`BaseParamScheduler`."""
+        """The state as plain data, with the metric for the next event; see :meth:`BaseParamScheduler.state_dict`."""
         return {**super().state_dict(), **({"metric": self._feed.state()} if self._reads_metric else {})}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
-        """Go on where the scheduler that gave the state had stopped: see :class:`BaseParamScheduler`."""
+        """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`."""
         metric = saved_metric(state_dict)
         super().load_state_dict(state_dict, resume_policy)
         self._feed.load(metric)

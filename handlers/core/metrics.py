@@ -1,4 +1,4 @@
-"""The metric that drives a schedule: read from an engine, and the same on every rank."""
+"""Reading the metric of an engine, and combining the metrics of several ranks."""
 
 import weakref
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ def as_number(metric: object) -> float:
     """A metric as a float.
 
     Raises:
-        TypeError: it is no number.
+        TypeError: the metric is not a number.
     """
     try:
         return float(metric)  # type: ignore[arg-type]
@@ -31,26 +31,26 @@ def metric_of(engine: Engine, metric_name: str, reduction: str = "none") -> floa
     Args:
         engine: usually the evaluator.
         metric_name: the name that the metric was attached with.
-        reduction: what to make of the values of several ranks, which must all ask for it then: ``"mean"``, ``"min"``,
-            ``"max"``, that of rank 0 (``"rank0"``), or each its own (``"none"``). With ``"none"``, or one rank, the
-            metric comes as it is.
+        reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
+            metric of rank 0) or ``"none"`` (each rank uses its own). Except with ``"none"``, all ranks must call this
+            function. With ``"none"``, or with one rank, the metric is returned unchanged.
 
     Raises:
-        TypeError: it is no number on one of several ranks. All of them raise it.
+        TypeError: the metric of one of several ranks is not a number. All ranks raise it.
     """
     metric: Any = (getattr(engine.state, "metrics", None) or {}).get(metric_name)
     return metric if reduction == "none" or idist.get_world_size() == 1 else _reduced(metric, reduction)
 
 
 def _reduced(metric: object, reduction: str) -> float | None:
-    """One value for all ranks: from all values in the order of ranks, so that it is bit for bit the same on each."""
+    """Combine the values in the order of the ranks, so that the result is bit-identical on each rank."""
     status, value = 0.0, 0.0
     if metric is None:
         status = 1.0
     else:
         try:
             value = as_number(metric)
-        except TypeError:  # the others are waiting
+        except TypeError:  # raise it later: the other ranks wait in all_gather
             status = 2.0
     mine = torch.tensor([[status, value]], dtype=torch.float64)
     gathered: Any = idist.all_gather(mine)
@@ -61,20 +61,20 @@ def _reduced(metric: object, reduction: str) -> float | None:
     if bool((table[:, 0] == 1).any()):
         return None
     values = table[:, 1]
-    if reduction != "mean" or bool((values == values[0]).all()):  # one value for all stays as it is
+    if reduction != "mean" or bool((values == values[0]).all()):  # equal values stay bit-identical
         return float(values.max() if reduction == "max" else values.min())
-    return float(sum(values.tolist()) / len(values))  # in one order everywhere, whatever the processor
+    return float(sum(values.tolist()) / len(values))  # Python adds in the same order on every processor
 
 
 class MetricFeed:
-    """A metric of an engine, by its name, with the value that the next event is still to read.
+    """Reads a metric of an engine, and saves the value that the next event will read.
 
-    ignite does not save ``engine.state.metrics``. So a scheduler that reads a metric at its next event saves the
-    present value, and gives it back to the engine of the resumed run.
+    ignite does not save ``engine.state.metrics``. So the state of a scheduler contains the metric for its next event,
+    and the resumed run puts it back into ``engine.state.metrics``.
 
     Args:
         name: the name of the metric in ``engine.state.metrics``.
-        reduction: what becomes of the values of several ranks; see :func:`metric_of`.
+        reduction: how to combine the metrics of several ranks; see :func:`metric_of`.
 
     Raises:
         TypeError: ``name`` is not a string.
@@ -85,7 +85,7 @@ class MetricFeed:
         if not isinstance(name, str):
             raise TypeError(f"metric_name must be a string, given {name!r}")
         self.name, self.reduction = name, arguments.one_of("reduction", reduction, REDUCTIONS)
-        self.may_be_missing = False  # in a dry run that was given no values of the metric
+        self.may_be_missing = False  # in a dry run without values of the metric
         self._engine: Callable[[], Engine | None] = no_engine
         self._saved: float | None = None
 
@@ -93,16 +93,16 @@ class MetricFeed:
         return {**vars(self), "_engine": no_engine}  # a reference to an engine cannot be copied
 
     def follow(self, engine: Engine) -> None:
-        """Remember the engine, whose metric is saved in the state."""
+        """Remember the engine; :meth:`state` saves its metric."""
         if self._engine() is not engine:
             self._engine = weakref.ref(engine)
 
     def read(self, engine: Engine, is_required: bool = True) -> float | None:
-        """The metric of an event; None where it is missing and may be.
+        """The metric of an event; None if it is missing and not required.
 
         Raises:
-            TypeError: it is not a number, on several ranks.
-            ValueError: it is required and missing, on a rank.
+            TypeError: with several ranks, the metric is not a number.
+            ValueError: the metric is required, and missing on a rank.
         """
         self.follow(engine)
         if self._saved is not None:
@@ -112,36 +112,36 @@ class MetricFeed:
         if metric is None and is_required and not self.may_be_missing:
             metrics = getattr(engine.state, "metrics", None) or {}
             raise ValueError(
-                f"metric_name must be one of the metrics of the engine whose event it is, {sorted(metrics)}, "
+                f"metric_name must be one of the metrics of the engine that fires the event, {sorted(metrics)}, "
                 f"given {self.name!r}"
             )
         return metric
 
     def state(self) -> list[float]:
-        """The metric that the next event is to read, in a list, which is empty without one."""
+        """A list with the metric that the next event will read; empty if there is none."""
         engine = self._engine()
         metric = self._saved if engine is None else metric_of(engine, self.name)
         try:
             return [] if metric is None else [as_number(metric)]
-        except TypeError:  # the event that reads it raises this
+        except TypeError:  # the next event raises it
             return []
 
     def load(self, saved: list[float]) -> None:
-        """Go on from the metric in a state."""
+        """Load the metric of a state, for the next event."""
         self._saved = saved[0] if saved else None
 
 
 def no_engine() -> None:
-    """The engine of a feed that has not read yet."""
+    """Returns None, like a weak reference to a deleted engine."""
 
 
 def saved_metric(state_dict: object) -> list[float]:
-    """The entry ``metric`` of a saved state, checked.
+    """The entry ``metric`` of a saved state, after a check.
 
     Raises:
-        TypeError: it is not a list of one float or none.
+        TypeError: the entry is not a list with at most one float.
     """
     saved = state_dict.get("metric", []) if isinstance(state_dict, Mapping) else []
     if not isinstance(saved, list) or len(saved) > 1 or not all(type(metric) is float for metric in saved):
-        raise TypeError(f"metric must be a list of one float or none, given {arguments.shown(saved)}")
+        raise TypeError(f"metric must be a list with at most one float, given {arguments.shown(saved)}")
     return saved

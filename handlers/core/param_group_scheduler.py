@@ -1,4 +1,4 @@
-"""Several schedulers at one event, usually one for each parameter group."""
+"""Several schedulers at one event, usually one per param group."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,23 +30,24 @@ from .state_param_scheduler import StateParamScheduler
 class ParamGroupScheduler(BaseParamScheduler):
     """Writes the schedules of several schedulers at one event, each to its own parameter and groups.
 
-    At event i, counting from 0, it writes ``schedules[k](i)`` where scheduler k would. The schedulers lend their
-    schedules, each from its event 0; they are not called and do not change.
+    At event i, counting from 0, it writes ``schedules[k](i)`` to the target of scheduler k. It reads the schedules,
+    each from its event 0. It does not call the given schedulers, and their ``event_index`` stays as it is.
 
     Args:
-        schedulers: one or more, of any optimizers, parameters and param groups.
-        names: name of the history of each; ``param_name`` of each where None. Schedulers that share a name
-            have one history, in which an event has the values of all of them.
-        save_history: whether to record what is written in ``engine.state.param_history``.
+        schedulers: one or more schedulers, of any optimizers, parameters and param groups.
+        names: the name of each scheduler's history; None for each ``param_name``. Schedulers with the same name share a
+            history, in which each event has the values of all of them.
+        save_history: whether to record the written values in ``engine.state.param_history``.
 
-    Shapes: as many columns as the schedulers have values: one each, or one a group.
+    Shapes: one column per value: each scheduler has one value, or one per param group.
 
     Raises:
         TypeError: ``schedulers`` or ``names`` is not a list or tuple.
-        ValueError: a member that is no ``ParamScheduler``, a name that is no string, not as many names as schedulers.
+        ValueError: an item is not a scheduler; a name is not a string; the number of names is not the number of
+            schedulers.
 
-    Deviations from ignite 0.5.5: the members' ``save_history`` and ``event_index`` are neither read nor changed; two
-    schedulers under one name give one list an event, where ignite appends one list after the other.
+    Deviations from ignite 0.5.5: the given schedulers' ``save_history`` and ``event_index`` have no effect and stay as
+    they are; two schedulers with the same name record one list per event, where ignite appends two.
 
     Example:
         >>> import torch
@@ -102,7 +103,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         super()._forget()
         groups = [member.schedule.groups for member in self._members]
         starts = accumulate((count or 1 for count in groups), initial=0)
-        # Where the values of each scheduler are in a row of all: an index, or a slice where each group has its own.
+        # The columns of each scheduler in a row of values: an index, or a slice if each group has its own value.
         self._columns = [
             start if count is None else slice(start, start + count)
             for start, count in zip(starts, groups, strict=False)
@@ -129,7 +130,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         if self._is_pure:
             return self._values_in(self._block_reader.read(index))
         for member in self._members:
-            member._event_index = index  # which an overridden get_param reads
+            member._event_index = index  # an overridden get_param reads it
         with self._event_reader.one_event():
             values = [member._read(index) for member in self._members]
         return [
@@ -141,7 +142,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         return self._values_in(value.tolist()) if isinstance(value, np.ndarray) else value
 
     def _values_in(self, row: Any) -> list[Any]:
-        """The value of each scheduler in a row of all."""
+        """The value of each scheduler, from a row of all values."""
         return [row[columns] for columns in self._columns]
 
     def _recording(self, engine: Engine, name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
@@ -153,7 +154,7 @@ class ParamGroupScheduler(BaseParamScheduler):
             recorder = self._recorders.setdefault(own_name, Recorder())
             appends.append(recorder.appender(engine, own_name, self, row, len(row)))
         if all(isinstance(append, BuiltinFunctionType) for append in appends):
-            # One call of C code records in all histories, and no interrupt can end it half-way.
+            # One call of C code records all histories: no interrupt can stop it half-way.
             return deque(maxlen=0).extend, map(call, appends, rows.values())
         return self._record_all_or_nothing(engine, list(rows)), zip(appends, rows.values(), strict=True)
 
@@ -164,7 +165,7 @@ class ParamGroupScheduler(BaseParamScheduler):
             try:
                 for append, row in rows:
                     append(row)
-            except BaseException:  # as if the event had not come
+            except BaseException:  # undo the event
                 self._event_index -= 1
                 for name, length in lengths.items():
                     remove_last_events(engine, name, num_recorded(engine, name) - length)
@@ -175,9 +176,9 @@ class ParamGroupScheduler(BaseParamScheduler):
     def attach(
         self, engine: Engine, event: AnyEvent = Events.ITERATION_STARTED, name: str | None = None
     ) -> RemovableEventHandle:
-        """Write at every such event of an engine: see :meth:`BaseParamScheduler.attach`.
+        """Write at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
 
-        Missing attributes of ``engine.state`` are made now, as None.
+        Creates missing attributes of ``engine.state``, with the value None.
         """
         handle = super().attach(engine, event, name)
         for member in self._members:
@@ -209,7 +210,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         return [float(value) for row in rows for value in (row if isinstance(row, list) else [row])]
 
     def state_dict(self) -> dict[str, Any]:
-        """The progress as plain data, with the number of param groups of each scheduler."""
+        """The state as plain data, with the number of param groups of each scheduler."""
         known = [member._target.known_groups if isinstance(member, ParamScheduler) else 0 for member in self._members]
         return {**super().state_dict(), "param_groups": known}
 
@@ -268,10 +269,10 @@ class ParamGroupScheduler(BaseParamScheduler):
         return {**super()._identity(), "names": list(self.names)}
 
     def as_param_scheduler(self) -> ParamScheduler:
-        """The same as one scheduler with a value for each param group, to be concatenated with others.
+        """One scheduler with a value for each param group, for use in a :class:`ConcatScheduler`.
 
         Raises:
-            ValueError: the schedulers are not of one optimizer and parameter, or do not have each of its groups once.
+            ValueError: the schedulers differ in optimizer or param name, or do not have each param group once.
         """
         return side_by_side(self._members, self.schedulers)
 
@@ -279,17 +280,17 @@ class ParamGroupScheduler(BaseParamScheduler):
     def simulate_values(
         cls, num_events: int, schedulers: Sequence[BaseParamScheduler] = (), **scheduler_kwargs: Any
     ) -> list[list[float]]:
-        """The values that the first events would write; neither schedulers nor optimizers are touched.
+        """The values that the first events would write; schedulers and optimizers stay as they are.
 
         Args:
-            num_events: how many events.
-            schedulers: one or more.
-            scheduler_kwargs: the other arguments of the class, by name.
+            num_events: the number of events.
+            schedulers: one or more schedulers.
+            scheduler_kwargs: the other arguments of the constructor, by name.
 
         Returns:
             ``[[0, value_0, value_1, ...], ...]``, with the values of each scheduler.
 
         Raises:
-            TypeError, ValueError: as the class and :meth:`simulate`.
+            TypeError, ValueError: as the constructor and :meth:`simulate`.
         """
         return super().simulate_values(num_events, schedulers=schedulers, **scheduler_kwargs)

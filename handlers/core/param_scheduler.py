@@ -29,22 +29,22 @@ class ParamScheduler(BaseParamScheduler):
     Attach it to an engine with ``scheduler.attach(trainer)``, or call ``scheduler(None)`` before each step of a
     plain loop.
 
-    A tensor is filled in place, so it stays the same one. A float that is replaced by a tensor in mid-run, or
-    deleted, is noticed if it is that of the first param group that is written, or of all of them.
+    A tensor is filled in place, so it stays the same tensor. If you replace a float by a tensor or delete it in
+    mid-run, do so in all param groups: the scheduler checks only the first one that it writes.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: ``"lr"``, ``"weight_decay"``, ``"betas[0]"`` or another numeric entry of the param groups;
             ``"momentum"`` means ``betas[0]`` in an optimizer that has betas and no momentum.
-        save_history: whether to record what is written in ``engine.state.param_history``.
-        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
-            all of them; see :class:`Groups`.
-        schedule: a :class:`Schedule`, or a function from the event index to a number or a list of numbers; may
-            be left out in a subclass that overrides ``get_param``.
+        save_history: whether to record the written values in ``engine.state.param_history``.
+        param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
+        schedule: a :class:`Schedule`, or a function from the event index to a number or a list of numbers. A subclass
+            that overrides ``get_param`` may leave it out.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
-        ValueError: the optimizer has no such parameter or group, or not as many as the schedule has values.
+        TypeError: an argument has the wrong type.
+        ValueError: the parameter or the param group does not exist; the schedule has values for another number of
+            groups.
 
     Example:
         >>> import torch
@@ -78,7 +78,7 @@ class ParamScheduler(BaseParamScheduler):
         save_history: bool,
         schedule: Schedule | Callable[[int], Value] | None,
     ) -> None:
-        """Construct the scheduler, for param groups that were looked up already."""
+        """Construct the scheduler for a given target."""
         super().__init__(param_name, save_history, schedule=schedule, target=target)
         given = self._planned
         if given is not None and given.groups is not None:
@@ -98,20 +98,20 @@ class ParamScheduler(BaseParamScheduler):
         """Write the value of this event, record it, and count the event.
 
         Args:
-            engine: the engine whose event it is; None in a plain loop, where nothing is recorded.
-            name: name of the history to record under; ``param_name`` where None.
+            engine: the engine that fires the event; None in a plain loop, without history.
+            name: name of the history; None for ``param_name``.
         """
         usual = self._usual
         if usual is not None:
-            # The usual event writes a float of a block to groups that hold floats, as the one before did, in the least
-            # time. Any other is that of all schedulers.
+            # The usual event writes a float that was read before to groups that hold floats. Any other event calls the
+            # method of the base class.
             index = self._event_index
             optimizer, known, length, key, first_index, indices, values, first_event, run, append = usual
             groups = optimizer.param_groups
             try:
                 first = groups[first_index]
-                # load_state_dict replaces the list, and add_param_group makes it longer. Looking for a tensor in every
-                # group would take as long as writing to it, so the first group stands for all.
+                # load_state_dict replaces the list, and add_param_group extends it. To check every group would take as
+                # long as to write to it, so only the first group is checked.
                 if groups is known and len(groups) == length and type(first[key]) is float:
                     value = values[index - first_event]
                     if append is None or engine.state.param_history.columns[name or self.param_name].section is run:  # type: ignore[union-attr]
@@ -119,12 +119,12 @@ class ParamScheduler(BaseParamScheduler):
                         if indices is not None:  # there is more than one group
                             for group in groups if len(indices) == length else [groups[at] for at in indices]:
                                 group[key] = value
-                        # Count, then record: an interrupt is handled after a call, and finds both done or neither.
+                        # Count, then record: Python handles an interrupt after a call, so both are done or neither.
                         self._event_index = index + 1
                         if append is not None:
                             append(value)
                         return
-            except (LookupError, AttributeError):  # the block has come to its end, or there is no such history now
+            except (LookupError, AttributeError):  # no more values were read, or the history is gone
                 pass
         BaseParamScheduler.__call__(self, engine, name)
         if self._block_reader is not NOTHING_READ:
@@ -153,7 +153,7 @@ class ParamScheduler(BaseParamScheduler):
 
     @property
     def param_group_index(self) -> Selection:
-        """Which param groups are written, an index counted from the first; None for all of them."""
+        """The selection of param groups; an index counts from the first group, None selects all."""
         return self._target.param_group_index
 
     @property
@@ -174,7 +174,7 @@ class ParamScheduler(BaseParamScheduler):
         return locations
 
     def _holders(self, engine: Engine) -> list[Any]:
-        return super()._holders(engine) if self._is_pure else self.optimizer.param_groups  # torch may write any of them
+        return super()._holders(engine) if self._is_pure else self.optimizer.param_groups  # torch may write any
 
     def _stepping_optimizer(self) -> Optimizer | None:
         return self.optimizer if isinstance(self.optimizer, Optimizer) else None
@@ -185,9 +185,9 @@ class ParamScheduler(BaseParamScheduler):
         return finite_values(self._target.read)
 
     def state_dict(self) -> dict[str, Any]:
-        """The progress as plain data, with the number of param groups: see :class:`BaseParamScheduler`.
+        """The state as plain data, with the number of param groups; see :meth:`BaseParamScheduler.state_dict`.
 
-        A group beyond that number was added later.
+        Groups beyond that number were added later.
         """
         return {**super().state_dict(), "param_groups": self._target.known_groups}
 
@@ -204,7 +204,7 @@ class ParamScheduler(BaseParamScheduler):
             self._target.known_groups = state["param_groups"]
 
     def simulate(self, num_events: int, start: int = 0) -> Array:
-        """The values that the next events would write: see :meth:`BaseParamScheduler.simulate`."""
+        """The values that the next events would write; see :meth:`BaseParamScheduler.simulate`."""
         table = super().simulate(num_events, start)
         is_placeholder = isinstance(self.optimizer, PlaceholderOptimizer)
         more = len(self._target.groups()) - table.shape[1] if self._target.adopts and not is_placeholder else 0

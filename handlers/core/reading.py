@@ -21,10 +21,10 @@ FIRST_BLOCK_SIZE, GROWTH = 64, 8  # a first event reads this many; the blocks th
 
 
 def block_size(schedule: Schedule) -> int:
-    """How many events are read at once at most: a formula takes as long for one event as for hundreds.
+    """The largest number of events to read at once; a formula takes as long for one event as for hundreds.
 
-    It is a power of two, and less than :data:`BLOCK_SIZE` where so many groups have values of their own that a block
-    would have more than :data:`BLOCK_VALUES`; 1 for a schedule that is not pure.
+    This is :data:`BLOCK_SIZE`, or a smaller power of two, so that a block has at most :data:`BLOCK_VALUES` values. For
+    a schedule that is not pure it is 1.
     """
     if not schedule.is_pure:
         return 1
@@ -35,14 +35,14 @@ def block_size(schedule: Schedule) -> int:
 def read_block(schedule: Schedule, index: int, size: int | None = None) -> tuple[int, Array]:
     """The values of a block of events that includes ``index``, and its first event.
 
-    A block begins at a multiple of its size, and a size is a power of two of at least 64, or 1. NumPy computes such
-    arrays in whole vectors of the processor, so that a value has the same bits in each block that includes it. A
-    block is shorter where the schedule raises an error for some of its events.
+    A block starts at a multiple of its size, which is 1 or a power of two of at least 64. NumPy computes such arrays in
+    whole vectors of the processor, so a value has the same bits in every block. A block is shorter if the schedule
+    raises an error for some of its events.
 
     Args:
         schedule: the schedule.
         index: the event.
-        size: how many events, a power of two; as many as :func:`block_size` says where None.
+        size: the number of events, a power of two; None for :func:`block_size`.
 
     Returns:
         The first event, and values ``(n,)`` or ``(n, G)`` with n <= ``size``.
@@ -57,7 +57,7 @@ def read_block(schedule: Schedule, index: int, size: int | None = None) -> tuple
             values = _evaluate(schedule, start, size)
             break
         except Exception:
-            # The error may be about a later event only, as that of a table that ends. Read less, down to this event.
+            # The error may concern a later event, such as the end of a table: read fewer events.
             if size == 1:
                 raise
             size = FIRST_BLOCK_SIZE if size > FIRST_BLOCK_SIZE else 1
@@ -66,7 +66,7 @@ def read_block(schedule: Schedule, index: int, size: int | None = None) -> tuple
     finite = np.isfinite(values)
     if finite.all():
         return start, values
-    # NaNs may lie beyond the end of training: the block ends before the first one after index.
+    # A NaN may come after the end of training: end the block before the first NaN.
     bad = np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1))
     bad = bad[bad >= index - start]
     if index - start in bad:
@@ -94,10 +94,10 @@ def _check_shape(schedule: Schedule, values: NDArray[Any], size: int) -> None:
 
 
 class BlockReader:
-    """Reads a pure schedule, and keeps a block of its values.
+    """Reads a pure schedule in blocks, and keeps the last block.
 
-    The values of a block are floats in a list, from which Python takes them fastest. Where each group has its own, they
-    are rows of an array: as lists they would take four times as much memory.
+    A block is a list of floats, which Python reads fastest. If each group has its own value, a block is an array, since
+    lists would take four times the memory.
     """
 
     def __init__(self, schedule: Schedule) -> None:
@@ -122,7 +122,7 @@ class BlockReader:
         most = block_size(self.schedule)
         self._size = min(self._size * GROWTH if follows else FIRST_BLOCK_SIZE, most)
         first, values = read_block(self.schedule, index, self._size)
-        # The array is copied, since a schedule may go on using its own.
+        # Copy the array, since the schedule may change it later.
         self.first_event, self.values = first, values.tolist() if values.ndim == 1 else values.copy()
         return index - first
 
@@ -137,7 +137,7 @@ class EventReader:
 
     @contextlib.contextmanager
     def one_event(self) -> Iterator[None]:
-        """Evaluate a schedule once, however many others follow it at this event."""
+        """Within this context, evaluate each schedule once, even if several others contain it."""
         self._now = {}
         try:
             yield
@@ -148,7 +148,7 @@ class EventReader:
         """The value at an event: a float, or a list with one for each group.
 
         Raises:
-            TypeError, ValueError: the value is not a number, or not finite; whatever else the schedule raises.
+            TypeError, ValueError: the value is not a finite number, or the schedule raises the error.
         """
         key = id(schedule)
         try:
@@ -191,8 +191,8 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
     Args:
         schedule: the schedule.
         start: the first event.
-        num_events: how many events.
-        groups: how many param groups are written; as many as the schedule has values for where None.
+        num_events: the number of events.
+        groups: the number of param groups; None for the number of values of the schedule.
 
     Raises:
         ValueError: as :func:`read_block`; or the schedule has values for another number of groups.
@@ -219,7 +219,7 @@ def _read_events(schedule: Schedule, start: int, num_events: int, groups: int | 
         for event in range(start, start + num_events):
             with reader.one_event():
                 values.append(reader.read(schedule, event))
-    # A Python function shows only now how many groups it has values for.
+    # The number of values of a Python function is known only now.
     groups = groups or next((len(value) if isinstance(value, list) else 1 for value in values), 1)
     table = np.empty((num_events, groups))
     for at, value in enumerate(values):
@@ -231,7 +231,7 @@ def _read_events(schedule: Schedule, start: int, num_events: int, groups: int | 
 
 @contextlib.contextmanager
 def random_state_kept() -> Iterator[None]:
-    """Leave the random numbers as they were, whatever a user's function draws."""
+    """Restore the states of the random number generators afterwards."""
     python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     try:
         yield

@@ -1,4 +1,4 @@
-"""A scheduler that a resumed run has left behind, and what ignite does not come back to."""
+"""A check of schedulers when a run resumes: it corrects their events and warns of a wrong event index."""
 
 import warnings
 import weakref
@@ -14,22 +14,22 @@ from .saving import take_back_events
 
 
 class ResumeCheck:
-    """A handler for the start of a run: is the scheduler where a run that was resumed should have it?
+    """A handler that compares the event index of a scheduler with the events of a resumed run.
 
-    It warns where the count of the scheduler and that of the engine disagree, and takes care of what ignite does not
-    save with an engine: an epoch that was begun before the checkpoint is begun again, what was to come at the end of
-    the iteration or epoch after the checkpoint does not come any more, and what was written elsewhere than to an
-    optimizer has to be written once more.
+    At the start of a run, it warns if the two differ. It also corrects what ignite does not save with an engine. If the
+    checkpoint was inside an epoch, ignite fires the start of that epoch again. If the checkpoint was at the end of an
+    iteration or epoch, ignite skips the handlers after it. Values outside an optimizer are not in the checkpoint, so
+    the check writes them again.
 
     Args:
-        scheduler: the scheduler, which it does not keep alive.
-        engine: the engine that it is attached to.
+        scheduler: the scheduler; the check has only a weak reference to it.
+        engine: the engine that the scheduler is attached to.
     """
 
     def __init__(self, scheduler: Any, engine: Engine) -> None:
         self._scheduler, self._engine = weakref.ref(scheduler), weakref.ref(engine)
         self._attached: list[tuple[Any, str | None]] = []  # the events, and the names of the history
-        self._ahead: int | None = None  # by how much the engine's count is meant to be ahead
+        self._lead: int | None = None  # the engine's number of events minus the scheduler's, as intended
         if id(scheduler) not in _CHECKS:
             _CHECKS[id(scheduler)] = weakref.WeakKeyDictionary()
             weakref.finalize(scheduler, _CHECKS.pop, id(scheduler)).atexit = False
@@ -37,12 +37,12 @@ class ResumeCheck:
 
     @property
     def scheduler(self) -> Any:
-        """The scheduler, if it is still there."""
+        """The scheduler; None if it was deleted."""
         return self._scheduler()
 
     @classmethod
     def of(cls, scheduler: Any, engine: Engine) -> "ResumeCheck":
-        """The one that there is, or a new one, which is then attached to the engine."""
+        """The check of a scheduler and an engine; a new one is attached to the engine."""
         checks = _CHECKS.get(id(scheduler))
         if checks is not None and engine in checks:
             return checks[engine]
@@ -51,15 +51,15 @@ class ResumeCheck:
         return check
 
     def add(self, engine: Engine, event: Any, name: str | None) -> None:
-        """The scheduler is attached to an event."""
+        """Add an event that the scheduler is attached to."""
         self._attached.append((event, name))
         scheduler = self._scheduler()
         if engine.last_event_name is not None and scheduler is not None:
-            fired = self._times_fired(engine, scheduler)  # it has run in this process: this is meant to begin now
-            self._ahead = None if fired is None else fired - scheduler.event_index
+            fired = self._times_fired(engine, scheduler)  # the engine has run: the scheduler starts in mid-run
+            self._lead = None if fired is None else fired - scheduler.event_index
 
     def discard(self, engine: Engine, event: Any, name: str | None) -> None:
-        """It is detached again."""
+        """Remove an event that the scheduler was attached to."""
         self._attached = [(one, its_name) for one, its_name in self._attached if one is not event]
         scheduler = self._scheduler()
         if not self._attached and engine.has_event_handler(self, Events.STARTED):
@@ -68,36 +68,36 @@ class ResumeCheck:
                 _CHECKS[id(scheduler)].pop(engine, None)
 
     def __call__(self, engine: Engine) -> None:
-        """Compare both counts, if the run does not begin at the beginning."""
+        """Compare and correct, unless the run starts at iteration 0."""
         scheduler = self._scheduler()
         if scheduler is None or not engine.has_event_handler(scheduler):
             return
         if engine.state.iteration == 0:
-            self._ahead, scheduler._sought = -scheduler.event_index, False
+            self._lead, scheduler._sought = -scheduler.event_index, False
             return
         expected = self._expected(engine, scheduler)
-        self._make_up(engine, scheduler, expected)
+        self._call_for_missed_events(engine, scheduler, expected)
         events = [event for event, _ in self._attached]
         if expected is not None and (has_whole_epochs(engine) or not any(map(is_epoch_event, events))):
             again = sum(repeated_epoch_starts(engine, event) for event in events)
             self._compare(engine, scheduler, any(map(is_step_event, events)), expected, again)
-            self._ahead = expected + (self._ahead or 0) - scheduler.event_index
+            self._lead = expected + (self._lead or 0) - scheduler.event_index
         self._take_back(engine, scheduler, expected)
 
-    def rehearse(self, engine: Engine, copied: Any) -> None:
-        """Do with a copy of the scheduler, at an engine that is like the one of the check, what it would do there."""
+    def simulate_resume(self, engine: Engine, copied: Any) -> None:
+        """Correct a copy of the scheduler at the engine of a simulated run, as a resume would correct the scheduler."""
         scheduler, own_engine = self._scheduler(), self._engine()
         if scheduler is not None and own_engine is not None and own_engine.has_event_handler(scheduler):
             expected = self._expected(own_engine, scheduler)
-            self._make_up(engine, copied, expected)
+            self._call_for_missed_events(engine, copied, expected)
             self._take_back(engine, copied, expected)
 
     def _expected(self, engine: Engine, scheduler: Any) -> int | None:
         fired = self._times_fired(engine, scheduler)
-        return None if fired is None else fired - (self._ahead or 0)
+        return None if fired is None else fired - (self._lead or 0)
 
-    def _make_up(self, engine: Engine, scheduler: Any, expected: int | None) -> None:
-        """Write what no checkpoint keeps, and let those events come that ignite does not come back to."""
+    def _call_for_missed_events(self, engine: Engine, scheduler: Any, expected: int | None) -> None:
+        """Write values that no checkpoint has, and call the scheduler for the events that ignite skips."""
         if scheduler.event_index == scheduler._loaded_at:
             scheduler._write_again(engine)
         missed = [(name, fired_at_end(engine, event)) for event, name in self._attached]
@@ -113,7 +113,7 @@ class ResumeCheck:
         """Take those events back that come for a second time."""
         again = [(name, repeated_epoch_starts(engine, event)) for event, name in self._attached]
         num_again = sum(count for _, count in again)
-        # By a filter of the user's own it cannot be told how many there have been.
+        # With a user's own filter, the number of events is unknown.
         has_had_all = scheduler.event_index == (scheduler._loaded_at if expected is None else expected)
         if num_again and has_had_all and scheduler.event_index >= num_again:
             for name, count in again:
@@ -126,8 +126,8 @@ class ResumeCheck:
         if count > 0 == expected and steps:
             warnings.warn(
                 f"{scheduler!r} is at event {count}, but the engine, which resumes after iteration "
-                f"{engine.state.iteration}, knows of no step: attach the scheduler before you load the engine's "
-                "state, which has their number",
+                f"{engine.state.iteration}, has counted no optimizer steps: attach the scheduler before you load the "
+                "engine's state",
                 ResumeWarning,
                 stacklevel=2,
             )
@@ -135,7 +135,7 @@ class ResumeCheck:
             warnings.warn(
                 f"{scheduler!r} is at event {count}, but the engine, which resumes after iteration "
                 f"{engine.state.iteration}, has had {expected} of its events: load the scheduler's state with the "
-                f"engine's, or call seek({expected - again}). If it is meant to go on from event {count}, say so with "
+                f"engine's, or call seek({expected - again}). To go on from event {count} without this warning, call "
                 f"seek({count})",
                 ResumeWarning,
                 stacklevel=2,
@@ -143,7 +143,7 @@ class ResumeCheck:
         scheduler._sought = False
 
     def _times_fired(self, engine: Engine, scheduler: Any) -> int | None:
-        """How often the events have fired; None where it cannot be told, or where another engine has some as well."""
+        """How often the events have fired; None if unknown, or if the scheduler is attached to several engines."""
         optimizer = scheduler._stepping_optimizer()
         steps = None if optimizer is None else steps_of(engine, optimizer)
         counts = [times_fired(engine, event, steps) for event, _ in self._attached]
@@ -152,23 +152,23 @@ class ResumeCheck:
 
 
 def engines_of(scheduler: Any) -> list[Engine]:
-    """The engines that a scheduler is attached to, by its own ``attach``."""
+    """The engines to which ``scheduler.attach`` attached a scheduler."""
     return list(_CHECKS.get(id(scheduler), ()))
 
 
 def times_attached(scheduler: Any, engine: Engine) -> int:
-    """How often a scheduler is attached to an engine, by its own ``attach``."""
+    """How often ``scheduler.attach`` attached a scheduler to an engine."""
     checks = _CHECKS.get(id(scheduler))
     check = None if checks is None else checks.get(engine)
     return 0 if check is None else len(check._attached)
 
 
 def intended_lead(scheduler: Any, engine: Engine) -> int:
-    """By how many events the engine is meant to be ahead of a scheduler, such as one that was attached in mid-run."""
+    """How many events of the engine came before a scheduler that was attached in mid-run."""
     checks = _CHECKS.get(id(scheduler))
     check = None if checks is None else checks.get(engine)
-    return 0 if check is None else check._ahead or 0
+    return 0 if check is None else check._lead or 0
 
 
-# Of each scheduler that there is, by identity, since a subclass may compare as it likes.
+# The checks of each scheduler, by its id: a subclass may define its own equality.
 _CHECKS: "dict[int, weakref.WeakKeyDictionary[Engine, ResumeCheck]]" = {}

@@ -1,4 +1,4 @@
-"""How to go on from a state whose schedule is no longer the one that the code gives."""
+"""How a scheduler resumes if the saved schedule differs from the schedule in the code."""
 
 import sys
 import warnings
@@ -13,10 +13,10 @@ POLICIES = ("keep_step", "keep_fraction", "keep_value")
 
 
 class ResumeWarning(UserWarning):
-    """A resumed run goes on otherwise than it was saved, or may do so.
+    """A warning that a resumed run differs, or may differ, from the saved run.
 
-    A schedule may have changed, or a scheduler may have been left behind. To stop instead of going on, make it an error
-    before the run begins, as in the example.
+    A schedule may have changed, or the event index of a scheduler may be wrong. To stop the run instead, turn the
+    warning into an error, as in the example.
 
     Example:
         >>> import warnings
@@ -34,62 +34,60 @@ class ResumeWarning(UserWarning):
     """
 
 
-# The path that users filter warnings by, which stays when files move.
+# Users filter warnings by this path, so it must not change.
 ResumeWarning.__module__ = "lehr.handlers"
 
 
 @dataclass(frozen=True)
 class Adjustment:
-    """What a schedule from the code is changed by, so that a run which began with another one goes on with it.
+    """A change of the schedule in the code, so that a run that started with another schedule can continue.
 
     Args:
-        shift: how many events it is ahead of the events that were counted.
-        handover: where it takes over from a value, how long that takes, and the value: the arguments of a
-            :class:`~lehr.handlers.schedules.Handover` but the schedule; None where it does not.
+        shift: the number that is added to the event index.
+        handover: the begin, duration and start value of a :class:`~lehr.handlers.schedules.Handover`; None for no
+            handover.
     """
 
     shift: int = 0
     handover: tuple[int, float, Any] | None = None
 
     def applied_to(self, schedule: Schedule) -> Schedule:
-        """The schedule in force."""
+        """The schedule after the change."""
         if self.shift:
             schedule = Shift(schedule, self.shift)
         return schedule if self.handover is None else Handover(schedule, *self.handover)
 
     def state_dict(self) -> dict[str, Any]:
-        """Itself as plain data."""
+        """The adjustment as plain data."""
         return {"shift": self.shift, "handover": None if self.handover is None else list(self.handover)}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Adjustment":
-        """What :meth:`state_dict` gave.
+        """The adjustment that :meth:`state_dict` returned as plain data.
 
         Raises:
-            TypeError, ValueError: it is not that.
+            TypeError, ValueError: the state does not contain an adjustment.
         """
         handover = state["handover"]
         if handover is not None and not (isinstance(handover, list | tuple) and len(handover) == 3):
-            raise ValueError(
-                f"handover must be its begin, its duration and a value, or None, given {arguments.shown(handover)}"
-            )
+            raise ValueError(f"handover must be [begin, duration, value] or None, given {arguments.shown(handover)}")
         made = cls(state["shift"], None if handover is None else (handover[0], handover[1], _as_value(handover[2])))
         if made.handover is not None:
-            Handover(Shift(_ANY, 0), *made.handover)  # which checks them
+            Handover(Shift(_ANY, 0), *made.handover)  # checks the arguments
         return made
 
 
 def adjusted(state: Mapping[str, Any], planned: Schedule | None, description: Any, policy: str) -> Adjustment:
-    """How a scheduler goes on from a saved state, by the policy if its schedule differs from the saved one.
+    """The adjustment with which a scheduler resumes; the policy matters if the saved schedule differs.
 
     Args:
-        state: the saved state, checked.
-        planned: the schedule that the code gives now.
-        description: its description, to be compared with the saved one.
+        state: the saved state, after its check.
+        planned: the schedule in the code.
+        description: the description of that schedule, to compare with the saved one.
         policy: one of :data:`POLICIES`.
 
     Raises:
-        TypeError, ValueError: the policy is unknown or cannot be followed; the state is not what was saved.
+        TypeError, ValueError: the policy is unknown, or does not work for this schedule; the state is not valid.
     """
     arguments.one_of("resume_policy", policy, POLICIES)
     saved, event_index = Adjustment.from_state(state), state["event_index"]
@@ -124,7 +122,7 @@ def adjusted(state: Mapping[str, Any], planned: Schedule | None, description: An
         )
         return Adjustment(round(there) - event_index)
     if state["value"] is None:
-        return Adjustment(saved.shift)  # nothing was written so far
+        return Adjustment(saved.shift)  # no value was written before
     if position >= planned.length:
         raise ValueError(
             f"resume_policy must not be 'keep_value' at event {position} of a schedule whose length is "
@@ -134,7 +132,7 @@ def adjusted(state: Mapping[str, Any], planned: Schedule | None, description: An
 
 
 def warn_of_change(state: Mapping[str, Any], description: Any, policy: str, adjustment: Adjustment) -> None:
-    """Warn if the saved schedule is not the one that goes on."""
+    """Warn if the saved schedule differs from the schedule in the code."""
     if same_schedule(state["schedule"], description):
         return
     event_index = state["event_index"]
@@ -144,7 +142,7 @@ def warn_of_change(state: Mapping[str, Any], description: Any, policy: str, adju
         "keep_value": f"from the present value {state['value']}, towards the new schedule",
     }[policy]
     if state["handover"] is not None:
-        how += "; the handover that had begun is given up"
+        how += "; the handover in the state is dropped"
     if state.get("progress"):
         how += "; its state is that of the saved schedule"
     warnings.warn(
@@ -156,7 +154,7 @@ def warn_of_change(state: Mapping[str, Any], description: Any, policy: str, adju
 
 
 def _level_of_caller() -> int:
-    """The stack level of the user's line, outside of this package, for ``warnings.warn`` in the calling function."""
+    """The ``stacklevel`` with which ``warnings.warn`` points to the user's code, outside of this package."""
     frame, level = sys._getframe(1), 1
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("lehr."):
         frame, level = frame.f_back, level + 1
@@ -164,7 +162,7 @@ def _level_of_caller() -> int:
 
 
 def _text(description: Any) -> str:
-    """A description, or the text that version 0 saved in its place, to show in a message."""
+    """A description as text for a message; version 0 saved the text itself."""
     return description if isinstance(description, str) else text_of(description)
 
 
@@ -173,7 +171,7 @@ def _as_value(value: Any) -> Any:
 
 
 class _Any(Schedule):
-    """A schedule of any value, to check the arguments of others with."""
+    """A placeholder schedule, used to check the arguments of :class:`Handover`."""
 
     def values(self, indices: Any) -> Any:
         return indices

@@ -1,4 +1,4 @@
-"""The state of a scheduler: how it is saved, checked and loaded.
+"""Saving, checking and loading the state of a scheduler.
 
 The functions work on the schedule, the target and the event index of a scheduler; loading is all or nothing.
 """
@@ -16,7 +16,7 @@ from .resume_policy import POLICIES, Adjustment, adjusted, warn_of_change
 __all__ = ["POLICIES", "Adjustment", "load_state", "state_of", "take_back_events"]
 
 VERSION = 1
-# Entries that older versions did not save, and what they stand for.
+# Entries that older versions did not save, and their default values.
 LATER_ENTRIES: dict[str, Any] = {
     "version": 0,
     "length": None,
@@ -46,10 +46,10 @@ def state_of(scheduler: Any) -> dict[str, Any]:
 
 
 def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: str) -> None:
-    """Let a scheduler go on from a state.
+    """Load a state into a scheduler.
 
     Raises:
-        TypeError, ValueError: it is not the state of such a scheduler, or the policy cannot be followed; nothing is
+        TypeError, ValueError: this is not the state of such a scheduler, or the policy does not work; nothing is
             loaded.
     """
     own = scheduler.state_dict()
@@ -72,7 +72,7 @@ def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: str) -> No
 
 
 def take_back_events(scheduler: Any, engine: Any, events: int, name: str | None) -> None:
-    """Take the last events of a scheduler back, since the engine fires them again; their metrics stay counted."""
+    """Take back the last events of a scheduler, since the engine fires them again; keep their metrics."""
     scheduler._go_to(scheduler._event_index - events)
     scheduler._repeats = events
     for history_name in scheduler._history_names(name) if scheduler.save_history else []:
@@ -80,23 +80,23 @@ def take_back_events(scheduler: Any, engine: Any, events: int, name: str | None)
 
 
 def take_repeat(scheduler: Any) -> bool:
-    """Whether the next event was counted before, and brings no new metric; counts it as repeated."""
+    """Whether the next event is a repeated one, without a new metric; each call counts one repeated event."""
     is_repeated: bool = scheduler._repeats > 0
     scheduler._repeats -= is_repeated
     return is_repeated
 
 
 def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[str, Any]:
-    """A saved state, if it is that of such a scheduler, with the entries that an older version did not save.
+    """Check a saved state, and add the entries that an older version did not save.
 
     Args:
-        state: what is to be loaded.
-        own: the state of the scheduler that is to load it.
+        state: the saved state.
+        own: the present state of the scheduler that loads it.
         identity: the entries of ``own`` that the saved ones must equal.
 
     Raises:
-        TypeError: not a mapping, or an entry of the wrong type.
-        ValueError: entries missing or unknown, or the state of another kind of scheduler or parameter.
+        TypeError: the state is not a mapping, or an entry has the wrong type.
+        ValueError: an entry is missing or unknown, or the state belongs to another class of scheduler or parameter.
     """
     if not isinstance(state, Mapping):
         raise TypeError(f"state_dict must be a mapping, given {arguments.shown(state)}")
@@ -104,13 +104,13 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
     if type(version) is not int or not 0 <= version <= VERSION:
         raise ValueError(
             f"state_dict['version'] must be a whole number from 0 to {VERSION}, given {arguments.shown(version)}; "
-            "a later version of lehr saves later ones"
+            "a later version of lehr saved this state"
         )
     missing, unknown = (set(own) - set(LATER_ENTRIES)) - set(state), set(state) - set(own)
     if missing or unknown:
         given = arguments.shown(sorted(map(str, state)))
         raise ValueError(
-            f"state_dict must have the entries {sorted(own)}, given {given}; where it is not that of such a scheduler, "
+            f"state_dict must have the entries {sorted(own)}, given {given}; to set only the event index, "
             "call seek(event_index), for instance with the trainer's state.iteration"
         )
     for key, value in own.items():
@@ -123,7 +123,7 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
         if state[key] != value:
             raise ValueError(
                 f"state_dict must be that of a scheduler with {key} {value!r}, given {arguments.shown(state[key])}; "
-                "to take over its position alone, call seek(event_index)"
+                "to set only the event index, call seek(event_index)"
             )
     checked = {**LATER_ENTRIES, **state}
     checked["event_index"] = arguments.whole_number("event_index", state["event_index"], at_least=0)
@@ -140,10 +140,10 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
 
 
 def _load_progress(schedules: Sequence[StatefulSchedule], progress: Sequence[Any]) -> None:
-    """Load the states of stateful schedules: all of them or, after an error, none.
+    """Load the states of all stateful schedules; after an error, load none.
 
     Raises:
-        ValueError: they are not the states of these schedules.
+        ValueError: these are not the states of these schedules.
     """
     if len(progress) != len(schedules):
         raise ValueError(f"state_dict['progress'] must be that of {len(schedules)} schedules, given {len(progress)}")
@@ -160,9 +160,9 @@ def _load_progress(schedules: Sequence[StatefulSchedule], progress: Sequence[Any
 
 
 def finite_values(read: Any) -> list[float] | None:
-    """The values that a target holds; None where it cannot be read, or one of them is not finite."""
+    """The values that a target holds; None if it cannot be read, or if a value is not finite."""
     try:
         held: list[float] = read()
-    except ValueError:  # a group was added that lacks the parameter, or is refused: the next event says so
+    except ValueError:  # an added group lacks the parameter or is not allowed; the next event raises it
         return None
     return held if held and all(map(math.isfinite, held)) else None

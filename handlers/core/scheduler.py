@@ -31,40 +31,40 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-NOTHING_READ, NO_EVENT_READER = BlockReader(Constant(0.0)), EventReader()  # they are never asked to read
+NOTHING_READ, NO_EVENT_READER = BlockReader(Constant(0.0)), EventReader()  # placeholders, which never read
 
 
 class BaseParamScheduler(ABC):
     """The base of all schedulers: a schedule, a target and one integer, the event index.
 
     At event i, counting from 0, a scheduler writes ``schedule(i)`` to its target and adds one to ``event_index``. The
-    constructor writes nothing, and nothing else is remembered: :meth:`seek` moves the scheduler to any event. (A
-    stateful schedule, such as a plateau, has a state of its own, which is saved with the scheduler.)
+    constructor writes nothing. The event index is the only progress, so :meth:`seek` can move the scheduler to any
+    event. A stateful schedule, such as a plateau, has its own state, which is saved with the scheduler.
 
-    A subclass names a target. It gives a schedule, or overrides :meth:`get_param`.
+    A subclass defines a target, and either passes a schedule or overrides :meth:`get_param`.
 
     Args:
-        param_name: name of the parameter; also the name of its history, where attaching gives no other.
-        save_history: whether to record what is written in ``engine.state.param_history``.
+        param_name: name of the parameter, and of its history unless :meth:`attach` gets another ``name``.
+        save_history: whether to record the written values in ``engine.state.param_history``.
         schedule: a :class:`Schedule`, or a function from the event index to a number or a list of numbers.
-        target: where the values go.
+        target: the target of the values.
 
     Raises:
-        TypeError: there is neither a schedule nor a ``get_param``; an argument is of the wrong kind.
+        TypeError: there is neither a schedule nor a ``get_param``; an argument has the wrong type.
     """
 
     _resume_policy = "keep_step"
     _adjustment = saving.Adjustment()
     _sought = False  # whether seek() was called since the last run
     _reads_metric = False  # whether a metric is read at the scheduler's own events
-    _is_called_by_another = False  # whether something else writes its values
-    _repeats = 0  # the next events that were counted before
+    _is_called_by_another = False  # whether another object writes its values
+    _repeats = 0  # the number of next events that were counted before
     _loaded_at = -1  # the event at which a state was loaded, and the value in that state
     _loaded_value: Any = None
     _writes_bools = False  # whether get_param may return True or False
     _number_type: type[float] | type[int] = float
-    _config: dict[str, Any] | None = None  # the config that the scheduler was made from
-    # What is kept for speed alone, and made anew in a copy.
+    _config: dict[str, Any] | None = None  # the config that made the scheduler
+    # Attributes that only save time; a copy makes them again.
     _caches: ClassVar[set[str]] = {"_block_reader", "_event_reader", "_recorder"}
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -103,7 +103,7 @@ class BaseParamScheduler(ABC):
         self._forget()
 
     def _forget(self) -> None:
-        """Forget what is kept for speed alone: the values that were read, and the open column of the history."""
+        """Clear the caches: the values that were read, and the column of the history."""
         is_read_in_blocks = self._is_pure and not self._asks_get_param
         self._block_reader = BlockReader(self._schedule) if is_read_in_blocks else NOTHING_READ  # type: ignore[arg-type]
         self._event_reader = NO_EVENT_READER if self._is_pure else EventReader()
@@ -120,8 +120,8 @@ class BaseParamScheduler(ABC):
         """Write the value of this event, record it, and count the event.
 
         Args:
-            engine: the engine whose event it is; None in a plain loop, where nothing is recorded.
-            name: name of the history to record under; ``param_name`` where None.
+            engine: the engine that fires the event; None in a plain loop, without history.
+            name: name of the history; None for ``param_name``.
         """
         index, record, block = self._event_index, None, self._block_reader
         at = index - block.first_event
@@ -131,7 +131,7 @@ class BaseParamScheduler(ABC):
         if self._save_history and engine is not None:
             record, row = self._recording(engine, name, value)
         self._target.write(value, engine)
-        # Count, then record: an interrupt is handled after a call, and so finds both done or neither.
+        # Count, then record: Python handles an interrupt after a call, so both are done or neither.
         self._event_index = index + 1
         if record is not None:
             record(row)
@@ -145,7 +145,7 @@ class BaseParamScheduler(ABC):
         return self._event_reader.read(self._schedule, index)  # type: ignore[arg-type]
 
     def _row(self, value: Any) -> Any:
-        """A value that is no float, as it is written."""
+        """A value other than a float, as plain data to write."""
         return value.tolist() if isinstance(value, np.ndarray) else value
 
     def _recording(self, engine: Engine, name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
@@ -166,7 +166,7 @@ class BaseParamScheduler(ABC):
 
     @property
     def save_history(self) -> bool:
-        """Whether what is written is recorded."""
+        """Whether the written values are recorded."""
         return self._save_history
 
     @save_history.setter
@@ -176,7 +176,7 @@ class BaseParamScheduler(ABC):
 
     @property
     def event_index(self) -> int:
-        """The index of the next event, which is the number of events so far; assigning it seeks."""
+        """The index of the next event, which is the number of events so far; to assign it is to :meth:`seek`."""
         return self._event_index
 
     @event_index.setter
@@ -184,9 +184,9 @@ class BaseParamScheduler(ABC):
         self.seek(event_index)
 
     def seek(self, event_index: int) -> None:
-        """Go to an event: the next one writes ``schedule(event_index)``. Takes the same time at any index.
+        """Go to an event: the next call writes ``schedule(event_index)``; this takes the same time at any index.
 
-        The scheduler is then where it should be, whatever the engine's count is.
+        The next resume does not warn that this event index differs from the engine's.
 
         Raises:
             TypeError: ``event_index`` is not a number.
@@ -201,8 +201,8 @@ class BaseParamScheduler(ABC):
     def get_param(self) -> Value:
         """The value of the next event: a float, or a list with one for each param group.
 
-        A subclass may override it, and read ``self.event_index``. It is then called at each event and not
-        before, and may return any number, or a list of them.
+        A subclass may override this method, and read ``self.event_index``. The scheduler then calls it at each event,
+        and never earlier. It may return any number, or a list of numbers.
         """
         if self._schedule is None:
             raise TypeError(f"{type(self).__name__} has no schedule for super().get_param() to read")
@@ -216,36 +216,36 @@ class BaseParamScheduler(ABC):
     def attach(
         self, engine: Engine, event: AnyEvent = Events.ITERATION_STARTED, name: str | None = None
     ) -> RemovableEventHandle:
-        """Write at every such event of an engine.
+        """Write at each of these events of an engine.
 
-        When a run is resumed and the count of the scheduler is not the engine's, there is a :class:`ResumeWarning`.
+        If a resumed run starts and the event index does not match the engine's events, it warns with a
+        :class:`ResumeWarning`.
 
         Args:
             engine: the engine, usually the trainer.
-            event: the event, with filters if any; the scheduler counts the events that pass them. An event of
-                :class:`~lehr.engine.OptimizerEvents` is a real step of the scheduler's own optimizer.
-            name: name of the history to record under; ``param_name`` where None.
+            event: the event, with or without a filter; the scheduler counts the events that pass the filter. An event
+                of :class:`~lehr.engine.OptimizerEvents` is a real step of the scheduler's optimizer.
+            name: name of the history; None for ``param_name``.
 
         Returns:
             A handle whose ``remove()`` detaches the scheduler.
 
         Raises:
             TypeError: ``engine`` is not an engine, or ``name`` not a string.
-            ValueError: the engine has no such event; with ``save_history``, another scheduler that is attached
-                to the engine records under the name.
+            ValueError: the engine has no such event; with ``save_history``, another attached scheduler has a history of
+                this name.
         """
         return attached(self, engine, event, name)
 
     def simulate(self, num_events: int, start: int = 0) -> Array:
         """The values that events ``start`` to ``start + num_events - 1`` write, without writing them.
 
-        The scheduler, the optimizer, the disk and the random numbers stay as they are. A Python function,
-        or an overridden ``get_param``, is called on a copy of the object that it belongs to. The copy shares only
-        engines, optimizers, modules, tensors and data loaders; a closure or a global is changed if the function changes
-        it.
+        The scheduler, the optimizer, the disk and the random states stay as they are. A Python function or an
+        overridden ``get_param`` runs on a copy of its object. The copy shares only engines, optimizers, modules,
+        tensors and data loaders. Changes that a function makes to a closure or a global remain.
 
         Returns:
-            An array ``(num_events, groups)``, bit for bit what training writes.
+            An array ``(num_events, groups)``, bit-identical to the values that training writes.
 
         Raises:
             TypeError: an argument is not a number; a Python function cannot be copied.
@@ -261,32 +261,32 @@ class BaseParamScheduler(ABC):
         """The values that the first events would write, without an optimizer.
 
         Args:
-            num_events: how many events.
+            num_events: the number of events.
             scheduler_kwargs: the arguments of the class, by name. ``optimizer``, ``param_group_index`` and
                 ``save_history`` have no effect and may be left out.
 
         Returns:
-            ``[[0, value], [1, value], ...]``; where the schedule has one value for each of G groups, they
-            follow one another: ``[[0, value_0, ..., value_G-1], ...]``.
+            ``[[0, value], [1, value], ...]``; if the schedule has one value for each of G groups, ``[[0, value_0, ...,
+            value_G-1], ...]``.
 
         Raises:
-            TypeError, ValueError: as the class and :meth:`simulate`.
+            TypeError, ValueError: as the constructor and :meth:`simulate`.
         """
         scheduler, table = cls._simulated(num_events, scheduler_kwargs)
         return rows_of(table, scheduler._number_type)
 
     @classmethod
     def plot_values(cls, num_events: int, ax: "Axes | None" = None, **scheduler_kwargs: Any) -> "list[Line2D]":
-        """Draw what :meth:`simulate_values` returns, into ``ax`` or the current axes, and return the lines.
+        """Draw the values of :meth:`simulate_values` into ``ax`` or the current axes, and return the lines.
 
-        Nothing is shown or saved: call ``matplotlib.pyplot.show()`` or ``Figure.savefig``.
+        To show or save the figure, call ``matplotlib.pyplot.show()`` or ``Figure.savefig``.
         """
         scheduler, table = cls._simulated(num_events, scheduler_kwargs)
         return draw_values(np.arange(len(table)), table, scheduler.param_name, ax, scheduler._labels())
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> tuple[Any, Array]:
-        """A scheduler of these arguments without an optimizer, and the values of its first events."""
+        """A scheduler with these arguments but no optimizer, and the values of its first events."""
         without = ("optimizer", "param_group_index", "save_history")
         given = {name: value for name, value in scheduler_kwargs.items() if name not in without}
         scheduler = cls._without_optimizer(**given)
@@ -294,47 +294,47 @@ class BaseParamScheduler(ABC):
 
     @classmethod
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
-        """A scheduler of these arguments that writes nowhere."""
+        """A scheduler with these arguments that writes nowhere."""
         return cls(**scheduler_kwargs)
 
     def state_dict(self) -> dict[str, Any]:
-        """The progress as plain data: the event index, and beside it what identifies the scheduler.
+        """The state as plain data: the event index, and entries that identify the scheduler and its schedule.
 
-        ``schedule``, ``length`` and ``value`` are the schedule, its length and the last value, in case that a run goes
-        on with another schedule; ``shift`` and ``handover`` say how it goes on with this one. The states of stateful
-        schedules are in the further entry ``progress``, a list. ``version`` is that of the format.
+        ``schedule``, ``length`` and ``value`` are the schedule, its length and the last value; a run that resumes with
+        another schedule needs them. ``shift`` and ``handover`` are the effect of an earlier resume policy. ``progress``
+        is a list of the states of stateful schedules, if there are any. ``version`` is the version of the format.
         """
         return saving.state_of(self)
 
     def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
-        """Go on where the scheduler that gave the state had stopped.
+        """Load a state, so that the next event follows the last event before it was saved.
 
-        The schedule itself comes from the code, never from the state. Where the two differ, there is a
-        :class:`ResumeWarning` that shows both, and the policy says how this scheduler goes on:
+        The schedule comes from the code, never from the state. If the two differ, a :class:`ResumeWarning` shows both,
+        and the policy decides how this scheduler goes on:
 
         - ``"keep_step"``, the default: at the same event of the new schedule.
         - ``"keep_fraction"``: as far through the new schedule as it was through the saved one.
-        - ``"keep_value"``: at the same event, but from the present value, which comes to the new schedule's own value
-          over the rest of its length, as a :class:`~lehr.handlers.schedules.Handover` does.
+        - ``"keep_value"``: at the same event, but from the saved value. The value approaches the new schedule over the
+          rest of its length; see :class:`~lehr.handlers.schedules.Handover`.
 
-        ``event_index`` goes on counting events in any case. :attr:`schedule` and :meth:`simulate` then show a
-        :class:`~lehr.handlers.schedules.Shift` or a ``Handover`` of the new schedule; it is saved, so that the next
-        resume goes on with it.
+        ``event_index`` always counts all events. With a policy other than the default, :attr:`schedule` is a
+        :class:`~lehr.handlers.schedules.Shift` or a ``Handover`` of the new schedule. The state contains its arguments
+        for the next resume.
 
         Args:
-            state_dict: what :meth:`state_dict` gave, also in an older version.
-            resume_policy: the policy; :attr:`resume_policy` where None, since ignite's ``Checkpoint`` gives none.
+            state_dict: a state from :meth:`state_dict`, also of an older version.
+            resume_policy: the policy; None for :attr:`resume_policy`, since ignite's ``Checkpoint`` passes no policy.
 
         Raises:
-            TypeError: not a mapping, or an entry of the wrong type; nothing is loaded.
-            ValueError: entries missing or unknown, the state of another kind of scheduler or parameter, or a policy
-                that cannot be followed, such as to keep the fraction of what has no end; nothing is loaded.
+            TypeError: the state is not a mapping, or an entry has the wrong type; nothing is loaded.
+            ValueError: an entry is missing or unknown; the state belongs to another class of scheduler or parameter;
+                the policy does not work, such as ``"keep_fraction"`` for a schedule without an end. Nothing is loaded.
         """
         saving.load_state(self, state_dict, self._resume_policy if resume_policy is None else resume_policy)
 
     @property
     def resume_policy(self) -> str:
-        """How to go on where the schedule differs from the saved one; see :meth:`load_state_dict`."""
+        """The policy for a schedule that differs from the saved one; see :meth:`load_state_dict`."""
         return self._resume_policy
 
     @resume_policy.setter
@@ -344,35 +344,35 @@ class BaseParamScheduler(ABC):
     def config(self) -> dict[str, Any]:
         """A mapping of plain data that :func:`configure_scheduler` turns back into an equal scheduler.
 
-        A scheduler that was made from a config returns it. For any other, ``type`` is the name of the class, and the
-        other entries are the arguments that differ from their defaults. A value that was read from the param groups is
-        left out, so it is read again: the groups should hold what they held when this scheduler was made.
+        A scheduler that was made from a config returns that config. For any other, ``type`` is the name of the class,
+        and the other entries are the arguments that differ from their defaults. The config does not contain values from
+        the param groups; the new scheduler reads them again, so the groups should hold the same values.
 
         Raises:
             TypeError: an argument is not plain data, such as a function or an engine.
         """
         return as_config.copied_config(self._config) if self._config else as_config.config_of(self, *self._given)
 
-    # What a subclass may say of itself, beside its target.
+    # Methods that a subclass may override.
 
     @abstractmethod
     def _num_groups(self) -> int | None:
-        """How many param groups are written; None where the target has none."""
+        """The number of param groups that are written; None if the target has none."""
 
     def _labels(self) -> list[str] | None:
-        """The names of the lines of a picture, if they are not the groups of the parameter."""
+        """The labels of the lines in a plot; None for the param groups."""
         return None
 
     def _history_names(self, name: str | None) -> list[str]:
-        """The names that the scheduler records under if it is attached with this one."""
+        """The names of the histories if the scheduler is attached with this name."""
         return [name or self.param_name]
 
     def _recording_engine(self, engine: Engine) -> Engine:
-        """The engine in whose history an event of this one is recorded."""
+        """The engine whose history records the events of this engine."""
         return engine
 
     def _stepping_optimizer(self) -> Optimizer | None:
-        """The optimizer that :class:`OptimizerEvents` are about; None where there is not exactly one."""
+        """The optimizer whose steps are :class:`OptimizerEvents`; None if there is not exactly one."""
         return None
 
     def _locations(self, engine: Engine) -> dict[str, list[Location]]:
@@ -380,25 +380,25 @@ class BaseParamScheduler(ABC):
         return {self.param_name: self._target.locations(engine)}
 
     def _holders(self, engine: Engine) -> list[Any]:
-        """The objects that have these numbers, or more of them."""
+        """The objects that hold these numbers; there may be more objects than needed."""
         return self._target.holders(engine)
 
     def _identity(self) -> dict[str, Any]:
-        """What a saved state must have in common with this scheduler."""
+        """The entries that a saved state must share with this scheduler."""
         return {"scheduler": type(self).__name__, "param_name": self.param_name}
 
     def _check_state(self, state: Mapping[str, Any]) -> None:  # noqa: B027 -- most have nothing to check
-        """Raise an error if a state does not fit that has the right entries."""
+        """Raise an error if the values of a state do not fit; its entries are checked before."""
 
     def _loaded(self, state: Mapping[str, Any]) -> None:
-        """Load what else is in a state."""
+        """Load the other entries of a state."""
         self._sought = False
         self._loaded_at, self._loaded_value = state["event_index"], state["value"]
         if not self._target.is_saved:
             self._target.last = state["value"]
 
     def _adjust(self, adjustment: saving.Adjustment) -> None:
-        """Go on with the schedule of the code as the adjustment makes it."""
+        """Follow the schedule in the code with an adjustment."""
         if self._planned is not None and self._planned.is_pure:
             schedule = adjustment.applied_to(self._planned)
             if schedule.groups not in (None, self._planned.groups, self._num_groups()):
@@ -410,7 +410,7 @@ class BaseParamScheduler(ABC):
         self._adjustment = adjustment
 
     def _last_value(self) -> Any:
-        """The last value that was written, as plain data; None where it is not known."""
+        """The last value that was written, as plain data; None if it is unknown."""
         if not self._target.is_saved:
             return self._target.last
         if self._event_index == self._loaded_at:
@@ -420,12 +420,12 @@ class BaseParamScheduler(ABC):
         return self._value_of(self.schedule, self._event_index - 1)
 
     def _write_again(self, engine: Engine) -> None:
-        """Write the last value once more where a checkpoint does not keep it."""
+        """Write the last value again if no checkpoint contains it."""
         if not self._target.is_saved and self._target.last is not None:
             self._target.write(self._target.last, engine)
 
     def _description(self) -> Any:
-        """The schedule of the code as plain data that is the same in every process."""
+        """The schedule in the code as plain data, which is the same in every process."""
         planned = None if self._planned is None else description_of(self._planned)
         if not self._asks_get_param:
             return planned
@@ -444,5 +444,5 @@ _ALIVE: "weakref.WeakValueDictionary[int, BaseParamScheduler]" = weakref.WeakVal
 
 
 def all_schedulers() -> list[BaseParamScheduler]:
-    """All schedulers of this process, copies apart."""
+    """All schedulers of this process, without copies."""
     return list(_ALIVE.values())

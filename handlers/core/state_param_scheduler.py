@@ -1,4 +1,4 @@
-"""Schedules of numbers in an engine's state, instead of an optimizer's parameters."""
+"""A scheduler of a number in an engine's state."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -19,19 +19,19 @@ from .scheduler import BaseParamScheduler
 class StateParamScheduler(BaseParamScheduler):
     """Writes a schedule to an attribute of ``engine.state``: any number that the training step or a handler reads.
 
-    At event i, counting from 0, it writes ``schedule(i)``. A subclass that overrides ``get_param``, as in ignite, sees
-    an ``event_index`` there that counts from 1, and may return a number of any kind, which is written as it is.
+    At event i, counting from 0, it writes ``schedule(i)``. A subclass may override ``get_param``, as in ignite. There,
+    ``event_index`` counts from 1, and the returned number is written unchanged.
 
     Args:
-        param_name: name of the attribute; also the name of its history, where attaching gives no other.
-        save_history: whether to record what is written in ``engine.state.param_history``, as bare numbers.
-        create_new: whether the attribute is to be a new one: attaching then refuses one that is there. If False,
-            attaching warns of one that is not there.
-        schedule: a :class:`Schedule`, or a function from the event index to a number; may be left out in a subclass
-            that overrides ``get_param``. By name only.
+        param_name: name of the attribute, and of its history unless :meth:`attach` gets another ``name``.
+        save_history: whether to record the written values in ``engine.state.param_history``, as bare numbers.
+        create_new: whether the attribute must be new. If True, attaching raises an error if it exists; if False,
+            attaching warns if it is missing.
+        schedule: a :class:`Schedule`, or a function from the event index to a number. A subclass that overrides
+            ``get_param`` may leave it out. Keyword only.
 
     Raises:
-        TypeError: there is neither a schedule nor a ``get_param``; an argument is of the wrong kind.
+        TypeError: there is neither a schedule nor a ``get_param``; an argument has the wrong type.
 
     Example:
         >>> from lehr.handlers.schedules import LinearInterpolation
@@ -62,18 +62,18 @@ class StateParamScheduler(BaseParamScheduler):
         self.create_new = arguments.flag("create_new", create_new)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Let an overridden ``get_param`` see the event index that ignite's would."""
+        """Let an overridden ``get_param`` see an event index that counts from 1, as in ignite."""
         super().__init_subclass__(**kwargs)
         owner = next(base for base in cls.__mro__ if "get_param" in vars(base))
-        if owner is cls or not issubclass(owner, BaseParamScheduler):  # its own, or that of a mixin
+        if owner is cls or not issubclass(owner, BaseParamScheduler):  # overridden in the class itself or in a mixin
             cls.get_param = _from_one(cls.get_param)  # type: ignore[assignment, method-assign]
 
     def attach(
         self, engine: Engine, event: AnyEvent = Events.ITERATION_COMPLETED, name: str | None = None
     ) -> RemovableEventHandle:
-        """Write at every such event of an engine: see :meth:`BaseParamScheduler.attach`.
+        """Write at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
 
-        The attribute is made now, as None, where it is missing.
+        Creates the attribute with the value None if it is missing.
 
         Raises:
             ValueError: with ``create_new``, ``engine.state`` has the attribute already.
@@ -99,7 +99,7 @@ class StateParamScheduler(BaseParamScheduler):
 
     def _follow(self, schedule: Schedule | None) -> None:
         super()._follow(schedule)
-        self._from_one = None if schedule is None else Shift(schedule, by=-1)  # what get_param reads
+        self._from_one = None if schedule is None else Shift(schedule, by=-1)  # get_param reads it
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         if self._number_type is int and state["value"] is not None:
@@ -114,7 +114,7 @@ class StateParamScheduler(BaseParamScheduler):
         else:
             return super()._read(index)
         if type(value) is not bool:
-            arguments.value_at(index, value, named)  # which it is checked by, and written as it is
+            arguments.value_at(index, value, named)  # only checks it: the value is written unchanged
         return list(value) if isinstance(value, tuple) else value
 
     def _value_of(self, schedule: Schedule, index: int) -> Any:
@@ -127,7 +127,7 @@ def _from_one(get_param: Callable[[Any], Any]) -> Callable[[Any], Any]:
     @wraps(get_param)
     def from_one(scheduler: StateParamScheduler) -> Any:
         if scheduler._asked_from_one:
-            return get_param(scheduler)  # it was called through super()
+            return get_param(scheduler)  # called through super()
         schedule, event_index = scheduler._schedule, scheduler._event_index
         scheduler._asked_from_one, scheduler._event_index = True, event_index + 1
         scheduler._schedule = scheduler._from_one

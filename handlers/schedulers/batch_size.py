@@ -20,13 +20,13 @@ from lehr.handlers.targets.batch_size import BatchSize
 
 @dataclass(frozen=True)
 class BatchSizes(Schedule):
-    """A schedule as batch sizes: its values, rounded to the next whole number.
+    """The values of a schedule, rounded to whole batch sizes.
 
     Args:
-        schedule: its values must be at least 0.5.
+        schedule: a schedule with values of at least 0.5.
 
     Raises:
-        ValueError: at an event, a value is rounded to less than 1.
+        ValueError: a value rounds to less than 1.
 
     Example:
         >>> from lehr.handlers.schedules import LinearInterpolation
@@ -38,11 +38,11 @@ class BatchSizes(Schedule):
 
     @property
     def length(self) -> float | None:
-        """That of the schedule."""
+        """The length of the schedule."""
         return self.schedule.length
 
     def values(self, indices: Array) -> Array:
-        """The schedule's values, checked."""
+        """The rounded values; raises an error for a value below 1."""
         sizes = np.floor(np.asarray(self.schedule.values(indices)) + 0.5)
         for at in np.flatnonzero(sizes < 1):
             arguments.whole_number(
@@ -53,10 +53,10 @@ class BatchSizes(Schedule):
 
 @dataclass(frozen=True, repr=False)
 class BatchSizeFunction(FunctionSchedule):
-    """A Python function as batch sizes: whole numbers of at least 1.
+    """A Python function that returns batch sizes: whole numbers of at least 1.
 
     Raises:
-        ValueError: at an event, the value of the function is no number, not whole, or less than 1.
+        ValueError: the function returns something other than a whole number of at least 1.
 
     Example:
         >>> BatchSizeFunction(lambda event: 2**event)([0, 1, 2]).tolist()
@@ -66,35 +66,35 @@ class BatchSizeFunction(FunctionSchedule):
     def value(self, index: int) -> float:
         """Call the function, and check what it returns."""
         size = self.function(index)
-        if type(size) is int and 1 <= size <= arguments.MAX_EVENT_INDEX:  # what an error calls it takes long to tell
+        if type(size) is int and 1 <= size <= arguments.MAX_EVENT_INDEX:  # to build a name is slow
             return float(size)
         try:
             return float(arguments.whole_number(self.named(index), size, at_least=1))
-        except TypeError as error:  # a ValueError in ignite, whatever it is
+        except TypeError as error:  # ignite raises a ValueError for a wrong type, too
             raise ValueError(str(error)) from error
 
     def named(self, index: int) -> str:
-        """The batch size, and of which function."""
+        """The name of the batch size in an error."""
         return f"the batch size, {super().named(index)},"
 
 
 class BatchSizeScheduler(BaseParamScheduler):
     """Writes a schedule to the batch size of a data loader's batch sampler.
 
-    At event i, counting from 0, the batch size becomes ``scheduler_fn(i)``. Attach it to epochs, as is the default:
-    what the data loader has begun goes on with the old size (a sampler with ``drop_last`` until its data is through,
-    workers until they have handed over what they fetched ahead). ignite decides on the number of iterations of an
-    epoch when the run begins, and keeps to it: give ``epoch_length`` to ``Engine.run``.
+    At event i, counting from 0, the batch size becomes ``scheduler_fn(i)``. By default the scheduler attaches to the
+    start of each epoch. In the middle of an epoch, the data loader may go on with the old size: a sampler with
+    ``drop_last`` until the epoch ends, and workers for the batches that they have prefetched. ignite fixes the number
+    of iterations per epoch when the run starts, so pass ``epoch_length`` to ``Engine.run``.
 
     Args:
-        dataloader: a ``DataLoader`` with a batch sampler, that is, made with a ``batch_size``.
-        scheduler_fn: a function from the event index, an int, to the batch size, an int; or a :class:`Schedule`,
-            whose values are rounded.
-        save_history: whether to record what is written in ``engine.state.param_history``, under ``"batch_size"``.
+        dataloader: a ``DataLoader`` that was constructed with a ``batch_size``, and so has a batch sampler.
+        scheduler_fn: a function that takes the event index, an int, and returns the batch size, an int; or a
+            :class:`Schedule`, whose values are rounded.
+        save_history: whether to record the written values in ``engine.state.param_history``, under ``"batch_size"``.
 
     Raises:
-        TypeError: ``dataloader`` is no ``DataLoader``, or ``scheduler_fn`` cannot be called.
-        ValueError: the data loader has no batch sampler; at the event, the value is not whole or less than 1.
+        TypeError: ``dataloader`` is not a ``DataLoader``, or ``scheduler_fn`` is not callable.
+        ValueError: the data loader has no batch sampler; at an event, the value is not a whole number of at least 1.
 
     Example:
         >>> from lehr.handlers.schedules import LinearInterpolation
@@ -118,8 +118,7 @@ class BatchSizeScheduler(BaseParamScheduler):
         target = BatchSize(dataloader)
         if not callable(scheduler_fn) or isinstance(scheduler_fn, type):
             raise TypeError(f"scheduler_fn must be a function of the event index, given {scheduler_fn!r}")
-        given = isinstance(scheduler_fn, Schedule)
-        schedule = BatchSizes(scheduler_fn) if given else BatchSizeFunction(scheduler_fn)  # type: ignore[arg-type]
+        schedule = BatchSizes(scheduler_fn) if isinstance(scheduler_fn, Schedule) else BatchSizeFunction(scheduler_fn)
         super().__init__("batch_size", save_history, schedule=schedule, target=target)
         self.dataloader = dataloader
         self.scheduler_fn = scheduler_fn
@@ -127,7 +126,7 @@ class BatchSizeScheduler(BaseParamScheduler):
     def attach(
         self, engine: Engine, event: AnyEvent = Events.EPOCH_STARTED, name: str | None = None
     ) -> RemovableEventHandle:
-        """Write at every such event of an engine; see :meth:`BaseParamScheduler.attach`."""
+        """Write the batch size at each of these events of an engine; see :meth:`BaseParamScheduler.attach`."""
         return super().attach(engine, event, name)
 
     def _num_groups(self) -> None:
@@ -136,7 +135,7 @@ class BatchSizeScheduler(BaseParamScheduler):
     def _adjust(self, adjustment: Adjustment) -> None:
         super()._adjust(adjustment)
         if adjustment.handover is not None and self._schedule is not None:
-            self._follow(BatchSizes(self._schedule))  # a handover is not in whole numbers
+            self._follow(BatchSizes(self._schedule))  # the values of a handover are not whole
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         if state["value"] is not None:
@@ -145,5 +144,5 @@ class BatchSizeScheduler(BaseParamScheduler):
     @classmethod
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
         if "scheduler_fn" not in scheduler_kwargs:
-            raise ValueError("scheduler_fn must be given to simulate the batch sizes, given none")
+            raise ValueError("scheduler_fn must be given to simulate batch sizes, given none")
         return cls(**{"dataloader": DataLoader(TensorDataset(torch.empty(1))), **scheduler_kwargs})

@@ -1,4 +1,4 @@
-"""Several schedulers at once, multiplied."""
+"""The product of several schedulers."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -16,27 +16,29 @@ from .members import same_target
 
 
 class ChainedScheduler(ParamScheduler):
-    """The product of what several schedulers make of one initial value.
+    """An initial value times the factors of several schedulers.
 
     With each scheduler's factor ``f_k(i) = schedules[k](i) / initial_value``::
 
         value(i) = initial_value * f_0(i) * f_1(i) * ...
 
-    It is the initial value that is multiplied, never the present one. The schedulers lend their schedules, each from
-    its event 0; they are not called and do not change. One that is driven by a metric is given it by its ``observe``.
+    The factors multiply the initial value, never the present value. This scheduler reads their schedules, each from its
+    event 0. It does not call the given schedulers, and their ``event_index`` stays as it is. To give a metric to one of
+    them, call its ``observe``.
 
     Args:
-        schedulers: one or more, all of one optimizer, parameter and param group index.
-        initial_value: what their values are multiples of, not 0; one for all param groups, or a list with one for
-            each. None for each group's own value, which decays without an initial value begin with, too.
-        save_history: whether to record what is written in ``engine.state.param_history``.
+        schedulers: one or more schedulers with the same optimizer, param name and param group index.
+        initial_value: the common initial value, not 0; a number, or a list with one per param group. None: each group's
+            present value, with which a decay without an initial value starts, too.
+        save_history: whether to record the written values in ``engine.state.param_history``.
 
     Raises:
-        TypeError: ``schedulers`` is not a list or tuple, or a member of the wrong kind.
-        ValueError: no schedulers; schedulers of different optimizers, parameters or groups; an initial value of 0.
+        TypeError: ``schedulers`` is not a list or tuple of schedulers.
+        ValueError: ``schedulers`` is empty, or they differ in optimizer, param name or groups; an initial value is 0.
 
-    Deviations from torch 2.13's ChainedScheduler: a member that writes values of its own, such as
-    ``CosineAnnealingWarmRestarts``, is a factor like the others, where in torch it wipes out what those before it did.
+    Deviations from torch 2.13's ChainedScheduler: a scheduler that computes absolute values, such as
+    ``CosineAnnealingWarmRestarts``, is a factor like the others. In torch it overwrites the work of the schedulers
+    before it.
 
     Example:
         >>> import torch
@@ -55,11 +57,11 @@ class ChainedScheduler(ParamScheduler):
     ) -> None:
         members = same_target(schedulers, at_least=1)
         first = members[0]
-        slot = ParamGroups(first.optimizer, first.param_name, first.param_group_index)
-        initial = own_value(slot, "initial_value") if initial_value is None else initial_value
+        target = ParamGroups(first.optimizer, first.param_name, first.param_group_index)
+        initial = own_value(target, "initial_value") if initial_value is None else initial_value
         numbers = arguments.number_or_numbers("initial_value", initial)
-        if isinstance(numbers, tuple) and len(numbers) != len(slot.groups()):
-            raise ValueError(f"initial_value must have {len(slot.groups())} values, given {initial!r}")
+        if isinstance(numbers, tuple) and len(numbers) != len(target.groups()):
+            raise ValueError(f"initial_value must have {len(target.groups())} values, given {initial!r}")
         if not np.all(numbers):
             raise ValueError(f"initial_value must not be 0, of which nothing is a multiple, given {initial!r}")
         with np.errstate(all="ignore"):
@@ -74,5 +76,5 @@ class ChainedScheduler(ParamScheduler):
 
     @classmethod
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
-        # The members bring their optimizer, to which neither making nor simulating a scheduler writes.
+        # The given schedulers have an optimizer; constructing and simulating write nothing to it.
         return cls(**scheduler_kwargs)

@@ -15,28 +15,29 @@ from .members import same_target
 
 
 class ConcatScheduler(ParamScheduler):
-    """The schedules of several schedulers, one after another; the last one goes on for ever.
+    """The schedules of several schedulers, one after another; the last one never ends.
 
     With durations d_0, d_1, ... and the starts ``t_k = d_0 + ... + d_{k-1}``, at event i::
 
         value = schedules[k](i - t_k)    for the last k with t_k <= i
 
-    The schedulers lend their schedules, each from its event 0; they are not called and do not change.
+    This scheduler reads their schedules, each from its event 0. It does not call the given schedulers, and their
+    ``event_index`` stays as it is.
 
     Args:
-        schedulers: two or more, all of one optimizer, parameter and param group index; or a
-            :class:`ParamGroupScheduler` that has each group of the optimizer once.
-        durations: events of each scheduler but the last, at least 0; one of 0 events is passed over.
-        save_history: whether to record what is written in ``engine.state.param_history``.
+        schedulers: two or more schedulers with the same optimizer, param name and param group index. A
+            :class:`ParamGroupScheduler` must have each group of the optimizer once.
+        durations: the number of events of each scheduler except the last, at least 0; 0 skips the scheduler.
+        save_history: whether to record the written values in ``engine.state.param_history``.
 
     Raises:
-        TypeError: ``schedulers`` or ``durations`` is not a list or tuple, or a member of the wrong kind.
-        ValueError: too few schedulers; durations that do not fit them, are negative or not whole; schedulers
-            of different optimizers, parameters or groups.
+        TypeError: ``schedulers`` is not a list or tuple of schedulers; ``durations`` is not a list or tuple.
+        ValueError: fewer than two schedulers; a wrong number of durations; a duration that is negative or not whole;
+            schedulers that differ in optimizer, param name or groups.
 
-    Deviations from ignite 0.5.5: members with different ``param_group_index`` are refused; their
-    ``save_history`` and ``event_index`` are neither read nor changed; a duration of 0 passes over its member, where
-    ignite stays on one that is not the first.
+    Deviations from ignite 0.5.5: schedulers with different ``param_group_index`` raise an error; their ``save_history``
+    and ``event_index`` have no effect and stay as they are; a duration of 0 skips its scheduler, where ignite skips
+    only the first one.
 
     Example:
         >>> import torch
@@ -75,22 +76,22 @@ class ConcatScheduler(ParamScheduler):
         param_names: Sequence[str] | None = None,
         **scheduler_kwargs: Any,
     ) -> list[list[float]]:
-        """The values that the first events would leave in the param groups; nothing is touched.
+        """The values of the param groups after each of the first events, without writing them.
 
         Args:
-            num_events: how many events.
-            schedulers: two or more.
-            durations: events of each scheduler but the last.
-            param_names: which parameters of the param groups to tell; the one that is scheduled where None. Others
-                are what the optimizer holds, or what a torch scheduler writes besides.
-            scheduler_kwargs: the other arguments of the class, by name.
+            num_events: the number of events.
+            schedulers: two or more schedulers.
+            durations: the number of events of each scheduler except the last.
+            param_names: the parameters to return; None for the scheduled one. Any other parameter has the value that
+                the optimizer holds, or that a torch scheduler writes, such as the momentum.
+            scheduler_kwargs: the other arguments of the constructor, by name.
 
         Returns:
-            ``[[0, value_0, ..., value_G-1], ...]``, a value for each of the G groups, name after name.
+            ``[[0, value_0, ..., value_G-1], ...]``: one value for each of the G groups, then those of the next name.
 
         Raises:
-            TypeError: ``param_names`` is not a list or tuple; or as the class and :meth:`simulate`.
-            ValueError: a name is not a string, or no parameter; or as the class and :meth:`simulate`.
+            TypeError: ``param_names`` is not a list or tuple; or as the constructor and :meth:`simulate`.
+            ValueError: a name is not the name of a parameter; or as the constructor and :meth:`simulate`.
         """
         given = {"schedulers": schedulers, "durations": durations, **scheduler_kwargs}
         if param_names is None:
@@ -101,16 +102,16 @@ class ConcatScheduler(ParamScheduler):
             if not isinstance(name, str):
                 raise ValueError(f"param_names[{at}] must be a string, given {name!r}")
         num_events = arguments.whole_number("num_events", num_events, at_least=0)
-        rehearsal = private_copy(cls(**given))
-        slots = [ParamGroups(rehearsal.optimizer, name, rehearsal.param_group_index) for name in param_names]
+        scheduler = private_copy(cls(**given))
+        targets = [ParamGroups(scheduler.optimizer, name, scheduler.param_group_index) for name in param_names]
         rows: list[list[float]] = []
         with random_state_kept():
             for event in range(num_events):
-                rehearsal(None)
-                rows.append([event, *(value for slot in slots for value in slot.read())])
+                scheduler(None)
+                rows.append([event, *(value for target in targets for value in target.read())])
         return rows
 
     @classmethod
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
-        # The members bring their optimizer, to which neither making nor simulating a scheduler writes.
+        # The given schedulers have an optimizer; constructing and simulating write nothing to it.
         return cls(**scheduler_kwargs)

@@ -1,4 +1,4 @@
-"""Schedulers that anneal along a cosine, once or again and again, or in three phases."""
+"""Schedulers of cosine decay, cosine decay with restarts, and warm-up, stable phase and decay."""
 
 from collections.abc import Sequence
 from typing import Literal, Unpack
@@ -11,19 +11,20 @@ from .decay_scheduler import DecayScheduler, Options
 
 
 class CosineDecayScheduler(DecayScheduler):
-    """Half a cosine wave from ``start_value`` to ``end_value``, which is held.
+    """Half a cosine wave from ``start_value`` to ``end_value``, then constant.
 
     ``value(i) = start_value + (end_value - start_value) * (1 - cos(pi * min(i / duration, 1))) / 2``
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        duration: events from the one value to the other, at least 0.
-        end_value: one for all param groups, or a list with one for each.
-        start_value: likewise; None for each group's own value.
-        beyond: what comes after ``duration``: ``"hold"``, or ``"mirror"``, back again and so on, for ever.
+        duration: the number of events from ``start_value`` to ``end_value``, at least 0.
+        end_value: a number, or a list with one per param group.
+        start_value: like ``end_value``. None: each group's present value.
+        beyond: the values after ``duration``: ``"hold"`` keeps ``end_value``; ``"mirror"`` goes back and forth for
+            ever.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, by name; see :class:`DecayScheduler`.
+            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`.
@@ -62,27 +63,27 @@ class CosineDecayScheduler(DecayScheduler):
 
 
 class CosineRestartScheduler(DecayScheduler):
-    """Half cosine waves from ``start_value`` towards ``end_value``, again and again: warm restarts.
+    """Half cosine waves from ``start_value`` towards ``end_value``, with warm restarts.
 
     In cycle k, counted from 0, of ``T_k`` events, at position j::
 
         value = start_k + (end_value - start_k) * (1 - cos(pi * j / T_k)) / 2
 
     With ``T_0`` and ``T_mult``, ``T_k = T_0 * T_mult**k`` and ``start_k = start_value * restart_weights**k``, for ever.
-    With lists, ``T_k = periods[k]`` and ``start_k = start_value * restart_weights[k]``, and after the last cycle
-    comes ``end_value``.
+    With lists, ``T_k = periods[k]`` and ``start_k = start_value * restart_weights[k]``; after the last cycle the value
+    is ``end_value``.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        T_0: events in the first cycle, above 0.
-        T_mult: ratio of a cycle's length to that of the one before, at least 1.
-        periods: in the place of ``T_0`` and ``T_mult``: a list with the events of each cycle.
-        restart_weights: ratio of a cycle's start value to that of the one before; or, with ``periods``, a list.
-        end_value: one for all param groups, or a list with one for each.
-        start_value: likewise; None for each group's own value.
+        T_0: the number of events in the first cycle, above 0.
+        T_mult: the ratio of one cycle's length to the previous cycle's length, at least 1.
+        periods: a list with the number of events of each cycle, instead of ``T_0`` and ``T_mult``.
+        restart_weights: the ratio of one cycle's start value to the previous one's; or, with ``periods``, a list.
+        end_value: a number, or a list with one per param group.
+        start_value: like ``end_value``. None: each group's present value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, by name; see :class:`DecayScheduler`.
+            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`; neither or both of ``T_0`` and ``periods`` are given.
@@ -127,26 +128,26 @@ class CosineRestartScheduler(DecayScheduler):
 
 
 class WarmupStableDecayScheduler(DecayScheduler):
-    """Up from ``start_value`` to ``peak_value``, then stable, then down to ``end_value``, which is held.
+    """Up from ``start_value`` to ``peak_value``, then stable, then down to ``end_value``, then constant.
 
-    The formulas are those of :class:`~lehr.handlers.schedules.WarmupStableDecay`.
+    For the formulas see :class:`~lehr.handlers.schedules.WarmupStableDecay`.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        num_warmup_events: events of the warm-up, at least 0.
-        num_stable_events: events between warm-up and decay, at least 0.
-        num_decay_events: events of the decay, at least 0.
-        peak_value: value of the stable phase; one for all param groups, or a list with one for each. None for each
-            group's own value.
-        start_value: value at event 0, likewise, but not None.
-        end_value: value at the end of the decay, likewise.
+        num_warmup_events: the number of events of the warm-up, at least 0.
+        num_stable_events: the number of events between warm-up and decay, at least 0.
+        num_decay_events: the number of events of the decay, at least 0.
+        peak_value: value of the stable phase; a number, or a list with one per param group. None: each group's present
+            value.
+        start_value: value at event 0; a number, or a list with one per param group.
+        end_value: value at the end of the decay; a number, or a list with one per param group.
         warmup_type: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"power"`` or ``"exponential"``.
-        decay_type: likewise.
-        power: of the curves of type ``"power"``, above 0.
-        ratio: of the curves of type ``"exponential"``, in (0, 1).
+        decay_type: one of the same names.
+        power: the exponent of a ``"power"`` curve, above 0.
+        ratio: the end of an ``"exponential"`` curve relative to its start, in (0, 1).
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, by name; see :class:`DecayScheduler`.
+            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`.

@@ -1,4 +1,4 @@
-"""ignite's cyclical schedulers: linear cycles and cosine annealing, cycle after cycle."""
+"""ignite's cyclical schedulers: linear cycles and cosine annealing."""
 
 from collections.abc import Callable
 from functools import partial, wraps
@@ -16,29 +16,28 @@ from lehr.handlers.targets.target import Value
 class CyclicalScheduler(ParamScheduler):
     """From ``start_value`` towards ``end_value`` over each cycle; the base of the two schedulers below.
 
-    A subclass names a ``schedule_type``, a :class:`~lehr.handlers.schedules.Cyclical` with the curve of a cycle;
-    that holds the formula and takes the same arguments. Or it overrides ``get_param``, as in ignite, and finds
-    there, and only there, what ignite has of the present cycle: ``event_index`` counts from the cycle's start,
-    and ``start_value``, ``end_value``, ``cycle_size``, ``warmup_duration`` and ``cycle`` are those of the cycle.
-    Elsewhere ``event_index`` goes on counting from cycle to cycle.
+    A subclass sets ``schedule_type``, a :class:`~lehr.handlers.schedules.Cyclical` that takes the same arguments and
+    defines the curve of a cycle. Or it overrides ``get_param``, as in ignite. Inside ``get_param``, and only there, the
+    attributes describe the present cycle, as in ignite: ``event_index`` counts from the start of the cycle, and
+    ``start_value``, ``end_value``, ``cycle_size``, ``warmup_duration`` and ``cycle`` belong to the cycle. Elsewhere
+    ``event_index`` counts all events.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
         start_value: value at the start of the first cycle.
-        end_value: value at the far end of the first cycle.
-        cycle_size: events in the first cycle, at least 2; on iterations often the batches of an epoch.
-        cycle_mult: ratio of one cycle's size to the last one's, at least 1.
-        start_value_mult: ratio of one cycle's start value to the last one's.
-        end_value_mult: the same for the end value.
-        warmup_duration: events from one cycle's end value to the next one's start value.
-        save_history: whether to record what is written in ``engine.state.param_history``.
-        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
-            all of them; see :class:`Groups`.
+        end_value: value at the end of the first cycle.
+        cycle_size: the number of events in the first cycle, at least 2; often the number of batches per epoch.
+        cycle_mult: the ratio of one cycle's size to the previous one's, at least 1.
+        start_value_mult: the ratio of one cycle's start value to the previous one's.
+        end_value_mult: the ratio of one cycle's end value to the previous one's.
+        warmup_duration: the number of events from one cycle's end value to the next one's start value.
+        save_history: whether to record the written values in ``engine.state.param_history``.
+        param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
-        ValueError: an argument is out of its range, or there is no such parameter or group.
+        TypeError: an argument has the wrong type.
+        ValueError: an argument is out of range; the parameter or the param group does not exist.
     """
 
     schedule_type: Callable[..., Cyclical] = Cycles
@@ -62,16 +61,16 @@ class CyclicalScheduler(ParamScheduler):
         )
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)
         if self.schedule_type is Cycles and not self._asks_get_param:
-            raise TypeError(f"{type(self).__name__} must name its schedule_type or override get_param")
+            raise TypeError(f"{type(self).__name__} must set schedule_type or override get_param")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Let an overridden ``get_param`` see what ignite's would: the present cycle."""
+        """Let an overridden ``get_param`` see the attributes of the present cycle, as in ignite."""
         super().__init_subclass__(**kwargs)
         if "get_param" in vars(cls):
-            cls.get_param = _in_its_cycle(cls.get_param)  # type: ignore[assignment, method-assign]
+            cls.get_param = _in_present_cycle(cls.get_param)  # type: ignore[assignment, method-assign]
 
 
-def _in_its_cycle(get_param: Callable[[Any], Value]) -> Callable[[Any], Value]:
+def _in_present_cycle(get_param: Callable[[Any], Value]) -> Callable[[Any], Value]:
     @wraps(get_param)
     def in_its_cycle(self: CyclicalScheduler) -> Value:
         schedule = self._schedule
@@ -86,11 +85,11 @@ def _in_its_cycle(get_param: Callable[[Any], Value]) -> Callable[[Any], Value]:
         with temporarily(self, **seen):
             return get_param(self)
 
-    return in_its_cycle
+    return in_present_cycle
 
 
 class LinearCyclicalScheduler(CyclicalScheduler):
-    """Linear from ``start_value`` to ``end_value`` and back over each cycle, or one way only if ``monotonic``.
+    """Linear from ``start_value`` to ``end_value`` and back over each cycle; without the way back if ``monotonic``.
 
     With position j in a cycle of c events::
 
@@ -102,23 +101,25 @@ class LinearCyclicalScheduler(CyclicalScheduler):
         param_name: name of the parameter to write.
         start_value: value at the start of the first cycle.
         end_value: value at the middle, or the end if monotonic, of the first cycle.
-        cycle_size: events in the first cycle, at least 2; on iterations often the batches of an epoch.
-        cycle_mult: ratio of one cycle's size to the last one's, at least 1; sizes are cut to whole events.
-        start_value_mult: ratio of one cycle's start value to the last one's.
-        end_value_mult: the same for the end value.
-        warmup_duration: events from one cycle's end value to the next one's start value, only if monotonic.
-        save_history: whether to record what is written in ``engine.state.param_history``.
-        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
-            all of them; see :class:`Groups`.
-        monotonic: one way per cycle, then a jump back to the start value, or a warm-up to it. By name only.
+        cycle_size: the number of events in the first cycle, at least 2; often the number of batches per epoch.
+        cycle_mult: the ratio of one cycle's size to the previous one's, at least 1; sizes are rounded down to whole
+            events.
+        start_value_mult: the ratio of one cycle's start value to the previous one's.
+        end_value_mult: the ratio of one cycle's end value to the previous one's.
+        warmup_duration: the number of events from one cycle's end value to the next one's start value; only if
+            monotonic.
+        save_history: whether to record the written values in ``engine.state.param_history``.
+        param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
+        monotonic: whether each cycle goes one way only. The next cycle then starts with a jump, or with a warm-up.
+            Keyword only.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
-        ValueError: an argument is out of its range, or there is no such parameter or group; a warm-up with a
-            two-way cycle, which is back at its start value by itself.
+        TypeError: an argument has the wrong type.
+        ValueError: an argument is out of range; the parameter or the param group does not exist; ``warmup_duration`` is
+            given although the cycle returns to its start value.
 
-    Deviations from ignite 0.5.5: ``event_index`` goes on counting; ``cycle_mult`` below 1 is refused, since it
-    ends in cycles of no events.
+    Deviations from ignite 0.5.5: ``event_index`` counts all events; ``cycle_mult`` below 1 raises an error, since it
+    leads to cycles without events.
 
     Example:
         >>> LinearCyclicalScheduler.simulate_values(5, param_name="lr", start_value=0, end_value=1, cycle_size=4)
@@ -169,21 +170,21 @@ class CosineAnnealingScheduler(CyclicalScheduler):
         param_name: name of the parameter to write.
         start_value: value at the start of the first cycle.
         end_value: value at the end of the first cycle.
-        cycle_size: events in the first cycle, at least 2; on iterations often the batches of an epoch.
-        cycle_mult: ratio of one cycle's size to the last one's, at least 1; sizes are cut to whole events.
-        start_value_mult: ratio of one cycle's start value to the last one's.
-        end_value_mult: the same for the end value.
-        warmup_duration: events from one cycle's end value to the next one's start value.
-        save_history: whether to record what is written in ``engine.state.param_history``.
-        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
-            all of them; see :class:`Groups`.
+        cycle_size: the number of events in the first cycle, at least 2; often the number of batches per epoch.
+        cycle_mult: the ratio of one cycle's size to the previous one's, at least 1; sizes are rounded down to whole
+            events.
+        start_value_mult: the ratio of one cycle's start value to the previous one's.
+        end_value_mult: the ratio of one cycle's end value to the previous one's.
+        warmup_duration: the number of events from one cycle's end value to the next one's start value.
+        save_history: whether to record the written values in ``engine.state.param_history``.
+        param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
-        ValueError: an argument is out of its range, or there is no such parameter or group.
+        TypeError: an argument has the wrong type.
+        ValueError: an argument is out of range; the parameter or the param group does not exist.
 
-    Deviations from ignite 0.5.5: ``event_index`` goes on counting; ``cycle_mult`` below 1 is refused, since it
-    ends in cycles of no events.
+    Deviations from ignite 0.5.5: ``event_index`` counts all events; ``cycle_mult`` below 1 raises an error, since it
+    leads to cycles without events.
 
     Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017,
     https://arxiv.org/abs/1608.03983.

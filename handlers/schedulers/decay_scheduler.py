@@ -1,4 +1,4 @@
-"""What the schedulers of decays have in common: values of each group's own, windows, and durations in epochs."""
+"""The base of all decay schedulers: values relative to each param group, windows, and durations in epochs."""
 
 import difflib
 import math
@@ -15,7 +15,7 @@ from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, Plac
 
 
 class Options(TypedDict, total=False):
-    """The arguments that every :class:`DecayScheduler` takes by name."""
+    """The keyword arguments of every :class:`DecayScheduler`."""
 
     relative: bool
     begin: int
@@ -27,31 +27,30 @@ class Options(TypedDict, total=False):
 
 
 class DecayScheduler(ParamScheduler):
-    """A scheduler whose values may be multiples of what each param group holds, within a window of events.
+    """A decay that may start from the value of each param group, within a window of events.
 
-    Each param group's own value is what it holds when the scheduler is made. It stands for an initial value that is
-    not given, and for the value before the window; a group that is added later has none. A config does not hold it:
-    a scheduler that is made from one begins with what the groups hold then.
+    A param group's present value is the value that it holds when you construct the scheduler. It replaces an initial
+    value of None, and it is the value before the window. A group that you add later has no such value. A config does
+    not contain present values: a scheduler made from a config reads the groups again.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        schedule_type: what makes the schedule out of ``values``; usually a class.
-        options: all of these, which every scheduler of a decay takes by name:
-            ``relative``: whether the values given are multiples of each group's own value. False by default.
-            ``begin``: the first event of the schedule, 0 by default; before, each group keeps its own value.
-            ``end``: the first event after it, from which on the value of the event before is held. None for no end.
-            ``interval``: every how many events the value moves, 1 by default.
-            ``epoch_length``: events in an epoch, where durations, ``begin``, ``end`` and ``interval`` are given in
-            epochs, and decays by a factor are for an epoch. None where they are in events.
-            ``save_history``, ``param_group_index``: as in :class:`ParamScheduler`.
-        own: the name of the argument that is each group's own value where it is None.
+        schedule_type: a class or function that returns the schedule; called with ``values``.
+        options: the keyword arguments of every decay:
+            ``relative``: whether the given values are multiples of each group's present value; default False.
+            ``begin``: the first event of the schedule, default 0; each group keeps its present value until then.
+            ``end``: the event from which the value stays constant; None for no end. ``interval``: the number of events
+            between two changes of the value, default 1. ``epoch_length``: the number of events in an epoch; durations,
+            ``begin``, ``end`` and ``interval`` are then in epochs, and a decay factor applies to an epoch. None: all of
+            them are in events. ``save_history``, ``param_group_index``: as in :class:`ParamScheduler`.
+        own: the name of the argument for which None means each group's present value.
         values: the arguments of the schedule, by name.
 
     Raises:
-        TypeError: an argument is of the wrong kind, or there is no such option.
-        ValueError: an argument is out of its range; there is no such parameter or group; a duration in epochs is no
-            whole number of events.
+        TypeError: an argument has the wrong type, or an option is unknown.
+        ValueError: an argument is out of range; the parameter or the param group does not exist; a duration in epochs
+            is not a whole number of events.
 
     Example:
         >>> import torch
@@ -72,14 +71,14 @@ class DecayScheduler(ParamScheduler):
         own: str | None = None,
         **values: Any,
     ) -> None:
-        _check_names(type(self).__name__, options)
+        _check_option_names(type(self).__name__, options)
         target = ParamGroups(optimizer, param_name, options.get("param_group_index"))
         schedule = _within_window(_scheduled(target, schedule_type, options, own, values), target, options)
         self._write_to(target, param_name, options.get("save_history", False), schedule)
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> "tuple[Any, Array]":
-        """As for all schedulers, but that an optimizer is looked at, which has the groups' own values."""
+        """As for all schedulers, but a given optimizer is used: it has the present values."""
         if scheduler_kwargs.get("optimizer") is None:
             return super()._simulated(num_events, scheduler_kwargs)
         scheduler = cls(**scheduler_kwargs)
@@ -120,24 +119,24 @@ def _within_window(schedule: Schedule, target: ParamGroups, options: Options) ->
     return Window(schedule, **window, before=own_value(target, "begin") if window.get("begin", 0) else None)
 
 
-def own_value(target: ParamGroups, wanted_for: str) -> Number:
-    """What the param groups hold now: one number where it is the same in all of them.
+def own_value(target: ParamGroups, argument: str) -> Number:
+    """The present values of the param groups: one number if all groups hold the same.
 
     Raises:
-        ValueError: there is no optimizer to read it from.
+        ValueError: there is no optimizer to read from.
     """
     held = target.read()
     if any(map(math.isnan, held)):
-        raise ValueError(f"{wanted_for} must not be left to an optimizer's own values where there is no optimizer")
+        raise ValueError(f"{argument} needs an optimizer to read present values from, given none")
     return held[0] if len(set(held)) == 1 else held
 
 
-def _check_names(name: str, options: Options) -> None:
+def _check_option_names(name: str, options: Options) -> None:
     names = list(Options.__annotations__)
     for given in options:
         if given not in names:
             near = difflib.get_close_matches(given, names, n=1)
             raise TypeError(
-                f"{name} has no argument {given!r}, beside its own ones it has {', '.join(names)}"
+                f"{name} has no argument {given!r}; its keyword arguments include {', '.join(names)}"
                 + (f"; did you mean {near[0]!r}?" if near else "")
             )

@@ -22,14 +22,14 @@ from .decay_scheduler import DecayScheduler, Options
 
 
 class ConstantScheduler(DecayScheduler):
-    """The same value at every event; with ``begin`` or ``end``, from or up to an event.
+    """The same value at every event; with ``begin``, from that event on.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        value: one for all param groups, or a list with one for each.
+        value: the value; a number, or a list with one per param group.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, by name; see :class:`DecayScheduler`.
+            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`.
@@ -49,13 +49,13 @@ class PiecewiseConstantScheduler(DecayScheduler):
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        constants: the values, one more than the milestones; each a number, or a list with one for each param group.
-        milestones: event indices at which the next value begins, rising.
+        constants: the values, one more than the milestones; each a number, or a list with one per param group.
+        milestones: increasing event indices, at each of which the next value begins.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, by name; see :class:`DecayScheduler`.
+            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
-        TypeError, ValueError: see :class:`DecayScheduler`; not one fewer milestones than values.
+        TypeError, ValueError: see :class:`DecayScheduler`; ``constants`` must have one value more than ``milestones``.
 
     Example:
         >>> PiecewiseConstantScheduler.simulate_values(4, param_name="lr", constants=[1.0, 0.1], milestones=[2])
@@ -74,18 +74,18 @@ class PiecewiseConstantScheduler(DecayScheduler):
 
 
 class LinearScheduler(DecayScheduler):
-    """A straight line from ``start_value`` at event 0 to ``end_value`` at event ``duration``, which is held.
+    """A straight line from ``start_value`` at event 0 to ``end_value`` at event ``duration``, then constant.
 
     ``value(i) = start_value + (end_value - start_value) * min(i / duration, 1)``
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        duration: events from the one value to the other, at least 0.
-        start_value: one for all param groups, or a list with one for each; None for each group's own value.
-        end_value: likewise, but not None.
+        duration: the number of events from ``start_value`` to ``end_value``, at least 0.
+        start_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
+        end_value: value from event ``duration`` on; a number, or a list with one per param group.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, by name; see :class:`DecayScheduler`.
+            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`.
@@ -109,21 +109,21 @@ class LinearScheduler(DecayScheduler):
 
 
 class PolynomialScheduler(DecayScheduler):
-    """A decay with a power of the time that is left.
+    """A decay with a power of the remaining time.
 
-    ``value(i) = end_value + (start_value - end_value) * (1 - min(i / duration, 1)) ** power``; with ``cycle``, past
-    ``duration``, the whole takes as many times ``duration`` as are needed for i to lie within it, as in Keras.
+    ``value(i) = end_value + (start_value - end_value) * (1 - min(i / duration, 1)) ** power``. With ``cycle``,
+    ``duration`` becomes ``duration * max(ceil(i / duration), 1)``, as in Keras.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        duration: events until ``end_value`` is reached, at least 0.
-        end_value: one for all param groups, or a list with one for each.
+        duration: the number of events until ``end_value``, at least 0.
+        end_value: the value; a number, or a list with one per param group.
         power: the exponent, at least 0; 1 is a straight line.
-        cycle: whether to rise again past the end, see above; if not, ``end_value`` is held.
-        start_value: like ``end_value``; None for each group's own value.
+        cycle: whether to rise again after ``duration`` by the rule above; if False, the value stays at ``end_value``.
+        start_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, by name; see :class:`DecayScheduler`.
+            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`.
@@ -152,19 +152,18 @@ class PolynomialScheduler(DecayScheduler):
 
 
 class StepScheduler(DecayScheduler):
-    """A decay by a factor at every so many events.
+    """A decay by a factor every ``step_size`` events.
 
     ``value(i) = initial_value * gamma ** floor(i / step_size)``
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        step_size: events from one step to the next, above 0.
-        gamma: factor of each step.
-        initial_value: value at event 0; one for all param groups, or a list with one for each. None for each group's
-            own value.
+        step_size: the number of events between two steps, above 0.
+        gamma: the factor of each step.
+        initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, by name; see :class:`DecayScheduler`.
+            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`.
@@ -195,12 +194,11 @@ class MultiStepScheduler(DecayScheduler):
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        milestones: event indices at which the factor is applied, rising; one that stands there twice counts twice.
-        gamma: factor of each milestone.
-        initial_value: value at event 0; one for all param groups, or a list with one for each. None for each group's
-            own value.
+        milestones: event indices at which the factor applies, in rising order; a repeated milestone counts twice.
+        gamma: the factor of each milestone.
+        initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, by name; see :class:`DecayScheduler`.
+            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`.
@@ -232,21 +230,20 @@ class MultiStepScheduler(DecayScheduler):
 
 
 class ExponentialScheduler(DecayScheduler):
-    """A decay by a factor at every event, or smoothly by that factor in so many events.
+    """A decay by the factor ``gamma`` per ``decay_events`` events.
 
     ``value(i) = initial_value * gamma ** (i / decay_events)``, or ``floor(i / decay_events)`` with ``staircase``.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        gamma: factor of each ``decay_events`` events.
-        decay_events: in how many events it is multiplied by ``gamma``, above 0. In epochs with ``epoch_length``: by
-            default ``gamma`` is the factor of an epoch.
-        staircase: whether to do it at once, at every ``decay_events``-th event.
-        initial_value: value at event 0; one for all param groups, or a list with one for each. None for each group's
-            own value.
+        gamma: the factor per ``decay_events`` events.
+        decay_events: the number of events in which the value decays by ``gamma``, above 0. In epochs if
+            ``epoch_length`` is given, so that ``gamma`` is by default the factor per epoch.
+        staircase: whether to decay in steps, one every ``decay_events`` events.
+        initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, by name; see :class:`DecayScheduler`.
+            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`.
@@ -282,16 +279,15 @@ class ExponentialScheduler(DecayScheduler):
 class InverseSquareRootScheduler(DecayScheduler):
     """A decay as the inverse square root of time.
 
-    ``value(i) = initial_value / sqrt(1 + i / timescale)``; for a warm-up, put it into a :class:`ConcatScheduler`.
+    ``value(i) = initial_value / sqrt(1 + i / timescale)``. To add a warm-up, use a :class:`ConcatScheduler`.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        timescale: events until it has fallen to ``1 / sqrt(2)`` of the initial value, above 0.
-        initial_value: value at event 0; one for all param groups, or a list with one for each. None for each group's
-            own value.
+        timescale: the number of events until the value is ``1 / sqrt(2)`` of the initial value, above 0.
+        initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, by name; see :class:`DecayScheduler`.
+            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`.
@@ -324,14 +320,14 @@ class InverseTimeDecayScheduler(DecayScheduler):
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        decay_rate: how fast, at least 0.
-        decay_events: the events that the rate is for, above 0. In epochs with ``epoch_length``.
-        exponent: the power of time, at least 0.
-        staircase: whether to decay in steps.
-        initial_value: value at event 0; one for all param groups, or a list with one for each. None for each group's
-            own value.
+        decay_rate: the rate of the decay per ``decay_events`` events, at least 0.
+        decay_events: the number of events that ``decay_rate`` refers to, above 0. In epochs if ``epoch_length`` is
+            given.
+        exponent: the exponent of the event index, at least 0.
+        staircase: whether to decay in steps instead of smoothly.
+        initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, by name; see :class:`DecayScheduler`.
+            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`.

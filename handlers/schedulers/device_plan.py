@@ -1,4 +1,4 @@
-"""A whole schedule on the device, for training steps that are captured in a CUDA graph or compiled."""
+"""A schedule as a tensor on the device, for training steps in a CUDA graph or under ``torch.compile``."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,27 +12,27 @@ from lehr.handlers.targets.param_groups import ParamGroups
 
 
 class DevicePlan:
-    """All values of a scheduler as one tensor on the device, with a counter there that says which comes next.
+    """All values of a scheduler as one tensor on the device, with a counter of events beside it.
 
-    A scheduler that is called before each step fills tensors from the host: without a synchronisation, but with a call
-    and a kernel a step. What is captured in a CUDA graph can do without: :meth:`write` is nothing but kernels, so that
-    every replay of the graph writes the values of its own event and counts it, and the host does nothing at all. It may
-    be compiled, too.
+    A scheduler fills tensors from the host: it does not synchronise, but it costs a call and a kernel per step.
+    :meth:`write` runs only kernels, so you can capture it in a CUDA graph or compile it. Each replay of the graph then
+    writes the values of its event and counts the event, without any work on the host.
 
-    Event i, counting from 0, is written as the scheduler would write it, bit for bit; events after the last one are
-    written as that. The scheduler is not to be called or attached meanwhile.
+    Event i, counting from 0, gets the same value as from the scheduler, bit for bit. After the last event, the last
+    value is written again. Do not call or attach the scheduler while you use the plan.
 
     Args:
-        scheduler: of a parameter that is a tensor in each of its param groups, all on one device, such as that of
-            ``torch.optim.AdamW(params, lr=torch.tensor(0.1, device="cuda"), capturable=True)``. Counting goes on from
-            its ``event_index``.
-        num_events: how many events are computed ahead, at least 1. They take up 8 bytes each for float64, 4 for
-            float32, times the param groups where these have values of their own.
+        scheduler: a scheduler whose parameter is a tensor in each param group, all on one device, as in
+            ``torch.optim.AdamW(params, lr=torch.tensor(0.1, device="cuda"), capturable=True)``. The plan starts at its
+            ``event_index``.
+        num_events: the number of events in the plan, at least 1. Each takes 8 bytes for float64 or 4 for float32, per
+            param group if each group has its own value.
 
     Raises:
-        TypeError: ``scheduler`` is no :class:`ParamScheduler`, or ``num_events`` no number.
-        ValueError: a param group holds a number and not a tensor; tensors are on several devices; the values cannot be
-            computed ahead, since they depend on a metric or a Python function; ``num_events`` is not whole or below 1.
+        TypeError: ``scheduler`` is not a :class:`ParamScheduler`, or ``num_events`` is not a number.
+        ValueError: a param group holds a number instead of a tensor; the tensors are on several devices; the values
+            depend on a metric or a Python function, and are not known in advance; ``num_events`` is not a whole number
+            of at least 1.
 
     Example:
         >>> from lehr.handlers import LinearScheduler
@@ -40,7 +40,7 @@ class DevicePlan:
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=rate)
         >>> plan = DevicePlan(LinearScheduler(optimizer, "lr", 4, start_value=1.0, end_value=0.0), num_events=5)
         >>> for _ in range(3):
-        ...     plan.write()  # on a GPU: captured once, with the rest of the step, and then replayed
+        ...     plan.write()  # on a GPU: capture it once with the rest of the step, then replay
         ...     print(rate.item())
         1.0
         0.75
@@ -52,7 +52,7 @@ class DevicePlan:
 
         plan = DevicePlan(CosineAnnealingScheduler(optimizer, "lr", 0.1, 0.001, 1000), num_events=100_000)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):  # after a few steps on a side stream, as torch says
+        with torch.cuda.graph(graph):  # after a few warm-up steps on a side stream; see torch's documentation
             optimizer.zero_grad(set_to_none=False)
             loss(model(batch)).backward()
             plan.write()
@@ -68,8 +68,8 @@ class DevicePlan:
         num_events = arguments.whole_number("num_events", num_events, at_least=1)
         if not scheduler.schedule.is_pure:
             raise ValueError(
-                f"scheduler must be one whose values can be computed ahead, given {scheduler!r}: what depends on a "
-                "metric, or is a Python function, is known only when its event comes"
+                f"scheduler must have values that are known in advance, given {scheduler!r}: values that depend on a "
+                "metric or a Python function are known only at their event"
             )
         target = target_of(scheduler)
         assert isinstance(target, ParamGroups)
@@ -78,41 +78,41 @@ class DevicePlan:
         devices = sorted({str(tensor.device) for tensor in tensors})
         if len(devices) > 1:
             raise ValueError(f"{scheduler.param_name!r} must be on one device in all param groups, given {devices}")
-        kinds = {tensor.dtype for tensor in tensors}
-        # Rounded once, to what the groups hold, as the scheduler's own writing rounds it.
-        self._kind = kinds.pop() if len(kinds) == 1 else torch.float64
+        dtypes = {tensor.dtype for tensor in tensors}
+        # Round once, to the type that the groups hold, as the scheduler does when it writes.
+        self._dtype = dtypes.pop() if len(dtypes) == 1 else torch.float64
         self._device = tensors[0].device
         self.scheduler, self.num_events = scheduler, num_events
-        self.values = self._computed()
+        self.values = self._compute_values()
         self._count = torch.tensor([scheduler.event_index], device=self._device)
         set_called_by_another(scheduler)
 
-    def _computed(self) -> torch.Tensor:
+    def _compute_values(self) -> torch.Tensor:
         table = torch.from_numpy(self.scheduler.simulate(self.num_events))
-        columns = table[:, : self.scheduler.schedule.groups or 1]  # without those of groups that were added
-        return columns.to(self._kind).to(self._device)  # in this order, since not all devices have float64
+        columns = table[:, : self.scheduler.schedule.groups or 1]  # without groups that were added
+        return columns.to(self._dtype).to(self._device)  # convert first: some devices lack float64
 
     @torch.no_grad()
     def write(self) -> None:
-        """Write the values of the next event, and count it; on a GPU nothing but kernels, which wait for nothing.
+        """Write the values of the next event, and count it; on a GPU, this only launches kernels.
 
-        The param groups are looked up now: after ``optimizer.load_state_dict``, which replaces their tensors, what was
-        captured must be captured anew, as for the optimizer itself.
+        A captured graph keeps the present tensors. ``optimizer.load_state_dict`` replaces them, so capture the graph
+        again after it, as for the optimizer itself.
 
         Raises:
-            ValueError: by now a param group holds a number, a tensor of another kind or device, or one that is another
-                group's as well; or there are more of them than values. Nothing is written then.
+            ValueError: a param group now holds a number, a tensor of another dtype or device, or a tensor that another
+                group shares; or there are more groups than values. Nothing is written.
         """
-        # A tensor as an index may be read by the host, which has to wait for it; index_select never is.
+        # Indexing with a tensor may make the host wait for its value; index_select never does.
         at = self._count.clamp(max=self.num_events - 1)
         row: list[Any] = list(self.values.index_select(0, at)[0].unbind())
         target = self._target
         tensors = target.tensors(own_values=self.scheduler.schedule.groups is not None)
         for tensor in tensors:
-            if tensor.device != self._device or self._kind not in (tensor.dtype, torch.float64):
+            if tensor.device != self._device or self._dtype not in (tensor.dtype, torch.float64):
                 raise ValueError(
-                    f"{self.scheduler.param_name!r} must be {self._kind} on {self._device} in all param groups, as "
-                    f"when the plan was made, given {tensor.dtype} on {tensor.device}"
+                    f"{self.scheduler.param_name!r} must be {self._dtype} on {self._device} in all param groups, as "
+                    f"when the plan was constructed, given {tensor.dtype} on {tensor.device}"
                 )
         if self.scheduler.schedule.groups is None:
             for tensor in {id(tensor): tensor for tensor in tensors}.values():
@@ -125,11 +125,11 @@ class DevicePlan:
 
     @property
     def event_index(self) -> int:
-        """How many events have been counted, which is the index of the next one; reading it waits for the device."""
+        """The index of the next event, which is the number of events so far; reading it waits for the device."""
         return int(self._count.item())
 
     def seek(self, event_index: int) -> None:
-        """Go to an event: the next one that is written is this.
+        """Go to an event: the next :meth:`write` writes its values.
 
         Raises:
             TypeError: ``event_index`` is not a number.
@@ -138,26 +138,26 @@ class DevicePlan:
         self._count.fill_(arguments.whole_number("event_index", event_index, at_least=0))
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of the scheduler, as far as it has come on the device: either may load it."""
+        """The state of the scheduler at the event index of the device; the plan and the scheduler can both load it."""
         self.scheduler.seek(self.event_index)
         return self.scheduler.state_dict()
 
     def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
-        """Go on where the plan, or the scheduler, that gave the state had stopped; see :class:`BaseParamScheduler`.
+        """Load the state of a plan or a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
 
-        The values are computed again, into the tensor that captured graphs know.
+        This computes the values again and fills the same tensor, so captured graphs stay valid.
 
         Raises:
-            TypeError, ValueError: as the scheduler says, or its values; nothing is loaded.
+            TypeError, ValueError: the scheduler cannot load the state; nothing is loaded.
         """
         before = self.state_dict()
         self.scheduler.load_state_dict(state_dict, resume_policy)
         try:
-            values = self._computed()
+            values = self._compute_values()
             if values.shape != self.values.shape:
                 raise ValueError(
-                    f"state_dict must leave the plan with {self.values.shape[1]} values at each event, given one that "
-                    f"makes it {values.shape[1]}: make the plan after the state is loaded into its scheduler"
+                    f"state_dict must keep {self.values.shape[1]} values per event, given {values.shape[1]}: "
+                    "load the state into the scheduler first, and then construct the plan"
                 )
         except Exception:
             self.scheduler.load_state_dict(before)

@@ -1,4 +1,4 @@
-"""Schedulers of a user's own factors: a function of the event, or the product of its values so far."""
+"""Schedulers that multiply an initial value by factors from a Python function."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Unpack
@@ -20,32 +20,32 @@ from .decay_scheduler import DecayScheduler, Options
 Factor = Callable[[int], float]
 
 
-def scaled_by(
-    of_function: Callable[[Any], Schedule], initial_value: Number, factor_fn: Factor | Sequence[Factor]
+def scaled_schedule(
+    make_schedule: Callable[[Any], Schedule], initial_value: Number, factor_fn: Factor | Sequence[Factor]
 ) -> Schedule:
-    """An initial value times what a schedule makes of a function, or of one for each param group."""
+    """An initial value times ``make_schedule(factor_fn)``; ``factor_fn`` may be a list with one per param group."""
     initial = arguments.number_or_numbers("initial_value", initial_value)
     for function in factor_fn if isinstance(factor_fn, list | tuple) else [factor_fn]:
         if not callable(function) or isinstance(function, type):
             raise TypeError(f"factor_fn must be a function of the event index, given {function!r}")
     if not isinstance(factor_fn, list | tuple):
-        return Product([Constant(initial), of_function(factor_fn)])
+        return Product([Constant(initial), make_schedule(factor_fn)])
     if not factor_fn:
         raise ValueError(f"factor_fn must be a function or one for each param group, given {factor_fn!r}")
     if isinstance(initial, tuple) and len(initial) != len(factor_fn):
         raise ValueError(f"factor_fn must be one function or {len(initial)}, given {len(factor_fn)}")
     each = initial if isinstance(initial, tuple) else (initial,) * len(factor_fn)
-    return Product([Constant(each), SideBySide([of_function(function) for function in factor_fn])])
+    return Product([Constant(each), SideBySide([make_schedule(function) for function in factor_fn])])
 
 
 def lambda_schedule(initial_value: Number, factor_fn: Factor | Sequence[Factor]) -> Schedule:
     """``initial_value * factor_fn(i)``."""
-    return scaled_by(FunctionSchedule, initial_value, factor_fn)
+    return scaled_schedule(FunctionSchedule, initial_value, factor_fn)
 
 
 def multiplicative_schedule(initial_value: Number, factor_fn: Factor | Sequence[Factor]) -> Schedule:
     """``initial_value * factor_fn(1) * ... * factor_fn(i)``."""
-    return scaled_by(CumulativeProduct, initial_value, factor_fn)
+    return scaled_schedule(CumulativeProduct, initial_value, factor_fn)
 
 
 class LambdaScheduler(DecayScheduler):
@@ -56,16 +56,15 @@ class LambdaScheduler(DecayScheduler):
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        factor_fn: ``int -> float``, called with the event index when its event comes, and never before; or a list
-            with one for each param group.
-        initial_value: value at event 0; one for all param groups, or a list with one for each. None for each group's
-            own value.
+        factor_fn: a function that takes the event index and returns a float; or a list with one per param group. A
+            function is called at the event, and never earlier.
+        initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, by name; see :class:`DecayScheduler`.
+            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
-        TypeError, ValueError: see :class:`DecayScheduler`; ``epoch_length`` is given; at the event, a value that
-            is not a finite number.
+        TypeError, ValueError: see :class:`DecayScheduler`; ``epoch_length`` is given; at an event, the value is not a
+            finite number.
 
     Example:
         >>> LambdaScheduler.simulate_values(3, param_name="lr", factor_fn=lambda i: 1 / (1 + i), initial_value=1.0)[1]
@@ -92,24 +91,23 @@ class LambdaScheduler(DecayScheduler):
 
 
 class MultiplicativeScheduler(DecayScheduler):
-    """An initial value times the product of all factors that a function has given so far.
+    """An initial value times the product of the factors of all events so far.
 
-    ``value(i) = initial_value * factor_fn(1) * ... * factor_fn(i)``. The product is saved, so that to go on takes one
-    call of the function; to seek to event i takes up to i.
+    ``value(i) = initial_value * factor_fn(1) * ... * factor_fn(i)``. The state contains the product, so a resumed run
+    calls the function once per event. To seek to event i takes up to i calls.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        factor_fn: ``int -> float``, called with the event index when its event comes, and never before; or a list
-            with one for each param group.
-        initial_value: value at event 0; one for all param groups, or a list with one for each. None for each group's
-            own value.
+        factor_fn: a function that takes the event index and returns a float; or a list with one per param group. A
+            function is called at the event, and never earlier.
+        initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, by name; see :class:`DecayScheduler`.
+            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
-        TypeError, ValueError: see :class:`DecayScheduler`; ``epoch_length`` is given; at the event, a value that
-            is not a finite number.
+        TypeError, ValueError: see :class:`DecayScheduler`; ``epoch_length`` is given; at an event, the value is not a
+            finite number.
 
     Example:
         >>> MultiplicativeScheduler.simulate_values(4, param_name="lr", factor_fn=lambda i: 0.5, initial_value=1.0)

@@ -1,20 +1,20 @@
-"""The schedulers that a composed scheduler is made of."""
+"""A check for schedulers that are combined into one scheduler."""
 
 from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler
 
 
 def same_target(schedulers: object, *, at_least: int) -> list[ParamScheduler]:
-    """Check that schedulers write one parameter of the same groups of one optimizer, and return them.
+    """Check that schedulers write the same parameter of the same param groups, and return them.
 
     Args:
-        schedulers: a list or tuple of schedulers; a :class:`ParamGroupScheduler` counts as one if it has each group of
-            an optimizer once.
-        at_least: how many there must be.
+        schedulers: a list or tuple of schedulers; a :class:`ParamGroupScheduler` must have each group of its optimizer
+            once.
+        at_least: the smallest number of schedulers, 1 or 2.
 
     Raises:
-        TypeError: not a list or tuple, or a member of the wrong kind.
-        ValueError: too few, or of different optimizers, parameters or groups.
+        TypeError: ``schedulers`` is not a list or tuple of schedulers.
+        ValueError: there are too few schedulers, or they differ in optimizer, param name or groups.
     """
     if not isinstance(schedulers, list | tuple):
         raise TypeError(f"schedulers must be a list or tuple, given {schedulers!r}")

@@ -1,4 +1,4 @@
-"""A scheduler of any schedule with parts that a metric drives."""
+"""A scheduler for a schedule that depends on a metric."""
 
 from typing import Any
 
@@ -13,29 +13,30 @@ from lehr.handlers.targets.param_groups import HasParamGroups
 
 
 class MetricScheduler(MetricDrivenScheduler):
-    """Writes a schedule with parts that are driven by a metric, which it gives them event by event.
+    """Writes a schedule that depends on a metric.
 
-    At each event it reads the metric from ``engine.state.metrics``, gives it to the parts that want one, and writes
-    the value. At the first event there may be no metric yet.
+    At each event it reads the metric from ``engine.state.metrics``, passes it to the schedule and writes the value. The
+    metric may be missing at the first event.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        metric_name: name of the metric in the ``state.metrics`` of the engine whose event it is.
-        schedule: a schedule with a :class:`~lehr.handlers.schedules.Plateau` or
-            :class:`~lehr.handlers.schedules.Greedy` in it.
-        save_history: whether to record what is written in ``engine.state.param_history``.
-        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
-            all of them; see :class:`Groups`.
-        every: every how many events there is a new metric: events in an epoch, where it is attached to iterations.
-        reduction: what to make of the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, that of rank 0
-            (``"rank0"``), or each its own (``"none"``). One that is saved unread is that of the rank which saves: give
-            one that is reduced already, as ignite's are, where a resume between the two must not differ.
+        metric_name: name of the metric in ``engine.state.metrics``; the engine is the one that fires the event.
+        schedule: a schedule that contains a :class:`~lehr.handlers.schedules.Plateau` or a
+            :class:`~lehr.handlers.schedules.Greedy`.
+        save_history: whether to record the written values in ``engine.state.param_history``.
+        param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
+        every: the number of events between two metrics. With iterations as events and a metric per epoch, that is the
+            number of iterations per epoch.
+        reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
+            metric of rank 0) or ``"none"`` (each rank uses its own). A checkpoint between the metric and the next event
+            saves the metric of one rank. If you resume from there, use a metric that is equal on all ranks, as ignite's
+            metrics are.
 
     Raises:
-        TypeError: an argument is of the wrong kind, or at the event the metric is no number.
-        ValueError: no part of the schedule is driven by a metric; there is no such parameter or group; at an event
-            other than the first, there is no such metric.
+        TypeError: an argument has the wrong type; at an event, the metric is not a number.
+        ValueError: the schedule does not depend on a metric; the parameter or the param group does not exist; the
+            metric is missing at an event after the first.
 
     Example:
         >>> import torch
@@ -65,9 +66,9 @@ class MetricScheduler(MetricDrivenScheduler):
             raise ValueError(f"metric_name must be the name of a metric, given {metric_name!r}")
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)
         self.every = arguments.whole_number("every", every, at_least=1)
-        self._driven = driven_parts(self._schedule)
-        if not self._driven:
-            raise ValueError(f"schedule must have a part that is driven by a metric, given {schedule!r}")
+        self._metric_parts = driven_parts(self._schedule)
+        if not self._metric_parts:
+            raise ValueError(f"schedule must depend on a metric, given {schedule!r}")
 
     def _reads_metric_at(self, index: int) -> bool:
         return index % self.every == 0 and (index > 0 or self.every == 1)
@@ -78,24 +79,24 @@ class MetricScheduler(MetricDrivenScheduler):
             self.observe(metric)
 
     def _schedule_state(self) -> list[dict[str, Any]]:
-        return [part.state_dict() for part in self._driven]
+        return [part.state_dict() for part in self._metric_parts]
 
     def _restore_schedule(self, state: list[dict[str, Any]]) -> None:
-        for part, its_state in zip(self._driven, state, strict=True):
+        for part, its_state in zip(self._metric_parts, state, strict=True):
             part.load_state_dict(its_state)
 
     def observe(self, metric: float) -> None:
-        """Give a metric to the parts that are driven by it, without writing.
+        """Pass a metric to the schedule, without writing a value.
 
         Raises:
-            TypeError, ValueError: as those say.
+            TypeError, ValueError: the schedule refuses the metric.
         """
-        for part in self._driven:
+        for part in self._metric_parts:
             part.observe(metric)
 
 
 def driven_parts(schedule: Schedule | None) -> list[Any]:
-    """The parts of a schedule that a metric drives."""
+    """The parts of a schedule that depend on a metric."""
     return [
         part
         for part in stateful_parts(schedule)

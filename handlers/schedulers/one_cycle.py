@@ -11,42 +11,41 @@ from lehr.handlers.targets.param_groups import HasParamGroups
 
 
 class OneCycleScheduler(ParamScheduler):
-    """Once up to ``max_value`` and down again, far below where it began; or the inverse, for momentum.
+    """One cycle: up to ``max_value``, then down far below the initial value; or the inverse, for momentum.
 
     With N = ``total_steps``, p = ``pct_start``, initial = max_value / div_factor and final = initial /
-    final_div_factor, the value follows half cosine waves, or straight lines, along (event: value)::
+    final_div_factor, half cosine waves or straight lines connect these points (event: value)::
 
         two phases:    0: initial,  pN - 1: max_value,  N - 1: final
         three phases:  0: initial,  pN - 1: max_value,  2pN - 2: initial,  N - 1: final
-        inverse:       max_value in the place of initial and final, base_value in the place of max_value
+        inverse:       max_value instead of initial and final, base_value instead of max_value
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        max_value: the highest value; one for all param groups, or a list with one for each.
-        total_steps: N, the events in the cycle, at least 1.
-        epochs: with ``steps_per_epoch`` in the place of ``total_steps``: N = epochs * steps_per_epoch.
-        steps_per_epoch: events in an epoch.
-        pct_start: p in [0, 1], the fraction of the cycle on the way to the peak.
+        max_value: the highest value; a number, or a list with one per param group.
+        total_steps: N, the number of events in the cycle, at least 1.
+        epochs: the number of epochs; with ``steps_per_epoch`` instead of ``total_steps``, N = epochs * steps_per_epoch.
+        steps_per_epoch: the number of events in an epoch.
+        pct_start: p in [0, 1], the fraction of the cycle before the peak.
         anneal_strategy: ``"cos"`` or ``"linear"``.
         div_factor: max_value / initial, above 0.
         final_div_factor: initial / final, above 0.
-        three_phase: whether to return to the initial value first, and then go on to the final one.
+        three_phase: whether to return to the initial value before the descent to the final value.
         base_value: the lowest value of an inverse cycle, like ``max_value``; only with ``inverse``.
-        inverse: whether to go from high to low and back, as momentum and betas[0] do beside the lr. The div
-            factors are then of no effect.
-        save_history: whether to record what is written in ``engine.state.param_history``.
-        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
-            all of them; see :class:`Groups`.
+        inverse: whether to go from high to low and back, as for momentum and betas[0]. The div factors then have no
+            effect.
+        save_history: whether to record the written values in ``engine.state.param_history``.
+        param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
-        ValueError: an argument is out of its range; the number of steps is not given, or given twice;
-            ``base_value`` without ``inverse``; not as many values as param groups.
+        TypeError: an argument has the wrong type.
+        ValueError: an argument is out of range; the number of steps is missing, or given twice; ``base_value`` is given
+            without ``inverse``; the number of values is not the number of param groups.
 
-    Deviations from torch 2.13's OneCycleLR: from event N - 1 on the last value is held, where torch goes on to
-    extrapolate and then raises; pN = 1 starts at the peak, where torch divides by zero; a number of steps that
-    is given twice is refused.
+    Deviations from torch 2.13's OneCycleLR: from event N - 1 on the value is constant, where torch extrapolates and
+    then raises an error; pN = 1 starts at the peak, where torch divides by zero; a number of steps that is given twice
+    raises an error.
 
     Source: Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
     Rates", 2018, https://arxiv.org/abs/1708.07120.

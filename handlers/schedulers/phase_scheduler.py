@@ -1,4 +1,4 @@
-"""A plan whose next phase begins on demand."""
+"""A scheduler whose next phase begins on demand."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,37 +14,37 @@ from lehr.handlers.targets.param_groups import HasParamGroups
 
 
 class PhaseScheduler(ParamScheduler):
-    """Writes phases one after another, each of which begins when it is told to: "start the decay now".
+    """Writes phases one after another; you decide during training when the next phase begins.
 
     - By a call: ``scheduler.next_phase()``, and the next event is the first of the next phase.
     - By an event: ``trainer.add_event_handler(Events.EPOCH_COMPLETED(once=8), scheduler.next_phase)``.
     - By a metric: with ``flat=Plateau(patience=3)``, attach :meth:`observe` to where the metric is ready,
-      ``evaluator.add_event_handler(Events.COMPLETED, scheduler.observe)``. When it has stopped improving by that rule,
-      the next phase begins.
+      ``evaluator.add_event_handler(Events.COMPLETED, scheduler.observe)``. When the metric has stopped improving, the
+      next phase begins.
 
-    Where it is a member of another scheduler, the next phase begins with that one's next event.
+    Inside another scheduler, such as a :class:`ConcatScheduler`, the next phase begins with the next event of that
+    scheduler.
 
-    The rest of the plan is computed from there: see :class:`~lehr.handlers.schedules.Phases` for the formula. When the
-    phases have begun is saved and loaded with the event index.
+    For the formula see :class:`~lehr.handlers.schedules.Phases`. The state contains the events at which the phases
+    began.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
         phases: two or more schedules.
-        save_history: whether to record what is written in ``engine.state.param_history``.
-        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
-            all of them; see :class:`Groups`.
-        relative: whether the phases after the first are factors of the value at which the one before was left.
-        end: the event at which the last phase is to be over, however late it begins; None for its own length.
-        starts: events at which the second phase, the third and so on begin without being told to.
+        save_history: whether to record the written values in ``engine.state.param_history``.
+        param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
+        relative: whether each phase after the first multiplies the last value of the phase before.
+        end: the event at which the last phase ends, however late it begins; None for its own length.
+        starts: events at which the second phase, the third and so on begin by themselves.
         flat: the rule by which a metric starts the next phase.
         metric_name: name of the metric in the ``state.metrics`` of the engine that :meth:`observe` is attached to.
-        reduction: what to make of the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` or
-            ``"none"``.
+        reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
+            metric of rank 0) or ``"none"`` (each rank uses its own).
 
     Raises:
-        TypeError: an argument is of the wrong kind.
-        ValueError: an argument is out of its range; there is no such parameter or group.
+        TypeError: an argument has the wrong type.
+        ValueError: an argument is out of range; the parameter or the param group does not exist.
 
     Example:
         >>> import torch
@@ -90,7 +90,7 @@ class PhaseScheduler(ParamScheduler):
 
     @property
     def phase(self) -> int:
-        """Which phase the next event is in, from 0."""
+        """The index of the phase of the next event."""
         return self._phases.phase
 
     def _go_to(self, event_index: int) -> None:
@@ -101,8 +101,8 @@ class PhaseScheduler(ParamScheduler):
         """Let the next phase begin with the next event.
 
         Args:
-            engine: the engine whose event says so; None where it is called by hand. An epoch that starts for the
-                second time, since the run was resumed within it, says nothing new.
+            engine: the engine that fires the event; None if you call the method yourself. If a resumed run starts the
+                same epoch a second time, the call has no effect.
 
         Raises:
             ValueError: there is no next phase.
@@ -111,11 +111,11 @@ class PhaseScheduler(ParamScheduler):
             self._phases.begin_next()
 
     def observe(self, engine: Engine) -> None:
-        """Count the metric of an engine, usually an evaluator, and let the next phase begin if it is time to.
+        """Read the metric of an engine, usually an evaluator; begin the next phase if the metric has stopped improving.
 
         Raises:
-            TypeError: the metric is no number.
-            ValueError: there is no such metric, or ``flat`` was not given.
+            TypeError: the metric is not a number.
+            ValueError: the metric is missing, or ``flat`` is None.
         """
         self._phases.observe(as_number(self._feed.read(engine)))
 

@@ -1,4 +1,4 @@
-"""Straight lines through given points, for any parameter."""
+"""Straight lines between given points, for any parameter."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from lehr.handlers.targets.param_groups import HasParamGroups
 
 
 class PiecewiseLinear(ParamScheduler):
-    """Straight lines between the values at given events; flat before the first and after the last.
+    """Straight lines between the values at given events; constant before the first and after the last.
 
     With milestones m_0 < m_1 < ... and their values v_0, v_1, ..., at event i with m_k <= i <= m_{k+1}::
 
@@ -19,18 +19,17 @@ class PiecewiseLinear(ParamScheduler):
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        milestones_values: pairs of an event index, an int, and a value, or a list with one for each param group; at
-            least one pair, event indices rising.
-        save_history: whether to record what is written in ``engine.state.param_history``.
-        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
-            all of them; see :class:`Groups`.
+        milestones_values: one or more pairs ``(event index, value)`` with increasing event indices, which are ints. A
+            value is a number, or a list with one per param group.
+        save_history: whether to record the written values in ``engine.state.param_history``.
+        param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
 
     Raises:
-        TypeError: not a list or tuple; a milestone is not an int, a value not a number.
-        ValueError: no pairs, something other than a pair, milestones that do not rise, a value that is NaN
-            or infinite.
+        TypeError: ``milestones_values`` is not a list or tuple; a milestone is not an int; a value is not a number.
+        ValueError: there are no pairs; an item is not a pair; the milestones do not increase; a value is NaN or
+            infinite.
 
-    Deviations from ignite 0.5.5: two values at one milestone are refused.
+    Deviations from ignite 0.5.5: two values at one milestone raise an error.
 
     Example:
         >>> PiecewiseLinear.simulate_values(5, param_name="lr", milestones_values=[(1, 1.0), (3, 0.5)])

@@ -20,42 +20,43 @@ from lehr.handlers.targets.param_groups import HasParamGroups, PlaceholderOptimi
 class ReduceOnPlateauScheduler(MetricDrivenScheduler):
     """Multiplies a parameter by a factor when a metric has not improved for more than ``patience`` events.
 
-    Attach it to where the metric is ready: ``scheduler.attach(evaluator, Events.COMPLETED)``. At each event it reads
-    the metric from ``engine.state.metrics`` and writes the parameter; :class:`~lehr.handlers.schedules.Plateau` holds
-    the rule. It reduces what the param groups hold, as torch's ``ReduceLROnPlateau`` does.
+    Attach it to the event at which the metric is ready: ``scheduler.attach(evaluator, Events.COMPLETED)``. At each
+    event it reads the metric from ``engine.state.metrics`` and writes the parameter; for the rule see
+    :class:`~lehr.handlers.schedules.Plateau`. It reduces the values that the param groups hold, as torch's
+    ``ReduceLROnPlateau`` does.
 
-    To have it after a warm-up, or as a factor of a decay, put it into a :class:`ConcatScheduler`, or its
-    ``schedule`` into a :class:`~lehr.handlers.schedules.Product`, attach that to the trainer, and
-    :meth:`observe` to the evaluator. It then reduces its own value, which is at first ``initial_value``.
+    To use it after a warm-up, put it into a :class:`ConcatScheduler`; to use it as a factor of a decay, put its
+    ``schedule`` into a :class:`~lehr.handlers.schedules.Product`. Attach the result to the trainer and :meth:`observe`
+    to the evaluator. It then reduces its own value, which starts at ``initial_value``.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        metric_name: name of the metric in the ``state.metrics`` of the engine whose event it is.
+        metric_name: name of the metric in ``engine.state.metrics``; the engine is the one that fires the event.
         mode: ``"min"`` or ``"max"``: whether a smaller or a larger metric is better.
-        factor: what the value is multiplied by, at least 0 and less than 1.
-        patience: how many events in a row may bring no improvement.
-        threshold: by how much a metric must be better to count.
+        factor: the factor of each reduction, at least 0 and less than 1.
+        patience: the number of events in a row that may bring no improvement.
+        threshold: the smallest improvement that counts.
         threshold_mode: ``"rel"``, a fraction of the best metric, or ``"abs"``.
-        cooldown: how many events after a reduction are not counted.
-        min_value: the value is not reduced below it; a list for one value per group.
-        eps: a reduction by no more than this is not made.
-        save_history: whether to record what is written in ``param_history``.
-        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
-            all of them; see :class:`Groups`.
-        trainer: the engine in whose state to record; None for the one whose event it is. By name only, as those below.
-        initial_value: the value to begin with; None for what the param groups hold. A list for one value per group.
-        nan_policy: what a metric that is NaN does: ``"worse"``, it counts as no improvement, as in torch; ``"ignore"``,
-            it does not count at all; ``"raise"``.
-        missing_policy: what a missing metric does: ``"raise"``, or ``"ignore"``, and the value stays.
-        reduction: what to make of the metrics of several ranks, so that all take the same decision: ``"mean"``,
-            ``"min"``, ``"max"``, that of rank 0 (``"rank0"``), or each its own (``"none"``), where they are known to be
-            the same. All ranks must come to the event; a metric that is missing on one counts as missing.
+        cooldown: the number of events after a reduction that do not count.
+        min_value: the lower bound of the value; a number, or a list with one per param group.
+        eps: a reduction by ``eps`` or less is skipped.
+        save_history: whether to record the written values in ``param_history``.
+        param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
+        trainer: the engine whose state records the values; None for the engine that fires the event. Keyword only, like
+            the arguments below.
+        initial_value: the first value; a number, or a list with one per param group. None: each group's present value.
+        nan_policy: what to do with a NaN metric: ``"worse"`` counts it as no improvement, as in torch; ``"ignore"``
+            does not count it; ``"raise"`` raises an error.
+        missing_policy: what to do without a metric: ``"raise"`` raises an error; ``"ignore"`` keeps the value.
+        reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
+            metric of rank 0) or ``"none"`` (each rank uses its own, if all are equal). All ranks must reach the event;
+            a metric that is missing on one rank counts as missing.
 
     Raises:
-        TypeError: an argument is of the wrong kind, or at the event the metric is no number.
-        ValueError: an argument is out of its range, or there is no such parameter or group; at the event, a metric
-            that is missing or NaN and, by its policy, must not be.
+        TypeError: an argument has the wrong type; at an event, the metric is not a number.
+        ValueError: an argument is out of range; the parameter or the param group does not exist; at an event, the
+            metric is missing or NaN and the policy is ``"raise"``.
 
     Example:
         >>> ReduceOnPlateauScheduler.simulate_values(
@@ -99,14 +100,15 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         if self._goes_on_from_groups:
             self._plateau.go_on_from(self._target.read())
         elif initial_value is None:
-            raise ValueError("initial_value must be given where there is no optimizer to read it from, given None")
+            raise ValueError("initial_value must be given without an optimizer, given None")
 
     def __call__(self, engine: Engine | None, name: str | None = None) -> None:
-        """Count the metric of this event, write the value, record it, and count the event.
+        """Observe the metric of this event, write the value, record it, and count the event.
 
         Args:
-            engine: the engine that has the metric; None in a plain loop, after ``scheduler.schedule.observe(metric)``.
-            name: name of the history to record under; ``param_name`` where None.
+            engine: the engine that has the metric; None in a plain loop, where you call
+                ``scheduler.schedule.observe(metric)``.
+            name: name of the history; None for ``param_name``.
         """
         if engine is not None and not self._repeats and self._goes_on_from_groups:
             self._plateau.go_on_from(self._target.read())
@@ -127,10 +129,10 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         return engine if self.trainer is None else self.trainer
 
     def observe(self, engine: Engine) -> None:
-        """Count the metric of an engine, without writing; for a plateau that is part of another scheduler.
+        """Observe the metric of an engine, without writing; for a plateau inside another scheduler.
 
         Raises:
-            TypeError, ValueError: as the class says of the event.
+            TypeError, ValueError: as at an event; see the class.
         """
         metric = self._feed.read(engine, is_required=self.missing_policy == "raise")
         if metric is not None:
@@ -139,8 +141,8 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
     def state_dict(self) -> dict[str, Any]:
         """The progress as plain data: see :class:`BaseParamScheduler`.
 
-        Its values are those that the groups hold, once it has written them itself: another scheduler that has this one
-        as a part may be what writes them.
+        Once this scheduler has written a value itself, the state contains the values that the groups hold. Before,
+        another scheduler that contains this one may have written them.
         """
         state = super().state_dict()
         if self._goes_on_from_groups and self._event_index > 0:
@@ -148,36 +150,34 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
-        """Go on where the scheduler that gave the state had stopped: see :class:`BaseParamScheduler`.
+        """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
 
-        The next event goes on from the saved value, whatever the param groups hold.
+        The next event starts from the saved value, whatever the param groups hold.
         """
         begins_with_groups = self._plateau.initial_value is None
         super().load_state_dict(state_dict, resume_policy)
         self._goes_on_from_groups = begins_with_groups and self._event_index == 0
 
     def simulate(self, num_events: int, start: int = 0, *, metric_values: Sequence[float] | None = None) -> Array:
-        """The values that the next events would write, if they brought these metrics.
+        """The values that the next events would write, given a metric for each.
 
         Args:
-            num_events: how many events.
-            start: of no effect, since the value depends on the metrics alone.
-            metric_values: the metric of each event; None if they bring none.
+            num_events: the number of events.
+            start: has no effect, since the value depends on the metrics alone.
+            metric_values: the metric of each event; None if there are no metrics.
 
         Returns:
             An array ``(num_events, groups)``.
 
         Raises:
             TypeError: a metric is not a number.
-            ValueError: not as many metrics as events.
+            ValueError: the number of metrics is not ``num_events``.
         """
         if metric_values is None:
             return super().simulate(num_events, start)
         num_events = arguments.whole_number("num_events", num_events, at_least=0)
         if len(metric_values) != num_events:
-            raise ValueError(
-                f"metric_values must be as many as num_events, {num_events}, given {len(metric_values)} of them"
-            )
+            raise ValueError(f"metric_values must have num_events={num_events} items, given {len(metric_values)}")
         plateau = private_copy(self._plateau)
         if self._goes_on_from_groups:
             plateau.go_on_from(self._target.read())
@@ -191,19 +191,19 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
     def simulate_values(
         cls, num_events: int, metric_values: Sequence[float] = (), **scheduler_kwargs: Any
     ) -> list[list[float]]:
-        """The values that the first events would write, if they brought these metrics.
+        """The values that the first events would write, given a metric for each.
 
         Args:
-            num_events: how many events.
+            num_events: the number of events.
             metric_values: the metric of each event.
-            scheduler_kwargs: the other arguments of the class, by name, with ``initial_value``. ``optimizer``,
-                ``metric_name``, ``trainer``, ``param_group_index`` and ``save_history`` are of no effect.
+            scheduler_kwargs: the other arguments of the class, by name; ``initial_value`` is required. ``optimizer``,
+                ``metric_name``, ``trainer``, ``param_group_index`` and ``save_history`` have no effect.
 
         Returns:
-            ``[[0, value], [1, value], ...]``, with one value for each group where there are several.
+            ``[[0, value], [1, value], ...]``, with one value per param group if there are several.
 
         Raises:
-            TypeError, ValueError: as the class and :meth:`simulate`.
+            TypeError, ValueError: as the constructor and :meth:`simulate`.
         """
         return super().simulate_values(num_events, metric_values=metric_values, **scheduler_kwargs)
 
@@ -218,27 +218,26 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
 class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
     """Multiplies the learning rate by a factor when a metric has not improved for more than ``patience`` events.
 
-    It is :class:`ReduceOnPlateauScheduler` for ``"lr"``, with the arguments of ignite's class of this name and of
-    torch's ``ReduceLROnPlateau``. Attach it to where the metric is ready:
+    This is :class:`ReduceOnPlateauScheduler` for ``"lr"``, with the arguments of ignite's class of the same name and of
+    torch's ``ReduceLROnPlateau``. Attach it to the event at which the metric is ready:
     ``evaluator.add_event_handler(Events.COMPLETED, scheduler)``.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
-        metric_name: name of the metric in the ``state.metrics`` of the engine whose event it is.
-        trainer: the engine in whose state to record; None for the one whose event it is.
-        save_history: whether to record what is written in ``param_history``.
-        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
-            all of them; see :class:`Groups`.
+        metric_name: name of the metric in ``engine.state.metrics``; the engine is the one that fires the event.
+        trainer: the engine whose state records the values; None for the engine that fires the event.
+        save_history: whether to record the written values in ``param_history``.
+        param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         scheduler_kwargs: ``mode``, ``factor``, ``patience``, ``threshold``, ``threshold_mode``, ``cooldown``,
-            ``min_lr`` (a list for one value per group) and ``eps``, as in torch; ``nan_policy``, ``missing_policy``
-            and ``reduction`` as in :class:`ReduceOnPlateauScheduler`.
+            ``min_lr`` (a number, or a list with one per param group) and ``eps``, as in torch; ``nan_policy``,
+            ``missing_policy`` and ``reduction`` as in :class:`ReduceOnPlateauScheduler`.
 
     Raises:
-        TypeError: an argument is of the wrong kind; ``min_lr`` is a list where there is but one group.
-        ValueError: an argument is out of its range; at the event, there is no such metric.
+        TypeError: an argument has the wrong type; ``min_lr`` is a list although ``param_group_index`` is given.
+        ValueError: an argument is out of range; at an event, the metric is missing.
 
-    Deviations from ignite 0.5.5: ``min_lr`` holds; without ``trainer`` the history is that of the engine whose event
-    it is, where ignite records nothing; the state is plain data.
+    Deviations from ignite 0.5.5: ``min_lr`` has an effect; without ``trainer``, the engine that fires the event records
+    the values, where ignite records nothing; the state is plain data.
 
     Example:
         >>> ReduceLROnPlateauScheduler.simulate_values(
@@ -257,7 +256,7 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
         **scheduler_kwargs: Any,
     ) -> None:
         if scheduler_kwargs.pop("verbose", False):
-            warnings.warn("verbose=True prints nothing here: save_history=True records the values", stacklevel=2)
+            warnings.warn("verbose=True has no effect: pass save_history=True to record the values", stacklevel=2)
         min_value = scheduler_kwargs.pop("min_lr", 0.0)
         if param_group_index is not None and isinstance(min_value, Sequence):
             raise TypeError(f"min_lr must be a number where param_group_index is given, given {min_value!r}")
@@ -280,20 +279,20 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
         init_lr: Number | None = None,
         **scheduler_kwargs: Any,
     ) -> list[list[float]]:
-        """The learning rates that the first events would write, if they brought these metrics.
+        """The learning rates that the first events would write, given a metric for each.
 
         Args:
-            num_events: how many events.
+            num_events: the number of events.
             metric_values: the metric of each event.
-            init_lr: the learning rate to begin with.
+            init_lr: the first learning rate.
             scheduler_kwargs: the other arguments of the class, by name, as in
                 :meth:`ReduceOnPlateauScheduler.simulate_values`.
 
         Returns:
-            ``[[0, value], [1, value], ...]``, with one value for each group where there are several.
+            ``[[0, value], [1, value], ...]``, with one value per param group if there are several.
 
         Raises:
-            TypeError, ValueError: as the class and :meth:`simulate`.
+            TypeError, ValueError: as the constructor and :meth:`simulate`.
         """
         return super().simulate_values(num_events, metric_values, init_lr=init_lr, **scheduler_kwargs)
 

@@ -1,6 +1,6 @@
 """ignite's five schedulers of a number in an engine's state.
 
-Their arguments are attributes too, for a subclass that overrides ``get_param`` to read; the schedule has its own.
+Their arguments are also attributes, which a subclass that overrides ``get_param`` can read.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from lehr.handlers.schedules import (
 
 @dataclass(frozen=True, repr=False)
 class FunctionFromOne(FunctionSchedule):
-    """A schedule that asks a Python function for each value, with an index that counts from 1.
+    """A schedule that calls a Python function at each event, with an index that counts from 1.
 
     Example:
         >>> FunctionFromOne(lambda event: event >= 2)([0, 1, 2]).tolist()
@@ -33,28 +33,28 @@ class FunctionFromOne(FunctionSchedule):
         return self.function(index + 1)
 
     def checked(self, index: int) -> float | list[float]:
-        """The value as a number; True is 1, and False 0."""
+        """The value as a number; True is 1 and False is 0."""
         value = self.value(index)
         return arguments.value_at(index, float(value) if isinstance(value, bool) else value, self.named)
 
 
 class LambdaStateScheduler(StateParamScheduler):
-    """Writes what a function of the event index gives to an attribute of ``engine.state``.
+    """Writes the value of a function of the event index to an attribute of ``engine.state``.
 
-    The function is called when its event comes, with an index that counts from 1: the first event has ``f(1)``, as in
-    ignite. What it returns, an int, a bool or a float, is written as it is.
+    At each event the scheduler calls the function with an index that counts from 1: the first event has ``f(1)``, as in
+    ignite. An int, bool or float is written as returned.
 
     Args:
         lambda_obj: function from the event index, an int, to a number.
         param_name: name of the attribute; also the name of its history.
-        save_history: whether to record what is written in ``engine.state.param_history``.
-        create_new: whether the attribute is to be a new one; see :class:`StateParamScheduler`.
+        save_history: whether to record the written values in ``engine.state.param_history``.
+        create_new: whether the attribute must be new; see :class:`StateParamScheduler`.
 
     Raises:
-        ValueError: ``lambda_obj`` cannot be called.
-        TypeError: another argument is of the wrong kind; at the event, the value is not a number.
+        ValueError: ``lambda_obj`` is not callable.
+        TypeError: another argument has the wrong type; at an event, the value is not a number.
 
-    Deviations from ignite 0.5.5: a value that is no number is refused; the function is not saved with the state.
+    Deviations from ignite 0.5.5: a value that is not a number raises an error; the state does not contain the function.
 
     Example:
         >>> LambdaStateScheduler.simulate_values(3, param_name="accumulation", lambda_obj=lambda event: 2**event)
@@ -81,15 +81,15 @@ class PiecewiseLinearStateScheduler(StateParamScheduler):
     Args:
         milestones_values: pairs of an event index, an int, and a value; at least one, event indices rising.
         param_name: name of the attribute; also the name of its history.
-        save_history: whether to record what is written in ``engine.state.param_history``.
-        create_new: whether the attribute is to be a new one; see :class:`StateParamScheduler`.
+        save_history: whether to record the written values in ``engine.state.param_history``.
+        create_new: whether the attribute must be new; see :class:`StateParamScheduler`.
 
     Raises:
-        TypeError: not a list or tuple; a milestone is not an int, a value not a number.
-        ValueError: no pairs, something other than a pair, milestones that do not rise, a value that is NaN
-            or infinite.
+        TypeError: ``milestones_values`` is not a list or tuple; a milestone is not an int; a value is not a number.
+        ValueError: there are no pairs; an item is not a pair; the milestones do not increase; a value is NaN or
+            infinite.
 
-    Deviations from ignite 0.5.5: two values at one milestone are refused.
+    Deviations from ignite 0.5.5: two values at one milestone raise an error.
 
     Example:
         >>> PiecewiseLinearStateScheduler.simulate_values(4, param_name="p", milestones_values=[(2, 1.0), (4, 0.5)])
@@ -112,17 +112,17 @@ class ExpStateScheduler(StateParamScheduler):
     """Writes a decay by a factor at every event to an attribute of ``engine.state``.
 
     The first event has ``f(1)``, as in ignite: event i, counting from 0, writes
-    ``initial_value * gamma ** (i + 1)``; an int, if both are ints.
+    ``initial_value * gamma ** (i + 1)``. The value is an int if ``initial_value`` and ``gamma`` are ints.
 
     Args:
         initial_value: the value before the first event.
-        gamma: factor of each event.
+        gamma: the factor of each event.
         param_name: name of the attribute; also the name of its history.
-        save_history: whether to record what is written in ``engine.state.param_history``.
-        create_new: whether the attribute is to be a new one; see :class:`StateParamScheduler`.
+        save_history: whether to record the written values in ``engine.state.param_history``.
+        create_new: whether the attribute must be new; see :class:`StateParamScheduler`.
 
     Raises:
-        TypeError, ValueError: an argument is of the wrong kind, or not finite.
+        TypeError, ValueError: an argument has the wrong type or is not finite.
 
     Example:
         >>> ExpStateScheduler.simulate_values(3, param_name="p", initial_value=8.0, gamma=0.5)
@@ -139,21 +139,22 @@ class ExpStateScheduler(StateParamScheduler):
 
 
 class StepStateScheduler(StateParamScheduler):
-    """Writes a decay by a factor at every so many events to an attribute of ``engine.state``.
+    """Writes a decay by a factor every ``step_size`` events to an attribute of ``engine.state``.
 
     The first event has ``f(1)``, as in ignite: event i, counting from 0, writes
-    ``initial_value * gamma ** floor((i + 1) / step_size)``; an int, if both are ints.
+    ``initial_value * gamma ** floor((i + 1) / step_size)``. The value is an int if ``initial_value`` and ``gamma`` are
+    ints.
 
     Args:
         initial_value: the value before the first step.
-        gamma: factor of each step.
-        step_size: events from one step to the next, at least 1.
+        gamma: the factor of each step.
+        step_size: the number of events between two steps, at least 1.
         param_name: name of the attribute; also the name of its history.
-        save_history: whether to record what is written in ``engine.state.param_history``.
-        create_new: whether the attribute is to be a new one; see :class:`StateParamScheduler`.
+        save_history: whether to record the written values in ``engine.state.param_history``.
+        create_new: whether the attribute must be new; see :class:`StateParamScheduler`.
 
     Raises:
-        TypeError, ValueError: an argument is of the wrong kind, not finite, or out of its range.
+        TypeError, ValueError: an argument has the wrong type, is not finite or is out of range.
 
     Example:
         >>> StepStateScheduler.simulate_values(4, param_name="p", initial_value=8.0, gamma=0.5, step_size=2)
@@ -180,20 +181,22 @@ class MultiStepStateScheduler(StateParamScheduler):
     """Writes a decay by a factor at given events to an attribute of ``engine.state``.
 
     The first event has ``f(1)``, as in ignite: event i, counting from 0, writes
-    ``initial_value * gamma ** (milestones that are <= i + 1)``; an int, if both are ints.
+    ``initial_value * gamma ** (milestones that are <= i + 1)``. The value is an int if ``initial_value`` and ``gamma``
+    are ints.
 
     Args:
         initial_value: the value before the first milestone.
-        gamma: factor of each milestone.
-        milestones: event indices at which the factor is applied, rising; one that stands there twice counts twice.
+        gamma: the factor of each milestone.
+        milestones: event indices at which the factor applies, in rising order; a repeated milestone counts twice.
         param_name: name of the attribute; also the name of its history.
-        save_history: whether to record what is written in ``engine.state.param_history``.
-        create_new: whether the attribute is to be a new one; see :class:`StateParamScheduler`.
+        save_history: whether to record the written values in ``engine.state.param_history``.
+        create_new: whether the attribute must be new; see :class:`StateParamScheduler`.
 
     Raises:
-        TypeError, ValueError: an argument is of the wrong kind, not finite, or out of its range; milestones that fall.
+        TypeError, ValueError: an argument has the wrong type, is not finite or is out of range; the milestones
+            decrease.
 
-    Deviations from ignite 0.5.5: milestones that do not rise are refused; ignite counts some and misses others.
+    Deviations from ignite 0.5.5: milestones that decrease raise an error; ignite silently skips some of them.
 
     Example:
         >>> MultiStepStateScheduler.simulate_values(4, param_name="p", initial_value=8.0, gamma=0.5, milestones=[1, 3])

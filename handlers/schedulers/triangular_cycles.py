@@ -10,7 +10,7 @@ from lehr.handlers.targets.param_groups import HasParamGroups
 
 
 class CyclicScheduler(ParamScheduler):
-    """Up from ``base_value`` to ``max_value`` and down again, for ever, at a height that may change.
+    """Cycles from ``base_value`` up to ``max_value`` and down again; the height may change from cycle to cycle.
 
     With u = ``step_size_up``, d = ``step_size_down``, at event i, in cycle ``k = 1 + floor(i / (u + d))`` at
     position ``j = i mod (u + d)``, and height = j / u on the way up or (u + d - j) / d on the way down::
@@ -19,27 +19,26 @@ class CyclicScheduler(ParamScheduler):
         value = max_value - (max_value - base_value) * height * scale      if inverse
 
     where scale is 1 (``"triangular"``), ``2**(1 - k)`` (``"triangular2"``), ``gamma**i`` (``"exp_range"``), or
-    what ``scale_fn`` says of k or of i.
+    ``scale_fn(k)`` or ``scale_fn(i)``.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        base_value: the lower bound; one for all param groups, or a list with one for each.
-        max_value: the upper bound of the first cycle, likewise.
-        step_size_up: events from lower to upper bound, above 0, not necessarily whole.
-        step_size_down: events back; as many as up where None.
-        mode: ``"triangular"``, ``"triangular2"`` or ``"exp_range"``; of no effect beside ``scale_fn``.
+        base_value: the lower bound; a number, or a list with one per param group.
+        max_value: the upper bound of the first cycle, like ``base_value``.
+        step_size_up: the number of events from the lower to the upper bound, above 0; it need not be whole.
+        step_size_down: the number of events from the upper to the lower bound; None for ``step_size_up``.
+        mode: ``"triangular"``, ``"triangular2"`` or ``"exp_range"``; ignored if ``scale_fn`` is given.
         gamma: base of the exponential of ``"exp_range"``, above 0.
-        scale_fn: a function of k or i instead of ``mode``. It is called when the event comes, never before.
-        scale_mode: ``"cycle"`` or ``"iterations"``: what ``scale_fn`` is called with, k or i.
-        inverse: whether to start at ``max_value`` and go down first, as momentum and betas[0] do beside the lr.
-        save_history: whether to record what is written in ``engine.state.param_history``.
-        param_group_index: the only param group to write, by its index or name, or several by a predicate; None for
-            all of them; see :class:`Groups`.
+        scale_fn: a function of k or i that replaces ``mode``; it is called at the event, and never earlier.
+        scale_mode: the argument of ``scale_fn``: ``"cycle"`` for k, or ``"iterations"`` for i.
+        inverse: whether to start at ``max_value`` and go down first, as for momentum and betas[0].
+        save_history: whether to record the written values in ``engine.state.param_history``.
+        param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
-        ValueError: an argument is out of its range; not as many values as param groups.
+        TypeError: an argument has the wrong type.
+        ValueError: an argument is out of range; the number of values is not the number of param groups.
 
     Deviations from torch 2.13's CyclicLR: none in the values; momentum is cycled by a second scheduler.
 

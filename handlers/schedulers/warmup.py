@@ -22,36 +22,37 @@ def create_lr_scheduler_with_warmup(
     save_history: bool = False,
     output_simulated_values: list[Any] | None = None,
 ) -> ConcatScheduler:
-    """A linear warm-up of the learning rate, and then a scheduler, as one scheduler.
+    """Put a linear warm-up of the learning rate before a scheduler.
 
-    With the duration d, event i < d has in each param group::
+    With d = ``warmup_duration``, event i < d has in each param group::
 
         value = warmup_start_value + (warmup_end_value - warmup_start_value) * i / (d - 1)
 
-    The scheduler follows, from its event 0, at event d; or at event d - 1, where its first value is the end value of
-    the warm-up in all groups, so that no value comes twice.
+    At event d, the scheduler follows from its event 0. If its first value equals the end value of the warm-up in all
+    groups, it follows at event d - 1, so that no value comes twice.
 
     Args:
-        lr_scheduler: what follows: a scheduler of ``"lr"``, or one of ``torch.optim.lr_scheduler``.
-        warmup_start_value: learning rate of the first event; a list for one value per group.
-        warmup_duration: events from the first one to the one with the end value, at least 2, both included.
-        warmup_end_value: learning rate at the end of the warm-up; a list for one value per group. None for what each
-            group holds now.
-        save_history: whether to record what is written in ``engine.state.param_history``.
-        output_simulated_values: a list such as ``[None] * 100``, which is filled with what
-            ``ConcatScheduler.simulate_values`` returns for as many events.
+        lr_scheduler: the scheduler after the warm-up: a scheduler of ``"lr"``, or one of ``torch.optim.lr_scheduler``.
+        warmup_start_value: learning rate of the first event; a number, or a list with one per param group.
+        warmup_duration: the number of events of the warm-up, including the one with the end value; at least 2.
+        warmup_end_value: learning rate at the end of the warm-up; a number, or a list with one per param group. None:
+            each group's present value.
+        save_history: whether to record the written values in ``engine.state.param_history``.
+        output_simulated_values: a list such as ``[None] * 100``. The function fills it with the rows of
+            ``ConcatScheduler.simulate_values``, one per item.
 
     Returns:
-        A :class:`ConcatScheduler`, to be attached to ``Events.ITERATION_STARTED``.
+        A :class:`ConcatScheduler`; attach it to ``Events.ITERATION_STARTED``.
 
     Raises:
-        TypeError: ``lr_scheduler`` is no scheduler, ``warmup_duration`` no int, ``output_simulated_values`` no list.
-        ValueError: ``warmup_duration`` is less than 2; the scheduler is of another parameter; not as many values as
-            groups.
+        TypeError: ``lr_scheduler`` is not a scheduler; ``warmup_duration`` is not an int; ``output_simulated_values``
+            is not a list.
+        ValueError: ``warmup_duration`` is less than 2; the scheduler does not write ``"lr"``; the number of values is
+            not the number of param groups.
 
-    Deviations from ignite 0.5.5: all groups of an optimizer warm up in the same number of events, and a torch
-    scheduler goes on from its own values, where in ignite the end of the warm-up leaks into the rest of training.
-    A scheduler of one param group has a warm-up of that group alone.
+    Deviations from ignite 0.5.5: all groups of an optimizer warm up in the same number of events. A torch scheduler
+    starts from its own values, where in ignite the end value of the warm-up changes the rest of training. The scheduler
+    of one param group has a warm-up of that group alone.
 
     Example:
         >>> import torch
@@ -69,7 +70,7 @@ def create_lr_scheduler_with_warmup(
     elif isinstance(lr_scheduler, ParamScheduler):
         main = lr_scheduler
     else:
-        raise TypeError(f"lr_scheduler must be a ParamScheduler or a scheduler of torch, given {lr_scheduler!r}")
+        raise TypeError(f"lr_scheduler must be a ParamScheduler or a torch scheduler, given {lr_scheduler!r}")
     if isinstance(warmup_duration, bool) or not isinstance(warmup_duration, int):
         raise TypeError(f"warmup_duration must be an int, given {warmup_duration!r}")
     duration = arguments.whole_number("warmup_duration", warmup_duration, at_least=2)
@@ -77,11 +78,11 @@ def create_lr_scheduler_with_warmup(
         raise TypeError(
             f"output_simulated_values must be a list such as [None] * 100, given {output_simulated_values!r}"
         )
-    held = ParamGroups(main.optimizer, "lr", main.param_group_index).read()
-    starts = _per_group("warmup_start_value", warmup_start_value, len(held))
-    peaks = held if warmup_end_value is None else _per_group("warmup_end_value", warmup_end_value, len(held))
+    present = ParamGroups(main.optimizer, "lr", main.param_group_index).read()
+    starts = _per_group("warmup_start_value", warmup_start_value, len(present))
+    peaks = present if warmup_end_value is None else _per_group("warmup_end_value", warmup_end_value, len(present))
     firsts = main.simulate(1)[0].tolist()
-    points = [(0, _shared(starts)), (duration - 1, _shared(peaks))]
+    points = [(0, _one_or_list(starts)), (duration - 1, _one_or_list(peaks))]
     warmup = PiecewiseLinear(main.optimizer, "lr", points, param_group_index=main.param_group_index)
     durations = [duration - 1 if peaks == firsts else duration]
     if output_simulated_values is not None:
@@ -97,6 +98,6 @@ def _per_group(name: str, value: Number, groups: int) -> list[float]:
     return list(values) if isinstance(values, tuple) else [values] * groups
 
 
-def _shared(values: list[float]) -> Number:
-    """One value where it serves all groups."""
+def _one_or_list(values: list[float]) -> Number:
+    """One value if all groups have the same, else the list."""
     return values[0] if len(set(values)) == 1 else values

@@ -18,7 +18,7 @@ class BatchSize(Target):
 
     Raises:
         TypeError: ``dataloader`` is not a ``DataLoader``.
-        ValueError: it has no ``BatchSampler``.
+        ValueError: the data loader has no ``BatchSampler``.
     """
 
     is_saved = False
@@ -33,7 +33,7 @@ class BatchSize(Target):
         self.dataloader = dataloader
 
     def check(self, value: Any, engine: Engine | None) -> Callable[[], None]:
-        """Any batch size of the schedule can be written."""
+        """The function that writes the batch size; the schedule has checked the value."""
         return partial(self.write, value, engine)
 
     def write(self, value: Any, engine: Engine | None) -> None:
@@ -50,6 +50,6 @@ class BatchSize(Target):
         return [self.dataloader.batch_sampler]
 
     def locations(self, engine: Engine) -> list[Location]:
-        """The batch size."""
+        """The location of the batch size."""
         sampler = self.dataloader.batch_sampler
         return [Location(sampler, "batch_size", None, sampler)]

@@ -10,11 +10,11 @@ from .target import Location, Target
 
 
 class EngineAttribute(Target):
-    """An attribute of ``engine.state``, of the engine whose event it is.
+    """An attribute of ``engine.state``; the engine is the one that fires the event.
 
     Args:
         name: the name of the attribute.
-        number_type: ``int`` where values are written as ints; ``float`` where they are written as they are.
+        number_type: ``int`` to write values as ints; ``float`` to write them unchanged.
     """
 
     is_saved = False
@@ -23,7 +23,7 @@ class EngineAttribute(Target):
         self.name, self.number_type = name, number_type
 
     def check(self, value: Any, engine: Engine | None) -> Callable[[], None]:
-        """Any value can be written, if there is an engine.
+        """The function that writes the value; any value can be written if there is an engine.
 
         Raises:
             TypeError: ``engine`` is None.
@@ -52,5 +52,5 @@ class EngineAttribute(Target):
         return [engine.state]
 
     def locations(self, engine: Engine) -> list[Location]:
-        """The attribute."""
+        """The location of the attribute."""
         return [Location(engine.state, self.name, None, engine.state)]

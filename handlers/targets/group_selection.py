@@ -1,4 +1,4 @@
-"""Which of an optimizer's param groups are written: by index, by name or by predicate, and what of those to come."""
+"""The selection of param groups by index, name or predicate, and the rule for groups that are added later."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ ADDED = ("adopt", "ignore", "refuse")
 class Groups:
     """Param groups of an optimizer, for the ``param_group_index`` of any scheduler.
 
-    Alone, an index, a name or a predicate may be given there as it is; this class adds what is to happen with param
-    groups that are added in mid-run, as layers are set free.
+    You can also pass an index, a name or a predicate itself. This class adds a rule for param groups that you add in
+    mid-run, for example when you unfreeze layers.
 
     Args:
-        select: an index; the ``"name"`` of a group, which is an entry that users give it; a predicate, which is asked
-            of each group as it is now; or None for all of them.
-        added: what of a group that the optimizer has not had when the scheduler was made, if it is selected:
-            ``"adopt"``, it is written from its next event on, and has the last value where the schedule has a value
-            for each group; ``"ignore"``, it is left alone; ``"refuse"``, the next event is an error. None is
-            ``"adopt"`` where one value serves all groups, else ``"refuse"``.
+        select: an index; the ``"name"`` entry of a group; a predicate, which takes a group and returns a bool; or None
+            for all groups.
+        added: the rule for a selected group that was added after the scheduler was constructed. ``"adopt"`` writes it
+            from the next event on, with the last value if the schedule has a value for each group. ``"ignore"`` leaves
+            it alone. ``"refuse"`` raises an error at the next event. None means ``"adopt"`` if all groups share one
+            value, else ``"refuse"``.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
-        ValueError: ``added`` is none of these; an index with ``added``, of which there is no other group.
+        TypeError: an argument has the wrong type.
+        ValueError: ``added`` is unknown, or is given with an index, which selects only one group.
 
     Example:
         >>> import torch
@@ -64,13 +64,13 @@ class Groups:
                 raise ValueError(f"added must be None for the group of one index, given {self.added!r}")
 
     def config(self) -> Any:
-        """Itself as plain data.
+        """The selection as plain data.
 
         Raises:
-            TypeError: it selects by a predicate.
+            TypeError: ``select`` is a predicate.
         """
         if callable(self.select):
-            raise TypeError(f"param_group_index is no data, and cannot be put into a config: {self.select!r}")
+            raise TypeError(f"param_group_index must be plain data to be in a config, given {self.select!r}")
         return self.select if self.added is None else {"select": self.select, "added": self.added}
 
     def of(self, groups: Sequence[Group]) -> list[Group]:
@@ -85,9 +85,9 @@ class Groups:
             return [self.select]
         if isinstance(self.select, str):
             return [at for at, group in enumerate(groups) if group.get("name") == self.select]
-        return [at for at, group in enumerate(groups) if self._chosen(group)]
+        return [at for at, group in enumerate(groups) if self._is_selected(group)]
 
-    def _chosen(self, group: Group) -> bool:
+    def _is_selected(self, group: Group) -> bool:
         assert callable(self.select)
         try:
             chosen = self.select(group)
@@ -96,11 +96,11 @@ class Groups:
                 f"param_group_index must be a predicate that takes a param group, given {self.select!r}: {error}"
             ) from error
         if not isinstance(chosen, bool | np.bool_):
-            raise TypeError(f"param_group_index must say True or False of a group, given {self.select!r}: {chosen!r}")
+            raise TypeError(f"param_group_index must return True or False, given {self.select!r}: {chosen!r}")
         return bool(chosen)
 
     def resolved(self, groups: Sequence[Group]) -> "Groups":
-        """The same with an index that is counted from the first group.
+        """The same selection, with an index that counts from the first group.
 
         Raises:
             ValueError: none of the groups is selected.
@@ -116,7 +116,7 @@ class Groups:
             if isinstance(self.select, str):
                 names = sorted({repr(group["name"]) for group in groups if "name" in group})
                 raise ValueError(
-                    f"param_group_index must be the name of a group, one of {', '.join(names) or '(they have none)'}, "
+                    f"param_group_index must be the name of a group, one of {', '.join(names) or '(there are none)'}, "
                     f"given {self.select!r}"
                 )
             raise ValueError(
@@ -130,9 +130,9 @@ Selection = int | str | Predicate | Groups | None
 
 
 def as_groups(given: object) -> Groups:
-    """What was given as ``param_group_index``.
+    """The argument ``param_group_index`` as :class:`Groups`.
 
     Raises:
-        TypeError: it is no selection of groups.
+        TypeError: the argument does not select groups.
     """
     return given if isinstance(given, Groups) else Groups(given)  # type: ignore[arg-type]

@@ -24,19 +24,19 @@ class HasParamGroups(Protocol):
 
 
 class PlaceholderOptimizer:
-    """An optimizer to simulate on: one param group, which has the parameter that is asked for."""
+    """An optimizer for simulations: it has one param group, with any parameter that a scheduler needs."""
 
     def __init__(self) -> None:
         self.param_groups: list[Group] = [{}]
 
 
 class FloatGroups(NamedTuple):
-    """Param groups that are known to hold floats, as long as the list of groups and its length are the same.
+    """Param groups that hold floats; valid while the list of groups and its length stay the same.
 
     Args:
         optimizer: the optimizer.
-        groups: the list of its groups, which loading a state replaces.
-        length: the length of the list, which adding a group changes.
+        groups: the list of its groups; loading a state replaces it.
+        length: the length of the list; adding a group changes it.
         key: the entry of each group.
         first: the index of the first group that is written.
         indices: the indices of all groups that are written, rising; None where there is only the first.
@@ -53,22 +53,22 @@ class FloatGroups(NamedTuple):
 class ParamGroups(Target):
     """One named parameter in all of an optimizer's param groups, or in some of them.
 
-    ``"lr"`` is an entry of a group and ``"betas[0]"`` one item of an entry that is a tuple; ``"momentum"``
-    means ``betas[0]`` in an optimizer that has betas and no momentum. A number is replaced and a tensor is
-    filled in place, so that compiled and graph-captured optimizers go on reading the tensor they know.
+    ``"lr"`` is an entry of a group and ``"betas[0]"`` one item of an entry that is a tuple; ``"momentum"`` means
+    ``betas[0]`` in an optimizer that has betas and no momentum. A number is replaced. A tensor is filled in place, so
+    that compiled optimizers and CUDA graphs keep reading the same tensor.
 
-    Groups are looked up at every event: ``add_param_group`` and ``load_state_dict`` may replace them at any time. A
-    name or a predicate is asked again when the list of groups is another one or has another length.
+    Each event looks the groups up again, since ``add_param_group`` and ``load_state_dict`` may change them. A name or a
+    predicate is applied again when the list of groups was replaced or its length has changed.
 
     Args:
         optimizer: a torch optimizer, or an object with its ``param_groups``.
         param_name: name of the parameter.
-        param_group_index: the only group to write, by its index or name, or several by a predicate; a negative index
-            counts from the present last group. None for all groups; see :class:`Groups`.
+        param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`. A
+            negative index counts from the last group.
 
     Raises:
-        TypeError: ``optimizer`` has no list of param groups, or an argument is of the wrong kind.
-        ValueError: no such parameter, or it does not hold a number; no such group.
+        TypeError: ``optimizer`` has no list of param groups, or an argument has the wrong type.
+        ValueError: the parameter or the group does not exist, or the parameter is not a number.
     """
 
     def __init__(self, optimizer: HasParamGroups, param_name: str, param_group_index: Selection = None) -> None:
@@ -79,12 +79,12 @@ class ParamGroups(Target):
             raise TypeError(f"param_name must be a string, given {param_name!r}")
         selection = as_groups(param_group_index)
         if isinstance(optimizer, PlaceholderOptimizer):
-            optimizer.param_groups[0].setdefault(param_name, math.nan)  # so that no value is computed from it
+            optimizer.param_groups[0].setdefault(param_name, math.nan)  # NaN marks a missing value
         self.optimizer = optimizer
         self.selection = selection.resolved(groups)
         self._known_groups = len(groups)
         self._writes_all = self.selection.select is None and self.selection.added in (None, "adopt")
-        self._looked_up: list[Group] | None = None  # the list of groups, and its length, that the indices are for
+        self._looked_up: list[Group] | None = None  # the list, and its length, that the indices belong to
         self._num_looked_up = -1
         self._indices: Sequence[int] = ()
         self._float_groups: list[Group] | None = None  # the same list, if all groups that are written hold floats
@@ -101,14 +101,14 @@ class ParamGroups(Target):
 
     @property
     def writes_all(self) -> bool:
-        """Whether all groups are written, also the groups that are added later."""
+        """Whether all groups are written, including groups that are added later."""
         return self._writes_all
 
     def groups(self) -> list[Group]:
         """The groups that are written at the next event.
 
         Raises:
-            ValueError: a group was added that is refused.
+            ValueError: a group was added although ``added`` is ``"refuse"``.
         """
         groups = self.optimizer.param_groups
         if self._writes_all:
@@ -129,13 +129,13 @@ class ParamGroups(Target):
         if not selected:
             raise ValueError(
                 f"param_group_index must select at least one of the optimizer's {len(groups)} groups, as before, given "
-                f"{self.selection.select!r}: has loading its state taken their names away?"
+                f"{self.selection.select!r}: loading a state of the optimizer may have removed their names"
             )
         return selected
 
     @property
     def known_groups(self) -> int:
-        """The number of groups when the scheduler was made; a group beyond it was added later."""
+        """The number of groups when the scheduler was constructed; groups beyond it were added later."""
         return self._known_groups
 
     @known_groups.setter
@@ -144,7 +144,7 @@ class ParamGroups(Target):
 
     @property
     def adopts(self) -> bool:
-        """Whether groups beyond the number of values have the last value."""
+        """Whether groups beyond the number of values receive the last value."""
         return self.selection.added == "adopt"
 
     def expect_added_groups(self, num_values: int) -> None:
@@ -191,35 +191,35 @@ class ParamGroups(Target):
         return [Location(group, self.key, self.item, self.optimizer) for group in self.groups()]
 
     def tensors(self, own_values: bool) -> list[torch.Tensor]:
-        """The tensors that the groups hold, to write into.
+        """The tensors of the groups.
 
         Args:
-            own_values: whether each group has a value of its own.
+            own_values: whether each group has its own value.
 
         Raises:
-            ValueError: a group holds a number, or two groups that have values of their own share a tensor.
+            ValueError: a group holds a number, or two groups with different values share a tensor.
         """
         held = self._held_by(self.groups())
         for at, old in enumerate(held):
             if not isinstance(old, torch.Tensor):
                 raise ValueError(
-                    f"{self.key!r} must be a tensor in all param groups that are written, given {old!r} in the group "
-                    f"{at} of them: make the optimizer with torch.tensor({old!r}), on the device of its parameters"
+                    f"{self.key!r} must be a tensor in all param groups that are written, given {old!r} in the "
+                    f"group {at}: construct the optimizer with torch.tensor({old!r}), on the device of its parameters"
                 )
         if own_values or not self._writes_all:
             self._refuse_shared(held)
         return held
 
     def write(self, value: Value, engine: Engine | None = None) -> None:
-        """Write one value to every group, or one of a list to each.
+        """Write one value to all groups, or one value of a list to each group.
 
         Raises:
             ValueError: as :meth:`check`; nothing is written then.
         """
         groups = self.groups()
         all_groups = self.optimizer.param_groups
-        # load_state_dict replaces the list, and add_param_group makes it longer. Looking for a tensor in every group
-        # would take as long as writing to it, so the first group stands for all.
+        # load_state_dict replaces the list, and add_param_group extends it. To check every group would take as long as
+        # to write to it, so only the first group is checked.
         is_known = all_groups is self._float_groups and len(all_groups) == self._num_looked_up
         if is_known and type(groups[0].get(self.key)) is float:
             if type(value) is float:
@@ -234,8 +234,8 @@ class ParamGroups(Target):
         """Raise an error if the value cannot be written to all groups; else return a function that writes it.
 
         Raises:
-            ValueError: there are not as many values as groups, groups that have values of their own share
-                a tensor, or a group that was added later lacks the parameter.
+            ValueError: the number of values is not the number of groups; groups with different values share a tensor; a
+                group that was added later lacks the parameter.
         """
         groups = self.groups()
         if self._hold_floats(groups):
@@ -258,7 +258,7 @@ class ParamGroups(Target):
                 if set(map(type, map(self._entry, groups))) == {float}:
                     self._float_groups, self._num_looked_up = all_groups, len(all_groups)
                     return True
-            except KeyError:  # check names what is missing
+            except KeyError:  # check() raises the error
                 pass
         self._float_groups = None
         return False
@@ -276,7 +276,7 @@ class ParamGroups(Target):
         filled = None
         for group, old, new in zip(groups, held, values, strict=True):
             if isinstance(old, torch.Tensor):
-                if old is not filled:  # groups may share a tensor if they have one value
+                if old is not filled:  # groups with one value may share a tensor
                     (old.detach() if old.requires_grad else old).fill_(new)
                 filled = old
             elif self.item is None:
@@ -286,10 +286,10 @@ class ParamGroups(Target):
                 group[self.key] = type(group[self.key])(items)
 
     def refuse_shared_tensors(self) -> None:
-        """Raise an error if a tensor that is written for one group is another group's as well.
+        """Raise an error if two groups share a tensor.
 
         Raises:
-            ValueError: two groups share a tensor, and cannot have values of their own.
+            ValueError: two groups share a tensor, so they cannot have different values.
         """
         self._refuse_shared(self._held_by(self.groups()))
 
@@ -300,12 +300,12 @@ class ParamGroups(Target):
         owned = [
             id(held) for held in self._held_by(group for group in self.optimizer.param_groups if self.key in group)
         ]
-        if len(set(owned)) == len(owned):  # the usual case, and quick to find
+        if len(set(owned)) == len(owned):  # the usual case, and fast to check
             return
         owners = Counter(owned)
         if any(owners[id(tensor)] > 1 for tensor in tensors):
             raise ValueError(
-                f"param groups must each have a tensor {self.key!r} of their own to have values of their own, "
+                f"param groups must each have their own tensor {self.key!r} to have different values, "
                 "given one tensor in several groups: put a clone() of it into each"
             )
 
@@ -316,7 +316,7 @@ class ParamGroups(Target):
                 return [group[self.key] for group in groups]
             return [group[self.key][self.item] for group in groups]
         except KeyError as missing:
-            raise ValueError(f"{missing} cannot be written to a param group that has no {missing}") from None
+            raise ValueError(f"every param group must have {missing}, given a group without it") from None
 
 
 def _put_float(groups: list[Group], key: str, value: float) -> None:
@@ -325,5 +325,5 @@ def _put_float(groups: list[Group], key: str, value: float) -> None:
 
 
 def _put_floats(groups: list[Group], key: str, values: list[float]) -> None:
-    for group, value in zip(groups, values):  # noqa: B905 -- strict takes longer, and check made them of one length
+    for group, value in zip(groups, values):  # noqa: B905 -- strict is slower, and the lengths are equal
         group[key] = value

@@ -1,4 +1,4 @@
-"""Several targets at once."""
+"""A target that consists of several targets."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from .target import Location, Target
 
 
 class Several(Target):
-    """Targets that are all written at an event, or none of them. A value is a list with one for each target.
+    """Several targets; an event writes all or none. A value is a list with one item per target.
 
     Args:
         targets: the targets.

@@ -1,4 +1,4 @@
-"""What a target is: something that holds numbers and can be read, checked and written."""
+"""The base class of targets: a target holds numbers, and can be read, checked and written."""
 
 import math
 from abc import ABC, abstractmethod
@@ -12,7 +12,7 @@ Value = float | list[float]
 
 
 class Location(NamedTuple):
-    """Where one number is, so that it can be read, named and compared.
+    """The location of one number, which can be read, named and compared.
 
     Args:
         holder: the object that has the number: a param group, the state of an engine, a batch sampler.
@@ -28,13 +28,13 @@ class Location(NamedTuple):
 
     @property
     def identity(self) -> tuple[int, str, int | None]:
-        """A key that two locations of the same number share, also where several groups share one tensor."""
+        """A key for the number; it is equal for two param groups that share a tensor."""
         held = self.holder.get(self.key) if isinstance(self.holder, dict) else None
         return (id(held) if isinstance(held, torch.Tensor) else id(self.holder)), self.key, self.item
 
     @property
     def label(self) -> str:
-        """The name or number of the param group; empty outside of an optimizer."""
+        """The name or number of the param group; empty if the number is not in an optimizer."""
         if not self.is_in_optimizer:
             return ""
         number = next(at for at, group in enumerate(self.owner.param_groups) if group is self.holder)
@@ -42,7 +42,7 @@ class Location(NamedTuple):
 
     @property
     def param_name(self) -> str:
-        """The param name that a scheduler of this number has."""
+        """The param name of the number."""
         return self.key if self.item is None else f"{self.key}[{self.item}]"
 
     @property
@@ -51,7 +51,7 @@ class Location(NamedTuple):
         return isinstance(self.holder, dict)
 
     def read(self) -> list[float]:
-        """The number; several where an engine's state has a list, and NaN where it has nothing yet."""
+        """The number in a list; all items if an engine's state has a list, and NaN if it has no value yet."""
         if isinstance(self.holder, dict):
             held = self.holder[self.key] if self.item is None else self.holder[self.key][self.item]
         else:
@@ -62,20 +62,20 @@ class Location(NamedTuple):
 
 
 class Target(ABC):
-    """Where a scheduler writes its values.
+    """The object to which a scheduler writes its values.
 
-    A target first checks a value and then writes it, so that of several targets either all are written or none.
+    A target first checks a value and then writes it, so that an event can write all of several targets or none.
     """
 
-    is_saved = True  # whether a checkpoint of the optimizer keeps what is written
-    last: Any = None  # the last value that was written, if no checkpoint keeps it
+    is_saved = True  # whether a checkpoint of the optimizer contains the values
+    last: Any = None  # the last written value, if no checkpoint contains it
 
     @abstractmethod
     def check(self, value: Any, engine: Engine | None) -> Callable[[], None]:
         """Raise an error if the value cannot be written; else return a function that writes it.
 
         Raises:
-            TypeError, ValueError: the target does not take this value; nothing is written.
+            TypeError, ValueError: the target cannot take this value; nothing is written.
         """
 
     def write(self, value: Any, engine: Engine | None) -> None:
@@ -92,16 +92,16 @@ class Target(ABC):
 
     @abstractmethod
     def read(self) -> Any:
-        """The present value as plain data; the last one that was written where only an engine has it."""
+        """The present value as plain data; for an engine's state, the last value that was written."""
 
     @abstractmethod
     def holders(self, engine: Engine) -> list[Any]:
-        """The objects that have the numbers, as in :class:`Location`: quicker to find than the locations."""
+        """The ``holder`` of each :class:`Location`; faster than :meth:`locations`."""
 
     @abstractmethod
     def locations(self, engine: Engine) -> list[Location]:
         """The location of each number that is written at the events of an engine."""
 
     def history_width(self, value: Any) -> int:
-        """How many values an event of the history has; 0 where it is a bare number."""
+        """The number of values per event of the history; 0 for a bare number."""
         return len(value) if isinstance(value, list) else 0

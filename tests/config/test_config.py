@@ -330,7 +330,7 @@ def test_configs_of_lehrs_own_make_equal_schedulers(example, groups):
     try:
         config = scheduler.config()
     except TypeError as error:
-        assert "is no data, and cannot be put into a config" in str(error)
+        assert "must be plain data to be in a config, given" in str(error)
         assert "function" in repr(example) or "Sawtooth" in repr(example)
         return
     if "own get_param" in example.name or "own cycle" in example.name:  # a user's own class stands in no table
@@ -348,7 +348,7 @@ def test_configs_of_the_others_do_too(name):
     try:
         config = rig.scheduler.config()
     except TypeError as error:
-        assert "is no data" in str(error)
+        assert "must be plain data to be in a config" in str(error)
         return
     optimizer = getattr(rig.scheduler, "optimizer", None)
     optimizer = optimizer[0] if isinstance(optimizer, list) else optimizer or make_optimizer(1)
@@ -394,7 +394,7 @@ def test_functions_are_legal_in_python_and_have_no_config():
     scheduler = configure_scheduler(make_optimizer(2), {"type": "torch.LambdaLR", "lr_lambda": [math.cos, math.exp]})
     assert scheduler.simulate(2).tolist() == [[0.5, 1.5], [0.5 * math.cos(1), 1.5 * math.e]]
     with pytest.raises(
-        TypeError, match=r"lr_lambda\[0\] is no data, and cannot be put into a config: <built-in function cos>"
+        TypeError, match=r"lr_lambda\[0\] must be plain data to be in a config, given <built-in function cos>"
     ):
         scheduler.config()
 

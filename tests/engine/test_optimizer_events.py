@@ -231,7 +231,9 @@ def test_a_state_that_was_loaded_before_the_events_were_attached_is_told():
     scheduler.seek(5)
     scheduler.load_state_dict(scheduler.state_dict())
     scheduler.attach(resumed, OptimizerEvents.STEP_STARTED)
-    with pytest.warns(ResumeWarning, match="knows of no step: attach the scheduler before you load the engine's state"):
+    with pytest.warns(
+        ResumeWarning, match="has counted no optimizer steps: attach the scheduler before you load the engine's state"
+    ):
         resumed.run([BATCH] * 5, max_epochs=2)
 
 

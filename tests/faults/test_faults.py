@@ -41,7 +41,7 @@ from lehr.handlers import (
     ReduceOnPlateauScheduler,
     StateParamScheduler,
 )
-from lehr.handlers.schedulers.torch.attributes import nothing_taken
+from lehr.handlers.schedulers.torch.attributes import no_step
 from lehr.handlers.schedules import Plateau
 
 EVENTS, FAULT = 16, 5
@@ -401,7 +401,7 @@ def interrupt_between_any_two_instructions(name: str, interrupts: int, seed: int
             allowed = zip(rig.read(), last, expected[min(at, events - 1)], strict=True)
             assert all(now in (old, new) for now, old, new in allowed)
             for optimizer in _optimizers_of(rig):
-                assert optimizer.step is not nothing_taken
+                assert optimizer.step is not no_step
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)

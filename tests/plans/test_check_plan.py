@@ -884,7 +884,7 @@ def test_attaching_twice_is_said_at_once(setting, log):
     assert said(log) == []
     scheduler.attach(setting.trainer)
     (message,) = said(log)
-    assert message.endswith("is attached to ITERATION_STARTED twice, and moves on two events at once")
+    assert message.endswith("is attached to ITERATION_STARTED twice, and so counts each event twice")
 
 
 def test_a_second_writer_at_the_same_event_is_said_at_once(setting, log):

@@ -117,14 +117,14 @@ def test_not_an_optimizer(cls, optimizer):
         ("param_group_index", -3, ValueError, "param_group_index must be .* given -3"),
         ("param_group_index", 1.0, TypeError, "param_group_index must be an index, a name, .* given 1.0"),
         ("param_group_index", True, TypeError, "param_group_index must be an index, a name, .* given True"),
-        ("param_group_index", "0", ValueError, r"must be the name of a group, one of \(they have none\), given '0'"),
+        ("param_group_index", "0", ValueError, r"must be the name of a group, one of \(there are none\), given '0'"),
         (
             "param_group_index",
             lambda group: False,
             ValueError,
             "param_group_index must select at least one of .* 2 groups",
         ),
-        ("param_group_index", len, TypeError, "param_group_index must say True or False of a group, given .*len"),
+        ("param_group_index", len, TypeError, "param_group_index must return True or False, given .*len"),
         ("save_history", 1, TypeError, "save_history must be True or False, given 1"),
         ("save_history", "lr", TypeError, "save_history must be True or False, given 'lr'"),
     ],
@@ -405,7 +405,7 @@ def test_a_users_list_must_fit_the_groups():
 def test_classes_that_are_no_schedulers():
     with pytest.raises(TypeError, match="abstract"):
         BaseParamScheduler("lr")
-    with pytest.raises(TypeError, match="CyclicalScheduler must name its schedule_type or override get_param"):
+    with pytest.raises(TypeError, match="CyclicalScheduler must set schedule_type or override get_param"):
         CyclicalScheduler(make_optimizer(), "lr", **COSINE)
 
     class Empty(ParamScheduler):

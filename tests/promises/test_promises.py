@@ -317,7 +317,7 @@ def test_a_tensor_among_the_betas_is_filled_in_place(example, groups):
     optimizer = make_optimizer(groups, torch.optim.Adam, betas=betas, foreach=False, capturable=False)
     if example.per_group:
         # torch gave one tensor to all groups, which therefore cannot have values of their own.
-        with pytest.raises(ValueError, match="tensor 'betas' of their own"):
+        with pytest.raises(ValueError, match="their own tensor 'betas'"):
             example(optimizer, "betas[0]")(None)
         assert betas[0].item() == 0.9
         for group in optimizer.param_groups:
@@ -336,7 +336,7 @@ def test_one_group_of_several_that_share_a_tensor_cannot_be_written_alone():
     optimizer = make_optimizer(1, lr=torch.tensor(0.5), foreach=False)
     optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})
     optimizer.param_groups[0]["lr"] = optimizer.param_groups[1]["lr"]
-    with pytest.raises(ValueError, match="tensor 'lr' of their own"):
+    with pytest.raises(ValueError, match="their own tensor 'lr' to have different values"):
         ParamScheduler(optimizer, "lr", param_group_index=0, schedule=abs)
     optimizer.param_groups[0]["lr"] = torch.tensor(0.5)
     scheduler = ParamScheduler(optimizer, "lr", param_group_index=0, schedule=abs)

@@ -151,7 +151,7 @@ def _wrapped(kind: str, groups: int, tensor: bool, **kwargs: Any) -> Rig:
 
 
 def _legacy() -> Rig:
-    with pytest.warns(UserWarning, match="leaves out the first value"):
+    with pytest.warns(UserWarning, match="skips the first value"):
         return _wrapped("ExponentialLR", 3, False, use_legacy=True)
 
 

@@ -179,7 +179,7 @@ def test_simulation_makes_no_tensor_of_more_than_one_number(tensor):
 
 def test_legacy_begins_with_the_second_value():
     wrapped = peer.ExponentialLR(optimizer_of(1, tensor=False), 0.5)
-    with pytest.warns(UserWarning, match="use_legacy=True leaves out the first value") as warned:
+    with pytest.warns(UserWarning, match="use_legacy=True skips the first value") as warned:
         scheduler = LRScheduler(wrapped, use_legacy=True)
     assert warned[0].filename == __file__
     assert scheduler.simulate(3)[:, 0].tolist() == [0.05, 0.025, 0.0125]
@@ -213,7 +213,7 @@ def test_what_cannot_be_copied_can_be_wrapped_but_neither_simulated_nor_sought_b
     fresh(None)
     assert values_of(fresh.optimizer) == [0.0125]
     scheduler.seek(1)
-    with pytest.raises(TypeError, match="cannot go back to where it was"):
+    with pytest.raises(TypeError, match="cannot go back to an earlier step"):
         scheduler(None)
 
 
@@ -331,7 +331,7 @@ def test_a_state_may_not_replace_the_optimizer_or_a_method(key):
     saved = state["progress"][0]["saved"]["dict"]
     assert saved[0][0] == "wrapped"
     saved[0][1]["dict"].append([key, 3])
-    with pytest.raises(ValueError, match=f"'{key}' is none"):
+    with pytest.raises(ValueError, match=f"'{key}' cannot be one"):
         scheduler.load_state_dict(state)
     scheduler(None)
     scheduler(None)

@@ -243,7 +243,7 @@ def test_wrong_arguments_are_refused_by_name():
         phases.begin_next(4)
     assert phases.state_dict()["starts"] == [5]
     trainer = make_trainer()
-    with pytest.raises(ValueError, match="must have a part that is driven by a metric"):
+    with pytest.raises(ValueError, match="must depend on a metric"):
         MetricScheduler(make_optimizer(), "lr", "loss", Phases([Constant(1.0), DECAY]))
     trainer.state.metrics = {"loss": 1.0}
     with pytest.raises(ValueError, match="flat must be a Plateau for a metric to begin a phase, given None"):

@@ -302,9 +302,9 @@ def test_a_metric_that_is_no_number_is_an_error(metric):
 
 
 def test_simulated_values_have_as_many_metrics_as_events():
-    with pytest.raises(ValueError, match="metric_values must be as many as num_events, 3, given 2 of them"):
+    with pytest.raises(ValueError, match="metric_values must have num_events=3 items, given 2"):
         ReduceLROnPlateauScheduler.simulate_values(3, [1.0, 2.0], 0.1)
-    with pytest.raises(ValueError, match="initial_value must be given where there is no optimizer"):
+    with pytest.raises(ValueError, match="initial_value must be given without an optimizer"):
         ReduceLROnPlateauScheduler.simulate_values(1, [1.0])
     rows = ReduceLROnPlateauScheduler.simulate_values(3, [1.0] * 3, [0.1, 0.2], factor=0.5, patience=0, min_lr=[0, 0.1])
     assert rows == [[0, 0.1, 0.2], [1, 0.05, 0.1], [2, 0.025, 0.1]]
@@ -373,6 +373,6 @@ def test_wrong_arguments_of_ignites_kind_are_refused():
         ReduceLROnPlateauScheduler(optimizer, "loss", param_group_index=1, min_lr=[0.1, 0.2])
     with pytest.raises(TypeError, match="patients"):
         ReduceLROnPlateauScheduler(optimizer, "loss", patients=3)
-    with pytest.warns(UserWarning, match="verbose=True prints nothing") as warned:
+    with pytest.warns(UserWarning, match="verbose=True has no effect") as warned:
         ReduceLROnPlateauScheduler(optimizer, "loss", verbose=True)
     assert warned[0].filename == __file__

@@ -123,7 +123,7 @@ def test_a_plateau_of_torch_follows_a_warm_up():
 @pytest.mark.parametrize(
     ("change", "error", "match"),
     [
-        ({"lr_scheduler": "cosine"}, TypeError, "lr_scheduler must be a ParamScheduler or a scheduler of torch, given"),
+        ({"lr_scheduler": "cosine"}, TypeError, "lr_scheduler must be a ParamScheduler or a torch scheduler, given"),
         ({"warmup_duration": 3.0}, TypeError, "warmup_duration must be an int, given 3.0"),
         ({"warmup_duration": True}, TypeError, "warmup_duration must be an int, given True"),
         ({"warmup_duration": "3"}, TypeError, "warmup_duration must be an int, given '3'"),

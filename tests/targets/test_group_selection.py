@@ -106,7 +106,7 @@ def test_a_decay_begins_with_what_the_selected_groups_hold():
         (lambda group: group["lr"] > 100, ValueError, "must select at least one of the optimizer's 2 groups"),
         (lambda: True, TypeError, "must be a predicate that takes a param group"),
         (lambda group: group["size"], TypeError, "must be a predicate that takes a param group, .*'size'"),
-        (lambda group: 1, TypeError, "must say True or False of a group"),
+        (lambda group: 1, TypeError, "must return True or False, given"),
         (2, ValueError, "must be the index of one of the optimizer's 2 groups, given 2"),
         (True, TypeError, "must be an index, a name, a predicate, Groups or None, given True"),
         (int, TypeError, "must be an index, a name, a predicate, Groups or None"),
@@ -273,7 +273,7 @@ def test_names_that_a_loaded_state_has_taken_away_are_told():
     trainer = make_trainer()
     scheduler(trainer)
     optimizer.load_state_dict(make_optimizer(2).state_dict())
-    with pytest.raises(ValueError, match="must select at least one .* as before, given 'head': has loading its state"):
+    with pytest.raises(ValueError, match="must select at least one .* as before, given 'head': loading a state of the optimizer"):
         scheduler(trainer)
     assert (scheduler.event_index, len(trainer.state.param_history["lr"])) == (1, 1)
 
@@ -286,7 +286,7 @@ def test_names_stand_in_configs():
         assert config["param_group_index"] == data
         again = configure_scheduler(optimizer, config)
         assert again.param_group_index == selection
-    with pytest.raises(TypeError, match="param_group_index is no data"):
+    with pytest.raises(TypeError, match="param_group_index must be plain data to be in a config"):
         OneCycleScheduler(optimizer, "lr", 1.0, total_steps=10, param_group_index=lambda group: True).config()
     config = {"type": "ConstantScheduler", "param_group_index": {"select": "head", "add": "ignore"}}
     with pytest.raises(ValueError, match=r"\['param_group_index'\].*'add'"):

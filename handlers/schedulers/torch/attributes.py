@@ -1,4 +1,4 @@
-"""What a scheduler of torch is made of: its parts, its configuration, and where it stands."""
+"""The attributes of a torch scheduler: its inner schedulers, its configuration, and copies of its state."""
 
 import inspect
 import math
@@ -16,19 +16,19 @@ from lehr.handlers.core.copying import private_copy
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.description import description_of, text_of
 
-# What torch's schedulers change as they go, and what is therefore no part of their configuration.
+# The attributes that torch's schedulers change at each step, and which are therefore not configuration.
 COUNTS = ("last_epoch", "_step_count", "_last_lr", "_get_lr_called_within_step", "_is_initial")
 PLATEAU_COUNTS = ("best", "num_bad_epochs", "cooldown_counter")
-# The same of one class or another, beside what users' functions hold.
+# The same for all of torch's classes; the state of users' functions changes, too.
 PROGRESS = (*COUNTS, *PLATEAU_COUNTS, "T_cur", "T_i", "lr_lambdas")
-LARGEST_SHOWN = 16  # numbers of a tensor
+LARGEST_SHOWN = 16  # the most numbers of a tensor that a description shows
 
 
 def takes_metric(scheduler: TorchLRScheduler) -> bool:
-    """Whether its ``step`` must be given something, which can only be a metric.
+    """Whether the ``step`` of a torch scheduler has a required argument, which can only be a metric.
 
     Raises:
-        TypeError: it must be given more than that.
+        TypeError: ``step`` has several required arguments.
     """
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     parameters = inspect.signature(scheduler.step).parameters.values()
@@ -39,26 +39,26 @@ def takes_metric(scheduler: TorchLRScheduler) -> bool:
 
 
 def schedulers_in(scheduler: TorchLRScheduler) -> list[TorchLRScheduler]:
-    """A scheduler and those that it is made of, each once."""
+    """A scheduler and all schedulers inside it, each once."""
     found: dict[int, TorchLRScheduler] = {}
-    waiting: list[Any] = [scheduler]
-    while waiting:
-        thing = waiting.pop()
+    queue: list[Any] = [scheduler]
+    while queue:
+        thing = queue.pop()
         if isinstance(thing, TorchLRScheduler) and id(thing) not in found:
             found[id(thing)] = thing
-            waiting.extend(vars(thing).values())
+            queue.extend(vars(thing).values())
         elif isinstance(thing, list | tuple):
-            waiting.extend(item for item in thing if isinstance(item, TorchLRScheduler | list | tuple))
+            queue.extend(item for item in thing if isinstance(item, TorchLRScheduler | list | tuple))
     return list(found.values())
 
 
 class Snapshot:
-    """Where a scheduler stands, to come back to: copies of all attributes of it and of those that it is made of.
+    """Copies of all attributes of a torch scheduler and of the schedulers inside it, to restore them later.
 
-    The optimizer and the schedulers themselves are not copied: a copy goes on referring to them.
+    The optimizer and the schedulers themselves are not copied; the copies refer to the same objects.
 
     Args:
-        scheduler: the scheduler.
+        scheduler: the torch scheduler.
     """
 
     def __init__(self, scheduler: TorchLRScheduler) -> None:
@@ -67,34 +67,36 @@ class Snapshot:
         self._error: TypeError | None = None
         try:
             self._attributes = self._copied([vars(one) for one in self._schedulers])
-        except TypeError as error:  # only what goes back needs it
+        except TypeError as error:  # restore() raises it
             self._error = error
 
     @property
     def is_complete(self) -> bool:
-        """Whether all of it could be copied."""
+        """Whether all attributes could be copied."""
         return self._attributes is not None
 
     def restore(self) -> None:
-        """Go back there.
+        """Restore the attributes.
 
         Raises:
-            TypeError: the scheduler holds something that could not be copied.
+            TypeError: an attribute could not be copied.
         """
         if self._attributes is None:
-            raise TypeError(f"{self._schedulers[0]!r} cannot go back to where it was: {self._error}") from self._error
+            raise TypeError(
+                f"{self._schedulers[0]!r} cannot go back to an earlier step: {self._error}"
+            ) from self._error
         copied = self._copied(self._attributes)
         for one, attributes in zip(self._schedulers, copied, strict=True):
             try:
                 _put(attributes, one)
-            except BaseException:  # Ctrl-C has come in between
+            except BaseException:  # an interrupt, such as Ctrl-C
                 _put(attributes, one)
                 raise
 
     def _copied(self, attributes: list[dict[str, Any]]) -> list[dict[str, Any]]:
         values = [value for own in attributes for value in own.values()]
         values += [item for value in values if isinstance(value, list | tuple) for item in value]
-        owners = [value.__self__ for value in values if isinstance(value, MethodType)]  # of users' methods
+        owners = [value.__self__ for value in values if isinstance(value, MethodType)]  # the objects of users' methods
         return private_copy(attributes, kept=[*self._schedulers, self._schedulers[0].optimizer, *owners])
 
 
@@ -104,7 +106,7 @@ def _put(attributes: dict[str, Any], scheduler: TorchLRScheduler) -> None:
 
 
 def configuration_of(scheduler: TorchLRScheduler) -> str:
-    """A scheduler as its class and attributes, with those of the schedulers in it, the same in every process."""
+    """A text of the class and attributes of a scheduler and its inner schedulers, the same in every process."""
     return _described(scheduler, [])
 
 
@@ -131,7 +133,7 @@ def _described(thing: Any, within: list[Any]) -> str:
         return f"[{', '.join(_described(item, within) for item in thing)}]"
     if isinstance(thing, set | frozenset):
         return f"{{{', '.join(sorted(_described(item, within) for item in thing))}}}"
-    # An object that says of itself no more than where it is.
+    # An object whose repr is only its class and address.
     if (
         hasattr(thing, "__dict__")
         and not (hasattr(thing, "__qualname__") or isinstance(thing, partial))
@@ -146,12 +148,12 @@ def _pairs(items: Mapping[Any, Any], sign: str, within: list[Any]) -> str:
 
 
 def refuse_other_configuration(scheduler: TorchLRScheduler, saved: Mapping[str, Any]) -> None:
-    """Raise if saved attributes of one of torch's own schedulers are not its own ones, of those that do not change.
+    """Raise an error if the saved configuration of one of torch's own schedulers is not that of this scheduler.
 
-    Those of a user's own class may all change as it goes.
+    A user's own class may change any attribute, so its attributes are not compared.
 
     Raises:
-        ValueError: so it is.
+        ValueError: a saved attribute is unknown, or differs from the scheduler's.
     """
     if not type(scheduler).__module__.startswith("torch."):
         return
@@ -164,13 +166,13 @@ def refuse_other_configuration(scheduler: TorchLRScheduler, saved: Mapping[str, 
             for one, its_own in zip(inner, value, strict=True):
                 refuse_other_configuration(one, its_own)
         elif key not in own or (key not in PROGRESS and value != own[key]):
-            raise ValueError(f"not the attributes of this {type(scheduler).__name__}, of which {key!r} is another")
+            raise ValueError(f"not the attributes of this {type(scheduler).__name__}, since {key!r} differs")
 
 
 def checked_saved(saved: Any) -> tuple[dict[str, Any], list[Any], list[Any]]:
-    """What was saved of a torch scheduler, if it has the form of that."""
+    """The saved attributes, learning rates and momenta of a torch scheduler, after a check of their types."""
     if type(saved) is not dict or set(saved) != {"wrapped", "rates", "momenta"}:
-        raise ValueError(f"not what is saved of a torch scheduler: {arguments.shown(saved)}")
+        raise ValueError(f"not the saved entries of a torch scheduler: {arguments.shown(saved)}")
     wrapped, rates, momenta = saved["wrapped"], saved["rates"], saved["momenta"]
     if type(wrapped) is not dict or not all(type(key) is str for key in wrapped):
         raise ValueError(f"not the attributes of a torch scheduler: {arguments.shown(wrapped)}")
@@ -190,17 +192,18 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def nothing_taken() -> None:
-    """What an optimizer's ``step`` is while its scheduler steps, so that torch takes it to have been called."""
+def no_step() -> None:
+    """Replaces an optimizer's ``step`` while its scheduler steps, so that torch does not warn of a missing step."""
 
 
-nothing_taken._wrapped_by_lr_sched = True  # type: ignore[attr-defined]
+no_step._wrapped_by_lr_sched = True  # type: ignore[attr-defined]
 
 
-def hidden_by_pretending(optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
-    """What :func:`pretend_to_have_stepped` will replace; None where the optimizer has stepped, and need not pretend.
+def attributes_before_marking(optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
+    """The attributes that :func:`mark_as_stepped` will replace; None if the optimizer has stepped already.
 
-    torch warns where it has not. In a simulation, or where a GradScaler skipped the step, nothing is lost by that.
+    If the optimizer has not stepped, torch warns. The warning would be wrong in a simulation, or after a GradScaler
+    skipped the step.
     """
     attributes = vars(optimizer)
     if attributes.get("_opt_called") and hasattr(attributes.get("step"), "_wrapped_by_lr_sched"):
@@ -208,13 +211,13 @@ def hidden_by_pretending(optimizer: torch.optim.Optimizer) -> dict[str, Any] | N
     return {name: attributes[name] for name in ("step", "_opt_called") if name in attributes}
 
 
-def pretend_to_have_stepped(optimizer: torch.optim.Optimizer) -> None:
-    """Let a scheduler find that the optimizer has stepped."""
-    vars(optimizer).update(step=nothing_taken, _opt_called=True)
+def mark_as_stepped(optimizer: torch.optim.Optimizer) -> None:
+    """Make torch believe that the optimizer has stepped."""
+    vars(optimizer).update(step=no_step, _opt_called=True)
 
 
-def stop_pretending(optimizer: torch.optim.Optimizer, hidden: dict[str, Any]) -> None:
-    """Undo :func:`pretend_to_have_stepped`; a second time does nothing more."""
+def unmark_as_stepped(optimizer: torch.optim.Optimizer, hidden: dict[str, Any]) -> None:
+    """Undo :func:`mark_as_stepped`; a second call has no effect."""
     attributes = vars(optimizer)
     attributes.pop("step", None)
     attributes.pop("_opt_called", None)

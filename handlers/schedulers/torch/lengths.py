@@ -1,4 +1,4 @@
-"""How long torch's own schedulers are, and which of them begin anew, where they are wrapped as they are."""
+"""The lengths and phases of torch's own schedulers."""
 
 from functools import singledispatch
 
@@ -12,7 +12,7 @@ from .steps import TorchSteps
 
 
 def length_of(schedule: Schedule) -> float | None:
-    """How many events a schedule takes to come to an end, or through its first cycle; None where it has no end."""
+    """The number of events until a schedule ends, or until the end of its first cycle; None if it has no end."""
     if isinstance(schedule, Shift) and isinstance(schedule.schedule, TorchSteps):
         length = _length(schedule.schedule.wrapped)
         return None if length is None else max(length - schedule.by, 0.0)
@@ -20,9 +20,9 @@ def length_of(schedule: Schedule) -> float | None:
 
 
 def begins_anew(schedule: Schedule) -> bool:
-    """Whether it is a scheduler of torch that begins anew when it has come to its end."""
-    again = torch.CosineAnnealingWarmRestarts | torch.CyclicLR
-    return isinstance(schedule, TorchSteps) and isinstance(schedule.wrapped, again)
+    """Whether a schedule wraps a torch scheduler that restarts at its end."""
+    restarting = torch.CosineAnnealingWarmRestarts | torch.CyclicLR
+    return isinstance(schedule, TorchSteps) and isinstance(schedule.wrapped, restarting)
 
 
 @phases_of.register

@@ -1,4 +1,4 @@
-"""torch's own schedulers as handlers."""
+"""A handler that wraps a torch scheduler."""
 
 import warnings
 from typing import Any, Self
@@ -14,36 +14,37 @@ from .steps import TorchSteps
 
 
 class LRScheduler(MetricDrivenScheduler):
-    """Calls a scheduler of ``torch.optim.lr_scheduler``, of any kind, at the events of an engine.
+    """Runs any scheduler of ``torch.optim.lr_scheduler`` at the events of an engine.
 
-    At event i it writes what torch's own loop has in effect at step i, when the scheduler is constructed and then
-    stepped once after each optimizer step. It calls the scheduler's public ``step()``, at each event but the first.
-    What others write to the learning rate in between does not reach the scheduler, so it may follow a warm-up.
+    At event i it writes the learning rate of step i of a plain torch loop, which calls ``scheduler.step()`` once after
+    each optimizer step. It calls the torch scheduler's public ``step()`` at each event except the first. The torch
+    scheduler does not see what others write to the learning rate, so it may follow a warm-up.
 
-    A ``ReduceLROnPlateau`` is given a metric at each event but the first: that of the events before. To act as soon
-    as an evaluator is done, take :class:`ReduceLROnPlateauScheduler`.
+    A ``ReduceLROnPlateau`` receives the latest metric at each event except the first. To reduce the learning rate as
+    soon as an evaluator is done, use :class:`ReduceLROnPlateauScheduler`.
 
     Args:
-        lr_scheduler: the torch scheduler. It is moved along by the events; do not call its ``step()`` yourself.
-        save_history: whether to record what is written in ``engine.state.param_history``.
-        use_legacy: begin with the value after the first step, for events that come after the optimizer's step, such
-            as ``Events.ITERATION_COMPLETED``.
-        metric_name: the metric of ``engine.state.metrics`` that a ``ReduceLROnPlateau`` is given. By name only.
-        reduction: what to make of the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, that of rank 0
-            (``"rank0"``), or each its own (``"none"``). By name only.
+        lr_scheduler: the torch scheduler. Do not call its ``step()`` yourself.
+        save_history: whether to record the written values in ``engine.state.param_history``.
+        use_legacy: whether to start with the value after the first step. Use it with events after the optimizer's step,
+            such as ``Events.ITERATION_COMPLETED``.
+        metric_name: the metric in ``engine.state.metrics`` for a ``ReduceLROnPlateau``. Keyword only.
+        reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
+            metric of rank 0) or ``"none"`` (each rank uses its own). Keyword only.
 
     Raises:
-        TypeError: ``lr_scheduler`` is no scheduler of torch.
-        ValueError: at the event, there is no such metric.
+        TypeError: ``lr_scheduler`` is not a torch scheduler.
+        ValueError: at an event, the metric is missing.
 
-    Where a scheduler of your own reads something by way of a closure, a simulation reads it there too.
+    If your own torch scheduler reads variables of a closure, a simulation reads the same variables.
 
-    Deviations from ignite 0.5.5: the values are torch's, where ignite's are wrong for seven of torch's schedulers;
-    ``SequentialLR``, ``ChainedScheduler`` and ``ReduceLROnPlateau`` can be wrapped; a tensor stays the same tensor.
+    Deviations from ignite 0.5.5: the values equal torch's, where ignite's are wrong for seven torch schedulers;
+    ``SequentialLR``, ``ChainedScheduler`` and ``ReduceLROnPlateau`` work; a learning rate that is a tensor stays the
+    same tensor.
 
-    To seek takes as many steps of the torch scheduler as there are from where it is, or from its beginning if that
-    lies before; so does loading a state of another configuration, or of a scheduler that holds what is no plain data,
-    such as a function. All other loading takes the same time at any index.
+    Seeking forward steps the torch scheduler from its present step, and seeking back steps it from the beginning.
+    Loading a state also steps from the beginning if the configuration differs, or if the torch scheduler contains a
+    function or anything else that is not plain data. Otherwise loading takes the same time at any index.
 
     Example:
         >>> import torch
@@ -74,8 +75,8 @@ class LRScheduler(MetricDrivenScheduler):
         self._feed = MetricFeed(metric_name, reduction)
         if use_legacy:
             warnings.warn(
-                "use_legacy=True leaves out the first value: attach the scheduler to Events.ITERATION_COMPLETED, so "
-                "that the first iteration trains with what the optimizer has",
+                "use_legacy=True skips the first value: attach the scheduler to Events.ITERATION_COMPLETED, so "
+                "that the first iteration trains with the learning rate of the optimizer",
                 stacklevel=2,
             )
         self._steps, self._legacy = TorchSteps(lr_scheduler), use_legacy
@@ -98,11 +99,11 @@ class LRScheduler(MetricDrivenScheduler):
             self._steps.put_back(state)
 
     def observe(self, engine: Engine) -> None:
-        """Give a ``ReduceLROnPlateau`` the metric of an engine, without writing: for one in another scheduler.
+        """Pass the metric of an engine to a ``ReduceLROnPlateau`` that is inside another scheduler, without writing.
 
         Raises:
-            TypeError: the metric is no number.
-            ValueError: there is no such metric.
+            TypeError: the metric is not a number.
+            ValueError: the metric is missing.
         """
         metric = self._feed.read(engine)
         if metric is not None:
@@ -112,22 +113,22 @@ class LRScheduler(MetricDrivenScheduler):
     def simulate_values(
         cls, num_events: int, lr_scheduler: TorchLRScheduler | None = None, **scheduler_kwargs: Any
     ) -> list[list[float]]:
-        """The learning rates that the first events would write; neither scheduler nor optimizer is touched.
+        """The learning rates that the first events would write; the scheduler and optimizer stay as they are.
 
         Args:
-            num_events: how many events.
+            num_events: the number of events.
             lr_scheduler: the torch scheduler.
-            scheduler_kwargs: the other arguments of the class, by name.
+            scheduler_kwargs: the other arguments of the constructor, by name.
 
         Returns:
-            ``[[0, value_0, ..., value_G-1], ...]``, a value for each of the G param groups.
+            ``[[0, value_0, ..., value_G-1], ...]``: one value for each of the G param groups.
 
         Raises:
-            TypeError, ValueError: as the class and :meth:`simulate`.
+            TypeError, ValueError: as the constructor and :meth:`simulate`.
         """
         return super().simulate_values(num_events, lr_scheduler=lr_scheduler, **scheduler_kwargs)
 
     @classmethod
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
-        # The torch scheduler brings its optimizer, to which neither making nor simulating a scheduler writes.
+        # The torch scheduler has an optimizer; constructing and simulating write nothing to it.
         return cls(**scheduler_kwargs)

@@ -1,4 +1,4 @@
-"""Python objects as plain data, which ``torch.load(weights_only=True)`` and JSON keep, and back again."""
+"""Convert Python objects to plain data, which JSON and ``torch.load(weights_only=True)`` support, and back."""
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
@@ -10,8 +10,8 @@ import torch
 from lehr.handlers.schedules.arguments import shown
 
 PLAIN = (bool, int, float, str, type(None))
-LARGEST = 10**4000  # of an int that is read: JSON cannot write many more digits
-# How the containers that torch's schedulers keep are made again from a list of their items.
+LARGEST = 10**4000  # the largest int that is read; JSON cannot write many more digits
+# The containers in torch's schedulers, with functions that make them from a list of items.
 CONTAINERS: dict[str, tuple[type, Callable[[list[Any]], Any]]] = {
     "list": (list, list),
     "tuple": (tuple, tuple),
@@ -24,12 +24,12 @@ CONTAINERS: dict[str, tuple[type, Callable[[list[Any]], Any]]] = {
 
 
 def to_plain(value: Any) -> Any:
-    """Numbers, strings and None as they are; a container or tensor as a dictionary that says what it was.
+    """Convert a value to plain data: a container or tensor becomes a dictionary that names its type.
 
-    A number of NumPy's comes back as Python's.
+    Numbers, strings and None stay as they are; a NumPy number becomes a Python number.
 
     Raises:
-        TypeError: there is something else in it, such as a function.
+        TypeError: the value contains anything else, such as a function.
 
     >>> to_plain({"milestones": Counter({30: 1})})
     {'dict': [['milestones', {'Counter': [[30, 1]]}]]}
@@ -52,7 +52,7 @@ def to_plain(value: Any) -> Any:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether :func:`to_plain` takes it."""
+    """Whether :func:`to_plain` can convert a value."""
     try:
         to_plain(value)
     except TypeError:
@@ -61,10 +61,10 @@ def is_plain(value: Any) -> bool:
 
 
 def from_plain(data: Any) -> Any:
-    """What :func:`to_plain` was given.
+    """Convert plain data from :func:`to_plain` back to the value.
 
     Raises:
-        ValueError: it is not what :func:`to_plain` returns.
+        ValueError: the data does not come from :func:`to_plain`.
 
     >>> from_plain({"dict": [["milestones", {"Counter": [[30, 1]]}]]})
     {'milestones': Counter({30: 1})}

@@ -1,4 +1,4 @@
-"""The values that one of torch's schedulers gives, as a schedule."""
+"""A torch scheduler as a schedule."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,14 +15,14 @@ from .attributes import (
     COUNTS,
     PLATEAU_COUNTS,
     Snapshot,
+    attributes_before_marking,
     checked_saved,
     configuration_of,
-    hidden_by_pretending,
-    pretend_to_have_stepped,
+    mark_as_stepped,
     refuse_other_configuration,
     schedulers_in,
-    stop_pretending,
     takes_metric,
+    unmark_as_stepped,
 )
 from .momentum import copied, filled, momentum_of, set_momentum
 from .plain_data import from_plain, is_plain, to_plain
@@ -30,33 +30,33 @@ from .plain_data import from_plain, is_plain, to_plain
 
 @dataclass
 class TorchProgress:
-    """How many steps a torch scheduler has taken, and what it has left in each param group."""
+    """The number of steps of a torch scheduler, and its learning rate and momentum in each param group."""
 
     rates: list[Any]
     momenta: list[Any]
     position: int = 0
-    lost: bool = False  # a step has failed half-way
+    lost: bool = False  # a step failed half-way
 
 
 @dataclass(frozen=True, repr=False)
 class TorchSteps(StatefulSchedule):
-    """The learning rates that a torch scheduler has in effect after so many calls of its ``step()``.
+    """The learning rates of a torch scheduler after each call of its ``step()``.
 
-    ``value(i)`` is what torch's own loop has at step i: constructed, then stepped once after each optimizer step.
-    The scheduler is stepped forward as events come; to go back it is put to where it was wrapped, and stepped from
-    there. While it steps it finds the learning rates that it left itself, whatever others have written since, and
-    theirs are put back afterwards. A momentum that it schedules too is written to the optimizer at once, as in torch.
+    ``value(i)`` is the learning rate of step i of a plain torch loop, which calls ``scheduler.step()`` once after each
+    optimizer step. Events step the scheduler forward. To go back, it returns to the state in which it was wrapped, and
+    steps from there. While it steps, the optimizer holds the learning rates of its last step; afterwards the optimizer
+    holds again what others have written. If it schedules a momentum, too, it writes that to the optimizer at once, as
+    in torch.
 
-    A scheduler whose ``step`` takes a metric moves when it is given one by :meth:`observe`, and not otherwise.
+    A scheduler whose ``step`` takes a metric only steps when :meth:`observe` passes one.
 
     Args:
         wrapped: the torch scheduler.
 
-    Shapes: one value for an optimizer of one param group, else one for each of its G groups.
+    Shapes: one value for an optimizer with one param group, else a list with one value for each of its G groups.
 
     Raises:
-        TypeError: its ``step`` must be given more than a metric; when going back, it holds something that cannot
-            be copied.
+        TypeError: its ``step`` has several required arguments; an attribute cannot be copied, which going back needs.
 
     Example:
         >>> import torch
@@ -77,7 +77,7 @@ class TorchSteps(StatefulSchedule):
     _progress: TorchProgress = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Remember where the scheduler stands, to come back to."""
+        """Copy the state of the scheduler, to go back to it later."""
         self._set(
             configuration=configuration_of(self.wrapped),
             takes_metric=takes_metric(self.wrapped),
@@ -96,13 +96,13 @@ class TorchSteps(StatefulSchedule):
 
     @property
     def groups(self) -> int | None:
-        """As many as the optimizer has; None for one."""
+        """The number of param groups of the optimizer; None for one."""
         count = len(self.wrapped.optimizer.param_groups)
         return count if count > 1 else None
 
     @property
     def other_params(self) -> tuple[str, ...]:
-        """The momentum, where the scheduler cycles it."""
+        """The momentum, if the scheduler cycles it."""
         return ("momentum",) if self.cycles_momentum else ()
 
     def description(self) -> dict[str, str]:
@@ -110,7 +110,7 @@ class TorchSteps(StatefulSchedule):
         return {"type": "TorchSteps", "configuration": self.configuration}
 
     def value(self, index: int) -> float | list[float]:
-        """The learning rates after ``index`` steps; where steps take a metric, after those that were taken."""
+        """The learning rates after ``index`` steps; if ``step`` takes a metric, after the steps so far."""
         now = self._progress
         went_back = False
         if (index != now.position or now.lost) and not self.takes_metric:
@@ -129,18 +129,18 @@ class TorchSteps(StatefulSchedule):
         self._step(1, metric)
 
     def remembered(self) -> tuple[Snapshot, TorchProgress]:
-        """Where it is, for :meth:`put_back`."""
+        """A copy of the present state, for :meth:`put_back`."""
         return Snapshot(self.wrapped), replace(self._progress)
 
     def put_back(self, remembered: tuple[Snapshot, TorchProgress]) -> None:
-        """Be there again; a scheduler that holds what cannot be copied stays where it is."""
+        """Restore that state; a scheduler with attributes that cannot be copied stays as it is."""
         snapshot, progress = remembered
         if snapshot.is_complete:
             snapshot.restore()
             self._set(_progress=progress)
 
     def _step_undisturbed(self) -> bool:
-        """Take one step in less time, where nobody has changed the learning rates or the optimizer since the last one.
+        """Take one step faster, if nobody has changed the learning rates or the optimizer since the last step.
 
         Returns:
             Whether the step was taken.
@@ -149,11 +149,11 @@ class TorchSteps(StatefulSchedule):
         groups = optimizer.param_groups
         held = [group["lr"] for group in groups]
         is_disturbed = len(held) != len(now.rates) or any(map(is_not, held, now.rates))
-        if is_disturbed or self.cycles_momentum or hidden_by_pretending(optimizer) is not None:
+        if is_disturbed or self.cycles_momentum or attributes_before_marking(optimizer) is not None:
             return False
 
         def put_back() -> None:
-            for group, rate in zip(groups, held):  # noqa: B905 -- to say strict costs as much again
+            for group, rate in zip(groups, held):  # noqa: B905 -- strict doubles the time
                 group["lr"] = rate
 
         now.lost = True
@@ -163,7 +163,7 @@ class TorchSteps(StatefulSchedule):
         finally:
             try:
                 put_back()
-            except BaseException:  # an interrupt may come in between
+            except BaseException:  # an interrupt, such as Ctrl-C
                 put_back()
                 raise
         now.rates, now.position, now.lost = rates, now.position + 1, False
@@ -178,16 +178,16 @@ class TorchSteps(StatefulSchedule):
         hidden, before, position = hidden_by_pretending(optimizer), now.momenta, now.position
 
         def put_back() -> None:
-            for group, rate in zip(groups, held):  # noqa: B905 -- to say strict costs as much again
+            for group, rate in zip(groups, held):  # noqa: B905 -- strict doubles the time
                 group["lr"] = rate
             for group, momentum in zip(groups, momenta, strict=False):
                 set_momentum(group, momentum)
             if hidden is not None:
-                stop_pretending(optimizer, hidden)
+                unmark_as_stepped(optimizer, hidden)
 
         def write_momenta() -> None:
             for at, (group, new) in enumerate(zip(groups, now.momenta, strict=False)):
-                # Others may write it while this scheduler does not.
+                # Others may write the momentum while this scheduler does not.
                 if went_back or at >= len(before) or new is not before[at]:
                     set_momentum(group, filled(new, momentum_of(group)))
 
@@ -198,7 +198,7 @@ class TorchSteps(StatefulSchedule):
             for group, rate in zip(groups, now.rates + added):  # noqa: B905
                 group["lr"] = rate
             if hidden is not None:
-                pretend_to_have_stepped(optimizer)
+                mark_as_stepped(optimizer)
             for _ in range(times):
                 step(*metric)  # type: ignore[arg-type]
             rates = [group["lr"] for group in groups]
@@ -209,7 +209,7 @@ class TorchSteps(StatefulSchedule):
         finally:
             try:
                 put_back()
-            except BaseException:  # Ctrl-C has come in between
+            except BaseException:  # an interrupt, such as Ctrl-C
                 put_back()
                 raise
         try:
@@ -230,10 +230,10 @@ class TorchSteps(StatefulSchedule):
         self._set(_progress=TorchProgress(list(map(copied, rates)), list(momenta)))
 
     def state_dict(self) -> dict[str, Any]:
-        """The number of steps, and what the torch scheduler and its entries of the param groups were after them.
+        """The number of steps, the attributes of the torch scheduler, and its values in the param groups.
 
-        Where the scheduler holds something that is no plain data, such as a function, only the number is kept, and
-        loading steps to it.
+        If an attribute is not plain data, such as a function, the state keeps the number of steps alone. Loading it
+        repeats the steps.
         """
         wrapped = self.wrapped.state_dict()
         plain = {key: value for key, value in wrapped.items() if is_plain(value)}
@@ -246,10 +246,10 @@ class TorchSteps(StatefulSchedule):
         return {"configuration": self.configuration, "position": self._progress.position, "saved": to_plain(saved)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from there; where the configuration differs, from as many steps of this one.
+        """Load a state; if the configuration differs, take as many steps of this scheduler instead.
 
         Raises:
-            TypeError, ValueError: it is not such a state; nothing is loaded then.
+            TypeError, ValueError: this is not the state of such a scheduler; nothing is loaded.
         """
         if not isinstance(state_dict, Mapping) or set(state_dict) != {"configuration", "position", "saved"}:
             raise ValueError(f"not the state of a torch scheduler: {arguments.shown(state_dict)}")
@@ -258,7 +258,7 @@ class TorchSteps(StatefulSchedule):
         for key in wrapped:
             if key == "optimizer" or callable(getattr(type(self.wrapped), key, None)):
                 raise ValueError(
-                    f"not the attributes of a torch scheduler, of which {key!r} is none: {arguments.shown(wrapped)}"
+                    f"not the attributes of a torch scheduler, since {key!r} cannot be one: {arguments.shown(wrapped)}"
                 )
         saved = state_dict["configuration"]
         same = isinstance(saved, str) and same_text(saved, self.configuration)
