@@ -85,7 +85,7 @@ def _in_present_cycle(get_param: Callable[[Any], Value]) -> Callable[[Any], Valu
         with temporarily(self, **seen):
             return get_param(self)
 
-    return in_present_cycle
+    return in_its_cycle
 
 
 class LinearCyclicalScheduler(CyclicalScheduler):

@@ -42,11 +42,6 @@ class LiveSchedule(Schedule):
         """False: the values may depend on more than the event index."""
         return False
 
-    @property
-    def groups(self) -> int | None:
-        """None: how many values there are is known at the event."""
-        return None
-
     def values(self, indices: Array) -> Array:
         """The value of each event, one after another."""
         return np.array([self.checked(int(index)) for index in indices], dtype=np.float64)
@@ -91,6 +86,11 @@ class FunctionSchedule(LiveSchedule):
     def __post_init__(self) -> None:
         """Checks that the function can be called."""
         arguments.function("schedule", self.function, "a Schedule or a function of the event index")
+
+    @property
+    def groups(self) -> int | None:
+        """None: how many values a function returns is known at the event."""
+        return None
 
     def value(self, index: int) -> float | list[float]:
         """Calls the function."""

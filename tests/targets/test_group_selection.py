@@ -273,7 +273,9 @@ def test_names_that_a_loaded_state_has_taken_away_are_told():
     trainer = make_trainer()
     scheduler(trainer)
     optimizer.load_state_dict(make_optimizer(2).state_dict())
-    with pytest.raises(ValueError, match="must select at least one .* as before, given 'head': loading a state of the optimizer"):
+    with pytest.raises(
+        ValueError, match="must select at least one .* as before, given 'head': loading a state of the optimizer"
+    ):
         scheduler(trainer)
     assert (scheduler.event_index, len(trainer.state.param_history["lr"])) == (1, 1)
 

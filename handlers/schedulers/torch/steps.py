@@ -175,7 +175,7 @@ class TorchSteps(StatefulSchedule):
         held = [group["lr"] for group in groups]
         added = [copied(rate) for rate in held[len(now.rates) :]] if len(held) > len(now.rates) else []
         momenta = [momentum_of(group) for group in groups] if self.cycles_momentum else []
-        hidden, before, position = hidden_by_pretending(optimizer), now.momenta, now.position
+        hidden, before, position = attributes_before_marking(optimizer), now.momenta, now.position
 
         def put_back() -> None:
             for group, rate in zip(groups, held):  # noqa: B905 -- strict doubles the time
