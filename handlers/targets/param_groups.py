@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from operator import itemgetter
+from itertools import repeat
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -89,7 +89,6 @@ class ParamGroups(Target):
         self._indices: Sequence[int] = ()
         self._float_groups: list[Group] | None = None  # the same list, if all groups that are written hold floats
         self.key, self.item = find_entry(param_name, self.groups())
-        self._entry = itemgetter(self.key)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_looked_up": None, "_float_groups": None}  # a copy looks the groups up again
@@ -242,7 +241,7 @@ class ParamGroups(Target):
             if type(value) is float:
                 return partial(_put_float, groups, self.key, value)
             return partial(_put_floats, groups, self.key, self.fitted(value, groups))  # type: ignore[arg-type]
-        values: list[float] = self.fitted(value, groups) if isinstance(value, list) else [value] * len(groups)
+        values: Iterable[float] = self.fitted(value, groups) if isinstance(value, list) else repeat(value)
         held = self._held_by(groups)
         if not self._writes_all or isinstance(value, list):
             self._refuse_shared(held)
@@ -253,13 +252,9 @@ class ParamGroups(Target):
         all_groups = self.optimizer.param_groups
         if all_groups is self._float_groups and len(all_groups) == self._num_looked_up:
             return type(groups[0].get(self.key)) is float and type(groups[-1].get(self.key)) is float
-        if self.item is None and groups:
-            try:
-                if set(map(type, map(self._entry, groups))) == {float}:
-                    self._float_groups, self._num_looked_up = all_groups, len(all_groups)
-                    return True
-            except KeyError:  # check() raises the error
-                pass
+        if self.item is None and groups and all(type(group.get(self.key)) is float for group in groups):
+            self._float_groups, self._num_looked_up = all_groups, len(all_groups)
+            return True
         self._float_groups = None
         return False
 
@@ -274,7 +269,8 @@ class ParamGroups(Target):
 
     def _put(self, groups: list[Group], held: list[Any], values: Iterable[float]) -> None:
         filled = None
-        for group, old, new in zip(groups, held, values, strict=True):
+        # torch.compile runs this loop as it is, since repeat() has no end; a graph of one fill would cost more.
+        for group, old, new in zip(groups, held, values):  # noqa: B905
             if isinstance(old, torch.Tensor):
                 if old is not filled:  # groups with one value may share a tensor
                     (old.detach() if old.requires_grad else old).fill_(new)

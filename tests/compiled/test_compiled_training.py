@@ -218,7 +218,7 @@ def test_events_of_the_step_itself_come_within_what_is_compiled(way):
         lambda index: [FALL(index)],
         way,
         attach=lambda scheduler, trainer: scheduler.attach(trainer, OptimizerEvents.STEP_STARTED),
-        graphs_an_event=1,  # to write the tensor is a part of it
+        graphs_an_event=1,  # the step alone: the tensor is filled outside of what is compiled
     )
 
 
