@@ -1,6 +1,8 @@
 """Events of the steps that an optimizer really makes, with gradient accumulation or a ``GradScaler`` as well."""
 
+import sys
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -186,12 +188,27 @@ class StepEventHooks:
         state.optimizer, state.optimizer_step, state.optimizer_step_again = self._optimizer(), step, again
         last = engine.last_event_name  # ignite tells by it when an epoch of data started
         try:
-            engine.fire_event(event)
+            _fire_event(engine, event)
         finally:
             engine.last_event_name = last
             state.optimizer, state.optimizer_step_again = outer, outer_again
             if outer is not None:  # one optimizer steps within a step of another one
                 state.optimizer_step = outer_step
+
+
+# How an event is fired within a compiled step; made when it is needed, since torch's compiler takes long to import.
+_FIRE_UNCOMPILED: list[Callable[[Engine, OptimizerEvents], None]] = []
+
+
+def _fire_event(engine: Engine, event: OptimizerEvents) -> None:
+    """Fire an event, whose handlers are not compiled with the step: they do something else at each of its events."""
+    if "torch._dynamo" not in sys.modules:
+        engine.fire_event(event)
+        return
+    if not _FIRE_UNCOMPILED:
+        fire: Any = torch.compiler.disable(lambda engine, event: engine.fire_event(event))  # type: ignore[no-untyped-call]
+        _FIRE_UNCOMPILED.append(fire)
+    _FIRE_UNCOMPILED[0](engine, event)
 
 
 _HOOKS: weakref.WeakKeyDictionary[Engine, weakref.WeakKeyDictionary[Optimizer, StepEventHooks]]
