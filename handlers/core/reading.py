@@ -203,8 +203,8 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
     table = np.empty((num_events, groups or 1))
     event, stop = start, start + num_events
     while event < stop:
-        size = block_size(schedule) if stop - event > FIRST_BLOCK_SIZE else min(FIRST_BLOCK_SIZE, block_size(schedule))
-        first, values = read_block(schedule, event, size)
+        wanted = max(FIRST_BLOCK_SIZE, 1 << (stop - event - 1).bit_length())  # no more than is needed
+        first, values = read_block(schedule, event, min(wanted, block_size(schedule)))
         rows = values[event - first : stop - first]
         if rows.ndim == 2 and rows.shape[1] != table.shape[1]:
             raise ValueError(f"{schedule!r} gave {rows.shape[1]} values at event {event}, for {groups} groups")

@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from optimizers import make_optimizer, values_of
+from registry import CASES
 
 from lehr.handlers import CyclicScheduler, ParamScheduler, Schedule
 from lehr.handlers.core.reading import BLOCK_SIZE, block_size, read_block
@@ -270,3 +271,13 @@ def test_a_schedule_may_use_its_own_array_again():
         scheduler(None)
         assert values_of(optimizer) == [event, event]
         scheduler.simulate(1, start=5 * BLOCK_SIZE)
+
+
+@pytest.mark.parametrize("window", [(0, 1), (0, 1000), (63, 2), (64, 64), (511, 700), (4095, 2), (8191, 3), (8300, 77)])
+def test_a_value_has_the_same_bits_in_blocks_of_any_size(window):
+    start, num_events = window
+    for example, groups in CASES:
+        scheduler = example(make_optimizer(groups))
+        if scheduler.schedule.is_pure:
+            whole = scheduler.simulate(9000)[start : start + num_events]
+            assert (scheduler.simulate(num_events, start) == whole).all(), example.name
