@@ -48,7 +48,7 @@ def has_whole_epochs(engine: Engine) -> bool:
 
 
 def repeated_epoch_starts(engine: Engine, event: Any) -> int:
-    """How many starts of the current epoch ignite will fire again, as it does when it resumes within an epoch."""
+    """How many starts of the current epoch ignite fires a second time, after a resume within that epoch."""
     begun = _epochs_begun(engine)
     if begun is None or engine.state.epoch != begun - 1:
         return 0

@@ -24,7 +24,7 @@ def preinitialize(optimizer: Optimizer) -> None:
     - Options that decide about the state, such as ``amsgrad``, ``centered``, ``dampening`` or a ``momentum`` of 0, are
       read now. If a schedule turns one on, let it write its first value before.
     - The momentum buffer of SGD begins with -0.0, which added to a gradient leaves the gradient as it is. A parameter
-      whose gradient is sparse now gets no buffer, since its buffer must be sparse.
+      whose gradient is sparse at the time of this call gets no buffer: its buffer would have to be sparse.
     - Hooks help with the first steps of Rprop, ASGD and SGD, and then remove themselves: Rprop and ASGD store the
       learning rate of a parameter's first step, and SGD does not dampen it. With ``dampening`` or complex parameters,
       make one step of SGD before you capture a graph. Hooks are neither saved nor copied. Call this again after you

@@ -125,7 +125,8 @@ def _refuse_mixed_steps(context: ConfigContext, listed: list[Entry]) -> None:
     if context.epoch_length is None and True in by_epoch and False in by_epoch:
         first, second = windowed[by_epoch.index(True)], windowed[by_epoch.index(False)]
         raise ValueError(
-            f"{first.where} counts epochs and {second.where} iterations: epoch_length must be given, given None"
+            f"{first.where} counts epochs and {second.where} counts iterations: epoch_length must be given to combine "
+            "them, given None"
         )
 
 

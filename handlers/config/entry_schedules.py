@@ -150,7 +150,10 @@ def _reduced(with_metric: Sequence[EntrySchedule], others: Sequence[EntrySchedul
     first, value = with_metric[0], with_metric[0].context.initial_value
     unfit = [*with_metric[1:], *(entry for entry in others if not entry.multiplies)]
     if unfit:
-        raise ValueError(f"{unfit[0].where} cannot be beside {first.where}, which reads a metric")
+        raise ValueError(
+            f"{unfit[0].where} cannot be combined with {first.where}, which reads a metric: only entries that multiply "
+            "the value can"
+        )
     plateau, schedule = first.starting_from(value), _product(others, value)
     if not isinstance(plateau, Plateau) or not schedule.is_pure:
         raise ValueError(f"{first.where}, which reads a metric, must be the only entry for its parameter")

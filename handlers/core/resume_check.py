@@ -110,10 +110,10 @@ class ResumeCheck:
                     scheduler(engine, name=name)
 
     def _take_back(self, engine: Engine, scheduler: Any, expected: int | None) -> None:
-        """Take those events back that come for a second time."""
+        """Take the events back that the engine fires a second time."""
         again = [(name, repeated_epoch_starts(engine, event)) for event, name in self._attached]
         num_again = sum(count for _, count in again)
-        # With a user's own filter, the number of events is unknown.
+        # With a user's own filter, nothing tells how many events fired: compare with the loaded index instead.
         has_had_all = scheduler.event_index == (scheduler._loaded_at if expected is None else expected)
         if num_again and has_had_all and scheduler.event_index >= num_again:
             for name, count in again:

@@ -25,7 +25,7 @@ from .attaching import AnyEvent, attached
 from .copying import private_copy
 from .get_param import GetParam
 from .reading import BlockReader, EventReader, read_values
-from .simulating import rows_of
+from .simulated_rows import rows_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -149,7 +149,7 @@ class BaseParamScheduler(ABC):
         return value.tolist() if isinstance(value, np.ndarray) else value
 
     def _recording(self, engine: Engine, name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
-        """The function that records this event, and its argument."""
+        """A function that records the value of this event in the history, and the argument to call it with."""
         width = self._target.history_width(value)
         return self._recorder.appender(engine, name or self.param_name, self, value, width), value
 

@@ -12,7 +12,7 @@ from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.targets.param_groups import ParamGroups
 
 from .decay_scheduler import own_value
-from .members import same_target
+from .same_target import same_target
 
 
 class ChainedScheduler(ParamScheduler):

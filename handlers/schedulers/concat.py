@@ -11,7 +11,7 @@ from lehr.handlers.core.reading import random_state_kept
 from lehr.handlers.schedules import Concatenation, arguments
 from lehr.handlers.targets.param_groups import ParamGroups
 
-from .members import same_target
+from .same_target import same_target
 
 
 class ConcatScheduler(ParamScheduler):

@@ -19,8 +19,8 @@ class CyclicalScheduler(ParamScheduler):
     A subclass sets ``schedule_type``, a :class:`~lehr.handlers.schedules.Cyclical` that takes the same arguments and
     defines the curve of a cycle. Or it overrides ``get_param``, as in ignite. Inside ``get_param``, and only there, the
     attributes describe the present cycle, as in ignite: ``event_index`` counts from the start of the cycle, and
-    ``start_value``, ``end_value``, ``cycle_size``, ``warmup_duration`` and ``cycle`` belong to the cycle. Elsewhere
-    ``event_index`` counts all events.
+    ``start_value``, ``end_value``, ``cycle_size``, ``warmup_duration`` and ``cycle`` belong to the cycle. Outside of
+    ``get_param``, ``event_index`` counts all events.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.

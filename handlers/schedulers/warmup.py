@@ -51,8 +51,8 @@ def create_lr_scheduler_with_warmup(
             not the number of param groups.
 
     Deviations from ignite 0.5.5: all groups of an optimizer warm up in the same number of events. A torch scheduler
-    starts from its own values, where in ignite the end value of the warm-up changes the rest of training. The scheduler
-    of one param group has a warm-up of that group alone.
+    starts from its own values, where in ignite the end value of the warm-up changes the rest of training. A scheduler
+    of one param group warms up that group alone.
 
     Example:
         >>> import torch

@@ -23,8 +23,8 @@ class Cyclical(Schedule):
         value = start_k + (end_k - start_k) * curve(j / c_k)               for j <= c_k
         value = end_k + (start_{k+1} - end_k) * (j - c_k) / w_k            for c_k < j < c_k + w_k
 
-    and ``c_{k+1} = floor(c_k * cycle_mult)``, ``w_{k+1} = floor(w_k * cycle_mult)``. Without a warm-up, j
-    ends at ``c_k - 1``, and the next cycle begins instead of ``curve(1)``.
+    and ``c_{k+1} = floor(c_k * cycle_mult)``, ``w_{k+1} = floor(w_k * cycle_mult)``. Without a
+    warm-up, the last event of a cycle is ``j = c_k - 1``, so the value does not reach ``curve(1)``.
 
     Args:
         start_value: value at the start of the first cycle.

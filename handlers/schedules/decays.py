@@ -140,8 +140,8 @@ class PowerDecay(Decay):
 
     Args:
         initial_value: value at event 0; a float, or one for each of G parameter groups.
-        timescale: events until it has fallen to ``2 ** -power`` of that, above 0.
-        power: how fast, at least 0.
+        timescale: the event at which the value is ``initial_value * 2 ** -power``, above 0.
+        power: the exponent, at least 0; a larger one falls faster.
 
     Raises:
         TypeError, ValueError: an argument is not a finite number, or out of its range.

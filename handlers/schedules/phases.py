@@ -100,7 +100,7 @@ class Phases(StatefulSchedule):
         return sum(1 for start in self._progress.starts if start <= index)
 
     def go_to(self, event_index: int) -> None:
-        """Moves to an event, as if the one before it was the last that was read."""
+        """Goes to an event: the one before it counts as the last that was read."""
         self._progress.event_index = event_index - 1
 
     def value(self, index: int) -> float | list[float]:
@@ -165,7 +165,7 @@ class Phases(StatefulSchedule):
 
         Raises:
             TypeError: as :meth:`Plateau.observe`.
-            ValueError: likewise; or ``flat`` is None.
+            ValueError: as :meth:`Plateau.observe`; or ``flat`` is None.
         """
         if self.flat is None:
             raise ValueError("flat must be a Plateau for a metric to begin a phase, given None")

@@ -66,7 +66,7 @@ class FunctionSchedule(LiveSchedule):
 
     The function takes the event index, an int, and returns a number, or a list of numbers with one for each
     parameter group. It is called when its event comes and not before, so that it may depend on what happens
-    during training. Write a formula for arrays as a :class:`Schedule` of its own instead.
+    during training. If the value is a formula that works on arrays, subclass :class:`Schedule` instead.
 
     Args:
         function: ``int -> float``.

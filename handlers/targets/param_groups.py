@@ -84,7 +84,7 @@ class ParamGroups(Target):
         self.selection = selection.resolved(groups)
         self._known_groups = len(groups)
         self._writes_all = self.selection.select is None and self.selection.added in (None, "adopt")
-        self._looked_up: list[Group] | None = None  # the list, and its length, that the indices belong to
+        self._looked_up: list[Group] | None = None  # the list of groups that the indices belong to, and its length
         self._num_looked_up = -1
         self._indices: Sequence[int] = ()
         self._float_groups: list[Group] | None = None  # the same list, if all groups that are written hold floats
@@ -122,8 +122,8 @@ class ParamGroups(Target):
         selected = self.selection.indices(known)
         if self.selection.added == "refuse" and selected and selected[-1] >= self.known_groups:
             raise ValueError(
-                f"the optimizer must not be given param groups that {self.key!r} is scheduled for, since added is "
-                f"'refuse': it had {self.known_groups} of them and has {len(groups)}"
+                f"the optimizer must not be given more param groups whose {self.key!r} is scheduled, since added is "
+                f"'refuse': it had {self.known_groups} groups when the scheduler was made, and has {len(groups)} now"
             )
         if not selected:
             raise ValueError(

@@ -481,7 +481,7 @@ WRONG = [
     ({"type": "StepLR"}, ValueError, "given 'StepLR'; did you mean .*'torch.StepLR'"),
     ({"type": "cosine"}, ValueError, "did you mean 'transformers.cosine'"),
     ({"type": "ParamGroupScheduler", "schedulers": [STEP, STEP]}, ValueError, r"\['schedulers'\]\[1\] must write another parameter"),
-    ([{"type": "mmengine.LinearLR", "by_epoch": False, "end": 5}, {"type": "mmengine.StepLR", "step_size": 8}], ValueError, r"config\[1\] counts epochs and config\[0\] iterations: epoch_length must be given"),
+    ([{"type": "mmengine.LinearLR", "by_epoch": False, "end": 5}, {"type": "mmengine.StepLR", "step_size": 8}], ValueError, r"config\[1\] counts epochs and config\[0\] counts iterations: epoch_length must be given"),
     ({"type": "MMENGINE.LinearLR"}, ValueError, "did you mean 'mmengine.LinearLR'"),
     ({"type": "torch.LambdaLR", "lr_lambda": [math.cos]}, ValueError, "config: .*values for 2 param groups|config: factor_fn must be"),
     ({"type": "torch.ReduceLROnPlateau", "min_lr": [1, 2, 3]}, ValueError, "^config: .*"),

@@ -189,9 +189,9 @@ def test_it_is_ignored(schedule):
         (
             Groups(added="refuse"),
             COUNTING,
-            "must not be given param groups that 'lr' is scheduled for.* had 2 .* has 3",
+            "must not be given more param groups whose 'lr' is scheduled.* had 2 .* has 3",
         ),
-        (Groups("body", added="refuse"), COUNTING, "must not be given param groups"),
+        (Groups("body", added="refuse"), COUNTING, "must not be given more param groups"),
         (None, EACH, r"2 values of 'lr' cannot be written to 3 param groups; .*Groups\(added='adopt'\)"),
     ],
 )
