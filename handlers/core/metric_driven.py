@@ -28,10 +28,18 @@ class MetricDrivenScheduler(ParamScheduler):
         """The name of the metric in ``engine.state.metrics``."""
         return self._feed.name
 
+    @metric_name.setter
+    def metric_name(self, metric_name: str) -> None:
+        self._feed.name = metric_name
+
     @property
     def reduction(self) -> str:
         """How the metrics of several ranks are combined."""
         return self._feed.reduction
+
+    @reduction.setter
+    def reduction(self, reduction: str) -> None:
+        self._feed.reduction = reduction
 
     def __call__(self, engine: Engine | None, name: str | None = None) -> None:
         """Pass the metric to the schedule, write the value of this event, record it, and count the event.

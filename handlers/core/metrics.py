@@ -120,7 +120,8 @@ class MetricFeed:
     def state(self) -> list[float]:
         """A list with the metric that the next event will read; empty if there is none."""
         engine = self._engine()
-        metric = self._saved if engine is None else metric_of(engine, self.name)
+        metric: Any = None if engine is None else metric_of(engine, self.name)
+        metric = self._saved if metric is None else metric
         try:
             return [] if metric is None else [as_number(metric)]
         except TypeError:  # the next event raises it

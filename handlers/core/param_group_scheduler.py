@@ -89,6 +89,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         schedule = SideBySide([member.schedule for member in self._members])
         super().__init__(params, save_history, schedule=schedule, target=self._common_target())
         self.schedulers, self.names = list(schedulers), list(names)
+        self._register()
 
     def _common_target(self) -> Several:
         return Several([member._target for member in self._members])
@@ -143,7 +144,11 @@ class ParamGroupScheduler(BaseParamScheduler):
 
     def _values_in(self, row: Any) -> list[Any]:
         """The value of each scheduler, from a row of all values."""
-        return [row[columns] for columns in self._columns]
+        values = [row[columns] for columns in self._columns]
+        return [
+            value if type(value) is float else member._row(value)
+            for member, value in zip(self._members, values, strict=True)
+        ]
 
     def _recording(self, engine: Engine, name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
         rows: dict[str, list[float]] = {}
@@ -216,6 +221,7 @@ class ParamGroupScheduler(BaseParamScheduler):
 
     def _loaded(self, state: Mapping[str, Any]) -> None:
         super()._loaded(state)
+        self._target = self._common_target()  # which looks all groups up again
         known, values = state["param_groups"], state["value"]
         for at, member in enumerate(self._members):
             if isinstance(member, ParamScheduler) and isinstance(known, list) and at < len(known):

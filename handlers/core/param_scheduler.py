@@ -90,6 +90,7 @@ class ParamScheduler(BaseParamScheduler):
                 )
         if not target.writes_all or (given is not None and given.groups is not None):
             target.refuse_shared_tensors()
+        self._register()
 
     _usual: UsualEvent | None = None
     _caches = BaseParamScheduler._caches | {"_usual"}

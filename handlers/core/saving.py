@@ -9,6 +9,7 @@ from typing import Any
 
 from lehr.engine.history_recorder import remove_last_events
 from lehr.handlers.schedules import StatefulSchedule, arguments
+from lehr.handlers.schedules.description import same_schedule, text_of
 from lehr.handlers.schedules.stateful import stateful_parts
 
 from .resume_policy import POLICIES, Adjustment, adjusted, warn_of_change
@@ -133,6 +134,13 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
     known = checked["param_groups"]
     for one in known if isinstance(known, list) else [] if known is None else [known]:
         arguments.whole_number("param_groups", one, at_least=0)
+    try:
+        same_schedule(checked["schedule"], own["schedule"])
+        if not isinstance(checked["schedule"], str):
+            text_of(checked["schedule"])
+    except Exception as error:
+        given = arguments.shown(checked["schedule"])
+        raise ValueError(f"state_dict['schedule'] must be the description of a schedule, given {given}") from error
     value = checked["value"]
     if not isinstance(value, bool | None):
         arguments.number_or_numbers("value", value)

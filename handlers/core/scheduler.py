@@ -92,6 +92,9 @@ class BaseParamScheduler(ABC):
         self._target = target
         self._event_index = 0
         self._follow(self._planned)
+
+    def _register(self) -> None:
+        """Add the scheduler to all that exist; the last thing that the constructor of a subclass does."""
         _ALIVE[id(self)] = self
 
     _given: tuple[tuple[Any, ...], dict[str, Any]]
@@ -197,6 +200,8 @@ class BaseParamScheduler(ABC):
 
     def _go_to(self, event_index: int) -> None:
         self._event_index, self._repeats = event_index, 0
+        if self._block_reader is not NOTHING_READ:  # a block may begin with events that cannot be written
+            self._block_reader = BlockReader(self._schedule)  # type: ignore[arg-type]
 
     def get_param(self) -> Value:
         """The value of the next event: a float, or a list with one for each param group.

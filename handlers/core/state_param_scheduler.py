@@ -47,6 +47,7 @@ class StateParamScheduler(BaseParamScheduler):
     """
 
     _asked_from_one = False
+    _target: EngineAttribute
     _writes_bools = True
 
     def __init__(
@@ -60,6 +61,18 @@ class StateParamScheduler(BaseParamScheduler):
         target = EngineAttribute(param_name, self._number_type)
         super().__init__(param_name, save_history, schedule=schedule, target=target)
         self.create_new = arguments.flag("create_new", create_new)
+        self._register()
+
+    @property
+    def param_name(self) -> str:
+        """The name of the attribute, and of its history."""
+        return self._param_name
+
+    @param_name.setter
+    def param_name(self, param_name: str) -> None:
+        self._param_name = param_name
+        if "_target" in vars(self):
+            self._target.name = param_name
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Let an overridden ``get_param`` see an event index that counts from 1, as in ignite."""

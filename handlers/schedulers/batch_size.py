@@ -111,6 +111,7 @@ class BatchSizeScheduler(BaseParamScheduler):
     """
 
     _number_type = int
+    _target: BatchSize
 
     def __init__(
         self, dataloader: "DataLoader[Any]", scheduler_fn: Callable[[int], int] | Schedule, save_history: bool = False
@@ -120,8 +121,17 @@ class BatchSizeScheduler(BaseParamScheduler):
             raise TypeError(f"scheduler_fn must be a function of the event index, given {scheduler_fn!r}")
         schedule = BatchSizes(scheduler_fn) if isinstance(scheduler_fn, Schedule) else BatchSizeFunction(scheduler_fn)
         super().__init__("batch_size", save_history, schedule=schedule, target=target)
-        self.dataloader = dataloader
         self.scheduler_fn = scheduler_fn
+        self._register()
+
+    @property
+    def dataloader(self) -> "DataLoader[Any]":
+        """The data loader."""
+        return self._target.dataloader
+
+    @dataloader.setter
+    def dataloader(self, dataloader: "DataLoader[Any]") -> None:
+        self._target = BatchSize(dataloader)
 
     def attach(
         self, engine: Engine, event: AnyEvent = Events.EPOCH_STARTED, name: str | None = None

@@ -85,8 +85,25 @@ class PhaseScheduler(ParamScheduler):
     ) -> None:
         self._feed = MetricFeed(metric_name, reduction)
         self._phases = Phases(phases, relative, end, starts, flat)
-        self.metric_name, self.reduction = self._feed.name, self._feed.reduction
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=self._phases)
+
+    @property
+    def metric_name(self) -> str:
+        """The name of the metric that :meth:`observe` reads."""
+        return self._feed.name
+
+    @metric_name.setter
+    def metric_name(self, metric_name: str) -> None:
+        self._feed.name = metric_name
+
+    @property
+    def reduction(self) -> str:
+        """How the metrics of several ranks are reduced."""
+        return self._feed.reduction
+
+    @reduction.setter
+    def reduction(self, reduction: str) -> None:
+        self._feed.reduction = reduction
 
     @property
     def phase(self) -> int:

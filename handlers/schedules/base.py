@@ -58,20 +58,26 @@ class Schedule(ABC):
         fields.check(self)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Accept the names that methods had before 0.2, with a warning."""
+        """Accept the names that these attributes had before 0.2, with a warning."""
         super().__init_subclass__(**kwargs)
+        own = [base for base in cls.__mro__ if base is cls or not issubclass(base, Schedule)]
         for old, new in FORMER_NAMES.items():
-            if old in vars(cls):
-                warnings.warn(_renamed(cls.__name__, old, new), DeprecationWarning, stacklevel=3)  # over ABCMeta
-                setattr(cls, new, vars(cls)[old])
+            for base in own:
+                if old in vars(base):
+                    warnings.warn(_renamed(base.__name__, old, new), DeprecationWarning, stacklevel=3)  # over ABCMeta
+                    setattr(cls, new, vars(base)[old])
+                    break
 
-    def __getattr__(self, name: str) -> Any:
-        """Accept the names that attributes had before 0.2, with a warning."""
-        if name not in FORMER_NAMES:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        new = FORMER_NAMES[name]
-        warnings.warn(_renamed(type(self).__name__, name, new), DeprecationWarning, stacklevel=2)
-        return getattr(self, new)
+    @property
+    def ahead(self) -> bool:
+        """The former name of :attr:`is_pure`."""
+        warnings.warn(_renamed(type(self).__name__, "ahead", "is_pure"), DeprecationWarning, stacklevel=2)
+        return self.is_pure
+
+    def from_parts(self, index: int, read: "Callable[[Schedule, int], Value]") -> "Value | None":
+        """The former name of :meth:`value_from_parts`."""
+        warnings.warn(_renamed(type(self).__name__, "from_parts", "value_from_parts"), DeprecationWarning, stacklevel=2)
+        return self.value_from_parts(index, read)
 
     @abstractmethod
     def values(self, indices: Array) -> Array:
@@ -191,7 +197,8 @@ def with_group_axis(values: NDArray[Any], wanted: bool) -> NDArray[Any]:
 
 @description_of.register
 def _(schedule: Schedule, outer: tuple[int, ...] = ()) -> Description:
-    return schedule.description()
+    description = schedule.description()
+    return {"repr": description} if isinstance(description, str) else description  # a text, as before 0.2
 
 
 def _renamed(class_name: str, old: str, new: str) -> str:

@@ -1,18 +1,20 @@
 """Descriptions of schedules as plain data, the same in every process."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import partial, singledispatch
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
-from .saved_text import read_text, same_name, same_text
+from .saved_text import ADDRESS, read_text, same_name, same_text
 
 # A dict, list, str, number, bool or None, as JSON has them.
 Description = Any
 # The dataclasses that were described, by name, to look up the defaults of their fields.
-CLASSES: dict[str, type] = {}
+CLASSES: WeakValueDictionary[str, type] = WeakValueDictionary()
 RECURSIVE = {"repr": "..."}
 
 
@@ -21,8 +23,8 @@ def description_of(value: Any, outer: tuple[int, ...] = ()) -> Description:
     """Describes a schedule, or a value in one of its fields, as plain data.
 
     A schedule, a curve or another dataclass becomes a dict of its class, as ``type``, and of all fields that count in
-    comparisons. An object whose repr shows its address in memory becomes a dict of its class and its attributes. The
-    other dicts are ``{"function": name}``, ``{"dict": {...}}``, ``{"set": [...]}``, and ``{"repr": text}`` of any other
+    comparisons. An object without a repr of its own becomes a dict of its class, whatever it holds. The other
+    dicts are ``{"function": name}``, ``{"dict": {...}}``, ``{"set": [...]}``, and ``{"repr": text}`` of any other
     object. Names are without modules, so that code can move to another file.
 
     Args:
@@ -60,11 +62,10 @@ def description_of(value: Any, outer: tuple[int, ...] = ()) -> Description:
     name = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
     if callable(value) and isinstance(name, str):
         return {"function": name}
-    text = repr(value)
-    if " at 0x" not in text:
-        return {"repr": text}
-    attributes = description_of(getattr(value, "__dict__", {}), outer)["dict"]
-    return {"type": type(value).__qualname__, **attributes}
+    # What an object holds may be large, change in training, or lead back to the scheduler: only its class counts.
+    if repr(value) == object.__repr__(value):
+        return {"type": type(value).__qualname__}
+    return {"repr": re.sub(ADDRESS, "", repr(value))}
 
 
 def fields_of(value: Any, outer: tuple[int, ...] = ()) -> dict[str, Description]:

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from . import arguments
 
@@ -18,7 +19,7 @@ Check = Callable[[str, Any], Any]
 Groups = Callable[[Any], int | None]
 # The name of a field, its check, whether None is its default, and its ``groups``.
 CheckedField = tuple[str, Check, bool, Groups | None]
-_CHECKED_FIELDS: dict[type, list[CheckedField]] = {}
+_CHECKED_FIELDS: WeakKeyDictionary[type, list[CheckedField]] = WeakKeyDictionary()
 REQUIRED: Any = dataclasses.MISSING
 
 

@@ -139,7 +139,7 @@ class ParamGroups(Target):
 
     @known_groups.setter
     def known_groups(self, count: int) -> None:
-        self._known_groups, self._looked_up = count, None
+        self._known_groups, self._looked_up, self._float_groups = count, None, None
 
     @property
     def adopts(self) -> bool:

@@ -20,6 +20,8 @@ from rigs import ALL, RIGS
 pytestmark = pytest.mark.proof
 STOPS = [0, 6, 17, 40]  # A runs events 0 to 5, B goes on to event 16, and A again, a new process, to the end
 HELPERS = Path(__file__).resolve().parent.parent / "helpers"
+# Their first values are all the same; other examples of the same schedules move.
+STILL = ("constant", "ConstantScheduler", "MultiStepScheduler", "PiecewiseConstantScheduler")
 each_scheduler = for_each("name", ALL)
 each_way = pytest.mark.parametrize("way", relay.WAYS)
 
@@ -73,7 +75,7 @@ def test_what_the_processes_write_is_what_one_process_writes(reports, way, name)
     for leg, (first, end) in zip(legs, itertools.pairwise(STOPS), strict=True):
         assert leg["at"] == first
         assert leg["values"] == expected[first:end]
-    assert any(row != expected[0] for row in expected) or name.startswith("constant")
+    assert any(row != expected[0] for row in expected) or name.startswith(STILL)
     assert legs[-1]["state"] == plain(unbroken.scheduler.state_dict())
     assert legs[-1]["history"] == plain(relay.history_of(unbroken))
 
@@ -83,5 +85,5 @@ def test_every_process_describes_the_schedule_in_the_same_words(reports, name):
     here = ALL[name]().scheduler.state_dict()["schedule"]
     described = [leg["state"]["schedule"] for way in relay.WAYS for leg in legs_of(reports, way, name)]
     assert here
-    assert set(described) == {here}
-    assert " at 0x" not in here
+    assert all(one == here for one in described)
+    assert " at 0x" not in json.dumps(here)

@@ -370,5 +370,13 @@ def test_former_names_of_attributes_still_work_with_a_warning():
     assert not Live().is_pure
     with pytest.warns(DeprecationWarning, match="Constant.ahead is now called is_pure"):
         assert Constant(1.0).ahead
-    with pytest.raises(AttributeError, match="'Constant' object has no attribute 'behind'"):
-        Constant(1.0).behind  # noqa: B018
+
+    class Mixin:
+        ahead = False
+
+    with pytest.warns(DeprecationWarning, match=r"Mixin.ahead is now called is_pure"):
+
+        class Mixed(Mixin, Live):
+            pass
+
+    assert not Mixed().is_pure
