@@ -13,7 +13,7 @@ from .attaching import Filtered
 from .locations import Locations, locations_of, shared_locations
 from .param_scheduler import ParamScheduler
 from .resume_check import ResumeCheck, engines_of, intended_lead, times_attached
-from .scheduler import BaseParamScheduler, all_schedulers
+from .scheduler import EXISTING, BaseParamScheduler
 
 __all__ = [
     "FilteredAttachment",
@@ -100,7 +100,7 @@ def prepare_copy(copied: BaseParamScheduler, metrics: Collection[str]) -> None:
 
 def existing_schedulers() -> list[BaseParamScheduler]:
     """All schedulers that exist in this process, without the copies of simulated runs."""
-    return all_schedulers()
+    return list(EXISTING.values())
 
 
 def members_of(scheduler: BaseParamScheduler) -> Sequence[BaseParamScheduler]:

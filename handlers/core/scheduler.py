@@ -95,7 +95,7 @@ class BaseParamScheduler(ABC):
 
     def _register(self) -> None:
         """Add the scheduler to all that exist; the last thing that the constructor of a subclass does."""
-        _ALIVE[id(self)] = self
+        EXISTING[id(self)] = self
 
     _given: tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -445,9 +445,4 @@ class BaseParamScheduler(ABC):
 BaseParamScheduler.__new__.__signature__ = inspect.signature(BaseParamScheduler.__init__)  # type: ignore[attr-defined]
 
 # All schedulers, to find those that are not attached. By their ids: a subclass may compare by value and have no hash.
-_ALIVE: "weakref.WeakValueDictionary[int, BaseParamScheduler]" = weakref.WeakValueDictionary()
-
-
-def all_schedulers() -> list[BaseParamScheduler]:
-    """All schedulers of this process, without copies."""
-    return list(_ALIVE.values())
+EXISTING: "weakref.WeakValueDictionary[int, BaseParamScheduler]" = weakref.WeakValueDictionary()

@@ -49,13 +49,13 @@ def test_schedules_import_only_numpy_and_the_standard_library(repository):
 # writes to, the engine of the metric that it is driven by, or ignite's names of the arguments to simulate with.
 METRIC = {"_give_metric", "_schedule_state", "_restore_schedule"}
 OF_ITS_OWN = {
-    "BatchSizeScheduler": {"attach", "_number_type", "_num_groups", "_adjust", "_check_state"},
+    "BatchSizeScheduler": {"attach", "dataloader", "_number_type", "_num_groups", "_adjust", "_check_state"},
     "ConcatScheduler": {"simulate_values"},
     "MetricScheduler": {*METRIC, "_reads_metric_at", "observe"},
     "LRScheduler": {*METRIC, "_reads_metric_at", "observe", "simulate_values"},
     "LambdaStateScheduler": {"get_param"},
     "ReduceLROnPlateauScheduler": {"simulate_values", "_simulated"},
-    "PhaseScheduler": {"_go_to", "phase", "next_phase", "observe", "_simulated"},
+    "PhaseScheduler": {"metric_name", "reduction", "_go_to", "phase", "next_phase", "observe", "_simulated"},
     "ReduceOnPlateauScheduler": {
         *METRIC, "__call__", "_recording_engine", "observe", "state_dict", "load_state_dict",
         "simulate", "simulate_values", "_simulated",
