@@ -338,6 +338,27 @@ def test_a_state_may_not_replace_the_optimizer_or_a_method(key):
     assert values_of(scheduler.optimizer) == [0.1]
 
 
+@pytest.mark.parametrize(("of", "key"), [("inner", "last_epoch"), ("inner", "_step_count"), ("own", "num_bad_epochs")])
+def test_a_state_with_counts_that_are_no_numbers_loads_nothing(of, key):
+    def make():
+        optimizer = make_optimizer()
+        if of == "own":
+            return LRScheduler(peer.ReduceLROnPlateau(optimizer), metric_name="loss")
+        parts = [peer.LinearLR(optimizer, total_iters=2), peer.ExponentialLR(optimizer, 0.9)]
+        return LRScheduler(peer.SequentialLR(optimizer, parts, milestones=[2]))
+
+    scheduler = make()
+    state, before = scheduler.state_dict(), repr(scheduler.state_dict())
+    pairs = state["progress"][0]["saved"]["dict"][0][1]["dict"]
+    if of == "inner":
+        pairs = dict(pairs)["_schedulers"]["list"][0]["dict"]
+    pair = next(pair for pair in pairs if pair[0] == key)
+    pair[1] = None
+    with pytest.raises(ValueError, match=f"not the attributes of a .*{key}"):
+        scheduler.load_state_dict(state)
+    assert repr(scheduler.state_dict()) == before
+
+
 def test_betas_are_put_back_where_a_step_fails_half_way():
     betas = torch.tensor(0.9, dtype=torch.float64), torch.tensor(0.999, dtype=torch.float64)
     optimizer = make_optimizer(1, torch.optim.Adam, betas=betas, foreach=False, capturable=False)

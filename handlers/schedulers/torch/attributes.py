@@ -21,6 +21,10 @@ COUNTS = ("last_epoch", "_step_count", "_last_lr", "_get_lr_called_within_step",
 PLATEAU_COUNTS = ("best", "num_bad_epochs", "cooldown_counter")
 # The same for all of torch's classes; the state of users' functions changes, too.
 PROGRESS = (*COUNTS, *PLATEAU_COUNTS, "T_cur", "T_i", "lr_lambdas")
+PROGRESS_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("last_epoch", "_step_count"), (int,)),
+    **dict.fromkeys(("best", "num_bad_epochs", "cooldown_counter", "T_cur", "T_i"), (int, float)),
+}
 LARGEST_SHOWN = 16  # the most numbers of a tensor that a description shows
 
 
@@ -153,7 +157,7 @@ def refuse_other_configuration(scheduler: TorchLRScheduler, saved: Mapping[str, 
     A user's own class may change any attribute, so its attributes are not compared.
 
     Raises:
-        ValueError: a saved attribute is unknown, or differs from the scheduler's.
+        ValueError: a saved attribute is unknown, differs from the scheduler's, or is not a number where it counts.
     """
     if not type(scheduler).__module__.startswith("torch."):
         return
@@ -167,6 +171,8 @@ def refuse_other_configuration(scheduler: TorchLRScheduler, saved: Mapping[str, 
                 refuse_other_configuration(one, its_own)
         elif key not in own or (key not in PROGRESS and value != own[key]):
             raise ValueError(f"not the attributes of this {type(scheduler).__name__}, since {key!r} differs")
+        elif key in PROGRESS_TYPES and type(value) not in PROGRESS_TYPES[key]:
+            raise ValueError(f"not the attributes of a {type(scheduler).__name__}: {key!r} is {arguments.shown(value)}")
 
 
 def checked_saved(saved: Any) -> tuple[dict[str, Any], list[Any], list[Any]]:
