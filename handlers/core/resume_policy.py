@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lehr.handlers.schedules import Handover, Schedule, Shift, arguments
-from lehr.handlers.schedules.description import same_schedule, text_of
+from lehr.handlers.schedules.description import text_of
 
 POLICIES = ("keep_step", "keep_fraction", "keep_value")
 
@@ -77,14 +77,17 @@ class Adjustment:
         return made
 
 
-def adjusted(state: Mapping[str, Any], planned: Schedule | None, description: Any, policy: str) -> Adjustment:
+def adjusted(
+    state: Mapping[str, Any], planned: Schedule | None, description: Any, policy: str, is_same: bool
+) -> Adjustment:
     """The adjustment with which a scheduler resumes; the policy matters if the saved schedule differs.
 
     Args:
         state: the saved state, after its check.
         planned: the schedule in the code.
-        description: the description of that schedule, to compare with the saved one.
+        description: the description of that schedule, for messages.
         policy: one of :data:`POLICIES`.
+        is_same: whether the saved schedule is that schedule.
 
     Raises:
         TypeError, ValueError: the policy is unknown, or does not work for this schedule; the state is not valid.
@@ -96,7 +99,7 @@ def adjusted(state: Mapping[str, Any], planned: Schedule | None, description: An
         raise ValueError(
             f"shift and handover must not be given for {_text(description)}, given {arguments.shown(saved)}"
         )
-    if same_schedule(state["schedule"], description):
+    if is_same:
         return saved
     position = max(event_index + saved.shift, 0)
     if policy == "keep_step":
@@ -132,9 +135,7 @@ def adjusted(state: Mapping[str, Any], planned: Schedule | None, description: An
 
 
 def warn_of_change(state: Mapping[str, Any], description: Any, policy: str, adjustment: Adjustment) -> None:
-    """Warn if the saved schedule differs from the schedule in the code."""
-    if same_schedule(state["schedule"], description):
-        return
+    """Warn that the saved schedule differs from the schedule in the code."""
     event_index = state["event_index"]
     how = {
         "keep_step": f"at its event {event_index + adjustment.shift}",

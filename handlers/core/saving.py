@@ -57,13 +57,15 @@ def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: str) -> No
     state = checked_state(state_dict, own, scheduler._identity())
     scheduler._check_state(state)
     description, planned = own["schedule"], scheduler._planned
+    is_same = is_same_schedule(state["schedule"], description)
     # A schedule under an overridden get_param cannot be adjusted.
-    adjustment = adjusted(state, None if scheduler._asks_get_param else planned, description, policy)
+    adjustment = adjusted(state, None if scheduler._asks_get_param else planned, description, policy, is_same)
     parts = stateful_parts(planned)
     before = [part.state_dict() for part in parts]
     _load_progress(parts, state.get("progress", []))
     try:
-        warn_of_change(state, description, policy, adjustment)
+        if not is_same:
+            warn_of_change(state, description, policy, adjustment)
         scheduler._adjust(adjustment)
     except BaseException:
         _load_progress(parts, before)
@@ -134,17 +136,25 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
     known = checked["param_groups"]
     for one in known if isinstance(known, list) else [] if known is None else [known]:
         arguments.whole_number("param_groups", one, at_least=0)
-    try:
-        same_schedule(checked["schedule"], own["schedule"])
-        if not isinstance(checked["schedule"], str):
-            text_of(checked["schedule"])
-    except Exception as error:
-        given = arguments.shown(checked["schedule"])
-        raise ValueError(f"state_dict['schedule'] must be the description of a schedule, given {given}") from error
     value = checked["value"]
     if not isinstance(value, bool | None):
         arguments.number_or_numbers("value", value)
     return checked
+
+
+def is_same_schedule(saved: Any, own: Any) -> bool:
+    """Whether a saved description is that of the schedule in the code.
+
+    Raises:
+        ValueError: it is not the description of a schedule.
+    """
+    try:
+        if not isinstance(saved, str):
+            text_of(saved)
+        return same_schedule(saved, own)
+    except Exception as error:
+        given = arguments.shown(saved)
+        raise ValueError(f"state_dict['schedule'] must be the description of a schedule, given {given}") from error
 
 
 def _load_progress(schedules: Sequence[StatefulSchedule], progress: Sequence[Any]) -> None:
