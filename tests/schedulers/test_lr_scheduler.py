@@ -338,23 +338,45 @@ def test_a_state_may_not_replace_the_optimizer_or_a_method(key):
     assert values_of(scheduler.optimizer) == [0.1]
 
 
-@pytest.mark.parametrize(("of", "key"), [("inner", "last_epoch"), ("inner", "_step_count"), ("own", "num_bad_epochs")])
-def test_a_state_with_counts_that_are_no_numbers_loads_nothing(of, key):
-    def make():
-        optimizer = make_optimizer()
-        if of == "own":
-            return LRScheduler(peer.ReduceLROnPlateau(optimizer), metric_name="loss")
-        parts = [peer.LinearLR(optimizer, total_iters=2), peer.ExponentialLR(optimizer, 0.9)]
-        return LRScheduler(peer.SequentialLR(optimizer, parts, milestones=[2]))
+COUNTS, ATTRIBUTES = r"not the counts of a torch scheduler: .*None", "not the attributes of a ReduceLROnPlateau: '{}'"
 
-    scheduler = make()
+
+class OwnStepLR(peer.StepLR):
+    """A user's class."""
+
+
+@pytest.mark.parametrize("key", ["last_epoch", "_step_count"])
+@pytest.mark.parametrize("class_", [peer.StepLR, OwnStepLR])
+def test_a_state_whose_inner_counts_are_no_numbers_loads_nothing(class_, key):
+    optimizer = make_optimizer()
+    parts = [class_(optimizer, step_size=2), peer.ExponentialLR(optimizer, 0.9)]
+    scheduler = LRScheduler(peer.SequentialLR(optimizer, parts, milestones=[2]))
     state, before = scheduler.state_dict(), repr(scheduler.state_dict())
-    pairs = state["progress"][0]["saved"]["dict"][0][1]["dict"]
-    if of == "inner":
-        pairs = dict(pairs)["_schedulers"]["list"][0]["dict"]
-    pair = next(pair for pair in pairs if pair[0] == key)
+    attributes = dict(state["progress"][0]["saved"]["dict"][0][1]["dict"])
+    pair = next(pair for pair in attributes["_schedulers"]["list"][0]["dict"] if pair[0] == key)
     pair[1] = None
-    with pytest.raises(ValueError, match=f"not the attributes of a .*{key}"):
+    with pytest.raises(ValueError, match=COUNTS):
+        scheduler.load_state_dict(state)
+    assert repr(scheduler.state_dict()) == before
+
+
+@pytest.mark.parametrize("factor", [0.1, 0.5])  # the saved configuration, and another one
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("last_epoch", COUNTS),
+        *((key, ATTRIBUTES.format(key)) for key in ("num_bad_epochs", "best", "cooldown_counter")),
+    ],
+)
+def test_a_state_whose_plateau_counts_are_no_numbers_loads_nothing(key, message, factor):
+    def make(factor):
+        return LRScheduler(peer.ReduceLROnPlateau(make_optimizer(), factor=factor), metric_name="loss")
+
+    state, scheduler = make(0.1).state_dict(), make(factor)
+    before = repr(scheduler.state_dict())
+    pair = next(pair for pair in state["progress"][0]["saved"]["dict"][0][1]["dict"] if pair[0] == key)
+    pair[1] = None
+    with pytest.raises(ValueError, match=message):
         scheduler.load_state_dict(state)
     assert repr(scheduler.state_dict()) == before
 

@@ -19,12 +19,9 @@ from lehr.handlers.schedules.description import description_of, text_of
 # The attributes that torch's schedulers change at each step, and which are therefore not configuration.
 COUNTS = ("last_epoch", "_step_count", "_last_lr", "_get_lr_called_within_step", "_is_initial")
 PLATEAU_COUNTS = ("best", "num_bad_epochs", "cooldown_counter")
+NUMBERS = (*PLATEAU_COUNTS, "T_cur", "T_i")
 # The same for all of torch's classes; the state of users' functions changes, too.
-PROGRESS = (*COUNTS, *PLATEAU_COUNTS, "T_cur", "T_i", "lr_lambdas")
-PROGRESS_TYPES: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("last_epoch", "_step_count"), (int,)),
-    **dict.fromkeys(("best", "num_bad_epochs", "cooldown_counter", "T_cur", "T_i"), (int, float)),
-}
+PROGRESS = (*COUNTS, *NUMBERS, "lr_lambdas")
 LARGEST_SHOWN = 16  # the most numbers of a tensor that a description shows
 
 
@@ -151,13 +148,13 @@ def _pairs(items: Mapping[Any, Any], sign: str, within: list[Any]) -> str:
     return ", ".join(f"{key}{sign}{_described(value, within)}" for key, value in items.items())
 
 
-def refuse_other_configuration(scheduler: TorchLRScheduler, saved: Mapping[str, Any]) -> None:
-    """Raise an error if the saved configuration of one of torch's own schedulers is not that of this scheduler.
+def refuse_other_attributes(scheduler: TorchLRScheduler, saved: Mapping[str, Any]) -> None:
+    """Raise an error if saved attributes cannot be those of this scheduler, which is one of torch's own.
 
     A user's own class may change any attribute, so its attributes are not compared.
 
     Raises:
-        ValueError: a saved attribute is unknown, differs from the scheduler's, or is not a number where it counts.
+        ValueError: a saved attribute is unknown, of another configuration, or not a number although it must be.
     """
     if not type(scheduler).__module__.startswith("torch."):
         return
@@ -168,10 +165,10 @@ def refuse_other_configuration(scheduler: TorchLRScheduler, saved: Mapping[str, 
             if type(value) is not list or len(value) != len(inner) or not all(type(one) is dict for one in value):
                 raise ValueError(f"not the attributes of {len(inner)} torch schedulers")
             for one, its_own in zip(inner, value, strict=True):
-                refuse_other_configuration(one, its_own)
+                refuse_other_attributes(one, its_own)
         elif key not in own or (key not in PROGRESS and value != own[key]):
             raise ValueError(f"not the attributes of this {type(scheduler).__name__}, since {key!r} differs")
-        elif key in PROGRESS_TYPES and type(value) not in PROGRESS_TYPES[key]:
+        elif key in NUMBERS and type(value) not in (int, float):
             raise ValueError(f"not the attributes of a {type(scheduler).__name__}: {key!r} is {arguments.shown(value)}")
 
 
@@ -182,7 +179,7 @@ def checked_saved(saved: Any) -> tuple[dict[str, Any], list[Any], list[Any]]:
     wrapped, rates, momenta = saved["wrapped"], saved["rates"], saved["momenta"]
     if type(wrapped) is not dict or not all(type(key) is str for key in wrapped):
         raise ValueError(f"not the attributes of a torch scheduler: {arguments.shown(wrapped)}")
-    counts = [wrapped[key] for key in ("last_epoch", "_step_count") if key in wrapped]
+    counts = _counts_in(wrapped)
     if not all(type(count) is int for count in counts):
         raise ValueError(f"not the counts of a torch scheduler: {arguments.shown(counts)}")
     if type(rates) is not list or not rates or not all(map(_is_number, rates)):
@@ -190,6 +187,13 @@ def checked_saved(saved: Any) -> tuple[dict[str, Any], list[Any], list[Any]]:
     if type(momenta) is not list or not all(momentum is None or _is_number(momentum) for momentum in momenta):
         raise ValueError(f"not the momenta of a torch scheduler: {arguments.shown(momenta)}")
     return wrapped, rates, momenta
+
+
+def _counts_in(wrapped: dict[str, Any]) -> list[Any]:
+    """The saved counts of a scheduler and of the schedulers inside it."""
+    own, inner = [wrapped[key] for key in ("last_epoch", "_step_count") if key in wrapped], wrapped.get("_schedulers")
+    inner = inner if isinstance(inner, list) else []
+    return own + [count for one in inner if isinstance(one, dict) for count in _counts_in(one)]
 
 
 def _is_number(value: Any) -> bool:

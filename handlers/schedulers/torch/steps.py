@@ -19,7 +19,7 @@ from .attributes import (
     checked_saved,
     configuration_of,
     mark_as_stepped,
-    refuse_other_configuration,
+    refuse_other_attributes,
     schedulers_in,
     takes_metric,
     unmark_as_stepped,
@@ -262,12 +262,11 @@ class TorchSteps(StatefulSchedule):
                 )
         saved = state_dict["configuration"]
         same = isinstance(saved, str) and same_text(saved, self.configuration)
-        if same:
-            refuse_other_configuration(self.wrapped, wrapped)
         if not same:
             kept = (*COUNTS, *PLATEAU_COUNTS) if self.takes_metric else ()
             own = self.wrapped.state_dict()
             wrapped = {key: value for key, value in wrapped.items() if key in kept and key in own}
+        refuse_other_attributes(self.wrapped, wrapped)
         if wrapped and not len(rates) == len(momenta or rates) == len(self.wrapped.optimizer.param_groups):
             count = len(self.wrapped.optimizer.param_groups)
             raise ValueError(f"not the state of a torch scheduler of {count} param groups: {arguments.shown(rates)}")
