@@ -1,14 +1,12 @@
 """The examples are run as a newcomer runs them."""
 
 import csv
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import matplotlib.image
 import pytest
+from scripts import run_python
 
 from lehr.handlers import OneCycleScheduler
 
@@ -18,15 +16,7 @@ def digits(tmp_path_factory):
     """One short run of the digits example: its output, and the folder it wrote to."""
     folder = tmp_path_factory.mktemp("digits")
     script = Path(__file__).resolve().parents[2] / "examples" / "digits.py"
-    done = subprocess.run(
-        [sys.executable, "-W", "error::UserWarning", str(script), "--seeds", "1", "--epochs", "1", "4"],
-        cwd=folder,
-        env={**os.environ, "MPLBACKEND": "Agg"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
+    done = run_python(str(script), "--seeds", "1", "--epochs", "1", "4", folder=folder)
     return done, folder / "runs" / "digits"
 
 
@@ -78,15 +68,7 @@ def test_digits_draws_pictures(digits, name):
 @pytest.mark.proof
 def test_from_config_keeps_to_its_plan(tmp_path):
     script = Path(__file__).resolve().parents[2] / "examples" / "from_config.py"
-    done = subprocess.run(
-        [sys.executable, "-W", "error::UserWarning", str(script)],
-        cwd=tmp_path,
-        env={**os.environ, "MPLBACKEND": "Agg"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
+    done = run_python(str(script), folder=tmp_path)
     assert "all 168 recorded values of lr, momentum, weight_decay are those of the plan, bit for bit" in done.stdout
     assert "a plan of 168 iterations: 8 epochs of 21\n" in done.stdout
     assert "nothing found" in done.stdout

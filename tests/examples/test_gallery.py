@@ -1,10 +1,7 @@
 """Each picture of the gallery shows what is drawn now; ``test_registry.py`` tells which are missing."""
 
 import functools
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import gallery
@@ -12,6 +9,7 @@ import gallery_picture
 import pytest
 from cases import for_each
 from PIL import Image
+from scripts import run_python
 
 import lehr.handlers.schedules
 from lehr.handlers.schedules import Curve
@@ -110,15 +108,7 @@ def run(tmp_path_factory):
         "from matplotlib import pyplot",
         "print('open:', pyplot.get_fignums())",
     ]
-    done = subprocess.run(
-        [sys.executable, "-W", "error::UserWarning", "-c", "\n".join(lines)],
-        cwd=folder,
-        env={**os.environ, "MPLBACKEND": "Agg"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
+    done = run_python("-c", "\n".join(lines), folder=folder)
     return folder / "new" / "pictures", done.stdout.splitlines()
 
 
