@@ -12,15 +12,9 @@ from .param_scheduler import ParamScheduler
 from .saving import take_repeat
 
 
-class MetricDrivenScheduler(ParamScheduler):
-    """A scheduler that reads a metric of the engine at each event and passes it to its schedule.
+class SchedulerWithMetric(ParamScheduler):
+    """A scheduler with the name of a metric; a subclass sets ``_feed``."""
 
-    If the event fails, the schedule returns to its state before the metric, so that the event can be repeated.
-
-    A subclass sets ``_feed`` and overrides the abstract methods.
-    """
-
-    _reads_metric = True
     _feed: MetricFeed
 
     @property
@@ -40,6 +34,20 @@ class MetricDrivenScheduler(ParamScheduler):
     @reduction.setter
     def reduction(self, reduction: str) -> None:
         self._feed.reduction = reduction
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__({**state, "_feed": copy.copy(state["_feed"])})
+
+
+class MetricDrivenScheduler(SchedulerWithMetric):
+    """A scheduler that reads a metric of the engine at each event and passes it to its schedule.
+
+    If the event fails, the schedule returns to its state before the metric, so that the event can be repeated.
+
+    A subclass overrides the abstract methods.
+    """
+
+    _reads_metric = True
 
     def __call__(self, engine: Engine | None, name: str | None = None) -> None:
         """Pass the metric to the schedule, write the value of this event, record it, and count the event.
@@ -80,9 +88,6 @@ class MetricDrivenScheduler(ParamScheduler):
     @abstractmethod
     def _restore_schedule(self, state: Any) -> None:
         """Restore that state."""
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__({**state, "_feed": copy.copy(state["_feed"])})
 
     def state_dict(self) -> dict[str, Any]:
         """The state as plain data, with the metric for the next event; see :meth:`BaseParamScheduler.state_dict`."""

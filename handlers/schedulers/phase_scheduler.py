@@ -6,14 +6,14 @@ from typing import Any
 from ignite.engine import Engine
 
 from lehr.engine.event_counts import is_repeated_epoch_start
+from lehr.handlers.core.metric_driven import SchedulerWithMetric
 from lehr.handlers.core.metrics import MetricFeed, as_number
-from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.schedules import Phases, Plateau, Schedule
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups
 
 
-class PhaseScheduler(ParamScheduler):
+class PhaseScheduler(SchedulerWithMetric):
     """Writes phases one after another; you decide during training when the next phase begins.
 
     - By a call: ``scheduler.next_phase()``, and the next event is the first of the next phase.
@@ -86,24 +86,6 @@ class PhaseScheduler(ParamScheduler):
         self._feed = MetricFeed(metric_name, reduction)
         self._phases = Phases(phases, relative, end, starts, flat)
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=self._phases)
-
-    @property
-    def metric_name(self) -> str:
-        """The name of the metric that :meth:`observe` reads."""
-        return self._feed.name
-
-    @metric_name.setter
-    def metric_name(self, metric_name: str) -> None:
-        self._feed.name = metric_name
-
-    @property
-    def reduction(self) -> str:
-        """How the metrics of several ranks are reduced."""
-        return self._feed.reduction
-
-    @reduction.setter
-    def reduction(self, reduction: str) -> None:
-        self._feed.reduction = reduction
 
     @property
     def phase(self) -> int:

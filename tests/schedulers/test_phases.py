@@ -1,5 +1,6 @@
 """Phases that begin on demand: by a call, an event or a metric."""
 
+import copy
 import json
 import warnings
 
@@ -187,6 +188,13 @@ def test_a_phase_that_was_told_to_begin_begins_after_a_resume():
     resumed.load_state_dict(scheduler.state_dict())
     assert written(resumed, 3).tolist() == written(scheduler, 3).tolist()
     assert resumed.phase == 1
+
+
+def test_the_metric_of_a_copy_is_its_own():
+    scheduler = PhaseScheduler(make_optimizer(), "lr", [Constant(0.5), Constant(0.1)], metric_name="loss")
+    copied = copy.copy(scheduler)
+    copied.metric_name, copied.reduction = "accuracy", "max"
+    assert (scheduler.metric_name, scheduler.reduction) == ("loss", "mean")
 
 
 def test_the_whole_plan_can_be_seen_for_a_given_start():
