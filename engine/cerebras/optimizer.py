@@ -169,18 +169,13 @@ class CerebrasOptimizer(Optimizer):
         for id, param in zip(ids, params, strict=True):
             for name in self.counts:
                 if name in state_dict["state"].get(id, {}):
-                    saved = torch.as_tensor(state_dict["state"][id][name])
-                    self.state[param][name] = saved.to(param.device, count_dtype(param), copy=True)
-
-
-def count_dtype(param: torch.Tensor) -> torch.dtype:
-    """The type of single numbers in the state of a parameter."""
-    return torch.float32 if param.device.type == "mps" else torch.float64
+                    self.state[param][name] = count_of(float(state_dict["state"][id][name]), param)
 
 
 def count_of(value: float, param: torch.Tensor) -> torch.Tensor:
     """A single number in the state of a parameter."""
-    return torch.tensor(value, dtype=count_dtype(param), device=param.device)
+    dtype = torch.float32 if param.device.type == "mps" else torch.float64
+    return torch.tensor(value, dtype=dtype, device=param.device)
 
 
 def zeros_like(param: torch.Tensor) -> torch.Tensor:
