@@ -30,7 +30,8 @@ def configure_optimizer(optimizer_type: str | Mapping[str, Any], params: Params,
     It differs from a call of the class in three ways. An argument that the optimizer does not know is always an error.
     ``params`` is read after all other arguments are checked: after such an error, you can use a generator again. And
     ``load_state_dict`` compares update rules: it refuses a state with ``correct_bias=False`` and the states of Adam,
-    AdamW, Adafactor and Lamb of Cerebras, and it warns of another ``decoupled_weight_decay``.
+    AdamW, Adafactor and Lamb of Cerebras, and it warns of another ``decoupled_weight_decay``. A copy of an optimizer of
+    torch does not compare any more.
 
     Args:
         optimizer_type: a name in upper or lower case, or a mapping with the name as ``"type"`` and arguments. The names
