@@ -13,6 +13,7 @@ import pytest
 import torch
 from cases import for_each
 from cerebras_page import OPTIMIZERS, REQUIRED, TRIED, arguments_of, by_formula, gradient, starts
+from torch._dynamo.testing import CompileCounter
 
 from lehr.engine import configure_optimizer, preinitialize, state_names_to_sparsify
 from lehr.handlers import ParamScheduler
@@ -376,3 +377,22 @@ def test_checkpoints_of_cerebras_go_on(name):
     other = make({"Adam": "AdamW", "AdamW": "Adam"}[name], {})
     with pytest.raises(ValueError, match="the state must be one of the same update rule"):
         other.load_state_dict(state)
+
+
+@for_each(("name", "options"), [("AdamW", {"amsgrad": True}), ("Adafactor", {"beta1": 0.9}), ("Lamb", {})])
+def test_a_step_is_compiled_once(name, options):
+    """With a learning rate in a tensor, which a schedule may write."""
+    torch._dynamo.reset()
+    counter = CompileCounter()
+    optimizers = [make(name, {**options, "lr": torch.tensor(0.1, dtype=torch.float64)}) for _ in range(2)]
+    compiled, plain = optimizers
+    preinitialize(compiled)
+    steps = [torch.compile(lambda: compiled.step(), backend=counter), plain.step]
+    for at in range(4):
+        for optimizer, step in zip(optimizers, steps, strict=True):
+            optimizer.param_groups[0]["lr"].fill_(0.1 / (at + 1))
+            for param in params_of(optimizer):
+                param.grad = torch.tensor(gradient(tuple(param.shape), at))
+            step()
+    assert counter.frame_count == 1
+    assert all(torch.equal(*pair) for pair in zip(*map(params_of, optimizers), strict=True))
