@@ -10,8 +10,11 @@ FOREIGN_OPTIONS = {"clip_threshold": "the Adafactor of Cerebras or Hugging Face"
 FOREIGN_STATES = ("beta1_product", "beta1_power")
 
 
-def check_update_rule(optimizer: Optimizer, state_dict: dict[str, Any]) -> None:
+def check_update_rule(optimizer: Optimizer, state_dict: dict[str, Any]) -> dict[str, Any]:
     """A hook for ``register_load_state_dict_pre_hook``: compares the update rule of a state with that of an optimizer.
+
+    Returns:
+        The state to load, without an option that would warn again after the next save.
 
     Raises:
         ValueError: the optimizer would make other updates than the one that the state is of; nothing is loaded then.
@@ -33,6 +36,10 @@ def check_update_rule(optimizer: Optimizer, state_dict: dict[str, Any]) -> None:
         saved, decoupled = group.get("decoupled_weight_decay"), own.get("decoupled_weight_decay")
         if None not in (saved, decoupled) and saved != decoupled and group.get("weight_decay"):
             _warn(name, f"an optimizer with decoupled_weight_decay={saved}, here it is {decoupled}")
+    if "correct_bias" in own or "param_groups" not in state_dict:
+        return state_dict
+    groups = [{key: value for key, value in one.items() if key != "correct_bias"} for one in state_dict["param_groups"]]
+    return {**state_dict, "param_groups": groups}
 
 
 def _refuse(name: str, rule: str, call: str) -> None:

@@ -7,6 +7,7 @@ import torch
 from .optimizer import CerebrasOptimizer, State, count_of, zeros_like
 
 FROM_TORCH = "foreach"  # an option that the states of torch's optimizers alone have
+OF_TORCH = (FROM_TORCH, "fused", "capturable", "differentiable", "decoupled_weight_decay")
 OF_CEREBRAS = "l2_regularization_rate"  # and one that the states of Cerebras' Adam and AdamW have
 
 
@@ -69,13 +70,15 @@ class AdamW(CerebrasOptimizer):
         Raises:
             ValueError: the state has another ``correct_bias``, or its weight decay goes another way.
         """
-        groups = [self.adapted(group) for group in state_dict["param_groups"]]
+        adapted_groups = [self.adapted(group) for group in state_dict["param_groups"]]
+        # Without the options of torch, so that the next save and load is one of this class.
+        groups = [{key: value for key, value in group.items() if key not in OF_TORCH} for group in adapted_groups]
         self.check_options(groups)
         states = dict(state_dict["state"])
         for group in groups:
             states.update({id: _with_products(group, states[id]) for id in group["params"] if id in states})
         adapted = super().converted({**state_dict, "param_groups": groups, "state": states})
-        if any(FROM_TORCH in group for group in groups):
+        if any(FROM_TORCH in group for group in state_dict["param_groups"]):
             name = type(self).__name__
             warnings.warn(
                 f"the state of torch's {name} goes on in cerebras.{name}, which adds eps to the root of the second "

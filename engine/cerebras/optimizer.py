@@ -42,7 +42,6 @@ class CerebrasOptimizer(Optimizer):
     """The names of the single numbers in the state."""
     pairs: tuple[str, ...] = ("betas",)
     """The names of the options that are two numbers."""
-
     optional: tuple[str, ...] = ()
     """The names of the options that may be None."""
     foreign: tuple[str, ...] = ()
@@ -68,7 +67,7 @@ class CerebrasOptimizer(Optimizer):
         super().add_param_group(param_group)
         try:
             self.check_group(self.param_groups[-1])
-        except (TypeError, ValueError):
+        except Exception:
             del self.param_groups[-1]
             raise
 
