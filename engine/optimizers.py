@@ -146,6 +146,7 @@ def _check_names(name: str, given: dict[str, Any], names: list[str]) -> None:
         if key not in names:
             near = difflib.get_close_matches(key, names, n=1) if isinstance(key, str) else []
             hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = f"; {CEREBRAS + name!r} has it" if key in PAGE.get(name, (None, {}))[1] else hint
             known = ", ".join(map(repr, names))
             raise TypeError(f"arguments of {name} must be among {known}, given {_short(key)}{hint}")
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from cases import for_each
-from cerebras_page import OPTIMIZERS, REQUIRED, TRIED, arguments_of, by_formula, gradient, starts
+from cerebras_page import FORMULAS, OPTIMIZERS, REQUIRED, TRIED, arguments_of, by_formula, gradient, starts
 from torch._dynamo.testing import CompileCounter
 
 from lehr.engine import configure_optimizer, preinitialize, state_names_to_sparsify
@@ -54,6 +54,26 @@ def test_updates_are_those_of_the_formulas(name, options):
     np.testing.assert_allclose(train(make(name, options), 0, STEPS), by_formula(name, options, STEPS), **tolerance)
 
 
+SHAPED = {
+    "a number": np.array(0.7),
+    "zeros": np.zeros(3),
+    "far": np.full((3, 4), 20.0),  # with a norm above 10
+    "near zero": np.linspace(-1e-5, 1e-5, 4),
+    "three dimensions": np.linspace(-1.0, 2.0, 12).reshape(2, 2, 3),
+}
+
+
+@for_each("kind", SHAPED)
+@for_each(("name", "options"), OWN)
+def test_parameters_of_any_shape_and_size_follow_the_formulas(name, options, kind):
+    expected, state = SHAPED[kind], {}
+    optimizer = configure_optimizer(f"cerebras.{name}", [torch.nn.Parameter(torch.tensor(expected))], **options)
+    for step, row in enumerate(train(optimizer, 0, 4)):
+        arguments = {**arguments_of(OPTIMIZERS[name]), **options}
+        expected = FORMULAS[name](expected, gradient(expected.shape, step), step + 1, state, arguments)
+        np.testing.assert_allclose(row, np.asarray(expected).reshape(-1), rtol=1e-12)
+
+
 @for_each("case", RECORDED, [case["id"] for case in RECORDED])
 def test_updates_are_those_that_the_library_made(case):
     """Recorded from cerebras-pytorch 2.10.0 in float32."""
@@ -88,6 +108,13 @@ def test_plain_names_stay_those_of_torch():
             optimizer = configure_optimizer({"type": name}, make_params())
             assert type(optimizer) is getattr(torch.optim, name)
             assert optimizer.defaults == getattr(torch.optim, name)(make_params()).defaults
+
+
+def test_an_argument_that_only_cerebras_has_is_refused_with_its_name():
+    for name, argument in [("AdamW", "correct_bias"), ("Adafactor", "clip_threshold"), ("Adafactor", "relative_step")]:
+        with pytest.raises(TypeError, match=f"given '{argument}'; 'cerebras.{name}' has it") as caught:
+            configure_optimizer(name, make_params(), **{argument: 1})
+        assert len(str(caught.value)) <= 500
 
 
 WRONG: list[tuple[str, dict[str, Any], type[Exception], str]] = [
@@ -273,7 +300,25 @@ def of_hugging_face(state: dict[str, Any], step: int = 3) -> dict[str, Any]:
     return state
 
 
+def without(key: str, state: dict[str, Any]) -> dict[str, Any]:
+    """A state in which one tensor of the last parameter is missing."""
+    del state["state"][1][key]
+    return state
+
+
 REFUSED = [
+    (
+        "cerebras.AdamW",
+        {},
+        without("exp_avg_sq", saved("cerebras.AdamW")),
+        r"with \['beta1_product', .*given one with \[",
+    ),
+    (
+        "cerebras.Lamb",
+        {},
+        without("exp_avg", saved("cerebras.Lamb")),
+        r"with \['exp_avg', .*given one with \['exp_avg_sq'",
+    ),
     ("AdamW", {}, saved("cerebras.AdamW", correct_bias=False), "AdamW, given one of an AdamW with correct_bias=False"),
     ("AdamW", {}, saved("cerebras.AdamW"), "given one of an Adam or AdamW of Cerebras"),
     ("Adam", {}, saved("cerebras.Adam"), "given one of an Adam or AdamW of Cerebras"),
