@@ -3,7 +3,7 @@
 import difflib
 import importlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from .cerebras.optimizer import CerebrasOptimizer
 from .cerebras.page import PAGE, REQUIRED
+from .error_text import shown
 from .update_rules import check_update_rule
 
 # The package of each class. A fixed table: a name in a config never becomes the path of an import.
@@ -79,7 +80,7 @@ def configure_optimizer(optimizer_type: str | Mapping[str, Any], params: Params,
         options = {**defaults, **{key: _as_in(defaults[key], value) for key, value in given.items()}}
         missing = [key for key, value in options.items() if value is REQUIRED]
         if missing:
-            raise TypeError(f"arguments of {name} must include {missing[0]!r}, given {_short(given)}")
+            raise TypeError(f"arguments of {name} must include {missing[0]!r}, given {shown(given)}")
     else:
         optimizer_class, options = _class_of(name), given
         name = optimizer_class.__name__
@@ -105,7 +106,7 @@ def _named(optimizer_type: str | Mapping[str, Any], kwargs: dict[str, Any]) -> t
     name = config.pop("type")
     if not isinstance(name, str):
         what = "optimizer_type['type']" if isinstance(optimizer_type, Mapping) else "optimizer_type"
-        raise TypeError(f"{what} must be a string, given {_short(name)}")
+        raise TypeError(f"{what} must be a string, given {shown(name)}")
     return name, config
 
 
@@ -117,7 +118,7 @@ def _known(given: str, name: str, names: Iterable[str], prefix: str = "") -> str
     near = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
     hint = f"; did you mean {prefix + by_lower_case[near[0]]!r}?" if near else ""
     known = ", ".join(repr(prefix + one) for one in names)
-    raise ValueError(f"optimizer_type must be one of {known}, given {_short(given)}{hint}")
+    raise ValueError(f"optimizer_type must be one of {known}, given {shown(given)}{hint}")
 
 
 def _class_of(name: str) -> type[Any]:
@@ -148,7 +149,7 @@ def _check_names(name: str, given: dict[str, Any], names: list[str]) -> None:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             hint = f"; {CEREBRAS + name!r} has it" if key in PAGE.get(name, (None, {}))[1] else hint
             known = ", ".join(map(repr, names))
-            raise TypeError(f"arguments of {name} must be among {known}, given {_short(key)}{hint}")
+            raise TypeError(f"arguments of {name} must be among {known}, given {shown(key)}{hint}")
 
 
 def _check_values(name: str, optimizer_class: type[Any], options: dict[str, Any], given: dict[str, Any]) -> None:
@@ -158,16 +159,10 @@ def _check_values(name: str, optimizer_class: type[Any], options: dict[str, Any]
     except Exception as error:  # pytorch-optimizer raises its own errors, few of which show the value
         raised = TypeError if isinstance(error, TypeError) else ValueError
         raise raised(
-            f"arguments of {name} must be such as it takes, given {_short(given)}: {_short(error, str)}"
+            f"arguments of {name} must be such as it takes, given {shown(given)}: {str(error)[:200]}"
         ) from error
 
 
 def _as_in(default: Any, value: Any) -> Any:
     """A list of a file as a tuple, where the default is one."""
     return tuple(value) if isinstance(default, tuple) and isinstance(value, list) else value
-
-
-def _short(value: object, text_of: Callable[[object], str] = repr) -> str:
-    """A value for an error, of at most 150 characters."""
-    text = text_of(value)
-    return text if len(text) <= 150 else f"{text[:147]}..."

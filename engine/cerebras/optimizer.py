@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from lehr.engine.error_text import shown
+
 State = dict[str, Any]
 # The least value of an option, and the value that it must be below.
 RANGES = {
@@ -80,16 +82,16 @@ class CerebrasOptimizer(Optimizer):
             value, (least, below) = group[name], RANGES[name]
             pair = name in self.pairs
             if pair and (not isinstance(value, tuple | list) or len(value) != 2):
-                raise TypeError(f"{name} must be two numbers, given {value!r}")
+                raise TypeError(f"{name} must be two numbers, given {shown(value)}")
             for one in value if pair else [value]:
                 if isinstance(one, str | tuple | list) or (one is None and name not in self.optional):
-                    raise TypeError(f"{name} must be a number, given {value!r}")
+                    raise TypeError(f"{name} must be a number, given {shown(value)}")
                 if one is not None and not least <= float(one) < below:
                     rule = f"at least {least:g}" if below == math.inf else f"at least {least:g} and less than {below:g}"
-                    raise ValueError(f"{name} must be {rule}, given {value!r}")
+                    raise ValueError(f"{name} must be {rule}, given {shown(value)}")
         for name in self.defaults.keys() & set(FLAGS):
             if not isinstance(group[name], bool):
-                raise TypeError(f"{name} must be True or False, given {group[name]!r}")
+                raise TypeError(f"{name} must be True or False, given {shown(group[name])}")
 
     def init_group(self, group: State) -> None:
         """Make the state of each parameter of a group that has a gradient and no state."""

@@ -63,6 +63,15 @@ class Reduced(StatefulSchedule):
         return self.schedule.groups or arguments.groups_of(self.plateau.min_value)
 
     @property
+    def in_cooldown(self) -> bool:
+        """Whether the plateau does not count the next metric because of a reduction before."""
+        return self.plateau.in_cooldown
+
+    def reset(self) -> None:
+        """Resets the plateau, as :meth:`Plateau.reset` does; the values stay."""
+        self.plateau.reset()
+
+    @property
     def length(self) -> float | None:
         """The length of the schedule."""
         return self.schedule.length
@@ -86,15 +95,6 @@ class Reduced(StatefulSchedule):
         now = np.asarray(self.plateau.state_dict()["values"])
         ratios = np.divide(now, values, out=np.ones_like(values), where=values != 0)
         self._progress["ratios"] = (np.asarray(self._progress["ratios"]) * ratios).tolist()
-
-    @property
-    def in_cooldown(self) -> bool:
-        """Whether the plateau does not count the next metric because of a reduction before."""
-        return self.plateau.in_cooldown
-
-    def reset(self) -> None:
-        """Resets the plateau, as :meth:`Plateau.reset` does; the values stay."""
-        self.plateau.reset()
 
     def _unreduced(self, index: int) -> Array:
         return np.broadcast_to(np.asarray(self.schedule(index), dtype=np.float64), (self.groups or 1,))

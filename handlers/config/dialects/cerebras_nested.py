@@ -36,16 +36,19 @@ def _inner(context: ConfigContext, suffix: str, entry: Entry, tags: Any) -> Cere
     """The schedule of a scheduler in another one."""
     prefix, _, name = entry.type.rpartition(".")
     if prefix != "cerebras":
-        raise ValueError(f"{entry.where}['type'] must be a scheduler of Cerebras here, given {entry.type!r}")
+        raise ValueError(
+            f"{entry.where}['type'] must be a scheduler of Cerebras here, given {arguments.shown(entry.type)}"
+        )
     if lookup(f"{entry.where}['type']", name, {**INNER_TYPES["LR"], **INNER_TYPES["WD"]}) not in INNER_TYPES[suffix]:
         raise ValueError(
-            f"{entry.where}['type'] must be for the same parameter as the scheduler around it, given {entry.type!r}"
+            f"{entry.where}['type'] must be for the same parameter as the scheduler around it, "
+            f"given {arguments.shown(entry.type)}"
         )
     own = _tag_set(entry.values.get("param_group_tags"))
     if own not in (None, _tag_set(tags)):
         raise ValueError(
-            f"{entry.where}['param_group_tags'] must be those of the scheduler around it, {tags!r}, or left out, "
-            f"given {entry.values['param_group_tags']!r}"
+            f"{entry.where}['param_group_tags'] must be those of the scheduler around it, {arguments.shown(tags)}, "
+            f"or left out, given {arguments.shown(entry.values['param_group_tags'])}"
         )
     values = {**entry.values, "param_group_tags": tags}
     schedule: CerebrasSchedule = build(INNER_TYPES[suffix][name], Entry(entry.where, entry.type, values), context)
