@@ -1,19 +1,36 @@
 """A scheduler of an optimizer's parameter."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from ignite.engine import Engine
 from torch.optim import Optimizer
 
-from lehr.handlers.schedules import Plateau, Schedule
+from lehr.handlers.schedules import FunctionSchedule, Plateau, Schedule, arguments
 from lehr.handlers.schedules.base import Array
+from lehr.handlers.schedules.joined_groups import JoinedGroups
 from lehr.handlers.schedules.stateful import stateful_parts
 from lehr.handlers.targets.group_selection import Group, Selection
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, PlaceholderOptimizer
 from lehr.handlers.targets.target import Location, Value
 
+from .base_values import (
+    BaseValues,
+    JoinedGroup,
+    as_base_values,
+    as_joined_groups,
+    independent_of_base,
+    joining_groups,
+    one_or_all,
+    relative_to_groups,
+    resumed_base_values,
+    with_joined_groups,
+)
+from .copying import private_copy
+from .resume_policy import Adjustment
 from .saving import finite_values
 from .scheduler import NOTHING_READ, BaseParamScheduler
 
@@ -40,9 +57,12 @@ class ParamScheduler(BaseParamScheduler):
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         schedule: a :class:`Schedule`, or a function from the event index to a number or a list of numbers. A subclass
             that overrides ``get_param`` may leave it out.
+        relative: whether the values of the schedule are factors of each group's base value. The base value is the entry
+            ``initial_lr`` of the group (or ``initial_`` and another param name) if it has one, as in torch, and else
+            its value when you construct the scheduler. Keyword only.
 
     Raises:
-        TypeError: an argument has the wrong type.
+        TypeError: an argument has the wrong type; ``relative`` is True although ``get_param`` is overridden.
         ValueError: the parameter or the param group does not exist; the schedule has values for another number of
             groups.
 
@@ -68,8 +88,20 @@ class ParamScheduler(BaseParamScheduler):
         param_group_index: Selection = None,
         *,
         schedule: Schedule | Callable[[int], Value] | None = None,
+        relative: bool = False,
     ) -> None:
-        self._write_to(ParamGroups(optimizer, param_name, param_group_index), param_name, save_history, schedule)
+        target = ParamGroups(optimizer, param_name, param_group_index)
+        base = None
+        if arguments.flag("relative", relative):
+            if schedule is None or type(self).get_param is not BaseParamScheduler.get_param:
+                raise TypeError(
+                    f"relative must be False where get_param is overridden, given True for {type(self).__name__}: "
+                    "multiply the values in get_param"
+                )
+            factors = schedule if isinstance(schedule, Schedule) else FunctionSchedule(schedule)
+            base = relative_to_groups(target, factors)
+            schedule = base.schedule()
+        self._write_to(target, param_name, save_history, schedule, base)
 
     def _write_to(
         self,
@@ -77,10 +109,18 @@ class ParamScheduler(BaseParamScheduler):
         param_name: str,
         save_history: bool,
         schedule: Schedule | Callable[[int], Value] | None,
+        base: BaseValues | None = None,
     ) -> None:
-        """Construct the scheduler for a given target."""
+        """Construct the scheduler for a given target; ``base`` has the base values that the schedule starts from."""
         super().__init__(param_name, save_history, schedule=schedule, target=target)
         given = self._planned
+        added = target.selection.added
+        if added == "own" and base is None and given is not None:
+            base = BaseValues(tuple(target.base_values()), partial(independent_of_base, given))
+        self._base = base
+        self._joined: list[JoinedGroup] = []
+        self._admits = added == "own" or (added is None and base is not None and base.is_own)
+        self._num_groups_seen = len(target.optimizer.param_groups)
         if given is not None and given.groups is not None:
             target.expect_added_groups(given.groups)
             groups = self._num_groups()
@@ -92,6 +132,8 @@ class ParamScheduler(BaseParamScheduler):
             target.refuse_shared_tensors()
         self._register()
 
+    _base: BaseValues | None = None
+    _admits = False  # whether groups that are added continue from their own values
     _usual: UsualEvent | None = None
     _caches = BaseParamScheduler._caches | {"_usual"}
 
@@ -127,9 +169,51 @@ class ParamScheduler(BaseParamScheduler):
                         return
             except (LookupError, AttributeError):  # no more values were read, or the history is gone
                 pass
+        self._admit_groups()
         BaseParamScheduler.__call__(self, engine, name)
         if self._block_reader is not NOTHING_READ:
             self._usual = self._next_usual()
+
+    def _admit_groups(self) -> bool:
+        """Let groups that were added continue from their own values; whether there were any."""
+        if not self._admits or len(self.optimizer.param_groups) == self._num_groups_seen:
+            return False
+        joined = self._joined_groups()
+        if is_new := len(joined) > len(self._joined):
+            self._joined = joined
+            self._follow_joined()
+        self._num_groups_seen = len(self.optimizer.param_groups)
+        return is_new
+
+    def _joined_groups(self) -> list[JoinedGroup]:
+        """All groups that joined, including those that were added since the last event."""
+        if not self._admits:
+            return []
+        assert self._base is not None
+        known, joined, target = len(self._base.values) + len(self._joined), self._joined, self._target
+        if len(target.groups()) <= known:
+            return joined
+        first = [JoinedGroup(0, value, value) for value in target.base_values()[:1]]
+        base_value = self._base.values[self._base.reference] if self._base.values else first[0].value
+        values = self._value_of(private_copy(self._schedule_of_first(joined or first)), self._event_index)
+        value = values[self._base.reference] if isinstance(values, list) else values
+        return joined + joining_groups(target, known, self._event_index, base_value, value)
+
+    def _follow_joined(self) -> None:
+        """Read values for the groups that joined, too."""
+        self._follow(self._for_all_groups(self._schedule_of_first(self._joined[:1])))
+
+    def _schedule_of_first(self, joined: Sequence[JoinedGroup]) -> Schedule:
+        """The schedule without the groups that joined; where there was no other group, that of the first to join."""
+        schedule = self._schedule
+        if isinstance(schedule, JoinedGroups):
+            return schedule.schedule
+        if self._base is not None and not self._base.values:
+            return self._adjustment.applied_to(self._base.schedule(joined))
+        return schedule  # type: ignore[return-value]
+
+    def _for_all_groups(self, schedule: Schedule) -> Schedule:
+        return schedule if self._base is None else with_joined_groups(schedule, self._base, self._joined)
 
     def _next_usual(self) -> UsualEvent | None:
         groups, reader = self._target.float_groups(), self._block_reader
@@ -186,11 +270,16 @@ class ParamScheduler(BaseParamScheduler):
         return finite_values(self._target.read)
 
     def state_dict(self) -> dict[str, Any]:
-        """The state as plain data, with the number of param groups; see :meth:`BaseParamScheduler.state_dict`.
+        """The state as plain data: see :meth:`BaseParamScheduler.state_dict`.
 
-        Groups beyond that number were added later.
+        ``param_groups`` is the number of param groups; groups beyond that number were added later. ``base_values`` has
+        the values that the schedule started from, or None. ``joined`` has, for each group that continues from its own
+        value since it was added, the event index, the value and the value of the reference group.
         """
-        return {**super().state_dict(), "param_groups": self._target.known_groups}
+        base_values = None if self._base is None else list(self._base.values)
+        joined = [list(group) for group in self._joined]
+        known = self._target.known_groups
+        return {**super().state_dict(), "param_groups": known, "base_values": base_values, "joined": joined}
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         groups = self._num_groups()
@@ -199,6 +288,32 @@ class ParamScheduler(BaseParamScheduler):
             if isinstance(values, list | tuple) and groups is not None and len(values) not in (1, groups):
                 raise ValueError(f"values must be one or {groups}, as many as the param groups, given {len(values)}")
 
+    def _take_base_values(self, state: Mapping[str, Any]) -> Callable[[], None]:
+        before = dict(vars(self))
+        saved = as_base_values("base_values", state["base_values"])
+        joined = as_joined_groups("joined", state["joined"])
+        if self._base is not None and saved is not None:
+            base, joined = resumed_base_values(self._base, saved, joined, state, self._target)
+            if base is not self._base or joined or self._joined:
+                self._base, self._joined, self._num_groups_seen = base, joined, -1
+                self._planned = base.schedule(joined)
+                self._follow(self._for_all_groups(self._planned))
+
+        def take_back() -> None:
+            vars(self).update(before)
+
+        return take_back
+
+    def _adjust(self, adjustment: Adjustment) -> None:
+        handover = adjustment.handover
+        if self._joined and self._base is not None and handover is not None and isinstance(handover[2], tuple):
+            begin, duration, values = handover
+            first = len(self._base.values)
+            reference = values[self._base.reference] or self._joined[0].reference_value
+            self._joined = [JoinedGroup(begin, value, reference) for value in values[first:]]
+            adjustment = Adjustment(adjustment.shift, (begin, duration, one_or_all(values[: max(first, 1)])))
+        super()._adjust(adjustment)
+
     def _loaded(self, state: Mapping[str, Any]) -> None:
         super()._loaded(state)
         if isinstance(state["param_groups"], int):
@@ -206,6 +321,11 @@ class ParamScheduler(BaseParamScheduler):
 
     def simulate(self, num_events: int, start: int = 0) -> Array:
         """The values that the next events would write; see :meth:`BaseParamScheduler.simulate`."""
+        if self._admits and len(joined := self._joined_groups()) > len(self._joined):
+            simulated = copy(self)
+            simulated._joined = joined
+            simulated._follow_joined()
+            return BaseParamScheduler.simulate(simulated, num_events, start)
         table = super().simulate(num_events, start)
         is_placeholder = isinstance(self.optimizer, PlaceholderOptimizer)
         more = len(self._target.groups()) - table.shape[1] if self._target.adopts and not is_placeholder else 0
@@ -217,6 +337,14 @@ class ParamScheduler(BaseParamScheduler):
         groups = len(self.optimizer_param_groups)
         own = None if self._schedule is None else self._schedule.groups
         return own if self._target.adopts and own is not None and own < groups else groups
+
+    @classmethod
+    def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> tuple[Any, Array]:
+        """As for all schedulers, but a given optimizer is used if the schedule is relative: it has the base values."""
+        if not scheduler_kwargs.get("relative") or scheduler_kwargs.get("optimizer") is None:
+            return super()._simulated(num_events, scheduler_kwargs)
+        scheduler = cls(**scheduler_kwargs)
+        return scheduler, scheduler.simulate(num_events)
 
     @classmethod
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:

@@ -25,6 +25,8 @@ LATER_ENTRIES: dict[str, Any] = {
     "shift": 0,
     "handover": None,
     "param_groups": None,
+    "base_values": None,
+    "joined": [],
     "metric": [],
 }
 
@@ -56,7 +58,16 @@ def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: str) -> No
     own = scheduler.state_dict()
     state = checked_state(state_dict, own, scheduler._identity())
     scheduler._check_state(state)
-    description, planned = own["schedule"], scheduler._planned
+    restore_base_values = scheduler._take_base_values(state)
+    try:
+        _load_checked(scheduler, state, policy)
+    except BaseException:
+        restore_base_values()
+        raise
+
+
+def _load_checked(scheduler: Any, state: Mapping[str, Any], policy: str) -> None:
+    description, planned = scheduler._description(), scheduler._planned
     is_same = is_same_schedule(state["schedule"], description)
     # A schedule under an overridden get_param cannot be adjusted.
     adjustment = adjusted(state, None if scheduler._asks_get_param else planned, description, policy, is_same)

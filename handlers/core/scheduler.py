@@ -402,6 +402,10 @@ class BaseParamScheduler(ABC):
         if not self._target.is_saved:
             self._target.last = state["value"]
 
+    def _take_base_values(self, state: Mapping[str, Any]) -> Callable[[], None]:
+        """Follow the schedule of the base values in a checked state; return a function that takes this back."""
+        return lambda: None
+
     def _adjust(self, adjustment: saving.Adjustment) -> None:
         """Follow the schedule in the code with an adjustment."""
         if self._planned is not None and self._planned.is_pure:
@@ -411,8 +415,12 @@ class BaseParamScheduler(ABC):
                     f"resume_policy must be 'keep_step' where the number of param groups has changed, from "
                     f"{schedule.groups} to {self._num_groups()}"
                 )
-            self._follow(schedule)
+            self._follow(self._for_all_groups(schedule))
         self._adjustment = adjustment
+
+    def _for_all_groups(self, schedule: Schedule) -> Schedule:
+        """The schedule with values for groups that joined in mid-run, too."""
+        return schedule
 
     def _last_value(self) -> Any:
         """The last value that was written, as plain data; None if it is unknown."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from ignite.engine import Engine
 
+from lehr.handlers.core.base_values import read_base_values
 from lehr.handlers.core.copying import private_copy
 from lehr.handlers.core.metric_driven import MetricDrivenScheduler
 from lehr.handlers.core.metrics import MetricFeed
@@ -14,7 +15,7 @@ from lehr.handlers.schedules import Plateau, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.group_selection import Selection
-from lehr.handlers.targets.param_groups import HasParamGroups, PlaceholderOptimizer
+from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, PlaceholderOptimizer
 
 
 class ReduceOnPlateauScheduler(MetricDrivenScheduler):
@@ -46,6 +47,8 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         trainer: the engine whose state records the values; None for the engine that fires the event. Keyword only, like
             the arguments below.
         initial_value: the first value; a number, or a list with one per param group. None: each group's present value.
+        relative: whether ``initial_value`` and ``min_value`` are factors of each group's base value; see
+            :class:`ParamScheduler`.
         nan_policy: what to do with a NaN metric: ``"worse"`` counts it as no improvement, as in torch; ``"ignore"``
             does not count it; ``"raise"`` raises an error.
         missing_policy: what to do without a metric: ``"raise"`` raises an error; ``"ignore"`` keeps the value.
@@ -86,10 +89,17 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         nan_policy: str = "worse",
         missing_policy: str = "raise",
         reduction: str = "mean",
+        relative: bool = False,
     ) -> None:
         self._feed = MetricFeed(metric_name, reduction)
         if not isinstance(trainer, Engine | None):
             raise TypeError(f"trainer must be an ignite Engine or None, given {trainer!r}")
+        if arguments.flag("relative", relative):
+            target = ParamGroups(optimizer, param_name, param_group_index)
+            base = np.asarray(read_base_values(target, "relative"))
+            min_value = (base * np.asarray(arguments.number_or_numbers("min_value", min_value))).tolist()
+            initial = 1.0 if initial_value is None else arguments.number_or_numbers("initial_value", initial_value)
+            initial_value = None if initial_value is None else (base * np.asarray(initial)).tolist()
         self._plateau = Plateau(
             mode, factor, patience, threshold, threshold_mode, cooldown, min_value, eps, initial_value, nan_policy
         )
@@ -106,14 +116,25 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         """Observe the metric of this event, write the value, record it, and count the event.
 
         Args:
-            engine: the engine that has the metric; None in a plain loop, where you call
-                ``scheduler.schedule.observe(metric)``.
+            engine: the engine that has the metric; None in a plain loop, where you call ``scheduler.observe(metric)``.
             name: name of the history; None for ``param_name``.
         """
         if engine is not None and not self._repeats and self._goes_on_from_groups:
             self._plateau.go_on_from(self._target.read())
+        self._admit_groups()
         super().__call__(engine, name)
         self._goes_on_from_groups = True
+
+    def _admit_groups(self) -> bool:
+        """Let a group that was added since the last metric go on from its own value, as far reduced as the others."""
+        values, is_own = self._plateau.remembered().values, self._plateau.initial_value is None
+        if not is_own or self._target.selection.added not in (None, "own") or not values:
+            return False
+        held = self._target.read()
+        if is_new := len(held) > len(values):
+            ratio = values[0] / held[0] if held[0] else 1.0
+            self._plateau.go_on_from([*values, *(value * ratio for value in held[len(values) :])])
+        return is_new
 
     def _give_metric(self, engine: Engine) -> None:
         self.observe(engine)
@@ -128,12 +149,20 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
     def _recording_engine(self, engine: Engine) -> Engine:
         return engine if self.trainer is None else self.trainer
 
-    def observe(self, engine: Engine) -> None:
-        """Observe the metric of an engine, without writing; for a plateau inside another scheduler.
+    def observe(self, engine: Engine | float) -> None:
+        """Observe a metric, without writing; for a plain loop, or for a plateau inside another scheduler.
+
+        Args:
+            engine: the engine that has the metric, or the metric itself.
 
         Raises:
             TypeError, ValueError: as at an event; see the class.
         """
+        if not isinstance(engine, Engine):
+            if self._goes_on_from_groups and not self._repeats:
+                self._plateau.go_on_from(self._target.read())
+            self._plateau.observe(engine)
+            return
         metric = self._feed.read(engine, is_required=self.missing_policy == "raise")
         if metric is not None:
             self._plateau.observe(metric)

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from ignite.engine import Engine
 
+from lehr.handlers.schedules import arguments
+
 from .group_selection import Group, Selection, as_groups
 from .param_names import find_entry
 from .target import Location, Target, Value
@@ -83,12 +85,12 @@ class ParamGroups(Target):
         self.optimizer = optimizer
         self.selection = selection.resolved(groups)
         self._known_groups = len(groups)
-        self._writes_all = self.selection.select is None and self.selection.added in (None, "adopt")
+        self._writes_all = self.selection.select is None and self.selection.added in (None, "adopt", "own")
         self._looked_up: list[Group] | None = None  # the list of groups that the indices belong to, and its length
         self._num_looked_up = -1
         self._indices: Sequence[int] = ()
         self._float_groups: list[Group] | None = None  # the same list, if all groups that are written hold floats
-        self.key, self.item = find_entry(param_name, self.groups())
+        self.key, self.item = find_entry(param_name, self.groups() or groups)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_looked_up": None, "_float_groups": None}  # a copy looks the groups up again
@@ -96,7 +98,8 @@ class ParamGroups(Target):
     @property
     def param_group_index(self) -> Selection:
         """The selection as it was given; an index is counted from the first group."""
-        return self.selection if self.selection.added is not None else self.selection.select
+        is_plain = self.selection.added is None and self.selection.required
+        return self.selection.select if is_plain else self.selection
 
     @property
     def writes_all(self) -> bool:
@@ -125,7 +128,7 @@ class ParamGroups(Target):
                 f"the optimizer must not be given more param groups whose {self.key!r} is scheduled, since added is "
                 f"'refuse': it had {self.known_groups} groups when the scheduler was made, and has {len(groups)} now"
             )
-        if not selected:
+        if not selected and self.selection.required:
             raise ValueError(
                 f"param_group_index must select at least one of the optimizer's {len(groups)} groups, as before, given "
                 f"{self.selection.select!r}: loading a state of the optimizer may have removed their names"
@@ -180,6 +183,32 @@ class ParamGroups(Target):
     def read(self) -> list[float]:
         """The present value of each group."""
         return [float(held) for held in self._held_by(self.groups())]
+
+    def base_values(self) -> list[float]:
+        """The value from which a schedule of each group starts: its entry ``initial_<key>``, or its present value.
+
+        Torch's schedulers use the same entry, such as ``initial_lr``, and leave it in the groups.
+
+        Raises:
+            TypeError, ValueError: such an entry is not a finite number.
+        """
+        groups, initial_key = self.groups(), f"initial_{self.key}"
+        values = [float(held) for held in self._held_by(groups)]
+        for at, group in enumerate(groups):
+            if initial_key in group:
+                initial = group[initial_key]
+                if self.item is not None and isinstance(initial, list | tuple):
+                    initial = initial[self.item]
+                is_tensor = isinstance(initial, torch.Tensor)
+                values[at] = arguments.number(initial_key, float(initial) if is_tensor else initial)
+        return values
+
+    def rounded(self, values: Sequence[float]) -> list[float]:
+        """The values as the groups hold them: a tensor rounds a value to its type."""
+        return [
+            float(torch.tensor(value, dtype=held.dtype)) if isinstance(held, torch.Tensor) else value
+            for held, value in zip(self._held_by(self.groups()), values, strict=False)
+        ]
 
     def holders(self, engine: Engine | None = None) -> list[Any]:
         """The groups."""

@@ -182,8 +182,8 @@ def _argument(context: ConfigContext, where: str, key: str, value: Any, nested: 
         return _made(inner, value)
     if key == "param_group_index" and isinstance(value, Mapping):
         for name in value:
-            if name not in ("select", "added"):
-                refuse_key(inner, name, ["select", "added"])
+            if name not in ("select", "added", "required"):
+                refuse_key(inner, name, ["select", "added", "required"])
         return located(inner, Groups, **value)
     return value
 

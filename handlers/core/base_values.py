@@ -1,0 +1,233 @@
+"""Schedules that start from the base value of each param group, and groups that join such a schedule in mid-run."""
+
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+from lehr.handlers.schedules import Constant, Product, Schedule, arguments
+from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.schedules.description import description_of
+from lehr.handlers.schedules.joined_groups import JoinedGroups
+from lehr.handlers.targets.param_groups import ParamGroups
+
+from .resume_policy import level_of_caller
+from .saving import is_same_schedule
+
+ScheduleOf = Callable[[Number], Schedule]
+
+
+@dataclass(frozen=True)
+class BaseValues:
+    """The base value of each param group, and the schedule as a function of them.
+
+    Args:
+        values: the base values; empty while no param group is selected.
+        schedule_of: makes the schedule from one base value for all groups, or one for each.
+        is_own: whether the values of a group are proportional to its own base value, or start from it.
+    """
+
+    values: tuple[float, ...]
+    schedule_of: ScheduleOf
+    is_own: bool = True
+
+    def schedule(self, joined: "Sequence[JoinedGroup]" = ()) -> Schedule:
+        """The schedule of the first groups; without any, that of the first group that joined, or of a base value 1."""
+        base: Number = joined[0].value if joined else 1.0
+        return self.schedule_of(one_or_all(self.values) if self.values else base)
+
+    @property
+    def reference(self) -> int:
+        """The index of the first group whose base value is not 0."""
+        return next((at for at, value in enumerate(self.values) if value), 0)
+
+
+class JoinedGroup(NamedTuple):
+    """A param group that joined in mid-run: at event i it has ``value * (f(i) / reference_value)``.
+
+    Args:
+        event_index: the event before which it joined.
+        value: the value that it came with, or its ``initial_`` entry.
+        reference_value: the value f(j) of the reference group at that event, or its base value.
+    """
+
+    event_index: int
+    value: float
+    reference_value: float
+
+
+def read_base_values(target: ParamGroups, argument: str) -> tuple[float, ...]:
+    """The base values of the param groups of a target.
+
+    Warns if a group has both a value and another ``initial_`` entry.
+
+    Args:
+        target: the param groups.
+        argument: the argument that needs the base values, or that replaces them, for messages.
+
+    Raises:
+        ValueError: there is no optimizer to read from.
+    """
+    held, values = target.read(), target.base_values()
+    if any(map(math.isnan, values)):
+        raise ValueError(f"{argument} needs an optimizer to read present values from, given none")
+    for group, (present, base) in enumerate(zip(held, values, strict=True)):
+        if present != base:
+            warnings.warn(
+                f"a param group holds {target.key}={present:g} and initial_{target.key}={base:g} (group {group} of the "
+                f"{len(values)} that are written): the schedule starts from initial_{target.key}, as those of torch do; "
+                f"to start from another value, give {argument} or delete the entry initial_{target.key}",
+                UserWarning,
+                stacklevel=level_of_caller(),
+            )
+            break
+    return tuple(values)
+
+
+def one_or_all(values: Sequence[float]) -> Number:
+    """One number if all groups have the same value, else all of them."""
+    return values[0] if len(set(values)) == 1 else tuple(values)
+
+
+def relative_to_groups(target: ParamGroups, schedule: Schedule) -> BaseValues:
+    """The base values of a schedule of factors."""
+    return BaseValues(read_base_values(target, "relative"), partial(multiple_of, schedule))
+
+
+def multiple_of(schedule: Schedule, base: Number) -> Schedule:
+    """The base values times the factors of a schedule."""
+    return Product([Constant(base), schedule])
+
+
+def independent_of_base(schedule: Schedule, base: Number) -> Schedule:
+    """The schedule itself, which does not depend on the base values."""
+    return schedule
+
+
+def combined(
+    schedulers: Sequence[Any], combine: Callable[[list[Schedule], Number], Schedule], own: Sequence[float] = ()
+) -> tuple[Schedule, BaseValues | None]:
+    """The combined schedule of schedulers of the same param groups, and the base values that it starts from, if any.
+
+    Args:
+        schedulers: the schedulers.
+        combine: combines their schedules, given the base values.
+        own: the base values that the combination itself starts from, if it does.
+    """
+    bases = [scheduler._base for scheduler in schedulers if scheduler._base is not None]
+    values = tuple(own) or next((base.values for base in bases), ())
+    schedule = combine([scheduler.schedule for scheduler in schedulers], one_or_all(values) if values else 1.0)
+    if not (bases or own):
+        return schedule, None
+    makers = [_schedule_maker(scheduler) for scheduler in schedulers]
+    return schedule, BaseValues(values, partial(_combined, combine, makers), any(base.is_own for base in bases))
+
+
+def _combined(
+    combine: Callable[[list[Schedule], Number], Schedule], makers: list[ScheduleOf], base: Number
+) -> Schedule:
+    return combine([schedule_of(base) for schedule_of in makers], base)
+
+
+def _schedule_maker(scheduler: Any) -> ScheduleOf:
+    if scheduler._base is None:
+        return partial(independent_of_base, scheduler.schedule)
+    return partial(_adjusted, scheduler._base.schedule_of, scheduler._adjustment)
+
+
+def _adjusted(schedule_of: ScheduleOf, adjustment: Any, base: Number) -> Schedule:
+    return adjustment.applied_to(schedule_of(base))  # type: ignore[no-any-return]
+
+
+def with_joined_groups(schedule: Schedule, base: BaseValues, joined: Sequence[JoinedGroup]) -> Schedule:
+    """A schedule with a column more for each group that joined."""
+    if not joined:
+        return schedule
+    pairs = [(group.value, group.reference_value) for group in joined]
+    return JoinedGroups(schedule, len(base.values), pairs, base.reference)
+
+
+def joining_groups(
+    target: ParamGroups, first: int, event_index: int, base_value: float, reference_value: float
+) -> list[JoinedGroup]:
+    """The groups of a target that join before an event.
+
+    Args:
+        target: the target.
+        first: the index of the first of them among the groups that are written.
+        event_index: the event.
+        base_value: the base value of the reference group.
+        reference_value: the value of the reference group at this event.
+    """
+    joining = []
+    groups, held, bases = target.groups(), target.read(), target.base_values()
+    for at in range(first, len(groups)):
+        if f"initial_{target.key}" in groups[at]:
+            joining.append(JoinedGroup(event_index, bases[at], base_value))
+        else:
+            joining.append(JoinedGroup(event_index, held[at], reference_value or base_value))
+    return joining
+
+
+def resumed_base_values(
+    base: BaseValues, saved: tuple[float, ...], joined: list[JoinedGroup], state: Mapping[str, Any], target: ParamGroups
+) -> tuple[BaseValues, list[JoinedGroup]]:
+    """The base values with which a scheduler resumes, and the groups that joined the saved run.
+
+    The base values of the code are compared like the schedule: if they differ from the saved ones, the loading
+    scheduler warns and follows its policy. One case needs no warning: the groups hold the last values of the saved run,
+    since the optimizer was loaded before the scheduler was constructed. The saved base values then are the right ones.
+
+    Args:
+        base: the base values in the code, perhaps with groups that joined the saved run.
+        saved: the saved base values.
+        joined: the saved groups that joined.
+        state: the saved state.
+        target: the param groups.
+    """
+    own = replace(base, values=base.values[: len(saved)])
+    if own.values == saved or len(own.values) < len(saved):
+        return (base if own.values == base.values else own), joined
+    there, last = replace(base, values=saved), state["value"]
+    last = list(last) if isinstance(last, list | tuple) else [last] * len(base.values)
+    if last[0] is not None and target.read() == list(base.values) == target.rounded(last):
+        if is_same_schedule(state["schedule"], description_of(there.schedule(joined))):
+            return there, joined
+    before, now = there.values[there.reference], own.values[own.reference]
+    return own, [
+        JoinedGroup(group.event_index, group.value * (before / group.reference_value), now)
+        if group.reference_value
+        else group
+        for group in joined
+    ]
+
+
+def as_base_values(name: str, saved: Any) -> tuple[float, ...] | None:
+    """Check the base values in a saved state.
+
+    Raises:
+        TypeError, ValueError: these are not numbers.
+    """
+    if saved is None:
+        return None
+    return arguments.list_of(name, saved, arguments.number)
+
+
+def as_joined_groups(name: str, saved: Any) -> list[JoinedGroup]:
+    """Check the groups that joined in a saved state.
+
+    Raises:
+        TypeError, ValueError: these are not lists of an event index and two numbers.
+    """
+    joined = []
+    for at, entry in enumerate(arguments.listed(name, saved)):
+        values = arguments.list_of(f"{name}[{at}]", entry, arguments.number)
+        if len(values) != 3:
+            raise ValueError(
+                f"{name}[{at}] must be [event_index, value, reference_value], given {arguments.shown(entry)}"
+            )
+        event_index = arguments.whole_number(f"{name}[{at}][0]", values[0], at_least=0)
+        joined.append(JoinedGroup(event_index, values[1], values[2]))
+    return joined
