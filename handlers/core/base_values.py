@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -75,10 +75,11 @@ def read_base_values(target: ParamGroups, argument: str) -> tuple[float, ...]:
         raise ValueError(f"{argument} needs an optimizer to read present values from, given none")
     for group, (present, base) in enumerate(zip(held, values, strict=True)):
         if present != base:
+            initial = f"initial_{target.key}"
             warnings.warn(
-                f"a param group holds {target.key}={present:g} and initial_{target.key}={base:g} (group {group} of the "
-                f"{len(values)} that are written): the schedule starts from initial_{target.key}, as those of torch do; "
-                f"to start from another value, give {argument} or delete the entry initial_{target.key}",
+                f"a param group holds {target.key}={present:g} and {initial}={base:g} (group {group} of the "
+                f"{len(values)} that are written): the schedule starts from {initial}, as those of torch do; "
+                f"to start from another value, give {argument} or delete the entry {initial}",
                 UserWarning,
                 stacklevel=level_of_caller(),
             )
@@ -123,6 +124,13 @@ def combined(
         return schedule, None
     makers = [_schedule_maker(scheduler) for scheduler in schedulers]
     return schedule, BaseValues(values, partial(_combined, combine, makers), any(base.is_own for base in bases))
+
+
+def kept_in(member: Any, scheduler: Any) -> None:
+    """Let a scheduler of several go on with the base values of the scheduler that it copies."""
+    if scheduler._base is not None:
+        member._base = replace(scheduler._base, schedule_of=_schedule_maker(scheduler))
+        member._admits, member._joined = scheduler._admits, list(scheduler._joined)
 
 
 def _combined(
@@ -172,7 +180,12 @@ def joining_groups(
 
 
 def resumed_base_values(
-    base: BaseValues, saved: tuple[float, ...], joined: list[JoinedGroup], state: Mapping[str, Any], target: ParamGroups
+    base: BaseValues,
+    saved: tuple[float, ...],
+    joined: list[JoinedGroup],
+    schedule: Any,
+    last: Any,
+    target: ParamGroups,
 ) -> tuple[BaseValues, list[JoinedGroup]]:
     """The base values with which a scheduler resumes, and the groups that joined the saved run.
 
@@ -184,17 +197,18 @@ def resumed_base_values(
         base: the base values in the code, perhaps with groups that joined the saved run.
         saved: the saved base values.
         joined: the saved groups that joined.
-        state: the saved state.
+        schedule: the saved description of the schedule.
+        last: the last saved value, for all groups or for each.
         target: the param groups.
     """
     own = replace(base, values=base.values[: len(saved)])
     if own.values == saved or len(own.values) < len(saved):
         return (base if own.values == base.values else own), joined
-    there, last = replace(base, values=saved), state["value"]
+    there = replace(base, values=saved)
     last = list(last) if isinstance(last, list | tuple) else [last] * len(base.values)
-    if last[0] is not None and target.read() == list(base.values) == target.rounded(last):
-        if is_same_schedule(state["schedule"], description_of(there.schedule(joined))):
-            return there, joined
+    was_loaded_first = last[0] is not None and target.read() == list(base.values) == target.rounded(last)
+    if was_loaded_first and is_same_schedule(schedule, description_of(there.schedule(joined))):
+        return there, joined
     before, now = there.values[there.reference], own.values[own.reference]
     return own, [
         JoinedGroup(group.event_index, group.value * (before / group.reference_value), now)

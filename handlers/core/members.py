@@ -1,11 +1,15 @@
 """The schedulers that a scheduler of several is made of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
+from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 from lehr.handlers.schedules import SideBySide
+from lehr.handlers.schedules.arguments import listed, shown
 
+from .base_values import as_base_values, as_joined_groups, kept_in, with_joined_groups
 from .param_scheduler import ParamScheduler
 from .scheduler import BaseParamScheduler
 
@@ -17,7 +21,9 @@ def member_like(scheduler: BaseParamScheduler) -> BaseParamScheduler:
         member._go_to(0)
         return member
     groups, schedule = scheduler.param_group_index, scheduler.schedule
-    return ParamScheduler(scheduler.optimizer, scheduler.param_name, param_group_index=groups, schedule=schedule)
+    member = ParamScheduler(scheduler.optimizer, scheduler.param_name, param_group_index=groups, schedule=schedule)
+    kept_in(member, scheduler)
+    return member
 
 
 def num_saved(member: BaseParamScheduler) -> int:
@@ -25,6 +31,54 @@ def num_saved(member: BaseParamScheduler) -> int:
     if isinstance(member, ParamScheduler) and not member.schedule.is_pure:
         return len(member.optimizer_param_groups)
     return member.schedule.groups or 1
+
+
+def groups_state(member: BaseParamScheduler) -> dict[str, Any]:
+    """The entries of its state that are about param groups."""
+    if not isinstance(member, ParamScheduler):
+        return {"param_groups": 0, "base_values": None, "joined": []}
+    state = member.state_dict()
+    return {key: state[key] for key in ("param_groups", "base_values", "joined")}
+
+
+def states_of_members(state: Mapping[str, Any], members: Sequence[BaseParamScheduler]) -> list[dict[str, Any]]:
+    """The entries about param groups in the state of a scheduler of several, for each of them.
+
+    Raises:
+        TypeError, ValueError: the state has entries for another number of schedulers.
+    """
+    for key in ("base_values", "joined"):
+        if len(listed(key, state[key])) != len(members):
+            raise ValueError(f"{key} must be those of {len(members)} schedulers, given {shown(state[key])}")
+    saved = state["schedule"].get("schedules") if isinstance(state["schedule"], dict) else None
+    schedules = saved if isinstance(saved, list) and len(saved) == len(members) else [None] * len(members)
+    widths = [
+        _width(member, base_values, joined)
+        for member, base_values, joined in zip(members, state["base_values"], state["joined"], strict=True)
+    ]
+    values = state["value"] if isinstance(state["value"], list) and len(state["value"]) == sum(widths) else None
+    states = []
+    for at, end in enumerate(accumulate(widths)):
+        value = None if values is None else values[end - widths[at] : end]
+        states.append(
+            {
+                "base_values": state["base_values"][at],
+                "joined": state["joined"][at],
+                "schedule": schedules[at],
+                "value": value[0] if value is not None and widths[at] == 1 else value,
+            }
+        )
+    return states
+
+
+def _width(member: BaseParamScheduler, base_values: Any, joined: Any) -> int:
+    """The number of its values in a saved state."""
+    saved = as_base_values("base_values", base_values)
+    if not isinstance(member, ParamScheduler) or member._base is None or saved is None:
+        return num_saved(member)
+    base, groups = replace(member._base, values=saved), as_joined_groups("joined", joined)
+    schedule = with_joined_groups(base.schedule(groups), base, groups)
+    return len(saved) + len(groups) if not schedule.is_pure else schedule.groups or 1
 
 
 def history_row(member: BaseParamScheduler, value: Any) -> list[float]:

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
+from functools import partial
 from itertools import accumulate
 from operator import call
 from types import BuiltinFunctionType
@@ -20,7 +21,7 @@ from lehr.handlers.targets.several import Several
 from lehr.handlers.targets.target import Location
 
 from .attaching import AnyEvent
-from .members import history_row, member_like, num_saved, side_by_side
+from .members import groups_state, history_row, member_like, num_saved, side_by_side, states_of_members
 from .param_scheduler import ParamScheduler
 from .resume_policy import Adjustment
 from .scheduler import BaseParamScheduler
@@ -89,10 +90,25 @@ class ParamGroupScheduler(BaseParamScheduler):
         schedule = SideBySide([member.schedule for member in self._members])
         super().__init__(params, save_history, schedule=schedule, target=self._common_target())
         self.schedulers, self.names = list(schedulers), list(names)
+        self._admits = any(member._admits for member in self._param_schedulers())
         self._register()
 
     def _common_target(self) -> Several:
         return Several([member._target for member in self._members])
+
+    def __call__(self, engine: Engine | None, name: str | None = None) -> None:
+        """Write the values of this event, record them, and count the event; see :meth:`BaseParamScheduler.__call__`."""
+        if self._admits:
+            have_joined = [member._admit_groups() for member in self._at_event(self._param_schedulers())]
+            if any(have_joined):
+                self._follow(SideBySide([member.schedule for member in self._members]))
+        super().__call__(engine, name)
+
+    def _at_event(self, members: list[Any]) -> list[Any]:
+        """Members that are at the event of this scheduler, which an overridden ``get_param`` reads."""
+        for member in members:
+            member._event_index = self._event_index
+        return members
 
     _caches = BaseParamScheduler._caches | {"_recorders", "_columns"}
 
@@ -130,8 +146,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         """The value of each scheduler."""
         if self._is_pure:
             return self._values_in(self._block_reader.read(index))
-        for member in self._members:
-            member._event_index = index  # an overridden get_param reads it
+        self._at_event(self._members)
         with self._event_reader.one_event():
             values = [member._read(index) for member in self._members]
         return [
@@ -207,17 +222,36 @@ class ParamGroupScheduler(BaseParamScheduler):
     def _last_value(self) -> list[float] | None:
         if self._event_index == self._loaded_at:
             return list(self._loaded_value) if isinstance(self._loaded_value, list) else None
-        for member in self._members:
-            member._event_index = self._event_index
-        rows = [member._last_value() for member in self._members]
+        rows = [member._last_value() for member in self._at_event(self._members)]
         if any(row is None for row in rows):
             return None
         return [float(value) for row in rows for value in (row if isinstance(row, list) else [row])]
 
     def state_dict(self) -> dict[str, Any]:
-        """The state as plain data, with the number of param groups of each scheduler."""
-        known = [member._target.known_groups if isinstance(member, ParamScheduler) else 0 for member in self._members]
-        return {**super().state_dict(), "param_groups": known}
+        """The state as plain data, with the param groups of each scheduler; see :meth:`ParamScheduler.state_dict`."""
+        own = [groups_state(member) for member in self._members]
+        return super().state_dict() | {key: [state[key] for state in own] for key in own[0]}
+
+    def _take_base_values(self, state: Mapping[str, Any]) -> Callable[[], None]:
+        if not isinstance(state["base_values"], list):  # a state of an earlier version
+            return super()._take_base_values(state)
+        undo: list[Callable[[], None]] = [partial(self._follow, self._schedule)]
+
+        def take_back() -> None:
+            for function in reversed(undo):
+                function()
+
+        try:
+            for member, its_state in zip(self._members, states_of_members(state, self._members), strict=True):
+                undo.append(member._take_base_values(its_state))
+        except BaseException:
+            take_back()
+            raise
+        if len(undo) > 1:
+            self._planned = SideBySide(
+                [one._planned if isinstance(one, ParamScheduler) else one.schedule for one in self._members]  # type: ignore[misc]
+            )
+        return take_back
 
     def _loaded(self, state: Mapping[str, Any]) -> None:
         super()._loaded(state)

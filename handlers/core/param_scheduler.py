@@ -182,6 +182,8 @@ class ParamScheduler(BaseParamScheduler):
         if is_new := len(joined) > len(self._joined):
             self._joined = joined
             self._follow_joined()
+            if self._base is not None and not self._base.values:
+                self._planned = self._base.schedule(joined)
         self._num_groups_seen = len(self.optimizer.param_groups)
         return is_new
 
@@ -250,6 +252,11 @@ class ParamScheduler(BaseParamScheduler):
         value = super()._row(value)
         return self._target.fitted(value, self._target.groups()) if isinstance(value, list) else value
 
+    def _recording(self, engine: Engine, name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
+        if not self._target.groups():  # the group is still to come
+            return lambda row: None, value
+        return super()._recording(engine, name, value)
+
     def _locations(self, engine: Engine) -> dict[str, list[Location]]:
         locations = super()._locations(engine)
         if any("momentum" in part.other_params for part in stateful_parts(self._planned)):
@@ -293,7 +300,8 @@ class ParamScheduler(BaseParamScheduler):
         saved = as_base_values("base_values", state["base_values"])
         joined = as_joined_groups("joined", state["joined"])
         if self._base is not None and saved is not None:
-            base, joined = resumed_base_values(self._base, saved, joined, state, self._target)
+            last, schedule = state["value"], state["schedule"]
+            base, joined = resumed_base_values(self._base, saved, joined, schedule, last, self._target)
             if base is not self._base or joined or self._joined:
                 self._base, self._joined, self._num_groups_seen = base, joined, -1
                 self._planned = base.schedule(joined)
