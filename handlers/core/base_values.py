@@ -1,19 +1,19 @@
-"""Schedules that start from the base value of each param group, and groups that join such a schedule in mid-run."""
+"""Schedules that start from the base value of each param group."""
 
 import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from lehr.handlers.schedules import Constant, Product, Schedule, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.description import description_of
-from lehr.handlers.schedules.joined_groups import JoinedGroups
 from lehr.handlers.targets.param_groups import ParamGroups
 
-from .resume_policy import level_of_caller
+from .joined_groups import JoinedGroup, as_joined_groups, joining_groups, with_joined_groups
+from .resume_policy import Adjustment, level_of_caller
 from .saving import is_same_schedule
 
 ScheduleOf = Callable[[Number], Schedule]
@@ -33,7 +33,7 @@ class BaseValues:
     schedule_of: ScheduleOf
     is_own: bool = True
 
-    def schedule(self, joined: "Sequence[JoinedGroup]" = ()) -> Schedule:
+    def schedule(self, joined: Sequence[JoinedGroup] = ()) -> Schedule:
         """The schedule of the first groups; without any, that of the first group that joined, or of a base value 1."""
         base: Number = joined[0].value if joined else 1.0
         return self.schedule_of(one_or_all(self.values) if self.values else base)
@@ -43,19 +43,46 @@ class BaseValues:
         """The index of the first group whose base value is not 0."""
         return next((at for at, value in enumerate(self.values) if value), 0)
 
+    def for_all_groups(self, schedule: Schedule, joined: Sequence[JoinedGroup]) -> Schedule:
+        """The schedule of the first groups with a column more for each group that joined."""
+        return with_joined_groups(schedule, len(self.values), self.reference, joined)
 
-class JoinedGroup(NamedTuple):
-    """A param group that joined in mid-run: at event i it has ``value * (f(i) / reference_value)``.
+    def with_new_groups(
+        self,
+        joined: Sequence[JoinedGroup],
+        target: ParamGroups,
+        event_index: int,
+        value_of_first: Callable[[Sequence[JoinedGroup]], Any],
+    ) -> Sequence[JoinedGroup]:
+        """All groups that joined before an event, including those that were added since the last event.
 
-    Args:
-        event_index: the event before which it joined.
-        value: the value that it came with, or its ``initial_`` entry.
-        reference_value: the value f(j) of the reference group at that event, or its base value.
-    """
+        Args:
+            joined: the groups that joined earlier.
+            target: the param groups.
+            event_index: the event.
+            value_of_first: returns the value of the first groups at this event; where there are none, for a first group
+                that joins.
+        """
+        num_known = len(self.values) + len(joined)
+        if len(target.groups()) <= num_known:
+            return joined
+        first = [JoinedGroup(event_index, value, value) for value in target.base_values()[:1]]
+        base_value = self.values[self.reference] if self.values else first[0].value
+        values = value_of_first(joined or first)
+        value = values[self.reference] if isinstance(values, list) else values
+        return [*joined, *joining_groups(target, num_known, event_index, base_value, value)]
 
-    event_index: int
-    value: float
-    reference_value: float
+    def handed_over(
+        self, adjustment: Adjustment, joined: Sequence[JoinedGroup]
+    ) -> tuple[Adjustment, Sequence[JoinedGroup]]:
+        """An adjustment of the first groups, and the groups that join them at its handover with their saved values."""
+        if not joined or adjustment.handover is None or not isinstance(adjustment.handover[2], tuple):
+            return adjustment, joined
+        begin, duration, values = adjustment.handover
+        num_first, reference = len(self.values), values[self.reference] or joined[0].reference_value
+        joined = [JoinedGroup(begin, value, reference) for value in values[num_first:]]
+        own = one_or_all(values[: max(num_first, 1)])
+        return Adjustment(adjustment.shift, (begin, duration, own)), joined
 
 
 def read_base_values(target: ParamGroups, argument: str) -> tuple[float, ...]:
@@ -149,44 +176,37 @@ def _adjusted(schedule_of: ScheduleOf, adjustment: Any, base: Number) -> Schedul
     return adjustment.applied_to(schedule_of(base))  # type: ignore[no-any-return]
 
 
-def with_joined_groups(schedule: Schedule, base: BaseValues, joined: Sequence[JoinedGroup]) -> Schedule:
-    """A schedule with a column more for each group that joined."""
-    if not joined:
-        return schedule
-    pairs = [(group.value, group.reference_value) for group in joined]
-    return JoinedGroups(schedule, len(base.values), pairs, base.reference)
+def take_base_values(scheduler: Any, state: Mapping[str, Any]) -> Callable[[], None]:
+    """Let a scheduler go on with the base values of a checked state, and with the groups that joined the saved run.
 
+    Returns:
+        A function that takes this back.
 
-def joining_groups(
-    target: ParamGroups, first: int, event_index: int, base_value: float, reference_value: float
-) -> list[JoinedGroup]:
-    """The groups of a target that join before an event.
-
-    Args:
-        target: the target.
-        first: the index of the first of them among the groups that are written.
-        event_index: the event.
-        base_value: the base value of the reference group.
-        reference_value: the value of the reference group at this event.
+    Raises:
+        TypeError, ValueError: the state has no valid base values.
     """
-    joining = []
-    groups, held, bases = target.groups(), target.read(), target.base_values()
-    for at in range(first, len(groups)):
-        if f"initial_{target.key}" in groups[at]:
-            joining.append(JoinedGroup(event_index, bases[at], base_value))
-        else:
-            joining.append(JoinedGroup(event_index, held[at], reference_value or base_value))
-    return joining
+    before = dict(vars(scheduler))
+    saved = as_base_values("base_values", state["base_values"])
+    joined: Sequence[JoinedGroup] = as_joined_groups("joined", state["joined"])
+    if scheduler._base is not None and saved is not None:
+        base, joined = resumed_base_values(
+            scheduler._base, saved, joined, state["schedule"], state["value"], scheduler._target
+        )
+        if base is not scheduler._base or joined or scheduler._joined:
+            scheduler._base, scheduler._joined, scheduler._num_groups_seen = base, joined, -1
+            scheduler._planned = base.schedule(joined)
+            scheduler._follow(scheduler._planned)
+    return lambda: vars(scheduler).update(before)
 
 
 def resumed_base_values(
     base: BaseValues,
     saved: tuple[float, ...],
-    joined: list[JoinedGroup],
+    joined: Sequence[JoinedGroup],
     schedule: Any,
     last: Any,
     target: ParamGroups,
-) -> tuple[BaseValues, list[JoinedGroup]]:
+) -> tuple[BaseValues, Sequence[JoinedGroup]]:
     """The base values with which a scheduler resumes, and the groups that joined the saved run.
 
     The base values of the code are compared like the schedule: if they differ from the saved ones, the loading
@@ -227,21 +247,3 @@ def as_base_values(name: str, saved: Any) -> tuple[float, ...] | None:
     if saved is None:
         return None
     return arguments.list_of(name, saved, arguments.number)
-
-
-def as_joined_groups(name: str, saved: Any) -> list[JoinedGroup]:
-    """Check the groups that joined in a saved state.
-
-    Raises:
-        TypeError, ValueError: these are not lists of an event index and two numbers.
-    """
-    joined = []
-    for at, entry in enumerate(arguments.listed(name, saved)):
-        values = arguments.list_of(f"{name}[{at}]", entry, arguments.number)
-        if len(values) != 3:
-            raise ValueError(
-                f"{name}[{at}] must be [event_index, value, reference_value], given {arguments.shown(entry)}"
-            )
-        event_index = arguments.whole_number(f"{name}[{at}][0]", values[0], at_least=0)
-        joined.append(JoinedGroup(event_index, values[1], values[2]))
-    return joined

@@ -9,7 +9,8 @@ from typing import Any
 from lehr.handlers.schedules import SideBySide
 from lehr.handlers.schedules.arguments import listed, shown
 
-from .base_values import as_base_values, as_joined_groups, kept_in, with_joined_groups
+from .base_values import as_base_values, kept_in
+from .joined_groups import as_joined_groups
 from .param_scheduler import ParamScheduler
 from .scheduler import BaseParamScheduler
 
@@ -77,7 +78,7 @@ def _width(member: BaseParamScheduler, base_values: Any, joined: Any) -> int:
     if not isinstance(member, ParamScheduler) or member._base is None or saved is None:
         return num_saved(member)
     base, groups = replace(member._base, values=saved), as_joined_groups("joined", joined)
-    schedule = with_joined_groups(base.schedule(groups), base, groups)
+    schedule = base.for_all_groups(base.schedule(groups), groups)
     return len(saved) + len(groups) if not schedule.is_pure else schedule.groups or 1
 
 

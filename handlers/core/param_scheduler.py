@@ -11,25 +11,14 @@ from torch.optim import Optimizer
 
 from lehr.handlers.schedules import FunctionSchedule, Plateau, Schedule, arguments
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.schedules.joined_groups import JoinedGroups
 from lehr.handlers.schedules.stateful import stateful_parts
 from lehr.handlers.targets.group_selection import Group, Selection
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, PlaceholderOptimizer
 from lehr.handlers.targets.target import Location, Value
 
-from .base_values import (
-    BaseValues,
-    JoinedGroup,
-    as_base_values,
-    as_joined_groups,
-    independent_of_base,
-    joining_groups,
-    one_or_all,
-    relative_to_groups,
-    resumed_base_values,
-    with_joined_groups,
-)
+from .base_values import BaseValues, independent_of_base, relative_to_groups, take_base_values
 from .copying import private_copy
+from .joined_groups import JoinedGroup
 from .resume_policy import Adjustment
 from .saving import finite_values
 from .scheduler import NOTHING_READ, BaseParamScheduler
@@ -118,7 +107,6 @@ class ParamScheduler(BaseParamScheduler):
         if added == "own" and base is None and given is not None:
             base = BaseValues(tuple(target.base_values()), partial(independent_of_base, given))
         self._base = base
-        self._joined: list[JoinedGroup] = []
         self._admits = added == "own" or (added is None and base is not None and base.is_own)
         self._num_groups_seen = len(target.optimizer.param_groups)
         if given is not None and given.groups is not None:
@@ -133,6 +121,7 @@ class ParamScheduler(BaseParamScheduler):
         self._register()
 
     _base: BaseValues | None = None
+    _joined: Sequence[JoinedGroup] = ()
     _admits = False  # whether groups that are added continue from their own values
     _usual: UsualEvent | None = None
     _caches = BaseParamScheduler._caches | {"_usual"}
@@ -178,44 +167,38 @@ class ParamScheduler(BaseParamScheduler):
         """Let groups that were added continue from their own values; whether there were any."""
         if not self._admits or len(self.optimizer.param_groups) == self._num_groups_seen:
             return False
-        joined = self._joined_groups()
+        joined = self._joined_with_new()
         if is_new := len(joined) > len(self._joined):
             self._joined = joined
-            self._follow_joined()
             if self._base is not None and not self._base.values:
                 self._planned = self._base.schedule(joined)
+            self._follow(self._schedule_of_first(joined))
         self._num_groups_seen = len(self.optimizer.param_groups)
         return is_new
 
-    def _joined_groups(self) -> list[JoinedGroup]:
-        """All groups that joined, including those that were added since the last event."""
-        if not self._admits:
-            return []
-        assert self._base is not None
-        known, joined, target = len(self._base.values) + len(self._joined), self._joined, self._target
-        if len(target.groups()) <= known:
-            return joined
-        first = [JoinedGroup(0, value, value) for value in target.base_values()[:1]]
-        base_value = self._base.values[self._base.reference] if self._base.values else first[0].value
-        values = self._value_of(private_copy(self._schedule_of_first(joined or first)), self._event_index)
-        value = values[self._base.reference] if isinstance(values, list) else values
-        return joined + joining_groups(target, known, self._event_index, base_value, value)
-
-    def _follow_joined(self) -> None:
-        """Read values for the groups that joined, too."""
-        self._follow(self._for_all_groups(self._schedule_of_first(self._joined[:1])))
+    def _joined_with_new(self) -> Sequence[JoinedGroup]:
+        if not self._admits or self._base is None:
+            return ()
+        index = self._event_index
+        return self._base.with_new_groups(
+            self._joined,
+            self._target,
+            index,
+            lambda joined: self._value_of(private_copy(self._schedule_of_first(joined)), index),
+        )
 
     def _schedule_of_first(self, joined: Sequence[JoinedGroup]) -> Schedule:
         """The schedule without the groups that joined; where there was no other group, that of the first to join."""
-        schedule = self._schedule
-        if isinstance(schedule, JoinedGroups):
-            return schedule.schedule
-        if self._base is not None and not self._base.values:
-            return self._adjustment.applied_to(self._base.schedule(joined))
-        return schedule  # type: ignore[return-value]
+        if self._base is None or self._base.values:
+            return self._first_schedule  # type: ignore[no-any-return]
+        return self._adjustment.applied_to(self._base.schedule(joined))
 
-    def _for_all_groups(self, schedule: Schedule) -> Schedule:
-        return schedule if self._base is None else with_joined_groups(schedule, self._base, self._joined)
+    def _follow(self, schedule: Schedule | None) -> None:
+        """Read values from this schedule from now on, and multiples of it for the groups that joined."""
+        self._first_schedule: Any = schedule
+        if schedule is not None and self._base is not None:
+            schedule = self._base.for_all_groups(schedule, self._joined)
+        super()._follow(schedule)
 
     def _next_usual(self) -> UsualEvent | None:
         groups, reader = self._target.float_groups(), self._block_reader
@@ -296,30 +279,11 @@ class ParamScheduler(BaseParamScheduler):
                 raise ValueError(f"values must be one or {groups}, as many as the param groups, given {len(values)}")
 
     def _take_base_values(self, state: Mapping[str, Any]) -> Callable[[], None]:
-        before = dict(vars(self))
-        saved = as_base_values("base_values", state["base_values"])
-        joined = as_joined_groups("joined", state["joined"])
-        if self._base is not None and saved is not None:
-            last, schedule = state["value"], state["schedule"]
-            base, joined = resumed_base_values(self._base, saved, joined, schedule, last, self._target)
-            if base is not self._base or joined or self._joined:
-                self._base, self._joined, self._num_groups_seen = base, joined, -1
-                self._planned = base.schedule(joined)
-                self._follow(self._for_all_groups(self._planned))
-
-        def take_back() -> None:
-            vars(self).update(before)
-
-        return take_back
+        return take_base_values(self, state)
 
     def _adjust(self, adjustment: Adjustment) -> None:
-        handover = adjustment.handover
-        if self._joined and self._base is not None and handover is not None and isinstance(handover[2], tuple):
-            begin, duration, values = handover
-            first = len(self._base.values)
-            reference = values[self._base.reference] or self._joined[0].reference_value
-            self._joined = [JoinedGroup(begin, value, reference) for value in values[first:]]
-            adjustment = Adjustment(adjustment.shift, (begin, duration, one_or_all(values[: max(first, 1)])))
+        if self._base is not None:
+            adjustment, self._joined = self._base.handed_over(adjustment, self._joined)
         super()._adjust(adjustment)
 
     def _loaded(self, state: Mapping[str, Any]) -> None:
@@ -329,10 +293,10 @@ class ParamScheduler(BaseParamScheduler):
 
     def simulate(self, num_events: int, start: int = 0) -> Array:
         """The values that the next events would write; see :meth:`BaseParamScheduler.simulate`."""
-        if self._admits and len(joined := self._joined_groups()) > len(self._joined):
+        if self._admits and len(joined := self._joined_with_new()) > len(self._joined):
             simulated = copy(self)
             simulated._joined = joined
-            simulated._follow_joined()
+            simulated._follow(self._schedule_of_first(joined))
             return BaseParamScheduler.simulate(simulated, num_events, start)
         table = super().simulate(num_events, start)
         is_placeholder = isinstance(self.optimizer, PlaceholderOptimizer)

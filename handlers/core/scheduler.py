@@ -293,8 +293,7 @@ class BaseParamScheduler(ABC):
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> tuple[Any, Array]:
         """A scheduler with these arguments but no optimizer, and the values of its first events."""
         without = ("optimizer", "param_group_index", "save_history")
-        given = {name: value for name, value in scheduler_kwargs.items() if name not in without}
-        scheduler = cls._without_optimizer(**given)
+        scheduler = cls._without_optimizer(**{key: one for key, one in scheduler_kwargs.items() if key not in without})
         return scheduler, scheduler.simulate(num_events)
 
     @classmethod
@@ -415,12 +414,8 @@ class BaseParamScheduler(ABC):
                     f"resume_policy must be 'keep_step' where the number of param groups has changed, from "
                     f"{schedule.groups} to {self._num_groups()}"
                 )
-            self._follow(self._for_all_groups(schedule))
+            self._follow(schedule)
         self._adjustment = adjustment
-
-    def _for_all_groups(self, schedule: Schedule) -> Schedule:
-        """The schedule with values for groups that joined in mid-run, too."""
-        return schedule
 
     def _last_value(self) -> Any:
         """The last value that was written, as plain data; None if it is unknown."""

@@ -8,7 +8,7 @@ from ignite.engine import Engine
 from lehr.engine.event_counts import is_repeated_epoch_start
 from lehr.handlers.core.metric_driven import SchedulerWithMetric
 from lehr.handlers.core.metrics import MetricFeed, as_number
-from lehr.handlers.schedules import Phases, Plateau, Schedule
+from lehr.handlers.schedules import Phases, Plateau, Schedule, arguments
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups
 
@@ -86,6 +86,7 @@ class PhaseScheduler(SchedulerWithMetric):
         reduction: str = "mean",
         relative_to_base: bool = False,
     ) -> None:
+        arguments.flag("relative_to_base", relative_to_base)
         self._feed = MetricFeed(metric_name, reduction)
         self._phases = Phases(phases, relative, end, starts, flat)
         super().__init__(

@@ -90,7 +90,7 @@ class ParamGroups(Target):
         self._num_looked_up = -1
         self._indices: Sequence[int] = ()
         self._float_groups: list[Group] | None = None  # the same list, if all groups that are written hold floats
-        self.key, self.item = find_entry(param_name, self.groups() or groups)
+        self.key, self.item = find_entry(param_name, self.groups() or list(groups))
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_looked_up": None, "_float_groups": None}  # a copy looks the groups up again

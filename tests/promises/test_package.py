@@ -58,7 +58,7 @@ OF_ITS_OWN = {
     "PhaseScheduler": {"metric_name", "reduction", "_go_to", "phase", "next_phase", "observe", "_simulated"},
     "ReduceOnPlateauScheduler": {
         *METRIC, "__call__", "_recording_engine", "observe", "state_dict", "load_state_dict",
-        "simulate", "simulate_values", "_simulated",
+        "simulate", "simulate_values", "_simulated", "_admit_groups",
     },
 }  # fmt: skip
 MECHANISMS = (
