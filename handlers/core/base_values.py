@@ -13,7 +13,7 @@ from lehr.handlers.schedules.description import description_of
 from lehr.handlers.targets.param_groups import ParamGroups
 
 from .joined_groups import JoinedGroup, as_joined_groups, joining_groups, with_joined_groups
-from .resume_policy import Adjustment, level_of_caller
+from .resume_policy import Adjustment, ResumeWarning, level_of_caller
 from .saving import is_same_schedule
 
 ScheduleOf = Callable[[Number], Schedule]
@@ -112,6 +112,23 @@ def read_base_values(target: ParamGroups, argument: str) -> tuple[float, ...]:
             )
             break
     return tuple(values)
+
+
+def warn_of_trained_base_values(scheduler: Any) -> None:
+    """Warn that a scheduler, which now seeks an event, started from the values of an optimizer that had trained."""
+    warnings.warn(
+        f"{scheduler!r} was constructed when its optimizer had trained already, and starts from the values that the "
+        f"groups held then, {one_or_all(scheduler._base.values)}: if the run began with other values, load the scheduler's state, "
+        f"give the value as an argument, or set initial_{scheduler._target.key} in the param groups before",
+        ResumeWarning,
+        stacklevel=level_of_caller(),
+    )
+
+
+def has_trained(target: ParamGroups) -> bool:
+    """Whether an optimizer has a state, so that its groups may hold values that were scheduled before."""
+    is_initial = all(f"initial_{target.key}" in group for group in target.groups())
+    return not is_initial and bool(getattr(target.optimizer, "state", None))
 
 
 def one_or_all(values: Sequence[float]) -> Number:

@@ -19,6 +19,7 @@ __all__ = [
     "FilteredAttachment",
     "Location",
     "Locations",
+    "base_values_of",
     "column_labels",
     "engines_of",
     "existing_schedulers",
@@ -112,6 +113,11 @@ def members_of(scheduler: BaseParamScheduler) -> Sequence[BaseParamScheduler]:
 def optimizers_of(scheduler: BaseParamScheduler) -> set[int]:
     """The ids of the optimizers that a scheduler writes to."""
     return {id(member.optimizer) for member in members_of(scheduler) if isinstance(member, ParamScheduler)}
+
+
+def base_values_of(scheduler: BaseParamScheduler) -> list[float]:
+    """The base value of each param group that a scheduler writes; empty for any other target."""
+    return scheduler._target.base_values() if isinstance(scheduler, ParamScheduler) else []
 
 
 def planned_schedule(scheduler: BaseParamScheduler) -> Schedule | None:

@@ -16,7 +16,8 @@ from lehr.handlers.targets.group_selection import Group, Selection
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, PlaceholderOptimizer
 from lehr.handlers.targets.target import Location, Value
 
-from .base_values import BaseValues, independent_of_base, relative_to_groups, take_base_values
+from . import base_values
+from .base_values import BaseValues
 from .copying import private_copy
 from .joined_groups import JoinedGroup
 from .resume_policy import Adjustment
@@ -88,7 +89,7 @@ class ParamScheduler(BaseParamScheduler):
                     "multiply the values in get_param"
                 )
             factors = schedule if isinstance(schedule, Schedule) else FunctionSchedule(schedule)
-            base = relative_to_groups(target, factors)
+            base = base_values.relative_to_groups(target, factors)
             schedule = base.schedule()
         self._write_to(target, param_name, save_history, schedule, base)
 
@@ -105,10 +106,11 @@ class ParamScheduler(BaseParamScheduler):
         given = self._planned
         added = target.selection.added
         if added == "own" and base is None and given is not None:
-            base = BaseValues(tuple(target.base_values()), partial(independent_of_base, given))
+            base = BaseValues(tuple(target.base_values()), partial(base_values.independent_of_base, given))
         self._base = base
         self._admits = added == "own" or (added is None and base is not None and base.is_own)
         self._num_groups_seen = len(target.optimizer.param_groups)
+        self._began_trained = base is not None and base.is_own and base_values.has_trained(target)
         if given is not None and given.groups is not None:
             target.expect_added_groups(given.groups)
             groups = self._num_groups()
@@ -122,6 +124,7 @@ class ParamScheduler(BaseParamScheduler):
 
     _base: BaseValues | None = None
     _joined: Sequence[JoinedGroup] = ()
+    _began_trained = False  # whether the optimizer had trained when the scheduler was constructed
     _admits = False  # whether groups that are added continue from their own values
     _usual: UsualEvent | None = None
     _caches = BaseParamScheduler._caches | {"_usual"}
@@ -212,6 +215,17 @@ class ParamScheduler(BaseParamScheduler):
         super()._forget()
         self._usual = None
 
+    def seek(self, event_index: int) -> None:
+        """Go to an event; see :meth:`BaseParamScheduler.seek`.
+
+        Warns with a :class:`ResumeWarning` if the schedule started from the values of an optimizer that had trained
+        already.
+        """
+        super().seek(event_index)
+        if self._began_trained and event_index > 0:
+            self._began_trained = False
+            base_values.warn_of_trained_base_values(self)
+
     def _go_to(self, event_index: int) -> None:
         super()._go_to(event_index)
         self._usual = None
@@ -266,10 +280,10 @@ class ParamScheduler(BaseParamScheduler):
         the values that the schedule started from, or None. ``joined`` has, for each group that continues from its own
         value since it was added, the event index, the value and the value of the reference group.
         """
-        base_values = None if self._base is None else list(self._base.values)
+        values = None if self._base is None else list(self._base.values)
         joined = [list(group) for group in self._joined]
         known = self._target.known_groups
-        return {**super().state_dict(), "param_groups": known, "base_values": base_values, "joined": joined}
+        return {**super().state_dict(), "param_groups": known, "base_values": values, "joined": joined}
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         groups = self._num_groups()
@@ -279,7 +293,7 @@ class ParamScheduler(BaseParamScheduler):
                 raise ValueError(f"values must be one or {groups}, as many as the param groups, given {len(values)}")
 
     def _take_base_values(self, state: Mapping[str, Any]) -> Callable[[], None]:
-        return take_base_values(self, state)
+        return base_values.take_base_values(self, state)
 
     def _adjust(self, adjustment: Adjustment) -> None:
         if self._base is not None:

@@ -6,7 +6,7 @@ from ignite.engine import Engine
 
 from lehr.handlers.schedules import arguments
 
-from .checks import attachments, conflicts, lengths, values
+from .checks import attachments, conflicts, groups, lengths, values
 from .checks.checked_run import Check, CheckedRun
 from .checks.findings import Finding, Findings
 from .dry_run import Metrics, prepared_run
@@ -20,6 +20,7 @@ CHECKS: tuple[Check, ...] = (
     attachments.evaluator_metrics,
     attachments.not_restored,
     values.illegal_values,
+    groups.flattened_groups,
     lengths.wrong_lengths,
     values.phase_jumps,
     values.scheduler_jumps,
@@ -58,6 +59,8 @@ def check_plan(
     - ``not-restored`` (error): the trainer resumes a run, and a scheduler is at another event than the run.
     - ``illegal-value`` (error): the optimizer does not allow a value, such as lr < 0, betas >= 1 or momentum < 0; or a
       scheduler raises an error at an event, such as for NaN.
+    - ``groups-flattened`` (warning): the param groups have different values, and one value is written to all of them.
+      Pass ``relative=True`` to keep their ratios.
     - ``end-not-reached`` (warning; info if at least 95% is done): the run ends before the schedule, and not close to
       its end value; or before its last phase; or before the value changes at all.
     - ``repeats`` (info; warning if a new cycle begins just before the run ends): a cycle starts again. (warning: the
