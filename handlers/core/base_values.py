@@ -118,8 +118,8 @@ def warn_of_trained_base_values(scheduler: Any) -> None:
     """Warn that a scheduler, which now seeks an event, started from the values of an optimizer that had trained."""
     warnings.warn(
         f"{scheduler!r} was constructed when its optimizer had trained already, and starts from the values that the "
-        f"groups held then, {one_or_all(scheduler._base.values)}: if the run began with other values, load the scheduler's state, "
-        f"give the value as an argument, or set initial_{scheduler._target.key} in the param groups before",
+        f"groups held then, {one_or_all(scheduler._base.values)}: if the run began with other values, load the "
+        f"scheduler's state, give the value as an argument, or set initial_{scheduler._target.key} in the param groups",
         ResumeWarning,
         stacklevel=level_of_caller(),
     )
@@ -243,7 +243,7 @@ def resumed_base_values(
         return (base if own.values == base.values else own), joined
     there = replace(base, values=saved)
     last = list(last) if isinstance(last, list | tuple) else [last] * len(base.values)
-    was_loaded_first = last[0] is not None and target.read() == list(base.values) == target.rounded(last)
+    was_loaded_first = last[0] is not None and target.read() == list(base.values) == target.as_held(last)
     if was_loaded_first and is_same_schedule(schedule, description_of(there.schedule(joined))):
         return there, joined
     before, now = there.values[there.reference], own.values[own.reference]

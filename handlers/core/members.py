@@ -1,8 +1,9 @@
 """The schedulers that a scheduler of several is made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -40,6 +41,33 @@ def groups_state(member: BaseParamScheduler) -> dict[str, Any]:
         return {"param_groups": 0, "base_values": None, "joined": []}
     state = member.state_dict()
     return {key: state[key] for key in ("param_groups", "base_values", "joined")}
+
+
+def take_base_values_of(scheduler: Any, state: Mapping[str, Any]) -> Callable[[], None]:
+    """Let the members of a scheduler go on with the base values of a checked state.
+
+    Returns:
+        A function that takes this back.
+
+    Raises:
+        TypeError, ValueError: the state has no valid base values; nothing has changed then.
+    """
+    undo: list[Callable[[], None]] = [partial(scheduler._follow, scheduler._schedule)]
+
+    def take_back() -> None:
+        for function in reversed(undo):
+            function()
+
+    members = scheduler._members
+    try:
+        for member, its_state in zip(members, states_of_members(state, members), strict=True):
+            undo.append(member._take_base_values(its_state))
+    except BaseException:
+        take_back()
+        raise
+    planned = [member._planned if isinstance(member, ParamScheduler) else member.schedule for member in members]
+    scheduler._planned = SideBySide(planned)
+    return take_back
 
 
 def states_of_members(state: Mapping[str, Any], members: Sequence[BaseParamScheduler]) -> list[dict[str, Any]]:
@@ -84,6 +112,8 @@ def _width(member: BaseParamScheduler, base_values: Any, joined: Any) -> int:
 
 def history_row(member: BaseParamScheduler, value: Any) -> list[float]:
     """Its value in the history: one number for each param group."""
+    if isinstance(member, ParamScheduler) and member._target.float_groups() is None:
+        value = member._target.as_held(value)
     if isinstance(value, list):
         return value
     return [value] * member._target.history_width(value) if isinstance(member, ParamScheduler) else [float(value)]

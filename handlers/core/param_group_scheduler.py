@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from functools import partial
 from itertools import accumulate
 from operator import call
 from types import BuiltinFunctionType
@@ -16,12 +15,13 @@ from torch.optim import Optimizer
 
 from lehr.engine.history_recorder import Recorder, num_recorded, remove_last_events
 from lehr.handlers.schedules import SideBySide
+from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.group_selection import Group
 from lehr.handlers.targets.several import Several
 from lehr.handlers.targets.target import Location
 
 from .attaching import AnyEvent
-from .members import groups_state, history_row, member_like, num_saved, side_by_side, states_of_members
+from .members import groups_state, history_row, member_like, num_saved, side_by_side, take_base_values_of
 from .param_scheduler import ParamScheduler
 from .resume_policy import Adjustment
 from .scheduler import BaseParamScheduler
@@ -206,6 +206,15 @@ class ParamGroupScheduler(BaseParamScheduler):
                 setattr(engine.state, member.param_name, None)
         return handle
 
+    def simulate(self, num_events: int, start: int = 0) -> Array:
+        """The values that events ``start`` to ``start + num_events - 1`` write; see :class:`BaseParamScheduler`."""
+        table = super().simulate(num_events, start)
+        if table.shape[1] == sum(member.schedule.groups or 1 for member in self._members):
+            for member, columns in zip(self._members, self._columns, strict=True):
+                columns = slice(columns, columns + 1) if isinstance(columns, int) else columns
+                table[:, columns] = member._target.as_held(table[:, columns])
+        return table
+
     def _go_to(self, event_index: int) -> None:
         super()._go_to(event_index)
         for member in self._members:
@@ -233,25 +242,8 @@ class ParamGroupScheduler(BaseParamScheduler):
         return super().state_dict() | {key: [state[key] for state in own] for key in own[0]}
 
     def _take_base_values(self, state: Mapping[str, Any]) -> Callable[[], None]:
-        if not isinstance(state["base_values"], list):  # a state of an earlier version
-            return super()._take_base_values(state)
-        undo: list[Callable[[], None]] = [partial(self._follow, self._schedule)]
-
-        def take_back() -> None:
-            for function in reversed(undo):
-                function()
-
-        try:
-            for member, its_state in zip(self._members, states_of_members(state, self._members), strict=True):
-                undo.append(member._take_base_values(its_state))
-        except BaseException:
-            take_back()
-            raise
-        if len(undo) > 1:
-            self._planned = SideBySide(
-                [one._planned if isinstance(one, ParamScheduler) else one.schedule for one in self._members]  # type: ignore[misc]
-            )
-        return take_back
+        is_new = isinstance(state["base_values"], list)  # earlier versions did not save base values
+        return take_base_values_of(self, state) if is_new else super()._take_base_values(state)
 
     def _loaded(self, state: Mapping[str, Any]) -> None:
         super()._loaded(state)

@@ -252,6 +252,8 @@ class ParamScheduler(BaseParamScheduler):
     def _recording(self, engine: Engine, name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
         if not self._target.groups():  # the group is still to come
             return lambda row: None, value
+        if self._target.float_groups() is None:
+            value = self._target.as_held(value)
         return super()._recording(engine, name, value)
 
     def _locations(self, engine: Engine) -> dict[str, list[Location]]:

@@ -250,7 +250,8 @@ class BaseParamScheduler(ABC):
         tensors and data loaders. Changes that a function makes to a closure or a global remain.
 
         Returns:
-            An array ``(num_events, groups)``, bit-identical to the values that training writes.
+            An array ``(num_events, groups)``, bit-identical to the values that training writes. A tensor of less than
+            64 bits rounds them, here and in training.
 
         Raises:
             TypeError: an argument is not a number; a Python function cannot be copied.
@@ -259,7 +260,7 @@ class BaseParamScheduler(ABC):
         num_events = arguments.whole_number("num_events", num_events, at_least=0)
         start = arguments.whole_number("start", start, at_least=0)
         schedule = self.schedule if self.schedule.is_pure else private_copy(self.schedule)
-        return read_values(schedule, start, num_events, self._num_groups())
+        return self._target.as_held(read_values(schedule, start, num_events, self._num_groups()))  # type: ignore[no-any-return]
 
     @classmethod
     def simulate_values(cls, num_events: int, **scheduler_kwargs: Any) -> list[list[float]]:

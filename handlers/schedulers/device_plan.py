@@ -7,6 +7,7 @@ import torch
 
 from lehr.handlers.core.inspection import set_called_by_another, target_of
 from lehr.handlers.core.param_scheduler import ParamScheduler
+from lehr.handlers.core.reading import read_values
 from lehr.handlers.schedules import arguments
 from lehr.handlers.targets.param_groups import ParamGroups
 
@@ -88,8 +89,7 @@ class DevicePlan:
         set_called_by_another(scheduler)
 
     def _compute_values(self) -> torch.Tensor:
-        table = torch.from_numpy(self.scheduler.simulate(self.num_events))
-        columns = table[:, : self.scheduler.schedule.groups or 1]  # without groups that were added
+        columns = torch.from_numpy(read_values(self.scheduler.schedule, 0, self.num_events, None))
         return columns.to(self._dtype).to(self._device)  # convert first: some devices lack float64
 
     @torch.no_grad()

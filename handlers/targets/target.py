@@ -102,6 +102,14 @@ class Target(ABC):
     def locations(self, engine: Engine) -> list[Location]:
         """The location of each number that is written at the events of an engine."""
 
+    def as_held(self, values: Any) -> Any:
+        """Values as the target holds them after it has written them.
+
+        Args:
+            values: a number, a list with one for each param group, or a table ``(events, groups)``.
+        """
+        return values
+
     def history_width(self, value: Any) -> int:
         """The number of values per event of the history; 0 for a bare number."""
         return len(value) if isinstance(value, list) else 0

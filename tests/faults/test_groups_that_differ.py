@@ -115,3 +115,19 @@ def test_a_scheduler_made_after_the_optimizer_was_loaded_warns_when_it_seeks():
         optimizer.load_state_dict(trained().state_dict())
         scheduler.seek(8)
         CosineDecayScheduler(loaded, "lr", duration=10, start_value=0.1).seek(8)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("several", [False, True])
+def test_a_simulation_and_the_history_say_what_a_tensor_holds(dtype, several):
+    optimizer = optimizer_of(torch.tensor(0.1, dtype=dtype), torch.tensor(0.2, dtype=dtype))
+    scheduler = CosineDecayScheduler(optimizer, "lr", duration=7, save_history=True)
+    if several:
+        scheduler = ParamGroupScheduler([scheduler], save_history=True)
+    trainer = Engine(lambda engine, batch: held.append([float(group["lr"]) for group in optimizer.param_groups]))
+    scheduler.attach(trainer)
+    held = []
+    simulated = scheduler.simulate(7).tolist()
+    trainer.run([None] * 7)
+    assert simulated == held
+    assert [list(row) for row in trainer.state.param_history["lr"]] == held

@@ -162,7 +162,7 @@ class LargestTensor(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("tensor", [False, True], ids=["float", "tensor"])
-def test_simulation_makes_no_tensor_of_more_than_one_number(tensor):
+def test_simulation_makes_no_tensor_of_more_numbers_than_events(tensor):
     weight = torch.nn.Parameter(torch.zeros(1_000_000))
     rate = torch.tensor(0.1) if tensor else 0.1
     optimizer = torch.optim.SGD([weight], lr=rate, momentum=0.9, foreach=False)
@@ -173,7 +173,7 @@ def test_simulation_makes_no_tensor_of_more_than_one_number(tensor):
     with LargestTensor() as mode:
         scheduler.simulate(30)
         LRScheduler.simulate_values(30, TORCH["OneCycleLR"](optimizer))
-    assert mode.largest <= 1
+    assert mode.largest <= 30
     assert torch.equal(optimizer.state[weight]["momentum_buffer"], momentum)
 
 
