@@ -52,7 +52,10 @@ def take_base_values_of(scheduler: Any, state: Mapping[str, Any]) -> Callable[[]
     Raises:
         TypeError, ValueError: the state has no valid base values; nothing has changed then.
     """
-    undo: list[Callable[[], None]] = [partial(scheduler._follow, scheduler._schedule)]
+    undo: list[Callable[[], None]] = [
+        partial(scheduler._follow, scheduler._schedule),
+        partial(setattr, scheduler, "_planned", scheduler._planned),
+    ]
 
     def take_back() -> None:
         for function in reversed(undo):
@@ -65,7 +68,9 @@ def take_base_values_of(scheduler: Any, state: Mapping[str, Any]) -> Callable[[]
     except BaseException:
         take_back()
         raise
-    planned = [member._planned if isinstance(member, ParamScheduler) else member.schedule for member in members]
+    planned: list[Any] = [
+        member._planned if isinstance(member, ParamScheduler) else member.schedule for member in members
+    ]
     scheduler._planned = SideBySide(planned)
     return take_back
 

@@ -355,3 +355,21 @@ def test_a_state_with_impossible_base_values_changes_nothing(entry, value):
     with pytest.raises((TypeError, ValueError), match=entry):
         scheduler.load_state_dict({**before, "event_index": 5, entry: value})
     assert scheduler.state_dict() == before
+
+
+def test_a_scheduler_of_several_loads_all_base_values_or_none():
+    scheduler = ParamGroupScheduler(
+        [ExponentialScheduler(sgd(0.1), "lr", 0.5), ExponentialScheduler(sgd(0.2), "lr", 0.5)]
+    )
+    before, values = scheduler.state_dict(), scheduler.simulate(3).tolist()
+    joined = [[[1, 0.5, 0.5]], []]
+    for wrong in (
+        {"base_values": [[0.1]]},
+        {"base_values": [[0.1], ["a"]]},
+        {"joined": joined, "progress": [{}]},
+        {"joined": joined, "handover": [1, 2]},
+    ):
+        with pytest.raises((TypeError, ValueError)):
+            scheduler.load_state_dict({**before, **wrong})
+        assert scheduler.state_dict() == before
+        assert scheduler.simulate(3).tolist() == values
