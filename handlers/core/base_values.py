@@ -202,10 +202,12 @@ def take_base_values(scheduler: Any, state: Mapping[str, Any]) -> Callable[[], N
     Raises:
         TypeError, ValueError: the state has no valid base values.
     """
+    if scheduler._base is None:
+        return lambda: None
     before = dict(vars(scheduler))
     saved = as_base_values("base_values", state["base_values"])
     joined: Sequence[JoinedGroup] = as_joined_groups("joined", state["joined"])
-    if scheduler._base is not None and saved is not None:
+    if saved is not None:
         base, joined = resumed_base_values(
             scheduler._base, saved, joined, state["schedule"], state["value"], scheduler._target
         )

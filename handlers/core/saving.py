@@ -58,16 +58,17 @@ def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: str) -> No
     own = scheduler.state_dict()
     state = checked_state(state_dict, own, scheduler._identity())
     scheduler._check_state(state)
-    restore_base_values = scheduler._take_base_values(state)
+    planned, restore_base_values = scheduler._planned, scheduler._take_base_values(state)
     try:
-        _load_checked(scheduler, state, policy)
+        is_same_object = scheduler._planned is planned
+        _load_checked(scheduler, state, own["schedule"] if is_same_object else scheduler._description(), policy)
     except BaseException:
         restore_base_values()
         raise
 
 
-def _load_checked(scheduler: Any, state: Mapping[str, Any], policy: str) -> None:
-    description, planned = scheduler._description(), scheduler._planned
+def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, policy: str) -> None:
+    planned = scheduler._planned
     is_same = is_same_schedule(state["schedule"], description)
     # A schedule under an overridden get_param cannot be adjusted.
     adjustment = adjusted(state, None if scheduler._asks_get_param else planned, description, policy, is_same)

@@ -121,17 +121,17 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         """
         if engine is not None and not self._repeats and self._goes_on_from_groups:
             self._plateau.go_on_from(self._target.read())
-        self._admit_groups()
         super().__call__(engine, name)
         self._goes_on_from_groups = True
 
     def _admit_groups(self) -> bool:
         """Let a group that was added since the last metric go on from its own value, as far reduced as the others."""
-        values, is_own = self._plateau.remembered().values, self._plateau.initial_value is None
-        if not is_own or self._target.selection.added not in (None, "own") or not values:
+        is_own = self._plateau.initial_value is None and self._target.selection.added in (None, "own")
+        if not is_own or len(self.optimizer.param_groups) == self._num_groups_seen:
             return False
-        held = self._target.read()
-        if is_new := len(held) > len(values):
+        values, held = self._plateau.remembered().values, self._target.read()
+        self._num_groups_seen = len(self.optimizer.param_groups)
+        if is_new := 0 < len(values) < len(held):
             ratio = values[0] / held[0] if held[0] else 1.0
             self._plateau.go_on_from([*values, *(value * ratio for value in held[len(values) :])])
         return is_new
@@ -186,6 +186,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         begins_with_groups = self._plateau.initial_value is None
         super().load_state_dict(state_dict, resume_policy)
         self._goes_on_from_groups = begins_with_groups and self._event_index == 0
+        self._num_groups_seen = -1
 
     def simulate(self, num_events: int, start: int = 0, *, metric_values: Sequence[float] | None = None) -> Array:
         """The values that the next events would write, given a metric for each.
