@@ -95,7 +95,10 @@ def scheduler_of_list(
         )
     if len(listed) > 1 and all(map(_can_be_chained_by_torch, listed)):
         return scheduler_of([chain_of(context, listed)], save_history)
-    return scheduler_of([_schedule_in_list(context, entry, nested) for entry in listed], save_history)
+    shared = replace(context, left={})
+    return scheduler_of(
+        [_schedule_in_list(shared if "." in entry.type else context, entry, nested) for entry in listed], save_history
+    )
 
 
 def _schedule_in_list(context: ConfigContext, entry: Entry, nested: Nested) -> EntrySchedule:

@@ -7,6 +7,7 @@ from itertools import accumulate
 import numpy as np
 
 from lehr.handlers.schedules import (
+    Assignment,
     Concatenation,
     Constant,
     Plateau,
@@ -39,12 +40,14 @@ class StepWindow:
         end: the step after the last one.
         every: events in each step.
         scale: steps in each step of the config: events in an epoch where epochs are converted to iterations.
+        counts_iterations: whether its steps are iterations, which come before the epochs at the same event.
     """
 
     begin: int = 0
     end: int = ENDLESS
     every: int = 1
     scale: int = 1
+    counts_iterations: bool = False
 
     @property
     def steps(self) -> int:
@@ -80,6 +83,7 @@ class EntrySchedule:
         momentum: the schedule of the momentum, where the entry has one.
         metric_name: the metric that the schedule depends on, if any.
         metric_every: events between two values of that metric.
+        reduces_in_order: whether it reduces the value at its own step, before the entries after it; else after all.
         multiplies: whether the schedule only multiplies the value that it starts from.
         duration: its length in events, where it is not the end of the window.
         groups: whether the entry is for each of the param groups; None for all of them.
@@ -93,6 +97,7 @@ class EntrySchedule:
     momentum: Schedule | None = None
     metric_name: str | None = None
     metric_every: int = 1
+    reduces_in_order: bool = False
     multiplies: bool = False
     duration: int | None = None
     groups: tuple[bool, ...] | None = None
@@ -129,7 +134,7 @@ def combined(entries: Sequence[EntrySchedule]) -> Schedule:
         return entries[0].starting_from(value)
     with_metric = [entry for entry in entries if entry.metric_name is not None]
     if with_metric:
-        return _reduced(with_metric, [entry for entry in entries if entry.metric_name is None])
+        return _reduced(entries, with_metric)
     only_multiply = all(entry.multiplies for entry in entries)
     for entry in entries:
         if entry.rule is None and not only_multiply:
@@ -145,9 +150,10 @@ def _product(entries: Sequence[EntrySchedule], value: Number) -> Schedule:
     return Product([Constant(value), *(entry.starting_from(1.0) for entry in entries)])
 
 
-def _reduced(with_metric: Sequence[EntrySchedule], others: Sequence[EntrySchedule]) -> Schedule:
+def _reduced(entries: Sequence[EntrySchedule], with_metric: Sequence[EntrySchedule]) -> Schedule:
     """A plateau on top of entries that only multiply."""
     first, value = with_metric[0], with_metric[0].context.initial_value
+    others = [entry for entry in entries if entry.metric_name is None]
     unfit = [*with_metric[1:], *(entry for entry in others if not entry.multiplies)]
     if unfit:
         raise ValueError(
@@ -157,7 +163,13 @@ def _reduced(with_metric: Sequence[EntrySchedule], others: Sequence[EntrySchedul
     plateau, schedule = first.starting_from(value), _product(others, value)
     if not isinstance(plateau, Plateau) or not schedule.is_pure:
         raise ValueError(f"{first.where}, which reads a metric, must be the only entry for its parameter")
-    return Reduced(schedule, plateau)
+    in_steps = sorted(entries, key=lambda entry: not entry.window.counts_iterations)
+    later = in_steps[in_steps.index(first) + 1 :] if first.reduces_in_order else []
+    if not later:
+        return Reduced(schedule, plateau)
+    # The entries after it have not made their step of this event yet.
+    steps = [Shift(one.starting_from(1.0), by=-1) if one in later else one.starting_from(1.0) for one in others]
+    return Reduced(schedule, plateau, compared=Product([Constant(value), *steps]))
 
 
 def _first_event(entry: EntrySchedule) -> int:
@@ -199,8 +211,14 @@ def _in_window(
     if len(by_start) == 1 or all(entry.multiplies for entry in by_start):
         schedule = by_start[0].starting_from(value) if len(by_start) == 1 else _product(by_start, value)
         return Shift(schedule, by=start) if start else schedule
-    rules = [entry.window.windowed(entry.rule()) for entry in as_given if entry.rule is not None]
-    return Recursion(value, sorted(rules, key=lambda rule: rule.every), start=start)
+    rules = [(entry.window, entry.window.windowed(entry.rule())) for entry in as_given if entry.rule is not None]
+    in_order = [turn for _, turn in rules]
+    turns = [turn for _, turn in sorted(rules, key=lambda one: not one[0].counts_iterations)]
+    if start == 0 and turns != in_order:
+        # At event 0 each constructor makes its first step, in the order of the list, whatever it counts.
+        first = Recursion(value, in_order)(0)
+        turns.append(Turn(Assignment(Constant(first.tolist() if isinstance(first, np.ndarray) else first)), end=1))
+    return Recursion(value, turns, start=start)
 
 
 def _side_by_side(entries: Sequence[EntrySchedule]) -> Schedule:
