@@ -154,6 +154,35 @@ def test_a_warmup_before_timms_plateau_counts_epochs(epoch_length):
     np.testing.assert_allclose(np.ravel(rows), [0.002, 0.126, 0.25, 0.25, 0.125, 0.0625])
 
 
+@pytest.mark.parametrize("stop", [None, 1, 3])
+@pytest.mark.parametrize("validates", [False, True])
+def test_the_first_value_of_a_plateau_holds_before_its_first_metric(validates, stop):
+    plateau = {"type": "timm.PlateauLRScheduler", "patience_t": 0, "decay_rate": 0.5, "mode": "min"}
+
+    def run(epochs, state=()):
+        optimizer, rows = optimizer_of(0.25), []
+        scheduler = configure_scheduler(optimizer, {**plateau, "warmup_t": 2, "warmup_lr_init": 0.002})
+        trainer = Engine(lambda engine, batch: rows.append(optimizer.param_groups[0]["lr"]))
+        evaluator = Engine(lambda engine, batch: engine.state.metrics.update(loss=1.0))
+        if validates:
+            trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda: evaluator.run([0]))
+            scheduler.attach(trainer, Events.EPOCH_STARTED(once=1))
+            scheduler.attach(evaluator, Events.COMPLETED)
+        else:
+            trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda engine: engine.state.metrics.update(loss=1.0))
+            scheduler.attach(trainer, Events.EPOCH_STARTED(once=1) | Events.EPOCH_COMPLETED)
+        for one, saved in zip((optimizer, scheduler, trainer), state, strict=False):
+            one.load_state_dict(saved)
+        trainer.run([0], max_epochs=epochs)
+        return rows, (optimizer.state_dict(), scheduler.state_dict(), trainer.state_dict())
+
+    rows = run(6)[0]
+    if stop is not None:
+        before, state = run(stop)
+        rows = before + run(6, state)[0]
+    np.testing.assert_allclose(rows, [0.002, 0.126, 0.25, 0.25, 0.125, 0.0625])
+
+
 def test_mmagics_plateau_reduces_before_the_entries_after_it():
     plateau = {"type": "mmagic.ReduceLR", "patience": 0, "factor": 0.5, "min_lr": 0.3}
     halved = {"type": "mmengine.StepLR", "step_size": 3, "gamma": 0.5}
