@@ -53,8 +53,8 @@ def configure_scheduler(
 
     Returns:
         A scheduler. Attach it to ``Events.ITERATION_STARTED``, or to ``Events.EPOCH_STARTED`` where the config counts
-        epochs and ``epoch_length`` is None. If it reads a metric and you attach it to an event after an epoch, attach it
-        to ``Events.EPOCH_STARTED(once=1)``, too, so that its first value holds in the first epoch.
+        epochs and ``epoch_length`` is None. If it reads a metric and you attach it to an event after an epoch, attach
+        it to ``Events.EPOCH_STARTED(once=1)``, too, so that its first value holds in the first epoch.
 
     Raises:
         TypeError: a value has the wrong type, such as a function in the place of data.
