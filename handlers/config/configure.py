@@ -13,9 +13,10 @@ from lehr.handlers.targets.param_groups import HasParamGroups
 
 from .checks import text
 from .context import ConfigContext
+from .dialects import entry_schedule, refuse_type
 from .dialects.lehr import SCHEDULERS, lehr_scheduler
 from .entries import Entry, read_entries, read_entry
-from .entry_lists import entry_schedule, refuse_type, scheduler_of, scheduler_of_list
+from .entry_lists import scheduler_of, scheduler_of_list
 from .files import read
 
 MAX_EVENT_INDEX, DEEPEST = 100_000, 50

@@ -27,6 +27,9 @@ def agree(library, seed):
         with pytest.raises(ValueError, match="lr_end must be less than"):
             here(library, case)
         return
+    except ZeroDivisionError:  # pct_start * total_steps is 1, where lehr has a peak at once
+        assert np.isfinite(here(library, case)).all()
+        return
     values = here(library, case)[: len(expected)]
     if library == "timm":
         values[: by_its_formula(case)] = expected[: by_its_formula(case)]

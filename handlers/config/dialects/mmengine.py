@@ -21,11 +21,10 @@ from lehr.handlers.config.checks import (
     one_of,
     positive,
     text,
-    unchecked,
 )
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, EntryType
-from lehr.handlers.config.entry_schedules import ENDLESS, EntrySchedule, StepWindow, scaling
+from lehr.handlers.config.entry_schedules import ENDLESS, EntrySchedule, StepWindow, number_at, scaling
 from lehr.handlers.schedules import (
     Anneal,
     Approach,
@@ -46,14 +45,13 @@ from lehr.handlers.schedules import (
     arguments,
 )
 from lehr.handlers.schedules.arguments import Number
-from lehr.handlers.schedules.base import Array
 from lehr.handlers.schedules.recursion import Rule
 
 from .torch import plateau
 
 # fmt: off
 WINDOW: Arguments = {
-    "begin": (unchecked, 0), "end": (unchecked, ENDLESS), "by_epoch": (flag, True),
+    "begin": (not_negative, 0), "end": (not_negative, ENDLESS), "by_epoch": (flag, True),
     "convert_to_iter_based": (flag, False), "last_step": (minus_one, -1), "verbose": (flag, False),
 }
 # fmt: on
@@ -67,14 +65,14 @@ def _step_window(context: ConfigContext, a: SimpleNamespace) -> StepWindow:
             raise ValueError("['convert_to_iter_based'] must be left out where by_epoch is false")
         if length is None:
             raise ValueError("['convert_to_iter_based'] needs epoch_length: give it to configure_scheduler")
-        first, last = (arguments.number(f"[{key!r}]", getattr(a, key), at_least=0) for key in ("begin", "end"))
-        end = ENDLESS if last == ENDLESS else int(last * length)
-        window = StepWindow(int(first * length), end, scale=length, counts_iterations=True)
+        end = ENDLESS if a.end == ENDLESS else int(a.end * length)
+        window = StepWindow(int(a.begin * length), end, scale=length, counts_iterations=True)
     else:
-        begin = arguments.whole_number("['begin']", a.begin, at_least=0)
-        end = arguments.whole_number("['end']", a.end, at_least=0)
+        for key, value in (("begin", a.begin), ("end", a.end)):
+            if value != int(value):
+                raise ValueError(f"[{key!r}] must be a whole number of at least 0, given {value!r}")
         every = context.every if a.by_epoch else 1
-        window = StepWindow(begin, end, every, counts_iterations=length is not None and not a.by_epoch)
+        window = StepWindow(int(a.begin), int(a.end), every, counts_iterations=length is not None and not a.by_epoch)
     if window.end <= window.begin:
         raise ValueError(f"['end'] must be more than begin, {window.begin}, given {window.end}")
     return window
@@ -108,8 +106,10 @@ def _cosine(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> E
         # The cosine returns to the initial value of the group.
         return Concatenation([down, Shift(Anneal(initial, end, length, Cosine(), beyond="mirror"), length)], [length])
 
-    weights = Anneal(1.0, 0.0, length, Cosine(), beyond="mirror")
-    return assigning(context, window, starting_from, lambda: Approach(weights, end, initial))
+    def rule() -> Rule:
+        return Approach(Anneal(1.0, 0.0, length, Cosine(), beyond="mirror"), end, initial)
+
+    return assigning(context, window, starting_from, rule)
 
 
 def _poly(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
@@ -129,8 +129,12 @@ def _cosine_restart(context: ConfigContext, window: StepWindow, a: SimpleNamespa
     starts = np.cumsum([0, *lengths[:-1]]).tolist()
     tops = [(np.asarray(initial) * weight).tolist() for weight in a.restart_weights]
     curve = Window(Restarts(initial, end, lengths, restart_weights=a.restart_weights), end=int(sum(lengths)))
-    weights = Window(Restarts(1.0, 0.0, lengths), end=int(sum(lengths)))
-    return assigning(context, window, lambda value: curve, lambda: Approach(weights, end, initial, starts, tops))
+
+    def rule() -> Rule:
+        weights = Window(Restarts(1.0, 0.0, lengths), end=int(sum(lengths)))
+        return Approach(weights, end, initial, starts, tops)
+
+    return assigning(context, window, lambda value: curve, rule)
 
 
 def _one_cycle(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
@@ -150,7 +154,7 @@ def _one_cycle(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -
         if left["levels"] == levels:
             return own
         late = replace(own, **left["levels"])
-        return late if window.begin else Concatenation([Constant(_value(own(0))), Shift(late, by=1)], [1])
+        return late if window.begin else Concatenation([Constant(number_at(own, 0)), Shift(late, by=1)], [1])
 
     return assigning(context, window, lambda value: cycle(), lambda: Assignment(cycle()))
 
@@ -159,10 +163,6 @@ def _initial_value(context: ConfigContext) -> Number:
     """The initial value of the param groups: the present one, or that of a one-cycle before it for ``"lr"``."""
     given = context.left or {}
     return given.get("initial_value", context.initial_value) if context.param_name == "lr" else context.initial_value
-
-
-def _value(value: float | Array) -> Number:
-    return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def _end_value(context: ConfigContext, a: SimpleNamespace, default: float | None) -> Any:

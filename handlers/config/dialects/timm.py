@@ -21,7 +21,7 @@ from lehr.handlers.config.checks import (
 )
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, EntryType
-from lehr.handlers.config.entry_schedules import EntrySchedule
+from lehr.handlers.config.entry_schedules import EntrySchedule, number_at
 from lehr.handlers.schedules import (
     Anneal,
     Bounded,
@@ -143,10 +143,6 @@ def _in_events(context: ConfigContext, schedule: Schedule, in_epochs: bool) -> S
     return scaled if context.epoch_length is None or not in_epochs else Stretch(scaled, context.epoch_length)
 
 
-def _number(value: float | Array) -> Number:
-    return value.tolist() if isinstance(value, np.ndarray) else value
-
-
 # fmt: off
 NOISE: Arguments = {
     "noise_range_t": (unchecked, None), "noise_pct": (positive, 0.67), "noise_std": (positive, 1.0),
@@ -183,9 +179,9 @@ def _row(
     def build(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         value, prefix = context.initial_value, getattr(a, "warmup_prefix", True)
         curve = schedule(value, a)
-        peak = _number(curve(a.warmup_t)) if peak_on_curve and a.warmup_t and not prefix else value
+        peak = number_at(curve, a.warmup_t) if peak_on_curve and a.warmup_t and not prefix else value
         whole = _with_warmup(curve, peak, a, prefix)
-        if starts_initial and not a.warmup_t and _number(whole(0)) != value:
+        if starts_initial and not a.warmup_t and number_at(whole, 0) != value:
             whole = Concatenation([Constant(value), Shift(whole, by=1)], [1])
         whole = _in_events(context, _with_noise(whole, 1, a), a.t_in_epochs)
         every = context.every if a.t_in_epochs else 1
