@@ -13,9 +13,10 @@ from lehr.handlers.targets.param_groups import HasParamGroups
 
 from .checks import text
 from .context import ConfigContext
+from .dialects import entry_schedule, refuse_type
 from .dialects.lehr import SCHEDULERS, lehr_scheduler
 from .entries import Entry, read_entries, read_entry
-from .entry_lists import entry_schedule, refuse_type, scheduler_of, scheduler_of_list
+from .entry_lists import scheduler_of, scheduler_of_list
 from .files import read
 
 MAX_EVENT_INDEX, DEEPEST = 100_000, 50
@@ -53,7 +54,8 @@ def configure_scheduler(
 
     Returns:
         A scheduler. Attach it to ``Events.ITERATION_STARTED``, or to ``Events.EPOCH_STARTED`` where the config counts
-        epochs and ``epoch_length`` is None.
+        epochs and ``epoch_length`` is None. If it reads a metric and you attach it to an event after an epoch, attach
+        it to ``Events.EPOCH_STARTED(once=1)``, too, so that its first value holds in the first epoch.
 
     Raises:
         TypeError: a value has the wrong type, such as a function in the place of data.

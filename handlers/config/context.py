@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from lehr.handlers.schedules import Schedule, Stretch
 from lehr.handlers.schedules.arguments import Number
@@ -17,12 +18,14 @@ class ConfigContext:
         param_name: the name of the parameter.
         epoch_length: events in an epoch, where the config counts epochs and the events are iterations; else None.
         base: the initial value of each param group, instead of the present ones; None for the present ones.
+        left: in a list, what mmengine's constructors of the entries before leave in the param groups; else None.
     """
 
     optimizer: HasParamGroups
     param_name: str
     epoch_length: int | None
     base: tuple[float, ...] | None = None
+    left: dict[str, Any] | None = None
 
     @cached_property
     def slot(self) -> ParamGroups:

@@ -18,6 +18,11 @@ class MetricScheduler(MetricDrivenScheduler):
     At each event it reads the metric from ``engine.state.metrics``, passes it to the schedule and writes the value. The
     metric may be missing at the first event.
 
+    If the first event comes after the first epoch, such as ``EPOCH_COMPLETED`` or the ``COMPLETED`` of an evaluator,
+    the first epoch trains with the optimizer's own value, also where the schedule begins with a warm-up. Attach the
+    scheduler to ``Events.EPOCH_STARTED(once=1)`` of the trainer, too. It then writes its first value before the first
+    epoch and the second one after it, with the metric of that epoch, as torch and timm do.
+
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.

@@ -8,10 +8,11 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from lehr.handlers.config.at_once import combined
 from lehr.handlers.config.checks import milestones, minus_one, unchecked
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Entry, EntryType, build, located, lookup, read_entries
-from lehr.handlers.config.entry_schedules import EntrySchedule, combined
+from lehr.handlers.config.entry_schedules import EntrySchedule
 from lehr.handlers.schedulers.torch.real_values import TorchDescription, real_values
 from lehr.handlers.schedules import (
     Approach,
@@ -175,7 +176,7 @@ def _sequence(context: ConfigContext, node: Node) -> EntrySchedule:
 def _first_of_sequence(entry: EntrySchedule, value: Number) -> Schedule:
     """The first schedule starts from the value that the last constructor leaves, but may return to its own value."""
     if entry.rule is not None and value != entry.context.initial_value and isinstance(rule := entry.rule(), Approach):
-        return Recursion(value, [entry.window.windowed(rule)])
+        return Recursion(value, [entry.window.turn(rule)])
     return entry.starting_from(value)
 
 
