@@ -181,6 +181,30 @@ class Plateau(StatefulSchedule):
             now.values = self._reduced(now.values)
             now.cooldown_counter, now.num_bad_epochs = self.cooldown, 0
 
+    @property
+    def in_cooldown(self) -> bool:
+        """Whether the next metric is not counted because of a reduction before."""
+        return self._progress.cooldown_counter > 0
+
+    def reset(self) -> None:
+        """Forgets the best metric, the metrics without an improvement and the cooldown; the value stays.
+
+        Call it where metrics from now on cannot be compared with the earlier ones, such as after a change of the loss.
+
+        Example:
+            >>> plateau = Plateau(factor=0.5, patience=0, cooldown=3)
+            >>> for loss in [1.0, 2.0]:
+            ...     plateau.observe(loss)
+            >>> plateau.value(0), plateau.in_cooldown
+            (0.5, True)
+            >>> plateau.reset()
+            >>> plateau.observe(5.0)  # the best of a new beginning
+            >>> plateau.value(0), plateau.in_cooldown
+            (0.5, False)
+        """
+        now = self._progress
+        now.best, now.num_bad_epochs, now.cooldown_counter = None, 0, 0
+
     def _reduced(self, values: list[float]) -> list[float]:
         floors, eps = (one if type(one) is tuple else (one,) * len(values) for one in (self.min_value, self.eps))
         lower = [max(value * self.factor, floor) for value, floor in zip(values, floors, strict=True)]

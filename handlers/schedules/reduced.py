@@ -91,6 +91,15 @@ class Reduced(StatefulSchedule):
         ratios = np.divide(now, values, out=np.ones_like(values), where=values != 0)
         self._progress["ratios"] = (np.asarray(self._progress["ratios"]) * ratios).tolist()
 
+    @property
+    def in_cooldown(self) -> bool:
+        """Whether the plateau does not count the next metric because of a reduction before."""
+        return self.plateau.in_cooldown
+
+    def reset(self) -> None:
+        """Resets the plateau, as :meth:`Plateau.reset` does; the values stay."""
+        self.plateau.reset()
+
     def _of_groups(self, schedule: Schedule, index: int) -> Array:
         return np.broadcast_to(np.asarray(schedule(index), dtype=np.float64), (self.groups or 1,))
 
