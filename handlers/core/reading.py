@@ -4,17 +4,17 @@ Training and simulation read values here and nowhere else, so they get the same 
 """
 
 import contextlib
-import random
 from collections.abc import Callable, Iterator
 from math import isfinite
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from lehr.handlers.schedules import LiveSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array, Value
+
+from .random_state import random_state_kept
 
 BLOCK_SIZE, BLOCK_VALUES = 8192, 2**17  # events of a block at most, and values of all groups together
 FIRST_BLOCK_SIZE, GROWTH = 64, 8  # a first event reads this many; the blocks that follow grow by this factor
@@ -198,8 +198,13 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
         ValueError: as :func:`read_block`; or the schedule has values for another number of groups.
     """
     groups = groups or schedule.groups
-    if not schedule.is_pure:
+    with random_state_kept(schedule):
+        if schedule.is_pure:
+            return _read_blocks(schedule, start, num_events, groups)
         return _read_events(schedule, start, num_events, groups)
+
+
+def _read_blocks(schedule: Schedule, start: int, num_events: int, groups: int | None) -> Array:
     table = np.empty((num_events, groups or 1))
     event, stop = start, start + num_events
     while event < stop:
@@ -215,10 +220,9 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
 
 def _read_events(schedule: Schedule, start: int, num_events: int, groups: int | None) -> Array:
     reader, values = EventReader(), []
-    with random_state_kept():
-        for event in range(start, start + num_events):
-            with reader.one_event():
-                values.append(reader.read(schedule, event))
+    for event in range(start, start + num_events):
+        with reader.one_event():
+            values.append(reader.read(schedule, event))
     # The number of values of a Python function is known only now.
     groups = groups or next((len(value) if isinstance(value, list) else 1 for value in values), 1)
     table = np.empty((num_events, groups))
@@ -227,15 +231,3 @@ def _read_events(schedule: Schedule, start: int, num_events: int, groups: int | 
             raise ValueError(f"{schedule!r} gave {len(value)} values at event {start + at}, for {groups} groups")
         table[at] = value
     return table
-
-
-@contextlib.contextmanager
-def random_state_kept() -> Iterator[None]:
-    """Restore the states of the random number generators afterwards."""
-    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
-        torch.set_rng_state(cpu)

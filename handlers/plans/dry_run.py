@@ -38,7 +38,8 @@ def dry_run(
 
     It calls no training step and no other handler. It changes nothing, even if there is an error: not the trainer, a
     scheduler, an optimizer, a data loader, the disk or the random state. (A Python function of yours in a schedule can
-    still read and change what its closure and globals refer to.)
+    still read and change what its closure and globals refer to. Where it calls one, it restores the random state of
+    Python, NumPy and torch's CPU afterwards, so that random numbers which another thread draws meanwhile repeat.)
 
     If the state of the trainer was loaded to resume a run, the plan starts at the next iteration, and is NaN before it.
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 from lehr.handlers.core.copying import private_copy
 from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.core.reading import random_state_kept
+from lehr.handlers.core.random_state import random_state_kept
 from lehr.handlers.schedules import Concatenation, arguments
 from lehr.handlers.targets.param_groups import ParamGroups
 
@@ -105,7 +105,7 @@ class ConcatScheduler(ParamScheduler):
         scheduler = private_copy(cls(**given))
         targets = [ParamGroups(scheduler.optimizer, name, scheduler.param_group_index) for name in param_names]
         rows: list[list[float]] = []
-        with random_state_kept():
+        with random_state_kept(scheduler):
             for event in range(num_events):
                 scheduler(None)
                 rows.append([event, *(value for target in targets for value in target.read())])
