@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from .error_text import shown
+
 # The package of each class. A fixed table: a name in a config never becomes the path of an import.
 LIBRARY = {
     **dict.fromkeys(("SGD", "Adam", "AdamW", "Adamax", "NAdam", "RAdam"), "torch.optim"),
@@ -70,22 +72,23 @@ def configure_optimizer(optimizer_type: str, params: Params, **kwargs: Any) -> O
 def _class_of(optimizer_type: str) -> type[Any]:
     """The class with this name."""
     if not isinstance(optimizer_type, str):
-        raise TypeError(f"optimizer_type must be a string, given {optimizer_type!r}")
+        raise TypeError(f"optimizer_type must be a string, given {shown(optimizer_type)}")
     name = _BY_LOWER_CASE.get(optimizer_type.lower())
     if name is None:
         near = difflib.get_close_matches(optimizer_type.lower(), _BY_LOWER_CASE, n=1)
         hint = f"; did you mean {_BY_LOWER_CASE[near[0]]!r}?" if near else ""
         raise ValueError(
-            f"optimizer_type must be one of {', '.join(map(repr, LIBRARY))}, given {optimizer_type!r}{hint}"
+            f"optimizer_type must be one of {', '.join(map(repr, LIBRARY))}, given {shown(optimizer_type)}{hint}"
         )
     try:
         optimizer_class: type[Any] = getattr(importlib.import_module(LIBRARY[name]), name)
     except ImportError as error:
         raise ImportError(
-            f"optimizer_type {name!r} needs pytorch-optimizer, which is not installed: pip install 'lehr[optimizers]'"
+            f"optimizer_type {shown(name)} needs pytorch-optimizer, which is not installed: "
+            f"pip install 'lehr[optimizers]'"
         ) from error
     except AttributeError as error:  # Adafactor came with torch 2.5
-        raise ImportError(f"optimizer_type {name!r} needs a later version of {LIBRARY[name]}") from error
+        raise ImportError(f"optimizer_type {shown(name)} needs a later version of {LIBRARY[name]}") from error
     return optimizer_class
 
 
@@ -98,7 +101,9 @@ def _check_names(optimizer_class: type[Any], kwargs: dict[str, Any]) -> None:
             near = difflib.get_close_matches(given, names, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             known = ", ".join(map(repr, names))
-            raise TypeError(f"arguments of {optimizer_class.__name__} must be among {known}, given {given!r}{hint}")
+            raise TypeError(
+                f"arguments of {optimizer_class.__name__} must be among {known}, given {shown(given)}{hint}"
+            )
 
 
 def _check_values(optimizer_class: type[Any], kwargs: dict[str, Any]) -> None:
@@ -108,4 +113,4 @@ def _check_values(optimizer_class: type[Any], kwargs: dict[str, Any]) -> None:
     except Exception as error:  # pytorch-optimizer raises its own errors, few of which show the value
         raised = TypeError if isinstance(error, TypeError) else ValueError
         name = optimizer_class.__name__
-        raise raised(f"arguments of {name} must be such as it takes, given {kwargs!r}: {error}") from error
+        raise raised(f"arguments of {name} must be such as it takes, given {shown(kwargs)}: {error}") from error

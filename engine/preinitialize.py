@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from .error_text import shown
 from .first_step_hooks import BUFFER, State, negative_zeros, register_first_step_hooks
 from .optimizers import LIBRARY
 
@@ -74,7 +75,7 @@ def _known_name(optimizer: Optimizer) -> str:
     for base in type(optimizer).__mro__:
         if base.__module__.split(".")[0] == LIBRARY.get(base.__name__, "").split(".")[0]:
             return base.__name__
-    raise TypeError(f"optimizer must be one of {', '.join(LIBRARY)}, given {optimizer!r}")
+    raise TypeError(f"optimizer must be one of {', '.join(LIBRARY)}, given {shown(optimizer)}")
 
 
 def _initial_state(name: str, optimizer: Optimizer, group: State, param: torch.Tensor) -> tuple[State, State]:

@@ -58,7 +58,7 @@ def refuse_type(entry: Entry) -> None:
     hint = f"did you mean {' or '.join(map(repr, found[:4]))}?" if found else "names of other libraries have a prefix"
     raise ValueError(
         f"{entry.where}['type'] must be a known one, with the prefix {', '.join(map(repr, TYPES))} or none for lehr's "
-        f"own, given {entry.type!r}; {hint}"
+        f"own, given {arguments.shown(entry.type)}; {hint}"
     )
 
 
@@ -104,7 +104,9 @@ def _schedule_in_list(context: ConfigContext, entry: Entry, nested: Nested) -> E
         return entry_schedule(context, entry)
     scheduler = nested(context, entry.where, {"type": entry.type, **entry.values})
     if type(scheduler) is ParamGroupScheduler or not isinstance(scheduler, ParamScheduler):
-        raise ValueError(f"{entry.where}['type'] must be a scheduler of one parameter in a list, given {entry.type!r}")
+        raise ValueError(
+            f"{entry.where}['type'] must be a scheduler of one parameter in a list, given {arguments.shown(entry.type)}"
+        )
     if scheduler.param_group_index is not None or stateful_parts(scheduler.schedule):
         raise ValueError(f"{entry.where} must be for all param groups and read no metric, since it is in a list")
     schedule = scheduler.schedule
@@ -142,7 +144,9 @@ def _in_sequence(
     durations = _durations(context, where, options, listed, schedules)
     for one in schedules:
         if one.context.param_name != schedules[0].context.param_name:
-            raise ValueError(f"{one.where} must be for {schedules[0].context.param_name!r} like the first entry")
+            raise ValueError(
+                f"{one.where} must be for {arguments.shown(schedules[0].context.param_name)} like the first entry"
+            )
         if one.groups is not None or schedules[0].groups is not None:
             raise ValueError(f"{one.where}: param_group_tags cannot be in a sequence: put it into a SequentialLR")
         if one.momentum is not None:
@@ -179,12 +183,12 @@ def _durations(
     if given:
         path, values = f"{where}[{given[0]!r}]", options[given[0]]
         if not isinstance(values, list | tuple) or len(values) != len(own):
-            raise ValueError(f"{path} must be a list of {len(own)} numbers, given {values!r}")
+            raise ValueError(f"{path} must be a list of {len(own)} numbers, given {arguments.shown(values)}")
         numbers = [events(f"{path}[{at}]", value) for at, value in enumerate(values)]
         if given == ["durations"]:
             return numbers
         if numbers != sorted(numbers):
-            raise ValueError(f"{path} must rise, given {values!r}")
+            raise ValueError(f"{path} must rise, given {arguments.shown(values)}")
         return [int(one) for one in np.diff([0, *numbers])]
     for entry, duration in zip(listed, own, strict=False):
         if duration is None:

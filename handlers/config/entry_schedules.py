@@ -21,7 +21,7 @@ from lehr.handlers.schedules import (
     Turn,
     Window,
 )
-from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.schedules.arguments import Number, shown
 from lehr.handlers.schedules.recursion import Rule
 
 from .context import ConfigContext
@@ -135,7 +135,8 @@ def combined(entries: Sequence[EntrySchedule]) -> Schedule:
         if entry.rule is None and not only_multiply:
             others = [one.where for one in entries if one is not entry]
             raise ValueError(
-                f"{entry.where} and {others[0]} both write {entry.context.param_name!r}: put them one after another "
+                f"{entry.where} and {others[0]} both write {shown(entry.context.param_name)}: "
+                f"put them one after another "
                 "with 'sequential': true, or into a ChainedScheduler to multiply them"
             )
     return _product(entries, value) if only_multiply else _by_windows(entries, value)

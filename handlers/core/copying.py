@@ -11,6 +11,8 @@ import torch
 from ignite.engine import Engine
 from torch.utils.data import DataLoader
 
+from lehr.handlers.schedules.arguments import shown
+
 T = TypeVar("T")
 LARGEST = 1_000_000  # the most numbers of a tensor that is copied
 PLAIN = {float, int, bool, str, type(None)}  # the types of most parts, which hold nothing else
@@ -42,7 +44,7 @@ def private_copy(thing: T, kept: Iterable[object] = (), replaced: Sequence[tuple
                 memo[id(part)] = _stand_in_for(part, memo)
         return copy.deepcopy(thing, memo)
     except (TypeError, RuntimeError) as error:
-        raise TypeError(f"{thing!r} cannot be simulated, since it cannot be copied: {error}") from error
+        raise TypeError(f"{shown(thing)} cannot be simulated, since it cannot be copied: {error}") from error
 
 
 def _stand_in_for(optimizer: torch.optim.Optimizer, memo: dict[int, Any]) -> Any:

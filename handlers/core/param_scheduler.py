@@ -8,6 +8,7 @@ from ignite.engine import Engine
 from torch.optim import Optimizer
 
 from lehr.handlers.schedules import Plateau, Schedule
+from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.schedules.stateful import stateful_parts
 from lehr.handlers.targets.group_selection import Group, Selection
@@ -86,7 +87,7 @@ class ParamScheduler(BaseParamScheduler):
             groups = self._num_groups()
             if groups not in (None, given.groups):
                 raise ValueError(
-                    f"the schedule must have values for {groups} param groups, given {given.groups} in {given!r}"
+                    f"the schedule must have values for {groups} param groups, given {given.groups} in {shown(given)}"
                 )
         if not target.writes_all or (given is not None and given.groups is not None):
             target.refuse_shared_tensors()

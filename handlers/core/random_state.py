@@ -43,7 +43,7 @@ def calls_user_code(thing: object) -> bool:
     """Whether an object has a function of a user in it, or an object of a user's class.
 
     >>> from lehr.handlers.schedules import Anneal, FunctionSchedule
-    >>> calls_user_code(Anneal(0.1, 0.0, duration=10)), calls_user_code(FunctionSchedule(lambda event_index: 0.1))
+    >>> calls_user_code(Anneal(0.1, 0.0, duration=10)), calls_user_code(FunctionSchedule(abs))
     (False, True)
     """
     return any(map(_is_user_code, reachable_from(thing)))

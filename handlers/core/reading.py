@@ -70,7 +70,7 @@ def read_block(schedule: Schedule, index: int, size: int | None = None) -> tuple
     bad = np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1))
     bad = bad[bad >= index - start]
     if index - start in bad:
-        raise ValueError(f"{schedule!r} gave {values[index - start]} for event {index}")
+        raise ValueError(f"{arguments.shown(schedule)} gave {values[index - start]} for event {index}")
     return start, values[: bad[0]] if len(bad) else values
 
 
@@ -86,11 +86,13 @@ def _check_shape(schedule: Schedule, values: NDArray[Any], size: int) -> None:
     is_free = not schedule.is_pure and values.ndim in (1, 2) and len(values) == size
     if values.shape != wanted and not is_free:
         raise ValueError(
-            f"{schedule!r} gave an array of shape {values.shape} for {size} events, "
+            f"{arguments.shown(schedule)} gave an array of shape {values.shape} for {size} events, "
             f"where its groups={groups} wants {wanted}"
         )
     if values.dtype.kind not in "fiu":
-        raise ValueError(f"{schedule!r} gave values of type {values.dtype}, where real numbers are wanted")
+        raise ValueError(
+            f"{arguments.shown(schedule)} gave values of type {values.dtype}, where real numbers are wanted"
+        )
 
 
 class BlockReader:
@@ -212,7 +214,9 @@ def _read_blocks(schedule: Schedule, start: int, num_events: int, groups: int | 
         first, values = read_block(schedule, event, min(wanted, block_size(schedule)))
         rows = values[event - first : stop - first]
         if rows.ndim == 2 and rows.shape[1] != table.shape[1]:
-            raise ValueError(f"{schedule!r} gave {rows.shape[1]} values at event {event}, for {groups} groups")
+            raise ValueError(
+                f"{arguments.shown(schedule)} gave {rows.shape[1]} values at event {event}, for {groups} groups"
+            )
         table[event - start : event - start + len(rows)] = rows if rows.ndim == 2 else rows[:, None]
         event += len(rows)
     return table
@@ -228,6 +232,8 @@ def _read_events(schedule: Schedule, start: int, num_events: int, groups: int | 
     table = np.empty((num_events, groups))
     for at, value in enumerate(values):
         if isinstance(value, list) and len(value) != groups:
-            raise ValueError(f"{schedule!r} gave {len(value)} values at event {start + at}, for {groups} groups")
+            raise ValueError(
+                f"{arguments.shown(schedule)} gave {len(value)} values at event {start + at}, for {groups} groups"
+            )
         table[at] = value
     return table

@@ -85,7 +85,7 @@ class BaseParamScheduler(ABC):
         if schedule is None and not self._asks_get_param:
             raise TypeError(f"schedule must be given unless {type(self).__name__} overrides get_param, given None")
         if not isinstance(param_name, str):
-            raise TypeError(f"param_name must be a string, given {param_name!r}")
+            raise TypeError(f"param_name must be a string, given {arguments.shown(param_name)}")
         self.param_name = param_name
         self._save_history = arguments.flag("save_history", save_history)
         self._planned = schedule if isinstance(schedule, Schedule | None) else FunctionSchedule(schedule)

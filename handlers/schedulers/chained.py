@@ -61,14 +61,17 @@ class ChainedScheduler(ParamScheduler):
         initial = own_value(target, "initial_value") if initial_value is None else initial_value
         numbers = arguments.number_or_numbers("initial_value", initial)
         if isinstance(numbers, tuple) and len(numbers) != len(target.groups()):
-            raise ValueError(f"initial_value must have {len(target.groups())} values, given {initial!r}")
+            raise ValueError(f"initial_value must have {len(target.groups())} values, given {arguments.shown(initial)}")
         if not np.all(numbers):
-            raise ValueError(f"initial_value must not be 0, of which nothing is a multiple, given {initial!r}")
+            raise ValueError(
+                f"initial_value must not be 0, of which nothing is a multiple, given {arguments.shown(initial)}"
+            )
         with np.errstate(all="ignore"):
             scale = np.asarray(numbers) ** (1 - len(members))
         if not np.isfinite(scale).all():
             raise ValueError(
-                f"initial_value must not be so near to 0 that a value divided by it is infinite, given {initial!r}"
+                "initial_value must not be so near to 0 that a value divided by it is infinite, "
+                f"given {arguments.shown(initial)}"
             )
         product = Product([Constant(scale.tolist()), *(member.schedule for member in members)])
         super().__init__(first.optimizer, first.param_name, save_history, first.param_group_index, schedule=product)

@@ -98,7 +98,7 @@ def _scheduled(
     if own is not None and not isinstance(target.optimizer, PlaceholderOptimizer):
         values = arguments.number_or_numbers(own, given[own])
         if isinstance(values, tuple) and len(values) != len(target.groups()):
-            raise ValueError(f"{own} must have {len(target.groups())} values, given {given[own]!r}")
+            raise ValueError(f"{own} must have {len(target.groups())} values, given {arguments.shown(given[own])}")
     epoch_length = options.get("epoch_length")
     if epoch_length is not None:
         given = in_events(schedule_type, given, epoch_length)
@@ -137,6 +137,6 @@ def _check_option_names(name: str, options: Options) -> None:
         if given not in names:
             near = difflib.get_close_matches(given, names, n=1)
             raise TypeError(
-                f"{name} has no argument {given!r}; its keyword arguments include {', '.join(names)}"
+                f"{name} has no argument {arguments.shown(given)}; its keyword arguments include {', '.join(names)}"
                 + (f"; did you mean {near[0]!r}?" if near else "")
             )

@@ -63,12 +63,12 @@ class MetricScheduler(MetricDrivenScheduler):
     ) -> None:
         self._feed = MetricFeed(metric_name, reduction)
         if not metric_name:
-            raise ValueError(f"metric_name must be the name of a metric, given {metric_name!r}")
+            raise ValueError(f"metric_name must be the name of a metric, given {arguments.shown(metric_name)}")
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)
         self.every = arguments.whole_number("every", every, at_least=1)
         self._metric_parts = driven_parts(self._schedule)
         if not self._metric_parts:
-            raise ValueError(f"schedule must depend on a metric, given {schedule!r}")
+            raise ValueError(f"schedule must depend on a metric, given {arguments.shown(schedule)}")
 
     def _reads_metric_at(self, index: int) -> bool:
         return index % self.every == 0 and (index > 0 or self.every == 1)

@@ -56,12 +56,13 @@ class Groups:
             isinstance(select, int | str | None) or (callable(select) and not isinstance(select, type))
         ):
             raise TypeError(
-                f"param_group_index must be an index, a name, a predicate, Groups or None, given {select!r}"
+                "param_group_index must be an index, a name, a predicate, Groups or None, "
+                f"given {arguments.shown(select)}"
             )
         if self.added is not None:
             arguments.one_of("added", self.added, ADDED)
             if isinstance(select, int):
-                raise ValueError(f"added must be None for the group of one index, given {self.added!r}")
+                raise ValueError(f"added must be None for the group of one index, given {arguments.shown(self.added)}")
 
     def config(self) -> Any:
         """The selection as plain data.
@@ -70,7 +71,9 @@ class Groups:
             TypeError: ``select`` is a predicate.
         """
         if callable(self.select):
-            raise TypeError(f"param_group_index must be plain data to be in a config, given {self.select!r}")
+            raise TypeError(
+                f"param_group_index must be plain data to be in a config, given {arguments.shown(self.select)}"
+            )
         return self.select if self.added is None else {"select": self.select, "added": self.added}
 
     def of(self, groups: Sequence[Group]) -> list[Group]:
@@ -93,10 +96,14 @@ class Groups:
             chosen = self.select(group)
         except Exception as error:
             raise TypeError(
-                f"param_group_index must be a predicate that takes a param group, given {self.select!r}: {error}"
+                "param_group_index must be a predicate that takes a param group, "
+                f"given {arguments.shown(self.select)}: {error}"
             ) from error
         if not isinstance(chosen, bool | np.bool_):
-            raise TypeError(f"param_group_index must return True or False, given {self.select!r}: {chosen!r}")
+            raise TypeError(
+                "param_group_index must return True or False, "
+                f"given {arguments.shown(self.select)}: {arguments.shown(chosen)}"
+            )
         return bool(chosen)
 
     def resolved(self, groups: Sequence[Group]) -> "Groups":
@@ -109,7 +116,7 @@ class Groups:
             if not -len(groups) <= self.select < len(groups):
                 raise ValueError(
                     f"param_group_index must be the index of one of the optimizer's {len(groups)} groups, "
-                    f"given {self.select!r}"
+                    f"given {arguments.shown(self.select)}"
                 )
             return Groups(self.select % len(groups))
         if groups and not self.indices(groups):
@@ -117,11 +124,11 @@ class Groups:
                 names = sorted({repr(group["name"]) for group in groups if "name" in group})
                 raise ValueError(
                     f"param_group_index must be the name of a group, one of {', '.join(names) or '(there are none)'}, "
-                    f"given {self.select!r}"
+                    f"given {arguments.shown(self.select)}"
                 )
             raise ValueError(
                 f"param_group_index must select at least one of the optimizer's {len(groups)} groups, "
-                f"given {self.select!r}"
+                f"given {arguments.shown(self.select)}"
             )
         return self
 

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from ignite.engine import Engine
 
+from lehr.handlers.schedules.arguments import shown
+
 from .group_selection import Group, Selection, as_groups
 from .param_names import find_entry
 from .target import Location, Target, Value
@@ -74,9 +76,9 @@ class ParamGroups(Target):
     def __init__(self, optimizer: HasParamGroups, param_name: str, param_group_index: Selection = None) -> None:
         groups = getattr(optimizer, "param_groups", None)
         if not isinstance(groups, Sequence) or not all(isinstance(group, dict) for group in groups):
-            raise TypeError(f"optimizer must be a torch optimizer or have its param_groups, given {optimizer!r}")
+            raise TypeError(f"optimizer must be a torch optimizer or have its param_groups, given {shown(optimizer)}")
         if not isinstance(param_name, str):
-            raise TypeError(f"param_name must be a string, given {param_name!r}")
+            raise TypeError(f"param_name must be a string, given {shown(param_name)}")
         selection = as_groups(param_group_index)
         if isinstance(optimizer, PlaceholderOptimizer):
             optimizer.param_groups[0].setdefault(param_name, math.nan)  # NaN marks a missing value
@@ -128,7 +130,7 @@ class ParamGroups(Target):
         if not selected:
             raise ValueError(
                 f"param_group_index must select at least one of the optimizer's {len(groups)} groups, as before, given "
-                f"{self.selection.select!r}: loading a state of the optimizer may have removed their names"
+                f"{shown(self.selection.select)}: loading a state of the optimizer may have removed their names"
             )
         return selected
 
