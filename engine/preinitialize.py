@@ -104,7 +104,7 @@ def _known_name(optimizer: Optimizer) -> str:
     for base in type(optimizer).__mro__:
         if base.__module__.split(".")[0] == LIBRARY.get(base.__name__, "").split(".")[0]:
             return base.__name__
-    raise TypeError(f"optimizer must be one of {', '.join(LIBRARY)}, given {optimizer!r}")
+    raise TypeError(f"optimizer must be one of {', '.join(LIBRARY)}, given {shown(optimizer)}")
 
 
 def _initial_state(name: str, optimizer: Optimizer, group: State, param: torch.Tensor) -> tuple[State, State]:

@@ -19,7 +19,7 @@ from .entries import Entry, read_entries, read_entry
 from .entry_lists import scheduler_of, scheduler_of_list
 from .files import read
 
-MAX_EVENT_INDEX, DEEPEST = 100_000, 50
+MAX_VALUES, DEEPEST = 1_000_000, 50
 LIST_KEYS = ("schedulers", "sequential", "milestones", "durations", "param_name", "epoch_length", "save_history")
 Config = Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | os.PathLike[str]
 
@@ -87,22 +87,28 @@ def configure_scheduler(
         >>> configure_scheduler(optimizer, [warmup, annealing]).simulate(7)[:, 0].round(4).tolist()
         [0.25, 0.375, 0.5, 0.5, 0.4268, 0.25, 0.0732]
     """
-    where = "config"
+    where, is_file = "config", isinstance(config, str | os.PathLike)
     if not isinstance(param_name, str):
         raise TypeError(f"param_name must be a string, given {arguments.shown(param_name)}")
     if isinstance(config, str | os.PathLike):
-        where, config = os.fspath(config), read(Path(config))
+        where, config = name_of(config), read(Path(config))
     if not isinstance(config, Mapping | list | tuple):
-        raise TypeError(
-            f"{where} must be a mapping, a list of mappings or the path of a file, given {arguments.shown(config)}"
-        )
+        # The content of a file may be secret.
+        given = f"a file with one {type(config).__name__} in it" if is_file else arguments.shown(config)
+        raise TypeError(f"{where} must be a mapping, a list of mappings or the path of a file, given {given}")
     _refuse_too_much(where, config)
     length = None if epoch_length is None else _checked_length("epoch_length", epoch_length)
     context = ConfigContext(optimizer, param_name, length)
-    if isinstance(config, Mapping):
-        scheduler = _scheduler(context, where, config)
-    else:
-        scheduler = scheduler_of_list(context, where, *_marked_list(where, config), _scheduler)
+    try:
+        if isinstance(config, Mapping):
+            scheduler = _scheduler(context, where, config)
+        else:
+            scheduler = scheduler_of_list(context, where, *_marked_list(where, config), _scheduler)
+    except (TypeError, ValueError) as error:
+        short = arguments.shortened(str(error))  # the path to an entry may be long
+        if short == str(error):
+            raise
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(short) from error
     remember_config(scheduler, _as_config(config, param_name, epoch_length))
     return scheduler
 
@@ -115,13 +121,16 @@ def _refuse_too_much(where: str, config: Any) -> None:
     """Raise an error for a config that contains itself or is far too large."""
     level, count = [config], 0
     for _ in range(DEEPEST):
-        level = [item for one in level for item in (one.values() if isinstance(one, Mapping) else one)]
-        level = [item for item in level if isinstance(item, Mapping | list | tuple)]
-        count += len(level)
-        if count > MAX_EVENT_INDEX:
-            raise ValueError(f"{where} must have at most {MAX_EVENT_INDEX} lists and mappings in it, given more")
-        if not level:
+        inner: list[Any] = []
+        for one in level:
+            count += len(one)
+            if count > MAX_VALUES:
+                raise ValueError(f"{where} must have at most {MAX_VALUES} values in it, given more")
+            items = one.values() if isinstance(one, Mapping) else one
+            inner += [item for item in items if isinstance(item, Mapping | list | tuple)]
+        if not inner:
             return
+        level = inner
     raise ValueError(f"{where} must be nested at most {DEEPEST} deep, given more")
 
 

@@ -73,7 +73,9 @@ def _schedule_in_list(context: ConfigContext, entry: Entry, nested: Nested) -> E
         return entry_schedule(context, entry)
     scheduler = nested(context, entry.where, {"type": entry.type, **entry.values})
     if type(scheduler) is ParamGroupScheduler or not isinstance(scheduler, ParamScheduler):
-        raise ValueError(f"{entry.where}['type'] must be a scheduler of one parameter in a list, given {entry.type!r}")
+        raise ValueError(
+            f"{entry.where}['type'] must be a scheduler of one parameter in a list, given {arguments.shown(entry.type)}"
+        )
     if scheduler.param_group_index is not None or stateful_parts(scheduler.schedule):
         raise ValueError(f"{entry.where} must be for all param groups and read no metric, since it is in a list")
     schedule = scheduler.schedule

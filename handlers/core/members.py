@@ -132,7 +132,7 @@ def side_by_side(members: Sequence[BaseParamScheduler], schedulers: Sequence[Bas
     """
     own = [member for member in members if isinstance(member, ParamScheduler)]
     if len(own) < len(members):
-        raise ValueError(f"schedulers must all be of an optimizer to be concatenated, given {schedulers!r}")
+        raise ValueError(f"schedulers must all be of an optimizer to be concatenated, given {shown(schedulers)}")
     first = own[0]
     if len(own) == 1:
         return first

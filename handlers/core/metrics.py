@@ -22,7 +22,7 @@ def as_number(metric: object) -> float:
     try:
         return float(metric)  # type: ignore[arg-type]
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
-        raise TypeError(f"the metric must be a number, given {metric!r}") from error
+        raise TypeError(f"the metric must be a number, given {arguments.shown(metric)}") from error
 
 
 def metric_of(engine: Engine, metric_name: str, reduction: str = "none") -> float | None:
@@ -57,7 +57,10 @@ def _reduced(metric: object, reduction: str) -> float | None:
     table = gathered.cpu()[:1] if reduction == "rank0" else gathered.cpu()
     if bool((table[:, 0] == 2).any()):
         ranks = [rank for rank, (found, _) in enumerate(table.tolist()) if found == 2]
-        raise TypeError(f"the metric must be a number on every rank, which it is not on {ranks}, given {metric!r} here")
+        raise TypeError(
+            f"the metric must be a number on every rank, which it is not on {ranks}, "
+            f"given {arguments.shown(metric)} here"
+        )
     if bool((table[:, 0] == 1).any()):
         return None
     values = table[:, 1]
@@ -83,7 +86,7 @@ class MetricFeed:
 
     def __init__(self, name: object, reduction: object) -> None:
         if not isinstance(name, str):
-            raise TypeError(f"metric_name must be a string, given {name!r}")
+            raise TypeError(f"metric_name must be a string, given {arguments.shown(name)}")
         self.name, self.reduction = name, arguments.one_of("reduction", reduction, REDUCTIONS)
         self.may_be_missing = False  # in a dry run without values of the metric
         self._engine: Callable[[], Engine | None] = no_engine
@@ -113,7 +116,7 @@ class MetricFeed:
             metrics = getattr(engine.state, "metrics", None) or {}
             raise ValueError(
                 f"metric_name must be one of the metrics of the engine that fires the event, {sorted(metrics)}, "
-                f"given {self.name!r}"
+                f"given {arguments.shown(self.name)}"
             )
         return metric
 

@@ -68,23 +68,23 @@ class ParamGroupScheduler(BaseParamScheduler):
         self, schedulers: Sequence[BaseParamScheduler], names: Sequence[str] | None = None, save_history: bool = False
     ) -> None:
         if not isinstance(schedulers, list | tuple):
-            raise TypeError(f"schedulers must be a list or tuple, given {schedulers!r}")
+            raise TypeError(f"schedulers must be a list or tuple, given {shown(schedulers)}")
         if not schedulers:
-            raise ValueError(f"schedulers must be one or more, given {schedulers!r}")
+            raise ValueError(f"schedulers must be one or more, given {shown(schedulers)}")
         for at, scheduler in enumerate(schedulers):
             if not isinstance(scheduler, BaseParamScheduler) or isinstance(scheduler, ParamGroupScheduler):
                 raise ValueError(
                     f"schedulers[{at}] must be a ParamScheduler, a BatchSizeScheduler or a StateParamScheduler, "
-                    f"given {scheduler!r}"
+                    f"given {shown(scheduler)}"
                 )
         names = [scheduler.param_name for scheduler in schedulers] if names is None else names
         if not isinstance(names, list | tuple):
-            raise TypeError(f"names must be a list or tuple, given {names!r}")
+            raise TypeError(f"names must be a list or tuple, given {shown(names)}")
         for at, name in enumerate(names):
             if not isinstance(name, str):
-                raise ValueError(f"names[{at}] must be a string, given {name!r}")
+                raise ValueError(f"names[{at}] must be a string, given {shown(name)}")
         if len(names) != len(schedulers):
-            raise ValueError(f"names must be as many as the {len(schedulers)} schedulers, given {names!r}")
+            raise ValueError(f"names must be as many as the {len(schedulers)} schedulers, given {shown(names)}")
         self._members = [member_like(scheduler) for scheduler in schedulers]
         params = ", ".join(dict.fromkeys(scheduler.param_name for scheduler in schedulers))
         schedule = SideBySide([member.schedule for member in self._members])
@@ -269,7 +269,7 @@ class ParamGroupScheduler(BaseParamScheduler):
             begin, duration, values = adjustment.handover
             widths = [member.schedule.groups or 1 for member in self._members]
             if not isinstance(values, tuple) or len(values) != sum(widths):
-                raise ValueError(f"handover must have {sum(widths)} values, given {values!r}")
+                raise ValueError(f"handover must have {sum(widths)} values, given {shown(values)}")
             values, own = list(values), []
             for member in self._members:
                 groups = member.schedule.groups

@@ -4,17 +4,17 @@ Training and simulation read values here and nowhere else, so they get the same 
 """
 
 import contextlib
-import random
 from collections.abc import Callable, Iterator
 from math import isfinite
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from lehr.handlers.schedules import LiveSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array, Value
+
+from .random_state import random_state_kept
 
 BLOCK_SIZE, BLOCK_VALUES = 8192, 2**17  # events of a block at most, and values of all groups together
 FIRST_BLOCK_SIZE, GROWTH = 64, 8  # a first event reads this many; the blocks that follow grow by this factor
@@ -70,7 +70,7 @@ def read_block(schedule: Schedule, index: int, size: int | None = None) -> tuple
     bad = np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1))
     bad = bad[bad >= index - start]
     if index - start in bad:
-        raise ValueError(f"{schedule!r} gave {values[index - start]} for event {index}")
+        raise ValueError(f"{arguments.shown(schedule)} gave {values[index - start]} for event {index}")
     return start, values[: bad[0]] if len(bad) else values
 
 
@@ -86,11 +86,13 @@ def _check_shape(schedule: Schedule, values: NDArray[Any], size: int) -> None:
     is_free = not schedule.is_pure and values.ndim in (1, 2) and len(values) == size
     if values.shape != wanted and not is_free:
         raise ValueError(
-            f"{schedule!r} gave an array of shape {values.shape} for {size} events, "
+            f"{arguments.shown(schedule)} gave an array of shape {values.shape} for {size} events, "
             f"where its groups={groups} wants {wanted}"
         )
     if values.dtype.kind not in "fiu":
-        raise ValueError(f"{schedule!r} gave values of type {values.dtype}, where real numbers are wanted")
+        raise ValueError(
+            f"{arguments.shown(schedule)} gave values of type {values.dtype}, where real numbers are wanted"
+        )
 
 
 class BlockReader:
@@ -198,8 +200,13 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
         ValueError: as :func:`read_block`; or the schedule has values for another number of groups.
     """
     groups = groups or schedule.groups
-    if not schedule.is_pure:
+    with random_state_kept(schedule):
+        if schedule.is_pure:
+            return _read_blocks(schedule, start, num_events, groups)
         return _read_events(schedule, start, num_events, groups)
+
+
+def _read_blocks(schedule: Schedule, start: int, num_events: int, groups: int | None) -> Array:
     table = np.empty((num_events, groups or 1))
     event, stop = start, start + num_events
     while event < stop:
@@ -207,7 +214,9 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
         first, values = read_block(schedule, event, min(wanted, block_size(schedule)))
         rows = values[event - first : stop - first]
         if rows.ndim == 2 and rows.shape[1] != table.shape[1]:
-            raise ValueError(f"{schedule!r} gave {rows.shape[1]} values at event {event}, for {groups} groups")
+            raise ValueError(
+                f"{arguments.shown(schedule)} gave {rows.shape[1]} values at event {event}, for {groups} groups"
+            )
         table[event - start : event - start + len(rows)] = rows if rows.ndim == 2 else rows[:, None]
         event += len(rows)
     return table
@@ -215,27 +224,16 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
 
 def _read_events(schedule: Schedule, start: int, num_events: int, groups: int | None) -> Array:
     reader, values = EventReader(), []
-    with random_state_kept():
-        for event in range(start, start + num_events):
-            with reader.one_event():
-                values.append(reader.read(schedule, event))
+    for event in range(start, start + num_events):
+        with reader.one_event():
+            values.append(reader.read(schedule, event))
     # The number of values of a Python function is known only now.
     groups = groups or next((len(value) if isinstance(value, list) else 1 for value in values), 1)
     table = np.empty((num_events, groups))
     for at, value in enumerate(values):
         if isinstance(value, list) and len(value) != groups:
-            raise ValueError(f"{schedule!r} gave {len(value)} values at event {start + at}, for {groups} groups")
+            raise ValueError(
+                f"{arguments.shown(schedule)} gave {len(value)} values at event {start + at}, for {groups} groups"
+            )
         table[at] = value
     return table
-
-
-@contextlib.contextmanager
-def random_state_kept() -> Iterator[None]:
-    """Restore the states of the random number generators afterwards."""
-    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
-        torch.set_rng_state(cpu)

@@ -107,11 +107,12 @@ def adjusted(
     if planned is None or not is_pure:
         raise ValueError(
             f"resume_policy must be 'keep_step' for a schedule that depends on what happens in training, given "
-            f"{policy!r} for {_text(description)}"
+            f"{arguments.shown(policy)} for {_text(description)}"
         )
     if planned.length is None:
         raise ValueError(
-            f"resume_policy must be 'keep_step' for a schedule without a known end, given {policy!r} for "
+            "resume_policy must be 'keep_step' for a schedule without a known end, "
+            f"given {arguments.shown(policy)} for "
             f"{_text(description)}"
         )
     if policy == "keep_fraction":

@@ -137,8 +137,8 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
     for key, value in identity.items():
         if state[key] != value:
             raise ValueError(
-                f"state_dict must be that of a scheduler with {key} {value!r}, given {arguments.shown(state[key])}; "
-                "to set only the event index, call seek(event_index)"
+                f"state_dict must be that of a scheduler with {key} {arguments.shown(value)}, given "
+                f"{arguments.shown(state[key])}; to set only the event index, call seek(event_index)"
             )
     checked = {**LATER_ENTRIES, **state}
     checked["event_index"] = arguments.whole_number("event_index", state["event_index"], at_least=0)

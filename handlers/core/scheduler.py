@@ -85,7 +85,7 @@ class BaseParamScheduler(ABC):
         if schedule is None and not self._asks_get_param:
             raise TypeError(f"schedule must be given unless {type(self).__name__} overrides get_param, given None")
         if not isinstance(param_name, str):
-            raise TypeError(f"param_name must be a string, given {param_name!r}")
+            raise TypeError(f"param_name must be a string, given {arguments.shown(param_name)}")
         self.param_name = param_name
         self._save_history = arguments.flag("save_history", save_history)
         self._planned = schedule if isinstance(schedule, Schedule | None) else FunctionSchedule(schedule)
@@ -247,7 +247,9 @@ class BaseParamScheduler(ABC):
 
         The scheduler, the optimizer, the disk and the random states stay as they are. A Python function or an
         overridden ``get_param`` runs on a copy of its object. The copy shares only engines, optimizers, modules,
-        tensors and data loaders. Changes that a function makes to a closure or a global remain.
+        tensors and data loaders. Changes that a function makes to a closure or a global remain. Where a function of
+        yours is called, the random state of Python, NumPy and torch's CPU is restored afterwards: random numbers that
+        another thread draws meanwhile repeat. Otherwise it is neither read nor set.
 
         Returns:
             An array ``(num_events, groups)``, bit-identical to the values that training writes. A tensor of less than

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from ignite.engine import Engine
 
+from lehr.handlers.core.random_state import random_state_kept
 from lehr.handlers.schedules import arguments
 
 from .checks import attachments, conflicts, groups, lengths, values
@@ -41,7 +42,8 @@ def check_plan(
 ) -> Findings:
     """Find mistakes in the schedulers of a trainer, for a run of a given length.
 
-    It makes a :func:`dry_run`, and changes nothing. Each finding has a ``code`` and a ``severity``:
+    It makes a :func:`dry_run`, which says what happens to random numbers, and changes nothing. Each finding has a
+    ``code`` and a ``severity``:
 
     - ``write-conflict`` (error): two schedulers, two schedulers of one ``ParamGroupScheduler``, or a scheduler and one
       of ignite write one parameter. The finding says which one wins, and from when. There is no conflict if one starts
@@ -117,7 +119,8 @@ def check_plan(
     except Exception as raised:
         error = raised
     checked = CheckedRun(run, run.unforeseen(), error, jump_ratio)
-    findings = _without_follow_ups([finding for check in CHECKS for finding in check(checked)])
+    with random_state_kept(*run.called):
+        findings = _without_follow_ups([finding for check in CHECKS for finding in check(checked)])
     if error is not None and not checked.metric_was_missing:
         message = "; ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])])
         suggestion = "keep the schedule in its range; nothing after this event was checked"

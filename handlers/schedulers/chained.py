@@ -63,7 +63,7 @@ class ChainedScheduler(ParamScheduler):
         initial = one_or_all(base) if initial_value is None else initial_value
         numbers = arguments.number_or_numbers("initial_value", initial)
         if isinstance(numbers, tuple) and len(numbers) != len(target.groups()):
-            raise ValueError(f"initial_value must have {len(target.groups())} values, given {initial!r}")
+            raise ValueError(f"initial_value must have {len(target.groups())} values, given {arguments.shown(initial)}")
         if not np.all(numbers):
             raise ValueError(f"initial_value must not be 0, of which nothing is a multiple, given {initial!r}")
         product, base_values = combined(members, partial(_product, initial_value), base)

@@ -59,7 +59,7 @@ class ConcatScheduler(ParamScheduler):
         save_history: bool = False,
     ) -> None:
         if not isinstance(durations, list | tuple):
-            raise TypeError(f"durations must be a list or tuple, given {durations!r}")
+            raise TypeError(f"durations must be a list or tuple, given {arguments.shown(durations)}")
         members = same_target(schedulers, at_least=2)
         for at, duration in enumerate(durations):
             if isinstance(duration, bool) or not isinstance(duration, int | float | Integral):
@@ -101,15 +101,15 @@ class ConcatScheduler(ParamScheduler):
         if param_names is None:
             return super().simulate_values(num_events, **given)
         if not isinstance(param_names, list | tuple):
-            raise TypeError(f"param_names must be a list or tuple, given {param_names!r}")
+            raise TypeError(f"param_names must be a list or tuple, given {arguments.shown(param_names)}")
         for at, name in enumerate(param_names):
             if not isinstance(name, str):
-                raise ValueError(f"param_names[{at}] must be a string, given {name!r}")
+                raise ValueError(f"param_names[{at}] must be a string, given {arguments.shown(name)}")
         num_events = arguments.whole_number("num_events", num_events, at_least=0)
         scheduler = private_copy(cls(**given))
         targets = [ParamGroups(scheduler.optimizer, name, scheduler.param_group_index) for name in param_names]
         rows: list[list[float]] = []
-        with random_state_kept():
+        with random_state_kept(scheduler):
             for event in range(num_events):
                 scheduler(None)
                 rows.append([event, *(value for target in targets for value in target.read())])

@@ -145,6 +145,6 @@ def _check_option_names(name: str, options: Options) -> None:
         if given not in names:
             near = difflib.get_close_matches(given, names, n=1)
             raise TypeError(
-                f"{name} has no argument {given!r}; its keyword arguments include {', '.join(names)}"
+                f"{name} has no argument {arguments.shown(given)}; its keyword arguments include {', '.join(names)}"
                 + (f"; did you mean {near[0]!r}?" if near else "")
             )

@@ -65,11 +65,12 @@ class DevicePlan:
 
     def __init__(self, scheduler: ParamScheduler, num_events: int) -> None:
         if not isinstance(scheduler, ParamScheduler):
-            raise TypeError(f"scheduler must be a ParamScheduler, given {scheduler!r}")
+            raise TypeError(f"scheduler must be a ParamScheduler, given {arguments.shown(scheduler)}")
         num_events = arguments.whole_number("num_events", num_events, at_least=1)
         if not scheduler.schedule.is_pure:
             raise ValueError(
-                f"scheduler must have values that are known in advance, given {scheduler!r}: values that depend on a "
+                "scheduler must have values that are known in advance, "
+                f"given {arguments.shown(scheduler)}: values that depend on a "
                 "metric or a Python function are known only at their event"
             )
         target = target_of(scheduler)

@@ -77,7 +77,7 @@ class MetricScheduler(MetricDrivenScheduler):
         self.every = arguments.whole_number("every", every, at_least=1)
         self._metric_parts = driven_parts(self._schedule)
         if not self._metric_parts:
-            raise ValueError(f"schedule must depend on a metric, given {schedule!r}")
+            raise ValueError(f"schedule must depend on a metric, given {arguments.shown(schedule)}")
 
     def _reads_metric_at(self, index: int) -> bool:
         return index % self.every == 0 and (index > 0 or self.every == 1)

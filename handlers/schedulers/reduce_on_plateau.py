@@ -289,7 +289,9 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
             warnings.warn("verbose=True has no effect: pass save_history=True to record the values", stacklevel=2)
         min_value = scheduler_kwargs.pop("min_lr", 0.0)
         if param_group_index is not None and isinstance(min_value, Sequence):
-            raise TypeError(f"min_lr must be a number where param_group_index is given, given {min_value!r}")
+            raise TypeError(
+                f"min_lr must be a number where param_group_index is given, given {arguments.shown(min_value)}"
+            )
         super().__init__(
             optimizer,
             "lr",

@@ -19,7 +19,7 @@ def checked_metric(metric: object) -> float:
     try:
         return float(metric)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
-        raise TypeError(f"the metric must be a number, given {metric!r}") from error
+        raise TypeError(f"the metric must be a number, given {arguments.shown(metric)}") from error
 
 
 def improves(metric: float, best: float | None, mode: str, threshold: float, threshold_mode: str) -> bool:

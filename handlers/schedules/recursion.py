@@ -96,7 +96,8 @@ class Approach(Rule):
         super().__post_init__()
         if len(self.restarts) != len(self.restart_values):
             raise ValueError(
-                f"restart_values must be as many as restarts, {list(self.restarts)}, given {self.restart_values!r}"
+                f"restart_values must be as many as restarts, {list(self.restarts)}, "
+                f"given {arguments.shown(self.restart_values)}"
             )
 
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
@@ -167,7 +168,9 @@ class Turn:
         fields.check(self)
         for part in vars(self.rule).values():
             if isinstance(part, Schedule) and not part.is_pure:
-                raise ValueError(f"rule must not depend on what happens in training, given {self.rule!r}")
+                raise ValueError(
+                    f"rule must not depend on what happens in training, given {arguments.shown(self.rule)}"
+                )
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,8 @@ class Reduced(StatefulSchedule):
         event_index = arguments.whole_number("event_index", state["event_index"], at_least=-1)
         ratios = arguments.number_or_numbers("ratios", state["ratios"])
         if not isinstance(ratios, tuple) or len(ratios) != (self.groups or 1):
-            raise ValueError(f"ratios must be a list of {self.groups or 1} numbers, given {state['ratios']!r}")
+            raise ValueError(
+                f"ratios must be a list of {self.groups or 1} numbers, given {arguments.shown(state['ratios'])}"
+            )
         self.plateau.load_state_dict(state["plateau"])
         self._progress.update(event_index=event_index, ratios=list(ratios))

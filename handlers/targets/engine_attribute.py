@@ -6,6 +6,8 @@ from typing import Any
 
 from ignite.engine import Engine
 
+from lehr.handlers.schedules.arguments import shown
+
 from .target import Location, Target
 
 
@@ -29,7 +31,7 @@ class EngineAttribute(Target):
             TypeError: ``engine`` is None.
         """
         if engine is None:
-            raise TypeError(f"engine must be given to write {self.name!r} to its state, given None")
+            raise TypeError(f"engine must be given to write {shown(self.name)} to its state, given None")
         return partial(self.write, value, engine)
 
     def write(self, value: Any, engine: Engine | None) -> None:

@@ -63,7 +63,8 @@ class Groups:
             isinstance(select, int | str | None) or (callable(select) and not isinstance(select, type))
         ):
             raise TypeError(
-                f"param_group_index must be an index, a name, a predicate, Groups or None, given {select!r}"
+                "param_group_index must be an index, a name, a predicate, Groups or None, "
+                f"given {arguments.shown(select)}"
             )
         arguments.flag("required", self.required)
         if not self.required and (self.select is None or (isinstance(self.select, int) and self.select < 0)):
@@ -71,7 +72,7 @@ class Groups:
         if self.added is not None:
             arguments.one_of("added", self.added, ADDED)
             if isinstance(select, int):
-                raise ValueError(f"added must be None for the group of one index, given {self.added!r}")
+                raise ValueError(f"added must be None for the group of one index, given {arguments.shown(self.added)}")
 
     def config(self) -> Any:
         """The selection as plain data.
@@ -106,10 +107,14 @@ class Groups:
             chosen = self.select(group)
         except Exception as error:
             raise TypeError(
-                f"param_group_index must be a predicate that takes a param group, given {self.select!r}: {error}"
+                "param_group_index must be a predicate that takes a param group, "
+                f"given {arguments.shown(self.select)}: {error}"
             ) from error
         if not isinstance(chosen, bool | np.bool_):
-            raise TypeError(f"param_group_index must return True or False, given {self.select!r}: {chosen!r}")
+            raise TypeError(
+                "param_group_index must return True or False, "
+                f"given {arguments.shown(self.select)}: {arguments.shown(chosen)}"
+            )
         return bool(chosen)
 
     def resolved(self, groups: Sequence[Group]) -> "Groups":
@@ -124,7 +129,7 @@ class Groups:
             if not -len(groups) <= self.select < len(groups):
                 raise ValueError(
                     f"param_group_index must be the index of one of the optimizer's {len(groups)} groups, "
-                    f"given {self.select!r}"
+                    f"given {arguments.shown(self.select)}"
                 )
             return Groups(self.select % len(groups))
         if groups and not self.indices(groups):
@@ -132,11 +137,11 @@ class Groups:
                 names = sorted({repr(group["name"]) for group in groups if "name" in group})
                 raise ValueError(
                     f"param_group_index must be the name of a group, one of {', '.join(names) or '(there are none)'}, "
-                    f"given {self.select!r}"
+                    f"given {arguments.shown(self.select)}"
                 )
             raise ValueError(
                 f"param_group_index must select at least one of the optimizer's {len(groups)} groups, "
-                f"given {self.select!r}"
+                f"given {arguments.shown(self.select)}"
             )
         return self
 

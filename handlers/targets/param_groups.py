@@ -78,9 +78,9 @@ class ParamGroups(Target):
     def __init__(self, optimizer: HasParamGroups, param_name: str, param_group_index: Selection = None) -> None:
         groups = getattr(optimizer, "param_groups", None)
         if not isinstance(groups, Sequence) or not all(isinstance(group, dict) for group in groups):
-            raise TypeError(f"optimizer must be a torch optimizer or have its param_groups, given {optimizer!r}")
+            raise TypeError(f"optimizer must be a torch optimizer or have its param_groups, given {shown(optimizer)}")
         if not isinstance(param_name, str):
-            raise TypeError(f"param_name must be a string, given {param_name!r}")
+            raise TypeError(f"param_name must be a string, given {shown(param_name)}")
         selection = as_groups(param_group_index)
         if isinstance(optimizer, PlaceholderOptimizer):
             optimizer.param_groups[0].setdefault(param_name, math.nan)  # NaN marks a missing value
@@ -133,7 +133,7 @@ class ParamGroups(Target):
         if not selected and self.selection.required:
             raise ValueError(
                 f"param_group_index must select at least one of the optimizer's {len(groups)} groups, as before, given "
-                f"{self.selection.select!r}: loading a state of the optimizer may have removed their names"
+                f"{shown(self.selection.select)}: loading a state of the optimizer may have removed their names"
             )
         return selected
 

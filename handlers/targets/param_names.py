@@ -28,7 +28,7 @@ def find_entry(param_name: str, groups: list[Group]) -> tuple[str, int | None]:
     near = difflib.get_close_matches(param_name, names, n=1)
     raise ValueError(
         f"param_name must be one of {', '.join(map(repr, sorted(names))) or '(the optimizer has none)'}, "
-        f"given {param_name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+        f"given {arguments.shown(param_name)}" + (f"; did you mean {near[0]!r}?" if near else "")
     )
 
 

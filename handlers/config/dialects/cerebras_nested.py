@@ -36,10 +36,13 @@ def _inner(context: ConfigContext, suffix: str, entry: Entry, tags: Any) -> Cere
     """The schedule of a scheduler in another one."""
     prefix, _, name = entry.type.rpartition(".")
     if prefix != "cerebras":
-        raise ValueError(f"{entry.where}['type'] must be a scheduler of Cerebras here, given {entry.type!r}")
+        raise ValueError(
+            f"{entry.where}['type'] must be a scheduler of Cerebras here, given {arguments.shown(entry.type)}"
+        )
     if lookup(f"{entry.where}['type']", name, {**INNER_TYPES["LR"], **INNER_TYPES["WD"]}) not in INNER_TYPES[suffix]:
         raise ValueError(
-            f"{entry.where}['type'] must be for the same parameter as the scheduler around it, given {entry.type!r}"
+            f"{entry.where}['type'] must be for the same parameter as the scheduler around it, "
+            f"given {arguments.shown(entry.type)}"
         )
     own = _tag_set(entry.values.get("param_group_tags"))
     if own not in (None, _tag_set(tags)):
@@ -164,7 +167,7 @@ def _groups_with_tags(groups: Sequence[Group], tags: object) -> tuple[bool, ...]
     chosen = tuple(bool(wanted & own) for own in of_groups)
     if not any(chosen):
         known = sorted({tag for own in of_groups for tag in own if isinstance(tag, str)})
-        raise ValueError(f"['param_group_tags'] must be tags of param groups, {known}, given {tags!r}")
+        raise ValueError(f"['param_group_tags'] must be tags of param groups, {known}, given {arguments.shown(tags)}")
     return chosen
 
 
@@ -174,5 +177,5 @@ def _tag_set(tags: Any) -> set[Any] | None:
     if isinstance(tags, str):
         return {tags}
     if not isinstance(tags, list | tuple | set) or not all(isinstance(tag, str | None) for tag in tags):
-        raise TypeError(f"param_group_tags must be a string or a list of strings, given {tags!r}")
+        raise TypeError(f"param_group_tags must be a string or a list of strings, given {arguments.shown(tags)}")
     return set(tags)

@@ -25,7 +25,7 @@ from lehr.handlers.schedules import (
     Stretch,
     Window,
 )
-from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.schedules.arguments import Number, shown
 
 from .torch import LEAVES
 
@@ -56,11 +56,11 @@ def _node(name: str, context: ConfigContext, a: SimpleNamespace) -> tuple[Node, 
     for entry in entries:
         if entry.type.rpartition(".")[0] != "torch":
             raise ValueError(
-                f"{entry.where}['type'] must be one of torch's, with its prefix 'torch.', given {entry.type!r}"
+                f"{entry.where}['type'] must be one of torch's, with its prefix 'torch.', given {shown(entry.type)}"
             )
         if entry.type == "torch.ReduceLROnPlateau":
             raise ValueError(
-                f"{entry.where}: a scheduler that reads a metric cannot be in a {name}, given {entry.type!r}"
+                f"{entry.where}: a scheduler that reads a metric cannot be in a {name}, given {shown(entry.type)}"
             )
     inner, context = _nodes(context, entries)
     if name == "ChainedScheduler":

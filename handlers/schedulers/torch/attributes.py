@@ -84,7 +84,7 @@ class Snapshot:
         """
         if self._attributes is None:
             raise TypeError(
-                f"{self._schedulers[0]!r} cannot go back to an earlier step: {self._error}"
+                f"{arguments.shown(self._schedulers[0])} cannot go back to an earlier step: {self._error}"
             ) from self._error
         copied = self._copied(self._attributes)
         for one, attributes in zip(self._schedulers, copied, strict=True):

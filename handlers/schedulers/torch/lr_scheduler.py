@@ -9,6 +9,7 @@ from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 from lehr.handlers.core.metric_driven import MetricDrivenScheduler
 from lehr.handlers.core.metrics import MetricFeed, as_number
 from lehr.handlers.schedules import Shift
+from lehr.handlers.schedules.arguments import shown
 
 from .steps import TorchSteps
 
@@ -71,7 +72,9 @@ class LRScheduler(MetricDrivenScheduler):
         reduction: str = "mean",
     ) -> None:
         if not isinstance(lr_scheduler, TorchLRScheduler):
-            raise TypeError(f"lr_scheduler must be a scheduler of torch.optim.lr_scheduler, given {lr_scheduler!r}")
+            raise TypeError(
+                f"lr_scheduler must be a scheduler of torch.optim.lr_scheduler, given {shown(lr_scheduler)}"
+            )
         self._feed = MetricFeed(metric_name, reduction)
         if use_legacy:
             warnings.warn(

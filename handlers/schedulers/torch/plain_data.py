@@ -41,14 +41,14 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         return {"tensor": [str(value.dtype).removeprefix("torch."), value.tolist()]}
     if isinstance(value, deque) and value.maxlen is not None:
-        raise TypeError(f"not plain data: {value!r}, which has a maximal length")
+        raise TypeError(f"not plain data: {shown(value)}, which has a maximal length")
     kind: type[Any]
     for name, (kind, _) in CONTAINERS.items():
         if type(value) is kind and isinstance(value, dict):
             return {name: [[to_plain(key), to_plain(item)] for key, item in value.items()]}
         if type(value) is kind:
             return {name: [to_plain(item) for item in value]}
-    raise TypeError(f"not plain data: {value!r}")
+    raise TypeError(f"not plain data: {shown(value)}")
 
 
 def is_plain(value: Any) -> bool:
