@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from .cerebras.optimizer import CerebrasOptimizer
 from .cerebras.page import PAGE, REQUIRED
+from .error_text import shown
 from .update_rules import check_update_rule
 
 # The package of each class. A fixed table: a name in a config never becomes the path of an import.

@@ -8,6 +8,7 @@ import torch
 from torch.optim import Optimizer
 
 from .cerebras.optimizer import CerebrasOptimizer
+from .error_text import shown
 from .first_step_hooks import BUFFER, State, negative_zeros, register_first_step_hooks
 from .optimizers import LIBRARY
 

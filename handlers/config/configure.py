@@ -17,7 +17,7 @@ from .dialects import entry_schedule, refuse_type
 from .dialects.lehr import SCHEDULERS, lehr_scheduler
 from .entries import Entry, read_entries, read_entry
 from .entry_lists import scheduler_of, scheduler_of_list
-from .files import read
+from .files import name_of, read
 
 MAX_VALUES, DEEPEST = 1_000_000, 50
 LIST_KEYS = ("schedulers", "sequential", "milestones", "durations", "param_name", "epoch_length", "save_history")

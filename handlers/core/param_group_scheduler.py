@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 
 from lehr.engine.history_recorder import Recorder, num_recorded, remove_last_events
 from lehr.handlers.schedules import SideBySide
+from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.group_selection import Group
 from lehr.handlers.targets.several import Several

@@ -12,6 +12,7 @@ import torch
 from ignite.engine import Engine
 
 from lehr.handlers.schedules import arguments
+from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.base import Array
 
 from .group_selection import Group, Selection, as_groups
