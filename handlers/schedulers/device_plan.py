@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from lehr.handlers.core.illegal_values import warn_in_table
 from lehr.handlers.core.inspection import set_called_by_another, target_of
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.schedules import arguments
@@ -88,7 +89,9 @@ class DevicePlan:
         set_called_by_another(scheduler)
 
     def _compute_values(self) -> torch.Tensor:
-        table = torch.from_numpy(self.scheduler.simulate(self.num_events))
+        values = self.scheduler.simulate(self.num_events)
+        warn_in_table(self.scheduler, values)
+        table = torch.from_numpy(values)
         columns = table[:, : self.scheduler.schedule.groups or 1]  # without groups that were added
         return columns.to(self._dtype).to(self._device)  # convert first: some devices lack float64
 

@@ -11,6 +11,7 @@ import torch
 from ignite.engine import Engine
 
 from .group_selection import Group, Selection, as_groups
+from .legal_values import legal_range
 from .param_names import find_entry
 from .target import Location, Target, Value
 
@@ -89,6 +90,7 @@ class ParamGroups(Target):
         self._indices: Sequence[int] = ()
         self._float_groups: list[Group] | None = None  # the same list, if all groups that are written hold floats
         self.key, self.item = find_entry(param_name, self.groups())
+        self.legal = legal_range(self.key, self.item)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_looked_up": None, "_float_groups": None}  # a copy looks the groups up again
