@@ -198,12 +198,12 @@ class ParamGroupScheduler(BaseParamScheduler):
     ) -> RemovableEventHandle:
         """Write at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
 
-        Creates missing attributes of ``engine.state``, with the value None.
+        Creates missing attributes of ``engine.state``; see :meth:`StateParamScheduler.attach`.
         """
         handle = super().attach(engine, event, name)
         for member in self._members:
             if isinstance(member, StateParamScheduler) and not hasattr(engine.state, member.param_name):
-                setattr(engine.state, member.param_name, None)
+                member._write_before_first_event(engine, event)
         return handle
 
     def _go_to(self, event_index: int) -> None:

@@ -5,16 +5,21 @@ import warnings
 
 import pytest
 import torch
+from ignite.engine import Engine, EventEnum, Events
 from optimizers import make_optimizer, make_trainer, values_of
 
 from lehr.handlers import (
+    CosineDecayScheduler,
     DevicePlan,
+    ExpStateScheduler,
+    LambdaStateScheduler,
     ParamGroupScheduler,
     ParamScheduler,
     PiecewiseLinear,
+    StateParamScheduler,
     check_plan,
 )
-from lehr.handlers.schedules import Constant
+from lehr.handlers.schedules import Anneal, Constant, Cooldown, ExponentialDecay, Restarts, StepDecay
 
 
 @pytest.fixture
@@ -107,3 +112,82 @@ def test_an_illegal_value_of_a_device_plan():
     optimizer = make_optimizer(lr=torch.tensor(0.1))
     with pytest.warns(UserWarning, match="writes -1 at event 2"):
         DevicePlan(PiecewiseLinear(optimizer, "lr", [(0, 1.0), (4, -3.0)]), 5)
+
+
+# Durations that are fractions of an event.
+
+
+FRACTIONS = {
+    "duration": lambda value: Anneal(1.0, 0.0, value),
+    "a cool-down": lambda value: Cooldown(Constant(1.0), 5, value),
+    "step_size": lambda value: StepDecay(1.0, 0.1, value),
+    "periods": lambda value: Restarts(1.0, 0.0, value),
+    "decay_events": lambda value: ExponentialDecay(1.0, 0.1, value),
+    "of a scheduler": lambda value: CosineDecayScheduler(make_optimizer(), "lr", duration=value),
+}
+
+
+@pytest.mark.parametrize("name", FRACTIONS)
+def test_a_duration_between_0_and_1_is_refused_with_how_to_write_that_part_of_a_run(name):
+    with pytest.raises(ValueError, match=r"at least 1 event, given 0.9; for 90% of a run of n events, give .*0.9 \* n"):
+        FRACTIONS[name](0.9)
+    FRACTIONS[name](1)
+    FRACTIONS[name](1.5)
+
+
+def test_a_duration_in_epochs_may_be_a_part_of_one():
+    scheduler = CosineDecayScheduler(make_optimizer(), "lr", duration=0.5, epoch_length=100)
+    assert scheduler.schedule.length == 50
+    assert Anneal(1.0, 0.5, 0)(0) == 0.5
+
+
+# State parameters.
+
+
+@pytest.mark.parametrize("name", ["iteration", "epoch", "epoch_length", "max_epochs", "max_iters", "metrics", "output"])
+def test_names_of_the_engines_own_state_are_refused(name):
+    with pytest.raises(ValueError, match="must not be the name of an attribute that the engine itself uses"):
+        StateParamScheduler(name, schedule=Constant(0.5))
+    scheduler = StateParamScheduler("dropout", schedule=Constant(0.5))
+    with pytest.raises(ValueError, match="param_name must not be"):
+        scheduler.param_name = name
+    assert scheduler.param_name == "dropout"
+
+
+def test_a_name_in_which_the_engine_counts_an_event_is_refused(trainer):
+    class Mine(EventEnum):
+        DONE = "done"
+
+    trainer.register_events(Mine.DONE, event_to_attr={Mine.DONE: "done_count"})
+    with pytest.raises(ValueError, match="given 'done_count'"):
+        StateParamScheduler("done_count", schedule=Constant(0.5)).attach(trainer)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "expected"),
+    [
+        (StateParamScheduler("rate", create_new=True, schedule=Anneal(1.0, 0.0, 4)), [1.0, 1.0, 0.75, 0.5]),
+        (ExpStateScheduler(8.0, 0.5, "rate", create_new=True), [8.0, 4.0, 2.0, 1.0]),  # exact: f(i) in iteration i
+    ],
+)
+def test_the_first_iteration_has_the_first_value_of_a_state_parameter(scheduler, expected, caplog):
+    seen = []
+    trainer = Engine(lambda engine, batch: seen.append(engine.state.rate))
+    scheduler.attach(trainer)  # to ITERATION_COMPLETED, as in ignite
+    trainer.run(range(4))
+    assert seen == expected
+    assert logged(caplog) == []
+
+
+def test_a_function_of_a_state_parameter_is_not_called_before_its_event_and_that_is_told(trainer, caplog):
+    LambdaStateScheduler(lambda event: 1 / event, "rate", create_new=True).attach(trainer)
+    assert trainer.state.rate is None
+    assert "engine.state.rate is None in the iterations before" in logged(caplog)[0]
+
+
+def test_nothing_is_told_of_a_function_that_is_called_in_time_or_has_a_first_value(trainer, caplog):
+    LambdaStateScheduler(lambda event: 1 / event, "rate", create_new=True).attach(trainer, Events.ITERATION_STARTED)
+    trainer.state.dropout = 0.5
+    LambdaStateScheduler(lambda event: 1 / event, "dropout").attach(trainer)
+    assert logged(caplog) == []
+    assert trainer.state.dropout == 0.5
