@@ -87,12 +87,14 @@ def simulate_resume(handler: object, engine: Engine, copied: BaseParamScheduler)
 
 
 def prepare_copy(copied: BaseParamScheduler, metrics: Collection[str]) -> None:
-    """Make a copy ready for a simulated run: it records nothing, and asks no other rank for its metric.
+    """Make a copy ready for a simulated run: it records nothing, warns of nothing, and asks no other rank.
 
     Args:
         copied: the copy of a scheduler.
         metrics: names of the metrics that the simulated run has. The copy need not find any other metric.
     """
+    for one in [copied, *members_of(copied)]:
+        one._has_warned = True  # the checks of a plan report illegal values
     copied.save_history = False
     feed = vars(copied).get("_feed")
     if feed is not None:

@@ -1,5 +1,6 @@
 """Several schedulers at one event, usually one per param group."""
 
+from bisect import bisect
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
@@ -18,12 +19,14 @@ from lehr.handlers.schedules import SideBySide
 from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.group_selection import Group
+from lehr.handlers.targets.legal_values import ANY_VALUE
 from lehr.handlers.targets.several import Several
 from lehr.handlers.targets.target import Location
 
 from .attaching import AnyEvent
 from .members import groups_state, history_row, member_like, num_saved, side_by_side, take_base_values_of
 from .param_scheduler import ParamScheduler
+from .reading import Limits
 from .resume_policy import Adjustment
 from .scheduler import BaseParamScheduler
 from .state_param_scheduler import StateParamScheduler
@@ -130,6 +133,18 @@ class ParamGroupScheduler(BaseParamScheduler):
         for member in self._members:
             member._event_reader = self._event_reader
 
+    def _legal_limits(self) -> Limits | None:
+        legal = [member._target.legal or ANY_VALUE for member in self._members]
+        if not self._is_pure or all(one is ANY_VALUE for one in legal):
+            return None  # where values are read event by event, each member warns of its own
+        widths = [member.schedule.groups or 1 for member in self._members]
+        columns = [one for one, width in zip(legal, widths, strict=True) for _ in range(width)]
+        return np.array([one.lowest for one in columns]), np.array([one.highest for one in columns])
+
+    def _legal_rule(self, column: int) -> tuple[str, str]:
+        widths = [member.schedule.groups or 1 for member in self._members]
+        return self._members[bisect(list(accumulate(widths)), column)]._legal_rule(0)
+
     @property
     def optimizer(self) -> list[Any]:
         """The optimizer of each scheduler."""
@@ -146,7 +161,7 @@ class ParamGroupScheduler(BaseParamScheduler):
     def _read(self, index: int) -> list[Any]:
         """The value of each scheduler."""
         if self._is_pure:
-            return self._values_in(self._block_reader.read(index))
+            return self._values_in(self._read_in_block(index))
         self._at_event(self._members)
         with self._event_reader.one_event():
             values = [member._read(index) for member in self._members]
@@ -199,12 +214,12 @@ class ParamGroupScheduler(BaseParamScheduler):
     ) -> RemovableEventHandle:
         """Write at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
 
-        Creates missing attributes of ``engine.state``, with the value None.
+        Creates missing attributes of ``engine.state``; see :meth:`StateParamScheduler.attach`.
         """
         handle = super().attach(engine, event, name)
         for member in self._members:
             if isinstance(member, StateParamScheduler) and not hasattr(engine.state, member.param_name):
-                setattr(engine.state, member.param_name, None)
+                member._write_before_first_event(engine, event)
         return handle
 
     def simulate(self, num_events: int, start: int = 0) -> Array:

@@ -116,7 +116,8 @@ class ParamScheduler(BaseParamScheduler):
             groups = self._num_groups()
             if groups not in (None, given.groups):
                 raise ValueError(
-                    f"the schedule must have values for {groups} param groups, given {given.groups} in {arguments.shown(given)}"
+                    f"the schedule must have values for {groups} param groups, given {given.groups} in "
+                    f"{arguments.shown(given)}"
                 )
         if not target.writes_all or (given is not None and given.groups is not None):
             target.refuse_shared_tensors()

@@ -17,6 +17,7 @@ from lehr.handlers.schedules.base import Array, Value
 from .random_state import random_state_kept
 
 BLOCK_SIZE, BLOCK_VALUES = 8192, 2**17  # events of a block at most, and values of all groups together
+Limits = tuple[Any, Any]  # the lowest and the highest legal value: numbers, or an array with one for each column
 FIRST_BLOCK_SIZE, GROWTH = 64, 8  # a first event reads this many; the blocks that follow grow by this factor
 
 
@@ -100,10 +101,16 @@ class BlockReader:
 
     A block is a list of floats, which Python reads fastest. If each group has its own value, a block is an array, since
     lists would take four times the memory.
+
+    Args:
+        schedule: the schedule.
+        limits: the lowest and the highest legal value. A block ends before the first value outside, so that this value
+            is noticed at its event, and no earlier. The limits are then dropped.
     """
 
-    def __init__(self, schedule: Schedule) -> None:
-        self.schedule = schedule
+    def __init__(self, schedule: Schedule, limits: Limits | None = None) -> None:
+        self.schedule, self.limits = schedule, limits
+        self.illegal: tuple[int, float, int] | None = None  # the first illegal value: its event, the value, its column
         self.first_event, self.values = 0, ()  # type: tuple[int, Any]
         self._size = FIRST_BLOCK_SIZE // GROWTH
 
@@ -124,9 +131,28 @@ class BlockReader:
         most = block_size(self.schedule)
         self._size = min(self._size * GROWTH if follows else FIRST_BLOCK_SIZE, most)
         first, values = read_block(self.schedule, index, self._size)
+        if self.limits is not None:
+            values = self._legal_part(values, first, index)
         # Copy the array, since the schedule may change it later.
         self.first_event, self.values = first, values.tolist() if values.ndim == 1 else values.copy()
         return index - first
+
+    def _legal_part(self, values: Array, first: int, index: int) -> Array:
+        """The values of a block up to the first illegal one; all of them if the value at ``index`` is illegal."""
+        lowest, highest = self.limits  # type: ignore[misc]
+        is_illegal = (values < lowest) | (values > highest)
+        if not is_illegal.any():
+            return values
+        at = index - first
+        rows = np.flatnonzero(is_illegal.reshape(len(values), -1).any(axis=1))
+        rows = rows[rows >= at]
+        if not len(rows):
+            return values
+        if rows[0] > at:
+            return values[: rows[0]]
+        column = int(np.argmax(is_illegal[at]))
+        self.limits, self.illegal = None, (index, float(values[at].flat[column]), column)
+        return values
 
 
 class EventReader:

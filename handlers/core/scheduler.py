@@ -24,7 +24,8 @@ from . import as_config, saving
 from .attaching import AnyEvent, attached
 from .copying import private_copy
 from .get_param import GetParam
-from .reading import BlockReader, EventReader, read_values
+from .illegal_values import warn_of_illegal, warn_outside
+from .reading import BlockReader, EventReader, Limits, read_values
 from .simulated_rows import rows_of
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class BaseParamScheduler(ABC):
     _repeats = 0  # the number of next events that were counted before
     _loaded_at = -1  # the event at which a state was loaded, and the value in that state
     _loaded_value: Any = None
+    _has_warned = False  # whether it has warned of an illegal value
+    _limits: Limits | None = None  # the legal values; None if all are legal, or after a warning
     _writes_bools = False  # whether get_param may return True or False
     _number_type: type[float] | type[int] = float
     _config: dict[str, Any] | None = None  # the config that made the scheduler
@@ -108,7 +111,8 @@ class BaseParamScheduler(ABC):
     def _forget(self) -> None:
         """Clear the caches: the values that were read, and the column of the history."""
         is_read_in_blocks = self._is_pure and not self._asks_get_param
-        self._block_reader = BlockReader(self._schedule) if is_read_in_blocks else NOTHING_READ  # type: ignore[arg-type]
+        self._limits = None if self._has_warned else self._legal_limits()
+        self._block_reader = BlockReader(self._schedule, self._limits) if is_read_in_blocks else NOTHING_READ  # type: ignore[arg-type]
         self._event_reader = NO_EVENT_READER if self._is_pure else EventReader()
         self._recorder = Recorder()
 
@@ -142,10 +146,31 @@ class BaseParamScheduler(ABC):
     def _read(self, index: int) -> Any:
         """The value of the schedule, or of ``get_param``, at an event."""
         if self._asks_get_param:
-            return arguments.value_at(index, self.get_param(), self._named)
-        if self._is_pure:
-            return self._block_reader.read(index)
-        return self._event_reader.read(self._schedule, index)  # type: ignore[arg-type]
+            value = arguments.value_at(index, self.get_param(), self._named)
+        elif self._is_pure:
+            return self._read_in_block(index)
+        else:
+            value = self._event_reader.read(self._schedule, index)  # type: ignore[arg-type]
+        if self._limits is not None:
+            warn_outside(self, index, value)
+        return value
+
+    def _read_in_block(self, index: int) -> Any:
+        """The value of a pure schedule at an event."""
+        value = self._block_reader.read(index)
+        if self._block_reader.illegal is not None:
+            warn_of_illegal(self)
+        return value
+
+    def _legal_limits(self) -> Limits | None:
+        """The lowest and the highest value that the optimizer allows; None if it allows all."""
+        legal = self._target.legal
+        return None if legal is None else (legal.lowest, legal.highest)
+
+    def _legal_rule(self, column: int) -> tuple[str, str]:
+        """The parameter that a column of the values belongs to, and the rule for its values."""
+        assert self._target.legal is not None
+        return self.param_name, self._target.legal.rule
 
     def _row(self, value: Any) -> Any:
         """A value other than a float, as plain data to write."""
@@ -201,7 +226,7 @@ class BaseParamScheduler(ABC):
     def _go_to(self, event_index: int) -> None:
         self._event_index, self._repeats = event_index, 0
         if self._block_reader is not NOTHING_READ:  # a block may begin with events that cannot be written
-            self._block_reader = BlockReader(self._schedule)  # type: ignore[arg-type]
+            self._block_reader = BlockReader(self._schedule, self._limits)  # type: ignore[arg-type]
 
     def get_param(self) -> Value:
         """The value of the next event: a float, or a list with one for each param group.

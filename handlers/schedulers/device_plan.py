@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from lehr.handlers.core.illegal_values import warn_in_table
 from lehr.handlers.core.inspection import set_called_by_another, target_of
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.reading import read_values
@@ -90,7 +91,9 @@ class DevicePlan:
         set_called_by_another(scheduler)
 
     def _compute_values(self) -> torch.Tensor:
-        columns = torch.from_numpy(read_values(self.scheduler.schedule, 0, self.num_events, None))
+        values = read_values(self.scheduler.schedule, 0, self.num_events, None)
+        warn_in_table(self.scheduler, values)
+        columns = torch.from_numpy(values)
         return columns.to(self._dtype).to(self._device)  # convert first: some devices lack float64
 
     @torch.no_grad()

@@ -55,6 +55,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
             metric of rank 0) or ``"none"`` (each rank uses its own, if all are equal). All ranks must reach the event;
             a metric that is missing on one rank counts as missing.
+        begin: the number of the first metric that counts, from 0; after a warm-up of 5 epochs with a metric for each, 5.
 
     Raises:
         TypeError: an argument has the wrong type; at an event, the metric is not a number.
@@ -90,6 +91,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         missing_policy: str = "raise",
         reduction: str = "mean",
         relative: bool = False,
+        begin: int = 0,
     ) -> None:
         self._feed = MetricFeed(metric_name, reduction)
         if not isinstance(trainer, Engine | None):
@@ -101,7 +103,17 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
             initial = 1.0 if initial_value is None else arguments.number_or_numbers("initial_value", initial_value)
             initial_value = None if initial_value is None else (base * np.asarray(initial)).tolist()
         self._plateau = Plateau(
-            mode, factor, patience, threshold, threshold_mode, cooldown, min_value, eps, initial_value, nan_policy
+            mode,
+            factor,
+            patience,
+            threshold,
+            threshold_mode,
+            cooldown,
+            min_value,
+            eps,
+            initial_value,
+            nan_policy,
+            begin,
         )
         self.trainer = trainer
         self.missing_policy = arguments.one_of("missing_policy", missing_policy, ("raise", "ignore"))
@@ -260,7 +272,7 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         scheduler_kwargs: ``mode``, ``factor``, ``patience``, ``threshold``, ``threshold_mode``, ``cooldown``,
             ``min_lr`` (a number, or a list with one per param group) and ``eps``, as in torch; ``nan_policy``,
-            ``missing_policy`` and ``reduction`` as in :class:`ReduceOnPlateauScheduler`.
+            ``missing_policy``, ``reduction`` and ``begin`` as in :class:`ReduceOnPlateauScheduler`.
 
     Raises:
         TypeError: an argument has the wrong type; ``min_lr`` is a list although ``param_group_index`` is given.

@@ -122,6 +122,24 @@ def number(
     return result
 
 
+def duration(name: str, value: object, *, at_least: float | None = None, above: float | None = None) -> float:
+    """Returns a number of events as a finite float within the given bounds, and not between 0 and 1.
+
+    >>> duration("duration", 0.9, above=0)
+    Traceback (most recent call last):
+    ...
+    ValueError: duration must be at least 1 event, given 0.9; for 90% of a run of n events, give round(0.9 * n)
+    """
+    events = number(name, value, at_least=at_least, above=above)
+    if 0 < events < 1:
+        given = shown(value)
+        share = f"for {events:.3g} of" if events < 0.005 else f"for {events:.0%} of"
+        raise ValueError(
+            f"{name} must be at least 1 event, given {given}; {share} a run of n events, give round({given} * n)"
+        )
+    return events
+
+
 def number_or_numbers(name: str, value: object) -> float | tuple[float, ...]:
     """Returns one finite float for all parameter groups, or a tuple with one for each.
 

@@ -63,7 +63,7 @@ class Restarts(Schedule):
         super().__post_init__()
         listed = isinstance(self.periods, tuple)
         for number, period in enumerate(self.periods if isinstance(self.periods, tuple) else (self.periods,)):
-            arguments.number(f"periods[{number}]" if listed else "periods", period, above=0)
+            arguments.duration(f"periods[{number}]" if listed else "periods", period, above=0)
         if isinstance(self.periods, tuple):
             if self.period_mult != 1:
                 raise ValueError(

@@ -16,6 +16,7 @@ from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.base import Array
 
 from .group_selection import Group, Selection, as_groups
+from .legal_values import legal_range
 from .param_names import find_entry
 from .target import Location, Target, Value
 
@@ -94,6 +95,7 @@ class ParamGroups(Target):
         self._indices: Sequence[int] = ()
         self._float_groups: list[Group] | None = None  # the same list, if all groups that are written hold floats
         self.key, self.item = find_entry(param_name, self.groups() or list(groups))
+        self.legal = legal_range(self.key, self.item)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_looked_up": None, "_float_groups": None}  # a copy looks the groups up again

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from ignite.engine import Engine
 
+from .legal_values import LegalRange
+
 Value = float | list[float]
 
 
@@ -69,6 +71,7 @@ class Target(ABC):
 
     is_saved = True  # whether a checkpoint of the optimizer contains the values
     last: Any = None  # the last written value, if no checkpoint contains it
+    legal: LegalRange | None = None  # the values that the optimizer allows; None for all
 
     @abstractmethod
     def check(self, value: Any, engine: Engine | None) -> Callable[[], None]:
