@@ -1,6 +1,7 @@
 """A scheduler of an optimizer's parameter."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import count
 from typing import Any, Self
 
 import numpy as np
@@ -89,8 +90,12 @@ class ParamScheduler(BaseParamScheduler):
                     f"the schedule must have values for {groups} param groups, given {given.groups} in {given!r}"
                 )
         if not target.writes_all or (given is not None and given.groups is not None):
-            target.refuse_shared_tensors()
+            target.refuse_shared_tensors(self._distinct_values())
         self._register()
+
+    def _distinct_values(self) -> Iterable[Any]:
+        """Something for each group that is written; it is equal for groups that always have the same value."""
+        return count()
 
     _usual: UsualEvent | None = None
     _caches = BaseParamScheduler._caches | {"_usual"}
@@ -169,7 +174,7 @@ class ParamScheduler(BaseParamScheduler):
     def _locations(self, engine: Engine) -> dict[str, list[Location]]:
         locations = super()._locations(engine)
         if any("momentum" in part.other_params for part in stateful_parts(self._planned)):
-            groups = self.optimizer.param_groups
+            groups = self._target.groups()
             key, item = ("betas", 0) if "betas" in groups[0] else ("momentum", None)
             locations.setdefault("momentum", [Location(group, key, item, self.optimizer) for group in groups])
         return locations

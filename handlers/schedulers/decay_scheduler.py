@@ -123,11 +123,14 @@ def own_value(target: ParamGroups, argument: str) -> Number:
     """The present values of the param groups: one number if all groups hold the same.
 
     Raises:
-        ValueError: there is no optimizer to read from.
+        ValueError: there is no optimizer to read from, or a param group holds NaN.
     """
     held = target.read()
-    if any(map(math.isnan, held)):
+    if isinstance(target.optimizer, PlaceholderOptimizer):
         raise ValueError(f"{argument} needs an optimizer to read present values from, given none")
+    for at, value in enumerate(held):
+        if math.isnan(value):
+            raise ValueError(f"{target.key!r} of each param group must be a number, given nan in param group {at}")
     return held[0] if len(set(held)) == 1 else held
 
 
