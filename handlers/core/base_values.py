@@ -10,7 +10,7 @@ from typing import Any
 from lehr.handlers.schedules import Constant, Product, Schedule, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.description import description_of
-from lehr.handlers.targets.param_groups import ParamGroups
+from lehr.handlers.targets.param_groups import ParamGroups, PlaceholderOptimizer
 
 from .joined_groups import JoinedGroup, as_joined_groups, joining_groups, with_joined_groups
 from .resume_policy import Adjustment, ResumeWarning, level_of_caller
@@ -98,8 +98,11 @@ def read_base_values(target: ParamGroups, argument: str) -> tuple[float, ...]:
         ValueError: there is no optimizer to read from.
     """
     held, values = target.read(), target.base_values()
-    if any(map(math.isnan, values)):
+    if isinstance(target.optimizer, PlaceholderOptimizer):
         raise ValueError(f"{argument} needs an optimizer to read present values from, given none")
+    for group, value in enumerate(values):
+        if math.isnan(value):
+            raise ValueError(f"{target.key!r} of each param group must be a number, given nan in param group {group}")
     for group, (present, base) in enumerate(zip(held, values, strict=True)):
         if present != base:
             initial = f"initial_{target.key}"

@@ -120,13 +120,13 @@ class MetricFeed:
             )
         return metric
 
-    def state(self) -> list[float]:
+    def state(self) -> list[Any]:
         """A list with the metric that the next event will read; empty if there is none."""
         engine = self._engine()
         metric: Any = None if engine is None else metric_of(engine, self.name)
         metric = self._saved if metric is None else metric
         try:
-            return [] if metric is None else [as_number(metric)]
+            return [] if metric is None else [arguments.saved_float(as_number(metric))]
         except TypeError:  # the next event raises it
             return []
 
@@ -146,6 +146,7 @@ def saved_metric(state_dict: object) -> list[float]:
         TypeError: the entry is not a list with at most one float.
     """
     saved = state_dict.get("metric", []) if isinstance(state_dict, Mapping) else []
-    if not isinstance(saved, list) or len(saved) > 1 or not all(type(metric) is float for metric in saved):
+    metrics: list[Any] = list(map(arguments.loaded_float, saved)) if isinstance(saved, list) else [None]
+    if len(metrics) > 1 or not all(type(metric) is float for metric in metrics):
         raise TypeError(f"metric must be a list with at most one float, given {arguments.shown(saved)}")
-    return saved
+    return metrics

@@ -1,8 +1,9 @@
 """A scheduler of an optimizer's parameter."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import partial
+from itertools import count
 from typing import Any, Self
 
 import numpy as np
@@ -120,8 +121,12 @@ class ParamScheduler(BaseParamScheduler):
                     f"{arguments.shown(given)}"
                 )
         if not target.writes_all or (given is not None and given.groups is not None):
-            target.refuse_shared_tensors()
+            target.refuse_shared_tensors(self._distinct_values())
         self._register()
+
+    def _distinct_values(self) -> Iterable[Any]:
+        """Something for each group that is written; it is equal for groups that always have the same value."""
+        return count()
 
     _base: BaseValues | None = None
     _joined: Sequence[JoinedGroup] = ()
@@ -260,7 +265,7 @@ class ParamScheduler(BaseParamScheduler):
     def _locations(self, engine: Engine) -> dict[str, list[Location]]:
         locations = super()._locations(engine)
         if any("momentum" in part.other_params for part in stateful_parts(self._planned)):
-            groups = self.optimizer.param_groups
+            groups = self._target.groups()
             key, item = ("betas", 0) if "betas" in groups[0] else ("momentum", None)
             locations.setdefault("momentum", [Location(group, key, item, self.optimizer) for group in groups])
         return locations

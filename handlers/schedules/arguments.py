@@ -302,6 +302,27 @@ def state_of(name: str, state_dict: Any, keys: Iterable[str]) -> Mapping[str, An
     return state_dict
 
 
+NOT_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
+
+
+def saved_float(value: float | None) -> float | str | None:
+    """Returns a float as JSON has it: infinity and NaN as a text.
+
+    >>> saved_float(0.5), saved_float(math.inf)
+    (0.5, 'inf')
+    """
+    return value if value is None or math.isfinite(value) else str(value)
+
+
+def loaded_float(saved: Any) -> Any:
+    """Returns what :func:`saved_float` saved; anything else stays as it is.
+
+    >>> loaded_float("inf"), loaded_float(0.5)
+    (inf, 0.5)
+    """
+    return NOT_FINITE.get(saved, saved) if isinstance(saved, str) else saved
+
+
 def groups_of(*values: Any) -> int | None:
     """The number of parameter groups that the tuples among ``values`` have values for; None without a tuple."""
     for value in values:

@@ -42,7 +42,7 @@ class PlateauProgress:
 
     def state_dict(self) -> dict[str, Any]:
         """The state as plain data."""
-        return {**vars(self), "values": list(self.values)}
+        return {**vars(self), "values": list(self.values), "best": arguments.saved_float(self.best)}
 
 
 def _checked_initial_value(name: str, value: object) -> Number | None:
@@ -234,7 +234,7 @@ class Plateau(StatefulSchedule):
             TypeError, ValueError: the state is not one of a plateau; nothing is loaded then.
         """
         state = arguments.state_of("a plateau", state_dict, vars(self._progress))
-        best, values = state["best"], state["values"]
+        best, values = arguments.loaded_float(state["best"]), state["values"]
         if not (best is None or (type(best) is float and not math.isnan(best))) or not isinstance(values, list):
             raise TypeError(
                 f"the state of a plateau must have a float as best and a list of values, given {arguments.shown(state)}"

@@ -245,7 +245,7 @@ class ParamGroups(Target):
                     f"group {at}: construct the optimizer with torch.tensor({old!r}), on the device of its parameters"
                 )
         if own_values or not self._writes_all:
-            self._refuse_shared(held)
+            self._refuse_shared(held, range(len(held)))
         return held
 
     def write(self, value: Value, engine: Engine | None = None) -> None:
@@ -283,7 +283,7 @@ class ParamGroups(Target):
         values: Iterable[float] = self.fitted(value, groups) if isinstance(value, list) else repeat(value)
         held = self._held_by(groups)
         if not self._writes_all or isinstance(value, list):
-            self._refuse_shared(held)
+            self._refuse_shared(held, values)
         return partial(self._put, groups, held, values)
 
     def _hold_floats(self, groups: list[Group]) -> bool:
@@ -320,29 +320,35 @@ class ParamGroups(Target):
                 items = [*group[self.key][: self.item], new, *group[self.key][self.item + 1 :]]
                 group[self.key] = type(group[self.key])(items)
 
-    def refuse_shared_tensors(self) -> None:
+    def refuse_shared_tensors(self, values: Iterable[Any]) -> None:
         """Raise an error if two groups share a tensor.
 
-        Raises:
-            ValueError: two groups share a tensor, so they cannot have different values.
-        """
-        self._refuse_shared(self._held_by(self.groups()))
+        Args:
+            values: one for each group that is written; groups with equal values may share a tensor.
 
-    def _refuse_shared(self, held: list[Any]) -> None:
-        tensors = [old for old in held if isinstance(old, torch.Tensor)]
-        if not tensors:
+        Raises:
+            ValueError: two groups with different values share a tensor, or a group that is not written has it.
+        """
+        self._refuse_shared(self._held_by(self.groups()), values)
+
+    def _refuse_shared(self, held: list[Any], values: Iterable[Any]) -> None:
+        if not any(isinstance(old, torch.Tensor) for old in held):
             return
         owned = [
             id(held) for held in self._held_by(group for group in self.optimizer.param_groups if self.key in group)
         ]
         if len(set(owned)) == len(owned):  # the usual case, and fast to check
             return
-        owners = Counter(owned)
-        if any(owners[id(tensor)] > 1 for tensor in tensors):
-            raise ValueError(
-                f"param groups must each have their own tensor {self.key!r} to have different values, "
-                "given one tensor in several groups: put a clone() of it into each"
-            )
+        owners, written = Counter(owned), Counter(map(id, held))
+        of_tensor: dict[int, Any] = {}
+        for tensor, value in zip(held, values):  # noqa: B905 -- repeat() has no end
+            if isinstance(tensor, torch.Tensor) and (
+                owners[id(tensor)] > written[id(tensor)] or of_tensor.setdefault(id(tensor), value) != value
+            ):
+                raise ValueError(
+                    f"param groups must each have their own tensor {self.key!r} to have different values, "
+                    "given one tensor in several groups: put a clone() of it into each"
+                )
 
     def _held_by(self, groups: Iterable[Group]) -> list[Any]:
         """The number or tensor of each of these groups."""

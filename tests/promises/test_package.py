@@ -52,7 +52,10 @@ OF_ITS_OWN = {
     "BatchSizeScheduler": {"attach", "dataloader", "_number_type", "_num_groups", "_adjust", "_check_state"},
     "ConcatScheduler": {"simulate_values"},
     "MetricScheduler": {*METRIC, "_reads_metric_at", "observe"},
-    "LRScheduler": {*METRIC, "_reads_metric_at", "observe", "simulate_values"},
+    "LRScheduler": {
+        *METRIC, "_reads_metric_at", "observe", "simulate_values", "load_state_dict",
+        "_check_state", "_distinct_values",
+    },
     "LambdaStateScheduler": {"get_param"},
     "ReduceLROnPlateauScheduler": {"simulate_values", "_simulated"},
     "PhaseScheduler": {"metric_name", "reduction", "_go_to", "phase", "next_phase", "observe", "_simulated"},
