@@ -1,18 +1,21 @@
 """One scheduler from a config: a mapping, a list of mappings, or a file."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lehr.handlers.core.as_config import copied_config, remember_config
+from lehr.handlers.core.base_values import start_from_base_values
+from lehr.handlers.core.inspection import members_of, target_of
 from lehr.handlers.core.scheduler import BaseParamScheduler
-from lehr.handlers.schedules import arguments
-from lehr.handlers.targets.param_groups import HasParamGroups
+from lehr.handlers.schedules import Schedule, arguments
+from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups
 
 from .checks import text
-from .context import ConfigContext
+from .context import ConfigContext, Key
 from .dialects import entry_schedule, refuse_type
 from .dialects.lehr import SCHEDULERS, lehr_scheduler
 from .entries import Entry, read_entries, read_entry
@@ -103,7 +106,7 @@ def configure_scheduler(
         if isinstance(config, Mapping):
             scheduler = _scheduler(context, where, config)
         else:
-            scheduler = scheduler_of_list(context, where, *_marked_list(where, config), _scheduler)
+            scheduler = _of_list(context, where, *_marked_list(where, config))
     except (TypeError, ValueError) as error:
         short = arguments.shortened(str(error))  # the path to an entry may be long
         if short == str(error):
@@ -152,14 +155,54 @@ def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamSche
         context = replace(context, epoch_length=here)
     if is_list:
         param_name = text(f"{where}['param_name']", entry.values.get("param_name", context.param_name))
-        return scheduler_of_list(context.of(param_name), where, entry.values, listed, _scheduler)
+        return _of_list(context.of(param_name), where, entry.values, listed)
     entry = entry.without("epoch_length")
     if entry.type in SCHEDULERS:
         return lehr_scheduler(context, entry, _scheduler)
     if "." not in entry.type:
         refuse_type(entry)
     save_history = arguments.flag(f"{where}['save_history']", entry.values.get("save_history", False))
-    return scheduler_of([entry_schedule(context, entry.without("save_history"))], save_history)
+    return _from_base_values(context, partial(_of_entry, entry.without("save_history"), save_history))
+
+
+def _of_list(context: ConfigContext, where: str, options: Mapping[str, Any], listed: list[Entry]) -> BaseParamScheduler:
+    return _from_base_values(context, partial(_of_entries, where, options, listed))
+
+
+def _of_entries(
+    where: str, options: Mapping[str, Any], listed: list[Entry], context: ConfigContext
+) -> BaseParamScheduler:
+    return scheduler_of_list(context, where, options, listed, _scheduler)
+
+
+def _of_entry(entry: Entry, save_history: bool, context: ConfigContext) -> BaseParamScheduler:
+    return scheduler_of([entry_schedule(context, entry)], save_history)
+
+
+def _from_base_values(
+    context: ConfigContext, make: Callable[[ConfigContext], BaseParamScheduler]
+) -> BaseParamScheduler:
+    """Make a scheduler that knows the base values which its schedules start from, and can start from others."""
+    context = replace(context, uses=set())
+    scheduler = make(context)
+    for at, member in enumerate(members_of(scheduler)):
+        target = target_of(member)
+        if isinstance(target, ParamGroups) and (target.key, target.item) in context.uses:
+            key = target.key, target.item
+            start_from_base_values(scheduler, member, partial(_schedule_from, context, make, at, key))
+    return scheduler
+
+
+def _schedule_from(
+    context: ConfigContext,
+    make: Callable[[ConfigContext], BaseParamScheduler],
+    at: int,
+    key: Key,
+    base: arguments.Number,
+) -> Schedule:
+    """The schedule of one scheduler of a config, for other base values of its parameter."""
+    scheduler = make(context.starting_from(key, base))
+    return members_of(scheduler)[at].schedule
 
 
 def _marked_list(where: str, config: Sequence[Any]) -> tuple[dict[str, Any], list[Entry]]:

@@ -85,14 +85,29 @@ class BaseValues:
         return Adjustment(adjustment.shift, (begin, duration, own)), joined
 
 
-def read_base_values(target: ParamGroups, argument: str) -> tuple[float, ...]:
+def start_from_base_values(scheduler: Any, member: Any, schedule_of: ScheduleOf) -> None:
+    """Let a scheduler know the base values which its schedule starts from, unless it does.
+
+    Args:
+        scheduler: the scheduler.
+        member: itself, or one of the schedulers that it combines.
+        schedule_of: makes the schedule from the base values.
+    """
+    if member._base is not None:
+        return
+    member._base = BaseValues(tuple(member._target.base_values()), schedule_of)
+    member._admits = member._target.selection.added in (None, "own")
+    scheduler._admits = scheduler._admits or member._admits
+
+
+def read_base_values(target: ParamGroups, argument: str | None) -> tuple[float, ...]:
     """The base values of the param groups of a target.
 
     Warns if a group has both a value and another ``initial_`` entry.
 
     Args:
         target: the param groups.
-        argument: the argument that needs the base values, or that replaces them, for messages.
+        argument: the argument that needs the base values, or that replaces them, for messages; None for a config.
 
     Raises:
         ValueError: there is no optimizer to read from.
@@ -100,16 +115,16 @@ def read_base_values(target: ParamGroups, argument: str) -> tuple[float, ...]:
     held, values = target.read(), target.base_values()
     if isinstance(target.optimizer, PlaceholderOptimizer):
         raise ValueError(f"{argument} needs an optimizer to read present values from, given none")
-    for group, value in enumerate(values):
+    for group, value in enumerate(held):
         if math.isnan(value):
             raise ValueError(f"{target.key!r} of each param group must be a number, given nan in param group {group}")
     for group, (present, base) in enumerate(zip(held, values, strict=True)):
         if present != base:
-            initial = f"initial_{target.key}"
+            initial, give = f"initial_{target.key}", "" if argument is None else f"give {argument} or "
             warnings.warn(
                 f"a param group holds {target.key}={present:g} and {initial}={base:g} (group {group} of the "
                 f"{len(values)} that are written): the schedule starts from {initial}, as those of torch do; "
-                f"to start from another value, give {argument} or delete the entry {initial}",
+                f"to start from another value, {give}change or delete the entry {initial}",
                 UserWarning,
                 stacklevel=level_of_caller(),
             )

@@ -9,7 +9,7 @@ from lehr.handlers.core.base_values import combined
 from lehr.handlers.core.copying import private_copy
 from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.core.reading import random_state_kept
+from lehr.handlers.core.random_state import random_state_kept
 from lehr.handlers.schedules import Concatenation, Schedule, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.targets.param_groups import ParamGroups

@@ -75,9 +75,12 @@ class MetricScheduler(MetricDrivenScheduler):
             raise ValueError(f"metric_name must be the name of a metric, given {metric_name!r}")
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule, relative=relative)
         self.every = arguments.whole_number("every", every, at_least=1)
-        self._metric_parts = driven_parts(self._schedule)
         if not self._metric_parts:
             raise ValueError(f"schedule must depend on a metric, given {arguments.shown(schedule)}")
+
+    def _follow(self, schedule: Schedule | None) -> None:
+        super()._follow(schedule)
+        self._metric_parts = driven_parts(schedule)
 
     def _reads_metric_at(self, index: int) -> bool:
         return index % self.every == 0 and (index > 0 or self.every == 1)

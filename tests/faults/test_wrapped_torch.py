@@ -103,7 +103,7 @@ def test_where_the_factor_is_zero_a_new_group_has_its_learning_rate_as_the_initi
 
 def test_functions_of_each_group_need_one_for_a_new_group():
     optimizer = optimizer_of(2, tensor=False)
-    scheduler = LRScheduler(peer.LambdaLR(optimizer, [math.cos, math.exp]))
+    scheduler = LRScheduler(peer.LambdaLR(optimizer, [math.cosh, math.exp]))
     fire(scheduler, 2)
     optimizer.add_param_group(group_of(1.0))
     before = values_of(optimizer)
@@ -239,7 +239,7 @@ def test_groups_that_share_a_tensor_may_have_one_value(name):
 
 def test_groups_that_share_a_tensor_may_not_have_two_values():
     optimizer, _ = sharing()
-    wrapped = peer.LambdaLR(optimizer, [math.cos, math.exp])
+    wrapped = peer.LambdaLR(optimizer, [math.cosh, math.exp])
     with pytest.raises(ValueError, match="must each have their own tensor 'lr' to have different values"):
         LRScheduler(wrapped)
     optimizer, _ = sharing()

@@ -115,7 +115,7 @@ def test_a_config_may_be_relative():
 def test_the_base_value_is_the_initial_entry_as_in_torch():
     optimizer = sgd(0.1)
     LambdaLR(optimizer, lambda i: min(1, i / 10))
-    with pytest.warns(UserWarning, match=r"lr=0 and initial_lr=0.1.*give start_value or delete"):
+    with pytest.warns(UserWarning, match=r"lr=0 and initial_lr=0.1.*give start_value or change or delete"):
         scheduler = CosineDecayScheduler(optimizer, "lr", duration=10)
     assert scheduler.simulate(1).tolist() == [[0.1]]
     with warnings.catch_warnings():

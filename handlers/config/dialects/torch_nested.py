@@ -95,7 +95,7 @@ def _constructed_after(context: ConfigContext, node: Node) -> ConfigContext:
     if node.schedule is None:
         return context
     if node.name == "OneCycleLR" or (node.name == "CyclicLR" and context.base is None):
-        groups = len(context.initial_values)
+        groups = len(context.slot.groups())
         first = np.asarray(node.schedule.starting_from(0.0)(0), dtype=np.float64)
         if first.ndim and len(first) != groups:
             raise ValueError(f"{node.where} must have values for {groups} param groups, given {len(first)}")
