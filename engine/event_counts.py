@@ -6,6 +6,7 @@ from ignite.engine import Engine, Events, EventsList
 
 from .event_handlers import filter_arguments
 
+COMPLETIONS = ("ITERATION_COMPLETED", "EPOCH_COMPLETED", "STEP_COMPLETED")
 BY_ITERATION = (Events.ITERATION_STARTED, Events.ITERATION_COMPLETED)
 
 
@@ -39,6 +40,11 @@ def times_fired(engine: Engine, event: Any, optimizer_steps: int | None = None) 
 def is_epoch_event(event: Any) -> bool:
     """Whether an event, or one in a list of events, is the start or end of an epoch."""
     return any(one in (Events.EPOCH_STARTED, Events.EPOCH_COMPLETED) for one in _each(event))
+
+
+def is_completion(event: Any) -> bool:
+    """Whether an event, or one in a list of events, comes after a training step: what is written then is late."""
+    return any(getattr(one, "name", "") in COMPLETIONS for one in _each(event))
 
 
 def has_whole_epochs(engine: Engine) -> bool:

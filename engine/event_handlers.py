@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from ignite.engine import Engine
 
+from .error_text import shown
+
 
 class RegisteredHandler(NamedTuple):
     """A handler of an engine.
@@ -68,7 +70,7 @@ def _unwrapped(handler: Any) -> tuple[Any, Any]:
     stored = closure_of(handler)
     if not {"handler", "event_filter"} <= set(stored):
         raise RuntimeError(
-            f"the filter of {handler!r} must be stored as in ignite up to version 0.5.5, given {sorted(stored)}"
+            f"the filter of {shown(handler)} must be stored as in ignite up to version 0.5.5, given {sorted(stored)}"
         )
     return stored["handler"], stored["event_filter"]
 

@@ -128,10 +128,11 @@ def _class_of(name: str) -> type[Any]:
         optimizer_class: type[Any] = getattr(importlib.import_module(LIBRARY[name]), name)
     except ImportError as error:
         raise ImportError(
-            f"optimizer_type {name!r} needs pytorch-optimizer, which is not installed: pip install 'lehr[optimizers]'"
+            f"optimizer_type {shown(name)} needs pytorch-optimizer, which is not installed: "
+            f"pip install 'lehr[optimizers]'"
         ) from error
     except AttributeError as error:  # Adafactor came with torch 2.5
-        raise ImportError(f"optimizer_type {name!r} needs a later version of {LIBRARY[name]}") from error
+        raise ImportError(f"optimizer_type {shown(name)} needs a later version of {LIBRARY[name]}") from error
     return optimizer_class
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from lehr.handlers import schedules
 from lehr.handlers.schedules import Curve, Schedule, Turn
+from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.recursion import Rule
 
 SCHEDULES = {name: getattr(schedules, name) for name in schedules.__all__}
@@ -92,7 +93,7 @@ def as_data(name: str, value: Any) -> Any:
         return value.config()
     if isinstance(value, Schedule | Curve | Rule | Turn) and SCHEDULES.get(type(value).__name__) is type(value):
         return _schedule_as_data(name, value)
-    raise TypeError(f"{name} must be plain data to be in a config, given {value!r}")
+    raise TypeError(f"{name} must be plain data to be in a config, given {shown(value)}")
 
 
 def _schedule_as_data(name: str, schedule: Any) -> dict[str, Any]:

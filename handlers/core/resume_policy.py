@@ -107,11 +107,12 @@ def adjusted(
     if planned is None or not is_pure:
         raise ValueError(
             f"resume_policy must be 'keep_step' for a schedule that depends on what happens in training, given "
-            f"{policy!r} for {_text(description)}"
+            f"{arguments.shown(policy)} for {_text(description)}"
         )
     if planned.length is None:
         raise ValueError(
-            f"resume_policy must be 'keep_step' for a schedule without a known end, given {policy!r} for "
+            "resume_policy must be 'keep_step' for a schedule without a known end, "
+            f"given {arguments.shown(policy)} for "
             f"{_text(description)}"
         )
     if policy == "keep_fraction":
@@ -150,11 +151,11 @@ def warn_of_change(state: Mapping[str, Any], description: Any, policy: str, adju
         f"the saved schedule differs from this one, which goes on from event {event_index}, {how} "
         f"(resume_policy {policy!r}):\n  saved: {_text(state['schedule'])}\n  now:   {_text(description)}",
         ResumeWarning,
-        stacklevel=_level_of_caller(),
+        stacklevel=level_of_caller(),
     )
 
 
-def _level_of_caller() -> int:
+def level_of_caller() -> int:
     """The ``stacklevel`` with which ``warnings.warn`` points to the user's code, outside of this package."""
     frame, level = sys._getframe(1), 1
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("lehr."):

@@ -25,6 +25,8 @@ LATER_ENTRIES: dict[str, Any] = {
     "shift": 0,
     "handover": None,
     "param_groups": None,
+    "base_values": None,
+    "joined": [],
     "metric": [],
 }
 
@@ -56,7 +58,17 @@ def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: str) -> No
     own = scheduler.state_dict()
     state = checked_state(state_dict, own, scheduler._identity())
     scheduler._check_state(state)
-    description, planned = own["schedule"], scheduler._planned
+    planned, restore_base_values = scheduler._planned, scheduler._take_base_values(state)
+    try:
+        is_same_object = scheduler._planned is planned
+        _load_checked(scheduler, state, own["schedule"] if is_same_object else scheduler._description(), policy)
+    except BaseException:
+        restore_base_values()
+        raise
+
+
+def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, policy: str) -> None:
+    planned = scheduler._planned
     is_same = is_same_schedule(state["schedule"], description)
     # A schedule under an overridden get_param cannot be adjusted.
     adjustment = adjusted(state, None if scheduler._asks_get_param else planned, description, policy, is_same)
@@ -125,8 +137,8 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
     for key, value in identity.items():
         if state[key] != value:
             raise ValueError(
-                f"state_dict must be that of a scheduler with {key} {value!r}, given {arguments.shown(state[key])}; "
-                "to set only the event index, call seek(event_index)"
+                f"state_dict must be that of a scheduler with {key} {arguments.shown(value)}, given "
+                f"{arguments.shown(state[key])}; to set only the event index, call seek(event_index)"
             )
     checked = {**LATER_ENTRIES, **state}
     checked["event_index"] = arguments.whole_number("event_index", state["event_index"], at_least=0)

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from ignite.engine import Engine
 
+from lehr.handlers.core.random_state import random_state_kept
 from lehr.handlers.schedules import arguments
 
-from .checks import attachments, conflicts, lengths, values
+from .checks import attachments, conflicts, groups, lengths, values
 from .checks.checked_run import Check, CheckedRun
 from .checks.findings import Finding, Findings
 from .dry_run import Metrics, prepared_run
@@ -20,6 +21,7 @@ CHECKS: tuple[Check, ...] = (
     attachments.evaluator_metrics,
     attachments.not_restored,
     values.illegal_values,
+    groups.flattened_groups,
     lengths.wrong_lengths,
     values.phase_jumps,
     values.scheduler_jumps,
@@ -40,7 +42,8 @@ def check_plan(
 ) -> Findings:
     """Find mistakes in the schedulers of a trainer, for a run of a given length.
 
-    It makes a :func:`dry_run`, and changes nothing. Each finding has a ``code`` and a ``severity``:
+    It makes a :func:`dry_run`, which says what happens to random numbers, and changes nothing. Each finding has a
+    ``code`` and a ``severity``:
 
     - ``write-conflict`` (error): two schedulers, two schedulers of one ``ParamGroupScheduler``, or a scheduler and one
       of ignite write one parameter. The finding says which one wins, and from when. There is no conflict if one starts
@@ -58,6 +61,8 @@ def check_plan(
     - ``not-restored`` (error): the trainer resumes a run, and a scheduler is at another event than the run.
     - ``illegal-value`` (error): the optimizer does not allow a value, such as lr < 0, betas >= 1 or momentum < 0; or a
       scheduler raises an error at an event, such as for NaN.
+    - ``groups-flattened`` (warning): the param groups have different values, and one value is written to all of them.
+      Pass ``relative=True`` to keep their ratios.
     - ``end-not-reached`` (warning; info if at least 95% is done): the run ends before the schedule, and not close to
       its end value; or before its last phase; or before the value changes at all.
     - ``repeats`` (info; warning if a new cycle begins just before the run ends): a cycle starts again. (warning: the
@@ -114,7 +119,8 @@ def check_plan(
     except Exception as raised:
         error = raised
     checked = CheckedRun(run, run.unforeseen(), error, jump_ratio)
-    findings = _without_follow_ups([finding for check in CHECKS for finding in check(checked)])
+    with random_state_kept(*run.called):
+        findings = _without_follow_ups([finding for check in CHECKS for finding in check(checked)])
     if error is not None and not checked.metric_was_missing:
         message = "; ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])])
         suggestion = "keep the schedule in its range; nothing after this event was checked"

@@ -7,6 +7,7 @@ import numpy as np
 
 from lehr.engine import ParamHistory
 from lehr.engine.plots import MOST_NAMED, drawstyle_of, style_of, thinned
+from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.base import Array
 
 from .plan import Plan, PlanColumn, named_groups
@@ -60,13 +61,13 @@ def plot_plan(
         ('iteration', 'lr', ['up', 'down'])
     """
     if not isinstance(plan, Plan):
-        raise TypeError(f"plan must be a Plan that dry_run returned, given {plan!r}")
+        raise TypeError(f"plan must be a Plan that dry_run returned, given {shown(plan)}")
     if not isinstance(recorded, ParamHistory | None):
-        raise TypeError(f"recorded must be a ParamHistory or None, given {recorded!r}")
+        raise TypeError(f"recorded must be a ParamHistory or None, given {shown(recorded)}")
     names = list(plan) if names is None else list(names)
     for name in names:
         if name not in plan:
-            raise ValueError(f"names must be among {', '.join(map(repr, plan))}, given {name!r}")
+            raise ValueError(f"names must be among {', '.join(map(repr, plan))}, given {shown(name)}")
     panels = panels_for(axes, names)
     for panel, name in zip(panels, names, strict=True):
         _draw(panel, name, plan, log)

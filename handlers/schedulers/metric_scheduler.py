@@ -18,6 +18,11 @@ class MetricScheduler(MetricDrivenScheduler):
     At each event it reads the metric from ``engine.state.metrics``, passes it to the schedule and writes the value. The
     metric may be missing at the first event.
 
+    If the first event comes after the first epoch, such as ``EPOCH_COMPLETED`` or the ``COMPLETED`` of an evaluator,
+    the first epoch trains with the optimizer's own value, also where the schedule begins with a warm-up. Attach the
+    scheduler to ``Events.EPOCH_STARTED(once=1)`` of the trainer, too. It then writes its first value before the first
+    epoch and the second one after it, with the metric of that epoch, as torch and timm do.
+
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
@@ -32,6 +37,8 @@ class MetricScheduler(MetricDrivenScheduler):
             metric of rank 0) or ``"none"`` (each rank uses its own). A checkpoint between the metric and the next event
             saves the metric of one rank. If you resume from there, use a metric that is equal on all ranks, as ignite's
             metrics are.
+        relative: whether the values of the schedule are factors of each group's base value; see
+            :class:`ParamScheduler`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type; at an event, the metric is not a number.
@@ -60,15 +67,20 @@ class MetricScheduler(MetricDrivenScheduler):
         param_group_index: Selection = None,
         every: int = 1,
         reduction: str = "mean",
+        *,
+        relative: bool = False,
     ) -> None:
         self._feed = MetricFeed(metric_name, reduction)
         if not metric_name:
             raise ValueError(f"metric_name must be the name of a metric, given {metric_name!r}")
-        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)
+        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule, relative=relative)
         self.every = arguments.whole_number("every", every, at_least=1)
-        self._metric_parts = driven_parts(self._schedule)
         if not self._metric_parts:
-            raise ValueError(f"schedule must depend on a metric, given {schedule!r}")
+            raise ValueError(f"schedule must depend on a metric, given {arguments.shown(schedule)}")
+
+    def _follow(self, schedule: Schedule | None) -> None:
+        super()._follow(schedule)
+        self._metric_parts = driven_parts(schedule)
 
     def _reads_metric_at(self, index: int) -> bool:
         return index % self.every == 0 and (index > 0 or self.every == 1)

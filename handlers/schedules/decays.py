@@ -38,8 +38,22 @@ class Decay(Schedule):
         return np.asarray(self.initial_value) * (factor if self.groups is None else factor[:, None])
 
 
+class GammaDecay(Decay):
+    """A decay whose factor is a power of ``gamma``: ``gamma ** times(i)``."""
+
+    gamma: float
+
+    @abstractmethod
+    def times(self, indices: Array) -> Array:
+        """How often ``gamma`` was applied."""
+
+    def factor(self, indices: Array) -> Array:
+        """``gamma``, raised to the number of times that it was applied."""
+        return np.asarray(self.gamma ** self.times(indices))
+
+
 @dataclass(frozen=True)
-class ExponentialDecay(Decay):
+class ExponentialDecay(GammaDecay):
     """A decay by a factor at every event: ``value(i) = initial_value * gamma ** (i / decay_events)``.
 
     Args:
@@ -59,7 +73,7 @@ class ExponentialDecay(Decay):
     """
 
     gamma: float = fields.number()
-    decay_events: float = fields.number(1.0, above=0, unit=fields.EVENTS)
+    decay_events: float = fields.duration(1.0, above=0)
     staircase: bool = fields.flag(False)
 
     def __post_init__(self) -> None:
@@ -67,17 +81,18 @@ class ExponentialDecay(Decay):
         super().__post_init__()
         if self.gamma < 0 and not self.staircase and self.decay_events != 1:
             raise ValueError(
-                f"gamma must be at least 0 unless staircase is True or decay_events is 1, given {self.gamma!r}"
+                "gamma must be at least 0 unless staircase is True or decay_events is 1, "
+                f"given {arguments.shown(self.gamma)}"
             )
 
-    def factor(self, indices: Array) -> Array:
-        """``gamma``, raised to the number of times that it was applied."""
+    def times(self, indices: Array) -> Array:
+        """The events so far in units of ``decay_events``, whole ones with ``staircase``."""
         times = indices / self.decay_events
-        return np.asarray(self.gamma ** (np.floor(times) if self.staircase else times))
+        return np.floor(times) if self.staircase else times
 
 
 @dataclass(frozen=True)
-class StepDecay(Decay):
+class StepDecay(GammaDecay):
     """A decay by a factor at each step: ``value(i) = initial_value * gamma ** floor(i / step_size)``.
 
     Args:
@@ -94,15 +109,15 @@ class StepDecay(Decay):
     """
 
     gamma: float = fields.number()
-    step_size: float = fields.number(above=0, unit=fields.EVENTS)
+    step_size: float = fields.duration(above=0)
 
-    def factor(self, indices: Array) -> Array:
-        """``gamma``, raised to the number of steps."""
-        return np.asarray(self.gamma ** (indices // self.step_size))
+    def times(self, indices: Array) -> Array:
+        """The number of steps."""
+        return indices // self.step_size
 
 
 @dataclass(frozen=True)
-class MultiStepDecay(Decay):
+class MultiStepDecay(GammaDecay):
     """A decay by a factor at given events: ``value(i) = initial_value * gamma ** (milestones that are <= i)``.
 
     Args:
@@ -127,9 +142,9 @@ class MultiStepDecay(Decay):
         """The event index of the last milestone."""
         return max(self.milestones, default=0)
 
-    def factor(self, indices: Array) -> Array:
-        """``gamma``, raised to the number of milestones so far."""
-        return np.asarray(self.gamma ** np.searchsorted(self.milestones, indices, side="right").astype(np.float64))
+    def times(self, indices: Array) -> Array:
+        """The number of milestones so far."""
+        return np.searchsorted(self.milestones, indices, side="right").astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -153,7 +168,7 @@ class PowerDecay(Decay):
         [1.0, 0.5, 0.25]
     """
 
-    timescale: float = fields.number(above=0, unit=fields.EVENTS)
+    timescale: float = fields.duration(above=0)
     power: float = fields.number(0.5, at_least=0)
 
     def factor(self, indices: Array) -> Array:
@@ -182,7 +197,7 @@ class InverseTimeDecay(Decay):
     """
 
     decay_rate: float = fields.number(at_least=0)
-    decay_events: float = fields.number(1.0, above=0, unit=fields.EVENTS)
+    decay_events: float = fields.duration(1.0, above=0)
     exponent: float = fields.number(1.0, at_least=0)
     staircase: bool = fields.flag(False)
 

@@ -1,5 +1,6 @@
 """Descriptions of schedules as plain data, the same in every process."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -42,7 +43,9 @@ def description_of(value: Any, outer: tuple[int, ...] = ()) -> Description:
         return value
     for plain in (float, int, str):
         if isinstance(value, plain):  # subclasses too, such as np.float64
-            return plain(value)
+            described = plain(value)
+            is_finite = not isinstance(described, float) or math.isfinite(described)
+            return described if is_finite else {"repr": repr(described)}  # JSON has no infinity
     if isinstance(value, np.generic | np.ndarray):
         return description_of(value.tolist())
     if id(value) in outer:

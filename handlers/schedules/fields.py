@@ -39,6 +39,11 @@ def value(default: Any = REQUIRED) -> Any:
     return argument(arguments.number_or_numbers, default, groups=arguments.groups_of)
 
 
+def duration(default: Any = REQUIRED, **bounds: Any) -> Any:
+    """A field for a number of events within the bounds of :func:`.arguments.number`, and not between 0 and 1."""
+    return argument(partial(arguments.duration, **bounds), default, unit=EVENTS)
+
+
 def number(default: Any = REQUIRED, *, unit: str | None = None, **bounds: Any) -> Any:
     """A field for a finite number within the bounds of :func:`.arguments.number`."""
     return argument(partial(arguments.number, **bounds), default, unit=unit)

@@ -73,11 +73,13 @@ class OneCycle(Schedule):
         if self.inverse and self.base_value is None:
             raise TypeError("base_value must be a number, given None, where inverse is True")
         if self.base_value is not None and not self.inverse:
-            raise ValueError(f"base_value must be left out unless inverse is True, given {self.base_value!r}")
+            raise ValueError(
+                f"base_value must be left out unless inverse is True, given {arguments.shown(self.base_value)}"
+            )
         with np.errstate(over="ignore"):
             _, levels = self._path()
         if not np.isfinite(levels).all():
-            raise ValueError(f"max_value / div_factor / final_div_factor must be finite, given {self!r}")
+            raise ValueError(f"max_value / div_factor / final_div_factor must be finite, given {arguments.shown(self)}")
 
     @property
     def length(self) -> float:

@@ -19,7 +19,7 @@ def checked_metric(metric: object) -> float:
     try:
         return float(metric)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
-        raise TypeError(f"the metric must be a number, given {metric!r}") from error
+        raise TypeError(f"the metric must be a number, given {arguments.shown(metric)}") from error
 
 
 def improves(metric: float, best: float | None, mode: str, threshold: float, threshold_mode: str) -> bool:
@@ -42,11 +42,18 @@ class PlateauProgress:
 
     def state_dict(self) -> dict[str, Any]:
         """The state as plain data."""
-        return {**vars(self), "values": list(self.values)}
+        return {**vars(self), "values": list(self.values), "best": arguments.saved_float(self.best)}
 
 
 def _checked_initial_value(name: str, value: object) -> Number | None:
     return None if value is None else arguments.number_or_numbers(name, value)
+
+
+def _checked_eps(name: str, value: object) -> Number:
+    eps = arguments.number_or_numbers(name, value)
+    for one in eps if type(eps) is tuple else [eps]:
+        arguments.number(name, one, at_least=0.0)
+    return eps
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,7 +79,7 @@ class Plateau(StatefulSchedule):
             relative bound of a negative metric is worse than the metric, not better.
         cooldown: the number of metrics after a reduction that are not counted.
         min_value: the lower bound of the value; a list for one value per group.
-        eps: a reduction by eps or less is not made.
+        eps: a reduction by eps or less is not made; a list for one number per group.
         initial_value: the value before the first reduction; by default 1, a factor to multiply with another schedule; a
             list for one value per group; None if a scheduler sets it later.
         nan_policy: the effect of a metric that is NaN: ``"worse"``, no improvement, as in torch; ``"ignore"``, not
@@ -108,7 +115,7 @@ class Plateau(StatefulSchedule):
     threshold_mode: str = fields.one_of(("rel", "abs"), "rel")
     cooldown: int = fields.whole_number(0)
     min_value: Number = fields.value(0.0)
-    eps: float = fields.number(1e-8, at_least=0.0)
+    eps: Number = fields.argument(_checked_eps, 1e-8, groups=arguments.groups_of)
     initial_value: Number | None = fields.argument(_checked_initial_value, 1.0, groups=arguments.groups_of)
     nan_policy: str = fields.one_of(("worse", "ignore", "raise"), "worse")
     begin: int = fields.whole_number(0)
@@ -140,11 +147,10 @@ class Plateau(StatefulSchedule):
         """Replaces the present values.
 
         Raises:
-            ValueError: the number of values is not that of ``min_value``.
+            ValueError: the number of values is not that of ``min_value`` or ``eps``.
         """
-        own = tuple(values) if isinstance(values, Sequence) else (values,) * (arguments.groups_of(self.min_value) or 1)
-        if isinstance(self.min_value, tuple):
-            arguments.same_groups({"min_value": len(self.min_value), "values": len(own)})
+        own = tuple(values) if isinstance(values, Sequence) else (values,) * (self._own_groups() or 1)
+        arguments.same_groups({"min_value": self._own_groups(), "values": len(own)})
         self._progress.values = list(own)
 
     def observe(self, metric: float) -> None:
@@ -200,10 +206,14 @@ class Plateau(StatefulSchedule):
         now.best, now.num_bad_epochs, now.cooldown_counter = None, 0, 0
 
     def _reduced(self, values: list[float]) -> list[float]:
-        floors = self.min_value if isinstance(self.min_value, tuple) else [self.min_value] * len(values)
+        floors, eps = (one if type(one) is tuple else (one,) * len(values) for one in (self.min_value, self.eps))
         lower = [max(value * self.factor, floor) for value, floor in zip(values, floors, strict=True)]
         taken_off = [value * self.factor for value in values] if self.eps_before_floor else lower
-        return [new if old - less > self.eps else old for old, new, less in zip(values, lower, taken_off, strict=True)]
+        rows = zip(values, lower, taken_off, eps, strict=True)
+        return [new if old - less > least else old for old, new, less, least in rows]
+
+    def _own_groups(self) -> int | None:
+        return arguments.groups_of(self.min_value, self.eps)
 
     def remembered(self) -> PlateauProgress:
         """A copy of the state, for :meth:`put_back`."""
@@ -224,14 +234,15 @@ class Plateau(StatefulSchedule):
             TypeError, ValueError: the state is not one of a plateau; nothing is loaded then.
         """
         state = arguments.state_of("a plateau", state_dict, vars(self._progress))
-        best, values = state["best"], state["values"]
+        best, values = arguments.loaded_float(state["best"]), state["values"]
         if not (best is None or (type(best) is float and not math.isnan(best))) or not isinstance(values, list):
             raise TypeError(
                 f"the state of a plateau must have a float as best and a list of values, given {arguments.shown(state)}"
             )
+        if len(values) == 1:  # as saved while min_value was one number for all groups
+            values = values * (self._own_groups() or 1)
         numbers = arguments.number_or_numbers("values", values)
-        if isinstance(self.min_value, tuple):
-            arguments.same_groups({"min_value": len(self.min_value), "values": arguments.groups_of(numbers)})
+        arguments.same_groups({"min_value": self._own_groups(), "values": arguments.groups_of(numbers)})
         names = ("num_bad_epochs", "cooldown_counter", "num_metrics")
         counts = {name: arguments.whole_number(name, state[name], at_least=0) for name in names}
         self._set(_progress=PlateauProgress(list(numbers), best, **counts))  # type: ignore[arg-type]

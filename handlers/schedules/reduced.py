@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import arguments, fields
-from .base import Array, Schedule, schedule_field
+from .base import Array, Schedule, checked_schedule, schedule_field
 from .plateau import Plateau
 from .stateful import StatefulSchedule
 
@@ -22,12 +22,14 @@ class Reduced(StatefulSchedule):
     Args:
         schedule: the schedule, a pure one.
         plateau: the rule; its ``initial_value`` has no effect.
+        compared: a schedule whose reduced values the rule compares with ``min_value`` and ``eps``, a pure one; None for
+            ``schedule``.
 
     Shapes: the shape of ``schedule``.
 
     Raises:
         TypeError: ``plateau`` is no :class:`Plateau`.
-        ValueError: ``schedule`` depends on what happens in training.
+        ValueError: ``schedule`` or ``compared`` depends on what happens in training.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal
@@ -43,13 +45,15 @@ class Reduced(StatefulSchedule):
 
     schedule: Schedule = schedule_field()
     plateau: Plateau = fields.instance(Plateau, "a Plateau")
+    compared: Schedule | None = fields.argument(checked_schedule, None)
     _progress: dict[str, Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Checks the arguments, and begins with nothing reduced."""
         super().__post_init__()
-        if not self.schedule.is_pure:
-            raise ValueError(f"schedule must not depend on what happens in training, given {self.schedule!r}")
+        for name, one in (("schedule", self.schedule), ("compared", self.compared)):
+            if one is not None and not one.is_pure:
+                raise ValueError(f"{name} must not depend on what happens in training, given {one!r}")
         self._set(_progress={"event_index": -1, "ratios": [1.0] * (self.groups or 1)})
 
     @property
@@ -63,15 +67,6 @@ class Reduced(StatefulSchedule):
         return self.schedule.groups or arguments.groups_of(self.plateau.min_value)
 
     @property
-    def in_cooldown(self) -> bool:
-        """Whether the plateau does not count the next metric because of a reduction before."""
-        return self.plateau.in_cooldown
-
-    def reset(self) -> None:
-        """Resets the plateau, as :meth:`Plateau.reset` does; the values stay."""
-        self.plateau.reset()
-
-    @property
     def length(self) -> float | None:
         """The length of the schedule."""
         return self.schedule.length
@@ -79,7 +74,7 @@ class Reduced(StatefulSchedule):
     def value(self, index: int) -> float | list[float]:
         """The reduced value of the schedule."""
         self._progress["event_index"] = index
-        values = self._unreduced(index) * np.asarray(self._progress["ratios"])
+        values = self._of_groups(self.schedule, index) * np.asarray(self._progress["ratios"])
         return float(values[0]) if self.groups is None else values.tolist()
 
     def observe(self, metric: float) -> None:
@@ -88,7 +83,7 @@ class Reduced(StatefulSchedule):
         Raises:
             TypeError, ValueError: as :meth:`Plateau.observe`.
         """
-        unreduced = self._unreduced(self._progress["event_index"] + 1)
+        unreduced = self._of_groups(self.compared or self.schedule, self._progress["event_index"] + 1)
         values = unreduced * np.asarray(self._progress["ratios"])
         self.plateau.go_on_from(values.tolist() if self.groups is not None else float(values[0]))
         self.plateau.observe(metric)
@@ -96,8 +91,17 @@ class Reduced(StatefulSchedule):
         ratios = np.divide(now, values, out=np.ones_like(values), where=values != 0)
         self._progress["ratios"] = (np.asarray(self._progress["ratios"]) * ratios).tolist()
 
-    def _unreduced(self, index: int) -> Array:
-        return np.broadcast_to(np.asarray(self.schedule(index), dtype=np.float64), (self.groups or 1,))
+    @property
+    def in_cooldown(self) -> bool:
+        """Whether the plateau does not count the next metric because of a reduction before."""
+        return self.plateau.in_cooldown
+
+    def reset(self) -> None:
+        """Resets the plateau, as :meth:`Plateau.reset` does; the values stay."""
+        self.plateau.reset()
+
+    def _of_groups(self, schedule: Schedule, index: int) -> Array:
+        return np.broadcast_to(np.asarray(schedule(index), dtype=np.float64), (self.groups or 1,))
 
     def state_dict(self) -> dict[str, Any]:
         """The last event that was read, the ratio of each group, and the state of the plateau."""
@@ -113,6 +117,8 @@ class Reduced(StatefulSchedule):
         event_index = arguments.whole_number("event_index", state["event_index"], at_least=-1)
         ratios = arguments.number_or_numbers("ratios", state["ratios"])
         if not isinstance(ratios, tuple) or len(ratios) != (self.groups or 1):
-            raise ValueError(f"ratios must be a list of {self.groups or 1} numbers, given {state['ratios']!r}")
+            raise ValueError(
+                f"ratios must be a list of {self.groups or 1} numbers, given {arguments.shown(state['ratios'])}"
+            )
         self.plateau.load_state_dict(state["plateau"])
         self._progress.update(event_index=event_index, ratios=list(ratios))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import fields
-from .arguments import Number
+from .arguments import Number, shown
 from .base import Array, Schedule, Value, with_group_axis
 from .wrapper import Wrapper
 
@@ -54,7 +54,7 @@ class Window(Wrapper):
         """Checks the arguments."""
         super().__post_init__()
         if self.end is not None and self.end <= self.begin:
-            raise ValueError(f"end must be more than begin, {self.begin}, given {self.end!r}")
+            raise ValueError(f"end must be more than begin, {self.begin}, given {shown(self.end)}")
 
     @property
     def length(self) -> float | None:

@@ -7,7 +7,9 @@ import pytest
 from cases import for_each
 from golden_cases import PEERS, cases_of, expected_of, run
 
+MORE = ("mmengine", "timm", "transformers")  # lists, plateaus, scales of groups and arguments at the edge
 CASES = [(peer, case) for peer in PEERS for case in cases_of(peer)]
+CASES += [(peer, case) for peer in MORE for case in cases_of(peer, prefix="more_")]
 
 
 def held_from(steps):
@@ -120,4 +122,9 @@ def test_all_tables_are_here():
         "cerebras": 79,
         "timm": 32,
         "transformers": 46,
+    }
+    assert {peer: len(cases_of(peer, prefix="more_")) for peer in MORE} == {
+        "mmengine": 48,
+        "timm": 44,
+        "transformers": 43,
     }

@@ -18,6 +18,8 @@ from lehr import engine as lehr_engine
 from lehr import handlers
 from lehr.handlers import schedules
 
+# Wrong values may be illegal for the optimizer, too, which is told at their events.
+pytestmark = pytest.mark.filterwarnings("ignore:.* must be .*, but .* writes")
 FUNCTIONS = {"function", "factor_fn", "scale_fn"}  # of users, and asked at the event
 
 

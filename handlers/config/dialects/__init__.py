@@ -5,11 +5,17 @@ schedule is made of them. Errors and the catalogue use the same row. The tables 
 read as a whole.
 """
 
+import difflib
 from collections.abc import Mapping
+from dataclasses import replace
 
-from lehr.handlers.config.entries import EntryType
+from lehr.handlers.config.checks import text
+from lehr.handlers.config.context import ConfigContext
+from lehr.handlers.config.entries import Entry, EntryType, build, located
+from lehr.handlers.config.entry_schedules import EntrySchedule
 
 from . import cerebras_nested, mmagic, mmengine, timm, torch_nested, transformers
+from .lehr import SCHEDULERS
 
 TYPES: dict[str, Mapping[str, EntryType]] = {
     "cerebras": cerebras_nested.TYPES,
@@ -19,3 +25,40 @@ TYPES: dict[str, Mapping[str, EntryType]] = {
     "torch": torch_nested.TYPES,
     "transformers": transformers.TYPES,
 }
+
+
+def entry_schedule(context: ConfigContext, entry: Entry) -> EntrySchedule:
+    """The schedule of an entry of another library."""
+    prefix, _, name = entry.type.partition(".")
+    if name not in TYPES.get(prefix, {}):
+        refuse_type(entry)
+    where = entry.where
+    if "param_name" in entry.values:
+        where = f"{where}['param_name']"
+        context = context.of(text(where, entry.values["param_name"]))
+        entry = entry.without("param_name")
+    located(where, getattr, context, "slot")
+    if prefix == "transformers":
+        name, entry = transformers.by_short_name(name, entry)
+    schedule: EntrySchedule = build(TYPES[prefix][name], entry, context)
+    return replace(schedule, where=entry.where)
+
+
+def refuse_type(entry: Entry) -> None:
+    """Raise an error for an unknown type, with similar names of all libraries."""
+    full: dict[str, list[str]] = {}
+    for prefix, types in TYPES.items():
+        for name in types:
+            full.setdefault(name, []).append(f"{prefix}.{name}")
+    for name in SCHEDULERS:
+        full.setdefault(name, []).append(name)
+    folded = {name.casefold(): name for name in full}
+    last = entry.type.rpartition(".")[2].casefold()
+    near = [last] if last in folded else difflib.get_close_matches(last, folded, n=3, cutoff=0.6)
+    preferred = entry.type.partition(".")[0].lower()
+    found = sorted((one for name in near for one in full[folded[name]]), key=lambda one: not one.startswith(preferred))
+    hint = f"did you mean {' or '.join(map(repr, found[:4]))}?" if found else "names of other libraries have a prefix"
+    raise ValueError(
+        f"{entry.where}['type'] must be a known one, with the prefix {', '.join(map(repr, TYPES))} or none for lehr's "
+        f"own, given {entry.type!r}; {hint}"
+    )

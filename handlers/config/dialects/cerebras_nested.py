@@ -167,7 +167,7 @@ def _groups_with_tags(groups: Sequence[Group], tags: object) -> tuple[bool, ...]
     chosen = tuple(bool(wanted & own) for own in of_groups)
     if not any(chosen):
         known = sorted({tag for own in of_groups for tag in own if isinstance(tag, str)})
-        raise ValueError(f"['param_group_tags'] must be tags of param groups, {known}, given {tags!r}")
+        raise ValueError(f"['param_group_tags'] must be tags of param groups, {known}, given {arguments.shown(tags)}")
     return chosen
 
 
@@ -177,5 +177,5 @@ def _tag_set(tags: Any) -> set[Any] | None:
     if isinstance(tags, str):
         return {tags}
     if not isinstance(tags, list | tuple | set) or not all(isinstance(tag, str | None) for tag in tags):
-        raise TypeError(f"param_group_tags must be a string or a list of strings, given {tags!r}")
+        raise TypeError(f"param_group_tags must be a string or a list of strings, given {arguments.shown(tags)}")
     return set(tags)

@@ -1,5 +1,6 @@
 """The schedulers that mmagic adds to mmengine's."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 from lehr.handlers.config.checks import at_least_one, count, flag, minus_one, not_negative, number
@@ -33,7 +34,9 @@ def _reduce_lr(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     if a.end <= a.begin:
         raise ValueError(f"['end'] must be more than begin, {a.begin}, given {a.end}")
     every = context.every if a.by_epoch else 1
-    return plateau(context, a, every, begin=a.begin, end=a.end - 1, eps_before_floor=True)
+    entry = plateau(context, a, every, begin=a.begin, end=a.end - 1, eps_before_floor=True)
+    window = StepWindow(every=every, counts_iterations=context.epoch_length is not None and not a.by_epoch)
+    return replace(entry, window=window, reduces_in_order=True)
 
 
 # fmt: off

@@ -21,11 +21,10 @@ from lehr.handlers.config.checks import (
     one_of,
     positive,
     text,
-    unchecked,
 )
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, EntryType
-from lehr.handlers.config.entry_schedules import ENDLESS, EntrySchedule, StepWindow, scaling
+from lehr.handlers.config.entry_schedules import ENDLESS, EntrySchedule, StepWindow, number_at, scaling
 from lehr.handlers.schedules import (
     Anneal,
     Approach,
@@ -52,7 +51,7 @@ from .torch import plateau
 
 # fmt: off
 WINDOW: Arguments = {
-    "begin": (unchecked, 0), "end": (unchecked, ENDLESS), "by_epoch": (flag, True),
+    "begin": (not_negative, 0), "end": (not_negative, ENDLESS), "by_epoch": (flag, True),
     "convert_to_iter_based": (flag, False), "last_step": (minus_one, -1), "verbose": (flag, False),
 }
 # fmt: on
@@ -66,13 +65,14 @@ def _step_window(context: ConfigContext, a: SimpleNamespace) -> StepWindow:
             raise ValueError("['convert_to_iter_based'] must be left out where by_epoch is false")
         if length is None:
             raise ValueError("['convert_to_iter_based'] needs epoch_length: give it to configure_scheduler")
-        first, last = (arguments.number(f"[{key!r}]", getattr(a, key), at_least=0) for key in ("begin", "end"))
-        end = ENDLESS if last == ENDLESS else int(last * length)
-        window = StepWindow(int(first * length), end, scale=length)
+        end = ENDLESS if a.end == ENDLESS else int(a.end * length)
+        window = StepWindow(int(a.begin * length), end, scale=length, counts_iterations=True)
     else:
-        begin = arguments.whole_number("['begin']", a.begin, at_least=0)
-        end = arguments.whole_number("['end']", a.end, at_least=0)
-        window = StepWindow(begin, end, context.every if a.by_epoch else 1)
+        for key, value in (("begin", a.begin), ("end", a.end)):
+            if value != int(value):
+                raise ValueError(f"[{key!r}] must be a whole number of at least 0, given {value!r}")
+        every = context.every if a.by_epoch else 1
+        window = StepWindow(int(a.begin), int(a.end), every, counts_iterations=length is not None and not a.by_epoch)
     if window.end <= window.begin:
         raise ValueError(f"['end'] must be more than begin, {window.begin}, given {window.end}")
     return window
@@ -96,7 +96,7 @@ def _linear(window: StepWindow, a: SimpleNamespace) -> Schedule:
 
 
 def _cosine(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
-    initial, length = context.initial_value, (a.T_max or 0) * window.scale or window.steps
+    initial, length = _initial_value(context), (a.T_max or 0) * window.scale or window.steps
     end = _end_value(context, a, default=0.0)
 
     def starting_from(value: Number) -> Schedule:
@@ -106,29 +106,35 @@ def _cosine(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> E
         # The cosine returns to the initial value of the group.
         return Concatenation([down, Shift(Anneal(initial, end, length, Cosine(), beyond="mirror"), length)], [length])
 
-    weights = Anneal(1.0, 0.0, length, Cosine(), beyond="mirror")
-    return assigning(context, window, starting_from, lambda: Approach(weights, end, initial))
+    def rule() -> Rule:
+        return Approach(Anneal(1.0, 0.0, length, Cosine(), beyond="mirror"), end, initial)
+
+    return assigning(context, window, starting_from, rule)
 
 
 def _poly(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
     last, curve = max(window.steps - 1, 0), Polynomial(a.power)
     if last == 0:
         return scaling(context, Constant(1.0), window)
-    rule = lambda: Approach(Anneal(1.0, 0.0, last, curve), a.eta_min, context.initial_value)  # noqa: E731
+    rule = lambda: Approach(Anneal(1.0, 0.0, last, curve), a.eta_min, _initial_value(context))  # noqa: E731
     return assigning(context, window, lambda value: Anneal(value, a.eta_min, last, curve), rule)
 
 
 def _cosine_restart(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
     if not a.periods:
         raise ValueError("['periods'] must be at least one, given none")
-    initial, scale = context.initial_value, window.scale
+    initial, scale = _initial_value(context), window.scale
     lengths = [arguments.number(f"['periods'][{at}]", one, above=0) * scale for at, one in enumerate(a.periods)]
     end = _end_value(context, a, default=None)
     starts = np.cumsum([0, *lengths[:-1]]).tolist()
     tops = [(np.asarray(initial) * weight).tolist() for weight in a.restart_weights]
     curve = Window(Restarts(initial, end, lengths, restart_weights=a.restart_weights), end=int(sum(lengths)))
-    weights = Window(Restarts(1.0, 0.0, lengths), end=int(sum(lengths)))
-    return assigning(context, window, lambda value: curve, lambda: Approach(weights, end, initial, starts, tops))
+
+    def rule() -> Rule:
+        weights = Window(Restarts(1.0, 0.0, lengths), end=int(sum(lengths)))
+        return Approach(weights, end, initial, starts, tops)
+
+    return assigning(context, window, lambda value: curve, rule)
 
 
 def _one_cycle(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
@@ -137,8 +143,26 @@ def _one_cycle(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -
             f"the type is for 'lr' alone, given {context.param_name!r}: torch.OneCycleLR is for any parameter"
         )
     steps = window.steps if a.total_steps is None else a.total_steps * window.scale
-    cycle = OneCycle(a.eta_max, steps, a.pct_start, a.anneal_strategy, a.div_factor, a.final_div_factor, a.three_phase)
-    return assigning(context, window, lambda value: cycle, lambda: Assignment(cycle))
+    own = OneCycle(a.eta_max, steps, a.pct_start, a.anneal_strategy, a.div_factor, a.final_div_factor, a.three_phase)
+    levels = {"max_value": own.max_value, "div_factor": own.div_factor, "final_div_factor": own.final_div_factor}
+    left = {} if context.left is None else context.left
+    left.update(levels=levels, initial_value=(np.asarray(own.max_value) / own.div_factor).tolist())
+
+    def cycle() -> Schedule:
+        # All one-cycles of a list have the levels that the last constructor leaves in the param groups. A constructor
+        # makes its first step with its own.
+        if left["levels"] == levels:
+            return own
+        late = replace(own, **left["levels"])
+        return late if window.begin else Concatenation([Constant(number_at(own, 0)), Shift(late, by=1)], [1])
+
+    return assigning(context, window, lambda value: cycle(), lambda: Assignment(cycle()))
+
+
+def _initial_value(context: ConfigContext) -> Number:
+    """The initial value of the param groups: the present one, or that of a one-cycle before it for ``"lr"``."""
+    given = context.left or {}
+    return given.get("initial_value", context.initial_value) if context.param_name == "lr" else context.initial_value
 
 
 def _end_value(context: ConfigContext, a: SimpleNamespace, default: float | None) -> Any:
@@ -146,7 +170,7 @@ def _end_value(context: ConfigContext, a: SimpleNamespace, default: float | None
         return default
     if (a.eta_min is None) == (a.eta_min_ratio is None):
         raise ValueError(f"either eta_min or eta_min_ratio must be given, given {a.eta_min} and {a.eta_min_ratio}")
-    return (np.asarray(context.initial_value) * a.eta_min_ratio).tolist() if a.eta_min is None else a.eta_min
+    return (np.asarray(_initial_value(context)) * a.eta_min_ratio).tolist() if a.eta_min is None else a.eta_min
 
 
 def _reduce_on_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:

@@ -21,7 +21,7 @@ from lehr.handlers.config.checks import (
 )
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, EntryType
-from lehr.handlers.config.entry_schedules import EntrySchedule
+from lehr.handlers.config.entry_schedules import EntrySchedule, number_at
 from lehr.handlers.schedules import (
     Anneal,
     Bounded,
@@ -118,11 +118,11 @@ def _with_noise(schedule: Schedule, first: int, a: SimpleNamespace) -> Schedule:
         return schedule
     bounds = given if isinstance(given, list | tuple) else [given]
     if not 1 <= len(bounds) <= 2:
-        raise ValueError(f"noise_range_t must be a number or a list of two, given {given!r}")
+        raise ValueError(f"noise_range_t must be a number or a list of two, given {arguments.shown(given)}")
     noise_type = arguments.one_of("noise_type", getattr(a, "noise_type", "normal"), ("normal", "uniform"))
     whole = [arguments.whole_number("noise_range_t", bound, at_least=0) for bound in bounds]
     if whole != sorted(whole):
-        raise ValueError(f"noise_range_t must rise, given {given!r}")
+        raise ValueError(f"noise_range_t must rise, given {arguments.shown(given)}")
     begin = max(first, whole[0])
     end = max(whole[1], begin) if len(whole) == 2 else None
     return Noise(
@@ -130,16 +130,17 @@ def _with_noise(schedule: Schedule, first: int, a: SimpleNamespace) -> Schedule:
     )
 
 
-def _scaled(context: ConfigContext, schedule: Schedule) -> Schedule:
-    """A schedule times the ``lr_scale`` of each param group."""
-    scales = [group.get("lr_scale", 1.0) for group in context.optimizer.param_groups]
-    if all(scale == 1 for scale in scales):
-        return schedule
-    return Product([schedule, Constant([arguments.number("lr_scale", scale) for scale in scales])])
+def _scales(context: ConfigContext) -> list[float] | None:
+    """The ``lr_scale`` of each param group; None where it is 1 in all of them."""
+    scales = [arguments.number("lr_scale", group.get("lr_scale", 1.0)) for group in context.optimizer.param_groups]
+    return None if all(scale == 1 for scale in scales) else scales
 
 
-def _number(value: float | Array) -> Number:
-    return value.tolist() if isinstance(value, np.ndarray) else value
+def _in_events(context: ConfigContext, schedule: Schedule, in_epochs: bool) -> Schedule:
+    """A schedule times the ``lr_scale`` of each param group, with one value for an epoch where it counts epochs."""
+    scales = _scales(context)
+    scaled = schedule if scales is None else Product([schedule, Constant(scales)])
+    return scaled if context.epoch_length is None or not in_epochs else Stretch(scaled, context.epoch_length)
 
 
 # fmt: off
@@ -178,13 +179,11 @@ def _row(
     def build(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         value, prefix = context.initial_value, getattr(a, "warmup_prefix", True)
         curve = schedule(value, a)
-        peak = _number(curve(a.warmup_t)) if peak_on_curve and a.warmup_t and not prefix else value
+        peak = number_at(curve, a.warmup_t) if peak_on_curve and a.warmup_t and not prefix else value
         whole = _with_warmup(curve, peak, a, prefix)
-        if starts_initial and not a.warmup_t and _number(whole(0)) != value:
+        if starts_initial and not a.warmup_t and number_at(whole, 0) != value:
             whole = Concatenation([Constant(value), Shift(whole, by=1)], [1])
-        whole = _scaled(context, _with_noise(whole, 1, a))
-        if context.epoch_length is not None and a.t_in_epochs:
-            whole = Stretch(whole, context.epoch_length)
+        whole = _in_events(context, _with_noise(whole, 1, a), a.t_in_epochs)
         every = context.every if a.t_in_epochs else 1
         duration = math.ceil(a.t_initial * every) if "t_initial" in own else None
         return EntrySchedule(context, lambda value: whole, duration=duration)
@@ -193,19 +192,26 @@ def _row(
 
 
 def _on_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    value = context.initial_value
+    value, scales = context.initial_value, _scales(context)
+    # timm's plateau compares lr_min and eps with the scaled values: the bounds of a value before its scale.
+    floor, eps = (
+        one if scales is None else [one / scale if scale > 0 else 0.0 for scale in scales] for one in (a.lr_min, 1e-8)
+    )
     plateau = Plateau(
         a.mode,
         a.decay_rate,
         a.patience_t,
         a.threshold,
         cooldown=a.cooldown_t,
-        min_value=a.lr_min,
+        min_value=floor,
+        eps=eps,
         initial_value=value,
         begin=a.warmup_t,
     )
     # timm adds no noise to the warm-up of a plateau.
-    whole = _scaled(context, _with_noise(_with_warmup(plateau, value, a, True), 1 + a.warmup_t, a))
+    counts_epochs = a.warmup_t > 0 or a.noise_range_t is not None  # a plateau alone counts its metrics
+    whole = _with_noise(_with_warmup(plateau, value, a, True), 1 + a.warmup_t, a)
+    whole = _in_events(context, whole, counts_epochs)
     return EntrySchedule(context, lambda value: whole, metric_name=a.metric_name, metric_every=context.every)
 
 

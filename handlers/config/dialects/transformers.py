@@ -66,7 +66,8 @@ def _lowest(context: ConfigContext, a: SimpleNamespace) -> float:
 
 def _cosine_with_restarts(context: ConfigContext, a: SimpleNamespace) -> Schedule:
     length = max(_decay_steps(a), 1)
-    return Concatenation([Restarts(1.0, 0.0, length / a.num_cycles), Constant(0.0)], [length])
+    cycles = Restarts(1.0, 0.0, length / a.num_cycles) if a.num_cycles else Constant(1.0)
+    return Concatenation([cycles, Constant(0.0)], [length])
 
 
 def _cosine_with_warmup_rate(context: ConfigContext, a: SimpleNamespace) -> Schedule:
@@ -82,7 +83,10 @@ def _cosine_with_warmup_rate(context: ConfigContext, a: SimpleNamespace) -> Sche
 def _polynomial(context: ConfigContext, a: SimpleNamespace) -> Schedule:
     if a.lr_end >= context.default:
         raise ValueError(f"lr_end must be less than the optimizer's {context.default}, given {a.lr_end}")
-    return Anneal(1.0, a.lr_end / context.default, max(_decay_steps(a), 0), Polynomial(a.power))
+    steps, lowest = _decay_steps(a), a.lr_end / context.default
+    if a.power == 0:  # the value of the last step is still the first one, and drops to the end after it
+        return Concatenation([Constant(1.0), Constant(lowest)], [max(steps + 1, 0)])
+    return Anneal(1.0, lowest, max(steps, 0), Polynomial(a.power))
 
 
 def _warmup_stable_decay(context: ConfigContext, a: SimpleNamespace) -> Schedule:
@@ -143,7 +147,7 @@ FUNCTIONS = {
     "get_cosine_schedule_with_warmup": _warmed_up("A linear warm-up, then half a cosine to 0, or num_cycles waves.",
         CYCLES, lambda context, a: _waves(_decay_steps(a), a.num_cycles)),
     "get_cosine_with_hard_restarts_schedule_with_warmup": _warmed_up(
-        "A linear warm-up, then half cosines to 0, one after another.", {**STEPS, "num_cycles": (positive, 1)},
+        "A linear warm-up, then half cosines to 0, one after another.", {**STEPS, "num_cycles": (not_negative, 1)},
         _cosine_with_restarts),
     "get_cosine_with_min_lr_schedule_with_warmup": _warmed_up("A linear warm-up, then half a cosine to a lowest value.",
         {**CYCLES, **LOWEST}, lambda context, a: _waves(_decay_steps(a), a.num_cycles, _lowest(context, a))),

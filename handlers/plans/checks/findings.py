@@ -16,6 +16,7 @@ CODES = {
     "missing-metric": "the engine does not produce a metric",
     "not-restored": "the event index of a scheduler does not fit the resumed run",
     "illegal-value": "the optimizer does not allow a value",
+    "groups-flattened": "param groups with different values are given one value",
     "end-not-reached": "the run ends before the schedule",
     "repeats": "the schedule ends or repeats before the run ends",
     "unit-mismatch": "durations are in iterations on an epoch event, or the reverse",

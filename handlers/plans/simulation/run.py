@@ -15,7 +15,7 @@ from lehr.engine.event_counts import fired_at_end, repeated_epoch_starts
 from lehr.handlers.core import inspection
 from lehr.handlers.core.copying import private_copy, reachable_from
 from lehr.handlers.core.inspection import engines_of, locations_of, metric_name_of, optimizers_of
-from lehr.handlers.core.reading import random_state_kept
+from lehr.handlers.core.random_state import random_state_kept
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedulers.batch_size import BatchSizeScheduler
 from lehr.handlers.schedules.base import Array
@@ -98,7 +98,7 @@ class SimulatedRun:
             Exception: a scheduler raises it at an event. A note names the iteration.
         """
         record = self._recorder(progress)
-        with random_state_kept():
+        with random_state_kept(*self.called):
             try:
                 if self.settings.start:
                     self._count_before()
@@ -110,6 +110,11 @@ class SimulatedRun:
                 iteration = self._timeline.iteration + (0 if done else 1)
                 error.add_note(f"in a dry run, at iteration {iteration} of {self.settings.iterations}")
                 raise
+
+    @property
+    def called(self) -> list[object]:
+        """The schedulers and filters of events that a run calls, and with them the functions of users."""
+        return [*(scheduler.copy for scheduler in self.schedulers), *(one.event_filter for one in self._handlers)]
 
     def _recorder(self, progress: Callable[[int], object] | None) -> Callable[[], None]:
         readers = [values.reader() for values in self.recorded.values()]

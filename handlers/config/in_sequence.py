@@ -1,0 +1,92 @@
+"""The schedule of entries one after another, each for its duration."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from lehr.handlers.schedules import Concatenation, Plateau, Schedule, arguments
+from lehr.handlers.schedules.durations import duration_in_events
+
+from .context import ConfigContext
+from .entries import Entry
+from .entry_schedules import EntrySchedule
+
+
+def in_sequence(entries: Sequence[EntrySchedule], durations: Sequence[int]) -> Schedule:
+    """The schedule of entries in sequence, each starting from its event 0 and from the present values."""
+    value = entries[0].context.initial_value
+    if len(entries) == 1:
+        return entries[0].starting_from(value)
+    starts = accumulate(durations, initial=0)
+    return Concatenation(
+        [_starting_at(one, value, start) for one, start in zip(entries, starts, strict=True)], durations
+    )
+
+
+def _starting_at(entry: EntrySchedule, value: Any, start: int) -> Schedule:
+    """A schedule that begins at an event, and does not count the metrics before."""
+    schedule = entry.starting_from(value)
+    if entry.metric_name is None or not start:
+        return schedule
+    if not isinstance(schedule, Plateau):
+        raise ValueError(f"{entry.where}, which reads a metric, must come first or be a plain plateau")
+    return replace(schedule, begin=schedule.begin + start // entry.metric_every)
+
+
+def check_sequence(entries: Sequence[EntrySchedule]) -> None:
+    """Raise an error if entries cannot follow one another."""
+    first = entries[0]
+    for one in entries:
+        if one.context.param_name != first.context.param_name:
+            raise ValueError(f"{one.where} must be for {first.context.param_name!r} like the first entry")
+        if one.groups is not None or first.groups is not None:
+            raise ValueError(f"{one.where}: param_group_tags cannot be in a sequence: put it into a SequentialLR")
+        if one.momentum is not None:
+            raise ValueError(f"{one.where}: cycle_momentum must be false in a sequence: put it into a SequentialLR")
+
+
+def durations_of(
+    context: ConfigContext,
+    where: str,
+    options: Mapping[str, Any],
+    listed: Sequence[Entry],
+    schedules: Sequence[EntrySchedule],
+) -> list[int]:
+    """The duration in events of each entry but the last, from the list, from the entries or from their schedules."""
+
+    def events(name: str, value: object) -> int:
+        if context.epoch_length is None:
+            return arguments.whole_number(name, value, at_least=0)
+        arguments.number(name, value, at_least=0)
+        return int(duration_in_events(name, value, context.epoch_length))
+
+    own = [
+        events(f"{entry.where}['duration']", entry.values["duration"]) if "duration" in entry.values else one.length
+        for entry, one in zip(listed, schedules, strict=True)
+    ][:-1]
+    given = [key for key in ("durations", "milestones") if key in options]
+    of_entries = any("." in entry.type and "duration" in entry.values for entry in listed[:-1])
+    if len(given) + of_entries > 1:
+        names = [*given, "duration of an entry"] if of_entries else given
+        raise ValueError(f"{where}: lengths must be given once, given {' and '.join(names)}")
+    if given:
+        return _given_durations(f"{where}[{given[0]!r}]", given[0], options[given[0]], len(own), events)
+    for entry, duration in zip(listed, own, strict=False):
+        if duration is None:
+            raise ValueError(f"{entry.where}: 'duration' must be given, the number of events until the next one begins")
+    return [int(duration) for duration in own if duration is not None]
+
+
+def _given_durations(path: str, key: str, values: Any, wanted: int, events: Any) -> list[int]:
+    """The durations that the list gives, itself or as milestones."""
+    if not isinstance(values, list | tuple) or len(values) != wanted:
+        raise ValueError(f"{path} must be a list of {wanted} numbers, given {values!r}")
+    numbers = [events(f"{path}[{at}]", value) for at, value in enumerate(values)]
+    if key == "durations":
+        return numbers
+    if numbers != sorted(numbers):
+        raise ValueError(f"{path} must rise, given {values!r}")
+    return [int(one) for one in np.diff([0, *numbers])]
