@@ -113,4 +113,6 @@ def _check_values(optimizer_class: type[Any], kwargs: dict[str, Any]) -> None:
     except Exception as error:  # pytorch-optimizer raises its own errors, few of which show the value
         raised = TypeError if isinstance(error, TypeError) else ValueError
         name = optimizer_class.__name__
-        raise raised(f"arguments of {name} must be such as it takes, given {shown(kwargs)}: {error}") from error
+        raise raised(
+            f"arguments of {name} must be such as it takes, given {shown(kwargs)}: {str(error)[:200]}"
+        ) from error
