@@ -103,7 +103,7 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
     """
     if not isinstance(state, Mapping):
         raise TypeError(f"state_dict must be a mapping, given {arguments.shown(state)}")
-    arguments.within_limits("state_dict", state, depth=200, values=10_000_000)
+    arguments.within_limits("state_dict", state, depth=300)
     version = state.get("version", 0)
     if type(version) is not int or not 0 <= version <= VERSION:
         raise ValueError(

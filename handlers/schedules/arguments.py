@@ -106,15 +106,16 @@ def within_limits(name: str, value: Any, *, depth: int = 50, values: int = 1_000
     ...
     ValueError: config must be nested at most 50 deep, given more
     """
-    level, count = [value], 0
+    level, count = {id(value): (value, 1)}, 0  # each list once, and how often it is there
     for _ in range(depth):
-        inner: list[Any] = []
-        for one in level:
-            count += len(one)
+        inner: dict[int, tuple[Any, int]] = {}
+        for one, times in level.values():
+            count += times * len(one)
             if count > values:
                 raise ValueError(f"{name} must have at most {values} values in it, given more")
-            items = one.values() if isinstance(one, Mapping) else one
-            inner += [item for item in items if isinstance(item, Mapping | list | tuple)]
+            for item in one.values() if isinstance(one, Mapping) else one:
+                if isinstance(item, dict | list | tuple | Mapping):
+                    inner[id(item)] = item, times + (inner[id(item)][1] if id(item) in inner else 0)
         if not inner:
             return
         level = inner

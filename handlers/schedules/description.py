@@ -15,7 +15,7 @@ from .saved_text import ADDRESS, read_text, same_name, same_text
 Description = Any
 # The dataclasses that were described, by name, to look up the defaults of their fields.
 CLASSES: WeakValueDictionary[str, type] = WeakValueDictionary()
-RECURSIVE, MAX_DEPTH = {"repr": "..."}, 150
+RECURSIVE, MAX_DEPTH = {"repr": "..."}, 110
 
 
 @singledispatch
@@ -30,7 +30,7 @@ def description_of(value: Any, outer: tuple[int, ...] = ()) -> Description:
     Args:
         value: the schedule or the value.
         outer: the ids of the objects that contain ``value``; an object that contains itself, or is nested more
-            than 150 deep, is described as "...".
+            than 110 deep, is described as "...".
 
     Example:
         >>> from lehr.handlers.schedules import Cosine, KDecay
