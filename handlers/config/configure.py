@@ -22,7 +22,6 @@ from .entries import Entry, read_entries, read_entry
 from .entry_lists import scheduler_of, scheduler_of_list
 from .files import name_of, read
 
-MAX_VALUES, DEEPEST = 1_000_000, 50
 LIST_KEYS = ("schedulers", "sequential", "milestones", "durations", "param_name", "epoch_length", "save_history")
 Config = Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | os.PathLike[str]
 
@@ -99,7 +98,7 @@ def configure_scheduler(
         # The content of a file may be secret.
         given = f"a file with one {type(config).__name__} in it" if is_file else arguments.shown(config)
         raise TypeError(f"{where} must be a mapping, a list of mappings or the path of a file, given {given}")
-    _refuse_too_much(where, config)
+    arguments.within_limits(where, config)
     length = None if epoch_length is None else _checked_length("epoch_length", epoch_length)
     context = ConfigContext(optimizer, param_name, length)
     try:
@@ -120,23 +119,6 @@ def _checked_length(name: str, value: object) -> int:
     return arguments.whole_number(name, value, at_least=1)
 
 
-def _refuse_too_much(where: str, config: Any) -> None:
-    """Raise an error for a config that contains itself or is far too large."""
-    level, count = [config], 0
-    for _ in range(DEEPEST):
-        inner: list[Any] = []
-        for one in level:
-            count += len(one)
-            if count > MAX_VALUES:
-                raise ValueError(f"{where} must have at most {MAX_VALUES} values in it, given more")
-            items = one.values() if isinstance(one, Mapping) else one
-            inner += [item for item in items if isinstance(item, Mapping | list | tuple)]
-        if not inner:
-            return
-        level = inner
-    raise ValueError(f"{where} must be nested at most {DEEPEST} deep, given more")
-
-
 def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamScheduler:
     """Make the scheduler of a mapping, or of a mapping in it."""
     is_list = isinstance(config, Mapping) and "type" not in config and "schedulers" in config
@@ -145,7 +127,9 @@ def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamSche
         for key in entry.values:
             if key not in LIST_KEYS:
                 known = ", ".join(map(repr, LIST_KEYS))
-                raise ValueError(f"{where}[{key!r}] is not known beside a list of schedulers (known: {known})")
+                raise ValueError(
+                    f"{where}[{arguments.shown(key)}] is not known beside a list of schedulers (known: {known})"
+                )
         listed = read_entries(f"{where}['schedulers']", entry.values["schedulers"])
     epoch_length = entry.values.get("epoch_length")
     if epoch_length is not None:

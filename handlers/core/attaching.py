@@ -80,11 +80,15 @@ def attached(scheduler: Any, engine: Engine, event: Any, name: str | None) -> At
     recording = scheduler._recording_engine(engine)
     for history_name in names:
         check_name_is_free(recording, history_name, scheduler)
+    events = list(event) if isinstance(event, EventsList) else [event]
+    for one in events:
+        if not is_step_event(one) and not engine.has_registered_events(one):
+            raise ValueError(f"event must be one of the engine's events, given {shown(one)}")
     others: list[Any] = []
     kwargs: Any = {} if name is None else {"name": name}
     try:
         # Unknown events come first: they raise an error before anything is attached.
-        for one in sorted(event if isinstance(event, EventsList) else [event], key=engine.has_registered_events):
+        for one in sorted(events, key=engine.has_registered_events):
             bare, handler = _bare(engine, one, scheduler, others)
             if handler is scheduler:
                 _warn_of_conflicts(engine, bare, scheduler)

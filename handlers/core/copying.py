@@ -11,7 +11,7 @@ import torch
 from ignite.engine import Engine
 from torch.utils.data import DataLoader
 
-from lehr.handlers.schedules.arguments import shown
+from lehr.handlers.schedules.arguments import shortened, shown
 
 T = TypeVar("T")
 LARGEST = 1_000_000  # the most numbers of a tensor that is copied
@@ -43,8 +43,9 @@ def private_copy(thing: T, kept: Iterable[object] = (), replaced: Sequence[tuple
             if isinstance(part, torch.optim.Optimizer):
                 memo[id(part)] = _stand_in_for(part, memo)
         return copy.deepcopy(thing, memo)
-    except (TypeError, RuntimeError) as error:
-        raise TypeError(f"{shown(thing)} cannot be simulated, since it cannot be copied: {error}") from error
+    except (TypeError, RuntimeError) as error:  # a RecursionError is a RuntimeError
+        message = f"{shown(thing)} cannot be simulated, since it cannot be copied: {error}"
+        raise TypeError(shortened(message)) from error
 
 
 def _stand_in_for(optimizer: torch.optim.Optimizer, memo: dict[int, Any]) -> Any:

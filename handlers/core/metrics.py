@@ -115,8 +115,8 @@ class MetricFeed:
         if metric is None and is_required and not self.may_be_missing:
             metrics = getattr(engine.state, "metrics", None) or {}
             raise ValueError(
-                f"metric_name must be one of the metrics of the engine that fires the event, {sorted(metrics)}, "
-                f"given {arguments.shown(self.name)}"
+                "metric_name must be one of the metrics of the engine that fires the event, "
+                f"{arguments.shown(sorted(metrics))}, given {arguments.shown(self.name)}"
             )
         return metric
 

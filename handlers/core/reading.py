@@ -210,7 +210,7 @@ class EventReader:
             return value
         if value is None:
             return read_block(schedule, index)[1].tolist()[0]  # type: ignore[no-any-return]
-        return arguments.value_at(index, value, lambda at: f"the value of {schedule!r} at event {at}")
+        return arguments.value_at(index, value, lambda at: f"the value of {arguments.shown(schedule)} at event {at}")
 
 
 def read_values(schedule: Schedule, start: int, num_events: int, groups: int | None) -> Array:

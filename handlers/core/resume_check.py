@@ -8,6 +8,7 @@ from ignite.engine import Engine, Events
 
 from lehr.engine.event_counts import fired_at_end, has_whole_epochs, is_epoch_event, repeated_epoch_starts, times_fired
 from lehr.engine.optimizer_events import is_step_event, steps_of
+from lehr.handlers.schedules import arguments
 
 from .resume_policy import ResumeWarning
 from .saving import take_back_events
@@ -125,7 +126,7 @@ class ResumeCheck:
         count = scheduler.event_index
         if count > 0 == expected and steps:
             warnings.warn(
-                f"{scheduler!r} is at event {count}, but the engine, which resumes after iteration "
+                f"{arguments.shown(scheduler)} is at event {count}, but the engine, which resumes after iteration "
                 f"{engine.state.iteration}, has counted no optimizer steps: attach the scheduler before you load the "
                 "engine's state",
                 ResumeWarning,
@@ -133,7 +134,7 @@ class ResumeCheck:
             )
         elif count not in (expected, expected - again) and not scheduler._sought:
             warnings.warn(
-                f"{scheduler!r} is at event {count}, but the engine, which resumes after iteration "
+                f"{arguments.shown(scheduler)} is at event {count}, but the engine, which resumes after iteration "
                 f"{engine.state.iteration}, has had {expected} of its events: load the scheduler's state with the "
                 f"engine's, or call seek({expected - again}). To go on from event {count} without this warning, call "
                 f"seek({count})",

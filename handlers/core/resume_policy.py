@@ -141,15 +141,16 @@ def warn_of_change(state: Mapping[str, Any], description: Any, policy: str, adju
     how = {
         "keep_step": f"at its event {event_index + adjustment.shift}",
         "keep_fraction": f"as far through it as before, at its event {event_index + adjustment.shift}",
-        "keep_value": f"from the present value {state['value']}, towards the new schedule",
+        "keep_value": f"from the present value {arguments.shown(state['value'], 50)}, towards the new schedule",
     }[policy]
     if state["handover"] is not None:
         how += "; the handover in the state is dropped"
     if state.get("progress"):
         how += "; its state is that of the saved schedule"
+    saved, now = _beginning_near_difference(_full_text(state["schedule"]), _full_text(description))
     warnings.warn(
         f"the saved schedule differs from this one, which goes on from event {event_index}, {how} "
-        f"(resume_policy {policy!r}):\n  saved: {_text(state['schedule'])}\n  now:   {_text(description)}",
+        f"(resume_policy {policy!r}):\n  saved: {saved}\n  now:   {now}",
         ResumeWarning,
         stacklevel=level_of_caller(),
     )
@@ -164,8 +165,21 @@ def level_of_caller() -> int:
 
 
 def _text(description: Any) -> str:
+    """The beginning of a description as text."""
+    return arguments.shown_text(_full_text(description))
+
+
+def _full_text(description: Any) -> str:
     """A description as text for a message; version 0 saved the text itself."""
     return description if isinstance(description, str) else text_of(description)
+
+
+def _beginning_near_difference(*texts: str) -> list[str]:
+    """Parts of long texts from just before they differ, of at most 130 characters each."""
+    pairs = zip(*texts, strict=False)
+    common = next((at for at, pair in enumerate(pairs) if len(set(pair)) > 1), min(map(len, texts)))
+    start = max(common - 30, 0) if any(len(text) > 130 for text in texts) else 0
+    return [arguments.shown_text("..." * (start > 0) + text[start:], 130) for text in texts]
 
 
 def _as_value(value: Any) -> Any:

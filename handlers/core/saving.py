@@ -115,6 +115,7 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
     """
     if not isinstance(state, Mapping):
         raise TypeError(f"state_dict must be a mapping, given {arguments.shown(state)}")
+    arguments.within_limits("state_dict", state, depth=300)
     version = state.get("version", 0)
     if type(version) is not int or not 0 <= version <= VERSION:
         raise ValueError(
@@ -186,7 +187,8 @@ def _load_progress(schedules: Sequence[StatefulSchedule], progress: Sequence[Any
     except Exception as error:
         for schedule, before in reversed(loaded):
             schedule.load_state_dict(before)
-        raise ValueError(f"state_dict['progress'] is not that of this scheduler: {error}") from error
+        message = f"state_dict['progress'] is not that of this scheduler: {error}"
+        raise ValueError(arguments.shortened(message)) from error
 
 
 def finite_values(read: Any) -> list[float] | None:

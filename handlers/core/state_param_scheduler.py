@@ -103,11 +103,12 @@ class StateParamScheduler(BaseParamScheduler):
         if exists and self.create_new:
             raise ValueError(
                 f"param_name must be that of a new attribute of engine.state where create_new is True, "
-                f"given {self.param_name!r}, which is there: choose another name, or create_new=False"
+                f"given {arguments.shown(self.param_name)}, which is there: choose another name, or create_new=False"
             )
         if not exists and not self.create_new:
+            given = f"engine.state has no {arguments.shown(self.param_name)} and is given it now"
             warnings.warn(
-                f"engine.state has no {self.param_name!r} and is given it now; create_new=True says that this is meant",
+                f"{given}; create_new=True says that this is meant",
                 stacklevel=2,
             )
         handle = super().attach(engine, event, name)

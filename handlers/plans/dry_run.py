@@ -145,7 +145,7 @@ def _checked_metrics(metrics: object, iterations: int) -> dict[str, list[float]]
                 f"metrics[{arguments.shown(name)}] must have a value for each epoch or each iteration, "
                 f"or another number of values that divides the {iterations} iterations, given {len(values)} of them"
             )
-        checked[name] = [_number(f"metrics[{name!r}][{at}]", value) for at, value in enumerate(values)]
+        checked[name] = [_number(f"metrics[{arguments.shown(name)}][{at}]", value) for at, value in enumerate(values)]
     return checked
 
 

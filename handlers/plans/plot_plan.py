@@ -7,7 +7,7 @@ import numpy as np
 
 from lehr.engine import ParamHistory
 from lehr.engine.plots import MOST_NAMED, drawstyle_of, style_of, thinned
-from lehr.handlers.schedules.arguments import shown
+from lehr.handlers.schedules.arguments import shown, shown_names
 from lehr.handlers.schedules.base import Array
 
 from .plan import Plan, PlanColumn, named_groups
@@ -67,7 +67,7 @@ def plot_plan(
     names = list(plan) if names is None else list(names)
     for name in names:
         if name not in plan:
-            raise ValueError(f"names must be among {', '.join(map(repr, plan))}, given {shown(name)}")
+            raise ValueError(f"names must be among {shown_names(plan)}, given {shown(name)}")
     panels = panels_for(axes, names)
     for panel, name in zip(panels, names, strict=True):
         _draw(panel, name, plan, log)
@@ -163,7 +163,7 @@ def panels_for(axes: "Axes | Sequence[Axes] | None", names: Sequence[str]) -> "l
         return list(panels[: len(names), 0])
     given = list(axes) if hasattr(axes, "__iter__") else [axes]
     if len(given) != len(names):
-        raise ValueError(f"axes must be one for each of {', '.join(map(repr, names))}, given {len(given)}")
+        raise ValueError(f"axes must be one for each of {shown_names(names)}, given {len(given)}")
     return given
 
 

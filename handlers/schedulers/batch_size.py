@@ -46,7 +46,7 @@ class BatchSizes(Schedule):
         sizes = np.floor(np.asarray(self.schedule.values(indices)) + 0.5)
         for at in np.flatnonzero(sizes < 1):
             arguments.whole_number(
-                f"the batch size of {self.schedule!r} at event {indices[at]:.0f}", sizes[at], at_least=1
+                f"the batch size of {arguments.shown(self.schedule)} at event {indices[at]:.0f}", sizes[at], at_least=1
             )
         return sizes
 

@@ -32,6 +32,8 @@ def same_target(schedulers: object, *, at_least: int) -> list[ParamScheduler]:
     for name in ("optimizer", "param_name", "param_group_index"):
         different = [s for s in members if getattr(s, name) != getattr(first, name)]
         if different:
-            given = "" if name == "optimizer" else f": {getattr(first, name)!r}, {getattr(different[0], name)!r}"
+            given = (
+                "" if name == "optimizer" else f": {shown(getattr(first, name))}, {shown(getattr(different[0], name))}"
+            )
             raise ValueError(f"schedulers must all have the same {name}, given different ones{given}")
     return members

@@ -34,8 +34,21 @@ def shown(value: object, length: int = MAX_SHOWN) -> str:
     >>> shown("lr"), len(shown([0] * 10_000)), shown(10**5000)
     ("'lr'", 200, 'an int that is too large to be shown')
     """
-    text = _repr_of(value, length + 1, MAX_SHOWN_DEPTH)
+    return shown_text(_repr_of(value, length + 1, MAX_SHOWN_DEPTH), length)
+
+
+def shown_text(text: str, length: int = MAX_SHOWN) -> str:
+    """The beginning of a text, of at most ``length`` characters."""
     return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
+def shown_names(names: Iterable[str]) -> str:
+    """Names for an error text, as many as 200 characters have room for.
+
+    >>> shown_names(["lr", "momentum"])
+    "'lr', 'momentum'"
+    """
+    return shown_text(_joined(((name,) for name in names), MAX_SHOWN + 1, 2))
 
 
 def shortened(text: str) -> str:
@@ -79,6 +92,34 @@ def _joined(items: Iterable[tuple[Any, ...]], length: int, depth: int, alone: bo
             return text
         text += ", " * bool(text) + ": ".join([_repr_of(part, rest, depth - 1) for part in item])
     return text + "," * alone
+
+
+def within_limits(name: str, value: Any, *, depth: int = 50, values: int = 1_000_000) -> None:
+    """Checks that lists and mappings are not nested deeper than ``depth`` and have at most that many values in all.
+
+    A list that is in others more than once counts each time, so that a few lists may have millions of values.
+
+    >>> loop = []
+    >>> loop.append(loop)
+    >>> within_limits("config", loop)
+    Traceback (most recent call last):
+    ...
+    ValueError: config must be nested at most 50 deep, given more
+    """
+    level, count = {id(value): (value, 1)}, 0  # each list once, and how often it is there
+    for _ in range(depth):
+        inner: dict[int, tuple[Any, int]] = {}
+        for one, times in level.values():
+            count += times * len(one)
+            if count > values:
+                raise ValueError(f"{name} must have at most {values} values in it, given more")
+            for item in one.values() if isinstance(one, Mapping) else one:
+                if isinstance(item, dict | list | tuple | Mapping):
+                    inner[id(item)] = item, times + (inner[id(item)][1] if id(item) in inner else 0)
+        if not inner:
+            return
+        level = inner
+    raise ValueError(f"{name} must be nested at most {depth} deep, given more")
 
 
 def number(

@@ -16,7 +16,7 @@ from .saved_text import ADDRESS, read_text, same_name, same_text
 Description = Any
 # The dataclasses that were described, by name, to look up the defaults of their fields.
 CLASSES: WeakValueDictionary[str, type] = WeakValueDictionary()
-RECURSIVE = {"repr": "..."}
+RECURSIVE, MAX_DEPTH = {"repr": "..."}, 110
 
 
 @singledispatch
@@ -30,7 +30,8 @@ def description_of(value: Any, outer: tuple[int, ...] = ()) -> Description:
 
     Args:
         value: the schedule or the value.
-        outer: the ids of the objects that contain ``value``; an object that contains itself is described as "...".
+        outer: the ids of the objects that contain ``value``; an object that contains itself, or is nested more
+            than 110 deep, is described as "...".
 
     Example:
         >>> from lehr.handlers.schedules import Cosine, KDecay
@@ -48,7 +49,7 @@ def description_of(value: Any, outer: tuple[int, ...] = ()) -> Description:
             return described if is_finite else {"repr": repr(described)}  # JSON has no infinity
     if isinstance(value, np.generic | np.ndarray):
         return description_of(value.tolist())
-    if id(value) in outer:
+    if id(value) in outer or len(outer) > MAX_DEPTH:
         return RECURSIVE
     outer = (*outer, id(value))
     if is_dataclass(value) and not isinstance(value, type):

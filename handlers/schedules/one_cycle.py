@@ -122,8 +122,9 @@ def cycle_length(total_steps: int | None, epochs: int | None, steps_per_epoch: i
     >>> cycle_length(None, epochs=3, steps_per_epoch=100)
     300
     """
-    given = f"total_steps={total_steps!r}, epochs={epochs!r}, steps_per_epoch={steps_per_epoch!r}"
     if (total_steps is None) == (epochs is None) or (epochs is None) != (steps_per_epoch is None):
+        lengths = {"total_steps": total_steps, "epochs": epochs, "steps_per_epoch": steps_per_epoch}
+        given = ", ".join(f"{name}={arguments.shown(length, 80)}" for name, length in lengths.items())
         raise ValueError(f"either total_steps or both epochs and steps_per_epoch must be given, given {given}")
     if epochs is None:
         return arguments.whole_number("total_steps", total_steps, at_least=1)

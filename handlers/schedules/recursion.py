@@ -96,7 +96,7 @@ class Approach(Rule):
         super().__post_init__()
         if len(self.restarts) != len(self.restart_values):
             raise ValueError(
-                f"restart_values must be as many as restarts, {list(self.restarts)}, "
+                f"restart_values must be as many as the {len(self.restarts)} restarts, "
                 f"given {arguments.shown(self.restart_values)}"
             )
 
@@ -131,7 +131,7 @@ class Assignment(Rule):
     """
 
     schedule: Schedule = schedule_field()
-    first_factor: float | None = None
+    first_factor: float | None = fields.number(None)
 
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
         """The formula of the class docstring."""

@@ -106,10 +106,9 @@ class Groups:
         try:
             chosen = self.select(group)
         except Exception as error:
-            raise TypeError(
-                "param_group_index must be a predicate that takes a param group, "
-                f"given {arguments.shown(self.select)}: {error}"
-            ) from error
+            rule = "param_group_index must be a predicate that takes a param group"
+            message = f"{rule}, given {arguments.shown(self.select)}: {error}"
+            raise TypeError(arguments.shortened(message)) from error
         if not isinstance(chosen, bool | np.bool_):
             raise TypeError(
                 "param_group_index must return True or False, "

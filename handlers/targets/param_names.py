@@ -27,9 +27,9 @@ def find_entry(param_name: str, groups: list[Group]) -> tuple[str, int | None]:
     names = [name for name in (known[0] if known else ()) if all(name in others for others in known)]
     near = difflib.get_close_matches(param_name, names, n=1)
     raise ValueError(
-        f"param_name must be one of {', '.join(map(repr, sorted(names))) or '(the optimizer has none)'}, "
-        f"given {arguments.shown(param_name)}"
-        + (f"; did you mean {near[0]!r}?" if near else _no_number(param_name, groups))
+        f"param_name must be one of {arguments.shown_names(sorted(names)) or '(the optimizer has none)'}, "
+        f"given {arguments.shown(param_name, 100)}"
+        + (f"; did you mean {arguments.shown(near[0])}?" if near else _no_number(param_name, groups))
     )
 
 

@@ -107,7 +107,7 @@ def missing_metrics(checked: CheckedRun) -> Iterator[Finding]:
             reads = handler.method == "observe" or (handler.writes and inspection.reads_metric(scheduler.original))
             if not reads or not produced or name in produced:
                 continue
-            message = f"it reads {name!r}, but the metrics of the engine are {', '.join(map(repr, sorted(produced)))}"
+            message = f"it reads {name!r}, but the metrics of the engine are {arguments.shown_names(sorted(produced))}"
             suggestion = f"attach a metric of that name, or give dry_run its values: metrics={{{name!r}: [...]}}"
             for near in difflib.get_close_matches(name, produced, n=1):
                 suggestion = f"metric_name={near!r}"

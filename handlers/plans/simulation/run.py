@@ -18,6 +18,7 @@ from lehr.handlers.core.inspection import engines_of, locations_of, metric_name_
 from lehr.handlers.core.random_state import random_state_kept
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedulers.batch_size import BatchSizeScheduler
+from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.base import Array
 
 from .handlers import AttachedHandler, attached_handlers, engine_references
@@ -231,10 +232,13 @@ class SimulatedRun:
         referenced = {id(one): one for one in self.references if isinstance(one, BaseParamScheduler)}
         called = [one for key, one in referenced.items() if key not in known and not engines_of(one)]
         return [
-            *(f"{handler.owner!r} on {handler.event_text}" for handler in self.unsupported),
-            *(f"{one!r}, which has no param groups, or does not say where it writes" for one in without_locations),
-            *(f"{one!r} on an engine that no handler of the trainer runs" for one in on_other_engines),
-            *(f"{one!r}, which your code may call" for one in called),
+            *(f"{arguments.shown(handler.owner)} on {handler.event_text}" for handler in self.unsupported),
+            *(
+                f"{arguments.shown(one)}, which has no param groups, or does not say where it writes"
+                for one in without_locations
+            ),
+            *(f"{arguments.shown(one)} on an engine that no handler of the trainer runs" for one in on_other_engines),
+            *(f"{arguments.shown(one)}, which your code may call" for one in called),
         ]
 
 
