@@ -52,7 +52,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
             metric of rank 0) or ``"none"`` (each rank uses its own, if all are equal). All ranks must reach the event;
             a metric that is missing on one rank counts as missing.
-        begin: the number of the first metric that counts, from 0; after a warm-up of 5 epochs with a metric for each, 5.
+        begin: the number of the first metric that counts, from 0; such as 5 after a warm-up of 5 epochs.
 
     Raises:
         TypeError: an argument has the wrong type; at an event, the metric is not a number.
@@ -93,7 +93,17 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         if not isinstance(trainer, Engine | None):
             raise TypeError(f"trainer must be an ignite Engine or None, given {trainer!r}")
         self._plateau = Plateau(
-            mode, factor, patience, threshold, threshold_mode, cooldown, min_value, eps, initial_value, nan_policy, begin
+            mode,
+            factor,
+            patience,
+            threshold,
+            threshold_mode,
+            cooldown,
+            min_value,
+            eps,
+            initial_value,
+            nan_policy,
+            begin,
         )
         self.trainer = trainer
         self.missing_policy = arguments.one_of("missing_policy", missing_policy, ("raise", "ignore"))
