@@ -112,6 +112,7 @@ class EpochCheck:
         if not scheduler._reads_metric:
             found = metric_parts(scheduler._planned)
             self._parts = [(part, part.progress, part.decisions) for part in found]
+        self._waiting = self._parts  # the parts that have not begun
         self._optimizer = scheduler._stepping_optimizer() if any(map(is_step_event, events)) else None
         self._steps = None if self._optimizer is None else steps_of(engine, self._optimizer)
         self._epochs = 0
@@ -132,7 +133,7 @@ class EpochCheck:
             self._warn_without_steps(engine, scheduler)
             self._warn_without_metrics(engine, scheduler)
         self._warn_of_early_decisions(engine, scheduler)
-        if self._epochs >= 2 and not self._parts:
+        if self._epochs >= 2 and not self._waiting:
             engine.remove_event_handler(self, Events.EPOCH_STARTED)
 
     def _warn_without_steps(self, engine: Engine, scheduler: Any) -> None:
@@ -156,7 +157,7 @@ class EpochCheck:
 
     def _warn_of_early_decisions(self, engine: Engine, scheduler: Any) -> None:
         waiting = []
-        for part, progress, decisions in self._parts:
+        for part, progress, decisions in self._waiting:
             if part.first_event < scheduler.event_index:
                 continue
             if part.decisions == decisions:
@@ -169,4 +170,4 @@ class EpochCheck:
                     short_name(scheduler),
                     part.first_event,
                 )
-        self._parts = waiting
+        self._waiting = waiting
