@@ -63,7 +63,7 @@ def check_plan(
       from the trainer.)
     - ``never-observed`` (warning): a part of a schedule depends on metrics, such as a plateau after a warm-up, and no
       code passes one to its ``observe``.
-    - ``early-metrics`` (warning; info if its patience outlasts them): it counts metrics before its first event.
+    - ``early-metrics`` (warning): it counts metrics before its first event, and may act on them alone.
     - ``late-event`` (warning; info if the value is the same): the first iterations train with another value than the
       first one of the schedule, since the scheduler is attached to an event after a training step, or to a late one.
     - ``not-reset`` (warning): the run begins at iteration 0, and a scheduler at a later event than its first.

@@ -2,7 +2,6 @@
 
 import difflib
 from collections.abc import Iterator
-from typing import Any
 
 from ignite.engine import Engine
 from ignite.metrics import Metric
@@ -86,26 +85,22 @@ def early_metrics(checked: CheckedRun) -> Iterator[Finding]:
     """A part of a schedule counts metrics before its first event, and may act before its first value was used."""
     for scheduler, part in _metric_parts(checked):
         rule = getattr(part.schedule, "plateau", getattr(part.schedule, "flat", part.schedule))
-        at, begin, patience = part.first_event - scheduler.first_event, getattr(rule, "begin", 0), rule_patience(rule)
+        at, begin, patience = (
+            part.first_event - scheduler.first_event,
+            getattr(rule, "begin", 0),
+            getattr(rule, "patience", None),
+        )
         if not 0 < at < len(scheduler.event_iterations) or patience is None:
             continue
-        metrics = _metrics_before(checked, scheduler, part, scheduler.event_iterations[at])
-        if metrics > begin:
-            acts = metrics - begin >= patience + 2
-            effect = "and may reduce before its first value was used" if acts else "which its patience outlasts"
+        counted = _metrics_before(checked, scheduler, part, scheduler.event_iterations[at]) - begin
+        if counted >= patience + 2:  # the first metric is the best, and each later one may be worse
             message = (
-                f"its {type(part.schedule).__name__} begins at event {part.first_event}, but counts "
-                f"{metrics - begin} metrics before that event, {effect}"
+                f"its {type(part.schedule).__name__} begins at event {part.first_event}, but counts {counted} metrics "
+                "before that event, and may reduce before its first value was used"
             )
-            numbers = {"metrics": metrics, "first_event": part.first_event, "begin": begin}
-            severity, suggestion = "warning" if acts else "info", f"begin={metrics}, so that later metrics alone count"
-            yield Finding("early-metrics", severity, scheduler.description, message, suggestion, numbers)
-
-
-def rule_patience(rule: Any) -> int | None:
-    """The patience of the rule by which metrics act; None if it has none."""
-    patience = getattr(rule, "patience", None)
-    return patience if isinstance(patience, int) else None
+            numbers = {"metrics": counted + begin, "first_event": part.first_event, "begin": begin}
+            suggestion = f"begin={counted + begin}, so that later metrics alone count"
+            yield Finding("early-metrics", "warning", scheduler.description, message, suggestion, numbers)
 
 
 def _metrics_before(checked: CheckedRun, scheduler: SimulatedScheduler, part: MetricPart, iteration: int) -> int:

@@ -28,17 +28,14 @@ def late_events(checked: CheckedRun) -> Iterator[Finding]:
         first_event = int(begins[0]) if len(begins) else 0
         follows_first = isinstance(written.schedule, Shift) and written.schedule.by == 1  # its first event has f(1)
         is_first = not any(_writes_before(scheduler, other, first_event) for other in run.schedulers)
-        if (
-            not 0 < first_event < len(written.values)
-            or reads_metric(scheduler.original)
-            or follows_first
-            or not is_first
-        ):
+        is_after_step = run.settings.accumulation <= first_event < len(written.values)
+        if not is_after_step or reads_metric(scheduler.original) or follows_first or not is_first:
             continue
         own, first = written.values[first_event - 1], written.values[first_event]
         completes = all(is_completion(handler.event) for handler in scheduler.writing_handlers)
         differs = not np.allclose(own, first, rtol=1e-6, atol=0)
-        if not completes and not largest_ratio(own, first) > checked.jump_ratio:
+        never_changes = (written.event_values == written.event_values[0]).all()
+        if (not differs and never_changes) or not (completes or largest_ratio(own, first) > checked.jump_ratio):
             continue
         iterations = counted(first_event, "iteration")
         if np.isnan(own).any():
