@@ -47,6 +47,17 @@ def is_completion(event: Any) -> bool:
     return any(getattr(one, "name", "") in COMPLETIONS for one in _each(event))
 
 
+def is_by_iteration(event: Any) -> bool:
+    """Whether an event, or one in a list of events, is the start or end of an iteration."""
+    return any(one in BY_ITERATION for one in _each(event))
+
+
+def begins_late(event: Any) -> bool:
+    """Whether the filter of an event lets only later ones pass, as after another scheduler."""
+    given = [filter_arguments(one.filter) or {} for one in _each(event) if getattr(one, "filter", None)]
+    return any("once" in one or one.get("after_", 0) > 0 for one in given)
+
+
 def has_whole_epochs(engine: Engine) -> bool:
     """Whether all epochs so far had their full length. A run that was stopped within one counts the rest as another."""
     state = engine.state

@@ -51,6 +51,8 @@ class Filtered:
         optimizer: the optimizer whose steps count; None for all events.
     """
 
+    calls_scheduler = True
+
     def __init__(self, scheduler: Any, event: Any, optimizer: Optimizer | None) -> None:
         self._scheduler, self._event = scheduler, event
         self._optimizer = None if optimizer is None else weakref.ref(optimizer)

@@ -1,6 +1,5 @@
 """Several schedulers at one event, usually one per param group."""
 
-from bisect import bisect
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
@@ -19,14 +18,13 @@ from lehr.handlers.schedules import SideBySide
 from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.group_selection import Group
-from lehr.handlers.targets.legal_values import ANY_VALUE
 from lehr.handlers.targets.several import Several
 from lehr.handlers.targets.target import Location
 
 from .attaching import AnyEvent
+from .illegal_values import read_in_block
 from .members import groups_state, history_row, member_like, num_saved, side_by_side, take_base_values_of
 from .param_scheduler import ParamScheduler
-from .reading import Limits
 from .resume_policy import Adjustment
 from .scheduler import BaseParamScheduler
 from .state_param_scheduler import StateParamScheduler
@@ -133,18 +131,6 @@ class ParamGroupScheduler(BaseParamScheduler):
         for member in self._members:
             member._event_reader = self._event_reader
 
-    def _legal_limits(self) -> Limits | None:
-        legal = [member._target.legal or ANY_VALUE for member in self._members]
-        if not self._is_pure or all(one is ANY_VALUE for one in legal):
-            return None  # where values are read event by event, each member warns of its own
-        widths = [member.schedule.groups or 1 for member in self._members]
-        columns = [one for one, width in zip(legal, widths, strict=True) for _ in range(width)]
-        return np.array([one.lowest for one in columns]), np.array([one.highest for one in columns])
-
-    def _legal_rule(self, column: int) -> tuple[str, str]:
-        widths = [member.schedule.groups or 1 for member in self._members]
-        return self._members[bisect(list(accumulate(widths)), column)]._legal_rule(0)
-
     @property
     def optimizer(self) -> list[Any]:
         """The optimizer of each scheduler."""
@@ -161,7 +147,7 @@ class ParamGroupScheduler(BaseParamScheduler):
     def _read(self, index: int) -> list[Any]:
         """The value of each scheduler."""
         if self._is_pure:
-            return self._values_in(self._read_in_block(index))
+            return self._values_in(read_in_block(self, index))
         self._at_event(self._members)
         with self._event_reader.one_event():
             values = [member._read(index) for member in self._members]

@@ -51,6 +51,14 @@ class Adjustment:
     shift: int = 0
     handover: tuple[int, float, Any] | None = None
 
+    def __str__(self) -> str:
+        """The change in words, to follow the text of the schedule; empty for no change."""
+        text = f", read {abs(self.shift)} events {'later' if self.shift > 0 else 'earlier'}" if self.shift else ""
+        if self.handover is not None:
+            begin, duration, value = self.handover
+            text += f", approached from {value} over {duration:g} events from event {begin} on"
+        return text
+
     def applied_to(self, schedule: Schedule) -> Schedule:
         """The schedule after the change."""
         if self.shift:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lehr.engine.history_recorder import remove_last_events
 from lehr.handlers.schedules import StatefulSchedule, arguments
-from lehr.handlers.schedules.description import same_schedule, text_of
+from lehr.handlers.schedules.description import description_of, same_schedule, text_of
 from lehr.handlers.schedules.stateful import stateful_parts
 
 from .resume_policy import POLICIES, Adjustment, adjusted, warn_of_change
@@ -38,7 +38,7 @@ def state_of(scheduler: Any) -> dict[str, Any]:
     state = {
         "version": VERSION,
         **scheduler._identity(),
-        "schedule": scheduler._description(),
+        "schedule": description_of_scheduler(scheduler),
         "length": None if length is None else float(length),
         "event_index": scheduler._event_index,
         "value": scheduler._last_value() if scheduler._event_index else None,
@@ -46,6 +46,14 @@ def state_of(scheduler: Any) -> dict[str, Any]:
     }
     parts = stateful_parts(planned)
     return {**state, "progress": [part.state_dict() for part in parts]} if parts else state
+
+
+def description_of_scheduler(scheduler: Any) -> Any:
+    """The schedule in the code as plain data, which is the same in every process."""
+    planned = None if scheduler._planned is None else description_of(scheduler._planned)
+    if not scheduler._asks_get_param:
+        return planned
+    return {"get_param": f"{type(scheduler).__qualname__}.get_param", "schedule": planned}
 
 
 def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: str) -> None:

@@ -16,7 +16,7 @@ from lehr.engine.history_recorder import Recorder
 from lehr.engine.plots import draw_values
 from lehr.handlers.schedules import Constant, FunctionSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.schedules.description import description_of, text_of
+from lehr.handlers.schedules.description import text_of
 from lehr.handlers.schedules.stateful import stateful_parts
 from lehr.handlers.targets.target import Location, Target, Value
 
@@ -24,8 +24,8 @@ from . import as_config, saving
 from .attaching import AnyEvent, attached
 from .copying import private_copy
 from .get_param import GetParam
-from .illegal_values import warn_of_illegal, warn_outside
-from .reading import BlockReader, EventReader, Limits, read_values
+from .illegal_values import checked, limits_of, read_in_block
+from .reading import BlockReader, EventReader, read_values
 from .simulated_rows import rows_of
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class BaseParamScheduler(ABC):
         TypeError: there is neither a schedule nor a ``get_param``; an argument has the wrong type.
     """
 
+    calls_scheduler = True  # as a handler
     _resume_policy = "keep_step"
     _adjustment = saving.Adjustment()
     _sought = False  # whether seek() was called since the last run
@@ -63,7 +64,6 @@ class BaseParamScheduler(ABC):
     _loaded_at = -1  # the event at which a state was loaded, and the value in that state
     _loaded_value: Any = None
     _has_warned = False  # whether it has warned of an illegal value
-    _limits: Limits | None = None  # the legal values; None if all are legal, or after a warning
     _writes_bools = False  # whether get_param may return True or False
     _number_type: type[float] | type[int] = float
     _config: dict[str, Any] | None = None  # the config that made the scheduler
@@ -111,7 +111,7 @@ class BaseParamScheduler(ABC):
     def _forget(self) -> None:
         """Clear the caches: the values that were read, and the column of the history."""
         is_read_in_blocks = self._is_pure and not self._asks_get_param
-        self._limits = None if self._has_warned else self._legal_limits()
+        self._limits = None if self._has_warned else limits_of(self)
         self._block_reader = BlockReader(self._schedule, self._limits) if is_read_in_blocks else NOTHING_READ  # type: ignore[arg-type]
         self._event_reader = NO_EVENT_READER if self._is_pure else EventReader()
         self._recorder = Recorder()
@@ -147,30 +147,11 @@ class BaseParamScheduler(ABC):
         """The value of the schedule, or of ``get_param``, at an event."""
         if self._asks_get_param:
             value = arguments.value_at(index, self.get_param(), self._named)
-        elif self._is_pure:
-            return self._read_in_block(index)
-        else:
-            value = self._event_reader.read(self._schedule, index)  # type: ignore[arg-type]
-        if self._limits is not None:
-            warn_outside(self, index, value)
-        return value
-
-    def _read_in_block(self, index: int) -> Any:
-        """The value of a pure schedule at an event."""
-        value = self._block_reader.read(index)
-        if self._block_reader.illegal is not None:
-            warn_of_illegal(self)
-        return value
-
-    def _legal_limits(self) -> Limits | None:
-        """The lowest and the highest value that the optimizer allows; None if it allows all."""
-        legal = self._target.legal
-        return None if legal is None else (legal.lowest, legal.highest)
-
-    def _legal_rule(self, column: int) -> tuple[str, str]:
-        """The parameter that a column of the values belongs to, and the rule for its values."""
-        assert self._target.legal is not None
-        return self.param_name, self._target.legal.rule
+            return value if self._limits is None else checked(self, index, value)
+        if self._is_pure:
+            return read_in_block(self, index)
+        value = self._event_reader.read(self._schedule, index)  # type: ignore[arg-type]
+        return value if self._limits is None else checked(self, index, value)
 
     def _row(self, value: Any) -> Any:
         """A value other than a float, as plain data to write."""
@@ -460,16 +441,9 @@ class BaseParamScheduler(ABC):
         if not self._target.is_saved and self._target.last is not None:
             self._target.write(self._target.last, engine)
 
-    def _description(self) -> Any:
-        """The schedule in the code as plain data, which is the same in every process."""
-        planned = None if self._planned is None else description_of(self._planned)
-        if not self._asks_get_param:
-            return planned
-        return {"get_param": f"{type(self).__qualname__}.get_param", "schedule": planned}
-
     def __repr__(self) -> str:
-        text = text_of(self._description())
-        return f"<{type(self).__name__} of {self.param_name!r} at event {self._event_index}: {text}>"
+        text = text_of(saving.description_of_scheduler(self))
+        return f"<{type(self).__name__} of {self.param_name!r} at event {self._event_index}: {text}{self._adjustment}>"
 
 
 # What inspect and editors show as the arguments of this class, as of its subclasses.

@@ -7,7 +7,7 @@ from ignite.engine import Engine
 from lehr.handlers.core.random_state import random_state_kept
 from lehr.handlers.schedules import arguments
 
-from .checks import attachments, conflicts, groups, lengths, values
+from .checks import attachments, conflicts, groups, lengths, metrics, resuming, timing, values
 from .checks.checked_run import Check, CheckedRun
 from .checks.findings import Finding, Findings
 from .dry_run import Metrics, prepared_run
@@ -17,14 +17,20 @@ CHECKS: tuple[Check, ...] = (
     conflicts.attached_twice,
     attachments.never_attached,
     attachments.history_name_clashes,
-    attachments.missing_metrics,
-    attachments.evaluator_metrics,
-    attachments.not_restored,
+    metrics.missing_metrics,
+    metrics.evaluator_metrics,
+    metrics.never_observed,
+    metrics.early_metrics,
+    resuming.not_restored,
+    resuming.not_reset,
+    resuming.past_ends,
     values.illegal_values,
     groups.flattened_groups,
     lengths.wrong_lengths,
     values.phase_jumps,
     values.scheduler_jumps,
+    timing.event_jumps,
+    timing.late_events,
     values.zero_starts,
     attachments.unforeseen_schedulers,
 )
@@ -58,6 +64,13 @@ def check_plan(
     - ``missing-metric`` (error): a scheduler reads a metric that its engine does not produce, although the engine has
       metrics of ignite; or a metric that does not exist yet at its event. (warning: it reads a metric of an evaluator
       from the trainer.)
+    - ``never-observed`` (warning): a part of a schedule depends on metrics, such as a plateau after a warm-up, and no
+      code passes one to its ``observe``.
+    - ``early-metrics`` (warning): it counts metrics before its first event, and may act on them alone.
+    - ``late-event`` (warning; info if the value is the same): the first iterations train with another value than the
+      first one of the schedule, since the scheduler is attached to an event after a training step, or to a late one.
+    - ``not-reset`` (warning): the run begins at iteration 0, and a scheduler at a later event than its first.
+    - ``past-end`` (warning): no event of the run lies within the schedule of a learning rate, which is almost 0 after.
     - ``not-restored`` (error): the trainer resumes a run, and a scheduler is at another event than the run.
     - ``illegal-value`` (error): the optimizer does not allow a value, such as lr < 0, betas >= 1 or momentum < 0; or a
       scheduler raises an error at an event, such as for NaN.
@@ -70,7 +83,7 @@ def check_plan(
     - ``unit-mismatch`` (warning): the durations look like iterations on an epoch event, or the reverse; or a decay
       without an end falls to almost 0 by iterations, as it would not by epochs.
     - ``jump`` (warning; info if the value goes down): the value changes by more than ``jump_ratio`` where one phase, or
-      one scheduler, follows another.
+      one scheduler, follows another; or by a thousand times within one event.
     - ``zero-start`` (info; warning if all groups have it for more than one step): the learning rate is 0 at first.
     - ``unforeseen`` (info): the dry run cannot predict a scheduler, and does not check it; see :func:`dry_run`.
 

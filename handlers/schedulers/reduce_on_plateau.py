@@ -55,7 +55,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
             metric of rank 0) or ``"none"`` (each rank uses its own, if all are equal). All ranks must reach the event;
             a metric that is missing on one rank counts as missing.
-        begin: the number of the first metric that counts, from 0; 5 after a warm-up of 5 epochs with a metric for each.
+        begin: the number of the first metric that counts, from 0; such as 5 after a warm-up of 5 epochs.
 
     Raises:
         TypeError: an argument has the wrong type; at an event, the metric is not a number.

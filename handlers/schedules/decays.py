@@ -73,7 +73,7 @@ class ExponentialDecay(GammaDecay):
     """
 
     gamma: float = fields.number()
-    decay_events: float = fields.duration(1.0, above=0)
+    decay_events: float = fields.number(1.0, above=0, unit=fields.EVENTS)
     staircase: bool = fields.flag(False)
 
     def __post_init__(self) -> None:
@@ -168,7 +168,7 @@ class PowerDecay(Decay):
         [1.0, 0.5, 0.25]
     """
 
-    timescale: float = fields.duration(above=0)
+    timescale: float = fields.number(above=0, unit=fields.EVENTS)
     power: float = fields.number(0.5, at_least=0)
 
     def factor(self, indices: Array) -> Array:
@@ -197,7 +197,7 @@ class InverseTimeDecay(Decay):
     """
 
     decay_rate: float = fields.number(at_least=0)
-    decay_events: float = fields.duration(1.0, above=0)
+    decay_events: float = fields.number(1.0, above=0, unit=fields.EVENTS)
     exponent: float = fields.number(1.0, at_least=0)
     staircase: bool = fields.flag(False)
 

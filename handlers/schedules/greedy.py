@@ -102,6 +102,11 @@ class Greedy(StatefulSchedule):
         super().__post_init__()
         self._start_again()
 
+    @property
+    def is_metric_driven(self) -> bool:
+        """True: the values depend on metrics."""
+        return True
+
     def value(self, index: int) -> float | list[float]:
         """The present value, at any event."""
         values = self._progress.values

@@ -99,6 +99,11 @@ class Phases(StatefulSchedule):
         return tuple(self.phases)
 
     @property
+    def is_metric_driven(self) -> bool:
+        """Whether metrics may begin the next phase."""
+        return self.flat is not None
+
+    @property
     def phase(self) -> int:
         """The number, from 0, of the phase of the next event, the one after the last that was read."""
         return self._phase_at(self._progress.event_index + 1)

@@ -134,6 +134,11 @@ class Plateau(StatefulSchedule):
             self.go_on_from(self.initial_value)
 
     @property
+    def is_metric_driven(self) -> bool:
+        """True: the values depend on metrics."""
+        return True
+
+    @property
     def groups(self) -> int | None:
         """The number of values; None for one."""
         return len(self._progress.values) if len(self._progress.values) > 1 else None

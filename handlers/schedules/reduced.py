@@ -62,6 +62,11 @@ class Reduced(StatefulSchedule):
         return (self.schedule,)
 
     @property
+    def is_metric_driven(self) -> bool:
+        """True: the values depend on metrics."""
+        return True
+
+    @property
     def groups(self) -> int | None:
         """The number of groups of the schedule, or of ``min_value``."""
         return self.schedule.groups or arguments.groups_of(self.plateau.min_value)

@@ -131,6 +131,11 @@ class StatefulSchedule(LiveSchedule):
     """
 
     @property
+    def is_metric_driven(self) -> bool:
+        """Whether the values depend on metrics that are passed to ``observe``."""
+        return False
+
+    @property
     def other_params(self) -> tuple[str, ...]:
         """The names of further parameters that the schedule writes by itself, as some torch schedulers do."""
         return ()

@@ -59,8 +59,8 @@ class Cyclic(Schedule):
 
     base_value: Number = fields.value()
     max_value: Number = fields.value()
-    step_size_up: float = fields.duration(2000, above=0)
-    step_size_down: float | None = fields.duration(None, above=0)
+    step_size_up: float = fields.number(2000, above=0, unit=fields.EVENTS)
+    step_size_down: float | None = fields.number(None, above=0, unit=fields.EVENTS)
     mode: Literal["triangular", "triangular2", "exp_range"] = fields.one_of(MODES, "triangular")
     gamma: float = fields.number(1.0, above=0, unit=fields.PER_EVENT)
     scale_fn: Callable[[int], float] | None = fields.function("a function or None", None, unit=fields.AMBIGUOUS)

@@ -32,7 +32,7 @@ class EngineAttribute(Target):
     is_saved = False
 
     def __init__(self, name: str, number_type: type[float] | type[int] = float) -> None:
-        if name in OWN_NAMES:
+        if isinstance(name, str) and name in OWN_NAMES:
             raise ValueError(
                 "param_name must not be the name of an attribute that the engine itself uses, such as 'iteration' or "
                 f"'epoch', given {arguments.shown(name)}"

@@ -16,6 +16,7 @@ from lehr import handlers
 ASKED_LATER = {"schedule", "lambda_obj", "scheduler_fn", "factor_fn", "scale_fn"}
 
 
+@pytest.mark.filterwarnings("ignore:.* must be .*, but .* writes")
 @pytest.mark.hypothesis
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_each_argument_is_refused_by_name_or_is_legal(name):

@@ -393,6 +393,7 @@ def test_momentum_is_betas_0_where_there_are_betas(example, groups, name):
 # 10. Groups are looked up when they are written.
 
 
+@pytest.mark.filterwarnings("ignore:.* the engine begins a run at iteration 0")
 @each_case
 def test_a_group_added_in_mid_run_is_written_too(example, groups):
     optimizer = make_optimizer(groups)

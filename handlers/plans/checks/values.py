@@ -110,7 +110,7 @@ def scheduler_jumps(checked: CheckedRun) -> Iterator[Finding]:
 def _jump(checked: CheckedRun, where: str, change: str, values: Array, numbers: dict[str, Any]) -> Iterator[Finding]:
     """A finding if the last of three rows of values is far from the row before, and from the line through both."""
     _, before, after = values
-    ratio = min(_largest_ratio(before, after), _largest_ratio(2 * before - values[0], after))
+    ratio = min(largest_ratio(before, after), largest_ratio(2 * before - values[0], after))
     if ratio > checked.jump_ratio:
         severity = "warning" if (np.abs(after) > np.abs(before)).any() else "info"
         message = f"the value goes from {values_text(before)} to {values_text(after)} where {change}"
@@ -119,7 +119,7 @@ def _jump(checked: CheckedRun, where: str, change: str, values: Array, numbers: 
         yield Finding("jump", severity, where, message, suggestion, numbers)
 
 
-def _largest_ratio(before: Array, after: Array) -> float:
+def largest_ratio(before: Array, after: Array) -> float:
     """The largest ratio, over the groups, of the larger to the smaller of two values."""
     low, high = np.sort(np.abs(np.stack([before, after])), axis=0)
     ratios = np.divide(high, low, out=np.where(high > 0, np.inf, 1.0), where=low > 0)

@@ -160,8 +160,15 @@ class SimulatedRun:
     def _write(self, scheduler: SimulatedScheduler, handler: AttachedHandler) -> Callable[[], None]:
         call, engine = getattr(scheduler.copy, handler.method), self._engines[handler.engine]
         add, timeline = scheduler.event_iterations.append, self._timeline
-        if handler.method == "observe" and metric_name_of(scheduler.copy) not in self.settings.metrics:
-            return lambda: None
+        if handler.method == "observe":
+            has_metric = metric_name_of(scheduler.copy) in self.settings.metrics
+
+            def observe() -> None:
+                scheduler.observed_iterations.append(timeline.iteration)
+                if has_metric:
+                    call(engine)
+
+            return observe
         if not handler.writes:
             return partial(call, engine)
 

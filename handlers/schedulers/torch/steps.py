@@ -139,6 +139,11 @@ class TorchSteps(StatefulSchedule):
             rates = [rate for rate, group in zip(rates, groups, strict=True) if id(group) in chosen]
         return float(rates[0]) if len(rates) == 1 else list(map(float, rates))
 
+    @property
+    def is_metric_driven(self) -> bool:
+        """Whether the torch scheduler takes metrics."""
+        return self.takes_metric
+
     def observe(self, metric: float) -> None:
         """Step with a metric."""
         self._step(1, metric)
