@@ -65,7 +65,7 @@ class ConcatScheduler(ParamScheduler):
             if isinstance(duration, bool) or not isinstance(duration, int | float | Integral):
                 raise ValueError(f"durations[{at}] must be a whole number of events, given {arguments.shown(duration)}")
         first = members[0]
-        schedule, base = combined(members, partial(_concatenation, tuple(durations)))
+        schedule, base = combined(members, partial(_concatenation, durations[:]))
         target = ParamGroups(first.optimizer, first.param_name, first.param_group_index)
         self._write_to(target, first.param_name, save_history, schedule, base)
         self.schedulers = tuple(schedulers)
