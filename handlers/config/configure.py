@@ -156,6 +156,8 @@ def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamSche
 def _marked_list(where: str, config: Sequence[Any]) -> tuple[dict[str, Any], list[Entry]]:
     """The entries of a list, and whether all of them are marked as sequential."""
     listed = read_entries(where, config)
+    if not any("sequential" in one.values for one in listed):
+        return {}, listed
     marks = [arguments.flag(f"{one.where}['sequential']", one.values.get("sequential", False)) for one in listed]
     for entry, mark in zip(listed, marks, strict=True):
         if mark != marks[0]:

@@ -12,6 +12,7 @@ from lehr.handlers.schedules import Schedule, arguments
 from lehr.handlers.schedules.stateful import stateful_parts
 
 from .at_once import combined
+from .checks import text
 from .context import ConfigContext
 from .dialects import entry_schedule
 from .dialects.lehr import SCHEDULERS, Nested, arguments_of
@@ -39,6 +40,9 @@ def scheduler_of_list(
     save_history = True in [arguments.flag(path, flag) for path, flag in flags]
     if flags:
         listed = [entry.without("save_history") for entry in listed]
+    for entry in listed:
+        if "param_name" in entry.values:
+            text(f"{entry.where}['param_name']", entry.values["param_name"])
     if sequential:
         # A duration is an argument of some of lehr's own types, and of the list for the others.
         bare = [entry if _takes_duration(entry) else entry.without("duration") for entry in listed]
@@ -73,7 +77,9 @@ def _schedule_in_list(context: ConfigContext, entry: Entry, nested: Nested) -> E
         return entry_schedule(context, entry)
     scheduler = nested(context, entry.where, {"type": entry.type, **entry.values})
     if type(scheduler) is ParamGroupScheduler or not isinstance(scheduler, ParamScheduler):
-        raise ValueError(f"{entry.where}['type'] must be a scheduler of one parameter in a list, given {entry.type!r}")
+        raise ValueError(
+            f"{entry.where}['type'] must be a scheduler of one parameter in a list, given {arguments.shown(entry.type)}"
+        )
     if scheduler.param_group_index is not None or stateful_parts(scheduler.schedule):
         raise ValueError(f"{entry.where} must be for all param groups and read no metric, since it is in a list")
     schedule = scheduler.schedule
