@@ -66,6 +66,8 @@ def configure_scheduler(
     Nothing in a config is imported or evaluated: names are looked up in tables. Functions such as ``lr_lambda`` are
     legal in a mapping made in Python, and impossible in a file.
 
+    Without ``end``, mmengine's entries have no end, like its schedulers; its runner gives them the end of the run.
+
     Deviations from the libraries, where they contradict their own documentation or fail: one-cycle schedules keep
     their last value, where torch, mmengine and Cerebras extrapolate; torch's ``ConstantLR`` and ``LinearLR`` with
     ``total_iters=0`` have their end value from step 0 on; a nested ``SequentialLR`` that is not the first scheduler,
