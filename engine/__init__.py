@@ -4,6 +4,13 @@ from .history import ParamHistory
 from .history_column import HistoryColumn
 from .optimizer_events import OptimizerEvents
 from .optimizers import configure_optimizer
-from .preinitialize import preinitialize
+from .preinitialize import preinitialize, state_names_to_sparsify
 
-__all__ = ["HistoryColumn", "OptimizerEvents", "ParamHistory", "configure_optimizer", "preinitialize"]
+__all__ = [
+    "HistoryColumn",
+    "OptimizerEvents",
+    "ParamHistory",
+    "configure_optimizer",
+    "preinitialize",
+    "state_names_to_sparsify",
+]

@@ -6,6 +6,7 @@ from ignite.engine import Engine, Events, EventsList
 
 from .event_handlers import filter_arguments
 
+COMPLETIONS = ("ITERATION_COMPLETED", "EPOCH_COMPLETED", "STEP_COMPLETED")
 BY_ITERATION = (Events.ITERATION_STARTED, Events.ITERATION_COMPLETED)
 
 
@@ -39,6 +40,22 @@ def times_fired(engine: Engine, event: Any, optimizer_steps: int | None = None) 
 def is_epoch_event(event: Any) -> bool:
     """Whether an event, or one in a list of events, is the start or end of an epoch."""
     return any(one in (Events.EPOCH_STARTED, Events.EPOCH_COMPLETED) for one in _each(event))
+
+
+def is_completion(event: Any) -> bool:
+    """Whether an event, or one in a list of events, comes after a training step: what is written then is late."""
+    return any(getattr(one, "name", "") in COMPLETIONS for one in _each(event))
+
+
+def is_by_iteration(event: Any) -> bool:
+    """Whether an event, or one in a list of events, is the start or end of an iteration."""
+    return any(one in BY_ITERATION for one in _each(event))
+
+
+def begins_late(event: Any) -> bool:
+    """Whether the filter of an event lets only later ones pass, as after another scheduler."""
+    given = [filter_arguments(one.filter) or {} for one in _each(event) if getattr(one, "filter", None)]
+    return any("once" in one or one.get("after_", 0) > 0 for one in given)
 
 
 def has_whole_epochs(engine: Engine) -> bool:

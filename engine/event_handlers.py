@@ -3,10 +3,13 @@
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from types import FunctionType
+from functools import partial
+from types import CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from ignite.engine import Engine
+
+from .error_text import shown
 
 
 class RegisteredHandler(NamedTuple):
@@ -48,7 +51,7 @@ def handlers_of(engine: Engine, event: Any = None) -> Iterator[RegisteredHandler
         for handler, args, kwargs in registered:
             # ignite passes a weak reference to the engine as the first argument, if the handler takes the engine.
             takes_engine = args and isinstance(args[0], weakref.ref) and args[0]() is engine
-            yield RegisteredHandler(one, *_unwrapped(handler), tuple(args[1:] if takes_engine else args), kwargs)
+            yield RegisteredHandler(one, *unwrapped(handler), tuple(args[1:] if takes_engine else args), kwargs)
 
 
 def unfiltered_handlers(engine: Engine, event: Any) -> list[Any]:
@@ -57,18 +60,18 @@ def unfiltered_handlers(engine: Engine, event: Any) -> list[Any]:
     Raises:
         RuntimeError: this version of ignite stores filters in an unknown way.
     """
-    unwrapped = [_unwrapped(handler) for handler, _, _ in engine._event_handlers.get(event, [])]
-    return [handler for handler, event_filter in unwrapped if event_filter is None]
+    found = [unwrapped(handler) for handler, _, _ in engine._event_handlers.get(event, [])]
+    return [handler for handler, event_filter in found if event_filter is None]
 
 
-def _unwrapped(handler: Any) -> tuple[Any, Any]:
+def unwrapped(handler: Any) -> tuple[Any, Any]:
     """The handler that the user gave, and its filter, which ignite stores in a function around the handler."""
     if not (isinstance(handler, FunctionType) and hasattr(handler, "_parent")):
         return handler, None
     stored = closure_of(handler)
     if not {"handler", "event_filter"} <= set(stored):
         raise RuntimeError(
-            f"the filter of {handler!r} must be stored as in ignite up to version 0.5.5, given {sorted(stored)}"
+            f"the filter of {shown(handler)} must be stored as in ignite up to version 0.5.5, given {sorted(stored)}"
         )
     return stored["handler"], stored["event_filter"]
 
@@ -87,3 +90,34 @@ def closure_of(function: FunctionType) -> dict[str, Any]:
         with suppress(ValueError):  # the cell is empty
             found[name] = cell.cell_contents
     return found
+
+
+def functions_of(engine: Engine) -> list[Any]:
+    """The training step and the handlers of an engine."""
+    return [engine._process_function, *(registered.handler for registered in handlers_of(engine))]
+
+
+def references_of(function: Any) -> list[Any]:
+    """The objects that a function refers to: arguments of a partial, attributes of its object, closure, globals."""
+    found: list[Any] = []
+    attributes: dict[str, Any] = {}
+    while isinstance(function, partial):
+        found += [*function.args, *function.keywords.values()]
+        function = function.func
+    if isinstance(function, MethodType):
+        found.append(function.__self__)
+        attributes, function = getattr(function.__self__, "__dict__", {}), function.__func__
+    if isinstance(function, FunctionType):
+        names, variables = list(names_in(function.__code__)), function.__globals__
+        found += [value for name, value in attributes.items() if name in names]
+        found += closure_of(function).values()
+        found += [variables[name] for name in names if name in variables]
+    return found
+
+
+def names_in(code: CodeType) -> Iterator[str]:
+    """The names of globals and attributes that code uses, also in the functions within it."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from names_in(constant)

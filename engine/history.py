@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .error_text import shown
 from .history_column import HistoryColumn
 from .plots import draw_values
 
@@ -58,7 +59,7 @@ class ParamHistory:
     ) -> None:
         self.max_events = HistoryColumn(max_events=max_events).max_events
         if not isinstance(columns, Mapping | ParamHistory | None):
-            raise TypeError(f"columns must be a mapping of names to rows, given {columns!r}")
+            raise TypeError(f"columns must be a mapping of names to rows, given {shown(columns)}")
         self.columns: dict[str, HistoryColumn] = {}
         # The scheduler that records under each name. The history does not keep it alive.
         self.recorders: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
@@ -87,7 +88,7 @@ class ParamHistory:
             for group, values in enumerate(table):
                 heading = name if len(table) == 1 else f"{name}[{group}]"
                 if heading in columns or heading == "event_index":
-                    raise ValueError(f"names must give different headings, given {heading!r} twice")
+                    raise ValueError(f"names must give different headings, given {shown(heading)} twice")
                 columns[heading] = dict(zip(events, values, strict=True))
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .error_text import shown
+
 MOST_PRINTED = 100  # events that a repr shows
 MOST_GROUPS, MOST_EVENTS = 2**20, 2**53
 
@@ -61,9 +63,9 @@ class HistoryColumn(Sequence[Any]):
 
     def __init__(self, rows: Iterable[float | Sequence[float]] = (), max_events: int | None = None) -> None:
         if max_events is not None and (isinstance(max_events, bool) or not isinstance(max_events, int)):
-            raise TypeError(f"max_events must be an int or None, given {max_events!r}")
+            raise TypeError(f"max_events must be an int or None, given {shown(max_events)}")
         if max_events is not None and max_events < 2:
-            raise ValueError(f"max_events must be at least 2, given {max_events!r}")
+            raise ValueError(f"max_events must be at least 2, given {shown(max_events)}")
         self.max_events = max_events
         self.stride = 1  # events from one that is kept to the next
         self._skipped = 0  # events after the last one that is kept

@@ -5,6 +5,7 @@ from typing import Any
 
 from ignite.engine import Engine
 
+from .error_text import shown
 from .history import ParamHistory
 
 
@@ -64,8 +65,8 @@ def check_name_is_free(engine: Engine, name: str, scheduler: object) -> None:
     other: Any = scheduler if history is None else history.recorders.get(name, scheduler)
     if other is not scheduler and (engine.has_event_handler(other) or getattr(other, "trainer", None) is engine):
         raise ValueError(
-            f"name must not be that of another scheduler's history, given {name!r} for {scheduler!r} "
-            f"and {other!r}: attach one of them with another name"
+            f"name must not be that of another scheduler's history, given {shown(name)} for {shown(scheduler)} "
+            f"and {shown(other)}: attach one of them with another name"
         )
 
 

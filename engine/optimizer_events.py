@@ -9,6 +9,8 @@ import torch
 from ignite.engine import Engine, EventEnum
 from torch.optim import Optimizer
 
+from .error_text import shown
+
 
 class OptimizerEvents(EventEnum):
     """Events of an engine for the steps that an optimizer really makes.
@@ -71,12 +73,12 @@ class OptimizerEvents(EventEnum):
             ValueError: there is no optimizer.
         """
         if not isinstance(engine, Engine):
-            raise TypeError(f"engine must be an ignite Engine, given {engine!r}")
+            raise TypeError(f"engine must be an ignite Engine, given {shown(engine)}")
         if not optimizers:
             raise ValueError("optimizers must be one or more, given none")
         for at, optimizer in enumerate(optimizers):
             if not isinstance(optimizer, Optimizer):
-                raise TypeError(f"optimizers[{at}] must be a torch optimizer, given {optimizer!r}")
+                raise TypeError(f"optimizers[{at}] must be a torch optimizer, given {shown(optimizer)}")
         _register_events(engine)
         return StepsHandle([_hooks_of(engine, optimizer) for optimizer in optimizers])
 

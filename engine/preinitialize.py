@@ -1,4 +1,4 @@
-"""Makes the whole state of an optimizer before its first step."""
+"""Makes the whole state of an optimizer before its first step, and tells what is in it."""
 
 import inspect
 from collections import defaultdict
@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from .cerebras.optimizer import CerebrasOptimizer
+from .error_text import shown
 from .first_step_hooks import BUFFER, State, negative_zeros, register_first_step_hooks
 from .optimizers import LIBRARY
 
@@ -69,12 +71,41 @@ def preinitialize(optimizer: Optimizer) -> None:
     register_first_step_hooks(optimizer)
 
 
+def state_names_to_sparsify(optimizer: Optimizer) -> list[str]:
+    """List the names of the states with one number for each number of a parameter.
+
+    Where you set numbers of a parameter to zero for good, set the same numbers of these states to zero.
+
+    Args:
+        optimizer: an optimizer that :func:`configure_optimizer` knows, or one of a subclass. It may have no state yet.
+
+    Raises:
+        TypeError: the class of the optimizer is unknown.
+
+    Example:
+        >>> import torch
+        >>> optimizer = torch.optim.AdamW(torch.nn.Linear(4, 2).parameters())
+        >>> state_names_to_sparsify(optimizer)
+        ['exp_avg', 'exp_avg_sq']
+    """
+    name, names = _known_name(optimizer), set()
+    with torch.inference_mode(False), torch.no_grad():
+        for group in optimizer.param_groups:
+            for shape in [(2, 3), (3,)]:  # Adafactor keeps one number for each number of a vector alone
+                param = torch.nn.Parameter(group["params"][0].new_zeros(shape))
+                state, _ = _initial_state(name, optimizer, group, param)
+                names |= {key for key, value in state.items() if getattr(value, "shape", None) == shape}
+    return sorted(names)
+
+
 def _known_name(optimizer: Optimizer) -> str:
     """The name of the optimizer's class, or of its base class, among those that :func:`configure_optimizer` knows."""
+    if isinstance(optimizer, CerebrasOptimizer):
+        return f"cerebras.{type(optimizer).__name__}"
     for base in type(optimizer).__mro__:
         if base.__module__.split(".")[0] == LIBRARY.get(base.__name__, "").split(".")[0]:
             return base.__name__
-    raise TypeError(f"optimizer must be one of {', '.join(LIBRARY)}, given {optimizer!r}")
+    raise TypeError(f"optimizer must be one of {', '.join(LIBRARY)}, given {shown(optimizer)}")
 
 
 def _initial_state(name: str, optimizer: Optimizer, group: State, param: torch.Tensor) -> tuple[State, State]:
@@ -89,7 +120,7 @@ def _initial_state(name: str, optimizer: Optimizer, group: State, param: torch.T
     scratch.__dict__.update(optimizer.__dict__)
     scratch.state = defaultdict(dict)
     scratch_group = {**group, "params": [copied]}
-    if hasattr(scratch, "init_group"):  # the name in pytorch-optimizer
+    if hasattr(scratch, "init_group"):  # the name in pytorch-optimizer and for Cerebras
         scratch.init_group(scratch_group)
     else:
         init_group = scratch._init_group

@@ -4,6 +4,7 @@ from .config import configure_scheduler
 from .core.drift_check import DriftCheck
 from .core.param_group_scheduler import ParamGroupScheduler
 from .core.param_scheduler import ParamScheduler
+from .core.pausing import paused
 from .core.resume_policy import ResumeWarning
 from .core.scheduler import BaseParamScheduler
 from .core.state_param_scheduler import StateParamScheduler
@@ -92,5 +93,6 @@ __all__ = [
     "create_lr_scheduler_with_warmup",
     "diff_plans",
     "dry_run",
+    "paused",
     "plot_plan",
 ]

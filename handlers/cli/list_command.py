@@ -9,6 +9,7 @@ import textwrap
 import click
 
 from lehr.handlers.config.catalogue import Argument, KnownType, known_types
+from lehr.handlers.schedules.arguments import shown
 
 HELP = """List all schedules with a description and their arguments.
 
@@ -46,7 +47,7 @@ def list_types(pattern: str) -> None:
         words = {word.casefold() for types in known.values() for one in types for word in _words_of(one.name)}
         near = difflib.get_close_matches(wanted, words, n=3)
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-        raise ValueError(f"PATTERN must be part of a name or description, given {pattern!r}{hint}")
+        raise ValueError(f"PATTERN must be part of a name or description, given {shown(pattern)}{hint}")
     for title, types in found.items():
         if types:
             click.echo(f"Schedules {title}:\n")

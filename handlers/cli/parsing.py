@@ -76,5 +76,5 @@ def config_of(source: str, given: Iterable[str] = ()) -> dict[str, Any] | Path:
         return Path(source)
     arguments = pairs_of("arguments", given)
     if "type" in arguments:
-        raise ValueError(f"type must be given once, given {source!r} and {arguments['type']!r}")
+        raise ValueError(f"type must be given once, given {shown(source)} and {shown(arguments['type'])}")
     return {"type": source, **arguments}

@@ -8,6 +8,7 @@ import click
 import numpy as np
 
 from lehr.engine.plots import draw_values, thinned
+from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.base import Array
 
 from .options import check_can_write
@@ -54,7 +55,7 @@ def check_picture_file(output: str | None) -> None:
     """
     if output is not None:
         if Path(output).suffix.lower() not in SUFFIXES:
-            raise ValueError(f"-o must end in .png, .svg or .pdf, given {output!r}")
+            raise ValueError(f"-o must end in .png, .svg or .pdf, given {shown(output)}")
         check_can_write(output)
 
 

@@ -1,25 +1,27 @@
 """One scheduler from a config: a mapping, a list of mappings, or a file."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lehr.handlers.core.as_config import copied_config, remember_config
+from lehr.handlers.core.base_values import start_from_base_values
+from lehr.handlers.core.inspection import members_of, target_of
 from lehr.handlers.core.scheduler import BaseParamScheduler
-from lehr.handlers.schedules import arguments
-from lehr.handlers.targets.param_groups import HasParamGroups
+from lehr.handlers.schedules import Schedule, arguments
+from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups
 
 from .checks import text
-from .context import ConfigContext
+from .context import ConfigContext, Key
 from .dialects import entry_schedule, refuse_type
 from .dialects.lehr import SCHEDULERS, lehr_scheduler
 from .entries import Entry, read_entries, read_entry
 from .entry_lists import scheduler_of, scheduler_of_list
-from .files import read
+from .files import name_of, read
 
-MAX_EVENT_INDEX, DEEPEST = 100_000, 50
 LIST_KEYS = ("schedulers", "sequential", "milestones", "durations", "param_name", "epoch_length", "save_history")
 Config = Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | os.PathLike[str]
 
@@ -89,42 +91,34 @@ def configure_scheduler(
         >>> configure_scheduler(optimizer, [warmup, annealing]).simulate(7)[:, 0].round(4).tolist()
         [0.25, 0.375, 0.5, 0.5, 0.4268, 0.25, 0.0732]
     """
-    where = "config"
+    where, is_file = "config", isinstance(config, str | os.PathLike)
     if not isinstance(param_name, str):
         raise TypeError(f"param_name must be a string, given {arguments.shown(param_name)}")
     if isinstance(config, str | os.PathLike):
-        where, config = os.fspath(config), read(Path(config))
+        where, config = name_of(config), read(Path(config))
     if not isinstance(config, Mapping | list | tuple):
-        raise TypeError(
-            f"{where} must be a mapping, a list of mappings or the path of a file, given {arguments.shown(config)}"
-        )
-    _refuse_too_much(where, config)
+        # The content of a file may be secret.
+        given = f"a file with one {type(config).__name__} in it" if is_file else arguments.shown(config)
+        raise TypeError(f"{where} must be a mapping, a list of mappings or the path of a file, given {given}")
+    arguments.within_limits(where, config)
     length = None if epoch_length is None else _checked_length("epoch_length", epoch_length)
     context = ConfigContext(optimizer, param_name, length)
-    if isinstance(config, Mapping):
-        scheduler = _scheduler(context, where, config)
-    else:
-        scheduler = scheduler_of_list(context, where, *_marked_list(where, config), _scheduler)
+    try:
+        if isinstance(config, Mapping):
+            scheduler = _scheduler(context, where, config)
+        else:
+            scheduler = _of_list(context, where, *_marked_list(where, config))
+    except (TypeError, ValueError) as error:
+        short = arguments.shortened(str(error))  # the path to an entry may be long
+        if short == str(error):
+            raise
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(short) from error
     remember_config(scheduler, _as_config(config, param_name, epoch_length))
     return scheduler
 
 
 def _checked_length(name: str, value: object) -> int:
     return arguments.whole_number(name, value, at_least=1)
-
-
-def _refuse_too_much(where: str, config: Any) -> None:
-    """Raise an error for a config that contains itself or is far too large."""
-    level, count = [config], 0
-    for _ in range(DEEPEST):
-        level = [item for one in level for item in (one.values() if isinstance(one, Mapping) else one)]
-        level = [item for item in level if isinstance(item, Mapping | list | tuple)]
-        count += len(level)
-        if count > MAX_EVENT_INDEX:
-            raise ValueError(f"{where} must have at most {MAX_EVENT_INDEX} lists and mappings in it, given more")
-        if not level:
-            return
-    raise ValueError(f"{where} must be nested at most {DEEPEST} deep, given more")
 
 
 def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamScheduler:
@@ -135,7 +129,9 @@ def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamSche
         for key in entry.values:
             if key not in LIST_KEYS:
                 known = ", ".join(map(repr, LIST_KEYS))
-                raise ValueError(f"{where}[{key!r}] is not known beside a list of schedulers (known: {known})")
+                raise ValueError(
+                    f"{where}[{arguments.shown(key)}] is not known beside a list of schedulers (known: {known})"
+                )
         listed = read_entries(f"{where}['schedulers']", entry.values["schedulers"])
     epoch_length = entry.values.get("epoch_length")
     if epoch_length is not None:
@@ -145,14 +141,54 @@ def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamSche
         context = replace(context, epoch_length=here)
     if is_list:
         param_name = text(f"{where}['param_name']", entry.values.get("param_name", context.param_name))
-        return scheduler_of_list(context.of(param_name), where, entry.values, listed, _scheduler)
+        return _of_list(context.of(param_name), where, entry.values, listed)
     entry = entry.without("epoch_length")
     if entry.type in SCHEDULERS:
         return lehr_scheduler(context, entry, _scheduler)
     if "." not in entry.type:
         refuse_type(entry)
     save_history = arguments.flag(f"{where}['save_history']", entry.values.get("save_history", False))
-    return scheduler_of([entry_schedule(context, entry.without("save_history"))], save_history)
+    return _from_base_values(context, partial(_of_entry, entry.without("save_history"), save_history))
+
+
+def _of_list(context: ConfigContext, where: str, options: Mapping[str, Any], listed: list[Entry]) -> BaseParamScheduler:
+    return _from_base_values(context, partial(_of_entries, where, options, listed))
+
+
+def _of_entries(
+    where: str, options: Mapping[str, Any], listed: list[Entry], context: ConfigContext
+) -> BaseParamScheduler:
+    return scheduler_of_list(context, where, options, listed, _scheduler)
+
+
+def _of_entry(entry: Entry, save_history: bool, context: ConfigContext) -> BaseParamScheduler:
+    return scheduler_of([entry_schedule(context, entry)], save_history)
+
+
+def _from_base_values(
+    context: ConfigContext, make: Callable[[ConfigContext], BaseParamScheduler]
+) -> BaseParamScheduler:
+    """Make a scheduler that knows the base values which its schedules start from, and can start from others."""
+    context = replace(context, uses=set())
+    scheduler = make(context)
+    for at, member in enumerate(members_of(scheduler)):
+        target = target_of(member)
+        if isinstance(target, ParamGroups) and (target.key, target.item) in context.uses:
+            key = target.key, target.item
+            start_from_base_values(scheduler, member, partial(_schedule_from, context, make, at, key))
+    return scheduler
+
+
+def _schedule_from(
+    context: ConfigContext,
+    make: Callable[[ConfigContext], BaseParamScheduler],
+    at: int,
+    key: Key,
+    base: arguments.Number,
+) -> Schedule:
+    """The schedule of one scheduler of a config, for other base values of its parameter."""
+    scheduler = make(context.starting_from(key, base))
+    return members_of(scheduler)[at].schedule
 
 
 def _marked_list(where: str, config: Sequence[Any]) -> tuple[dict[str, Any], list[Entry]]:

@@ -1,12 +1,16 @@
 """What the entries of a config apply to: an optimizer, one of its parameters, and the length of an epoch."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from lehr.handlers.core.base_values import read_base_values
 from lehr.handlers.schedules import Schedule, Stretch
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups
+
+Key = tuple[str, int | None]  # the entry of a param group, and the item in it
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,8 @@ class ConfigContext:
         param_name: the name of the parameter.
         epoch_length: events in an epoch, where the config counts epochs and the events are iterations; else None.
         base: the initial value of each param group, instead of the present ones; None for the present ones.
+        base_values: base values to start from instead of those that the param groups have, by the key of the parameter.
+        uses: the keys of the parameters whose base values were read; the contexts of one config share it.
         left: in a list, what mmengine's constructors of the entries before leave in the param groups; else None.
     """
 
@@ -25,6 +31,8 @@ class ConfigContext:
     param_name: str
     epoch_length: int | None
     base: tuple[float, ...] | None = None
+    base_values: Mapping[Key, tuple[float, ...]] = field(default_factory=dict)
+    uses: set[Key] = field(default_factory=set, compare=False)
     left: dict[str, Any] | None = None
 
     @cached_property
@@ -43,12 +51,15 @@ class ConfigContext:
 
     @cached_property
     def initial_values(self) -> tuple[float, ...]:
-        """The present value of each param group, or ``base``."""
-        return tuple(self.slot.read()) if self.base is None else self.base
+        """The base value of each param group, or ``base``."""
+        if self.base is not None:
+            return self.base
+        self.uses.add(self.key)
+        return self.base_values.get(self.key) or read_base_values(self.slot, None)
 
     @cached_property
     def initial_value(self) -> Number:
-        """The present value of the param groups: one number where it is the same in all of them."""
+        """The base value of the param groups: one number where it is the same in all of them."""
         values = self.initial_values
         return values[0] if len(set(values)) == 1 else values
 
@@ -66,6 +77,12 @@ class ConfigContext:
     def in_events(self, schedule: Schedule) -> Schedule:
         """A schedule that counts epochs, as one that counts events."""
         return schedule if self.every == 1 else Stretch(schedule, self.every)
+
+    def starting_from(self, key: Key, base: Number) -> "ConfigContext":
+        """The context of the same config with other base values of a parameter."""
+        groups = len(self.slot.groups())
+        values = tuple(base) if isinstance(base, Sequence) else (base,) * groups
+        return replace(self, base_values={**self.base_values, key: values}, uses=set())
 
     def of(self, param_name: str) -> "ConfigContext":
         """The context of another parameter of the optimizer."""

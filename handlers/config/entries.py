@@ -95,7 +95,7 @@ def read_entry(where: str, value: object, *, typed: bool = True) -> Entry:
         if not isinstance(key, str):
             raise TypeError(f"{where}: keys must be strings, given {shown(key)}")
     if typed and "type" not in values:
-        keys = ", ".join(map(repr, values)) or "nothing"
+        keys = ", ".join(map(shown, list(values)[:10])) or "nothing"
         raise ValueError(f"{where}: 'type' must be given, as in {{'type': 'torch.StepLR'}}, given {keys}")
     name = values.pop("type", "")
     if not isinstance(name, str):
@@ -113,7 +113,7 @@ def nonempty_list(where: str, value: object) -> list[Any]:
     if not isinstance(value, list | tuple):
         raise TypeError(f"{where} must be a list of mappings, given {shown(value)}")
     if not value:
-        raise ValueError(f"{where} must have at least one mapping in it, given {value!r}")
+        raise ValueError(f"{where} must have at least one mapping in it, given {shown(value)}")
     return list(value)
 
 
@@ -145,7 +145,7 @@ def lookup(what: str, name: str, names: Iterable[str]) -> str:
     last = name.rpartition(".")[2].casefold()  # the name is the last part of an import path
     near = [folded[one] for one in difflib.get_close_matches(last, folded, n=3, cutoff=0.6)]
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {', '.join(sorted(names))}"
-    raise ValueError(f"{what} must be a known one, given {name!r}; {hint}")
+    raise ValueError(f"{what} must be a known one, given {shown(name)}; {hint}")
 
 
 def located(where: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -165,10 +165,12 @@ def refuse_key(where: str, key: str, names: Iterable[str]) -> None:
     names = list(names)
     near = difflib.get_close_matches(key, names, n=2, cutoff=0.5)
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-    raise ValueError(f"{where}[{key!r}] is not known{hint} (known: {', '.join(map(repr, names)) or 'none'})")
+    raise ValueError(f"{where}[{shown(key)}] is not known{hint} (known: {', '.join(map(repr, names)) or 'none'})")
 
 
 def refuse_missing(entry: Entry, missing: list[str]) -> None:
     """Raise an error if arguments are missing."""
     if missing:
-        raise ValueError(f"{entry.where}: {', '.join(map(repr, missing))} must be given, given {list(entry.values)}")
+        raise ValueError(
+            f"{entry.where}: {', '.join(map(repr, missing))} must be given, given {shown(list(entry.values))}"
+        )

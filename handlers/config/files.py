@@ -1,9 +1,23 @@
 """Configs in YAML and JSON files, read without importing or evaluating anything."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
+
+from lehr.handlers.schedules.arguments import shortened, shown
+
+MAX_BYTES = 10_000_000
+MAX_MERGED = 100_000  # keys that merge keys (<<) copy, in a whole file
+MAX_DIGITS, MAX_NAME = 1000, 200
+MERGE = "tag:yaml.org,2002:merge"
+
+
+def name_of(path: str | os.PathLike[str]) -> str:
+    """The path of a file for an error text: its end, if it is long."""
+    name = os.fspath(path)
+    return name if len(name) <= MAX_NAME else f"...{name[-MAX_NAME:]}"
 
 
 def read(path: Path) -> Any:
@@ -12,30 +26,38 @@ def read(path: Path) -> Any:
     Raises:
         FileNotFoundError: the file does not exist.
         ImportError: the file is a YAML file, and PyYAML is not installed.
-        ValueError: the file is not a well-formed YAML or JSON file, or a mapping has the same key twice.
+        ValueError: the file is not a well-formed YAML or JSON file, or a mapping has the same key twice; the file has
+            more than 10 MB, is nested too deeply, or has merge keys that copy more than 100,000 keys.
     """
+    name = name_of(path)
     if path.suffix.lower() not in (".json", ".yaml", ".yml"):
-        raise ValueError(f"config must be a .yaml, .yml or .json file, given {str(path)!r}")
+        raise ValueError(f"config must be a .yaml, .yml or .json file, given {shown(name)}")
     try:
-        content = path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ValueError(f"the file must have at most {MAX_BYTES} bytes, given more")
+        text = content.decode("utf-8-sig")
         if path.suffix.lower() == ".json":
-            return json.loads(content, object_pairs_hook=_unique, parse_constant=_refuse_constant)
-        return read_yaml(content)
+            return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        return read_yaml(text)
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
+        raise ValueError(f"{name}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name}: must be UTF-8, given another byte at {error.start}: {error.reason}") from None
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(shortened(f"{name}: {error}")) from None  # without the content, which may be large or secret
     except RecursionError as error:
-        raise ValueError(f"{path}: too deeply nested") from error
+        raise ValueError(f"{name}: too deeply nested") from error
 
 
 def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     result: dict[Any, Any] = {}
     for key, value in pairs:
         if key in result:
-            raise ValueError(f"the key {key!r} must be given once, given twice")
+            raise ValueError(f"the key {shown(key)} must be given once, given twice")
         result[key] = value
     return result
 
@@ -49,7 +71,8 @@ def read_yaml(content: str) -> Any:
 
     Raises:
         ImportError: PyYAML is not installed.
-        ValueError: the text is not well-formed, or a mapping has the same key twice.
+        ValueError: the text is not well-formed, or a mapping has the same key twice; it is nested too deeply, or has
+            merge keys that copy more than 100,000 keys.
     """
     try:
         import yaml
@@ -59,17 +82,41 @@ def read_yaml(content: str) -> Any:
     class Loader(yaml.SafeLoader):
         """The safe loader, which refuses a key that is given twice, and reads 1e-3 as a number, as YAML 1.2 does."""
 
+        merged = 0
+
+        def flatten_mapping(self, node: Any) -> None:
+            # A merge key copies what others have merged, so that a few lines may have millions of keys.
+            for value in [value for key, value in node.value if key.tag == MERGE]:
+                for one in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                    if isinstance(one, yaml.MappingNode):
+                        self.flatten_mapping(one)
+                        self.merged += len(one.value)
+                        if self.merged > MAX_MERGED:
+                            raise ValueError(f"merge keys must copy at most {MAX_MERGED} keys, given more")
+            super().flatten_mapping(node)
+
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
             # A mapping may override a key that it merges in from another mapping.
-            merge = "tag:yaml.org,2002:merge"
-            _unique([(self.construct_object(key, deep=True), None) for key, _ in node.value if key.tag != merge])
+            _unique([(self.construct_object(key, deep=True), None) for key, _ in node.value if key.tag != MERGE])
             return super().construct_mapping(node, deep=True)
 
+        def construct_yaml_int(self, node: Any) -> int:
+            # The time to read 1:1:1:..., a number to the base of 60, grows with the square of its length.
+            if len(self.construct_scalar(node)) > MAX_DIGITS:
+                raise ValueError(f"numbers must have at most {MAX_DIGITS} digits, given more")
+            return super().construct_yaml_int(node)
+
+    Loader.add_constructor("tag:yaml.org,2002:int", Loader.construct_yaml_int)
     Loader.add_implicit_resolver(
         "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
     )
     try:
         return yaml.load(content, Loader=Loader)
+    except RecursionError as error:
+        raise ValueError("too deeply nested") from error
+    except yaml.MarkedYAMLError as error:
+        where = "" if error.problem_mark is None else f" in line {error.problem_mark.line + 1}"
+        raise ValueError(shortened(f"not well-formed{where}: {error.problem}")) from None
     except (yaml.YAMLError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
         # A tag on a value that it does not fit raises the other errors.
-        raise ValueError(f"not well-formed: {error}") from error
+        raise ValueError(shortened(f"not well-formed: {error}")) from None

@@ -7,17 +7,35 @@ from numbers import Integral, Real
 from typing import Any
 
 from lehr.handlers import schedules
-from lehr.handlers.schedules import Curve, Schedule, Turn
+from lehr.handlers.schedules import Curve, Schedule, Turn, arguments
+from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.recursion import Rule
 
 SCHEDULES = {name: getattr(schedules, name) for name in schedules.__all__}
 
 
-def copied(arguments: Any) -> Any:
-    """Copies of the lists, tuples and dicts in arguments, so that later changes to them have no effect."""
-    if isinstance(arguments, list | tuple) and type(arguments) in (list, tuple):
-        return type(arguments)(map(copied, arguments))
-    return {key: copied(one) for key, one in arguments.items()} if type(arguments) is dict else arguments
+MAX_DEPTH = 50  # of lists and dicts in arguments that are copied
+
+
+def copied(arguments: Any, copies: dict[int, Any] | None = None, depth: int = 0) -> Any:
+    """Copies of the lists, tuples and dicts in arguments, so that later changes to them have no effect.
+
+    Args:
+        arguments: the arguments. A list that is in them more than once is copied once.
+        copies: the copies so far, by the ids of the originals.
+        depth: how deep ``arguments`` is nested; what is deeper than :data:`MAX_DEPTH` is not copied.
+    """
+    kind = type(arguments)
+    if kind not in (list, tuple, dict) or depth > MAX_DEPTH:
+        return arguments
+    copies = {} if copies is None else copies
+    if id(arguments) not in copies:
+        copies[id(arguments)] = arguments  # for a list that contains itself
+        if kind is dict:
+            copies[id(arguments)] = {key: copied(one, copies, depth + 1) for key, one in arguments.items()}
+        else:
+            copies[id(arguments)] = kind([copied(one, copies, depth + 1) for one in arguments])
+    return copies[id(arguments)]
 
 
 def remember_config(scheduler: Any, config: dict[str, Any]) -> None:
@@ -30,9 +48,11 @@ def config_of(scheduler: object, args: tuple[Any, ...], kwargs: Mapping[str, Any
 
     Raises:
         TypeError: an argument is not plain data.
+        ValueError: an argument is nested too deeply.
     """
     bound = _signature(type(scheduler)).bind(*args, **kwargs)
     config: dict[str, Any] = {"type": type(scheduler).__name__}
+    arguments.within_limits("config", bound.arguments)
     for name, value in bound.arguments.items():
         parameter = bound.signature.parameters[name]
         if parameter.kind is parameter.VAR_KEYWORD:
@@ -92,7 +112,7 @@ def as_data(name: str, value: Any) -> Any:
         return value.config()
     if isinstance(value, Schedule | Curve | Rule | Turn) and SCHEDULES.get(type(value).__name__) is type(value):
         return _schedule_as_data(name, value)
-    raise TypeError(f"{name} must be plain data to be in a config, given {value!r}")
+    raise TypeError(f"{name} must be plain data to be in a config, given {shown(value)}")
 
 
 def _schedule_as_data(name: str, schedule: Any) -> dict[str, Any]:

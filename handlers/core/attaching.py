@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from lehr.engine.event_handlers import unfiltered_handlers
 from lehr.engine.history_recorder import check_name_is_free, claim_name
 from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
+from lehr.handlers.schedules.arguments import shown
 
 from .locations import holders_of, locations_of, may_share, shared_locations
 from .resume_check import ResumeCheck
@@ -50,6 +51,8 @@ class Filtered:
         optimizer: the optimizer whose steps count; None for all events.
     """
 
+    calls_scheduler = True
+
     def __init__(self, scheduler: Any, event: Any, optimizer: Optimizer | None) -> None:
         self._scheduler, self._event = scheduler, event
         self._optimizer = None if optimizer is None else weakref.ref(optimizer)
@@ -70,20 +73,24 @@ class Filtered:
 def attached(scheduler: Any, engine: Engine, event: Any, name: str | None) -> Attachment:
     """Attach a scheduler; see :meth:`BaseParamScheduler.attach`."""
     if not isinstance(engine, Engine):
-        raise TypeError(f"engine must be an ignite Engine, given {engine!r}")
+        raise TypeError(f"engine must be an ignite Engine, given {shown(engine)}")
     if not isinstance(name, str | None):
-        raise TypeError(f"name must be a string or None, given {name!r}")
+        raise TypeError(f"name must be a string or None, given {shown(name)}")
     if isinstance(event, str) and is_step_event(event):
         event = OptimizerEvents[event]
     names = scheduler._history_names(name) if scheduler.save_history else []
     recording = scheduler._recording_engine(engine)
     for history_name in names:
         check_name_is_free(recording, history_name, scheduler)
+    events = list(event) if isinstance(event, EventsList) else [event]
+    for one in events:
+        if not is_step_event(one) and not engine.has_registered_events(one):
+            raise ValueError(f"event must be one of the engine's events, given {shown(one)}")
     others: list[Any] = []
     kwargs: Any = {} if name is None else {"name": name}
     try:
         # Unknown events come first: they raise an error before anything is attached.
-        for one in sorted(event if isinstance(event, EventsList) else [event], key=engine.has_registered_events):
+        for one in sorted(events, key=engine.has_registered_events):
             bare, handler = _bare(engine, one, scheduler, others)
             if handler is scheduler:
                 _warn_of_conflicts(engine, bare, scheduler)
@@ -125,7 +132,8 @@ def _bare(engine: Engine, event: Any, scheduler: Any, others: list[Any]) -> tupl
             others.append(OptimizerEvents.attach(engine, optimizer))
         elif not engine.has_registered_events(OptimizerEvents.STEP_STARTED):
             raise ValueError(
-                f"event must be one of the engine's events, given {event!r} for {scheduler!r}, which does not have "
+                "event must be one of the engine's events, "
+                f"given {shown(event)} for {shown(scheduler)}, which does not have "
                 "exactly one optimizer: call OptimizerEvents.attach(engine, optimizer) first"
             )
     if optimizer is None and getattr(event, "filter", None) is None:

@@ -11,8 +11,11 @@ import torch
 from ignite.engine import Engine
 from torch.utils.data import DataLoader
 
+from lehr.handlers.schedules.arguments import shortened, shown
+
 T = TypeVar("T")
 LARGEST = 1_000_000  # the most numbers of a tensor that is copied
+PLAIN = {float, int, bool, str, type(None)}  # the types of most parts, which hold nothing else
 
 
 def private_copy(thing: T, kept: Iterable[object] = (), replaced: Sequence[tuple[object, object]] = ()) -> T:
@@ -40,8 +43,9 @@ def private_copy(thing: T, kept: Iterable[object] = (), replaced: Sequence[tuple
             if isinstance(part, torch.optim.Optimizer):
                 memo[id(part)] = _stand_in_for(part, memo)
         return copy.deepcopy(thing, memo)
-    except (TypeError, RuntimeError) as error:
-        raise TypeError(f"{thing!r} cannot be simulated, since it cannot be copied: {error}") from error
+    except (TypeError, RuntimeError) as error:  # a RecursionError is a RuntimeError
+        message = f"{shown(thing)} cannot be simulated, since it cannot be copied: {error}"
+        raise TypeError(shortened(message)) from error
 
 
 def _stand_in_for(optimizer: torch.optim.Optimizer, memo: dict[int, Any]) -> Any:
@@ -69,16 +73,19 @@ def _is_shared(thing: object) -> bool:
     return isinstance(thing, Engine | torch.nn.Module | DataLoader)
 
 
-def reachable_from(thing: object, kept: Container[int] = ()) -> Iterable[object]:
-    """All objects that a deep copy would reach, without the contents of shared objects and optimizers."""
+def reachable_from(whole: object, kept: Container[int] = ()) -> Iterable[object]:
+    """All objects that a deep copy reaches, except plain ones and the contents of shared objects and optimizers."""
     seen: dict[int, object] = {}
-    waiting = [thing]
+    waiting = [whole]
     while waiting:
-        thing = waiting.pop()
+        thing: Any = waiting.pop()
         if id(thing) not in seen:
             seen[id(thing)] = thing
-            if not (id(thing) in kept or _is_shared(thing) or isinstance(thing, torch.optim.Optimizer)):
-                waiting.extend(_parts_of(thing))
+            # Lists come first: there may be many.
+            is_list = type(thing) in (tuple, list) and id(thing) not in kept
+            if is_list or not (id(thing) in kept or _is_shared(thing) or isinstance(thing, torch.optim.Optimizer)):
+                parts = thing if is_list else _parts_of(thing)
+                waiting.extend([part for part in parts if type(part) not in PLAIN])
     return seen.values()
 
 

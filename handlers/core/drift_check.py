@@ -42,10 +42,10 @@ class DriftCheck:
     def __init__(self, schedulers: Sequence[BaseParamScheduler]) -> None:
         self.schedulers = arguments.listed("schedulers", schedulers)
         if not schedulers:
-            raise ValueError(f"schedulers must be one or more, given {schedulers!r}")
+            raise ValueError(f"schedulers must be one or more, given {arguments.shown(schedulers)}")
         for at, scheduler in enumerate(schedulers):
             if not isinstance(scheduler, BaseParamScheduler):
-                raise TypeError(f"schedulers[{at}] must be a scheduler, given {scheduler!r}")
+                raise TypeError(f"schedulers[{at}] must be a scheduler, given {arguments.shown(scheduler)}")
 
     def __call__(self, engine: Engine | None = None) -> None:
         """Compare the schedulers; all ranks must call this at the same time."""

@@ -7,6 +7,8 @@ from typing import Any
 from lehr.handlers.schedules.description import text_of
 from lehr.handlers.targets.target import Value
 
+from .saving import description_of_scheduler
+
 
 class GetParam:
     """The overridden ``get_param`` of a scheduler, as a function of the event index.
@@ -25,7 +27,7 @@ class GetParam:
         return int(value) if isinstance(value, bool) and self._scheduler._writes_bools else value
 
     def __repr__(self) -> str:
-        return text_of(self._scheduler._description())
+        return text_of(description_of_scheduler(self._scheduler))
 
 
 @contextmanager

@@ -19,6 +19,7 @@ __all__ = [
     "FilteredAttachment",
     "Location",
     "Locations",
+    "base_values_of",
     "column_labels",
     "engines_of",
     "existing_schedulers",
@@ -86,12 +87,14 @@ def simulate_resume(handler: object, engine: Engine, copied: BaseParamScheduler)
 
 
 def prepare_copy(copied: BaseParamScheduler, metrics: Collection[str]) -> None:
-    """Make a copy ready for a simulated run: it records nothing, and asks no other rank for its metric.
+    """Make a copy ready for a simulated run: it records nothing, warns of nothing, and asks no other rank.
 
     Args:
         copied: the copy of a scheduler.
         metrics: names of the metrics that the simulated run has. The copy need not find any other metric.
     """
+    for one in [copied, *members_of(copied)]:
+        one._has_warned = True  # the checks of a plan report illegal values
     copied.save_history = False
     feed = vars(copied).get("_feed")
     if feed is not None:
@@ -112,6 +115,11 @@ def members_of(scheduler: BaseParamScheduler) -> Sequence[BaseParamScheduler]:
 def optimizers_of(scheduler: BaseParamScheduler) -> set[int]:
     """The ids of the optimizers that a scheduler writes to."""
     return {id(member.optimizer) for member in members_of(scheduler) if isinstance(member, ParamScheduler)}
+
+
+def base_values_of(scheduler: BaseParamScheduler) -> list[float]:
+    """The base value of each param group that a scheduler writes; empty for any other target."""
+    return scheduler._target.base_values() if isinstance(scheduler, ParamScheduler) else []
 
 
 def planned_schedule(scheduler: BaseParamScheduler) -> Schedule | None:

@@ -1,11 +1,17 @@
 """The schedulers that a scheduler of several is made of."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
+from functools import partial
+from itertools import accumulate
 from typing import Any
 
 from lehr.handlers.schedules import SideBySide
+from lehr.handlers.schedules.arguments import listed, shown
 
+from .base_values import as_base_values, kept_in
+from .joined_groups import as_joined_groups
 from .param_scheduler import ParamScheduler
 from .scheduler import BaseParamScheduler
 
@@ -17,7 +23,9 @@ def member_like(scheduler: BaseParamScheduler) -> BaseParamScheduler:
         member._go_to(0)
         return member
     groups, schedule = scheduler.param_group_index, scheduler.schedule
-    return ParamScheduler(scheduler.optimizer, scheduler.param_name, param_group_index=groups, schedule=schedule)
+    member = ParamScheduler(scheduler.optimizer, scheduler.param_name, param_group_index=groups, schedule=schedule)
+    kept_in(member, scheduler)
+    return member
 
 
 def num_saved(member: BaseParamScheduler) -> int:
@@ -27,8 +35,90 @@ def num_saved(member: BaseParamScheduler) -> int:
     return member.schedule.groups or 1
 
 
+def groups_state(member: BaseParamScheduler) -> dict[str, Any]:
+    """The entries of its state that are about param groups."""
+    if not isinstance(member, ParamScheduler):
+        return {"param_groups": 0, "base_values": None, "joined": []}
+    state = member.state_dict()
+    return {key: state[key] for key in ("param_groups", "base_values", "joined")}
+
+
+def take_base_values_of(scheduler: Any, state: Mapping[str, Any]) -> Callable[[], None]:
+    """Let the members of a scheduler go on with the base values of a checked state.
+
+    Returns:
+        A function that takes this back.
+
+    Raises:
+        TypeError, ValueError: the state has no valid base values; nothing has changed then.
+    """
+    undo: list[Callable[[], None]] = [
+        partial(scheduler._follow, scheduler._schedule),
+        partial(setattr, scheduler, "_planned", scheduler._planned),
+    ]
+
+    def take_back() -> None:
+        for function in reversed(undo):
+            function()
+
+    members = scheduler._members
+    try:
+        for member, its_state in zip(members, states_of_members(state, members), strict=True):
+            undo.append(member._take_base_values(its_state))
+    except BaseException:
+        take_back()
+        raise
+    planned: list[Any] = [
+        member._planned if isinstance(member, ParamScheduler) else member.schedule for member in members
+    ]
+    scheduler._planned = SideBySide(planned)
+    return take_back
+
+
+def states_of_members(state: Mapping[str, Any], members: Sequence[BaseParamScheduler]) -> list[dict[str, Any]]:
+    """The entries about param groups in the state of a scheduler of several, for each of them.
+
+    Raises:
+        TypeError, ValueError: the state has entries for another number of schedulers.
+    """
+    for key in ("base_values", "joined"):
+        if len(listed(key, state[key])) != len(members):
+            raise ValueError(f"{key} must be those of {len(members)} schedulers, given {shown(state[key])}")
+    saved = state["schedule"].get("schedules") if isinstance(state["schedule"], dict) else None
+    schedules = saved if isinstance(saved, list) and len(saved) == len(members) else [None] * len(members)
+    widths = [
+        _width(member, base_values, joined)
+        for member, base_values, joined in zip(members, state["base_values"], state["joined"], strict=True)
+    ]
+    values = state["value"] if isinstance(state["value"], list) and len(state["value"]) == sum(widths) else None
+    states = []
+    for at, end in enumerate(accumulate(widths)):
+        value = None if values is None else values[end - widths[at] : end]
+        states.append(
+            {
+                "base_values": state["base_values"][at],
+                "joined": state["joined"][at],
+                "schedule": schedules[at],
+                "value": value[0] if value is not None and widths[at] == 1 else value,
+            }
+        )
+    return states
+
+
+def _width(member: BaseParamScheduler, base_values: Any, joined: Any) -> int:
+    """The number of its values in a saved state."""
+    saved = as_base_values("base_values", base_values)
+    if not isinstance(member, ParamScheduler) or member._base is None or saved is None:
+        return num_saved(member)
+    base, groups = replace(member._base, values=saved), as_joined_groups("joined", joined)
+    schedule = base.for_all_groups(base.schedule(groups), groups)
+    return len(saved) + len(groups) if not schedule.is_pure else schedule.groups or 1
+
+
 def history_row(member: BaseParamScheduler, value: Any) -> list[float]:
     """Its value in the history: one number for each param group."""
+    if isinstance(member, ParamScheduler) and member._target.float_groups() is None:
+        value = member._target.as_held(value)
     if isinstance(value, list):
         return value
     return [value] * member._target.history_width(value) if isinstance(member, ParamScheduler) else [float(value)]
@@ -42,7 +132,7 @@ def side_by_side(members: Sequence[BaseParamScheduler], schedulers: Sequence[Bas
     """
     own = [member for member in members if isinstance(member, ParamScheduler)]
     if len(own) < len(members):
-        raise ValueError(f"schedulers must all be of an optimizer to be concatenated, given {schedulers!r}")
+        raise ValueError(f"schedulers must all be of an optimizer to be concatenated, given {shown(schedulers)}")
     first = own[0]
     if len(own) == 1:
         return first

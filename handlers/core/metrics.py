@@ -22,7 +22,7 @@ def as_number(metric: object) -> float:
     try:
         return float(metric)  # type: ignore[arg-type]
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
-        raise TypeError(f"the metric must be a number, given {metric!r}") from error
+        raise TypeError(f"the metric must be a number, given {arguments.shown(metric)}") from error
 
 
 def metric_of(engine: Engine, metric_name: str, reduction: str = "none") -> float | None:
@@ -57,7 +57,10 @@ def _reduced(metric: object, reduction: str) -> float | None:
     table = gathered.cpu()[:1] if reduction == "rank0" else gathered.cpu()
     if bool((table[:, 0] == 2).any()):
         ranks = [rank for rank, (found, _) in enumerate(table.tolist()) if found == 2]
-        raise TypeError(f"the metric must be a number on every rank, which it is not on {ranks}, given {metric!r} here")
+        raise TypeError(
+            f"the metric must be a number on every rank, which it is not on {ranks}, "
+            f"given {arguments.shown(metric)} here"
+        )
     if bool((table[:, 0] == 1).any()):
         return None
     values = table[:, 1]
@@ -83,7 +86,7 @@ class MetricFeed:
 
     def __init__(self, name: object, reduction: object) -> None:
         if not isinstance(name, str):
-            raise TypeError(f"metric_name must be a string, given {name!r}")
+            raise TypeError(f"metric_name must be a string, given {arguments.shown(name)}")
         self.name, self.reduction = name, arguments.one_of("reduction", reduction, REDUCTIONS)
         self.may_be_missing = False  # in a dry run without values of the metric
         self._engine: Callable[[], Engine | None] = no_engine
@@ -112,18 +115,18 @@ class MetricFeed:
         if metric is None and is_required and not self.may_be_missing:
             metrics = getattr(engine.state, "metrics", None) or {}
             raise ValueError(
-                f"metric_name must be one of the metrics of the engine that fires the event, {sorted(metrics)}, "
-                f"given {self.name!r}"
+                "metric_name must be one of the metrics of the engine that fires the event, "
+                f"{arguments.shown(sorted(metrics))}, given {arguments.shown(self.name)}"
             )
         return metric
 
-    def state(self) -> list[float]:
+    def state(self) -> list[Any]:
         """A list with the metric that the next event will read; empty if there is none."""
         engine = self._engine()
         metric: Any = None if engine is None else metric_of(engine, self.name)
         metric = self._saved if metric is None else metric
         try:
-            return [] if metric is None else [as_number(metric)]
+            return [] if metric is None else [arguments.saved_float(as_number(metric))]
         except TypeError:  # the next event raises it
             return []
 
@@ -143,6 +146,7 @@ def saved_metric(state_dict: object) -> list[float]:
         TypeError: the entry is not a list with at most one float.
     """
     saved = state_dict.get("metric", []) if isinstance(state_dict, Mapping) else []
-    if not isinstance(saved, list) or len(saved) > 1 or not all(type(metric) is float for metric in saved):
+    metrics: list[Any] = list(map(arguments.loaded_float, saved)) if isinstance(saved, list) else [None]
+    if len(metrics) > 1 or not all(type(metric) is float for metric in metrics):
         raise TypeError(f"metric must be a list with at most one float, given {arguments.shown(saved)}")
-    return saved
+    return metrics

@@ -15,12 +15,15 @@ from torch.optim import Optimizer
 
 from lehr.engine.history_recorder import Recorder, num_recorded, remove_last_events
 from lehr.handlers.schedules import SideBySide
+from lehr.handlers.schedules.arguments import shown
+from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.group_selection import Group
 from lehr.handlers.targets.several import Several
 from lehr.handlers.targets.target import Location
 
 from .attaching import AnyEvent
-from .members import history_row, member_like, num_saved, side_by_side
+from .illegal_values import read_in_block
+from .members import groups_state, history_row, member_like, num_saved, side_by_side, take_base_values_of
 from .param_scheduler import ParamScheduler
 from .resume_policy import Adjustment
 from .scheduler import BaseParamScheduler
@@ -67,32 +70,47 @@ class ParamGroupScheduler(BaseParamScheduler):
         self, schedulers: Sequence[BaseParamScheduler], names: Sequence[str] | None = None, save_history: bool = False
     ) -> None:
         if not isinstance(schedulers, list | tuple):
-            raise TypeError(f"schedulers must be a list or tuple, given {schedulers!r}")
+            raise TypeError(f"schedulers must be a list or tuple, given {shown(schedulers)}")
         if not schedulers:
-            raise ValueError(f"schedulers must be one or more, given {schedulers!r}")
+            raise ValueError(f"schedulers must be one or more, given {shown(schedulers)}")
         for at, scheduler in enumerate(schedulers):
             if not isinstance(scheduler, BaseParamScheduler) or isinstance(scheduler, ParamGroupScheduler):
                 raise ValueError(
                     f"schedulers[{at}] must be a ParamScheduler, a BatchSizeScheduler or a StateParamScheduler, "
-                    f"given {scheduler!r}"
+                    f"given {shown(scheduler)}"
                 )
         names = [scheduler.param_name for scheduler in schedulers] if names is None else names
         if not isinstance(names, list | tuple):
-            raise TypeError(f"names must be a list or tuple, given {names!r}")
+            raise TypeError(f"names must be a list or tuple, given {shown(names)}")
         for at, name in enumerate(names):
             if not isinstance(name, str):
-                raise ValueError(f"names[{at}] must be a string, given {name!r}")
+                raise ValueError(f"names[{at}] must be a string, given {shown(name)}")
         if len(names) != len(schedulers):
-            raise ValueError(f"names must be as many as the {len(schedulers)} schedulers, given {names!r}")
+            raise ValueError(f"names must be as many as the {len(schedulers)} schedulers, given {shown(names)}")
         self._members = [member_like(scheduler) for scheduler in schedulers]
         params = ", ".join(dict.fromkeys(scheduler.param_name for scheduler in schedulers))
         schedule = SideBySide([member.schedule for member in self._members])
         super().__init__(params, save_history, schedule=schedule, target=self._common_target())
         self.schedulers, self.names = list(schedulers), list(names)
+        self._admits = any(member._admits for member in self._param_schedulers())
         self._register()
 
     def _common_target(self) -> Several:
         return Several([member._target for member in self._members])
+
+    def __call__(self, engine: Engine | None, name: str | None = None) -> None:
+        """Write the values of this event, record them, and count the event; see :meth:`BaseParamScheduler.__call__`."""
+        if self._admits:
+            have_joined = [member._admit_groups() for member in self._at_event(self._param_schedulers())]
+            if any(have_joined):
+                self._follow(SideBySide([member.schedule for member in self._members]))
+        super().__call__(engine, name)
+
+    def _at_event(self, members: list[Any]) -> list[Any]:
+        """Members that are at the event of this scheduler, which an overridden ``get_param`` reads."""
+        for member in members:
+            member._event_index = self._event_index
+        return members
 
     _caches = BaseParamScheduler._caches | {"_recorders", "_columns"}
 
@@ -129,9 +147,8 @@ class ParamGroupScheduler(BaseParamScheduler):
     def _read(self, index: int) -> list[Any]:
         """The value of each scheduler."""
         if self._is_pure:
-            return self._values_in(self._block_reader.read(index))
-        for member in self._members:
-            member._event_index = index  # an overridden get_param reads it
+            return self._values_in(read_in_block(self, index))
+        self._at_event(self._members)
         with self._event_reader.one_event():
             values = [member._read(index) for member in self._members]
         return [
@@ -183,13 +200,22 @@ class ParamGroupScheduler(BaseParamScheduler):
     ) -> RemovableEventHandle:
         """Write at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
 
-        Creates missing attributes of ``engine.state``, with the value None.
+        Creates missing attributes of ``engine.state``; see :meth:`StateParamScheduler.attach`.
         """
         handle = super().attach(engine, event, name)
         for member in self._members:
             if isinstance(member, StateParamScheduler) and not hasattr(engine.state, member.param_name):
-                setattr(engine.state, member.param_name, None)
+                member._write_before_first_event(engine, event)
         return handle
+
+    def simulate(self, num_events: int, start: int = 0) -> Array:
+        """The values that events ``start`` to ``start + num_events - 1`` write; see :class:`BaseParamScheduler`."""
+        table = super().simulate(num_events, start)
+        if table.shape[1] == sum(member.schedule.groups or 1 for member in self._members):
+            for member, columns in zip(self._members, self._columns, strict=True):
+                columns = slice(columns, columns + 1) if isinstance(columns, int) else columns
+                table[:, columns] = member._target.as_held(table[:, columns])
+        return table
 
     def _go_to(self, event_index: int) -> None:
         super()._go_to(event_index)
@@ -207,17 +233,19 @@ class ParamGroupScheduler(BaseParamScheduler):
     def _last_value(self) -> list[float] | None:
         if self._event_index == self._loaded_at:
             return list(self._loaded_value) if isinstance(self._loaded_value, list) else None
-        for member in self._members:
-            member._event_index = self._event_index
-        rows = [member._last_value() for member in self._members]
+        rows = [member._last_value() for member in self._at_event(self._members)]
         if any(row is None for row in rows):
             return None
         return [float(value) for row in rows for value in (row if isinstance(row, list) else [row])]
 
     def state_dict(self) -> dict[str, Any]:
-        """The state as plain data, with the number of param groups of each scheduler."""
-        known = [member._target.known_groups if isinstance(member, ParamScheduler) else 0 for member in self._members]
-        return {**super().state_dict(), "param_groups": known}
+        """The state as plain data, with the param groups of each scheduler; see :meth:`ParamScheduler.state_dict`."""
+        own = [groups_state(member) for member in self._members]
+        return super().state_dict() | {key: [state[key] for state in own] for key in own[0]}
+
+    def _take_base_values(self, state: Mapping[str, Any]) -> Callable[[], None]:
+        is_new = isinstance(state["base_values"], list)  # earlier versions did not save base values
+        return take_base_values_of(self, state) if is_new else super()._take_base_values(state)
 
     def _loaded(self, state: Mapping[str, Any]) -> None:
         super()._loaded(state)
@@ -243,7 +271,7 @@ class ParamGroupScheduler(BaseParamScheduler):
             begin, duration, values = adjustment.handover
             widths = [member.schedule.groups or 1 for member in self._members]
             if not isinstance(values, tuple) or len(values) != sum(widths):
-                raise ValueError(f"handover must have {sum(widths)} values, given {values!r}")
+                raise ValueError(f"handover must have {sum(widths)} values, given {shown(values)}")
             values, own = list(values), []
             for member in self._members:
                 groups = member.schedule.groups

@@ -1,19 +1,27 @@
 """A scheduler of an optimizer's parameter."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
+from functools import partial
+from itertools import count
 from typing import Any, Self
 
 import numpy as np
 from ignite.engine import Engine
 from torch.optim import Optimizer
 
-from lehr.handlers.schedules import Plateau, Schedule
+from lehr.handlers.schedules import FunctionSchedule, Plateau, Schedule, arguments
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.schedules.stateful import stateful_parts
 from lehr.handlers.targets.group_selection import Group, Selection
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, PlaceholderOptimizer
 from lehr.handlers.targets.target import Location, Value
 
+from . import base_values
+from .base_values import BaseValues
+from .copying import private_copy
+from .joined_groups import JoinedGroup
+from .resume_policy import Adjustment
 from .saving import finite_values
 from .scheduler import NOTHING_READ, BaseParamScheduler
 
@@ -40,9 +48,12 @@ class ParamScheduler(BaseParamScheduler):
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         schedule: a :class:`Schedule`, or a function from the event index to a number or a list of numbers. A subclass
             that overrides ``get_param`` may leave it out.
+        relative: whether the values of the schedule are factors of each group's base value. The base value is the entry
+            ``initial_lr`` of the group (or ``initial_`` and another param name) if it has one, as in torch, and else
+            its value when you construct the scheduler. Keyword only.
 
     Raises:
-        TypeError: an argument has the wrong type.
+        TypeError: an argument has the wrong type; ``relative`` is True although ``get_param`` is overridden.
         ValueError: the parameter or the param group does not exist; the schedule has values for another number of
             groups.
 
@@ -68,8 +79,20 @@ class ParamScheduler(BaseParamScheduler):
         param_group_index: Selection = None,
         *,
         schedule: Schedule | Callable[[int], Value] | None = None,
+        relative: bool = False,
     ) -> None:
-        self._write_to(ParamGroups(optimizer, param_name, param_group_index), param_name, save_history, schedule)
+        target = ParamGroups(optimizer, param_name, param_group_index)
+        base = None
+        if arguments.flag("relative", relative):
+            if schedule is None or type(self).get_param is not BaseParamScheduler.get_param:
+                raise TypeError(
+                    f"relative must be False where get_param is overridden, given True for {type(self).__name__}: "
+                    "multiply the values in get_param"
+                )
+            factors = schedule if isinstance(schedule, Schedule) else FunctionSchedule(schedule)
+            base = base_values.relative_to_groups(target, factors)
+            schedule = base.schedule()
+        self._write_to(target, param_name, save_history, schedule, base)
 
     def _write_to(
         self,
@@ -77,21 +100,38 @@ class ParamScheduler(BaseParamScheduler):
         param_name: str,
         save_history: bool,
         schedule: Schedule | Callable[[int], Value] | None,
+        base: BaseValues | None = None,
     ) -> None:
-        """Construct the scheduler for a given target."""
+        """Construct the scheduler for a given target; ``base`` has the base values that the schedule starts from."""
         super().__init__(param_name, save_history, schedule=schedule, target=target)
         given = self._planned
+        added = target.selection.added
+        if added == "own" and base is None and given is not None:
+            base = BaseValues(tuple(target.base_values()), partial(base_values.independent_of_base, given))
+        self._base = base
+        self._admits = added == "own" or (added is None and base is not None and base.is_own)
+        self._num_groups_seen = len(target.optimizer.param_groups)
+        self._began_trained = base is not None and base.is_own and base_values.has_trained(target)
         if given is not None and given.groups is not None:
             target.expect_added_groups(given.groups)
             groups = self._num_groups()
             if groups not in (None, given.groups):
                 raise ValueError(
-                    f"the schedule must have values for {groups} param groups, given {given.groups} in {given!r}"
+                    f"the schedule must have values for {groups} param groups, given {given.groups} in "
+                    f"{arguments.shown(given)}"
                 )
         if not target.writes_all or (given is not None and given.groups is not None):
-            target.refuse_shared_tensors()
+            target.refuse_shared_tensors(self._distinct_values())
         self._register()
 
+    def _distinct_values(self) -> Iterable[Any]:
+        """Something for each group that is written; it is equal for groups that always have the same value."""
+        return count()
+
+    _base: BaseValues | None = None
+    _joined: Sequence[JoinedGroup] = ()
+    _began_trained = False  # whether the optimizer had trained when the scheduler was constructed
+    _admits = False  # whether groups that are added continue from their own values
     _usual: UsualEvent | None = None
     _caches = BaseParamScheduler._caches | {"_usual"}
 
@@ -127,9 +167,47 @@ class ParamScheduler(BaseParamScheduler):
                         return
             except (LookupError, AttributeError):  # no more values were read, or the history is gone
                 pass
+        self._admit_groups()
         BaseParamScheduler.__call__(self, engine, name)
         if self._block_reader is not NOTHING_READ:
             self._usual = self._next_usual()
+
+    def _admit_groups(self) -> bool:
+        """Let groups that were added continue from their own values; whether there were any."""
+        if not self._admits or len(self.optimizer.param_groups) == self._num_groups_seen:
+            return False
+        joined = self._joined_with_new()
+        if is_new := len(joined) > len(self._joined):
+            self._joined = joined
+            if self._base is not None and not self._base.values:
+                self._planned = self._base.schedule(joined)
+            self._follow(self._schedule_of_first(joined))
+        self._num_groups_seen = len(self.optimizer.param_groups)
+        return is_new
+
+    def _joined_with_new(self) -> Sequence[JoinedGroup]:
+        if not self._admits or self._base is None:
+            return ()
+        index = self._event_index
+        return self._base.with_new_groups(
+            self._joined,
+            self._target,
+            index,
+            lambda joined: self._value_of(private_copy(self._schedule_of_first(joined)), index),
+        )
+
+    def _schedule_of_first(self, joined: Sequence[JoinedGroup]) -> Schedule:
+        """The schedule without the groups that joined; where there was no other group, that of the first to join."""
+        if self._base is None or self._base.values:
+            return self._first_schedule  # type: ignore[no-any-return]
+        return self._adjustment.applied_to(self._base.schedule(joined))
+
+    def _follow(self, schedule: Schedule | None) -> None:
+        """Read values from this schedule from now on, and multiples of it for the groups that joined."""
+        self._first_schedule: Any = schedule
+        if schedule is not None and self._base is not None:
+            schedule = self._base.for_all_groups(schedule, self._joined)
+        super()._follow(schedule)
 
     def _next_usual(self) -> UsualEvent | None:
         groups, reader = self._target.float_groups(), self._block_reader
@@ -142,6 +220,17 @@ class ParamScheduler(BaseParamScheduler):
     def _forget(self) -> None:
         super()._forget()
         self._usual = None
+
+    def seek(self, event_index: int) -> None:
+        """Go to an event; see :meth:`BaseParamScheduler.seek`.
+
+        Warns with a :class:`ResumeWarning` if the schedule started from the values of an optimizer that had trained
+        already.
+        """
+        super().seek(event_index)
+        if self._began_trained and event_index > 0:
+            self._began_trained = False
+            base_values.warn_of_trained_base_values(self)
 
     def _go_to(self, event_index: int) -> None:
         super()._go_to(event_index)
@@ -166,10 +255,17 @@ class ParamScheduler(BaseParamScheduler):
         value = super()._row(value)
         return self._target.fitted(value, self._target.groups()) if isinstance(value, list) else value
 
+    def _recording(self, engine: Engine, name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
+        if not self._target.groups():  # the group is still to come
+            return lambda row: None, value
+        if self._target.float_groups() is None:
+            value = self._target.as_held(value)
+        return super()._recording(engine, name, value)
+
     def _locations(self, engine: Engine) -> dict[str, list[Location]]:
         locations = super()._locations(engine)
         if any("momentum" in part.other_params for part in stateful_parts(self._planned)):
-            groups = self.optimizer.param_groups
+            groups = self._target.groups()
             key, item = ("betas", 0) if "betas" in groups[0] else ("momentum", None)
             locations.setdefault("momentum", [Location(group, key, item, self.optimizer) for group in groups])
         return locations
@@ -186,11 +282,16 @@ class ParamScheduler(BaseParamScheduler):
         return finite_values(self._target.read)
 
     def state_dict(self) -> dict[str, Any]:
-        """The state as plain data, with the number of param groups; see :meth:`BaseParamScheduler.state_dict`.
+        """The state as plain data: see :meth:`BaseParamScheduler.state_dict`.
 
-        Groups beyond that number were added later.
+        ``param_groups`` is the number of param groups; groups beyond that number were added later. ``base_values`` has
+        the values that the schedule started from, or None. ``joined`` has, for each group that continues from its own
+        value since it was added, the event index, the value and the value of the reference group.
         """
-        return {**super().state_dict(), "param_groups": self._target.known_groups}
+        values = None if self._base is None else list(self._base.values)
+        joined = [list(group) for group in self._joined]
+        known = self._target.known_groups
+        return {**super().state_dict(), "param_groups": known, "base_values": values, "joined": joined}
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         groups = self._num_groups()
@@ -199,6 +300,14 @@ class ParamScheduler(BaseParamScheduler):
             if isinstance(values, list | tuple) and groups is not None and len(values) not in (1, groups):
                 raise ValueError(f"values must be one or {groups}, as many as the param groups, given {len(values)}")
 
+    def _take_base_values(self, state: Mapping[str, Any]) -> Callable[[], None]:
+        return base_values.take_base_values(self, state)
+
+    def _adjust(self, adjustment: Adjustment) -> None:
+        if self._base is not None:
+            adjustment, self._joined = self._base.handed_over(adjustment, self._joined)
+        super()._adjust(adjustment)
+
     def _loaded(self, state: Mapping[str, Any]) -> None:
         super()._loaded(state)
         if isinstance(state["param_groups"], int):
@@ -206,6 +315,11 @@ class ParamScheduler(BaseParamScheduler):
 
     def simulate(self, num_events: int, start: int = 0) -> Array:
         """The values that the next events would write; see :meth:`BaseParamScheduler.simulate`."""
+        if self._admits and len(joined := self._joined_with_new()) > len(self._joined):
+            simulated = copy(self)
+            simulated._joined = joined
+            simulated._follow(self._schedule_of_first(joined))
+            return BaseParamScheduler.simulate(simulated, num_events, start)
         table = super().simulate(num_events, start)
         is_placeholder = isinstance(self.optimizer, PlaceholderOptimizer)
         more = len(self._target.groups()) - table.shape[1] if self._target.adopts and not is_placeholder else 0
@@ -217,6 +331,14 @@ class ParamScheduler(BaseParamScheduler):
         groups = len(self.optimizer_param_groups)
         own = None if self._schedule is None else self._schedule.groups
         return own if self._target.adopts and own is not None and own < groups else groups
+
+    @classmethod
+    def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> tuple[Any, Array]:
+        """As for all schedulers, but a given optimizer is used if the schedule is relative: it has the base values."""
+        if not scheduler_kwargs.get("relative") or scheduler_kwargs.get("optimizer") is None:
+            return super()._simulated(num_events, scheduler_kwargs)
+        scheduler = cls(**scheduler_kwargs)
+        return scheduler, scheduler.simulate(num_events)
 
     @classmethod
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:

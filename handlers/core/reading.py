@@ -4,19 +4,20 @@ Training and simulation read values here and nowhere else, so they get the same 
 """
 
 import contextlib
-import random
 from collections.abc import Callable, Iterator
 from math import isfinite
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from lehr.handlers.schedules import LiveSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array, Value
 
+from .random_state import random_state_kept
+
 BLOCK_SIZE, BLOCK_VALUES = 8192, 2**17  # events of a block at most, and values of all groups together
+Limits = tuple[Any, Any]  # the lowest and the highest legal value: numbers, or an array with one for each column
 FIRST_BLOCK_SIZE, GROWTH = 64, 8  # a first event reads this many; the blocks that follow grow by this factor
 
 
@@ -70,7 +71,7 @@ def read_block(schedule: Schedule, index: int, size: int | None = None) -> tuple
     bad = np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1))
     bad = bad[bad >= index - start]
     if index - start in bad:
-        raise ValueError(f"{schedule!r} gave {values[index - start]} for event {index}")
+        raise ValueError(f"{arguments.shown(schedule)} gave {values[index - start]} for event {index}")
     return start, values[: bad[0]] if len(bad) else values
 
 
@@ -86,11 +87,13 @@ def _check_shape(schedule: Schedule, values: NDArray[Any], size: int) -> None:
     is_free = not schedule.is_pure and values.ndim in (1, 2) and len(values) == size
     if values.shape != wanted and not is_free:
         raise ValueError(
-            f"{schedule!r} gave an array of shape {values.shape} for {size} events, "
+            f"{arguments.shown(schedule)} gave an array of shape {values.shape} for {size} events, "
             f"where its groups={groups} wants {wanted}"
         )
     if values.dtype.kind not in "fiu":
-        raise ValueError(f"{schedule!r} gave values of type {values.dtype}, where real numbers are wanted")
+        raise ValueError(
+            f"{arguments.shown(schedule)} gave values of type {values.dtype}, where real numbers are wanted"
+        )
 
 
 class BlockReader:
@@ -98,10 +101,16 @@ class BlockReader:
 
     A block is a list of floats, which Python reads fastest. If each group has its own value, a block is an array, since
     lists would take four times the memory.
+
+    Args:
+        schedule: the schedule.
+        limits: the lowest and the highest legal value. A block ends before the first value outside, so that this value
+            is noticed at its event, and no earlier. The limits are then dropped.
     """
 
-    def __init__(self, schedule: Schedule) -> None:
-        self.schedule = schedule
+    def __init__(self, schedule: Schedule, limits: Limits | None = None) -> None:
+        self.schedule, self.limits = schedule, limits
+        self.illegal: tuple[int, float, int] | None = None  # the first illegal value: its event, the value, its column
         self.first_event, self.values = 0, ()  # type: tuple[int, Any]
         self._size = FIRST_BLOCK_SIZE // GROWTH
 
@@ -122,9 +131,28 @@ class BlockReader:
         most = block_size(self.schedule)
         self._size = min(self._size * GROWTH if follows else FIRST_BLOCK_SIZE, most)
         first, values = read_block(self.schedule, index, self._size)
+        if self.limits is not None:
+            values = self._legal_part(values, first, index)
         # Copy the array, since the schedule may change it later.
         self.first_event, self.values = first, values.tolist() if values.ndim == 1 else values.copy()
         return index - first
+
+    def _legal_part(self, values: Array, first: int, index: int) -> Array:
+        """The values of a block up to the first illegal one; all of them if the value at ``index`` is illegal."""
+        lowest, highest = self.limits  # type: ignore[misc]
+        is_illegal = (values < lowest) | (values > highest)
+        if not is_illegal.any():
+            return values
+        at = index - first
+        rows = np.flatnonzero(is_illegal.reshape(len(values), -1).any(axis=1))
+        rows = rows[rows >= at]
+        if not len(rows):
+            return values
+        if rows[0] > at:
+            return values[: rows[0]]
+        column = int(np.argmax(is_illegal[at]))
+        self.limits, self.illegal = None, (index, float(values[at].flat[column]), column)
+        return values
 
 
 class EventReader:
@@ -182,7 +210,7 @@ class EventReader:
             return value
         if value is None:
             return read_block(schedule, index)[1].tolist()[0]  # type: ignore[no-any-return]
-        return arguments.value_at(index, value, lambda at: f"the value of {schedule!r} at event {at}")
+        return arguments.value_at(index, value, lambda at: f"the value of {arguments.shown(schedule)} at event {at}")
 
 
 def read_values(schedule: Schedule, start: int, num_events: int, groups: int | None) -> Array:
@@ -198,8 +226,13 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
         ValueError: as :func:`read_block`; or the schedule has values for another number of groups.
     """
     groups = groups or schedule.groups
-    if not schedule.is_pure:
+    with random_state_kept(schedule):
+        if schedule.is_pure:
+            return _read_blocks(schedule, start, num_events, groups)
         return _read_events(schedule, start, num_events, groups)
+
+
+def _read_blocks(schedule: Schedule, start: int, num_events: int, groups: int | None) -> Array:
     table = np.empty((num_events, groups or 1))
     event, stop = start, start + num_events
     while event < stop:
@@ -207,7 +240,9 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
         first, values = read_block(schedule, event, min(wanted, block_size(schedule)))
         rows = values[event - first : stop - first]
         if rows.ndim == 2 and rows.shape[1] != table.shape[1]:
-            raise ValueError(f"{schedule!r} gave {rows.shape[1]} values at event {event}, for {groups} groups")
+            raise ValueError(
+                f"{arguments.shown(schedule)} gave {rows.shape[1]} values at event {event}, for {groups} groups"
+            )
         table[event - start : event - start + len(rows)] = rows if rows.ndim == 2 else rows[:, None]
         event += len(rows)
     return table
@@ -215,27 +250,16 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
 
 def _read_events(schedule: Schedule, start: int, num_events: int, groups: int | None) -> Array:
     reader, values = EventReader(), []
-    with random_state_kept():
-        for event in range(start, start + num_events):
-            with reader.one_event():
-                values.append(reader.read(schedule, event))
+    for event in range(start, start + num_events):
+        with reader.one_event():
+            values.append(reader.read(schedule, event))
     # The number of values of a Python function is known only now.
     groups = groups or next((len(value) if isinstance(value, list) else 1 for value in values), 1)
     table = np.empty((num_events, groups))
     for at, value in enumerate(values):
         if isinstance(value, list) and len(value) != groups:
-            raise ValueError(f"{schedule!r} gave {len(value)} values at event {start + at}, for {groups} groups")
+            raise ValueError(
+                f"{arguments.shown(schedule)} gave {len(value)} values at event {start + at}, for {groups} groups"
+            )
         table[at] = value
     return table
-
-
-@contextlib.contextmanager
-def random_state_kept() -> Iterator[None]:
-    """Restore the states of the random number generators afterwards."""
-    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
-        torch.set_rng_state(cpu)

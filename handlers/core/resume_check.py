@@ -5,11 +5,15 @@ import weakref
 from typing import Any
 
 from ignite.engine import Engine, Events
+from ignite.engine.events import RemovableEventHandle
 
 from lehr.engine.event_counts import fired_at_end, has_whole_epochs, is_epoch_event, repeated_epoch_starts, times_fired
 from lehr.engine.optimizer_events import is_step_event, steps_of
+from lehr.handlers.schedules import arguments
 
+from .pausing import steps_aside
 from .resume_policy import ResumeWarning
+from .run_checks import EpochCheck, is_of_training, lr_past_end, short_name, warn_if_late
 from .saving import take_back_events
 
 
@@ -29,6 +33,8 @@ class ResumeCheck:
     def __init__(self, scheduler: Any, engine: Engine) -> None:
         self._scheduler, self._engine = weakref.ref(scheduler), weakref.ref(engine)
         self._attached: list[tuple[Any, str | None]] = []  # the events, and the names of the history
+        self._epoch_check: RemovableEventHandle | None = None
+        self._has_warned = False  # of a run that begins anew
         self._lead: int | None = None  # the engine's number of events minus the scheduler's, as intended
         if id(scheduler) not in _CHECKS:
             _CHECKS[id(scheduler)] = weakref.WeakKeyDictionary()
@@ -68,13 +74,46 @@ class ResumeCheck:
                 _CHECKS[id(scheduler)].pop(engine, None)
 
     def __call__(self, engine: Engine) -> None:
-        """Compare and correct, unless the run starts at iteration 0."""
+        """Compare and correct if the run resumes; warn of what would have no effect in it."""
         scheduler = self._scheduler()
-        if scheduler is None or not engine.has_event_handler(scheduler):
+        if scheduler is None or not engine.has_event_handler(scheduler) or steps_aside(engine):
             return
+        events = [event for event, _ in self._attached]
+        if scheduler.event_index > 0 and not scheduler._sought:
+            self._warn_of_end_or_new_run(engine, scheduler, events)
         if engine.state.iteration == 0:
+            if scheduler.event_index == 0:
+                warn_if_late(engine, scheduler, events)
             self._lead, scheduler._sought = -scheduler.event_index, False
+        else:
+            self._resume(engine, scheduler)
+        if self._epoch_check is not None:
+            self._epoch_check.remove()
+        self._epoch_check = EpochCheck.attached(engine, scheduler, events)
+
+    def _warn_of_end_or_new_run(self, engine: Engine, scheduler: Any, events: list[Any]) -> None:
+        """Warn if a run has no event inside the schedule, or if it begins anew and the scheduler does not."""
+        count, is_new = scheduler.event_index, engine.state.iteration == 0
+        past_end = lr_past_end(scheduler)
+        if past_end is not None:
+            message = (
+                f"all events of the engine's run are past the end of the schedule: they have {past_end[0]:.4g}, where "
+                f"its highest value is {past_end[1]:.4g}"
+            )
+        elif is_new and not self._has_warned and len(engines_of(scheduler)) <= 1 and is_of_training(engine, events):
+            self._has_warned = True
+            message = "the engine begins a run at iteration 0"
+        else:
             return
+        warnings.warn(
+            f"{short_name(scheduler)} is at event {count}, and {message}. To begin anew, call seek(0); to go on from "
+            f"event {count} without this warning, call seek({count})",
+            ResumeWarning,
+            stacklevel=2,
+        )
+
+    def _resume(self, engine: Engine, scheduler: Any) -> None:
+        """Compare and correct."""
         expected = self._expected(engine, scheduler)
         self._call_for_missed_events(engine, scheduler, expected)
         events = [event for event, _ in self._attached]
@@ -125,7 +164,7 @@ class ResumeCheck:
         count = scheduler.event_index
         if count > 0 == expected and steps:
             warnings.warn(
-                f"{scheduler!r} is at event {count}, but the engine, which resumes after iteration "
+                f"{arguments.shown(scheduler)} is at event {count}, but the engine, which resumes after iteration "
                 f"{engine.state.iteration}, has counted no optimizer steps: attach the scheduler before you load the "
                 "engine's state",
                 ResumeWarning,
@@ -133,7 +172,7 @@ class ResumeCheck:
             )
         elif count not in (expected, expected - again) and not scheduler._sought:
             warnings.warn(
-                f"{scheduler!r} is at event {count}, but the engine, which resumes after iteration "
+                f"{arguments.shown(scheduler)} is at event {count}, but the engine, which resumes after iteration "
                 f"{engine.state.iteration}, has had {expected} of its events: load the scheduler's state with the "
                 f"engine's, or call seek({expected - again}). To go on from event {count} without this warning, call "
                 f"seek({count})",

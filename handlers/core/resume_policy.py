@@ -51,6 +51,14 @@ class Adjustment:
     shift: int = 0
     handover: tuple[int, float, Any] | None = None
 
+    def __str__(self) -> str:
+        """The change in words, to follow the text of the schedule; empty for no change."""
+        text = f", read {abs(self.shift)} events {'later' if self.shift > 0 else 'earlier'}" if self.shift else ""
+        if self.handover is not None:
+            begin, duration, value = self.handover
+            text += f", approached from {value} over {duration:g} events from event {begin} on"
+        return text
+
     def applied_to(self, schedule: Schedule) -> Schedule:
         """The schedule after the change."""
         if self.shift:
@@ -107,11 +115,12 @@ def adjusted(
     if planned is None or not is_pure:
         raise ValueError(
             f"resume_policy must be 'keep_step' for a schedule that depends on what happens in training, given "
-            f"{policy!r} for {_text(description)}"
+            f"{arguments.shown(policy)} for {_text(description)}"
         )
     if planned.length is None:
         raise ValueError(
-            f"resume_policy must be 'keep_step' for a schedule without a known end, given {policy!r} for "
+            "resume_policy must be 'keep_step' for a schedule without a known end, "
+            f"given {arguments.shown(policy)} for "
             f"{_text(description)}"
         )
     if policy == "keep_fraction":
@@ -140,21 +149,22 @@ def warn_of_change(state: Mapping[str, Any], description: Any, policy: str, adju
     how = {
         "keep_step": f"at its event {event_index + adjustment.shift}",
         "keep_fraction": f"as far through it as before, at its event {event_index + adjustment.shift}",
-        "keep_value": f"from the present value {state['value']}, towards the new schedule",
+        "keep_value": f"from the present value {arguments.shown(state['value'], 50)}, towards the new schedule",
     }[policy]
     if state["handover"] is not None:
         how += "; the handover in the state is dropped"
     if state.get("progress"):
         how += "; its state is that of the saved schedule"
+    saved, now = _beginning_near_difference(_full_text(state["schedule"]), _full_text(description))
     warnings.warn(
         f"the saved schedule differs from this one, which goes on from event {event_index}, {how} "
-        f"(resume_policy {policy!r}):\n  saved: {_text(state['schedule'])}\n  now:   {_text(description)}",
+        f"(resume_policy {policy!r}):\n  saved: {saved}\n  now:   {now}",
         ResumeWarning,
-        stacklevel=_level_of_caller(),
+        stacklevel=level_of_caller(),
     )
 
 
-def _level_of_caller() -> int:
+def level_of_caller() -> int:
     """The ``stacklevel`` with which ``warnings.warn`` points to the user's code, outside of this package."""
     frame, level = sys._getframe(1), 1
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("lehr."):
@@ -163,8 +173,21 @@ def _level_of_caller() -> int:
 
 
 def _text(description: Any) -> str:
+    """The beginning of a description as text."""
+    return arguments.shown_text(_full_text(description))
+
+
+def _full_text(description: Any) -> str:
     """A description as text for a message; version 0 saved the text itself."""
     return description if isinstance(description, str) else text_of(description)
+
+
+def _beginning_near_difference(*texts: str) -> list[str]:
+    """Parts of long texts from just before they differ, of at most 130 characters each."""
+    pairs = zip(*texts, strict=False)
+    common = next((at for at, pair in enumerate(pairs) if len(set(pair)) > 1), min(map(len, texts)))
+    start = max(common - 30, 0) if any(len(text) > 130 for text in texts) else 0
+    return [arguments.shown_text("..." * (start > 0) + text[start:], 130) for text in texts]
 
 
 def _as_value(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lehr.engine.history_recorder import remove_last_events
 from lehr.handlers.schedules import StatefulSchedule, arguments
-from lehr.handlers.schedules.description import same_schedule, text_of
+from lehr.handlers.schedules.description import description_of, same_schedule, text_of
 from lehr.handlers.schedules.stateful import stateful_parts
 
 from .resume_policy import POLICIES, Adjustment, adjusted, warn_of_change
@@ -25,6 +25,8 @@ LATER_ENTRIES: dict[str, Any] = {
     "shift": 0,
     "handover": None,
     "param_groups": None,
+    "base_values": None,
+    "joined": [],
     "metric": [],
 }
 
@@ -36,7 +38,7 @@ def state_of(scheduler: Any) -> dict[str, Any]:
     state = {
         "version": VERSION,
         **scheduler._identity(),
-        "schedule": scheduler._description(),
+        "schedule": description_of_scheduler(scheduler),
         "length": None if length is None else float(length),
         "event_index": scheduler._event_index,
         "value": scheduler._last_value() if scheduler._event_index else None,
@@ -44,6 +46,14 @@ def state_of(scheduler: Any) -> dict[str, Any]:
     }
     parts = stateful_parts(planned)
     return {**state, "progress": [part.state_dict() for part in parts]} if parts else state
+
+
+def description_of_scheduler(scheduler: Any) -> Any:
+    """The schedule in the code as plain data, which is the same in every process."""
+    planned = None if scheduler._planned is None else description_of(scheduler._planned)
+    if not scheduler._asks_get_param:
+        return planned
+    return {"get_param": f"{type(scheduler).__qualname__}.get_param", "schedule": planned}
 
 
 def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: str) -> None:
@@ -56,7 +66,17 @@ def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: str) -> No
     own = scheduler.state_dict()
     state = checked_state(state_dict, own, scheduler._identity())
     scheduler._check_state(state)
-    description, planned = own["schedule"], scheduler._planned
+    planned, restore_base_values = scheduler._planned, scheduler._take_base_values(state)
+    try:
+        is_same_object = scheduler._planned is planned
+        _load_checked(scheduler, state, own["schedule"] if is_same_object else scheduler._description(), policy)
+    except BaseException:
+        restore_base_values()
+        raise
+
+
+def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, policy: str) -> None:
+    planned = scheduler._planned
     is_same = is_same_schedule(state["schedule"], description)
     # A schedule under an overridden get_param cannot be adjusted.
     adjustment = adjusted(state, None if scheduler._asks_get_param else planned, description, policy, is_same)
@@ -103,6 +123,7 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
     """
     if not isinstance(state, Mapping):
         raise TypeError(f"state_dict must be a mapping, given {arguments.shown(state)}")
+    arguments.within_limits("state_dict", state, depth=300)
     version = state.get("version", 0)
     if type(version) is not int or not 0 <= version <= VERSION:
         raise ValueError(
@@ -125,8 +146,8 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
     for key, value in identity.items():
         if state[key] != value:
             raise ValueError(
-                f"state_dict must be that of a scheduler with {key} {value!r}, given {arguments.shown(state[key])}; "
-                "to set only the event index, call seek(event_index)"
+                f"state_dict must be that of a scheduler with {key} {arguments.shown(value)}, given "
+                f"{arguments.shown(state[key])}; to set only the event index, call seek(event_index)"
             )
     checked = {**LATER_ENTRIES, **state}
     checked["event_index"] = arguments.whole_number("event_index", state["event_index"], at_least=0)
@@ -174,7 +195,8 @@ def _load_progress(schedules: Sequence[StatefulSchedule], progress: Sequence[Any
     except Exception as error:
         for schedule, before in reversed(loaded):
             schedule.load_state_dict(before)
-        raise ValueError(f"state_dict['progress'] is not that of this scheduler: {error}") from error
+        message = f"state_dict['progress'] is not that of this scheduler: {error}"
+        raise ValueError(arguments.shortened(message)) from error
 
 
 def finite_values(read: Any) -> list[float] | None:

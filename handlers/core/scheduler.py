@@ -16,7 +16,7 @@ from lehr.engine.history_recorder import Recorder
 from lehr.engine.plots import draw_values
 from lehr.handlers.schedules import Constant, FunctionSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.schedules.description import description_of, text_of
+from lehr.handlers.schedules.description import text_of
 from lehr.handlers.schedules.stateful import stateful_parts
 from lehr.handlers.targets.target import Location, Target, Value
 
@@ -24,6 +24,7 @@ from . import as_config, saving
 from .attaching import AnyEvent, attached
 from .copying import private_copy
 from .get_param import GetParam
+from .illegal_values import checked, limits_of, read_in_block
 from .reading import BlockReader, EventReader, read_values
 from .simulated_rows import rows_of
 
@@ -53,6 +54,7 @@ class BaseParamScheduler(ABC):
         TypeError: there is neither a schedule nor a ``get_param``; an argument has the wrong type.
     """
 
+    calls_scheduler = True  # as a handler
     _resume_policy = "keep_step"
     _adjustment = saving.Adjustment()
     _sought = False  # whether seek() was called since the last run
@@ -61,6 +63,7 @@ class BaseParamScheduler(ABC):
     _repeats = 0  # the number of next events that were counted before
     _loaded_at = -1  # the event at which a state was loaded, and the value in that state
     _loaded_value: Any = None
+    _has_warned = False  # whether it has warned of an illegal value
     _writes_bools = False  # whether get_param may return True or False
     _number_type: type[float] | type[int] = float
     _config: dict[str, Any] | None = None  # the config that made the scheduler
@@ -85,7 +88,7 @@ class BaseParamScheduler(ABC):
         if schedule is None and not self._asks_get_param:
             raise TypeError(f"schedule must be given unless {type(self).__name__} overrides get_param, given None")
         if not isinstance(param_name, str):
-            raise TypeError(f"param_name must be a string, given {param_name!r}")
+            raise TypeError(f"param_name must be a string, given {arguments.shown(param_name)}")
         self.param_name = param_name
         self._save_history = arguments.flag("save_history", save_history)
         self._planned = schedule if isinstance(schedule, Schedule | None) else FunctionSchedule(schedule)
@@ -108,7 +111,8 @@ class BaseParamScheduler(ABC):
     def _forget(self) -> None:
         """Clear the caches: the values that were read, and the column of the history."""
         is_read_in_blocks = self._is_pure and not self._asks_get_param
-        self._block_reader = BlockReader(self._schedule) if is_read_in_blocks else NOTHING_READ  # type: ignore[arg-type]
+        self._limits = None if self._has_warned else limits_of(self)
+        self._block_reader = BlockReader(self._schedule, self._limits) if is_read_in_blocks else NOTHING_READ  # type: ignore[arg-type]
         self._event_reader = NO_EVENT_READER if self._is_pure else EventReader()
         self._recorder = Recorder()
 
@@ -142,10 +146,12 @@ class BaseParamScheduler(ABC):
     def _read(self, index: int) -> Any:
         """The value of the schedule, or of ``get_param``, at an event."""
         if self._asks_get_param:
-            return arguments.value_at(index, self.get_param(), self._named)
+            value = arguments.value_at(index, self.get_param(), self._named)
+            return value if self._limits is None else checked(self, index, value)
         if self._is_pure:
-            return self._block_reader.read(index)
-        return self._event_reader.read(self._schedule, index)  # type: ignore[arg-type]
+            return read_in_block(self, index)
+        value = self._event_reader.read(self._schedule, index)  # type: ignore[arg-type]
+        return value if self._limits is None else checked(self, index, value)
 
     def _row(self, value: Any) -> Any:
         """A value other than a float, as plain data to write."""
@@ -201,7 +207,7 @@ class BaseParamScheduler(ABC):
     def _go_to(self, event_index: int) -> None:
         self._event_index, self._repeats = event_index, 0
         if self._block_reader is not NOTHING_READ:  # a block may begin with events that cannot be written
-            self._block_reader = BlockReader(self._schedule)  # type: ignore[arg-type]
+            self._block_reader = BlockReader(self._schedule, self._limits)  # type: ignore[arg-type]
 
     def get_param(self) -> Value:
         """The value of the next event: a float, or a list with one for each param group.
@@ -247,10 +253,13 @@ class BaseParamScheduler(ABC):
 
         The scheduler, the optimizer, the disk and the random states stay as they are. A Python function or an
         overridden ``get_param`` runs on a copy of its object. The copy shares only engines, optimizers, modules,
-        tensors and data loaders. Changes that a function makes to a closure or a global remain.
+        tensors and data loaders. Changes that a function makes to a closure or a global remain. Where a function of
+        yours is called, the random state of Python, NumPy and torch's CPU is restored afterwards: random numbers that
+        another thread draws meanwhile repeat. Otherwise it is neither read nor set.
 
         Returns:
-            An array ``(num_events, groups)``, bit-identical to the values that training writes.
+            An array ``(num_events, groups)``, bit-identical to the values that training writes. A tensor of less than
+            64 bits rounds them, here and in training.
 
         Raises:
             TypeError: an argument is not a number; a Python function cannot be copied.
@@ -259,7 +268,7 @@ class BaseParamScheduler(ABC):
         num_events = arguments.whole_number("num_events", num_events, at_least=0)
         start = arguments.whole_number("start", start, at_least=0)
         schedule = self.schedule if self.schedule.is_pure else private_copy(self.schedule)
-        return read_values(schedule, start, num_events, self._num_groups())
+        return self._target.as_held(read_values(schedule, start, num_events, self._num_groups()))  # type: ignore[no-any-return]
 
     @classmethod
     def simulate_values(cls, num_events: int, **scheduler_kwargs: Any) -> list[list[float]]:
@@ -293,8 +302,7 @@ class BaseParamScheduler(ABC):
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> tuple[Any, Array]:
         """A scheduler with these arguments but no optimizer, and the values of its first events."""
         without = ("optimizer", "param_group_index", "save_history")
-        given = {name: value for name, value in scheduler_kwargs.items() if name not in without}
-        scheduler = cls._without_optimizer(**given)
+        scheduler = cls._without_optimizer(**{key: one for key, one in scheduler_kwargs.items() if key not in without})
         return scheduler, scheduler.simulate(num_events)
 
     @classmethod
@@ -402,6 +410,10 @@ class BaseParamScheduler(ABC):
         if not self._target.is_saved:
             self._target.last = state["value"]
 
+    def _take_base_values(self, state: Mapping[str, Any]) -> Callable[[], None]:
+        """Follow the schedule of the base values in a checked state; return a function that takes this back."""
+        return lambda: None
+
     def _adjust(self, adjustment: saving.Adjustment) -> None:
         """Follow the schedule in the code with an adjustment."""
         if self._planned is not None and self._planned.is_pure:
@@ -429,16 +441,9 @@ class BaseParamScheduler(ABC):
         if not self._target.is_saved and self._target.last is not None:
             self._target.write(self._target.last, engine)
 
-    def _description(self) -> Any:
-        """The schedule in the code as plain data, which is the same in every process."""
-        planned = None if self._planned is None else description_of(self._planned)
-        if not self._asks_get_param:
-            return planned
-        return {"get_param": f"{type(self).__qualname__}.get_param", "schedule": planned}
-
     def __repr__(self) -> str:
-        text = text_of(self._description())
-        return f"<{type(self).__name__} of {self.param_name!r} at event {self._event_index}: {text}>"
+        text = text_of(saving.description_of_scheduler(self))
+        return f"<{type(self).__name__} of {self.param_name!r} at event {self._event_index}: {text}{self._adjustment}>"
 
 
 # What inspect and editors show as the arguments of this class, as of its subclasses.

@@ -8,6 +8,7 @@ from typing import Any
 from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 
+from lehr.engine.event_counts import is_completion
 from lehr.handlers.schedules import LiveSchedule, Schedule, Shift, arguments
 from lehr.handlers.targets.engine_attribute import EngineAttribute
 from lehr.handlers.targets.target import Value
@@ -32,6 +33,7 @@ class StateParamScheduler(BaseParamScheduler):
 
     Raises:
         TypeError: there is neither a schedule nor a ``get_param``; an argument has the wrong type.
+        ValueError: the engine itself uses an attribute of this name.
 
     Example:
         >>> from lehr.handlers.schedules import LinearInterpolation
@@ -70,9 +72,9 @@ class StateParamScheduler(BaseParamScheduler):
 
     @param_name.setter
     def param_name(self, param_name: str) -> None:
-        self._param_name = param_name
         if "_target" in vars(self):
-            self._target.name = param_name
+            self._target = EngineAttribute(param_name, self._number_type)
+        self._param_name = param_name
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Let an overridden ``get_param`` see an event index that counts from 1, as in ignite."""
@@ -86,26 +88,50 @@ class StateParamScheduler(BaseParamScheduler):
     ) -> RemovableEventHandle:
         """Write at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
 
-        Creates the attribute with the value None if it is missing.
+        Creates the attribute if it is missing, with the value before the first event: ``schedule(0)``, or ``f(0)``
+        where the first event has ``f(1)``; None where only a Python function or ``get_param`` has the value.
 
         Raises:
-            ValueError: with ``create_new``, ``engine.state`` has the attribute already.
+            ValueError: with ``create_new``, ``engine.state`` has the attribute already; the attribute counts an event.
         """
         exists = isinstance(engine, Engine) and hasattr(engine.state, self.param_name)
+        if exists and self.param_name in engine.state.event_to_attr.values():
+            raise ValueError(
+                f"param_name must not be the name of an attribute in which the engine counts an event, given "
+                f"{self.param_name!r}"
+            )
         if exists and self.create_new:
             raise ValueError(
                 f"param_name must be that of a new attribute of engine.state where create_new is True, "
-                f"given {self.param_name!r}, which is there: choose another name, or create_new=False"
+                f"given {arguments.shown(self.param_name)}, which is there: choose another name, or create_new=False"
             )
         if not exists and not self.create_new:
+            given = f"engine.state has no {arguments.shown(self.param_name)} and is given it now"
             warnings.warn(
-                f"engine.state has no {self.param_name!r} and is given it now; create_new=True says that this is meant",
+                f"{given}; create_new=True says that this is meant",
                 stacklevel=2,
             )
         handle = super().attach(engine, event, name)
         if not exists:
-            setattr(engine.state, self.param_name, None)
+            self._write_before_first_event(engine, event)
         return handle
+
+    def _write_before_first_event(self, engine: Engine, event: Any) -> None:
+        """Create the attribute, and log a warning if an iteration trains without a value."""
+        schedule, value = self._schedule, self._target.last
+        if value is None and schedule is not None and schedule.is_pure and not self._asks_get_param:
+            # The first event of ignite's five has f(1).
+            schedule = schedule.schedule if isinstance(schedule, Shift) and schedule.by == 1 else schedule
+            value = self._value_of(schedule, self._event_index)
+        setattr(engine.state, self.param_name, value)
+        if value is None and is_completion(event):
+            engine.logger.warning(
+                "%r is attached to %s: engine.state.%s is None in the iterations before. Attach it to "
+                "ITERATION_STARTED, or set a first value",
+                self,
+                getattr(event, "name", event),
+                self.param_name,
+            )
 
     def _num_groups(self) -> None:
         return None

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from ignite.engine import Engine
 
+from lehr.handlers.core.random_state import random_state_kept
 from lehr.handlers.schedules import arguments
 
-from .checks import attachments, conflicts, lengths, values
+from .checks import attachments, conflicts, groups, lengths, metrics, resuming, timing, values
 from .checks.checked_run import Check, CheckedRun
 from .checks.findings import Finding, Findings
 from .dry_run import Metrics, prepared_run
@@ -16,13 +17,20 @@ CHECKS: tuple[Check, ...] = (
     conflicts.attached_twice,
     attachments.never_attached,
     attachments.history_name_clashes,
-    attachments.missing_metrics,
-    attachments.evaluator_metrics,
-    attachments.not_restored,
+    metrics.missing_metrics,
+    metrics.evaluator_metrics,
+    metrics.never_observed,
+    metrics.early_metrics,
+    resuming.not_restored,
+    resuming.not_reset,
+    resuming.past_ends,
     values.illegal_values,
+    groups.flattened_groups,
     lengths.wrong_lengths,
     values.phase_jumps,
     values.scheduler_jumps,
+    timing.event_jumps,
+    timing.late_events,
     values.zero_starts,
     attachments.unforeseen_schedulers,
 )
@@ -40,7 +48,8 @@ def check_plan(
 ) -> Findings:
     """Find mistakes in the schedulers of a trainer, for a run of a given length.
 
-    It makes a :func:`dry_run`, and changes nothing. Each finding has a ``code`` and a ``severity``:
+    It makes a :func:`dry_run`, which says what happens to random numbers, and changes nothing. Each finding has a
+    ``code`` and a ``severity``:
 
     - ``write-conflict`` (error): two schedulers, two schedulers of one ``ParamGroupScheduler``, or a scheduler and one
       of ignite write one parameter. The finding says which one wins, and from when. There is no conflict if one starts
@@ -55,9 +64,18 @@ def check_plan(
     - ``missing-metric`` (error): a scheduler reads a metric that its engine does not produce, although the engine has
       metrics of ignite; or a metric that does not exist yet at its event. (warning: it reads a metric of an evaluator
       from the trainer.)
+    - ``never-observed`` (warning): a part of a schedule depends on metrics, such as a plateau after a warm-up, and no
+      code passes one to its ``observe``.
+    - ``early-metrics`` (warning): it counts metrics before its first event, and may act on them alone.
+    - ``late-event`` (warning; info if the value is the same): the first iterations train with another value than the
+      first one of the schedule, since the scheduler is attached to an event after a training step, or to a late one.
+    - ``not-reset`` (warning): the run begins at iteration 0, and a scheduler at a later event than its first.
+    - ``past-end`` (warning): no event of the run lies within the schedule of a learning rate, which is almost 0 after.
     - ``not-restored`` (error): the trainer resumes a run, and a scheduler is at another event than the run.
     - ``illegal-value`` (error): the optimizer does not allow a value, such as lr < 0, betas >= 1 or momentum < 0; or a
       scheduler raises an error at an event, such as for NaN.
+    - ``groups-flattened`` (warning): the param groups have different values, and one value is written to all of them.
+      Pass ``relative=True`` to keep their ratios.
     - ``end-not-reached`` (warning; info if at least 95% is done): the run ends before the schedule, and not close to
       its end value; or before its last phase; or before the value changes at all.
     - ``repeats`` (info; warning if a new cycle begins just before the run ends): a cycle starts again. (warning: the
@@ -65,7 +83,7 @@ def check_plan(
     - ``unit-mismatch`` (warning): the durations look like iterations on an epoch event, or the reverse; or a decay
       without an end falls to almost 0 by iterations, as it would not by epochs.
     - ``jump`` (warning; info if the value goes down): the value changes by more than ``jump_ratio`` where one phase, or
-      one scheduler, follows another.
+      one scheduler, follows another; or by a thousand times within one event.
     - ``zero-start`` (info; warning if all groups have it for more than one step): the learning rate is 0 at first.
     - ``unforeseen`` (info): the dry run cannot predict a scheduler, and does not check it; see :func:`dry_run`.
 
@@ -114,7 +132,8 @@ def check_plan(
     except Exception as raised:
         error = raised
     checked = CheckedRun(run, run.unforeseen(), error, jump_ratio)
-    findings = _without_follow_ups([finding for check in CHECKS for finding in check(checked)])
+    with random_state_kept(*run.called):
+        findings = _without_follow_ups([finding for check in CHECKS for finding in check(checked)])
     if error is not None and not checked.metric_was_missing:
         message = "; ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])])
         suggestion = "keep the schedule in its range; nothing after this event was checked"

@@ -150,7 +150,7 @@ def diff_plans(a: Plan, b: Plan, *, rtol: float = 0.0) -> PlanDiff:
     """
     for name, plan in (("a", a), ("b", b)):
         if not isinstance(plan, Plan):
-            raise TypeError(f"{name} must be a Plan that dry_run returned, given {plan!r}")
+            raise TypeError(f"{name} must be a Plan that dry_run returned, given {arguments.shown(plan)}")
     rtol = arguments.number("rtol", rtol, at_least=0)
     notes = [
         f"{name}: only in {where}"

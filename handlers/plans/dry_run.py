@@ -38,7 +38,8 @@ def dry_run(
 
     It calls no training step and no other handler. It changes nothing, even if there is an error: not the trainer, a
     scheduler, an optimizer, a data loader, the disk or the random state. (A Python function of yours in a schedule can
-    still read and change what its closure and globals refer to.)
+    still read and change what its closure and globals refer to. Where it calls one, it restores the random state of
+    Python, NumPy and torch's CPU afterwards, so that random numbers which another thread draws meanwhile repeat.)
 
     If the state of the trainer was loaded to resume a run, the plan starts at the next iteration, and is NaN before it.
 
@@ -98,7 +99,7 @@ def prepared_run(
         ValueError: see :func:`dry_run`.
     """
     if not isinstance(trainer, Engine):
-        raise TypeError(f"trainer must be an ignite Engine, given {trainer!r}")
+        raise TypeError(f"trainer must be an ignite Engine, given {arguments.shown(trainer)}")
     max_epochs = arguments.whole_number("max_epochs", max_epochs, at_least=1)
     epoch_length = arguments.whole_number("epoch_length", epoch_length, at_least=1)
     state, start = trainer.state, _iterations_done(trainer, max_epochs * epoch_length)
@@ -133,16 +134,18 @@ def _checked_metrics(metrics: object, iterations: int) -> dict[str, list[float]]
     checked = {}
     for name, values in metrics.items():
         if not isinstance(name, str):
-            raise TypeError(f"metrics must have names that are strings, given {name!r}")
+            raise TypeError(f"metrics must have names that are strings, given {arguments.shown(name)}")
         is_list = isinstance(values, Sequence | np.ndarray) and not isinstance(values, str | bytes)
         if not is_list or getattr(values, "ndim", 1) != 1:
-            raise TypeError(f"metrics[{name!r}] must be a list of numbers, given {arguments.shown(values)}")
+            raise TypeError(
+                f"metrics[{arguments.shown(name)}] must be a list of numbers, given {arguments.shown(values)}"
+            )
         if not len(values) or iterations % len(values):
             raise ValueError(
-                f"metrics[{name!r}] must have a value for each epoch or each iteration, or another number of values "
-                f"that divides the {iterations} iterations, given {len(values)} of them"
+                f"metrics[{arguments.shown(name)}] must have a value for each epoch or each iteration, "
+                f"or another number of values that divides the {iterations} iterations, given {len(values)} of them"
             )
-        checked[name] = [_number(f"metrics[{name!r}][{at}]", value) for at, value in enumerate(values)]
+        checked[name] = [_number(f"metrics[{arguments.shown(name)}][{at}]", value) for at, value in enumerate(values)]
     return checked
 
 

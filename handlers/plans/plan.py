@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lehr.handlers.schedules.arguments import shown, shown_names
 from lehr.handlers.schedules.base import Array
 
 
@@ -83,7 +84,7 @@ class Plan(Mapping[str, Array]):
 
     def __getitem__(self, name: str) -> Array:
         if name not in self.columns:
-            raise KeyError(f"{name!r}: the plan has {', '.join(map(repr, self.columns)) or 'nothing'}")
+            raise KeyError(f"{shown(name)}: the plan has {shown_names(self.columns) or 'nothing'}")
         return self.columns[name].values
 
     def __iter__(self) -> Iterator[str]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from lehr.engine import ParamHistory
 from lehr.engine.plots import MOST_NAMED, drawstyle_of, style_of, thinned
+from lehr.handlers.schedules.arguments import shown, shown_names
 from lehr.handlers.schedules.base import Array
 
 from .plan import Plan, PlanColumn, named_groups
@@ -60,13 +61,13 @@ def plot_plan(
         ('iteration', 'lr', ['up', 'down'])
     """
     if not isinstance(plan, Plan):
-        raise TypeError(f"plan must be a Plan that dry_run returned, given {plan!r}")
+        raise TypeError(f"plan must be a Plan that dry_run returned, given {shown(plan)}")
     if not isinstance(recorded, ParamHistory | None):
-        raise TypeError(f"recorded must be a ParamHistory or None, given {recorded!r}")
+        raise TypeError(f"recorded must be a ParamHistory or None, given {shown(recorded)}")
     names = list(plan) if names is None else list(names)
     for name in names:
         if name not in plan:
-            raise ValueError(f"names must be among {', '.join(map(repr, plan))}, given {name!r}")
+            raise ValueError(f"names must be among {shown_names(plan)}, given {shown(name)}")
     panels = panels_for(axes, names)
     for panel, name in zip(panels, names, strict=True):
         _draw(panel, name, plan, log)
@@ -162,7 +163,7 @@ def panels_for(axes: "Axes | Sequence[Axes] | None", names: Sequence[str]) -> "l
         return list(panels[: len(names), 0])
     given = list(axes) if hasattr(axes, "__iter__") else [axes]
     if len(given) != len(names):
-        raise ValueError(f"axes must be one for each of {', '.join(map(repr, names))}, given {len(given)}")
+        raise ValueError(f"axes must be one for each of {shown_names(names)}, given {len(given)}")
     return given
 
 

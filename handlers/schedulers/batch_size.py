@@ -46,7 +46,7 @@ class BatchSizes(Schedule):
         sizes = np.floor(np.asarray(self.schedule.values(indices)) + 0.5)
         for at in np.flatnonzero(sizes < 1):
             arguments.whole_number(
-                f"the batch size of {self.schedule!r} at event {indices[at]:.0f}", sizes[at], at_least=1
+                f"the batch size of {arguments.shown(self.schedule)} at event {indices[at]:.0f}", sizes[at], at_least=1
             )
         return sizes
 
@@ -118,7 +118,9 @@ class BatchSizeScheduler(BaseParamScheduler):
     ) -> None:
         target = BatchSize(dataloader)
         if not callable(scheduler_fn) or isinstance(scheduler_fn, type):
-            raise TypeError(f"scheduler_fn must be a function of the event index, given {scheduler_fn!r}")
+            raise TypeError(
+                f"scheduler_fn must be a function of the event index, given {arguments.shown(scheduler_fn)}"
+            )
         schedule = BatchSizes(scheduler_fn) if isinstance(scheduler_fn, Schedule) else BatchSizeFunction(scheduler_fn)
         super().__init__("batch_size", save_history, schedule=schedule, target=target)
         self.scheduler_fn = scheduler_fn

@@ -1,17 +1,18 @@
 """The product of several schedulers."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 
+from lehr.handlers.core.base_values import combined, one_or_all, read_base_values
 from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.schedules import Constant, Product, arguments
+from lehr.handlers.schedules import Constant, Product, Schedule, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.targets.param_groups import ParamGroups
 
-from .decay_scheduler import own_value
 from .same_target import same_target
 
 
@@ -58,23 +59,30 @@ class ChainedScheduler(ParamScheduler):
         members = same_target(schedulers, at_least=1)
         first = members[0]
         target = ParamGroups(first.optimizer, first.param_name, first.param_group_index)
-        initial = own_value(target, "initial_value") if initial_value is None else initial_value
+        base = read_base_values(target, "initial_value") if initial_value is None else ()
+        initial = one_or_all(base) if initial_value is None else initial_value
         numbers = arguments.number_or_numbers("initial_value", initial)
         if isinstance(numbers, tuple) and len(numbers) != len(target.groups()):
-            raise ValueError(f"initial_value must have {len(target.groups())} values, given {initial!r}")
+            raise ValueError(f"initial_value must have {len(target.groups())} values, given {arguments.shown(initial)}")
         if not np.all(numbers):
             raise ValueError(f"initial_value must not be 0, of which nothing is a multiple, given {initial!r}")
-        with np.errstate(all="ignore"):
-            scale = np.asarray(numbers) ** (1 - len(members))
-        if not np.isfinite(scale).all():
-            raise ValueError(
-                f"initial_value must not be so near to 0 that a value divided by it is infinite, given {initial!r}"
-            )
-        product = Product([Constant(scale.tolist()), *(member.schedule for member in members)])
-        super().__init__(first.optimizer, first.param_name, save_history, first.param_group_index, schedule=product)
+        product, base_values = combined(members, partial(_product, initial_value), base)
+        self._write_to(target, first.param_name, save_history, product, base_values)
         self.schedulers = tuple(schedulers)
 
     @classmethod
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
         # The given schedulers have an optimizer; constructing and simulating write nothing to it.
         return cls(**scheduler_kwargs)
+
+
+def _product(initial_value: Number | None, schedules: list[Schedule], base: Number) -> Schedule:
+    """The product of the schedules as factors of an initial value; None for the base values."""
+    initial = base if initial_value is None else initial_value
+    with np.errstate(all="ignore"):
+        scale = np.asarray(initial, dtype=np.float64) ** (1 - len(schedules))
+    if not np.isfinite(scale).all():
+        raise ValueError(
+            f"initial_value must not be so near to 0 that a value divided by it is infinite, given {initial!r}"
+        )
+    return Product([Constant(scale.tolist()), *schedules])

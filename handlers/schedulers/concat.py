@@ -1,14 +1,17 @@
 """One scheduler after another."""
 
 from collections.abc import Sequence
+from functools import partial
 from numbers import Integral
 from typing import Any, Self
 
+from lehr.handlers.core.base_values import combined
 from lehr.handlers.core.copying import private_copy
 from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.core.reading import random_state_kept
-from lehr.handlers.schedules import Concatenation, arguments
+from lehr.handlers.core.random_state import random_state_kept
+from lehr.handlers.schedules import Concatenation, Schedule, arguments
+from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.targets.param_groups import ParamGroups
 
 from .same_target import same_target
@@ -56,16 +59,17 @@ class ConcatScheduler(ParamScheduler):
         save_history: bool = False,
     ) -> None:
         if not isinstance(durations, list | tuple):
-            raise TypeError(f"durations must be a list or tuple, given {durations!r}")
+            raise TypeError(f"durations must be a list or tuple, given {arguments.shown(durations)}")
         members = same_target(schedulers, at_least=2)
         for at, duration in enumerate(durations):
             if isinstance(duration, bool) or not isinstance(duration, int | float | Integral):
                 raise ValueError(f"durations[{at}] must be a whole number of events, given {duration!r}")
-        schedule = Concatenation([member.schedule for member in members], durations)
         first = members[0]
-        super().__init__(first.optimizer, first.param_name, save_history, first.param_group_index, schedule=schedule)
+        schedule, base = combined(members, partial(_concatenation, tuple(durations)))
+        target = ParamGroups(first.optimizer, first.param_name, first.param_group_index)
+        self._write_to(target, first.param_name, save_history, schedule, base)
         self.schedulers = tuple(schedulers)
-        self.durations = schedule.durations
+        self.durations: tuple[int, ...] = schedule.durations  # type: ignore[attr-defined]
 
     @classmethod
     def simulate_values(
@@ -97,15 +101,15 @@ class ConcatScheduler(ParamScheduler):
         if param_names is None:
             return super().simulate_values(num_events, **given)
         if not isinstance(param_names, list | tuple):
-            raise TypeError(f"param_names must be a list or tuple, given {param_names!r}")
+            raise TypeError(f"param_names must be a list or tuple, given {arguments.shown(param_names)}")
         for at, name in enumerate(param_names):
             if not isinstance(name, str):
-                raise ValueError(f"param_names[{at}] must be a string, given {name!r}")
+                raise ValueError(f"param_names[{at}] must be a string, given {arguments.shown(name)}")
         num_events = arguments.whole_number("num_events", num_events, at_least=0)
         scheduler = private_copy(cls(**given))
         targets = [ParamGroups(scheduler.optimizer, name, scheduler.param_group_index) for name in param_names]
         rows: list[list[float]] = []
-        with random_state_kept():
+        with random_state_kept(scheduler):
             for event in range(num_events):
                 scheduler(None)
                 rows.append([event, *(value for target in targets for value in target.read())])
@@ -115,3 +119,7 @@ class ConcatScheduler(ParamScheduler):
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
         # The given schedulers have an optimizer; constructing and simulating write nothing to it.
         return cls(**scheduler_kwargs)
+
+
+def _concatenation(durations: Sequence[int], schedules: list[Schedule], base: Number) -> Schedule:
+    return Concatenation(schedules, durations)

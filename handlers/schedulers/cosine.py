@@ -110,9 +110,12 @@ class CosineRestartScheduler(DecayScheduler):
         **options: Unpack[Options],
     ) -> None:
         if (T_0 is None) == (periods is None):
-            raise ValueError(f"either T_0 or periods must be given, given T_0={T_0!r}, periods={periods!r}")
+            raise ValueError(
+                "either T_0 or periods must be given, "
+                f"given T_0={arguments.shown(T_0)}, periods={arguments.shown(periods)}"
+            )
         if periods is not None and (isinstance(periods, str | bytes) or not isinstance(periods, Sequence)):
-            raise TypeError(f"periods must be a list or tuple of numbers of events, given {periods!r}")
+            raise TypeError(f"periods must be a list or tuple of numbers of events, given {arguments.shown(periods)}")
         super().__init__(
             optimizer,
             param_name,

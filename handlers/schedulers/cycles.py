@@ -34,6 +34,8 @@ class CyclicalScheduler(ParamScheduler):
         warmup_duration: the number of events from one cycle's end value to the next one's start value.
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
+        relative: whether ``start_value`` and ``end_value`` are factors of each group's base value; see
+            :class:`ParamScheduler`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -55,11 +57,13 @@ class CyclicalScheduler(ParamScheduler):
         warmup_duration: int = 0,
         save_history: bool = False,
         param_group_index: Selection = None,
+        *,
+        relative: bool = False,
     ) -> None:
         schedule = self.schedule_type(
             start_value, end_value, cycle_size, cycle_mult, start_value_mult, end_value_mult, warmup_duration
         )
-        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)
+        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule, relative=relative)
         if self.schedule_type is Cycles and not self._asks_get_param:
             raise TypeError(f"{type(self).__name__} must set schedule_type or override get_param")
 
@@ -112,6 +116,8 @@ class LinearCyclicalScheduler(CyclicalScheduler):
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         monotonic: whether each cycle goes one way only. The next cycle then starts with a jump, or with a warm-up.
             Keyword only.
+        relative: whether ``start_value`` and ``end_value`` are factors of each group's base value; see
+            :class:`ParamScheduler`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -141,6 +147,7 @@ class LinearCyclicalScheduler(CyclicalScheduler):
         param_group_index: Selection = None,
         *,
         monotonic: bool = False,
+        relative: bool = False,
     ) -> None:
         self.schedule_type = partial(LinearCyclical, monotonic=monotonic)
         super().__init__(
@@ -155,6 +162,7 @@ class LinearCyclicalScheduler(CyclicalScheduler):
             warmup_duration,
             save_history,
             param_group_index,
+            relative=relative,
         )
 
 
@@ -178,6 +186,8 @@ class CosineAnnealingScheduler(CyclicalScheduler):
         warmup_duration: the number of events from one cycle's end value to the next one's start value.
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
+        relative: whether ``start_value`` and ``end_value`` are factors of each group's base value; see
+            :class:`ParamScheduler`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type.

@@ -1,12 +1,13 @@
 """The base of all decay schedulers: values relative to each param group, windows, and durations in epochs."""
 
 import difflib
-import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypedDict
 
+from lehr.handlers.core.base_values import BaseValues, multiple_of, read_base_values
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.schedules import Constant, Product, Schedule, Window, arguments
+from lehr.handlers.schedules import Schedule, Window, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.schedules.durations import in_events
@@ -73,8 +74,8 @@ class DecayScheduler(ParamScheduler):
     ) -> None:
         _check_option_names(type(self).__name__, options)
         target = ParamGroups(optimizer, param_name, options.get("param_group_index"))
-        schedule = _within_window(_scheduled(target, schedule_type, options, own, values), target, options)
-        self._write_to(target, param_name, options.get("save_history", False), schedule)
+        schedule, base = _schedule_and_base(target, schedule_type, options, own, values)
+        self._write_to(target, param_name, options.get("save_history", False), schedule, base)
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> "tuple[Any, Array]":
@@ -85,50 +86,57 @@ class DecayScheduler(ParamScheduler):
         return scheduler, scheduler.simulate(num_events)
 
 
-def _scheduled(
+def _schedule_and_base(
     target: ParamGroups,
     schedule_type: Callable[..., Schedule],
     options: Options,
     own: str | None,
-    given: dict[str, Any],
-) -> Schedule:
+    values: dict[str, Any],
+) -> tuple[Schedule, BaseValues | None]:
+    """The schedule, and the groups' base values if it depends on them."""
     relative = arguments.flag("relative", options.get("relative", False))
-    if own is not None and given[own] is None:
-        given = {**given, own: 1.0 if relative else own_value(target, own)}
-    if own is not None and not isinstance(target.optimizer, PlaceholderOptimizer):
-        values = arguments.number_or_numbers(own, given[own])
-        if isinstance(values, tuple) and len(values) != len(target.groups()):
-            raise ValueError(f"{own} must have {len(target.groups())} values, given {given[own]!r}")
-    epoch_length = options.get("epoch_length")
-    if epoch_length is not None:
-        given = in_events(schedule_type, given, epoch_length)
+    starts_from_base = own is not None and values[own] is None
+    if own is not None and not starts_from_base and not isinstance(target.optimizer, PlaceholderOptimizer):
+        given = arguments.number_or_numbers(own, values[own])
+        if isinstance(given, tuple) and len(given) != len(target.groups()):
+            raise ValueError(f"{own} must have {len(target.groups())} values, given {values[own]!r}")
+    window = _window(options)
+    if (epoch_length := options.get("epoch_length")) is not None:
+        values = in_events(schedule_type, values, epoch_length)
+    schedule_of = partial(_schedule_of, schedule_type, values, own if starts_from_base else None, relative, window)
+    if not (relative or starts_from_base or window.get("begin", 0)):
+        return schedule_of(0.0), None
+    argument = own if own is not None and starts_from_base else "relative" if relative else "begin"
+    base = BaseValues(read_base_values(target, argument), schedule_of, is_own=relative or starts_from_base)
+    return base.schedule(), base
+
+
+def _schedule_of(
+    schedule_type: Callable[..., Schedule],
+    values: dict[str, Any],
+    own: str | None,
+    relative: bool,
+    window: dict[str, Any],
+    base: Number,
+) -> Schedule:
+    """The schedule for these base values, of which ``own`` is the argument that starts from them."""
+    given = values if own is None else {**values, own: 1.0 if relative else base}
     schedule = schedule_type(**given)
-    return Product([Constant(own_value(target, "relative")), schedule]) if relative else schedule
+    if relative:
+        schedule = multiple_of(schedule, base)
+    if window.get("begin", 0) == 0 and window.get("end") is None and window.get("interval", 1) == 1:
+        return schedule
+    return Window(schedule, **window, before=base if window.get("begin", 0) else None)
 
 
-def _within_window(schedule: Schedule, target: ParamGroups, options: Options) -> Schedule:
+def _window(options: Options) -> dict[str, Any]:
+    """The arguments of the window, in events."""
     window: dict[str, Any] = {name: options[name] for name in ("begin", "end", "interval") if name in options}
     for name, value in window.items():
         if name != "end" or value is not None:
             arguments.number(name, value, at_least=0)
     epoch_length = options.get("epoch_length")
-    if epoch_length is not None:
-        window = in_events(Window, window, epoch_length)
-    if window.get("begin", 0) == 0 and window.get("end") is None and window.get("interval", 1) == 1:
-        return schedule
-    return Window(schedule, **window, before=own_value(target, "begin") if window.get("begin", 0) else None)
-
-
-def own_value(target: ParamGroups, argument: str) -> Number:
-    """The present values of the param groups: one number if all groups hold the same.
-
-    Raises:
-        ValueError: there is no optimizer to read from.
-    """
-    held = target.read()
-    if any(map(math.isnan, held)):
-        raise ValueError(f"{argument} needs an optimizer to read present values from, given none")
-    return held[0] if len(set(held)) == 1 else held
+    return window if epoch_length is None else in_events(Window, window, epoch_length)
 
 
 def _check_option_names(name: str, options: Options) -> None:
@@ -137,6 +145,6 @@ def _check_option_names(name: str, options: Options) -> None:
         if given not in names:
             near = difflib.get_close_matches(given, names, n=1)
             raise TypeError(
-                f"{name} has no argument {given!r}; its keyword arguments include {', '.join(names)}"
+                f"{name} has no argument {arguments.shown(given)}; its keyword arguments include {', '.join(names)}"
                 + (f"; did you mean {near[0]!r}?" if near else "")
             )

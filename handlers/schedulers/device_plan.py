@@ -5,8 +5,10 @@ from typing import Any
 
 import torch
 
+from lehr.handlers.core.illegal_values import warn_in_table
 from lehr.handlers.core.inspection import set_called_by_another, target_of
 from lehr.handlers.core.param_scheduler import ParamScheduler
+from lehr.handlers.core.reading import read_values
 from lehr.handlers.schedules import arguments
 from lehr.handlers.targets.param_groups import ParamGroups
 
@@ -64,11 +66,12 @@ class DevicePlan:
 
     def __init__(self, scheduler: ParamScheduler, num_events: int) -> None:
         if not isinstance(scheduler, ParamScheduler):
-            raise TypeError(f"scheduler must be a ParamScheduler, given {scheduler!r}")
+            raise TypeError(f"scheduler must be a ParamScheduler, given {arguments.shown(scheduler)}")
         num_events = arguments.whole_number("num_events", num_events, at_least=1)
         if not scheduler.schedule.is_pure:
             raise ValueError(
-                f"scheduler must have values that are known in advance, given {scheduler!r}: values that depend on a "
+                "scheduler must have values that are known in advance, "
+                f"given {arguments.shown(scheduler)}: values that depend on a "
                 "metric or a Python function are known only at their event"
             )
         target = target_of(scheduler)
@@ -88,8 +91,9 @@ class DevicePlan:
         set_called_by_another(scheduler)
 
     def _compute_values(self) -> torch.Tensor:
-        table = torch.from_numpy(self.scheduler.simulate(self.num_events))
-        columns = table[:, : self.scheduler.schedule.groups or 1]  # without groups that were added
+        values = read_values(self.scheduler.schedule, 0, self.num_events, None)
+        warn_in_table(self.scheduler, values)
+        columns = torch.from_numpy(values)
         return columns.to(self._dtype).to(self._device)  # convert first: some devices lack float64
 
     @torch.no_grad()

@@ -27,11 +27,13 @@ def scaled_schedule(
     initial = arguments.number_or_numbers("initial_value", initial_value)
     for function in factor_fn if isinstance(factor_fn, list | tuple) else [factor_fn]:
         if not callable(function) or isinstance(function, type):
-            raise TypeError(f"factor_fn must be a function of the event index, given {function!r}")
+            raise TypeError(f"factor_fn must be a function of the event index, given {arguments.shown(function)}")
     if not isinstance(factor_fn, list | tuple):
         return Product([Constant(initial), make_schedule(factor_fn)])
     if not factor_fn:
-        raise ValueError(f"factor_fn must be a function or one for each param group, given {factor_fn!r}")
+        raise ValueError(
+            f"factor_fn must be a function or one for each param group, given {arguments.shown(factor_fn)}"
+        )
     if isinstance(initial, tuple) and len(initial) != len(factor_fn):
         raise ValueError(f"factor_fn must be one function or {len(initial)}, given {len(factor_fn)}")
     each = initial if isinstance(initial, tuple) else (initial,) * len(factor_fn)

@@ -37,6 +37,8 @@ class MetricScheduler(MetricDrivenScheduler):
             metric of rank 0) or ``"none"`` (each rank uses its own). A checkpoint between the metric and the next event
             saves the metric of one rank. If you resume from there, use a metric that is equal on all ranks, as ignite's
             metrics are.
+        relative: whether the values of the schedule are factors of each group's base value; see
+            :class:`ParamScheduler`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type; at an event, the metric is not a number.
@@ -65,15 +67,20 @@ class MetricScheduler(MetricDrivenScheduler):
         param_group_index: Selection = None,
         every: int = 1,
         reduction: str = "mean",
+        *,
+        relative: bool = False,
     ) -> None:
         self._feed = MetricFeed(metric_name, reduction)
         if not metric_name:
             raise ValueError(f"metric_name must be the name of a metric, given {metric_name!r}")
-        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)
+        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule, relative=relative)
         self.every = arguments.whole_number("every", every, at_least=1)
-        self._metric_parts = driven_parts(self._schedule)
         if not self._metric_parts:
-            raise ValueError(f"schedule must depend on a metric, given {schedule!r}")
+            raise ValueError(f"schedule must depend on a metric, given {arguments.shown(schedule)}")
+
+    def _follow(self, schedule: Schedule | None) -> None:
+        super()._follow(schedule)
+        self._metric_parts = driven_parts(schedule)
 
     def _reads_metric_at(self, index: int) -> bool:
         return index % self.every == 0 and (index > 0 or self.every == 1)

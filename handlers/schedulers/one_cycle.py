@@ -37,6 +37,8 @@ class OneCycleScheduler(ParamScheduler):
             effect.
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
+        relative: whether ``max_value`` and ``base_value`` are factors of each group's base value; see
+            :class:`ParamScheduler`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -80,6 +82,8 @@ class OneCycleScheduler(ParamScheduler):
         inverse: bool = False,
         save_history: bool = False,
         param_group_index: Selection = None,
+        *,
+        relative: bool = False,
     ) -> None:
         schedule = OneCycle(
             max_value,
@@ -92,4 +96,4 @@ class OneCycleScheduler(ParamScheduler):
             base_value,
             inverse,
         )
-        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)
+        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule, relative=relative)

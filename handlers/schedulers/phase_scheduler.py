@@ -8,7 +8,7 @@ from ignite.engine import Engine
 from lehr.engine.event_counts import is_repeated_epoch_start
 from lehr.handlers.core.metric_driven import SchedulerWithMetric
 from lehr.handlers.core.metrics import MetricFeed, as_number
-from lehr.handlers.schedules import Phases, Plateau, Schedule
+from lehr.handlers.schedules import Phases, Plateau, Schedule, arguments
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups
 
@@ -41,6 +41,8 @@ class PhaseScheduler(SchedulerWithMetric):
         metric_name: name of the metric in the ``state.metrics`` of the engine that :meth:`observe` is attached to.
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
             metric of rank 0) or ``"none"`` (each rank uses its own).
+        relative_to_base: whether the values are factors of each group's base value, as with ``relative`` of every other
+            scheduler; see :class:`ParamScheduler`.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -82,10 +84,14 @@ class PhaseScheduler(SchedulerWithMetric):
         flat: Plateau | None = None,
         metric_name: str = "loss",
         reduction: str = "mean",
+        relative_to_base: bool = False,
     ) -> None:
+        arguments.flag("relative_to_base", relative_to_base)
         self._feed = MetricFeed(metric_name, reduction)
         self._phases = Phases(phases, relative, end, starts, flat)
-        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=self._phases)
+        super().__init__(
+            optimizer, param_name, save_history, param_group_index, schedule=self._phases, relative=relative_to_base
+        )
 
     @property
     def phase(self) -> int:

@@ -23,6 +23,7 @@ class PiecewiseLinear(ParamScheduler):
             value is a number, or a list with one per param group.
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
+        relative: whether the values are factors of each group's base value; see :class:`ParamScheduler`. Keyword only.
 
     Raises:
         TypeError: ``milestones_values`` is not a list or tuple; a milestone is not an int; a value is not a number.
@@ -43,6 +44,8 @@ class PiecewiseLinear(ParamScheduler):
         milestones_values: Sequence[tuple[int, Number]],
         save_history: bool = False,
         param_group_index: Selection = None,
+        *,
+        relative: bool = False,
     ) -> None:
         schedule = LinearInterpolation(milestones_values)
-        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)
+        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule, relative=relative)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from ignite.engine import Engine
 
+from lehr.handlers.core.base_values import read_base_values
 from lehr.handlers.core.copying import private_copy
 from lehr.handlers.core.metric_driven import MetricDrivenScheduler
 from lehr.handlers.core.metrics import MetricFeed
@@ -14,7 +15,7 @@ from lehr.handlers.schedules import Plateau, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.group_selection import Selection
-from lehr.handlers.targets.param_groups import HasParamGroups, PlaceholderOptimizer
+from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, PlaceholderOptimizer
 
 
 class ReduceOnPlateauScheduler(MetricDrivenScheduler):
@@ -46,12 +47,15 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         trainer: the engine whose state records the values; None for the engine that fires the event. Keyword only, like
             the arguments below.
         initial_value: the first value; a number, or a list with one per param group. None: each group's present value.
+        relative: whether ``initial_value`` and ``min_value`` are factors of each group's base value; see
+            :class:`ParamScheduler`.
         nan_policy: what to do with a NaN metric: ``"worse"`` counts it as no improvement, as in torch; ``"ignore"``
             does not count it; ``"raise"`` raises an error.
         missing_policy: what to do without a metric: ``"raise"`` raises an error; ``"ignore"`` keeps the value.
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
             metric of rank 0) or ``"none"`` (each rank uses its own, if all are equal). All ranks must reach the event;
             a metric that is missing on one rank counts as missing.
+        begin: the number of the first metric that counts, from 0; such as 5 after a warm-up of 5 epochs.
 
     Raises:
         TypeError: an argument has the wrong type; at an event, the metric is not a number.
@@ -86,12 +90,30 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         nan_policy: str = "worse",
         missing_policy: str = "raise",
         reduction: str = "mean",
+        relative: bool = False,
+        begin: int = 0,
     ) -> None:
         self._feed = MetricFeed(metric_name, reduction)
         if not isinstance(trainer, Engine | None):
             raise TypeError(f"trainer must be an ignite Engine or None, given {trainer!r}")
+        if arguments.flag("relative", relative):
+            target = ParamGroups(optimizer, param_name, param_group_index)
+            base = np.asarray(read_base_values(target, "relative"))
+            min_value = (base * np.asarray(arguments.number_or_numbers("min_value", min_value))).tolist()
+            initial = 1.0 if initial_value is None else arguments.number_or_numbers("initial_value", initial_value)
+            initial_value = None if initial_value is None else (base * np.asarray(initial)).tolist()
         self._plateau = Plateau(
-            mode, factor, patience, threshold, threshold_mode, cooldown, min_value, eps, initial_value, nan_policy
+            mode,
+            factor,
+            patience,
+            threshold,
+            threshold_mode,
+            cooldown,
+            min_value,
+            eps,
+            initial_value,
+            nan_policy,
+            begin,
         )
         self.trainer = trainer
         self.missing_policy = arguments.one_of("missing_policy", missing_policy, ("raise", "ignore"))
@@ -106,14 +128,25 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         """Observe the metric of this event, write the value, record it, and count the event.
 
         Args:
-            engine: the engine that has the metric; None in a plain loop, where you call
-                ``scheduler.schedule.observe(metric)``.
+            engine: the engine that has the metric; None in a plain loop, where you call ``scheduler.observe(metric)``.
             name: name of the history; None for ``param_name``.
         """
         if engine is not None and not self._repeats and self._goes_on_from_groups:
             self._plateau.go_on_from(self._target.read())
         super().__call__(engine, name)
         self._goes_on_from_groups = True
+
+    def _admit_groups(self) -> bool:
+        """Let a group that was added since the last metric go on from its own value, as far reduced as the others."""
+        is_own = self._plateau.initial_value is None and self._target.selection.added in (None, "own")
+        if not is_own or len(self.optimizer.param_groups) == self._num_groups_seen:
+            return False
+        values, held = self._plateau.remembered().values, self._target.read()
+        self._num_groups_seen = len(self.optimizer.param_groups)
+        if is_new := 0 < len(values) < len(held):
+            ratio = values[0] / held[0] if held[0] else 1.0
+            self._plateau.go_on_from([*values, *(value * ratio for value in held[len(values) :])])
+        return is_new
 
     def _give_metric(self, engine: Engine) -> None:
         self.observe(engine)
@@ -128,12 +161,20 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
     def _recording_engine(self, engine: Engine) -> Engine:
         return engine if self.trainer is None else self.trainer
 
-    def observe(self, engine: Engine) -> None:
-        """Observe the metric of an engine, without writing; for a plateau inside another scheduler.
+    def observe(self, engine: Engine | float) -> None:
+        """Observe a metric, without writing; for a plain loop, or for a plateau inside another scheduler.
+
+        Args:
+            engine: the engine that has the metric, or the metric itself.
 
         Raises:
             TypeError, ValueError: as at an event; see the class.
         """
+        if not isinstance(engine, Engine):
+            if self._goes_on_from_groups and not self._repeats:
+                self._plateau.go_on_from(self._target.read())
+            self._plateau.observe(engine)
+            return
         metric = self._feed.read(engine, is_required=self.missing_policy == "raise")
         if metric is not None:
             self._plateau.observe(metric)
@@ -157,6 +198,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         begins_with_groups = self._plateau.initial_value is None
         super().load_state_dict(state_dict, resume_policy)
         self._goes_on_from_groups = begins_with_groups and self._event_index == 0
+        self._num_groups_seen = -1
 
     def simulate(self, num_events: int, start: int = 0, *, metric_values: Sequence[float] | None = None) -> Array:
         """The values that the next events would write, given a metric for each.
@@ -230,7 +272,7 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         scheduler_kwargs: ``mode``, ``factor``, ``patience``, ``threshold``, ``threshold_mode``, ``cooldown``,
             ``min_lr`` (a number, or a list with one per param group) and ``eps``, as in torch; ``nan_policy``,
-            ``missing_policy`` and ``reduction`` as in :class:`ReduceOnPlateauScheduler`.
+            ``missing_policy``, ``reduction`` and ``begin`` as in :class:`ReduceOnPlateauScheduler`.
 
     Raises:
         TypeError: an argument has the wrong type; ``min_lr`` is a list although ``param_group_index`` is given.
@@ -259,7 +301,9 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
             warnings.warn("verbose=True has no effect: pass save_history=True to record the values", stacklevel=2)
         min_value = scheduler_kwargs.pop("min_lr", 0.0)
         if param_group_index is not None and isinstance(min_value, Sequence):
-            raise TypeError(f"min_lr must be a number where param_group_index is given, given {min_value!r}")
+            raise TypeError(
+                f"min_lr must be a number where param_group_index is given, given {arguments.shown(min_value)}"
+            )
         super().__init__(
             optimizer,
             "lr",

@@ -2,6 +2,7 @@
 
 from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler
+from lehr.handlers.schedules.arguments import shown
 
 
 def same_target(schedulers: object, *, at_least: int) -> list[ParamScheduler]:
@@ -17,18 +18,22 @@ def same_target(schedulers: object, *, at_least: int) -> list[ParamScheduler]:
         ValueError: there are too few schedulers, or they differ in optimizer, param name or groups.
     """
     if not isinstance(schedulers, list | tuple):
-        raise TypeError(f"schedulers must be a list or tuple, given {schedulers!r}")
+        raise TypeError(f"schedulers must be a list or tuple, given {shown(schedulers)}")
     for at, scheduler in enumerate(schedulers):
         if not isinstance(scheduler, ParamScheduler | ParamGroupScheduler):
-            raise TypeError(f"schedulers[{at}] must be a ParamScheduler or a ParamGroupScheduler, given {scheduler!r}")
+            raise TypeError(
+                f"schedulers[{at}] must be a ParamScheduler or a ParamGroupScheduler, given {shown(scheduler)}"
+            )
     if len(schedulers) < at_least:
         wanted = {1: "one", 2: "two"}[at_least]
-        raise ValueError(f"schedulers must be {wanted} or more, given {schedulers!r}")
+        raise ValueError(f"schedulers must be {wanted} or more, given {shown(schedulers)}")
     members = [s.as_param_scheduler() if isinstance(s, ParamGroupScheduler) else s for s in schedulers]
     first = members[0]
     for name in ("optimizer", "param_name", "param_group_index"):
         different = [s for s in members if getattr(s, name) != getattr(first, name)]
         if different:
-            given = "" if name == "optimizer" else f": {getattr(first, name)!r}, {getattr(different[0], name)!r}"
+            given = (
+                "" if name == "optimizer" else f": {shown(getattr(first, name))}, {shown(getattr(different[0], name))}"
+            )
             raise ValueError(f"schedulers must all have the same {name}, given different ones{given}")
     return members

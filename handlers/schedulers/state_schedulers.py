@@ -65,7 +65,7 @@ class LambdaStateScheduler(StateParamScheduler):
         self, lambda_obj: Callable[[int], Any], param_name: str, save_history: bool = False, create_new: bool = False
     ) -> None:
         if not callable(lambda_obj) or isinstance(lambda_obj, type):
-            raise ValueError(f"lambda_obj must be a function of the event index, given {lambda_obj!r}")
+            raise ValueError(f"lambda_obj must be a function of the event index, given {arguments.shown(lambda_obj)}")
         self.lambda_obj = lambda_obj
         super().__init__(param_name, save_history, create_new, schedule=FunctionFromOne(lambda_obj))
 

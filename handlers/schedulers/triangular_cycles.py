@@ -35,6 +35,8 @@ class CyclicScheduler(ParamScheduler):
         inverse: whether to start at ``max_value`` and go down first, as for momentum and betas[0].
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
+        relative: whether ``base_value`` and ``max_value`` are factors of each group's base value; see
+            :class:`ParamScheduler`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -65,8 +67,10 @@ class CyclicScheduler(ParamScheduler):
         inverse: bool = False,
         save_history: bool = False,
         param_group_index: Selection = None,
+        *,
+        relative: bool = False,
     ) -> None:
         schedule = Cyclic(
             base_value, max_value, step_size_up, step_size_down, mode, gamma, scale_fn, scale_mode, inverse
         )
-        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule)
+        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule, relative=relative)

@@ -70,13 +70,16 @@ def create_lr_scheduler_with_warmup(
     elif isinstance(lr_scheduler, ParamScheduler):
         main = lr_scheduler
     else:
-        raise TypeError(f"lr_scheduler must be a ParamScheduler or a torch scheduler, given {lr_scheduler!r}")
+        raise TypeError(
+            f"lr_scheduler must be a ParamScheduler or a torch scheduler, given {arguments.shown(lr_scheduler)}"
+        )
     if isinstance(warmup_duration, bool) or not isinstance(warmup_duration, int):
-        raise TypeError(f"warmup_duration must be an int, given {warmup_duration!r}")
+        raise TypeError(f"warmup_duration must be an int, given {arguments.shown(warmup_duration)}")
     duration = arguments.whole_number("warmup_duration", warmup_duration, at_least=2)
     if not isinstance(output_simulated_values, list | None):
         raise TypeError(
-            f"output_simulated_values must be a list such as [None] * 100, given {output_simulated_values!r}"
+            "output_simulated_values must be a list such as [None] * 100, "
+            f"given {arguments.shown(output_simulated_values)}"
         )
     present = ParamGroups(main.optimizer, "lr", main.param_group_index).read()
     starts = _per_group("warmup_start_value", warmup_start_value, len(present))
@@ -94,7 +97,7 @@ def create_lr_scheduler_with_warmup(
 def _per_group(name: str, value: Number, groups: int) -> list[float]:
     values = arguments.number_or_numbers(name, value)
     if isinstance(values, tuple) and len(values) != groups:
-        raise ValueError(f"{name} must have {groups} values, given {value!r}")
+        raise ValueError(f"{name} must have {groups} values, given {arguments.shown(value)}")
     return list(values) if isinstance(values, tuple) else [values] * groups
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from . import fields
+from . import arguments, fields
 from .arguments import Number
 from .base import Array, Schedule
 from .curves import Curve, Linear, blend, curve_field
@@ -50,6 +50,12 @@ class Anneal(Schedule):
     duration: float = fields.number(at_least=0, unit=fields.EVENTS)
     curve: Curve = curve_field(Linear())
     beyond: Literal["hold", "mirror", "stretch"] = fields.one_of(("hold", "mirror", "stretch"), "hold")
+
+    def __post_init__(self) -> None:
+        """Checks the arguments."""
+        super().__post_init__()
+        if self.beyond != "mirror":  # whose cycles may be shorter than an event
+            arguments.duration("duration", self.duration)
 
     @property
     def length(self) -> float:

@@ -5,6 +5,7 @@ argument of the wrong type is a ``TypeError``, a wrong value a ``ValueError``.
 """
 
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from types import UnionType
@@ -21,19 +22,104 @@ REAL, INTEGRAL = (float, int, Real), (int, Integral)
 MAX_EVENT_INDEX = 2**53
 
 
-def shown(value: object) -> str:
-    """The repr of a value for an error text, at most about 500 characters.
+# Characters of an error text, and of a value in it; how deep a value is shown.
+MAX_LENGTH, MAX_SHOWN, MAX_SHOWN_DEPTH = 500, 200, 20
+BRACKETS: dict[type, tuple[str, str]] = {list: ("[", "]"), tuple: ("(", ")"), set: ("{", "}")}
+DICT_REPRS: tuple[Any, ...] = (dict.__repr__, OrderedDict.__repr__)
+
+
+def shown(value: object, length: int = MAX_SHOWN) -> str:
+    """The repr of a value for an error text, of at most ``length`` characters; no more of the value is read.
 
     >>> shown("lr"), len(shown([0] * 10_000)), shown(10**5000)
-    ("'lr'", 503, 'an int that is too large to be shown')
+    ("'lr'", 200, 'an int that is too large to be shown')
     """
+    return shown_text(_repr_of(value, length + 1, MAX_SHOWN_DEPTH), length)
+
+
+def shown_text(text: str, length: int = MAX_SHOWN) -> str:
+    """The beginning of a text, of at most ``length`` characters."""
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
+def shown_names(names: Iterable[str]) -> str:
+    """Names for an error text, as many as 200 characters have room for.
+
+    >>> shown_names(["lr", "momentum"])
+    "'lr', 'momentum'"
+    """
+    return shown_text(_joined(((name,) for name in names), MAX_SHOWN + 1, 2))
+
+
+def shortened(text: str) -> str:
+    """An error text without its middle, if it has more than 500 characters.
+
+    >>> len(shortened("given " + "0, " * 1000)), shortened("given 0")
+    (500, 'given 0')
+    """
+    return text if len(text) <= MAX_LENGTH else f"{text[:397]}...{text[-100:]}"
+
+
+def _repr_of(value: Any, length: int, depth: int) -> str:
+    """The repr of a value; of a list, a dict or a text that is longer than ``length``, only the beginning."""
+    kind: Any = type(value)
+    if kind in BRACKETS and value:
+        start, end = BRACKETS[kind]
+        return start + _joined(((item,) for item in value), length, depth, kind is tuple and len(value) == 1) + end
+    if isinstance(value, dict) and kind.__repr__ in DICT_REPRS and value:
+        text = "{" + _joined(value.items(), length, depth) + "}"
+        return text if kind is dict else f"{kind.__name__}({text})"
+    if kind in (str, bytes, bytearray):
+        value = value[:length]
     try:
-        text = repr(value)
+        return repr(value)
     except RecursionError:
-        return f"a {type(value).__name__} that is nested too deeply to be shown"
+        return f"a {kind.__name__} that is nested too deeply to be shown"
     except ValueError:  # Python shows no ints of more than 4300 digits
-        return f"an {type(value).__name__} that is too large to be shown"
-    return text if len(text) <= 500 else text[:500] + "..."
+        return f"an {kind.__name__} that is too large to be shown"
+    except Exception:
+        return f"a {kind.__name__} that cannot be shown"
+
+
+def _joined(items: Iterable[tuple[Any, ...]], length: int, depth: int, alone: bool = False) -> str:
+    """Items, or keys and values, until the text has this length."""
+    if not depth:
+        return "..."
+    text = ""
+    for item in items:
+        rest = length - len(text)
+        if rest <= 0:
+            return text
+        text += ", " * bool(text) + ": ".join([_repr_of(part, rest, depth - 1) for part in item])
+    return text + "," * alone
+
+
+def within_limits(name: str, value: Any, *, depth: int = 50, values: int = 1_000_000) -> None:
+    """Checks that lists and mappings are not nested deeper than ``depth`` and have at most that many values in all.
+
+    A list that is in others more than once counts each time, so that a few lists may have millions of values.
+
+    >>> loop = []
+    >>> loop.append(loop)
+    >>> within_limits("config", loop)
+    Traceback (most recent call last):
+    ...
+    ValueError: config must be nested at most 50 deep, given more
+    """
+    level, count = {id(value): (value, 1)}, 0  # each list once, and how often it is there
+    for _ in range(depth):
+        inner: dict[int, tuple[Any, int]] = {}
+        for one, times in level.values():
+            count += times * len(one)
+            if count > values:
+                raise ValueError(f"{name} must have at most {values} values in it, given more")
+            for item in one.values() if isinstance(one, Mapping) else one:
+                if isinstance(item, dict | list | tuple | Mapping):
+                    inner[id(item)] = item, times + (inner[id(item)][1] if id(item) in inner else 0)
+        if not inner:
+            return
+        level = inner
+    raise ValueError(f"{name} must be nested at most {depth} deep, given more")
 
 
 def number(
@@ -75,6 +161,24 @@ def number(
         rule = " and ".join(f"{words} {bound}" for words, bound in bounds.items() if bound is not None)
         raise ValueError(f"{name} must be {rule}, given {shown(value)}")
     return result
+
+
+def duration(name: str, value: object, *, at_least: float | None = None, above: float | None = None) -> float:
+    """Returns a number of events as a finite float within the given bounds, and not between 0 and 1.
+
+    >>> duration("duration", 0.9, above=0)
+    Traceback (most recent call last):
+    ...
+    ValueError: duration must be at least 1 event, given 0.9; for 90% of a run of n events, give round(0.9 * n)
+    """
+    events = number(name, value, at_least=at_least, above=above)
+    if 0 < events < 1:
+        given = shown(value)
+        share = f"for {events:.3g} of" if events < 0.005 else f"for {events:.0%} of"
+        raise ValueError(
+            f"{name} must be at least 1 event, given {given}; {share} a run of n events, give round({given} * n)"
+        )
+    return events
 
 
 def number_or_numbers(name: str, value: object) -> float | tuple[float, ...]:
@@ -237,6 +341,27 @@ def state_of(name: str, state_dict: Any, keys: Iterable[str]) -> Mapping[str, An
     if not isinstance(state_dict, Mapping) or set(state_dict) != set(keys):
         raise ValueError(f"the state of {name} must have {sorted(keys)}, given {shown(state_dict)}")
     return state_dict
+
+
+NOT_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
+
+
+def saved_float(value: float | None) -> float | str | None:
+    """Returns a float as JSON has it: infinity and NaN as a text.
+
+    >>> saved_float(0.5), saved_float(math.inf)
+    (0.5, 'inf')
+    """
+    return value if value is None or math.isfinite(value) else str(value)
+
+
+def loaded_float(saved: Any) -> Any:
+    """Returns what :func:`saved_float` saved; anything else stays as it is.
+
+    >>> loaded_float("inf"), loaded_float(0.5)
+    (inf, 0.5)
+    """
+    return NOT_FINITE.get(saved, saved) if isinstance(saved, str) else saved
 
 
 def groups_of(*values: Any) -> int | None:

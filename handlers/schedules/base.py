@@ -133,11 +133,12 @@ class Schedule(ABC):
         """
         given = np.asarray(index)
         if given.dtype.kind not in "iuf":
-            raise TypeError(f"event_index must be an int or an array of them, given {index!r}")
+            raise TypeError(f"event_index must be an int or an array of them, given {arguments.shown(index)}")
         indices = given.astype(np.float64)
         if not ((indices >= 0) & (indices <= arguments.MAX_EVENT_INDEX) & (indices == np.floor(indices))).all():
             raise ValueError(
-                f"event_index must be a whole number from 0 to {arguments.MAX_EVENT_INDEX}, given {index!r}"
+                f"event_index must be a whole number from 0 to {arguments.MAX_EVENT_INDEX}, "
+                f"given {arguments.shown(index)}"
             )
         with np.errstate(all="ignore"):
             # Arrays only: NumPy rounds x ** y differently for a scalar and for an array of one.

@@ -38,7 +38,7 @@ class Constant(Schedule):
 
 def _checked_constants(name: str, values: Any) -> tuple[Number, ...]:
     if isinstance(values, str | bytes) or not isinstance(values, Sequence):
-        raise TypeError(f"{name} must be a list or tuple of values, given {values!r}")
+        raise TypeError(f"{name} must be a list or tuple of values, given {arguments.shown(values)}")
     named = {f"{name}[{position}]": value for position, value in enumerate(values)}
     constants = {one: arguments.number_or_numbers(one, value) for one, value in named.items()}
     arguments.same_groups({one: arguments.groups_of(constant) for one, constant in constants.items()})

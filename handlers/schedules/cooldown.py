@@ -42,7 +42,7 @@ class Cooldown(Wrapper):
     """
 
     begin: int = fields.whole_number(unit=fields.EVENTS)
-    duration: float = fields.number(above=0, unit=fields.EVENTS)
+    duration: float = fields.duration(above=0)
     end_value: Number = fields.value(0.0)
     curve: Curve = curve_field(Linear())
 

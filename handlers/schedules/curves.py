@@ -201,7 +201,9 @@ class Tanh(Curve):
         """Checks the numbers."""
         super().__post_init__()
         if self.lower >= self.upper:
-            raise ValueError(f"lower must be less than upper, {self.upper!r}, given {self.lower!r}")
+            raise ValueError(
+                f"lower must be less than upper, {arguments.shown(self.upper)}, given {arguments.shown(self.lower)}"
+            )
 
     def __call__(self, progress: Array) -> Array:
         """The formula."""

@@ -53,7 +53,7 @@ class Cyclical(Schedule):
         super().__post_init__()
         if self.cycle_mult < 1:
             raise ValueError(
-                f"cycle_mult must be at least 1, given {self.cycle_mult!r}: it would shrink "
+                f"cycle_mult must be at least 1, given {arguments.shown(self.cycle_mult)}: it would shrink "
                 f"a cycle of {self.cycle_size} events below 2"
             )
 
@@ -150,7 +150,7 @@ class LinearCyclical(Cyclical):
         super().__post_init__()
         if self.warmup_duration and not self.monotonic:
             raise ValueError(
-                f"warmup_duration must be 0 unless monotonic is True, given {self.warmup_duration!r}: "
+                f"warmup_duration must be 0 unless monotonic is True, given {arguments.shown(self.warmup_duration)}: "
                 "the cycle goes back to its start value by itself"
             )
 

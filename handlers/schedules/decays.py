@@ -81,7 +81,8 @@ class ExponentialDecay(GammaDecay):
         super().__post_init__()
         if self.gamma < 0 and not self.staircase and self.decay_events != 1:
             raise ValueError(
-                f"gamma must be at least 0 unless staircase is True or decay_events is 1, given {self.gamma!r}"
+                "gamma must be at least 0 unless staircase is True or decay_events is 1, "
+                f"given {arguments.shown(self.gamma)}"
             )
 
     def times(self, indices: Array) -> Array:
@@ -108,7 +109,7 @@ class StepDecay(GammaDecay):
     """
 
     gamma: float = fields.number()
-    step_size: float = fields.number(above=0, unit=fields.EVENTS)
+    step_size: float = fields.duration(above=0)
 
     def times(self, indices: Array) -> Array:
         """The number of steps."""

@@ -1,5 +1,6 @@
 """Descriptions of schedules as plain data, the same in every process."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -15,7 +16,7 @@ from .saved_text import ADDRESS, read_text, same_name, same_text
 Description = Any
 # The dataclasses that were described, by name, to look up the defaults of their fields.
 CLASSES: WeakValueDictionary[str, type] = WeakValueDictionary()
-RECURSIVE = {"repr": "..."}
+RECURSIVE, MAX_DEPTH = {"repr": "..."}, 110
 
 
 @singledispatch
@@ -29,7 +30,8 @@ def description_of(value: Any, outer: tuple[int, ...] = ()) -> Description:
 
     Args:
         value: the schedule or the value.
-        outer: the ids of the objects that contain ``value``; an object that contains itself is described as "...".
+        outer: the ids of the objects that contain ``value``; an object that contains itself, or is nested more
+            than 110 deep, is described as "...".
 
     Example:
         >>> from lehr.handlers.schedules import Cosine, KDecay
@@ -42,10 +44,12 @@ def description_of(value: Any, outer: tuple[int, ...] = ()) -> Description:
         return value
     for plain in (float, int, str):
         if isinstance(value, plain):  # subclasses too, such as np.float64
-            return plain(value)
+            described = plain(value)
+            is_finite = not isinstance(described, float) or math.isfinite(described)
+            return described if is_finite else {"repr": repr(described)}  # JSON has no infinity
     if isinstance(value, np.generic | np.ndarray):
         return description_of(value.tolist())
-    if id(value) in outer:
+    if id(value) in outer or len(outer) > MAX_DEPTH:
         return RECURSIVE
     outer = (*outer, id(value))
     if is_dataclass(value) and not isinstance(value, type):

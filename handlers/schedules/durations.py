@@ -57,10 +57,12 @@ def duration_in_events(name: str, value: object, epoch_length: int) -> float:
     epochs = arguments.number(name, value)
     events = epochs * epoch_length
     if events > arguments.MAX_EVENT_INDEX:
-        given = f"{value!r} epochs with epoch_length {epoch_length}"
+        given = f"{arguments.shown(value)} epochs with epoch_length {epoch_length}"
         raise ValueError(f"{name} must be at most {arguments.MAX_EVENT_INDEX} events, given {given}")
     if not math.isclose(events, round(events), rel_tol=1e-9, abs_tol=1e-9):
-        raise ValueError(f"{name} must be a whole number of events, given {value!r} epochs of {epoch_length} events")
+        raise ValueError(
+            f"{name} must be a whole number of events, given {arguments.shown(value)} epochs of {epoch_length} events"
+        )
     return round(events)
 
 

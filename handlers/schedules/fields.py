@@ -17,6 +17,8 @@ from . import arguments
 EVENTS, PER_EVENT, AMBIGUOUS = "events", "per event", "ambiguous"
 Check = Callable[[str, Any], Any]
 Groups = Callable[[Any], int | None]
+MAX_DEPTH, MAX_PARTS = 50, 100_000  # of schedules in schedules, or curves in curves
+PLAIN = {float, int, bool, str, type(None)}  # the types of most arguments
 # The name of a field, its check, whether None is its default, and its ``groups``.
 CheckedField = tuple[str, Check, bool, Groups | None]
 _CHECKED_FIELDS: WeakKeyDictionary[type, list[CheckedField]] = WeakKeyDictionary()
@@ -37,6 +39,11 @@ def argument(
 def value(default: Any = REQUIRED) -> Any:
     """A field for a value of the hyper-parameter: a float, or a list with one for each parameter group."""
     return argument(arguments.number_or_numbers, default, groups=arguments.groups_of)
+
+
+def duration(default: Any = REQUIRED, **bounds: Any) -> Any:
+    """A field for a number of events within the bounds of :func:`.arguments.number`, and not between 0 and 1."""
+    return argument(partial(arguments.duration, **bounds), default, unit=EVENTS)
 
 
 def number(default: Any = REQUIRED, *, unit: str | None = None, **bounds: Any) -> Any:
@@ -95,10 +102,37 @@ def check(owner: Any) -> None:
         checked = check_argument(name, given)
         if checked is not given:
             object.__setattr__(owner, name, checked)
+        if type(checked) not in PLAIN:
+            _refuse_depth(name, checked)
         if groups is not None and (count := groups(checked)) is not None:
             counts[name] = count
     if len(counts) > 1:
         arguments.same_groups(counts)
+
+
+def _refuse_depth(name: str, value: Any) -> None:
+    """Raises an error for a composition that Python could not evaluate, copy or save in reasonable time.
+
+    A schedule may be in another one more than once, so that a few objects make a composition of millions.
+    """
+    level, count = _dataclasses_in([value]), 0
+    for _ in range(MAX_DEPTH):
+        level = [part for one in level for part in _dataclasses_in(getattr(one, "__dict__", {}).values())]
+        if not level:
+            return
+        count += len(level)
+        if count > MAX_PARTS:
+            raise ValueError(f"{name} must have at most {MAX_PARTS} schedules and curves in it, given more")
+    raise ValueError(f"{name} must be nested at most {MAX_DEPTH} deep, given more")
+
+
+def _dataclasses_in(values: Iterable[Any]) -> list[Any]:
+    """The dataclasses, such as schedules, among values and among the items of tuples."""
+    found: list[Any] = []
+    for value in values:
+        if type(value) not in PLAIN:
+            found += value if type(value) is tuple else (value,)
+    return [one for one in found if hasattr(type(one), "__dataclass_fields__")]
 
 
 def groups_of(owner: Any) -> int | None:

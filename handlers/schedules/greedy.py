@@ -26,7 +26,13 @@ class GreedyProgress:
 
     def state_dict(self) -> dict[str, Any]:
         """The state as plain data."""
-        return {**vars(self), "values": list(self.values), "window": list(self.window)}
+        saved = {name: arguments.saved_float(getattr(self, name)) for name in ("best", "window_sum")}
+        return {
+            **vars(self),
+            **saved,
+            "values": list(self.values),
+            "window": list(map(arguments.saved_float, self.window)),
+        }
 
 
 @dataclass(frozen=True, repr=False)
@@ -96,6 +102,11 @@ class Greedy(StatefulSchedule):
         super().__post_init__()
         self._start_again()
 
+    @property
+    def is_metric_driven(self) -> bool:
+        """True: the values depend on metrics."""
+        return True
+
     def value(self, index: int) -> float | list[float]:
         """The present value, at any event."""
         values = self._progress.values
@@ -164,16 +175,18 @@ class Greedy(StatefulSchedule):
             TypeError, ValueError: the state is not one of such a schedule; nothing is loaded then.
         """
         state = arguments.state_of("a greedy schedule", state_dict, vars(self._progress))
-        best, values, window = state["best"], state["values"], state["window"]
+        best, total = arguments.loaded_float(state["best"]), arguments.loaded_float(state["window_sum"])
+        values, window = state["values"], state["window"]
         if not (best is None or type(best) is float) or not isinstance(values, list) or not isinstance(window, list):
             raise TypeError(
                 f"a greedy schedule's best must be a float, its values and window lists, given {arguments.shown(state)}"
             )
-        if len(values) != (self.groups or 1) or not all(type(one) is float for one in (*window, state["window_sum"])):
+        window = list(map(arguments.loaded_float, window))
+        if len(values) != (self.groups or 1) or not all(type(one) is float for one in (*window, total)):
             raise ValueError(
                 f"a greedy schedule's values must be {self.groups or 1} floats, given {arguments.shown(state)}"
             )
         arguments.number_or_numbers("values", values)
         names = ("num_bad_epochs", "num_good_epochs", "cooldown_counter", "warmup_counter", "reset_counter")
         counts = {name: arguments.whole_number(name, state[name], at_least=0) for name in names}
-        self._set(_progress=GreedyProgress(**{**state, **counts, "values": list(values), "window": list(window)}))
+        self._set(_progress=GreedyProgress(list(values), best, **counts, window=window, window_sum=total))

@@ -48,7 +48,8 @@ class Handover(Wrapper):
     @property
     def length(self) -> float | None:
         """The events until both the schedule and the handover have ended."""
-        return None if self.schedule.length is None else max(self.schedule.length, self.begin + self.duration)
+        length = self.schedule.length
+        return None if length is None else max(length, self.begin + self.duration)
 
     def _changed(self, values: Array, indices: Array) -> Array:
         """The formula of the class docstring."""

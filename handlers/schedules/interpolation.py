@@ -13,16 +13,16 @@ from .base import Array, Schedule
 
 def _checked_points(name: str, given: Any) -> tuple[tuple[int, arguments.Number], ...]:
     if isinstance(given, str | bytes) or not isinstance(given, Sequence):
-        raise TypeError(f"{name} must be a list or tuple of (milestone, value) pairs, given {given!r}")
+        raise TypeError(f"{name} must be a list or tuple of (milestone, value) pairs, given {arguments.shown(given)}")
     if not given:
-        raise ValueError(f"{name} must have at least one (milestone, value) pair, given {given!r}")
+        raise ValueError(f"{name} must have at least one (milestone, value) pair, given {arguments.shown(given)}")
     points: list[tuple[int, arguments.Number]] = []
     for position, pair in enumerate(given):
         one = f"{name}[{position}]"
         if not isinstance(pair, tuple | list) or len(pair) != 2:
-            raise ValueError(f"{one} must be a (milestone, value) pair, given {pair!r}")
+            raise ValueError(f"{one} must be a (milestone, value) pair, given {arguments.shown(pair)}")
         if isinstance(pair[0], bool) or not isinstance(pair[0], Integral):
-            raise TypeError(f"the milestone of {one} must be an int, given {pair[0]!r}")
+            raise TypeError(f"the milestone of {one} must be an int, given {arguments.shown(pair[0])}")
         milestone = int(pair[0])
         if abs(milestone) > arguments.MAX_EVENT_INDEX:
             raise ValueError(f"the milestone of {one} must be at most {arguments.MAX_EVENT_INDEX}, given {milestone}")

@@ -52,7 +52,7 @@ class Mapped(Wrapper):
         try:
             return arguments.number("value", self.function(value))
         except (TypeError, ValueError, ArithmeticError) as error:
-            named = f"{text_of(description_of(self.function))}({value})"
+            named = f"{arguments.shown_text(text_of(description_of(self.function)))}({value})"
             if isinstance(error, ArithmeticError):
-                raise ValueError(f"{named} cannot be computed, given {value}: {error}") from error
-            raise type(error)(f"{named} is not a finite number: {error}") from error
+                raise ValueError(arguments.shortened(f"{named} cannot be computed, given {value}: {error}")) from error
+            raise type(error)(arguments.shortened(f"{named} is not a finite number: {error}")) from error

@@ -73,11 +73,13 @@ class OneCycle(Schedule):
         if self.inverse and self.base_value is None:
             raise TypeError("base_value must be a number, given None, where inverse is True")
         if self.base_value is not None and not self.inverse:
-            raise ValueError(f"base_value must be left out unless inverse is True, given {self.base_value!r}")
+            raise ValueError(
+                f"base_value must be left out unless inverse is True, given {arguments.shown(self.base_value)}"
+            )
         with np.errstate(over="ignore"):
             _, levels = self._path()
         if not np.isfinite(levels).all():
-            raise ValueError(f"max_value / div_factor / final_div_factor must be finite, given {self!r}")
+            raise ValueError(f"max_value / div_factor / final_div_factor must be finite, given {arguments.shown(self)}")
 
     @property
     def length(self) -> float:
@@ -120,8 +122,9 @@ def cycle_length(total_steps: int | None, epochs: int | None, steps_per_epoch: i
     >>> cycle_length(None, epochs=3, steps_per_epoch=100)
     300
     """
-    given = f"total_steps={total_steps!r}, epochs={epochs!r}, steps_per_epoch={steps_per_epoch!r}"
     if (total_steps is None) == (epochs is None) or (epochs is None) != (steps_per_epoch is None):
+        lengths = {"total_steps": total_steps, "epochs": epochs, "steps_per_epoch": steps_per_epoch}
+        given = ", ".join(f"{name}={arguments.shown(length, 80)}" for name, length in lengths.items())
         raise ValueError(f"either total_steps or both epochs and steps_per_epoch must be given, given {given}")
     if epochs is None:
         return arguments.whole_number("total_steps", total_steps, at_least=1)

@@ -79,17 +79,29 @@ class Phases(StatefulSchedule):
         super().__post_init__()
         for number, phase in enumerate(self.phases):
             if not phase.is_pure:
-                raise ValueError(f"phases[{number}] must not depend on what happens in training, given {phase!r}")
+                raise ValueError(
+                    f"phases[{number}] must not depend on what happens in training, given {arguments.shown(phase)}"
+                )
         if len(self.starts) >= len(self.phases):
-            raise ValueError(f"starts must be at most {len(self.phases) - 1}, one a later phase, given {self.starts!r}")
+            raise ValueError(
+                f"starts must be at most {len(self.phases) - 1}, one a later phase, "
+                f"given {arguments.shown(self.starts)}"
+            )
         if self.end is not None and not self.phases[-1].length:
-            raise ValueError(f"end must be None where the last phase has no length, given {self.phases[-1]!r}")
+            raise ValueError(
+                f"end must be None where the last phase has no length, given {arguments.shown(self.phases[-1])}"
+            )
         self._set(_progress=PhasesProgress(list(self.starts)))
 
     @property
     def parts(self) -> tuple[Schedule, ...]:
         """The phases, without ``flat``, whose state is saved in the state of this schedule."""
         return tuple(self.phases)
+
+    @property
+    def is_metric_driven(self) -> bool:
+        """Whether metrics may begin the next phase."""
+        return self.flat is not None
 
     @property
     def phase(self) -> int:
@@ -191,9 +203,13 @@ class Phases(StatefulSchedule):
         starts = list(arguments.rising("starts", state["starts"]))
         event_index = arguments.whole_number("event_index", state["event_index"], at_least=-1)
         if len(starts) >= len(self.phases):
-            raise ValueError(f"starts must be at most {len(self.phases) - 1}, one a later phase, given {starts!r}")
+            raise ValueError(
+                f"starts must be at most {len(self.phases) - 1}, one a later phase, given {arguments.shown(starts)}"
+            )
         if (self.flat is None) != (state["flat"] is None):
-            raise ValueError(f"flat must be the state of {self.flat!r}, given {state['flat']!r}")
+            raise ValueError(
+                f"flat must be the state of {arguments.shown(self.flat)}, given {arguments.shown(state['flat'])}"
+            )
         if self.flat is not None:
             self.flat.load_state_dict(state["flat"])
         self._set(_progress=PhasesProgress(starts, event_index))

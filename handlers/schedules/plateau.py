@@ -19,7 +19,7 @@ def checked_metric(metric: object) -> float:
     try:
         return float(metric)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
-        raise TypeError(f"the metric must be a number, given {metric!r}") from error
+        raise TypeError(f"the metric must be a number, given {arguments.shown(metric)}") from error
 
 
 def improves(metric: float, best: float | None, mode: str, threshold: float, threshold_mode: str) -> bool:
@@ -42,7 +42,7 @@ class PlateauProgress:
 
     def state_dict(self) -> dict[str, Any]:
         """The state as plain data."""
-        return {**vars(self), "values": list(self.values)}
+        return {**vars(self), "values": list(self.values), "best": arguments.saved_float(self.best)}
 
 
 def _checked_initial_value(name: str, value: object) -> Number | None:
@@ -134,6 +134,11 @@ class Plateau(StatefulSchedule):
             self.go_on_from(self.initial_value)
 
     @property
+    def is_metric_driven(self) -> bool:
+        """True: the values depend on metrics."""
+        return True
+
+    @property
     def groups(self) -> int | None:
         """The number of values; None for one."""
         return len(self._progress.values) if len(self._progress.values) > 1 else None
@@ -181,6 +186,30 @@ class Plateau(StatefulSchedule):
             now.values = self._reduced(now.values)
             now.cooldown_counter, now.num_bad_epochs = self.cooldown, 0
 
+    @property
+    def in_cooldown(self) -> bool:
+        """Whether the next metric is not counted because of a reduction before."""
+        return self._progress.cooldown_counter > 0
+
+    def reset(self) -> None:
+        """Forgets the best metric, the metrics without an improvement and the cooldown; the value stays.
+
+        Call it where metrics from now on cannot be compared with the earlier ones, such as after a change of the loss.
+
+        Example:
+            >>> plateau = Plateau(factor=0.5, patience=0, cooldown=3)
+            >>> for loss in [1.0, 2.0]:
+            ...     plateau.observe(loss)
+            >>> plateau.value(0), plateau.in_cooldown
+            (0.5, True)
+            >>> plateau.reset()
+            >>> plateau.observe(5.0)  # the best of a new beginning
+            >>> plateau.value(0), plateau.in_cooldown
+            (0.5, False)
+        """
+        now = self._progress
+        now.best, now.num_bad_epochs, now.cooldown_counter = None, 0, 0
+
     def _reduced(self, values: list[float]) -> list[float]:
         floors, eps = (one if type(one) is tuple else (one,) * len(values) for one in (self.min_value, self.eps))
         lower = [max(value * self.factor, floor) for value, floor in zip(values, floors, strict=True)]
@@ -210,7 +239,7 @@ class Plateau(StatefulSchedule):
             TypeError, ValueError: the state is not one of a plateau; nothing is loaded then.
         """
         state = arguments.state_of("a plateau", state_dict, vars(self._progress))
-        best, values = state["best"], state["values"]
+        best, values = arguments.loaded_float(state["best"]), state["values"]
         if not (best is None or (type(best) is float and not math.isnan(best))) or not isinstance(values, list):
             raise TypeError(
                 f"the state of a plateau must have a float as best and a list of values, given {arguments.shown(state)}"

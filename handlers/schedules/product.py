@@ -35,7 +35,7 @@ class Product(Schedule):
     @property
     def length(self) -> float | None:
         """The length of the longest schedule that has an end."""
-        return max((part.length for part in self.schedules if part.length is not None), default=None)
+        return max((length for part in self.schedules if (length := part.length) is not None), default=None)
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
         """The product of the values."""

@@ -96,7 +96,8 @@ class Approach(Rule):
         super().__post_init__()
         if len(self.restarts) != len(self.restart_values):
             raise ValueError(
-                f"restart_values must be as many as restarts, {list(self.restarts)}, given {self.restart_values!r}"
+                f"restart_values must be as many as the {len(self.restarts)} restarts, "
+                f"given {arguments.shown(self.restart_values)}"
             )
 
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
@@ -130,7 +131,7 @@ class Assignment(Rule):
     """
 
     schedule: Schedule = schedule_field()
-    first_factor: float | None = None
+    first_factor: float | None = fields.number(None)
 
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
         """The formula of the class docstring."""
@@ -167,7 +168,9 @@ class Turn:
         fields.check(self)
         for part in vars(self.rule).values():
             if isinstance(part, Schedule) and not part.is_pure:
-                raise ValueError(f"rule must not depend on what happens in training, given {self.rule!r}")
+                raise ValueError(
+                    f"rule must not depend on what happens in training, given {arguments.shown(self.rule)}"
+                )
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,11 @@ class Reduced(StatefulSchedule):
         return (self.schedule,)
 
     @property
+    def is_metric_driven(self) -> bool:
+        """True: the values depend on metrics."""
+        return True
+
+    @property
     def groups(self) -> int | None:
         """The number of groups of the schedule, or of ``min_value``."""
         return self.schedule.groups or arguments.groups_of(self.plateau.min_value)
@@ -91,6 +96,15 @@ class Reduced(StatefulSchedule):
         ratios = np.divide(now, values, out=np.ones_like(values), where=values != 0)
         self._progress["ratios"] = (np.asarray(self._progress["ratios"]) * ratios).tolist()
 
+    @property
+    def in_cooldown(self) -> bool:
+        """Whether the plateau does not count the next metric because of a reduction before."""
+        return self.plateau.in_cooldown
+
+    def reset(self) -> None:
+        """Resets the plateau, as :meth:`Plateau.reset` does; the values stay."""
+        self.plateau.reset()
+
     def _of_groups(self, schedule: Schedule, index: int) -> Array:
         return np.broadcast_to(np.asarray(schedule(index), dtype=np.float64), (self.groups or 1,))
 
@@ -108,6 +122,8 @@ class Reduced(StatefulSchedule):
         event_index = arguments.whole_number("event_index", state["event_index"], at_least=-1)
         ratios = arguments.number_or_numbers("ratios", state["ratios"])
         if not isinstance(ratios, tuple) or len(ratios) != (self.groups or 1):
-            raise ValueError(f"ratios must be a list of {self.groups or 1} numbers, given {state['ratios']!r}")
+            raise ValueError(
+                f"ratios must be a list of {self.groups or 1} numbers, given {arguments.shown(state['ratios'])}"
+            )
         self.plateau.load_state_dict(state["plateau"])
         self._progress.update(event_index=event_index, ratios=list(ratios))

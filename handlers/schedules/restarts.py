@@ -63,19 +63,26 @@ class Restarts(Schedule):
         super().__post_init__()
         listed = isinstance(self.periods, tuple)
         for number, period in enumerate(self.periods if isinstance(self.periods, tuple) else (self.periods,)):
-            arguments.number(f"periods[{number}]" if listed else "periods", period, above=0)
+            arguments.duration(f"periods[{number}]" if listed else "periods", period, above=0)
         if isinstance(self.periods, tuple):
             if self.period_mult != 1:
-                raise ValueError(f"period_mult must be left out with a list of periods, given {self.period_mult!r}")
+                raise ValueError(
+                    f"period_mult must be left out with a list of periods, given {arguments.shown(self.period_mult)}"
+                )
             if self.num_cycles is not None:
-                raise ValueError(f"num_cycles must be left out with a list of periods, given {self.num_cycles!r}")
+                raise ValueError(
+                    f"num_cycles must be left out with a list of periods, given {arguments.shown(self.num_cycles)}"
+                )
             if isinstance(self.restart_weights, tuple) and len(self.restart_weights) != len(self.periods):
                 count = len(self.periods)
                 raise ValueError(
-                    f"restart_weights must be as many as the {count} periods, given {self.restart_weights!r}"
+                    f"restart_weights must be as many as the {count} periods, "
+                    f"given {arguments.shown(self.restart_weights)}"
                 )
         elif isinstance(self.restart_weights, tuple):
-            raise ValueError(f"restart_weights must be one ratio with one period, given {self.restart_weights!r}")
+            raise ValueError(
+                f"restart_weights must be one ratio with one period, given {arguments.shown(self.restart_weights)}"
+            )
 
     @property
     def length(self) -> float:

@@ -33,7 +33,8 @@ class Shift(Wrapper):
     @property
     def length(self) -> float | None:
         """The events of the schedule that remain after the shift."""
-        return None if self.schedule.length is None else max(self.schedule.length - self.by, 0)
+        length = self.schedule.length
+        return None if length is None else max(length - self.by, 0)
 
     def _inner(self, indices: Array) -> Array:
         """The events, shifted."""

@@ -32,14 +32,15 @@ class SideBySide(Schedule):
     @property
     def groups(self) -> int | None:
         """The number of all columns; None if a Python function is among the schedules, and may return any number."""
-        if any(schedule.groups is None and not schedule.is_pure for schedule in self.schedules):
+        counts = [schedule.groups for schedule in self.schedules]
+        if any(count is None and not one.is_pure for count, one in zip(counts, self.schedules, strict=True)):
             return None
-        return sum(schedule.groups or 1 for schedule in self.schedules)
+        return sum(count or 1 for count in counts)
 
     @property
     def length(self) -> float | None:
         """The length of the longest schedule that has an end."""
-        return max((part.length for part in self.schedules if part.length is not None), default=None)
+        return max((length for part in self.schedules if (length := part.length) is not None), default=None)
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
         """The values of all schedules in one list."""

@@ -57,7 +57,7 @@ class LiveSchedule(Schedule):
 
     def named(self, index: int) -> str:
         """The name of the value at an event in an error text."""
-        return f"the value of {text_of(description_of(self))} at event {index}"
+        return f"the value of {arguments.shown(self)} at event {index}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -98,7 +98,7 @@ class FunctionSchedule(LiveSchedule):
 
     def named(self, index: int) -> str:
         """The name of the value, with the function in place of the schedule."""
-        return f"the value of {text_of(description_of(self.function))} at event {index}"
+        return f"the value of {arguments.shown_text(text_of(description_of(self.function)))} at event {index}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -129,6 +129,11 @@ class StatefulSchedule(LiveSchedule):
         >>> resumed(0)
         0.05
     """
+
+    @property
+    def is_metric_driven(self) -> bool:
+        """Whether the values depend on metrics that are passed to ``observe``."""
+        return False
 
     @property
     def other_params(self) -> tuple[str, ...]:

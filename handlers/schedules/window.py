@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import fields
-from .arguments import Number
+from .arguments import Number, shown
 from .base import Array, Schedule, Value, with_group_axis
 from .wrapper import Wrapper
 
@@ -54,12 +54,13 @@ class Window(Wrapper):
         """Checks the arguments."""
         super().__post_init__()
         if self.end is not None and self.end <= self.begin:
-            raise ValueError(f"end must be more than begin, {self.begin}, given {self.end!r}")
+            raise ValueError(f"end must be more than begin, {self.begin}, given {shown(self.end)}")
 
     @property
     def length(self) -> float | None:
         """The events until the end of the window, or of the schedule in it."""
-        length = np.inf if self.schedule.length is None else self.schedule.length
+        length = self.schedule.length
+        length = np.inf if length is None else length
         within = self.begin + np.ceil(length / self.interval) * self.interval
         end = min(within, np.inf if self.end is None else self.end)
         return None if end == np.inf else float(end)
@@ -111,7 +112,8 @@ class Stretch(Wrapper):
     @property
     def length(self) -> float | None:
         """The length of the schedule, in events of this one."""
-        return None if self.schedule.length is None else self.schedule.length * self.by
+        length = self.schedule.length
+        return None if length is None else length * self.by
 
     def _inner(self, indices: Array) -> Array:
         """The event of the schedule that each event is part of."""

@@ -7,6 +7,8 @@ from typing import Any
 from ignite.engine import Engine
 from torch.utils.data import BatchSampler, DataLoader
 
+from lehr.handlers.schedules.arguments import shown
+
 from .target import Location, Target
 
 
@@ -25,10 +27,11 @@ class BatchSize(Target):
 
     def __init__(self, dataloader: "DataLoader[Any]") -> None:
         if not isinstance(dataloader, DataLoader):
-            raise TypeError(f"dataloader must be a torch.utils.data.DataLoader, given {dataloader!r}")
+            raise TypeError(f"dataloader must be a torch.utils.data.DataLoader, given {shown(dataloader)}")
         if not isinstance(dataloader.batch_sampler, BatchSampler):
             raise ValueError(
-                f"dataloader must have a torch.utils.data.BatchSampler, given one with {dataloader.batch_sampler!r}"
+                "dataloader must have a torch.utils.data.BatchSampler, "
+                f"given one with {shown(dataloader.batch_sampler)}"
             )
         self.dataloader = dataloader
 

@@ -4,9 +4,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ignite.engine import Engine
+from ignite.engine import Engine, State
+
+from lehr.handlers.schedules import arguments
+from lehr.handlers.schedules.arguments import shown
 
 from .target import Location, Target
+
+# The names that ignite and lehr use themselves.
+OWN_NAMES = frozenset(
+    {*vars(State()), *dir(State), "param_history", "optimizer", "optimizer_step", "optimizer_steps"}
+    | {"optimizer_step_again"}
+)
 
 
 class EngineAttribute(Target):
@@ -15,11 +24,19 @@ class EngineAttribute(Target):
     Args:
         name: the name of the attribute.
         number_type: ``int`` to write values as ints; ``float`` to write them unchanged.
+
+    Raises:
+        ValueError: the engine itself uses an attribute of this name.
     """
 
     is_saved = False
 
     def __init__(self, name: str, number_type: type[float] | type[int] = float) -> None:
+        if isinstance(name, str) and name in OWN_NAMES:
+            raise ValueError(
+                "param_name must not be the name of an attribute that the engine itself uses, such as 'iteration' or "
+                f"'epoch', given {arguments.shown(name)}"
+            )
         self.name, self.number_type = name, number_type
 
     def check(self, value: Any, engine: Engine | None) -> Callable[[], None]:
@@ -29,7 +46,7 @@ class EngineAttribute(Target):
             TypeError: ``engine`` is None.
         """
         if engine is None:
-            raise TypeError(f"engine must be given to write {self.name!r} to its state, given None")
+            raise TypeError(f"engine must be given to write {shown(self.name)} to its state, given None")
         return partial(self.write, value, engine)
 
     def write(self, value: Any, engine: Engine | None) -> None:

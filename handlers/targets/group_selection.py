@@ -10,7 +10,7 @@ from lehr.handlers.schedules import arguments
 
 Group = dict[str, Any]
 Predicate = Callable[[Group], bool]
-ADDED = ("adopt", "ignore", "refuse")
+ADDED = ("adopt", "ignore", "own", "refuse")
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,16 @@ class Groups:
     Args:
         select: an index; the ``"name"`` entry of a group; a predicate, which takes a group and returns a bool; or None
             for all groups.
-        added: the rule for a selected group that was added after the scheduler was constructed. ``"adopt"`` writes it
-            from the next event on, with the last value if the schedule has a value for each group. ``"ignore"`` leaves
-            it alone. ``"refuse"`` raises an error at the next event. None means ``"adopt"`` if all groups share one
-            value, else ``"refuse"``.
+        added: the rule for a selected group that was added after the scheduler was constructed. ``"own"`` starts it
+            from its own value: at the next event j it trains with the value v that it came with, and at event i with
+            v * f(i) / f(j), where f is the value of the first group. A group that came with an ``initial_`` entry, such
+            as ``initial_lr``, has that value times f(i) / f's base value instead, and so has a group that comes when
+            f(j) is 0. ``"adopt"`` gives it the value of the other groups, or the last value if the schedule has a value
+            for each group. ``"ignore"`` leaves it alone. ``"refuse"`` raises an error at the next event. None means
+            ``"own"`` if the schedule starts from each group's own value, ``"adopt"`` if it has one value for all
+            groups, and else ``"refuse"``.
+        required: whether the group must exist when the scheduler is constructed. With False, the scheduler counts its
+            events until you add the group, and writes nothing.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -48,6 +54,7 @@ class Groups:
 
     select: int | str | Predicate | None = None
     added: str | None = None
+    required: bool = True
 
     def __post_init__(self) -> None:
         """Check the arguments."""
@@ -56,12 +63,16 @@ class Groups:
             isinstance(select, int | str | None) or (callable(select) and not isinstance(select, type))
         ):
             raise TypeError(
-                f"param_group_index must be an index, a name, a predicate, Groups or None, given {select!r}"
+                "param_group_index must be an index, a name, a predicate, Groups or None, "
+                f"given {arguments.shown(select)}"
             )
+        arguments.flag("required", self.required)
+        if not self.required and (self.select is None or (isinstance(self.select, int) and self.select < 0)):
+            raise ValueError(f"required must be True unless select is a group to come, given select={self.select!r}")
         if self.added is not None:
             arguments.one_of("added", self.added, ADDED)
             if isinstance(select, int):
-                raise ValueError(f"added must be None for the group of one index, given {self.added!r}")
+                raise ValueError(f"added must be None for the group of one index, given {arguments.shown(self.added)}")
 
     def config(self) -> Any:
         """The selection as plain data.
@@ -71,7 +82,10 @@ class Groups:
         """
         if callable(self.select):
             raise TypeError(f"param_group_index must be plain data to be in a config, given {self.select!r}")
-        return self.select if self.added is None else {"select": self.select, "added": self.added}
+        given = {"select": self.select, "added": self.added, "required": self.required}
+        default = {"added": None, "required": True}
+        more = {name: value for name, value in given.items() if name not in default or value != default[name]}
+        return more if len(more) > 1 else self.select
 
     def of(self, groups: Sequence[Group]) -> list[Group]:
         """The selected groups."""
@@ -82,7 +96,7 @@ class Groups:
         if self.select is None:
             return list(range(len(groups)))
         if isinstance(self.select, int):
-            return [self.select]
+            return [self.select] if self.select < len(groups) else []
         if isinstance(self.select, str):
             return [at for at, group in enumerate(groups) if group.get("name") == self.select]
         return [at for at, group in enumerate(groups) if self._is_selected(group)]
@@ -92,24 +106,29 @@ class Groups:
         try:
             chosen = self.select(group)
         except Exception as error:
-            raise TypeError(
-                f"param_group_index must be a predicate that takes a param group, given {self.select!r}: {error}"
-            ) from error
+            rule = "param_group_index must be a predicate that takes a param group"
+            message = f"{rule}, given {arguments.shown(self.select)}: {error}"
+            raise TypeError(arguments.shortened(message)) from error
         if not isinstance(chosen, bool | np.bool_):
-            raise TypeError(f"param_group_index must return True or False, given {self.select!r}: {chosen!r}")
+            raise TypeError(
+                "param_group_index must return True or False, "
+                f"given {arguments.shown(self.select)}: {arguments.shown(chosen)}"
+            )
         return bool(chosen)
 
     def resolved(self, groups: Sequence[Group]) -> "Groups":
         """The same selection, with an index that counts from the first group.
 
         Raises:
-            ValueError: none of the groups is selected.
+            ValueError: none of the groups is selected although one is required.
         """
+        if not self.required:
+            return self
         if isinstance(self.select, int):
             if not -len(groups) <= self.select < len(groups):
                 raise ValueError(
                     f"param_group_index must be the index of one of the optimizer's {len(groups)} groups, "
-                    f"given {self.select!r}"
+                    f"given {arguments.shown(self.select)}"
                 )
             return Groups(self.select % len(groups))
         if groups and not self.indices(groups):
@@ -117,11 +136,11 @@ class Groups:
                 names = sorted({repr(group["name"]) for group in groups if "name" in group})
                 raise ValueError(
                     f"param_group_index must be the name of a group, one of {', '.join(names) or '(there are none)'}, "
-                    f"given {self.select!r}"
+                    f"given {arguments.shown(self.select)}"
                 )
             raise ValueError(
                 f"param_group_index must select at least one of the optimizer's {len(groups)} groups, "
-                f"given {self.select!r}"
+                f"given {arguments.shown(self.select)}"
             )
         return self
 

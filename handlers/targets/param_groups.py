@@ -7,10 +7,16 @@ from functools import partial
 from itertools import repeat
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import torch
 from ignite.engine import Engine
 
+from lehr.handlers.schedules import arguments
+from lehr.handlers.schedules.arguments import shown
+from lehr.handlers.schedules.base import Array
+
 from .group_selection import Group, Selection, as_groups
+from .legal_values import legal_range
 from .param_names import find_entry
 from .target import Location, Target, Value
 
@@ -74,21 +80,22 @@ class ParamGroups(Target):
     def __init__(self, optimizer: HasParamGroups, param_name: str, param_group_index: Selection = None) -> None:
         groups = getattr(optimizer, "param_groups", None)
         if not isinstance(groups, Sequence) or not all(isinstance(group, dict) for group in groups):
-            raise TypeError(f"optimizer must be a torch optimizer or have its param_groups, given {optimizer!r}")
+            raise TypeError(f"optimizer must be a torch optimizer or have its param_groups, given {shown(optimizer)}")
         if not isinstance(param_name, str):
-            raise TypeError(f"param_name must be a string, given {param_name!r}")
+            raise TypeError(f"param_name must be a string, given {shown(param_name)}")
         selection = as_groups(param_group_index)
         if isinstance(optimizer, PlaceholderOptimizer):
             optimizer.param_groups[0].setdefault(param_name, math.nan)  # NaN marks a missing value
         self.optimizer = optimizer
         self.selection = selection.resolved(groups)
         self._known_groups = len(groups)
-        self._writes_all = self.selection.select is None and self.selection.added in (None, "adopt")
+        self._writes_all = self.selection.select is None and self.selection.added in (None, "adopt", "own")
         self._looked_up: list[Group] | None = None  # the list of groups that the indices belong to, and its length
         self._num_looked_up = -1
         self._indices: Sequence[int] = ()
         self._float_groups: list[Group] | None = None  # the same list, if all groups that are written hold floats
-        self.key, self.item = find_entry(param_name, self.groups())
+        self.key, self.item = find_entry(param_name, self.groups() or list(groups))
+        self.legal = legal_range(self.key, self.item)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_looked_up": None, "_float_groups": None}  # a copy looks the groups up again
@@ -96,7 +103,8 @@ class ParamGroups(Target):
     @property
     def param_group_index(self) -> Selection:
         """The selection as it was given; an index is counted from the first group."""
-        return self.selection if self.selection.added is not None else self.selection.select
+        is_plain = self.selection.added is None and self.selection.required
+        return self.selection.select if is_plain else self.selection
 
     @property
     def writes_all(self) -> bool:
@@ -125,10 +133,10 @@ class ParamGroups(Target):
                 f"the optimizer must not be given more param groups whose {self.key!r} is scheduled, since added is "
                 f"'refuse': it had {self.known_groups} groups when the scheduler was made, and has {len(groups)} now"
             )
-        if not selected:
+        if not selected and self.selection.required:
             raise ValueError(
                 f"param_group_index must select at least one of the optimizer's {len(groups)} groups, as before, given "
-                f"{self.selection.select!r}: loading a state of the optimizer may have removed their names"
+                f"{shown(self.selection.select)}: loading a state of the optimizer may have removed their names"
             )
         return selected
 
@@ -181,6 +189,37 @@ class ParamGroups(Target):
         """The present value of each group."""
         return [float(held) for held in self._held_by(self.groups())]
 
+    def base_values(self) -> list[float]:
+        """The value from which a schedule of each group starts: its entry ``initial_<key>``, or its present value.
+
+        Torch's schedulers use the same entry, such as ``initial_lr``, and leave it in the groups.
+
+        Raises:
+            TypeError, ValueError: such an entry is not a finite number.
+        """
+        groups, initial_key = self.groups(), f"initial_{self.key}"
+        values = [float(held) for held in self._held_by(groups)]
+        for at, group in enumerate(groups):
+            if initial_key in group:
+                initial = group[initial_key]
+                if self.item is not None and isinstance(initial, list | tuple):
+                    initial = initial[self.item]
+                is_tensor = isinstance(initial, torch.Tensor)
+                values[at] = arguments.number(initial_key, float(initial) if is_tensor else initial)
+        return values
+
+    def as_held(self, values: Any) -> Any:
+        """Values as the groups hold them: a tensor of less than 64 bits rounds them. See :meth:`Target.as_held`."""
+        held = [one.dtype if isinstance(one, torch.Tensor) else torch.float64 for one in self._held_by(self.groups())]
+        if not any(dtype is not torch.float64 for dtype in held):
+            return values
+        if isinstance(values, np.ndarray):
+            columns = [_rounded(column, dtype) for column, dtype in zip(values.T, held, strict=False)]
+            return np.stack(columns, axis=1)
+        each = values if isinstance(values, list) else [values] * len(held)
+        rounded = [float(_rounded(np.array([value]), dtype)[0]) for value, dtype in zip(each, held, strict=False)]
+        return rounded if isinstance(values, list) or len(set(rounded)) > 1 else rounded[0]
+
     def holders(self, engine: Engine | None = None) -> list[Any]:
         """The groups."""
         return self.groups()
@@ -206,7 +245,7 @@ class ParamGroups(Target):
                     f"group {at}: construct the optimizer with torch.tensor({old!r}), on the device of its parameters"
                 )
         if own_values or not self._writes_all:
-            self._refuse_shared(held)
+            self._refuse_shared(held, range(len(held)))
         return held
 
     def write(self, value: Value, engine: Engine | None = None) -> None:
@@ -244,7 +283,7 @@ class ParamGroups(Target):
         values: Iterable[float] = self.fitted(value, groups) if isinstance(value, list) else repeat(value)
         held = self._held_by(groups)
         if not self._writes_all or isinstance(value, list):
-            self._refuse_shared(held)
+            self._refuse_shared(held, values)
         return partial(self._put, groups, held, values)
 
     def _hold_floats(self, groups: list[Group]) -> bool:
@@ -281,29 +320,35 @@ class ParamGroups(Target):
                 items = [*group[self.key][: self.item], new, *group[self.key][self.item + 1 :]]
                 group[self.key] = type(group[self.key])(items)
 
-    def refuse_shared_tensors(self) -> None:
+    def refuse_shared_tensors(self, values: Iterable[Any]) -> None:
         """Raise an error if two groups share a tensor.
 
-        Raises:
-            ValueError: two groups share a tensor, so they cannot have different values.
-        """
-        self._refuse_shared(self._held_by(self.groups()))
+        Args:
+            values: one for each group that is written; groups with equal values may share a tensor.
 
-    def _refuse_shared(self, held: list[Any]) -> None:
-        tensors = [old for old in held if isinstance(old, torch.Tensor)]
-        if not tensors:
+        Raises:
+            ValueError: two groups with different values share a tensor, or a group that is not written has it.
+        """
+        self._refuse_shared(self._held_by(self.groups()), values)
+
+    def _refuse_shared(self, held: list[Any], values: Iterable[Any]) -> None:
+        if not any(isinstance(old, torch.Tensor) for old in held):
             return
         owned = [
             id(held) for held in self._held_by(group for group in self.optimizer.param_groups if self.key in group)
         ]
         if len(set(owned)) == len(owned):  # the usual case, and fast to check
             return
-        owners = Counter(owned)
-        if any(owners[id(tensor)] > 1 for tensor in tensors):
-            raise ValueError(
-                f"param groups must each have their own tensor {self.key!r} to have different values, "
-                "given one tensor in several groups: put a clone() of it into each"
-            )
+        owners, written = Counter(owned), Counter(map(id, held))
+        of_tensor: dict[int, Any] = {}
+        for tensor, value in zip(held, values):  # noqa: B905 -- repeat() has no end
+            if isinstance(tensor, torch.Tensor) and (
+                owners[id(tensor)] > written[id(tensor)] or of_tensor.setdefault(id(tensor), value) != value
+            ):
+                raise ValueError(
+                    f"param groups must each have their own tensor {self.key!r} to have different values, "
+                    "given one tensor in several groups: put a clone() of it into each"
+                )
 
     def _held_by(self, groups: Iterable[Group]) -> list[Any]:
         """The number or tensor of each of these groups."""
@@ -313,6 +358,10 @@ class ParamGroups(Target):
             return [group[self.key][self.item] for group in groups]
         except KeyError as missing:
             raise ValueError(f"every param group must have {missing}, given a group without it") from None
+
+
+def _rounded(values: Array, dtype: torch.dtype) -> Array:
+    return values if dtype is torch.float64 else torch.from_numpy(values.copy()).to(dtype).double().numpy()
 
 
 def _put_float(groups: list[Group], key: str, value: float) -> None:

@@ -27,9 +27,19 @@ def find_entry(param_name: str, groups: list[Group]) -> tuple[str, int | None]:
     names = [name for name in (known[0] if known else ()) if all(name in others for others in known)]
     near = difflib.get_close_matches(param_name, names, n=1)
     raise ValueError(
-        f"param_name must be one of {', '.join(map(repr, sorted(names))) or '(the optimizer has none)'}, "
-        f"given {param_name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+        f"param_name must be one of {arguments.shown_names(sorted(names)) or '(the optimizer has none)'}, "
+        f"given {arguments.shown(param_name, 100)}"
+        + (f"; did you mean {arguments.shown(near[0])}?" if near else _no_number(param_name, groups))
     )
+
+
+def _no_number(param_name: str, groups: list[Group]) -> str:
+    """Which group has an entry of this name that is not a number; empty if there is none."""
+    for at, group in enumerate(groups):
+        if param_name in group and param_name != "params" and not _is_number(group[param_name]):
+            given = arguments.shown(group[param_name])[:100]
+            return f": it must be a float or a floating-point tensor of one number, given {given} in param group {at}"
+    return ""
 
 
 def _entry_of(name: str, group: Group) -> tuple[str, int | None] | None:

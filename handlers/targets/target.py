@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from ignite.engine import Engine
 
+from .legal_values import LegalRange
+
 Value = float | list[float]
 
 
@@ -69,6 +71,7 @@ class Target(ABC):
 
     is_saved = True  # whether a checkpoint of the optimizer contains the values
     last: Any = None  # the last written value, if no checkpoint contains it
+    legal: LegalRange | None = None  # the values that the optimizer allows; None for all
 
     @abstractmethod
     def check(self, value: Any, engine: Engine | None) -> Callable[[], None]:
@@ -101,6 +104,14 @@ class Target(ABC):
     @abstractmethod
     def locations(self, engine: Engine) -> list[Location]:
         """The location of each number that is written at the events of an engine."""
+
+    def as_held(self, values: Any) -> Any:
+        """Values as the target holds them after it has written them.
+
+        Args:
+            values: a number, a list with one for each param group, or a table ``(events, groups)``.
+        """
+        return values
 
     def history_width(self, value: Any) -> int:
         """The number of values per event of the history; 0 for a bare number."""

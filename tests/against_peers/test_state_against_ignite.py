@@ -53,7 +53,9 @@ def run_state(scheduler, *event):
 def assert_same_state(theirs, ours, *event):
     expected, their_history = run_state(theirs, *event)
     seen, history = run_state(ours, *event)
-    assert_same_items(seen, expected)
+    nothing = sum(value is None for value in expected)  # lehr writes the value before the first event, if it is known
+    assert_same_items(seen[nothing:], expected[nothing:])
+    assert len({str(value) for value in seen[:nothing]}) <= 1
     assert set(history) == set(their_history) == {"rate"}
     assert_close(history["rate"], their_history["rate"])
     assert ours.event_index == theirs.event_index
@@ -153,7 +155,10 @@ def test_attaching_to_a_state_refuses_and_warns_when_ignite_does(create_new, bef
         held = getattr(trainer.state, "rate", "none")
         return raised, [warning.category for warning in caught], held, trainer.has_event_handler(scheduler)
 
-    assert attach(own) == attach(peer)
+    raised, caught, held, attached = attach(peer)
+    if held is None and "rate" not in before:
+        held = 1.0  # the value before the first event, where ignite writes None
+    assert attach(own) == (raised, caught, held, attached)
 
 
 # Batch sizes

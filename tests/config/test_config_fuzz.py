@@ -14,6 +14,9 @@ from registry import CASES
 
 from lehr.handlers import configure_scheduler
 
+# Wrong values may be illegal for the optimizer, too, which is told at their events.
+pytestmark = pytest.mark.filterwarnings("ignore:.* must be .*, but .* writes")
+
 TABLES = {
     peer: [case for case in cases_of(peer) if (case.get("raises") or {}).get("where") != "constructor"]
     for peer in PEERS

@@ -248,7 +248,8 @@ def test_whatever_a_fresh_run_or_a_later_phase_does_is_no_false_alarm():
     trainer.run([0] * 10, max_epochs=6)
     trainer.run([0] * 10, max_epochs=7)
     trainer.state.max_epochs = None
-    trainer.run([0] * 10, max_epochs=1)  # a new run, from iteration 0
+    with pytest.warns(ResumeWarning, match="at event 30, and the engine begins a run at iteration 0"):
+        trainer.run([0] * 10, max_epochs=1)
     trainer.run([0] * 10, max_epochs=3)
     assert second.event_index == 30 + 30
 

@@ -288,6 +288,7 @@ def test_a_list_of_one_value_is_recorded(kind):
     assert trainer.state.param_history["lr"] == expected
 
 
+@pytest.mark.filterwarnings("ignore:.* the engine begins a run at iteration 0")
 @pytest.mark.parametrize("way", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))], ids=["copy", "pickle"])
 def test_a_copy_of_a_scheduler_records_into_its_own_history(way):
     optimizer, trainer = make_optimizer(), make_trainer()

@@ -145,6 +145,7 @@ def test_each_of_several_optimizers_has_steps_of_its_own():
     assert trainer.state.optimizer is None
 
 
+@pytest.mark.filterwarnings("ignore:.* the engine begins a run at iteration 0")
 def test_hooks_are_put_on_once_and_taken_off_by_the_last_who_wants_them():
     trainer, optimizer = supervised()
     fired = []

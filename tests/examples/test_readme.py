@@ -64,7 +64,7 @@ def test_its_code_runs(readme, tmp_path, monkeypatch, capsys):
     run_blocks([blocks[3]], resumed)
     assert resumed["lr"].event_index == namespace["lr"].event_index == 200
     assert resumed["history"] == namespace["history"]
-    assert len(resumed["history"]["lr"]) == 100
+    assert len(resumed["history"]["lr"]) == 200
     assert resumed["trainer"].state.epoch == 8
     run_blocks([blocks[1], blocks[5]], resumed)
     assert resumed["scheduler"].event_index == 25

@@ -41,7 +41,7 @@ from lehr.handlers import (
     ReduceOnPlateauScheduler,
     StateParamScheduler,
 )
-from lehr.handlers.schedulers.torch.attributes import no_step
+from lehr.handlers.schedulers.torch.optimizer_values import no_step
 from lehr.handlers.schedules import Plateau
 
 EVENTS, FAULT = 16, 5

@@ -211,6 +211,7 @@ def test_a_run_that_goes_on_in_the_same_process():
         assert bits(plan[name][8:]) == bits(rows[8:])
 
 
+@pytest.mark.filterwarnings("ignore:.* the engine begins a run at iteration 0")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("epochs", [1, 2, 3])
 def test_a_trainer_that_has_finished_begins_anew_with_schedulers_that_go_on(way, epochs):

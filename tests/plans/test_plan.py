@@ -100,7 +100,7 @@ def test_a_plan_of_nothing_in_words(tmp_path):
 
 
 def test_a_plan_of_what_is_never_written_in_words():
-    state = StateParamScheduler("rate", create_new=True, schedule=COUNTING)
+    state = StateParamScheduler("rate", create_new=True, schedule=lambda index: index)
     words = str(planned((state, Events.ITERATION_STARTED(after=100)))).splitlines()
     assert words[-1].split() == ["rate", "-", "nan", "nan", "nan", "nan"]
 

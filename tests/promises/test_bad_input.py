@@ -435,6 +435,7 @@ ARGUMENTS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:.* must be .*, but .* writes")
 @for_each(("cls", "name"), ARGUMENTS)
 @settings(max_examples=max(1, settings().max_examples // 8))
 @given(value=anything)

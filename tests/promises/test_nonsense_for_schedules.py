@@ -3,21 +3,21 @@
 import inspect
 import math
 import re
-from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ignite.engine import Engine
-from legal_arguments import SCHEDULES
+from legal_arguments import OTHERS, SCHEDULES
 from nonsense import anything, cosine
-from optimizers import make_optimizer, make_trainer, snapshot
+from optimizers import make_optimizer, snapshot
 
-from lehr import engine as lehr_engine
 from lehr import handlers
 from lehr.handlers import schedules
 
+# Wrong values may be illegal for the optimizer, too, which is told at their events.
+pytestmark = pytest.mark.filterwarnings("ignore:.* must be .*, but .* writes")
 FUNCTIONS = {"function", "factor_fn", "scale_fn"}  # of users, and asked at the event
 
 
@@ -59,20 +59,6 @@ def refused_or_legal(name, argument, value):
     except (TypeError, ValueError) as error:  # a factor of 1e77 is legal for as long as it can be
         assert argument in FUNCTIONS or "inf" in str(error) or "nan" in str(error), error
     assert all(math.isfinite(group["lr"]) for group in optimizer.param_groups)
-
-
-# Public classes and functions that are neither a schedule nor a scheduler.
-OTHERS: dict[str, tuple[Any, dict[str, Any]]] = {
-    "Groups": (handlers.Groups, {"select": None, "added": "adopt"}),
-    "DriftCheck": (handlers.DriftCheck, {"schedulers": [cosine(make_optimizer())]}),
-    "HistoryColumn": (lehr_engine.HistoryColumn, {"max_events": 5}),
-    "ParamHistory": (lehr_engine.ParamHistory, {"max_events": 5}),
-    "preinitialize": (lehr_engine.preinitialize, {"optimizer": make_optimizer()}),
-    "OptimizerEvents.attach": (
-        lambda engine, optimizers: lehr_engine.OptimizerEvents.attach(engine, optimizers),
-        {"engine": make_trainer(), "optimizers": make_optimizer()},
-    ),
-}
 
 
 @pytest.mark.parametrize(

@@ -52,13 +52,16 @@ OF_ITS_OWN = {
     "BatchSizeScheduler": {"attach", "dataloader", "_number_type", "_num_groups", "_adjust", "_check_state"},
     "ConcatScheduler": {"simulate_values"},
     "MetricScheduler": {*METRIC, "_reads_metric_at", "observe"},
-    "LRScheduler": {*METRIC, "_reads_metric_at", "observe", "simulate_values"},
+    "LRScheduler": {
+        *METRIC, "_reads_metric_at", "observe", "simulate_values", "load_state_dict",
+        "_check_state", "_distinct_values",
+    },
     "LambdaStateScheduler": {"get_param"},
     "ReduceLROnPlateauScheduler": {"simulate_values", "_simulated"},
     "PhaseScheduler": {"metric_name", "reduction", "_go_to", "phase", "next_phase", "observe", "_simulated"},
     "ReduceOnPlateauScheduler": {
         *METRIC, "__call__", "_recording_engine", "observe", "state_dict", "load_state_dict",
-        "simulate", "simulate_values", "_simulated",
+        "simulate", "simulate_values", "_simulated", "_admit_groups",
     },
 }  # fmt: skip
 MECHANISMS = (

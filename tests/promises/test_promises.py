@@ -311,6 +311,7 @@ def test_a_tensor_is_filled_in_place(example, groups):
     assert all(group["lr"] is tensor for group, tensor in zip(optimizer.param_groups, tensors, strict=True))
 
 
+@pytest.mark.filterwarnings("ignore:.* must be at least 0 and less than 1")
 @each_case
 def test_a_tensor_among_the_betas_is_filled_in_place(example, groups):
     betas = torch.tensor(0.9, dtype=torch.float64), torch.tensor(0.999, dtype=torch.float64)
@@ -375,6 +376,7 @@ def test_a_wrong_name_is_an_error_that_lists_the_right_ones(example, groups):
         assert snapshot(optimizer) == before
 
 
+@pytest.mark.filterwarnings("ignore:.* must be at least 0 and less than 1")
 @each_case
 @pytest.mark.parametrize("name", ["momentum", "betas[0]"])
 def test_momentum_is_betas_0_where_there_are_betas(example, groups, name):
@@ -391,6 +393,7 @@ def test_momentum_is_betas_0_where_there_are_betas(example, groups, name):
 # 10. Groups are looked up when they are written.
 
 
+@pytest.mark.filterwarnings("ignore:.* the engine begins a run at iteration 0")
 @each_case
 def test_a_group_added_in_mid_run_is_written_too(example, groups):
     optimizer = make_optimizer(groups)

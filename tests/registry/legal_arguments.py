@@ -3,6 +3,7 @@
 Written out here are only those that need more than a picture shows: an optimizer, other schedulers, a metric.
 """
 
+import inspect
 import math
 from collections.abc import Callable
 from functools import partial
@@ -11,10 +12,14 @@ from typing import Any
 import gallery
 import torch
 from nonsense import cosine
+from optimizers import make_optimizer, make_trainer
 from torch.optim.lr_scheduler import StepLR
 from torch.utils.data import DataLoader
 
+from lehr import engine as lehr_engine
+from lehr import handlers
 from lehr.handlers import ParamScheduler
+from lehr.handlers.schedulers.decay_scheduler import DecayScheduler, Options
 from lehr.handlers.schedules import Anneal, Constant, Plateau, Scaling
 
 LINE = Anneal(1.0, 0.5, duration=10)
@@ -84,3 +89,25 @@ SCHEDULES: dict[str, Arguments] = {
     "Scaling": {"factors": LINE},
     "Turn": {"rule": Scaling(LINE)},
 }
+# Public classes and functions that are neither a schedule nor a scheduler.
+OTHERS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "Groups": (handlers.Groups, {"select": None, "added": "adopt"}),
+    "DriftCheck": (handlers.DriftCheck, {"schedulers": [cosine(make_optimizer())]}),
+    "HistoryColumn": (lehr_engine.HistoryColumn, {"max_events": 5}),
+    "ParamHistory": (lehr_engine.ParamHistory, {"max_events": 5}),
+    "preinitialize": (lehr_engine.preinitialize, {"optimizer": make_optimizer()}),
+    "OptimizerEvents.attach": (
+        lambda engine, optimizers: lehr_engine.OptimizerEvents.attach(engine, optimizers),
+        {"engine": make_trainer(), "optimizers": make_optimizer()},
+    ),
+}
+
+
+def arguments_of(name: str) -> list[str]:
+    """The names of the arguments of a scheduler."""
+    made = getattr(handlers, name)
+    parameters = inspect.signature(made).parameters.values()
+    named = [parameter.name for parameter in parameters if parameter.kind is not inspect.Parameter.VAR_KEYWORD]
+    if inspect.isclass(made) and issubclass(made, DecayScheduler):
+        named = [*named, *Options.__annotations__]
+    return [*named, *(["min_lr", "factor", "cooldown"] if name == "ReduceLROnPlateauScheduler" else [])]

@@ -135,7 +135,7 @@ def test_an_attribute_that_is_not_there_is_told_of():
     with pytest.warns(UserWarning, match="engine.state has no 'rate' and is given it now") as warned:
         ExpStateScheduler(1.0, 0.5, "rate").attach(trainer)
     assert warned[0].filename == __file__
-    assert trainer.state.rate is None
+    assert trainer.state.rate == 1.0
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ from lehr.handlers.schedules import (
     Window,
 )
 
-values, lengths = st.floats(-3, 3), st.floats(0.5, 30)
+values, lengths = st.floats(-3, 3), st.floats(1, 30)
 indices = st.lists(st.integers(0, 200), min_size=1, max_size=5)
 CURVES = {
     "linear": (Linear(), lambda p: p),

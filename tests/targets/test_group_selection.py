@@ -122,7 +122,7 @@ def test_a_wrong_selection_is_refused_at_construction(selection, error, match):
 
 
 def test_wrong_arguments_of_groups_are_refused():
-    with pytest.raises(ValueError, match="added must be one of 'adopt', 'ignore', 'refuse', given 'forget'"):
+    with pytest.raises(ValueError, match="added must be one of 'adopt', 'ignore', 'own', 'refuse', given 'forget'"):
         Groups(added="forget")
     with pytest.raises(TypeError, match="added must be a string, given 3"):
         Groups(added=3)

@@ -17,6 +17,7 @@ from lehr.handlers.config.checks import (
     count,
     flag,
     fraction,
+    function,
     functions,
     list_of_numbers,
     milestones,
@@ -60,12 +61,14 @@ class CerebrasSchedule:
         initial: the value that a chain divides them by.
         duration: its length in events, where it has one.
         scales: the factor of each param group; None for no factors.
+        counts_all_steps: whether it counts the steps of the sequence around it, and not from its own beginning.
     """
 
     schedule: Schedule
     initial: float
     duration: int | None = None
     scales: tuple[float, ...] | None = None
+    counts_all_steps: bool = False
 
 
 def _line(a: SimpleNamespace, power: float) -> Schedule:
@@ -102,9 +105,9 @@ def _lambda(a: SimpleNamespace) -> Schedule:
 
 
 def _cyclic(a: SimpleNamespace) -> Schedule:
-    own = "iterations" if a.mode == "exp_range" else "cycle"
-    scale_fn = None
-    if a.mode != "triangular" and a.scale_mode not in (None, own):
+    own = "iterations" if a.mode == "exp_range" and a.set_scale_fn is None else "cycle"
+    scale_fn = a.set_scale_fn
+    if scale_fn is None and a.mode != "triangular" and a.scale_mode not in (None, own):
         scale_fn = partial(pow, a.gamma) if a.mode == "exp_range" else _halved
     rest = (a.step_size_up, a.step_size_down, a.mode, a.gamma, scale_fn, a.scale_mode or own)
     return Cyclic(a.base_val, a.max_val, *rest)  # type: ignore[arg-type]
@@ -153,7 +156,8 @@ LEAVES = {
         lambda a: Anneal(a.initial_val, a.end_val, a.total_iters, Cosine()), duration="total_iters"),
     "Cyclic": _row("Triangles between a base and a maximum.", {"base_val": number, "max_val": number,
         "step_size_up": (positive, 2000), "step_size_down": (positive, None), "mode": (text, "triangular"),
-        "gamma": (positive, 1.0), "scale_mode": (one_of("cycle", "iterations"), None)}, _cyclic, initial="base_val"),
+        "gamma": (positive, 1.0), "scale_mode": (one_of("cycle", "iterations"), None),
+        "set_scale_fn": (function, None)}, _cyclic, initial="base_val"),
     "Exponential": _row("Multiplies by decay_rate in each total_iters steps, smoothly or at once.",
         {"initial_val": number, "total_iters": at_least_one, "decay_rate": number, "staircase": (flag, False)},
         lambda a: ExponentialDecay(a.initial_val, a.decay_rate, a.total_iters, a.staircase), duration="total_iters"),

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from lehr.handlers.config.checks import milestones, minus_one, unchecked
+from lehr.handlers.config.checks import flag, functions, milestones, minus_one, unchecked
 from lehr.handlers.config.context import ConfigContext
-from lehr.handlers.config.entries import Entry, EntryType, build, located, lookup, read_entries, read_entry
+from lehr.handlers.config.entries import Arguments, Entry, EntryType, build, located, lookup, read_entries, read_entry
 from lehr.handlers.config.entry_schedules import EntrySchedule
-from lehr.handlers.schedules import Concatenation, Constant, Product, SideBySide, arguments
+from lehr.handlers.schedules import Concatenation, Constant, Product, Shift, SideBySide, arguments
 from lehr.handlers.targets.group_selection import Group
 
 from .cerebras import LEAVES, CerebrasSchedule
@@ -26,6 +26,9 @@ LR_NAMES = {
     "base_val": "base_lr",
     "max_val": "max_lr",
 }
+# Arguments that the schedulers of weight decays do not have.
+OF_LR_LEAVES: Arguments = {"disable_lr_steps_reset": (flag, False)}
+OF_LAMBDA_LR: Arguments = {"set_lr_lambda": (functions, None)}
 INNER_NAMES = {lr_name: name for name, lr_name in LR_NAMES.items()}
 
 
@@ -33,14 +36,19 @@ def _inner(context: ConfigContext, suffix: str, entry: Entry, tags: Any) -> Cere
     """The schedule of a scheduler in another one."""
     prefix, _, name = entry.type.rpartition(".")
     if prefix != "cerebras":
-        raise ValueError(f"{entry.where}['type'] must be a scheduler of Cerebras here, given {entry.type!r}")
+        raise ValueError(
+            f"{entry.where}['type'] must be a scheduler of Cerebras here, given {arguments.shown(entry.type)}"
+        )
     if lookup(f"{entry.where}['type']", name, {**INNER_TYPES["LR"], **INNER_TYPES["WD"]}) not in INNER_TYPES[suffix]:
         raise ValueError(
-            f"{entry.where}['type'] must be for the same parameter as the scheduler around it, given {entry.type!r}"
+            f"{entry.where}['type'] must be for the same parameter as the scheduler around it, "
+            f"given {arguments.shown(entry.type)}"
         )
-    if _tag_set(entry.values.get("param_group_tags")) != _tag_set(tags):
+    own = _tag_set(entry.values.get("param_group_tags"))
+    if own not in (None, _tag_set(tags)):
         raise ValueError(
-            f"{entry.where}['param_group_tags'] must be the same as those of the scheduler around it, {tags!r}"
+            f"{entry.where}['param_group_tags'] must be those of the scheduler around it, {arguments.shown(tags)}, "
+            f"or left out, given {arguments.shown(entry.values['param_group_tags'])}"
         )
     values = {**entry.values, "param_group_tags": tags}
     schedule: CerebrasSchedule = build(INNER_TYPES[suffix][name], Entry(entry.where, entry.type, values), context)
@@ -74,9 +82,13 @@ def _sequential(context: ConfigContext, suffix: str, a: SimpleNamespace) -> Cere
     if starts != sorted(starts):
         raise ValueError(f"['milestones'] must rise, given {starts}")
     if len(schedules) == 1:
-        return schedules[0]
+        return replace(schedules[0], counts_all_steps=False)
     last = schedules[-1].duration
-    whole = Concatenation([one.schedule for one in schedules], np.diff([0, *starts]).tolist())
+    parts = [
+        Shift(one.schedule, by=start) if one.counts_all_steps else one.schedule
+        for one, start in zip(schedules, [0, *starts], strict=True)
+    ]
+    whole = Concatenation(parts, np.diff([0, *starts]).tolist())
     return CerebrasSchedule(whole, schedules[0].initial, None if last is None else starts[-1] + last)
 
 
@@ -103,12 +115,21 @@ def _inner_type(name: str, suffix: str) -> EntryType:
     """The type of a scheduler in another one, for learning rates (``"LR"``) or weight decays (``"WD"``)."""
     row, names = WITHOUT_SUFFIX[name], LR_NAMES if suffix == "LR" else {}
     renamed = {names.get(key, key): one for key, one in row.arguments.items()}
+    of_lr = {**(OF_LR_LEAVES if name in LEAVES else {}), **(OF_LAMBDA_LR if name == "Lambda" else {})}
 
     def made(context: ConfigContext, a: SimpleNamespace) -> CerebrasSchedule:
         own = {INNER_NAMES.get(key, key): value for key, value in vars(a).items()}
-        return row.build(context, suffix, SimpleNamespace(**own))  # type: ignore[no-any-return]
+        lr_lambda = own.pop("set_lr_lambda", None)
+        if lr_lambda is not None:
+            if own["set_value_lambda"] is not None:
+                raise ValueError("['set_lr_lambda'] must be left out beside 'set_value_lambda', its later name")
+            own["set_value_lambda"] = lr_lambda
+        counts_all_steps = own.pop("disable_lr_steps_reset", False)
+        schedule: CerebrasSchedule = row.build(context, suffix, SimpleNamespace(**own))
+        return replace(schedule, counts_all_steps=counts_all_steps)
 
-    return EntryType(row.description, {**renamed, "param_group_tags": (unchecked, None)}, made)
+    tags: Arguments = {"param_group_tags": (unchecked, None)}
+    return EntryType(row.description, {**renamed, **(of_lr if suffix == "LR" else {}), **tags}, made)
 
 
 INNER_TYPES = {suffix: {name + suffix: _inner_type(name, suffix) for name in WITHOUT_SUFFIX} for suffix in ("LR", "WD")}
@@ -146,7 +167,7 @@ def _groups_with_tags(groups: Sequence[Group], tags: object) -> tuple[bool, ...]
     chosen = tuple(bool(wanted & own) for own in of_groups)
     if not any(chosen):
         known = sorted({tag for own in of_groups for tag in own if isinstance(tag, str)})
-        raise ValueError(f"['param_group_tags'] must be tags of param groups, {known}, given {tags!r}")
+        raise ValueError(f"['param_group_tags'] must be tags of param groups, {known}, given {arguments.shown(tags)}")
     return chosen
 
 
@@ -156,5 +177,5 @@ def _tag_set(tags: Any) -> set[Any] | None:
     if isinstance(tags, str):
         return {tags}
     if not isinstance(tags, list | tuple | set) or not all(isinstance(tag, str | None) for tag in tags):
-        raise TypeError(f"param_group_tags must be a string or a list of strings, given {tags!r}")
+        raise TypeError(f"param_group_tags must be a string or a list of strings, given {arguments.shown(tags)}")
     return set(tags)

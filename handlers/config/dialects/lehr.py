@@ -29,6 +29,7 @@ from lehr.handlers.schedules import (
     LinearInterpolation,
     OneCycle,
 )
+from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.base import checked_schedule
 from lehr.handlers.schedules.durations import in_events
 from lehr.handlers.targets.group_selection import Groups
@@ -167,7 +168,7 @@ def _refuse_same_target(where: str, schedulers: list[Any]) -> None:
             if (first := writers.setdefault((slot.key, slot.item, group), at)) != at:
                 raise ValueError(
                     f"{where}['schedulers'][{at}] must write another parameter or group than that at {first}, "
-                    f"given {writer.param_name!r} of group {group} for both"
+                    f"given {shown(writer.param_name)} of group {group} for both"
                 )
 
 
@@ -182,8 +183,8 @@ def _argument(context: ConfigContext, where: str, key: str, value: Any, nested: 
         return _made(inner, value)
     if key == "param_group_index" and isinstance(value, Mapping):
         for name in value:
-            if name not in ("select", "added"):
-                refuse_key(inner, name, ["select", "added"])
+            if name not in ("select", "added", "required"):
+                refuse_key(inner, name, ["select", "added", "required"])
         return located(inner, Groups, **value)
     return value
 
@@ -208,7 +209,9 @@ def _in_events(name: str, values: dict[str, Any], epoch_length: int) -> dict[str
     row = SCHEDULERS[name]
     if issubclass(class_of(name), DecayScheduler):
         if values.get("epoch_length") is not None:
-            raise ValueError(f"epoch_length must be given once, given {epoch_length} and {values['epoch_length']!r}")
+            raise ValueError(
+                f"epoch_length must be given once, given {epoch_length} and {shown(values['epoch_length'])}"
+            )
         return {**values, "epoch_length": epoch_length}
     if row.counts_metrics:
         return values

@@ -118,11 +118,11 @@ def _with_noise(schedule: Schedule, first: int, a: SimpleNamespace) -> Schedule:
         return schedule
     bounds = given if isinstance(given, list | tuple) else [given]
     if not 1 <= len(bounds) <= 2:
-        raise ValueError(f"noise_range_t must be a number or a list of two, given {given!r}")
+        raise ValueError(f"noise_range_t must be a number or a list of two, given {arguments.shown(given)}")
     noise_type = arguments.one_of("noise_type", getattr(a, "noise_type", "normal"), ("normal", "uniform"))
     whole = [arguments.whole_number("noise_range_t", bound, at_least=0) for bound in bounds]
     if whole != sorted(whole):
-        raise ValueError(f"noise_range_t must rise, given {given!r}")
+        raise ValueError(f"noise_range_t must rise, given {arguments.shown(given)}")
     begin = max(first, whole[0])
     end = max(whole[1], begin) if len(whole) == 2 else None
     return Noise(

@@ -25,7 +25,7 @@ from lehr.handlers.schedules import (
     Stretch,
     Window,
 )
-from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.schedules.arguments import Number, shown
 
 from .torch import LEAVES
 
@@ -56,11 +56,11 @@ def _node(name: str, context: ConfigContext, a: SimpleNamespace) -> tuple[Node, 
     for entry in entries:
         if entry.type.rpartition(".")[0] != "torch":
             raise ValueError(
-                f"{entry.where}['type'] must be one of torch's, with its prefix 'torch.', given {entry.type!r}"
+                f"{entry.where}['type'] must be one of torch's, with its prefix 'torch.', given {shown(entry.type)}"
             )
         if entry.type == "torch.ReduceLROnPlateau":
             raise ValueError(
-                f"{entry.where}: a scheduler that reads a metric cannot be in a {name}, given {entry.type!r}"
+                f"{entry.where}: a scheduler that reads a metric cannot be in a {name}, given {shown(entry.type)}"
             )
     inner, context = _nodes(context, entries)
     if name == "ChainedScheduler":
@@ -95,7 +95,7 @@ def _constructed_after(context: ConfigContext, node: Node) -> ConfigContext:
     if node.schedule is None:
         return context
     if node.name == "OneCycleLR" or (node.name == "CyclicLR" and context.base is None):
-        groups = len(context.initial_values)
+        groups = len(context.slot.groups())
         first = np.asarray(node.schedule.starting_from(0.0)(0), dtype=np.float64)
         if first.ndim and len(first) != groups:
             raise ValueError(f"{node.where} must have values for {groups} param groups, given {len(first)}")

@@ -10,31 +10,20 @@ import numpy as np
 from lehr.handlers.core.inspection import shared_locations
 from lehr.handlers.plans.plan import named_groups
 from lehr.handlers.schedules.base import Array
+from lehr.handlers.targets.legal_values import legal_range
 
 from .checked_run import CheckedRun, values_text
 from .findings import Finding
-
-ABOVE_0, BELOW_1, ABOVE_1 = (float(np.nextafter(*towards)) for towards in ((0.0, 1.0), (1.0, 0.0), (1.0, 2.0)))
-BETA = ("at least 0 and less than 1", 0.0, BELOW_1)
-NOT_NEGATIVE = ("lr", "weight_decay", "momentum", "eps", "alpha", "lr_decay", "momentum_decay")
-# The values that optimizers allow: in words, the lowest and the highest.
-ALLOWED = {
-    **dict.fromkeys(NOT_NEGATIVE, ("at least 0", 0.0, np.inf)),
-    **dict.fromkeys(("betas[0]", "betas[1]", "betas[2]"), BETA),
-    "rho": ("at least 0 and at most 1", 0.0, 1.0),
-    "etas[0]": ("more than 0 and less than 1", ABOVE_0, BELOW_1),
-    "etas[1]": ("more than 1", ABOVE_1, np.inf),
-}
 
 
 def illegal_values(checked: CheckedRun) -> Iterator[Finding]:
     """The optimizer does not allow a value, such as lr < 0, betas >= 1 or momentum < 0."""
     for name, recorded in checked.run.recorded.items():
         for column, location in enumerate(recorded.locations):
-            param_name = location.param_name
-            if param_name not in ALLOWED or not location.is_in_optimizer:
+            param_name, legal = location.param_name, legal_range(location.key, location.item)
+            if legal is None or not location.is_in_optimizer:
                 continue
-            (words, lowest, highest), values = ALLOWED[param_name], checked.run.tables[name][:, column]
+            (words, lowest, highest), values = legal, checked.run.tables[name][:, column]
             illegal = np.flatnonzero((values < lowest) | (values > highest))
             if len(illegal):
                 first, worst = int(illegal[0]), float(values[illegal[np.argmax(np.abs(values[illegal]))]])
@@ -121,7 +110,7 @@ def scheduler_jumps(checked: CheckedRun) -> Iterator[Finding]:
 def _jump(checked: CheckedRun, where: str, change: str, values: Array, numbers: dict[str, Any]) -> Iterator[Finding]:
     """A finding if the last of three rows of values is far from the row before, and from the line through both."""
     _, before, after = values
-    ratio = min(_largest_ratio(before, after), _largest_ratio(2 * before - values[0], after))
+    ratio = min(largest_ratio(before, after), largest_ratio(2 * before - values[0], after))
     if ratio > checked.jump_ratio:
         severity = "warning" if (np.abs(after) > np.abs(before)).any() else "info"
         message = f"the value goes from {values_text(before)} to {values_text(after)} where {change}"
@@ -130,7 +119,7 @@ def _jump(checked: CheckedRun, where: str, change: str, values: Array, numbers: 
         yield Finding("jump", severity, where, message, suggestion, numbers)
 
 
-def _largest_ratio(before: Array, after: Array) -> float:
+def largest_ratio(before: Array, after: Array) -> float:
     """The largest ratio, over the groups, of the larger to the smaller of two values."""
     low, high = np.sort(np.abs(np.stack([before, after])), axis=0)
     ratios = np.divide(high, low, out=np.where(high > 0, np.inf, 1.0), where=low > 0)

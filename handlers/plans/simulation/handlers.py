@@ -1,17 +1,24 @@
 """The handlers of an engine that call schedulers or run evaluators, found without calling any of them."""
 
 import dis
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from math import inf
-from types import CodeType, FunctionType, MethodType
+from types import FunctionType, MethodType
 from typing import Any
 
 from ignite.engine import CallableEventWithFilter, Engine
 from torch.optim import Optimizer
 
-from lehr.engine.event_handlers import RegisteredHandler, closure_of, filter_arguments, handlers_of
+from lehr.engine.event_handlers import (
+    RegisteredHandler,
+    closure_of,
+    filter_arguments,
+    functions_of,
+    handlers_of,
+    names_in,
+    references_of,
+)
 from lehr.handlers.core.inspection import filtered_attachment, resumed_scheduler, training_step_of
 from lehr.handlers.core.scheduler import BaseParamScheduler
 
@@ -102,37 +109,19 @@ def _engines_run_by(handler: Any, arguments: tuple[Any, ...]) -> list[Engine]:
     while isinstance(function, partial):
         function = function.func
     function = getattr(function, "__func__", function)
-    if not isinstance(function, FunctionType) or "run" not in _names_in(function.__code__):
+    if not isinstance(function, FunctionType) or "run" not in names_in(function.__code__):
         return []
-    return list(dict.fromkeys(one for one in (*arguments, *_references(handler)) if isinstance(one, Engine)))
+    return list(dict.fromkeys(one for one in (*arguments, *references_of(handler)) if isinstance(one, Engine)))
 
 
 def engine_references(engine: Engine) -> list[Any]:
     """The objects that the training step and the handlers of an engine refer to."""
-    return [found for function in _functions_of(engine) for found in _references(function)]
-
-
-def _references(function: Any) -> list[Any]:
-    """The objects that a function refers to: arguments of a partial, attributes of its object, closure, globals."""
-    found: list[Any] = []
-    attributes: dict[str, Any] = {}
-    while isinstance(function, partial):
-        found += [*function.args, *function.keywords.values()]
-        function = function.func
-    if isinstance(function, MethodType):
-        found.append(function.__self__)
-        attributes, function = getattr(function.__self__, "__dict__", {}), function.__func__
-    if isinstance(function, FunctionType):
-        names, variables = list(_names_in(function.__code__)), function.__globals__
-        found += [value for name, value in attributes.items() if name in names]
-        found += closure_of(function).values()
-        found += [variables[name] for name in names if name in variables]
-    return found
+    return [found for function in functions_of(engine) for found in references_of(function)]
 
 
 def may_write_metrics(engine: Engine) -> bool:
     """Whether the code of the training step or of a handler may write to ``engine.state.metrics``."""
-    return any(map(_may_write_metrics, _functions_of(engine)))
+    return any(map(_may_write_metrics, functions_of(engine)))
 
 
 def _may_write_metrics(function: Any) -> bool:
@@ -141,7 +130,7 @@ def _may_write_metrics(function: Any) -> bool:
         function = type(function).__call__
     if not isinstance(function, FunctionType):
         return True  # it has no Python code to read
-    names = set(_names_in(function.__code__))
+    names = set(names_in(function.__code__))
     stores = any(instruction.opname == "STORE_SUBSCR" for instruction in dis.get_instructions(function))
     return "metrics" in names and (stores or not names.isdisjoint({"update", "setdefault", "setattr"}))
 
@@ -152,14 +141,3 @@ def accumulation_steps_of(engine: Engine) -> int:
     variables = closure_of(step) if isinstance(step, FunctionType) else {}
     steps = variables.get("gradient_accumulation_steps", 1)
     return steps if isinstance(steps, int) else 1
-
-
-def _functions_of(engine: Engine) -> list[Any]:
-    return [training_step_of(engine), *(registered.handler for registered in handlers_of(engine))]
-
-
-def _names_in(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names_in(constant)

@@ -15,9 +15,10 @@ from lehr.engine.event_counts import fired_at_end, repeated_epoch_starts
 from lehr.handlers.core import inspection
 from lehr.handlers.core.copying import private_copy, reachable_from
 from lehr.handlers.core.inspection import engines_of, locations_of, metric_name_of, optimizers_of
-from lehr.handlers.core.reading import random_state_kept
+from lehr.handlers.core.random_state import random_state_kept
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedulers.batch_size import BatchSizeScheduler
+from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.base import Array
 
 from .handlers import AttachedHandler, attached_handlers, engine_references
@@ -98,7 +99,7 @@ class SimulatedRun:
             Exception: a scheduler raises it at an event. A note names the iteration.
         """
         record = self._recorder(progress)
-        with random_state_kept():
+        with random_state_kept(*self.called):
             try:
                 if self.settings.start:
                     self._count_before()
@@ -110,6 +111,11 @@ class SimulatedRun:
                 iteration = self._timeline.iteration + (0 if done else 1)
                 error.add_note(f"in a dry run, at iteration {iteration} of {self.settings.iterations}")
                 raise
+
+    @property
+    def called(self) -> list[object]:
+        """The schedulers and filters of events that a run calls, and with them the functions of users."""
+        return [*(scheduler.copy for scheduler in self.schedulers), *(one.event_filter for one in self._handlers)]
 
     def _recorder(self, progress: Callable[[int], object] | None) -> Callable[[], None]:
         readers = [values.reader() for values in self.recorded.values()]
@@ -154,8 +160,15 @@ class SimulatedRun:
     def _write(self, scheduler: SimulatedScheduler, handler: AttachedHandler) -> Callable[[], None]:
         call, engine = getattr(scheduler.copy, handler.method), self._engines[handler.engine]
         add, timeline = scheduler.event_iterations.append, self._timeline
-        if handler.method == "observe" and metric_name_of(scheduler.copy) not in self.settings.metrics:
-            return lambda: None
+        if handler.method == "observe":
+            has_metric = metric_name_of(scheduler.copy) in self.settings.metrics
+
+            def observe() -> None:
+                scheduler.observed_iterations.append(timeline.iteration)
+                if has_metric:
+                    call(engine)
+
+            return observe
         if not handler.writes:
             return partial(call, engine)
 
@@ -226,10 +239,13 @@ class SimulatedRun:
         referenced = {id(one): one for one in self.references if isinstance(one, BaseParamScheduler)}
         called = [one for key, one in referenced.items() if key not in known and not engines_of(one)]
         return [
-            *(f"{handler.owner!r} on {handler.event_text}" for handler in self.unsupported),
-            *(f"{one!r}, which has no param groups, or does not say where it writes" for one in without_locations),
-            *(f"{one!r} on an engine that no handler of the trainer runs" for one in on_other_engines),
-            *(f"{one!r}, which your code may call" for one in called),
+            *(f"{arguments.shown(handler.owner)} on {handler.event_text}" for handler in self.unsupported),
+            *(
+                f"{arguments.shown(one)}, which has no param groups, or does not say where it writes"
+                for one in without_locations
+            ),
+            *(f"{arguments.shown(one)} on an engine that no handler of the trainer runs" for one in on_other_engines),
+            *(f"{arguments.shown(one)}, which your code may call" for one in called),
         ]
 
 

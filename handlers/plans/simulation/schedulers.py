@@ -31,6 +31,7 @@ class SimulatedScheduler:
         repeated_events: how many of those events a resumed run fires again.
         last_events: how many of those events came at the very end, perhaps after the checkpoint.
         event_iterations: for each event of the simulated run, the iteration of the next training step, from 0.
+        observed_iterations: the same for each metric that a handler passes to it.
     """
 
     original: BaseParamScheduler
@@ -41,6 +42,7 @@ class SimulatedScheduler:
     repeated_events: int = 0
     last_events: int = 0
     event_iterations: "array[int]" = field(default_factory=lambda: array("q"))
+    observed_iterations: "array[int]" = field(default_factory=lambda: array("q"))
 
     @property
     def first_event(self) -> int:

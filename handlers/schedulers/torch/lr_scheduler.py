@@ -1,6 +1,7 @@
 """A handler that wraps a torch scheduler."""
 
 import warnings
+from collections.abc import Mapping
 from typing import Any, Self
 
 from ignite.engine import Engine
@@ -8,8 +9,14 @@ from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from lehr.handlers.core.metric_driven import MetricDrivenScheduler
 from lehr.handlers.core.metrics import MetricFeed, as_number
-from lehr.handlers.schedules import Shift
+from lehr.handlers.schedules import Shift, arguments
+from lehr.handlers.schedules.arguments import shown
+from lehr.handlers.schedules.saved_text import same_name
+from lehr.handlers.targets.group_selection import Selection
+from lehr.handlers.targets.param_groups import ParamGroups
 
+from .inspection import schedulers_in
+from .per_group import numbers_of
 from .steps import TorchSteps
 
 
@@ -31,10 +38,17 @@ class LRScheduler(MetricDrivenScheduler):
         metric_name: the metric in ``engine.state.metrics`` for a ``ReduceLROnPlateau``. Keyword only.
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
             metric of rank 0) or ``"none"`` (each rank uses its own). Keyword only.
+        param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`. The
+            torch scheduler computes the values of all groups. Keyword only.
 
     Raises:
         TypeError: ``lr_scheduler`` is not a torch scheduler.
-        ValueError: at an event, the metric is missing.
+        ValueError: a learning rate is not a finite number; the param group does not exist; at an event, the metric is
+            missing, or a param group was added although ``lr_lambda`` has a function for each group.
+
+    A param group that you add before event j trains event j with the learning rate that it comes with. From there, the
+    torch scheduler moves it on by its own formula: ``own * f(i) / f(j)`` where it multiplies. Give it an
+    ``initial_lr`` to have ``initial_lr * f(i)``.
 
     If your own torch scheduler reads variables of a closure, a simulation reads the same variables.
 
@@ -69,9 +83,12 @@ class LRScheduler(MetricDrivenScheduler):
         *,
         metric_name: str = "loss",
         reduction: str = "mean",
+        param_group_index: Selection = None,
     ) -> None:
         if not isinstance(lr_scheduler, TorchLRScheduler):
-            raise TypeError(f"lr_scheduler must be a scheduler of torch.optim.lr_scheduler, given {lr_scheduler!r}")
+            raise TypeError(
+                f"lr_scheduler must be a scheduler of torch.optim.lr_scheduler, given {shown(lr_scheduler)}"
+            )
         self._feed = MetricFeed(metric_name, reduction)
         if use_legacy:
             warnings.warn(
@@ -79,11 +96,17 @@ class LRScheduler(MetricDrivenScheduler):
                 "that the first iteration trains with the learning rate of the optimizer",
                 stacklevel=2,
             )
-        self._steps, self._legacy = TorchSteps(lr_scheduler), use_legacy
-        schedule = Shift(self._steps, by=1) if use_legacy else self._steps
-        super().__init__(lr_scheduler.optimizer, "lr", save_history, schedule=schedule)
         self.lr_scheduler = lr_scheduler
+        target = ParamGroups(lr_scheduler.optimizer, "lr", param_group_index)
+        self._steps, self._legacy = TorchSteps(lr_scheduler, target), use_legacy
+        schedule = Shift(self._steps, by=1) if use_legacy else self._steps
+        self._write_to(target, "lr", save_history, schedule)
         self._reads_metric = self._steps.takes_metric
+
+    def _distinct_values(self) -> list[Any]:
+        schedulers, written = schedulers_in(self.lr_scheduler), set(map(id, self._target.groups()))
+        groups = enumerate(self.lr_scheduler.optimizer.param_groups)
+        return [numbers_of(schedulers, at, group) for at, group in groups if id(group) in written]
 
     def _reads_metric_at(self, index: int) -> bool:
         return index > 0 or self._legacy
@@ -108,6 +131,23 @@ class LRScheduler(MetricDrivenScheduler):
         metric = self._feed.read(engine)
         if metric is not None:
             self._steps.observe(as_number(metric))
+
+    def _check_state(self, state: Mapping[str, Any]) -> None:
+        super()._check_state(state)
+        match state.get("progress"):
+            case [{"configuration": str(saved)}]:
+                name, own = (text.partition("(")[0] for text in (saved, self._steps.configuration))
+                if not same_name(name, own):
+                    raise ValueError(
+                        f"state_dict must be that of a scheduler with torch's {own}, given {arguments.shown(name)}; to "
+                        "set only the event index, call seek(event_index)"
+                    )
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
+        """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`."""
+        known = state_dict.get("param_groups") if isinstance(state_dict, Mapping) else None
+        with self._steps.expecting_added_groups(known):
+            super().load_state_dict(state_dict, resume_policy)
 
     @classmethod
     def simulate_values(

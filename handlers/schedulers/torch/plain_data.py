@@ -1,5 +1,6 @@
 """Convert Python objects to plain data, which JSON and ``torch.load(weights_only=True)`` support, and back."""
 
+import math
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
@@ -26,29 +27,36 @@ CONTAINERS: dict[str, tuple[type, Callable[[list[Any]], Any]]] = {
 def to_plain(value: Any) -> Any:
     """Convert a value to plain data: a container or tensor becomes a dictionary that names its type.
 
-    Numbers, strings and None stay as they are; a NumPy number becomes a Python number.
+    Finite numbers, strings and None stay as they are; infinity and NaN, which JSON does not have, become a dictionary
+    with their text. A NumPy number becomes a Python number.
 
     Raises:
         TypeError: the value contains anything else, such as a function.
 
     >>> to_plain({"milestones": Counter({30: 1})})
     {'dict': [['milestones', {'Counter': [[30, 1]]}]]}
+    >>> to_plain(float("inf"))
+    {'float': 'inf'}
     """
+    if type(value) is float and not math.isfinite(value):
+        return {"float": str(value)}
     if type(value) in PLAIN:
         return value
     if isinstance(value, np.generic):
         return to_plain(value.item())
     if isinstance(value, torch.Tensor):
-        return {"tensor": [str(value.dtype).removeprefix("torch."), value.tolist()]}
+        is_finite = bool(value.isfinite().all())
+        numbers = value.tolist()
+        return {"tensor": [str(value.dtype).removeprefix("torch."), numbers if is_finite else to_plain(numbers)]}
     if isinstance(value, deque) and value.maxlen is not None:
-        raise TypeError(f"not plain data: {value!r}, which has a maximal length")
+        raise TypeError(f"not plain data: {shown(value)}, which has a maximal length")
     kind: type[Any]
     for name, (kind, _) in CONTAINERS.items():
         if type(value) is kind and isinstance(value, dict):
             return {name: [[to_plain(key), to_plain(item)] for key, item in value.items()]}
         if type(value) is kind:
             return {name: [to_plain(item) for item in value]}
-    raise TypeError(f"not plain data: {value!r}")
+    raise TypeError(f"not plain data: {shown(value)}")
 
 
 def is_plain(value: Any) -> bool:
@@ -75,8 +83,11 @@ def from_plain(data: Any) -> Any:
         return data
     try:
         ((name, items),) = data.items()
+        if name == "float":
+            return float(items)
         if name == "tensor":
-            return torch.tensor(items[1], dtype=getattr(torch, items[0]))
+            numbers = from_plain(items[1]) if isinstance(items[1], dict) else items[1]
+            return torch.tensor(numbers, dtype=getattr(torch, items[0]))
         kind, make = CONTAINERS[name]
         if issubclass(kind, dict):
             return make([(from_plain(key), from_plain(value)) for key, value in items])

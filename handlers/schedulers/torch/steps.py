@@ -1,8 +1,9 @@
 """A torch scheduler as a schedule."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from operator import is_not
 from typing import Any
 
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
@@ -10,32 +11,34 @@ from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 from lehr.handlers.schedules import StatefulSchedule, arguments
 from lehr.handlers.schedules.saved_text import same_text
 from lehr.handlers.targets.group_selection import Group
+from lehr.handlers.targets.param_groups import ParamGroups
 
-from .attributes import (
-    COUNTS,
-    PLATEAU_COUNTS,
-    Snapshot,
-    attributes_before_marking,
-    checked_saved,
-    configuration_of,
-    mark_as_stepped,
-    refuse_other_attributes,
-    schedulers_in,
-    takes_metric,
-    unmark_as_stepped,
-)
-from .momentum import copied, filled, momentum_of, set_momentum
+from .inspection import COUNTS, configuration_of, schedulers_in, takes_metric
+from .optimizer_values import OptimizerValues, copied, momentum_of, write_momentum
+from .per_group import add_group, factor_of, keep_groups, known_groups
 from .plain_data import from_plain, is_plain, to_plain
+from .saved_state import PLATEAU_COUNTS, checked_saved, refuse_other_attributes
+from .snapshot import Snapshot
 
 
 @dataclass
 class TorchProgress:
-    """The number of steps of a torch scheduler, and its learning rate and momentum in each param group."""
+    """The number of steps of a torch scheduler, and its learning rate and momentum in each param group.
+
+    Args:
+        rates: the learning rate of each group that the scheduler knows.
+        momenta: the momentum of each of them; empty if the scheduler writes none.
+        position: the number of steps.
+        lost: whether a step failed half-way.
+        added: for each group that was added later: the event, its learning rate then, and its factor; see
+            :func:`factor_of`. The scheduler knows those whose event is not later than ``position``.
+    """
 
     rates: list[Any]
     momenta: list[Any]
     position: int = 0
-    lost: bool = False  # a step failed half-way
+    lost: bool = False
+    added: tuple[tuple[int, Any, float], ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,13 +53,19 @@ class TorchSteps(StatefulSchedule):
 
     A scheduler whose ``step`` takes a metric only steps when :meth:`observe` passes one.
 
+    A param group that is added before event j has the learning rate that it comes with at event j. Its initial learning
+    rate, and other bounds of it, are those of the group before it times the ratio of their learning rates. So torch's
+    own formula moves it on from there.
+
     Args:
         wrapped: the torch scheduler.
+        target: the param groups whose values are read; None for all.
 
-    Shapes: one value for an optimizer with one param group, else a list with one value for each of its G groups.
+    Shapes: one value for one param group, else a list with one value for each of G groups.
 
     Raises:
         TypeError: its ``step`` has several required arguments; an attribute cannot be copied, which going back needs.
+        ValueError: a learning rate is not finite; at an event, a group was added although each has its own function.
 
     Example:
         >>> import torch
@@ -70,6 +79,7 @@ class TorchSteps(StatefulSchedule):
     """
 
     wrapped: TorchLRScheduler = field(compare=False)
+    target: ParamGroups | None = field(default=None, compare=False)
     configuration: str = field(init=False)
     takes_metric: bool = field(init=False)
     cycles_momentum: bool = field(init=False, compare=False)
@@ -79,26 +89,32 @@ class TorchSteps(StatefulSchedule):
     def __post_init__(self) -> None:
         """Copy the state of the scheduler, to go back to it later."""
         self._set(
-            configuration=configuration_of(self.wrapped),
             takes_metric=takes_metric(self.wrapped),
             cycles_momentum=any(getattr(one, "cycle_momentum", False) for one in schedulers_in(self.wrapped)),
         )
-        groups = self.wrapped.optimizer.param_groups
-        rates, momenta = [copied(group["lr"]) for group in groups], self._momenta_of(groups)
-        self._set(
-            _initial=(Snapshot(self.wrapped), list(map(copied, rates)), momenta),
-            _progress=TorchProgress(rates, momenta),
-        )
+        groups = self.wrapped.optimizer.param_groups[: known_groups(self.wrapped)]
+        rates = [copied(group["lr"]) for group in groups]
+        for at, rate in enumerate(map(float, rates)):
+            if not math.isfinite(rate):
+                raise ValueError(f"'lr' of each param group must be a finite number, given {rate} in param group {at}")
+        self._begin(rates, [copied(momentum_of(group)) for group in groups] if self.cycles_momentum else [])
 
-    def _momenta_of(self, groups: list[Group]) -> list[Any]:
-        """The momentum, or ``betas[0]``, of each group, if the scheduler writes it."""
-        return [copied(momentum_of(group)) for group in groups] if self.cycles_momentum else []
+    def _begin(self, rates: list[Any], momenta: list[Any]) -> None:
+        """Begin with the scheduler as it is, and with these values of its first param groups."""
+        self._set(
+            configuration=configuration_of(self.wrapped, len(rates)),
+            _initial=(Snapshot(self.wrapped), rates, momenta),
+            _progress=TorchProgress(list(map(copied, rates)), list(momenta)),
+        )
 
     @property
     def groups(self) -> int | None:
-        """The number of param groups of the optimizer; None for one."""
-        count = len(self.wrapped.optimizer.param_groups)
+        """The number of param groups whose values are read; None for one."""
+        count = len(self._read_groups())
         return count if count > 1 else None
+
+    def _read_groups(self) -> list[Group]:
+        return self.wrapped.optimizer.param_groups if self.target is None else self.target.groups()
 
     @property
     def other_params(self) -> tuple[str, ...]:
@@ -112,17 +128,21 @@ class TorchSteps(StatefulSchedule):
     def value(self, index: int) -> float | list[float]:
         """The learning rates after ``index`` steps; if ``step`` takes a metric, after the steps so far."""
         now = self._progress
-        went_back = False
         if (index != now.position or now.lost) and not self.takes_metric:
-            if index < now.position or now.lost:
-                self._go_back()
-                now, went_back = self._progress, True
-            if index != now.position + 1 or went_back or not self._step_undisturbed():
-                self._step(index - now.position, went_back=went_back)
-        groups, rates = self.wrapped.optimizer.param_groups, now.rates
-        if len(rates) < len(groups):  # some have been added, and have what they were added with
-            rates = now.rates = rates + [copied(group["lr"]) for group in groups[len(rates) :]]
+            self._go_to(index)
+            now = self._progress
+        rates, groups = now.rates, self.wrapped.optimizer.param_groups
+        if len(rates) < len(groups):
+            rates = self._add_groups(index)
+        if self.target is not None and not self.target.writes_all:
+            chosen = set(map(id, self.target.groups()))
+            rates = [rate for rate, group in zip(rates, groups, strict=True) if id(group) in chosen]
         return float(rates[0]) if len(rates) == 1 else list(map(float, rates))
+
+    @property
+    def is_metric_driven(self) -> bool:
+        """Whether the torch scheduler takes metrics."""
+        return self.takes_metric
 
     def observe(self, metric: float) -> None:
         """Step with a metric."""
@@ -130,7 +150,7 @@ class TorchSteps(StatefulSchedule):
 
     def remembered(self) -> tuple[Snapshot, TorchProgress]:
         """A copy of the present state, for :meth:`put_back`."""
-        return Snapshot(self.wrapped), replace(self._progress)
+        return Snapshot(self.wrapped), replace(self._progress, rates=list(map(copied, self._progress.rates)))
 
     def put_back(self, remembered: tuple[Snapshot, TorchProgress]) -> None:
         """Restore that state; a scheduler with attributes that cannot be copied stays as it is."""
@@ -139,95 +159,83 @@ class TorchSteps(StatefulSchedule):
             snapshot.restore()
             self._set(_progress=progress)
 
-    def _step_undisturbed(self) -> bool:
-        """Take one step faster, if nobody has changed the learning rates or the optimizer since the last step.
+    def _go_to(self, index: int) -> None:
+        """Step to an event; if it is an earlier one, from the beginning."""
+        now = self._progress
+        went_back = index < now.position or now.lost
+        if went_back:
+            self._go_back()
+            now = self._progress
+        for event, _, _ in now.added[len(now.rates) - len(self._initial[1]) :]:
+            if event <= index:
+                self._step(event - now.position, went_back=went_back)
+                self._add_group()
+        self._step(index - now.position, went_back=went_back)
 
-        Returns:
-            Whether the step was taken.
-        """
-        optimizer, now = self.wrapped.optimizer, self._progress
-        groups = optimizer.param_groups
-        held = [group["lr"] for group in groups]
-        is_disturbed = len(held) != len(now.rates) or any(map(is_not, held, now.rates))
-        if is_disturbed or self.cycles_momentum or attributes_before_marking(optimizer) is not None:
-            return False
+    def _add_groups(self, index: int) -> list[Any]:
+        """Add the groups that were added before an event; return the learning rates of all groups."""
+        now, groups = self._progress, self.wrapped.optimizer.param_groups
+        first = len(self._initial[1])
+        for group in groups[first + len(now.added) :]:
+            rate = copied(group["lr"])
+            factor = factor_of(schedulers_in(self.wrapped), now.rates, rate, group)
+            now.added = (*now.added, (index, rate, factor))
+        waiting = now.added[len(now.rates) - first :]
+        for event, _, _ in waiting:
+            if event <= index:
+                self._add_group()
+        return now.rates + [rate for _, rate, _ in now.added[len(now.rates) - first :]]
 
-        def put_back() -> None:
-            for group, rate in zip(groups, held):  # noqa: B905 -- strict doubles the time
-                group["lr"] = rate
-
-        now.lost = True
-        try:
-            self.wrapped.step()
-            rates = [group["lr"] for group in groups]
-        finally:
-            try:
-                put_back()
-            except BaseException:  # an interrupt, such as Ctrl-C
-                put_back()
-                raise
-        now.rates, now.position, now.lost = rates, now.position + 1, False
-        return True
+    def _add_group(self) -> None:
+        now, known = self._progress, len(self._progress.rates)
+        groups = self.wrapped.optimizer.param_groups[: known + 1]
+        _, rate, factor = now.added[known - len(self._initial[1])]
+        add_group(schedulers_in(self.wrapped), groups, factor, rate)
+        if self.cycles_momentum:
+            now.momenta = [*now.momenta, copied(momentum_of(groups[known]))]
+        now.rates = [*now.rates, copied(rate)]
 
     def _step(self, times: int, *metric: float, went_back: bool = False) -> None:
-        optimizer, now, step = self.wrapped.optimizer, self._progress, self.wrapped.step
-        groups = optimizer.param_groups
-        held = [group["lr"] for group in groups]
-        added = [copied(rate) for rate in held[len(now.rates) :]] if len(held) > len(now.rates) else []
-        momenta = [momentum_of(group) for group in groups] if self.cycles_momentum else []
-        hidden, before, position = attributes_before_marking(optimizer), now.momenta, now.position
-
-        def put_back() -> None:
-            for group, rate in zip(groups, held):  # noqa: B905 -- strict doubles the time
-                group["lr"] = rate
-            for group, momentum in zip(groups, momenta, strict=False):
-                set_momentum(group, momentum)
-            if hidden is not None:
-                unmark_as_stepped(optimizer, hidden)
-
-        def write_momenta() -> None:
-            for at, (group, new) in enumerate(zip(groups, now.momenta, strict=False)):
-                # Others may write the momentum while this scheduler does not.
-                if went_back or at >= len(before) or new is not before[at]:
-                    set_momentum(group, filled(new, momentum_of(group)))
-
+        now, before = self._progress, self._progress.momenta
+        groups = self.wrapped.optimizer.param_groups
+        values = OptimizerValues(self.wrapped.optimizer, len(now.rates), self.cycles_momentum)
         now.lost = not self.takes_metric
         try:
-            for group, momentum in zip(groups, before, strict=False):
-                set_momentum(group, momentum)
-            for group, rate in zip(groups, now.rates + added):  # noqa: B905
-                group["lr"] = rate
-            if hidden is not None:
-                mark_as_stepped(optimizer)
+            values.replace(now.rates, before)
             for _ in range(times):
-                step(*metric)  # type: ignore[arg-type]
+                self.wrapped.step(*metric)  # type: ignore[arg-type]
             rates = [group["lr"] for group in groups]
-            if added:  # a group that is new begins with the rate that it was added with
-                rates[-len(added) :] = [copied(rate) for rate in held[-len(added) :]]
-            new_momenta = [momentum_of(group) for group in groups] if momenta else []
-            now.rates, now.momenta, now.position, now.lost = rates, new_momenta, position + times, False
+            momenta = [momentum_of(group) for group in groups] if self.cycles_momentum else []
+            now.rates, now.momenta, now.position, now.lost = rates, momenta, now.position + times, False
         finally:
             try:
-                put_back()
+                values.restore()
             except BaseException:  # an interrupt, such as Ctrl-C
-                put_back()
+                values.restore()
                 raise
+        # Others may write the momentum while this scheduler does not.
+        changed = (
+            momenta if went_back else [None if new is old else new for new, old in zip(momenta, before, strict=True)]
+        )
         try:
-            write_momenta()
+            self._write_momenta(changed)
         except BaseException:
-            write_momenta()
+            self._write_momenta(changed)
             raise
 
-    def _write_momenta(self) -> None:
-        for group, momentum in zip(self.wrapped.optimizer.param_groups, self._progress.momenta, strict=False):
-            set_momentum(group, filled(momentum, momentum_of(group)))
+    def _write_momenta(self, momenta: Sequence[Any]) -> None:
+        if momenta:
+            read = set(map(id, self._read_groups()))
+            for group, momentum in zip(self.wrapped.optimizer.param_groups, momenta, strict=False):
+                if momentum is not None and id(group) in read:
+                    write_momentum(group, momentum)
 
     def _go_back(self) -> None:
-        if self._progress.position == 0 and not self._progress.lost:
-            return
-        snapshot, rates, momenta = self._initial
-        snapshot.restore()
-        self._set(_progress=TorchProgress(list(map(copied, rates)), list(momenta)))
+        now = self._progress
+        if now.position or now.lost or now.added:
+            snapshot, rates, momenta = self._initial
+            snapshot.restore()
+            self._set(_progress=TorchProgress(list(map(copied, rates)), list(momenta), added=now.added))
 
     def state_dict(self) -> dict[str, Any]:
         """The number of steps, the attributes of the torch scheduler, and its values in the param groups.
@@ -235,15 +243,35 @@ class TorchSteps(StatefulSchedule):
         If an attribute is not plain data, such as a function, the state keeps the number of steps alone. Loading it
         repeats the steps.
         """
-        wrapped = self.wrapped.state_dict()
+        wrapped, now = self.wrapped.state_dict(), self._progress
         plain = {key: value for key, value in wrapped.items() if is_plain(value)}
-        complete = (len(plain) == len(wrapped) or self.takes_metric) and not self._progress.lost
-        saved = {
-            "wrapped": plain if complete else {},
-            "rates": self._progress.rates,
-            "momenta": self._progress.momenta,
-        }
-        return {"configuration": self.configuration, "position": self._progress.position, "saved": to_plain(saved)}
+        complete = (len(plain) == len(wrapped) or self.takes_metric) and not now.lost
+        saved = {"wrapped": plain if complete else {}, "rates": now.rates, "momenta": now.momenta}
+        if now.added:
+            saved["added"] = list(map(list, now.added))
+        return {"configuration": self.configuration, "position": now.position, "saved": to_plain(saved)}
+
+    @contextmanager
+    def expecting_added_groups(self, known: Any) -> Iterator[None]:
+        """Treat the param groups beyond a number as added later, while a state is loaded and from then on.
+
+        A run that is resumed may construct all groups first. After an error, the scheduler is as before.
+
+        Args:
+            known: the number of groups; any other value changes nothing.
+        """
+        before = self.configuration, self._initial, self.remembered()
+        if type(known) is int and 0 < known < len(self._initial[1]):
+            keep_groups(schedulers_in(self.wrapped), known)
+            self._begin(*(values[:known] for values in self._initial[1:]))
+        try:
+            yield
+        except BaseException:
+            configuration, initial, remembered = before
+            if initial is not self._initial:
+                self._set(configuration=configuration, _initial=initial)
+                self.put_back(remembered)
+            raise
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Load a state; if the configuration differs, take as many steps of this scheduler instead.
@@ -254,31 +282,45 @@ class TorchSteps(StatefulSchedule):
         if not isinstance(state_dict, Mapping) or set(state_dict) != {"configuration", "position", "saved"}:
             raise ValueError(f"not the state of a torch scheduler: {arguments.shown(state_dict)}")
         position = arguments.whole_number("position", state_dict["position"], at_least=0)
-        wrapped, rates, momenta = checked_saved(from_plain(state_dict["saved"]))
+        wrapped, rates, momenta, added = checked_saved(from_plain(state_dict["saved"]))
         for key in wrapped:
             if key == "optimizer" or callable(getattr(type(self.wrapped), key, None)):
                 raise ValueError(
                     f"not the attributes of a torch scheduler, since {key!r} cannot be one: {arguments.shown(wrapped)}"
                 )
+        present, first = len(self.wrapped.optimizer.param_groups), len(self._initial[1])
+        if wrapped and not (first <= len(rates) == len(momenta or rates) <= present and first + len(added) <= present):
+            raise ValueError(f"not the state of a torch scheduler of {present} param groups: {arguments.shown(rates)}")
         saved = state_dict["configuration"]
         same = isinstance(saved, str) and same_text(saved, self.configuration)
         if not same:
             kept = (*COUNTS, *PLATEAU_COUNTS) if self.takes_metric else ()
             own = self.wrapped.state_dict()
             wrapped = {key: value for key, value in wrapped.items() if key in kept and key in own}
-        refuse_other_attributes(self.wrapped, wrapped)
-        if wrapped and not len(rates) == len(momenta or rates) == len(self.wrapped.optimizer.param_groups):
-            count = len(self.wrapped.optimizer.param_groups)
-            raise ValueError(f"not the state of a torch scheduler of {count} param groups: {arguments.shown(rates)}")
-        before, progress = Snapshot(self.wrapped), self._progress
+        schedulers, groups = schedulers_in(self.wrapped), self.wrapped.optimizer.param_groups
+        known = first + len(added)
+        for at in range(known, len(rates)):  # an older version did not save when groups were added
+            added = (*added, (position, rates[at], factor_of(schedulers, rates[:at], rates[at], groups[at])))
+        rates, momenta = rates[:known], momenta[:known]
+        before = self.remembered()
         try:
             self._go_back()
+            self._set(_progress=replace(self._progress, added=added))
+            for _ in rates[first:] if wrapped else ():
+                self._add_group()
+            refuse_other_attributes(self.wrapped, wrapped)
             if wrapped:
-                self.wrapped.load_state_dict(wrapped if same else {**self.wrapped.state_dict(), **wrapped})
-                self._set(_progress=TorchProgress(rates, momenta, position))
-                self._write_momenta()
+                self._load_attributes(wrapped if same else {**self.wrapped.state_dict(), **wrapped})
+                self._set(_progress=TorchProgress(rates, momenta, position, added=added))
+                self._write_momenta(momenta)
+        except BaseException:
+            self.put_back(before)
+            self._set(_progress=before[1])
+            self._write_momenta(before[1].momenta)
+            raise
+
+    def _load_attributes(self, wrapped: dict[str, Any]) -> None:
+        try:
+            self.wrapped.load_state_dict(wrapped)
         except Exception as error:
-            before.restore()
-            self._set(_progress=progress)
-            self._write_momenta()
-            raise ValueError(f"not the state of such a torch scheduler: {arguments.shown(state_dict)}") from error
+            raise ValueError(f"not the state of such a torch scheduler: {arguments.shown(wrapped)}") from error

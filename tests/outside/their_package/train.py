@@ -98,6 +98,7 @@ def train(name, events=8, stop=5):
     resumed.state.param_history.load_state_dict(history)
     for scheduler, its_state in zip(schedulers, state, strict=True):
         scheduler.load_state_dict(its_state)
+        scheduler.seek(scheduler.event_index)  # the engine begins anew, and the scheduler goes on
     resumed.run(range(events - stop), max_epochs=1)
     return {
         "recorded": recorded(trainer),

@@ -1,0 +1,1 @@
+"""The optimizers of Cerebras' page, as ``configure_optimizer("cerebras.AdamW", ...)`` makes them."""

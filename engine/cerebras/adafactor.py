@@ -1,0 +1,94 @@
+"""Adafactor with the arguments of its paper."""
+
+import torch
+
+from .optimizer import CerebrasOptimizer, State, count_of, zeros_like
+
+
+class Adafactor(CerebrasOptimizer):
+    """A second moment by rows and columns, and a step that may be relative to the size of the parameter.
+
+    With gradient g, parameter p, step t, counted from 1, ``beta2 = 1 - t**decay_rate`` and ``rms`` the root of the
+    mean of squares::
+
+        v = beta2 * v + (1 - beta2) * (g**2 + eps[0])       p with fewer than two dimensions
+        v = outer(r, c) / mean(r)                           else; r and c are means of v over columns and rows
+        u = g / sqrt(v)
+        u = u / max(1, rms(u) / clip_threshold) * a
+        m = beta1 * m + (1 - beta1) * u                     in the place of u, where there is a beta1
+        p = p - weight_decay * a * p - u
+
+    The step size a is ``lr``, times ``max(eps[1], rms(p))`` with ``scale_parameter``. With ``relative_step``, where
+    ``lr`` must be None, it is ``min(0.01, 1 / sqrt(t))`` in the place of ``lr``; with ``warmup_init`` too,
+    ``min(1e-6 * t, 1 / sqrt(t))``.
+
+    Args:
+        params: what to train, as in torch.
+        options: ``lr``, ``eps``, ``clip_threshold``, ``decay_rate``, ``beta1``, ``weight_decay``, ``scale_parameter``,
+            ``relative_step`` and ``warmup_init``, all of them.
+
+    Raises:
+        ValueError: an option is out of its range; ``lr`` is given with ``relative_step``, or None without it;
+            ``warmup_init`` without ``relative_step``.
+
+    Source: Shazeer and Stern, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost", 2018,
+    https://arxiv.org/abs/1804.04235.
+    """
+
+    counts = ("step",)
+    pairs = ("eps",)
+    optional = ("lr", "beta1")
+
+    def check_group(self, group: State) -> None:
+        """Check the options of a param group."""
+        super().check_group(group)
+        if (group["lr"] is None) != group["relative_step"]:
+            raise ValueError(
+                "lr must be None with relative_step=True, and a number without it, given "
+                f"lr={group['lr']!r} and relative_step={group['relative_step']}"
+            )
+        if group["warmup_init"] and not group["relative_step"]:
+            raise ValueError("warmup_init must be False where relative_step is False, given True")
+        if not isinstance(group["decay_rate"], int | float) or not group["decay_rate"] <= 0:
+            raise ValueError(f"decay_rate must be a number of at most 0, given {group['decay_rate']!r}")
+        if not group["clip_threshold"] > 0:
+            raise ValueError(f"clip_threshold must be more than 0, given {group['clip_threshold']!r}")
+
+    def initial_state(self, group: State, param: torch.Tensor) -> State:
+        """The step count, the second moment and, with a ``beta1``, the first one."""
+        state = {"step": count_of(0.0, param)}
+        if group["beta1"] is not None:
+            state["exp_avg"] = zeros_like(param)
+        if param.dim() < 2:
+            return {**state, "exp_avg_sq": zeros_like(param)}
+        rows, columns = param.new_zeros(param.shape[:-1]), param.new_zeros(param.shape[:-2] + param.shape[-1:])
+        return {**state, "exp_avg_sq_row": rows, "exp_avg_sq_col": columns}
+
+    def update(self, group: State, param: torch.Tensor, grad: torch.Tensor, state: State) -> None:
+        """The formula of the class."""
+        step = state["step"].add_(1)
+        size = group["lr"]
+        if group["relative_step"]:
+            size = torch.minimum(1e-6 * step if group["warmup_init"] else step.new_tensor(0.01), step.rsqrt())
+        if group["scale_parameter"]:
+            size = size * _rms(param).clamp(min=group["eps"][1])
+        update = self.scaled(group, grad, state)
+        update.div_((_rms(update) / group["clip_threshold"]).clamp(min=1.0)).mul_(size)
+        if group["beta1"] is not None:
+            update = state["exp_avg"].mul_(group["beta1"]).add_(update * (1 - group["beta1"]))
+        param.sub_(param * (size * group["weight_decay"])).sub_(update)
+
+    def scaled(self, group: State, grad: torch.Tensor, state: State) -> torch.Tensor:
+        """Count a gradient, and divide it by the root of the second moment."""
+        new = state["step"] ** group["decay_rate"]  # 1 - beta2
+        square = grad * grad + group["eps"][0]
+        if "exp_avg_sq" in state:
+            inverse: torch.Tensor = state["exp_avg_sq"].mul_(1 - new).add_(square * new).rsqrt()
+            return inverse * grad
+        rows: torch.Tensor = state["exp_avg_sq_row"].mul_(1 - new).add_(square.mean(dim=-1) * new)
+        columns: torch.Tensor = state["exp_avg_sq_col"].mul_(1 - new).add_(square.mean(dim=-2) * new)
+        return (rows / rows.mean(dim=-1, keepdim=True)).rsqrt().unsqueeze(-1) * columns.rsqrt().unsqueeze(-2) * grad
+
+
+def _rms(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.square().mean().sqrt()

@@ -1,0 +1,184 @@
+"""An optimizer that updates one parameter at a time, in the style of torch's."""
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from lehr.engine.error_text import shown
+
+State = dict[str, Any]
+# The least value of an option, and the value that it must be below.
+RANGES = {
+    "lr": (0.0, math.inf),
+    "betas": (0.0, 1.0),
+    "eps": (0.0, math.inf),
+    "weight_decay": (0.0, math.inf),
+    "momentum": (0.0, math.inf),
+    "clip_threshold": (0.0, math.inf),
+    "beta1": (0.0, 1.0),
+}
+FLAGS = ("amsgrad", "correct_bias", "adam", "nesterov", "maximize", "scale_parameter", "relative_step", "warmup_init")
+
+
+class CerebrasOptimizer(Optimizer):
+    """An optimizer with an update that no optimizer of torch makes.
+
+    A subclass gives the state of a parameter before its first step (:meth:`initial_state`) and the update of a
+    parameter (:meth:`update`). Single numbers in the state are tensors of float64, or of float32 where the device has
+    no float64.
+
+    Args:
+        params: what to train, as in torch: tensors, pairs of a name and a tensor, or a dictionary for each param group.
+        options: all options of the optimizer.
+
+    Raises:
+        TypeError: a parameter is complex, or an option has the wrong type.
+        ValueError: an option is out of its range.
+    """
+
+    counts: tuple[str, ...] = ()
+    """The names of the single numbers in the state."""
+    pairs: tuple[str, ...] = ("betas",)
+    """The names of the options that are two numbers."""
+    optional: tuple[str, ...] = ()
+    """The names of the options that may be None."""
+    foreign: tuple[str, ...] = ()
+    """The names of the options that only optimizers of the same name have in other libraries."""
+
+    def __init__(self, params: Any, **options: Any) -> None:
+        super().__init__(params, options)
+
+    @abstractmethod
+    def initial_state(self, group: State, param: torch.Tensor) -> State:
+        """The state of a parameter before its first step."""
+
+    @abstractmethod
+    def update(self, group: State, param: torch.Tensor, grad: torch.Tensor, state: State) -> None:
+        """Change a parameter and its state by one step, without gradients."""
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a param group.
+
+        Raises:
+            TypeError, ValueError: see the class; the group is not added then.
+        """
+        super().add_param_group(param_group)
+        try:
+            self.check_group(self.param_groups[-1])
+        except Exception:
+            del self.param_groups[-1]
+            raise
+
+    def check_group(self, group: State) -> None:
+        """Check the parameters and the options of a param group."""
+        for param in group["params"]:
+            if param.is_complex():
+                raise TypeError(f"params of {type(self).__name__} must be real, given {param.dtype}")
+        for name in self.defaults.keys() & RANGES.keys():
+            value, (least, below) = group[name], RANGES[name]
+            pair = name in self.pairs
+            if pair and (not isinstance(value, tuple | list) or len(value) != 2):
+                raise TypeError(f"{name} must be two numbers, given {shown(value)}")
+            for one in value if pair else [value]:
+                if isinstance(one, str | tuple | list) or (one is None and name not in self.optional):
+                    raise TypeError(f"{name} must be a number, given {shown(value)}")
+                if one is not None and not least <= float(one) < below:
+                    rule = f"at least {least:g}" if below == math.inf else f"at least {least:g} and less than {below:g}"
+                    raise ValueError(f"{name} must be {rule}, given {shown(value)}")
+        for name in self.defaults.keys() & set(FLAGS):
+            if not isinstance(group[name], bool):
+                raise TypeError(f"{name} must be True or False, given {shown(group[name])}")
+
+    def init_group(self, group: State) -> None:
+        """Make the state of each parameter of a group that has a gradient and no state."""
+        for param in group["params"]:
+            if param.grad is not None and not self.state[param]:
+                self.state[param].update(self.initial_state(group, param))
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Make one step.
+
+        Args:
+            closure: computes the gradients again, and returns the loss.
+
+        Raises:
+            RuntimeError: a gradient is sparse.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            self.init_group(group)
+            for param in group["params"]:
+                if param.grad is None:
+                    continue
+                if param.grad.layout != torch.strided:
+                    raise RuntimeError(f"gradients of {type(self).__name__} must not be sparse")
+                grad = -param.grad if group.get("maximize") else param.grad
+                self.update(group, param, grad, self.state[param])
+        return loss
+
+    def check_options(self, groups: Iterable[State]) -> None:
+        """Check that saved param groups have the options of this class.
+
+        Raises:
+            ValueError: they are of another optimizer.
+        """
+        for saved in groups:
+            missing, foreign = sorted(self.defaults.keys() - saved.keys()), sorted(saved.keys() & set(self.foreign))
+            if missing or foreign:
+                option = f"without the option {missing[0]!r}" if missing else f"with the option {foreign[0]!r}"
+                raise ValueError(
+                    f"the state must be one of cerebras.{type(self).__name__}, given one {option} in its param groups"
+                )
+
+    def converted(self, state_dict: State) -> State:
+        """A saved state as this class saves it; a subclass may read other states.
+
+        Raises:
+            ValueError: the state is one of another optimizer.
+        """
+        self.check_options(state_dict["param_groups"])
+        for saved, group in zip(state_dict["param_groups"], self.param_groups, strict=False):
+            for id, param in zip(saved["params"], group["params"], strict=False):
+                given = state_dict["state"].get(id, {}).keys()
+                names = self.initial_state(saved, param).keys() if given else given
+                if not names <= given:
+                    raise ValueError(
+                        f"the state must be one of cerebras.{type(self).__name__}, with {sorted(names)} for each "
+                        f"parameter, given one with {sorted(given)}"
+                    )
+        return state_dict
+
+    def load_state_dict(self, state_dict: State) -> None:
+        """Load a state of :meth:`state_dict`. Its options replace the present ones, as in torch.
+
+        Raises:
+            ValueError: the state is one of another optimizer; nothing is loaded then.
+        """
+        state_dict = self.converted(dict(state_dict))
+        super().load_state_dict(state_dict)
+        # torch converts all numbers to the type of their parameter, which may hold a count in 8 bits.
+        ids = [id for group in state_dict["param_groups"] for id in group["params"]]
+        params = [param for group in self.param_groups for param in group["params"]]
+        for id, param in zip(ids, params, strict=True):
+            for name in self.counts:
+                if name in state_dict["state"].get(id, {}):
+                    self.state[param][name] = count_of(float(state_dict["state"][id][name]), param)
+
+
+def count_of(value: float, param: torch.Tensor) -> torch.Tensor:
+    """A single number in the state of a parameter."""
+    dtype = torch.float32 if param.device.type == "mps" else torch.float64
+    return torch.tensor(value, dtype=dtype, device=param.device)
+
+
+def zeros_like(param: torch.Tensor) -> torch.Tensor:
+    """Zeros in the shape and the memory format of a parameter."""
+    return torch.zeros_like(param, memory_format=torch.preserve_format)

@@ -1,0 +1,286 @@
+"""Schedules that start from the base value of each param group."""
+
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from lehr.handlers.schedules import Constant, Product, Schedule, arguments
+from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.schedules.description import description_of
+from lehr.handlers.targets.param_groups import ParamGroups, PlaceholderOptimizer
+
+from .joined_groups import JoinedGroup, as_joined_groups, joining_groups, with_joined_groups
+from .resume_policy import Adjustment, ResumeWarning, level_of_caller
+from .saving import is_same_schedule
+
+ScheduleOf = Callable[[Number], Schedule]
+
+
+@dataclass(frozen=True)
+class BaseValues:
+    """The base value of each param group, and the schedule as a function of them.
+
+    Args:
+        values: the base values; empty while no param group is selected.
+        schedule_of: makes the schedule from one base value for all groups, or one for each.
+        is_own: whether the values of a group are proportional to its own base value, or start from it.
+    """
+
+    values: tuple[float, ...]
+    schedule_of: ScheduleOf
+    is_own: bool = True
+
+    def schedule(self, joined: Sequence[JoinedGroup] = ()) -> Schedule:
+        """The schedule of the first groups; without any, that of the first group that joined, or of a base value 1."""
+        base: Number = joined[0].value if joined else 1.0
+        return self.schedule_of(one_or_all(self.values) if self.values else base)
+
+    @property
+    def reference(self) -> int:
+        """The index of the first group whose base value is not 0."""
+        return next((at for at, value in enumerate(self.values) if value), 0)
+
+    def for_all_groups(self, schedule: Schedule, joined: Sequence[JoinedGroup]) -> Schedule:
+        """The schedule of the first groups with a column more for each group that joined."""
+        return with_joined_groups(schedule, len(self.values), self.reference, joined)
+
+    def with_new_groups(
+        self,
+        joined: Sequence[JoinedGroup],
+        target: ParamGroups,
+        event_index: int,
+        value_of_first: Callable[[Sequence[JoinedGroup]], Any],
+    ) -> Sequence[JoinedGroup]:
+        """All groups that joined before an event, including those that were added since the last event.
+
+        Args:
+            joined: the groups that joined earlier.
+            target: the param groups.
+            event_index: the event.
+            value_of_first: returns the value of the first groups at this event; where there are none, for a first group
+                that joins.
+        """
+        num_known = len(self.values) + len(joined)
+        if len(target.groups()) <= num_known:
+            return joined
+        first = [JoinedGroup(event_index, value, value) for value in target.base_values()[:1]]
+        base_value = self.values[self.reference] if self.values else first[0].value
+        values = value_of_first(joined or first)
+        value = values[self.reference] if isinstance(values, list) else values
+        return [*joined, *joining_groups(target, num_known, event_index, base_value, value)]
+
+    def handed_over(
+        self, adjustment: Adjustment, joined: Sequence[JoinedGroup]
+    ) -> tuple[Adjustment, Sequence[JoinedGroup]]:
+        """An adjustment of the first groups, and the groups that join them at its handover with their saved values."""
+        if not joined or adjustment.handover is None or not isinstance(adjustment.handover[2], tuple):
+            return adjustment, joined
+        begin, duration, values = adjustment.handover
+        num_first, reference = len(self.values), values[self.reference] or joined[0].reference_value
+        joined = [JoinedGroup(begin, value, reference) for value in values[num_first:]]
+        own = one_or_all(values[: max(num_first, 1)])
+        return Adjustment(adjustment.shift, (begin, duration, own)), joined
+
+
+def start_from_base_values(scheduler: Any, member: Any, schedule_of: ScheduleOf) -> None:
+    """Let a scheduler know the base values which its schedule starts from, unless it does.
+
+    Args:
+        scheduler: the scheduler.
+        member: itself, or one of the schedulers that it combines.
+        schedule_of: makes the schedule from the base values.
+    """
+    if member._base is not None:
+        return
+    member._base = BaseValues(tuple(member._target.base_values()), schedule_of)
+    member._admits = member._target.selection.added in (None, "own")
+    scheduler._admits = scheduler._admits or member._admits
+
+
+def read_base_values(target: ParamGroups, argument: str | None) -> tuple[float, ...]:
+    """The base values of the param groups of a target.
+
+    Warns if a group has both a value and another ``initial_`` entry.
+
+    Args:
+        target: the param groups.
+        argument: the argument that needs the base values, or that replaces them, for messages; None for a config.
+
+    Raises:
+        ValueError: there is no optimizer to read from.
+    """
+    held, values = target.read(), target.base_values()
+    if isinstance(target.optimizer, PlaceholderOptimizer):
+        raise ValueError(f"{argument} needs an optimizer to read present values from, given none")
+    for group, value in enumerate(held):
+        if math.isnan(value):
+            raise ValueError(f"{target.key!r} of each param group must be a number, given nan in param group {group}")
+    for group, (present, base) in enumerate(zip(held, values, strict=True)):
+        if present != base:
+            initial, give = f"initial_{target.key}", "" if argument is None else f"give {argument} or "
+            warnings.warn(
+                f"a param group holds {target.key}={present:g} and {initial}={base:g} (group {group} of the "
+                f"{len(values)} that are written): the schedule starts from {initial}, as those of torch do; "
+                f"to start from another value, {give}change or delete the entry {initial}",
+                UserWarning,
+                stacklevel=level_of_caller(),
+            )
+            break
+    return tuple(values)
+
+
+def warn_of_trained_base_values(scheduler: Any) -> None:
+    """Warn that a scheduler, which now seeks an event, started from the values of an optimizer that had trained."""
+    warnings.warn(
+        f"{scheduler!r} was constructed when its optimizer had trained already, and starts from the values that the "
+        f"groups held then, {one_or_all(scheduler._base.values)}: if the run began with other values, load the "
+        f"scheduler's state, give the value as an argument, or set initial_{scheduler._target.key} in the param groups",
+        ResumeWarning,
+        stacklevel=level_of_caller(),
+    )
+
+
+def has_trained(target: ParamGroups) -> bool:
+    """Whether an optimizer has a state, so that its groups may hold values that were scheduled before."""
+    is_initial = all(f"initial_{target.key}" in group for group in target.groups())
+    return not is_initial and bool(getattr(target.optimizer, "state", None))
+
+
+def one_or_all(values: Sequence[float]) -> Number:
+    """One number if all groups have the same value, else all of them."""
+    return values[0] if len(set(values)) == 1 else tuple(values)
+
+
+def relative_to_groups(target: ParamGroups, schedule: Schedule) -> BaseValues:
+    """The base values of a schedule of factors."""
+    return BaseValues(read_base_values(target, "relative"), partial(multiple_of, schedule))
+
+
+def multiple_of(schedule: Schedule, base: Number) -> Schedule:
+    """The base values times the factors of a schedule."""
+    return Product([Constant(base), schedule])
+
+
+def independent_of_base(schedule: Schedule, base: Number) -> Schedule:
+    """The schedule itself, which does not depend on the base values."""
+    return schedule
+
+
+def combined(
+    schedulers: Sequence[Any], combine: Callable[[list[Schedule], Number], Schedule], own: Sequence[float] = ()
+) -> tuple[Schedule, BaseValues | None]:
+    """The combined schedule of schedulers of the same param groups, and the base values that it starts from, if any.
+
+    Args:
+        schedulers: the schedulers.
+        combine: combines their schedules, given the base values.
+        own: the base values that the combination itself starts from, if it does.
+    """
+    bases = [scheduler._base for scheduler in schedulers if scheduler._base is not None]
+    values = tuple(own) or next((base.values for base in bases), ())
+    schedule = combine([scheduler.schedule for scheduler in schedulers], one_or_all(values) if values else 1.0)
+    if not (bases or own):
+        return schedule, None
+    makers = [_schedule_maker(scheduler) for scheduler in schedulers]
+    return schedule, BaseValues(values, partial(_combined, combine, makers), any(base.is_own for base in bases))
+
+
+def kept_in(member: Any, scheduler: Any) -> None:
+    """Let a scheduler of several go on with the base values of the scheduler that it copies."""
+    if scheduler._base is not None:
+        member._base = replace(scheduler._base, schedule_of=_schedule_maker(scheduler))
+        member._admits, member._joined = scheduler._admits, list(scheduler._joined)
+
+
+def _combined(
+    combine: Callable[[list[Schedule], Number], Schedule], makers: list[ScheduleOf], base: Number
+) -> Schedule:
+    return combine([schedule_of(base) for schedule_of in makers], base)
+
+
+def _schedule_maker(scheduler: Any) -> ScheduleOf:
+    if scheduler._base is None:
+        return partial(independent_of_base, scheduler.schedule)
+    return partial(_adjusted, scheduler._base.schedule_of, scheduler._adjustment)
+
+
+def _adjusted(schedule_of: ScheduleOf, adjustment: Any, base: Number) -> Schedule:
+    return adjustment.applied_to(schedule_of(base))  # type: ignore[no-any-return]
+
+
+def take_base_values(scheduler: Any, state: Mapping[str, Any]) -> Callable[[], None]:
+    """Let a scheduler go on with the base values of a checked state, and with the groups that joined the saved run.
+
+    Returns:
+        A function that takes this back.
+
+    Raises:
+        TypeError, ValueError: the state has no valid base values.
+    """
+    if scheduler._base is None:
+        return lambda: None
+    before = dict(vars(scheduler))
+    saved = as_base_values("base_values", state["base_values"])
+    joined: Sequence[JoinedGroup] = as_joined_groups("joined", state["joined"])
+    if saved is not None:
+        base, joined = resumed_base_values(
+            scheduler._base, saved, joined, state["schedule"], state["value"], scheduler._target
+        )
+        if base is not scheduler._base or joined or scheduler._joined:
+            scheduler._base, scheduler._joined, scheduler._num_groups_seen = base, joined, -1
+            scheduler._planned = base.schedule(joined)
+            scheduler._follow(scheduler._planned)
+    return lambda: vars(scheduler).update(before)
+
+
+def resumed_base_values(
+    base: BaseValues,
+    saved: tuple[float, ...],
+    joined: Sequence[JoinedGroup],
+    schedule: Any,
+    last: Any,
+    target: ParamGroups,
+) -> tuple[BaseValues, Sequence[JoinedGroup]]:
+    """The base values with which a scheduler resumes, and the groups that joined the saved run.
+
+    The base values of the code are compared like the schedule: if they differ from the saved ones, the loading
+    scheduler warns and follows its policy. One case needs no warning: the groups hold the last values of the saved run,
+    since the optimizer was loaded before the scheduler was constructed. The saved base values then are the right ones.
+
+    Args:
+        base: the base values in the code, perhaps with groups that joined the saved run.
+        saved: the saved base values.
+        joined: the saved groups that joined.
+        schedule: the saved description of the schedule.
+        last: the last saved value, for all groups or for each.
+        target: the param groups.
+    """
+    own = replace(base, values=base.values[: len(saved)])
+    if own.values == saved or len(own.values) < len(saved):
+        return (base if own.values == base.values else own), joined
+    there = replace(base, values=saved)
+    last = list(last) if isinstance(last, list | tuple) else [last] * len(base.values)
+    was_loaded_first = last[0] is not None and target.read() == list(base.values) == target.as_held(last)
+    if was_loaded_first and is_same_schedule(schedule, description_of(there.schedule(joined))):
+        return there, joined
+    before, now = there.values[there.reference], own.values[own.reference]
+    return own, [
+        JoinedGroup(group.event_index, group.value * (before / group.reference_value), now)
+        if group.reference_value
+        else group
+        for group in joined
+    ]
+
+
+def as_base_values(name: str, saved: Any) -> tuple[float, ...] | None:
+    """Check the base values in a saved state.
+
+    Raises:
+        TypeError, ValueError: these are not numbers.
+    """
+    if saved is None:
+        return None
+    return arguments.list_of(name, saved, arguments.number)

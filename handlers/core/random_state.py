@@ -1,0 +1,59 @@
+"""The random state of the process in a simulation."""
+
+import contextlib
+import random
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from .copying import reachable_from
+
+# None of the code in these modules draws random numbers from the generators of the process.
+WITHOUT_DRAWS = ("lehr.", "ignite.", "torch.optim.")
+
+KNOWN_CLASSES = ("lehr", "ignite", "torch", "numpy", "collections")
+
+
+@contextlib.contextmanager
+def random_state_kept(*simulated: object) -> Iterator[None]:
+    """Restore the random state of Python, NumPy and torch's CPU afterwards, if ``simulated`` has a user's function.
+
+    Without a user's function, the random state is neither read nor set. With one, random numbers that another thread
+    draws in the meantime repeat afterwards: the state belongs to the process, and not to a thread.
+
+    Args:
+        simulated: what the simulation calls: schedules, schedulers, and the filters of events.
+    """
+    if not any(map(calls_user_code, simulated)):
+        yield
+        return
+    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+        torch.set_rng_state(cpu)
+
+
+def calls_user_code(thing: object) -> bool:
+    """Whether an object has a function of a user in it, or an object of a user's class.
+
+    >>> from lehr.handlers.schedules import Anneal, FunctionSchedule
+    >>> calls_user_code(Anneal(0.1, 0.0, duration=10)), calls_user_code(FunctionSchedule(abs))
+    (False, True)
+    """
+    return any(map(_is_user_code, reachable_from(thing)))
+
+
+def _is_user_code(thing: Any) -> bool:
+    if isinstance(thing, type | partial | torch.Tensor | torch.nn.Module | torch.optim.Optimizer):
+        return False  # classes are not called; reachable_from also gives the function of a partial
+    module = getattr(thing, "__module__", None)  # of a function, or of the class of an object
+    if callable(thing):
+        is_of_list = isinstance(getattr(thing, "__self__", None), list)  # such as the append of a weak dictionary
+        return not is_of_list and not str(module).startswith(WITHOUT_DRAWS)
+    return module is not None and module.partition(".")[0] not in KNOWN_CLASSES

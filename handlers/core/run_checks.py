@@ -1,0 +1,173 @@
+"""What a run says about schedulers that have no effect, come too late, or have come to their end."""
+
+import sys
+import weakref
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from ignite.engine import Engine, Events, EventsList
+from ignite.engine.events import RemovableEventHandle
+
+from lehr.engine.event_counts import begins_late, is_by_iteration, is_completion, is_epoch_event
+from lehr.engine.optimizer_events import is_step_event, steps_of
+from lehr.handlers.schedules import Schedule
+from lehr.handlers.schedules.metric_parts import MetricPart, metric_parts
+from lehr.handlers.targets.param_groups import ParamGroups
+
+from .feeds import is_fed
+from .pausing import is_paused
+
+ALMOST_NOTHING = 1e-3  # of the highest value of a schedule
+
+
+def short_name(scheduler: Any) -> str:
+    """The class and the parameter of a scheduler, for a message."""
+    return f"{type(scheduler).__name__} of {scheduler.param_name!r}"
+
+
+def warn_if_late(engine: Engine, scheduler: Any, events: Sequence[Any]) -> None:
+    """Log a warning if the first iteration trains with a value of the optimizer that is not the first value."""
+    schedule, target = scheduler._schedule, scheduler._target
+    is_known = scheduler._is_pure and not scheduler._asks_get_param and isinstance(target, ParamGroups)
+    if not is_known or not events or not all(is_completion(one) and not begins_late(one) for one in events):
+        return
+    with suppress(ValueError, TypeError):  # the first event raises them
+        own, first = np.array(target.read()), np.broadcast_to(schedule(0), (len(target.groups()),))
+        if not np.allclose(own, first, rtol=1e-6, atol=0):
+            unit = "epoch" if all("EPOCH" in getattr(one, "name", "") for one in events) else "iteration"
+            engine.logger.warning(
+                "%s is attached to %s: the first %s trains with the optimizer's own %r, %s, and each value comes one "
+                "%s late. Attach it to %s_STARTED",
+                short_name(scheduler),
+                " and ".join(getattr(one, "name", str(one)) for one in events),
+                unit,
+                scheduler.param_name,
+                own.tolist(),
+                unit,
+                unit.upper(),
+            )
+
+
+def value_past_end(schedule: Schedule, event_index: int) -> tuple[float, float] | None:
+    """The value at an event past the end of a schedule, and the highest value before; None if it may be meant.
+
+    It is meant if it is not almost 0 beside the highest value, as after a warm-up, or if the value rises again.
+
+    Args:
+        schedule: a schedule that is pure.
+        event_index: the event.
+    """
+    length = schedule.length
+    if not length or event_index < length:
+        return None
+    with suppress(Exception):  # of a user's schedule
+        within = np.abs(schedule(np.linspace(0, length, 101).round()))
+        after = np.abs(schedule(event_index + np.linspace(0, 2 * length, 101).round()))
+        if (after < ALMOST_NOTHING * within.max(axis=0)).all():
+            return float(after.max()), float(within.max())
+    return None
+
+
+def lr_past_end(scheduler: Any) -> tuple[float, float] | None:
+    """The learning rate of a scheduler past its end, as :func:`value_past_end`; None if none of its schedules is."""
+    for member in vars(scheduler).get("_members", [scheduler]):
+        if member._is_pure and not member._asks_get_param and getattr(member._target, "key", "") == "lr":
+            found = value_past_end(member.schedule, scheduler.event_index)
+            if found is not None:
+                return found
+    return None
+
+
+def is_of_training(engine: Engine, events: Sequence[Any]) -> bool:
+    """Whether a run has several events of a scheduler, and no other engine is running, as while an evaluator runs."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        other = frame.f_locals.get("self") if frame.f_code.co_name == "_fire_event" else None
+        if isinstance(other, Engine) and other is not engine:
+            return False
+        frame = frame.f_back
+    if Events.STARTED in [one for event in events for one in (event if isinstance(event, EventsList) else [event])]:
+        return False  # the run has had an event already
+    several_epochs = engine.state.max_epochs != 1
+    return any(is_by_iteration(one) or is_step_event(one) or (several_epochs and is_epoch_event(one)) for one in events)
+
+
+class EpochCheck:
+    """A handler that warns after the first epoch of a run of what has had no effect.
+
+    It warns if no step of the optimizer has fired an event of the scheduler, if nothing passes metrics to a schedule
+    that depends on them, and if such a schedule has decided something before its first event.
+
+    Args:
+        engine: the engine.
+        scheduler: the scheduler; the check has only a weak reference to it.
+        events: the events that the scheduler is attached to.
+    """
+
+    def __init__(self, engine: Engine, scheduler: Any, events: Sequence[Any]) -> None:
+        self._scheduler = weakref.ref(scheduler)
+        self._parts: list[tuple[MetricPart, Any, Any]] = []
+        if not scheduler._reads_metric:
+            found = metric_parts(scheduler._planned)
+            self._parts = [(part, part.progress, part.decisions) for part in found]
+        self._waiting = self._parts  # the parts that have not begun
+        self._optimizer = scheduler._stepping_optimizer() if any(map(is_step_event, events)) else None
+        self._steps = None if self._optimizer is None else steps_of(engine, self._optimizer)
+        self._epochs = 0
+
+    @classmethod
+    def attached(cls, engine: Engine, scheduler: Any, events: Sequence[Any]) -> RemovableEventHandle | None:
+        """Attach a check if there is anything to check."""
+        check = cls(engine, scheduler, events)
+        return engine.add_event_handler(Events.EPOCH_STARTED, check) if check._parts or check._optimizer else None
+
+    def __call__(self, engine: Engine) -> None:
+        """Check at the start of the second epoch of a run, when all handlers of the first one have been called."""
+        scheduler = self._scheduler()
+        if scheduler is None or is_paused(engine):
+            return
+        self._epochs += 1
+        if self._epochs == 2:
+            self._warn_without_steps(engine, scheduler)
+            self._warn_without_metrics(engine, scheduler)
+        self._warn_of_early_decisions(engine, scheduler)
+        if self._epochs >= 2 and not self._waiting:
+            engine.remove_event_handler(self, Events.EPOCH_STARTED)
+
+    def _warn_without_steps(self, engine: Engine, scheduler: Any) -> None:
+        if self._optimizer is not None and steps_of(engine, self._optimizer) == self._steps:
+            engine.logger.warning(
+                "%s has had no event in the first epoch: no step of its optimizer, %s, has fired one. Attach a "
+                "scheduler of the optimizer whose step() your code calls, or attach it to ITERATION_STARTED",
+                short_name(scheduler),
+                type(self._optimizer).__name__,
+            )
+
+    def _warn_without_metrics(self, engine: Engine, scheduler: Any) -> None:
+        for part, progress, _ in self._parts:
+            if part.progress == progress and not is_fed(part.schedule):
+                engine.logger.warning(
+                    "%s depends on metrics, but none has reached its %s in the first epoch, and no handler passes one "
+                    "to it. Attach observe: evaluator.add_event_handler(Events.COMPLETED, scheduler.observe)",
+                    short_name(scheduler),
+                    type(part.schedule).__name__,
+                )
+
+    def _warn_of_early_decisions(self, engine: Engine, scheduler: Any) -> None:
+        waiting = []
+        for part, progress, decisions in self._waiting:
+            if part.first_event < scheduler.event_index:
+                continue
+            if part.decisions == decisions:
+                waiting.append((part, progress, decisions))
+            else:
+                engine.logger.warning(
+                    "The %s in %s begins at event %s, but has counted metrics before and decided already. Let it "
+                    "count later metrics alone: begin=...",
+                    type(part.schedule).__name__,
+                    short_name(scheduler),
+                    part.first_event,
+                )
+        self._waiting = waiting

@@ -1,0 +1,104 @@
+"""Checks of values that come too late, or change too much within one event."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lehr.engine.event_counts import is_completion
+from lehr.handlers.core.inspection import reads_metric, shared_locations
+from lehr.handlers.plans.plan import counted
+from lehr.handlers.plans.simulation.schedulers import SimulatedScheduler, WrittenSchedule
+from lehr.handlers.schedules import Restarts, Schedule, Shift
+from lehr.handlers.schedules.base import Array
+
+from .checked_run import CheckedRun, values_text
+from .findings import Finding
+from .lengths import repeats
+from .values import largest_ratio
+
+LARGEST_RATIO = 1000.0  # of two values that follow one another
+
+
+def late_events(checked: CheckedRun) -> Iterator[Finding]:
+    """The run begins with a value of the optimizer, since the first event of a scheduler comes later."""
+    run = checked.run
+    for written in run.written_schedules if not run.settings.start else ():
+        scheduler, begins = written.scheduler, written.event_iterations
+        first_event = int(begins[0]) if len(begins) else 0
+        follows_first = isinstance(written.schedule, Shift) and written.schedule.by == 1  # its first event has f(1)
+        is_first = not any(_writes_before(scheduler, other, first_event) for other in run.schedulers)
+        is_after_step = run.settings.accumulation <= first_event < len(written.values)
+        if not is_after_step or reads_metric(scheduler.original) or follows_first or not is_first:
+            continue
+        own, first = written.values[first_event - 1], written.values[first_event]
+        completes = all(is_completion(handler.event) for handler in scheduler.writing_handlers)
+        differs = not np.allclose(own, first, rtol=1e-6, atol=0)
+        never_changes = (written.event_values == written.event_values[0]).all()
+        if (not differs and never_changes) or not (completes or largest_ratio(own, first) > checked.jump_ratio):
+            continue
+        iterations = counted(first_event, "iteration")
+        if np.isnan(own).any():
+            message = f"the first {iterations} have no value: the first event comes after them"
+        elif differs:
+            message = (
+                f"the first {iterations} train with the value from before, {values_text(own)}: the first event, with "
+                f"{values_text(first)}, comes after them"
+            )
+        else:
+            message = f"each value comes one event late: the first {iterations} train before the first event"
+        suggestion = "attach it to ITERATION_STARTED or EPOCH_STARTED, whose first event comes before training"
+        numbers = {"iterations": first_event, "own_value": own.tolist(), "first_value": first.tolist()}
+        yield Finding("late-event", "warning" if differs else "info", written.description, message, suggestion, numbers)
+
+
+def _writes_before(scheduler: SimulatedScheduler, other: SimulatedScheduler, iteration: int) -> bool:
+    """Whether another scheduler writes the same parameter before an iteration."""
+    begins = other.event_iterations
+    is_earlier = other is not scheduler and len(begins) > 0 and begins[0] < iteration
+    return is_earlier and bool(shared_locations(scheduler.locations, other.locations))
+
+
+def event_jumps(checked: CheckedRun) -> Iterator[Finding]:
+    """The value changes a thousandfold within one event, and much more than before and after it."""
+    for written in checked.run.written_schedules:
+        values = written.event_values
+        if len(values) < 2 or _starts_again(written.schedule):
+            continue
+        jumps = _jumps_in(np.abs(values))
+        for phase in written.phases:  # where phase_jumps has found them
+            jumps = jumps[jumps != int(np.ceil(phase.first_event)) - written.scheduler.first_event]
+        if len(jumps):
+            yield _largest_jump(checked, written, values, jumps)
+
+
+def _jumps_in(sizes: Array) -> NDArray[np.int64]:
+    """The indices of the values after a jump."""
+    low, high = np.minimum(sizes[:-1], sizes[1:]), np.maximum(sizes[:-1], sizes[1:])
+    steps = np.abs(np.diff(sizes, axis=0))
+    padded = np.pad(steps, ((1, 1), (0, 0)))
+    is_alone = steps > 10 * np.maximum(padded[:-2], padded[2:])
+    matters = high >= 0.01 * sizes.max(axis=0)
+    is_jump = (low > 0) & (high >= (1 - 1e-9) * LARGEST_RATIO * low) & is_alone & matters
+    return np.flatnonzero(is_jump.any(axis=1)) + 1
+
+
+def _largest_jump(checked: CheckedRun, written: WrittenSchedule, values: Array, jumps: NDArray[np.int64]) -> Finding:
+    ratios = [largest_ratio(values[at - 1], values[at]) for at in jumps]
+    at = int(jumps[int(np.argmax(ratios))])
+    before, after, event = values[at - 1], values[at], at + written.scheduler.first_event
+    iteration = int(written.event_iterations[at])
+    message = (
+        f"the value goes from {values_text(before)} to {values_text(after)} within one event, at event {event}, "
+        f"{checked.iteration_text(iteration)}"
+    )
+    numbers = {
+        "event": event, "iteration": iteration, "ratio": max(ratios), "before": before.tolist(), "after": after.tolist()
+    }  # fmt: skip
+    severity = "warning" if (np.abs(after) > np.abs(before)).any() else "info"
+    return Finding("jump", severity, written.description, message, "go there over several events", numbers)
+
+
+def _starts_again(schedule: Schedule) -> bool:
+    """Whether a schedule has cycles, which begin with a jump."""
+    return isinstance(schedule, Restarts) or repeats(schedule) or any(map(_starts_again, schedule.parts))

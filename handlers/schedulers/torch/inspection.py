@@ -1,0 +1,92 @@
+"""What a torch scheduler consists of: the schedulers inside it, the argument of its ``step``, its configuration."""
+
+import inspect
+import re
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from lehr.handlers.schedules.description import description_of, text_of
+
+# The attributes that torch's schedulers change at each step, and which are therefore not configuration.
+COUNTS = ("last_epoch", "_step_count", "_last_lr", "_get_lr_called_within_step", "_is_initial")
+LARGEST_SHOWN = 16  # the most numbers of a tensor that a description shows
+
+
+def takes_metric(scheduler: TorchLRScheduler) -> bool:
+    """Whether the ``step`` of a torch scheduler has a required argument, which can only be a metric.
+
+    Raises:
+        TypeError: ``step`` has several required arguments.
+    """
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = inspect.signature(scheduler.step).parameters.values()
+    required = [one.name for one in parameters if one.default is inspect.Parameter.empty and one.kind in kinds]
+    if len(required) > 1:
+        raise TypeError(f"lr_scheduler must have a step() that takes a metric or nothing, given one of {required}")
+    return bool(required) or isinstance(scheduler, ReduceLROnPlateau)
+
+
+def schedulers_in(scheduler: TorchLRScheduler) -> list[TorchLRScheduler]:
+    """A scheduler and all schedulers inside it, each once."""
+    found: dict[int, TorchLRScheduler] = {}
+    queue: list[Any] = [scheduler]
+    while queue:
+        thing = queue.pop()
+        if isinstance(thing, TorchLRScheduler) and id(thing) not in found:
+            found[id(thing)] = thing
+            queue.extend(vars(thing).values())
+        elif isinstance(thing, list | tuple):
+            queue.extend(item for item in thing if isinstance(item, TorchLRScheduler | list | tuple))
+    return list(found.values())
+
+
+def configuration_of(scheduler: TorchLRScheduler, groups: int) -> str:
+    """A text of the class and attributes of a scheduler and its inner schedulers, the same in every process.
+
+    Args:
+        scheduler: the scheduler.
+        groups: the number of param groups whose entries are in the text.
+    """
+    return _described(scheduler, [], groups)
+
+
+def _described(thing: Any, within: list[Any], groups: int) -> str:
+    if any(thing is outer for outer in within):
+        return "..."
+    within = [*within, thing]
+    if isinstance(thing, TorchLRScheduler):
+        attributes = {key: value for key, value in vars(thing).items() if key not in (*COUNTS, "optimizer")}
+        added = [
+            {key: value for key, value in group.items() if key.startswith(("max_", "min_", "base_"))}
+            for group in thing.optimizer.param_groups[:groups]
+        ]
+        attributes |= {"param_groups": added} if any(added) else {}
+        return f"{type(thing).__name__}({_pairs(attributes, '=', within, groups)})"
+    if isinstance(thing, torch.Tensor):
+        shown = thing.tolist() if thing.numel() <= LARGEST_SHOWN else f"{thing.dtype}, {tuple(thing.shape)}"
+        return f"tensor({shown})" if thing.dim() else repr(shown)
+    if isinstance(thing, torch.nn.Module | torch.optim.Optimizer):
+        return type(thing).__name__
+    if isinstance(thing, dict):
+        return f"{{{_pairs(thing, ': ', within, groups)}}}"
+    if isinstance(thing, list | tuple):
+        return f"[{', '.join(_described(item, within, groups) for item in thing)}]"
+    if isinstance(thing, set | frozenset):
+        return f"{{{', '.join(sorted(_described(item, within, groups) for item in thing))}}}"
+    # An object whose repr is only its class and address.
+    if (
+        hasattr(thing, "__dict__")
+        and not (hasattr(thing, "__qualname__") or isinstance(thing, partial))
+        and "0x" in repr(thing)
+    ):
+        return f"{type(thing).__qualname__}({_pairs(vars(thing), '=', within, groups)})"
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", text_of(description_of(thing)))
+
+
+def _pairs(items: Mapping[Any, Any], sign: str, within: list[Any], groups: int) -> str:
+    return ", ".join(f"{key}{sign}{_described(value, within, groups)}" for key, value in items.items())

@@ -1,0 +1,96 @@
+"""The numbers that a torch scheduler keeps for each param group, where a group is added after it was constructed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
+
+from lehr.handlers.targets.group_selection import Group
+
+# The lists and the entries of param groups in which torch's classes keep them.
+RATES, OTHERS = ("base_lrs", "max_lrs", "min_lrs"), ("base_momentums", "max_momentums", "lr_lambdas")
+RATES_OF_GROUP, OTHERS_OF_GROUP = ("initial_lr", "max_lr", "min_lr", "swa_lr"), ("base_momentum", "max_momentum")
+
+
+def known_groups(scheduler: TorchLRScheduler) -> int:
+    """The number of param groups for which a torch scheduler was constructed."""
+    present = len(scheduler.optimizer.param_groups)
+    return min(present, len(getattr(scheduler, "_last_lr", ())) or present)
+
+
+def numbers_of(schedulers: Sequence[TorchLRScheduler], at: int, group: Group) -> list[Any]:
+    """The numbers of one group; they are equal for groups that always have the same value."""
+    numbers = [
+        vars(one)[name][at] for one in schedulers for name in (*RATES, *OTHERS) if len(vars(one).get(name, ())) > at
+    ]
+    numbers += [group[name] for name in (*RATES_OF_GROUP, *OTHERS_OF_GROUP) if name in group]
+    return [id(number) if callable(number) else float(number) for number in numbers]
+
+
+def keep_groups(schedulers: Sequence[TorchLRScheduler], count: int) -> None:
+    """Remove the numbers of all groups but the first ones."""
+    for one in schedulers:
+        for name in (*RATES, *OTHERS):
+            if isinstance(getattr(one, name, None), list):
+                setattr(one, name, getattr(one, name)[:count])
+
+
+def factor_of(schedulers: Sequence[TorchLRScheduler], rates: Sequence[Any], rate: Any, group: Group) -> float:
+    """The learning rate of a new group, over that of the group whose numbers it gets.
+
+    Args:
+        schedulers: the torch scheduler and those inside it.
+        rates: the present learning rates of the other groups.
+        rate: the learning rate of the new group.
+        group: the new group; if it has an ``initial_lr``, the factor is that of the initial learning rates.
+    """
+    at = _reference(schedulers, len(rates))
+    base = float(next((one.base_lrs[at] for one in schedulers if hasattr(one, "base_lrs")), rates[at]))
+    if "initial_lr" in group and base:
+        return float(group["initial_lr"]) / base
+    reference = float(rates[at]) or base
+    return float(rate) / reference if reference else 1.0
+
+
+def add_group(schedulers: Sequence[TorchLRScheduler], groups: Sequence[Group], factor: float, rate: Any) -> None:
+    """Add the numbers of a new group: those of another group, learning rates times a factor.
+
+    Args:
+        schedulers: the torch scheduler and those inside it.
+        groups: the param groups up to the new one; entries that the new one has stay as they are.
+        factor: the factor.
+        rate: the learning rate of the new group, which is its initial one where the other group's is 0.
+
+    Raises:
+        ValueError: each of the other groups has its own function; nothing is added.
+    """
+    known = len(groups) - 1
+    at = _reference(schedulers, known)
+    lists = [
+        (one, name, value)
+        for one in schedulers
+        for name, value in vars(one).items()
+        if name in (*RATES, *OTHERS) and isinstance(value, list) and len(value) == known
+    ]
+    for one in dict.fromkeys(one for one, _, _ in lists):
+        functions = vars(one).get("lr_lambdas", [])
+        if any(function is not functions[0] for function in functions):
+            raise ValueError(
+                f"lr_lambda must have a function for each of {known + 1} param groups, since one was added, given "
+                f"those of {known}: append one to lr_lambdas, and the initial learning rate to base_lrs, of the "
+                f"{type(one).__name__}"
+            )
+    for one, name, values in lists:
+        new = values[at]
+        if name in RATES and (name != "min_lrs" or getattr(one, "default_min_lr", None) is None):
+            new = new * factor if new != 0 or name != "base_lrs" else rate
+        setattr(one, name, [*values, new])
+    for name in (*RATES_OF_GROUP, *OTHERS_OF_GROUP):
+        if name in groups[at]:
+            groups[known].setdefault(name, groups[at][name] * (factor if name in RATES_OF_GROUP else 1.0))
+
+
+def _reference(schedulers: Sequence[TorchLRScheduler], known: int) -> int:
+    """The last group whose initial learning rate is not 0, or the last group."""
+    bases = next((one.base_lrs for one in schedulers if hasattr(one, "base_lrs")), [])
+    return max((at for at, base in enumerate(bases[:known]) if base != 0), default=known - 1)

@@ -1,0 +1,80 @@
+"""Checks of the saved state of a torch scheduler, before any of it is loaded."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
+
+from lehr.handlers.schedules import arguments
+
+from .inspection import COUNTS
+
+PLATEAU_COUNTS = ("best", "num_bad_epochs", "cooldown_counter")
+NUMBERS = (*PLATEAU_COUNTS, "T_cur", "T_i")
+# The same for all of torch's classes; the state of users' functions changes, too.
+PROGRESS = (*COUNTS, *NUMBERS, "lr_lambdas")
+
+
+def refuse_other_attributes(scheduler: TorchLRScheduler, saved: Mapping[str, Any]) -> None:
+    """Raise an error if saved attributes cannot be those of this scheduler, which is one of torch's own.
+
+    A user's own class may change any attribute, so its attributes are not compared.
+
+    Raises:
+        ValueError: a saved attribute is unknown, of another configuration, or not a number although it must be.
+    """
+    if not type(scheduler).__module__.startswith("torch."):
+        return
+    own = scheduler.state_dict()
+    inner = getattr(scheduler, "_schedulers", [])
+    for key, value in saved.items():
+        if key == "_schedulers":
+            if type(value) is not list or len(value) != len(inner) or not all(type(one) is dict for one in value):
+                raise ValueError(f"not the attributes of {len(inner)} torch schedulers")
+            for one, its_own in zip(inner, value, strict=True):
+                refuse_other_attributes(one, its_own)
+        elif key not in own or (key not in PROGRESS and value != own[key]):
+            raise ValueError(f"not the attributes of this {type(scheduler).__name__}, since {key!r} differs")
+        elif key in NUMBERS and type(value) not in (int, float):
+            raise ValueError(f"not the attributes of a {type(scheduler).__name__}: {key!r} is {arguments.shown(value)}")
+
+
+def checked_saved(saved: Any) -> tuple[dict[str, Any], list[Any], list[Any], tuple[tuple[int, Any, float], ...]]:
+    """The saved attributes, learning rates, momenta and added groups of a torch scheduler, with checked types."""
+    if type(saved) is not dict or set(saved) - {"added"} != {"wrapped", "rates", "momenta"}:
+        raise ValueError(f"not the saved entries of a torch scheduler: {arguments.shown(saved)}")
+    wrapped, rates, momenta = saved["wrapped"], saved["rates"], saved["momenta"]
+    if type(wrapped) is not dict or not all(type(key) is str for key in wrapped):
+        raise ValueError(f"not the attributes of a torch scheduler: {arguments.shown(wrapped)}")
+    counts = _counts_in(wrapped)
+    if not all(type(count) is int for count in counts):
+        raise ValueError(f"not the counts of a torch scheduler: {arguments.shown(counts)}")
+    if type(rates) is not list or not rates or not all(map(_is_number, rates)):
+        raise ValueError(f"not the learning rates of a torch scheduler: {arguments.shown(rates)}")
+    if type(momenta) is not list or not all(momentum is None or _is_number(momentum) for momentum in momenta):
+        raise ValueError(f"not the momenta of a torch scheduler: {arguments.shown(momenta)}")
+    added = saved.get("added", [])
+    if type(added) is not list or not all(map(_is_added_group, added)):
+        raise ValueError(f"not the added groups of a torch scheduler: {arguments.shown(added)}")
+    return wrapped, rates, momenta, tuple(map(tuple, added))
+
+
+def _is_added_group(entry: Any) -> bool:
+    """Whether an entry is an event, a learning rate and a factor."""
+    is_long = type(entry) is list and len(entry) == 3
+    return is_long and type(entry[0]) is int and entry[0] >= 0 and all(map(_is_number, entry[1:]))
+
+
+def _counts_in(wrapped: dict[str, Any]) -> list[Any]:
+    """The saved counts of a scheduler and of the schedulers inside it."""
+    own, inner = [wrapped[key] for key in ("last_epoch", "_step_count") if key in wrapped], wrapped.get("_schedulers")
+    inner = inner if isinstance(inner, list) else []
+    return own + [count for one in inner if isinstance(one, dict) for count in _counts_in(one)]
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, torch.Tensor):
+        return value.numel() == 1 and bool(value.isfinite())
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

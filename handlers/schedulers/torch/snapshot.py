@@ -1,0 +1,63 @@
+"""Copies of the attributes of a torch scheduler, to restore them later."""
+
+from types import MethodType
+from typing import Any
+
+from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
+
+from lehr.handlers.core.copying import private_copy
+
+from .inspection import schedulers_in
+
+
+class Snapshot:
+    """Copies of all attributes of a torch scheduler and of the schedulers inside it, to restore them later.
+
+    The optimizer and the schedulers themselves are not copied; the copies refer to the same objects.
+
+    Args:
+        scheduler: the torch scheduler.
+    """
+
+    def __init__(self, scheduler: TorchLRScheduler) -> None:
+        self._schedulers = schedulers_in(scheduler)
+        self._attributes: list[dict[str, Any]] | None = None
+        self._error: TypeError | None = None
+        try:
+            self._attributes = self._copied([vars(one) for one in self._schedulers])
+        except TypeError as error:  # restore() raises it
+            self._error = error
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all attributes could be copied."""
+        return self._attributes is not None
+
+    def restore(self) -> None:
+        """Restore the attributes.
+
+        Raises:
+            TypeError: an attribute could not be copied.
+        """
+        if self._attributes is None:
+            raise TypeError(
+                f"{self._schedulers[0]!r} cannot go back to an earlier step: {self._error}"
+            ) from self._error
+        copied = self._copied(self._attributes)
+        for one, attributes in zip(self._schedulers, copied, strict=True):
+            try:
+                _put(attributes, one)
+            except BaseException:  # an interrupt, such as Ctrl-C
+                _put(attributes, one)
+                raise
+
+    def _copied(self, attributes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        values = [value for own in attributes for value in own.values()]
+        values += [item for value in values if isinstance(value, list | tuple) for item in value]
+        owners = [value.__self__ for value in values if isinstance(value, MethodType)]  # the objects of users' methods
+        return private_copy(attributes, kept=[*self._schedulers, self._schedulers[0].optimizer, *owners])
+
+
+def _put(attributes: dict[str, Any], scheduler: TorchLRScheduler) -> None:
+    vars(scheduler).clear()
+    vars(scheduler).update(attributes)

@@ -1,0 +1,83 @@
+"""A schedule for param groups of which some joined in mid-run."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import arguments, fields
+from .base import Array, Schedule, Value, schedule_field, with_group_axis
+
+# The value with which a group joined, and the value of the reference group at that event.
+Joined = tuple[float, float]
+
+
+def joined_pair(name: str, value: object) -> Joined:
+    """A pair of :class:`JoinedGroups`.
+
+    Raises:
+        TypeError, ValueError: this is not a pair of finite numbers.
+    """
+    pair = arguments.number_or_numbers(name, value)
+    if not isinstance(pair, tuple) or len(pair) != 2:
+        raise ValueError(f"{name} must be a pair of numbers, given {arguments.shown(value)}")
+    return pair[0], pair[1]
+
+
+@dataclass(frozen=True)
+class JoinedGroups(Schedule):
+    """A schedule of the first groups, and a multiple of it for each group that joined later.
+
+    With f(i) the value of the reference group, and a group that joined with value v when f was r::
+
+        value(i) = v * (f(i) / r)
+
+    A group whose r is 0 keeps the value v.
+
+    Args:
+        schedule: the schedule of the groups that were there first.
+        num_first: the number of these groups.
+        joined: a pair (v, r) for each group that joined.
+        reference: the index of the reference group among the first groups.
+
+    Shapes: ``(n, num_first + len(joined))``.
+
+    Raises:
+        TypeError, ValueError: an argument has the wrong type, or is out of range.
+
+    Example:
+        >>> from lehr.handlers.schedules import Anneal
+        >>> JoinedGroups(Anneal(1.0, 0.0, duration=4), num_first=1, joined=[(8.0, 0.5)])([2, 3, 4]).tolist()
+        [[0.5, 8.0], [0.25, 4.0], [0.0, 0.0]]
+    """
+
+    schedule: Schedule = schedule_field()
+    num_first: int = fields.whole_number()
+    joined: Sequence[Joined] = fields.list_of(joined_pair, at_least=1)
+    reference: int = fields.whole_number(0)
+
+    @property
+    def groups(self) -> int:
+        """The number of all groups."""
+        return self.num_first + len(self.joined)
+
+    @property
+    def length(self) -> float | None:
+        """The length of the schedule."""
+        return self.schedule.length
+
+    def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
+        """The formula of the class docstring for one event."""
+        value = read(self.schedule, index)
+        first = value[: self.num_first] if isinstance(value, list) else [value] * self.num_first
+        reference = value[self.reference] if isinstance(value, list) else value
+        return [*first, *(v * (reference / r) if r else v for v, r in self.joined)]
+
+    def values(self, indices: Array) -> Array:
+        """The formula of the class docstring."""
+        values = with_group_axis(self.schedule.values(indices), True)
+        reference = values[:, min(self.reference, values.shape[1] - 1)]
+        first = np.broadcast_to(values[:, : self.num_first], (len(values), self.num_first))
+        return np.column_stack(
+            [first, *(v * (reference / r) if r else np.full(len(values), v) for v, r in self.joined)]
+        )

@@ -1,0 +1,59 @@
+"""The parts of a schedule that metrics drive, and the event at which each begins."""
+
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+from .base import Schedule
+from .concatenation import Concatenation
+from .stateful import StatefulSchedule
+from .window import Window
+
+
+class MetricPart(NamedTuple):
+    """A part of a schedule that metrics drive.
+
+    Args:
+        schedule: the part.
+        first_event: the first event of the whole schedule at which the part is read.
+    """
+
+    schedule: StatefulSchedule
+    first_event: int
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """The state of the part, as far as metrics change it."""
+        return {key: value for key, value in self.schedule.state_dict().items() if key != "event_index"}
+
+    @property
+    def decisions(self) -> dict[str, Any]:
+        """What the metrics so far have led to: reduced values, or phases that began."""
+        return {key: value for key, value in self.progress.items() if key in ("values", "ratios", "starts", "saved")}
+
+
+def metric_parts(schedule: Schedule | None, first_event: int = 0) -> list[MetricPart]:
+    """The parts of a schedule that metrics drive.
+
+    Args:
+        schedule: the schedule; None has no parts.
+        first_event: the event at which the schedule itself begins.
+
+    Example:
+        >>> from lehr.handlers.schedules import Constant, Plateau
+        >>> warmup, plateau = Constant(0.1), Plateau(patience=3)
+        >>> (part,) = metric_parts(Concatenation([warmup, plateau], [50]))
+        >>> part.schedule is plateau, part.first_event
+        (True, 50)
+    """
+    if schedule is None:
+        return []
+    parts, starts = schedule.parts, [0] * len(schedule.parts)
+    if isinstance(schedule, Concatenation):
+        starts = list(accumulate(schedule.durations, initial=0))
+    elif isinstance(schedule, Window):
+        starts = [schedule.begin]
+    found = [
+        inner for part, start in zip(parts, starts, strict=True) for inner in metric_parts(part, first_event + start)
+    ]
+    is_driven = isinstance(schedule, StatefulSchedule) and schedule.is_metric_driven
+    return [MetricPart(schedule, first_event), *found] if is_driven else found  # type: ignore[arg-type]

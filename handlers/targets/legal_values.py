@@ -1,0 +1,42 @@
+"""The values that optimizers allow for their parameters."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class LegalRange(NamedTuple):
+    """The values that optimizers allow for a parameter.
+
+    Args:
+        rule: the rule in words, for messages.
+        lowest: the lowest legal value.
+        highest: the highest legal value.
+    """
+
+    rule: str
+    lowest: float
+    highest: float
+
+
+ABOVE_0, BELOW_1, ABOVE_1 = (float(np.nextafter(*towards)) for towards in ((0.0, 1.0), (1.0, 0.0), (1.0, 2.0)))
+NOT_NEGATIVE = ("lr", "weight_decay", "momentum", "eps", "alpha", "lr_decay", "momentum_decay")
+LEGAL_RANGES = {
+    **dict.fromkeys(NOT_NEGATIVE, LegalRange("at least 0", 0.0, np.inf)),
+    **dict.fromkeys(("betas[0]", "betas[1]", "betas[2]"), LegalRange("at least 0 and less than 1", 0.0, BELOW_1)),
+    "rho": LegalRange("at least 0 and at most 1", 0.0, 1.0),
+    "etas[0]": LegalRange("more than 0 and less than 1", ABOVE_0, BELOW_1),
+    "etas[1]": LegalRange("more than 1", ABOVE_1, np.inf),
+}
+
+
+ANY_VALUE = LegalRange("any number", -np.inf, np.inf)
+
+
+def legal_range(key: str, item: int | None) -> LegalRange | None:
+    """The legal values of an entry of a param group, or of one item of a tuple in it; None if all are legal.
+
+    >>> legal_range("betas", 1).rule
+    'at least 0 and less than 1'
+    """
+    return LEGAL_RANGES.get(key if item is None else f"{key}[{item}]")
