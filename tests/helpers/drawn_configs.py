@@ -4,6 +4,8 @@ A case is a mapping: ``configs`` without the prefix of the library; ``groups``, 
 ``epoch_length``, None where the events are epochs; ``metrics``, one for each epoch, or None; ``events``, how many.
 """
 
+import warnings
+
 import numpy as np
 import torch
 from ignite.engine import Engine, Events
@@ -45,7 +47,9 @@ def here(prefix, case):
 
     trainer = Engine(iteration)
     scheduler.attach(trainer, Events.ITERATION_STARTED)
-    trainer.run([None] * case["events"], max_epochs=1)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* must be at least 0, but")  # the library writes negative values too
+        trainer.run([None] * case["events"], max_epochs=1)
     return np.array(rows)
 
 
