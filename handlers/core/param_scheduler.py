@@ -10,7 +10,7 @@ import numpy as np
 from ignite.engine import Engine
 from torch.optim import Optimizer
 
-from lehr.handlers.schedules import FunctionSchedule, Plateau, Schedule, arguments
+from lehr.handlers.schedules import FunctionSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.schedules.stateful import stateful_parts
 from lehr.handlers.targets.group_selection import Group, Selection
@@ -22,7 +22,7 @@ from .base_values import BaseValues
 from .copying import private_copy
 from .joined_groups import JoinedGroup
 from .resume_policy import Adjustment
-from .saving import finite_values
+from .saving import check_plateau_values, finite_values
 from .scheduler import NOTHING_READ, BaseParamScheduler
 
 # What the usual event needs, as one tuple: it takes less time to read than attributes, and is replaced as a whole. The
@@ -294,11 +294,7 @@ class ParamScheduler(BaseParamScheduler):
         return {**super().state_dict(), "param_groups": known, "base_values": values, "joined": joined}
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
-        groups = self._num_groups()
-        for part, progress in zip(stateful_parts(self._planned), state.get("progress", ()), strict=False):
-            values = progress.get("values") if isinstance(part, Plateau) and isinstance(progress, Mapping) else None
-            if isinstance(values, list | tuple) and groups is not None and len(values) not in (1, groups):
-                raise ValueError(f"values must be one or {groups}, as many as the param groups, given {len(values)}")
+        check_plateau_values(self._planned, state, self._num_groups(), self._admits)
 
     def _take_base_values(self, state: Mapping[str, Any]) -> Callable[[], None]:
         return base_values.take_base_values(self, state)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lehr.engine.history_recorder import remove_last_events
-from lehr.handlers.schedules import StatefulSchedule, arguments
+from lehr.handlers.schedules import Plateau, Schedule, StatefulSchedule, arguments
 from lehr.handlers.schedules.description import description_of, same_schedule, text_of
 from lehr.handlers.schedules.stateful import stateful_parts
 
@@ -68,8 +68,9 @@ def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: str) -> No
     scheduler._check_state(state)
     planned, restore_base_values = scheduler._planned, scheduler._take_base_values(state)
     try:
-        is_same_object = scheduler._planned is planned
-        _load_checked(scheduler, state, own["schedule"] if is_same_object else scheduler._description(), policy)
+        is_as_before = scheduler._planned is planned
+        description = own["schedule"] if is_as_before else description_of_scheduler(scheduler)
+        _load_checked(scheduler, state, description, policy)
     except BaseException:
         restore_base_values()
         raise
@@ -176,6 +177,28 @@ def is_same_schedule(saved: Any, own: Any) -> bool:
     except Exception as error:
         given = arguments.shown(saved)
         raise ValueError(f"state_dict['schedule'] must be the description of a schedule, given {given}") from error
+
+
+def check_plateau_values(
+    planned: Schedule | None, state: Mapping[str, Any], groups: int | None, may_be_fewer: bool
+) -> None:
+    """Check the number of values of each plateau in a state.
+
+    Args:
+        planned: the schedule with the plateaus.
+        state: the state.
+        groups: the number of param groups; None if it is unknown.
+        may_be_fewer: whether groups beyond the values go on from their own values.
+
+    Raises:
+        ValueError: there are too many or too few values.
+    """
+    for part, progress in zip(stateful_parts(planned), state.get("progress", ()), strict=False):
+        values = progress.get("values") if isinstance(part, Plateau) and isinstance(progress, Mapping) else None
+        if not isinstance(values, list | tuple) or groups is None or len(values) in (1, groups):
+            continue
+        if len(values) > groups or not may_be_fewer:
+            raise ValueError(f"values must be one or {groups}, as many as the param groups, given {len(values)}")
 
 
 def _load_progress(schedules: Sequence[StatefulSchedule], progress: Sequence[Any]) -> None:

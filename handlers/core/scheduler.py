@@ -147,10 +147,10 @@ class BaseParamScheduler(ABC):
         """The value of the schedule, or of ``get_param``, at an event."""
         if self._asks_get_param:
             value = arguments.value_at(index, self.get_param(), self._named)
-            return value if self._limits is None else checked(self, index, value)
-        if self._is_pure:
+        elif self._is_pure:
             return read_in_block(self, index)
-        value = self._event_reader.read(self._schedule, index)  # type: ignore[arg-type]
+        else:
+            value = self._event_reader.read(self._schedule, index)  # type: ignore[arg-type]
         return value if self._limits is None else checked(self, index, value)
 
     def _row(self, value: Any) -> Any:

@@ -10,7 +10,7 @@ from lehr.handlers.core.base_values import combined, one_or_all, read_base_value
 from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.schedules import Constant, Product, Schedule, arguments
-from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.schedules.arguments import Number, shown
 from lehr.handlers.targets.param_groups import ParamGroups
 
 from .same_target import same_target
@@ -65,7 +65,7 @@ class ChainedScheduler(ParamScheduler):
         if isinstance(numbers, tuple) and len(numbers) != len(target.groups()):
             raise ValueError(f"initial_value must have {len(target.groups())} values, given {arguments.shown(initial)}")
         if not np.all(numbers):
-            raise ValueError(f"initial_value must not be 0, of which nothing is a multiple, given {initial!r}")
+            raise ValueError(f"initial_value must not be 0, of which nothing is a multiple, given {shown(initial)}")
         product, base_values = combined(members, partial(_product, initial_value), base)
         self._write_to(target, first.param_name, save_history, product, base_values)
         self.schedulers = tuple(schedulers)
@@ -83,6 +83,6 @@ def _product(initial_value: Number | None, schedules: list[Schedule], base: Numb
         scale = np.asarray(initial, dtype=np.float64) ** (1 - len(schedules))
     if not np.isfinite(scale).all():
         raise ValueError(
-            f"initial_value must not be so near to 0 that a value divided by it is infinite, given {initial!r}"
+            f"initial_value must not be so near to 0 that a value divided by it is infinite, given {shown(initial)}"
         )
     return Product([Constant(scale.tolist()), *schedules])

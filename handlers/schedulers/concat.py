@@ -63,7 +63,7 @@ class ConcatScheduler(ParamScheduler):
         members = same_target(schedulers, at_least=2)
         for at, duration in enumerate(durations):
             if isinstance(duration, bool) or not isinstance(duration, int | float | Integral):
-                raise ValueError(f"durations[{at}] must be a whole number of events, given {duration!r}")
+                raise ValueError(f"durations[{at}] must be a whole number of events, given {arguments.shown(duration)}")
         first = members[0]
         schedule, base = combined(members, partial(_concatenation, tuple(durations)))
         target = ParamGroups(first.optimizer, first.param_name, first.param_group_index)

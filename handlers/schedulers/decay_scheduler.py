@@ -99,7 +99,7 @@ def _schedule_and_base(
     if own is not None and not starts_from_base and not isinstance(target.optimizer, PlaceholderOptimizer):
         given = arguments.number_or_numbers(own, values[own])
         if isinstance(given, tuple) and len(given) != len(target.groups()):
-            raise ValueError(f"{own} must have {len(target.groups())} values, given {values[own]!r}")
+            raise ValueError(f"{own} must have {len(target.groups())} values, given {arguments.shown(values[own])}")
     window = _window(options)
     if (epoch_length := options.get("epoch_length")) is not None:
         values = in_events(schedule_type, values, epoch_length)

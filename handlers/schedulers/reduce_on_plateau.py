@@ -95,7 +95,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
     ) -> None:
         self._feed = MetricFeed(metric_name, reduction)
         if not isinstance(trainer, Engine | None):
-            raise TypeError(f"trainer must be an ignite Engine or None, given {trainer!r}")
+            raise TypeError(f"trainer must be an ignite Engine or None, given {arguments.shown(trainer)}")
         if arguments.flag("relative", relative):
             target = ParamGroups(optimizer, param_name, param_group_index)
             base = np.asarray(read_base_values(target, "relative"))
@@ -118,6 +118,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         self.trainer = trainer
         self.missing_policy = arguments.one_of("missing_policy", missing_policy, ("raise", "ignore"))
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=self._plateau)
+        self._admits = initial_value is None and self._target.selection.added in (None, "own")
         self._goes_on_from_groups = initial_value is None and not isinstance(optimizer, PlaceholderOptimizer)
         if self._goes_on_from_groups:
             self._plateau.go_on_from(self._target.read())
@@ -138,8 +139,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
 
     def _admit_groups(self) -> bool:
         """Let a group that was added since the last metric go on from its own value, as far reduced as the others."""
-        is_own = self._plateau.initial_value is None and self._target.selection.added in (None, "own")
-        if not is_own or len(self.optimizer.param_groups) == self._num_groups_seen:
+        if not self._admits or len(self.optimizer.param_groups) == self._num_groups_seen:
             return False
         values, held = self._plateau.remembered().values, self._target.read()
         self._num_groups_seen = len(self.optimizer.param_groups)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lehr.handlers.schedules import arguments
+from lehr.handlers.schedules.arguments import shown
 
 Group = dict[str, Any]
 Predicate = Callable[[Group], bool]
@@ -68,7 +69,7 @@ class Groups:
             )
         arguments.flag("required", self.required)
         if not self.required and (self.select is None or (isinstance(self.select, int) and self.select < 0)):
-            raise ValueError(f"required must be True unless select is a group to come, given select={self.select!r}")
+            raise ValueError(f"required must be True unless select is a group to come, given {shown(self.select)}")
         if self.added is not None:
             arguments.one_of("added", self.added, ADDED)
             if isinstance(select, int):
@@ -81,7 +82,9 @@ class Groups:
             TypeError: ``select`` is a predicate.
         """
         if callable(self.select):
-            raise TypeError(f"param_group_index must be plain data to be in a config, given {self.select!r}")
+            raise TypeError(
+                f"param_group_index must be plain data to be in a config, given {arguments.shown(self.select)}"
+            )
         given = {"select": self.select, "added": self.added, "required": self.required}
         default = {"added": None, "required": True}
         more = {name: value for name, value in given.items() if name not in default or value != default[name]}

@@ -7,17 +7,16 @@ from functools import partial
 from itertools import repeat
 from typing import Any, NamedTuple, Protocol
 
-import numpy as np
 import torch
 from ignite.engine import Engine
 
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.arguments import shown
-from lehr.handlers.schedules.base import Array
 
 from .group_selection import Group, Selection, as_groups
 from .legal_values import legal_range
 from .param_names import find_entry
+from .rounding import as_held
 from .target import Location, Target, Value
 
 
@@ -210,15 +209,7 @@ class ParamGroups(Target):
 
     def as_held(self, values: Any) -> Any:
         """Values as the groups hold them: a tensor of less than 64 bits rounds them. See :meth:`Target.as_held`."""
-        held = [one.dtype if isinstance(one, torch.Tensor) else torch.float64 for one in self._held_by(self.groups())]
-        if not any(dtype is not torch.float64 for dtype in held):
-            return values
-        if isinstance(values, np.ndarray):
-            columns = [_rounded(column, dtype) for column, dtype in zip(values.T, held, strict=False)]
-            return np.stack(columns, axis=1)
-        each = values if isinstance(values, list) else [values] * len(held)
-        rounded = [float(_rounded(np.array([value]), dtype)[0]) for value, dtype in zip(each, held, strict=False)]
-        return rounded if isinstance(values, list) or len(set(rounded)) > 1 else rounded[0]
+        return as_held(self._held_by(self.groups()), values)
 
     def holders(self, engine: Engine | None = None) -> list[Any]:
         """The groups."""
@@ -358,10 +349,6 @@ class ParamGroups(Target):
             return [group[self.key][self.item] for group in groups]
         except KeyError as missing:
             raise ValueError(f"every param group must have {missing}, given a group without it") from None
-
-
-def _rounded(values: Array, dtype: torch.dtype) -> Array:
-    return values if dtype is torch.float64 else torch.from_numpy(values.copy()).to(dtype).double().numpy()
 
 
 def _put_float(groups: list[Group], key: str, value: float) -> None:

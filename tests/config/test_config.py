@@ -22,6 +22,7 @@ from lehr.handlers import (
     configure_scheduler,
 )
 from lehr.handlers.config.dialects import TYPES
+from lehr.handlers.core.saving import description_of_scheduler
 
 STEP = {"type": "torch.StepLR", "step_size": 2, "gamma": 0.5}
 
@@ -319,7 +320,7 @@ def equal(one, other):
     assert type(one) is type(other)
     assert one._identity() == other._identity()
     assert one.save_history == other.save_history
-    assert one._description() == other._description()
+    assert description_of_scheduler(one) == description_of_scheduler(other)
     assert one.config() == other.config()
 
 

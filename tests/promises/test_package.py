@@ -51,7 +51,7 @@ METRIC = {"_give_metric", "_schedule_state", "_restore_schedule"}
 OF_ITS_OWN = {
     "BatchSizeScheduler": {"attach", "dataloader", "_number_type", "_num_groups", "_adjust", "_check_state"},
     "ConcatScheduler": {"simulate_values"},
-    "MetricScheduler": {*METRIC, "_reads_metric_at", "observe"},
+    "MetricScheduler": {*METRIC, "_follow", "_reads_metric_at", "observe"},
     "LRScheduler": {
         *METRIC, "_reads_metric_at", "observe", "simulate_values", "load_state_dict",
         "_check_state", "_distinct_values",

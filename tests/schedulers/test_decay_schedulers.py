@@ -28,6 +28,7 @@ from lehr.handlers import (
     StepScheduler,
     WarmupStableDecayScheduler,
 )
+from lehr.handlers.core.saving import description_of_scheduler
 from lehr.handlers.schedules import Constant, ExponentialDecay, Plateau
 
 DECAYS = {
@@ -187,7 +188,7 @@ def test_copies_and_pickles_are_equal(cls, kwargs):
     scheduler = made(cls, kwargs)
     for again in (copy.deepcopy(scheduler), pickle.loads(pickle.dumps(scheduler))):
         assert np.array_equal(again.simulate(9), scheduler.simulate(9))
-        assert again._description() == scheduler._description()
+        assert description_of_scheduler(again) == description_of_scheduler(scheduler)
 
 
 def test_a_config_is_not_what_is_done_to_the_arguments_afterwards():

@@ -1,0 +1,30 @@
+"""What param groups hold after a value was written: a tensor of less than 64 bits rounds it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from lehr.handlers.schedules.base import Array
+
+
+def as_held(held: Sequence[Any], values: Any) -> Any:
+    """Values as param groups hold them.
+
+    Args:
+        held: the number or tensor of each group.
+        values: a number, a list with one for each group, or a table ``(events, groups)``.
+    """
+    dtypes = [one.dtype if isinstance(one, torch.Tensor) else torch.float64 for one in held]
+    if not any(dtype is not torch.float64 for dtype in dtypes):
+        return values
+    if isinstance(values, np.ndarray):
+        return np.stack([_rounded(column, dtype) for column, dtype in zip(values.T, dtypes, strict=False)], axis=1)
+    each = values if isinstance(values, list) else [values] * len(dtypes)
+    rounded = [float(_rounded(np.array([value]), dtype)[0]) for value, dtype in zip(each, dtypes, strict=False)]
+    return rounded if isinstance(values, list) or len(set(rounded)) > 1 else rounded[0]
+
+
+def _rounded(values: Array, dtype: torch.dtype) -> Array:
+    return values if dtype is torch.float64 else torch.from_numpy(values.copy()).to(dtype).double().numpy()
