@@ -18,7 +18,7 @@ from lehr.handlers.schedules import (
     SideBySide,
     Turn,
 )
-from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.schedules.arguments import Number, shown
 
 from .entry_schedules import EntrySchedule, number_at
 
@@ -48,8 +48,8 @@ def combined(entries: Sequence[EntrySchedule]) -> Schedule:
         if entry.rule is None:
             others = [one.where for one in entries if one is not entry]
             raise ValueError(
-                f"{entry.where} and {others[0]} both write {entry.context.param_name!r}: put them one after another "
-                "with 'sequential': true, or into a ChainedScheduler to multiply them"
+                f"{entry.where} and {others[0]} both write {shown(entry.context.param_name)}: put them one after "
+                "another with 'sequential': true, or into a ChainedScheduler to multiply them"
             )
     return _by_windows(entries, value)
 

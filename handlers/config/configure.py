@@ -68,6 +68,8 @@ def configure_scheduler(
     Nothing in a config is imported or evaluated: names are looked up in tables. Functions such as ``lr_lambda`` are
     legal in a mapping made in Python, and impossible in a file.
 
+    Without ``end``, mmengine's entries have no end, like its schedulers; its runner gives them the end of the run.
+
     Deviations from the libraries, where they contradict their own documentation or fail: one-cycle schedules keep
     their last value, where torch, mmengine and Cerebras extrapolate; torch's ``ConstantLR`` and ``LinearLR`` with
     ``total_iters=0`` have their end value from step 0 on; a nested ``SequentialLR`` that is not the first scheduler,
@@ -192,6 +194,8 @@ def _schedule_from(
 def _marked_list(where: str, config: Sequence[Any]) -> tuple[dict[str, Any], list[Entry]]:
     """The entries of a list, and whether all of them are marked as sequential."""
     listed = read_entries(where, config)
+    if not any("sequential" in one.values for one in listed):
+        return {}, listed
     marks = [arguments.flag(f"{one.where}['sequential']", one.values.get("sequential", False)) for one in listed]
     for entry, mark in zip(listed, marks, strict=True):
         if mark != marks[0]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from lehr.handlers.schedules.arguments import shown
 
-from .checks import Check
+from .checks import Check, numbers
 
 # The check of each argument, or a pair of the check and the default value. None is legal where it is the default.
 Arguments = Mapping[str, Check | tuple[Check, Any]]
@@ -54,7 +54,7 @@ def build(entry_type: EntryType, entry: Entry, context: Any) -> Any:
 
     Raises:
         TypeError: a value has the wrong type.
-        ValueError: a key is unknown or missing, or a value is out of its range.
+        ValueError: a key is unknown or missing; a value is out of its range; a list has not one value for each group.
     """
     where, values, arguments = entry.where, entry.values, entry_type.arguments
     checked: dict[str, Any] = {key: one[1] for key, one in arguments.items() if isinstance(one, tuple)}
@@ -67,6 +67,12 @@ def build(entry_type: EntryType, entry: Entry, context: Any) -> Any:
         check = argument[0] if isinstance(argument, tuple) else argument
         if value is not None or key not in checked or checked[key] is not None:
             checked[key] = located(where, check, f"[{key!r}]", value)
+        if check is numbers and type(checked[key]) is tuple:
+            groups = len(context.optimizer.param_groups)
+            if len(checked[key]) != groups:
+                raise ValueError(
+                    f"{where}[{key!r}] must have values for {groups} param groups, given {len(checked[key])}"
+                )
     return located(where, entry_type.build, context, SimpleNamespace(where=where, **checked))
 
 

@@ -12,6 +12,7 @@ from lehr.handlers.schedules import Schedule, arguments
 from lehr.handlers.schedules.stateful import stateful_parts
 
 from .at_once import combined
+from .checks import text
 from .context import ConfigContext
 from .dialects import entry_schedule
 from .dialects.lehr import SCHEDULERS, Nested, arguments_of
@@ -39,6 +40,9 @@ def scheduler_of_list(
     save_history = True in [arguments.flag(path, flag) for path, flag in flags]
     if flags:
         listed = [entry.without("save_history") for entry in listed]
+    for entry in listed:
+        if "param_name" in entry.values:
+            text(f"{entry.where}['param_name']", entry.values["param_name"])
     if sequential:
         # A duration is an argument of some of lehr's own types, and of the list for the others.
         bare = [entry if _takes_duration(entry) else entry.without("duration") for entry in listed]

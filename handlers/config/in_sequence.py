@@ -41,7 +41,9 @@ def check_sequence(entries: Sequence[EntrySchedule]) -> None:
     first = entries[0]
     for one in entries:
         if one.context.param_name != first.context.param_name:
-            raise ValueError(f"{one.where} must be for {first.context.param_name!r} like the first entry")
+            raise ValueError(
+                f"{one.where} must be for {arguments.shown(first.context.param_name)} like the first entry"
+            )
         if one.groups is not None or first.groups is not None:
             raise ValueError(f"{one.where}: param_group_tags cannot be in a sequence: put it into a SequentialLR")
         if one.momentum is not None:
@@ -83,10 +85,10 @@ def durations_of(
 def _given_durations(path: str, key: str, values: Any, wanted: int, events: Any) -> list[int]:
     """The durations that the list gives, itself or as milestones."""
     if not isinstance(values, list | tuple) or len(values) != wanted:
-        raise ValueError(f"{path} must be a list of {wanted} numbers, given {values!r}")
+        raise ValueError(f"{path} must be a list of {wanted} numbers, given {arguments.shown(values)}")
     numbers = [events(f"{path}[{at}]", value) for at, value in enumerate(values)]
     if key == "durations":
         return numbers
     if numbers != sorted(numbers):
-        raise ValueError(f"{path} must rise, given {values!r}")
+        raise ValueError(f"{path} must rise, given {arguments.shown(values)}")
     return [int(one) for one in np.diff([0, *numbers])]

@@ -5,6 +5,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from typing import Any, overload
 
@@ -160,13 +161,8 @@ class Schedule(ABC):
             object.__setattr__(self, name, value)
 
 
-def checked_schedule(name: str, value: object) -> Schedule:
-    """Returns ``value``, which must be a schedule.
-
-    Raises:
-        TypeError: ``value`` is no schedule.
-    """
-    return arguments.instance(name, value, Schedule, "a Schedule")  # type: ignore[no-any-return]
+# Returns its second argument, which must be a schedule; the first one is its name in errors.
+checked_schedule = partial(arguments.instance, wanted=Schedule, rule="a Schedule")
 
 
 def schedule_field() -> Any:

@@ -43,7 +43,7 @@ def one_cycle(top, begin, end):
 
 
 RESTARTS = {"type": "mmengine.CosineRestartLR", "eta_min": 0.0}
-NO_CYCLES = {"type": "transformers.cosine_with_restarts", "num_cycles": 0}
+CYCLES = {"type": "transformers.cosine_with_restarts", "num_cycles": 0}
 POLYNOMIAL = {"type": "transformers.polynomial", "power": 0.0, "lr_end": 0.1}
 
 
@@ -102,9 +102,11 @@ POLYNOMIAL = {"type": "transformers.polynomial", "power": 0.0, "lr_end": 0.1}
             [0.0, 0.166667, 0.333333, 0.5, 0.5, 0.5, 0.5, 0.1, 0.1],
         ),
         ({**POLYNOMIAL, "num_warmup_steps": 3, "num_training_steps": 2}, {}, [0.0, 0.166667, 0.333333, 0.1, 0.1]),
+        # More cycles than steps.
+        ({**CYCLES, "num_cycles": 3, "num_warmup_steps": 0, "num_training_steps": 2}, {}, [0.5, 0.25, 0.0, 0.0]),
         # No cycles: the value before the decay, until the end.
         (
-            {**NO_CYCLES, "num_warmup_steps": 1, "num_training_steps": 4},
+            {**CYCLES, "num_warmup_steps": 1, "num_training_steps": 4},
             {},
             [0.0, 0.5, 0.5, 0.5, 0.0, 0.0],
         ),

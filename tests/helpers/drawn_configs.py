@@ -4,6 +4,8 @@ A case is a mapping: ``configs`` without the prefix of the library; ``groups``, 
 ``epoch_length``, None where the events are epochs; ``metrics``, one for each epoch, or None; ``events``, how many.
 """
 
+import warnings
+
 import numpy as np
 import torch
 from ignite.engine import Engine, Events
@@ -15,11 +17,17 @@ PARAMS = ("lr", "momentum", "weight_decay")
 
 def optimizer_of(case):
     groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], **group} for group in case["groups"]]
-    return torch.optim.SGD(groups, lr=case["groups"][0]["lr"], momentum=0.9)
+    rate = case.get("default", case["groups"][0]["lr"])
+    if not case.get("adam"):
+        return torch.optim.SGD(groups, lr=rate, momentum=0.9)
+    for group in groups:
+        group["betas"] = (group.pop("momentum"), 0.99)
+    return torch.optim.Adam(groups, lr=rate)
 
 
 def held(optimizer):
-    return [[float(group[param]) for group in optimizer.param_groups] for param in PARAMS]
+    rows = [{"momentum": group.get("betas", [None])[0], **group} for group in optimizer.param_groups]
+    return [[float(row[param]) for row in rows] for param in PARAMS]
 
 
 def here(prefix, case):
@@ -39,7 +47,9 @@ def here(prefix, case):
 
     trainer = Engine(iteration)
     scheduler.attach(trainer, Events.ITERATION_STARTED)
-    trainer.run([None] * case["events"], max_epochs=1)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* must be at least 0, but")  # the library writes negative values too
+        trainer.run([None] * case["events"], max_epochs=1)
     return np.array(rows)
 
 

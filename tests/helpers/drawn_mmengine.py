@@ -133,7 +133,8 @@ def mmengine_case(random):
         plateau = draw(random)
         configs.insert(random.randint(0, len(configs)), plateau)
     metrics = [between(random, 0.5, 2) for _ in range(events)] if "Reduce" in str(configs) else None
-    return {"configs": configs, "groups": groups, "epoch_length": epoch_length, "metrics": metrics, "events": events}
+    more = {"epoch_length": epoch_length, "metrics": metrics, "events": events, "adam": random.random() < 0.3}
+    return {"configs": configs, "groups": groups, **more}
 
 
 def in_mmengine(case, clock=None):

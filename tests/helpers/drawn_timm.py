@@ -100,7 +100,7 @@ def timm_schedulers():
     if "timm" not in sys.modules:
         found = importlib.util.find_spec("timm")
         stub = types.ModuleType("timm")
-        stub.__path__ = list(found.submodule_search_locations)
+        stub.__spec__, stub.__path__ = found, list(found.submodule_search_locations)
         sys.modules["timm"] = stub
     return importlib.import_module("timm.scheduler")
 

@@ -97,8 +97,12 @@ def transformers_case(random):
     groups, kind = drawn_groups(random), random.choice([*TRANSFORMERS, "polynomial"])
     config = {"type": kind, **TRANSFORMERS[kind](random)}
     driven = kind in ("greedy", "reduce_lr_on_plateau")
+    if driven and random.random() < 0.3:
+        config["min_lr"] = [between(random, 0, 0.3) for _ in groups]
     metrics = [between(random, 0.5, 2) for _ in range(70)] if driven else None
-    return {"configs": [config], "groups": groups, "epoch_length": None, "metrics": metrics, "events": 70}
+    default = between(random, 0.25, 1)
+    more = {"epoch_length": None, "metrics": metrics, "events": 70, "default": default}
+    return {"configs": [config], "groups": groups, **more}
 
 
 def in_transformers(case):

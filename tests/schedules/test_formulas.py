@@ -19,10 +19,12 @@ from lehr.handlers.schedules import (
     Cosine,
     CumulativeProduct,
     Exponential,
+    ExponentialDecay,
     FunctionSchedule,
     Greedy,
     KDecay,
     Linear,
+    MultiStepDecay,
     Noise,
     Plateau,
     Polynomial,
@@ -34,6 +36,8 @@ from lehr.handlers.schedules import (
     Reversed,
     Rex,
     Scaling,
+    Shift,
+    StepDecay,
     Stretch,
     Tanh,
     Turn,
@@ -285,3 +289,45 @@ def test_rules_are_read_ahead_and_so_must_allow_it():
         Recursion([1.0, 2.0], [Turn(Scaling(Constant([1.0, 1.0, 1.0])))])
     with pytest.raises(ValueError, match="as many values"):
         Cooldown(Constant([1.0, 2.0]), 2, 2, [0.0, 0.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("factors", "expected"),
+    [
+        (ExponentialDecay(1.0, 0.0), [1, 0, 0, 0, 0, 0]),
+        (StepDecay(1.0, 0.0, 2), [1, 1, 0, 1, 0, 1]),
+        (MultiStepDecay(1.0, 0.0, [1, 4]), [1, 0, 1, 1, 0, 1]),
+        (Anneal(1.0, 0.0, 2), [1, 0.5, 0, 1, 1, 1]),
+    ],
+)
+def test_a_factor_of_zero_scales_again_only_where_gamma_is_applied(factors, expected):
+    assert Scaling(factors).coefficients(np.arange(6.0))[0].tolist() == expected
+    far = np.arange(2000.0, 2003.0)  # 0.1 ** 2000 is 0 in float64
+    assert Scaling(ExponentialDecay([1.0, 2.0], 0.1)).coefficients(far)[0].tolist() == [[0.1, 0.1]] * 3
+
+
+def test_a_plateau_compares_a_reduction_with_the_eps_of_the_group():
+    plateau = Plateau(factor=0.5, patience=0, initial_value=1.0, eps=[0.3, 0.1])
+    values = []
+    for _ in range(4):
+        plateau.observe(1.0)
+        values.append(plateau.value(0))
+    assert values == [[1.0, 1.0], [0.5, 0.5], [0.5, 0.25], [0.5, 0.125]]
+    plateau.load_state_dict({**plateau.state_dict(), "values": [0.5]})  # as saved with one eps for all groups
+    assert plateau.value(0) == [0.5, 0.5]
+    with pytest.raises(ValueError, match="eps must be at least 0"):
+        Plateau(eps=[0.1, -0.1])
+    with pytest.raises(ValueError, match="must have as many values as one another"):
+        Plateau(eps=[0.1, 0.1], min_value=[0.0, 0.0, 0.0])
+
+
+def test_a_reduced_schedule_compares_the_values_of_another_one():
+    later = Shift(StepDecay(1.0, 0.5, 2), by=-1)
+    reduced = Reduced(StepDecay(1.0, 0.5, 2), Plateau(factor=0.5, patience=0, min_value=0.8), compared=later)
+    values = []
+    for event in range(4):
+        values.append(reduced.value(event))
+        reduced.observe(1.0)
+    assert values == [1.0, 1.0, 0.4, 0.4]  # at event 2 the 1.0 before the step falls to the bound 0.8, which is halved
+    with pytest.raises(ValueError, match="compared must not depend on what happens in training"):
+        Reduced(Constant(1.0), Plateau(), compared=Plateau())

@@ -13,6 +13,7 @@ from lehr.handlers.config.checks import text
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Entry, EntryType, build, located
 from lehr.handlers.config.entry_schedules import EntrySchedule
+from lehr.handlers.schedules.arguments import shown
 
 from . import cerebras_nested, mmagic, mmengine, timm, torch_nested, transformers
 from .lehr import SCHEDULERS
@@ -60,5 +61,5 @@ def refuse_type(entry: Entry) -> None:
     hint = f"did you mean {' or '.join(map(repr, found[:4]))}?" if found else "names of other libraries have a prefix"
     raise ValueError(
         f"{entry.where}['type'] must be a known one, with the prefix {', '.join(map(repr, TYPES))} or none for lehr's "
-        f"own, given {entry.type!r}; {hint}"
+        f"own, given {shown(entry.type)}; {hint}"
     )

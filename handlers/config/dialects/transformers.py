@@ -66,7 +66,9 @@ def _lowest(context: ConfigContext, a: SimpleNamespace) -> float:
 
 def _cosine_with_restarts(context: ConfigContext, a: SimpleNamespace) -> Schedule:
     length = max(_decay_steps(a), 1)
-    cycles = Restarts(1.0, 0.0, length / a.num_cycles) if a.num_cycles else Constant(1.0)
+    # Whole cycles in one event do not show.
+    num_cycles = a.num_cycles % length if a.num_cycles > length else a.num_cycles
+    cycles = Restarts(1.0, 0.0, length / num_cycles) if num_cycles else Constant(1.0)
     return Concatenation([cycles, Constant(0.0)], [length])
 
 
