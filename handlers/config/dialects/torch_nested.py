@@ -245,7 +245,9 @@ def _refuse_later_failures(node: Node, steps: float) -> None:
                     f"{one.where} must be the first of its SequentialLR, since torch cannot begin a {one.name} at a "
                     f"milestone, given one at {begin}"
                 )
-            _refuse_later_failures(one, min(end, steps) - begin)
+            # A SequentialLR steps the schedulers in its first nested one once more when it is constructed.
+            is_ahead = node.name == "SequentialLR" and bool(one.inner)
+            _refuse_later_failures(one, min(end, steps) - begin + is_ahead)
 
 
 NESTED = {
