@@ -22,7 +22,7 @@ from lehr.handlers.schedules import (
     Window,
 )
 from lehr.handlers.schedules.arguments import Number
-from lehr.handlers.schedules.recursion import Rule
+from lehr.handlers.schedules.rules import Rule
 
 from .context import ConfigContext
 

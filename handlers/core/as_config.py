@@ -8,7 +8,7 @@ from typing import Any
 
 from lehr.handlers import schedules
 from lehr.handlers.schedules import Curve, Schedule, Turn
-from lehr.handlers.schedules.recursion import Rule
+from lehr.handlers.schedules.rules import Rule
 
 SCHEDULES = {name: getattr(schedules, name) for name in schedules.__all__}
 
