@@ -9,7 +9,7 @@ from typing import Any
 from lehr.handlers import schedules
 from lehr.handlers.schedules import Curve, Schedule, Turn, arguments
 from lehr.handlers.schedules.arguments import shown
-from lehr.handlers.schedules.recursion import Rule
+from lehr.handlers.schedules.rules import Rule
 
 SCHEDULES = {name: getattr(schedules, name) for name in schedules.__all__}
 

@@ -18,9 +18,10 @@ from .one_cycle import OneCycle
 from .phases import Phases
 from .plateau import Plateau
 from .product import Product
-from .recursion import Approach, Assignment, Recursion, Scaling, Turn
+from .recursion import Recursion, Turn
 from .reduced import Reduced
 from .restarts import Restarts
+from .rules import Approach, Assignment, Scaling
 from .shift import Shift
 from .side_by_side import SideBySide
 from .stateful import FunctionSchedule, LiveSchedule, StatefulSchedule

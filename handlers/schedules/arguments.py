@@ -209,7 +209,8 @@ def value_at(index: int, value: object, named: Callable[[int], str]) -> float | 
     """
     if type(value) is float and math.isfinite(value):
         return value
-    if type(value) is not list or set(map(type, value)) != {float} or not all(map(math.isfinite, value)):
+    # The sum of many floats takes a fraction of the time of their checks; where it overflows, they are checked.
+    if type(value) is not list or set(map(type, value)) != {float} or not math.isfinite(sum(value)):
         value = number_or_numbers(named(index), value)
     return list(value) if isinstance(value, tuple) else value
 

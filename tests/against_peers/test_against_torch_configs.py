@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 from against_ignite import few
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.optim import lr_scheduler as peer
+from torch.optim.swa_utils import SWALR
 
 from lehr.handlers import configure_scheduler
 
@@ -17,7 +18,7 @@ EVENTS = 40
 counts = st.integers(1, 12)
 values = st.floats(1e-3, 1.0)
 factors = st.floats(0.05, 1.0)
-gammas = st.floats(0.5, 1.2)
+gammas = st.just(0.0) | st.floats(0.5, 1.2)
 
 LEAVES = {
     "StepLR": st.fixed_dictionaries({"step_size": counts}, optional={"gamma": gammas}),
@@ -39,14 +40,15 @@ LEAVES = {
         optional={
             "step_size_down": st.floats(0.5, 9),
             "mode": st.sampled_from(["triangular", "triangular2", "exp_range"]),
-            "gamma": gammas,
+            "gamma": st.floats(0.5, 1.2),
             "base_momentum": st.floats(0.5, 0.8),
         },
     ),
     "OneCycleLR": st.fixed_dictionaries(
-        {"max_lr": values, "total_steps": st.integers(EVENTS, 90)},
+        {"max_lr": values, "total_steps": st.integers(2, 90)},
         optional={
-            "pct_start": st.floats(0.1, 0.45),
+            "pct_start": st.floats(0.0, 1.0) | st.floats(0.0, 0.05),
+            "cycle_momentum": st.booleans(),
             "anneal_strategy": st.sampled_from(["cos", "linear"]),
             "three_phase": st.booleans(),
             "div_factor": st.floats(1, 50),
@@ -54,17 +56,32 @@ LEAVES = {
             "max_momentum": st.floats(0.9, 0.99),
         },
     ),
+    "SWALR": st.fixed_dictionaries(
+        {"swa_lr": values},
+        optional={"anneal_epochs": st.integers(0, 12), "anneal_strategy": st.sampled_from(["cos", "linear"])},
+    ),
 }
 initial = st.lists(values, min_size=1, max_size=3)
 
 
-def optimizer_of(rates):
-    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in rates]
-    return torch.optim.SGD(groups, lr=0.1, momentum=0.9)
+def optimizer_of(rates, tensor=False):
+    make = (lambda rate: torch.tensor(rate, dtype=torch.float64)) if tensor else float
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": make(rate)} for rate in rates]
+    return torch.optim.SGD(groups, lr=make(0.1), momentum=0.9, foreach=False)
 
 
 def held(optimizer):
-    return [group["lr"] for group in optimizer.param_groups] + [group["momentum"] for group in optimizer.param_groups]
+    return [float(group[key]) for key in ("lr", "momentum") for group in optimizer.param_groups]
+
+
+class HoldingOneCycleLR(peer.OneCycleLR):
+    """Past its end it holds its last value, as ours does, where torch extrapolates for one step and then raises."""
+
+    def get_lr(self):
+        step, self.last_epoch = self.last_epoch, min(self.last_epoch, self.total_steps - 1)
+        values = super().get_lr()
+        self.last_epoch = step
+        return values
 
 
 def constructed(config, optimizer):
@@ -72,38 +89,56 @@ def constructed(config, optimizer):
     kwargs = {key: value for key, value in config.items() if key != "type"}
     if "schedulers" in kwargs:
         kwargs["schedulers"] = [constructed(one, optimizer) for one in kwargs["schedulers"]]
-    cls = getattr(peer, config["type"].removeprefix("torch."))
+    name = config["type"].removeprefix("torch.")
+    cls = {"SWALR": SWALR, "OneCycleLR": HoldingOneCycleLR}.get(name) or getattr(peer, name)
     return cls(**kwargs) if cls is peer.ChainedScheduler else cls(optimizer, **kwargs)
 
 
-def in_torch(configs, rates):
-    """What torch has in effect at each step, and whether it raises on the way."""
-    optimizer = optimizer_of(rates)
+# What torch raises only when it comes to it: a factor of 0 that it divides by, a milestone at which a nested scheduler
+# begins.
+FAILURES = ZeroDivisionError, NotImplementedError
+
+
+def in_torch(configs, rates, tensor=False):
+    """What torch has in effect at each step, and the error that ends it."""
+    optimizer = optimizer_of(rates, tensor)
     rows = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        schedulers = [constructed(config, optimizer) for config in configs]
-        for _ in range(EVENTS):
-            rows.append(held(optimizer))
-            optimizer.step()
-            for scheduler in schedulers:
-                scheduler.step()
-    return np.array(rows)
+        try:
+            schedulers = [constructed(config, optimizer) for config in configs]
+            for _ in range(EVENTS):
+                rows.append(held(optimizer))
+                optimizer.step()
+                for scheduler in schedulers:
+                    scheduler.step()
+        except FAILURES as error:
+            return rows, error
+    return rows, None
 
 
-def here(config, rates):
-    optimizer = optimizer_of(rates)
+def here(config, rates, tensor=False):
+    optimizer = optimizer_of(rates, tensor)
     scheduler = configure_scheduler(optimizer, config)
     rows = []
     for _ in range(EVENTS):
         scheduler(None)
         rows.append(held(optimizer))
-    return np.array(rows)
+    return rows
 
 
-def agree(configs, rates, config):
-    expected = in_torch(configs, rates)
-    np.testing.assert_allclose(here(config, rates), expected, rtol=1e-12, atol=1e-14 * max(1, np.abs(expected).max()))
+def agree(configs, rates, config, tensor=False):
+    expected, error = in_torch(configs, rates, tensor)
+    try:
+        ours = here(config, rates, tensor)
+    except ValueError as refusal:  # before the first step, with the path to the entry
+        assert error is not None
+        assert str(refusal).startswith("config")
+        return
+    if error is not None:
+        return  # we go on, where torch cannot
+    atol = 1e-14 * max(1, np.abs(expected).max(initial=0))
+    np.testing.assert_allclose(ours, expected, rtol=1e-12, atol=atol)
 
 
 @pytest.mark.parametrize("name", LEAVES)
@@ -162,3 +197,74 @@ def test_nested(inner, other, milestone, outer_milestone, rates):
     for members in ([sequence, other], [other, sequence], [chain, other]):
         config = {"type": "torch.ChainedScheduler", "schedulers": members}
         agree([config], rates, config)
+
+
+def compounds_of(schedulers):
+    """SequentialLR and ChainedScheduler of such schedulers; the next one begins so many steps after the one before."""
+
+    def sequence(drawn):
+        gaps, inner = zip(*drawn, strict=True)
+        milestones = np.cumsum(gaps)[:-1].tolist()
+        return {"type": "torch.SequentialLR", "schedulers": list(inner), "milestones": milestones}
+
+    return st.lists(st.tuples(st.integers(0, 15), schedulers), min_size=1, max_size=3).map(sequence) | st.lists(
+        schedulers, min_size=1, max_size=3
+    ).map(lambda inner: {"type": "torch.ChainedScheduler", "schedulers": inner})
+
+
+def of_class(name):
+    return LEAVES[name].map(lambda given: {"type": f"torch.{name}", **given})
+
+
+every_leaf = st.one_of(*map(of_class, LEAVES))
+of_any_depth = st.recursive(every_leaf, compounds_of, max_leaves=6)
+
+
+@given(compounds_of(of_any_depth), initial, st.booleans())
+def test_compounds_of_any_depth(config, rates, tensor):
+    agree([config], rates, config, tensor)
+
+
+@given(st.lists(of_any_depth, min_size=2, max_size=3), initial, st.booleans())
+def test_lists_of_compounds(members, rates, tensor):
+    agree(members, rates, members, tensor)
+
+
+@pytest.mark.proof
+@settings(max_examples=1500)
+@given(compounds_of(of_any_depth), initial, st.booleans())
+def test_many_compounds(config, rates, tensor):
+    agree([config], rates, config, tensor)
+
+
+def test_a_sequence_goes_on_to_swalr_from_the_value_that_it_has():
+    members = [{"type": "torch.StepLR", "step_size": 2, "gamma": 0.5}, {"type": "torch.SWALR", "swa_lr": 0.05}]
+    config = {"type": "torch.SequentialLR", "schedulers": members, "milestones": [5]}
+    rows = here(config, [0.1])
+    assert [row[0] for row in rows[:6]] == [0.1, 0.1, 0.05, 0.05, 0.025, 0.025]
+    agree([config], [0.1], config)
+
+
+@pytest.mark.parametrize(
+    ("inner", "milestones", "message"),
+    [
+        (
+            [{"type": "torch.SequentialLR", "schedulers": [{"type": "torch.StepLR", "step_size": 2}]}] * 2
+            + [{"type": "torch.MultiplicativeLR", "lr_lambda": math.cos}],
+            [3, 9],
+            r"config\['schedulers'\]\[1\] must be the first of its SequentialLR.* milestone, given one at 3",
+        ),
+        (
+            [{"type": "torch.ConstantLR", "factor": 0.0}, {"type": "torch.MultiplicativeLR", "lr_lambda": math.cos}],
+            [9],
+            r"config\['schedulers'\]\[0\]\['factor'\] must be above 0 where torch combines it",
+        ),
+    ],
+)
+def test_what_torch_itself_would_raise_in_mid_run_is_refused_before(inner, milestones, message):
+    config = {"type": "torch.SequentialLR", "schedulers": inner, "milestones": milestones}
+    for one in inner:
+        if one["type"] == "torch.SequentialLR":
+            one["milestones"] = []
+    with pytest.raises(ValueError, match=message):
+        here(config, [0.1])

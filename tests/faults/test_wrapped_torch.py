@@ -20,7 +20,7 @@ from lehr.handlers import (
     ReduceOnPlateauScheduler,
     check_plan,
 )
-from lehr.handlers.schedules import Plateau
+from lehr.handlers.schedules import Assignment, Constant, Plateau
 
 EVENTS, JOINS = 30, 3
 
@@ -322,3 +322,30 @@ def test_a_state_that_holds_infinity_as_a_number_still_loads():
     resumed = LRScheduler(of_wrapped_plateau(make_optimizer()))
     resumed.load_state_dict(as_before(state))
     assert resumed.state_dict() == state
+
+
+@pytest.mark.parametrize("factor", [math.nan, math.inf])
+def test_the_first_factor_of_an_assignment_must_be_finite(factor):
+    with pytest.raises(ValueError, match=f"first_factor must be finite, given {factor}"):
+        Assignment(Constant(1.0), first_factor=factor)
+
+
+@pytest.mark.parametrize(("added", "last"), [(None, 0.0005), ("adopt", 0.0005), ("ignore", 1e-3)])
+def test_groups_say_what_happens_to_a_group_that_is_added(added, last):
+    scheduler = LRScheduler(
+        peer.ExponentialLR(optimizer_of(1, tensor=False), 0.5), param_group_index=Groups(added=added)
+    )
+    fire(scheduler, 2)
+    scheduler.optimizer.add_param_group(group_of(1e-3))
+    assert fire(scheduler, 2) == [[0.025, 1e-3], [0.0125, last]]
+
+
+def test_a_group_that_must_not_be_added_is_an_error_before_anything_is_written():
+    scheduler = LRScheduler(
+        peer.ExponentialLR(optimizer_of(1, tensor=False), 0.5), param_group_index=Groups(added="refuse")
+    )
+    fire(scheduler, 2)
+    scheduler.optimizer.add_param_group(group_of(1e-3))
+    with pytest.raises(ValueError, match="added is 'refuse'"):
+        scheduler(None)
+    assert (values_of(scheduler.optimizer), scheduler.event_index) == ([0.05, 1e-3], 2)

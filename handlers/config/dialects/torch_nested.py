@@ -30,28 +30,34 @@ from lehr.handlers.schedules.arguments import Number, shown
 from .torch import LEAVES
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Node(TorchDescription):
     """An entry of a torch config, with the entries in it.
 
     Args:
-        schedule: its schedule, where the entry holds no others.
         where: the path to the entry in the config.
+        left: the context with the initial values that its constructor leaves to the next scheduler.
+        schedule: its schedule, where the entry contains no others.
     """
 
+    where: str
+    left: ConfigContext
     schedule: EntrySchedule | None = None
-    where: str = ""
+
+    @property
+    def leaves(self) -> list["Node"]:
+        """All entries in it that contain no others."""
+        return [leaf for one in self.inner for leaf in one.leaves] if self.inner else [self]
 
 
 def chain_of(context: ConfigContext, entries: Sequence[Entry]) -> EntrySchedule:
     """The schedule of several entries that torch would step one after the other."""
-    inner, _ = _nodes(context, entries)
-    where = entries[0].where
-    return replace(_chain(context, Node("ChainedScheduler", {}, inner, where=where)), where=where)
+    where, (inner, left) = entries[0].where, _nodes(context, entries)
+    return replace(_chain(context, Node("ChainedScheduler", {}, inner, where=where, left=left)), where=where)
 
 
-def _node(name: str, context: ConfigContext, a: SimpleNamespace) -> tuple[Node, ConfigContext]:
-    """A nested entry, and the context in which torch constructs the next scheduler."""
+def _node(name: str, context: ConfigContext, a: SimpleNamespace) -> Node:
+    """A nested entry."""
     entries = read_entries(f"{a.where}['schedulers']", a.schedulers)
     for entry in entries:
         if entry.type.rpartition(".")[0] != "torch":
@@ -62,15 +68,14 @@ def _node(name: str, context: ConfigContext, a: SimpleNamespace) -> tuple[Node, 
             raise ValueError(
                 f"{entry.where}: a scheduler that reads a metric cannot be in a {name}, given {shown(entry.type)}"
             )
-    inner, context = _nodes(context, entries)
-    if name == "ChainedScheduler":
-        return Node(name, {}, inner, where=a.where), context
-    if len(a.milestones) != len(inner) - 1:
+    inner, left = _nodes(context, entries)
+    given = () if name == "ChainedScheduler" else tuple(a.milestones)
+    if name == "SequentialLR" and len(given) != len(inner) - 1:
         raise ValueError(
-            f"['milestones'] must be one fewer than the schedulers, given {len(a.milestones)} milestones and "
+            f"['milestones'] must be one fewer than the schedulers, given {len(given)} milestones and "
             f"{len(inner)} schedulers"
         )
-    return Node(name, {}, inner, tuple(a.milestones), where=a.where), context
+    return Node(name, {}, inner, given, where=a.where, left=left)
 
 
 def _nodes(context: ConfigContext, entries: Sequence[Entry]) -> tuple[tuple[Node, ...], ConfigContext]:
@@ -79,41 +84,55 @@ def _nodes(context: ConfigContext, entries: Sequence[Entry]) -> tuple[tuple[Node
     for entry in entries:
         name = lookup(f"{entry.where}['type']", entry.type.removeprefix("torch."), TYPES)
         if name in NESTED:
-            node, context = build(NESTED[name], entry, context)
+            node = build(NESTED[name], entry, context)
         else:
-            schedule = build(LEAVES[name], entry, context)
-            node = Node(name, entry.values, schedule=schedule, where=entry.where)
-            context = _constructed_after(context, node)
+            schedule, left = build(LEAVES[name], entry, context), _left_by(name, context, entry)
+            node = Node(name, entry.values, where=entry.where, left=left, schedule=schedule)
+        context = node.left
         inner.append(node)
     return tuple(inner), context
 
 
-def _constructed_after(context: ConfigContext, node: Node) -> ConfigContext:
-    """The context with the initial values that the constructors of a node leave to the next scheduler."""
-    for one in node.inner:
-        context = _constructed_after(context, one)
-    if node.schedule is None:
-        return context
-    if node.name == "OneCycleLR" or (node.name == "CyclicLR" and context.base is None):
-        groups = len(context.slot.groups())
-        first = np.asarray(node.schedule.starting_from(0.0)(0), dtype=np.float64)
-        if first.ndim and len(first) != groups:
-            raise ValueError(f"{node.where} must have values for {groups} param groups, given {len(first)}")
-        return replace(context, base=tuple(np.broadcast_to(first, groups).tolist()))
-    return context if context.base is not None else replace(context, base=context.initial_values)
+def _left_by(name: str, context: ConfigContext, entry: Entry) -> ConfigContext:
+    """The context with the initial values that the constructor of a torch class leaves to the next scheduler."""
+    groups, values = len(context.slot.groups()), entry.values
+    if name == "OneCycleLR":
+        first = np.asarray(values["max_lr"], dtype=np.float64) / values.get("div_factor", 25.0)
+    elif name == "CyclicLR" and context.base is None:
+        first = np.asarray(values["base_lr"], dtype=np.float64)
+    else:
+        return replace(context, base=context.initial_values)
+    if first.ndim and len(first) != groups:
+        raise ValueError(f"{entry.where} must have values for {groups} param groups, given {len(first)}")
+    return replace(context, base=tuple(np.broadcast_to(first, groups).tolist()))
 
 
-def _schedule_of(context: ConfigContext, node: Node) -> EntrySchedule:
-    return _sequence(context, node) if node.name == "SequentialLR" else _chain(context, node)
+def _schedule_of(context: ConfigContext, node: Node, steps: float = np.inf) -> EntrySchedule:
+    """The formula of a nested entry, or torch's own schedulers where the values depend on their implementation.
+
+    Args:
+        context: the parameter that the entry schedules.
+        node: the entry.
+        steps: the number of steps that it takes.
+    """
+    return (_sequence if node.name == "SequentialLR" else _chain)(context, node, steps)
 
 
-def _chain(context: ConfigContext, node: Node) -> EntrySchedule:
+def _shares_entries(node: Node) -> bool:
+    """Whether several schedulers keep bounds under the same keys of the param groups, so that the last wins."""
+    names = [leaf.name for leaf in node.leaves]
+    return sum(name in ("CyclicLR", "OneCycleLR") for name in names) > 1 or names.count("SWALR") > 1
+
+
+def _chain(context: ConfigContext, node: Node, steps: float = np.inf) -> EntrySchedule:
     inner = _unchained(node)
     schedules = [_first_from_base(one) for one in inner if one.schedule is not None]
     momenta = [one.momentum for one in schedules if one.momentum is not None]
-    can_combine = len(schedules) == 1 or all(one.multiplies for one in schedules) or all(one.rule for one in schedules)
-    if len(schedules) < len(inner) or _share_bounds(node) or not can_combine:
-        return _real(context, node)
+    only_multiplies = len(schedules) == 1 or all(one.multiplies for one in schedules)
+    # torch multiplies by a gamma of 0 again and again, also what another scheduler has added to 0.
+    has_rules = all(one.rule for one in schedules) and all(one.arguments.get("gamma") != 0 for one in inner)
+    if len(schedules) < len(inner) or _shares_entries(node) or not (only_multiplies or has_rules):
+        return _real(context, node, steps)
     schedule = combined(schedules)
     return EntrySchedule(context, lambda value: schedule, momentum=momenta[-1] if momenta else None)
 
@@ -135,42 +154,43 @@ def _first_from_base(node: Node) -> EntrySchedule:
     return replace(schedule, rule=lambda: Assignment(late))
 
 
-def _share_bounds(node: Node) -> bool:
-    """Whether several schedulers keep their bounds under the same keys of the param groups, so that the last wins."""
-    return sum(name in ("CyclicLR", "OneCycleLR") for name in _leaf_names(node)) > 1
-
-
-def _leaf_names(node: Node) -> list[str]:
-    return [name for one in node.inner for name in _leaf_names(one)] if node.inner else [node.name]
-
-
-def _sequence(context: ConfigContext, node: Node) -> EntrySchedule:
-    inner = node.inner
+def _sequence(context: ConfigContext, node: Node, steps: float) -> EntrySchedule:
     first = bisect_right(node.milestones, 0)
-    later = inner[first + 1 :]
-    multiplies_on = any(one.name == "MultiplicativeLR" for one in later)
+    later = node.inner[first + 1 :]
     # How a nested scheduler begins depends on torch's implementation. torch itself fails at a second nested one.
-    begins_nested = inner[first].schedule is None and all(one.schedule for one in later)
-    if list(node.milestones) != sorted(node.milestones) or multiplies_on or begins_nested or _share_bounds(node):
-        return _real(context, node)
-    last_base = _constructed_after(context, node)
-    schedules, momenta = [], []
-    for at, one in enumerate(inner):
+    begins_nested = node.inner[first].schedule is None and all(one.schedule for one in later)
+    multiplies_on = any(one.name == "MultiplicativeLR" for one in later)
+    is_sorted = list(node.milestones) == sorted(node.milestones)
+    anneals_inside = any(leaf.name == "SWALR" for one in node.inner if one.inner for leaf in one.leaves)
+    if not is_sorted or multiplies_on or begins_nested or anneals_inside or _shares_entries(node):
+        return _real(context, node, steps)
+    starts, ends = [0, *node.milestones], [*node.milestones, steps]
+    durations = [context.every * (end - start) for start, end in zip(starts, node.milestones, strict=False)]
+    schedules: list[Schedule] = []
+    momenta = []
+    for at, one in enumerate(node.inner):
         if one.schedule is not None:
             entry = one.schedule
         elif at == first:
-            entry = _real(context, replace(node, inner=(one,), milestones=()))
+            entry = _real(context, replace(node, inner=(one,), milestones=()), ends[at])
         else:
-            entry = _schedule_of(context, one)
+            entry = _schedule_of(context, one, ends[at] - starts[at])
         if at == first:
-            schedules.append(_first_of_sequence(entry, last_base.initial_value))
+            schedule = _first_of_sequence(entry, node.left.initial_value)
+        elif one.name == "SWALR" and at > first:  # it goes on from the value before
+            before = Concatenation(schedules, durations[: at - 1]) if at > 1 else schedules[0]
+            if not before.is_pure:
+                return _real(context, node, steps)
+            value = before(context.every * starts[at] - 1)
+            schedule = entry.starting_from(value.tolist() if isinstance(value, np.ndarray) else value)
         else:
-            schedules.append(entry.starting_from(entry.context.initial_value))
+            schedule = entry.starting_from(entry.context.initial_value)
+        schedules.append(schedule)
         momenta.append(entry.momentum)
-    starts = [context.every * milestone for milestone in node.milestones]
-    durations = np.diff([0, *starts]).tolist()
     schedule = Concatenation(schedules, durations) if len(schedules) > 1 else schedules[0]
-    return EntrySchedule(context, lambda value: schedule, momentum=_momentum(momenta, [0, *starts]))
+    return EntrySchedule(
+        context, lambda value: schedule, momentum=_momentum(momenta, [context.every * start for start in starts])
+    )
 
 
 def _first_of_sequence(entry: EntrySchedule, value: Number) -> Schedule:
@@ -195,18 +215,40 @@ def _momentum(momenta: Sequence[Schedule | None], starts: Sequence[int]) -> Sche
     return Concatenation(parts, np.diff(bounds).tolist()) if len(parts) > 1 else parts[0]
 
 
-def _real(context: ConfigContext, node: Node) -> EntrySchedule:
+def _real(context: ConfigContext, node: Node, steps: float) -> EntrySchedule:
     """The values of torch's own schedulers, where the result depends on their implementation."""
+    _refuse_later_failures(node, steps)
     try:
         momenta = context.of("momentum").initial_values
     except ValueError:
         momenta = (0.0,) * len(context.initial_values)
-    steps, momentum = located(node.where, real_values, node, context.initial_values, momenta, context.default)
-    schedule: Schedule = steps
+    rates, momentum = located(node.where, real_values, node, context.initial_values, momenta, context.default)
+    schedule: Schedule = rates
     if context.epoch_length is not None:
-        schedule = Stretch(steps, context.epoch_length)
+        schedule = Stretch(rates, context.epoch_length)
         momentum = momentum and Stretch(momentum, context.epoch_length)
     return EntrySchedule(context, lambda value: schedule, momentum=momentum)
+
+
+def _refuse_later_failures(node: Node, steps: float) -> None:
+    """Raise an error if torch's own schedulers would fail within so many steps."""
+    if node.name == "ConstantLR" and node.arguments.get("factor") == 0 and node.arguments.get("total_iters", 5) < steps:
+        raise ValueError(
+            f"{node.where}['factor'] must be above 0 where torch combines it with others, since torch divides by it, "
+            "given 0"
+        )
+    begins = [0, *node.milestones] if node.milestones else [0] * len(node.inner)  # all at once in a chain
+    ends = [*node.milestones, np.inf] if node.milestones else [np.inf] * len(node.inner)
+    for one, begin, end in zip(node.inner, begins, ends, strict=True):
+        if begin < min(end, steps):
+            if one.inner and begin > 0:
+                raise ValueError(
+                    f"{one.where} must be the first of its SequentialLR, since torch cannot begin a {one.name} at a "
+                    f"milestone, given one at {begin}"
+                )
+            # A SequentialLR steps the schedulers in its first nested one once more when it is constructed.
+            is_ahead = node.name == "SequentialLR" and bool(one.inner)
+            _refuse_later_failures(one, min(end, steps) - begin + is_ahead)
 
 
 NESTED = {
@@ -224,7 +266,7 @@ NESTED = {
 
 
 def _outermost(nested: EntryType) -> EntryType:
-    return replace(nested, build=lambda context, a: _schedule_of(context, nested.build(context, a)[0]))
+    return replace(nested, build=lambda context, a: _schedule_of(context, nested.build(context, a)))
 
 
 TYPES = {**LEAVES, **{name: _outermost(nested) for name, nested in NESTED.items()}}

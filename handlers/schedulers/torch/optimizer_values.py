@@ -1,7 +1,6 @@
 """The values in an optimizer that a torch scheduler reads and writes when it steps."""
 
 from collections.abc import Sequence
-from itertools import repeat
 from typing import Any
 
 import torch
@@ -43,8 +42,17 @@ def no_step() -> None:
 no_step._wrapped_by_lr_sched = True  # type: ignore[attr-defined]
 
 
-class OptimizerValues:
-    """The values of an optimizer before its scheduler steps, to restore them afterwards.
+def has_stepped(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether torch knows that the optimizer has stepped; if not, it warns at the first step of a scheduler.
+
+    In a simulation, or where a GradScaler skipped the step, the warning would be wrong.
+    """
+    attributes: dict[str, Any] = vars(optimizer)
+    return bool(attributes.get("_opt_called")) and hasattr(attributes.get("step"), "_wrapped_by_lr_sched")
+
+
+class OtherValues:
+    """The values other than learning rates that an optimizer has before its scheduler steps, to restore them.
 
     Args:
         optimizer: the optimizer.
@@ -56,39 +64,29 @@ class OptimizerValues:
         self._optimizer, self._known = optimizer, known
         groups = optimizer.param_groups
         self._added = groups[known:]
-        self._rates = [group["lr"] for group in groups[:known]]
         self._momenta = [momentum_of(group) for group in groups[:known]] if with_momentum else []
         attributes: dict[str, Any] = vars(optimizer)
-        has_stepped = attributes.get("_opt_called") and hasattr(attributes.get("step"), "_wrapped_by_lr_sched")
-        # torch warns if the optimizer has not stepped. In a simulation, or where a GradScaler skipped the step, the
-        # warning would be wrong.
-        self._attributes: dict[str, Any] | None = (
-            None if has_stepped else {name: attributes[name] for name in ("step", "_opt_called") if name in attributes}
-        )
+        self._attributes: dict[str, Any] = {
+            name: attributes[name] for name in ("step", "_opt_called") if name in attributes
+        }
 
-    def replace(self, rates: Sequence[Any], momenta: Sequence[Any]) -> None:
-        """Give the known groups these values, hide the others, and prevent torch's warning of a missing step."""
+    def replace(self, momenta: Sequence[Any]) -> None:
+        """Give the known groups these momenta, hide the others, and prevent torch's warning of a missing step."""
         groups = self._optimizer.param_groups
         if self._added:
             del groups[self._known :]
-        for group, rate, momentum in zip(groups, rates, momenta or repeat(None)):  # noqa: B905 -- repeat() has no end
-            group["lr"] = rate
-            if momenta:
-                set_momentum(group, momentum)
-        if self._attributes is not None:
-            vars(self._optimizer).update(step=no_step, _opt_called=True)
+        for group, momentum in zip(groups, momenta, strict=False):
+            set_momentum(group, momentum)
+        vars(self._optimizer).update(step=no_step, _opt_called=True)
 
     def restore(self) -> None:
         """Restore the values; a second call has no effect."""
         groups = self._optimizer.param_groups
-        for group, rate in zip(groups, self._rates):  # noqa: B905 -- strict doubles the time
-            group["lr"] = rate
         for group, momentum in zip(groups, self._momenta, strict=False):
             set_momentum(group, momentum)
         if len(groups) < self._known + len(self._added):
             groups.extend(self._added[len(groups) - self._known :])
-        if self._attributes is not None:
-            attributes: dict[str, Any] = vars(self._optimizer)
-            attributes.pop("step", None)
-            attributes.pop("_opt_called", None)
-            attributes.update(self._attributes)
+        attributes: dict[str, Any] = vars(self._optimizer)
+        attributes.pop("step", None)
+        attributes.pop("_opt_called", None)
+        attributes.update(self._attributes)

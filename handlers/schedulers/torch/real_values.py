@@ -89,7 +89,7 @@ def _on_new_optimizer(
 
 def _constructed(optimizer: torch.optim.Optimizer, description: TorchDescription) -> Any:
     name = description.name
-    cls: Any = HeldOneCycleLR if name == "OneCycleLR" else getattr(torch.optim.lr_scheduler, name)
+    cls: Any = OTHER_CLASSES.get(name) or getattr(torch.optim.lr_scheduler, name)
     inner = [_constructed(optimizer, one) for one in description.inner]
     if name == "SequentialLR":
         return cls(optimizer, inner, milestones=list(description.milestones))
@@ -108,3 +108,6 @@ class HeldOneCycleLR(torch.optim.lr_scheduler.OneCycleLR):
             return super().get_lr()
         finally:
             self.last_epoch = present
+
+
+OTHER_CLASSES = {"OneCycleLR": HeldOneCycleLR, "SWALR": torch.optim.swa_utils.SWALR}

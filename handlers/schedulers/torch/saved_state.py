@@ -10,6 +10,7 @@ from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 from lehr.handlers.schedules import arguments
 
 from .inspection import COUNTS
+from .plain_data import from_plain
 
 PLATEAU_COUNTS = ("best", "num_bad_epochs", "cooldown_counter")
 NUMBERS = (*PLATEAU_COUNTS, "T_cur", "T_i")
@@ -41,8 +42,18 @@ def refuse_other_attributes(scheduler: TorchLRScheduler, saved: Mapping[str, Any
             raise ValueError(f"not the attributes of a {type(scheduler).__name__}: {key!r} is {arguments.shown(value)}")
 
 
-def checked_saved(saved: Any) -> tuple[dict[str, Any], list[Any], list[Any], tuple[tuple[int, Any, float], ...]]:
-    """The saved attributes, learning rates, momenta and added groups of a torch scheduler, with checked types."""
+def checked_saved(
+    state_dict: Any, scheduler: TorchLRScheduler
+) -> tuple[int, dict[str, Any], list[Any], list[Any], tuple[tuple[int, Any, float], ...]]:
+    """The saved number of steps, attributes, learning rates, momenta and added groups of a torch scheduler.
+
+    Raises:
+        TypeError, ValueError: the types are not those of such a state.
+    """
+    if not isinstance(state_dict, Mapping) or set(state_dict) != {"configuration", "position", "saved"}:
+        raise ValueError(f"not the state of a torch scheduler: {arguments.shown(state_dict)}")
+    position = arguments.whole_number("position", state_dict["position"], at_least=0)
+    saved = from_plain(state_dict["saved"])
     if type(saved) is not dict or set(saved) - {"added"} != {"wrapped", "rates", "momenta"}:
         raise ValueError(f"not the saved entries of a torch scheduler: {arguments.shown(saved)}")
     wrapped, rates, momenta = saved["wrapped"], saved["rates"], saved["momenta"]
@@ -58,7 +69,12 @@ def checked_saved(saved: Any) -> tuple[dict[str, Any], list[Any], list[Any], tup
     added = saved.get("added", [])
     if type(added) is not list or not all(map(_is_added_group, added)):
         raise ValueError(f"not the added groups of a torch scheduler: {arguments.shown(added)}")
-    return wrapped, rates, momenta, tuple(map(tuple, added))
+    for key in wrapped:
+        if key == "optimizer" or callable(getattr(type(scheduler), key, None)):
+            raise ValueError(
+                f"not the attributes of a torch scheduler, since {key!r} cannot be one: {arguments.shown(wrapped)}"
+            )
+    return position, wrapped, rates, momenta, tuple(map(tuple, added))
 
 
 def _is_added_group(entry: Any) -> bool:

@@ -14,9 +14,9 @@ from lehr.handlers.targets.group_selection import Group
 from lehr.handlers.targets.param_groups import ParamGroups
 
 from .inspection import COUNTS, configuration_of, schedulers_in, takes_metric
-from .optimizer_values import OptimizerValues, copied, momentum_of, write_momentum
+from .optimizer_values import OtherValues, copied, has_stepped, momentum_of, write_momentum
 from .per_group import add_group, factor_of, keep_groups, known_groups
-from .plain_data import from_plain, is_plain, to_plain
+from .plain_data import is_plain, to_plain
 from .saved_state import PLATEAU_COUNTS, checked_saved, refuse_other_attributes
 from .snapshot import Snapshot
 
@@ -83,14 +83,17 @@ class TorchSteps(StatefulSchedule):
     configuration: str = field(init=False)
     takes_metric: bool = field(init=False)
     cycles_momentum: bool = field(init=False, compare=False)
+    _is_nested: bool = field(init=False, compare=False)
     _initial: tuple[Snapshot, list[Any], list[Any]] = field(init=False, compare=False)
     _progress: TorchProgress = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         """Copy the state of the scheduler, to go back to it later."""
+        schedulers = schedulers_in(self.wrapped)
         self._set(
             takes_metric=takes_metric(self.wrapped),
-            cycles_momentum=any(getattr(one, "cycle_momentum", False) for one in schedulers_in(self.wrapped)),
+            cycles_momentum=any(getattr(one, "cycle_momentum", False) for one in schedulers),
+            _is_nested=len(schedulers) > 1,
         )
         groups = self.wrapped.optimizer.param_groups[: known_groups(self.wrapped)]
         rates = [copied(group["lr"]) for group in groups]
@@ -128,14 +131,17 @@ class TorchSteps(StatefulSchedule):
     def value(self, index: int) -> float | list[float]:
         """The learning rates after ``index`` steps; if ``step`` takes a metric, after the steps so far."""
         now = self._progress
-        if (index != now.position or now.lost) and not self.takes_metric:
-            self._go_to(index)
-            now = self._progress
-        rates, groups = now.rates, self.wrapped.optimizer.param_groups
-        if len(rates) < len(groups):
+        if not self.takes_metric and (index != now.position or now.lost):
+            if index == now.position + 1 and not now.lost:
+                self._step(1)
+            else:
+                self._go_to(index)
+                now = self._progress
+        rates, target = now.rates, self.target
+        if len(rates) < len(self.wrapped.optimizer.param_groups):
             rates = self._add_groups(index)
-        if self.target is not None and not self.target.writes_all:
-            chosen = set(map(id, self.target.groups()))
+        if target is not None and not target.writes_all:
+            chosen, groups = set(map(id, target.groups())), self.wrapped.optimizer.param_groups
             rates = [rate for rate, group in zip(rates, groups, strict=True) if id(group) in chosen]
         return float(rates[0]) if len(rates) == 1 else list(map(float, rates))
 
@@ -196,32 +202,38 @@ class TorchSteps(StatefulSchedule):
         now.rates = [*now.rates, copied(rate)]
 
     def _step(self, times: int, *metric: float, went_back: bool = False) -> None:
-        now, before = self._progress, self._progress.momenta
-        groups = self.wrapped.optimizer.param_groups
-        values = OptimizerValues(self.wrapped.optimizer, len(now.rates), self.cycles_momentum)
+        now, optimizer, before = self._progress, self.wrapped.optimizer, self._progress.momenta
+        groups, rates, others = optimizer.param_groups, now.rates, None
+        held = [group["lr"] for group in groups]
+        may_warn = (self._is_nested or not now.position) and not has_stepped(optimizer)
+        if self.cycles_momentum or len(held) != len(rates) or may_warn:
+            others = OtherValues(optimizer, len(rates), self.cycles_momentum)
         now.lost = not self.takes_metric
         try:
-            values.replace(now.rates, before)
+            if others is not None:
+                others.replace(before)
+            for group, rate in zip(groups, rates):  # noqa: B905 -- strict doubles the time
+                group["lr"] = rate
             for _ in range(times):
                 self.wrapped.step(*metric)  # type: ignore[arg-type]
             rates = [group["lr"] for group in groups]
-            momenta = [momentum_of(group) for group in groups] if self.cycles_momentum else []
+            momenta = [momentum_of(group) for group in groups] if self.cycles_momentum else before
             now.rates, now.momenta, now.position, now.lost = rates, momenta, now.position + times, False
         finally:
             try:
-                values.restore()
+                _restore(groups, held, others)
             except BaseException:  # an interrupt, such as Ctrl-C
-                values.restore()
+                _restore(groups, held, others)
                 raise
-        # Others may write the momentum while this scheduler does not.
-        changed = (
-            momenta if went_back else [None if new is old else new for new, old in zip(momenta, before, strict=True)]
-        )
-        try:
-            self._write_momenta(changed)
-        except BaseException:
-            self._write_momenta(changed)
-            raise
+        if self.cycles_momentum:
+            # Others may write the momentum while this scheduler does not.
+            pairs = zip(momenta, before, strict=True)
+            changed = momenta if went_back else [None if new is old else new for new, old in pairs]
+            try:
+                self._write_momenta(changed)
+            except BaseException:
+                self._write_momenta(changed)
+                raise
 
     def _write_momenta(self, momenta: Sequence[Any]) -> None:
         if momenta:
@@ -279,17 +291,10 @@ class TorchSteps(StatefulSchedule):
         Raises:
             TypeError, ValueError: this is not the state of such a scheduler; nothing is loaded.
         """
-        if not isinstance(state_dict, Mapping) or set(state_dict) != {"configuration", "position", "saved"}:
-            raise ValueError(f"not the state of a torch scheduler: {arguments.shown(state_dict)}")
-        position = arguments.whole_number("position", state_dict["position"], at_least=0)
-        wrapped, rates, momenta, added = checked_saved(from_plain(state_dict["saved"]))
-        for key in wrapped:
-            if key == "optimizer" or callable(getattr(type(self.wrapped), key, None)):
-                raise ValueError(
-                    f"not the attributes of a torch scheduler, since {key!r} cannot be one: {arguments.shown(wrapped)}"
-                )
+        position, wrapped, rates, momenta, added = checked_saved(state_dict, self.wrapped)
         present, first = len(self.wrapped.optimizer.param_groups), len(self._initial[1])
-        if wrapped and not (first <= len(rates) == len(momenta or rates) <= present and first + len(added) <= present):
+        fits = not wrapped or first <= len(rates) == len(momenta or rates) <= present
+        if not fits or first + len(added) > present:
             raise ValueError(f"not the state of a torch scheduler of {present} param groups: {arguments.shown(rates)}")
         saved = state_dict["configuration"]
         same = isinstance(saved, str) and same_text(saved, self.configuration)
@@ -313,6 +318,7 @@ class TorchSteps(StatefulSchedule):
                 self._load_attributes(wrapped if same else {**self.wrapped.state_dict(), **wrapped})
                 self._set(_progress=TorchProgress(rates, momenta, position, added=added))
                 self._write_momenta(momenta)
+                self._add_groups(position)
         except BaseException:
             self.put_back(before)
             self._set(_progress=before[1])
@@ -324,3 +330,11 @@ class TorchSteps(StatefulSchedule):
             self.wrapped.load_state_dict(wrapped)
         except Exception as error:
             raise ValueError(f"not the state of such a torch scheduler: {arguments.shown(wrapped)}") from error
+
+
+def _restore(groups: list[Group], held: list[Any], others: OtherValues | None) -> None:
+    """Restore the values of an optimizer from before a step; a second call has no effect."""
+    if others is not None:
+        others.restore()
+    for group, rate in zip(groups, held):  # noqa: B905
+        group["lr"] = rate
