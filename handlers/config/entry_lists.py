@@ -79,6 +79,8 @@ def scheduler_of_list(
     for entry in listed:
         flag = arguments.flag(f"{entry.where}['save_history']", entry.values.get("save_history", False))
         save_history = save_history or flag
+        if "param_name" in entry.values:
+            text(f"{entry.where}['param_name']", entry.values["param_name"])
     listed = [entry.without("save_history") for entry in listed]
     if sequential:
         schedules, durations = _in_sequence(context, where, options, listed, nested)

@@ -9,20 +9,9 @@ import torch
 from ignite.engine import Engine
 
 from lehr.handlers.schedules import arguments
+from lehr.handlers.schedules.plateau import checked_metric
 
 REDUCTIONS = ("mean", "min", "max", "rank0", "none")
-
-
-def as_number(metric: object) -> float:
-    """A metric as a float.
-
-    Raises:
-        TypeError: the metric is not a number.
-    """
-    try:
-        return float(metric)  # type: ignore[arg-type]
-    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
-        raise TypeError(f"the metric must be a number, given {arguments.shown(metric)}") from error
 
 
 def metric_of(engine: Engine, metric_name: str, reduction: str = "none") -> float | None:
@@ -49,7 +38,7 @@ def _reduced(metric: object, reduction: str) -> float | None:
         status = 1.0
     else:
         try:
-            value = as_number(metric)
+            value = checked_metric(metric)
         except TypeError:  # raise it later: the other ranks wait in all_gather
             status = 2.0
     mine = torch.tensor([[status, value]], dtype=torch.float64)
@@ -126,7 +115,7 @@ class MetricFeed:
         metric: Any = None if engine is None else metric_of(engine, self.name)
         metric = self._saved if metric is None else metric
         try:
-            return [] if metric is None else [as_number(metric)]
+            return [] if metric is None else [checked_metric(metric)]
         except TypeError:  # the next event raises it
             return []
 

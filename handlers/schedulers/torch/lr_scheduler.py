@@ -7,9 +7,10 @@ from ignite.engine import Engine
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from lehr.handlers.core.metric_driven import MetricDrivenScheduler
-from lehr.handlers.core.metrics import MetricFeed, as_number
-from lehr.handlers.schedules import Shift
+from lehr.handlers.core.metrics import MetricFeed
+from lehr.handlers.schedules import Shift, arguments
 from lehr.handlers.schedules.arguments import shown
+from lehr.handlers.schedules.plateau import checked_metric
 
 from .steps import TorchSteps
 
@@ -76,7 +77,7 @@ class LRScheduler(MetricDrivenScheduler):
                 f"lr_scheduler must be a scheduler of torch.optim.lr_scheduler, given {shown(lr_scheduler)}"
             )
         self._feed = MetricFeed(metric_name, reduction)
-        if use_legacy:
+        if arguments.flag("use_legacy", use_legacy):
             warnings.warn(
                 "use_legacy=True skips the first value: attach the scheduler to Events.ITERATION_COMPLETED, so "
                 "that the first iteration trains with the learning rate of the optimizer",
@@ -110,7 +111,7 @@ class LRScheduler(MetricDrivenScheduler):
         """
         metric = self._feed.read(engine)
         if metric is not None:
-            self._steps.observe(as_number(metric))
+            self._steps.observe(checked_metric(metric))
 
     @classmethod
     def simulate_values(
