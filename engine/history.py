@@ -77,7 +77,8 @@ class ParamHistory:
     def to_csv(self, path: str | PathLike[str]) -> None:
         """Write a table with a row for each event, and a column for each name, or ``name[group]`` for each group.
 
-        A reader gets the same float64 numbers. A cell is empty if its name has no such event.
+        A reader gets the same float64 numbers. A cell is empty if its name has no such event. A heading that begins
+        with ``=``, ``+``, ``-``, ``@`` or a tab gets an apostrophe before it, so that no spreadsheet calculates it.
 
         Raises:
             ValueError: two columns have the same heading.
@@ -86,7 +87,7 @@ class ParamHistory:
         for name, column in self.items():
             events, table = column.event_indices.tolist(), column.to_numpy().T.tolist()
             for group, values in enumerate(table):
-                heading = name if len(table) == 1 else f"{name}[{group}]"
+                heading = safe_heading(name if len(table) == 1 else f"{name}[{group}]")
                 if heading in columns or heading == "event_index":
                     raise ValueError(f"names must give different headings, given {shown(heading)} twice")
                 columns[heading] = dict(zip(events, values, strict=True))
@@ -182,6 +183,15 @@ class ParamHistory:
         self.columns = {}
         self.recorders = weakref.WeakValueDictionary()
         self.load_state_dict(given["columns"])
+
+
+def safe_heading(heading: str) -> str:
+    """A heading of a CSV file that no spreadsheet takes for a formula.
+
+    >>> safe_heading("lr"), safe_heading("=1+1")
+    ('lr', "'=1+1")
+    """
+    return f"'{heading}" if heading[:1] in ("=", "+", "-", "@", "\t", "\r") else heading
 
 
 # With "param_history" in ignite's ``state_dict_user_keys``, a checkpoint has the history itself. To unpickle it only

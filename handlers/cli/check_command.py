@@ -1,6 +1,7 @@
 """``lehr check`` and ``lehr diff``: check a plan, or compare two, for a training of given length."""
 
 from collections.abc import Mapping
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -9,7 +10,7 @@ from ignite.engine import Engine, Events
 
 from lehr.handlers.plans import check_plan, diff_plans, dry_run
 
-from .options import Command, add_options, make_scheduler, number_option, scheduler_options
+from .options import Command, add_options, make_scheduler, number_option, output_options, scheduler_options
 from .plot_command import check_picture_file
 from .progress import Progress
 from .simulation import MOST_SEQUENTIAL_EVENTS
@@ -91,10 +92,10 @@ def check(source: str, given: tuple[str, ...], **options: Any) -> int:
 @click.argument("a")
 @click.argument("b")
 @training_options
-@click.option("--output", "-o", type=click.Path(), help="a .png, .svg or .pdf file to draw both into")
-def diff(a: str, b: str, output: str | None, **options: Any) -> int:
+@partial(output_options, what="a .png, .svg or .pdf file to draw both into")
+def diff(a: str, b: str, output: str | None, force: bool, **options: Any) -> int:
     """Print how two plans differ."""
-    check_picture_file(output)
+    check_picture_file(output, force)
     lengths = options["max_epochs"], options["epoch_length"]
     trainers = [trainer_of(source, (), options) for source in (a, b)]
     with Progress(2 * prod(lengths)) as progress:

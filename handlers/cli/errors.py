@@ -11,8 +11,9 @@ from typing import Any, NoReturn
 
 import click
 
+from lehr.handlers.schedules.arguments import shortened
+
 EXIT_CODE = 2  # 1 is the result of a command: a plan has an error, or two plans differ
-LONGEST = 1000  # characters of a message
 USER_ERRORS = (TypeError, ValueError, ArithmeticError, ImportError, MemoryError, RecursionError)
 
 
@@ -59,8 +60,7 @@ def one_line(message: str) -> str:
     >>> one_line("not well-formed:\n  expected ']',\n  given '}'")
     "not well-formed: expected ']', given '}'"
     """
-    text = " ".join(message.split())
-    return text if len(text) <= LONGEST else text[:LONGEST] + "..."
+    return shortened(" ".join(message.split()))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from lehr.engine.optimizers import configure_optimizer
 from lehr.handlers.config import configure_scheduler
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import arguments
+from lehr.handlers.schedules.arguments import shown
 
 from .parsing import config_of, pairs_of, value_of
 
@@ -67,12 +68,16 @@ def make_optimizer(options: Mapping[str, Any]) -> Optimizer:
         raise ValueError(f"--groups must be at most {MOST_GROUPS}, given {number}")
     groups: list[dict[str, Any]] = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(number)]
     initial = {"lr": 0.1, **pairs_of("--initial", options["initial"])}
+    if "params" in initial:
+        raise ValueError(
+            f"--initial must not have params, of which each group has one, given {shown(initial['params'])}"
+        )
     for key, value in initial.items():
         if isinstance(value, list) and key in TUPLES:
             initial[key] = tuple(value)
         elif isinstance(value, list):
             if len(value) != number:
-                raise ValueError(f"--initial {key} must have {number} values, as --groups says, given {value}")
+                raise ValueError(f"--initial {key} must have {number} values, as --groups says, given {shown(value)}")
             for group, own in zip(groups, value, strict=True):
                 group[key] = own
             initial[key] = value[0]
@@ -97,13 +102,27 @@ def make_scheduler(source: str, given: tuple[str, ...], options: Mapping[str, An
     )
 
 
-def check_can_write(path: str) -> None:
+def output_options(command: Command, what: str) -> Command:
+    """Add the options for an output file, which ``what`` describes, and for replacing a file that exists."""
+    return add_options(
+        command,
+        [
+            click.option("--output", "-o", type=click.Path(), help=what),
+            click.option("--force", is_flag=True, help="replace the file of -o if it exists"),
+        ],
+    )
+
+
+def check_can_write(path: str, force: bool) -> None:
     """Check that a file can be written, before a long computation.
 
     Raises:
+        ValueError: the file exists, and ``force`` is false.
         OSError: the folder is missing, or the file cannot be written.
     """
     existed = os.path.exists(path)
+    if os.path.isfile(path) and not force:  # a device such as /dev/null is no file
+        raise ValueError(f"-o must be a new file unless --force is given, given {shown(path)}, which exists")
     with open(path, "ab"):
         pass
     if not existed:

@@ -1,6 +1,7 @@
 """``lehr plot``: draws values into a file or the terminal."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from lehr.engine.plots import draw_values, thinned
 from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.base import Array
 
-from .options import check_can_write
+from .options import check_can_write, output_options
 from .progress import Progress
 from .simulation import Simulation, heading_of, labels_of, simulate_events, simulation_options
 from .terminal_plot import MOST_POINTS, terminal_plot
@@ -35,10 +36,10 @@ Line = tuple[str, Array]  # a label, and points (2, n): event indices and values
 
 @click.command(help=HELP)
 @simulation_options
-@click.option("--output", "-o", type=click.Path(), help="a .png, .svg or .pdf file, instead of the terminal")
-def plot(source: str, given: tuple[str, ...], output: str | None, **options: Any) -> None:
+@partial(output_options, what="a .png, .svg or .pdf file, instead of the terminal")
+def plot(source: str, given: tuple[str, ...], output: str | None, force: bool, **options: Any) -> None:
     """Draw the values of a scheduler."""
-    check_picture_file(output)
+    check_picture_file(output, force)
     simulation, title = simulate_events(source, given, options), " ".join([source, *given])
     if output is None:
         _print(_lines_of(simulation, MOST_POINTS), title)
@@ -46,17 +47,17 @@ def plot(source: str, given: tuple[str, ...], output: str | None, **options: Any
         _draw(_lines_of(simulation, MOST_POINTS_OF_FILE), title, output)
 
 
-def check_picture_file(output: str | None) -> None:
+def check_picture_file(output: str | None, force: bool) -> None:
     """Check that a picture can be written to a file, if one is given.
 
     Raises:
-        ValueError: the suffix of the file is unknown.
+        ValueError: the suffix of the file is unknown; the file exists, and ``force`` is false.
         OSError: the file cannot be written.
     """
     if output is not None:
         if Path(output).suffix.lower() not in SUFFIXES:
             raise ValueError(f"-o must end in .png, .svg or .pdf, given {shown(output)}")
-        check_can_write(output)
+        check_can_write(output, force)
 
 
 def _lines_of(simulation: Simulation, most: int) -> list[Line]:

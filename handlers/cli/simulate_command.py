@@ -4,6 +4,7 @@ import csv
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, TextIO
 
 import click
@@ -11,7 +12,7 @@ import numpy as np
 
 from lehr.handlers.schedules.base import Array
 
-from .options import check_can_write, number_option
+from .options import check_can_write, number_option, output_options
 from .progress import Progress
 from .simulation import Simulation, heading_of, labels_of, simulate_events, simulation_options
 
@@ -27,19 +28,24 @@ Examples:
   lehr simulate CosineDecayScheduler duration=1000 --initial lr=0.4 --csv -o lr.csv
   lehr simulate torch.ReduceLROnPlateau patience=1 --metrics 3,2,2,2,2,1
 """
+MOST_ROWS = 100_000
 
 
 @click.command(help=HELP)
 @simulation_options
 @click.option("--csv", "as_csv", is_flag=True, help="all events as CSV, instead of a table of some")
-@click.option("--output", "-o", type=click.Path(), help="write the CSV to a file, instead of stdout")
+@partial(output_options, what="write the CSV to a file, instead of stdout")
 @number_option("--rows", default=20, show_default=True, help="number of events in the table")
-def simulate(source: str, given: tuple[str, ...], as_csv: bool, output: str | None, rows: int, **options: Any) -> None:
+def simulate(
+    source: str, given: tuple[str, ...], as_csv: bool, output: str | None, force: bool, rows: int, **options: Any
+) -> None:
     """Print values, or write them to a file."""
     if output is not None:
-        check_can_write(output)
+        check_can_write(output, force)
     simulation = simulate_events(source, given, options)
     if not as_csv and output is None:
+        if min(rows, simulation.num_events) > MOST_ROWS:
+            raise ValueError(f"--rows must be at most {MOST_ROWS}, given {rows}; --csv writes all events")
         _print_table(simulation, rows)
         return
     with ExitStack() as stack:

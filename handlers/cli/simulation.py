@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import click
 from ignite.engine import Engine
 
+from lehr.engine.history import safe_heading
 from lehr.handlers.core.copying import private_copy
 from lehr.handlers.core.inspection import column_labels, metric_name_of, reads_metric
 from lehr.handlers.core.reading import read_values
@@ -159,4 +160,4 @@ def heading_of(label: str) -> str:
     >>> heading_of("lr, group 0")
     'lr[0]'
     """
-    return re.sub(r", group (\d+)$", r"[\1]", label)
+    return safe_heading(re.sub(r", group (\d+)$", r"[\1]", label))

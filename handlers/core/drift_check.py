@@ -13,6 +13,8 @@ from lehr.handlers.schedules import arguments
 
 from .scheduler import BaseParamScheduler
 
+MOST_LINES = 4  # of the error
+
 
 class DriftCheck:
     """A handler that raises an error on every rank if schedulers differ from rank to rank.
@@ -59,7 +61,7 @@ class DriftCheck:
             return
         # All ranks see the same numbers, so all of them reach this line.
         gathered = idist.all_gather(own)
-        lines = [f"  rank {rank}: {shown}" for rank, shown in enumerate(_shown(list(map(json.loads, gathered))))]
+        lines = _lines(_shown(list(map(json.loads, gathered))))
         raise RuntimeError("schedulers must be the same on all ranks, but differ:\n" + "\n".join(lines))
 
 
@@ -75,10 +77,36 @@ def _compared(scheduler: BaseParamScheduler) -> dict[str, Any]:
 
 def _shown(ranks: list[list[dict[str, Any]]]) -> list[str]:
     """A text per rank on the schedulers that differ: event index, present values, and other differences."""
+    if len({len(states) for states in ranks}) > 1:
+        return [_names(states) for states in ranks]
     lines: list[list[str]] = [[] for _ in ranks]
     for states in zip(*ranks, strict=True):
-        differ = [key for key in states[0] if len({json.dumps(state.get(key)) for state in states}) > 1]
+        keys = dict.fromkeys(key for state in states for key in state)
+        differ = [key for key in keys if len({json.dumps(state.get(key)) for state in states}) > 1]
         for line, state in zip(lines, states if differ else [], strict=False):
             line.append(f"{state['param_name']!r} at event {state['event_index']} with {state['held']}")
-            line += [f"{key} {state[key]}" for key in differ if key not in ("event_index", "held", "value")]
+            line += [f"{key} {state.get(key)}" for key in differ if key not in ("event_index", "held", "value")]
     return ["; ".join(line) for line in lines]
+
+
+def _names(states: list[dict[str, Any]]) -> str:
+    """How many schedulers a rank has, and which."""
+    number = "1 scheduler" if len(states) == 1 else f"{len(states)} schedulers"
+    return f"{number}: {', '.join(str(state['scheduler']) + ' of ' + repr(state['param_name']) for state in states)}"
+
+
+def _lines(shown: list[str]) -> list[str]:
+    """A line for each rank; with many ranks, a line for those with the same text, and the first few lines."""
+    ranks: dict[str, list[str]] = {}
+    for rank, text in enumerate(shown):
+        ranks.setdefault(text if len(shown) > MOST_LINES else f"{rank} {text}", []).append(str(rank))
+    found = [(ranks_of, shown[int(ranks_of[0])]) for ranks_of in ranks.values()]
+    found.sort(key=lambda line: len(line[0]))  # the ranks that differ from most others come first
+    found = sorted(found[:MOST_LINES], key=lambda line: int(line[0][0]))
+    length = 420 // len(found)
+    return [
+        arguments.shown_text(
+            f"  rank{'s' * (len(ranks_of) > 1)} {arguments.shown_text(', '.join(ranks_of), 30)}: {text}", length
+        )
+        for ranks_of, text in found
+    ]

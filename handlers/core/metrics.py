@@ -9,20 +9,9 @@ import torch
 from ignite.engine import Engine
 
 from lehr.handlers.schedules import arguments
+from lehr.handlers.schedules.plateau import checked_metric
 
 REDUCTIONS = ("mean", "min", "max", "rank0", "none")
-
-
-def as_number(metric: object) -> float:
-    """A metric as a float.
-
-    Raises:
-        TypeError: the metric is not a number.
-    """
-    try:
-        return float(metric)  # type: ignore[arg-type]
-    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
-        raise TypeError(f"the metric must be a number, given {arguments.shown(metric)}") from error
 
 
 def metric_of(engine: Engine, metric_name: str, reduction: str = "none") -> float | None:
@@ -38,35 +27,42 @@ def metric_of(engine: Engine, metric_name: str, reduction: str = "none") -> floa
     Raises:
         TypeError: the metric of one of several ranks is not a number. All ranks raise it.
     """
+    metric: float | None = _metric_of(engine, metric_name, reduction)[0]
+    return metric
+
+
+def _metric_of(engine: Engine, metric_name: str, reduction: str) -> tuple[float | None, list[int]]:
+    """The value of a metric, and the ranks on which it is missing if several ranks are combined."""
     metric: Any = (getattr(engine.state, "metrics", None) or {}).get(metric_name)
-    return metric if reduction == "none" or idist.get_world_size() == 1 else _reduced(metric, reduction)
+    return (metric, []) if reduction == "none" or idist.get_world_size() == 1 else _reduced(metric, reduction)
 
 
-def _reduced(metric: object, reduction: str) -> float | None:
+def _reduced(metric: object, reduction: str) -> tuple[float | None, list[int]]:
     """Combine the values in the order of the ranks, so that the result is bit-identical on each rank."""
     status, value = 0.0, 0.0
     if metric is None:
         status = 1.0
     else:
         try:
-            value = as_number(metric)
+            value = checked_metric(metric)
         except TypeError:  # raise it later: the other ranks wait in all_gather
             status = 2.0
     mine = torch.tensor([[status, value]], dtype=torch.float64)
     gathered: Any = idist.all_gather(mine)
     table = gathered.cpu()[:1] if reduction == "rank0" else gathered.cpu()
-    if bool((table[:, 0] == 2).any()):
-        ranks = [rank for rank, (found, _) in enumerate(table.tolist()) if found == 2]
+    found = table[:, 0].tolist()
+    if 2.0 in found:
+        ranks = [rank for rank, status in enumerate(found) if status == 2]
         raise TypeError(
             f"the metric must be a number on every rank, which it is not on {ranks}, "
             f"given {arguments.shown(metric)} here"
         )
-    if bool((table[:, 0] == 1).any()):
-        return None
+    if 1.0 in found:
+        return None, [rank for rank, status in enumerate(found) if status == 1]
     values = table[:, 1]
     if reduction != "mean" or bool((values == values[0]).all()):  # equal values stay bit-identical
-        return float(values.max() if reduction == "max" else values.min())
-    return float(sum(values.tolist()) / len(values))  # Python adds in the same order on every processor
+        return float(values.max() if reduction == "max" else values.min()), []
+    return float(sum(values.tolist()) / len(values)), []  # Python adds in the same order on every processor
 
 
 class MetricFeed:
@@ -111,12 +107,15 @@ class MetricFeed:
         if self._saved is not None:
             engine.state.metrics.setdefault(self.name, self._saved)
             self._saved = None
-        metric = metric_of(engine, self.name, self.reduction)
+        metric, ranks = _metric_of(engine, self.name, self.reduction)
         if metric is None and is_required and not self.may_be_missing:
-            metrics = getattr(engine.state, "metrics", None) or {}
+            metrics = arguments.shown(sorted(getattr(engine.state, "metrics", None) or {}))
+            where = f"; it is missing on rank {', '.join(map(str, ranks))}" if ranks else ""
+            if ranks and idist.get_rank() not in ranks:  # the metrics here have it
+                metrics = "on every rank"
             raise ValueError(
-                "metric_name must be one of the metrics of the engine that fires the event, "
-                f"{arguments.shown(sorted(metrics))}, given {arguments.shown(self.name)}"
+                f"metric_name must be one of the metrics of the engine that fires the event, {metrics}, "
+                f"given {arguments.shown(self.name)}{where}"
             )
         return metric
 
@@ -126,7 +125,7 @@ class MetricFeed:
         metric: Any = None if engine is None else metric_of(engine, self.name)
         metric = self._saved if metric is None else metric
         try:
-            return [] if metric is None else [arguments.saved_float(as_number(metric))]
+            return [] if metric is None else [arguments.saved_float(checked_metric(metric))]
         except TypeError:  # the next event raises it
             return []
 

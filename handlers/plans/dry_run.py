@@ -6,8 +6,8 @@ from contextlib import suppress
 import numpy as np
 from ignite.engine import Engine
 
-from lehr.handlers.core.metrics import as_number
 from lehr.handlers.schedules import arguments
+from lehr.handlers.schedules.plateau import checked_metric
 
 from .plan import PhaseSpan, Plan, PlanColumn
 from .simulation.handlers import accumulation_steps_of
@@ -150,9 +150,8 @@ def _checked_metrics(metrics: object, iterations: int) -> dict[str, list[float]]
 
 
 def _number(name: str, value: object) -> float:
-    if not isinstance(value, str | bytes):
-        with suppress(TypeError):
-            return as_number(value)
+    with suppress(TypeError):
+        return checked_metric(value)
     raise TypeError(f"{name} must be a number, given {arguments.shown(value)}")
 
 

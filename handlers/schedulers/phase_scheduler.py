@@ -7,8 +7,9 @@ from ignite.engine import Engine
 
 from lehr.engine.event_counts import is_repeated_epoch_start
 from lehr.handlers.core.metric_driven import SchedulerWithMetric
-from lehr.handlers.core.metrics import MetricFeed, as_number
+from lehr.handlers.core.metrics import MetricFeed
 from lehr.handlers.schedules import Phases, Plateau, Schedule, arguments
+from lehr.handlers.schedules.plateau import checked_metric
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups
 
@@ -122,7 +123,7 @@ class PhaseScheduler(SchedulerWithMetric):
             TypeError: the metric is not a number.
             ValueError: the metric is missing, or ``flat`` is None.
         """
-        self._phases.observe(as_number(self._feed.read(engine)))
+        self._phases.observe(checked_metric(self._feed.read(engine)))
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> Any:

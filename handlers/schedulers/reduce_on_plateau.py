@@ -299,21 +299,27 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
     ) -> None:
         if scheduler_kwargs.pop("verbose", False):
             warnings.warn("verbose=True has no effect: pass save_history=True to record the values", stacklevel=2)
-        min_value = scheduler_kwargs.pop("min_lr", 0.0)
+        if "min_value" in scheduler_kwargs:
+            given = arguments.shown(scheduler_kwargs["min_value"])
+            raise TypeError(f"min_value must be left out: the lower bound is called min_lr here, given {given}")
+        min_value = arguments.number_or_numbers("min_lr", scheduler_kwargs.pop("min_lr", 0.0))
         if param_group_index is not None and isinstance(min_value, Sequence):
             raise TypeError(
                 f"min_lr must be a number where param_group_index is given, given {arguments.shown(min_value)}"
             )
-        super().__init__(
-            optimizer,
-            "lr",
-            metric_name,
-            min_value=min_value,
-            trainer=trainer,
-            save_history=save_history,
-            param_group_index=param_group_index,
-            **scheduler_kwargs,
-        )
+        try:
+            super().__init__(
+                optimizer,
+                "lr",
+                metric_name,
+                min_value=min_value,
+                trainer=trainer,
+                save_history=save_history,
+                param_group_index=param_group_index,
+                **scheduler_kwargs,
+            )
+        except ValueError as error:
+            raise ValueError(str(error).replace("min_value", "min_lr")) from error
 
     @classmethod
     def simulate_values(

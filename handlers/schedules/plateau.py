@@ -14,12 +14,16 @@ def checked_metric(metric: object) -> float:
     """Returns a metric as a float.
 
     Raises:
-        TypeError: the metric is no number.
+        TypeError: the metric is no number, such as a text, or an int that is too large for a float.
     """
     try:
-        return float(metric)  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"the metric must be a number, given {arguments.shown(metric)}") from error
+        if not isinstance(metric, str | bytes | bytearray):  # float() reads these
+            return float(metric)  # type: ignore[arg-type]
+    except (TypeError, ValueError, RuntimeError):
+        pass
+    except OverflowError:
+        raise TypeError(f"the metric must be a number of at most 1.8e308, given {arguments.shown(metric)}") from None
+    raise TypeError(f"the metric must be a number, given {arguments.shown(metric)}")
 
 
 def improves(metric: float, best: float | None, mode: str, threshold: float, threshold_mode: str) -> bool:

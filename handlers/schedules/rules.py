@@ -8,7 +8,10 @@ import numpy as np
 
 from . import arguments, fields
 from .arguments import Number
-from .base import Array, Schedule, checked_schedule, schedule_field
+from .base import Array, Schedule, checked_schedule, schedule_field, with_group_axis
+from .decays import GammaDecay
+
+TINY = 1e-290  # a factor below it has lost digits
 
 
 class Rule(ABC):
@@ -44,11 +47,17 @@ class Scaling(Rule):
     factors: Schedule = schedule_field()
 
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
-        """The formula of the class docstring; after a factor of 0, a further one of 0 leaves the value as it is."""
-        now, before = self.factors.values(steps), self.factors.values(np.maximum(steps - 1, 0))
+        """The formula of the class docstring; after a factor of 0, ``a`` is 1, or the power of ``gamma`` of a decay."""
+        last = np.maximum(steps - 1, 0)
+        now, before = self.factors.values(steps), self.factors.values(last)
         before = np.where(steps.reshape(-1, *[1] * (now.ndim - 1)) == 0, 1.0, before)
         over = np.where(now == 0, 1.0, 0.0)
-        return np.divide(now, before, out=over, where=before != 0), np.zeros_like(now)
+        divisible = before != 0
+        if isinstance(self.factors, GammaDecay):
+            again = self.factors.gamma ** (self.factors.times(steps) - self.factors.times(last))
+            over = np.broadcast_to(with_group_axis(again, now.ndim == 2), now.shape).copy()
+            divisible = np.abs(before) > TINY
+        return np.divide(now, before, out=over, where=divisible), np.zeros_like(now)
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,8 @@ class Approach(Rule):
         super().__post_init__()
         if len(self.restarts) != len(self.restart_values):
             raise ValueError(
-                f"restart_values must be as many as restarts, {list(self.restarts)}, given {self.restart_values!r}"
+                f"restart_values must be as many as the {len(self.restarts)} restarts, "
+                f"given {arguments.shown(self.restart_values)}"
             )
 
     def coefficients(self, steps: Array) -> tuple[Array, Array]:

@@ -138,7 +138,7 @@ def test_an_error_leaves_a_file_as_it_was(tmp_path):
     for ending, verb in ((".png", "plot"), (".csv", "simulate")):
         path = tmp_path / f"kept{ending}"
         path.write_text("what was there before")
-        failed(verb, "torch.StepLR", "step_size=0", "-n", "3", "-o", str(path))
+        failed(verb, "torch.StepLR", "step_size=0", "-n", "3", "--force", "-o", str(path))
         assert path.read_text() == "what was there before"
 
 
@@ -286,10 +286,10 @@ def test_a_bar_after_two_seconds_on_a_terminal():
 @pytest.mark.parametrize(
     "line",
     [
-        "simulate OneCycleScheduler max_value=0.1 total_steps=1000 -n 5e4 -o out.csv",
-        "simulate torch.ReduceLROnPlateau -n 2e4 -o out.csv",
+        "simulate OneCycleScheduler max_value=0.1 total_steps=1000 -n 5e4 --force -o out.csv",
+        "simulate torch.ReduceLROnPlateau -n 2e4 --force -o out.csv",
         "simulate torch.ReduceLROnPlateau --metrics 3,2,2 -n 1e3",
-        "plot OneCycleScheduler max_value=0.1 total_steps=1000 -n 6e5 -o out.png",
+        "plot OneCycleScheduler max_value=0.1 total_steps=1000 -n 6e5 --force -o out.png",
         "check OneCycleScheduler max_value=0.1 total_steps=3000 --max-epochs 3 --epoch-length 1000",
         "diff a.json b.json --max-epochs 3 --epoch-length 1000",
     ],

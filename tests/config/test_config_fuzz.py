@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 from golden_cases import PEERS, cases_of, config_of, optimizer_of
+from huge import HUGE, huge_value
 from hypothesis import given
 from hypothesis import strategies as st
 from ignite.engine import Engine
@@ -31,6 +32,7 @@ nonsense = st.one_of(
     st.lists(st.floats() | st.integers(-2, 9) | st.text(max_size=2), max_size=3),
     st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
     st.sampled_from(["os.system", "torch.StepLR", "__import__('os')", math.cos, len, torch.zeros(2)]),
+    st.sampled_from([*HUGE]).map(huge_value),
     st.fixed_dictionaries({"type": st.sampled_from(["torch.StepLR", "StepScheduler", "Anneal", "os.system"])}),
 )
 
@@ -45,7 +47,7 @@ def places(config, path=()):
 
 def mutated(config, data):
     """A config with something in it dropped, renamed, doubled or replaced."""
-    config = copy.deepcopy(config)
+    config = copy.deepcopy(config)  # what it may have in it is drawn later, and may be too deep to be copied
     found = list(places(config))
     *path, last = data.draw(st.sampled_from(found))
     where = config
@@ -72,6 +74,7 @@ def refused_or_legal(optimizer, config, epoch_length):
         scheduler = configure_scheduler(optimizer, config, epoch_length=epoch_length)
     except (TypeError, ValueError) as error:
         assert str(error).startswith(("config", "epoch_length", "each")), error
+        assert len(str(error)) <= 500
         assert snapshot(optimizer) == before
         return
     assert snapshot(optimizer) == before

@@ -79,3 +79,8 @@ HUGE: dict[str, Any] = {
     "shared lists": shared(30),
 }
 HUGE["a long function"].__qualname__ = HUGE["a long function"].__name__ = "f" * 5000
+
+
+def huge_value(name: str) -> Any:
+    """One of the values; Hypothesis prints the names, since it cannot print all values."""
+    return HUGE[name]

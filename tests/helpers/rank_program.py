@@ -187,6 +187,13 @@ def drifted(what: str, rank: int, ranks: int) -> dict[str, Any]:
     return {"before": before, "after": error_of(check), "held": values_of(optimizer)[0]}
 
 
+def counted(rank: int, ranks: int) -> list[str] | None:
+    """What the check says when the last rank has one scheduler more."""
+    optimizer = make_optimizer()
+    schedulers = [OneCycleScheduler(optimizer, name, 0.7, total_steps=EVENTS) for name in ("lr", "momentum")]
+    return error_of(DriftCheck(schedulers if rank == ranks - 1 else schedulers[:1]))
+
+
 DRIFTS = ("lr", "lr of a group", "momentum", "best", "event")
 
 
@@ -214,6 +221,7 @@ def report_of(rank: int, ranks: int) -> dict[str, Any]:
         report[f"{case}, {trouble}, {reduction} {culprit}"] = run(case, own, reduction, drift_check=False)
     for reduction in REDUCTIONS:
         report[f"awkward, {reduction}"] = reduced_here(reduction, awkward_metrics_of(ranks)[rank])
+    report["drift of the number"] = counted(rank, ranks)
     for what in DRIFTS:
         report[f"drift of {what}"] = drifted(what, rank, ranks)
     return report

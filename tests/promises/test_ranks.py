@@ -25,6 +25,7 @@ from optimizers import make_optimizer
 from rank_program import CASES, DRIFTS, DRIVEN, TROUBLED, TROUBLES, awkward_metrics_of, metrics_of
 
 from lehr.handlers import CosineDecayScheduler, create_lr_scheduler_with_warmup
+from lehr.handlers.core.drift_check import _lines, _shown
 
 HELPERS = Path(__file__).resolve().parent.parent / "helpers"
 REDUCED = ("mean", "min", "max", "rank0")
@@ -216,6 +217,39 @@ def test_the_check_is_silent_until_something_differs_on_one_rank(told, what):
         value = 0.9 if parameter == "momentum" else held
         assert line.startswith(f"  rank {rank}: {parameter!r} at event 4 with [{value}]")
         assert line.count("at event") == 1  # only the one that differs
+
+
+def test_the_check_says_which_rank_has_another_number_of_schedulers(told):
+    kind, message = told[0]["drift of the number"]
+    assert [report["drift of the number"] for report in told] == [[kind, message]] * len(told)
+    assert kind == "RuntimeError"
+    _, *others, last = message.splitlines()
+    assert others == [f"  rank {rank}: 1 scheduler: OneCycleScheduler of 'lr'" for rank in range(len(told) - 1)]
+    assert last == (f"  rank {len(told) - 1}: 2 schedulers: OneCycleScheduler of 'lr', OneCycleScheduler of 'momentum'")
+
+
+def test_a_missing_metric_says_on_which_rank(told):
+    for reduction, culprit in (("mean", len(told) - 1), ("rank0", 0)):
+        for rank, report in enumerate(told):
+            found = report[f"plateau, missing, {reduction} {-1 if culprit else 0}"]["error"]
+            here = "[]" if rank == culprit else "on every rank"
+            assert found == [
+                "ValueError",
+                f"metric_name must be one of the metrics of the engine that fires the event, {here}, "
+                f"given 'loss'; it is missing on rank {culprit}",
+            ]
+
+
+def test_the_check_groups_many_ranks():
+    states = [[{"scheduler": "A", "param_name": "lr", "event_index": 3, "held": [0.1]}] for _ in range(64)]
+    states[7][0]["held"] = [0.2]
+    lines = _lines(_shown(states))
+    assert lines[1] == "  rank 7: 'lr' at event 3 with [0.2]"
+    assert lines[0].startswith("  ranks 0, 1, 2, ")
+    assert lines[0].endswith(": 'lr' at event 3 with [0.1]")
+    for rank in range(64):
+        states[rank][0]["held"] = [float(rank)] * 1000
+    assert len("\n".join(_lines(_shown(states)))) < 430
 
 
 # The example.

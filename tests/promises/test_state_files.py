@@ -6,6 +6,7 @@ Over the tables of schedulers of ``rigs.py`` and ``registry.py``, and over ``Par
 import copy
 import functools
 import io
+import itertools
 import json
 import math
 import pickle
@@ -20,6 +21,7 @@ from typing import Any
 import pytest
 import torch
 from cases import for_each
+from huge import HUGE
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from ignite.engine import Engine
@@ -337,6 +339,19 @@ class Nested:
         return thing
 
 
+class Huge:
+    """A value that Hypothesis could not print, made only where it is used."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"Huge({self.name!r})"
+
+    def made(self) -> Any:
+        return HUGE[self.name]
+
+
 NUMBERS = [0, 1, -1, 3, 7, 8, 2**53, 2**53 + 1, 2**63, 2**64, 10**400, -(10**400), 10**5000]
 NUMBERS += [0.0, -0.0, 0.5, 7.0, 1e308, -1e308, 5e-324, math.nan, math.inf, -math.inf]  # type: ignore[list-item]
 OTHERS = [
@@ -344,7 +359,7 @@ OTHERS = [
     *({"tensor": ["float32", [1.0]]}, {"tensor": ["float64", math.nan]}, {"tensor": ["int64", 10**400]}, {"list": []}),
     *({"dict": []}, {"set": [{"dict": []}]}, torch.tensor(3.0), torch.tensor([1.0, 2.0]), OrderedDict(a=1)),
     *([3, 5.0, 0.1], [3, 5.0, [0.1]], [3, 5.0, [0.1, 0.2]], [3, 5.0, [0.1, 0.2, 0.3]], [3, 5e-324, [0.1, 1e308, 0.3]]),
-    *(Nested(3000), Nested(3000, "list"), Nested(None)),
+    *(Nested(3000), Nested(3000, "list"), Nested(None), *map(Huge, HUGE)),
 ]
 anything = st.sampled_from(NUMBERS) | st.sampled_from(OTHERS)
 anything |= st.recursive(
@@ -374,15 +389,16 @@ RETYPED = {
 @st.composite
 def mutations_of(draw, state: Any) -> Any:
     """A state with one to three of its parts replaced, deleted, added, of another type, or in one another's places."""
+    whole = state
     for _ in range(draw(st.sampled_from([1, 1, 2, 3]))):
         at, old = draw(_places(state))
         how = draw(st.sampled_from(["replace", "replace", "type", "type", "delete", "add", "swap", "entry"]))
         new = draw(anything)
-        new = new.made() if isinstance(new, Nested) else new
+        new = new.made() if isinstance(new, Nested | Huge) else new
         if how == "entry" and isinstance(state, dict) and state:
             at = (draw(st.sampled_from([key for key in state if key in LATER] or [*state])),)
         elif how == "swap":
-            new = draw(_places(state))[1]
+            new = draw(_places(whole))[1]  # of the state as it was, or a state in itself in itself would be too deep
         elif how == "type":
             try:
                 new = RETYPED[draw(st.sampled_from([*RETYPED]))](old)
@@ -400,7 +416,7 @@ def mutations_of(draw, state: Any) -> Any:
 
 
 def _places(state: Any) -> st.SearchStrategy[tuple[Any, Any]]:
-    return st.sampled_from([(at, part_of(state, at)) for at in places(state)])
+    return st.sampled_from([(at, part_of(state, at)) for at in itertools.islice(places(state), 2000)])
 
 
 def _steps_to_where_it_is(rig: Rig) -> bool:

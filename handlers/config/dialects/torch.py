@@ -44,7 +44,7 @@ from lehr.handlers.schedules import (
     Schedule,
     StepDecay,
 )
-from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.schedules.arguments import Number, groups_of, same_groups
 from lehr.handlers.schedules.one_cycle import cycle_length
 
 
@@ -66,6 +66,12 @@ def _assigning(
         momentum and context.in_events(momentum),
         duration=steps and steps * context.every,
     )
+
+
+def _checked_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
+    # A Plateau would call it min_value in its error.
+    same_groups({"min_lr": groups_of(a.min_lr), "the optimizer": len(context.initial_values)})
+    return plateau(context, a, context.every)
 
 
 def plateau(context: ConfigContext, a: SimpleNamespace, every: int, **options: Any) -> EntrySchedule:
@@ -170,7 +176,7 @@ LEAVES: dict[str, EntryType] = {
     "PolynomialLR": _row("A polynomial decay to 0 in total_iters steps.",
         {"total_iters": (count, 5), "power": (not_negative, 1.0)}, _polynomial),
     "ReduceLROnPlateau": EntryType("Multiplies by a factor when a metric has stopped improving.", PLATEAU,
-        lambda context, a: plateau(context, a, context.every)),
+        _checked_plateau),
     "SWALR": _row("Anneals to swa_lr, which stays while weights are averaged.",
         {"swa_lr": numbers, "anneal_epochs": (count, 10), "anneal_strategy": (one_of("cos", "linear"), "cos")}, _swa),
     "StepLR": _row("Multiplies by gamma every step_size steps.", {"step_size": at_least_one, "gamma": (number, 0.1)},

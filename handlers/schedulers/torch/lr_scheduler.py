@@ -8,9 +8,10 @@ from ignite.engine import Engine
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from lehr.handlers.core.metric_driven import MetricDrivenScheduler
-from lehr.handlers.core.metrics import MetricFeed, as_number
+from lehr.handlers.core.metrics import MetricFeed
 from lehr.handlers.schedules import Shift, arguments
 from lehr.handlers.schedules.arguments import shown
+from lehr.handlers.schedules.plateau import checked_metric
 from lehr.handlers.schedules.saved_text import same_name
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import ParamGroups
@@ -39,8 +40,8 @@ class LRScheduler(MetricDrivenScheduler):
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
             metric of rank 0) or ``"none"`` (each rank uses its own). Keyword only.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`. The
-            torch scheduler computes the values of all groups. ``Groups(added="ignore")`` leaves alone what you add later,
-            and ``"refuse"`` raises an error. Keyword only.
+            torch scheduler computes the values of all groups. ``Groups(added="ignore")`` leaves alone what you add
+            later, and ``"refuse"`` raises an error. Keyword only.
 
     Raises:
         TypeError: ``lr_scheduler`` is not a torch scheduler.
@@ -91,7 +92,7 @@ class LRScheduler(MetricDrivenScheduler):
                 f"lr_scheduler must be a scheduler of torch.optim.lr_scheduler, given {shown(lr_scheduler)}"
             )
         self._feed = MetricFeed(metric_name, reduction)
-        if use_legacy:
+        if arguments.flag("use_legacy", use_legacy):
             warnings.warn(
                 "use_legacy=True skips the first value: attach the scheduler to Events.ITERATION_COMPLETED, so "
                 "that the first iteration trains with the learning rate of the optimizer",
@@ -131,7 +132,7 @@ class LRScheduler(MetricDrivenScheduler):
         """
         metric = self._feed.read(engine)
         if metric is not None:
-            self._steps.observe(as_number(metric))
+            self._steps.observe(checked_metric(metric))
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         super()._check_state(state)
