@@ -10,9 +10,10 @@ from lehr.handlers.schedules import Schedule
 from lehr.handlers.targets.target import Location, Target
 
 from .attaching import Filtered
+from .engines import engines_of
 from .locations import Locations, locations_of, shared_locations
 from .param_scheduler import ParamScheduler
-from .resume_check import ResumeCheck, engines_of, intended_lead, times_attached
+from .resume_check import ResumeCheck, intended_lead, nearest_expected, times_attached
 from .scheduler import EXISTING, BaseParamScheduler
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "locations_of",
     "members_of",
     "metric_name_of",
+    "nearest_expected",
     "optimizers_of",
     "planned_schedule",
     "prepare_copy",

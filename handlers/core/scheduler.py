@@ -63,6 +63,7 @@ class BaseParamScheduler(ABC):
     _repeats = 0  # the number of next events that were counted before
     _loaded_at = -1  # the event at which a state was loaded, and the value in that state
     _loaded_value: Any = None
+    _is_saved_early = False  # whether the state was saved at the last iteration of an epoch, before its completion
     _has_warned = False  # whether it has warned of an illegal value
     _writes_bools = False  # whether get_param may return True or False
     _number_type: type[float] | type[int] = float
@@ -405,6 +406,7 @@ class BaseParamScheduler(ABC):
         """Load the other entries of a state."""
         self._sought = False
         self._loaded_at, self._loaded_value = state["event_index"], state["value"]
+        self._is_saved_early = state["before_epoch_completed"]
         if not self._target.is_saved:
             self._target.last = state["value"]
 
