@@ -76,6 +76,8 @@ class OptimizerEvents(EventEnum):
             raise ValueError("optimizers must be one or more, given none")
         found = [wrapped_optimizer(optimizer) for optimizer in optimizers]
         for at, (optimizer, given) in enumerate(zip(found, optimizers, strict=True)):
+            if not isinstance(optimizer, Optimizer):
+                raise TypeError(f"optimizers[{at}] must be a torch optimizer, given {given!r}")
             if not _has_hooks(optimizer):
                 raise TypeError(
                     f"optimizers[{at}] must be a torch optimizer, or a wrapper with one as its attribute 'optimizer', "

@@ -94,8 +94,9 @@ def prepare_copy(copied: BaseParamScheduler, metrics: Collection[str]) -> None:
         copied: the copy of a scheduler.
         metrics: names of the metrics that the simulated run has. The copy need not find any other metric.
     """
-    for one in [copied, *members_of(copied)]:
-        one._has_warned = True  # the checks of a plan report illegal values
+    for member in members_of(copied):
+        vars(member)["_has_warned"] = vars(copied)["_has_warned"] = True  # the checks of a plan report illegal values
+        member._forget()
     copied.save_history = False
     feed = vars(copied).get("_feed")
     if feed is not None:

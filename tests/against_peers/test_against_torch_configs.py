@@ -106,6 +106,7 @@ def agree(configs, rates, config):
     np.testing.assert_allclose(here(config, rates), expected, rtol=1e-12, atol=1e-14 * max(1, np.abs(expected).max()))
 
 
+@pytest.mark.filterwarnings("ignore:.* must be at least 0, but .* writes")
 @pytest.mark.parametrize("name", LEAVES)
 @few
 @given(data=st.data(), rates=initial)
