@@ -80,14 +80,26 @@ def is_repeated_epoch_start(engine: Engine) -> bool:
     return begun_before and engine.last_event_name == Events.EPOCH_STARTED
 
 
-def fired_at_end(engine: Engine, event: Any) -> int:
+def is_between_epochs(engine: Engine) -> bool:
+    """Whether the last iteration of an epoch was the last one."""
+    state = engine.state
+    return state.iteration > 0 and state.epoch_length is not None and state.iteration % state.epoch_length == 0
+
+
+def fired_at_end(engine: Engine, event: Any, only: Any = None) -> int:
     """How many completions of the last iteration or epoch have fired.
 
     A checkpoint that was saved at such an event may precede them, and then ignite does not fire them again.
+
+    Args:
+        engine: an engine between two iterations.
+        event: an event, or a list of events.
+        only: ``ITERATION_COMPLETED`` or ``EPOCH_COMPLETED`` to count only these; None to count both.
     """
-    state, total = engine.state, 0
-    between_epochs = state.epoch_length is not None and state.iteration % state.epoch_length == 0
+    between_epochs, total = is_between_epochs(engine), 0
     for one in _each(event):
+        if only is not None and one != only:
+            continue
         fired = _fired(engine, one, None)
         if fired and (one == Events.ITERATION_COMPLETED or (one == Events.EPOCH_COMPLETED and between_epochs)):
             event_filter = getattr(one, "filter", None)

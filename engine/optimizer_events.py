@@ -63,7 +63,7 @@ class OptimizerEvents(EventEnum):
 
         Args:
             engine: the engine, usually the trainer.
-            optimizers: one or more optimizers of torch.
+            optimizers: one or more optimizers of torch, or wrappers with one as ``optimizer``, as those of accelerate.
 
         Returns:
             A handle. Its ``remove()`` removes the hooks; the counts stay.
@@ -76,11 +76,32 @@ class OptimizerEvents(EventEnum):
             raise TypeError(f"engine must be an ignite Engine, given {shown(engine)}")
         if not optimizers:
             raise ValueError("optimizers must be one or more, given none")
-        for at, optimizer in enumerate(optimizers):
+        found = [wrapped_optimizer(optimizer) for optimizer in optimizers]
+        for at, (optimizer, given) in enumerate(zip(found, optimizers, strict=True)):
             if not isinstance(optimizer, Optimizer):
-                raise TypeError(f"optimizers[{at}] must be a torch optimizer, given {shown(optimizer)}")
+                raise TypeError(f"optimizers[{at}] must be a torch optimizer, given {shown(given)}")
+            if not _has_hooks(optimizer):
+                raise TypeError(
+                    f"optimizers[{at}] must be a torch optimizer, or a wrapper with one as its attribute 'optimizer', "
+                    f"given {shown(given)}"
+                )
         _register_events(engine)
-        return StepsHandle([_hooks_of(engine, optimizer) for optimizer in optimizers])
+        return StepsHandle([_hooks_of(engine, optimizer) for optimizer in found])
+
+
+def wrapped_optimizer(optimizer: Any) -> Any:
+    """The optimizer of torch in a wrapper, such as accelerate's; any other object itself."""
+    for _ in range(10):
+        inner = getattr(optimizer, "optimizer", None)
+        if _has_hooks(optimizer) or inner is None:
+            break
+        optimizer = inner
+    return optimizer
+
+
+def _has_hooks(optimizer: object) -> bool:
+    """Whether an object is an optimizer of torch; a wrapper may be of a subclass that has no hooks."""
+    return isinstance(optimizer, Optimizer) and hasattr(optimizer, "_optimizer_step_pre_hooks")
 
 
 def is_step_event(event: object) -> bool:

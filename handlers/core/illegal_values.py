@@ -22,9 +22,9 @@ def legal_of(scheduler: Any) -> list[tuple[str, LegalRange | None]]:
 
 
 def limits_of(scheduler: Any) -> Limits | None:
-    """The lowest and the highest value that the optimizer allows, in each column; None if it allows all."""
+    """The lowest and the highest legal value of each column; None if all are legal, and after a warning."""
     legal = [legal for _, legal in legal_of(scheduler)]
-    if all(one is None for one in legal):
+    if vars(scheduler).get("_has_warned") or all(one is None for one in legal):
         return None
     lowest, highest = zip(*((one or ANY_VALUE)[1:] for one in legal), strict=True)
     return (lowest[0], highest[0]) if len(legal) == 1 else (np.array(lowest), np.array(highest))

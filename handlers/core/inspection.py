@@ -10,9 +10,10 @@ from lehr.handlers.schedules import Schedule
 from lehr.handlers.targets.target import Location, Target
 
 from .attaching import Filtered
+from .engines import engines_of
 from .locations import Locations, locations_of, shared_locations
 from .param_scheduler import ParamScheduler
-from .resume_check import ResumeCheck, engines_of, intended_lead, times_attached
+from .resume_check import ResumeCheck, intended_lead, nearest_expected, times_attached
 from .scheduler import EXISTING, BaseParamScheduler
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "locations_of",
     "members_of",
     "metric_name_of",
+    "nearest_expected",
     "optimizers_of",
     "planned_schedule",
     "prepare_copy",
@@ -93,8 +95,9 @@ def prepare_copy(copied: BaseParamScheduler, metrics: Collection[str]) -> None:
         copied: the copy of a scheduler.
         metrics: names of the metrics that the simulated run has. The copy need not find any other metric.
     """
-    for one in [copied, *members_of(copied)]:
-        one._has_warned = True  # the checks of a plan report illegal values
+    for member in members_of(copied):
+        vars(member)["_has_warned"] = vars(copied)["_has_warned"] = True  # the checks of a plan report illegal values
+        member._forget()
     copied.save_history = False
     feed = vars(copied).get("_feed")
     if feed is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from ignite.engine import Engine
 from torch.optim import Optimizer
 
+from lehr.engine.optimizer_events import wrapped_optimizer
 from lehr.handlers.schedules import FunctionSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.schedules.stateful import stateful_parts
@@ -274,7 +275,8 @@ class ParamScheduler(BaseParamScheduler):
         return super()._holders(engine) if self._is_pure else self.optimizer.param_groups  # torch may write any
 
     def _stepping_optimizer(self) -> Optimizer | None:
-        return self.optimizer if isinstance(self.optimizer, Optimizer) else None
+        optimizer = wrapped_optimizer(self.optimizer)
+        return optimizer if isinstance(optimizer, Optimizer) else None
 
     def _last_value(self) -> Any:
         if (self._is_pure and not self._asks_get_param) or self._event_index == self._loaded_at:

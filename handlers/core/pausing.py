@@ -117,4 +117,5 @@ class Removed:
 def _is_of_scheduler(handler: Any) -> bool:
     """Whether a handler, also behind a filter of ignite, calls a scheduler of lehr."""
     function, _ = unwrapped(handler)
-    return hasattr(type(getattr(function, "__self__", function)), "calls_scheduler")
+    owner = type(getattr(function, "__self__", function))
+    return hasattr(owner, "_stepping_optimizer") or hasattr(owner, "calls_scheduler")

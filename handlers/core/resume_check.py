@@ -7,10 +7,21 @@ from typing import Any
 from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 
-from lehr.engine.event_counts import fired_at_end, has_whole_epochs, is_epoch_event, repeated_epoch_starts, times_fired
-from lehr.engine.optimizer_events import is_step_event, steps_of
+from lehr.engine.event_counts import (
+    fired_at_end,
+    has_whole_epochs,
+    is_between_epochs,
+    is_epoch_event,
+    repeated_epoch_starts,
+    times_fired,
+)
+from lehr.engine.event_handlers import handlers_of
+from lehr.engine.optimizer_events import is_step_event, stepping_optimizers, steps_of
 from lehr.handlers.schedules import arguments
+from lehr.handlers.schedules.metric_parts import metric_parts
+from lehr.handlers.schedules.stateful import stateful_parts
 
+from .engines import CHECKS, engines_of
 from .pausing import steps_aside
 from .resume_policy import ResumeWarning
 from .run_checks import EpochCheck, is_of_training, lr_past_end, short_name, warn_if_late
@@ -36,10 +47,10 @@ class ResumeCheck:
         self._epoch_check: RemovableEventHandle | None = None
         self._has_warned = False  # of a run that begins anew
         self._lead: int | None = None  # the engine's number of events minus the scheduler's, as intended
-        if id(scheduler) not in _CHECKS:
-            _CHECKS[id(scheduler)] = weakref.WeakKeyDictionary()
-            weakref.finalize(scheduler, _CHECKS.pop, id(scheduler)).atexit = False
-        _CHECKS[id(scheduler)][engine] = self
+        if id(scheduler) not in CHECKS:
+            CHECKS[id(scheduler)] = weakref.WeakKeyDictionary()
+            weakref.finalize(scheduler, CHECKS.pop, id(scheduler)).atexit = False
+        CHECKS[id(scheduler)][engine] = self
 
     @property
     def scheduler(self) -> Any:
@@ -49,9 +60,9 @@ class ResumeCheck:
     @classmethod
     def of(cls, scheduler: Any, engine: Engine) -> "ResumeCheck":
         """The check of a scheduler and an engine; a new one is attached to the engine."""
-        checks = _CHECKS.get(id(scheduler))
+        checks = CHECKS.get(id(scheduler))
         if checks is not None and engine in checks:
-            return checks[engine]
+            return checks[engine]  # type: ignore[no-any-return]
         check = cls(scheduler, engine)
         engine.add_event_handler(Events.STARTED, check)
         return check
@@ -71,7 +82,7 @@ class ResumeCheck:
         if not self._attached and engine.has_event_handler(self, Events.STARTED):
             engine.remove_event_handler(self, Events.STARTED)
             if scheduler is not None:
-                _CHECKS[id(scheduler)].pop(engine, None)
+                CHECKS[id(scheduler)].pop(engine, None)
 
     def __call__(self, engine: Engine) -> None:
         """Compare and correct if the run resumes; warn of what would have no effect in it."""
@@ -114,39 +125,59 @@ class ResumeCheck:
 
     def _resume(self, engine: Engine, scheduler: Any) -> None:
         """Compare and correct."""
+        begin_missed_phases(engine, scheduler, scheduler)
+        by_iteration = scheduler._reads_metric and not any(is_epoch_event(event) for event, _ in self._attached)
+        may_lose = metric_parts(scheduler._planned) and not (by_iteration and getattr(scheduler, "every", 1) == 1)
+        if vars(scheduler).get("_is_saved_early") and is_between_epochs(engine) and may_lose:
+            warnings.warn(
+                f"{short_name(scheduler)} depends on metrics, and was saved at the last iteration of epoch "
+                f"{engine.state.epoch}, before its EPOCH_COMPLETED: ignite does not come back to that event, and a "
+                "metric that comes with it is lost. Save at EPOCH_COMPLETED, after all other handlers",
+                ResumeWarning,
+                stacklevel=2,
+            )
         expected = self._expected(engine, scheduler)
         self._call_for_missed_events(engine, scheduler, expected)
         events = [event for event, _ in self._attached]
         if expected is not None and (has_whole_epochs(engine) or not any(map(is_epoch_event, events))):
             again = sum(repeated_epoch_starts(engine, event) for event in events)
             self._compare(engine, scheduler, any(map(is_step_event, events)), expected, again)
-            self._lead = expected + (self._lead or 0) - scheduler.event_index
+            fired = self._times_fired(engine, scheduler)
+            self._lead = None if fired is None else fired - scheduler.event_index
         self._take_back(engine, scheduler, expected)
 
     def simulate_resume(self, engine: Engine, copied: Any) -> None:
         """Correct a copy of the scheduler at the engine of a simulated run, as a resume would correct the scheduler."""
         scheduler, own_engine = self._scheduler(), self._engine()
         if scheduler is not None and own_engine is not None and own_engine.has_event_handler(scheduler):
+            begin_missed_phases(own_engine, scheduler, copied)
             expected = self._expected(own_engine, scheduler)
             self._call_for_missed_events(engine, copied, expected)
             self._take_back(engine, copied, expected)
 
     def _expected(self, engine: Engine, scheduler: Any) -> int | None:
+        """The event index that fits the engine's events; None if unknown."""
         fired = self._times_fired(engine, scheduler)
-        return None if fired is None else fired - (self._lead or 0)
+        if fired is None:
+            return None
+        return nearest_expected(scheduler, fired - (self._lead or 0))
 
     def _call_for_missed_events(self, engine: Engine, scheduler: Any, expected: int | None) -> None:
         """Write values that no checkpoint has, and call the scheduler for the events that ignite skips."""
         if scheduler.event_index == scheduler._loaded_at:
             scheduler._write_again(engine)
-        missed = [(name, fired_at_end(engine, event)) for event, name in self._attached]
-        num_missed = sum(count for _, count in missed)
-        if expected is None or not num_missed or scheduler._reads_metric:
+        if expected is None or scheduler._reads_metric:
             return
-        if scheduler.event_index == expected - num_missed:
-            for name, count in missed:
-                for _ in range(count):
-                    scheduler(engine, name=name)
+        may_be_missed = [
+            name
+            for completion in (Events.ITERATION_COMPLETED, Events.EPOCH_COMPLETED)
+            for event, name in self._attached
+            for _ in range(fired_at_end(engine, event, completion))
+        ]
+        num_missed = expected - scheduler.event_index
+        if 0 < num_missed <= len(may_be_missed):  # the last ones
+            for name in may_be_missed[-num_missed:]:
+                scheduler(engine, name=name)
 
     def _take_back(self, engine: Engine, scheduler: Any, expected: int | None) -> None:
         """Take the events back that the engine fires a second time."""
@@ -161,8 +192,17 @@ class ResumeCheck:
 
     @staticmethod
     def _compare(engine: Engine, scheduler: Any, steps: bool, expected: int, again: int) -> None:
-        count = scheduler.event_index
-        if count > 0 == expected and steps:
+        count, optimizer = scheduler.event_index, scheduler._stepping_optimizer()
+        others = [steps_of(engine, one) for one in stepping_optimizers(engine) if one is not optimizer]
+        if steps and count != expected and count in others:
+            warnings.warn(
+                f"{scheduler!r} is at event {count}, but the engine, which resumes after iteration "
+                f"{engine.state.iteration}, has counted {expected} steps of its optimizer, and {count} of another one: "
+                "attach the optimizers in the order in which the saved run attached them",
+                ResumeWarning,
+                stacklevel=2,
+            )
+        elif count > 0 == expected and steps:
             warnings.warn(
                 f"{arguments.shown(scheduler)} is at event {count}, but the engine, which resumes after iteration "
                 f"{engine.state.iteration}, has counted no optimizer steps: attach the scheduler before you load the "
@@ -190,24 +230,44 @@ class ResumeCheck:
         return sum(known) if len(known) == len(counts) and len(engines_of(scheduler)) <= 1 else None
 
 
-def engines_of(scheduler: Any) -> list[Engine]:
-    """The engines to which ``scheduler.attach`` attached a scheduler."""
-    return list(_CHECKS.get(id(scheduler), ()))
+def begin_missed_phases(engine: Engine, scheduler: Any, changed: Any) -> None:
+    """Call ``next_phase`` where it is a handler of an ``EPOCH_COMPLETED`` that a resumed run does not come back to.
+
+    Args:
+        engine: the engine that resumes.
+        scheduler: the scheduler that was loaded.
+        changed: the scheduler, or a copy of it, whose next phase begins.
+    """
+    if not vars(scheduler).get("_is_saved_early") or not is_between_epochs(engine):
+        return
+    parts, own_parts = stateful_parts(scheduler._planned), stateful_parts(changed._planned)
+    for registered in handlers_of(engine, Events.EPOCH_COMPLETED):
+        owner, passes = getattr(registered.handler, "__self__", None), registered.event_filter
+        if getattr(registered.handler, "__name__", "") == "next_phase":
+            for part, own_part in zip(parts, own_parts, strict=True):
+                if part is getattr(owner, "_planned", None) and (passes is None or passes(engine, engine.state.epoch)):
+                    own_part.begin_next()  # type: ignore[attr-defined]
+
+
+def nearest_expected(scheduler: Any, expected: int) -> int:
+    """The event index that fits a number of events of an engine.
+
+    After a resume with ``"keep_fraction"``, the engine may have had as many events as the shifted schedule, such as
+    the same number of shorter epochs. The event index is then greater or less by the shift.
+    """
+    shift, count = scheduler._adjustment.shift, scheduler.event_index
+    return expected - shift if abs(count + shift - expected) < abs(count - expected) else expected
 
 
 def times_attached(scheduler: Any, engine: Engine) -> int:
     """How often ``scheduler.attach`` attached a scheduler to an engine."""
-    checks = _CHECKS.get(id(scheduler))
+    checks = CHECKS.get(id(scheduler))
     check = None if checks is None else checks.get(engine)
     return 0 if check is None else len(check._attached)
 
 
 def intended_lead(scheduler: Any, engine: Engine) -> int:
     """How many events of the engine came before a scheduler that was attached in mid-run."""
-    checks = _CHECKS.get(id(scheduler))
+    checks = CHECKS.get(id(scheduler))
     check = None if checks is None else checks.get(engine)
     return 0 if check is None else check._lead or 0
-
-
-# The checks of each scheduler, by its id: a subclass may define its own equality.
-_CHECKS: "dict[int, weakref.WeakKeyDictionary[Engine, ResumeCheck]]" = {}

@@ -12,6 +12,7 @@ from lehr.handlers.schedules import Plateau, Schedule, StatefulSchedule, argumen
 from lehr.handlers.schedules.description import description_of, same_schedule, text_of
 from lehr.handlers.schedules.stateful import stateful_parts
 
+from .engines import is_before_epoch_completed
 from .resume_policy import POLICIES, Adjustment, adjusted, warn_of_change
 
 __all__ = ["POLICIES", "Adjustment", "load_state", "state_of", "take_back_events"]
@@ -28,6 +29,7 @@ LATER_ENTRIES: dict[str, Any] = {
     "base_values": None,
     "joined": [],
     "metric": [],
+    "before_epoch_completed": False,
 }
 
 
@@ -44,6 +46,8 @@ def state_of(scheduler: Any) -> dict[str, Any]:
         "value": scheduler._last_value() if scheduler._event_index else None,
         **scheduler._adjustment.state_dict(),
     }
+    if is_before_epoch_completed(scheduler):  # seldom: all other states are as before this entry
+        state["before_epoch_completed"] = True
     parts = stateful_parts(planned)
     return {**state, "progress": [part.state_dict() for part in parts]} if parts else state
 
@@ -93,6 +97,7 @@ def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, po
         raise
     scheduler._go_to(state["event_index"])
     scheduler._loaded(state)
+    scheduler._is_saved_early = state["before_epoch_completed"]
 
 
 def take_back_events(scheduler: Any, engine: Any, events: int, name: str | None) -> None:
@@ -131,7 +136,7 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
             f"state_dict['version'] must be a whole number from 0 to {VERSION}, given {arguments.shown(version)}; "
             "a later version of lehr saved this state"
         )
-    missing, unknown = (set(own) - set(LATER_ENTRIES)) - set(state), set(state) - set(own)
+    missing, unknown = (set(own) - set(LATER_ENTRIES)) - set(state), set(state) - set(own) - {"before_epoch_completed"}
     if missing or unknown:
         given = arguments.shown(sorted(map(str, state)))
         raise ValueError(
@@ -155,6 +160,7 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
     checked["shift"] = arguments.whole_number("shift", checked["shift"], at_least=-arguments.MAX_EVENT_INDEX)
     if checked["length"] is not None:
         checked["length"] = arguments.number("length", checked["length"], at_least=0)
+    arguments.flag("before_epoch_completed", checked["before_epoch_completed"])
     known = checked["param_groups"]
     for one in known if isinstance(known, list) else [] if known is None else [known]:
         arguments.whole_number("param_groups", one, at_least=0)

@@ -54,7 +54,6 @@ class BaseParamScheduler(ABC):
         TypeError: there is neither a schedule nor a ``get_param``; an argument has the wrong type.
     """
 
-    calls_scheduler = True  # as a handler
     _resume_policy = "keep_step"
     _adjustment = saving.Adjustment()
     _sought = False  # whether seek() was called since the last run
@@ -63,7 +62,6 @@ class BaseParamScheduler(ABC):
     _repeats = 0  # the number of next events that were counted before
     _loaded_at = -1  # the event at which a state was loaded, and the value in that state
     _loaded_value: Any = None
-    _has_warned = False  # whether it has warned of an illegal value
     _writes_bools = False  # whether get_param may return True or False
     _number_type: type[float] | type[int] = float
     _config: dict[str, Any] | None = None  # the config that made the scheduler
@@ -111,7 +109,7 @@ class BaseParamScheduler(ABC):
     def _forget(self) -> None:
         """Clear the caches: the values that were read, and the column of the history."""
         is_read_in_blocks = self._is_pure and not self._asks_get_param
-        self._limits = None if self._has_warned else limits_of(self)
+        self._limits = limits_of(self)
         self._block_reader = BlockReader(self._schedule, self._limits) if is_read_in_blocks else NOTHING_READ  # type: ignore[arg-type]
         self._event_reader = NO_EVENT_READER if self._is_pure else EventReader()
         self._recorder = Recorder()
@@ -441,8 +439,11 @@ class BaseParamScheduler(ABC):
         if not self._target.is_saved and self._target.last is not None:
             self._target.write(self._target.last, engine)
 
+    def _description(self) -> Any:
+        return saving.description_of_scheduler(self)
+
     def __repr__(self) -> str:
-        text = text_of(saving.description_of_scheduler(self))
+        text = text_of(self._description())
         return f"<{type(self).__name__} of {self.param_name!r} at event {self._event_index}: {text}{self._adjustment}>"
 
 

@@ -24,6 +24,7 @@ CHECKS: tuple[Check, ...] = (
     resuming.not_restored,
     resuming.not_reset,
     resuming.past_ends,
+    resuming.inexact_resumes,
     values.illegal_values,
     groups.flattened_groups,
     lengths.wrong_lengths,
@@ -38,10 +39,11 @@ CHECKS: tuple[Check, ...] = (
 
 def check_plan(
     trainer: Engine,
-    max_epochs: int,
+    max_epochs: int | None,
     epoch_length: int,
     metrics: Metrics | None = None,
     *,
+    max_iters: int | None = None,
     gradient_accumulation_steps: int | None = None,
     jump_ratio: float = 2.0,
     progress: Callable[[int], object] | None = None,
@@ -71,6 +73,8 @@ def check_plan(
       first one of the schedule, since the scheduler is attached to an event after a training step, or to a late one.
     - ``not-reset`` (warning): the run begins at iteration 0, and a scheduler at a later event than its first.
     - ``past-end`` (warning): no event of the run lies within the schedule of a learning rate, which is almost 0 after.
+    - ``inexact-resume`` (warning): a checkpoint of ignite comes before handlers of ``EPOCH_COMPLETED`` that pass
+      metrics or begin phases, and a resumed run does not come back to them; or ``terminate_epoch`` ends epochs early.
     - ``not-restored`` (error): the trainer resumes a run, and a scheduler is at another event than the run.
     - ``illegal-value`` (error): the optimizer does not allow a value, such as lr < 0, betas >= 1 or momentum < 0; or a
       scheduler raises an error at an event, such as for NaN.
@@ -92,9 +96,10 @@ def check_plan(
 
     Args:
         trainer: the engine.
-        max_epochs: epochs of the whole run, at least 1.
+        max_epochs: epochs of the whole run, at least 1; None with ``max_iters``.
         epoch_length: iterations of an epoch, at least 1.
         metrics: the values of each metric by its name; see :func:`dry_run`.
+        max_iters: iterations of the whole run, instead of ``max_epochs``; see :func:`dry_run`.
         gradient_accumulation_steps: iterations for each step of the optimizers; see :func:`dry_run`.
         jump_ratio: the ratio from which a change from one phase to the next is a jump, more than 1.
         progress: called with the number of simulated iterations; see :func:`dry_run`.
@@ -125,7 +130,7 @@ def check_plan(
             -> attach it to ITERATION_STARTED, or give durations in epochs
     """
     jump_ratio = arguments.number("jump_ratio", jump_ratio, above=1)
-    run = prepared_run(trainer, max_epochs, epoch_length, metrics, gradient_accumulation_steps)
+    run = prepared_run(trainer, max_epochs, epoch_length, metrics, gradient_accumulation_steps, max_iters)
     error = None
     try:
         run.run(progress)

@@ -20,10 +20,11 @@ Metrics = Mapping[str, Sequence[float]]
 
 def dry_run(
     trainer: Engine,
-    max_epochs: int,
+    max_epochs: int | None,
     epoch_length: int,
     metrics: Metrics | None = None,
     *,
+    max_iters: int | None = None,
     gradient_accumulation_steps: int | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> Plan:
@@ -48,11 +49,12 @@ def dry_run(
 
     Args:
         trainer: the engine.
-        max_epochs: epochs of the whole run, at least 1.
+        max_epochs: epochs of the whole run, at least 1; None with ``max_iters``.
         epoch_length: iterations of an epoch, at least 1.
         metrics: for each name of a metric, its values over the run, evenly spaced: one for each epoch, one for each
             iteration, or any other number of values that divides the number of iterations. A metric without values
             changes nothing.
+        max_iters: iterations of the whole run, at least 1, instead of ``max_epochs``; as in ``trainer.run``.
         gradient_accumulation_steps: iterations for each step of the optimizers, at least 1. None for the value that
             ignite's ``create_supervised_trainer`` was given if it made the trainer, otherwise 1.
         progress: called with 1000 after every 1000 iterations, such as ``tqdm(...).update``; or None.
@@ -84,13 +86,18 @@ def dry_run(
         >>> optimizer.param_groups[0]["lr"], trainer.state.iteration
         (0.1, 0)
     """
-    run = prepared_run(trainer, max_epochs, epoch_length, metrics, gradient_accumulation_steps)
+    run = prepared_run(trainer, max_epochs, epoch_length, metrics, gradient_accumulation_steps, max_iters)
     run.run(progress)
     return plan_of(run)
 
 
 def prepared_run(
-    trainer: Engine, max_epochs: int, epoch_length: int, metrics: Metrics | None, accumulation: int | None
+    trainer: Engine,
+    max_epochs: int | None,
+    epoch_length: int,
+    metrics: Metrics | None,
+    accumulation: int | None,
+    max_iters: int | None,
 ) -> SimulatedRun:
     """A simulated run that has not started yet.
 
@@ -100,9 +107,19 @@ def prepared_run(
     """
     if not isinstance(trainer, Engine):
         raise TypeError(f"trainer must be an ignite Engine, given {arguments.shown(trainer)}")
-    max_epochs = arguments.whole_number("max_epochs", max_epochs, at_least=1)
     epoch_length = arguments.whole_number("epoch_length", epoch_length, at_least=1)
-    state, start = trainer.state, _iterations_done(trainer, max_epochs * epoch_length)
+    if max_iters is None:
+        max_epochs = arguments.whole_number("max_epochs", max_epochs, at_least=1)
+        iterations = max_epochs * epoch_length
+    elif max_epochs is None:
+        iterations = arguments.whole_number("max_iters", max_iters, at_least=1)
+        max_epochs = -(-iterations // epoch_length)
+    else:
+        raise ValueError(
+            f"max_epochs must be None where max_iters is given, given {arguments.shown(max_epochs)} "
+            f"and {arguments.shown(max_iters)}"
+        )
+    state, start = trainer.state, _iterations_done(trainer, iterations)
     if start and state.epoch_length not in (None, epoch_length):
         raise ValueError(
             f"epoch_length must be {state.epoch_length}, as in the run that the trainer is in, given {epoch_length}"
@@ -114,8 +131,8 @@ def prepared_run(
     if accumulation is None:
         accumulation = accumulation_steps_of(trainer)
     accumulation = arguments.whole_number("gradient_accumulation_steps", accumulation, at_least=1)
-    checked = _checked_metrics(metrics, max_epochs * epoch_length)
-    return SimulatedRun(trainer, RunSettings(max_epochs, epoch_length, start, checked, accumulation))
+    checked = _checked_metrics(metrics, iterations, epoch_length)
+    return SimulatedRun(trainer, RunSettings(max_epochs, epoch_length, iterations, start, checked, accumulation))
 
 
 def _iterations_done(trainer: Engine, iterations: int) -> int:
@@ -126,7 +143,7 @@ def _iterations_done(trainer: Engine, iterations: int) -> int:
     return int(state.iteration) if is_in_run and state.iteration < iterations else 0
 
 
-def _checked_metrics(metrics: object, iterations: int) -> dict[str, list[float]]:
+def _checked_metrics(metrics: object, iterations: int, epoch_length: int) -> dict[str, list[float]]:
     if metrics is None:
         return {}
     if not isinstance(metrics, Mapping):
@@ -140,7 +157,7 @@ def _checked_metrics(metrics: object, iterations: int) -> dict[str, list[float]]
             raise TypeError(
                 f"metrics[{arguments.shown(name)}] must be a list of numbers, given {arguments.shown(values)}"
             )
-        if not len(values) or iterations % len(values):
+        if not len(values) or (iterations % len(values) and len(values) != iterations // epoch_length):
             raise ValueError(
                 f"metrics[{arguments.shown(name)}] must have a value for each epoch or each iteration, "
                 f"or another number of values that divides the {iterations} iterations, given {len(values)} of them"
@@ -168,7 +185,9 @@ def plan_of(run: SimulatedRun) -> Plan:
             next(filter(None, all_spans), ()),
             np.array(iterations, dtype=np.int64),
         )
-    return Plan(columns, settings.max_epochs, settings.epoch_length, settings.start, run.unforeseen())
+    plan = Plan(columns, settings.max_epochs, settings.epoch_length, settings.start, run.unforeseen())
+    plan.num_iterations = settings.iterations
+    return plan
 
 
 def _spans(written: WrittenSchedule, iterations: int) -> tuple[PhaseSpan, ...]:

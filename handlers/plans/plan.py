@@ -76,11 +76,7 @@ class Plan(Mapping[str, Array]):
         self.columns = dict(columns)
         self.max_epochs, self.epoch_length, self.start = max_epochs, epoch_length, start
         self.unforeseen = tuple(unforeseen)
-
-    @property
-    def num_iterations(self) -> int:
-        """The number of iterations of the whole run."""
-        return self.max_epochs * self.epoch_length
+        self.num_iterations = max_epochs * epoch_length  # of the whole run; fewer if max_iters ends it
 
     def __getitem__(self, name: str) -> Array:
         if name not in self.columns:

@@ -141,6 +141,7 @@ def agree(configs, rates, config, tensor=False):
     np.testing.assert_allclose(ours, expected, rtol=1e-12, atol=atol)
 
 
+@pytest.mark.filterwarnings("ignore:.* must be at least 0, but .* writes")
 @pytest.mark.parametrize("name", LEAVES)
 @few
 @given(data=st.data(), rates=initial)

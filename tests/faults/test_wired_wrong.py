@@ -108,6 +108,8 @@ def test_an_illegal_value_is_told_at_the_first_event_that_writes_it(name):
 @pytest.mark.parametrize("name", ILLEGAL)
 def test_an_illegal_value_is_a_finding_and_the_check_itself_warns_of_nothing(name, trainer):
     ILLEGAL[name](adam()).attach(trainer)
+    for finding in found(trainer, "illegal-value", epochs=50):
+        assert "is illegal at" in finding.message
     assert found(trainer, "illegal-value", epochs=50)
 
 

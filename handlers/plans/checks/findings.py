@@ -19,6 +19,7 @@ CODES = {
     "late-event": "the run trains before the first event of a scheduler",
     "not-reset": "the run begins at iteration 0, and a scheduler does not",
     "past-end": "no event of the run lies within the schedule",
+    "inexact-resume": "a resumed run would differ from the unbroken one",
     "not-restored": "the event index of a scheduler does not fit the resumed run",
     "illegal-value": "the optimizer does not allow a value",
     "groups-flattened": "param groups with different values are given one value",

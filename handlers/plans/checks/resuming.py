@@ -1,11 +1,18 @@
 """Checks of runs that begin again or go on: whether event indices fit the run, and are within the schedule."""
 
 from collections.abc import Iterator
+from types import CodeType
 
+from ignite.engine import Engine, Events
+from ignite.handlers.checkpoint import Checkpoint
+
+from lehr.engine.event_handlers import RegisteredHandler, functions_of, handlers_of, names_in
 from lehr.engine.optimizer_events import is_step_event
 from lehr.handlers.core import inspection
 from lehr.handlers.core.inspection import engines_of
 from lehr.handlers.core.run_checks import value_past_end
+from lehr.handlers.core.scheduler import BaseParamScheduler
+from lehr.handlers.plans.simulation.run import SimulatedRun
 from lehr.handlers.plans.simulation.schedulers import WrittenSchedule
 
 from .checked_run import CheckedRun
@@ -18,7 +25,7 @@ def not_restored(checked: CheckedRun) -> Iterator[Finding]:
     for scheduler in run.schedulers if run.settings.start else ():
         original, handlers, index = scheduler.original, scheduler.writing_handlers, scheduler.original.event_index
         lead = max((inspection.intended_lead(original, handler.engine) for handler in handlers), default=0)
-        expected = scheduler.events_before - lead
+        expected = inspection.nearest_expected(original, scheduler.events_before - lead)
         fits = index in (expected, expected - scheduler.repeated_events, expected - scheduler.last_events)
         # The optimizer may have skipped some steps.
         by_steps = index > 0 and any(is_step_event(handler.event) for handler in handlers)
@@ -69,3 +76,80 @@ def _past_end(checked: CheckedRun) -> Iterator[tuple[WrittenSchedule, float, flo
             found = value_past_end(schedule, index)
             if found is not None:
                 yield written, *found
+
+
+def inexact_resumes(checked: CheckedRun) -> Iterator[Finding]:
+    """A run that is resumed from a checkpoint would differ from the unbroken one, as ignite resumes it."""
+    trainer = checked.run.trainer
+    savers = [registered for registered in handlers_of(trainer) if _saves(checked, registered.handler)]
+    if savers and any(map(_terminates_epochs, functions_of(trainer))):
+        message = (
+            "terminate_epoch ends epochs early, and a resumed run counts the epochs as if all had their full length"
+        )
+        suggestion = "resume such a run at the end of an epoch that was not ended early, or use no events of epochs"
+        yield Finding("inexact-resume", "warning", "the run", message, suggestion)
+    for saver in savers:
+        lost, first = _lost_after(checked, saver), _first_save_at_epoch_end(checked, saver)
+        if first is None or not lost:
+            continue
+        message = (
+            f"it saves at {checked.iteration_text(first - 1)} before handlers of EPOCH_COMPLETED, which a run that "
+            f"resumes there does not come back to: {', '.join(dict.fromkeys(lost))}"
+        )
+        suggestion = "save at EPOCH_COMPLETED, and attach the saver after all other handlers"
+        where = f"{type(saver.handler).__name__} on {getattr(saver.event, 'name', saver.event)}"
+        yield Finding("inexact-resume", "warning", where, message, suggestion, {"iteration": first})
+
+
+def _saves(checked: CheckedRun, handler: object) -> bool:
+    """Whether a handler is a checkpoint of ignite with the trainer or one of its schedulers in it."""
+    objects = list(handler.to_save.values()) if isinstance(handler, Checkpoint) else []
+    saved = {id(one) for one in objects}
+    return id(checked.run.trainer) in saved or any(id(one.original) in saved for one in checked.run.schedulers)
+
+
+def _terminates_epochs(function: object) -> bool:
+    function = getattr(function, "__func__", function)
+    code = getattr(function, "__code__", None)
+    if function is Engine.terminate_epoch:
+        return True
+    return isinstance(code, CodeType) and "terminate_epoch" in names_in(code)
+
+
+def _first_save_at_epoch_end(checked: CheckedRun, saver: RegisteredHandler) -> int | None:
+    """The first iteration at the end of an epoch at which a saver saves; None if there is none."""
+    settings, passes = checked.run.settings, saver.event_filter
+    for epoch in range(settings.start // settings.epoch_length + 1, settings.iterations // settings.epoch_length + 1):
+        count = {Events.ITERATION_COMPLETED: epoch * settings.epoch_length, Events.EPOCH_COMPLETED: epoch}.get(
+            saver.event
+        )
+        if count is not None and (passes is None or passes(checked.run.trainer, count)):
+            return epoch * settings.epoch_length
+    return None
+
+
+def _lost_after(checked: CheckedRun, saver: RegisteredHandler) -> list[str]:
+    """What a run does not come back to, if it resumes where a saver saved at the end of an epoch."""
+    run, lost = checked.run, []
+    handlers = list(handlers_of(run.trainer, Events.EPOCH_COMPLETED))
+    if saver.event == Events.EPOCH_COMPLETED:
+        handlers = handlers[[one.handler for one in handlers].index(saver.handler) + 1 :]
+    for registered in handlers:
+        owner, name = getattr(registered.handler, "__self__", registered.handler), registered.handler
+        method = getattr(name, "__name__", "")
+        if isinstance(owner, BaseParamScheduler) and (method == "observe" or inspection.reads_metric(owner)):
+            lost.append(f"the metric of {type(owner).__name__}")
+        elif isinstance(owner, BaseParamScheduler) and method == "next_phase" and saver.event == Events.EPOCH_COMPLETED:
+            lost.append(f"next_phase of {type(owner).__name__}")
+    lost += [
+        f"the metric of {type(handler.owner).__name__}, from an evaluator"
+        for handler in run.handlers
+        if handler.engine in _engines_run_by(run, handlers) and handler.method in ("observe", "__call__")
+        if handler.method == "observe" or inspection.reads_metric(handler.owner)
+    ]
+    return lost
+
+
+def _engines_run_by(run: SimulatedRun, handlers: list[RegisteredHandler]) -> list[Engine]:
+    given = [one.handler for one in handlers]
+    return [one.owner for one in run.handlers if one.method == "run" and one.function in given]

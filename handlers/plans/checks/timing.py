@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from lehr.engine.event_counts import is_completion
+from lehr.engine.event_counts import begins_late, is_completion
 from lehr.handlers.core.inspection import reads_metric, shared_locations
 from lehr.handlers.plans.plan import counted
 from lehr.handlers.plans.simulation.schedulers import SimulatedScheduler, WrittenSchedule
@@ -28,6 +28,8 @@ def late_events(checked: CheckedRun) -> Iterator[Finding]:
         first_event = int(begins[0]) if len(begins) else 0
         follows_first = isinstance(written.schedule, Shift) and written.schedule.by == 1  # its first event has f(1)
         is_first = not any(_writes_before(scheduler, other, first_event) for other in run.schedulers)
+        if any(begins_late(handler.filtered_event) for handler in scheduler.writing_handlers):
+            continue
         is_after_step = run.settings.accumulation <= first_event < len(written.values)
         if not is_after_step or reads_metric(scheduler.original) or follows_first or not is_first:
             continue

@@ -39,6 +39,7 @@ class AttachedHandler:
             evaluator.
         name: the name of the history that was given to ``attach``, or None.
         optimizer: the optimizer whose steps count, or None for all events.
+        function: the handler that runs an evaluator, as the engine has it.
     """
 
     engine: Engine
@@ -48,6 +49,7 @@ class AttachedHandler:
     method: str
     name: str | None = None
     optimizer: Optimizer | None = None
+    function: Any = None
 
     @property
     def scheduler(self) -> BaseParamScheduler | None:
@@ -100,7 +102,7 @@ def _attached(engine: Engine, registered: RegisteredHandler) -> list[AttachedHan
         known = method in SCHEDULER_METHODS
         return [AttachedHandler(engine, event, event_filter, owner, method, name)] if known else []
     others = [other for other in _engines_run_by(function, (*args, *kwargs.values())) if other is not engine]
-    return [AttachedHandler(engine, event, event_filter, other, "run") for other in others]
+    return [AttachedHandler(engine, event, event_filter, other, "run", function=function) for other in others]
 
 
 def _engines_run_by(handler: Any, arguments: tuple[Any, ...]) -> list[Engine]:

@@ -55,14 +55,14 @@ class SimulatedRun:
             if handler.scheduler is not None
             and handler.event not in (TRAINER_EVENTS if handler.engine is trainer else EVALUATOR_EVENTS)
         ]
-        self._handlers = [handler for handler in handlers if handler not in self.unsupported]
+        self.handlers = [handler for handler in handlers if handler not in self.unsupported]
         self.schedulers = self._simulated_schedulers()
         self.recorded = self._recorded_values()
         self.failed: tuple[SimulatedScheduler, Engine] | None = None  # the scheduler that raised, and its engine
 
     def _simulated_schedulers(self) -> list[SimulatedScheduler]:
         handlers: dict[int, list[AttachedHandler]] = defaultdict(list)
-        for handler in self._handlers:
+        for handler in self.handlers:
             if handler.scheduler is not None:
                 handlers[id(handler.scheduler)].append(handler)
         originals = [of_scheduler[0].owner for of_scheduler in handlers.values()]
@@ -115,7 +115,7 @@ class SimulatedRun:
     @property
     def called(self) -> list[object]:
         """The schedulers and filters of events that a run calls, and with them the functions of users."""
-        return [*(scheduler.copy for scheduler in self.schedulers), *(one.event_filter for one in self._handlers)]
+        return [*(scheduler.copy for scheduler in self.schedulers), *(one.event_filter for one in self.handlers)]
 
     def _recorder(self, progress: Callable[[int], object] | None) -> Callable[[], None]:
         readers = [values.reader() for values in self.recorded.values()]
@@ -144,7 +144,7 @@ class SimulatedRun:
         """The callbacks of each event, in the order of the engine's own handlers."""
         callbacks: dict[tuple[Engine, Any], list[Callback]] = defaultdict(list)
         schedulers = {id(scheduler.original): scheduler for scheduler in self.schedulers}
-        for handler in self._handlers:
+        for handler in self.handlers:
             if handler.scheduler is not None:
                 function = callback_of(schedulers[id(handler.scheduler)], handler)
             elif handler.method == "run" and handler.owner in self._engines:
@@ -210,7 +210,7 @@ class SimulatedRun:
     def writing_order(self, scheduler: SimulatedScheduler) -> tuple[int, int]:
         """The position of its last write between two training steps; the later of two schedulers wins."""
         return max(
-            (TRAINER_EVENTS.index(handler.event), self._handlers.index(handler))
+            (TRAINER_EVENTS.index(handler.event), self.handlers.index(handler))
             for handler in scheduler.writing_handlers
         )
 

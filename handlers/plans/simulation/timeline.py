@@ -26,6 +26,7 @@ class RunSettings:
     Args:
         max_epochs: epochs of the whole run.
         epoch_length: iterations of an epoch.
+        iterations: iterations of the whole run; the last epoch may have fewer than the others.
         start: the iteration that the run starts with, from 0; more than 0 if it is resumed.
         metrics: the values of each metric, evenly spaced over the run. Metrics of whole epochs are known when the
             epoch completes, other metrics when the iteration completes.
@@ -34,14 +35,15 @@ class RunSettings:
 
     max_epochs: int
     epoch_length: int
+    iterations: int
     start: int
     metrics: Mapping[str, Sequence[float]]
     accumulation: int
 
-    @property
-    def iterations(self) -> int:
-        """The number of iterations of the whole run."""
-        return self.max_epochs * self.epoch_length
+    def interval(self, num_values: int) -> int:
+        """The iterations from one value of a metric to the next, given the number of values in the run."""
+        by_epoch = num_values == self.iterations // self.epoch_length
+        return self.epoch_length if by_epoch else self.iterations // num_values
 
 
 class Callback(NamedTuple):
@@ -78,7 +80,7 @@ class Timeline:
         self._by_epoch: list[tuple[str, Sequence[float], int]] = []
         self._by_iteration: list[tuple[str, Sequence[float], int]] = []
         for name, values in settings.metrics.items():
-            interval = settings.iterations // len(values)
+            interval = settings.interval(len(values))
             whole_epochs = interval % settings.epoch_length == 0 and settings.epoch_length > 1
             (self._by_epoch if whole_epochs else self._by_iteration).append((name, values, interval))
 
