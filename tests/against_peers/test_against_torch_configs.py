@@ -221,6 +221,7 @@ every_leaf = st.one_of(*map(of_class, LEAVES))
 of_any_depth = st.recursive(every_leaf, compounds_of, max_leaves=6)
 
 
+@pytest.mark.filterwarnings("ignore:.* must be at least 0, but .* writes")
 @given(compounds_of(of_any_depth), initial, st.booleans())
 def test_compounds_of_any_depth(config, rates, tensor):
     agree([config], rates, config, tensor)

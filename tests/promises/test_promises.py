@@ -468,5 +468,5 @@ def test_a_changed_schedule_under_an_own_get_param_is_told_too():
     def make(start_value):
         return HalvedCosine(make_optimizer(), "lr", start_value, 0.0, 4)
 
-    with pytest.warns(UserWarning, match=r"get_param over CosineAnnealing\(start_value=0.1"):
+    with pytest.warns(UserWarning, match=r"CosineAnnealing\(start_value=0.1"):
         make(0.2).load_state_dict(make(0.1).state_dict())
