@@ -38,8 +38,8 @@ class LRScheduler(MetricDrivenScheduler):
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
             metric of rank 0) or ``"none"`` (each rank uses its own). Keyword only.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`. The
-            torch scheduler computes the values of all groups. ``Groups(added="ignore")`` leaves alone what you add later,
-            and ``"refuse"`` raises an error. Keyword only.
+            torch scheduler computes the values of all groups. ``Groups(added="ignore")`` leaves alone what you add
+            later, and ``"refuse"`` raises an error. Keyword only.
 
     Raises:
         TypeError: ``lr_scheduler`` is not a torch scheduler.
