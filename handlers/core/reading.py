@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lehr.handlers.schedules import LiveSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array, Value
+from lehr.handlers.targets.legal_values import LARGEST
 
 BLOCK_SIZE, BLOCK_VALUES = 8192, 2**17  # events of a block at most, and values of all groups together
 Limits = tuple[Any, Any]  # the lowest and the highest legal value: numbers, or an array with one for each column
@@ -138,6 +139,8 @@ class BlockReader:
     def _legal_part(self, values: Array, first: int, index: int) -> Array:
         """The values of a block up to the first illegal one; all of them if the value at ``index`` is illegal."""
         lowest, highest = self.limits  # type: ignore[misc]
+        if type(lowest) is float and values.min() >= lowest and (highest == LARGEST or values.max() <= highest):
+            return values  # the usual case, and quick to see
         is_illegal = (values < lowest) | (values > highest)
         if not is_illegal.any():
             return values

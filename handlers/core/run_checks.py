@@ -72,7 +72,7 @@ def value_past_end(schedule: Schedule, event_index: int) -> tuple[float, float] 
 
 def lr_past_end(scheduler: Any) -> tuple[float, float] | None:
     """The learning rate of a scheduler past its end, as :func:`value_past_end`; None if none of its schedules is."""
-    for member in vars(scheduler).get("_members", [scheduler]):
+    for member in getattr(scheduler, "_members", [scheduler]):
         if member._is_pure and not member._asks_get_param and getattr(member._target, "key", "") == "lr":
             found = value_past_end(member.schedule, scheduler.event_index)
             if found is not None:
