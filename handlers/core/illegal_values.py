@@ -1,33 +1,35 @@
 """The warning of the first value that an optimizer does not allow."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from lehr.handlers.targets.legal_values import ANY_VALUE, LegalRange
+from lehr.handlers.schedules import Plateau, arguments
+from lehr.handlers.targets.legal_values import ANY_VALUE, LARGEST, LegalRange
 
 from .reading import Limits
 from .resume_policy import level_of_caller
 
 
-def legal_of(scheduler: Any) -> list[tuple[str, LegalRange | None]]:
-    """The parameter and the legal values of each column of a scheduler's values; one where all are the same."""
-    members = vars(scheduler).get("_members")
-    if members is None:
-        return [(scheduler.param_name, scheduler._target.legal)]
-    if not scheduler._is_pure:
-        return [("", None)]  # values are read event by event, and each member warns of its own
-    return [legal_of(member)[0] for member in members for _ in range(member.schedule.groups or 1)]
-
-
 def limits_of(scheduler: Any) -> Limits | None:
     """The lowest and the highest legal value of each column; None if all are legal, and after a warning."""
-    legal = [legal for _, legal in legal_of(scheduler)]
-    if vars(scheduler).get("_has_warned") or all(one is None for one in legal):
+    if scheduler._target.legal is not None:
+        return scheduler._target.legal[1:]  # type: ignore[no-any-return]
+    columns = [legal or ANY_VALUE for _, legal in _legal_columns(scheduler)]
+    if all(legal is ANY_VALUE for legal in columns):
         return None
-    lowest, highest = zip(*((one or ANY_VALUE)[1:] for one in legal), strict=True)
-    return (lowest[0], highest[0]) if len(legal) == 1 else (np.array(lowest), np.array(highest))
+    return np.array([legal.lowest for legal in columns]), np.array([legal.highest for legal in columns])
+
+
+def _legal_columns(scheduler: Any) -> Sequence[tuple[Any, LegalRange | None]]:
+    """The member and the legal values of each column of a scheduler of several; nothing for any other.
+
+    Where the values are read event by event, each member warns of its own.
+    """
+    members = getattr(scheduler, "_members", ()) if scheduler._is_pure else ()
+    return [(member, member._target.legal) for member in members for _ in range(member.schedule.groups or 1)]
 
 
 def read_in_block(scheduler: Any, index: int) -> Any:
@@ -35,19 +37,30 @@ def read_in_block(scheduler: Any, index: int) -> Any:
     reader = scheduler._block_reader
     value = reader.read(index)
     if reader.illegal is not None:
-        found, reader.illegal = reader.illegal, None
-        _warn(scheduler, *found)
+        (_, illegal, column), reader.illegal = reader.illegal, None
+        _warn(scheduler, index, illegal, column)
     return value
 
 
-def checked(scheduler: Any, index: int, value: Any) -> Any:
-    """The value, after a warning if it, or one of a list, is not legal."""
-    lowest, highest = scheduler._limits
-    for one in value if isinstance(value, list) else (value,):
-        if not lowest <= one <= highest:
-            _warn(scheduler, index, one, 0)
-            break
+def read_get_param(scheduler: Any, index: int) -> Any:
+    """The value of a scheduler's ``get_param`` at an event."""
+    value, legal = scheduler.get_param(), scheduler._target.legal
+    if legal is not None and type(value) is float and legal[1] <= value <= legal[2]:
+        return value  # which is finite, too
+    value = arguments.value_at(index, value, scheduler._named)
+    if legal is not None:
+        warn_if_illegal(scheduler, index, value)
     return value
+
+
+def warn_if_illegal(scheduler: Any, index: int, value: Any) -> None:
+    """Warn if a value, or one of a list, is not legal."""
+    _, lowest, highest = scheduler._target.legal
+    values = value if type(value) is list else [value]
+    if values and (min(values) < lowest or (highest < LARGEST and max(values) > highest)):
+        _warn(scheduler, index, next(one for one in values if not lowest <= one <= highest), 0)
+    elif isinstance(scheduler._schedule, Plateau):
+        forget_legal_values(scheduler)  # it only reduces what was legal
 
 
 def warn_in_table(scheduler: Any, table: Any) -> None:
@@ -60,14 +73,20 @@ def warn_in_table(scheduler: Any, table: Any) -> None:
             _warn(scheduler, int(index), float(table[index, column]), column)
 
 
+def forget_legal_values(scheduler: Any) -> None:
+    """Let a scheduler warn no more."""
+    for one in [scheduler, *getattr(scheduler, "_members", ())]:
+        one._target.legal = one._block_reader.limits = None
+
+
 def _warn(scheduler: Any, index: int, value: float, column: int) -> None:
     """Warn once, whatever follows."""
-    scheduler._has_warned, scheduler._limits = True, None
-    legal = legal_of(scheduler)
-    param_name, legal_range = legal[column if len(legal) > 1 else 0]
-    rule = (legal_range or ANY_VALUE).rule
+    columns = _legal_columns(scheduler)
+    written = columns[column][0] if columns else scheduler
+    name, rule = written.param_name, (written._target.legal or ANY_VALUE).rule
+    forget_legal_values(scheduler)
     warnings.warn(
-        f"{param_name!r} must be {rule}, but {type(scheduler).__name__} writes {value:.6g} at event {index}, and "
+        f"{name!r} must be {rule}, but {type(scheduler).__name__} writes {value:.6g} at event {index}, and "
         "goes on without further warnings; keep the schedule in this range, for example with Bounded of "
         "lehr.handlers.schedules",
         stacklevel=level_of_caller(),

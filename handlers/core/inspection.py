@@ -11,6 +11,7 @@ from lehr.handlers.targets.target import Location, Target
 
 from .attaching import Filtered
 from .engines import engines_of
+from .illegal_values import forget_legal_values
 from .locations import Locations, locations_of, shared_locations
 from .param_scheduler import ParamScheduler
 from .resume_check import ResumeCheck, intended_lead, nearest_expected, times_attached
@@ -95,9 +96,7 @@ def prepare_copy(copied: BaseParamScheduler, metrics: Collection[str]) -> None:
         copied: the copy of a scheduler.
         metrics: names of the metrics that the simulated run has. The copy need not find any other metric.
     """
-    for member in members_of(copied):
-        vars(member)["_has_warned"] = vars(copied)["_has_warned"] = True  # the checks of a plan report illegal values
-        member._forget()
+    forget_legal_values(copied)  # the checks of a plan report illegal values
     copied.save_history = False
     feed = vars(copied).get("_feed")
     if feed is not None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lehr.handlers.schedules import LiveSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array, Value
+from lehr.handlers.targets.legal_values import LARGEST
 
 from .random_state import random_state_kept
 
@@ -140,6 +141,8 @@ class BlockReader:
     def _legal_part(self, values: Array, first: int, index: int) -> Array:
         """The values of a block up to the first illegal one; all of them if the value at ``index`` is illegal."""
         lowest, highest = self.limits  # type: ignore[misc]
+        if type(lowest) is float and values.min() >= lowest and (highest == LARGEST or values.max() <= highest):
+            return values  # the usual case, and quick to see
         is_illegal = (values < lowest) | (values > highest)
         if not is_illegal.any():
             return values

@@ -128,7 +128,7 @@ class ResumeCheck:
         begin_missed_phases(engine, scheduler, scheduler)
         by_iteration = scheduler._reads_metric and not any(is_epoch_event(event) for event, _ in self._attached)
         may_lose = metric_parts(scheduler._planned) and not (by_iteration and getattr(scheduler, "every", 1) == 1)
-        if vars(scheduler).get("_is_saved_early") and is_between_epochs(engine) and may_lose:
+        if getattr(scheduler, "_is_saved_early", False) and is_between_epochs(engine) and may_lose:
             warnings.warn(
                 f"{short_name(scheduler)} depends on metrics, and was saved at the last iteration of epoch "
                 f"{engine.state.epoch}, before its EPOCH_COMPLETED: ignite does not come back to that event, and a "
@@ -238,7 +238,7 @@ def begin_missed_phases(engine: Engine, scheduler: Any, changed: Any) -> None:
         scheduler: the scheduler that was loaded.
         changed: the scheduler, or a copy of it, whose next phase begins.
     """
-    if not vars(scheduler).get("_is_saved_early") or not is_between_epochs(engine):
+    if not getattr(scheduler, "_is_saved_early", False) or not is_between_epochs(engine):
         return
     parts, own_parts = stateful_parts(scheduler._planned), stateful_parts(changed._planned)
     for registered in handlers_of(engine, Events.EPOCH_COMPLETED):

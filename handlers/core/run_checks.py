@@ -38,16 +38,23 @@ def warn_if_late(engine: Engine, scheduler: Any, events: Sequence[Any]) -> None:
         if not np.allclose(own, first, rtol=1e-6, atol=0):
             unit = "epoch" if all("EPOCH" in getattr(one, "name", "") for one in events) else "iteration"
             engine.logger.warning(
-                "%s is attached to %s: the first %s trains with the optimizer's own %r, %s, and each value comes one "
-                "%s late. Attach it to %s_STARTED",
+                "%s is attached to %s: the first %s trains with the optimizer's own %r, %s, not with %s, and each "
+                "value comes one %s late. Attach it to %s_STARTED",
                 short_name(scheduler),
                 " and ".join(getattr(one, "name", str(one)) for one in events),
                 unit,
                 scheduler.param_name,
-                own.tolist(),
+                _few(own),
+                _few(first),
                 unit,
                 unit.upper(),
             )
+
+
+def _few(values: Any) -> str:
+    """The different values of the groups in words, at most four of them."""
+    words = list(dict.fromkeys(f"{value:.4g}" for value in values))
+    return ", ".join(words[:4]) + (", ..." if len(words) > 4 else "")
 
 
 def value_past_end(schedule: Schedule, event_index: int) -> tuple[float, float] | None:
@@ -72,7 +79,7 @@ def value_past_end(schedule: Schedule, event_index: int) -> tuple[float, float] 
 
 def lr_past_end(scheduler: Any) -> tuple[float, float] | None:
     """The learning rate of a scheduler past its end, as :func:`value_past_end`; None if none of its schedules is."""
-    for member in vars(scheduler).get("_members", [scheduler]):
+    for member in getattr(scheduler, "_members", [scheduler]):
         if member._is_pure and not member._asks_get_param and getattr(member._target, "key", "") == "lr":
             found = value_past_end(member.schedule, scheduler.event_index)
             if found is not None:
@@ -113,8 +120,9 @@ class EpochCheck:
             found = metric_parts(scheduler._planned)
             self._parts = [(part, part.progress, part.decisions) for part in found]
         self._waiting = self._parts  # the parts that have not begun
-        self._optimizer = scheduler._stepping_optimizer() if any(map(is_step_event, events)) else None
-        self._steps = None if self._optimizer is None else steps_of(engine, self._optimizer)
+        optimizer = scheduler._stepping_optimizer() if any(map(is_step_event, events)) else None
+        self._optimizer = None if optimizer is None else weakref.ref(optimizer)
+        self._steps = None if optimizer is None else steps_of(engine, optimizer)
         self._epochs = 0
 
     @classmethod
@@ -137,12 +145,13 @@ class EpochCheck:
             engine.remove_event_handler(self, Events.EPOCH_STARTED)
 
     def _warn_without_steps(self, engine: Engine, scheduler: Any) -> None:
-        if self._optimizer is not None and steps_of(engine, self._optimizer) == self._steps:
+        optimizer = None if self._optimizer is None else self._optimizer()
+        if optimizer is not None and steps_of(engine, optimizer) == self._steps:
             engine.logger.warning(
                 "%s has had no event in the first epoch: no step of its optimizer, %s, has fired one. Attach a "
                 "scheduler of the optimizer whose step() your code calls, or attach it to ITERATION_STARTED",
                 short_name(scheduler),
-                type(self._optimizer).__name__,
+                type(optimizer).__name__,
             )
 
     def _warn_without_metrics(self, engine: Engine, scheduler: Any) -> None:

@@ -97,7 +97,8 @@ def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, po
         raise
     scheduler._go_to(state["event_index"])
     scheduler._loaded(state)
-    scheduler._is_saved_early = state["before_epoch_completed"]
+    if state["before_epoch_completed"] or getattr(scheduler, "_is_saved_early", False):
+        scheduler._is_saved_early = state["before_epoch_completed"]
 
 
 def take_back_events(scheduler: Any, engine: Any, events: int, name: str | None) -> None:

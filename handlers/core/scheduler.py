@@ -24,7 +24,7 @@ from . import as_config, saving
 from .attaching import AnyEvent, attached
 from .copying import private_copy
 from .get_param import GetParam
-from .illegal_values import checked, limits_of, read_in_block
+from .illegal_values import limits_of, read_get_param, read_in_block, warn_if_illegal
 from .reading import BlockReader, EventReader, read_values
 from .simulated_rows import rows_of
 
@@ -109,8 +109,7 @@ class BaseParamScheduler(ABC):
     def _forget(self) -> None:
         """Clear the caches: the values that were read, and the column of the history."""
         is_read_in_blocks = self._is_pure and not self._asks_get_param
-        self._limits = limits_of(self)
-        self._block_reader = BlockReader(self._schedule, self._limits) if is_read_in_blocks else NOTHING_READ  # type: ignore[arg-type]
+        self._block_reader = BlockReader(self._schedule, limits_of(self)) if is_read_in_blocks else NOTHING_READ  # type: ignore[arg-type]
         self._event_reader = NO_EVENT_READER if self._is_pure else EventReader()
         self._recorder = Recorder()
 
@@ -144,12 +143,13 @@ class BaseParamScheduler(ABC):
     def _read(self, index: int) -> Any:
         """The value of the schedule, or of ``get_param``, at an event."""
         if self._asks_get_param:
-            value = arguments.value_at(index, self.get_param(), self._named)
-        elif self._is_pure:
+            return read_get_param(self, index)
+        if self._is_pure:
             return read_in_block(self, index)
-        else:
-            value = self._event_reader.read(self._schedule, index)  # type: ignore[arg-type]
-        return value if self._limits is None else checked(self, index, value)
+        value = self._event_reader.read(self._schedule, index)  # type: ignore[arg-type]
+        if (legal := self._target.legal) is not None and not (type(value) is float and legal[1] <= value <= legal[2]):
+            warn_if_illegal(self, index, value)
+        return value
 
     def _row(self, value: Any) -> Any:
         """A value other than a float, as plain data to write."""
@@ -205,7 +205,7 @@ class BaseParamScheduler(ABC):
     def _go_to(self, event_index: int) -> None:
         self._event_index, self._repeats = event_index, 0
         if self._block_reader is not NOTHING_READ:  # a block may begin with events that cannot be written
-            self._block_reader = BlockReader(self._schedule, self._limits)  # type: ignore[arg-type]
+            self._block_reader = BlockReader(self._schedule, limits_of(self))  # type: ignore[arg-type]
 
     def get_param(self) -> Value:
         """The value of the next event: a float, or a list with one for each param group.
@@ -439,8 +439,7 @@ class BaseParamScheduler(ABC):
         if not self._target.is_saved and self._target.last is not None:
             self._target.write(self._target.last, engine)
 
-    def _description(self) -> Any:
-        return saving.description_of_scheduler(self)
+    _description = saving.description_of_scheduler
 
     def __repr__(self) -> str:
         text = text_of(self._description())

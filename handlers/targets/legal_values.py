@@ -19,18 +19,19 @@ class LegalRange(NamedTuple):
     highest: float
 
 
+LARGEST = float(np.finfo(np.float64).max)  # no optimizer allows an infinite value
 ABOVE_0, BELOW_1, ABOVE_1 = (float(np.nextafter(*towards)) for towards in ((0.0, 1.0), (1.0, 0.0), (1.0, 2.0)))
 NOT_NEGATIVE = ("lr", "weight_decay", "momentum", "eps", "alpha", "lr_decay", "momentum_decay")
 LEGAL_RANGES = {
-    **dict.fromkeys(NOT_NEGATIVE, LegalRange("at least 0", 0.0, np.inf)),
+    **dict.fromkeys(NOT_NEGATIVE, LegalRange("at least 0", 0.0, LARGEST)),
     **dict.fromkeys(("betas[0]", "betas[1]", "betas[2]"), LegalRange("at least 0 and less than 1", 0.0, BELOW_1)),
     "rho": LegalRange("at least 0 and at most 1", 0.0, 1.0),
     "etas[0]": LegalRange("more than 0 and less than 1", ABOVE_0, BELOW_1),
-    "etas[1]": LegalRange("more than 1", ABOVE_1, np.inf),
+    "etas[1]": LegalRange("more than 1", ABOVE_1, LARGEST),
 }
 
 
-ANY_VALUE = LegalRange("any number", -np.inf, np.inf)
+ANY_VALUE = LegalRange("any number", -LARGEST, LARGEST)
 
 
 def legal_range(key: str, item: int | None) -> LegalRange | None:

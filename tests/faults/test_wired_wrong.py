@@ -339,7 +339,15 @@ def test_a_warmup_after_the_first_iteration_is_a_finding_with_the_numbers_and_to
     trainer.run(range(10), max_epochs=2)
     assert seen[first - 1 : first + 1] == [1.0, 0.01]
     (message,) = logged(caplog)
-    assert "trains with the optimizer's own 'lr', [1.0], and each value comes one" in message
+    assert "trains with the optimizer's own 'lr', 1, not with 0.01, and each value comes one" in message
+
+
+def test_no_message_grows_with_the_number_of_groups(trainer, caplog):
+    schedule = LinearInterpolation([(0, [0.01] * 500), (30, 1.0)])
+    ParamScheduler(make_optimizer(500), "lr", schedule=schedule).attach(trainer, Events.ITERATION_COMPLETED)
+    trainer.run(range(10), max_epochs=2)
+    (message,) = logged(caplog)
+    assert len(message) < 500
 
 
 def test_a_first_event_far_into_the_run_is_late_too(trainer):
