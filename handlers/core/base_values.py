@@ -222,7 +222,8 @@ def take_base_values(scheduler: Any, state: Mapping[str, Any]) -> Callable[[], N
     """
     if scheduler._base is None:
         return lambda: None
-    before = dict(vars(scheduler))
+    kept = "_base", "_joined", "_num_groups_seen", "_planned"
+    before, followed = [getattr(scheduler, name) for name in kept], scheduler._first_schedule
     saved = as_base_values("base_values", state["base_values"])
     joined: Sequence[JoinedGroup] = as_joined_groups("joined", state["joined"])
     if saved is not None:
@@ -233,7 +234,13 @@ def take_base_values(scheduler: Any, state: Mapping[str, Any]) -> Callable[[], N
             scheduler._base, scheduler._joined, scheduler._num_groups_seen = base, joined, -1
             scheduler._planned = base.schedule(joined)
             scheduler._follow(scheduler._planned)
-    return lambda: vars(scheduler).update(before)
+
+    def take_back() -> None:
+        for name, value in zip(kept, before, strict=True):
+            setattr(scheduler, name, value)
+        scheduler._follow(followed)
+
+    return take_back
 
 
 def resumed_base_values(
