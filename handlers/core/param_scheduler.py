@@ -189,13 +189,11 @@ class ParamScheduler(BaseParamScheduler):
     def _joined_with_new(self) -> Sequence[JoinedGroup]:
         if not self._admits or self._base is None:
             return ()
-        index = self._event_index
-        return self._base.with_new_groups(
-            self._joined,
-            self._target,
-            index,
-            lambda joined: self._value_of(private_copy(self._schedule_of_first(joined)), index),
-        )
+
+        def value_of_first(joined: Sequence[JoinedGroup]) -> Value:
+            return self._value_of(private_copy(self._schedule_of_first(joined)), self._event_index)
+
+        return self._base.with_new_groups(self._joined, self._target, self._event_index, value_of_first)
 
     def _schedule_of_first(self, joined: Sequence[JoinedGroup]) -> Schedule:
         """The schedule without the groups that joined; where there was no other group, that of the first to join."""

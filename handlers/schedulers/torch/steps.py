@@ -186,8 +186,7 @@ class TorchSteps(StatefulSchedule):
             rate = copied(group["lr"])
             factor = factor_of(schedulers_in(self.wrapped), now.rates, rate, group)
             now.added = (*now.added, (index, rate, factor))
-        waiting = now.added[len(now.rates) - first :]
-        for event, _, _ in waiting:
+        for event, _, _ in now.added[len(now.rates) - first :]:
             if event <= index:
                 self._add_group()
         return now.rates + [rate for _, rate, _ in now.added[len(now.rates) - first :]]
