@@ -271,7 +271,7 @@ def resumed_base_values(
     there = replace(base, values=saved)
     last = list(last) if isinstance(last, list | tuple) else [last] * len(base.values)
     was_loaded_first = last[0] is not None and target.read() == list(base.values) == target.as_held(last)
-    if was_loaded_first and is_same_schedule(schedule, description_of(there.schedule(joined))):
+    if was_loaded_first and schedule is not None and is_same_schedule(schedule, description_of(there.schedule(joined))):
         return there, joined
     before, now = there.values[there.reference], own.values[own.reference]
     return own, [

@@ -37,10 +37,9 @@ def num_saved(member: BaseParamScheduler) -> int:
 
 def groups_state(member: BaseParamScheduler) -> dict[str, Any]:
     """The entries of its state that are about param groups."""
-    if not isinstance(member, ParamScheduler):
-        return {"param_groups": 0, "base_values": None, "joined": []}
-    state = member.state_dict()
-    return {key: state[key] for key in ("param_groups", "base_values", "joined")}
+    if isinstance(member, ParamScheduler):
+        return member._groups_state()
+    return {"param_groups": 0, "base_values": None, "joined": []}
 
 
 def take_base_values_of(scheduler: Any, state: Mapping[str, Any]) -> Callable[[], None]:

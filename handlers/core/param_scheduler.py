@@ -288,10 +288,12 @@ class ParamScheduler(BaseParamScheduler):
         the values that the schedule started from, or None. ``joined`` has, for each group that continues from its own
         value since it was added, the event index, the value and the value of the reference group.
         """
+        return {**super().state_dict(), **self._groups_state()}
+
+    def _groups_state(self) -> dict[str, Any]:
         values = None if self._base is None else list(self._base.values)
         joined = [list(group) for group in self._joined]
-        known = self._target.known_groups
-        return {**super().state_dict(), "param_groups": known, "base_values": values, "joined": joined}
+        return {"param_groups": self._target.known_groups, "base_values": values, "joined": joined}
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         check_plateau_values(self._planned, state, self._num_groups(), self._admits)
