@@ -3,6 +3,7 @@
 import ast
 import importlib.metadata
 import inspect
+import re
 import sys
 from pathlib import Path
 
@@ -95,3 +96,11 @@ def lines_of_code(file: Path) -> int:
             docstrings |= set(range(node.lineno, node.end_lineno + 1))
     lines = enumerate(text.splitlines(), start=1)
     return sum(bool(line.strip()) and not line.strip().startswith("#") and at not in docstrings for at, line in lines)
+
+
+def test_the_table_of_faults_names_tests_that_exist(repository):
+    folder = repository / "tests" / "faults"
+    named = re.findall(r"`(\S+\.py)(?:::(\w+))?` \|$", (folder / "README.md").read_text(), flags=re.MULTILINE)
+    assert len(named) > 40
+    for file, test in named:
+        assert f"def {test}(" in (folder / file).read_text() if test else (folder / file).exists(), (file, test)
