@@ -52,7 +52,7 @@ class Concatenation(Schedule):
         if len(self.schedules) < 2 or len(self.durations) != len(self.schedules) - 1:
             raise ValueError(
                 "durations must be one fewer than the schedules, which must be two or more, "
-                f"given {len(self.schedules)} schedules and durations {arguments.shown(self.durations)}"
+                f"given {len(self.schedules)} schedules and durations {arguments.shown(list(self.durations))}"
             )
         # Pure schedules do not change. To examine all schedules for each block would be slow, above all where
         # concatenations are nested.
