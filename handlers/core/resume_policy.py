@@ -186,7 +186,7 @@ def _beginning_near_difference(*texts: str) -> list[str]:
     """Parts of long texts from just before they differ, of at most 130 characters each."""
     pairs = zip(*texts, strict=False)
     common = next((at for at, pair in enumerate(pairs) if len(set(pair)) > 1), min(map(len, texts)))
-    start = max(common - 30, 0) if any(len(text) > 130 for text in texts) else 0
+    start = max(common - 60, 0) if any(len(text) > 130 for text in texts) else 0
     return [arguments.shown_text("..." * (start > 0) + text[start:], 130) for text in texts]
 
 
