@@ -269,8 +269,14 @@ def resumed_base_values(
     if own.values == saved or len(own.values) < len(saved):
         return (base if own.values == base.values else own), joined
     there = replace(base, values=saved)
-    last = list(last) if isinstance(last, list | tuple) else [last] * len(base.values)
-    was_loaded_first = last[0] is not None and target.read() == list(base.values) == target.as_held(last)
+    held, known = target.read(), len(saved) + len(joined)  # a group may have been added since the last saved event
+    last = list(last)[:known] if isinstance(last, list | tuple) else [last] * known
+    was_loaded_first = (
+        last[0] is not None
+        and len(last) == known
+        and held[: len(saved)] == list(own.values)
+        and held[:known] == target.as_held([*last, *held[known:]])[:known]
+    )
     if was_loaded_first and schedule is not None and is_same_schedule(schedule, description_of(there.schedule(joined))):
         return there, joined
     before, now = there.values[there.reference], own.values[own.reference]

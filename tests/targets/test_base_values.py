@@ -19,6 +19,7 @@ from lehr.handlers import (
     LambdaScheduler,
     LinearCyclicalScheduler,
     LinearScheduler,
+    LRScheduler,
     MetricScheduler,
     MultiplicativeScheduler,
     OneCycleScheduler,
@@ -373,3 +374,44 @@ def test_a_scheduler_of_several_loads_all_base_values_or_none():
             scheduler.load_state_dict({**before, **wrong})
         assert scheduler.state_dict() == before
         assert scheduler.simulate(3).tolist() == values
+
+
+@pytest.mark.parametrize("initial", [{}, {"initial_lr": 0.02}])
+@pytest.mark.parametrize("joins_at", [3, 5])
+def test_an_optimizer_that_was_loaded_first_may_have_a_group_that_joined_or_is_about_to(joins_at, initial):
+    optimizer = sgd(0.1)
+    scheduler = LambdaScheduler(optimizer, "lr", lambda i: 1 / (1 + i))
+    for at in range(5):
+        if at == joins_at:
+            add_group(optimizer, 1e-4, **initial)
+        scheduler(None)
+    if joins_at == 5:
+        add_group(optimizer, 1e-4, **initial)
+    states = optimizer.state_dict(), json.loads(json.dumps(scheduler.state_dict()))
+    again = sgd(0.1, 1e-4)
+    again.load_state_dict(states[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        resumed = LambdaScheduler(again, "lr", lambda i: 1 / (1 + i))
+    resumed.load_state_dict(states[1])
+    resumed(None)
+    scheduler(None)
+    assert lrs(again) == lrs(optimizer)
+
+
+def test_a_group_that_was_added_to_torchs_scheduler_after_the_last_saved_event():
+    def make(optimizer):
+        return LRScheduler(torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9))
+
+    optimizer = sgd(0.1)
+    scheduler = make(optimizer)
+    scheduler(None)
+    add_group(optimizer, 1e-4)
+    states = optimizer.state_dict(), scheduler.state_dict()
+    again = sgd(0.1, 1e-4)
+    resumed = make(again)
+    resumed.load_state_dict(states[1])
+    again.load_state_dict(states[0])
+    resumed(None)
+    scheduler(None)
+    assert lrs(again) == lrs(optimizer) == [0.09000000000000001, 1e-4]

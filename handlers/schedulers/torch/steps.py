@@ -317,7 +317,6 @@ class TorchSteps(StatefulSchedule):
                 self._load_attributes(wrapped if same else {**self.wrapped.state_dict(), **wrapped})
                 self._set(_progress=TorchProgress(rates, momenta, position, added=added))
                 self._write_momenta(momenta)
-                self._add_groups(position)
         except BaseException:
             self.put_back(before)
             self._set(_progress=before[1])
