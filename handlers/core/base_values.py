@@ -100,6 +100,11 @@ def start_from_base_values(scheduler: Any, member: Any, schedule_of: ScheduleOf)
     scheduler._admits = scheduler._admits or member._admits
 
 
+def own_base_values(scheduler: Any) -> tuple[float, ...]:
+    """The base values of a scheduler whose values start from those of each group; empty for any other."""
+    return scheduler._base.values if scheduler._base is not None and scheduler._base.is_own else ()
+
+
 def read_base_values(target: ParamGroups, argument: str | None) -> tuple[float, ...]:
     """The base values of the param groups of a target.
 

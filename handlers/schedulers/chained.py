@@ -59,6 +59,7 @@ class ChainedScheduler(ParamScheduler):
         members = same_target(schedulers, at_least=1)
         first = members[0]
         target = ParamGroups(first.optimizer, first.param_name, first.param_group_index)
+        target.refuse_groups_to_come(type(self).__name__)
         base = read_base_values(target, "initial_value") if initial_value is None else ()
         initial = one_or_all(base) if initial_value is None else initial_value
         numbers = arguments.number_or_numbers("initial_value", initial)

@@ -118,6 +118,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         self.trainer = trainer
         self.missing_policy = arguments.one_of("missing_policy", missing_policy, ("raise", "ignore"))
         super().__init__(optimizer, param_name, save_history, param_group_index, schedule=self._plateau)
+        self._target.refuse_groups_to_come(type(self).__name__)
         self._admits = initial_value is None and self._target.selection.added in (None, "own")
         self._goes_on_from_groups = initial_value is None and not isinstance(optimizer, PlaceholderOptimizer)
         if self._goes_on_from_groups:

@@ -1,12 +1,14 @@
 """A warm-up before any scheduler of the learning rate."""
 
+from functools import partial
 from typing import Any
 
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
+from lehr.handlers.core.base_values import own_base_values, start_from_base_values
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.schedulers.torch.lr_scheduler import LRScheduler
-from lehr.handlers.schedules import arguments
+from lehr.handlers.schedules import LinearInterpolation, Schedule, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.targets.param_groups import ParamGroups
 
@@ -81,17 +83,26 @@ def create_lr_scheduler_with_warmup(
             "output_simulated_values must be a list such as [None] * 100, "
             f"given {arguments.shown(output_simulated_values)}"
         )
-    present = ParamGroups(main.optimizer, "lr", main.param_group_index).read()
+    target = ParamGroups(main.optimizer, "lr", main.param_group_index)
+    target.refuse_groups_to_come("create_lr_scheduler_with_warmup")
+    own = own_base_values(main) if warmup_end_value is None else ()
+    present = list(own) or target.read()
     starts = _per_group("warmup_start_value", warmup_start_value, len(present))
     peaks = present if warmup_end_value is None else _per_group("warmup_end_value", warmup_end_value, len(present))
     firsts = main.simulate(1)[0].tolist()
     points = [(0, _one_or_list(starts)), (duration - 1, _one_or_list(peaks))]
     warmup = PiecewiseLinear(main.optimizer, "lr", points, param_group_index=main.param_group_index)
+    if own:
+        start_from_base_values(warmup, warmup, partial(_up_to_base_value, _one_or_list(starts), duration))
     durations = [duration - 1 if peaks == firsts else duration]
     if output_simulated_values is not None:
         events = len(output_simulated_values)
         output_simulated_values[:] = ConcatScheduler.simulate_values(events, [warmup, main], durations)
     return ConcatScheduler([warmup, main], durations, save_history)
+
+
+def _up_to_base_value(start: Number, duration: int, base: Number) -> Schedule:
+    return LinearInterpolation([(0, start), (duration - 1, base)])
 
 
 def _per_group(name: str, value: Number, groups: int) -> list[float]:

@@ -124,6 +124,21 @@ class ParamGroups(Target):
             self._looked_up, self._num_looked_up, self._float_groups = groups, len(groups), None
         return [groups[index] for index in self._indices]
 
+    def refuse_groups_to_come(self, name: str) -> None:
+        """Raise an error if no group is selected yet.
+
+        Args:
+            name: the class that needs the values of the groups when it is constructed.
+
+        Raises:
+            ValueError: no group is selected.
+        """
+        if not self.groups():
+            raise ValueError(
+                f"param_group_index must select a group that exists for {name}, which starts from its value, given "
+                f"{shown(self.param_group_index)}"
+            )
+
     def _select(self, groups: list[Group]) -> list[int]:
         known = groups[: self.known_groups] if self.selection.added == "ignore" else groups
         selected = self.selection.indices(known)

@@ -6,7 +6,7 @@ import warnings
 import pytest
 import torch
 from ignite.engine import Engine, Events
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.lr_scheduler import ExponentialLR, LambdaLR
 
 from lehr.handlers import (
     ChainedScheduler,
@@ -32,6 +32,7 @@ from lehr.handlers import (
     ResumeWarning,
     WarmupStableDecayScheduler,
     configure_scheduler,
+    create_lr_scheduler_with_warmup,
 )
 from lehr.handlers.schedules import Anneal, Constant, Plateau
 
@@ -172,6 +173,7 @@ OWN = {
     "chained": lambda o: ChainedScheduler([ExponentialScheduler(o, "lr", 0.9), ExponentialScheduler(o, "lr", 0.8)]),
     "of several": lambda o: ParamGroupScheduler([ExponentialScheduler(o, "lr", 0.9)]),
     "asked for": lambda o: OneCycleScheduler(o, "lr", 0.5, 9, param_group_index=Groups(added="own")),
+    "warm-up": lambda o: create_lr_scheduler_with_warmup(ExponentialScheduler(o, "lr", 0.9), 0.02, 3),
     "config": lambda o: configure_scheduler(o, {"type": "torch.ExponentialLR", "gamma": 0.9}),
 }
 
@@ -415,3 +417,19 @@ def test_a_group_that_was_added_to_torchs_scheduler_after_the_last_saved_event()
     resumed(None)
     scheduler(None)
     assert lrs(again) == lrs(optimizer) == [0.09000000000000001, 1e-4]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda o, head: ReduceLROnPlateauScheduler(o, "loss", param_group_index=head),
+        lambda o, head: LRScheduler(ExponentialLR(o, 0.9), param_group_index=head),
+        lambda o, head: ChainedScheduler([ExponentialScheduler(o, "lr", 0.9, param_group_index=head)]),
+        lambda o, head: create_lr_scheduler_with_warmup(
+            ExponentialScheduler(o, "lr", 0.9, param_group_index=head), 0.0, 3
+        ),
+    ],
+)
+def test_what_starts_from_the_value_of_a_group_refuses_one_that_is_still_to_come(make):
+    with pytest.raises(ValueError, match="param_group_index must select a group that exists for .*, given Groups"):
+        make(sgd(0.1), Groups("head", required=False))

@@ -100,6 +100,7 @@ class LRScheduler(MetricDrivenScheduler):
             )
         self.lr_scheduler = lr_scheduler
         target = ParamGroups(lr_scheduler.optimizer, "lr", param_group_index)
+        target.refuse_groups_to_come(type(self).__name__)
         self._steps, self._legacy = TorchSteps(lr_scheduler, target), use_legacy
         schedule = Shift(self._steps, by=1) if use_legacy else self._steps
         self._write_to(target, "lr", save_history, schedule)
