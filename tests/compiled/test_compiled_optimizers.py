@@ -19,7 +19,10 @@ from torch.optim import ASGD, SGD, Adadelta, Adafactor, Adagrad, Adam, Adamax, A
 from lehr.handlers import ParamScheduler
 from lehr.handlers.schedules import Anneal
 
-pytestmark = pytest.mark.usefixtures("fresh_compiler")
+pytestmark = [
+    pytest.mark.usefixtures("fresh_compiler"),
+    pytest.mark.filterwarnings("ignore:.* must be .*, but .* writes"),
+]
 
 DECAY = {"lr": 0.1, "weight_decay": 0.1}
 

@@ -15,6 +15,8 @@ TOTAL = WARM_UP + EVENTS
 FALL = Anneal(0.1, 0.01, TOTAL)
 COMPILERS = [os.environ.get("CXX"), "g++", "clang++", "c++"]
 pytestmark = [
+    pytest.mark.filterwarnings("ignore:.* the engine begins a run at iteration 0"),
+    pytest.mark.filterwarnings("ignore:.* must be .*, but .* writes"),
     pytest.mark.usefixtures("fresh_compiler"),
     pytest.mark.proof,
     pytest.mark.skipif(

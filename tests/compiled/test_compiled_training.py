@@ -30,7 +30,13 @@ from lehr.handlers import (
 )
 from lehr.handlers.schedules import Anneal
 
-pytestmark = [pytest.mark.usefixtures("fresh_compiler"), pytest.mark.proof]
+# The tests run a trainer anew on purpose.
+pytestmark = [
+    pytest.mark.usefixtures("fresh_compiler"),
+    pytest.mark.proof,
+    pytest.mark.filterwarnings("ignore:.* the engine begins a run at iteration 0"),
+    pytest.mark.filterwarnings("ignore:.* must be .*, but .* writes"),
+]
 
 PROOF = pytest.mark.proof
 WAYS = pytest.mark.parametrize("way", ["method", pytest.param("function", marks=PROOF)])

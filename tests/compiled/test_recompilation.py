@@ -10,7 +10,13 @@ from torch.optim import AdamW
 from lehr.handlers import ParamScheduler
 from lehr.handlers.schedules import Anneal
 
-pytestmark = [pytest.mark.usefixtures("fresh_compiler"), pytest.mark.proof]
+# The tests run a trainer anew on purpose.
+pytestmark = [
+    pytest.mark.usefixtures("fresh_compiler"),
+    pytest.mark.proof,
+    pytest.mark.filterwarnings("ignore:.* the engine begins a run at iteration 0"),
+    pytest.mark.filterwarnings("ignore:.* must be .*, but .* writes"),
+]
 
 FALL = Anneal(0.1, 0.01, WARM_UP + EVENTS)
 
