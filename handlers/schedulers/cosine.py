@@ -116,6 +116,7 @@ class CosineRestartScheduler(DecayScheduler):
             )
         if periods is not None and (isinstance(periods, str | bytes) or not isinstance(periods, Sequence)):
             raise TypeError(f"periods must be a list or tuple of numbers of events, given {arguments.shown(periods)}")
+        check = arguments.duration if options.get("epoch_length") is None else arguments.number
         super().__init__(
             optimizer,
             param_name,
@@ -124,7 +125,7 @@ class CosineRestartScheduler(DecayScheduler):
             "start_value",
             start_value=start_value,
             end_value=end_value,
-            periods=arguments.number("T_0", T_0, above=0) if periods is None else periods,
+            periods=check("T_0", T_0, above=0) if periods is None else periods,
             period_mult=arguments.number("T_mult", T_mult, at_least=1),
             restart_weights=restart_weights,
         )
