@@ -159,7 +159,7 @@ class Plateau(StatefulSchedule):
             ValueError: the number of values is not that of ``min_value`` or ``eps``.
         """
         own = tuple(values) if isinstance(values, Sequence) else (values,) * (self._own_groups() or 1)
-        arguments.same_groups({"min_value": self._own_groups(), "values": len(own)})
+        self._check_groups(len(own))
         self._progress.values = list(own)
 
     def observe(self, metric: float) -> None:
@@ -221,6 +221,10 @@ class Plateau(StatefulSchedule):
         rows = zip(values, lower, taken_off, eps, strict=True)
         return [new if old - less > least else old for old, new, less, least in rows]
 
+    def _check_groups(self, num_values: int | None) -> None:
+        counts = {"min_value": arguments.groups_of(self.min_value), "eps": arguments.groups_of(self.eps)}
+        arguments.same_groups({**counts, "values": num_values})
+
     def _own_groups(self) -> int | None:
         return arguments.groups_of(self.min_value, self.eps)
 
@@ -251,7 +255,7 @@ class Plateau(StatefulSchedule):
         if len(values) == 1:  # as saved while min_value was one number for all groups
             values = values * (self._own_groups() or 1)
         numbers = arguments.number_or_numbers("values", values)
-        arguments.same_groups({"min_value": self._own_groups(), "values": arguments.groups_of(numbers)})
+        self._check_groups(arguments.groups_of(numbers))
         names = ("num_bad_epochs", "cooldown_counter", "num_metrics")
         counts = {name: arguments.whole_number(name, state[name], at_least=0) for name in names}
         self._set(_progress=PlateauProgress(list(numbers), best, **counts))  # type: ignore[arg-type]
