@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from lehr.handlers.core.base_values import read_base_values
+from lehr.handlers.core.base_values import one_or_all, read_base_values
 from lehr.handlers.schedules import Schedule, Stretch
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups
@@ -60,8 +60,7 @@ class ConfigContext:
     @cached_property
     def initial_value(self) -> Number:
         """The base value of the param groups: one number where it is the same in all of them."""
-        values = self.initial_values
-        return values[0] if len(set(values)) == 1 else values
+        return one_or_all(self.initial_values)
 
     @property
     def default(self) -> float:

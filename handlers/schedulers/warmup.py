@@ -5,7 +5,7 @@ from typing import Any
 
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
-from lehr.handlers.core.base_values import own_base_values, start_from_base_values
+from lehr.handlers.core.base_values import one_or_all, own_base_values, start_from_base_values
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.schedulers.torch.lr_scheduler import LRScheduler
 from lehr.handlers.schedules import LinearInterpolation, Schedule, arguments
@@ -90,10 +90,10 @@ def create_lr_scheduler_with_warmup(
     starts = _per_group("warmup_start_value", warmup_start_value, len(present))
     peaks = present if warmup_end_value is None else _per_group("warmup_end_value", warmup_end_value, len(present))
     firsts = main.simulate(1)[0].tolist()
-    points = [(0, _one_or_list(starts)), (duration - 1, _one_or_list(peaks))]
+    points = [(0, one_or_all(starts)), (duration - 1, one_or_all(peaks))]
     warmup = PiecewiseLinear(main.optimizer, "lr", points, param_group_index=main.param_group_index)
     if own:
-        start_from_base_values(warmup, warmup, partial(_up_to_base_value, _one_or_list(starts), duration))
+        start_from_base_values(warmup, warmup, partial(_up_to_base_value, one_or_all(starts), duration))
     durations = [duration - 1 if peaks == firsts else duration]
     if output_simulated_values is not None:
         events = len(output_simulated_values)
@@ -110,8 +110,3 @@ def _per_group(name: str, value: Number, groups: int) -> list[float]:
     if isinstance(values, tuple) and len(values) != groups:
         raise ValueError(f"{name} must have {groups} values, given {arguments.shown(value)}")
     return list(values) if isinstance(values, tuple) else [values] * groups
-
-
-def _one_or_list(values: list[float]) -> Number:
-    """One value if all groups have the same, else the list."""
-    return values[0] if len(set(values)) == 1 else values
