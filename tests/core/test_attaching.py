@@ -1,13 +1,13 @@
 """What attaching says at once of two who write the same, and what it asks to find that out."""
 
-import logging
 from types import SimpleNamespace
 from unittest.mock import patch
 
 import pytest
 import torch
 from ignite.engine import Events
-from optimizers import make_optimizer, make_trainer
+from logs import logged, logging_trainer
+from optimizers import make_optimizer
 
 from lehr.handlers import (
     ConstantScheduler,
@@ -23,14 +23,7 @@ from lehr.handlers.schedules import Constant
 
 @pytest.fixture
 def trainer(caplog):
-    engine = make_trainer()
-    engine.logger = logging.Logger("of a test")
-    engine.logger.addHandler(caplog.handler)
-    return engine
-
-
-def said(caplog):
-    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    return logging_trainer(caplog)
 
 
 def constant(optimizer, name="lr", group=None):
@@ -87,7 +80,7 @@ def test_two_that_write_the_same_are_told(make, turned, bare, trainer, caplog):
     else:
         first.attach(trainer, Events.ITERATION_STARTED)
     second.attach(trainer, Events.ITERATION_STARTED)
-    (message,) = said(caplog)
+    (message,) = logged(caplog)
     assert f"over what {first!r} has written at that event" in message
 
 
@@ -97,14 +90,14 @@ def test_what_comes_to_be_the_same_later_is_told(trainer, caplog):
     optimizer.param_groups = [{**group} for group in optimizer.param_groups]  # as loading a state does
     optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})
     constant(other).attach(trainer)
-    assert said(caplog) == []
+    assert logged(caplog) == []
     constant(optimizer, group=1).attach(trainer)
-    assert len(said(caplog)) == 1
+    assert len(logged(caplog)) == 1
     other.param_groups = optimizer.param_groups
     constant(optimizer, "momentum").attach(trainer)
-    assert len(said(caplog)) == 1
+    assert len(logged(caplog)) == 1
     constant(optimizer, "lr", 0).attach(trainer)
-    assert len(said(caplog)) == 3
+    assert len(logged(caplog)) == 3
 
 
 def test_schedulers_of_other_optimizers_are_not_asked_for_their_locations(trainer, caplog):
@@ -115,4 +108,4 @@ def test_schedulers_of_other_optimizers_are_not_asked_for_their_locations(traine
         for scheduler in schedulers:
             scheduler.attach(trainer)
     assert asked.call_count == len(schedulers)  # each for its own
-    assert said(caplog) == []
+    assert logged(caplog) == []

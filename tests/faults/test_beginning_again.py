@@ -1,6 +1,5 @@
 """Beginning again, going on, going further: what check_plan finds before a run, and what the run says."""
 
-import logging
 import warnings
 from types import SimpleNamespace
 
@@ -9,6 +8,7 @@ import pytest
 import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import Checkpoint, FastaiLRFinder
+from logs import logged, logging_trainer
 from optimizers import make_optimizer, make_trainer, values_of
 
 from lehr.engine import OptimizerEvents
@@ -33,14 +33,7 @@ LENGTH = 10
 
 @pytest.fixture
 def trainer(caplog):
-    engine = make_trainer()
-    engine.logger = logging.Logger("of a test")
-    engine.logger.addHandler(caplog.handler)
-    return engine
-
-
-def logged(caplog):
-    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    return logging_trainer(caplog)
 
 
 def found(trainer, *codes, epochs=4, **kwargs):

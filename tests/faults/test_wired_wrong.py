@@ -6,6 +6,7 @@ import warnings
 import pytest
 import torch
 from ignite.engine import Engine, EventEnum, Events
+from logs import logged, logging_trainer
 from optimizers import make_optimizer, make_trainer, values_of
 
 from lehr.handlers import (
@@ -41,14 +42,7 @@ from lehr.handlers.schedules import (
 
 @pytest.fixture
 def trainer(caplog):
-    engine = make_trainer()
-    engine.logger = logging.Logger("of a test")
-    engine.logger.addHandler(caplog.handler)
-    return engine
-
-
-def logged(caplog):
-    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    return logging_trainer(caplog)
 
 
 def found(trainer, *codes, epochs=4, length=10, **kwargs):
