@@ -79,10 +79,9 @@ class Adjustment:
         handover = state["handover"]
         if handover is not None and not (isinstance(handover, list | tuple) and len(handover) == 3):
             raise ValueError(f"handover must be [begin, duration, value] or None, given {arguments.shown(handover)}")
-        made = cls(state["shift"], None if handover is None else (handover[0], handover[1], _as_value(handover[2])))
-        if made.handover is not None:
-            Handover(Shift(_ANY, 0), *made.handover)  # checks the arguments
-        return made
+        if handover is None:
+            return cls(state["shift"])
+        return cls(state["shift"], _checked_handover(*handover))
 
 
 def adjusted(
@@ -140,7 +139,7 @@ def adjusted(
             f"resume_policy must not be 'keep_value' at event {position} of a schedule whose length is "
             f"{planned.length:g}, given {_text(description)}"
         )
-    return Adjustment(saved.shift, (event_index, planned.length - position, _as_value(state["value"])))
+    return Adjustment(saved.shift, _checked_handover(event_index, planned.length - position, state["value"]))
 
 
 def warn_of_change(state: Mapping[str, Any], description: Any, policy: str, adjustment: Adjustment) -> None:
@@ -190,8 +189,9 @@ def _beginning_near_difference(*texts: str) -> list[str]:
     return [arguments.shown_text("..." * (start > 0) + text[start:], 130) for text in texts]
 
 
-def _as_value(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+def _checked_handover(begin: Any, duration: Any, value: Any) -> tuple[int, float, Any]:
+    checked = Handover(Shift(_ANY, 0), begin, duration, value)
+    return checked.begin, checked.duration, checked.start_value
 
 
 class _Any(Schedule):

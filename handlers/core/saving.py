@@ -163,12 +163,19 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
         checked["length"] = arguments.number("length", checked["length"], at_least=0)
     arguments.flag("before_epoch_completed", checked["before_epoch_completed"])
     known = checked["param_groups"]
-    for one in known if isinstance(known, list) else [] if known is None else [known]:
-        arguments.whole_number("param_groups", one, at_least=0)
+    if known is not None:
+        all_known = [arguments.whole_number("param_groups", one, at_least=0) for one in _as_list(known)]
+        checked["param_groups"] = all_known if isinstance(known, list) else all_known[0]
     value = checked["value"]
     if not isinstance(value, bool | None):
-        arguments.number_or_numbers("value", value)
+        numbers = arguments.number_or_numbers("value", value)
+        # As built-in types, so that the state can be saved as JSON.
+        checked["value"] = list(numbers) if isinstance(numbers, tuple) else value if type(value) is int else numbers
     return checked
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def is_same_schedule(saved: Any, own: Any) -> bool:

@@ -204,7 +204,7 @@ class TorchSteps(StatefulSchedule):
         now, optimizer, before = self._progress, self.wrapped.optimizer, self._progress.momenta
         groups, rates, others = optimizer.param_groups, now.rates, None
         held = [group["lr"] for group in groups]
-        may_warn = (self._is_nested or not now.position) and not has_stepped(optimizer)
+        may_warn = (self._is_nested or getattr(self.wrapped, "_step_count", 2) <= 1) and not has_stepped(optimizer)
         if self.cycles_momentum or len(held) != len(rates) or may_warn:
             others = OtherValues(optimizer, len(rates), self.cycles_momentum)
         now.lost = not self.takes_metric
