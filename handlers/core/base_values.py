@@ -229,6 +229,12 @@ def take_base_values(scheduler: Any, state: Mapping[str, Any]) -> Callable[[], N
         return lambda: None
     kept = "_base", "_joined", "_num_groups_seen", "_planned"
     before, followed = [getattr(scheduler, name) for name in kept], scheduler._first_schedule
+
+    def take_back() -> None:
+        for name, value in zip(kept, before, strict=True):
+            setattr(scheduler, name, value)
+        scheduler._follow(followed)
+
     saved = as_base_values("base_values", state["base_values"])
     joined: Sequence[JoinedGroup] = as_joined_groups("joined", state["joined"])
     if saved is not None:
@@ -236,16 +242,29 @@ def take_base_values(scheduler: Any, state: Mapping[str, Any]) -> Callable[[], N
             scheduler._base, saved, joined, state["schedule"], state["value"], scheduler._target
         )
         if base is not scheduler._base or joined or scheduler._joined:
-            scheduler._base, scheduler._joined, scheduler._num_groups_seen = base, joined, -1
-            scheduler._planned = base.schedule(joined)
-            scheduler._follow(scheduler._planned)
-
-    def take_back() -> None:
-        for name, value in zip(kept, before, strict=True):
-            setattr(scheduler, name, value)
-        scheduler._follow(followed)
-
+            planned = _schedule_of_saved(base, joined, saved)
+            scheduler._base, scheduler._joined, scheduler._num_groups_seen, scheduler._planned = (
+                base,
+                joined,
+                -1,
+                planned,
+            )
+            try:
+                scheduler._follow(planned)
+            except BaseException:
+                take_back()
+                raise
     return take_back
+
+
+def _schedule_of_saved(base: BaseValues, joined: Sequence[JoinedGroup], saved: tuple[float, ...]) -> Schedule | None:
+    try:
+        return base.schedule(joined)
+    except Exception as error:
+        given = arguments.shown(saved)
+        raise ValueError(
+            arguments.shortened(f"base_values must be those that the schedule can start from, given {given}: {error}")
+        ) from error
 
 
 def resumed_base_values(

@@ -101,6 +101,35 @@ def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, po
         scheduler._is_saved_early = state["before_epoch_completed"]
 
 
+def last_value(scheduler: Any) -> Any:
+    """The last value that a scheduler wrote, as plain data; None if it is unknown."""
+    if not scheduler._target.is_saved:
+        return scheduler._target.last
+    if scheduler._event_index == scheduler._loaded_at:
+        return scheduler._loaded_value
+    if scheduler._event_index == 0 or not scheduler._is_pure or scheduler._asks_get_param:
+        return None
+    return scheduler._value_of(scheduler.schedule, scheduler._event_index - 1)
+
+
+def follow_adjusted(scheduler: Any, adjustment: Adjustment) -> None:
+    """Let a scheduler follow the schedule in the code with an adjustment.
+
+    Raises:
+        ValueError: the adjusted schedule is for another number of param groups.
+    """
+    planned, groups = scheduler._planned, scheduler._num_groups()
+    if planned is not None and planned.is_pure:
+        schedule = adjustment.applied_to(planned)
+        if schedule.groups not in (None, planned.groups, groups):
+            raise ValueError(
+                f"resume_policy must be 'keep_step' where the number of param groups has changed, from "
+                f"{schedule.groups} to {groups}"
+            )
+        scheduler._follow(schedule)
+    scheduler._adjustment = adjustment
+
+
 def take_back_events(scheduler: Any, engine: Any, events: int, name: str | None) -> None:
     """Take back the last events of a scheduler, since the engine fires them again; keep their metrics."""
     scheduler._go_to(scheduler._event_index - events)
@@ -151,7 +180,7 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
                 f"state_dict[{key!r}] must be of type {type(value).__name__}, given {arguments.shown(state[key])}"
             )
     for key, value in identity.items():
-        if state[key] != value:
+        if _differ(state[key], value):
             raise ValueError(
                 f"state_dict must be that of a scheduler with {key} {arguments.shown(value)}, given "
                 f"{arguments.shown(state[key])}; to set only the event index, call seek(event_index)"
@@ -172,6 +201,13 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
         # As built-in types, so that the state can be saved as JSON.
         checked["value"] = list(numbers) if isinstance(numbers, tuple) else value if type(value) is int else numbers
     return checked
+
+
+def _differ(saved: Any, own: Any) -> bool:
+    try:
+        return bool(saved != own)
+    except Exception:  # an array does not say whether it is equal
+        return True
 
 
 def _as_list(value: Any) -> list[Any]:

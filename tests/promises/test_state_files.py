@@ -439,6 +439,8 @@ def assert_it_goes_on(rig: Rig) -> None:
         engine.add_event_handler(rig.event, rig.observe)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResumeWarning)
+        # A value of the state may be one that the optimizer must not have.
+        warnings.filterwarnings("ignore", r".* but \w+ writes .* and goes on without further warnings", UserWarning)
         rig.scheduler.attach(engine, rig.event)
         engine.add_event_handler(rig.event, lambda: events.append(rig.read()))
         try:
@@ -482,6 +484,15 @@ def _try_mutations_of(name: str, number: int) -> None:
 @each_kind
 def test_a_state_with_anything_in_it_loads_completely_or_not_at_all(name):
     _try_mutations_of(name, 2)
+
+
+@pytest.mark.parametrize("name", ["configured: rules upon one another", "configured: torch in torch"])
+def test_a_state_with_too_few_base_values_leaves_the_scheduler_as_it_was(name):
+    rig = begun(name)
+    before = standing(rig)
+    state = {**rig.scheduler.state_dict(), "base_values": [0.2, 0.3]}
+    assert is_refused(rig.scheduler, state)
+    assert standing(rig) == before
 
 
 ROWS = Counter(type(make().scheduler) for make in ALL.values())
