@@ -8,6 +8,7 @@ from .core.pausing import paused
 from .core.resume_policy import ResumeWarning
 from .core.scheduler import BaseParamScheduler
 from .core.state_param_scheduler import StateParamScheduler
+from .integrations.torch_scheduler import as_torch_scheduler
 from .plans import check_plan, diff_plans, dry_run, plot_plan
 from .schedulers.batch_size import BatchSizeScheduler
 from .schedulers.chained import ChainedScheduler
@@ -88,6 +89,7 @@ __all__ = [
     "StepScheduler",
     "StepStateScheduler",
     "WarmupStableDecayScheduler",
+    "as_torch_scheduler",
     "check_plan",
     "configure_scheduler",
     "create_lr_scheduler_with_warmup",

@@ -1,13 +1,28 @@
-"""An overridden ``get_param`` as a function of the event index."""
+"""What ``get_param`` returns, and an overridden one as a function of the event index."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from lehr.handlers.schedules.description import text_of
+from lehr.handlers.schedules.stateful import stateful_parts
 from lehr.handlers.targets.target import Value
 
+from .copying import private_copy
 from .saving import description_of_scheduler
+
+
+def value_of_schedule(scheduler: Any) -> Value:
+    """The value that the schedule of a scheduler has for its next event.
+
+    Raises:
+        TypeError: it has no schedule.
+    """
+    schedule = scheduler._schedule
+    if schedule is None:
+        raise TypeError(f"{type(scheduler).__name__} has no schedule for super().get_param() to read")
+    schedule = private_copy(schedule) if stateful_parts(schedule) else schedule
+    return scheduler._value_of(schedule, scheduler._event_index)  # type: ignore[no-any-return]
 
 
 class GetParam:

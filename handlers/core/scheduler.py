@@ -12,19 +12,21 @@ from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 from torch.optim import Optimizer
 
+from lehr.engine.history import ParamHistory
 from lehr.engine.history_recorder import Recorder
+from lehr.engine.plain_loop import PlainLoop
 from lehr.engine.plots import draw_values
 from lehr.handlers.schedules import Constant, FunctionSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.schedules.description import text_of
-from lehr.handlers.schedules.stateful import stateful_parts
 from lehr.handlers.targets.target import Location, Target, Value
 
 from . import as_config, saving
 from .attaching import AnyEvent, attached
 from .copying import private_copy
-from .get_param import GetParam
+from .get_param import GetParam, value_of_schedule
 from .illegal_values import limits_of, read_get_param, read_in_block, warn_if_illegal
+from .missing_attributes import missing_attribute
 from .reading import BlockReader, EventReader, read_values
 from .simulated_rows import rows_of
 
@@ -65,8 +67,9 @@ class BaseParamScheduler(ABC):
     _writes_bools = False  # whether get_param may return True or False
     _number_type: type[float] | type[int] = float
     _config: dict[str, Any] | None = None  # the config that made the scheduler
-    # Attributes that only save time; a copy makes them again.
-    _caches: ClassVar[set[str]] = {"_block_reader", "_event_reader", "_recorder"}
+    _plain_loop: PlainLoop | None = None
+    # Attributes that a copy does not have: those that only save time, and the history of a plain loop.
+    _caches: ClassVar[set[str]] = {"_block_reader", "_event_reader", "_recorder", "_plain_loop"}
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Keep the arguments, for :meth:`config`."""
@@ -113,6 +116,11 @@ class BaseParamScheduler(ABC):
         self._event_reader = NO_EVENT_READER if self._is_pure else EventReader()
         self._recorder = Recorder()
 
+    if not TYPE_CHECKING:  # type checkers then know that any other attribute is a mistake
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing_attribute(self, name)
+
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in self._caches}
 
@@ -124,7 +132,7 @@ class BaseParamScheduler(ABC):
         """Write the value of this event, record it, and count the event.
 
         Args:
-            engine: the engine that fires the event; None in a plain loop, without history.
+            engine: the engine that fires the event; None in a plain loop.
             name: name of the history; None for ``param_name``.
         """
         index, record, block = self._event_index, None, self._block_reader
@@ -132,13 +140,17 @@ class BaseParamScheduler(ABC):
         value = block.values[at] if 0 <= at < len(block.values) else self._read(index)
         if type(value) is not float:
             value = self._row(value)
-        if self._save_history and engine is not None:
-            record, row = self._recording(engine, name, value)
+        if self._save_history and (engine is not None or self._plain_loop is not None):
+            record, row = self._recording(engine or self._plain_loop, name, value)  # type: ignore[arg-type]
         self._target.write(value, engine)
         # Count, then record: Python handles an interrupt after a call, so both are done or neither.
         self._event_index = index + 1
         if record is not None:
             record(row)
+
+    def apply(self) -> None:
+        """Write the value of this event, and count the event; call it in your own loop, before the optimizer's step."""
+        self(None)
 
     def _read(self, index: int) -> Any:
         """The value of the schedule, or of ``get_param``, at an event."""
@@ -182,6 +194,19 @@ class BaseParamScheduler(ABC):
         self._forget()
 
     @property
+    def history(self) -> ParamHistory | None:
+        """The history of a plain loop, in which :meth:`apply` records; None for no history.
+
+        An engine has its own: see ``save_history``.
+        """
+        return None if self._plain_loop is None else self._plain_loop.state.param_history
+
+    @history.setter
+    def history(self, history: ParamHistory | None) -> None:
+        self._plain_loop = None if history is None else PlainLoop(history)
+        self.save_history = history is not None
+
+    @property
     def event_index(self) -> int:
         """The index of the next event, which is the number of events so far; to assign it is to :meth:`seek`."""
         return self._event_index
@@ -213,10 +238,7 @@ class BaseParamScheduler(ABC):
         A subclass may override this method, and read ``self.event_index``. The scheduler then calls it at each event,
         and never earlier. It may return any number, or a list of numbers.
         """
-        if self._schedule is None:
-            raise TypeError(f"{type(self).__name__} has no schedule for super().get_param() to read")
-        schedule = private_copy(self._schedule) if stateful_parts(self._schedule) else self._schedule
-        return self._value_of(schedule, self._event_index)
+        return value_of_schedule(self)
 
     def _value_of(self, schedule: Schedule, index: int) -> Value:
         value = schedule(index)
@@ -414,25 +436,11 @@ class BaseParamScheduler(ABC):
 
     def _adjust(self, adjustment: saving.Adjustment) -> None:
         """Follow the schedule in the code with an adjustment."""
-        if self._planned is not None and self._planned.is_pure:
-            schedule = adjustment.applied_to(self._planned)
-            if schedule.groups not in (None, self._planned.groups, self._num_groups()):
-                raise ValueError(
-                    f"resume_policy must be 'keep_step' where the number of param groups has changed, from "
-                    f"{schedule.groups} to {self._num_groups()}"
-                )
-            self._follow(schedule)
-        self._adjustment = adjustment
+        saving.follow_adjusted(self, adjustment)
 
     def _last_value(self) -> Any:
         """The last value that was written, as plain data; None if it is unknown."""
-        if not self._target.is_saved:
-            return self._target.last
-        if self._event_index == self._loaded_at:
-            return self._loaded_value
-        if self._event_index == 0 or not self._is_pure or self._asks_get_param:
-            return None
-        return self._value_of(self.schedule, self._event_index - 1)
+        return saving.last_value(self)
 
     def _write_again(self, engine: Engine) -> None:
         """Write the last value again if no checkpoint contains it."""

@@ -1,0 +1,95 @@
+"""What a scheduler does where no engine calls it: the only file that reads private names for other trainers."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from torch.optim import Optimizer
+
+from lehr.engine.history_recorder import remove_last_events
+from lehr.handlers.schedules import arguments
+from lehr.handlers.schedules.stateful import stateful_parts
+
+from .copying import private_copy
+from .param_group_scheduler import ParamGroupScheduler
+from .param_scheduler import ParamScheduler
+
+AnyScheduler = ParamScheduler | ParamGroupScheduler
+
+
+def one_of_all(schedulers: Any) -> AnyScheduler:
+    """One scheduler that writes what one or several schedulers of one optimizer write; it alone may be called.
+
+    Raises:
+        TypeError: one is not a scheduler of the param groups of an optimizer.
+        ValueError: there is none; they do not have one optimizer in common; two of them write the same number; one has
+            counted events already.
+    """
+    given: list[Any] = list(schedulers) if isinstance(schedulers, list | tuple) else [schedulers]
+    if not given:
+        raise ValueError(f"schedulers must be one or more, given {arguments.shown(schedulers)}")
+    for at, scheduler in enumerate(given):
+        name = f"schedulers[{at}]" if isinstance(schedulers, list | tuple) else "schedulers"
+        if not all(isinstance(one, ParamScheduler) for one in _each_of(scheduler)):
+            raise TypeError(
+                f"{name} must be a scheduler of a parameter of an optimizer, given {arguments.shown(scheduler)}"
+            )
+        if scheduler.event_index:
+            raise ValueError(f"{name} must be at event 0, given {arguments.shown(scheduler)}: load a state afterwards")
+    numbers = Counter(
+        (location.param_name, location.identity)
+        for scheduler in given
+        for rows in scheduler._locations(None).values()
+        for location in rows
+    )
+    if twice := sorted({name for (name, _), times in numbers.items() if times > 1}):
+        raise ValueError(f"schedulers must each write other numbers, given more than one of {arguments.shown(twice)}")
+    every = [one for scheduler in given for one in _each_of(scheduler)]
+    made: AnyScheduler = given[0] if len(given) == 1 else ParamGroupScheduler(every)
+    if made._stepping_optimizer() is None:
+        kinds = arguments.shown([type(one.optimizer).__name__ for one in every])
+        raise ValueError(f"schedulers must have one torch.optim.Optimizer in common, given {kinds}")
+    for scheduler in (*given, made):
+        scheduler._is_called_by_another = True
+    return made
+
+
+def _each_of(scheduler: Any) -> Sequence[Any]:
+    return scheduler.schedulers if isinstance(scheduler, ParamGroupScheduler) else [scheduler]
+
+
+def optimizer_of(scheduler: AnyScheduler) -> Optimizer:
+    """The optimizer that a scheduler of :func:`one_of_all` writes to."""
+    optimizer = scheduler._stepping_optimizer()
+    assert optimizer is not None
+    return optimizer
+
+
+def written_params(scheduler: AnyScheduler) -> set[str]:
+    """The names of the entries of the param groups that a scheduler writes, such as ``lr`` and ``betas[0]``."""
+    rows = scheduler._locations(None).values()  # type: ignore[arg-type]
+    return {location.param_name for row in rows for location in row}
+
+
+def metric_driven_parts(scheduler: AnyScheduler) -> list[Any]:
+    """The parts of the schedule of a scheduler that metrics drive."""
+    return [part for part in stateful_parts(scheduler.schedule) if part.is_metric_driven]
+
+
+def write_event(scheduler: AnyScheduler, event_index: int) -> None:
+    """Write the values of an event; the next event follows. The history forgets the events from there on."""
+    if (later := scheduler.event_index - event_index) != 0:
+        scheduler._go_to(event_index)
+        for name in scheduler._history_names(None) if later > 0 and scheduler.history is not None else ():
+            remove_last_events(scheduler._plain_loop, name, later)  # type: ignore[arg-type]
+    scheduler(None)
+
+
+def write_last_event_again(scheduler: AnyScheduler) -> None:
+    """Write the values of the last event again, without counting it."""
+    value = scheduler._last_value() if scheduler.event_index == scheduler._loaded_at else None
+    if value is None:
+        value = scheduler._value_of(private_copy(scheduler.schedule), scheduler.event_index - 1)
+    if isinstance(scheduler, ParamGroupScheduler):
+        value = scheduler._values_in(value)
+    scheduler._target.write(value, None)
