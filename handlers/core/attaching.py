@@ -7,6 +7,7 @@ from typing import Any
 from ignite.engine import CallableEventWithFilter, Engine, Events, EventsList
 from ignite.engine.events import RemovableEventHandle
 from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
 
 from lehr.engine.event_handlers import unfiltered_handlers
 from lehr.engine.history_recorder import check_name_is_free, claim_name
@@ -68,6 +69,14 @@ class Filtered:
             if self._optimizer is not None and state.optimizer_step_again and self._scheduler.event_index > 0:
                 take_back_events(self._scheduler, engine, 1, kwargs.get("name"))  # the step before failed
             self._scheduler(engine, **kwargs)
+
+
+def attached_to_steps(scheduler: Any) -> RemovableHandle:
+    """Let the optimizer call a scheduler before each of its steps; see :meth:`BaseParamScheduler.apply_at_steps`."""
+    optimizer = scheduler._stepping_optimizer()
+    if optimizer is None:
+        raise ValueError(f"the scheduler must write to one torch.optim.Optimizer, given {shown(scheduler)}")
+    return optimizer.register_step_pre_hook(lambda *_: scheduler.apply())  # type: ignore[no-any-return]
 
 
 def attached(scheduler: Any, engine: Engine, event: Any, name: str | None) -> Attachment:

@@ -22,7 +22,7 @@ from lehr.handlers.schedules.description import text_of
 from lehr.handlers.targets.target import Location, Target, Value
 
 from . import as_config, saving
-from .attaching import AnyEvent, attached
+from .attaching import AnyEvent, attached, attached_to_steps
 from .copying import private_copy
 from .get_param import GetParam, value_of_schedule
 from .illegal_values import limits_of, read_get_param, read_in_block, warn_if_illegal
@@ -33,6 +33,7 @@ from .simulated_rows import rows_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
+    from torch.utils.hooks import RemovableHandle
 
 NOTHING_READ, NO_EVENT_READER = BlockReader(Constant(0.0)), EventReader()  # placeholders, which never read
 
@@ -151,6 +152,30 @@ class BaseParamScheduler(ABC):
     def apply(self) -> None:
         """Write the value of this event, and count the event; call it in your own loop, before the optimizer's step."""
         self(None)
+
+    def apply_at_steps(self) -> "RemovableHandle":
+        """Let the optimizer call :meth:`apply` before each step that it really takes, until ``handle.remove()``.
+
+        Under gradient accumulation, or where a ``GradScaler`` skips steps, the scheduler then counts no other
+        iterations.
+
+        Raises:
+            ValueError: the scheduler does not write to exactly one optimizer of torch.
+
+        Example:
+            >>> import torch
+            >>> from lehr.handlers import StepScheduler
+            >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+            >>> handle = StepScheduler(optimizer, "lr", 1, gamma=0.5).apply_at_steps()
+            >>> for iteration in range(6):
+            ...     if iteration % 2:
+            ...         optimizer.step()
+            ...         print(optimizer.param_groups[0]["lr"])
+            0.1
+            0.05
+            0.025
+        """
+        return attached_to_steps(self)
 
     def _read(self, index: int) -> Any:
         """The value of the schedule, or of ``get_param``, at an event."""
@@ -447,10 +472,8 @@ class BaseParamScheduler(ABC):
         if not self._target.is_saved and self._target.last is not None:
             self._target.write(self._target.last, engine)
 
-    _description = saving.description_of_scheduler
-
     def __repr__(self) -> str:
-        text = text_of(self._description())
+        text = text_of(saving.description_of_scheduler(self))
         return f"<{type(self).__name__} of {self.param_name!r} at event {self._event_index}: {text}{self._adjustment}>"
 
 

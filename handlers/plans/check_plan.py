@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-from ignite.engine import Engine
-
 from lehr.handlers.core.random_state import random_state_kept
 from lehr.handlers.schedules import arguments
 
@@ -11,6 +9,7 @@ from .checks import attachments, conflicts, groups, lengths, metrics, resuming, 
 from .checks.checked_run import Check, CheckedRun
 from .checks.findings import Finding, Findings
 from .dry_run import Metrics, prepared_run
+from .simulation.plain_run import Planned
 
 CHECKS: tuple[Check, ...] = (
     conflicts.write_conflicts,
@@ -38,7 +37,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 def check_plan(
-    trainer: Engine,
+    trainer: Planned,
     max_epochs: int | None,
     epoch_length: int,
     metrics: Metrics | None = None,
@@ -95,7 +94,7 @@ def check_plan(
     findings about its length.
 
     Args:
-        trainer: the engine.
+        trainer: the engine, or the schedulers of a loop without one; see :func:`dry_run`.
         max_epochs: epochs of the whole run, at least 1; None with ``max_iters``.
         epoch_length: iterations of an epoch, at least 1.
         metrics: the values of each metric by its name; see :func:`dry_run`.
@@ -113,7 +112,7 @@ def check_plan(
 
     Example:
         >>> import torch
-        >>> from ignite.engine import Events
+        >>> from ignite.engine import Engine, Events
         >>> from lehr.handlers import OneCycleScheduler
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
         >>> trainer = Engine(lambda engine, batch: optimizer.step())

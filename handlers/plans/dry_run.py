@@ -11,6 +11,7 @@ from lehr.handlers.schedules.plateau import checked_metric
 
 from .plan import PhaseSpan, Plan, PlanColumn
 from .simulation.handlers import accumulation_steps_of
+from .simulation.plain_run import Planned, engine_of
 from .simulation.run import SimulatedRun
 from .simulation.schedulers import WrittenSchedule
 from .simulation.timeline import RunSettings
@@ -19,7 +20,7 @@ Metrics = Mapping[str, Sequence[float]]
 
 
 def dry_run(
-    trainer: Engine,
+    trainer: Planned,
     max_epochs: int | None,
     epoch_length: int,
     metrics: Metrics | None = None,
@@ -47,8 +48,12 @@ def dry_run(
     ``plan.unforeseen`` names the schedulers that the dry run cannot predict and leaves out: on an event of your own,
     called by your code, or attached to an engine that no handler of the trainer runs.
 
+    A training loop without an engine gives its schedulers in the place of the trainer. Those that have counted events
+    plan the rest of their run.
+
     Args:
-        trainer: the engine.
+        trainer: the engine. In a loop without one: a scheduler or several, each called before every step of the
+            optimizer; or a mapping from events to schedulers, such as ``{Events.EPOCH_COMPLETED: plateau}``.
         max_epochs: epochs of the whole run, at least 1; None with ``max_iters``.
         epoch_length: iterations of an epoch, at least 1.
         metrics: for each name of a metric, its values over the run, evenly spaced: one for each epoch, one for each
@@ -85,6 +90,11 @@ def dry_run(
         [0.01, 0.01, 0.01, 0.01, 0.005, 0.005]
         >>> optimizer.param_groups[0]["lr"], trainer.state.iteration
         (0.1, 0)
+
+        Without an engine:
+
+        >>> dry_run(StepScheduler(optimizer, "lr", 2, gamma=0.5), max_epochs=2, epoch_length=2)["lr"][:, 0].tolist()
+        [0.1, 0.1, 0.05, 0.05]
     """
     run = prepared_run(trainer, max_epochs, epoch_length, metrics, gradient_accumulation_steps, max_iters)
     run.run(progress)
@@ -92,7 +102,7 @@ def dry_run(
 
 
 def prepared_run(
-    trainer: Engine,
+    trainer: Planned,
     max_epochs: int | None,
     epoch_length: int,
     metrics: Metrics | None,
@@ -105,8 +115,6 @@ def prepared_run(
         TypeError: see :func:`dry_run`.
         ValueError: see :func:`dry_run`.
     """
-    if not isinstance(trainer, Engine):
-        raise TypeError(f"trainer must be an ignite Engine, given {arguments.shown(trainer)}")
     epoch_length = arguments.whole_number("epoch_length", epoch_length, at_least=1)
     if max_iters is None:
         max_epochs = arguments.whole_number("max_epochs", max_epochs, at_least=1)
@@ -119,6 +127,10 @@ def prepared_run(
             f"max_epochs must be None where max_iters is given, given {arguments.shown(max_epochs)} "
             f"and {arguments.shown(max_iters)}"
         )
+    if accumulation is None:
+        accumulation = accumulation_steps_of(trainer) if isinstance(trainer, Engine) else 1
+    accumulation = arguments.whole_number("gradient_accumulation_steps", accumulation, at_least=1)
+    trainer = engine_of(trainer, max_epochs, epoch_length, accumulation)
     state, start = trainer.state, _iterations_done(trainer, iterations)
     if start and state.epoch_length not in (None, epoch_length):
         raise ValueError(
@@ -128,9 +140,6 @@ def prepared_run(
         raise ValueError(
             f"max_epochs must be at least {state.epoch}, the epochs that the trainer has made, given {max_epochs}"
         )
-    if accumulation is None:
-        accumulation = accumulation_steps_of(trainer)
-    accumulation = arguments.whole_number("gradient_accumulation_steps", accumulation, at_least=1)
     checked = _checked_metrics(metrics, iterations, epoch_length)
     return SimulatedRun(trainer, RunSettings(max_epochs, epoch_length, iterations, start, checked, accumulation))
 

@@ -397,3 +397,29 @@ def test_apply_writes_before_the_step_of_the_optimizer():
         scheduler.apply()
         seen.append(optimizer.param_groups[0]["lr"])
     assert seen == cosine(make_optimizer(lr=0.1)).simulate(4)[:, 0].tolist()
+
+
+def test_apply_at_steps_counts_the_real_steps_of_the_optimizer():
+    optimizer = make_optimizer(lr=0.1)
+    lr, momentum = cosine(optimizer), LinearScheduler(optimizer, "momentum", start_value=0.5, end_value=0.9, duration=4)
+    history = ParamHistory()
+    lr.history, handles = history, [lr.apply_at_steps(), ParamGroupScheduler([momentum]).apply_at_steps()]
+    wanted = list(zip(lr.simulate(3)[:, 0].tolist(), momentum.simulate(3)[:, 0].tolist(), strict=True))
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0, growth_interval=100)
+    parameter, seen = optimizer.param_groups[0]["params"][0], []
+    for gradient in (1.0, float("inf"), 1.0, 1.0):
+        parameter.grad = torch.full_like(parameter, gradient)
+        scaler.scale(torch.zeros(1))
+        taken = lr.event_index
+        scaler.step(optimizer)
+        scaler.update()
+        if lr.event_index > taken:
+            seen.append((optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["momentum"]))
+    assert seen == wanted
+    assert history["lr"] == [[row[0]] for row in wanted]
+    for handle in handles:
+        handle.remove()
+    optimizer.step()
+    assert lr.event_index == 3
+    with pytest.raises(ValueError, match=r"must write to one torch\.optim\.Optimizer, given <StepStateScheduler"):
+        StepStateScheduler(1.0, 0.5, 2, "dropout").apply_at_steps()

@@ -39,7 +39,7 @@ def test_numbers_are_whole_and_positive(name, value, error, rule):
 
 @pytest.mark.parametrize("trainer", [None, "trainer", Training(), make_trainer, 3])
 def test_the_trainer_is_an_engine(trainer):
-    with pytest.raises(TypeError, match="trainer must be an ignite Engine, given "):
+    with pytest.raises(TypeError, match="trainer must be an ignite Engine, a scheduler, a list"):
         dry_run(trainer, 5, 4)
 
 
