@@ -1,6 +1,5 @@
 """An optimizer that updates one parameter at a time, in the style of torch's."""
 
-import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -8,20 +7,9 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from lehr.engine.error_text import shown
+from .options import check_kinds
 
 State = dict[str, Any]
-# The least value of an option, and the value that it must be below.
-RANGES = {
-    "lr": (0.0, math.inf),
-    "betas": (0.0, 1.0),
-    "eps": (0.0, math.inf),
-    "weight_decay": (0.0, math.inf),
-    "momentum": (0.0, math.inf),
-    "clip_threshold": (0.0, math.inf),
-    "beta1": (0.0, 1.0),
-}
-FLAGS = ("amsgrad", "correct_bias", "adam", "nesterov", "maximize", "scale_parameter", "relative_step", "warmup_init")
 
 
 class CerebrasOptimizer(Optimizer):
@@ -78,20 +66,7 @@ class CerebrasOptimizer(Optimizer):
         for param in group["params"]:
             if param.is_complex():
                 raise TypeError(f"params of {type(self).__name__} must be real, given {param.dtype}")
-        for name in self.defaults.keys() & RANGES.keys():
-            value, (least, below) = group[name], RANGES[name]
-            pair = name in self.pairs
-            if pair and (not isinstance(value, tuple | list) or len(value) != 2):
-                raise TypeError(f"{name} must be two numbers, given {shown(value)}")
-            for one in value if pair else [value]:
-                if isinstance(one, str | tuple | list) or (one is None and name not in self.optional):
-                    raise TypeError(f"{name} must be a number, given {shown(value)}")
-                if one is not None and not least <= float(one) < below:
-                    rule = f"at least {least:g}" if below == math.inf else f"at least {least:g} and less than {below:g}"
-                    raise ValueError(f"{name} must be {rule}, given {shown(value)}")
-        for name in self.defaults.keys() & set(FLAGS):
-            if not isinstance(group[name], bool):
-                raise TypeError(f"{name} must be True or False, given {shown(group[name])}")
+        check_kinds(group, self.defaults, self.pairs, self.optional)
 
     def init_group(self, group: State) -> None:
         """Make the state of each parameter of a group that has a gradient and no state."""
