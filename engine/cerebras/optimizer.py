@@ -7,7 +7,10 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from lehr.engine.error_text import shown
+
 from .options import check_kinds
+from .saved_states import check_is_state, check_saved
 
 State = dict[str, Any]
 
@@ -121,22 +124,29 @@ class CerebrasOptimizer(Optimizer):
         """
         self.check_options(state_dict["param_groups"])
         for saved, group in zip(state_dict["param_groups"], self.param_groups, strict=False):
+            try:
+                self.check_group({**saved, "params": group["params"]})
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"the state must have options that the optimizer allows: {error}") from None
             for id, param in zip(saved["params"], group["params"], strict=False):
-                given = state_dict["state"].get(id, {}).keys()
-                names = self.initial_state(saved, param).keys() if given else given
-                if not names <= given:
+                given = state_dict["state"].get(id, {})
+                own = self.initial_state(saved, param) if given else {}
+                if not own.keys() <= given.keys():
                     raise ValueError(
-                        f"the state must be one of cerebras.{type(self).__name__}, with {sorted(names)} for each "
-                        f"parameter, given one with {sorted(given)}"
+                        f"the state must be one of cerebras.{type(self).__name__}, with {sorted(own)} for each "
+                        f"parameter, given one with {shown(sorted(given))}"
                     )
+                for name, value in own.items():
+                    check_saved(name, given[name], value)
         return state_dict
 
     def load_state_dict(self, state_dict: State) -> None:
         """Load a state of :meth:`state_dict`. Its options replace the present ones, as in torch.
 
         Raises:
-            ValueError: the state is one of another optimizer; nothing is loaded then.
+            TypeError, ValueError: the state is one of another optimizer, or none at all; nothing is loaded then.
         """
+        check_is_state(state_dict)
         state_dict = self.converted(dict(state_dict))
         super().load_state_dict(state_dict)
         # torch converts all numbers to the type of their parameter, which may hold a count in 8 bits.

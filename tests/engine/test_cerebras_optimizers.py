@@ -374,6 +374,35 @@ def test_a_state_of_another_update_rule_is_refused(name, options, state, message
     assert optimizer.param_groups[0]["lr"] == 0.5  # nothing is loaded
 
 
+def damaged(state: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """A state in which an option, or a part of the last parameter's state, has another value."""
+    state = copy.deepcopy(state)
+    (state["param_groups"][0] if key in state["param_groups"][0] else state["state"][1])[key] = value
+    return state
+
+
+NONE_AT_ALL = [None, 3, {}, [], {"state": {}}, {"state": None, "param_groups": []}, {"state": {}, "param_groups": [3]}]
+NONE_AT_ALL += [{"state": {0: None}, "param_groups": []}, {"state": {}, "param_groups": [{"lr": 0.1}]}]
+
+
+@for_each(("name", "options"), OWN)
+def test_a_damaged_state_is_refused_and_changes_nothing(name, options):
+    given = {"lr": 0.1, **options}
+    optimizer = configure_optimizer(f"cerebras.{name}", make_params(), **given)
+    train(optimizer, 0, 3)
+    state, now = copy.deepcopy(optimizer.state_dict()), str(optimizer.state_dict())
+    bad = [*NONE_AT_ALL, damaged(state, "weight_decay", math.nan), damaged(state, "weight_decay", "x")]
+    bad += [damaged(state, "amsgrad", "x")] if "amsgrad" in optimizer.defaults else []
+    for key, value in state["state"].get(1, {}).items():
+        bad += [damaged(state, key, other) for other in ("x", None, torch.ones(7))]
+        bad += [damaged(state, key, other) for other in (math.nan, 10**400)] if value.dim() == 0 else []
+    for one in bad:
+        with pytest.raises((TypeError, ValueError), match="state") as caught:
+            optimizer.load_state_dict(one)
+        assert len(str(caught.value)) <= 500
+        assert str(optimizer.state_dict()) == now
+
+
 WARNED = [
     ("cerebras.AdamW", saved("AdamW"), "goes on in cerebras.AdamW, which adds eps"),
     ("cerebras.Adam", saved("Adam"), "goes on in cerebras.Adam, which adds eps"),
