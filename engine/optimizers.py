@@ -3,13 +3,15 @@
 import difflib
 import importlib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from .cerebras.optimizer import CerebrasOptimizer
+from .cerebras.options import check_kinds
 from .cerebras.page import PAGE, REQUIRED
 from .error_text import shown
 from .update_rules import check_update_rule
@@ -21,6 +23,7 @@ LIBRARY = {
     **dict.fromkeys(("Lamb", "Lion"), "pytorch_optimizer"),
 }
 CEREBRAS = "cerebras."
+Check = Callable[[dict[str, Any]], None]
 
 Params = Iterable[torch.Tensor] | Iterable[tuple[str, torch.Tensor]] | Iterable[dict[str, Any]]
 
@@ -30,9 +33,9 @@ def configure_optimizer(optimizer_type: str | Mapping[str, Any], params: Params,
 
     It differs from a call of the class in three ways. An argument that the optimizer does not know is always an error.
     ``params`` is read after all other arguments are checked: after such an error, you can use a generator again. And
-    ``load_state_dict`` compares update rules: it refuses a state with ``correct_bias=False`` and the states of Adam,
-    AdamW, Adafactor and Lamb of Cerebras, and it warns of another ``decoupled_weight_decay``. A copy of an optimizer of
-    torch does not compare any more.
+    ``load_state_dict`` compares update rules: it refuses a state with ``correct_bias=False``, one with the options of
+    another optimizer, and the states of Adam, AdamW, Adafactor and Lamb of Cerebras, and it warns of another
+    ``decoupled_weight_decay``. A copy of an optimizer of torch does not compare any more.
 
     Args:
         optimizer_type: a name in upper or lower case, or a mapping with the name as ``"type"`` and arguments. The names
@@ -73,6 +76,7 @@ def configure_optimizer(optimizer_type: str | Mapping[str, Any], params: Params,
         TypeError: arguments of SGD must be among 'lr', 'momentum', ..., given 'momentun'; did you mean 'momentum'?
     """
     name, given = _named(optimizer_type, kwargs)
+    check: Check = lambda group: None  # noqa: E731
     if name.lower().startswith(CEREBRAS):
         name = CEREBRAS + _known(name, name[len(CEREBRAS) :], PAGE, CEREBRAS)
         optimizer_class, defaults = PAGE[name[len(CEREBRAS) :]]
@@ -81,15 +85,19 @@ def configure_optimizer(optimizer_type: str | Mapping[str, Any], params: Params,
         missing = [key for key, value in options.items() if value is REQUIRED]
         if missing:
             raise TypeError(f"arguments of {name} must include {missing[0]!r}, given {shown(given)}")
+        if not issubclass(optimizer_class, CerebrasOptimizer):  # torch's classes check few of their options
+            check = partial(_check_options_of_page, defaults)
     else:
         optimizer_class, options = _class_of(name), given
         name = optimizer_class.__name__
         _check_names(name, given, _signature(optimizer_class))
-    _check_values(name, optimizer_class, options, given)
+    _check_values(name, optimizer_class, options, given, check)
     if isinstance(params, Iterable) and not isinstance(params, torch.Tensor | dict | str):
         # torch writes its defaults into the dictionaries that it is given, but a config may be used again.
         params = [dict(entry) if isinstance(entry, dict) else entry for entry in params]  # type: ignore[assignment]
     optimizer: Optimizer = optimizer_class(params, **options)
+    for group in optimizer.param_groups:
+        check(group)
     if not isinstance(optimizer, CerebrasOptimizer):
         optimizer.register_load_state_dict_pre_hook(check_update_rule)
     return optimizer
@@ -153,9 +161,18 @@ def _check_names(name: str, given: dict[str, Any], names: list[str]) -> None:
             raise TypeError(f"arguments of {name} must be among {known}, given {shown(key)}{hint}")
 
 
-def _check_values(name: str, optimizer_class: type[Any], options: dict[str, Any], given: dict[str, Any]) -> None:
-    """Make an optimizer of a throw-away parameter, since some classes read ``params`` before they check the others."""
+def _check_options_of_page(defaults: dict[str, Any], options: dict[str, Any]) -> None:
+    """Check options by the kinds of their defaults."""
+    pairs = [name for name, default in defaults.items() if isinstance(default, tuple)]
+    check_kinds(options, defaults, pairs, [name for name, default in defaults.items() if default is None])
+
+
+def _check_values(
+    name: str, optimizer_class: type[Any], options: dict[str, Any], given: dict[str, Any], check: Check
+) -> None:
+    """Check the values by an optimizer of a throw-away parameter: some classes read ``params`` before the others."""
     try:
+        check(options)
         optimizer_class([torch.nn.Parameter(torch.zeros(1))], **options)
     except Exception as error:  # pytorch-optimizer raises its own errors, few of which show the value
         raised = TypeError if isinstance(error, TypeError) else ValueError

@@ -49,8 +49,8 @@ class Adafactor(CerebrasOptimizer):
             )
         if group["warmup_init"] and not group["relative_step"]:
             raise ValueError("warmup_init must be False where relative_step is False, given True")
-        if not isinstance(group["decay_rate"], int | float) or not group["decay_rate"] <= 0:
-            raise ValueError(f"decay_rate must be a number of at most 0, given {group['decay_rate']!r}")
+        if not group["decay_rate"] <= 0:
+            raise ValueError(f"decay_rate must be at most 0, given {group['decay_rate']!r}")
         if not group["clip_threshold"] > 0:
             raise ValueError(f"clip_threshold must be more than 0, given {group['clip_threshold']!r}")
 

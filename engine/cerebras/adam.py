@@ -70,7 +70,8 @@ class AdamW(CerebrasOptimizer):
         Raises:
             ValueError: the state has another ``correct_bias``, or its weight decay goes another way.
         """
-        adapted_groups = [self.adapted(group) for group in state_dict["param_groups"]]
+        own = [self.defaults] * max(len(state_dict["param_groups"]) - len(self.param_groups), 0)  # torch refuses more
+        adapted_groups = list(map(self.adapted, state_dict["param_groups"], [*self.param_groups, *own]))
         # Without the options of torch, so that the next save and load is one of this class.
         groups = [{key: value for key, value in group.items() if key not in OF_TORCH} for group in adapted_groups]
         self.check_options(groups)
@@ -87,14 +88,14 @@ class AdamW(CerebrasOptimizer):
             )
         return adapted
 
-    def adapted(self, group: State) -> State:
-        """A saved param group with the options of this class.
+    def adapted(self, group: State, own_group: State) -> State:
+        """A saved param group with the options of this class, to take the place of one of its own.
 
         Raises:
             ValueError: the group has another update rule.
         """
         defaults = {"correct_bias": True, "amsgrad": False} if FROM_TORCH in group else {"amsgrad": False}
-        group, own = {**defaults, **group}, self.defaults["correct_bias"]
+        group, own = {**defaults, **group}, own_group["correct_bias"]
         if group.get(OF_CEREBRAS) or not group.get("decoupled_weight_decay", True):
             raise _of_another_rule(f"AdamW with correct_bias={own}", "Adam, with its weight decay in the gradient")
         if group.get("correct_bias", own) != own:
@@ -120,8 +121,8 @@ class Adam(AdamW):
         update = self.adam_step(group, grad + param * group["weight_decay"], state)
         param.sub_(update.mul_(group["lr"]))
 
-    def adapted(self, group: State) -> State:
-        """A saved param group with the options of this class.
+    def adapted(self, group: State, own_group: State) -> State:
+        """A saved param group with the options of this class, to take the place of one of its own.
 
         Raises:
             ValueError: the group has another update rule.

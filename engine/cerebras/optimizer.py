@@ -1,6 +1,5 @@
 """An optimizer that updates one parameter at a time, in the style of torch's."""
 
-import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -10,18 +9,10 @@ from torch.optim import Optimizer
 
 from lehr.engine.error_text import shown
 
+from .options import check_kinds
+from .saved_states import check_is_state, check_saved
+
 State = dict[str, Any]
-# The least value of an option, and the value that it must be below.
-RANGES = {
-    "lr": (0.0, math.inf),
-    "betas": (0.0, 1.0),
-    "eps": (0.0, math.inf),
-    "weight_decay": (0.0, math.inf),
-    "momentum": (0.0, math.inf),
-    "clip_threshold": (0.0, math.inf),
-    "beta1": (0.0, 1.0),
-}
-FLAGS = ("amsgrad", "correct_bias", "adam", "nesterov", "maximize", "scale_parameter", "relative_step", "warmup_init")
 
 
 class CerebrasOptimizer(Optimizer):
@@ -78,20 +69,7 @@ class CerebrasOptimizer(Optimizer):
         for param in group["params"]:
             if param.is_complex():
                 raise TypeError(f"params of {type(self).__name__} must be real, given {param.dtype}")
-        for name in self.defaults.keys() & RANGES.keys():
-            value, (least, below) = group[name], RANGES[name]
-            pair = name in self.pairs
-            if pair and (not isinstance(value, tuple | list) or len(value) != 2):
-                raise TypeError(f"{name} must be two numbers, given {shown(value)}")
-            for one in value if pair else [value]:
-                if isinstance(one, str | tuple | list) or (one is None and name not in self.optional):
-                    raise TypeError(f"{name} must be a number, given {shown(value)}")
-                if one is not None and not least <= float(one) < below:
-                    rule = f"at least {least:g}" if below == math.inf else f"at least {least:g} and less than {below:g}"
-                    raise ValueError(f"{name} must be {rule}, given {shown(value)}")
-        for name in self.defaults.keys() & set(FLAGS):
-            if not isinstance(group[name], bool):
-                raise TypeError(f"{name} must be True or False, given {shown(group[name])}")
+        check_kinds(group, self.defaults, self.pairs, self.optional)
 
     def init_group(self, group: State) -> None:
         """Make the state of each parameter of a group that has a gradient and no state."""
@@ -146,22 +124,29 @@ class CerebrasOptimizer(Optimizer):
         """
         self.check_options(state_dict["param_groups"])
         for saved, group in zip(state_dict["param_groups"], self.param_groups, strict=False):
+            try:
+                self.check_group({**saved, "params": group["params"]})
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"the state must have options that the optimizer allows: {error}") from None
             for id, param in zip(saved["params"], group["params"], strict=False):
-                given = state_dict["state"].get(id, {}).keys()
-                names = self.initial_state(saved, param).keys() if given else given
-                if not names <= given:
+                given = state_dict["state"].get(id, {})
+                own = self.initial_state(saved, param) if given else {}
+                if not own.keys() <= given.keys():
                     raise ValueError(
-                        f"the state must be one of cerebras.{type(self).__name__}, with {sorted(names)} for each "
-                        f"parameter, given one with {sorted(given)}"
+                        f"the state must be one of cerebras.{type(self).__name__}, with {sorted(own)} for each "
+                        f"parameter, given one with {shown(sorted(given))}"
                     )
+                for name, value in own.items():
+                    check_saved(name, given[name], value)
         return state_dict
 
     def load_state_dict(self, state_dict: State) -> None:
         """Load a state of :meth:`state_dict`. Its options replace the present ones, as in torch.
 
         Raises:
-            ValueError: the state is one of another optimizer; nothing is loaded then.
+            TypeError, ValueError: the state is one of another optimizer, or none at all; nothing is loaded then.
         """
+        check_is_state(state_dict)
         state_dict = self.converted(dict(state_dict))
         super().load_state_dict(state_dict)
         # torch converts all numbers to the type of their parameter, which may hold a count in 8 bits.

@@ -50,7 +50,7 @@ def _exit_with(error: click.ClickException) -> NoReturn:
     context = getattr(error, "ctx", None)
     command = "lehr" if context is None else context.command_path
     hint = f" ({command} --help says more)" if isinstance(error, click.UsageError) else ""
-    click.echo(f"{command}: {one_line(error.format_message())}{hint}", err=True)
+    click.echo(one_line(f"{command}: {error.format_message()}{hint}"), err=True)
     sys.exit(error.exit_code)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from lehr.handlers.schedules.arguments import shortened, shown
 
 MAX_BYTES = 10_000_000
+MAX_NODES = 100_000  # values and keys that are written out in a YAML file, which is slow to read
 MAX_MERGED = 100_000  # keys that merge keys (<<) copy, in a whole file
 MAX_DIGITS, MAX_NAME = 1000, 200
 MERGE = "tag:yaml.org,2002:merge"
@@ -27,7 +28,8 @@ def read(path: Path) -> Any:
         FileNotFoundError: the file does not exist.
         ImportError: the file is a YAML file, and PyYAML is not installed.
         ValueError: the file is not a well-formed YAML or JSON file, or a mapping has the same key twice; the file has
-            more than 10 MB, is nested too deeply, or has merge keys that copy more than 100,000 keys.
+            more than 10 MB, is nested too deeply, or is a YAML file with more than 100,000 values and keys, or whose
+            merge keys copy more than 100,000 keys.
     """
     name = name_of(path)
     if path.suffix.lower() not in (".json", ".yaml", ".yml"):
@@ -71,8 +73,8 @@ def read_yaml(content: str) -> Any:
 
     Raises:
         ImportError: PyYAML is not installed.
-        ValueError: the text is not well-formed, or a mapping has the same key twice; it is nested too deeply, or has
-            merge keys that copy more than 100,000 keys.
+        ValueError: the text is not well-formed, or a mapping has the same key twice; it is nested too deeply, has more
+            than 100,000 values and keys, or merge keys that copy more than 100,000 keys.
     """
     try:
         import yaml
@@ -82,7 +84,13 @@ def read_yaml(content: str) -> Any:
     class Loader(yaml.SafeLoader):
         """The safe loader, which refuses a key that is given twice, and reads 1e-3 as a number, as YAML 1.2 does."""
 
-        merged = 0
+        nodes, merged = 0, 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            self.nodes += 1
+            if self.nodes > MAX_NODES:
+                raise ValueError(f"a text in YAML must have at most {MAX_NODES} values and keys, given more")
+            return super().compose_node(parent, index)
 
         def flatten_mapping(self, node: Any) -> None:
             # A merge key copies what others have merged, so that a few lines may have millions of keys.

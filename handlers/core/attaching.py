@@ -12,7 +12,7 @@ from torch.utils.hooks import RemovableHandle
 from lehr.engine.event_handlers import unfiltered_handlers
 from lehr.engine.history_recorder import check_name_is_free, claim_name
 from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
-from lehr.handlers.schedules.arguments import shown
+from lehr.handlers.schedules.arguments import shown, shown_text
 
 from .locations import holders_of, locations_of, may_share, shared_locations
 from .resume_check import ResumeCheck
@@ -124,11 +124,15 @@ def _warn_of_conflicts(engine: Engine, event: Any, scheduler: Any) -> None:
     holders = holders_of(own)
     for handler in unfiltered_handlers(engine, event):
         if handler is scheduler:
-            engine.logger.warning("%r is attached to %s twice, and so counts each event twice", scheduler, name)
+            engine.logger.warning("%s is attached to %s twice, and so counts each event twice", shown(scheduler), name)
         elif may_share(holders, handler, engine) and (shared := shared_locations(own, locations_of(handler, engine))):
             names = ", ".join(dict.fromkeys(location.param_name for location in shared))
             engine.logger.warning(
-                "%r, attached to %s, writes %s over what %r has written at that event", scheduler, name, names, handler
+                "%s, attached to %s, writes %s over what %s has written at that event",
+                shown(scheduler, 150),
+                name,
+                shown_text(names, 100),
+                shown(handler, 150),
             )
 
 

@@ -139,10 +139,11 @@ def read_base_values(target: ParamGroups, argument: str | None) -> tuple[float, 
 
 def warn_of_trained_base_values(scheduler: Any) -> None:
     """Warn that a scheduler, which now seeks an event, started from the values of an optimizer that had trained."""
+    name, values = arguments.shown(scheduler, 100), arguments.shown(one_or_all(scheduler._base.values), 100)
     warnings.warn(
-        f"{scheduler!r} was constructed when its optimizer had trained already, and starts from the values that the "
-        f"groups held then, {one_or_all(scheduler._base.values)}: if the run began with other values, load the "
-        f"scheduler's state, give the value as an argument, or set initial_{scheduler._target.key} in the param groups",
+        f"{name} was constructed when its optimizer had trained already, and starts from the values that the groups "
+        f"held then, {values}: if the run began with other values, load the scheduler's state, give the value as an "
+        f"argument, or set initial_{scheduler._target.key} in the param groups",
         ResumeWarning,
         stacklevel=level_of_caller(),
     )

@@ -83,10 +83,10 @@ def _warn(scheduler: Any, index: int, value: float, column: int) -> None:
     """Warn once, whatever follows."""
     columns = _legal_columns(scheduler)
     written = columns[column][0] if columns else scheduler
-    name, rule = written.param_name, (written._target.legal or ANY_VALUE).rule
+    name, rule = arguments.shown(written.param_name, 100), (written._target.legal or ANY_VALUE).rule
     forget_legal_values(scheduler)
     warnings.warn(
-        f"{name!r} must be {rule}, but {type(scheduler).__name__} writes {value:.6g} at event {index}, and "
+        f"{name} must be {rule}, but {type(scheduler).__name__} writes {value:.6g} at event {index}, and "
         "goes on without further warnings; keep the schedule in this range, for example with Bounded of "
         "lehr.handlers.schedules",
         stacklevel=level_of_caller(),

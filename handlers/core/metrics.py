@@ -54,7 +54,7 @@ def _reduced(metric: object, reduction: str) -> tuple[float | None, list[int]]:
     if 2.0 in found:
         ranks = [rank for rank, status in enumerate(found) if status == 2]
         raise TypeError(
-            f"the metric must be a number on every rank, which it is not on {ranks}, "
+            f"the metric must be a number on every rank, which it is not on {arguments.shown(ranks, 100)}, "
             f"given {arguments.shown(metric)} here"
         )
     if 1.0 in found:
@@ -109,13 +109,10 @@ class MetricFeed:
             self._saved = None
         metric, ranks = _metric_of(engine, self.name, self.reduction)
         if metric is None and is_required and not self.may_be_missing:
-            metrics = arguments.shown(sorted(getattr(engine.state, "metrics", None) or {}))
-            where = f"; it is missing on rank {', '.join(map(str, ranks))}" if ranks else ""
-            if ranks and idist.get_rank() not in ranks:  # the metrics here have it
-                metrics = "on every rank"
             raise ValueError(
-                f"metric_name must be one of the metrics of the engine that fires the event, {metrics}, "
-                f"given {arguments.shown(self.name)}{where}"
+                f"metric_name must be one of the metrics of the engine that fires the event, "
+                f"{_present_metrics(engine, ranks)}, given {arguments.shown(self.name)}"
+                f"{_missing_where(engine, self.name, ranks)}"
             )
         return metric
 
@@ -132,6 +129,21 @@ class MetricFeed:
     def load(self, saved: list[float]) -> None:
         """Load the metric of a state, for the next event."""
         self._saved = saved[0] if saved else None
+
+
+def _present_metrics(engine: Engine, ranks: list[int]) -> str:
+    """The metrics of an engine that have a value, for the error of one that has none on some of the ranks."""
+    if ranks and idist.get_rank() not in ranks:  # the metrics here have it
+        return "on every rank"
+    metrics = getattr(engine.state, "metrics", None) or {}
+    return arguments.shown(sorted(str(name) for name, value in metrics.items() if value is not None))
+
+
+def _missing_where(engine: Engine, name: str, ranks: list[int]) -> str:
+    """On which ranks a metric is missing, and that it is None here rather than not there."""
+    is_none = name in (getattr(engine.state, "metrics", None) or {}) and (not ranks or idist.get_rank() in ranks)
+    where = f"; it is missing on rank {arguments.shown_text(', '.join(map(str, ranks)), 100)}" if ranks else ""
+    return f"{', which is None' if is_none else ''}{where}"
 
 
 def no_engine() -> None:

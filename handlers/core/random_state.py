@@ -2,6 +2,8 @@
 
 import contextlib
 import random
+import weakref
+from array import array
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -14,6 +16,9 @@ from .copying import reachable_from
 # None of the code in these modules draws random numbers from the generators of the process.
 WITHOUT_DRAWS = ("lehr.", "ignite.", "torch.optim.")
 
+# Callable objects that no simulation calls, or that run no code of their own. reachable_from gives the function of a
+# partial, too; metrics hold a weak reference to their engine.
+NOT_CALLED = (type, partial, weakref.ReferenceType, torch.Tensor, torch.nn.Module, torch.optim.Optimizer)
 KNOWN_CLASSES = ("lehr", "ignite", "torch", "numpy", "collections")
 
 
@@ -50,10 +55,10 @@ def calls_user_code(thing: object) -> bool:
 
 
 def _is_user_code(thing: Any) -> bool:
-    if isinstance(thing, type | partial | torch.Tensor | torch.nn.Module | torch.optim.Optimizer):
-        return False  # classes are not called; reachable_from also gives the function of a partial
+    if isinstance(thing, NOT_CALLED):
+        return False
     module = getattr(thing, "__module__", None)  # of a function, or of the class of an object
     if callable(thing):
-        is_of_list = isinstance(getattr(thing, "__self__", None), list)  # such as the append of a weak dictionary
+        is_of_list = isinstance(getattr(thing, "__self__", None), list | array)  # the append of a history's column
         return not is_of_list and not str(module).startswith(WITHOUT_DRAWS)
     return module is not None and module.partition(".")[0] not in KNOWN_CLASSES

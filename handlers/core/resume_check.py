@@ -196,7 +196,7 @@ class ResumeCheck:
         others = [steps_of(engine, one) for one in stepping_optimizers(engine) if one is not optimizer]
         if steps and count != expected and count in others:
             warnings.warn(
-                f"{scheduler!r} is at event {count}, but the engine, which resumes after iteration "
+                f"{arguments.shown(scheduler)} is at event {count}, but the engine, which resumes after iteration "
                 f"{engine.state.iteration}, has counted {expected} steps of its optimizer, and {count} of another one: "
                 "attach the optimizers in the order in which the saved run attached them",
                 ResumeWarning,

@@ -12,7 +12,7 @@ from ignite.engine.events import RemovableEventHandle
 
 from lehr.engine.event_counts import begins_late, is_by_iteration, is_completion, is_epoch_event
 from lehr.engine.optimizer_events import is_step_event, steps_of
-from lehr.handlers.schedules import Schedule
+from lehr.handlers.schedules import Schedule, arguments
 from lehr.handlers.schedules.metric_parts import MetricPart, metric_parts
 from lehr.handlers.targets.param_groups import ParamGroups
 
@@ -24,7 +24,7 @@ ALMOST_NOTHING = 1e-3  # of the highest value of a schedule
 
 def short_name(scheduler: Any) -> str:
     """The class and the parameter of a scheduler, for a message."""
-    return f"{type(scheduler).__name__} of {scheduler.param_name!r}"
+    return f"{arguments.shown_text(type(scheduler).__name__, 100)} of {arguments.shown(scheduler.param_name, 100)}"
 
 
 def warn_if_late(engine: Engine, scheduler: Any, events: Sequence[Any]) -> None:
@@ -43,7 +43,7 @@ def warn_if_late(engine: Engine, scheduler: Any, events: Sequence[Any]) -> None:
                 short_name(scheduler),
                 " and ".join(getattr(one, "name", str(one)) for one in events),
                 unit,
-                scheduler.param_name,
+                arguments.shown_text(scheduler.param_name, 100),
                 _few(own),
                 _few(first),
                 unit,

@@ -98,7 +98,7 @@ class StateParamScheduler(BaseParamScheduler):
         if exists and self.param_name in engine.state.event_to_attr.values():
             raise ValueError(
                 f"param_name must not be the name of an attribute in which the engine counts an event, given "
-                f"{self.param_name!r}"
+                f"{arguments.shown(self.param_name)}"
             )
         if exists and self.create_new:
             raise ValueError(
@@ -126,11 +126,11 @@ class StateParamScheduler(BaseParamScheduler):
         setattr(engine.state, self.param_name, value)
         if value is None and is_completion(event):
             engine.logger.warning(
-                "%r is attached to %s: engine.state.%s is None in the iterations before. Attach it to "
+                "%s is attached to %s: engine.state.%s is None in the iterations before. Attach it to "
                 "ITERATION_STARTED, or set a first value",
-                self,
+                arguments.shown(self),
                 getattr(event, "name", event),
-                self.param_name,
+                arguments.shown_text(self.param_name, 100),
             )
 
     def _num_groups(self) -> None:

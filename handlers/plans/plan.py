@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lehr.engine.history import safe_heading
 from lehr.handlers.schedules.arguments import shown, shown_names
 from lehr.handlers.schedules.base import Array
 
@@ -118,7 +119,8 @@ class Plan(Mapping[str, Array]):
     def to_csv(self, path: str | PathLike[str]) -> None:
         """Write a CSV table: a row for each iteration, a column for each name, or ``name[group]`` for several groups.
 
-        The numbers have enough digits to give the same float64 again. A cell for NaN is empty.
+        The numbers have enough digits to give the same float64 again. A cell for NaN is empty. A heading that a
+        spreadsheet would take for a formula gets an apostrophe before it, as in the file of a history.
 
         Args:
             path: the file to write.
@@ -130,7 +132,7 @@ class Plan(Mapping[str, Array]):
             table += column.values.T.tolist()
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(headings)
+            writer.writerow(map(safe_heading, headings))
             for iteration, row in enumerate(zip(*table, strict=True), start=1):
                 writer.writerow([iteration, *("" if value != value else repr(value) for value in row)])
 

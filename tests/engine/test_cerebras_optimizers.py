@@ -3,6 +3,7 @@
 import copy
 import io
 import json
+import math
 import pickle
 import warnings
 from pathlib import Path
@@ -120,6 +121,15 @@ def test_an_argument_that_only_cerebras_has_is_refused_with_its_name():
 WRONG: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     ("AdamW", {"lr": -1.0}, ValueError, "lr must be at least 0, given -1.0"),
     ("AdamW", {"lr": float("nan")}, ValueError, "lr must be at least 0, given nan"),
+    ("AdamW", {"lr": math.inf}, ValueError, "lr must be finite, given inf"),
+    ("AdamW", {"lr": True}, TypeError, "lr must be a number, given True"),
+    ("AdamW", {"eps": {}}, TypeError, "eps must be a number, given {}"),
+    ("SGD", {"lr": 0.1, "dampening": math.nan}, ValueError, "dampening must be finite, given nan"),
+    ("SGD", {"lr": 0.1, "dampening": "half"}, TypeError, "dampening must be a number, given 'half'"),
+    ("RMSprop", {"lr": "fast"}, TypeError, "lr must be a number, given 'fast'"),  # one of torch's classes
+    ("ASGD", {"t0": None}, TypeError, "t0 must be a number, given None"),
+    ("Rprop", {"step_sizes": (1.0,)}, TypeError, "step_sizes must be two numbers"),
+    ("Rprop", {"step_sizes": (5.0, 1.0)}, ValueError, "step_sizes must be the least size and the largest"),
     ("AdamW", {"lr": "fast"}, TypeError, "lr must be a number, given 'fast'"),
     ("AdamW", {"lr": None}, TypeError, "lr must be a number, given None"),
     ("AdamW", {"betas": 0.9}, TypeError, "betas must be two numbers, given 0.9"),
@@ -135,7 +145,8 @@ WRONG: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     ("Adafactor", {"lr": 0.1, "warmup_init": True}, ValueError, "warmup_init must be False where relative_step is"),
     ("Adafactor", {"lr": 0.1, "eps": 1e-3}, TypeError, "eps must be two numbers, given 0.001"),
     ("Adafactor", {"lr": 0.1, "clip_threshold": 0.0}, ValueError, "clip_threshold must be more than 0"),
-    ("Adafactor", {"lr": 0.1, "decay_rate": 0.8}, ValueError, "decay_rate must be a number of at most 0, given 0.8"),
+    ("Adafactor", {"lr": 0.1, "decay_rate": 0.8}, ValueError, "decay_rate must be at most 0, given 0.8"),
+    ("Adafactor", {"lr": 0.1, "decay_rate": -math.inf}, ValueError, "decay_rate must be finite, given -inf"),
     ("Adafactor", {"lr": 0.1, "beta1": 1.0}, ValueError, "beta1 must be at least 0 and less than 1"),
 ]
 
@@ -155,6 +166,12 @@ def test_a_wrong_option_of_a_group_is_refused_and_changes_nothing(name, options)
     with pytest.raises(TypeError, match=f"params of {name} must be real, given torch.complex64"):
         optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1, dtype=torch.complex64))]})
     assert len(optimizer.param_groups) == 1
+
+
+def test_a_wrong_option_of_a_group_of_torchs_class_is_refused():
+    for value, error in (("fast", TypeError), (None, TypeError), (math.inf, ValueError)):
+        with pytest.raises(error, match="lr must be"):
+            configure_optimizer("cerebras.RAdam", [{"params": make_params(), "lr": value}])
 
 
 def test_names_and_mappings_that_are_wrong():
@@ -337,6 +354,12 @@ REFUSED = [
     ("cerebras.Lamb", {}, saved("Lamb"), "given one with the option 'grad_averaging'"),
     ("cerebras.Lamb", {}, saved("cerebras.AdamW"), "given one without the option 'adam'"),
     ("cerebras.Adafactor", {}, saved("Adafactor"), "given one without the option 'beta1'"),
+    ("Adam", {}, saved("NAdam"), "given one of an optimizer with the option 'momentum_decay'"),
+    ("Adam", {}, saved("RAdam"), "given one of an optimizer without the option 'amsgrad'"),
+    ("AdamW", {}, saved("SGD", momentum=0.9), "given one of an optimizer with the option 'dampening'"),
+    ("RAdam", {}, saved("Adamax"), "given one of an optimizer with the state 'exp_inf'"),
+    ("cerebras.Adamax", {}, saved("RAdam"), "given one of an optimizer without the state 'exp_inf'"),
+    ("cerebras.RMSprop", {}, saved("Adagrad"), "given one of an optimizer with the option 'initial_accumulator_value'"),
     ("cerebras.SGD", {}, saved("AdamW"), "given one without the option 'dampening'"),
 ]
 
@@ -349,6 +372,35 @@ def test_a_state_of_another_update_rule_is_refused(name, options, state, message
     assert len(str(caught.value)) <= 500
     assert not optimizer.state
     assert optimizer.param_groups[0]["lr"] == 0.5  # nothing is loaded
+
+
+def damaged(state: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """A state in which an option, or a part of the last parameter's state, has another value."""
+    state = copy.deepcopy(state)
+    (state["param_groups"][0] if key in state["param_groups"][0] else state["state"][1])[key] = value
+    return state
+
+
+NONE_AT_ALL = [None, 3, {}, [], {"state": {}}, {"state": None, "param_groups": []}, {"state": {}, "param_groups": [3]}]
+NONE_AT_ALL += [{"state": {0: None}, "param_groups": []}, {"state": {}, "param_groups": [{"lr": 0.1}]}]
+
+
+@for_each(("name", "options"), OWN)
+def test_a_damaged_state_is_refused_and_changes_nothing(name, options):
+    given = {"lr": 0.1, **options}
+    optimizer = configure_optimizer(f"cerebras.{name}", make_params(), **given)
+    train(optimizer, 0, 3)
+    state, now = copy.deepcopy(optimizer.state_dict()), str(optimizer.state_dict())
+    bad = [*NONE_AT_ALL, damaged(state, "weight_decay", math.nan), damaged(state, "weight_decay", "x")]
+    bad += [damaged(state, "amsgrad", "x")] if "amsgrad" in optimizer.defaults else []
+    for key, value in state["state"].get(1, {}).items():
+        bad += [damaged(state, key, other) for other in ("x", None, torch.ones(7))]
+        bad += [damaged(state, key, other) for other in (math.nan, 10**400)] if value.dim() == 0 else []
+    for one in bad:
+        with pytest.raises((TypeError, ValueError), match="state") as caught:
+            optimizer.load_state_dict(one)
+        assert len(str(caught.value)) <= 500
+        assert str(optimizer.state_dict()) == now
 
 
 WARNED = [
@@ -371,6 +423,29 @@ def test_a_state_of_a_similar_update_rule_is_read_with_a_warning(name, state, me
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             configure_optimizer(name, make_params(), lr=0.5).load_state_dict(optimizer.state_dict())
+
+
+def test_groups_with_and_without_bias_correction_go_on_and_do_not_change_places():
+    def mixed(*corrected: bool) -> torch.optim.Optimizer:
+        groups = [{"params": [param], "correct_bias": one} for param, one in zip(make_params(), corrected, strict=True)]
+        return configure_optimizer("cerebras.AdamW", groups, lr=0.1)
+
+    unbroken, resumed = mixed(True, False), mixed(True, False)
+    train(unbroken, 0, 3), train(resumed, 0, 3)
+    state = copy.deepcopy(unbroken.state_dict())
+    resumed.load_state_dict(copy.deepcopy(state))
+    assert (train(unbroken, 3, 6) == train(resumed, 3, 6)).all()
+    with pytest.raises(ValueError, match="AdamW with correct_bias=False, given one of AdamW with correct_bias=True"):
+        mixed(False, True).load_state_dict(state)
+
+
+def test_keys_of_a_users_own_in_a_group_are_no_options_of_another_optimizer():
+    def make_with_key() -> torch.optim.Optimizer:
+        return configure_optimizer("AdamW", [{"params": make_params(), "alpha": 0.5, "tags": ["a"]}], lr=0.1)
+
+    optimizer = make_with_key()
+    train(optimizer, 0, 1)
+    make_with_key().load_state_dict(optimizer.state_dict())
 
 
 def test_torchs_own_classes_do_not_read_a_state_without_bias_correction():

@@ -85,6 +85,13 @@ def test_schedulers_in_another_one_get_its_tags():
             values_of({"type": "cerebras.ChainedScheduler", "schedulers": [STEP, other], **outer_tags}, **tags)
 
 
+def test_tags_and_scales_that_are_none_are_named_with_their_group():
+    with pytest.raises(TypeError, match="tags of param group 1 must be a string or a list of strings, given 3"):
+        values_of({**STEP, "param_group_tags": "a"}, tags=["a", 3, "a"])
+    with pytest.raises(TypeError, match="adjust_learning_rate of param group 2 must be a number, given 'x'"):
+        values_of({"type": "cerebras.ScalePerParamLR", "scheduler": STEP}, adjust_learning_rate=[1.0, 2.0, "x"])
+
+
 def test_a_nested_scheduler_is_scaled_for_each_group():
     scales = {"adjust_learning_rate": [1.0, 0.5, 0.25]}
     sequence = {"type": "cerebras.SequentialLR", "schedulers": [STEP, LINEAR], "milestones": [8]}

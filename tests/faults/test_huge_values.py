@@ -23,6 +23,7 @@ from lehr import handlers
 from lehr.engine import ParamHistory, configure_optimizer
 from lehr.handlers import (
     ConcatScheduler,
+    LRScheduler,
     ParamScheduler,
     check_plan,
     configure_scheduler,
@@ -281,6 +282,42 @@ def test_curves_and_schedulers_are_nested_at_most_50_deep():
         nested(
             900, lambda inner: ConcatScheduler([inner if inner != 1.0 else cosine(optimizer), cosine(optimizer)], [3])
         )
+
+
+def test_torch_schedulers_are_nested_at_most_50_deep():
+    def wrapped(depth):
+        inner = torch.optim.lr_scheduler.StepLR(make_optimizer(), 3)
+        for _ in range(depth - 1):
+            inner = torch.optim.lr_scheduler.ChainedScheduler([inner])
+        return LRScheduler(inner)
+
+    scheduler = wrapped(50)
+    scheduler(None)
+    wrapped(50).load_state_dict(json.loads(json.dumps(scheduler.state_dict())))
+    with pytest.raises(ValueError, match="^lr_scheduler must be nested at most 50 deep, given more"):
+        wrapped(400)
+
+
+@for_each("what", ["a cyclic list", "a cyclic dict"])
+def test_what_a_users_torch_scheduler_holds_may_be_cyclic(what):
+    inner = torch.optim.lr_scheduler.StepLR(make_optimizer(), 3)
+    inner.own = HUGE[what]
+    scheduler = LRScheduler(inner)
+    scheduler(None)
+    scheduler.load_state_dict(json.loads(json.dumps(scheduler.state_dict())))
+
+
+def test_findings_and_warnings_on_many_groups_are_short():
+    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.5**at} for at in range(300)])
+    trainer = make_trainer()
+    one_value = handlers.StepScheduler(optimizer, "lr", 3, initial_value=0.3, gamma=1e-9)
+    one_value.attach(trainer, Events.ITERATION_COMPLETED, "n" * 2000)
+    findings = check_plan(trainer, 3, 4)
+    assert {"groups-flattened", "late-event", "jump"} <= {finding.code for finding in findings}
+    for finding in findings:
+        assert max(map(len, (finding.where, finding.message, finding.suggestion))) <= MOST
+    flattened = next(finding for finding in findings if finding.code == "groups-flattened")
+    assert flattened.message.startswith("the param groups have (1, 0.5, 0.25, 0.125, 0.0625, 0.03125, ..., 9.818e-91)")
 
 
 def test_a_schedule_that_is_in_another_one_many_times_is_refused():

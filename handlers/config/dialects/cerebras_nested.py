@@ -96,7 +96,8 @@ def _scaled(context: ConfigContext, suffix: str, a: SimpleNamespace) -> Cerebras
     inner = _inner(context, suffix, read_entry(f"{a.where}['scheduler']", a.scheduler), a.param_group_tags)
     groups = context.optimizer.param_groups
     scales = [group.get("adjust_learning_rate", group.get("adjust_val", 1.0)) for group in groups]
-    return replace(inner, scales=tuple(arguments.number("adjust_learning_rate", scale) for scale in scales))
+    names = (f"adjust_learning_rate of param group {at}" for at in range(len(scales)))
+    return replace(inner, scales=tuple(map(arguments.number, names, scales)))
 
 
 WITHOUT_SUFFIX: dict[str, EntryType] = {
@@ -163,7 +164,9 @@ def _groups_with_tags(groups: Sequence[Group], tags: object) -> tuple[bool, ...]
     wanted = _tag_set(tags)
     if wanted is None:
         return None
-    of_groups = [_tag_set(group.get("tags", [None])) or set() for group in groups]
+    of_groups = [
+        _tag_set(group.get("tags", [None]), f"tags of param group {at}") or set() for at, group in enumerate(groups)
+    ]
     chosen = tuple(bool(wanted & own) for own in of_groups)
     if not any(chosen):
         known = sorted({tag for own in of_groups for tag in own if isinstance(tag, str)})
@@ -171,11 +174,11 @@ def _groups_with_tags(groups: Sequence[Group], tags: object) -> tuple[bool, ...]
     return chosen
 
 
-def _tag_set(tags: Any) -> set[Any] | None:
+def _tag_set(tags: Any, name: str = "param_group_tags") -> set[Any] | None:
     if tags is None:
         return None
     if isinstance(tags, str):
         return {tags}
     if not isinstance(tags, list | tuple | set) or not all(isinstance(tag, str | None) for tag in tags):
-        raise TypeError(f"param_group_tags must be a string or a list of strings, given {arguments.shown(tags)}")
+        raise TypeError(f"{name} must be a string or a list of strings, given {arguments.shown(tags)}")
     return set(tags)

@@ -14,6 +14,8 @@ from lehr.handlers.schedules.base import Array
 
 from .findings import Finding
 
+MOST_VALUES = 8  # of a finding
+
 
 @dataclass(frozen=True, eq=False)
 class CheckedRun:
@@ -59,8 +61,10 @@ Check = Callable[[CheckedRun], Iterator[Finding]]
 
 
 def values_text(values: Array) -> str:
-    """The values of the groups; one number if they are the same."""
+    """The values of the groups; one number if they are the same, and some of them if there are many."""
     words = list(dict.fromkeys(f"{value:.4g}" for value in np.atleast_1d(values)))
+    if len(words) > MOST_VALUES:
+        words = [*words[: MOST_VALUES - 2], "...", words[-1]]
     return words[0] if len(words) == 1 else f"({', '.join(words)})"
 
 

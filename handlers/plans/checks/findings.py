@@ -45,6 +45,8 @@ class Finding:
         suggestion: what you can do about it.
         numbers: the numbers by name, as plain data.
 
+    ``where``, ``message`` and ``suggestion`` lose their middle if they have more than 500 characters.
+
     Raises:
         ValueError: ``code`` or ``severity`` is unknown.
     """
@@ -57,9 +59,11 @@ class Finding:
     numbers: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check the code and the severity."""
+        """Check the code and the severity, and shorten the texts."""
         arguments.one_of("code", self.code, CODES)
         arguments.one_of("severity", self.severity, SEVERITIES)
+        for name in ("where", "message", "suggestion"):
+            object.__setattr__(self, name, arguments.shortened(getattr(self, name)))
 
     def __str__(self) -> str:
         wrapped = [

@@ -14,6 +14,8 @@ from lehr.handlers.schedules.description import description_of, text_of
 
 # The attributes that torch's schedulers change at each step, and which are therefore not configuration.
 COUNTS = ("last_epoch", "_step_count", "_last_lr", "_get_lr_called_within_step", "_is_initial")
+MAX_DEPTH = 50  # of schedulers in schedulers
+DEEPEST_SHOWN = 200  # the most objects in one another that a description shows
 LARGEST_SHOWN = 16  # the most numbers of a tensor that a description shows
 
 
@@ -32,16 +34,26 @@ def takes_metric(scheduler: TorchLRScheduler) -> bool:
 
 
 def schedulers_in(scheduler: TorchLRScheduler) -> list[TorchLRScheduler]:
-    """A scheduler and all schedulers inside it, each once."""
+    """A scheduler and all schedulers inside it, each once.
+
+    Raises:
+        ValueError: they are nested more than 50 deep.
+    """
     found: dict[int, TorchLRScheduler] = {}
-    queue: list[Any] = [scheduler]
+    queue: list[tuple[Any, int]] = [(scheduler, 1)]
+    seen: set[int] = set()
     while queue:
-        thing = queue.pop()
-        if isinstance(thing, TorchLRScheduler) and id(thing) not in found:
+        thing, depth = queue.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, TorchLRScheduler):
+            if depth > MAX_DEPTH:
+                raise ValueError(f"lr_scheduler must be nested at most {MAX_DEPTH} deep, given more")
             found[id(thing)] = thing
-            queue.extend(vars(thing).values())
+            queue.extend((item, depth + 1) for item in vars(thing).values())
         elif isinstance(thing, list | tuple):
-            queue.extend(item for item in thing if isinstance(item, TorchLRScheduler | list | tuple))
+            queue.extend((item, depth) for item in thing if isinstance(item, TorchLRScheduler | list | tuple))
     return list(found.values())
 
 
@@ -56,7 +68,7 @@ def configuration_of(scheduler: TorchLRScheduler, groups: int) -> str:
 
 
 def _described(thing: Any, within: list[Any], groups: int) -> str:
-    if any(thing is outer for outer in within):
+    if len(within) >= DEEPEST_SHOWN or any(thing is outer for outer in within):
         return "..."
     within = [*within, thing]
     if isinstance(thing, TorchLRScheduler):

@@ -63,7 +63,7 @@ def is_plain(value: Any) -> bool:
     """Whether :func:`to_plain` can convert a value."""
     try:
         to_plain(value)
-    except TypeError:
+    except (TypeError, RecursionError):  # a cyclic or deep list of a user's class
         return False
     return True
 
