@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .error_text import shown
 from .history_column import HistoryColumn
+from .notebook import MOST_PANELS, as_html, figure_with
 from .plots import draw_values
 
 if TYPE_CHECKING:
@@ -83,14 +84,7 @@ class ParamHistory:
         Raises:
             ValueError: two columns have the same heading.
         """
-        columns: dict[str, dict[int, float]] = {}
-        for name, column in self.items():
-            events, table = column.event_indices.tolist(), column.to_numpy().T.tolist()
-            for group, values in enumerate(table):
-                heading = safe_heading(name if len(table) == 1 else f"{name}[{group}]")
-                if heading in columns or heading == "event_index":
-                    raise ValueError(f"names must give different headings, given {shown(heading)} twice")
-                columns[heading] = dict(zip(events, values, strict=True))
+        columns = self._columns(safe_heading)
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["event_index", *columns])
@@ -98,9 +92,41 @@ class ParamHistory:
                 cells = [column.get(event, np.nan) for column in columns.values()]
                 writer.writerow([event, *("" if np.isnan(cell) else repr(cell) for cell in cells)])
 
+    def to_pandas(self) -> Any:
+        """The table of :meth:`to_csv` as a ``pandas.DataFrame``, whose index is the event index.
+
+        Raises:
+            ImportError: pandas is not installed.
+            ValueError: two columns have the same heading.
+        """
+        pandas = pandas_module("to_pandas")
+        columns = {heading: pandas.Series(column) for heading, column in self._columns(str).items()}
+        return pandas.DataFrame(columns, dtype=np.float64).sort_index().rename_axis("event_index")
+
+    def _columns(self, heading_of: Callable[[str], str]) -> dict[str, dict[int, float]]:
+        """The values of each group by their events, under a heading."""
+        columns: dict[str, dict[int, float]] = {}
+        for name, column in self.items():
+            events, table = column.event_indices.tolist(), column.to_numpy().T.tolist()
+            for group, values in enumerate(table):
+                heading = heading_of(name if len(table) == 1 else f"{name}[{group}]")
+                if heading in columns or heading == "event_index":
+                    raise ValueError(f"names must give different headings, given {shown(heading)} twice")
+                columns[heading] = dict(zip(events, values, strict=True))
+        return columns
+
     def plot(self, name: str, ax: "Axes | None" = None, **line_style: Any) -> "list[Line2D]":
         """Draw the values under a name over the events, a line for each group: see :func:`draw_values`."""
         return draw_values(self[name].event_indices, self.to_numpy(name), name, ax, **line_style)
+
+    def _repr_html_(self) -> str:
+        """The history in a notebook: the number of events under each name, and a picture."""
+        names = [name for name in self if len(self[name])][:MOST_PANELS]
+        figure = figure_with(len(names)) if names else None
+        for name, panel in zip(names, figure.axes if figure else (), strict=False):
+            self.plot(name, panel)
+        counts = [f"{name}: {column.num_events} events" for name, column in self.items()]
+        return as_html("\n".join(["a history of " + (", ".join(self) or "nothing"), *counts]), figure)
 
     def state_dict(self) -> dict[str, Any]:
         """The whole history as plain data, safe for ``torch.load(weights_only=True)`` and for JSON."""
@@ -183,6 +209,19 @@ class ParamHistory:
         self.columns = {}
         self.recorders = weakref.WeakValueDictionary()
         self.load_state_dict(given["columns"])
+
+
+def pandas_module(function: str) -> Any:
+    """The module pandas, imported for a function.
+
+    Raises:
+        ImportError: pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError(f"{function} needs pandas: pip install 'lehr[pandas]'") from error
+    return pandas
 
 
 def safe_heading(heading: str) -> str:

@@ -4,12 +4,13 @@ import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lehr.engine.history import safe_heading
+from lehr.engine.history import pandas_module, safe_heading
+from lehr.engine.notebook import MOST_PANELS, as_html, figure_with
 from lehr.handlers.schedules.arguments import shown, shown_names
 from lehr.handlers.schedules.base import Array
 
@@ -125,16 +126,51 @@ class Plan(Mapping[str, Array]):
         Args:
             path: the file to write.
         """
-        headings, table = ["iteration"], []
-        for name, column in self.columns.items():
-            groups = column.values.shape[1]
-            headings += [name] if groups == 1 else [f"{name}[{group}]" for group in range(groups)]
-            table += column.values.T.tolist()
+        columns = self._table()
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(map(safe_heading, headings))
-            for iteration, row in enumerate(zip(*table, strict=True), start=1):
+            writer.writerow(map(safe_heading, ["iteration", *columns]))
+            rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+            for iteration, row in enumerate(rows, start=1):
                 writer.writerow([iteration, *("" if value != value else repr(value) for value in row)])
+
+    def to_pandas(self) -> Any:
+        """The table of :meth:`to_csv` as a ``pandas.DataFrame``, whose index is the iteration, from 1.
+
+        Raises:
+            ImportError: pandas is not installed.
+
+        Example:
+            >>> columns = {"lr": PlanColumn(np.array([[0.1], [0.05]]), labels=("group 0",))}
+            >>> Plan(columns, max_epochs=1, epoch_length=2).to_pandas()  # doctest: +NORMALIZE_WHITESPACE
+                         lr
+            iteration
+            1          0.10
+            2          0.05
+        """
+        pandas, columns = pandas_module("to_pandas"), self._table()
+        index = pandas.RangeIndex(1, self.num_iterations + 1, name="iteration")
+        if columns:
+            index = index[: len(next(iter(columns.values())))]
+        return pandas.DataFrame(columns, index)
+
+    def _table(self) -> dict[str, Array]:
+        """The values of each group under a heading."""
+        return {
+            name if values.shape[1] == 1 else f"{name}[{group}]": values[:, group]
+            for name, values in self.items()
+            for group in range(values.shape[1])
+        }
+
+    def _repr_html_(self) -> str:
+        """The plan in a notebook: its table and a picture."""
+        from .plot_plan import plot_plan
+
+        names = [*self][:MOST_PANELS]
+        figure = figure_with(len(names)) if names else None
+        if figure:
+            plot_plan(self, figure.axes, names=names)
+        return as_html(str(self), figure)
 
 
 def named_groups(labels: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lehr.engine.notebook import as_html
 from lehr.handlers.schedules import arguments
 
 SEVERITIES = ("error", "warning", "info")
@@ -88,6 +89,13 @@ class Findings(list[Finding]):
 
     def __init__(self, findings: Iterable[Finding] = ()) -> None:
         super().__init__(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
+
+    def __repr__(self) -> str:
+        return str(self)  # as the last expression of a cell, too
+
+    def _repr_html_(self) -> str:
+        """The findings in a notebook."""
+        return as_html(str(self))
 
     def of(self, severity: str) -> list[Finding]:
         """The findings of one severity."""

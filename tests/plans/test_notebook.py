@@ -1,0 +1,104 @@
+"""What a notebook shows of plans, findings and histories, and their tables for pandas."""
+
+import base64
+import builtins
+import io
+import re
+
+import matplotlib.image
+import numpy as np
+import pandas
+import pytest
+from optimizers import make_optimizer
+
+from lehr.engine import ParamHistory
+from lehr.handlers import CosineDecayScheduler, check_plan, dry_run
+from lehr.handlers.plans import Plan
+
+
+def a_plan(groups=2):
+    return dry_run(CosineDecayScheduler(make_optimizer(groups), "lr", duration=8), max_epochs=2, epoch_length=4)
+
+
+def a_history():
+    history, scheduler = ParamHistory(), CosineDecayScheduler(make_optimizer(2), "lr", duration=8)
+    scheduler.history = history
+    for _ in range(5):
+        scheduler.apply()
+    return history
+
+
+def picture_in(html):
+    (data,) = re.findall(r'src="data:image/png;base64,([^"]+)"', html)
+    return matplotlib.image.imread(io.BytesIO(base64.b64decode(data)))
+
+
+def test_a_plan_shows_its_table_and_a_picture():
+    html = a_plan()._repr_html_()
+    assert "a plan of 8 iterations: 2 epochs of 4" in html
+    picture = picture_in(html)
+    assert picture.shape[1] == 700
+    assert len(np.unique(picture.reshape(-1, 4), axis=0)) > 10  # lines, axes and text
+    assert "http" not in html
+
+
+def test_a_history_shows_its_events_and_a_picture():
+    html = a_history()._repr_html_()
+    assert "lr: 5 events" in html
+    assert picture_in(html).shape[1] == 700
+    assert ParamHistory()._repr_html_() == "<pre>a history of nothing</pre>"
+
+
+def test_findings_read_in_a_cell_as_they_print():
+    findings = check_plan(CosineDecayScheduler(make_optimizer(), "lr", duration=900), max_epochs=2, epoch_length=4)
+    assert repr(findings) == str(findings)
+    assert repr(findings).startswith("1 warning\nwarning: end-not-reached")
+    assert "end-not-reached" in findings._repr_html_()
+
+
+def test_names_are_escaped():
+    history = ParamHistory({"<script>alert(1)</script>": [[0.1], [0.2]]})
+    assert "<script>" not in history._repr_html_()
+    optimizer = make_optimizer(lr=0.1)
+    optimizer.param_groups[0]["<b>"] = 0.5
+    plan = dry_run(CosineDecayScheduler(optimizer, "<b>", duration=8), max_epochs=2, epoch_length=4)
+    assert "<b>" not in plan._repr_html_()
+
+
+def test_a_plan_as_a_table_of_pandas():
+    plan = a_plan()
+    table = plan.to_pandas()
+    assert table.columns.tolist() == ["lr[0]", "lr[1]"]
+    assert table.index.tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert table.index.name == "iteration"
+    assert table.to_numpy().tolist() == plan["lr"].tolist()
+    assert Plan({}, max_epochs=2, epoch_length=4).to_pandas().shape == (8, 0)
+
+
+def test_the_tables_equal_the_files(tmp_path):
+    for thing in (a_plan(), a_history()):
+        thing.to_csv(tmp_path / "table.csv")
+        read = pandas.read_csv(tmp_path / "table.csv", index_col=0)
+        pandas.testing.assert_frame_equal(read, thing.to_pandas(), check_index_type=False, rtol=1e-15)
+
+
+def test_a_history_has_a_row_for_each_event_of_any_name():
+    history = ParamHistory({"lr": [[0.1], [0.2], [0.3]], "rate": [0.5]})
+    table = history.to_pandas()
+    assert table["lr"].tolist() == [0.1, 0.2, 0.3]
+    assert np.isnan(table["rate"].tolist()[1:]).all()
+    assert ParamHistory().to_pandas().shape == (0, 0)
+
+
+def test_without_pandas_the_error_says_how_to_get_it(monkeypatch):
+    imported = builtins.__import__
+
+    def without_pandas(name, *args, **kwargs):
+        if name == "pandas":
+            raise ImportError(name)
+        return imported(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without_pandas)
+    for thing in (a_plan(), a_history()):
+        with pytest.raises(ImportError, match=r"to_pandas needs pandas: pip install 'lehr\[pandas\]'"):
+            thing.to_pandas()
