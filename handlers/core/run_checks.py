@@ -12,12 +12,13 @@ from ignite.engine.events import RemovableEventHandle
 
 from lehr.engine.event_counts import begins_late, is_by_iteration, is_completion, is_epoch_event
 from lehr.engine.optimizer_events import is_step_event, steps_of
-from lehr.handlers.schedules import Schedule
+from lehr.handlers.schedules import Schedule, Shift
 from lehr.handlers.schedules.metric_parts import MetricPart, metric_parts
 from lehr.handlers.targets.param_groups import ParamGroups
 
 from .feeds import is_fed
 from .pausing import is_paused
+from .random_state import calls_user_code
 
 ALMOST_NOTHING = 1e-3  # of the highest value of a schedule
 
@@ -29,26 +30,43 @@ def short_name(scheduler: Any) -> str:
 
 def warn_if_late(engine: Engine, scheduler: Any, events: Sequence[Any]) -> None:
     """Log a warning if the first iteration trains with a value of the optimizer that is not the first value."""
-    schedule, target = scheduler._schedule, scheduler._target
-    is_known = scheduler._is_pure and not scheduler._asks_get_param and isinstance(target, ParamGroups)
-    if not is_known or not events or not all(is_completion(one) and not begins_late(one) for one in events):
+    if not events or not all(is_completion(one) and not begins_late(one) for one in events):
         return
-    with suppress(ValueError, TypeError):  # the first event raises them
-        own, first = np.array(target.read()), np.broadcast_to(schedule(0), (len(target.groups()),))
-        if not np.allclose(own, first, rtol=1e-6, atol=0):
-            unit = "epoch" if all("EPOCH" in getattr(one, "name", "") for one in events) else "iteration"
-            engine.logger.warning(
-                "%s is attached to %s: the first %s trains with the optimizer's own %r, %s, not with %s, and each "
-                "value comes one %s late. Attach it to %s_STARTED",
-                short_name(scheduler),
-                " and ".join(getattr(one, "name", str(one)) for one in events),
-                unit,
-                scheduler.param_name,
-                _few(own),
-                _few(first),
-                unit,
-                unit.upper(),
-            )
+    for member in getattr(scheduler, "_members", [scheduler]):
+        with suppress(ValueError, TypeError):  # the first event raises them
+            first = _first_values(member)
+            own = None if first is None else np.array(member._target.read())
+            if own is not None and not np.allclose(own, first, rtol=1e-6, atol=0):  # type: ignore[arg-type]
+                _warn_of_late(engine, scheduler, events, member.param_name, own, first)
+                return
+
+
+def _first_values(scheduler: Any) -> Any:
+    """The first value of each group; None if it is not written to an optimizer, or if a user's function has to tell."""
+    schedule, target = scheduler._schedule, scheduler._target
+    follows_first = isinstance(schedule, Shift) and schedule.by == 1  # its first event has f(1), as in ignite
+    is_known = isinstance(target, ParamGroups) and not (scheduler._asks_get_param or scheduler._reads_metric)
+    if not is_known or follows_first:
+        return None
+    if scheduler._is_pure:
+        return np.broadcast_to(schedule(0), (len(target.groups()),))
+    return None if calls_user_code(schedule) else scheduler.simulate(1)[0]
+
+
+def _warn_of_late(engine: Engine, scheduler: Any, events: Sequence[Any], name: str, own: Any, first: Any) -> None:
+    unit = "epoch" if all("EPOCH" in getattr(one, "name", "") for one in events) else "iteration"
+    engine.logger.warning(
+        "%s is attached to %s: the first %s trains with the optimizer's own %r, %s, not with %s, and each "
+        "value comes one %s late. Attach it to %s_STARTED",
+        short_name(scheduler),
+        " and ".join(getattr(one, "name", str(one)) for one in events),
+        unit,
+        name,
+        _few(own),
+        _few(first),
+        unit,
+        unit.upper(),
+    )
 
 
 def _few(values: Any) -> str:

@@ -9,6 +9,7 @@ from ignite.engine import Engine, EventEnum, Events
 from logs import logged, logging_trainer
 from optimizers import make_optimizer, make_trainer, values_of
 
+from lehr.engine import OptimizerEvents
 from lehr.handlers import (
     ConcatScheduler,
     CosineDecayScheduler,
@@ -23,6 +24,7 @@ from lehr.handlers import (
     ReduceOnPlateauScheduler,
     StateParamScheduler,
     check_plan,
+    create_lr_scheduler_with_warmup,
 )
 from lehr.handlers.schedules import (
     Anneal,
@@ -334,6 +336,41 @@ def test_a_warmup_after_the_first_iteration_is_a_finding_with_the_numbers_and_to
     assert seen[first - 1 : first + 1] == [1.0, 0.01]
     (message,) = logged(caplog)
     assert "trains with the optimizer's own 'lr', 1, not with 0.01, and each value comes one" in message
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda o: ParamGroupScheduler([PiecewiseLinear(o, "lr", [(0, 0.01), (3, 1.0)])]),
+        lambda o: PhaseScheduler(o, "lr", [Anneal(0.01, 1.0, 3), Constant(1.0)]),
+        lambda o: create_lr_scheduler_with_warmup(torch.optim.lr_scheduler.ExponentialLR(o, 0.9), 0.01, 3),
+    ],
+    ids=["groups", "phases", "a warm-up of torch's"],
+)
+def test_a_late_event_of_several_schedules_and_of_stateful_ones_is_told_too(make, trainer, caplog):
+    make(make_optimizer(lr=1.0)).attach(trainer, Events.ITERATION_COMPLETED)
+    assert len(found(trainer, "late-event")) == 1
+    trainer.run(range(10))
+    (message,) = logged(caplog)
+    assert "trains with the optimizer's own 'lr', 1, not with 0.01" in message
+
+
+@pytest.mark.parametrize("accumulation", [1, 5])
+def test_a_first_value_after_the_first_real_step_is_a_finding(accumulation):
+    optimizer, seen = make_optimizer(lr=1.0), []
+
+    def step(engine, batch):
+        seen.append(values_of(optimizer)[0])
+        if engine.state.iteration % accumulation == 0:
+            optimizer.step()
+
+    trainer = Engine(step)
+    PiecewiseLinear(optimizer, "lr", [(0, 0.01), (3, 1.0)]).attach(trainer, OptimizerEvents.STEP_COMPLETED)
+    (finding,) = found(trainer, "late-event", gradient_accumulation_steps=accumulation)
+    numbers = {"iterations": accumulation, "own_value": [1.0], "first_value": [0.01]}
+    assert (finding.severity, finding.numbers) == ("warning", numbers)
+    trainer.run(range(10))
+    assert seen[: accumulation + 1] == [1.0] * accumulation + [0.01]
 
 
 def test_no_message_grows_with_the_number_of_groups(trainer, caplog):
