@@ -14,7 +14,7 @@ from .engines import engines_of
 from .illegal_values import forget_legal_values
 from .locations import Locations, locations_of, shared_locations
 from .param_scheduler import ParamScheduler
-from .resume_check import ResumeCheck, intended_lead, nearest_expected, times_attached
+from .resume_check import ResumeCheck, counts_for, intended_lead, nearest_expected, times_attached
 from .scheduler import EXISTING, BaseParamScheduler
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Locations",
     "base_values_of",
     "column_labels",
+    "counts_for",
     "engines_of",
     "existing_schedulers",
     "filtered_attachment",

@@ -46,6 +46,7 @@ class ResumeCheck:
         self._attached: list[tuple[Any, str | None]] = []  # the events, and the names of the history
         self._epoch_check: RemovableEventHandle | None = None
         self._has_warned = False  # of a run that begins anew
+        self._joined_late = False  # whether the engine was attached when the scheduler had had events
         self._lead: int | None = None  # the engine's number of events minus the scheduler's, as intended
         if id(scheduler) not in CHECKS:
             CHECKS[id(scheduler)] = weakref.WeakKeyDictionary()
@@ -71,6 +72,8 @@ class ResumeCheck:
         """Add an event that the scheduler is attached to."""
         self._attached.append((event, name))
         scheduler = self._scheduler()
+        if len(self._attached) == 1 and scheduler is not None:
+            self._joined_late = scheduler.event_index > 0
         if engine.last_event_name is not None and scheduler is not None:
             fired = self._times_fired(engine, scheduler)  # the engine has run: the scheduler starts in mid-run
             self._lead = None if fired is None else fired - scheduler.event_index
@@ -111,7 +114,7 @@ class ResumeCheck:
                 f"all events of the engine's run are past the end of the schedule: they have {past_end[0]:.4g}, where "
                 f"its highest value is {past_end[1]:.4g}"
             )
-        elif is_new and not self._has_warned and len(engines_of(scheduler)) <= 1 and is_of_training(engine, events):
+        elif is_new and not self._has_warned and not counts_for(scheduler, engine) and is_of_training(engine, events):
             self._has_warned = True
             message = "the engine begins a run at iteration 0"
         else:
@@ -257,6 +260,15 @@ def nearest_expected(scheduler: Any, expected: int) -> int:
     """
     shift, count = scheduler._adjustment.shift, scheduler.event_index
     return expected - shift if abs(count + shift - expected) < abs(count - expected) else expected
+
+
+def counts_for(scheduler: Any, engine: Engine) -> bool:
+    """Whether a scheduler was attached to an engine and to others from its first event on, and counts their events.
+
+    An engine that it is attached to later, such as that of the next fold, begins a run of its own.
+    """
+    check = CHECKS.get(id(scheduler), {}).get(engine)
+    return len(engines_of(scheduler)) > 1 and check is not None and not check._joined_late
 
 
 def times_attached(scheduler: Any, engine: Engine) -> int:

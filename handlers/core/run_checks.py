@@ -96,13 +96,16 @@ def value_past_end(schedule: Schedule, event_index: int) -> tuple[float, float] 
 
 
 def lr_past_end(scheduler: Any) -> tuple[float, float] | None:
-    """The learning rate of a scheduler past its end, as :func:`value_past_end`; None if none of its schedules is."""
-    for member in getattr(scheduler, "_members", [scheduler]):
-        if member._is_pure and not member._asks_get_param and getattr(member._target, "key", "") == "lr":
-            found = value_past_end(member.schedule, scheduler.event_index)
-            if found is not None:
-                return found
-    return None
+    """The learning rate of a scheduler past its end, as :func:`value_past_end`; None if one of its schedules goes on.
+
+    A group that is frozen while others learn is meant.
+    """
+    members = getattr(scheduler, "_members", [scheduler])
+    of_lr = [member for member in members if getattr(member._target, "key", "") == "lr"]
+    if not of_lr or not all(member._is_pure and not member._asks_get_param for member in of_lr):
+        return None
+    found = [value_past_end(member.schedule, scheduler.event_index) for member in of_lr]
+    return None if None in found else max(found)  # type: ignore[type-var]
 
 
 def is_of_training(engine: Engine, events: Sequence[Any]) -> bool:

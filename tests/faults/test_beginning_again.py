@@ -13,10 +13,12 @@ from optimizers import make_optimizer, make_trainer, values_of
 
 from lehr.engine import OptimizerEvents
 from lehr.handlers import (
+    ConstantScheduler,
     CosineAnnealingScheduler,
     CosineDecayScheduler,
     LinearScheduler,
     OneCycleScheduler,
+    ParamGroupScheduler,
     ParamScheduler,
     PhaseScheduler,
     PiecewiseLinear,
@@ -73,11 +75,15 @@ def test_a_run_past_the_end_of_a_schedule_is_a_finding_and_told(epochs, trainer)
         lambda o: CosineAnnealingScheduler(o, "lr", 0.1, 0.0, 20),
         lambda o: LinearScheduler(o, "lr", 20, start_value=0.1, end_value=0.01),
         lambda o: CosineDecayScheduler(o, "momentum", 20, start_value=0.9),
+        lambda o: ParamGroupScheduler(
+            [LinearScheduler(o, "lr", 20, param_group_index=0), ConstantScheduler(o, "lr", 0.1, param_group_index=1)],
+            ["body", "head"],
+        ),
     ],
-    ids=["a warm-up, then hold", "cycles", "a floor", "no learning rate"],
+    ids=["a warm-up, then hold", "cycles", "a floor", "no learning rate", "a group that freezes"],
 )
 def test_a_longer_run_after_an_end_that_is_meant_is_no_fault(make, trainer):
-    make(make_optimizer()).attach(trainer)
+    make(make_optimizer(2)).attach(trainer)
     assert run(trainer, 4) == []
     assert found(trainer, "past-end", "not-reset", epochs=6) == []
     assert run(trainer, 6) == []
@@ -92,6 +98,18 @@ def test_a_run_that_begins_anew_without_its_scheduler_is_a_finding_and_told_once
     (message,) = run(trainer, 2)
     assert "is at event 20, and the engine begins a run at iteration 0" in message
     assert run(trainer, 2) == []
+
+
+def test_a_scheduler_of_the_next_fold_is_told_of_while_the_trainer_of_the_fold_before_exists(caplog):
+    scheduler, trainers = CosineDecayScheduler(make_optimizer(), "lr", 1000), []
+    for count in (0, 20, 40):
+        trainers.append(logging_trainer(caplog))
+        scheduler.attach(trainers[-1])
+        assert [one.numbers for one in found(trainers[-1], "not-reset", epochs=2)] == [{"event_index": count}] * (
+            count > 0
+        )
+        messages = run(trainers[-1], 2)
+        assert ["begins a run at iteration 0" in message for message in messages] == [True] * (count > 0)
 
 
 @pytest.mark.parametrize("index", [0, 20])

@@ -1,5 +1,6 @@
 """Checks of runs that begin again or go on: whether event indices fit the run, and are within the schedule."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from types import CodeType
 
@@ -13,7 +14,7 @@ from lehr.handlers.core.inspection import engines_of
 from lehr.handlers.core.run_checks import value_past_end
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.plans.simulation.run import SimulatedRun
-from lehr.handlers.plans.simulation.schedulers import WrittenSchedule
+from lehr.handlers.plans.simulation.schedulers import SimulatedScheduler, WrittenSchedule
 
 from .checked_run import CheckedRun
 from .findings import Finding
@@ -47,9 +48,9 @@ def not_reset(checked: CheckedRun) -> Iterator[Finding]:
     for scheduler in run.schedulers if not run.settings.start else ():
         original, index = scheduler.original, scheduler.original.event_index
         on_trainer = any(handler.engine is run.trainer for handler in scheduler.writing_handlers)
-        if not index or not on_trainer or inspection.was_sought(original) or len(engines_of(original)) > 1:
+        if not index or not on_trainer or inspection.was_sought(original):
             continue
-        if scheduler not in past_end:
+        if not inspection.counts_for(original, run.trainer) and scheduler not in past_end:
             message = f"the run begins at iteration 0, but the scheduler goes on at event {index}"
             suggestion = f"call seek(0) to begin anew; if you mean event {index}, call seek({index})"
             yield Finding("not-reset", "warning", scheduler.description, message, suggestion, {"event_index": index})
@@ -69,13 +70,17 @@ def past_ends(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _past_end(checked: CheckedRun) -> Iterator[tuple[WrittenSchedule, float, float]]:
+    """The learning rates of schedulers that are past the end of all their schedules."""
+    by_scheduler: dict[SimulatedScheduler, list[WrittenSchedule]] = defaultdict(list)
     for written in checked.run.written_schedules:
-        index, schedule = written.scheduler.first_event, written.schedule
-        is_lr = written.location.is_in_optimizer and written.location.key == "lr"
-        if index and is_lr and schedule.is_pure and not inspection.was_sought(written.scheduler.original):
-            found = value_past_end(schedule, index)
-            if found is not None:
-                yield written, *found
+        if written.location.is_in_optimizer and written.location.key == "lr":
+            by_scheduler[written.scheduler].append(written)
+    for scheduler, of_lr in by_scheduler.items():
+        index = scheduler.first_event
+        if index and not inspection.was_sought(scheduler.original) and all(one.schedule.is_pure for one in of_lr):
+            found = [(one, value_past_end(one.schedule, index)) for one in of_lr]
+            if all(values is not None for _, values in found):
+                yield from ((one, *values) for one, values in found if values is not None)
 
 
 def inexact_resumes(checked: CheckedRun) -> Iterator[Finding]:
