@@ -16,6 +16,7 @@ from .locations import Locations, locations_of, shared_locations
 from .param_scheduler import ParamScheduler
 from .resume_check import ResumeCheck, counts_for, intended_lead, nearest_expected, times_attached
 from .scheduler import EXISTING, BaseParamScheduler
+from .unfinished import what_it_brings
 
 __all__ = [
     "FilteredAttachment",
@@ -48,6 +49,7 @@ __all__ = [
     "training_step_of",
     "type_name_of",
     "was_sought",
+    "what_it_brings",
 ]
 
 

@@ -10,16 +10,12 @@ from ignite.engine.events import RemovableEventHandle
 from lehr.engine.event_counts import (
     fired_at_end,
     has_whole_epochs,
-    is_between_epochs,
     is_epoch_event,
     repeated_epoch_starts,
     times_fired,
 )
-from lehr.engine.event_handlers import handlers_of
 from lehr.engine.optimizer_events import is_step_event, stepping_optimizers, steps_of
 from lehr.handlers.schedules import arguments
-from lehr.handlers.schedules.metric_parts import metric_parts
-from lehr.handlers.schedules.stateful import stateful_parts
 
 from .engines import CHECKS, engines_of
 from .pausing import steps_aside
@@ -93,6 +89,8 @@ class ResumeCheck:
         if scheduler is None or not engine.has_event_handler(scheduler) or steps_aside(engine):
             return
         events = [event for event, _ in self._attached]
+        if getattr(scheduler, "_lost", ()):
+            self._warn_of_lost(scheduler)
         if scheduler.event_index > 0 and not scheduler._sought:
             self._warn_of_end_or_new_run(engine, scheduler, events)
         if engine.state.iteration == 0:
@@ -126,19 +124,20 @@ class ResumeCheck:
             stacklevel=2,
         )
 
+    @staticmethod
+    def _warn_of_lost(scheduler: Any) -> None:
+        """Warn of what came with handlers that followed the saver."""
+        lost, scheduler._lost = " and ".join(dict.fromkeys(scheduler._lost)), ()
+        warnings.warn(
+            f"{short_name(scheduler)} was saved before other handlers of the same event brought it {lost}, and "
+            "ignite does not come back to that event: what they brought is lost. Save at EPOCH_COMPLETED, after all "
+            "other handlers",
+            ResumeWarning,
+            stacklevel=2,
+        )
+
     def _resume(self, engine: Engine, scheduler: Any) -> None:
         """Compare and correct."""
-        begin_missed_phases(engine, scheduler, scheduler)
-        by_iteration = scheduler._reads_metric and not any(is_epoch_event(event) for event, _ in self._attached)
-        may_lose = metric_parts(scheduler._planned) and not (by_iteration and getattr(scheduler, "every", 1) == 1)
-        if getattr(scheduler, "_is_saved_early", False) and is_between_epochs(engine) and may_lose:
-            warnings.warn(
-                f"{short_name(scheduler)} depends on metrics, and was saved at the last iteration of epoch "
-                f"{engine.state.epoch}, before its EPOCH_COMPLETED: ignite does not come back to that event, and a "
-                "metric that comes with it is lost. Save at EPOCH_COMPLETED, after all other handlers",
-                ResumeWarning,
-                stacklevel=2,
-            )
         expected = self._expected(engine, scheduler)
         self._call_for_missed_events(engine, scheduler, expected)
         events = [event for event, _ in self._attached]
@@ -153,7 +152,6 @@ class ResumeCheck:
         """Correct a copy of the scheduler at the engine of a simulated run, as a resume would correct the scheduler."""
         scheduler, own_engine = self._scheduler(), self._engine()
         if scheduler is not None and own_engine is not None and own_engine.has_event_handler(scheduler):
-            begin_missed_phases(own_engine, scheduler, copied)
             expected = self._expected(own_engine, scheduler)
             self._call_for_missed_events(engine, copied, expected)
             self._take_back(engine, copied, expected)
@@ -233,25 +231,6 @@ class ResumeCheck:
         return sum(known) if len(known) == len(counts) and len(engines_of(scheduler)) <= 1 else None
 
 
-def begin_missed_phases(engine: Engine, scheduler: Any, changed: Any) -> None:
-    """Call ``next_phase`` where it is a handler of an ``EPOCH_COMPLETED`` that a resumed run does not come back to.
-
-    Args:
-        engine: the engine that resumes.
-        scheduler: the scheduler that was loaded.
-        changed: the scheduler, or a copy of it, whose next phase begins.
-    """
-    if not getattr(scheduler, "_is_saved_early", False) or not is_between_epochs(engine):
-        return
-    parts, own_parts = stateful_parts(scheduler._planned), stateful_parts(changed._planned)
-    for registered in handlers_of(engine, Events.EPOCH_COMPLETED):
-        owner, passes = getattr(registered.handler, "__self__", None), registered.event_filter
-        if getattr(registered.handler, "__name__", "") == "next_phase":
-            for part, own_part in zip(parts, own_parts, strict=True):
-                if part is getattr(owner, "_planned", None) and (passes is None or passes(engine, engine.state.epoch)):
-                    own_part.begin_next()  # type: ignore[attr-defined]
-
-
 def nearest_expected(scheduler: Any, expected: int) -> int:
     """The event index that fits a number of events of an engine.
 
@@ -267,7 +246,8 @@ def counts_for(scheduler: Any, engine: Engine) -> bool:
 
     An engine that it is attached to later, such as that of the next fold, begins a run of its own.
     """
-    check = CHECKS.get(id(scheduler), {}).get(engine)
+    checks = CHECKS.get(id(scheduler))
+    check = None if checks is None else checks.get(engine)
     return len(engines_of(scheduler)) > 1 and check is not None and not check._joined_late
 
 

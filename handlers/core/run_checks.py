@@ -7,16 +7,16 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from ignite.engine import Engine, Events, EventsList
+from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 
-from lehr.engine.event_counts import begins_late, is_by_iteration, is_completion, is_epoch_event
+from lehr.engine.event_counts import begins_late, each_of, is_by_iteration, is_completion, is_epoch_event
 from lehr.engine.optimizer_events import is_step_event, steps_of
 from lehr.handlers.schedules import Schedule, Shift
 from lehr.handlers.schedules.metric_parts import MetricPart, metric_parts
 from lehr.handlers.targets.param_groups import ParamGroups
 
-from .feeds import is_fed
+from .feeds import how_to_feed, is_fed
 from .pausing import is_paused
 from .random_state import calls_user_code
 
@@ -30,13 +30,14 @@ def short_name(scheduler: Any) -> str:
 
 def warn_if_late(engine: Engine, scheduler: Any, events: Sequence[Any]) -> None:
     """Log a warning if the first iteration trains with a value of the optimizer that is not the first value."""
+    events = [one for event in events for one in each_of(event)]
     if not events or not all(is_completion(one) and not begins_late(one) for one in events):
         return
     for member in getattr(scheduler, "_members", [scheduler]):
         with suppress(ValueError, TypeError):  # the first event raises them
             first = _first_values(member)
             own = None if first is None else np.array(member._target.read())
-            if own is not None and not np.allclose(own, first, rtol=1e-6, atol=0):  # type: ignore[arg-type]
+            if own is not None and not np.allclose(own, first, rtol=1e-6, atol=0):
                 _warn_of_late(engine, scheduler, events, member.param_name, own, first)
                 return
 
@@ -116,7 +117,7 @@ def is_of_training(engine: Engine, events: Sequence[Any]) -> bool:
         if isinstance(other, Engine) and other is not engine:
             return False
         frame = frame.f_back
-    if Events.STARTED in [one for event in events for one in (event if isinstance(event, EventsList) else [event])]:
+    if Events.STARTED in [one for event in events for one in each_of(event)]:
         return False  # the run has had an event already
     several_epochs = engine.state.max_epochs != 1
     return any(is_by_iteration(one) or is_step_event(one) or (several_epochs and is_epoch_event(one)) for one in events)
@@ -180,9 +181,10 @@ class EpochCheck:
             if part.progress == progress and not is_fed(part.schedule):
                 engine.logger.warning(
                     "%s depends on metrics, but none has reached its %s in the first epoch, and no handler passes one "
-                    "to it. Attach observe: evaluator.add_event_handler(Events.COMPLETED, scheduler.observe)",
+                    "to it: %s",
                     short_name(scheduler),
                     type(part.schedule).__name__,
+                    how_to_feed(scheduler, part.schedule),
                 )
 
     def _warn_of_early_decisions(self, engine: Engine, scheduler: Any) -> None:

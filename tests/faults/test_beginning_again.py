@@ -1,5 +1,6 @@
 """Beginning again, going on, going further: what check_plan finds before a run, and what the run says."""
 
+import copy
 import warnings
 from types import SimpleNamespace
 
@@ -310,7 +311,7 @@ def test_a_phase_that_begins_at_an_epochs_end_is_not_lost_after_a_save_at_its_la
     )
     trainer.run(range(LENGTH), max_epochs=4)
     expected = trainer.state.param_history["lr"][20:]
-    assert saved[1]["before_epoch_completed"] is True
+    assert saved[1]["unfinished"] == {"phases": [[0, 20]], "lost": []}
     resumed, again, _ = phased()
     resumed.load_state_dict(saved[0])
     again.load_state_dict(saved[1])
@@ -327,10 +328,63 @@ def test_a_state_from_between_two_iterations_or_after_an_epoch_is_as_before():
         trainer.add_event_handler(event, lambda: states.append(phases.state_dict()))
     trainer.run(range(LENGTH), max_epochs=3)
     states.append(phases.state_dict())
-    assert [state for state in states if "before_epoch_completed" in state] == []
+    assert [state for state in states if "unfinished" in state] == []
 
 
-def plateaued(saver_event=None, first=False):
+@pytest.mark.parametrize("event", [Events.EPOCH_COMPLETED, Events.ITERATION_COMPLETED | Events.EPOCH_COMPLETED])
+@pytest.mark.parametrize("at", [Events.ITERATION_COMPLETED(once=20), Events.EPOCH_COMPLETED(once=2)])
+def test_a_phase_that_begins_after_a_saver_begins_after_the_events_that_the_saver_missed(event, at):
+    def trained(states):
+        optimizer, trainer, seen, saved = make_optimizer(), make_trainer(), [], []
+        phases = PhaseScheduler(optimizer, "lr", [Constant(0.1), Anneal(1.0, 0.05, 10)])
+        things = (trainer, phases, optimizer)
+        for thing, state in zip(things, states, strict=False):
+            thing.load_state_dict(state)
+        trainer.add_event_handler(at, lambda: saved.extend(copy.deepcopy(one.state_dict()) for one in things))
+        phases.attach(trainer, event)
+        trainer.add_event_handler(Events.EPOCH_COMPLETED(once=2), phases.next_phase)
+        trainer.add_event_handler(Events.ITERATION_STARTED, lambda: seen.append(values_of(optimizer)[0]))
+        assert run(trainer, 4) == []
+        return seen, saved
+
+    unbroken, saved = trained([])
+    assert trained(saved)[0] == unbroken[20:]
+
+
+@pytest.mark.parametrize(
+    "unfinished",
+    [3, {}, {"phases": [[1, 20]], "lost": []}, {"phases": [[0, -1]], "lost": []}, {"phases": [], "lost": 3}],
+)
+def test_an_entry_of_what_is_unfinished_that_is_none_is_refused_and_nothing_loaded(unfinished):
+    _, phases, _ = phased()
+    before = phases.state_dict()
+    with pytest.raises((TypeError, ValueError), match="must be|must have"):
+        phases.load_state_dict({**before, "event_index": 7, "unfinished": unfinished})
+    assert phases.state_dict() == before
+
+
+def test_a_phase_that_a_users_function_may_begin_after_the_saver_is_told():
+    def make():
+        optimizer, trainer = make_optimizer(), make_trainer()
+        phases = PhaseScheduler(optimizer, "lr", [Constant(0.1), Constant(0.5)])
+        phases.attach(trainer)
+        saver = Checkpoint({"trainer": trainer, "phases": phases}, lambda checkpoint, *args: states.append(checkpoint))
+        trainer.add_event_handler(Events.ITERATION_COMPLETED(once=20), saver)
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda: trainer.state.epoch == 2 and phases.next_phase())
+        return trainer, phases
+
+    states = []
+    trainer, _ = make()
+    (finding,) = found(trainer, "inexact-resume")
+    assert "next_phase of PhaseScheduler" in finding.message
+    trainer.run(range(LENGTH), max_epochs=2)
+    resumed, phases = make()
+    Checkpoint.load_objects({"trainer": resumed, "phases": phases}, states[0])
+    (message,) = run(resumed, 4)
+    assert "before other handlers of the same event brought it next_phase" in message
+
+
+def plateaued(saver_event=None, first=False, evaluate_at=Events.EPOCH_COMPLETED):
     optimizer, trainer, evaluator = make_optimizer(), make_trainer(), make_trainer()
     plateau = ReduceOnPlateauScheduler(optimizer, "lr", "loss", factor=0.5, patience=0)
     evaluator.add_event_handler(Events.COMPLETED, lambda engine: engine.state.metrics.update(loss=1.0))
@@ -339,10 +393,39 @@ def plateaued(saver_event=None, first=False):
     saver = Checkpoint({"trainer": trainer, "plateau": plateau}, lambda checkpoint, *args: states.append(checkpoint))
     if saver_event is not None and first:
         trainer.add_event_handler(saver_event, saver)
-    trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda: evaluator.run([0]))
+    trainer.add_event_handler(evaluate_at, lambda: evaluator.run([0]))
     if saver_event is not None and not first:
         trainer.add_event_handler(saver_event, saver)
     return trainer, plateau, states
+
+
+EPOCH, ITERATION = Events.EPOCH_COMPLETED, Events.ITERATION_COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("event", "first", "evaluate_at", "is_lost"),
+    [
+        (ITERATION(once=20), False, EPOCH, True),
+        (ITERATION(once=20), False, EPOCH(every=2), True),
+        (ITERATION(once=20), False, EPOCH(every=3), False),
+        (ITERATION(once=20), False, ITERATION(every=10), False),
+        (ITERATION(once=20), True, ITERATION(every=10), True),
+        (ITERATION(once=15), True, ITERATION(every=15), True),
+        (ITERATION(once=20), True, Events.EPOCH_STARTED, False),
+        (EPOCH(once=2), True, EPOCH, True),
+        (EPOCH(once=2), False, EPOCH, False),
+    ],
+)
+def test_a_lost_metric_of_an_evaluator_is_told_when_the_run_resumes(event, first, evaluate_at, is_lost):
+    trainer, _, states = plateaued(event, first, evaluate_at)
+    assert run(trainer, 4) == []
+    resumed, plateau, _ = plateaued(None, evaluate_at=evaluate_at)
+    Checkpoint.load_objects({"trainer": resumed, "plateau": plateau}, states[0])
+    messages = run(resumed, 6)
+    assert ["brought it a metric, and ignite does not come back" in one for one in messages] == [True] * is_lost
+    if event.filter(trainer, 20) or event.filter(trainer, 2):  # the finding looks at the ends of epochs
+        plan, _, _ = plateaued(event, first, evaluate_at)
+        assert len(found(plan, "inexact-resume", metrics={"loss": [1.0] * 4})) == is_lost
 
 
 @pytest.mark.parametrize(

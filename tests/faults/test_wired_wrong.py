@@ -400,6 +400,7 @@ def test_what_comes_in_time_or_is_meant_to_be_late_is_no_fault(trainer, caplog):
     CosineDecayScheduler(shared, "lr", 30, start_value=1.0).attach(
         trainer, Events.ITERATION_COMPLETED(after=9), name="b"
     )
+    PiecewiseLinear(optimizer(), "lr", warmup).attach(trainer, Events.ITERATION_STARTED | Events.EPOCH_COMPLETED, "c")
     evaluated(trainer)
     ReduceOnPlateauScheduler(optimizer(), "lr", "loss", missing_policy="ignore").attach(trainer, Events.EPOCH_COMPLETED)
     ExpStateScheduler(1.0, 0.5, "rate", create_new=True).attach(trainer)
