@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
+from torch.optim import Optimizer
 
 from lehr.engine.event_counts import begins_late, each_of, is_by_iteration, is_completion, is_epoch_event
-from lehr.engine.optimizer_events import is_step_event, steps_of
+from lehr.engine.optimizer_events import is_step_event, stepping_optimizers, steps_of
 from lehr.handlers.schedules import Schedule, Shift
 from lehr.handlers.schedules.metric_parts import MetricPart, metric_parts
 from lehr.handlers.targets.param_groups import ParamGroups
@@ -137,21 +138,27 @@ class EpochCheck:
 
     def __init__(self, engine: Engine, scheduler: Any, events: Sequence[Any]) -> None:
         self._scheduler = weakref.ref(scheduler)
-        self._parts: list[tuple[MetricPart, Any, Any]] = []
-        if not scheduler._reads_metric:
-            found = metric_parts(scheduler._planned)
-            self._parts = [(part, part.progress, part.decisions) for part in found]
-        self._waiting = self._parts  # the parts that have not begun
-        optimizer = scheduler._stepping_optimizer() if any(map(is_step_event, events)) else None
-        self._optimizer = None if optimizer is None else weakref.ref(optimizer)
-        self._steps = None if optimizer is None else steps_of(engine, optimizer)
+        found = metric_parts(scheduler._planned)
+        parts: list[tuple[MetricPart, Any, Any]] = [(part, part.progress, part.decisions) for part in found]
+        self._parts = [] if scheduler._reads_metric else parts  # what other handlers pass metrics to
+        self._waiting = [one for one in parts if one[0].first_event > scheduler.event_index]  # what has not begun
+        self._optimizers: list[weakref.ref[Optimizer]] = []
+        if any(map(is_step_event, events)):
+            own = scheduler._stepping_optimizer()
+            self._optimizers = list(map(weakref.ref, stepping_optimizers(engine) if own is None else [own]))
+        self._steps = self._steps_of(engine)
         self._epochs = 0
+
+    def _steps_of(self, engine: Engine) -> list[int | None]:
+        optimizers = [one() for one in self._optimizers]
+        return [None if optimizer is None else steps_of(engine, optimizer) for optimizer in optimizers]
 
     @classmethod
     def attached(cls, engine: Engine, scheduler: Any, events: Sequence[Any]) -> RemovableEventHandle | None:
         """Attach a check if there is anything to check."""
         check = cls(engine, scheduler, events)
-        return engine.add_event_handler(Events.EPOCH_STARTED, check) if check._parts or check._optimizer else None
+        is_needed = check._parts or check._waiting or check._optimizers
+        return engine.add_event_handler(Events.EPOCH_STARTED, check) if is_needed else None
 
     def __call__(self, engine: Engine) -> None:
         """Check at the start of the second epoch of a run, when all handlers of the first one have been called."""
@@ -167,13 +174,12 @@ class EpochCheck:
             engine.remove_event_handler(self, Events.EPOCH_STARTED)
 
     def _warn_without_steps(self, engine: Engine, scheduler: Any) -> None:
-        optimizer = None if self._optimizer is None else self._optimizer()
-        if optimizer is not None and steps_of(engine, optimizer) == self._steps:
+        if self._optimizers and self._steps_of(engine) == self._steps:
             engine.logger.warning(
                 "%s has had no event in the first epoch: no step of its optimizer, %s, has fired one. Attach a "
                 "scheduler of the optimizer whose step() your code calls, or attach it to ITERATION_STARTED",
                 short_name(scheduler),
-                type(optimizer).__name__,
+                " or ".join(dict.fromkeys(type(one()).__name__ for one in self._optimizers)),
             )
 
     def _warn_without_metrics(self, engine: Engine, scheduler: Any) -> None:

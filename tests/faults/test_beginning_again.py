@@ -25,6 +25,7 @@ from lehr.handlers import (
     PiecewiseLinear,
     ReduceOnPlateauScheduler,
     ResumeWarning,
+    StateParamScheduler,
     check_plan,
     dry_run,
     paused,
@@ -552,6 +553,16 @@ def test_a_scheduler_of_real_steps_that_no_step_reaches_is_told_after_the_first_
     trainer.run(range(LENGTH), max_epochs=4)
     (message,) = logged(caplog)
     assert "has had no event in the first epoch: no step of its optimizer, SGD, has fired one" in message
+
+
+def test_a_state_parameter_at_real_steps_that_never_come_is_told_too(trainer, caplog):
+    OptimizerEvents.attach(trainer, optimizer := make_optimizer())
+    scheduler = StateParamScheduler("rate", create_new=True, schedule=Constant(0.1))
+    scheduler.attach(trainer, OptimizerEvents.STEP_STARTED)
+    trainer.run(range(LENGTH), max_epochs=4)
+    (message,) = logged(caplog)
+    assert "has had no event in the first epoch: no step of its optimizer, SGD, has fired one" in message
+    assert optimizer
 
 
 def test_a_scheduler_of_real_steps_that_steps_reach_is_no_fault(caplog):

@@ -17,6 +17,7 @@ from lehr.handlers import (
     ExpStateScheduler,
     LambdaStateScheduler,
     LRScheduler,
+    MetricScheduler,
     ParamGroupScheduler,
     ParamScheduler,
     PhaseScheduler,
@@ -28,6 +29,7 @@ from lehr.handlers import (
 )
 from lehr.handlers.schedules import (
     Anneal,
+    Concatenation,
     Constant,
     Cooldown,
     FunctionSchedule,
@@ -296,6 +298,17 @@ def test_a_plateau_that_decides_before_it_begins_is_a_finding_and_told(trainer, 
     (message,) = logged(caplog)
     assert "begins at event 30, but has counted metrics before and decided already" in message
     assert keep
+
+
+def test_a_scheduler_that_reads_the_metric_itself_and_decides_before_its_plateau_begins_is_told(trainer, caplog):
+    plateau = Plateau(factor=0.5, patience=1, initial_value=0.1)
+    scheduler = MetricScheduler(make_optimizer(), "lr", "loss", Concatenation([Anneal(0.01, 0.1, 30), plateau], [30]))
+    scheduler.attach(trainer)
+    trainer.add_event_handler(Events.STARTED, lambda: trainer.state.metrics.update(loss=1.0))
+    assert len(found(trainer, "early-metrics", metrics={"loss": [1.0] * 40})) == 1
+    trainer.run(range(10), max_epochs=4)
+    (message,) = logged(caplog)
+    assert "begins at event 30, but has counted metrics before and decided already" in message
 
 
 @pytest.mark.parametrize("kwargs", [{"begin": 3, "patience": 1}, {"patience": 3}, {"begin": 1, "patience": 2}])
