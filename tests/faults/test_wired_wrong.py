@@ -439,8 +439,10 @@ def test_what_comes_in_time_or_is_meant_to_be_late_is_no_fault(trainer, caplog):
         LinearInterpolation([(0, 1e-5), (20, 1e-5), (21, 0.1), (40, 0.0)]),
         PiecewiseConstant([1e-5, 0.1], [20]),
         FunctionSchedule(lambda index: 1e-5 if index < 20 else 0.1),
+        FunctionSchedule(lambda index: 0.1 if index == 20 else 1e-5),
+        Concatenation([Constant(1e-5), Constant(0.1)], [1]),
     ],
-    ids=["milestones", "values", "a function"],
+    ids=["milestones", "values", "a function", "one high value", "the second event"],
 )
 def test_a_jump_of_a_thousand_times_within_one_event_is_found_wherever_it_comes_from(schedule, trainer):
     ParamScheduler(make_optimizer(), "lr", schedule=schedule).attach(trainer)
@@ -457,6 +459,7 @@ def test_a_jump_of_a_thousand_times_within_one_event_is_found_wherever_it_comes_
         LinearInterpolation([(0, 0.0), (20, 0.0), (21, 0.1)]),  # a group that was frozen
         LinearInterpolation([(0, 1e-4), (20, 1e-4), (21, 0.09), (40, 0.0)]),  # 900 times
         Restarts(0.1, 1e-6, 10),
+        FunctionSchedule(lambda index: max(1e-6, 0.01 * abs(index - 20))),  # down and up again
         Anneal(0.1, 0.0, 40, Polynomial(12.0)),
         Noise(Constant(0.1), seed=1, std=0.05),
     ],

@@ -77,20 +77,27 @@ def event_jumps(checked: CheckedRun) -> Iterator[Finding]:
         if len(values) < 2 or _starts_again(written.schedule):
             continue
         jumps = _jumps_in(np.abs(values))
-        for phase in written.phases:  # where phase_jumps has found them
-            jumps = jumps[jumps != int(np.ceil(phase.first_event)) - written.scheduler.first_event]
+        for phase in written.phases[1:]:
+            at = int(np.ceil(phase.first_event)) - written.scheduler.first_event
+            jumps = jumps[(jumps != at) | (at < 2)]  # phase_jumps has found the others
         if len(jumps):
             yield _largest_jump(checked, written, values, jumps)
 
 
 def _jumps_in(sizes: Array) -> NDArray[np.int64]:
-    """The indices of the values after a jump."""
+    """The indices of the values after a jump.
+
+    A step from a low value to a high one is a jump if the step before was small, and the step after does not go on in
+    the same direction; the same holds backwards for a step from a high value to a low one.
+    """
     low, high = np.minimum(sizes[:-1], sizes[1:]), np.maximum(sizes[:-1], sizes[1:])
-    steps = np.abs(np.diff(sizes, axis=0))
+    steps = np.diff(sizes, axis=0)
     padded = np.pad(steps, ((1, 1), (0, 0)))
-    is_alone = steps > 10 * np.maximum(padded[:-2], padded[2:])
+    before, after = padded[:-2], padded[2:]
+    small_before, small_after = (np.abs(steps) > 10 * np.abs(other) for other in (before, after))
+    up, down = small_before & (small_after | (after < 0)), small_after & (small_before | (before > 0))
     matters = high >= 0.01 * sizes.max(axis=0)
-    is_jump = (low > 0) & (high >= (1 - 1e-9) * LARGEST_RATIO * low) & is_alone & matters
+    is_jump = (low > 0) & (high >= (1 - 1e-9) * LARGEST_RATIO * low) & np.where(steps > 0, up, down) & matters
     return np.flatnonzero(is_jump.any(axis=1)) + 1
 
 
