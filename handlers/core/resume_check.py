@@ -235,9 +235,11 @@ def nearest_expected(scheduler: Any, expected: int) -> int:
     """The event index that fits a number of events of an engine.
 
     After a resume with ``"keep_fraction"``, the engine may have had as many events as the shifted schedule, such as
-    the same number of shorter epochs. The event index is then greater or less by the shift.
+    the same number of shorter epochs. The event index is then greater or less by the shift, which is rounded.
     """
     shift, count = scheduler._adjustment.shift, scheduler.event_index
+    if shift and abs(count + shift - expected) <= 1:
+        return count  # type: ignore[no-any-return]
     return expected - shift if abs(count + shift - expected) < abs(count - expected) else expected
 
 

@@ -27,6 +27,7 @@ from lehr.handlers import (
     ResumeWarning,
     StateParamScheduler,
     check_plan,
+    create_lr_scheduler_with_warmup,
     dry_run,
     paused,
 )
@@ -187,6 +188,23 @@ def test_keep_fraction_fits_an_engine_that_counts_as_before():
     assert [one for one in check_plan(trainer, 2, 10) if one.code == "not-restored"] == []
     trainer.run(range(10))
     assert scheduler.event_index == 20
+
+
+def test_keep_fraction_fits_an_engine_where_the_fraction_is_no_whole_event():
+    def warmed_up(duration):
+        cosine = CosineDecayScheduler(make_optimizer(lr=1.0), "lr", duration, start_value=1.0)
+        return create_lr_scheduler_with_warmup(cosine, 0.0, duration // 3)  # one event less than duration * 4 / 3
+
+    saved, trainer, scheduler = warmed_up(15), make_trainer(), warmed_up(30)
+    for _ in range(10):
+        saved(None)
+    scheduler.attach(trainer)
+    with pytest.warns(ResumeWarning, match="the saved schedule differs"):
+        scheduler.load_state_dict(saved.state_dict(), "keep_fraction")
+    trainer.load_state_dict({"iteration": 20, "epoch_length": 20, "max_epochs": 2})
+    assert [one for one in check_plan(trainer, 2, 20) if one.code == "not-restored"] == []
+    trainer.run(range(20))
+    assert scheduler.event_index == 30
 
 
 def test_the_advice_to_seek_counts_with_the_shift():
