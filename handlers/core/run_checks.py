@@ -14,14 +14,18 @@ from torch.optim import Optimizer
 from lehr.engine.event_counts import begins_late, each_of, is_by_iteration, is_completion, is_epoch_event
 from lehr.engine.optimizer_events import is_step_event, stepping_optimizers, steps_of
 from lehr.handlers.schedules import Schedule, Shift
+from lehr.handlers.schedules.base import Array
+from lehr.handlers.schedules.ends import end_of
 from lehr.handlers.schedules.metric_parts import MetricPart, metric_parts
 from lehr.handlers.targets.param_groups import ParamGroups
 
+from .copying import private_copy
 from .feeds import how_to_feed, is_fed
 from .pausing import is_paused
 from .random_state import calls_user_code
 
 ALMOST_NOTHING = 1e-3  # of the highest value of a schedule
+STEP_BY_STEP = 200_000  # events of a schedule whose events are read one after another
 
 
 def short_name(scheduler: Any) -> str:
@@ -80,21 +84,32 @@ def _few(values: Any) -> str:
 def value_past_end(schedule: Schedule, event_index: int) -> tuple[float, float] | None:
     """The value at an event past the end of a schedule, and the highest value before; None if it may be meant.
 
-    It is meant if it is not almost 0 beside the highest value, as after a warm-up, or if the value rises again.
+    It is meant if it is not almost 0 beside the highest value, as after a warm-up, or if the value rises again. Metrics
+    and functions of users may do anything, and a schedule that goes step by step is read up to ``STEP_BY_STEP`` only.
 
     Args:
-        schedule: a schedule that is pure.
+        schedule: the schedule, which stays as it is.
         event_index: the event.
     """
-    length = schedule.length
+    length = end_of(schedule)
     if not length or event_index < length:
         return None
-    with suppress(Exception):  # of a user's schedule
-        within = np.abs(schedule(np.linspace(0, length, 101).round()))
-        after = np.abs(schedule(event_index + np.linspace(0, 2 * length, 101).round()))
+    if not schedule.is_pure:
+        if metric_parts(schedule) or calls_user_code(schedule) or event_index + 2 * length > STEP_BY_STEP:
+            return None
+        schedule = private_copy(schedule)
+    with suppress(Exception):  # of a user's schedule, or of torch's one-cycle past its end
+        within = _sizes_at(schedule, np.linspace(0, length, 101))
+        after = _sizes_at(schedule, event_index + np.linspace(0, 2 * length, 101))
         if (after < ALMOST_NOTHING * within.max(axis=0)).all():
             return float(after.max()), float(within.max())
     return None
+
+
+def _sizes_at(schedule: Schedule, indices: Array) -> Array:
+    """The absolute values of a schedule at events, the first axis."""
+    indices = indices.round()
+    return np.abs(schedule(indices) if schedule.is_pure else [schedule(int(index)) for index in indices])
 
 
 def lr_past_end(scheduler: Any) -> tuple[float, float] | None:
@@ -104,7 +119,7 @@ def lr_past_end(scheduler: Any) -> tuple[float, float] | None:
     """
     members = getattr(scheduler, "_members", [scheduler])
     of_lr = [member for member in members if getattr(member._target, "key", "") == "lr"]
-    if not of_lr or not all(member._is_pure and not member._asks_get_param for member in of_lr):
+    if not of_lr or any(member._asks_get_param for member in of_lr):
         return None
     found = [value_past_end(member.schedule, scheduler.event_index) for member in of_lr]
     return None if None in found else max(found)  # type: ignore[type-var]

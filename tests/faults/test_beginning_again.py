@@ -11,13 +11,16 @@ from ignite.engine import Engine, Events
 from ignite.handlers import Checkpoint, FastaiLRFinder
 from logs import logged, logging_trainer
 from optimizers import make_optimizer, make_trainer, values_of
+from torch.optim import lr_scheduler as peer
 
 from lehr.engine import OptimizerEvents
 from lehr.handlers import (
+    ConcatScheduler,
     ConstantScheduler,
     CosineAnnealingScheduler,
     CosineDecayScheduler,
     LinearScheduler,
+    LRScheduler,
     OneCycleScheduler,
     ParamGroupScheduler,
     ParamScheduler,
@@ -69,6 +72,27 @@ def test_a_run_past_the_end_of_a_schedule_is_a_finding_and_told(epochs, trainer)
     (message,) = run(trainer, epochs)
     assert "all events of the engine's run are past the end of the schedule: they have 4e-07" in message
     assert "call seek(0)" in message
+
+
+@pytest.mark.parametrize(
+    ("make", "is_fault"),
+    [
+        (lambda o: peer.LinearLR(o, 1.0, 0.0, total_iters=40), True),
+        (lambda o: peer.PolynomialLR(o, total_iters=40), True),
+        (lambda o: peer.SequentialLR(o, [peer.ConstantLR(o), peer.PolynomialLR(o, total_iters=30)], [10]), True),
+        (lambda o: create_lr_scheduler_with_warmup(peer.PolynomialLR(o, total_iters=30), 0.0, 10), True),
+        (lambda o: peer.LinearLR(o, 0.1, 1.0, total_iters=10), False),
+        (lambda o: peer.CosineAnnealingLR(o, 40), False),  # rises again
+        (lambda o: peer.StepLR(o, 1, 0.1), False),  # has no end
+        (lambda o: peer.LambdaLR(o, lambda index: 1e-6), False),
+    ],
+)
+def test_a_run_past_the_end_of_a_scheduler_of_torch_is_a_finding_and_told(make, is_fault, trainer):
+    made = make(make_optimizer(2))
+    (made if isinstance(made, ConcatScheduler) else LRScheduler(made)).attach(trainer)
+    assert run(trainer, 4) == []
+    assert len(found(trainer, "past-end", epochs=6)) == is_fault
+    assert ["past the end of the schedule" in message for message in run(trainer, 6)] == [True] * is_fault
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from lehr.handlers.core import inspection
 from lehr.handlers.core.inspection import engines_of
 from lehr.handlers.core.run_checks import value_past_end
 from lehr.handlers.plans.simulation.schedulers import SimulatedScheduler, WrittenSchedule
+from lehr.handlers.schedules.ends import end_of
 
 from .checked_run import CheckedRun
 from .findings import Finding
@@ -57,7 +58,7 @@ def not_reset(checked: CheckedRun) -> Iterator[Finding]:
 def past_ends(checked: CheckedRun) -> Iterator[Finding]:
     """No event of the run lies within a schedule, whose value is almost 0 past its end."""
     for written, value, highest in _past_end(checked):
-        index, length = written.scheduler.first_event, float(written.schedule.length or 0)
+        index, length = written.scheduler.first_event, float(end_of(written.schedule) or 0)
         message = (
             f"the run begins at event {index} of the scheduler, but the schedule has ended after {length:g} events: "
             f"the whole run trains with {value:.4g}, where the highest value of the schedule is {highest:.4g}"
@@ -75,7 +76,7 @@ def _past_end(checked: CheckedRun) -> Iterator[tuple[WrittenSchedule, float, flo
             by_scheduler[written.scheduler].append(written)
     for scheduler, of_lr in by_scheduler.items():
         index = scheduler.first_event
-        if index and not inspection.was_sought(scheduler.original) and all(one.schedule.is_pure for one in of_lr):
+        if index and not inspection.was_sought(scheduler.original):
             found = [(one, value_past_end(one.schedule, index)) for one in of_lr]
             if all(values is not None for _, values in found):
                 yield from ((one, *values) for one, values in found if values is not None)
