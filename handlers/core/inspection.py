@@ -15,6 +15,7 @@ from .illegal_values import forget_legal_values
 from .locations import Locations, locations_of, shared_locations
 from .param_scheduler import ParamScheduler
 from .resume_check import ResumeCheck, counts_for, intended_lead, nearest_expected, times_attached
+from .run_checks import how_to_begin_anew
 from .scheduler import EXISTING, BaseParamScheduler
 from .unfinished import what_it_brings
 
@@ -30,6 +31,7 @@ __all__ = [
     "filtered_attachment",
     "history_engine",
     "history_names",
+    "how_to_begin_anew",
     "intended_lead",
     "is_written_elsewhere",
     "locations_of",

@@ -20,7 +20,15 @@ from lehr.handlers.schedules import arguments
 from .engines import CHECKS, engines_of
 from .pausing import steps_aside
 from .resume_policy import ResumeWarning
-from .run_checks import EpochCheck, is_of_training, lr_past_end, short_name, warn_if_late
+from .run_checks import (
+    EpochCheck,
+    engine_around,
+    how_to_begin_anew,
+    is_of_training,
+    lr_past_end,
+    short_name,
+    warn_if_late,
+)
 from .saving import take_back_events
 
 
@@ -42,6 +50,8 @@ class ResumeCheck:
         self._attached: list[tuple[Any, str | None]] = []  # the events, and the names of the history
         self._epoch_check: RemovableEventHandle | None = None
         self._has_warned = False  # of a run that begins anew
+        self._engine_around: weakref.ref[Engine] | None = None  # the trainer that runs the engine, and its iteration
+        self._iteration_around = 0
         self._joined_late = False  # whether the engine was attached when the scheduler had had events
         self._lead: int | None = None  # the engine's number of events minus the scheduler's, as intended
         if id(scheduler) not in CHECKS:
@@ -91,6 +101,7 @@ class ResumeCheck:
         events = [event for event, _ in self._attached]
         if getattr(scheduler, "_lost", ()):
             self._warn_of_lost(scheduler)
+        self._follow_engine_around(engine, scheduler)
         if scheduler.event_index > 0 and not scheduler._sought:
             self._warn_of_end_or_new_run(engine, scheduler, events)
         if engine.state.iteration == 0:
@@ -105,7 +116,7 @@ class ResumeCheck:
 
     def _warn_of_end_or_new_run(self, engine: Engine, scheduler: Any, events: list[Any]) -> None:
         """Warn if a run has no event inside the schedule, or if it begins anew and the scheduler does not."""
-        count, is_new = scheduler.event_index, engine.state.iteration == 0
+        is_new = engine.state.iteration == 0
         past_end = lr_past_end(scheduler)
         if past_end is not None:
             message = (
@@ -117,12 +128,29 @@ class ResumeCheck:
             message = "the engine begins a run at iteration 0"
         else:
             return
+        self._warn_of_count(scheduler, message)
+
+    @staticmethod
+    def _warn_of_count(scheduler: Any, message: str) -> None:
+        count = scheduler.event_index
         warnings.warn(
-            f"{short_name(scheduler)} is at event {count}, and {message}. To begin anew, call seek(0); to go on from "
-            f"event {count} without this warning, call seek({count})",
+            f"{short_name(scheduler)} is at event {count}, and {message}. To begin anew, "
+            f"{how_to_begin_anew(scheduler)}; to go on from event {count} without this warning, call seek({count})",
             ResumeWarning,
             stacklevel=2,
         )
+
+    def _follow_engine_around(self, engine: Engine, scheduler: Any) -> None:
+        """Warn where the scheduler of an evaluator goes on, and the trainer that runs the evaluator begins anew."""
+        trainer = engine_around(engine)
+        if trainer is None:
+            return
+        before, at = self._engine_around() if self._engine_around else None, trainer.state.iteration
+        goes_on = scheduler.event_index > 0 and not (scheduler._sought or self._has_warned)
+        if goes_on and before is trainer and at < self._iteration_around:
+            self._has_warned = True
+            self._warn_of_count(scheduler, "the engine that runs this one has begun a run at iteration 0")
+        self._engine_around, self._iteration_around = weakref.ref(trainer), at
 
     @staticmethod
     def _warn_of_lost(scheduler: Any) -> None:

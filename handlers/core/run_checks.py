@@ -125,14 +125,27 @@ def lr_past_end(scheduler: Any) -> tuple[float, float] | None:
     return None if None in found else max(found)  # type: ignore[type-var]
 
 
-def is_of_training(engine: Engine, events: Sequence[Any]) -> bool:
-    """Whether a run has several events of a scheduler, and no other engine is running, as while an evaluator runs."""
+def how_to_begin_anew(scheduler: Any) -> str:
+    """How a scheduler begins anew, in words; metrics have changed more than its event index."""
+    has_metrics = bool(metric_parts(scheduler._planned))
+    return "load the states that it and its optimizer had before its first event" if has_metrics else "call seek(0)"
+
+
+def engine_around(engine: Engine) -> Engine | None:
+    """The engine with a handler that runs an engine, as a trainer runs an evaluator; None without one."""
     frame: Any = sys._getframe(1)
     while frame is not None:
         other = frame.f_locals.get("self") if frame.f_code.co_name == "_fire_event" else None
         if isinstance(other, Engine) and other is not engine:
-            return False
+            return other
         frame = frame.f_back
+    return None
+
+
+def is_of_training(engine: Engine, events: Sequence[Any]) -> bool:
+    """Whether a run has several events of a scheduler, and no other engine is running, as while an evaluator runs."""
+    if engine_around(engine) is not None:
+        return False
     if Events.STARTED in [one for event in events for one in each_of(event)]:
         return False  # the run has had an event already
     several_epochs = engine.state.max_epochs != 1

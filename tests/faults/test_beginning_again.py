@@ -161,6 +161,29 @@ def test_the_runs_of_an_evaluator_are_no_fault(trainer):
     assert run(alone, 1) + run(alone, 1) == []
 
 
+def test_a_plateau_on_an_evaluator_that_goes_on_in_a_new_run_of_the_trainer_is_a_finding_and_told_once(trainer):
+    optimizer, evaluator = make_optimizer(lr=1.0), make_trainer()
+    evaluator.add_event_handler(Events.COMPLETED, lambda engine: engine.state.metrics.update(loss=1.0))
+    plateau = ReduceOnPlateauScheduler(optimizer, "lr", "loss", factor=0.5, patience=0)
+    plateau.attach(evaluator, Events.COMPLETED)
+    before = copy.deepcopy([plateau.state_dict(), optimizer.state_dict()])
+    trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda: evaluator.run([0]))
+    evaluator.run([0])  # before training
+    assert found(trainer, "not-reset", epochs=2, metrics={"loss": [1.0] * 2}) == []
+    assert run(trainer, 2) == []
+    (finding,) = found(trainer, "not-reset", epochs=2, metrics={"loss": [1.0] * 2})
+    assert finding.numbers == {"event_index": 3}
+    (message,) = run(trainer, 2)
+    assert "the engine that runs this one has begun a run at iteration 0" in message
+    assert "load the states that it and its optimizer had before its first event" in message
+    assert run(trainer, 2) == []
+    plateau.load_state_dict(before[0])
+    optimizer.load_state_dict(before[1])
+    assert found(trainer, "not-reset", epochs=2, metrics={"loss": [1.0] * 2}) == []
+    assert run(trainer, 2) == []
+    assert values_of(optimizer) == [0.5]  # as after the first run without the evaluation before it
+
+
 def test_one_scheduler_of_two_trainers_counts_the_events_of_both_and_that_is_no_fault():
     scheduler, trainers = CosineDecayScheduler(make_optimizer(), "lr", 1000), [make_trainer(), make_trainer()]
     for trainer in trainers:

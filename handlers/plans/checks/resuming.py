@@ -47,11 +47,13 @@ def not_reset(checked: CheckedRun) -> Iterator[Finding]:
     for scheduler in run.schedulers if not run.settings.start else ():
         original, index = scheduler.original, scheduler.original.event_index
         on_trainer = any(handler.engine is run.trainer for handler in scheduler.writing_handlers)
-        if not index or not on_trainer or inspection.was_sought(original):
+        has_run = run.trainer.state.iteration > 0  # and an evaluator with it
+        if not index or not (on_trainer or has_run) or inspection.was_sought(original):
             continue
         if not inspection.counts_for(original, run.trainer) and scheduler not in past_end:
             message = f"the run begins at iteration 0, but the scheduler goes on at event {index}"
-            suggestion = f"call seek(0) to begin anew; if you mean event {index}, call seek({index})"
+            anew = inspection.how_to_begin_anew(original)
+            suggestion = f"{anew} to begin anew; if you mean event {index}, call seek({index})"
             yield Finding("not-reset", "warning", scheduler.description, message, suggestion, {"event_index": index})
 
 
