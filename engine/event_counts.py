@@ -28,7 +28,7 @@ def times_fired(engine: Engine, event: Any, optimizer_steps: int | None = None) 
         >>> times_fired(engine, Events.ITERATION_STARTED(event_filter=lambda engine, event: event in (7, 77)))
     """
     total = 0
-    for one in _each(event):
+    for one in each_of(event):
         fired = _fired(engine, one, optimizer_steps)
         passed = None if fired is None else _passed(getattr(one, "filter", None), fired)
         if passed is None:
@@ -39,22 +39,22 @@ def times_fired(engine: Engine, event: Any, optimizer_steps: int | None = None) 
 
 def is_epoch_event(event: Any) -> bool:
     """Whether an event, or one in a list of events, is the start or end of an epoch."""
-    return any(one in (Events.EPOCH_STARTED, Events.EPOCH_COMPLETED) for one in _each(event))
+    return any(one in (Events.EPOCH_STARTED, Events.EPOCH_COMPLETED) for one in each_of(event))
 
 
 def is_completion(event: Any) -> bool:
     """Whether an event, or one in a list of events, comes after a training step: what is written then is late."""
-    return any(getattr(one, "name", "") in COMPLETIONS for one in _each(event))
+    return any(getattr(one, "name", "") in COMPLETIONS for one in each_of(event))
 
 
 def is_by_iteration(event: Any) -> bool:
     """Whether an event, or one in a list of events, is the start or end of an iteration."""
-    return any(one in BY_ITERATION for one in _each(event))
+    return any(one in BY_ITERATION for one in each_of(event))
 
 
 def begins_late(event: Any) -> bool:
     """Whether the filter of an event lets only later ones pass, as after another scheduler."""
-    given = [filter_arguments(one.filter) or {} for one in _each(event) if getattr(one, "filter", None)]
+    given = [filter_arguments(one.filter) or {} for one in each_of(event) if getattr(one, "filter", None)]
     return any("once" in one or one.get("after_", 0) > 0 for one in given)
 
 
@@ -69,7 +69,7 @@ def repeated_epoch_starts(engine: Engine, event: Any) -> int:
     begun = _epochs_begun(engine)
     if begun is None or engine.state.epoch != begun - 1:
         return 0
-    filters = [getattr(one, "filter", None) for one in _each(event) if one == Events.EPOCH_STARTED]
+    filters = [getattr(one, "filter", None) for one in each_of(event) if one == Events.EPOCH_STARTED]
     return sum(1 for event_filter in filters if event_filter is None or event_filter(engine, begun))
 
 
@@ -97,7 +97,7 @@ def fired_at_end(engine: Engine, event: Any, only: Any = None) -> int:
         only: ``ITERATION_COMPLETED`` or ``EPOCH_COMPLETED`` to count only these; None to count both.
     """
     between_epochs, total = is_between_epochs(engine), 0
-    for one in _each(event):
+    for one in each_of(event):
         if only is not None and one != only:
             continue
         fired = _fired(engine, one, None)
@@ -108,7 +108,8 @@ def fired_at_end(engine: Engine, event: Any, only: Any = None) -> int:
     return total
 
 
-def _each(event: Any) -> list[Any]:
+def each_of(event: Any) -> list[Any]:
+    """The events in a list of events, or the one event."""
     return list(event) if isinstance(event, EventsList) else [event]
 
 

@@ -14,8 +14,10 @@ from .engines import engines_of
 from .illegal_values import forget_legal_values
 from .locations import Locations, locations_of, shared_locations
 from .param_scheduler import ParamScheduler
-from .resume_check import ResumeCheck, intended_lead, nearest_expected, times_attached
+from .resume_check import ResumeCheck, counts_for, intended_lead, nearest_expected, times_attached
+from .run_checks import how_to_begin_anew
 from .scheduler import EXISTING, BaseParamScheduler
+from .unfinished import what_it_brings
 
 __all__ = [
     "FilteredAttachment",
@@ -23,11 +25,13 @@ __all__ = [
     "Locations",
     "base_values_of",
     "column_labels",
+    "counts_for",
     "engines_of",
     "existing_schedulers",
     "filtered_attachment",
     "history_engine",
     "history_names",
+    "how_to_begin_anew",
     "intended_lead",
     "is_written_elsewhere",
     "locations_of",
@@ -47,6 +51,7 @@ __all__ = [
     "training_step_of",
     "type_name_of",
     "was_sought",
+    "what_it_brings",
 ]
 
 

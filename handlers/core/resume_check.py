@@ -10,21 +10,25 @@ from ignite.engine.events import RemovableEventHandle
 from lehr.engine.event_counts import (
     fired_at_end,
     has_whole_epochs,
-    is_between_epochs,
     is_epoch_event,
     repeated_epoch_starts,
     times_fired,
 )
-from lehr.engine.event_handlers import handlers_of
 from lehr.engine.optimizer_events import is_step_event, stepping_optimizers, steps_of
 from lehr.handlers.schedules import arguments
-from lehr.handlers.schedules.metric_parts import metric_parts
-from lehr.handlers.schedules.stateful import stateful_parts
 
 from .engines import CHECKS, engines_of
 from .pausing import steps_aside
 from .resume_policy import ResumeWarning
-from .run_checks import EpochCheck, is_of_training, lr_past_end, short_name, warn_if_late
+from .run_checks import (
+    EpochCheck,
+    engine_around,
+    how_to_begin_anew,
+    is_of_training,
+    lr_past_end,
+    short_name,
+    warn_if_late,
+)
 from .saving import take_back_events
 
 
@@ -46,6 +50,9 @@ class ResumeCheck:
         self._attached: list[tuple[Any, str | None]] = []  # the events, and the names of the history
         self._epoch_check: RemovableEventHandle | None = None
         self._has_warned = False  # of a run that begins anew
+        self._engine_around: weakref.ref[Engine] | None = None  # the trainer that runs the engine, and its iteration
+        self._iteration_around = 0
+        self._joined_late = False  # whether the engine was attached when the scheduler had had events
         self._lead: int | None = None  # the engine's number of events minus the scheduler's, as intended
         if id(scheduler) not in CHECKS:
             CHECKS[id(scheduler)] = weakref.WeakKeyDictionary()
@@ -71,6 +78,8 @@ class ResumeCheck:
         """Add an event that the scheduler is attached to."""
         self._attached.append((event, name))
         scheduler = self._scheduler()
+        if len(self._attached) == 1 and scheduler is not None:
+            self._joined_late = scheduler.event_index > 0
         if engine.last_event_name is not None and scheduler is not None:
             fired = self._times_fired(engine, scheduler)  # the engine has run: the scheduler starts in mid-run
             self._lead = None if fired is None else fired - scheduler.event_index
@@ -90,6 +99,9 @@ class ResumeCheck:
         if scheduler is None or not engine.has_event_handler(scheduler) or steps_aside(engine):
             return
         events = [event for event, _ in self._attached]
+        if getattr(scheduler, "_lost", ()):
+            self._warn_of_lost(scheduler)
+        self._follow_engine_around(engine, scheduler)
         if scheduler.event_index > 0 and not scheduler._sought:
             self._warn_of_end_or_new_run(engine, scheduler, events)
         if engine.state.iteration == 0:
@@ -104,38 +116,56 @@ class ResumeCheck:
 
     def _warn_of_end_or_new_run(self, engine: Engine, scheduler: Any, events: list[Any]) -> None:
         """Warn if a run has no event inside the schedule, or if it begins anew and the scheduler does not."""
-        count, is_new = scheduler.event_index, engine.state.iteration == 0
+        is_new = engine.state.iteration == 0
         past_end = lr_past_end(scheduler)
         if past_end is not None:
             message = (
                 f"all events of the engine's run are past the end of the schedule: they have {past_end[0]:.4g}, where "
                 f"its highest value is {past_end[1]:.4g}"
             )
-        elif is_new and not self._has_warned and len(engines_of(scheduler)) <= 1 and is_of_training(engine, events):
+        elif is_new and not self._has_warned and not counts_for(scheduler, engine) and is_of_training(engine, events):
             self._has_warned = True
             message = "the engine begins a run at iteration 0"
         else:
             return
+        self._warn_of_count(scheduler, message)
+
+    @staticmethod
+    def _warn_of_count(scheduler: Any, message: str) -> None:
+        count = scheduler.event_index
         warnings.warn(
-            f"{short_name(scheduler)} is at event {count}, and {message}. To begin anew, call seek(0); to go on from "
-            f"event {count} without this warning, call seek({count})",
+            f"{short_name(scheduler)} is at event {count}, and {message}. To begin anew, "
+            f"{how_to_begin_anew(scheduler)}; to go on from event {count} without this warning, call seek({count})",
+            ResumeWarning,
+            stacklevel=2,
+        )
+
+    def _follow_engine_around(self, engine: Engine, scheduler: Any) -> None:
+        """Warn where the scheduler of an evaluator goes on, and the trainer that runs the evaluator begins anew."""
+        trainer = engine_around(engine)
+        if trainer is None:
+            return
+        before, at = self._engine_around() if self._engine_around else None, trainer.state.iteration
+        goes_on = scheduler.event_index > 0 and not (scheduler._sought or self._has_warned)
+        if goes_on and before is trainer and at < self._iteration_around:
+            self._has_warned = True
+            self._warn_of_count(scheduler, "the engine that runs this one has begun a run at iteration 0")
+        self._engine_around, self._iteration_around = weakref.ref(trainer), at
+
+    @staticmethod
+    def _warn_of_lost(scheduler: Any) -> None:
+        """Warn of what came with handlers that followed the saver."""
+        lost, scheduler._lost = " and ".join(dict.fromkeys(scheduler._lost)), ()
+        warnings.warn(
+            f"{short_name(scheduler)} was saved before other handlers of the same event brought it {lost}, and "
+            "ignite does not come back to that event: what they brought is lost. Save at EPOCH_COMPLETED, after all "
+            "other handlers",
             ResumeWarning,
             stacklevel=2,
         )
 
     def _resume(self, engine: Engine, scheduler: Any) -> None:
         """Compare and correct."""
-        begin_missed_phases(engine, scheduler, scheduler)
-        by_iteration = scheduler._reads_metric and not any(is_epoch_event(event) for event, _ in self._attached)
-        may_lose = metric_parts(scheduler._planned) and not (by_iteration and getattr(scheduler, "every", 1) == 1)
-        if getattr(scheduler, "_is_saved_early", False) and is_between_epochs(engine) and may_lose:
-            warnings.warn(
-                f"{short_name(scheduler)} depends on metrics, and was saved at the last iteration of epoch "
-                f"{engine.state.epoch}, before its EPOCH_COMPLETED: ignite does not come back to that event, and a "
-                "metric that comes with it is lost. Save at EPOCH_COMPLETED, after all other handlers",
-                ResumeWarning,
-                stacklevel=2,
-            )
         expected = self._expected(engine, scheduler)
         self._call_for_missed_events(engine, scheduler, expected)
         events = [event for event, _ in self._attached]
@@ -150,7 +180,6 @@ class ResumeCheck:
         """Correct a copy of the scheduler at the engine of a simulated run, as a resume would correct the scheduler."""
         scheduler, own_engine = self._scheduler(), self._engine()
         if scheduler is not None and own_engine is not None and own_engine.has_event_handler(scheduler):
-            begin_missed_phases(own_engine, scheduler, copied)
             expected = self._expected(own_engine, scheduler)
             self._call_for_missed_events(engine, copied, expected)
             self._take_back(engine, copied, expected)
@@ -230,33 +259,26 @@ class ResumeCheck:
         return sum(known) if len(known) == len(counts) and len(engines_of(scheduler)) <= 1 else None
 
 
-def begin_missed_phases(engine: Engine, scheduler: Any, changed: Any) -> None:
-    """Call ``next_phase`` where it is a handler of an ``EPOCH_COMPLETED`` that a resumed run does not come back to.
-
-    Args:
-        engine: the engine that resumes.
-        scheduler: the scheduler that was loaded.
-        changed: the scheduler, or a copy of it, whose next phase begins.
-    """
-    if not getattr(scheduler, "_is_saved_early", False) or not is_between_epochs(engine):
-        return
-    parts, own_parts = stateful_parts(scheduler._planned), stateful_parts(changed._planned)
-    for registered in handlers_of(engine, Events.EPOCH_COMPLETED):
-        owner, passes = getattr(registered.handler, "__self__", None), registered.event_filter
-        if getattr(registered.handler, "__name__", "") == "next_phase":
-            for part, own_part in zip(parts, own_parts, strict=True):
-                if part is getattr(owner, "_planned", None) and (passes is None or passes(engine, engine.state.epoch)):
-                    own_part.begin_next()  # type: ignore[attr-defined]
-
-
 def nearest_expected(scheduler: Any, expected: int) -> int:
     """The event index that fits a number of events of an engine.
 
     After a resume with ``"keep_fraction"``, the engine may have had as many events as the shifted schedule, such as
-    the same number of shorter epochs. The event index is then greater or less by the shift.
+    the same number of shorter epochs. The event index is then greater or less by the shift, which is rounded.
     """
     shift, count = scheduler._adjustment.shift, scheduler.event_index
+    if shift and abs(count + shift - expected) <= 1:
+        return count  # type: ignore[no-any-return]
     return expected - shift if abs(count + shift - expected) < abs(count - expected) else expected
+
+
+def counts_for(scheduler: Any, engine: Engine) -> bool:
+    """Whether a scheduler was attached to an engine and to others from its first event on, and counts their events.
+
+    An engine that it is attached to later, such as that of the next fold, begins a run of its own.
+    """
+    checks = CHECKS.get(id(scheduler))
+    check = None if checks is None else checks.get(engine)
+    return len(engines_of(scheduler)) > 1 and check is not None and not check._joined_late
 
 
 def times_attached(scheduler: Any, engine: Engine) -> int:

@@ -7,19 +7,25 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from ignite.engine import Engine, Events, EventsList
+from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
+from torch.optim import Optimizer
 
-from lehr.engine.event_counts import begins_late, is_by_iteration, is_completion, is_epoch_event
-from lehr.engine.optimizer_events import is_step_event, steps_of
-from lehr.handlers.schedules import Schedule, arguments
+from lehr.engine.event_counts import begins_late, each_of, is_by_iteration, is_completion, is_epoch_event
+from lehr.engine.optimizer_events import is_step_event, stepping_optimizers, steps_of
+from lehr.handlers.schedules import Schedule, Shift, arguments
+from lehr.handlers.schedules.base import Array
+from lehr.handlers.schedules.ends import end_of
 from lehr.handlers.schedules.metric_parts import MetricPart, metric_parts
 from lehr.handlers.targets.param_groups import ParamGroups
 
-from .feeds import is_fed
+from .copying import private_copy
+from .feeds import how_to_feed, is_fed
 from .pausing import is_paused
+from .random_state import calls_user_code
 
 ALMOST_NOTHING = 1e-3  # of the highest value of a schedule
+STEP_BY_STEP = 200_000  # events of a schedule whose events are read one after another
 
 
 def short_name(scheduler: Any) -> str:
@@ -29,26 +35,44 @@ def short_name(scheduler: Any) -> str:
 
 def warn_if_late(engine: Engine, scheduler: Any, events: Sequence[Any]) -> None:
     """Log a warning if the first iteration trains with a value of the optimizer that is not the first value."""
-    schedule, target = scheduler._schedule, scheduler._target
-    is_known = scheduler._is_pure and not scheduler._asks_get_param and isinstance(target, ParamGroups)
-    if not is_known or not events or not all(is_completion(one) and not begins_late(one) for one in events):
+    events = [one for event in events for one in each_of(event)]
+    if not events or not all(is_completion(one) and not begins_late(one) for one in events):
         return
-    with suppress(ValueError, TypeError):  # the first event raises them
-        own, first = np.array(target.read()), np.broadcast_to(schedule(0), (len(target.groups()),))
-        if not np.allclose(own, first, rtol=1e-6, atol=0):
-            unit = "epoch" if all("EPOCH" in getattr(one, "name", "") for one in events) else "iteration"
-            engine.logger.warning(
-                "%s is attached to %s: the first %s trains with the optimizer's own %r, %s, not with %s, and each "
-                "value comes one %s late. Attach it to %s_STARTED",
-                short_name(scheduler),
-                " and ".join(getattr(one, "name", str(one)) for one in events),
-                unit,
-                arguments.shown_text(scheduler.param_name, 100),
-                _few(own),
-                _few(first),
-                unit,
-                unit.upper(),
-            )
+    for member in getattr(scheduler, "_members", [scheduler]):
+        with suppress(ValueError, TypeError):  # the first event raises them
+            first = _first_values(member)
+            own = None if first is None else np.array(member._target.read())
+            if own is not None and not np.allclose(own, first, rtol=1e-6, atol=0):
+                _warn_of_late(engine, scheduler, events, member.param_name, own, first)
+                return
+
+
+def _first_values(scheduler: Any) -> Any:
+    """The first value of each group; None if it is not written to an optimizer, or if a user's function has to tell."""
+    schedule, target = scheduler._schedule, scheduler._target
+    follows_first = isinstance(schedule, Shift) and schedule.by == 1  # its first event has f(1), as in ignite
+    is_known = isinstance(target, ParamGroups) and not (scheduler._asks_get_param or scheduler._reads_metric)
+    if not is_known or follows_first:
+        return None
+    if scheduler._is_pure:
+        return np.broadcast_to(schedule(0), (len(target.groups()),))
+    return None if calls_user_code(schedule) else scheduler.simulate(1)[0]
+
+
+def _warn_of_late(engine: Engine, scheduler: Any, events: Sequence[Any], name: str, own: Any, first: Any) -> None:
+    unit = "epoch" if all("EPOCH" in getattr(one, "name", "") for one in events) else "iteration"
+    engine.logger.warning(
+        "%s is attached to %s: the first %s trains with the optimizer's own %r, %s, not with %s, and each "
+        "value comes one %s late. Attach it to %s_STARTED",
+        short_name(scheduler),
+        " and ".join(getattr(one, "name", str(one)) for one in events),
+        unit,
+        arguments.shown_text(name, 100),
+        _few(own),
+        _few(first),
+        unit,
+        unit.upper(),
+    )
 
 
 def _few(values: Any) -> str:
@@ -60,42 +84,69 @@ def _few(values: Any) -> str:
 def value_past_end(schedule: Schedule, event_index: int) -> tuple[float, float] | None:
     """The value at an event past the end of a schedule, and the highest value before; None if it may be meant.
 
-    It is meant if it is not almost 0 beside the highest value, as after a warm-up, or if the value rises again.
+    It is meant if it is not almost 0 beside the highest value, as after a warm-up, or if the value rises again. Metrics
+    and functions of users may do anything, and a schedule that goes step by step is read up to ``STEP_BY_STEP`` only.
 
     Args:
-        schedule: a schedule that is pure.
+        schedule: the schedule, which stays as it is.
         event_index: the event.
     """
-    length = schedule.length
+    length = end_of(schedule)
     if not length or event_index < length:
         return None
-    with suppress(Exception):  # of a user's schedule
-        within = np.abs(schedule(np.linspace(0, length, 101).round()))
-        after = np.abs(schedule(event_index + np.linspace(0, 2 * length, 101).round()))
+    if not schedule.is_pure:
+        if metric_parts(schedule) or calls_user_code(schedule) or event_index + 2 * length > STEP_BY_STEP:
+            return None
+        schedule = private_copy(schedule)
+    with suppress(Exception):  # of a user's schedule, or of torch's one-cycle past its end
+        within = _sizes_at(schedule, np.linspace(0, length, 101))
+        after = _sizes_at(schedule, event_index + np.linspace(0, 2 * length, 101))
         if (after < ALMOST_NOTHING * within.max(axis=0)).all():
             return float(after.max()), float(within.max())
     return None
 
 
+def _sizes_at(schedule: Schedule, indices: Array) -> Array:
+    """The absolute values of a schedule at events, the first axis."""
+    indices = indices.round()
+    return np.abs(schedule(indices) if schedule.is_pure else [schedule(int(index)) for index in indices])
+
+
 def lr_past_end(scheduler: Any) -> tuple[float, float] | None:
-    """The learning rate of a scheduler past its end, as :func:`value_past_end`; None if none of its schedules is."""
-    for member in getattr(scheduler, "_members", [scheduler]):
-        if member._is_pure and not member._asks_get_param and getattr(member._target, "key", "") == "lr":
-            found = value_past_end(member.schedule, scheduler.event_index)
-            if found is not None:
-                return found
+    """The learning rate of a scheduler past its end, as :func:`value_past_end`; None if one of its schedules goes on.
+
+    A group that is frozen while others learn is meant.
+    """
+    members = getattr(scheduler, "_members", [scheduler])
+    of_lr = [member for member in members if getattr(member._target, "key", "") == "lr"]
+    if not of_lr or any(member._asks_get_param for member in of_lr):
+        return None
+    found = [value_past_end(member.schedule, scheduler.event_index) for member in of_lr]
+    return None if None in found else max(found)  # type: ignore[type-var]
+
+
+def how_to_begin_anew(scheduler: Any) -> str:
+    """How a scheduler begins anew, in words; metrics have changed more than its event index."""
+    has_metrics = bool(metric_parts(scheduler._planned))
+    return "load the states that it and its optimizer had before its first event" if has_metrics else "call seek(0)"
+
+
+def engine_around(engine: Engine) -> Engine | None:
+    """The engine with a handler that runs an engine, as a trainer runs an evaluator; None without one."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        other = frame.f_locals.get("self") if frame.f_code.co_name == "_fire_event" else None
+        if isinstance(other, Engine) and other is not engine:
+            return other
+        frame = frame.f_back
     return None
 
 
 def is_of_training(engine: Engine, events: Sequence[Any]) -> bool:
     """Whether a run has several events of a scheduler, and no other engine is running, as while an evaluator runs."""
-    frame: Any = sys._getframe(1)
-    while frame is not None:
-        other = frame.f_locals.get("self") if frame.f_code.co_name == "_fire_event" else None
-        if isinstance(other, Engine) and other is not engine:
-            return False
-        frame = frame.f_back
-    if Events.STARTED in [one for event in events for one in (event if isinstance(event, EventsList) else [event])]:
+    if engine_around(engine) is not None:
+        return False
+    if Events.STARTED in [one for event in events for one in each_of(event)]:
         return False  # the run has had an event already
     several_epochs = engine.state.max_epochs != 1
     return any(is_by_iteration(one) or is_step_event(one) or (several_epochs and is_epoch_event(one)) for one in events)
@@ -115,21 +166,27 @@ class EpochCheck:
 
     def __init__(self, engine: Engine, scheduler: Any, events: Sequence[Any]) -> None:
         self._scheduler = weakref.ref(scheduler)
-        self._parts: list[tuple[MetricPart, Any, Any]] = []
-        if not scheduler._reads_metric:
-            found = metric_parts(scheduler._planned)
-            self._parts = [(part, part.progress, part.decisions) for part in found]
-        self._waiting = self._parts  # the parts that have not begun
-        optimizer = scheduler._stepping_optimizer() if any(map(is_step_event, events)) else None
-        self._optimizer = None if optimizer is None else weakref.ref(optimizer)
-        self._steps = None if optimizer is None else steps_of(engine, optimizer)
+        found = metric_parts(scheduler._planned)
+        parts: list[tuple[MetricPart, Any, Any]] = [(part, part.progress, part.decisions) for part in found]
+        self._parts = [] if scheduler._reads_metric else parts  # what other handlers pass metrics to
+        self._waiting = [one for one in parts if one[0].first_event > scheduler.event_index]  # what has not begun
+        self._optimizers: list[weakref.ref[Optimizer]] = []
+        if any(map(is_step_event, events)):
+            own = scheduler._stepping_optimizer()
+            self._optimizers = list(map(weakref.ref, stepping_optimizers(engine) if own is None else [own]))
+        self._steps = self._steps_of(engine)
         self._epochs = 0
+
+    def _steps_of(self, engine: Engine) -> list[int | None]:
+        optimizers = [one() for one in self._optimizers]
+        return [None if optimizer is None else steps_of(engine, optimizer) for optimizer in optimizers]
 
     @classmethod
     def attached(cls, engine: Engine, scheduler: Any, events: Sequence[Any]) -> RemovableEventHandle | None:
         """Attach a check if there is anything to check."""
         check = cls(engine, scheduler, events)
-        return engine.add_event_handler(Events.EPOCH_STARTED, check) if check._parts or check._optimizer else None
+        is_needed = check._parts or check._waiting or check._optimizers
+        return engine.add_event_handler(Events.EPOCH_STARTED, check) if is_needed else None
 
     def __call__(self, engine: Engine) -> None:
         """Check at the start of the second epoch of a run, when all handlers of the first one have been called."""
@@ -145,13 +202,12 @@ class EpochCheck:
             engine.remove_event_handler(self, Events.EPOCH_STARTED)
 
     def _warn_without_steps(self, engine: Engine, scheduler: Any) -> None:
-        optimizer = None if self._optimizer is None else self._optimizer()
-        if optimizer is not None and steps_of(engine, optimizer) == self._steps:
+        if self._optimizers and self._steps_of(engine) == self._steps:
             engine.logger.warning(
                 "%s has had no event in the first epoch: no step of its optimizer, %s, has fired one. Attach a "
                 "scheduler of the optimizer whose step() your code calls, or attach it to ITERATION_STARTED",
                 short_name(scheduler),
-                type(optimizer).__name__,
+                " or ".join(dict.fromkeys(type(one()).__name__ for one in self._optimizers)),
             )
 
     def _warn_without_metrics(self, engine: Engine, scheduler: Any) -> None:
@@ -159,9 +215,10 @@ class EpochCheck:
             if part.progress == progress and not is_fed(part.schedule):
                 engine.logger.warning(
                     "%s depends on metrics, but none has reached its %s in the first epoch, and no handler passes one "
-                    "to it. Attach observe: evaluator.add_event_handler(Events.COMPLETED, scheduler.observe)",
+                    "to it: %s",
                     short_name(scheduler),
                     type(part.schedule).__name__,
+                    how_to_feed(scheduler, part.schedule),
                 )
 
     def _warn_of_early_decisions(self, engine: Engine, scheduler: Any) -> None:

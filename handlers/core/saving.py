@@ -5,6 +5,7 @@ The functions work on the schedule, the target and the event index of a schedule
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from lehr.engine.history_recorder import remove_last_events
@@ -12,7 +13,7 @@ from lehr.handlers.schedules import Plateau, Schedule, StatefulSchedule, argumen
 from lehr.handlers.schedules.description import description_of, same_schedule, text_of
 from lehr.handlers.schedules.stateful import stateful_parts
 
-from .engines import is_before_epoch_completed
+from . import unfinished
 from .resume_policy import POLICIES, Adjustment, adjusted, warn_of_change
 
 __all__ = ["POLICIES", "Adjustment", "load_state", "state_of", "take_back_events"]
@@ -29,8 +30,10 @@ LATER_ENTRIES: dict[str, Any] = {
     "base_values": None,
     "joined": [],
     "metric": [],
-    "before_epoch_completed": False,
+    "unfinished": None,
+    "before_epoch_completed": False,  # of development versions
 }
+RARE_ENTRIES = {"unfinished", "before_epoch_completed"}
 
 
 def state_of(scheduler: Any) -> dict[str, Any]:
@@ -46,8 +49,8 @@ def state_of(scheduler: Any) -> dict[str, Any]:
         "value": scheduler._last_value() if scheduler._event_index else None,
         **scheduler._adjustment.state_dict(),
     }
-    if is_before_epoch_completed(scheduler):  # seldom: all other states are as before this entry
-        state["before_epoch_completed"] = True
+    if (left := unfinished.unfinished_of(scheduler)) is not None:
+        state["unfinished"] = left._asdict()
     parts = stateful_parts(planned)
     return {**state, "progress": [part.state_dict() for part in parts]} if parts else state
 
@@ -87,8 +90,12 @@ def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, po
     adjustment = adjusted(state, None if scheduler._asks_get_param else planned, description, policy, is_same)
     parts = stateful_parts(planned)
     before = [part.state_dict() for part in parts]
+    left = None if state["unfinished"] is None else unfinished.checked(state["unfinished"], parts)
     _load_progress(parts, state.get("progress", []))
     try:
+        for at, event in left.phases if left else ():
+            with suppress(ValueError):  # there is no further phase
+                parts[at].begin_next(event)  # type: ignore[attr-defined]
         if not is_same:
             warn_of_change(state, description, policy, adjustment)
         scheduler._adjust(adjustment)
@@ -97,8 +104,7 @@ def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, po
         raise
     scheduler._go_to(state["event_index"])
     scheduler._loaded(state)
-    if state["before_epoch_completed"] or getattr(scheduler, "_is_saved_early", False):
-        scheduler._is_saved_early = state["before_epoch_completed"]
+    scheduler._lost = left.lost if left else []
 
 
 def last_value(scheduler: Any) -> Any:
@@ -166,7 +172,7 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
             f"state_dict['version'] must be a whole number from 0 to {VERSION}, given {arguments.shown(version)}; "
             "a later version of lehr saved this state"
         )
-    missing, unknown = (set(own) - set(LATER_ENTRIES)) - set(state), set(state) - set(own) - {"before_epoch_completed"}
+    missing, unknown = (set(own) - set(LATER_ENTRIES)) - set(state), set(state) - set(own) - RARE_ENTRIES
     if missing or unknown:
         given = arguments.shown(sorted(map(str, state)))
         raise ValueError(
@@ -190,7 +196,6 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
     checked["shift"] = arguments.whole_number("shift", checked["shift"], at_least=-arguments.MAX_EVENT_INDEX)
     if checked["length"] is not None:
         checked["length"] = arguments.number("length", checked["length"], at_least=0)
-    arguments.flag("before_epoch_completed", checked["before_epoch_completed"])
     known = checked["param_groups"]
     if known is not None:
         all_known = [arguments.whole_number("param_groups", one, at_least=0) for one in _as_list(known)]

@@ -174,7 +174,7 @@ def duration(name: str, value: object, *, at_least: float | None = None, above: 
     events = number(name, value, at_least=at_least, above=above)
     if 0 < events < 1:
         given = shown(value)
-        share = f"for {events:.3g} of" if events < 0.005 else f"for {events:.0%} of"
+        share = f"for {events:.0%} of" if 0.005 < events < 0.995 else f"for {events:.3g} of"
         raise ValueError(
             f"{name} must be at least 1 event, given {given}; {share} a run of n events, give round({given} * n)"
         )

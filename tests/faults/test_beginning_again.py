@@ -1,5 +1,6 @@
 """Beginning again, going on, going further: what check_plan finds before a run, and what the run says."""
 
+import copy
 import warnings
 from types import SimpleNamespace
 
@@ -10,19 +11,26 @@ from ignite.engine import Engine, Events
 from ignite.handlers import Checkpoint, FastaiLRFinder
 from logs import logged, logging_trainer
 from optimizers import make_optimizer, make_trainer, values_of
+from torch.optim import lr_scheduler as peer
 
 from lehr.engine import OptimizerEvents
 from lehr.handlers import (
+    ConcatScheduler,
+    ConstantScheduler,
     CosineAnnealingScheduler,
     CosineDecayScheduler,
     LinearScheduler,
+    LRScheduler,
     OneCycleScheduler,
+    ParamGroupScheduler,
     ParamScheduler,
     PhaseScheduler,
     PiecewiseLinear,
     ReduceOnPlateauScheduler,
     ResumeWarning,
+    StateParamScheduler,
     check_plan,
+    create_lr_scheduler_with_warmup,
     dry_run,
     paused,
 )
@@ -67,17 +75,42 @@ def test_a_run_past_the_end_of_a_schedule_is_a_finding_and_told(epochs, trainer)
 
 
 @pytest.mark.parametrize(
+    ("make", "is_fault"),
+    [
+        (lambda o: peer.LinearLR(o, 1.0, 0.0, total_iters=40), True),
+        (lambda o: peer.PolynomialLR(o, total_iters=40), True),
+        (lambda o: peer.SequentialLR(o, [peer.ConstantLR(o), peer.PolynomialLR(o, total_iters=30)], [10]), True),
+        (lambda o: create_lr_scheduler_with_warmup(peer.PolynomialLR(o, total_iters=30), 0.0, 10), True),
+        (lambda o: peer.LinearLR(o, 0.1, 1.0, total_iters=10), False),
+        (lambda o: peer.CosineAnnealingLR(o, 40), False),  # rises again
+        (lambda o: peer.StepLR(o, 1, 0.1), False),  # has no end
+        (lambda o: peer.LambdaLR(o, lambda index: 1e-6), False),
+    ],
+)
+def test_a_run_past_the_end_of_a_scheduler_of_torch_is_a_finding_and_told(make, is_fault, trainer):
+    made = make(make_optimizer(2))
+    (made if isinstance(made, ConcatScheduler) else LRScheduler(made)).attach(trainer)
+    assert run(trainer, 4) == []
+    assert len(found(trainer, "past-end", epochs=6)) == is_fault
+    assert ["past the end of the schedule" in message for message in run(trainer, 6)] == [True] * is_fault
+
+
+@pytest.mark.parametrize(
     "make",
     [
         lambda o: PiecewiseLinear(o, "lr", [(0, 0.0), (20, 0.5)]),
         lambda o: CosineAnnealingScheduler(o, "lr", 0.1, 0.0, 20),
         lambda o: LinearScheduler(o, "lr", 20, start_value=0.1, end_value=0.01),
         lambda o: CosineDecayScheduler(o, "momentum", 20, start_value=0.9),
+        lambda o: ParamGroupScheduler(
+            [LinearScheduler(o, "lr", 20, param_group_index=0), ConstantScheduler(o, "lr", 0.1, param_group_index=1)],
+            ["body", "head"],
+        ),
     ],
-    ids=["a warm-up, then hold", "cycles", "a floor", "no learning rate"],
+    ids=["a warm-up, then hold", "cycles", "a floor", "no learning rate", "a group that freezes"],
 )
 def test_a_longer_run_after_an_end_that_is_meant_is_no_fault(make, trainer):
-    make(make_optimizer()).attach(trainer)
+    make(make_optimizer(2)).attach(trainer)
     assert run(trainer, 4) == []
     assert found(trainer, "past-end", "not-reset", epochs=6) == []
     assert run(trainer, 6) == []
@@ -92,6 +125,18 @@ def test_a_run_that_begins_anew_without_its_scheduler_is_a_finding_and_told_once
     (message,) = run(trainer, 2)
     assert "is at event 20, and the engine begins a run at iteration 0" in message
     assert run(trainer, 2) == []
+
+
+def test_a_scheduler_of_the_next_fold_is_told_of_while_the_trainer_of_the_fold_before_exists(caplog):
+    scheduler, trainers = CosineDecayScheduler(make_optimizer(), "lr", 1000), []
+    for count in (0, 20, 40):
+        trainers.append(logging_trainer(caplog))
+        scheduler.attach(trainers[-1])
+        assert [one.numbers for one in found(trainers[-1], "not-reset", epochs=2)] == [{"event_index": count}] * (
+            count > 0
+        )
+        messages = run(trainers[-1], 2)
+        assert ["begins a run at iteration 0" in message for message in messages] == [True] * (count > 0)
 
 
 @pytest.mark.parametrize("index", [0, 20])
@@ -114,6 +159,29 @@ def test_the_runs_of_an_evaluator_are_no_fault(trainer):
     ReduceOnPlateauScheduler(make_optimizer(), "lr", "loss").attach(alone := make_trainer(), Events.COMPLETED)
     alone.add_event_handler(Events.STARTED, lambda engine: engine.state.metrics.update(loss=1.0))
     assert run(alone, 1) + run(alone, 1) == []
+
+
+def test_a_plateau_on_an_evaluator_that_goes_on_in_a_new_run_of_the_trainer_is_a_finding_and_told_once(trainer):
+    optimizer, evaluator = make_optimizer(lr=1.0), make_trainer()
+    evaluator.add_event_handler(Events.COMPLETED, lambda engine: engine.state.metrics.update(loss=1.0))
+    plateau = ReduceOnPlateauScheduler(optimizer, "lr", "loss", factor=0.5, patience=0)
+    plateau.attach(evaluator, Events.COMPLETED)
+    before = copy.deepcopy([plateau.state_dict(), optimizer.state_dict()])
+    trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda: evaluator.run([0]))
+    evaluator.run([0])  # before training
+    assert found(trainer, "not-reset", epochs=2, metrics={"loss": [1.0] * 2}) == []
+    assert run(trainer, 2) == []
+    (finding,) = found(trainer, "not-reset", epochs=2, metrics={"loss": [1.0] * 2})
+    assert finding.numbers == {"event_index": 3}
+    (message,) = run(trainer, 2)
+    assert "the engine that runs this one has begun a run at iteration 0" in message
+    assert "load the states that it and its optimizer had before its first event" in message
+    assert run(trainer, 2) == []
+    plateau.load_state_dict(before[0])
+    optimizer.load_state_dict(before[1])
+    assert found(trainer, "not-reset", epochs=2, metrics={"loss": [1.0] * 2}) == []
+    assert run(trainer, 2) == []
+    assert values_of(optimizer) == [0.5]  # as after the first run without the evaluation before it
 
 
 def test_one_scheduler_of_two_trainers_counts_the_events_of_both_and_that_is_no_fault():
@@ -167,6 +235,23 @@ def test_keep_fraction_fits_an_engine_that_counts_as_before():
     assert [one for one in check_plan(trainer, 2, 10) if one.code == "not-restored"] == []
     trainer.run(range(10))
     assert scheduler.event_index == 20
+
+
+def test_keep_fraction_fits_an_engine_where_the_fraction_is_no_whole_event():
+    def warmed_up(duration):
+        cosine = CosineDecayScheduler(make_optimizer(lr=1.0), "lr", duration, start_value=1.0)
+        return create_lr_scheduler_with_warmup(cosine, 0.0, duration // 3)  # one event less than duration * 4 / 3
+
+    saved, trainer, scheduler = warmed_up(15), make_trainer(), warmed_up(30)
+    for _ in range(10):
+        saved(None)
+    scheduler.attach(trainer)
+    with pytest.warns(ResumeWarning, match="the saved schedule differs"):
+        scheduler.load_state_dict(saved.state_dict(), "keep_fraction")
+    trainer.load_state_dict({"iteration": 20, "epoch_length": 20, "max_epochs": 2})
+    assert [one for one in check_plan(trainer, 2, 20) if one.code == "not-restored"] == []
+    trainer.run(range(20))
+    assert scheduler.event_index == 30
 
 
 def test_the_advice_to_seek_counts_with_the_shift():
@@ -292,7 +377,7 @@ def test_a_phase_that_begins_at_an_epochs_end_is_not_lost_after_a_save_at_its_la
     )
     trainer.run(range(LENGTH), max_epochs=4)
     expected = trainer.state.param_history["lr"][20:]
-    assert saved[1]["before_epoch_completed"] is True
+    assert saved[1]["unfinished"] == {"phases": [[0, 20]], "lost": []}
     resumed, again, _ = phased()
     resumed.load_state_dict(saved[0])
     again.load_state_dict(saved[1])
@@ -309,10 +394,63 @@ def test_a_state_from_between_two_iterations_or_after_an_epoch_is_as_before():
         trainer.add_event_handler(event, lambda: states.append(phases.state_dict()))
     trainer.run(range(LENGTH), max_epochs=3)
     states.append(phases.state_dict())
-    assert [state for state in states if "before_epoch_completed" in state] == []
+    assert [state for state in states if "unfinished" in state] == []
 
 
-def plateaued(saver_event=None, first=False):
+@pytest.mark.parametrize("event", [Events.EPOCH_COMPLETED, Events.ITERATION_COMPLETED | Events.EPOCH_COMPLETED])
+@pytest.mark.parametrize("at", [Events.ITERATION_COMPLETED(once=20), Events.EPOCH_COMPLETED(once=2)])
+def test_a_phase_that_begins_after_a_saver_begins_after_the_events_that_the_saver_missed(event, at):
+    def trained(states):
+        optimizer, trainer, seen, saved = make_optimizer(), make_trainer(), [], []
+        phases = PhaseScheduler(optimizer, "lr", [Constant(0.1), Anneal(1.0, 0.05, 10)])
+        things = (trainer, phases, optimizer)
+        for thing, state in zip(things, states, strict=False):
+            thing.load_state_dict(state)
+        trainer.add_event_handler(at, lambda: saved.extend(copy.deepcopy(one.state_dict()) for one in things))
+        phases.attach(trainer, event)
+        trainer.add_event_handler(Events.EPOCH_COMPLETED(once=2), phases.next_phase)
+        trainer.add_event_handler(Events.ITERATION_STARTED, lambda: seen.append(values_of(optimizer)[0]))
+        assert run(trainer, 4) == []
+        return seen, saved
+
+    unbroken, saved = trained([])
+    assert trained(saved)[0] == unbroken[20:]
+
+
+@pytest.mark.parametrize(
+    "unfinished",
+    [3, {}, {"phases": [[1, 20]], "lost": []}, {"phases": [[0, -1]], "lost": []}, {"phases": [], "lost": 3}],
+)
+def test_an_entry_of_what_is_unfinished_that_is_none_is_refused_and_nothing_loaded(unfinished):
+    _, phases, _ = phased()
+    before = phases.state_dict()
+    with pytest.raises((TypeError, ValueError), match="must be|must have"):
+        phases.load_state_dict({**before, "event_index": 7, "unfinished": unfinished})
+    assert phases.state_dict() == before
+
+
+def test_a_phase_that_a_users_function_may_begin_after_the_saver_is_told():
+    def make():
+        optimizer, trainer = make_optimizer(), make_trainer()
+        phases = PhaseScheduler(optimizer, "lr", [Constant(0.1), Constant(0.5)])
+        phases.attach(trainer)
+        saver = Checkpoint({"trainer": trainer, "phases": phases}, lambda checkpoint, *args: states.append(checkpoint))
+        trainer.add_event_handler(Events.ITERATION_COMPLETED(once=20), saver)
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda: trainer.state.epoch == 2 and phases.next_phase())
+        return trainer, phases
+
+    states = []
+    trainer, _ = make()
+    (finding,) = found(trainer, "inexact-resume")
+    assert "next_phase of PhaseScheduler" in finding.message
+    trainer.run(range(LENGTH), max_epochs=2)
+    resumed, phases = make()
+    Checkpoint.load_objects({"trainer": resumed, "phases": phases}, states[0])
+    (message,) = run(resumed, 4)
+    assert "before other handlers of the same event brought it next_phase" in message
+
+
+def plateaued(saver_event=None, first=False, evaluate_at=Events.EPOCH_COMPLETED):
     optimizer, trainer, evaluator = make_optimizer(), make_trainer(), make_trainer()
     plateau = ReduceOnPlateauScheduler(optimizer, "lr", "loss", factor=0.5, patience=0)
     evaluator.add_event_handler(Events.COMPLETED, lambda engine: engine.state.metrics.update(loss=1.0))
@@ -321,10 +459,39 @@ def plateaued(saver_event=None, first=False):
     saver = Checkpoint({"trainer": trainer, "plateau": plateau}, lambda checkpoint, *args: states.append(checkpoint))
     if saver_event is not None and first:
         trainer.add_event_handler(saver_event, saver)
-    trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda: evaluator.run([0]))
+    trainer.add_event_handler(evaluate_at, lambda: evaluator.run([0]))
     if saver_event is not None and not first:
         trainer.add_event_handler(saver_event, saver)
     return trainer, plateau, states
+
+
+EPOCH, ITERATION = Events.EPOCH_COMPLETED, Events.ITERATION_COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("event", "first", "evaluate_at", "is_lost"),
+    [
+        (ITERATION(once=20), False, EPOCH, True),
+        (ITERATION(once=20), False, EPOCH(every=2), True),
+        (ITERATION(once=20), False, EPOCH(every=3), False),
+        (ITERATION(once=20), False, ITERATION(every=10), False),
+        (ITERATION(once=20), True, ITERATION(every=10), True),
+        (ITERATION(once=15), True, ITERATION(every=15), True),
+        (ITERATION(once=20), True, Events.EPOCH_STARTED, False),
+        (EPOCH(once=2), True, EPOCH, True),
+        (EPOCH(once=2), False, EPOCH, False),
+    ],
+)
+def test_a_lost_metric_of_an_evaluator_is_told_when_the_run_resumes(event, first, evaluate_at, is_lost):
+    trainer, _, states = plateaued(event, first, evaluate_at)
+    assert run(trainer, 4) == []
+    resumed, plateau, _ = plateaued(None, evaluate_at=evaluate_at)
+    Checkpoint.load_objects({"trainer": resumed, "plateau": plateau}, states[0])
+    messages = run(resumed, 6)
+    assert ["brought it a metric, and ignite does not come back" in one for one in messages] == [True] * is_lost
+    if event.filter(trainer, 20) or event.filter(trainer, 2):  # the finding looks at the ends of epochs
+        plan, _, _ = plateaued(event, first, evaluate_at)
+        assert len(found(plan, "inexact-resume", metrics={"loss": [1.0] * 4})) == is_lost
 
 
 @pytest.mark.parametrize(
@@ -451,6 +618,16 @@ def test_a_scheduler_of_real_steps_that_no_step_reaches_is_told_after_the_first_
     trainer.run(range(LENGTH), max_epochs=4)
     (message,) = logged(caplog)
     assert "has had no event in the first epoch: no step of its optimizer, SGD, has fired one" in message
+
+
+def test_a_state_parameter_at_real_steps_that_never_come_is_told_too(trainer, caplog):
+    OptimizerEvents.attach(trainer, optimizer := make_optimizer())
+    scheduler = StateParamScheduler("rate", create_new=True, schedule=Constant(0.1))
+    scheduler.attach(trainer, OptimizerEvents.STEP_STARTED)
+    trainer.run(range(LENGTH), max_epochs=4)
+    (message,) = logged(caplog)
+    assert "has had no event in the first epoch: no step of its optimizer, SGD, has fired one" in message
+    assert optimizer
 
 
 def test_a_scheduler_of_real_steps_that_steps_reach_is_no_fault(caplog):

@@ -9,6 +9,7 @@ from ignite.engine import Engine, EventEnum, Events
 from logs import logged, logging_trainer
 from optimizers import make_optimizer, make_trainer, values_of
 
+from lehr.engine import OptimizerEvents
 from lehr.handlers import (
     ConcatScheduler,
     CosineDecayScheduler,
@@ -16,6 +17,7 @@ from lehr.handlers import (
     ExpStateScheduler,
     LambdaStateScheduler,
     LRScheduler,
+    MetricScheduler,
     ParamGroupScheduler,
     ParamScheduler,
     PhaseScheduler,
@@ -23,9 +25,11 @@ from lehr.handlers import (
     ReduceOnPlateauScheduler,
     StateParamScheduler,
     check_plan,
+    create_lr_scheduler_with_warmup,
 )
 from lehr.handlers.schedules import (
     Anneal,
+    Concatenation,
     Constant,
     Cooldown,
     FunctionSchedule,
@@ -296,6 +300,17 @@ def test_a_plateau_that_decides_before_it_begins_is_a_finding_and_told(trainer, 
     assert keep
 
 
+def test_a_scheduler_that_reads_the_metric_itself_and_decides_before_its_plateau_begins_is_told(trainer, caplog):
+    plateau = Plateau(factor=0.5, patience=1, initial_value=0.1)
+    scheduler = MetricScheduler(make_optimizer(), "lr", "loss", Concatenation([Anneal(0.01, 0.1, 30), plateau], [30]))
+    scheduler.attach(trainer)
+    trainer.add_event_handler(Events.STARTED, lambda: trainer.state.metrics.update(loss=1.0))
+    assert len(found(trainer, "early-metrics", metrics={"loss": [1.0] * 40})) == 1
+    trainer.run(range(10), max_epochs=4)
+    (message,) = logged(caplog)
+    assert "begins at event 30, but has counted metrics before and decided already" in message
+
+
 @pytest.mark.parametrize("kwargs", [{"begin": 3, "patience": 1}, {"patience": 3}, {"begin": 1, "patience": 2}])
 def test_a_plateau_that_begins_with_its_own_metrics_or_waits_long_enough_is_no_fault(kwargs, trainer, caplog):
     plateau, scheduler = after_warmup(make_optimizer(), 30, **kwargs)
@@ -336,6 +351,41 @@ def test_a_warmup_after_the_first_iteration_is_a_finding_with_the_numbers_and_to
     assert "trains with the optimizer's own 'lr', 1, not with 0.01, and each value comes one" in message
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda o: ParamGroupScheduler([PiecewiseLinear(o, "lr", [(0, 0.01), (3, 1.0)])]),
+        lambda o: PhaseScheduler(o, "lr", [Anneal(0.01, 1.0, 3), Constant(1.0)]),
+        lambda o: create_lr_scheduler_with_warmup(torch.optim.lr_scheduler.ExponentialLR(o, 0.9), 0.01, 3),
+    ],
+    ids=["groups", "phases", "a warm-up of torch's"],
+)
+def test_a_late_event_of_several_schedules_and_of_stateful_ones_is_told_too(make, trainer, caplog):
+    make(make_optimizer(lr=1.0)).attach(trainer, Events.ITERATION_COMPLETED)
+    assert len(found(trainer, "late-event")) == 1
+    trainer.run(range(10))
+    (message,) = logged(caplog)
+    assert "trains with the optimizer's own 'lr', 1, not with 0.01" in message
+
+
+@pytest.mark.parametrize("accumulation", [1, 5])
+def test_a_first_value_after_the_first_real_step_is_a_finding(accumulation):
+    optimizer, seen = make_optimizer(lr=1.0), []
+
+    def step(engine, batch):
+        seen.append(values_of(optimizer)[0])
+        if engine.state.iteration % accumulation == 0:
+            optimizer.step()
+
+    trainer = Engine(step)
+    PiecewiseLinear(optimizer, "lr", [(0, 0.01), (3, 1.0)]).attach(trainer, OptimizerEvents.STEP_COMPLETED)
+    (finding,) = found(trainer, "late-event", gradient_accumulation_steps=accumulation)
+    numbers = {"iterations": accumulation, "own_value": [1.0], "first_value": [0.01]}
+    assert (finding.severity, finding.numbers) == ("warning", numbers)
+    trainer.run(range(10))
+    assert seen[: accumulation + 1] == [1.0] * accumulation + [0.01]
+
+
 def test_no_message_grows_with_the_number_of_groups(trainer, caplog):
     schedule = LinearInterpolation([(0, [0.01] * 500), (30, 1.0)])
     ParamScheduler(make_optimizer(500), "lr", schedule=schedule).attach(trainer, Events.ITERATION_COMPLETED)
@@ -363,6 +413,7 @@ def test_what_comes_in_time_or_is_meant_to_be_late_is_no_fault(trainer, caplog):
     CosineDecayScheduler(shared, "lr", 30, start_value=1.0).attach(
         trainer, Events.ITERATION_COMPLETED(after=9), name="b"
     )
+    PiecewiseLinear(optimizer(), "lr", warmup).attach(trainer, Events.ITERATION_STARTED | Events.EPOCH_COMPLETED, "c")
     evaluated(trainer)
     ReduceOnPlateauScheduler(optimizer(), "lr", "loss", missing_policy="ignore").attach(trainer, Events.EPOCH_COMPLETED)
     ExpStateScheduler(1.0, 0.5, "rate", create_new=True).attach(trainer)
@@ -388,8 +439,10 @@ def test_what_comes_in_time_or_is_meant_to_be_late_is_no_fault(trainer, caplog):
         LinearInterpolation([(0, 1e-5), (20, 1e-5), (21, 0.1), (40, 0.0)]),
         PiecewiseConstant([1e-5, 0.1], [20]),
         FunctionSchedule(lambda index: 1e-5 if index < 20 else 0.1),
+        FunctionSchedule(lambda index: 0.1 if index == 20 else 1e-5),
+        Concatenation([Constant(1e-5), Constant(0.1)], [1]),
     ],
-    ids=["milestones", "values", "a function"],
+    ids=["milestones", "values", "a function", "one high value", "the second event"],
 )
 def test_a_jump_of_a_thousand_times_within_one_event_is_found_wherever_it_comes_from(schedule, trainer):
     ParamScheduler(make_optimizer(), "lr", schedule=schedule).attach(trainer)
@@ -406,6 +459,7 @@ def test_a_jump_of_a_thousand_times_within_one_event_is_found_wherever_it_comes_
         LinearInterpolation([(0, 0.0), (20, 0.0), (21, 0.1)]),  # a group that was frozen
         LinearInterpolation([(0, 1e-4), (20, 1e-4), (21, 0.09), (40, 0.0)]),  # 900 times
         Restarts(0.1, 1e-6, 10),
+        FunctionSchedule(lambda index: max(1e-6, 0.01 * abs(index - 20))),  # down and up again
         Anneal(0.1, 0.0, 40, Polynomial(12.0)),
         Noise(Constant(0.1), seed=1, std=0.05),
     ],

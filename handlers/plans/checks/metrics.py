@@ -8,7 +8,7 @@ from ignite.metrics import Metric
 
 from lehr.engine.event_handlers import handlers_of
 from lehr.handlers.core import inspection
-from lehr.handlers.core.feeds import is_fed
+from lehr.handlers.core.feeds import how_to_feed, is_fed
 from lehr.handlers.core.inspection import metric_name_of, planned_schedule
 from lehr.handlers.plans.simulation.handlers import may_write_metrics
 from lehr.handlers.plans.simulation.plain_run import PlainRun
@@ -80,7 +80,7 @@ def never_observed(checked: CheckedRun) -> Iterator[Finding]:
         if not inspection.reads_metric(scheduler.original) and not is_fed(part.schedule):
             kind = type(part.schedule).__name__
             message = f"its {kind} depends on metrics, but no handler passes one to it, so that it never acts"
-            suggestion = "attach observe: evaluator.add_event_handler(Events.COMPLETED, scheduler.observe)"
+            suggestion = how_to_feed(scheduler.original, part.schedule)
             numbers = {"first_event": part.first_event}
             yield Finding("never-observed", "warning", scheduler.description, message, suggestion, numbers)
 

@@ -1,5 +1,6 @@
 """Checks of runs that begin again or go on: whether event indices fit the run, and are within the schedule."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from types import CodeType
 
@@ -11,9 +12,8 @@ from lehr.engine.optimizer_events import is_step_event
 from lehr.handlers.core import inspection
 from lehr.handlers.core.inspection import engines_of
 from lehr.handlers.core.run_checks import value_past_end
-from lehr.handlers.core.scheduler import BaseParamScheduler
-from lehr.handlers.plans.simulation.run import SimulatedRun
-from lehr.handlers.plans.simulation.schedulers import WrittenSchedule
+from lehr.handlers.plans.simulation.schedulers import SimulatedScheduler, WrittenSchedule
+from lehr.handlers.schedules.ends import end_of
 
 from .checked_run import CheckedRun
 from .findings import Finding
@@ -47,18 +47,20 @@ def not_reset(checked: CheckedRun) -> Iterator[Finding]:
     for scheduler in run.schedulers if not run.settings.start else ():
         original, index = scheduler.original, scheduler.original.event_index
         on_trainer = any(handler.engine is run.trainer for handler in scheduler.writing_handlers)
-        if not index or not on_trainer or inspection.was_sought(original) or len(engines_of(original)) > 1:
+        has_run = run.trainer.state.iteration > 0  # and an evaluator with it
+        if not index or not (on_trainer or has_run) or inspection.was_sought(original):
             continue
-        if scheduler not in past_end:
+        if not inspection.counts_for(original, run.trainer) and scheduler not in past_end:
             message = f"the run begins at iteration 0, but the scheduler goes on at event {index}"
-            suggestion = f"call seek(0) to begin anew; if you mean event {index}, call seek({index})"
+            anew = inspection.how_to_begin_anew(original)
+            suggestion = f"{anew} to begin anew; if you mean event {index}, call seek({index})"
             yield Finding("not-reset", "warning", scheduler.description, message, suggestion, {"event_index": index})
 
 
 def past_ends(checked: CheckedRun) -> Iterator[Finding]:
     """No event of the run lies within a schedule, whose value is almost 0 past its end."""
     for written, value, highest in _past_end(checked):
-        index, length = written.scheduler.first_event, float(written.schedule.length or 0)
+        index, length = written.scheduler.first_event, float(end_of(written.schedule) or 0)
         message = (
             f"the run begins at event {index} of the scheduler, but the schedule has ended after {length:g} events: "
             f"the whole run trains with {value:.4g}, where the highest value of the schedule is {highest:.4g}"
@@ -69,13 +71,17 @@ def past_ends(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _past_end(checked: CheckedRun) -> Iterator[tuple[WrittenSchedule, float, float]]:
+    """The learning rates of schedulers that are past the end of all their schedules."""
+    by_scheduler: dict[SimulatedScheduler, list[WrittenSchedule]] = defaultdict(list)
     for written in checked.run.written_schedules:
-        index, schedule = written.scheduler.first_event, written.schedule
-        is_lr = written.location.is_in_optimizer and written.location.key == "lr"
-        if index and is_lr and schedule.is_pure and not inspection.was_sought(written.scheduler.original):
-            found = value_past_end(schedule, index)
-            if found is not None:
-                yield written, *found
+        if written.location.is_in_optimizer and written.location.key == "lr":
+            by_scheduler[written.scheduler].append(written)
+    for scheduler, of_lr in by_scheduler.items():
+        index = scheduler.first_event
+        if index and not inspection.was_sought(scheduler.original):
+            found = [(one, value_past_end(one.schedule, index)) for one in of_lr]
+            if all(values is not None for _, values in found):
+                yield from ((one, *values) for one, values in found if values is not None)
 
 
 def inexact_resumes(checked: CheckedRun) -> Iterator[Finding]:
@@ -89,16 +95,17 @@ def inexact_resumes(checked: CheckedRun) -> Iterator[Finding]:
         suggestion = "resume such a run at the end of an epoch that was not ended early, or use no events of epochs"
         yield Finding("inexact-resume", "warning", "the run", message, suggestion)
     for saver in savers:
-        lost, first = _lost_after(checked, saver), _first_save_at_epoch_end(checked, saver)
-        if first is None or not lost:
+        found = _first_loss(checked, saver)
+        if found is None:
             continue
+        iteration, lost = found
         message = (
-            f"it saves at {checked.iteration_text(first - 1)} before handlers of EPOCH_COMPLETED, which a run that "
-            f"resumes there does not come back to: {', '.join(dict.fromkeys(lost))}"
+            f"it saves at {checked.iteration_text(iteration - 1)} before other handlers, which a run that resumes "
+            f"there does not come back to: {', '.join(lost)}"
         )
         suggestion = "save at EPOCH_COMPLETED, and attach the saver after all other handlers"
         where = f"{type(saver.handler).__name__} on {getattr(saver.event, 'name', saver.event)}"
-        yield Finding("inexact-resume", "warning", where, message, suggestion, {"iteration": first})
+        yield Finding("inexact-resume", "warning", where, message, suggestion, {"iteration": iteration})
 
 
 def _saves(checked: CheckedRun, handler: object) -> bool:
@@ -116,40 +123,40 @@ def _terminates_epochs(function: object) -> bool:
     return isinstance(code, CodeType) and "terminate_epoch" in names_in(code)
 
 
-def _first_save_at_epoch_end(checked: CheckedRun, saver: RegisteredHandler) -> int | None:
-    """The first iteration at the end of an epoch at which a saver saves; None if there is none."""
-    settings, passes = checked.run.settings, saver.event_filter
+def _first_loss(checked: CheckedRun, saver: RegisteredHandler) -> tuple[int, list[str]] | None:
+    """The first iteration at the end of an epoch at which a saver loses something, and what it loses."""
+    settings, trainer = checked.run.settings, checked.run.trainer
+    if saver.event not in (Events.ITERATION_COMPLETED, Events.EPOCH_COMPLETED):
+        return None
+    handlers = list(handlers_of(trainer, saver.event))
+    following = handlers[[one.handler for one in handlers].index(saver.handler) + 1 :]
+    if saver.event == Events.ITERATION_COMPLETED:
+        following += handlers_of(trainer, Events.EPOCH_COMPLETED)
+    brought = [(one, words) for one in following if (words := _lost_with(checked, one))]
     for epoch in range(settings.start // settings.epoch_length + 1, settings.iterations // settings.epoch_length + 1):
-        count = {Events.ITERATION_COMPLETED: epoch * settings.epoch_length, Events.EPOCH_COMPLETED: epoch}.get(
-            saver.event
-        )
-        if count is not None and (passes is None or passes(checked.run.trainer, count)):
-            return epoch * settings.epoch_length
+        counts = {Events.ITERATION_COMPLETED: epoch * settings.epoch_length, Events.EPOCH_COMPLETED: epoch}
+        at_this_epoch = [
+            (one, words) for one, words in [(saver, []), *brought] if _passes(trainer, one, counts[one.event])
+        ]
+        lost = [word for _, words in at_this_epoch for word in words]
+        if lost and at_this_epoch[0][0] is saver:
+            return epoch * settings.epoch_length, list(dict.fromkeys(lost))
     return None
 
 
-def _lost_after(checked: CheckedRun, saver: RegisteredHandler) -> list[str]:
-    """What a run does not come back to, if it resumes where a saver saved at the end of an epoch."""
-    run, lost = checked.run, []
-    handlers = list(handlers_of(run.trainer, Events.EPOCH_COMPLETED))
-    if saver.event == Events.EPOCH_COMPLETED:
-        handlers = handlers[[one.handler for one in handlers].index(saver.handler) + 1 :]
-    for registered in handlers:
-        owner, name = getattr(registered.handler, "__self__", registered.handler), registered.handler
-        method = getattr(name, "__name__", "")
-        if isinstance(owner, BaseParamScheduler) and (method == "observe" or inspection.reads_metric(owner)):
-            lost.append(f"the metric of {type(owner).__name__}")
-        elif isinstance(owner, BaseParamScheduler) and method == "next_phase" and saver.event == Events.EPOCH_COMPLETED:
-            lost.append(f"next_phase of {type(owner).__name__}")
-    lost += [
-        f"the metric of {type(handler.owner).__name__}, from an evaluator"
-        for handler in run.handlers
-        if handler.engine in _engines_run_by(run, handlers) and handler.method in ("observe", "__call__")
-        if handler.method == "observe" or inspection.reads_metric(handler.owner)
-    ]
+def _passes(trainer: Engine, registered: RegisteredHandler, count: int) -> bool:
+    filtered = inspection.filtered_attachment(registered.handler)
+    event_filter = registered.event_filter if filtered is None else filtered.event_filter
+    return event_filter is None or bool(event_filter(trainer, count))
+
+
+def _lost_with(checked: CheckedRun, registered: RegisteredHandler) -> list[str]:
+    """What a run does not come back to with a handler. A missed event, and a ``next_phase``, are made up."""
+    lost = []
+    for original in [scheduler.original for scheduler in checked.run.schedulers]:
+        brought = inspection.what_it_brings(registered, original)
+        if brought == "a metric" or (brought == "an event" and inspection.reads_metric(original)):
+            lost.append(f"the metric of {type(original).__name__}")
+        elif brought == "next_phase":
+            lost.append(f"next_phase of {type(original).__name__}")
     return lost
-
-
-def _engines_run_by(run: SimulatedRun, handlers: list[RegisteredHandler]) -> list[Engine]:
-    given = [one.handler for one in handlers]
-    return [one.owner for one in run.handlers if one.method == "run" and one.function in given]

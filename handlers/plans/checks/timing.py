@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from lehr.engine import OptimizerEvents
 from lehr.engine.event_counts import begins_late, is_completion
 from lehr.handlers.core.inspection import reads_metric, shared_locations
 from lehr.handlers.plans.plan import counted
@@ -27,19 +28,23 @@ def late_events(checked: CheckedRun) -> Iterator[Finding]:
         scheduler, begins = written.scheduler, written.event_iterations
         first_event = int(begins[0]) if len(begins) else 0
         follows_first = isinstance(written.schedule, Shift) and written.schedule.by == 1  # its first event has f(1)
-        is_first = not any(_writes_before(scheduler, other, first_event) for other in run.schedulers)
+        after_step = all(handler.event == OptimizerEvents.STEP_COMPLETED for handler in scheduler.writing_handlers)
+        after_step = after_step and len(begins) > 0  # the plan has the values after the step of an iteration
+        num_late = first_event + after_step
+        is_first = not any(_writes_before(scheduler, other, num_late) for other in run.schedulers)
         if any(begins_late(handler.filtered_event) for handler in scheduler.writing_handlers):
             continue
-        is_after_step = run.settings.accumulation <= first_event < len(written.values)
-        if not is_after_step or reads_metric(scheduler.original) or follows_first or not is_first:
+        comes_late = after_step or run.settings.accumulation <= first_event < len(written.values)
+        if not comes_late or reads_metric(scheduler.original) or follows_first or not is_first:
             continue
-        own, first = written.values[first_event - 1], written.values[first_event]
+        own = written.values[first_event - 1] if first_event else written.before[written.columns]
+        first = written.values[first_event]
         completes = all(is_completion(handler.event) for handler in scheduler.writing_handlers)
         differs = not np.allclose(own, first, rtol=1e-6, atol=0)
         never_changes = (written.event_values == written.event_values[0]).all()
         if (not differs and never_changes) or not (completes or largest_ratio(own, first) > checked.jump_ratio):
             continue
-        iterations = counted(first_event, "iteration")
+        iterations = counted(num_late, "iteration")
         if np.isnan(own).any():
             message = f"the first {iterations} have no value: the first event comes after them"
         elif differs:
@@ -49,8 +54,12 @@ def late_events(checked: CheckedRun) -> Iterator[Finding]:
             )
         else:
             message = f"each value comes one event late: the first {iterations} train before the first event"
-        suggestion = "attach it to ITERATION_STARTED or EPOCH_STARTED, whose first event comes before training"
-        numbers = {"iterations": first_event, "own_value": own.tolist(), "first_value": first.tolist()}
+        suggestion = (
+            "attach it to STEP_STARTED, which comes before the step"
+            if after_step
+            else "attach it to ITERATION_STARTED or EPOCH_STARTED, whose first event comes before training"
+        )
+        numbers = {"iterations": num_late, "own_value": own.tolist(), "first_value": first.tolist()}
         yield Finding("late-event", "warning" if differs else "info", written.description, message, suggestion, numbers)
 
 
@@ -68,20 +77,27 @@ def event_jumps(checked: CheckedRun) -> Iterator[Finding]:
         if len(values) < 2 or _starts_again(written.schedule):
             continue
         jumps = _jumps_in(np.abs(values))
-        for phase in written.phases:  # where phase_jumps has found them
-            jumps = jumps[jumps != int(np.ceil(phase.first_event)) - written.scheduler.first_event]
+        for phase in written.phases[1:]:
+            at = int(np.ceil(phase.first_event)) - written.scheduler.first_event
+            jumps = jumps[(jumps != at) | (at < 2)]  # phase_jumps has found the others
         if len(jumps):
             yield _largest_jump(checked, written, values, jumps)
 
 
 def _jumps_in(sizes: Array) -> NDArray[np.int64]:
-    """The indices of the values after a jump."""
+    """The indices of the values after a jump.
+
+    A step from a low value to a high one is a jump if the step before was small, and the step after does not go on in
+    the same direction; the same holds backwards for a step from a high value to a low one.
+    """
     low, high = np.minimum(sizes[:-1], sizes[1:]), np.maximum(sizes[:-1], sizes[1:])
-    steps = np.abs(np.diff(sizes, axis=0))
+    steps = np.diff(sizes, axis=0)
     padded = np.pad(steps, ((1, 1), (0, 0)))
-    is_alone = steps > 10 * np.maximum(padded[:-2], padded[2:])
+    before, after = padded[:-2], padded[2:]
+    small_before, small_after = (np.abs(steps) > 10 * np.abs(other) for other in (before, after))
+    up, down = small_before & (small_after | (after < 0)), small_after & (small_before | (before > 0))
     matters = high >= 0.01 * sizes.max(axis=0)
-    is_jump = (low > 0) & (high >= (1 - 1e-9) * LARGEST_RATIO * low) & is_alone & matters
+    is_jump = (low > 0) & (high >= (1 - 1e-9) * LARGEST_RATIO * low) & np.where(steps > 0, up, down) & matters
     return np.flatnonzero(is_jump.any(axis=1)) + 1
 
 

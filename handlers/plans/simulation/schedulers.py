@@ -72,6 +72,7 @@ class WrittenSchedule:
         location: the first location that it writes.
         columns: the columns of ``table`` that it writes.
         table: ``(iterations, groups)``: the values in effect under the name.
+        before: ``(groups)``: the values before the run, for the columns of ``table``.
     """
 
     name: str
@@ -80,6 +81,7 @@ class WrittenSchedule:
     location: Location
     columns: list[int]
     table: Array
+    before: Array
 
     @cached_property
     def values(self) -> Array:
@@ -118,7 +120,7 @@ class RecordedValues:
     def __init__(self) -> None:
         self.locations: list[Location] = []
         self.writers: list[tuple[SimulatedScheduler, list[int]]] = []  # with the columns that each of them writes
-        self._values = array("d")
+        self._values, self._before = array("d"), array("d")
         self._widths: list[int] = []  # the number of values at each iteration, where it can change
 
     def add(self, scheduler: SimulatedScheduler, locations: Sequence[Location]) -> None:
@@ -143,11 +145,13 @@ class RecordedValues:
                 columns = [known[location.identity] for location in locations if location.identity in known]
                 if columns and max(columns) < table.shape[1]:  # a list in an attribute may be empty
                     location = self.locations[columns[0]]
-                    yield WrittenSchedule(name, scheduler, member.schedule, location, columns, table)
+                    before = np.array(self._before)
+                    yield WrittenSchedule(name, scheduler, member.schedule, location, columns, table, before)
 
     def reader(self) -> Callable[[], None]:
-        """A function that records the values of one iteration."""
+        """A function that records the values of one iteration; the values of now are those before the run."""
         extend, locations = self._values.extend, self.locations
+        self._before = array("d", [value for location in locations for value in location.read()])
         if all(location.is_in_optimizer and location.item is None for location in locations):
             # The usual case; a dry run spends most of its time here.
             entries = [(location.holder, location.key) for location in locations]

@@ -6,6 +6,7 @@ from torch.optim import lr_scheduler as torch
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from lehr.handlers.schedules import Schedule, Shift
+from lehr.handlers.schedules.ends import end_of
 from lehr.handlers.schedules.named_phases import NamedPhase, phases_of
 
 from .steps import TorchSteps
@@ -23,6 +24,11 @@ def begins_anew(schedule: Schedule) -> bool:
     """Whether a schedule wraps a torch scheduler that restarts at its end."""
     restarting = torch.CosineAnnealingWarmRestarts | torch.CyclicLR
     return isinstance(schedule, TorchSteps) and isinstance(schedule.wrapped, restarting)
+
+
+@end_of.register
+def _(schedule: TorchSteps) -> float | None:
+    return _length(schedule.wrapped)
 
 
 @phases_of.register
