@@ -21,11 +21,14 @@ class LegalRange(NamedTuple):
 
 LARGEST = float(np.finfo(np.float64).max)  # no optimizer allows an infinite value
 ABOVE_0, BELOW_1, ABOVE_1 = (float(np.nextafter(*towards)) for towards in ((0.0, 1.0), (1.0, 0.0), (1.0, 2.0)))
+SLIGHTLY_NEGATIVE = -1e-12  # what is meant to be 0 may be as little below, by rounding
 NOT_NEGATIVE = ("lr", "weight_decay", "momentum", "eps", "alpha", "lr_decay", "momentum_decay")
 LEGAL_RANGES = {
-    **dict.fromkeys(NOT_NEGATIVE, LegalRange("at least 0", 0.0, LARGEST)),
-    **dict.fromkeys(("betas[0]", "betas[1]", "betas[2]"), LegalRange("at least 0 and less than 1", 0.0, BELOW_1)),
-    "rho": LegalRange("at least 0 and at most 1", 0.0, 1.0),
+    **dict.fromkeys(NOT_NEGATIVE, LegalRange("at least 0", SLIGHTLY_NEGATIVE, LARGEST)),
+    **dict.fromkeys(
+        ("betas[0]", "betas[1]", "betas[2]"), LegalRange("at least 0 and less than 1", SLIGHTLY_NEGATIVE, BELOW_1)
+    ),
+    "rho": LegalRange("at least 0 and at most 1", SLIGHTLY_NEGATIVE, 1.0),
     "etas[0]": LegalRange("more than 0 and less than 1", ABOVE_0, BELOW_1),
     "etas[1]": LegalRange("more than 1", ABOVE_1, LARGEST),
 }

@@ -103,6 +103,14 @@ def test_an_illegal_value_is_told_at_the_first_event_that_writes_it(name):
     assert warned(lambda: [scheduler(None) for _ in range(500 - first)]) == []  # once
 
 
+def test_a_zero_that_rounding_makes_negative_is_no_illegal_value():
+    optimizer = make_optimizer(lr=0.1)
+    decay = torch.optim.lr_scheduler.LinearLR(optimizer, 0.6982486605489416, 0.0, 3)
+    scheduler = LRScheduler(decay)
+    assert scheduler.simulate(4)[-1, 0] < 0
+    assert warned(lambda: [scheduler(None) for _ in range(6)]) == []
+
+
 @pytest.mark.parametrize("name", ILLEGAL)
 def test_an_illegal_value_is_a_finding_and_the_check_itself_warns_of_nothing(name, trainer):
     ILLEGAL[name](adam()).attach(trainer)

@@ -4,6 +4,7 @@ import inspect
 import math
 import re
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -104,7 +105,7 @@ def test_nonsense_as_an_event_index_leaves_a_scheduler_where_it_is(value):
         except (TypeError, ValueError) as error:
             assert "given" in str(error)
         else:
-            assert isinstance(value, int | float | list | tuple | torch.Tensor)
+            assert isinstance(value, int | float | list | tuple | np.ndarray | torch.Tensor)
     try:
         scheduler.load_state_dict(scheduler.state_dict(), resume_policy=value)
     except (TypeError, ValueError) as error:
