@@ -141,8 +141,8 @@ def warn_of_trained_base_values(scheduler: Any) -> None:
     """Warn that a scheduler, which now seeks an event, started from the values of an optimizer that had trained."""
     name, values = arguments.shown(scheduler, 100), arguments.shown(one_or_all(scheduler._base.values), 100)
     warnings.warn(
-        f"{name} was constructed when its optimizer had trained already, and starts from the values that the groups "
-        f"held then, {values}: if the run began with other values, load the scheduler's state, give the value as an "
+        f"{name} was constructed when its optimizer had trained or was loaded, and starts from the values that the "
+        f"groups held then, {values}: if the run began with other values, load the scheduler's state, give the value as an "
         f"argument, or set initial_{scheduler._target.key} in the param groups",
         ResumeWarning,
         stacklevel=level_of_caller(),
@@ -150,9 +150,13 @@ def warn_of_trained_base_values(scheduler: Any) -> None:
 
 
 def has_trained(target: ParamGroups) -> bool:
-    """Whether an optimizer has a state, so that its groups may hold values that were scheduled before."""
-    is_initial = all(f"initial_{target.key}" in group for group in target.groups())
-    return not is_initial and bool(getattr(target.optimizer, "state", None))
+    """Whether an optimizer has a state or was loaded, so that its groups may hold values that were scheduled before."""
+    groups = target.groups()
+    if all(f"initial_{target.key}" in group for group in groups):
+        return False
+    # torch saves "params" as the last entry of a group, and a new group begins with it.
+    was_loaded = any(next(reversed(group)) == "params" for group in groups)
+    return was_loaded or bool(getattr(target.optimizer, "state", None))
 
 
 def one_or_all(values: Sequence[float]) -> Number:

@@ -83,7 +83,7 @@ def handlers_to_come() -> Iterator[RegisteredHandler]:
     firing = []
     while frame is not None:
         engine = frame.f_locals.get("self") if frame.f_code.co_name == "_fire_event" else None
-        if isinstance(engine, Engine):
+        if isinstance(engine, Engine) and "event_name" in frame.f_locals:
             firing.append((engine, frame.f_locals))
         frame = frame.f_back
     for engine, variables in firing:

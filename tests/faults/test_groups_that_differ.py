@@ -94,27 +94,29 @@ def test_layer_wise_rates_and_lr_scale_work_in_every_relative_scheduler():
     assert scheduler.simulate(3)[2].tolist() == [0.1, 0.05, 0.025]
 
 
-def test_a_scheduler_made_after_the_optimizer_was_loaded_warns_when_it_seeks():
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.SGD])  # plain SGD has no state
+def test_a_scheduler_made_after_the_optimizer_was_loaded_warns_when_it_seeks(kind):
     def trained():
-        optimizer = optimizer_of(0.1, optimizer_class=torch.optim.Adam)
+        optimizer = optimizer_of(0.1, optimizer_class=kind)
         for group in optimizer.param_groups:
             group["params"][0].grad = torch.ones(1)
         optimizer.step()
         return optimizer
 
-    loaded = optimizer_of(0.1, optimizer_class=torch.optim.Adam)
+    loaded = optimizer_of(0.1, optimizer_class=kind)
     loaded.load_state_dict(trained().state_dict())
     scheduler = CosineDecayScheduler(loaded, "lr", duration=10)
-    with pytest.warns(ResumeWarning, match="had trained already"):
+    with pytest.warns(ResumeWarning, match="had trained or was loaded"):
         scheduler.seek(8)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         scheduler.seek(9)
-        optimizer = optimizer_of(0.1, optimizer_class=torch.optim.Adam)
+        optimizer = optimizer_of(0.1, optimizer_class=kind)
         scheduler = CosineDecayScheduler(optimizer, "lr", duration=10)
         optimizer.load_state_dict(trained().state_dict())
         scheduler.seek(8)
         CosineDecayScheduler(loaded, "lr", duration=10, start_value=0.1).seek(8)
+        CosineDecayScheduler(torch.optim.SGD([{"lr": 0.1, "params": [torch.zeros(1)]}]), "lr", duration=10).seek(8)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
