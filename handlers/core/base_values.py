@@ -142,8 +142,8 @@ def warn_of_trained_base_values(scheduler: Any) -> None:
     name, values = arguments.shown(scheduler, 100), arguments.shown(one_or_all(scheduler._base.values), 100)
     warnings.warn(
         f"{name} was constructed when its optimizer had trained or was loaded, and starts from the values that the "
-        f"groups held then, {values}: if the run began with other values, load the scheduler's state, give the value as an "
-        f"argument, or set initial_{scheduler._target.key} in the param groups",
+        f"groups held then, {values}: if the run began with other values, load the scheduler's state, give the value "
+        f"as an argument, or set initial_{scheduler._target.key} in the param groups",
         ResumeWarning,
         stacklevel=level_of_caller(),
     )
