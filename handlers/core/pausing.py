@@ -9,6 +9,7 @@ from typing import Any
 from ignite.engine import Engine, Events
 
 from lehr.engine.event_handlers import unfiltered_handlers, unwrapped
+from lehr.handlers.schedules.arguments import shown
 
 _PAUSED: "weakref.WeakKeyDictionary[Engine, Removed]" = weakref.WeakKeyDictionary()
 
@@ -46,7 +47,7 @@ def paused(*engines: Engine) -> Iterator[None]:
     """
     for engine in engines:
         if not isinstance(engine, Engine):
-            raise TypeError(f"engine must be an ignite Engine, given {engine!r}")
+            raise TypeError(f"engine must be an ignite Engine, given {shown(engine)}")
     begun = [engine for engine in dict.fromkeys(engines) if not is_paused(engine)]
     for engine in begun:
         _PAUSED[engine] = Removed(engine)

@@ -53,7 +53,7 @@ class Reduced(StatefulSchedule):
         super().__post_init__()
         for name, one in (("schedule", self.schedule), ("compared", self.compared)):
             if one is not None and not one.is_pure:
-                raise ValueError(f"{name} must not depend on what happens in training, given {one!r}")
+                raise ValueError(f"{name} must not depend on what happens in training, given {arguments.shown(one)}")
         self._set(_progress={"event_index": -1, "ratios": [1.0] * (self.groups or 1)})
 
     @property
