@@ -7,12 +7,14 @@ import torch
 from frameworks import STEPS, Recorder, both, make_optimizer, simulated
 from torch.utils.data import DataLoader, TensorDataset
 
-from lehr.handlers import CosineDecayScheduler, ReduceOnPlateauScheduler, as_torch_scheduler
+from lehr.handlers import CosineDecayScheduler, ReduceOnPlateauScheduler, ResumeWarning, as_torch_scheduler
 
-L = pytest.importorskip("lightning")
-callbacks = pytest.importorskip("lightning.pytorch.callbacks")
-loggers = pytest.importorskip("lightning.pytorch.loggers")
-tuner = pytest.importorskip("lightning.pytorch.tuner")
+pytest.importorskip("lightning")
+
+import lightning as L  # noqa: N812 -- as its users write
+from lightning.pytorch import callbacks, loggers, tuner
+
+from lehr.handlers.integrations.lightning import SchedulerCallback
 
 pytestmark = [
     pytest.mark.integrations,
@@ -205,3 +207,157 @@ def test_our_own_schedulers_are_refused_as_they_are(trainer):
     module = Module(lambda optimizer: CosineDecayScheduler(optimizer, "lr", duration=STEPS))
     with pytest.raises(L.fabric.utilities.exceptions.MisconfigurationException, match="CosineDecayScheduler"):
         trainer(max_epochs=1).fit(module, data())
+
+
+# The callback: configure_optimizers returns the optimizer alone.
+
+
+@pytest.mark.parametrize("manual", [False, True])
+def test_the_callback_trains_with_the_simulated_values(trainer, manual):
+    module = (ManualModule if manual else Module)(None)
+    callback = SchedulerCallback(both)
+    trainer(max_epochs=2, callbacks=[callback]).fit(module, data())
+    assert module.seen == simulated()
+    rows = zip(*(callback.history.to_numpy(name)[:, 0].tolist() for name in ("lr", "momentum")), strict=True)
+    assert list(rows) == simulated(steps=STEPS + 1)
+
+
+def test_the_callback_counts_accumulated_batches_as_one_step(trainer):
+    module = Module()
+    trainer(max_epochs=4, accumulate_grad_batches=2, callbacks=[SchedulerCallback(both)]).fit(module, data())
+    assert module.seen == simulated()
+
+
+def test_the_callback_goes_on_from_a_checkpoint(trainer, tmp_path):
+    for steps in (4, 6):
+        saver = callbacks.ModelCheckpoint(dirpath=tmp_path, every_n_train_steps=steps, save_top_k=-1, filename="{step}")
+        module, first = Module(), SchedulerCallback(both)
+        trainer(max_epochs=2, enable_checkpointing=True, callbacks=[saver, first]).fit(module, data())
+        resumed, callback = Module(), SchedulerCallback(both)
+        run = trainer(max_epochs=2, enable_checkpointing=True, callbacks=[callback, saver])
+        run.fit(resumed, data(), ckpt_path=tmp_path / f"step={steps}.ckpt", weights_only=True)
+        assert module.seen == simulated()
+        assert resumed.seen == module.seen[steps:]
+        assert callback.history == first.history
+        assert all(torch.equal(*pair) for pair in zip(module.parameters(), resumed.parameters(), strict=True))
+
+
+def test_the_callback_warns_of_a_checkpoint_without_its_state(trainer, tmp_path):
+    first = trainer(max_epochs=1)
+    first.fit(Module(), data())
+    first.save_checkpoint(tmp_path / "one.ckpt")
+    with pytest.warns(ResumeWarning, match="no state of SchedulerCallback: the schedules start at event 0, the run at"):
+        trainer(max_epochs=2, callbacks=[SchedulerCallback(both)]).fit(
+            Module(), data(), ckpt_path=tmp_path / "one.ckpt"
+        )
+
+
+def plateau_alone(optimizer):
+    return ReduceOnPlateauScheduler(optimizer, "lr", "val_loss", patience=0, factor=0.5)
+
+
+@pytest.mark.parametrize("metric_event", ["validation", "epoch"])
+def test_the_callback_reads_the_metric(trainer, tmp_path, metric_event):
+    def run(epochs, **arguments):
+        module, callback = ValidatedModule(), SchedulerCallback(plateau_alone, metric_event=metric_event)
+        made = trainer(max_epochs=epochs, callbacks=[callback])
+        made.fit(module, data(), data(), **arguments)
+        return module.seen.rates, made
+
+    rates, first = run(4)
+    assert rates == [rate for rate in (0.1, 0.1, 0.1, 0.05) for _ in range(BATCHES)]
+    seen, first = run(3)
+    first.save_checkpoint(tmp_path / "three.ckpt")
+    assert seen + run(4, ckpt_path=tmp_path / "three.ckpt")[0] == rates
+
+
+def test_the_callback_lists_the_metrics_that_there_are(trainer):
+    callback = SchedulerCallback(plateau_alone, metric_name="valid_loss")
+    with pytest.raises(ValueError, match=r"metric_name must be one of \['loss', 'val_loss'\], given 'valid_loss'"):
+        trainer(max_epochs=2, callbacks=[callback]).fit(ValidatedModule(), data(), data())
+
+
+def test_the_range_test_comes_before_the_schedules_of_the_callback(trainer):
+    module = Module()
+    callback = SchedulerCallback(both)
+    found = tuner.Tuner(trainer(max_epochs=10, callbacks=[callback])).lr_find(module, data(), num_training=40)
+    assert len(set(module.seen.rates)) == 40  # nothing has written over its learning rates
+    module.lr = found.suggestion()
+    module.seen.clear()
+    trainer(max_epochs=2, callbacks=[callback]).fit(module, data())
+    assert module.seen == simulated(lr=module.lr)
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+def test_the_range_test_as_a_callback_does_so_too(trainer, is_first):
+    finder = callbacks.LearningRateFinder(num_training_steps=40)
+    both_callbacks = [finder, SchedulerCallback(both)]
+    module = Module()
+    trainer(max_epochs=10, callbacks=both_callbacks if is_first else both_callbacks[::-1]).fit(module, data())
+    assert module.seen[40 : 40 + STEPS] == simulated(lr=module.lr)
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+def test_the_monitor_logs_what_the_callback_trains_with(trainer, tmp_path, is_first):
+    module, logger = Module(), loggers.CSVLogger(tmp_path)
+    monitor = callbacks.LearningRateMonitor(logging_interval="step", log_momentum=True)
+    order = [monitor, SchedulerCallback(both)] if is_first else [SchedulerCallback(both), monitor]
+    trainer(max_epochs=2, logger=logger, log_every_n_steps=1, callbacks=order).fit(module, data())
+    assert logged(logger) == module.seen == simulated()
+
+
+class TwoOptimizers(L.LightningModule):
+    """Steps one optimizer twice as often as the other."""
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+        self.layers, self.seen = (
+            torch.nn.ModuleList([torch.nn.Linear(2, 1) for _ in range(2)]),
+            [Recorder(), Recorder()],
+        )
+
+    def training_step(self, batch, batch_index):
+        for optimizer, layer, times in zip(self.optimizers(), self.layers, (2, 1), strict=True):
+            for _ in range(times):
+                optimizer.zero_grad()
+                self.manual_backward(layer(batch[0]).pow(2).mean())
+                optimizer.step()
+
+    def configure_optimizers(self):
+        pairs = zip(self.seen, self.layers, strict=True)
+        return [seen.watch(make_optimizer(layer.parameters())) for seen, layer in pairs]
+
+
+def test_each_of_several_optimizers_has_its_own_schedule(trainer, tmp_path):
+    module, callback = TwoOptimizers(), SchedulerCallback([both, both])
+    run = trainer(max_epochs=1, callbacks=[callback])
+    run.fit(module, data())
+    run.save_checkpoint(tmp_path / "one.ckpt")
+    assert module.seen == [simulated(), simulated()[:BATCHES]]
+    assert [len(history["lr"]) for history in callback.histories] == [STEPS + 1, BATCHES + 1]
+    module = TwoOptimizers()
+    run = trainer(max_epochs=2, callbacks=[SchedulerCallback([None, both])])
+    with pytest.raises(ValueError, match="must have 1 scheduled optimizers, given 2"):
+        run.fit(module, data(), ckpt_path=tmp_path / "one.ckpt")
+    module = TwoOptimizers()
+    trainer(max_epochs=2, callbacks=[SchedulerCallback([both, both])]).fit(
+        module, data(), ckpt_path=tmp_path / "one.ckpt"
+    )
+    assert module.seen[1] == simulated()[BATCHES:]
+
+
+def test_the_callback_refuses_what_it_cannot_schedule(trainer):
+    other = make_optimizer([torch.nn.Parameter(torch.zeros(1))])
+    for module, callback, rule in (
+        (Module(adapted), SchedulerCallback(both), "configure_optimizers must return the optimizer alone"),
+        (Module(), SchedulerCallback([both, both]), "make must have a function for each of 1 optimizers"),
+        (Module(), SchedulerCallback(both, metric_name="loss"), "metric_name must be None where no metric drives"),
+        (Module(), SchedulerCallback(lambda optimizer: both(other)), "given those of another one"),
+    ):
+        with pytest.raises(ValueError, match=rule):
+            trainer(max_epochs=1, callbacks=[callback]).fit(module, data())
+    with pytest.raises(TypeError, match="make must be a function or a list of functions, given 3"):
+        SchedulerCallback(3)
+    with pytest.raises(ValueError, match="metric_event must be one of"):
+        SchedulerCallback(both, metric_event="never")

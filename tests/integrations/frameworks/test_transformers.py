@@ -4,9 +4,13 @@ import pytest
 import torch
 from frameworks import STEPS, Recorder, both, make_optimizer, simulated
 
-from lehr.handlers import CosineDecayScheduler, as_torch_scheduler
+from lehr.handlers import CosineDecayScheduler, ReduceOnPlateauScheduler, ResumeWarning, as_torch_scheduler
 
-transformers = pytest.importorskip("transformers")
+pytest.importorskip("transformers")
+
+import transformers
+
+from lehr.handlers.integrations.transformers import SchedulerCallback
 
 pytestmark = [
     pytest.mark.integrations,
@@ -20,7 +24,7 @@ BETA = torch.optim.AdamW
 def trainer(tmp_path):
     """Makes trainers of a model from a config; the last argument of each step is what it saw."""
 
-    def make(make_scheduler=None, seen=None, callbacks=None, **arguments):
+    def make(make_scheduler, seen, callback=None, losses=(), **arguments):
         torch.manual_seed(0)
         config = transformers.BertConfig(vocab_size=20, num_labels=2, **SIZES)
         model = transformers.BertForSequenceClassification(config)
@@ -41,7 +45,8 @@ def trainer(tmp_path):
             train_dataset=data(),
             eval_dataset=data()[:2],
             optimizers=(optimizer, make_scheduler and make_scheduler(optimizer)),
-            callbacks=callbacks,
+            callbacks=[callback] if callback else None,
+            compute_metrics=(lambda predictions: {"loss_by_hand": losses.pop(0)}) if losses else None,
         )
 
     return make
@@ -91,3 +96,122 @@ def test_our_own_schedulers_are_refused_as_they_are(trainer):
     run = trainer(lambda optimizer: CosineDecayScheduler(optimizer, "lr", duration=STEPS), Recorder())
     with pytest.raises(AttributeError, match=r"has no '\w+'.* give as_torch_scheduler\(scheduler\)"):
         run.train()
+
+
+# The callback: the Trainer gets neither a scheduler nor a schedule.
+
+
+class Logger(transformers.TrainerCallback):
+    """What another callback is told of the learning rate."""
+
+    def __init__(self):
+        self.rates = []
+
+    def on_log(self, args, state, control, logs, **parts):
+        self.rates += [logs["learning_rate"]] if "learning_rate" in logs else []
+
+
+def test_the_callback_trains_with_the_simulated_values_and_logs_them(trainer):
+    seen, callback, logger = Recorder(), SchedulerCallback(both), Logger()
+    run = trainer(None, seen, callback)
+    run.callback_handler.callbacks.insert(0, logger)
+    run.train()
+    assert seen == simulated(BETA)
+    assert logged(run) == logger.rates == seen.rates
+    rows = zip(*(callback.history.to_numpy(name)[:, 0].tolist() for name in ("lr", "betas[0]")), strict=True)
+    assert list(rows) == simulated(BETA, steps=STEPS + 1)
+
+
+def test_the_callback_schedules_the_optimizer_that_the_trainer_makes(trainer):
+    callback = SchedulerCallback(lambda optimizer: CosineDecayScheduler(optimizer, "lr", duration=STEPS))
+    run = trainer(None, Recorder(), callback)
+    run.optimizer = None
+    run.train()
+    assert callback.history.to_numpy("lr")[:STEPS, 0].tolist() == [lr for lr, _ in simulated(BETA)] == logged(run)
+
+
+def test_the_callback_counts_accumulated_batches_as_one_step(trainer):
+    seen = Recorder()
+    trainer(None, seen, SchedulerCallback(both), gradient_accumulation_steps=2, num_train_epochs=2).train()
+    assert seen == simulated(BETA)
+
+
+@pytest.mark.parametrize("stop", [5, 6])
+def test_the_callback_goes_on_from_a_checkpoint(trainer, tmp_path, stop):
+    seen, resumed, before, after = Recorder(), Recorder(), SchedulerCallback(both), SchedulerCallback(both)
+    first = trainer(None, seen, before, save_strategy="steps", save_steps=stop)
+    first.train()
+    folder = tmp_path / f"checkpoint-{stop}"
+    run = trainer(None, resumed, after)
+    run.train(resume_from_checkpoint=str(folder))
+    assert seen == simulated(BETA)
+    assert resumed == seen[stop:]
+    assert logged(run) == logged(first)
+    assert {name: list(column) for name, column in after.history.items()} == {
+        name: list(column) for name, column in before.history.items()
+    }
+    weights = [list(one.model.parameters()) for one in (first, run)]
+    assert all(torch.equal(*pair) for pair in zip(*weights, strict=True))
+    # Of the Trainer's own scheduler, the state stays that of a run without the callback.
+    assert torch.load(folder / "scheduler.pt", weights_only=True)["last_epoch"] == stop
+    again = Recorder()
+    trainer(None, again).train(resume_from_checkpoint=str(folder))
+    assert again.rates[1:] == pytest.approx([0.1 * (STEPS - step) / STEPS for step in range(stop + 1, STEPS)])
+
+
+def test_a_second_run_of_a_trainer_begins_anew(trainer):
+    seen = Recorder()
+    run = trainer(None, seen, SchedulerCallback(lambda optimizer: both(optimizer)[:1]))
+    run.train()
+    run.train()
+    rates = [lr for lr, _ in simulated(BETA)]
+    assert seen.rates == rates * 2
+
+
+def test_the_callback_warns_of_a_checkpoint_without_its_state(trainer, tmp_path):
+    trainer(None, Recorder(), save_strategy="steps", save_steps=6).train()
+    with pytest.warns(ResumeWarning, match="no state of SchedulerCallback: the schedules start at event 0, the run at"):
+        trainer(None, Recorder(), SchedulerCallback(both)).train(resume_from_checkpoint=str(tmp_path / "checkpoint-6"))
+
+
+def plateau(optimizer):
+    return ReduceOnPlateauScheduler(optimizer, "lr", "eval_loss_by_hand", patience=0, factor=0.5)
+
+
+def test_the_callback_reads_the_metric(trainer, tmp_path):
+    def run(losses, **arguments):
+        seen = Recorder()
+        every = {"eval_strategy": "steps", "eval_steps": 3, "save_strategy": "steps", "save_steps": 9}
+        made = trainer(None, seen, SchedulerCallback(plateau), losses, **every, eval_on_start=True)
+        made.train(**arguments)
+        return seen.rates
+
+    rates = run([9.0, 5.0, 4.0, 4.5, 4.2])
+    assert rates == [rate for rate in (0.1, 0.1, 0.1, 0.05) for _ in range(3)]
+    assert run([9.0, 4.2], resume_from_checkpoint=str(tmp_path / "checkpoint-9")) == rates[9:]
+
+
+def test_the_callback_lists_the_metrics_that_there_are(trainer):
+    callback = SchedulerCallback(plateau, metric_name="loss_by_hand")
+    run = trainer(None, Recorder(), callback, [1.0], eval_strategy="steps", eval_steps=3)
+    with pytest.raises(
+        ValueError, match=r"metric_name must be one of .*'eval_loss', 'eval_loss_by_hand', .*given 'loss_by_hand'"
+    ):
+        run.train()
+
+
+def test_the_callback_refuses_another_schedule(trainer):
+    for arguments, rule in (
+        ({"lr_scheduler_type": "cosine"}, "lr_scheduler_type must be left out.* given 'cosine'"),
+        ({"warmup_steps": 3}, "warmup_steps must be 0"),
+        ({"restore_callback_states_from_checkpoint": True}, "restore_callback_states_from_checkpoint must be False"),
+        ({"make_scheduler": adapted}, "optimizers must have None as scheduler"),
+    ):
+        with pytest.raises(ValueError, match=rule):
+            trainer(**{"make_scheduler": None, "seen": Recorder(), "callback": SchedulerCallback(both), **arguments})
+    with pytest.raises(TypeError, match="make must be a function of an optimizer, given 3"):
+        SchedulerCallback(3)
+    late = trainer(None, Recorder(), lr_scheduler_type="cosine")
+    late.add_callback(SchedulerCallback(both))
+    with pytest.raises(ValueError, match="lr_scheduler_type must be left out"):
+        late.train()
