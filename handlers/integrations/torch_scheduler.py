@@ -140,7 +140,8 @@ class TorchAdapter(TorchLRScheduler):
         if self._metric_parts:
             metrics = epoch if metrics is None else metrics
             if metrics is not None:
-                self.observe(metrics)
+                if (self._last_epoch + 1) % (self._num_processes or 1) == 0:  # accelerate passes it once per process
+                    self.observe(metrics)
             elif reads_metric(self._scheduler) and self._is_made:
                 self._warn_without_metric()
             epoch = None

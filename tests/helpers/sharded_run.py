@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
-from lehr.handlers import as_torch_scheduler
+from lehr.handlers import ReduceOnPlateauScheduler, as_torch_scheduler
+from lehr.handlers.integrations.scheduled_optimizer import ScheduledOptimizer
 
 
 def parts(way: str) -> tuple[torch.nn.Module, Any, Any, Recorder]:
@@ -64,8 +66,29 @@ def run(way: str, folder: Path, stop: int = 5) -> dict[str, Any]:
     return {"unbroken": unbroken, "resumed": [*seen, *resumed], "same weights": weights(model) == expected}
 
 
+def run_with_metrics(metrics: Sequence[float]) -> list[float]:
+    """What the steps see where each rank has other metrics, of which the mean drives a plateau."""
+    optimizer = make_optimizer([torch.nn.Parameter(torch.zeros(1))])
+    scheduled = ScheduledOptimizer(plateau, optimizer)
+    seen = Recorder()
+    seen.watch(optimizer)
+    for metric in metrics:
+        optimizer.step()
+        scheduled.step()
+        scheduled.observe(metric)
+    return seen.rates
+
+
+def plateau(optimizer: torch.optim.Optimizer) -> ReduceOnPlateauScheduler:
+    """It halves the learning rate at the first metric that is no better."""
+    return ReduceOnPlateauScheduler(optimizer, "lr", "loss", patience=0, factor=0.5)
+
+
+METRICS = [[5.0, 4.0, 5.0, 3.0, 3.0], [5.0, 4.0, 2.0, 6.0, 3.0]]  # of each rank
+
 if __name__ == "__main__":
     dist.init_process_group("gloo")
-    results = {way: run(way, Path(sys.argv[1])) for way in ("ddp", "fsdp2")}
+    results: dict[str, Any] = {way: run(way, Path(sys.argv[1])) for way in ("ddp", "fsdp2")}
+    results["metrics"] = run_with_metrics(METRICS[dist.get_rank()])
     Path(sys.argv[1], f"rank-{dist.get_rank()}.json").write_text(json.dumps(results))
     dist.destroy_process_group()

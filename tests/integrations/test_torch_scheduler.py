@@ -317,6 +317,17 @@ def test_it_counts_each_step_of_several_processes_once():
         for _ in range(3):
             scheduler.step()
     assert seen == wanted
+    plateaus = [
+        as_torch_scheduler(ReduceOnPlateauScheduler(optimizer, "lr", "loss", patience=1, factor=0.5), num_processes=n)
+        for optimizer, n in ((make_optimizer(lr=0.1), 1), (make_optimizer(lr=0.1), 3))
+    ]
+    for loss in LOSSES:
+        for plateau, times in zip(plateaus, (1, 3), strict=True):
+            plateau.optimizer.step()
+            for _ in range(times):
+                plateau.step(loss)
+        assert plateaus[0].get_last_lr() == plateaus[1].get_last_lr()
+    assert plateaus[0].get_last_lr() != [0.1]
     # A run that goes on with another number of processes.
     state, optimizer = scheduler.state_dict(), make_optimizer(lr=0.1)
     other = as_torch_scheduler(cosine(optimizer))
