@@ -12,7 +12,7 @@ from lehr.engine.optimizer_events import wrapped_optimizer
 from lehr.handlers.core.inspection import members_of, metric_name_of
 from lehr.handlers.core.metrics import reduced_metric
 from lehr.handlers.core.resume_policy import ResumeWarning
-from lehr.handlers.core.without_engine import AnyScheduler, metric_driven_parts
+from lehr.handlers.core.without_engine import AnyScheduler, metric_driven_parts, written_params
 from lehr.handlers.schedules import arguments
 
 from .torch_scheduler import TorchAdapter, as_torch_scheduler
@@ -22,6 +22,9 @@ Make = Callable[[Optimizer], AnyScheduler | Sequence[AnyScheduler]]
 
 class ScheduledOptimizer:
     """An optimizer, and the schedulers that a function makes for it; the optimizer gets their first values at once.
+
+    The param groups keep what they held before as ``initial_lr``, ``initial_momentum`` and so on. A run that goes on
+    with this optimizer or its state, or begins anew with it, starts the schedules from there.
 
     Args:
         make: a function that takes the optimizer and returns one or several schedulers of it.
@@ -35,7 +38,8 @@ class ScheduledOptimizer:
 
     def __init__(self, make: Make, optimizer: Any, metric_name: str | None = None) -> None:
         self.optimizer: Optimizer = wrapped_optimizer(optimizer)
-        _restore_initial_lr(self.optimizer)
+        _restore_initial_values(self.optimizer)
+        before = [_copy_of_values(group) for group in self.optimizer.param_groups]
         self.history = ParamHistory()
         self.adapter: TorchAdapter = as_torch_scheduler(make(self.optimizer), history=self.history)  # type: ignore[assignment]
         self.adapter.warns_without_metric = False
@@ -43,6 +47,7 @@ class ScheduledOptimizer:
             raise ValueError(
                 "make must return schedulers of the optimizer that it is given, given those of another one"
             )
+        _leave_initial_values(self.adapter.scheduler, self.optimizer, before)
         driven = [one for one in members_of(self.adapter.scheduler) if metric_driven_parts(one)]  # type: ignore[arg-type]
         self._reduction: str = getattr(driven[0], "reduction", "mean") if driven else "none"
         self.metric_name = _checked_metric_name(driven, metric_name)
@@ -83,15 +88,28 @@ class ScheduledOptimizer:
         self.history.load_state_dict(state_dict["history"])
 
 
-def _restore_initial_lr(optimizer: Optimizer) -> None:
-    """Put the base value of each learning rate back, over which another scheduler or a former run has written."""
+def _restore_initial_values(optimizer: Optimizer) -> None:
+    """Put back each value with an ``initial_`` entry, over which another scheduler or a former run has written."""
     for group in optimizer.param_groups:
-        if (initial := group.get("initial_lr")) is None:
-            continue
-        if isinstance(group["lr"], torch.Tensor):
-            group["lr"].fill_(initial)
-        else:
-            group["lr"] = float(initial)
+        for key in [key for key in group if f"initial_{key}" in group]:
+            initial = group[f"initial_{key}"]
+            if isinstance(group[key], torch.Tensor):
+                group[key].fill_(float(initial))
+            else:
+                group[key] = float(initial) if isinstance(initial, torch.Tensor) else initial
+
+
+def _leave_initial_values(scheduler: AnyScheduler, optimizer: Optimizer, before: Sequence[Mapping[str, Any]]) -> None:
+    """Leave an ``initial_`` entry of what is written, as torch's schedulers do of ``lr``; optimizers save it."""
+    for key in {name.partition("[")[0] for name in written_params(scheduler)}:
+        for group, values in zip(optimizer.param_groups, before, strict=True):
+            if key in values:
+                group.setdefault(f"initial_{key}", values[key])
+
+
+def _copy_of_values(group: Mapping[str, Any]) -> dict[str, Any]:
+    values = {key: value for key, value in group.items() if key != "params"}
+    return {key: value.clone() if isinstance(value, torch.Tensor) else value for key, value in values.items()}
 
 
 def _checked_metric_name(driven: Sequence[Any], metric_name: str | None) -> str | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from lehr.handlers import CosineDecayScheduler, LinearScheduler
+from lehr.handlers import CosineDecayScheduler, ExponentialScheduler, LinearScheduler
 
 STEPS = 12  # of each run, and of the schedules in it
 
@@ -23,10 +23,17 @@ def both(optimizer: torch.optim.Optimizer, duration: int = STEPS):
     ]
 
 
-def simulated(kind: type[torch.optim.Optimizer] = torch.optim.SGD, lr: float = 0.1, steps: int = STEPS):
-    """What :func:`both` writes to a new optimizer, as ``simulate`` says: a pair of each step."""
+def decays(optimizer: torch.optim.Optimizer):
+    """Schedulers that start from what the groups hold."""
+    return [ExponentialScheduler(optimizer, one.param_name, 0.9) for one in both(optimizer)]
+
+
+def simulated(
+    kind: type[torch.optim.Optimizer] = torch.optim.SGD, lr: float = 0.1, steps: int = STEPS, make: Any = both
+):
+    """What the schedulers of ``make`` write to a new optimizer, as ``simulate`` says: a pair of each step."""
     optimizer = make_optimizer([torch.nn.Parameter(torch.zeros(1))], kind, lr)
-    columns = [scheduler.simulate(steps)[:, 0].tolist() for scheduler in both(optimizer)]
+    columns = [scheduler.simulate(steps)[:, 0].tolist() for scheduler in make(optimizer)]
     return list(zip(*columns, strict=True))
 
 

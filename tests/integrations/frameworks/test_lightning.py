@@ -4,7 +4,7 @@ import csv
 
 import pytest
 import torch
-from frameworks import STEPS, Recorder, both, make_optimizer, simulated
+from frameworks import STEPS, Recorder, both, decays, make_optimizer, simulated
 from torch.utils.data import DataLoader, TensorDataset
 
 from lehr.handlers import CosineDecayScheduler, ReduceOnPlateauScheduler, ResumeWarning, as_torch_scheduler
@@ -240,6 +240,15 @@ def test_the_callback_goes_on_from_a_checkpoint(trainer, tmp_path):
         assert resumed.seen == module.seen[steps:]
         assert callback.history == first.history
         assert all(torch.equal(*pair) for pair in zip(module.parameters(), resumed.parameters(), strict=True))
+
+
+def test_schedules_that_start_from_the_groups_go_on_from_a_checkpoint(trainer, tmp_path):
+    module, first = Module(), trainer(max_epochs=1, callbacks=[SchedulerCallback(decays)])
+    first.fit(module, data())
+    first.save_checkpoint(tmp_path / "one.ckpt")
+    resumed = Module()
+    trainer(max_epochs=2, callbacks=[SchedulerCallback(decays)]).fit(resumed, data(), ckpt_path=tmp_path / "one.ckpt")
+    assert module.seen + resumed.seen == simulated(make=decays)
 
 
 def test_the_callback_warns_of_a_checkpoint_without_its_state(trainer, tmp_path):

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from frameworks import STEPS, Recorder, both, simulated
+from frameworks import STEPS, Recorder, both, decays, simulated
 from sklearn.model_selection import GridSearchCV
 
 from lehr.handlers import ReduceOnPlateauScheduler, as_torch_scheduler
@@ -136,6 +136,17 @@ def test_the_callback_goes_on_with_a_net(monkeypatch, tmp_path, kind):
     assert schedule_of(resumed).history == history
     copied.partial_fit(*data())  # a copy
     assert schedule_of(copied).history == history
+
+
+def test_schedules_that_start_from_the_groups_go_on_from_files(tmp_path):
+    first = net(SchedulerCallback(decays), max_epochs=1).fit(*data())
+    files = {f"f_{name}": str(tmp_path / name) for name in ("params", "optimizer", "history")}
+    first.save_params(**files)
+    seen = list(SEEN[0.1][-1])
+    resumed = net(SchedulerCallback(decays), max_epochs=1).initialize()
+    resumed.load_params(**files)
+    resumed.partial_fit(*data())
+    assert seen + SEEN[0.1][-1] == simulated(make=decays)
 
 
 def test_the_callback_reads_the_metric(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from frameworks import STEPS, Recorder, both, make_optimizer, simulated
+from frameworks import STEPS, Recorder, both, decays, make_optimizer, simulated
 
 from lehr.handlers import CosineDecayScheduler, ReduceOnPlateauScheduler, ResumeWarning, as_torch_scheduler
 
@@ -161,11 +161,18 @@ def test_the_callback_goes_on_from_a_checkpoint(trainer, tmp_path, stop):
 
 def test_a_second_run_of_a_trainer_begins_anew(trainer):
     seen = Recorder()
-    run = trainer(None, seen, SchedulerCallback(lambda optimizer: both(optimizer)[:1]))
+    run = trainer(None, seen, SchedulerCallback(decays))
     run.train()
     run.train()
-    rates = [lr for lr, _ in simulated(BETA)]
-    assert seen.rates == rates * 2
+    assert seen == simulated(BETA, make=decays) * 2
+
+
+def test_schedules_that_start_from_the_groups_go_on_from_a_checkpoint(trainer, tmp_path):
+    seen, resumed = Recorder(), Recorder()
+    trainer(None, seen, SchedulerCallback(decays), save_strategy="steps", save_steps=5).train()
+    trainer(None, resumed, SchedulerCallback(decays)).train(resume_from_checkpoint=str(tmp_path / "checkpoint-5"))
+    assert seen == simulated(BETA, make=decays)
+    assert resumed == seen[5:]
 
 
 def test_the_callback_warns_of_a_checkpoint_without_its_state(trainer, tmp_path):
