@@ -2,14 +2,15 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+INTEGRATIONS := .venv-integrations/bin
 # A file of tests stays in one process, since tests share what its fixtures make.
 PYTEST := $(BIN)/pytest -p no:benchmark --numprocesses auto --dist loadfile --no-loadscope-reorder
 SOURCES := $(shell find lehr engine handlers -name '*.py' -o -name py.typed) pyproject.toml README.md
 
-.PHONY: help demo gallery fast test checks proof gpu bench profile clean
+.PHONY: help demo gallery fast test checks proof integrations gpu bench profile clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .venv/tools: constraints.txt pyproject.toml
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "lehr needs Python 3.11 or later"'
@@ -25,6 +26,21 @@ help: ## list the targets
 .venv/package: .venv/tools $(SOURCES)
 	@rm -rf build
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
+	@rm -rf build lehr.egg-info
+	@touch $@
+
+# Other trainers are large, and need versions of their own of what lehr is tested with, so they are kept apart.
+.venv-integrations/tools: constraints-integrations.txt pyproject.toml
+	$(PYTHON) -m venv .venv-integrations
+	$(INTEGRATIONS)/pip install --quiet --disable-pip-version-check -c constraints-integrations.txt setuptools wheel
+	$(INTEGRATIONS)/pip install --quiet --disable-pip-version-check -c constraints-integrations.txt \
+		--no-build-isolation '.[lightning,transformers,accelerate,skorch]' pytest hypothesis
+	@rm -rf build
+	@touch $@
+
+.venv-integrations/package: .venv-integrations/tools $(SOURCES)
+	@rm -rf build
+	$(INTEGRATIONS)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
 	@rm -rf build lehr.egg-info
 	@touch $@
 
@@ -60,6 +76,9 @@ proof: .venv/package ## the slow tests: whole cross products, runs that are kill
 	HYPOTHESIS_PROFILE=proof $(PYTEST) tests/promises/test_nonsense.py tests/promises/test_nonsense_for_schedules.py \
 		tests/promises/test_bad_input.py
 
+integrations: .venv-integrations/package ## train in Lightning, Hugging Face, accelerate, skorch and DDP: one minute
+	$(INTEGRATIONS)/pytest -m integrations tests/integrations/frameworks
+
 gpu: .venv/package ## the tests that need a CUDA device; they are skipped where there is none
 	$(BIN)/pytest -p no:benchmark -m gpu
 
@@ -70,5 +89,5 @@ profile: .venv/package ## tell the nanoseconds of each statement of an event
 	$(BIN)/python tests/benchmarks/profile_event.py
 
 clean: ## remove everything that was made here
-	rm -rf .venv build dist lehr.egg-info runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks
+	rm -rf .venv .venv-integrations build dist lehr.egg-info runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -31,6 +31,11 @@ def metric_of(engine: Engine, metric_name: str, reduction: str = "none") -> floa
     return metric
 
 
+def reduced_metric(metric: float, reduction: str) -> float | None:
+    """The metric of this rank combined with those of the others, as in :func:`metric_of`; None if one has none."""
+    return metric if reduction == "none" or idist.get_world_size() == 1 else _reduced(metric, reduction)[0]
+
+
 def _metric_of(engine: Engine, metric_name: str, reduction: str) -> tuple[float | None, list[int]]:
     """The value of a metric, and the ranks on which it is missing if several ranks are combined."""
     metric: Any = (getattr(engine.state, "metrics", None) or {}).get(metric_name)

@@ -76,13 +76,23 @@ def metric_driven_parts(scheduler: AnyScheduler) -> list[Any]:
     return [part for part in stateful_parts(scheduler.schedule) if part.is_metric_driven]
 
 
+def stateful_parts_of(scheduler: AnyScheduler) -> list[tuple[Any, dict[str, Any]]]:
+    """The stateful parts of a schedule, each with its state."""
+    return [(part, part.state_dict()) for part in stateful_parts(scheduler.schedule)]
+
+
 def write_event(scheduler: AnyScheduler, event_index: int) -> None:
     """Write the values of an event; the next event follows. The history forgets the events from there on."""
+    go_to_event(scheduler, event_index)
+    scheduler(None)
+
+
+def go_to_event(scheduler: AnyScheduler, event_index: int) -> None:
+    """Let this event be the next one. The history forgets the events from there on."""
     if (later := scheduler.event_index - event_index) != 0:
         scheduler._go_to(event_index)
         for name in scheduler._history_names(None) if later > 0 and scheduler.history is not None else ():
             remove_last_events(scheduler._plain_loop, name, later)  # type: ignore[arg-type]
-    scheduler(None)
 
 
 def write_last_event_again(scheduler: AnyScheduler) -> None:

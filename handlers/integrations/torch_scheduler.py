@@ -84,9 +84,13 @@ class TorchAdapter(TorchLRScheduler):
         num_processes: how often ``step()`` is called after each step of the optimizer; None for 1.
     """
 
+    warns_without_metric = True
+    """Whether ``step()`` warns where a metric drives the scheduler and none has come; False where it comes later."""
+
     def __init__(self, scheduler: AnyScheduler, num_processes: int | None) -> None:
         self._scheduler, self._num_processes, self._last_epoch = scheduler, num_processes, -1
         self._metric_parts = without_engine.metric_driven_parts(scheduler)
+        self._before: list[tuple[Any, dict[str, Any]]] = []  # before the last event
         self._has_metric, self._accelerate_check = False, AccelerateCheck(num_processes)
         self._is_made = False
         super().__init__(without_engine.optimizer_of(scheduler))
@@ -136,7 +140,8 @@ class TorchAdapter(TorchLRScheduler):
         if self._metric_parts:
             metrics = epoch if metrics is None else metrics
             if metrics is not None:
-                self.observe(metrics)
+                if (self._last_epoch + 1) % (self._num_processes or 1) == 0:  # accelerate passes it once per process
+                    self.observe(metrics)
             elif reads_metric(self._scheduler) and self._is_made:
                 self._warn_without_metric()
             epoch = None
@@ -157,12 +162,27 @@ class TorchAdapter(TorchLRScheduler):
         value = checked_metric(metric)
         if not self._metric_parts:
             raise ValueError(f"no schedule is driven by a metric, given {value}")
-        self._has_metric = True
+        self._has_metric, self._before = True, []
         for part in self._metric_parts:
             part.observe(value)
 
+    def revise(self, metric: float) -> None:
+        """Pass a metric that came after ``step()``, and write the values of the same event again, now with it.
+
+        Raises:
+            TypeError, ValueError: as :meth:`observe`.
+        """
+        event_index = self._last_epoch // (self._num_processes or 1)
+        without_engine.go_to_event(self._scheduler, event_index)
+        for part, state in self._before:
+            part.load_state_dict(state)
+        self.observe(metric)
+        self._before = without_engine.stateful_parts_of(self._scheduler)
+        without_engine.write_event(self._scheduler, event_index)
+        self._last_lr = self._held()
+
     def _warn_without_metric(self) -> None:
-        if not self._has_metric:
+        if not self._has_metric and self.warns_without_metric:
             self._has_metric = True  # warn once
             warnings.warn(
                 "a scheduler that is driven by a metric has not received one: call step(metric) or observe(metric); "
@@ -174,6 +194,8 @@ class TorchAdapter(TorchLRScheduler):
         """The learning rate of each param group, after all values of this event have been written."""
         event_index, others = divmod(self._last_epoch, self._num_processes or 1)
         if self._get_lr_called_within_step and not others:
+            if self._metric_parts:
+                self._before = without_engine.stateful_parts_of(self._scheduler)
             without_engine.write_event(self._scheduler, event_index)
         return self._held()
 

@@ -131,9 +131,25 @@ def test_a_resumed_run_needs_no_state_of_the_optimizer(name):
     assert rows + trained(optimizer, torch_scheduler, LOSSES[4:]) == wanted
 
 
-def begun(name):
+@each_kind
+def test_a_metric_that_comes_after_the_step_is_in_force_at_the_next_one(name):
+    wanted, history = trained(*begun(name), LOSSES), ParamHistory()
+    optimizer, torch_scheduler = begun(name, history)
+    torch_scheduler.warns_without_metric = False
+    rows = []
+    for loss in LOSSES:
+        rows.append(held(optimizer))
+        optimizer.step()
+        torch_scheduler.step()
+        give(loss, torch_scheduler.revise, torch_scheduler)
+        assert torch_scheduler.get_last_lr() == [group["lr"] for group in optimizer.param_groups]
+    assert rows == wanted
+    assert {len(column) for column in history.values()} == {len(LOSSES) + 1}
+
+
+def begun(name, history=None):
     scheduler = ALL[name]().scheduler
-    return optimizer_of(scheduler), as_torch_scheduler(scheduler)
+    return optimizer_of(scheduler), as_torch_scheduler(scheduler, history=history)
 
 
 def test_the_history_of_a_plain_loop():
@@ -301,6 +317,17 @@ def test_it_counts_each_step_of_several_processes_once():
         for _ in range(3):
             scheduler.step()
     assert seen == wanted
+    plateaus = [
+        as_torch_scheduler(ReduceOnPlateauScheduler(optimizer, "lr", "loss", patience=1, factor=0.5), num_processes=n)
+        for optimizer, n in ((make_optimizer(lr=0.1), 1), (make_optimizer(lr=0.1), 3))
+    ]
+    for loss in LOSSES:
+        for plateau, times in zip(plateaus, (1, 3), strict=True):
+            plateau.optimizer.step()
+            for _ in range(times):
+                plateau.step(loss)
+        assert plateaus[0].get_last_lr() == plateaus[1].get_last_lr()
+    assert plateaus[0].get_last_lr() != [0.1]
     # A run that goes on with another number of processes.
     state, optimizer = scheduler.state_dict(), make_optimizer(lr=0.1)
     other = as_torch_scheduler(cosine(optimizer))

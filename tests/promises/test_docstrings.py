@@ -12,11 +12,14 @@ import lehr.engine
 import lehr.handlers
 import lehr.handlers.schedules
 
+# Each imports a trainer, which make integrations installs.
+CALLBACKS = {f"lehr.handlers.integrations.{name}" for name in ("lightning", "transformers", "skorch")}
 PACKAGES = [lehr.handlers, lehr.engine]
 MODULES = [
     name
     for package in PACKAGES
     for name in (package.__name__, *(m.name for m in pkgutil.walk_packages(package.__path__, package.__name__ + ".")))
+    if name not in CALLBACKS
 ]
 PUBLIC = {
     f"{package.__name__}.{name}": getattr(package, name)

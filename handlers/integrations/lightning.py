@@ -1,0 +1,161 @@
+"""A callback for Lightning; this file alone imports ``lightning``."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from lehr.engine.history import ParamHistory
+from lehr.handlers.schedules import arguments
+
+from .scheduled_optimizer import Make, ScheduledOptimizer, chosen_metric
+
+METRIC_EVENTS = ("validation", "epoch")
+
+
+class SchedulerCallback(Callback):
+    """Schedules the optimizers of a run of Lightning, whose ``configure_optimizers`` returns optimizers alone.
+
+    The k-th real step of an optimizer, from 0, trains with ``schedule(k)``: the values of ``simulate``, bit for bit,
+    with accumulated batches, a ``GradScaler`` and manual optimization, too. The schedulers are made when training
+    starts, after ``lr_find``, and saved in the checkpoints of the run; a run that goes on from one has the values of
+    the unbroken run. ``LearningRateMonitor`` logs what each step trains with, in any order of callbacks.
+
+    Args:
+        make: a function that takes an optimizer and returns one or several schedulers of it; where there are several
+            optimizers, a list with such a function for each, or None for an optimizer without a schedule.
+        metric_name: the name under which the metric that drives the schedulers is logged; None for the name that they
+            were made with.
+        metric_event: when to read the metric: ``"validation"``, after each validation, or ``"epoch"``, after each
+            epoch of training. With several ranks, their mean counts, or as ``reduction`` of the scheduler says.
+
+    Raises:
+        TypeError: ``make`` is neither a function nor a list of functions.
+        ValueError: ``metric_event`` is something else; when training starts, there are more or fewer optimizers than
+            functions, a scheduler of ``configure_optimizers`` writes to the same optimizer, or the metric does not fit
+            the schedulers; later, the metric was not logged.
+
+    Attributes:
+        history: the values of each step of the first optimizer, and of the step after the last one.
+        histories: the same for each optimizer that has a schedule.
+
+    Example::
+
+        def schedule(optimizer):
+            return OneCycleScheduler(optimizer, "lr", max_value=0.1, total_steps=1000)
+
+        callback = SchedulerCallback(schedule)
+        Trainer(max_steps=1000, callbacks=[callback]).fit(module, loader)
+        callback.history.plot("lr")
+    """
+
+    def __init__(
+        self,
+        make: Make | Sequence[Make | None],
+        *,
+        metric_name: str | None = None,
+        metric_event: str = "validation",
+    ) -> None:
+        makers: list[Any] = list(make) if isinstance(make, list | tuple) else [make]
+        if not all(callable(one) or (one is None and make is not None) for one in makers):
+            raise TypeError(f"make must be a function or a list of functions, given {arguments.shown(make)}")
+        self._makers: list[Make | None] = makers
+        self._metric_name = metric_name
+        self._metric_event = arguments.one_of("metric_event", metric_event, METRIC_EVENTS)
+        self._scheduled: list[ScheduledOptimizer] = []
+        self._saved: Mapping[str, Any] | None = None  # a state that came before the optimizers
+        self._handles: list[Any] = []
+
+    @property
+    def history(self) -> ParamHistory:
+        """The values of each step of the first optimizer that has a schedule."""
+        return self.histories[0] if self._scheduled else ParamHistory()
+
+    @property
+    def histories(self) -> list[ParamHistory]:
+        """The values of each optimizer that has a schedule."""
+        return [one.history for one in self._scheduled]
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Forget the former run."""
+        if stage == "fit":
+            self._remove_hooks()
+            self._scheduled, self._saved = [], None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Make the schedulers, which write their first values, or go on from the checkpoint."""
+        optimizers = trainer.optimizers
+        if len(self._makers) != len(optimizers):
+            raise ValueError(
+                f"make must have a function for each of {len(optimizers)} optimizers, given {self._makers}"
+            )
+        pairs = [(make, one) for make, one in zip(self._makers, optimizers, strict=True) if make is not None]
+        for config in trainer.lr_scheduler_configs:
+            if any(config.scheduler.optimizer is optimizer for _, optimizer in pairs):
+                raise ValueError(
+                    "configure_optimizers must return the optimizer alone, since SchedulerCallback schedules it, "
+                    f"given {arguments.shown(config.scheduler)} beside it"
+                )
+        self._scheduled = [ScheduledOptimizer(make, one, self._metric_name) for make, one in pairs]
+        if self._saved is not None:
+            self._load(self._saved)
+        else:
+            self._scheduled[0].warn_if_begun(trainer.global_step)
+        for one in self._scheduled:
+            self._handles.append(one.optimizer.register_step_post_hook(partial(self._step, trainer, one)))
+
+    def _step(self, trainer: Trainer, scheduled: ScheduledOptimizer, *_: Any) -> None:
+        if any(callback is self for callback in trainer.callbacks):  # lr_find sets all callbacks aside while it runs
+            scheduled.step()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Read the metric."""
+        if self._metric_event == "validation":
+            self._observe(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Read the metric."""
+        if self._metric_event == "epoch":
+            self._observe(trainer)
+
+    def _observe(self, trainer: Trainer) -> None:
+        if self._handles:  # not while it only validates, before training or after it
+            for one in self._scheduled:
+                if one.metric_name is not None:
+                    one.observe(chosen_metric(trainer.callback_metrics, one.metric_name))
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write no more; the history and the state stay."""
+        self._remove_hooks()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Write no more."""
+        self._remove_hooks()
+
+    def _remove_hooks(self) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of all schedulers and histories, as plain data."""
+        if not self._scheduled:
+            return dict(self._saved or {})
+        return {"optimizers": [one.state_dict() for one in self._scheduled]}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from a saved state; Lightning loads it before there are optimizers, so it waits for them."""
+        if self._scheduled:
+            self._load(state_dict)
+        else:
+            self._saved = state_dict
+
+    def _load(self, state_dict: Mapping[str, Any]) -> None:
+        states = state_dict.get("optimizers", [])
+        if len(states) != len(self._scheduled):
+            raise ValueError(
+                f"the checkpoint must have {len(self._scheduled)} scheduled optimizers, given {len(states)}"
+            )
+        for one, state in zip(self._scheduled, states, strict=True):
+            one.load_state_dict(state)
