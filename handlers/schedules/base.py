@@ -131,6 +131,8 @@ class Schedule(ABC):
             TypeError: an index is not a number.
             ValueError: an index is negative or not whole.
         """
+        if isinstance(index, list | tuple):
+            arguments.within_limits("event_index", index, values=10**9)
         given = np.asarray(index)
         if given.dtype.kind not in "iuf":
             raise TypeError(f"event_index must be an int or an array of them, given {arguments.shown(index)}")
