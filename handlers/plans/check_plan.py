@@ -5,7 +5,7 @@ from collections.abc import Callable
 from lehr.handlers.core.random_state import random_state_kept
 from lehr.handlers.schedules import arguments
 
-from .checks import attachments, conflicts, groups, lengths, metrics, resuming, timing, values
+from .checks import attachments, conflicts, groups, lengths, loggers, metrics, resuming, timing, values
 from .checks.checked_run import Check, CheckedRun
 from .checks.findings import Finding, Findings
 from .dry_run import Metrics, prepared_run
@@ -31,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
     values.scheduler_jumps,
     timing.event_jumps,
     timing.late_events,
+    loggers.early_logs,
     values.zero_starts,
     attachments.unforeseen_schedulers,
 )
@@ -70,6 +71,7 @@ def check_plan(
     - ``early-metrics`` (warning): it counts metrics before its first event, and may act on them alone.
     - ``late-event`` (warning; info if the value is the same): the first iterations train with another value than the
       first one of the schedule, since the scheduler is attached to an event after a training step, or to a late one.
+    - ``early-log`` (warning): a logger of ignite logs a parameter at an event before the scheduler writes it there.
     - ``not-reset`` (warning): the run begins at iteration 0, and a scheduler at a later event than its first.
     - ``past-end`` (warning): no event of the run lies within the schedule of a learning rate, which is almost 0 after.
     - ``inexact-resume`` (warning): a checkpoint of ignite comes before handlers of ``EPOCH_COMPLETED`` that pass

@@ -18,6 +18,7 @@ CODES = {
     "never-observed": "nothing passes metrics to a part of a schedule that depends on them",
     "early-metrics": "a part of a schedule counts metrics before its first event",
     "late-event": "the run trains before the first event of a scheduler",
+    "early-log": "a logger logs a parameter before the scheduler writes it",
     "not-reset": "the run begins at iteration 0, and a scheduler does not",
     "past-end": "no event of the run lies within the schedule",
     "inexact-resume": "a resumed run would differ from the unbroken one",

@@ -1,0 +1,51 @@
+"""Checks of ignite's loggers of the parameters of an optimizer."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ignite.handlers.base_logger import BaseOptimizerParamsHandler
+
+from lehr.engine.event_handlers import handlers_of
+from lehr.engine.optimizer_events import wrapped_optimizer
+from lehr.handlers.core.inspection import filtered_attachment
+from lehr.handlers.plans.simulation.schedulers import SimulatedScheduler
+
+from .checked_run import CheckedRun
+from .findings import Finding
+
+
+def early_logs(checked: CheckedRun) -> Iterator[Finding]:
+    """A logger logs a parameter at an event before a scheduler writes it at the same event."""
+    for scheduler in checked.run.schedulers:
+        if len({tuple(row) for row in _written(checked, scheduler)}) < 2:
+            continue  # the value before is the same
+        for event in dict.fromkeys(handler.event for handler in scheduler.writing_handlers):
+            logger = _logger_before(checked, scheduler, event)
+            if logger is not None:
+                name = getattr(event, "name", str(event))
+                message = (
+                    f"{type(logger).__name__} logs {logger.param_name!r} at {name} before the scheduler writes it "
+                    "there: it logs the value of the event before"
+                )
+                suggestion = "attach the logger after the scheduler, or to ITERATION_COMPLETED"
+                yield Finding("early-log", "warning", scheduler.description, message, suggestion)
+
+
+def _written(checked: CheckedRun, scheduler: SimulatedScheduler) -> list[list[float]]:
+    rows = [one.event_values for one in checked.run.written_schedules if one.scheduler is scheduler]
+    return [row.tolist() for table in rows for row in table]
+
+
+def _logger_before(checked: CheckedRun, scheduler: SimulatedScheduler, event: Any) -> Any:
+    """The logger of a number that a scheduler writes, where it comes before the scheduler at an event; or None."""
+    written = {(id(one.owner), one.key) for one in checked.original_locations[scheduler]}
+    for registered in handlers_of(checked.run.trainer, event):
+        handler = registered.handler
+        attachment = filtered_attachment(handler)
+        if handler is scheduler.original or (attachment is not None and attachment.scheduler is scheduler.original):
+            return None
+        if isinstance(handler, BaseOptimizerParamsHandler):
+            owners = handler.optimizer, wrapped_optimizer(handler.optimizer)
+            if any((id(owner), handler.param_name) in written for owner in owners):
+                return handler
+    return None
