@@ -116,7 +116,14 @@ class ParamHistory:
         return columns
 
     def plot(self, name: str, ax: "Axes | None" = None, **line_style: Any) -> "list[Line2D]":
-        """Draw the values under a name over the events, a line for each group: see :func:`draw_values`."""
+        """Draw the values under a name over the events, a line for each group: see :func:`draw_values`.
+
+        Without ``ax``, it draws into a new figure of pyplot.
+        """
+        if ax is None:
+            from matplotlib import pyplot as plt
+
+            ax = plt.figure().add_subplot()
         return draw_values(self[name].event_indices, self.to_numpy(name), name, ax, **line_style)
 
     def _repr_html_(self) -> str:
@@ -194,7 +201,9 @@ class ParamHistory:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"ParamHistory({self.columns!r})"
+        columns = ", ".join(f"{shown(name)}: {column.num_events} events" for name, column in self.items())
+        text = f"<ParamHistory of {columns or 'nothing'}>"
+        return text if len(text) <= 120 else f"{text[:116]}...>"
 
     def __getstate__(self) -> dict[str, Any]:
         return {"columns": self.state_dict(), "max_events": self.max_events}

@@ -63,6 +63,15 @@ def description_of_scheduler(scheduler: Any) -> Any:
     return {"get_param": f"{type(scheduler).__qualname__}.get_param", "schedule": planned}
 
 
+def repr_of(scheduler: Any) -> str:
+    """A scheduler in one line of about 120 characters."""
+    name = arguments.shown_text(scheduler.param_name, 40)
+    first = f"<{type(scheduler).__name__} of {name!r} at event {scheduler._event_index}: "
+    last = f"{arguments.shown_text(str(scheduler._adjustment), 80)}>"
+    schedule = text_of(description_of_scheduler(scheduler))
+    return f"{first}{arguments.shown_text(schedule, max(120 - len(first) - len(last), 40))}{last}"
+
+
 def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: str) -> None:
     """Load a state into a scheduler.
 

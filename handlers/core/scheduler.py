@@ -18,7 +18,6 @@ from lehr.engine.plain_loop import PlainLoop
 from lehr.engine.plots import draw_values
 from lehr.handlers.schedules import Constant, FunctionSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.schedules.description import text_of
 from lehr.handlers.targets.target import Location, Target, Value
 
 from . import as_config, saving
@@ -473,8 +472,7 @@ class BaseParamScheduler(ABC):
             self._target.write(self._target.last, engine)
 
     def __repr__(self) -> str:
-        text = text_of(saving.description_of_scheduler(self))
-        return f"<{type(self).__name__} of {self.param_name!r} at event {self._event_index}: {text}{self._adjustment}>"
+        return saving.repr_of(self)
 
 
 # What inspect and editors show as the arguments of this class, as of its subclasses.

@@ -168,6 +168,7 @@ def test_two_schedulers_may_not_record_under_one_name():
     assert trainer.state.output is None
 
     trainer = make_trainer()
+    first.seek(0)
     first.attach(trainer)
     second.attach(trainer, name="lr of the head")
     trainer.run([0] * 3, max_epochs=1)

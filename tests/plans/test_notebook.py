@@ -56,6 +56,29 @@ def test_findings_read_in_a_cell_as_they_print():
     assert "end-not-reached" in findings._repr_html_()
 
 
+def test_reprs_are_short_lines():
+    optimizer = make_optimizer(200)
+    values = [0.1 * group for group in range(1, 201)]
+    scheduler = CosineDecayScheduler(optimizer, "lr", duration=8, start_value=values)
+    history = ParamHistory({f"a parameter with the number {number}": [0.5] for number in range(20)})
+    for thing in (scheduler, history, a_plan()):
+        assert len(repr(thing)) <= 120
+        assert "\n" not in repr(thing)
+    assert repr(a_history()) == "<ParamHistory of 'lr': 5 events>"
+
+
+def test_a_history_is_drawn_into_a_new_figure_unless_axes_are_given(axes):
+    from matplotlib import pyplot as plt
+
+    plt.figure()
+    before = plt.get_fignums()
+    (line, _) = a_history().plot("lr")
+    assert len(plt.get_fignums()) == len(before) + 1
+    assert (line.axes.get_xlabel(), line.axes.get_ylabel()) == ("event", "lr")
+    assert a_history().plot("lr", axes)[0].axes is axes
+    plt.close("all")
+
+
 def test_names_are_escaped():
     history = ParamHistory({"<script>alert(1)</script>": [[0.1], [0.2]]})
     assert "<script>" not in history._repr_html_()
