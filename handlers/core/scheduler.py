@@ -25,7 +25,7 @@ from .attaching import AnyEvent, attached, attached_to_steps
 from .copying import private_copy
 from .get_param import GetParam, value_of_schedule
 from .illegal_values import limits_of, read_get_param, read_in_block, warn_if_illegal
-from .missing_attributes import missing_attribute
+from .not_of_torch import NotOfTorch
 from .reading import BlockReader, EventReader, read_values
 from .simulated_rows import rows_of
 
@@ -116,10 +116,7 @@ class BaseParamScheduler(ABC):
         self._event_reader = NO_EVENT_READER if self._is_pure else EventReader()
         self._recorder = Recorder()
 
-    if not TYPE_CHECKING:  # type checkers then know that any other attribute is a mistake
-
-        def __getattr__(self, name: str) -> Any:
-            raise missing_attribute(self, name)
+    step, get_last_lr, last_epoch, base_lrs = NotOfTorch(), NotOfTorch(), NotOfTorch(), NotOfTorch()
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in self._caches}
