@@ -77,7 +77,9 @@ class DevicePlan:
         target = target_of(scheduler)
         assert isinstance(target, ParamGroups)
         self._target = target
-        tensors = self._target.tensors(own_values=scheduler.schedule.groups is not None)
+        # Kept, so that compiled code does not depend on how a schedule finds its number of groups.
+        self._has_own_values = scheduler.schedule.groups is not None
+        tensors = self._target.tensors(own_values=self._has_own_values)
         devices = sorted({str(tensor.device) for tensor in tensors})
         if len(devices) > 1:
             raise ValueError(f"{scheduler.param_name!r} must be on one device in all param groups, given {devices}")
@@ -111,14 +113,14 @@ class DevicePlan:
         at = self._count.clamp(max=self.num_events - 1)
         row: list[Any] = list(self.values.index_select(0, at)[0].unbind())
         target = self._target
-        tensors = target.tensors(own_values=self.scheduler.schedule.groups is not None)
+        tensors = target.tensors(own_values=self._has_own_values)
         for tensor in tensors:
             if tensor.device != self._device or self._dtype not in (tensor.dtype, torch.float64):
                 raise ValueError(
                     f"{self.scheduler.param_name!r} must be {self._dtype} on {self._device} in all param groups, as "
                     f"when the plan was constructed, given {tensor.dtype} on {tensor.device}"
                 )
-        if self.scheduler.schedule.groups is None:
+        if not self._has_own_values:
             for tensor in {id(tensor): tensor for tensor in tensors}.values():
                 tensor.copy_(row[0])
         else:
@@ -167,6 +169,7 @@ class DevicePlan:
             self.scheduler.load_state_dict(before)
             raise
         self.values.copy_(values)
+        self._has_own_values = self.scheduler.schedule.groups is not None
         self.seek(self.scheduler.event_index)
 
     def __repr__(self) -> str:
