@@ -72,7 +72,8 @@ def read_block(schedule: Schedule, index: int, size: int | None = None) -> tuple
     bad = np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1))
     bad = bad[bad >= index - start]
     if index - start in bad:
-        raise ValueError(f"{arguments.shown(schedule)} gave {values[index - start]} for event {index}")
+        given = arguments.shown_text(str(values[index - start]), 100)
+        raise ValueError(f"{arguments.shown(schedule)} gave {given} for event {index}, and must give finite numbers")
     return start, values[: bad[0]] if len(bad) else values
 
 
