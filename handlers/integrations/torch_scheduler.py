@@ -226,6 +226,7 @@ class TorchAdapter(TorchLRScheduler):
         """
         state = _checked_state(state_dict)
         self._scheduler.load_state_dict(state["scheduler"])
+        self._before = []  # the states before the last event are those of another run
         self._last_epoch, self._step_count = state["last_epoch"], state["_step_count"]
         if state["num_processes"] != (self._num_processes or 1):
             self._last_epoch = (self._scheduler.event_index - 1) * (self._num_processes or 1)

@@ -450,3 +450,27 @@ def test_apply_at_steps_counts_the_real_steps_of_the_optimizer():
     assert lr.event_index == 3
     with pytest.raises(ValueError, match=r"must write to one torch\.optim\.Optimizer, given <StepStateScheduler"):
         StepStateScheduler(1.0, 0.5, 2, "dropout").apply_at_steps()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "plateau",
+        "plateau of one group",
+        "plateau after a warm-up",
+        "metric",
+        "configured: a warmed up plateau with noise",
+    ],
+)
+def test_a_metric_that_comes_first_after_a_resume_goes_on_from_the_saved_progress(name):
+    optimizer, unbroken = begun(name)
+    trained(optimizer, unbroken, LOSSES[:4])
+    states = optimizer.state_dict(), unbroken.state_dict()
+    other, resumed = begun(name)
+    other.load_state_dict(states[0])
+    resumed.load_state_dict(states[1])
+    for torch_scheduler in (unbroken, resumed):
+        torch_scheduler.revise(1.0)
+    assert held(other) == held(optimizer)
+    parts = [metric_driven_parts(one.scheduler) for one in (unbroken, resumed)]
+    assert [part.state_dict() for part in parts[0]] == [part.state_dict() for part in parts[1]]
