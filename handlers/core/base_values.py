@@ -248,13 +248,9 @@ def take_base_values(scheduler: Any, state: Mapping[str, Any]) -> Callable[[], N
         )
         if base is not scheduler._base or joined or scheduler._joined:
             planned = _schedule_of_saved(base, joined, saved)
-            scheduler._base, scheduler._joined, scheduler._num_groups_seen, scheduler._planned = (
-                base,
-                joined,
-                -1,
-                planned,
-            )
             try:
+                for name, value in zip(kept, (base, joined, -1, planned), strict=True):
+                    setattr(scheduler, name, value)
                 scheduler._follow(planned)
             except BaseException:
                 take_back()
