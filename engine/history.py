@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .error_text import shown
 from .history_column import HistoryColumn
 from .notebook import MOST_PANELS, as_html, figure_with
-from .plots import draw_values
+from .plots import draw_values, without_math
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,6 +64,7 @@ class ParamHistory:
         self.columns: dict[str, HistoryColumn] = {}
         # The scheduler that records under each name. The history does not keep it alive.
         self.recorders: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+        self.labels: dict[str, list[str]] = {}  # the names of the param groups under each name; not saved
         for name, rows in (columns or {}).items():
             self[name] = rows
 
@@ -118,13 +119,18 @@ class ParamHistory:
     def plot(self, name: str, ax: "Axes | None" = None, **line_style: Any) -> "list[Line2D]":
         """Draw the values under a name over the events, a line for each group: see :func:`draw_values`.
 
+        The lines have the names of the param groups if a scheduler with this history was attached in this process.
         Without ``ax``, it draws into a new figure of pyplot.
         """
         if ax is None:
             from matplotlib import pyplot as plt
 
             ax = plt.figure().add_subplot()
-        return draw_values(self[name].event_indices, self.to_numpy(name), name, ax, **line_style)
+        column = self[name]
+        title = without_math(f"{name}, recorded at {column.num_events} events")
+        return draw_values(
+            column.event_indices, column.to_numpy(), name, ax, self.labels.get(name), title, **line_style
+        )
 
     def _repr_html_(self) -> str:
         """The history in a notebook: the number of events under each name, and a picture."""
@@ -216,7 +222,7 @@ class ParamHistory:
             raise ValueError("not the state of a history: it must have columns and max_events")
         self.max_events = HistoryColumn(max_events=given["max_events"]).max_events
         self.columns = {}
-        self.recorders = weakref.WeakValueDictionary()
+        self.recorders, self.labels = weakref.WeakValueDictionary(), {}
         self.load_state_dict(given["columns"])
 
 

@@ -26,6 +26,11 @@ def style_of(line: int, lines: int) -> dict[str, Any]:
     return {"color": colormaps["cividis"](line / (lines - 1)), "linestyle": "-"}
 
 
+def without_math(text: str) -> str:
+    """A text that matplotlib draws as it is, and not as a formula between dollar signs."""
+    return text.replace("$", r"\$")
+
+
 def thinned(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:
     """The indices of at most ``most`` values, and of both ends, whose line looks like that of all values.
 
@@ -54,6 +59,7 @@ def draw_values(
     param_name: str,
     ax: "Axes | None" = None,
     labels: Sequence[str] | None = None,
+    title: str = "",
     /,
     **line_style: Any,
 ) -> "list[Line2D]":
@@ -65,6 +71,7 @@ def draw_values(
         param_name: the label of the value axis, and of the lines, with the index of the group.
         ax: axes to draw into; the current axes of pyplot if None.
         labels: other labels of the lines.
+        title: the title of the axes, unless you set one. Several calls with the same axes list their titles.
         line_style: arguments of ``Axes.plot``, such as ``color``, ``marker`` or another ``label``.
     """
     if ax is None:
@@ -77,14 +84,28 @@ def draw_values(
         numbered = [f"{param_name}, group {group}" for group in range(len(columns))]
         labels = numbered if len(columns) > 1 else [param_name]
     drawn = len(ax.lines)  # lines of other calls, which keep their colours
+    if title and {line.get_label() for line in ax.lines} & {without_math(label) for label in labels}:
+        labels = [f"{title}: {label}" for label in labels]
     count = drawn + len(columns)
     lines = []
     for at, (column, label) in enumerate(zip(columns, labels, strict=True), start=drawn):
-        style = {"label": label, "drawstyle": drawstyle_of(column), **style_of(at, count), **line_style}
+        style = {"label": without_math(label), "drawstyle": drawstyle_of(column), **style_of(at, count), **line_style}
         lines += ax.plot(np.asarray(indices), column, **style)
     ax.set_xlabel(ax.get_xlabel() or "event")
-    ax.set_ylabel(ax.get_ylabel() or param_name)
+    ax.set_ylabel(ax.get_ylabel() or without_math(param_name))
+    _add_title(ax, title, is_first=drawn == 0)
     ax.grid(True, alpha=0.3)
     if count <= MOST_NAMED:
         ax.legend()
     return lines
+
+
+def _add_title(ax: "Axes", title: str, is_first: bool) -> None:
+    """Add a title to those of earlier calls; leave a title alone that the user set, or lines without a title."""
+    earlier = ax.get_title()
+    is_ours = bool(earlier) and ax.title.get_gid() == earlier
+    if is_ours:
+        title = ", ".join(dict.fromkeys([*earlier.split(", "), title]))
+    if is_ours or (is_first and not earlier):
+        # The gid tells whether a title is ours: it is the same text.
+        ax.set_title(title, fontsize="medium", wrap=True).set_gid(title)

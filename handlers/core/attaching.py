@@ -10,11 +10,13 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from lehr.engine.event_handlers import unfiltered_handlers
+from lehr.engine.history import ParamHistory
 from lehr.engine.history_recorder import check_name_is_free, claim_name
 from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
+from lehr.engine.plain_loop import PlainLoop
 from lehr.handlers.schedules.arguments import shown, shown_text
 
-from .locations import holders_of, locations_of, may_share, shared_locations
+from .locations import holders_of, label_history, locations_of, may_share, shared_locations
 from .resume_check import ResumeCheck
 from .saving import take_back_events
 
@@ -79,6 +81,15 @@ def attached_to_steps(scheduler: Any) -> RemovableHandle:
     return optimizer.register_step_pre_hook(lambda *_: scheduler.apply())  # type: ignore[no-any-return]
 
 
+def recording_loop(scheduler: Any, history: ParamHistory | None) -> PlainLoop | None:
+    """A plain loop in which a scheduler records in a history; None for no history."""
+    if history is None:
+        return None
+    loop = PlainLoop(history)
+    label_history(history, scheduler._history_names(None), scheduler, None)
+    return loop
+
+
 def attached(scheduler: Any, engine: Engine, event: Any, name: str | None) -> Attachment:
     """Attach a scheduler; see :meth:`BaseParamScheduler.attach`."""
     if not isinstance(engine, Engine):
@@ -110,7 +121,9 @@ def attached(scheduler: Any, engine: Engine, event: Any, name: str | None) -> At
         raise
     ResumeCheck.of(scheduler, engine).add(engine, event, name)
     for history_name in names:
-        claim_name(recording, history_name, scheduler)
+        history = claim_name(recording, history_name, scheduler)
+    if names:
+        label_history(history, names, scheduler, engine)
     return Attachment(event, scheduler, engine, name, others)
 
 

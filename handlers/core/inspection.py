@@ -12,7 +12,7 @@ from lehr.handlers.targets.target import Location, Target
 from .attaching import Filtered
 from .engines import engines_of
 from .illegal_values import forget_legal_values
-from .locations import Locations, locations_of, shared_locations
+from .locations import Locations, labels_of, locations_of, shared_locations
 from .param_scheduler import ParamScheduler
 from .resume_check import ResumeCheck, counts_for, intended_lead, nearest_expected, times_attached
 from .run_checks import how_to_begin_anew
@@ -34,6 +34,7 @@ __all__ = [
     "how_to_begin_anew",
     "intended_lead",
     "is_written_elsewhere",
+    "labels_of",
     "locations_of",
     "members_of",
     "metric_name_of",

@@ -1,17 +1,18 @@
 """Finds the numbers that schedulers write, and schedulers that write the same number."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from ignite.engine import Engine
 
+from lehr.engine.history import ParamHistory
 from lehr.handlers.targets.target import Location
 
 Locations = dict[str, list[Location]]  # the keys are names of histories
 
 
-def locations_of(handler: Any, engine: Engine) -> Locations:
+def locations_of(handler: Any, engine: Engine | None) -> Locations:
     """The numbers that a handler writes at the events of an engine; none if it is not a scheduler.
 
     There are none either if its param groups are missing or not allowed; the next event raises that error.
@@ -35,6 +36,31 @@ def may_share(holders: set[int] | None, handler: Any, engine: Engine) -> bool:
     with suppress(TypeError, ValueError):
         return find is not None and (holders is None or not holders.isdisjoint(map(id, find(handler, engine))))
     return False
+
+
+def labels_of(locations: Sequence[Location]) -> list[str]:
+    """The names of the param groups, with the number of the optimizer if there are several; empty for no group."""
+    optimizers = {id(location.owner): location.owner for location in locations if location.is_in_optimizer}
+    names = {
+        id(group): str(group.get("name", f"group {number}"))
+        for optimizer in optimizers.values()
+        for number, group in enumerate(optimizer.param_groups)
+    }
+    labels = [names.get(id(location.holder), "") for location in locations]
+    if len(optimizers) > 1:
+        order = list(optimizers)
+        pairs = zip(locations, labels, strict=True)
+        labels = [label and f"optimizer {order.index(id(one.owner))}, {label}" for one, label in pairs]
+    return labels
+
+
+def label_history(history: ParamHistory, names: Sequence[str], scheduler: Any, engine: Engine | None) -> None:
+    """Store in a history the names of the param groups that a scheduler records under these names."""
+    locations = locations_of(scheduler, engine)
+    everything = [location for rows in locations.values() for location in rows]
+    for name in names:
+        labels = labels_of(everything if len(names) == 1 else locations.get(name, []))
+        history.labels[name] = labels if all(labels) else []
 
 
 def shared_locations(one: Mapping[str, Iterable[Location]], other: Mapping[str, Iterable[Location]]) -> list[Location]:

@@ -21,11 +21,12 @@ from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.target import Location, Target, Value
 
 from . import as_config, saving
-from .attaching import AnyEvent, attached, attached_to_steps
+from .attaching import AnyEvent, attached, attached_to_steps, recording_loop
 from .copying import private_copy
 from .get_param import GetParam, value_of_schedule
 from .illegal_values import limits_of, read_get_param, read_in_block, warn_if_illegal
 from .not_of_torch import NotOfTorch
+from .notebook import html_of
 from .reading import BlockReader, EventReader, read_values
 from .simulated_rows import rows_of
 
@@ -224,7 +225,7 @@ class BaseParamScheduler(ABC):
 
     @history.setter
     def history(self, history: ParamHistory | None) -> None:
-        self._plain_loop = None if history is None else PlainLoop(history)
+        self._plain_loop = recording_loop(self, history)
         self.save_history = history is not None
 
     @property
@@ -337,7 +338,8 @@ class BaseParamScheduler(ABC):
         To show or save the figure, call ``matplotlib.pyplot.show()`` or ``Figure.savefig``.
         """
         scheduler, table = cls._simulated(num_events, scheduler_kwargs)
-        return draw_values(np.arange(len(table)), table, scheduler.param_name, ax, scheduler._labels())
+        name, labels = scheduler.param_name, scheduler._labels()
+        return draw_values(range(len(table)), table, name, ax, labels, cls.__name__)
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> tuple[Any, Array]:
@@ -470,6 +472,10 @@ class BaseParamScheduler(ABC):
 
     def __repr__(self) -> str:
         return saving.repr_of(self)
+
+    def _repr_html_(self) -> str:
+        """The scheduler in a notebook: its repr, and a picture of its values."""
+        return html_of(self)
 
 
 # What inspect and editors show as the arguments of this class, as of its subclasses.

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lehr.engine.plots import COLORS, style_of
+from lehr.engine.plots import COLORS, style_of, without_math
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.base import Array
 
-from .plan import Plan
+from .plan import Plan, title_of
 from .plot_plan import add_epochs, panels_for
 
 if TYPE_CHECKING:
@@ -102,12 +102,13 @@ class PlanDiff(Sequence[Difference]):
             first = min((one.first for one in self.differences if one.name == name), default=None)
             if first is not None:
                 panel.axvline(first + 1, color="0.4", linewidth=0.8, linestyle=":")
-            panel.set_ylabel(name)
+            panel.set_ylabel(without_math(name))
             panel.grid(True, alpha=0.3)
             panel.legend()
             panel.set_xlim(0.5, len(one) + 0.5)
         if panels:
             panels[-1].set_xlabel("iteration")
+            panels[0].set_title(" and ".join(dict.fromkeys(map(title_of, (self.a, self.b)))), fontsize="medium")
             if self.a.epoch_length == self.b.epoch_length:
                 add_epochs(panels[0], self.a.epoch_length)
         return panels

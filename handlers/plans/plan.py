@@ -103,7 +103,6 @@ class Plan(Mapping[str, Array]):
         return f"<Plan of {', '.join(self.columns) or 'nothing'}: {self.max_epochs} epochs of {self.epoch_length}>"
 
     def __str__(self) -> str:
-        epochs = f"{counted(self.max_epochs, 'epoch')} of {self.epoch_length}"
         resumed = f", from iteration {self.start} on" if self.start else ""
         rows = [["name", "group", "first", "lowest", "highest", "last"]]
         for name, column in self.columns.items():
@@ -114,8 +113,7 @@ class Plan(Mapping[str, Array]):
         widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
         table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         left_out = [f"left out, because dry_run cannot predict it: {one}" for one in self.unforeseen]
-        first = f"a plan of {counted(self.num_iterations, 'iteration')}: {epochs}{resumed}"
-        return "\n".join([first, *table, *left_out])
+        return "\n".join([f"a {title_of(self)}{resumed}", *table, *left_out])
 
     def to_csv(self, path: str | PathLike[str]) -> None:
         """Write a CSV table: a row for each iteration, a column for each name, or ``name[group]`` for several groups.
@@ -171,6 +169,12 @@ class Plan(Mapping[str, Array]):
         if figure:
             plot_plan(self, figure.axes, names=names)
         return as_html(str(self), figure)
+
+
+def title_of(plan: Plan) -> str:
+    """The length of a plan in words, for the title of a picture."""
+    epochs = f"{counted(plan.max_epochs, 'epoch')} of {plan.epoch_length}"
+    return f"plan of {counted(plan.num_iterations, 'iteration')}: {epochs}"
 
 
 def named_groups(labels: Sequence[str]) -> str:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lehr.engine import ParamHistory
-from lehr.engine.plots import MOST_NAMED, drawstyle_of, style_of, thinned
+from lehr.engine.plots import MOST_NAMED, drawstyle_of, style_of, thinned, without_math
 from lehr.handlers.schedules.arguments import shown, shown_names
 from lehr.handlers.schedules.base import Array
 
-from .plan import Plan, PlanColumn, named_groups
+from .plan import Plan, PlanColumn, named_groups, title_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,6 +77,7 @@ def plot_plan(
         if plan.max_epochs > 1:
             add_epochs(panels[0], plan.epoch_length)
         panels[-1].set_xlabel("iteration")
+        panels[0].set_title("\n".join(filter(None, [title_of(plan), panels[0].get_title()])), fontsize="medium")
     return panels
 
 
@@ -95,13 +96,14 @@ def _draw(panel: "Axes", name: str, plan: Plan, log: bool | None) -> None:
     if log or (log is None and needs_log(column.values)):
         panel.set_yscale("log")
     _shade(panel, column)
-    panel.set_ylabel(name)
+    panel.set_ylabel(without_math(name))
     panel.set_xlim(0.5, plan.num_iterations + 0.5)
     panel.grid(True, alpha=0.3)
     if len(column.labels) > 1 and len(lines) <= MOST_NAMED:
         _name_lines(panel)
     elif len(lines) > MOST_NAMED:
-        panel.set_title(f"{len(lines)} lines, from {column.labels[0]} (dark) to {column.labels[-1]}", fontsize="small")
+        shades = f"{len(lines)} lines, from {column.labels[0]} (dark) to {column.labels[-1]}"
+        panel.set_title(without_math(shades), fontsize="small")
 
 
 def _lines(column: PlanColumn) -> dict[str, Array]:
@@ -109,7 +111,7 @@ def _lines(column: PlanColumn) -> dict[str, Array]:
     found: dict[bytes, tuple[list[str], Array]] = {}
     for values, label in zip(column.values.T, column.labels, strict=True):
         found.setdefault(values.tobytes(), ([], values))[0].append(label)
-    return {named_groups(labels): values for labels, values in found.values()}
+    return {without_math(named_groups(labels)): values for labels, values in found.values()}
 
 
 def _name_lines(panel: "Axes") -> None:

@@ -13,7 +13,7 @@ from registry import EXAMPLES, CountingScheduler
 
 from lehr.engine import ParamHistory
 from lehr.engine.plots import draw_values
-from lehr.handlers import ParamScheduler, PiecewiseLinear
+from lehr.handlers import CosineAnnealingScheduler, LinearCyclicalScheduler, ParamScheduler, PiecewiseLinear
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example.name for example in EXAMPLES])
@@ -38,6 +38,20 @@ def test_without_axes_the_current_ones_are_used(axes):
     plt.sca(axes)
     lines = EXAMPLES[0].cls.plot_values(num_events=20, **EXAMPLES[0].arguments(make_optimizer()))
     assert list(axes.lines) == lines
+
+
+def test_several_plots_in_one_picture_are_named(axes):
+    for cls in (CosineAnnealingScheduler, LinearCyclicalScheduler):
+        cls.plot_values(8, ax=axes, param_name="lr", start_value=1.0, end_value=0.0, cycle_size=4)
+    assert axes.get_title() == "CosineAnnealingScheduler, LinearCyclicalScheduler"
+    assert [line.get_label() for line in axes.lines] == ["lr", "LinearCyclicalScheduler: lr"]
+
+
+def test_a_title_of_the_user_is_kept(axes):
+    axes.set_title("one cycle")
+    for _ in range(2):
+        EXAMPLES[0].cls.plot_values(8, ax=axes, **EXAMPLES[0].arguments(make_optimizer()))
+    assert axes.get_title() == "one cycle"
 
 
 def test_what_draws_and_what_the_command_needs_is_imported_only_there():

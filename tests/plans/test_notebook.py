@@ -2,6 +2,7 @@
 
 import base64
 import builtins
+import html as html_text
 import io
 import re
 
@@ -9,10 +10,19 @@ import matplotlib.image
 import numpy as np
 import pandas
 import pytest
+from ignite.engine import Engine
 from optimizers import make_optimizer
+from registry import EXAMPLES
 
 from lehr.engine import ParamHistory
-from lehr.handlers import CosineDecayScheduler, check_plan, dry_run
+from lehr.handlers import (
+    CosineDecayScheduler,
+    ParamGroupScheduler,
+    ParamScheduler,
+    StepStateScheduler,
+    check_plan,
+    dry_run,
+)
 from lehr.handlers.plans import Plan
 
 
@@ -77,6 +87,40 @@ def test_a_history_is_drawn_into_a_new_figure_unless_axes_are_given(axes):
     assert (line.axes.get_xlabel(), line.axes.get_ylabel()) == ("event", "lr")
     assert a_history().plot("lr", axes)[0].axes is axes
     plt.close("all")
+
+
+def test_the_lines_of_a_history_have_the_names_of_the_groups(axes):
+    optimizer = make_optimizer(2)
+    optimizer.param_groups[1]["name"] = "head"
+    history, scheduler = ParamHistory(), CosineDecayScheduler(optimizer, "lr", duration=8)
+    scheduler.history = history
+    scheduler.apply()
+    assert [line.get_label() for line in history.plot("lr", axes)] == ["group 0", "head"]
+    assert axes.get_title() == "lr, recorded at 1 events"
+    trainer = Engine(lambda engine, batch: None)
+    both = [CosineDecayScheduler(optimizer, name, duration=8, save_history=True) for name in ("lr", "momentum")]
+    both += [StepStateScheduler(0.5, 0.5, 2, "dropout", create_new=True)]
+    ParamGroupScheduler(both, save_history=True).attach(trainer, name=None)
+    trainer.run([0, 1], max_epochs=1)
+    history = trainer.state.param_history
+    assert history.labels == {"lr": ["group 0", "head"], "momentum": ["group 0", "head"], "dropout": []}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[example.name for example in EXAMPLES])
+def test_a_scheduler_shows_its_repr_and_a_picture(example):
+    scheduler = example(make_optimizer(3 if example.per_group else 1))
+    html = scheduler._repr_html_()
+    assert picture_in(html).shape[1] == 700
+    assert html_text.escape(repr(scheduler)) in html
+
+
+def test_a_scheduler_that_cannot_be_simulated_shows_the_error():
+    def fails(index):
+        raise ZeroDivisionError(f"event {index}")
+
+    html = ParamScheduler(make_optimizer(), "lr", schedule=fails)._repr_html_()
+    assert "no picture" in html
+    assert "ZeroDivisionError" in html
 
 
 def test_names_are_escaped():

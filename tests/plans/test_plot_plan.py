@@ -1,5 +1,7 @@
 """Pictures of plans."""
 
+import io
+
 import matplotlib
 import numpy as np
 import pytest
@@ -103,7 +105,7 @@ def test_many_groups_have_a_title_instead_of_a_legend():
     (panel,) = plot_plan(planned((lr, Events.ITERATION_STARTED))[0], Figure().subplots())
     assert len(panel.lines) == 30
     assert panel.get_legend() is None
-    assert panel.get_title() == "30 lines, from group 0 (dark) to group 29"
+    assert panel.get_title() == ("plan of 40 iterations: 4 epochs of 10\n30 lines, from group 0 (dark) to group 29")
 
 
 def test_members_of_one_scheduler_have_phases_of_their_own(optimizer):
@@ -123,6 +125,20 @@ def test_phases_are_shaded_and_named(plan):
     assert [text.get_position()[0] for text in momentum.texts] == [5.5, 20.5, 35.5]
     (shaded,) = dropout.patches  # by epochs: the second phase begins with the third epoch
     assert (shaded.get_x(), shaded.get_x() + shaded.get_width()) == (20.5, 40.5)
+
+
+def test_the_title_tells_the_length_of_the_run(plan):
+    panels = plot_plan(plan, Figure().subplots(3))
+    assert [panel.get_title() for panel in panels] == ["plan of 40 iterations: 4 epochs of 10", "", ""]
+
+
+def test_a_group_with_dollar_signs_in_its_name_is_drawn():
+    optimizer = make_optimizer(2)
+    optimizer.param_groups[0]["name"] = r"$\frac$"
+    figure = Figure()
+    scheduler = ParamScheduler(optimizer, "lr", schedule=Anneal([0.1, 0.2], 0.0, 40))
+    plot_plan(planned((scheduler, Events.ITERATION_STARTED))[0], figure.subplots())
+    figure.savefig(io.BytesIO())  # matplotlib raised an error where it draws
 
 
 def test_epochs_stand_along_the_top_of_the_first_panel(plan):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from ignite.engine import Engine
 
-from lehr.handlers.core.inspection import Location, Locations, locations_of, members_of, type_name_of
+from lehr.handlers.core.inspection import Location, Locations, labels_of, locations_of, members_of, type_name_of
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import Schedule
 from lehr.handlers.schedules.base import Array
@@ -178,9 +178,5 @@ class RecordedValues:
 
     def labels(self, groups: int) -> tuple[str, ...]:
         """The names of the param groups, with the number of the optimizer if there are several."""
-        labels = [location.label for location in self.locations]
-        pairs = list(zip(self.locations, labels, strict=True))
-        optimizers = list(dict.fromkeys(id(location.owner) for location, label in pairs if label))
-        if len(optimizers) > 1:
-            labels = [label and f"optimizer {optimizers.index(id(one.owner))}, {label}" for one, label in pairs]
+        labels = labels_of(self.locations)
         return (*labels, *[""] * (groups - len(labels)))
