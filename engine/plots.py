@@ -84,8 +84,6 @@ def draw_values(
         numbered = [f"{param_name}, group {group}" for group in range(len(columns))]
         labels = numbered if len(columns) > 1 else [param_name]
     drawn = len(ax.lines)  # lines of other calls, which keep their colours
-    if title and {line.get_label() for line in ax.lines} & {without_math(label) for label in labels}:
-        labels = [f"{title}: {label}" for label in labels]
     count = drawn + len(columns)
     lines = []
     for at, (column, label) in enumerate(zip(columns, labels, strict=True), start=drawn):
