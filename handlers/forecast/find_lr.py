@@ -1,6 +1,7 @@
 """The learning rate range test of a trainer, by ignite's finder, from which everything comes back as it was."""
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -126,7 +127,9 @@ def _run_finder(steps: TrialSteps, options: dict[str, Any]) -> None:
     from ignite.handlers import FastaiLRFinder
 
     engine = steps.engine
-    with FastaiLRFinder().attach(engine, {"optimizer": steps.optimizer}, **options):
+    with warnings.catch_warnings(), FastaiLRFinder().attach(engine, {"optimizer": steps.optimizer}, **options):
+        # Older versions of ignite load the file that they have just written in the way that torch warns of.
+        warnings.filterwarnings("ignore", "You are using `torch.load`", FutureWarning)
         # At the end, the finder would warn that the loss has not diverged, which the result says.
         engine.add_event_handler(Events.TERMINATE, engine.terminate, skip_completed=True)
         engine.run(range(options["num_iter"] + 1))

@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 import torch
 from ignite.engine import DeterministicEngine, Engine, Events
-from ignite.handlers import FastaiLRFinder
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from whole_runs import BATCHES, data, everything, network, plain, whole_run
 
 from lehr.engine import ParamHistory
-from lehr.handlers import CosineDecayScheduler, ExponentialScheduler, find_lr, paused
+from lehr.handlers import CosineDecayScheduler, ExponentialScheduler, find_lr
 
 FEW = {"num_steps": 12, "seeds": 2}
 
@@ -116,16 +115,6 @@ def test_an_error_within_a_real_step_does_not_repeat_an_event_of_the_run():
         find_lr(run.trainer, run.loader, output_transform=lambda loss: -1.0)
     run.trainer.run(run.loader)
     assert run.schedulers["decay"].event_index == 4 * BATCHES
-
-
-def test_its_own_finder_leaves_handlers_to_a_test_by_hand():
-    run = whole_run(optimizer_type=torch.optim.AdamW)
-    find_lr(run.trainer, run.loader, **FEW)
-    finder = FastaiLRFinder()
-    to_save = {"model": run.model, "optimizer": run.optimizer}
-    with paused(run.trainer), finder.attach(run.trainer, to_save, num_iter=5, end_lr=0.1, diverge_th=1.0) as trainer:
-        trainer.run(run.loader)
-    assert len(finder.get_results()["lr"]) > 0
 
 
 class Noisy(Dataset):
