@@ -8,7 +8,7 @@ from ignite.engine import Engine, Events
 from torch.optim import Optimizer
 
 from lehr.engine.event_handlers import unwrapped
-from lehr.engine.optimizer_events import StepEventHooks, step_hooks
+from lehr.engine.optimizer_events import StepEventHooks, step_hooks, wrapped_optimizer
 
 from .attaching import AppliedAtSteps
 from .inspection import existing_schedulers, optimizers_of, training_step_of
@@ -28,7 +28,8 @@ def is_running(engine: Engine) -> bool:
 
 def optimizers_in(trainer: Engine) -> list[Optimizer]:
     """The optimizers that the training step of a trainer refers to."""
-    return [one for one in found_in(training_step_of(trainer)) if isinstance(one, Optimizer)]
+    found = [wrapped_optimizer(one) for one in found_in(training_step_of(trainer)) if isinstance(one, Optimizer)]
+    return list({id(one): one for one in found}.values())
 
 
 class Trial:
@@ -48,7 +49,7 @@ class Trial:
         self._trainer, self._kept, to_save = trainer, list(keep_handlers), list(to_save)
         self._run_before: Any = trainer._internal_run_generator  # of a run that was interrupted
         found = found_in(training_step_of(trainer), loader, vars(trainer.state), optimizer, *to_save, *keep_handlers)
-        self._optimizers = [one for one in found if isinstance(one, Optimizer)]
+        self._optimizers = [wrapped_optimizer(one) for one in found if isinstance(one, Optimizer)]
         writes = set(map(id, self._optimizers))
         parameters = [param for one in self._optimizers for group in one.param_groups for param in group["params"]]
         self._snapshot = Snapshot(
@@ -92,8 +93,10 @@ class Trial:
 
     def restore(self) -> None:
         """Give everything the state that it had before the trial."""
-        self._end_run()
-        self._snapshot.restore()
+        try:
+            self._end_run()
+        finally:
+            self._snapshot.restore()
 
     def _end_run(self) -> None:
         """End a run that was interrupted; when Python deletes it, it would change the trainer."""

@@ -20,7 +20,7 @@ from .trial_steps import TrialSteps, loss_reader
 
 def find_lr(
     trainer: Engine,
-    loader: Iterable[Any],
+    loader: Iterable[Any] | None,
     optimizer: Optimizer | None = None,
     *,
     start_lr: float = 1e-6,
@@ -55,7 +55,8 @@ def find_lr(
 
     Args:
         trainer: the trainer, which must not be running.
-        loader: the data, which can be iterated over again and again.
+        loader: the data, which can be iterated over again and again; None, with ``epoch_length``, where the training
+            step makes its own.
         optimizer: the optimizer whose learning rate is to be found; None for the only one of the training step.
         start_lr: the lowest learning rate of the first param group, more than 0.
         end_lr: the highest one.
@@ -95,7 +96,8 @@ def find_lr(
         >>> optimizer.param_groups[0]["lr"], trainer.state.iteration
         (0.1, 0)
     """
-    optimizer = _checked(trainer, loader, optimizer, to_save, keep_handlers)
+    optimizer = _checked(trainer, optimizer, to_save, keep_handlers)
+    _check_loader(loader, epoch_length)
     start_lr = arguments.number("start_lr", start_lr, above=0)
     end_lr = arguments.number("end_lr", end_lr, above=start_lr)
     num_steps = arguments.whole_number("num_steps", num_steps, at_least=10)
@@ -159,14 +161,19 @@ def _seeds(seeds: Any) -> tuple[int, ...]:
     return tuple(range(arguments.whole_number("seeds", seeds, at_least=1)))
 
 
-def _checked(trainer: Any, loader: Any, optimizer: Any, to_save: Any, keep_handlers: Any) -> Optimizer:
+def _check_loader(loader: Any, epoch_length: int | None) -> None:
+    if loader is None and epoch_length is not None:
+        return  # the training step makes its own data
+    if isinstance(loader, Iterator) or not hasattr(loader, "__iter__"):
+        raise TypeError(f"loader must be an iterable that can be read more than once, given {shown(loader)}")
+
+
+def _checked(trainer: Any, optimizer: Any, to_save: Any, keep_handlers: Any) -> Optimizer:
     """The optimizer, if the arguments can be used."""
     if not isinstance(trainer, Engine):
         raise TypeError(f"trainer must be an ignite Engine, given {shown(trainer)}")
     if is_running(trainer):
         raise RuntimeError("trainer must not be running: call find_lr before or after trainer.run, not in a handler")
-    if isinstance(loader, Iterator) or not hasattr(loader, "__iter__"):
-        raise TypeError(f"loader must be an iterable that can be read more than once, given {shown(loader)}")
     if not isinstance(to_save, Mapping | None):
         raise TypeError(f"to_save must be a mapping of names to objects, given {shown(to_save)}")
     for name, thing in (to_save or {}).items():

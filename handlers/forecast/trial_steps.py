@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any, Self
 
 import ignite.distributed as idist
@@ -52,7 +53,7 @@ class TrialSteps:
         self.lrs: list[float] = []
         self.losses: list[float] = []
         self._new_losses: list[float] = []  # since the last step
-        self._has_stepped, self._accumulation, self._epoch_began = False, 0, -1
+        self._has_stepped, self._accumulation, self._epoch_ended_at = False, 0, -1
         self._steps = OptimizerEvents.attach(self.engine, optimizer)
         self.engine.add_event_handler(OptimizerEvents.STEP_STARTED, self._write)
         self.engine.add_event_handler(OptimizerEvents.STEP_COMPLETED, self._completed)
@@ -101,9 +102,9 @@ class TrialSteps:
             trainer.interrupt()  # a GradScaler skips all steps from here on
 
     def _after_epoch(self, trainer: Engine) -> None:
-        if trainer.state.iteration == self._epoch_began:
+        if trainer.state.iteration == self._epoch_ended_at:
             raise RuntimeError("loader must give batches as often as it is iterated over, given one that is exhausted")
-        self._epoch_began = trainer.state.iteration
+        self._epoch_ended_at = trainer.state.iteration
 
     def _stop_if_not_finite(self, engine: Engine) -> None:
         """Stop where ignite's finder does not: it compares losses, and NaN is not greater than any."""
@@ -115,6 +116,8 @@ class TrialSteps:
 
     def __exit__(self, *exception: object) -> None:
         self._steps.remove()
+        # Without these, nothing but garbage collection would free the model after the trainer is dropped.
+        del self._trainer, self._groups, self._run
 
 
 def loss_reader(output_transform: Callable[[Any], Any] | None) -> Callable[[Any], float]:
@@ -131,7 +134,7 @@ def loss_reader(output_transform: Callable[[Any], Any] | None) -> Callable[[Any]
             loss = output.get("loss") if isinstance(output, dict) else output
         if isinstance(loss, torch.Tensor) and loss.numel() == 1:
             loss = loss.item()
-        if isinstance(loss, bool) or not isinstance(loss, int | float):
+        if isinstance(loss, bool) or not isinstance(loss, Real):
             raise TypeError(
                 f"output_transform must give the loss of an iteration as a number, given {shown(loss)} for an output "
                 f"of type {type(output).__name__}"
@@ -139,7 +142,7 @@ def loss_reader(output_transform: Callable[[Any], Any] | None) -> Callable[[Any]
         if loss < 0:
             raise ValueError(
                 f"output_transform must give a loss that is not negative, since the test stops at a multiple of the "
-                f"least loss, given {loss}: add a constant in output_transform"
+                f"least loss, given {shown(loss)}: add a constant in output_transform"
             )
         return float(loss)
 

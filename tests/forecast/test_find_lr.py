@@ -1,6 +1,8 @@
 """The learning rates that a range test trains with, and which of the trainer's parts take part in it."""
 
+import gc
 import logging
+import weakref
 
 import numpy as np
 import pytest
@@ -237,6 +239,43 @@ def test_a_loader_without_a_length_and_a_short_one_go_on_in_the_next_epoch():
         result = find_lr(trainer, loader, end_lr=1.0, num_steps=20, seeds=2)
         assert np.isfinite(result.losses[:, :15]).all()
         assert (trainer.state.epoch_length, trainer.state.max_epochs, trainer.state.iteration) == (None, None, 0)
+
+
+def test_a_training_step_may_make_its_own_data():
+    trainer, _, loader, used = make()
+    train, batch = trainer._process_function, next(iter(loader))
+    trainer._process_function = lambda engine, _: train(engine, batch)
+    result = find_lr(trainer, None, num_steps=12, seeds=1, epoch_length=5)
+    assert result.lrs.tolist() == [lr for (lr,) in used[1:]]
+    with pytest.raises(TypeError, match="loader must be an iterable that can be read more than once, given None"):
+        find_lr(trainer, None)
+
+
+class Wrapper:
+    """An optimizer in another object, as accelerate has it."""
+
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+
+
+def test_an_optimizer_may_be_in_a_wrapper():
+    trainer, optimizer, loader, used = make()
+    result = find_lr(trainer, loader, Wrapper(optimizer), num_steps=12, seeds=1)
+    assert result.lrs.tolist() == [lr for (lr,) in used[1:]]
+
+
+def test_a_model_is_free_when_its_trainer_is_dropped():
+    trainer, optimizer, loader, _ = make()
+    gc.collect()
+    gc.disable()
+    try:
+        result = find_lr(trainer, loader, num_steps=10, seeds=2)
+        alive = weakref.ref(optimizer.param_groups[0]["params"][0])
+        del trainer, optimizer, loader, _
+        assert alive() is None
+        assert len(result.seeds) == 2
+    finally:
+        gc.enable()
 
 
 def test_the_trainer_says_nothing_at_each_step(caplog):

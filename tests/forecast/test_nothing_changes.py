@@ -2,6 +2,7 @@
 
 import copy
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -155,17 +156,69 @@ def test_the_random_numbers_and_the_count_of_a_dataset_come_back():
     assert torch.equal(dataset[0][0], fresh[0][0])
 
 
-def test_epochs_of_a_sampler_and_workers_that_go_on_come_back():
+def test_each_seed_seeds_the_generators_of_a_dataset():
+    torch.manual_seed(0)
+    model, dataset = nn.Linear(4, 3), Noisy()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for kept in ("of_numpy", "of_python", "old"):
+        for name in {"of_numpy", "of_python", "old"} - {kept}:
+            setattr(dataset, name, SimpleNamespace(normal=float, random=float, rand=float))
+        options = {"num_steps": 10, "seeds": [0, 1, 0]}
+        losses = find_lr(plain_trainer(model, optimizer), DataLoader(dataset, 4), **options).losses
+        assert (losses[0] == losses[2]).all()
+        assert (losses[0, :5] != losses[1, :5]).all(), kept
+        dataset = Noisy()
+
+
+def test_gradients_that_stay_in_their_memory_come_back():
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    sampler = DistributedSampler(data(), num_replicas=1, rank=0)
-    loader = DataLoader(data(), 8, sampler=sampler, num_workers=1, persistent_workers=True)
-    workers = iter(loader)
-    result = find_lr(plain_trainer(model, optimizer), loader, num_steps=10, seeds=[4])
-    assert len(result.lrs) > 3
-    assert sampler.epoch == 0
-    assert loader._iterator is workers
-    del workers, loader._iterator
+    memory = [torch.zeros_like(param) for param in model.parameters()]  # as the buckets of DDP
+
+    def step(engine, batch):
+        for param, gradient in zip(model.parameters(), memory, strict=True):
+            param.grad = gradient.zero_()
+        loss = nn.functional.cross_entropy(model(batch[0]), batch[1])
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    trainer = Engine(step)
+    trainer.run(DataLoader(data(), 8), max_epochs=1)
+    before = plain(memory)
+    find_lr(trainer, DataLoader(data(), 8), **FEW)
+    assert plain(memory) == before == plain([param.grad for param in model.parameters()])
+
+
+class Drawn(Dataset):
+    """A dataset whose samples are drawn where they are loaded."""
+
+    def __len__(self):
+        return 16
+
+    def __getitem__(self, index):
+        return torch.rand(4), index % 3
+
+
+@pytest.mark.proof  # starts processes
+def test_epochs_of_a_sampler_and_workers_that_go_on_come_back():
+    epochs = []
+    for tested in (False, True):
+        torch.manual_seed(0)
+        model = network()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        sampler = DistributedSampler(Drawn(), num_replicas=1, rank=0)
+        loader = DataLoader(Drawn(), 4, sampler=sampler, num_workers=1, persistent_workers=True)
+        first = plain(list(loader))
+        workers = loader._iterator
+        if tested:
+            result = find_lr(plain_trainer(model, optimizer), loader, num_steps=10, seeds=[4])
+            assert len(result.lrs) > 3
+        assert sampler.epoch == 0
+        assert loader._iterator is workers
+        epochs.append([first, plain(list(loader))])
+        del workers, loader._iterator
+    assert epochs[0] == epochs[1]
 
 
 def test_what_a_training_step_writes_into_the_state_of_the_engine_comes_back():
