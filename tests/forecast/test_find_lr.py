@@ -160,9 +160,12 @@ def test_the_steps_call_no_handlers_of_another_engine():
     other = Engine(lambda engine, batch: None)
     scheduler = CosineDecayScheduler(optimizer, "lr", 100)
     scheduler.attach(other, OptimizerEvents.STEP_STARTED)
+    called = []
+    other.add_event_handler(OptimizerEvents.STEP_COMPLETED, lambda: called.append(1))
     hooks = list(optimizer._optimizer_step_pre_hooks.items())
     find_lr(trainer, loader, num_steps=10, seeds=1)
     assert scheduler.event_index == 0
+    assert called == []
     assert list(optimizer._optimizer_step_pre_hooks.items()) == hooks
     assert "step" not in vars(optimizer)
 

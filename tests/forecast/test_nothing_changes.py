@@ -48,8 +48,10 @@ def after_a_resume(run):
         one.load_state_dict(copy.deepcopy(other.state_dict()))
 
 
-@pytest.mark.parametrize("point", [before_the_first, after_an_epoch, in_mid_epoch, after_a_resume])
-@pytest.mark.parametrize("accumulation", [1, 4])
+@pytest.mark.parametrize(
+    ("point", "accumulation"),
+    [(before_the_first, 1), (after_an_epoch, 1), (in_mid_epoch, 1), (in_mid_epoch, 4), (after_a_resume, 4)],
+)
 def test_the_run_goes_on_as_if_there_had_been_no_test(point, accumulation, tmp_path):
     ended = []
     for tested in (False, True):
@@ -109,11 +111,18 @@ def test_an_error_leaves_nothing_behind(error, point, where):
 
 
 def test_an_error_within_a_real_step_does_not_repeat_an_event_of_the_run():
-    run = whole_run()
-    interrupt_at(run.trainer, 5)
-    run.trainer.run(run.loader, max_epochs=4)
-    with pytest.raises(ValueError, match="output_transform must give a loss that is not negative"):
-        find_lr(run.trainer, run.loader, output_transform=lambda loss: -1.0)
+    run, armed = whole_run(), []
+
+    def fail(*_):
+        if armed and run.trainer.state.iteration == 3:
+            raise ZeroDivisionError
+
+    run.optimizer.register_step_pre_hook(fail)  # after those that count the steps
+    in_mid_epoch(run)
+    armed.append(1)
+    with pytest.raises(ZeroDivisionError):
+        find_lr(run.trainer, run.loader, **FEW)
+    armed.clear()
     run.trainer.run(run.loader)
     assert run.schedulers["decay"].event_index == 4 * BATCHES
 
