@@ -77,8 +77,6 @@ class Trial:
         fresh = Engine(training_step_of(trainer))
         for names, new, old in ((OF_RUN, fresh, trainer), (OF_STATE, fresh.state, trainer.state)):
             vars(old).update({name: vars(new)[name] for name in names if name in vars(new)})
-        if hasattr(trainer.state, "rng_states"):
-            trainer.state.rng_states = None  # which a DeterministicEngine would go on from
         trainer.interrupt_resume_enabled = True
         trainer.logger = quiet_logger(trainer.logger)
         for event, handlers in list(trainer._event_handlers.items()):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from ignite.engine import Engine, Events
+from ignite.handlers import FastaiLRFinder
 from torch.optim import Optimizer
 
 from lehr.engine.optimizer_events import wrapped_optimizer
@@ -126,8 +127,6 @@ def find_lr(
 
 def _run_finder(steps: TrialSteps, options: dict[str, Any]) -> None:
     """Let ignite's finder run, with one step more: its first two steps have the same learning rate."""
-    from ignite.handlers import FastaiLRFinder
-
     engine = steps.engine
     with warnings.catch_warnings(), FastaiLRFinder().attach(engine, {"optimizer": steps.optimizer}, **options):
         # Older versions of ignite load the file that they have just written in the way that torch warns of.

@@ -249,6 +249,29 @@ def test_what_a_training_step_writes_into_the_state_of_the_engine_comes_back():
     assert seen[:8] == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
+class Counting(Engine):
+    """An engine with a list of its own."""
+
+    def __init__(self, train, optimizer):
+        super().__init__(self.step)
+        self.train, self.optimizer, self.rates = train, optimizer, []
+
+    def step(self, engine, batch):
+        self.rates.append(self.optimizer.param_groups[0]["lr"])
+        return self.train(engine, batch)
+
+
+def test_the_attributes_of_an_engine_come_back_and_its_step_reads_the_learning_rate():
+    model, read = network(), []
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    trainer = Counting(plain_trainer(model, optimizer)._process_function, optimizer)
+    trainer.rates = kept = [0.0]
+    options = {"num_steps": 10, "seeds": 1, "output_transform": lambda loss: read.append(kept[-1]) or loss}
+    result = find_lr(trainer, DataLoader(data(), 8), **options)
+    assert trainer.rates is kept == [0.0]
+    assert read[1:] == result.lrs.tolist()
+
+
 def test_schedulers_that_a_training_step_calls_come_back():
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
