@@ -34,7 +34,8 @@ def as_torch_scheduler(
     the same call.
 
     A scheduler that is driven by a metric takes it in ``step(metric)``, as ``ReduceLROnPlateau`` does, or in
-    ``observe(metric)``. With ``step()`` alone it counts the event, and the value stays as it is.
+    ``observe(metric)``. With ``step()`` alone it counts the event, and the value stays as it is. On several ranks, give
+    each the same metric, as torch's own needs it; in Lightning, log it with ``sync_dist=True``.
 
     Args:
         schedulers: one scheduler, or several, of the param groups of one optimizer. Do not call or attach them.
