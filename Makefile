@@ -76,7 +76,7 @@ proof: .venv/package ## the slow tests: whole cross products, runs that are kill
 	HYPOTHESIS_PROFILE=proof $(PYTEST) tests/promises/test_nonsense.py tests/promises/test_nonsense_for_schedules.py \
 		tests/promises/test_bad_input.py
 
-integrations: .venv-integrations/package ## train in Lightning, Hugging Face, accelerate, skorch and DDP: one minute
+integrations: .venv-integrations/package ## train in Lightning, Hugging Face, accelerate, skorch and DDP: three minutes
 	$(INTEGRATIONS)/pytest -m integrations tests/integrations/frameworks
 
 gpu: .venv/package ## the tests that need a CUDA device; they are skipped where there is none

@@ -133,7 +133,7 @@ class TorchAdapter(TorchLRScheduler):
                 "lehr.handlers.ConcatScheduler"
             )
 
-    def step(self, value: Any = None, /, metrics: Any = None, *, epoch: Any = None) -> None:  # type: ignore[override]
+    def step(self, value: Any = None, /, metrics: Any = None, *, epoch: Any = None) -> None:
         """Write the values of the next event.
 
         Args:
@@ -154,6 +154,8 @@ class TorchAdapter(TorchLRScheduler):
         if value is not None and metrics is not None:
             self._step_epoch(value, metrics)
             return
+        if self._counts_updates and type(value) is int:
+            return  # the end of an epoch without a metric
         given = value if metrics is None else metrics
         if not self._metric_parts and (metrics is not None or not isinstance(value, int | None)):
             raise TypeError(
@@ -177,8 +179,8 @@ class TorchAdapter(TorchLRScheduler):
         """Write the values of the event after so many updates, as timm's training script asks for after each of them.
 
         The events are then updates of the optimizer. ``step(epoch, metric)``, which the script calls after each epoch,
-        passes the metric to what is driven by one, from the next update on. Without calls of this method, the events
-        are epochs, and ``step(epoch, metric)`` writes the values of that epoch.
+        passes the metric, if there is one, to what is driven by one, from the next update on. Without calls of this
+        method, the events are epochs, and ``step(epoch, metric)`` writes the values of that epoch.
 
         Args:
             num_updates: the number of updates so far.

@@ -31,7 +31,7 @@ def plateau(optimizer, **kwargs):
     return ReduceOnPlateauScheduler(optimizer, "lr", "loss", factor=0.5, patience=0, **kwargs)
 
 
-def timm_loop(scheduler, by_update, first_epoch=0, epochs=EPOCHS):
+def timm_loop(scheduler, by_update, first_epoch=0, epochs=EPOCHS, losses=LOSSES):
     """What the optimizer's steps see in the loop of timm's training script."""
     optimizer, seen = scheduler.optimizer, []
     if first_epoch:
@@ -42,7 +42,7 @@ def timm_loop(scheduler, by_update, first_epoch=0, epochs=EPOCHS):
             optimizer.step()
             if by_update:
                 scheduler.step_update(num_updates=epoch * UPDATES + update + 1, metric=7.0)
-        scheduler.step(epoch + 1, LOSSES[epoch])
+        scheduler.step(epoch + 1, losses[epoch])
     return seen
 
 
@@ -57,6 +57,15 @@ def test_timm_counts_updates():
     assert timm_loop(as_torch_scheduler(schedulers, history=history), True) == wanted
     assert history["lr"][:-1] == [[lr] for lr, _ in wanted]
     assert len(history["lr"]) == len(wanted) + 1
+
+
+def test_timm_may_have_no_metric():
+    optimizer = make_optimizer(lr=0.1)
+    schedulers = cosine(optimizer), momentum(optimizer)
+    wanted = simulated(*schedulers)
+    assert timm_loop(as_torch_scheduler(schedulers), True, losses=[None] * EPOCHS) == wanted
+    seen = timm_loop(as_torch_scheduler(plateau(make_optimizer(lr=0.1))), True, losses=[None] * EPOCHS)
+    assert {lr for lr, _ in seen} == {0.1}
 
 
 def test_timm_counts_epochs():
