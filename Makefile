@@ -76,7 +76,7 @@ proof: .venv/package ## the slow tests: whole cross products, runs that are kill
 	HYPOTHESIS_PROFILE=proof $(PYTEST) tests/promises/test_nonsense.py tests/promises/test_nonsense_for_schedules.py \
 		tests/promises/test_bad_input.py
 
-integrations: .venv-integrations/package ## train in Lightning, Hugging Face, accelerate, skorch and DDP; look at pages in Chromium
+integrations: .venv-integrations/package ## train in Lightning, Hugging Face, accelerate, skorch and DDP; look at pages in Chromium: four minutes
 	$(INTEGRATIONS)/pytest -m integrations tests/integrations/frameworks tests/plans/test_page_in_browser.py
 
 gpu: .venv/package ## the tests that need a CUDA device; they are skipped where there is none
