@@ -336,6 +336,8 @@ class TorchAdapter(TorchLRScheduler):
 
 
 def _checked_state(state_dict: Any) -> dict[str, Any]:
+    if isinstance(state_dict, Mapping) and "before" not in state_dict:  # as the first version saved it
+        state_dict = {**state_dict, "before": []}
     if not isinstance(state_dict, Mapping) or set(state_dict) != ENTRIES:
         given = arguments.shown(sorted(map(str, state_dict)) if isinstance(state_dict, Mapping) else state_dict)
         raise ValueError(f"state_dict must have the entries {sorted(ENTRIES)}, given {given}")

@@ -132,3 +132,22 @@ def test_a_damaged_progress_of_the_last_event_loads_nothing():
         with pytest.raises((TypeError, ValueError)):
             scheduler.load_state_dict({**state, "before": before})
         assert scheduler.state_dict() == state
+
+
+def test_a_state_of_the_first_version_loads():
+    """It was recorded before the adapter saved ``before``."""
+    optimizer = make_optimizer(lr=0.5)
+    scheduler = as_torch_scheduler(ReduceOnPlateauScheduler(optimizer, "lr", "loss", patience=0, factor=0.5))
+    for metric in (1.0, 1.0, 1.0):
+        optimizer.step()
+        scheduler.step(metric)
+    recorded = {name: value for name, value in scheduler.state_dict().items() if name != "before"}
+    assert set(recorded) == {"last_epoch", "_step_count", "_last_lr", "num_processes", "scheduler"}
+    resumed_optimizer = make_optimizer(lr=0.5)
+    resumed = as_torch_scheduler(ReduceOnPlateauScheduler(resumed_optimizer, "lr", "loss", patience=0, factor=0.5))
+    resumed_optimizer.load_state_dict(optimizer.state_dict())
+    resumed.load_state_dict(recorded)
+    for one, its in ((scheduler, optimizer), (resumed, resumed_optimizer)):
+        its.step()
+        one.step(1.0)
+    assert resumed_optimizer.param_groups[0]["lr"] == optimizer.param_groups[0]["lr"] == 0.0625
