@@ -108,7 +108,7 @@ class Plan(Mapping[str, Array]):
         return f"<Plan of {', '.join(self.columns) or 'nothing'}: {self.max_epochs} epochs of {self.epoch_length}>"
 
     def __str__(self) -> str:
-        resumed = f", from iteration {self.start} on" if self.start else ""
+        resumed = f", from iteration {self.start + 1} on" if self.start else ""
         rows = [["name", "group", "first", "lowest", "highest", "last"]]
         for name, column in self.columns.items():
             for label, values in zip(column.labels, column.values.T[:, self.start :], strict=True):
