@@ -178,8 +178,7 @@ class Plan(Mapping[str, Array]):
         the values before and after its largest step, and the values at findings, phases and both ends.
 
         The file has plotly in it, and about 5 MB. The same plan gives the same bytes with the same version of plotly.
-        A file that exists is replaced when the new one is complete. (Of the libraries in use, plotly alone changes the
-        type and the unit of axes without code of ours; a page of Bokeh has 1.3 MB, one of Altair 0.9 MB.)
+        A file that exists is replaced when the new one is complete.
 
         Args:
             path: the file to write.
