@@ -67,7 +67,7 @@ checks: .venv/package
 	$(BIN)/ruff check .
 	@# From another folder, since here Python finds the folder lehr, and not the installed package.
 	cd $(BIN) && ./mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache -p lehr
-	$(BIN)/mypy examples
+	$(BIN)/mypy examples tests/typing
 	cd $(BIN) && ./lint-imports --config ../../pyproject.toml --cache-dir ../../.import_linter_cache --no-logo
 
 proof: .venv/package ## the slow tests: whole cross products, runs that are killed, many more drawn inputs
