@@ -341,7 +341,6 @@ REFUSED = [
     ("Adam", {}, saved("cerebras.Adam"), "given one of an Adam or AdamW of Cerebras"),
     ("AdamW", {}, of_hugging_face(saved("cerebras.AdamW", correct_bias=False)), "AdamW with correct_bias=False"),
     ("AdamW", {}, saved("cerebras.Lamb"), "given one of the Lamb of Cerebras"),
-    ("Adafactor", {}, saved("cerebras.Adafactor"), "given one of the Adafactor of Cerebras or Hugging Face"),
     ("Lamb", {}, saved("cerebras.Lamb"), "given one of an optimizer without the option"),
     ("cerebras.AdamW", {}, saved("cerebras.AdamW", correct_bias=False), "given one of AdamW with correct_bias=False"),
     ("cerebras.AdamW", {"correct_bias": False}, saved("cerebras.AdamW"), "given one of AdamW with correct_bias=True"),
@@ -353,7 +352,6 @@ REFUSED = [
     ("cerebras.Adam", {}, saved("AdamW"), "given one of AdamW, with its weight decay beside the gradient"),
     ("cerebras.Lamb", {}, saved("Lamb"), "given one with the option 'grad_averaging'"),
     ("cerebras.Lamb", {}, saved("cerebras.AdamW"), "given one without the option 'adam'"),
-    ("cerebras.Adafactor", {}, saved("Adafactor"), "given one without the option 'beta1'"),
     ("Adam", {}, saved("NAdam"), "given one of an optimizer with the option 'momentum_decay'"),
     ("Adam", {}, saved("RAdam"), "given one of an optimizer without the option 'amsgrad'"),
     ("AdamW", {}, saved("SGD", momentum=0.9), "given one of an optimizer with the option 'dampening'"),
@@ -362,6 +360,11 @@ REFUSED = [
     ("cerebras.RMSprop", {}, saved("Adagrad"), "given one of an optimizer with the option 'initial_accumulator_value'"),
     ("cerebras.SGD", {}, saved("AdamW"), "given one without the option 'dampening'"),
 ]
+if hasattr(torch.optim, "Adafactor"):  # since torch 2.5
+    REFUSED += [
+        ("Adafactor", {}, saved("cerebras.Adafactor"), "given one of the Adafactor of Cerebras or Hugging Face"),
+        ("cerebras.Adafactor", {}, saved("Adafactor"), "given one without the option 'beta1'"),
+    ]
 
 
 @for_each(("name", "options", "state", "message"), REFUSED, [f"{at} {case[0]}" for at, case in enumerate(REFUSED)])
