@@ -3,11 +3,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INTEGRATIONS := .venv-integrations/bin
+LOWEST := .venv-lowest/bin
 # A file of tests stays in one process, since tests share what its fixtures make.
 PYTEST := $(BIN)/pytest -p no:benchmark --numprocesses auto --dist loadfile --no-loadscope-reorder
-SOURCES := $(shell find lehr engine handlers -name '*.py' -o -name py.typed) pyproject.toml README.md
+SOURCES := $(shell find lehr engine handlers -name '*.py' -o -name py.typed) pyproject.toml setup.py README.md
 
-.PHONY: help demo gallery fast test checks proof integrations gpu bench profile clean
+.PHONY: help demo gallery fast test checks proof integrations lowest gpu bench profile clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +42,21 @@ help: ## list the targets
 .venv-integrations/package: .venv-integrations/tools $(SOURCES)
 	@rm -rf build
 	$(INTEGRATIONS)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
+	@rm -rf build lehr.egg-info
+	@touch $@
+
+# The lowest versions that pyproject.toml allows. CI does not run them: this torch has 3 GB with its CUDA.
+.venv-lowest/tools: constraints-lowest.txt pyproject.toml
+	$(PYTHON) -m venv .venv-lowest
+	$(LOWEST)/pip install --quiet --disable-pip-version-check -c constraints-lowest.txt setuptools wheel
+	$(LOWEST)/pip install --quiet --disable-pip-version-check -c constraints-lowest.txt --no-build-isolation \
+		'.[cli,examples,optimizers,pandas,yaml]' cloudpickle hypothesis pytest pytest-xdist
+	@rm -rf build
+	@touch $@
+
+.venv-lowest/package: .venv-lowest/tools $(SOURCES)
+	@rm -rf build
+	$(LOWEST)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
 	@rm -rf build lehr.egg-info
 	@touch $@
 
@@ -79,6 +95,9 @@ proof: .venv/package ## the slow tests: whole cross products, runs that are kill
 integrations: .venv-integrations/package ## train in Lightning, Hugging Face, accelerate, skorch and DDP: one minute
 	$(INTEGRATIONS)/pytest -m integrations tests/integrations/frameworks
 
+lowest: .venv-lowest/package ## the tests with the lowest versions of torch, ignite, NumPy and matplotlib (Python 3.11, 3 GB)
+	$(LOWEST)/pytest -p no:benchmark --numprocesses auto --dist loadfile --no-loadscope-reorder
+
 gpu: .venv/package ## the tests that need a CUDA device; they are skipped where there is none
 	$(BIN)/pytest -p no:benchmark -m gpu
 
@@ -89,5 +108,5 @@ profile: .venv/package ## tell the nanoseconds of each statement of an event
 	$(BIN)/python tests/benchmarks/profile_event.py
 
 clean: ## remove everything that was made here
-	rm -rf .venv .venv-integrations build dist lehr.egg-info runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks
+	rm -rf .venv .venv-integrations .venv-lowest build dist lehr.egg-info runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
