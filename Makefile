@@ -45,7 +45,7 @@ help: ## list the targets
 	@rm -rf build lehr.egg-info
 	@touch $@
 
-# The lowest versions that pyproject.toml allows. CI does not run them: this torch has 3 GB with its CUDA.
+# The lowest versions that pyproject.toml allows. CI does not run them: this torch takes 5 GB with its CUDA.
 .venv-lowest/tools: constraints-lowest.txt pyproject.toml
 	$(PYTHON) -m venv .venv-lowest
 	$(LOWEST)/pip install --quiet --disable-pip-version-check -c constraints-lowest.txt setuptools wheel
@@ -95,7 +95,7 @@ proof: .venv/package ## the slow tests: whole cross products, runs that are kill
 integrations: .venv-integrations/package ## train in Lightning, Hugging Face, accelerate, skorch and DDP: one minute
 	$(INTEGRATIONS)/pytest -m integrations tests/integrations/frameworks
 
-lowest: .venv-lowest/package ## the tests with the lowest versions of torch, ignite, NumPy and matplotlib (Python 3.11, 3 GB)
+lowest: .venv-lowest/package ## the tests with the lowest versions of torch, ignite, NumPy and matplotlib (5 GB)
 	$(LOWEST)/pytest -p no:benchmark --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 gpu: .venv/package ## the tests that need a CUDA device; they are skipped where there is none

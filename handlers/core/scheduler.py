@@ -113,7 +113,10 @@ class BaseParamScheduler(SimulateValues, ABC):
         self._event_reader = NO_EVENT_READER if self._is_pure else EventReader()
         self._recorder = Recorder()
 
-    step, get_last_lr, last_epoch, base_lrs = NotOfTorch(), NotOfTorch(), NotOfTorch(), NotOfTorch()
+    step: NotOfTorch = NotOfTorch()
+    get_last_lr: NotOfTorch = NotOfTorch()
+    last_epoch: NotOfTorch = NotOfTorch()
+    base_lrs: NotOfTorch = NotOfTorch()
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in self._caches}
