@@ -80,10 +80,12 @@ class Plan(Mapping[str, Array]):
         start: int = 0,
         unforeseen: Sequence[str] = (),
     ) -> None:
-        self.columns = dict(columns)
-        self.max_epochs, self.epoch_length, self.start = max_epochs, epoch_length, start
-        self.unforeseen = tuple(unforeseen)
-        self.num_iterations = max_epochs * epoch_length  # of the whole run; fewer if max_iters ends it
+        self.columns: dict[str, PlanColumn] = dict(columns)
+        self.max_epochs: int = max_epochs
+        self.epoch_length: int = epoch_length
+        self.start: int = start
+        self.unforeseen: tuple[str, ...] = tuple(unforeseen)
+        self.num_iterations: int = max_epochs * epoch_length  # of the whole run; fewer if max_iters ends it
 
     def __getitem__(self, name: str) -> Array:
         if name not in self.columns:
