@@ -95,8 +95,9 @@ proof: .venv/package ## the slow tests: whole cross products, runs that are kill
 integrations: .venv-integrations/package ## train in Lightning, Hugging Face, accelerate, skorch and DDP; look at pages in Chromium: four minutes
 	$(INTEGRATIONS)/pytest -m integrations tests/integrations/frameworks tests/plans/test_page_in_browser.py
 
+# The comparisons with peers are with those of constraints.txt: this ignite has no BatchSizeScheduler, and so on.
 lowest: .venv-lowest/package ## the tests with the lowest versions of torch, ignite, NumPy and matplotlib (5 GB)
-	$(LOWEST)/pytest -p no:benchmark --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(LOWEST)/pytest -p no:benchmark --numprocesses auto --dist loadfile --no-loadscope-reorder --ignore tests/against_peers
 
 gpu: .venv/package ## the tests that need a CUDA device; they are skipped where there is none
 	$(BIN)/pytest -p no:benchmark -m gpu

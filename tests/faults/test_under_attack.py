@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 from cases import for_each
 from click.testing import CliRunner
 from ignite.engine import Engine, Events
@@ -234,8 +235,10 @@ MERGED = "a0: &a0 {k: 1}\n" + "".join(f"a{n}: &a{n}\n  <<: [{', '.join([f'*a{n -
 QUADRATIC = "a0: &a0 {k: 1}\n" + "".join(f"a{n}: &a{n} {{<<: *a{n - 1}, k{n}: 1}}\n" for n in range(1, 2000))
 MANY = f"a: &a {{{', '.join(f'k{n}: 1' for n in range(1000))}}}\nb: {{<<: [{', '.join(['*a'] * 20_000)}]}}\n"
 LAUGHS = "a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 20))
+# PyYAML 6.0.4 itself copies each key once.
+MERGED_ONCE = yaml.__version__ not in ("6.0", "6.0.1", "6.0.2", "6.0.3")
 HOSTILE = {
-    "merge keys": (MERGED, "merge keys must copy at most 100000 keys, given more"),
+    "merge keys": (MERGED, "'type' must be" if MERGED_ONCE else "merge keys must copy at most 100000 keys, given more"),
     "merge keys, one after another": (QUADRATIC, "merge keys must copy at most 100000 keys, given more"),
     "merge keys, many of one": (MANY, "merge keys must copy at most 100000 keys, given more"),
     "many values": (f"[{'1,' * 1_000_000}]", "a text in YAML must have at most 100000 values and keys, given more"),
