@@ -14,6 +14,7 @@ from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import Schedule, arguments
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups
 
+from . import run_length
 from .checks import text
 from .context import ConfigContext, Key
 from .dialects import entry_schedule, refuse_type
@@ -22,12 +23,18 @@ from .entries import Entry, read_entries, read_entry
 from .entry_lists import scheduler_of, scheduler_of_list
 from .files import name_of, read
 
-LIST_KEYS = ("schedulers", "sequential", "milestones", "durations", "param_name", "epoch_length", "save_history")
+LIST_KEYS = ("schedulers", "sequential", "milestones", "durations", "param_name", "epoch_length", "run", "save_history")
 Config = Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | os.PathLike[str]
 
 
 def configure_scheduler(
-    optimizer: HasParamGroups, config: Config, *, param_name: str = "lr", epoch_length: int | None = None
+    optimizer: HasParamGroups,
+    config: Config,
+    *,
+    param_name: str = "lr",
+    epoch_length: int | None = None,
+    max_epochs: int | None = None,
+    total_steps: int | None = None,
 ) -> BaseParamScheduler:
     """Make a scheduler from a config of lehr or of another library, with that library's names and arguments.
 
@@ -53,6 +60,10 @@ def configure_scheduler(
         epoch_length: events in an epoch. With it, the durations of lehr's own classes and of lists are in epochs.
             Schedulers of torch, mmengine and timm that count epochs keep each value for an epoch. Cerebras and
             transformers count steps, and their types refuse it. A mapping may also have it as a key.
+        max_epochs: epochs of the run. Where a config leaves out a length, it is that of the run, if that library's own
+            trainer fills it in so: the ``end`` of mmengine's entries, ``num_training_steps`` of transformers. A mapping
+            may also have a key ``run``, a mapping with ``max_epochs`` or ``total_steps``.
+        total_steps: iterations of the run; with ``epoch_length``, one of the two is enough.
 
     Returns:
         A scheduler. Attach it to ``Events.ITERATION_STARTED``, or to ``Events.EPOCH_STARTED`` where the config counts
@@ -67,8 +78,6 @@ def configure_scheduler(
 
     Nothing in a config is imported or evaluated: names are looked up in tables. Functions such as ``lr_lambda`` are
     legal in a mapping made in Python, and impossible in a file.
-
-    Without ``end``, mmengine's entries have no end, like its schedulers; its runner gives them the end of the run.
 
     Deviations from the libraries, where they contradict their own documentation or fail: one-cycle schedules keep
     their last value, where torch, mmengine and Cerebras extrapolate; torch's ``ConstantLR`` and ``LinearLR`` with
@@ -101,8 +110,8 @@ def configure_scheduler(
         given = f"a file with one {type(config).__name__} in it" if is_file else arguments.shown(config)
         raise TypeError(f"{where} must be a mapping, a list of mappings or the path of a file, given {given}")
     arguments.within_limits(where, config)
-    length = None if epoch_length is None else _checked_length("epoch_length", epoch_length)
-    context = ConfigContext(optimizer, param_name, length)
+    run = run_length.checked("", {"epoch_length": epoch_length, "max_epochs": max_epochs, "total_steps": total_steps})
+    context = ConfigContext(optimizer, param_name, run.epoch_length, run)
     try:
         if isinstance(config, Mapping):
             scheduler = _scheduler(context, where, config)
@@ -113,12 +122,8 @@ def configure_scheduler(
         if short == str(error):
             raise
         raise (TypeError if isinstance(error, TypeError) else ValueError)(short) from error
-    remember_config(scheduler, _as_config(config, param_name, epoch_length))
+    remember_config(scheduler, _as_config(config, param_name, run))
     return scheduler
-
-
-def _checked_length(name: str, value: object) -> int:
-    return arguments.whole_number(name, value, at_least=1)
 
 
 def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamScheduler:
@@ -133,22 +138,28 @@ def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamSche
                     f"{where}[{arguments.shown(key)}] is not known beside a list of schedulers (known: {known})"
                 )
         listed = read_entries(f"{where}['schedulers']", entry.values["schedulers"])
-    epoch_length = entry.values.get("epoch_length")
-    if epoch_length is not None:
-        here = _checked_length(f"{where}['epoch_length']", epoch_length)
-        if context.epoch_length not in (None, here):
-            raise ValueError(f"{where}: epoch_length must be given once, given {context.epoch_length} and {here}")
-        context = replace(context, epoch_length=here)
+    context = _in_run(context, where, entry.values)
     if is_list:
         param_name = text(f"{where}['param_name']", entry.values.get("param_name", context.param_name))
         return _of_list(context.of(param_name), where, entry.values, listed)
-    entry = entry.without("epoch_length")
+    entry = entry.without("epoch_length", "run")
     if entry.type in SCHEDULERS:
         return lehr_scheduler(context, entry, _scheduler)
     if "." not in entry.type:
         refuse_type(entry)
     save_history = arguments.flag(f"{where}['save_history']", entry.values.get("save_history", False))
     return _from_base_values(context, partial(_of_entry, entry.without("save_history"), save_history))
+
+
+def _in_run(context: ConfigContext, where: str, values: Mapping[str, Any]) -> ConfigContext:
+    """The context with the length of the run that a mapping gives."""
+    run = context.run
+    if values.get("run") is not None:
+        run = run.combined_with(where, run_length.read(f"{where}['run']", values["run"]))
+    if values.get("epoch_length") is not None:
+        given = run_length.checked(where, {"epoch_length": values["epoch_length"]})
+        run = run.combined_with(where, given)
+    return replace(context, epoch_length=run.epoch_length, run=run)
 
 
 def _of_list(context: ConfigContext, where: str, options: Mapping[str, Any], listed: list[Entry]) -> BaseParamScheduler:
@@ -203,7 +214,7 @@ def _marked_list(where: str, config: Sequence[Any]) -> tuple[dict[str, Any], lis
     return {"sequential": marks[0]}, [one.without("sequential") for one in listed]
 
 
-def _as_config(config: Any, param_name: str, epoch_length: int | None) -> dict[str, Any]:
+def _as_config(config: Any, param_name: str, run: run_length.RunLength) -> dict[str, Any]:
     """The config as a mapping, with the arguments of ``configure_scheduler`` in it."""
     if isinstance(config, Mapping):
         given = dict(config)
@@ -212,8 +223,11 @@ def _as_config(config: Any, param_name: str, epoch_length: int | None) -> dict[s
         given |= {"sequential": True} if config[0].get("sequential", False) else {}
     if param_name != "lr":
         given.setdefault("param_name", param_name)
-    if epoch_length is not None:
-        given["epoch_length"] = epoch_length
+    if run.epoch_length is not None:
+        given["epoch_length"] = run.epoch_length
+    length = {key: getattr(run, key) for key in ("max_epochs", "total_steps") if getattr(run, key) is not None}
+    if length:
+        given["run"] = {**given.get("run", {}), **length}
     try:
         return copied_config(given)  # a copy, so that the user may change the config
     except TypeError:

@@ -10,6 +10,8 @@ from lehr.handlers.schedules import Schedule, Stretch
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups
 
+from .run_length import UNKNOWN, RunLength
+
 Key = tuple[str, int | None]  # the entry of a param group, and the item in it
 
 
@@ -21,6 +23,7 @@ class ConfigContext:
         optimizer: the optimizer.
         param_name: the name of the parameter.
         epoch_length: events in an epoch, where the config counts epochs and the events are iterations; else None.
+        run: the length of the run.
         base: the initial value of each param group, instead of the present ones; None for the present ones.
         base_values: base values to start from instead of those that the param groups have, by the key of the parameter.
         uses: the keys of the parameters whose base values were read; the contexts of one config share it.
@@ -30,6 +33,7 @@ class ConfigContext:
     optimizer: HasParamGroups
     param_name: str
     epoch_length: int | None
+    run: RunLength = UNKNOWN
     base: tuple[float, ...] | None = None
     base_values: Mapping[Key, tuple[float, ...]] = field(default_factory=dict)
     uses: set[Key] = field(default_factory=set, compare=False)

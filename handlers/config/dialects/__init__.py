@@ -41,6 +41,7 @@ def entry_schedule(context: ConfigContext, entry: Entry) -> EntrySchedule:
     located(where, getattr, context, "slot")
     if prefix == "transformers":
         name, entry = transformers.by_short_name(name, entry)
+        entry = transformers.of_run(name, entry, context)
     schedule: EntrySchedule = build(TYPES[prefix][name], entry, context)
     return replace(schedule, where=entry.where)
 

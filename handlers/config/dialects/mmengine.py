@@ -51,7 +51,7 @@ from .torch import plateau
 
 # fmt: off
 WINDOW: Arguments = {
-    "begin": (not_negative, 0), "end": (not_negative, ENDLESS), "by_epoch": (flag, True),
+    "begin": (not_negative, 0), "end": (not_negative, None), "by_epoch": (flag, True),
     "convert_to_iter_based": (flag, False), "last_step": (minus_one, -1), "verbose": (flag, False),
 }
 # fmt: on
@@ -60,6 +60,10 @@ WINDOW: Arguments = {
 def _step_window(context: ConfigContext, a: SimpleNamespace) -> StepWindow:
     """The window of an entry with the arguments of ``WINDOW``."""
     length = context.epoch_length
+    of_run = context.run.epochs if a.by_epoch else context.run.steps
+    a.has_end = a.end is not None or of_run is not None
+    if a.end is None:  # mmengine's runner fills in the end of the run
+        a.end = of_run or ENDLESS
     if a.convert_to_iter_based:
         if not a.by_epoch:
             raise ValueError("['convert_to_iter_based'] must be left out where by_epoch is false")
@@ -90,13 +94,28 @@ def _constant(window: StepWindow, a: SimpleNamespace) -> Schedule:
     return PiecewiseConstant([a.factor, 1.0], [last]) if last else Constant(a.factor)
 
 
+def whole_window(window: StepWindow, a: SimpleNamespace) -> StepWindow:
+    """A window whose end is known, for a schedule that depends on it.
+
+    Raises:
+        ValueError: the end is unknown.
+    """
+    if not a.has_end:
+        name, unit = ("max_epochs", "epochs") if a.by_epoch else ("total_steps", "iterations")
+        raise ValueError(
+            f"['end'] must be given, in {unit}, since the values depend on it: or give the {unit} of the run to "
+            f"configure_scheduler as {name}, as mmengine's runner does"
+        )
+    return window
+
+
 def _linear(window: StepWindow, a: SimpleNamespace) -> Schedule:
-    last = window.steps - 1
+    last = whole_window(window, a).steps - 1
     return Anneal(a.start_factor, a.end_factor, last) if last else Constant(a.start_factor)
 
 
 def _cosine(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
-    initial, length = _initial_value(context), (a.T_max or 0) * window.scale or window.steps
+    initial, length = _initial_value(context), (a.T_max or 0) * window.scale or whole_window(window, a).steps
     end = _end_value(context, a, default=0.0)
 
     def starting_from(value: Number) -> Schedule:
@@ -113,7 +132,7 @@ def _cosine(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> E
 
 
 def _poly(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
-    last, curve = max(window.steps - 1, 0), Polynomial(a.power)
+    last, curve = max(whole_window(window, a).steps - 1, 0), Polynomial(a.power)
     if last == 0:
         return scaling(context, Constant(1.0), window)
     rule = lambda: Approach(Anneal(1.0, 0.0, last, curve), a.eta_min, _initial_value(context))  # noqa: E731
@@ -142,7 +161,7 @@ def _one_cycle(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -
         raise ValueError(
             f"the type is for 'lr' alone, given {context.param_name!r}: torch.OneCycleLR is for any parameter"
         )
-    steps = window.steps if a.total_steps is None else a.total_steps * window.scale
+    steps = whole_window(window, a).steps if a.total_steps is None else a.total_steps * window.scale
     own = OneCycle(a.eta_max, steps, a.pct_start, a.anneal_strategy, a.div_factor, a.final_div_factor, a.three_phase)
     levels = {"max_value": own.max_value, "div_factor": own.div_factor, "final_div_factor": own.final_div_factor}
     left = {} if context.left is None else context.left
