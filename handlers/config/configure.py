@@ -17,11 +17,14 @@ from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups
 from . import run_length
 from .checks import text
 from .context import ConfigContext, Key
-from .dialects import entry_schedule, refuse_type
+from .dialects import TYPES, entry_schedule, refuse_type
 from .dialects.lehr import SCHEDULERS, lehr_scheduler
-from .entries import Entry, read_entries, read_entry
+from .entries import Entry, in_interval, read_entries, read_entry
 from .entry_lists import scheduler_of, scheduler_of_list
 from .files import name_of, read
+from .recognition import plain_config
+from .sections import find_section, run_of_file
+from .spellings import is_mapping, is_sequence
 
 LIST_KEYS = ("schedulers", "sequential", "milestones", "durations", "param_name", "epoch_length", "run", "save_history")
 Config = Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | os.PathLike[str]
@@ -35,13 +38,23 @@ def configure_scheduler(
     epoch_length: int | None = None,
     max_epochs: int | None = None,
     total_steps: int | None = None,
+    dialect: str | None = None,
+    section: str | None = None,
+    root: str | os.PathLike[str] | None = None,
 ) -> BaseParamScheduler:
     """Make a scheduler from a config of lehr or of another library, with that library's names and arguments.
 
     ``{"type": "torch.StepLR", "step_size": 30}`` makes a scheduler whose value at event i is the value of torch's
     ``StepLR`` at step i of the optimizer. The prefix is ``torch``, ``mmengine``, ``mmagic``, ``cerebras``, ``timm`` or
-    ``transformers``; without a prefix, the type is a class of :mod:`lehr.handlers`. The other keys are the arguments
-    of the class, without the optimizer. A scheduler in a scheduler is a mapping of the same form.
+    ``transformers``; without a prefix, the type is a class of :mod:`lehr.handlers`, or of the only library that has it
+    with these arguments. The other keys are the arguments of the class, without the optimizer. A scheduler in a
+    scheduler is a mapping of the same form.
+
+    The spellings of other tools mean the same: an import path such as ``torch.optim.lr_scheduler.StepLR``, a scope such
+    as ``mmdet.LinearLR`` or a class in the place of the name; ``_target_`` (Hydra), ``class_path`` and ``init_args``
+    (Lightning's command line), ``class`` and ``params``, ``_component_`` (torchtune), ``{"StepLR": {...}}``, and
+    Lightning's ``{"scheduler": {...}, "interval": "step", "monitor": "val_loss"}``. Configs of OmegaConf, mmengine and
+    ml_collections are mappings and lists.
 
     Args:
         optimizer: the optimizer. The present values of its param groups are the initial values.
@@ -52,7 +65,9 @@ def configure_scheduler(
             ``{"sequential": True, "schedulers": [...]}``, or a list in which each mapping has ``"sequential": True``:
             one scheduler after another, each for its ``duration`` (by default, the length that its arguments give), or
             from one of the ``milestones`` to the next;
-            the path of a ``.yaml``, ``.yml`` or ``.json`` file that contains one of these.
+            the path of a ``.yaml``, ``.yml`` or ``.json`` file that contains one of these, or of a ``.py`` file as
+            mmengine has it, which is read and not executed;
+            a mapping or a file that has one of these in it, at any depth.
             Each entry may also have ``param_name`` and ``save_history``. A scheduler that reads a metric may have
             ``metric_name``, by default ``"loss"``. The metric is read from ``engine.state.metrics`` at each event
             except the first, when it may still be missing.
@@ -64,6 +79,9 @@ def configure_scheduler(
             trainer fills it in so: the ``end`` of mmengine's entries, ``num_training_steps`` of transformers. A mapping
             may also have a key ``run``, a mapping with ``max_epochs`` or ``total_steps``.
         total_steps: iterations of the run; with ``epoch_length``, one of the two is enough.
+        dialect: the library of names without a prefix, such as ``"mmengine"``; ``"lehr"`` for lehr's own alone.
+        section: where the schedulers are in a config that has more than one, such as ``"train.lr_scheduler"``.
+        root: the folder below which the ``_base_`` files of a ``.py`` file are read; None to read none of them.
 
     Returns:
         A scheduler. Attach it to ``Events.ITERATION_STARTED``, or to ``Events.EPOCH_STARTED`` where the config counts
@@ -103,26 +121,32 @@ def configure_scheduler(
     where, is_file = "config", isinstance(config, str | os.PathLike)
     if not isinstance(param_name, str):
         raise TypeError(f"param_name must be a string, given {arguments.shown(param_name)}")
+    if dialect is not None:
+        arguments.one_of("dialect", dialect, ["lehr", *TYPES])
     if isinstance(config, str | os.PathLike):
-        where, config = name_of(config), read(Path(config))
-    if not isinstance(config, Mapping | list | tuple):
+        where, config = name_of(config), read(Path(config), None if root is None else Path(root))
+    if not is_mapping(config) and not is_sequence(config):
         # The content of a file may be secret.
         given = f"a file with one {type(config).__name__} in it" if is_file else arguments.shown(config)
         raise TypeError(f"{where} must be a mapping, a list of mappings or the path of a file, given {given}")
-    arguments.within_limits(where, config)
+    if isinstance(config, Mapping | list | tuple):
+        arguments.within_limits(where, config)
     run = run_length.checked("", {"epoch_length": epoch_length, "max_epochs": max_epochs, "total_steps": total_steps})
-    context = ConfigContext(optimizer, param_name, run.epoch_length, run)
     try:
-        if isinstance(config, Mapping):
-            scheduler = _scheduler(context, where, config)
+        run = run.or_else(run_of_file(config))
+        where, config = find_section(where, config, section, dialect)
+        plain: Any = plain_config(where, config, dialect)
+        context = ConfigContext(optimizer, param_name, run.epoch_length, run)
+        if isinstance(plain, Mapping):
+            scheduler = _scheduler(context, where, plain)
         else:
-            scheduler = _of_list(context, where, *_marked_list(where, config))
+            scheduler = _of_list(context, where, *_marked_list(where, plain))
     except (TypeError, ValueError) as error:
         short = arguments.shortened(str(error))  # the path to an entry may be long
         if short == str(error):
             raise
         raise (TypeError if isinstance(error, TypeError) else ValueError)(short) from error
-    remember_config(scheduler, _as_config(config, param_name, run))
+    remember_config(scheduler, _as_config(plain, param_name, run))
     return scheduler
 
 
@@ -143,6 +167,8 @@ def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamSche
         param_name = text(f"{where}['param_name']", entry.values.get("param_name", context.param_name))
         return _of_list(context.of(param_name), where, entry.values, listed)
     entry = entry.without("epoch_length", "run")
+    if entry.type in SCHEDULERS:
+        context, entry = in_interval(context, entry)
     if entry.type in SCHEDULERS:
         return lehr_scheduler(context, entry, _scheduler)
     if "." not in entry.type:

@@ -77,6 +77,10 @@ class ConfigContext:
         """Events in each step of a schedule that counts epochs."""
         return self.epoch_length or 1
 
+    def stepping(self, events: int) -> "ConfigContext":
+        """The context of an entry whose steps are so many events."""
+        return replace(self, epoch_length=None if events == 1 else events)
+
     def in_events(self, schedule: Schedule) -> Schedule:
         """A schedule that counts epochs, as one that counts events."""
         return schedule if self.every == 1 else Stretch(schedule, self.every)

@@ -8,7 +8,7 @@ from typing import Any
 
 from lehr.handlers.schedules.arguments import shown
 
-from .checks import Check, numbers
+from .checks import Check, at_least_one, numbers, one_of
 
 # The check of each argument, or a pair of the check and the default value. None is legal where it is the default.
 Arguments = Mapping[str, Check | tuple[Check, Any]]
@@ -47,6 +47,17 @@ class EntryType:
     description: str
     arguments: Arguments
     build: Callable[..., Any]
+
+
+def in_interval(context: Any, entry: Entry) -> tuple[Any, Entry]:
+    """The context of an entry, and the entry, without ``lightning``: the interval and the frequency of its steps."""
+    if "lightning" not in entry.values:
+        return context, entry
+    given = read_entry(f"{entry.where}['lightning']", entry.values["lightning"], typed=False)
+    interval = one_of("step", "epoch")(f"{given.where}['interval']", given.values.get("interval", "epoch"))
+    frequency = at_least_one(f"{given.where}['frequency']", given.values.get("frequency", 1))
+    events = frequency if interval == "step" else frequency * context.every
+    return context.stepping(events), entry.without("lightning")
 
 
 def build(entry_type: EntryType, entry: Entry, context: Any) -> Any:

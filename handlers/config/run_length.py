@@ -1,7 +1,7 @@
 """The length of the run that a config is for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lehr.handlers.schedules import arguments
@@ -39,6 +39,12 @@ class RunLength:
         if self.total_steps is None and self.max_epochs is not None and self.epoch_length is not None:
             return self.max_epochs * self.epoch_length
         return self.total_steps
+
+    def or_else(self, other: "RunLength") -> "RunLength":
+        """This length, or the epochs and steps of the other one where both are unknown here."""
+        if self.max_epochs is None and self.total_steps is None:
+            return replace(self, max_epochs=other.max_epochs, total_steps=other.total_steps)
+        return self
 
     def combined_with(self, where: str, other: "RunLength") -> "RunLength":
         """A length with the numbers of both.

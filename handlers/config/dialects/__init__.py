@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from lehr.handlers.config.checks import text
 from lehr.handlers.config.context import ConfigContext
-from lehr.handlers.config.entries import Entry, EntryType, build, located
+from lehr.handlers.config.entries import Entry, EntryType, build, in_interval, located
 from lehr.handlers.config.entry_schedules import EntrySchedule
 from lehr.handlers.schedules.arguments import shown
 
@@ -33,6 +33,7 @@ def entry_schedule(context: ConfigContext, entry: Entry) -> EntrySchedule:
     prefix, _, name = entry.type.partition(".")
     if name not in TYPES.get(prefix, {}):
         refuse_type(entry)
+    context, entry = in_interval(context, entry)
     where = entry.where
     if "param_name" in entry.values:
         where = f"{where}['param_name']"

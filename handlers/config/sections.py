@@ -1,0 +1,99 @@
+"""Finds the schedulers in a whole training config, and the length of its run."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from lehr.handlers.schedules import arguments
+
+from . import run_length
+from .run_length import UNKNOWN, RunLength
+from .spellings import SPELLINGS, is_known, is_mapping, is_sequence
+
+MOST_LEVELS = 20
+# What mmengine's train_cfg calls the numbers of a RunLength.
+TRAIN_CFG = {"max_epochs": "max_epochs", "max_iters": "total_steps"}
+
+
+def find_section(where: str, config: Any, section: str | None, dialect: str | None) -> tuple[str, Any]:
+    """The path and the value of the schedulers in a config.
+
+    Args:
+        where: the path to the config, for errors.
+        config: an entry, a list of entries, or a mapping that has them somewhere in it.
+        section: keys and indices, separated by dots, that lead to them; None to find them by their shape.
+        dialect: the library of names without a prefix.
+
+    Raises:
+        TypeError: ``section`` is not a string.
+        ValueError: there is no such section; without ``section``, there is not exactly one.
+    """
+    if section is not None:
+        if not isinstance(section, str):
+            raise TypeError(f"section must be a string, given {arguments.shown(section)}")
+        return _at_path(where, config, section)
+    if not is_mapping(config) or {*SPELLINGS, "schedulers"} & set(config.keys()) or _is_entry(config, dialect):
+        return where, config
+    found = list(_entries_in(where, config, "", dialect, MOST_LEVELS))
+    if len(found) > 1:
+        raise ValueError(
+            f"{where} has schedulers in {len(found)} sections: give section= one of "
+            f"{arguments.shown_names(path for path, _, _ in found)}"
+        )
+    return (found[0][1], found[0][2]) if found else (where, config)
+
+
+def run_of_file(config: Any) -> RunLength:
+    """The length of the run that a training config of mmengine gives; unknown for any other config."""
+    given = _item(config, "train_cfg") if is_mapping(config) else None
+    if not is_mapping(given):
+        return UNKNOWN
+    numbers = {key: _item(given, name) for name, key in TRAIN_CFG.items()}
+    return run_length.checked("", {key: value for key, value in numbers.items() if type(value) is int and value > 0})
+
+
+def _at_path(where: str, config: Any, section: str) -> tuple[str, Any]:
+    for key in section.split("."):
+        if is_mapping(config) and key in list(config.keys()):
+            where, config = f"{where}[{key!r}]", config[key]
+        elif is_sequence(config) and key.isdecimal() and int(key) < len(config):
+            where, config = f"{where}[{key}]", config[int(key)]
+        else:
+            known = arguments.shown_names(map(str, config.keys())) if is_mapping(config) else "no keys"
+            raise ValueError(
+                f"section must lead to a part of {where}, which has {known}, given {arguments.shown(section)}"
+            )
+    return where, config
+
+
+def _item(value: Any, key: Any) -> Any:
+    """An item of a mapping or a list; None where it is missing, or refers to something that is."""
+    try:
+        return value[key]
+    except Exception:  # OmegaConf raises its own errors
+        return None
+
+
+def _is_entry(value: Any, dialect: str | None) -> bool:
+    """Whether a value is an entry with a known type, in any spelling."""
+    if not is_mapping(value):
+        return False
+    keys = list(value.keys())
+    named = [_item(value, key) for key in SPELLINGS if key in keys]
+    if named:
+        return is_known(named[0], dialect)
+    if len(keys) == 1 and is_known(keys[0], dialect):
+        inner = _item(value, keys[0])
+        return inner is None or is_mapping(inner)
+    return "scheduler" in keys and _is_entry(_item(value, "scheduler"), dialect)
+
+
+def _entries_in(where: str, value: Any, path: str, dialect: str | None, levels: int) -> Iterator[tuple[str, str, Any]]:
+    """The outermost entries, and lists of entries, in a config, each with its section and its path."""
+    keys = list(value.keys() if is_mapping(value) else range(len(value) if is_sequence(value) else 0))
+    is_list = bool(keys) and is_sequence(value) and all(_is_entry(_item(value, key), dialect) for key in keys)
+    if is_list or _is_entry(value, dialect):
+        yield path, where, value
+    elif levels:
+        for key in keys:
+            inner = f"{path}.{key}" if path else str(key)
+            yield from _entries_in(f"{where}[{arguments.shown(key)}]", _item(value, key), inner, dialect, levels - 1)
