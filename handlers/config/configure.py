@@ -129,13 +129,14 @@ def configure_scheduler(
         # The content of a file may be secret.
         given = f"a file with one {type(config).__name__} in it" if is_file else arguments.shown(config)
         raise TypeError(f"{where} must be a mapping, a list of mappings or the path of a file, given {given}")
-    if isinstance(config, Mapping | list | tuple):
+    if isinstance(config, dict | list | tuple):  # a container of another kind reads its values when it is asked
         arguments.within_limits(where, config)
     run = run_length.checked("", {"epoch_length": epoch_length, "max_epochs": max_epochs, "total_steps": total_steps})
     try:
         run = run.or_else(run_of_file(config))
         where, config = find_section(where, config, section, dialect)
         plain: Any = plain_config(where, config, dialect)
+        arguments.within_limits(where, plain)
         context = ConfigContext(optimizer, param_name, run.epoch_length, run)
         if isinstance(plain, Mapping):
             scheduler = _scheduler(context, where, plain)

@@ -100,8 +100,6 @@ def plain(where: str, value: Any, dialect: str | None, levels: int = MOST_LEVELS
 def _items(value: Any) -> dict[Any, Any]:
     try:
         return {key: value[key] for key in value.keys()}  # noqa: SIM118 -- it need not be iterable
-    except (TypeError, ValueError):
-        raise
     except Exception as error:  # OmegaConf raises its own errors for a value that is missing or not found
         raise ValueError(arguments.shown_text(str(error).partition("\n")[0])) from error
 
