@@ -34,7 +34,7 @@ help: ## list the targets
 	$(PYTHON) -m venv .venv-integrations
 	$(INTEGRATIONS)/pip install --quiet --disable-pip-version-check -c constraints-integrations.txt setuptools wheel
 	$(INTEGRATIONS)/pip install --quiet --disable-pip-version-check -c constraints-integrations.txt \
-		--no-build-isolation '.[lightning,transformers,accelerate,skorch]' pytest hypothesis
+		--no-build-isolation '.[lightning,transformers,accelerate,skorch,html]' pytest hypothesis playwright
 	@rm -rf build
 	@touch $@
 
@@ -76,8 +76,8 @@ proof: .venv/package ## the slow tests: whole cross products, runs that are kill
 	HYPOTHESIS_PROFILE=proof $(PYTEST) tests/promises/test_nonsense.py tests/promises/test_nonsense_for_schedules.py \
 		tests/promises/test_bad_input.py
 
-integrations: .venv-integrations/package ## train in Lightning, Hugging Face, accelerate, skorch and DDP: one minute
-	$(INTEGRATIONS)/pytest -m integrations tests/integrations/frameworks
+integrations: .venv-integrations/package ## train in Lightning, Hugging Face, accelerate, skorch and DDP; look at pages in Chromium
+	$(INTEGRATIONS)/pytest -m integrations tests/integrations/frameworks tests/plans/test_page_in_browser.py
 
 gpu: .venv/package ## the tests that need a CUDA device; they are skipped where there is none
 	$(BIN)/pytest -p no:benchmark -m gpu

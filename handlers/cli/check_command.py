@@ -10,7 +10,8 @@ from ignite.engine import Engine, Events
 
 from lehr.handlers.plans import check_plan, diff_plans, dry_run
 
-from .options import Command, add_options, make_scheduler, number_option, output_options, scheduler_options
+from .html_page import check_page_file, write_page
+from .options import Command, add_options, html_option, make_scheduler, number_option, output_options, scheduler_options
 from .plot_command import check_picture_file
 from .progress import Progress
 from .simulation import MOST_SEQUENTIAL_EVENTS
@@ -79,12 +80,20 @@ def trainer_of(source: str, given: tuple[str, ...], options: Mapping[str, Any]) 
 @click.argument("source", metavar="PLAN")
 @click.argument("given", nargs=-1, metavar="[KEY=VALUE]...")
 @training_options
-def check(source: str, given: tuple[str, ...], **options: Any) -> int:
+@html_option
+@click.option("--force", is_flag=True, help="replace an output file that exists")
+def check(source: str, given: tuple[str, ...], html: str | None, force: bool, **options: Any) -> int:
     """Print the findings in a plan."""
+    check_page_file(html, force)
     trainer, lengths = trainer_of(source, given, options), (options["max_epochs"], options["epoch_length"])
     with Progress(prod(lengths)) as progress:
         findings = check_plan(trainer, *lengths, progress=progress.advance)
     click.echo(str(findings))
+    if html is not None:
+        title = " ".join([source, *given])
+        with Progress(prod(lengths)) as progress:
+            plan = dry_run(trainer, *lengths, progress=progress.advance)
+        write_page(html, plan, findings=findings, title=title)
     return int(any(finding.severity == "error" for finding in findings))
 
 
@@ -93,9 +102,11 @@ def check(source: str, given: tuple[str, ...], **options: Any) -> int:
 @click.argument("b")
 @training_options
 @partial(output_options, what="a .png, .svg or .pdf file to draw both into")
-def diff(a: str, b: str, output: str | None, force: bool, **options: Any) -> int:
+@html_option
+def diff(a: str, b: str, output: str | None, force: bool, html: str | None, **options: Any) -> int:
     """Print how two plans differ."""
     check_picture_file(output, force)
+    check_page_file(html, force)
     lengths = options["max_epochs"], options["epoch_length"]
     trainers = [trainer_of(source, (), options) for source in (a, b)]
     with Progress(2 * prod(lengths)) as progress:
@@ -111,4 +122,6 @@ def diff(a: str, b: str, output: str | None, force: bool, **options: Any) -> int
         difference.plot(list(axes), (a, b))
         figure.savefig(output, dpi=120)
         click.echo(f"wrote {output}")
+    if html is not None:
+        write_page(html, one, other=other, labels=(a, b))
     return int(bool(difference))

@@ -108,13 +108,19 @@ def output_options(command: Command, what: str) -> Command:
         command,
         [
             click.option("--output", "-o", type=click.Path(), help=what),
-            click.option("--force", is_flag=True, help="replace the file of -o if it exists"),
+            click.option("--force", is_flag=True, help="replace an output file that exists"),
         ],
     )
 
 
-def check_can_write(path: str, force: bool) -> None:
-    """Check that a file can be written, before a long computation.
+def html_option(command: Command) -> Command:
+    """Add the option for a page."""
+    words = "write an interactive page for a browser to a .html file; needs lehr[html]"
+    return click.option("--html", type=click.Path(), metavar="FILE", help=words)(command)
+
+
+def check_can_write(path: str, force: bool, option: str = "-o") -> None:
+    """Check that the file of an option can be written, before a long computation.
 
     Raises:
         ValueError: the file exists, and ``force`` is false.
@@ -122,7 +128,7 @@ def check_can_write(path: str, force: bool) -> None:
     """
     existed = os.path.exists(path)
     if os.path.isfile(path) and not force:  # a device such as /dev/null is no file
-        raise ValueError(f"-o must be a new file unless --force is given, given {shown(path)}, which exists")
+        raise ValueError(f"{option} must be a new file unless --force is given, given {shown(path)}, which exists")
     with open(path, "ab"):
         pass
     if not existed:

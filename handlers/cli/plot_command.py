@@ -1,4 +1,4 @@
-"""``lehr plot``: draws values into a file or the terminal."""
+"""``lehr plot``: draws values into a file, a page or the terminal."""
 
 import shutil
 from functools import partial
@@ -12,12 +12,13 @@ from lehr.engine.plots import draw_values, thinned
 from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.base import Array
 
-from .options import check_can_write, output_options
+from .html_page import check_page_file, write_page_of_events
+from .options import check_can_write, html_option, output_options
 from .progress import Progress
 from .simulation import Simulation, heading_of, labels_of, simulate_events, simulation_options
 from .terminal_plot import MOST_POINTS, terminal_plot
 
-HELP = """Draw the values of a schedule, in a file or in the terminal.
+HELP = """Draw the values of a schedule, in a file, a page for a browser, or the terminal.
 
 TYPE is a type that "lehr list" shows, with its arguments as KEY=VALUE, or a .yaml, .yml or .json file. Values are
 written as in YAML: step_size=30 milestones=[30,60] 'curve={type: Rex}'.
@@ -27,6 +28,7 @@ Examples:
   lehr plot OneCycleScheduler max_value=0.1 total_steps=1000 --num-events 1000
   lehr plot transformers.cosine num_warmup_steps=100 num_training_steps=1000 -o lr.png
   lehr plot torch.OneCycleLR max_lr=0.1 total_steps=500 --initial momentum=0.9 -o plan.svg
+  lehr plot CosineDecayScheduler duration=900 --epoch-length 100 --html plan.html
 """
 SUFFIXES = (".png", ".svg", ".pdf")
 MOST_POINTS_OF_FILE = 100_000
@@ -37,14 +39,22 @@ Line = tuple[str, Array]  # a label, and points (2, n): event indices and values
 @click.command(help=HELP)
 @simulation_options
 @partial(output_options, what="a .png, .svg or .pdf file, instead of the terminal")
-def plot(source: str, given: tuple[str, ...], output: str | None, force: bool, **options: Any) -> None:
+@html_option
+def plot(
+    source: str, given: tuple[str, ...], output: str | None, force: bool, html: str | None, **options: Any
+) -> None:
     """Draw the values of a scheduler."""
     check_picture_file(output, force)
-    simulation, title = simulate_events(source, given, options), " ".join([source, *given])
-    if output is None:
-        _print(_lines_of(simulation, MOST_POINTS), title)
-    else:
+    check_page_file(html, force)
+    of_simulation = options if html is None or options["in_epochs"] else {**options, "epoch_length": None}
+    simulation, title = simulate_events(source, given, of_simulation), " ".join([source, *given])
+    if html is not None:
+        write_page_of_events(html, simulation, title, options)
+        simulation = simulate_events(source, given, of_simulation) if output is not None else simulation
+    if output is not None:
         _draw(_lines_of(simulation, MOST_POINTS_OF_FILE), title, output)
+    elif html is None:
+        _print(_lines_of(simulation, MOST_POINTS), title)
 
 
 def check_picture_file(output: str | None, force: bool) -> None:

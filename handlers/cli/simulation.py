@@ -42,7 +42,7 @@ class Simulation(NamedTuple):
 
 def simulation_options(command: Command) -> Command:
     """Add the arguments and options of a command that simulates: see :func:`simulate_events`."""
-    command = number_option("--epoch-length", help="events in an epoch, for --in-epochs")(command)
+    command = number_option("--epoch-length", help="events in an epoch, for --in-epochs and --html")(command)
     return add_options(
         scheduler_options(command),
         [

@@ -193,6 +193,7 @@ def plan_of(run: SimulatedRun) -> Plan:
             recorded.labels(values.shape[1]),
             next(filter(None, all_spans), ()),
             np.array(iterations, dtype=np.int64),
+            sum(scheduler.first_event for scheduler, _ in recorded.writers),
         )
     plan = Plan(columns, settings.max_epochs, settings.epoch_length, settings.start, run.unforeseen())
     plan.num_iterations = settings.iterations

@@ -1,18 +1,21 @@
 """The values that all schedulers of a run have in effect, iteration by iteration."""
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lehr.engine.history import pandas_module, safe_heading
+from lehr.engine.history import ParamHistory, pandas_module, safe_heading
 from lehr.engine.notebook import MOST_PANELS, as_html, figure_with
 from lehr.handlers.schedules.arguments import shown, shown_names
 from lehr.handlers.schedules.base import Array
+
+if TYPE_CHECKING:
+    from .checks.findings import Finding
 
 
 class PhaseSpan(NamedTuple):
@@ -33,12 +36,14 @@ class PlanColumn:
         labels: the name of each group; empty for a value that is in no param group.
         spans: the phases of the schedule.
         event_iterations: ``(events,)``: for each event, the iteration of the next training step, from 0.
+        first_event: the index of the first of these events; more than 0 if the run is resumed.
     """
 
     values: Array
     labels: tuple[str, ...]
     spans: tuple[PhaseSpan, ...] = ()
     event_iterations: "NDArray[np.int64]" = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    first_event: int = 0
 
 
 class Plan(Mapping[str, Array]):
@@ -151,6 +156,58 @@ class Plan(Mapping[str, Array]):
         if columns:
             index = index[: len(next(iter(columns.values())))]
         return pandas.DataFrame(columns, index)
+
+    def to_html(
+        self,
+        path: str | PathLike[str],
+        *,
+        findings: "Iterable[Finding] | None" = None,
+        recorded: ParamHistory | None = None,
+        other: "Plan | None" = None,
+        labels: tuple[str, str] = ("a", "b"),
+        title: str | None = None,
+    ) -> None:
+        """Write an interactive page that shows the plan in a browser: one file that loads nothing from elsewhere.
+
+        The page has a panel for each name and a line for each param group. It shows values, the iteration, the epoch
+        and the event where you point, zooms all panels together, switches groups off and on, and changes between
+        iterations and epochs, and between linear and logarithmic axes. Phases are shaded.
+
+        A line has all its values up to 20,000 iterations, or fewer in a page with many lines, which has about 80,000
+        values. Longer lines are cut into equal intervals, and the page has the least and the largest value of each,
+        the values before and after its largest step, and the values at findings, phases and both ends.
+
+        The file has plotly in it, and about 5 MB. The same plan gives the same bytes with the same version of plotly.
+        A file that exists is replaced when the new one is complete. (Of the libraries in use, plotly alone changes the
+        type and the unit of axes without code of ours; a page of Bokeh has 1.3 MB, one of Altair 0.9 MB.)
+
+        Args:
+            path: the file to write.
+            findings: what :func:`check_plan` found. They are listed, and marked at their iterations.
+            recorded: a history, ``engine.state.param_history``. It is drawn as dots over the plan.
+            other: another plan, which is drawn beside this one. The legend lays it over this one, too.
+            labels: the names of this plan and of the other one.
+            title: the title of the page; None for the names in the plan.
+
+        Raises:
+            ImportError: plotly is not installed.
+            OSError: the file cannot be written.
+            TypeError: an argument has the wrong type.
+            ValueError: ``labels`` are not two.
+
+        Example:
+            >>> import pathlib, tempfile
+            >>> columns = {"lr": PlanColumn(np.array([[0.1], [0.05]]), labels=("group 0",))}
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     path = pathlib.Path(folder, "plan.html")
+            ...     Plan(columns, max_epochs=1, epoch_length=2).to_html(path, title="two steps")
+            ...     "<h1>two steps</h1>" in path.read_text(encoding="utf-8"), path.stat().st_size > 1_000_000
+            (True, True)
+        """
+        from .pages.contents import checked_contents
+        from .pages.page import write_page
+
+        write_page(path, checked_contents(self, findings, recorded, other, labels), title)
 
     def _table(self) -> dict[str, Array]:
         """The values of each group under a heading."""

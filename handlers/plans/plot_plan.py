@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lehr.engine import ParamHistory
+from lehr.engine.history_column import HistoryColumn
 from lehr.engine.plots import MOST_NAMED, drawstyle_of, style_of, thinned, without_math
 from lehr.handlers.schedules.arguments import shown, shown_names
 from lehr.handlers.schedules.base import Array
@@ -83,13 +85,13 @@ def plot_plan(
 
 def _draw(panel: "Axes", name: str, plan: Plan, log: bool | None) -> None:
     column = plan.columns[name]
-    lines = _lines(column)
+    (lines,) = lines_of(column)
     for line, (label, values) in enumerate(lines.items()):
         shown = thinned(values, MOST_POINTS)
         style = {
             **style_of(line, len(lines)),
             "drawstyle": drawstyle_of(values),
-            "label": label if len(column.labels) > 1 else "planned",
+            "label": without_math(label) if len(column.labels) > 1 else "planned",
             "marker": "o" if len(values) == 1 else "",  # a line needs two points
         }
         panel.plot(shown + 1, values[shown], linewidth=1.6, **style)
@@ -106,12 +108,18 @@ def _draw(panel: "Axes", name: str, plan: Plan, log: bool | None) -> None:
         panel.set_title(without_math(shades), fontsize="small")
 
 
-def _lines(column: PlanColumn) -> dict[str, Array]:
-    """The values of each line; groups with the same values share a line."""
-    found: dict[bytes, tuple[list[str], Array]] = {}
-    for values, label in zip(column.values.T, column.labels, strict=True):
-        found.setdefault(values.tobytes(), ([], values))[0].append(label)
-    return {without_math(named_groups(labels)): values for labels, values in found.values()}
+def lines_of(*columns: PlanColumn) -> list[dict[str, Array]]:
+    """The values of each line, for each of some columns with the same labels; groups with the same values share a line.
+
+    In several columns, groups share a line if they have the same values in each.
+    """
+    found: dict[tuple[bytes, ...], tuple[list[str], list[Array]]] = {}
+    for number, label in enumerate(columns[0].labels):
+        values = [column.values[:, number] for column in columns]
+        found.setdefault(tuple(one.tobytes() for one in values), ([], values))[0].append(label)
+    return [
+        {named_groups(labels): values[number] for labels, values in found.values()} for number in range(len(columns))
+    ]
 
 
 def _name_lines(panel: "Axes") -> None:
@@ -132,15 +140,24 @@ def _shade(panel: "Axes", column: PlanColumn) -> None:
 
 
 def _draw_recorded(panel: "Axes", column: PlanColumn, recorded: ParamHistory, name: str) -> None:
-    table, events = recorded.to_numpy(name), recorded[name].event_indices
-    known = events < len(column.event_iterations)
-    iterations = column.event_iterations[events[known]] + 1
+    iterations, table = recorded_events(column, recorded[name])
     every = max(1, len(iterations) // MOST_DOTS)
-    for values in np.unique(table[known], axis=1).T:
+    for values in np.unique(table, axis=1).T:
         label = "_recorded" if any(line.get_label() == "recorded" for line in panel.lines) else "recorded"
         dots: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 5, "markerfacecolor": "none"}
-        panel.plot(iterations, values, color="0.2", label=label, markevery=every, **dots)
+        panel.plot(iterations + 1, values, color="0.2", label=label, markevery=every, **dots)
     _name_lines(panel)
+
+
+def recorded_events(column: PlanColumn, history: HistoryColumn) -> tuple[NDArray[np.int64], Array]:
+    """The events of a history that a plan has: their iterations from 0, and their values ``(events, groups)``.
+
+    For a resumed run, a history that has fewer events than came before it is one that began anew.
+    """
+    before = column.first_event if history.num_events >= column.first_event else 0
+    events = history.event_indices - before
+    known = (events >= 0) & (events < len(column.event_iterations))
+    return column.event_iterations[events[known]], history.to_numpy()[known]
 
 
 def needs_log(values: Array) -> bool:

@@ -1,6 +1,7 @@
 """The command lehr in a training of given length: check and diff."""
 
 import re
+import sys
 
 import pytest
 import torch
@@ -97,3 +98,66 @@ def test_what_is_passed_on(monkeypatch):
     [((engine, *lengths), kwargs)] = given
     assert isinstance(engine, Engine)
     assert (lengths, list(kwargs)) == ([4, 5], ["progress"])
+
+
+def page_of(path):
+    return path.read_text(encoding="utf-8")
+
+
+def test_check_writes_a_page_with_its_findings(folder):
+    args = ["check", "LinearScheduler", "duration=40", *LENGTHS]
+    output = run(*args, "--html", "page.html")
+    assert output == run(*args) + "wrote page.html\n"
+    text = page_of(folder / "page.html")
+    assert "<h1>LinearScheduler duration=40</h1>" in text
+    assert "a plan of 20 iterations: 4 epochs of 5" in text
+    assert '<span class="code warning">warning: ' in text
+
+
+def test_diff_writes_a_page_of_both(folder):
+    output = run("diff", "a.yaml", "b.yaml", *LENGTHS, "--html", "page.html", code=1)
+    assert output.endswith("\nwrote page.html\n")
+    text = page_of(folder / "page.html")
+    assert "Differences of a.yaml and b.yaml" in text
+    assert "<li>lr, group 0: from iteration 3 on (0.1 and 0.01)" in text
+
+
+def test_plot_writes_a_page_of_a_run(folder):
+    args = ["plot", "LinearScheduler", "duration=40", "-n", "20"]
+    assert run(*args, "--html", "page.html") == "wrote page.html\n"
+    text = page_of(folder / "page.html")
+    assert "a plan of 20 iterations: 1 epoch of 20" in text
+    assert "warning: end-not-reached" in text
+    assert run(*args, "--epoch-length", "5", "--html", "page.html", "--force", "-o", "plan.svg").split("\n") == [
+        "wrote page.html", "wrote plan.svg", ""
+    ]  # fmt: skip
+    assert "4 epochs of 5" in page_of(folder / "page.html")
+    assert run("plot", "LinearScheduler", "duration=4", "--in-epochs", "--epoch-length", "5", "--html", "n.html")
+    assert "a plan of 20 iterations: 4 epochs of 5" in page_of(folder / "n.html")
+
+
+def test_a_page_of_metrics_has_the_values_that_simulate_prints(folder):
+    args = ["torch.ReduceLROnPlateau", "patience=1", "--metrics", "3,2,2,2,2,1", "--groups", "2"]
+    assert run("plot", *args, "--html", "page.html", "--epoch-length", "3") == "wrote page.html\n"
+    text = page_of(folder / "page.html")
+    assert "2 epochs of 3" in text
+    assert "lr    group 1  0.1    0.01    0.1      0.01" in text
+    rows = [line.split() for line in run("simulate", *args).splitlines()[1:]]
+    assert [float(row[2]) for row in rows] == [0.1, 0.1, 0.1, 0.01, 0.01, 0.01]
+
+
+def test_a_page_is_written_to_new_html_files_alone(folder, monkeypatch):
+    (folder / "old.html").write_text("old")
+    for args, error in [
+        (["--html", "page.png"], "--html must end in .html, given 'page.png'"),
+        (["--html", "old.html"], "--html must be a new file unless --force is given, given 'old.html', which exists"),
+        (["--html", "none/page.html"], "none/page.html: No such file or directory"),
+        (["--html", "page.html", "-n", "2e7"], "--num-events must be at most 10000000 for --html, given 20000000"),
+    ]:
+        result = CliRunner().invoke(command, ["plot", "LinearScheduler", "duration=4", *args])
+        assert (result.exit_code, result.stderr) == (2, f"lehr: {error}\n")
+    monkeypatch.setitem(sys.modules, "plotly.io", None)
+    result = CliRunner().invoke(command, ["plot", "LinearScheduler", "duration=4", "--html", "page.html"])
+    assert (result.exit_code, result.stderr) == (2, "lehr: to_html needs plotly: pip install 'lehr[html]'\n")
+    assert page_of(folder / "old.html") == "old"
+    assert not (folder / "page.html").exists()

@@ -194,6 +194,24 @@ def test_planned_against_recorded(optimizer):
     assert labels == ["body", "neck", "head", "recorded"]
 
 
+@pytest.mark.parametrize("is_restored", [True, False])
+def test_recorded_events_of_a_resumed_run(optimizer, is_restored):
+    lr = ParamScheduler(optimizer, "lr", save_history=True, schedule=Anneal([0.1, 0.2, 0.3], 0.0, 20))
+    lr.history = ParamHistory()
+    for _ in range(12):
+        lr.apply()
+    plan = dry_run(lr, max_epochs=4, epoch_length=5)
+    assert plan.columns["lr"].first_event == 12
+    if not is_restored:
+        lr.history = ParamHistory()
+    for _ in range(8):
+        lr.apply()
+    (panel,) = plot_plan(plan, Figure().subplots(), recorded=lr.history)
+    recorded = [line for line in panel.lines if line.get_marker() == "o"]
+    assert [line.get_xdata().tolist() for line in recorded] == [list(range(13, 21))] * 3
+    assert sorted(line.get_ydata().tolist() for line in recorded) == plan["lr"][12:].T.tolist()
+
+
 def test_nothing_is_opened_unless_there_are_no_axes(plan):
     before = plt.get_fignums()
     plot_plan(plan, Figure().subplots(3))

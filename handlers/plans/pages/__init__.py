@@ -1,0 +1,1 @@
+"""Interactive pages of plans, for a browser."""

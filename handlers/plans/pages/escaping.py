@@ -1,0 +1,30 @@
+"""Names as plain text, for pages and for plotly, which reads tags such as ``<b>``."""
+
+import html
+import textwrap
+
+MOST_CHARACTERS = 60
+
+
+def plain(text: str, most: int = MOST_CHARACTERS) -> str:
+    """A text in one line, without tags, of at most ``most`` characters before it is escaped.
+
+    >>> plain("<b>lr</b>"), len(plain("x" * 100))
+    ('&lt;b&gt;lr&lt;/b&gt;', 60)
+    """
+    line = " ".join(_encodable(text).split())
+    return html.escape(line if len(line) <= most else f"{line[: most - 3]}...", quote=False)
+
+
+def plain_lines(text: str, width: int = MOST_CHARACTERS) -> str:
+    """A text in lines of at most ``width`` characters, without other tags than those between the lines.
+
+    >>> plain_lines("a & b or c", width=6)
+    'a &amp; b<br>or c'
+    """
+    return "<br>".join(html.escape(line, quote=False) for line in textwrap.wrap(_encodable(text), width))
+
+
+def _encodable(text: str) -> str:
+    """A text without lone surrogates, which no file can have."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,206 @@
+"""The figure of a page, for plotly: panels of values, findings, phases, and a second plan beside the first."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from lehr.engine.plots import MOST_NAMED
+from lehr.handlers.plans.plan import Plan
+from lehr.handlers.plans.plot_plan import lines_of, needs_log
+from lehr.handlers.schedules.base import Array
+
+from . import marks
+from .contents import Contents
+from .escaping import plain
+from .traces import UNITS, Panel, Trace, line_traces, overlay_traces, recorded_traces, ruler, styles_of, x_of
+
+PANEL, GAP, TOP = 230, 62, 98  # pixels
+MOST_POINTS, FEWEST_POINTS, MOST_VALUES = 20_000, 200, 80_000  # of a line, and of the page
+LEGEND_LINE, MOST_LEGEND, UNDER_AXIS = 29, 160, 66  # pixels
+SPACE = 0.035  # of the width, on both sides between two panels
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
+
+Json = dict[str, Any]
+
+
+def figure_of(contents: Contents) -> Json:
+    """The figure as plotly reads it: ``{"data": traces, "layout": layout}``."""
+    panels = _panels(contents)
+    styles = styles_of(list(dict.fromkeys(label for panel in panels for label in panel.lines)))
+    is_crowded = any(len(panel.lines) > MOST_NAMED for panel in panels)
+    traces: list[Trace] = []
+    for panel in panels:
+        traces += [*(() if is_crowded else ruler(panel)), *line_traces(panel, styles, is_crowded)]
+    if contents.other is not None:
+        traces += overlay_traces(panels, contents.labels[1], styles)
+    if contents.recorded is not None:
+        traces += [
+            trace for panel in panels if panel.column == 0 for trace in recorded_traces(panel, contents.recorded)
+        ]
+    _name_once(traces)
+    return {
+        "data": [{**trace.properties, "x": trace.x("iteration")} for trace in traces],
+        "layout": _layout(contents, panels, traces, is_crowded),
+    }
+
+
+def _panels(contents: Contents) -> list[Panel]:
+    """The panels, row by row."""
+    plans, names = contents.plans, contents.names
+    found = []
+    for row, name in enumerate(names):
+        has = [plan for plan in plans if name in plan]
+        is_log = all(needs_log(plan[name]) for plan in has)
+        all_lines = _lines_of(plans, name)
+        for column, (plan, lines) in enumerate(zip(plans, all_lines, strict=True)):
+            number = row * len(plans) + column + 1
+            panel = Panel(plan, name, column, number, lines, np.empty(0, dtype=np.int64), is_log)
+            share = MOST_VALUES // (len(names) * len(plans) * max(len(lines), 1))
+            most = min(max(share, FEWEST_POINTS), MOST_POINTS)
+            found.append(replace(panel, kept=contents.kept_in(panel, most)) if lines else panel)
+    return found
+
+
+def _lines_of(plans: Sequence[Plan], name: str) -> list[dict[str, Array]]:
+    """The lines of each plan under a name."""
+    columns = [plan.columns[name] for plan in plans if name in plan]
+    if len(columns) == len(plans) and len({column.labels for column in columns}) == 1:
+        lengths = max(len(column.values) for column in columns)
+        return lines_of(*columns) if lengths else [{} for _ in plans]
+    return [lines_of(plan.columns[name])[0] if name in plan else {} for plan in plans]
+
+
+def _name_once(traces: list[Trace]) -> None:
+    """Show the first trace of each group of traces in the legend."""
+    seen = set()
+    for trace in traces:
+        group = trace.properties["legendgroup"]
+        trace.properties["showlegend"] = group not in seen and group != "ruler"
+        seen.add(group)
+
+
+def _layout(contents: Contents, panels: list[Panel], traces: list[Trace], is_crowded: bool) -> Json:
+    rows, columns = len(contents.names), len(contents.plans)
+    top = TOP + (24 if columns > 1 else 0)
+    plot = rows * PANEL + (rows - 1) * GAP
+    in_legend = [trace.properties["name"] for trace in traces if trace.properties["showlegend"]]
+    lines = 1 + sum(50 + 7 * len(name) for name in in_legend) // 600  # as a guess: plotly makes room for more
+    legend = min(lines * LEGEND_LINE, MOST_LEGEND)
+    layout: Json = {
+        "height": top + plot + UNDER_AXIS + legend,
+        "margin": {"l": 66, "r": 12, "t": top, "b": UNDER_AXIS + legend},
+        "font": {"family": FONT, "size": 13, "color": "#1b1f24"},
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "hovermode": "closest" if is_crowded else "x unified",
+        "hoverdistance": -1,
+        "hoverlabel": {"namelength": -1, "align": "left", "font": {"family": FONT}},
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "y": -UNDER_AXIS / plot,
+            "yanchor": "top",
+            "maxheight": MOST_LEGEND,
+        },
+    }
+    for panel in panels:
+        row, column = divmod(panel.number - 1, columns)
+        upper = 1 - row * (PANEL + GAP) / plot
+        left = column / columns + (SPACE if column else 0)
+        right = (column + 1) / columns - (SPACE if column + 1 < columns else 0)
+        is_last, suffix = row == rows - 1, str(panel.number) if panel.number > 1 else ""
+        line = {"showline": True, "linecolor": "#57606a", "gridcolor": "#e4e7eb", "zeroline": False}
+        layout[f"xaxis{suffix}"] = {
+            **line,
+            "anchor": f"y{suffix}",
+            "domain": [left, right],
+            "showticklabels": is_last,
+            "ticks": "outside" if is_last else "",
+            "unifiedhovertitle": {"text": f"<b>{plain(panel.name)}</b>"},
+            **({} if panel.number == 1 else {"matches": "x"}),
+        }
+        layout[f"yaxis{suffix}"] = {
+            **line,
+            "anchor": f"x{suffix}",
+            "domain": [max(upper - PANEL / plot, 0), upper],
+            "type": "log" if panel.is_log else "linear",
+            "exponentformat": "e",
+            "showticklabels": column == 0,
+            **({} if column == 0 else {"matches": f"y{panel.number - 1 if panel.number > 2 else ''}"}),
+            **({"title": {"text": plain(panel.name), "standoff": 8}} if column == 0 else {}),
+        }
+    for key, value in _in_unit(contents, panels, "iteration").items():
+        _set(layout, key, value)
+    layout["updatemenus"] = _buttons(contents, panels, traces, 1 + (top - 4) / plot)
+    return layout
+
+
+def _in_unit(contents: Contents, panels: list[Panel], unit: str) -> Json:
+    """The part of the layout that depends on the unit of the x axes."""
+    columns = len(contents.plans)
+    shapes, annotations = [], []
+    for panel in panels:
+        if panel.lines:
+            drawn = marks.of_panel(panel, contents.places_in(panel), contents.difference_in(panel), unit, columns)
+            shapes += drawn[0]
+            annotations += drawn[1]
+    if contents.other is not None:
+        annotations += [marks.heading(panel, contents.labels[panel.column]) for panel in panels[:columns]]
+    found: Json = {"shapes": shapes, "annotations": annotations}
+    ends = [x_of(plan.num_iterations, unit, plan.epoch_length) for plan in contents.plans]
+    margin = 0.012 * float(max(ends))
+    for panel in panels:
+        axis = f"xaxis{panel.number if panel.number > 1 else ''}"
+        found[f"{axis}.autorangeoptions.minallowed"] = float(x_of(0, unit, 1)) - margin
+        found[f"{axis}.autorangeoptions.maxallowed"] = float(max(ends)) + margin
+        found[f"{axis}.autorange"] = True
+        if panel in panels[-columns:]:
+            found[f"{axis}.title.text"] = UNITS[unit].format(panel.plan.epoch_length)
+    return found
+
+
+def _set(layout: Json, path: str, value: Any) -> None:
+    """Set a value by a path such as ``xaxis.title.text``."""
+    *outer, last = path.split(".")
+    for key in outer:
+        layout = layout.setdefault(key, {})
+    layout[last] = value
+
+
+def _buttons(contents: Contents, panels: list[Panel], traces: list[Trace], y: float) -> list[Json]:
+    by_unit = [
+        (f"{unit}s", [{"x": [trace.x(unit) for trace in traces]}, _in_unit(contents, panels, unit)]) for unit in UNITS
+    ]
+    can_be_log = {panel.name for panel in panels if any((values > 0).any() for values in panel.lines.values())}
+    by_scale: list[tuple[str, list[Json]]] = []
+    for scale in ("linear", "log"):
+        types: Json = {}
+        for panel in panels:
+            axis = f"yaxis{panel.number if panel.number > 1 else ''}"
+            types[f"{axis}.type"] = scale if panel.name in can_be_log else "linear"
+            types[f"{axis}.autorange"] = True
+        by_scale.append((scale, [types]))
+    are_log = {panel.is_log for panel in panels}
+    return [
+        _menu(by_unit, "update", 0, y, 0),
+        _menu(by_scale, "relayout", 158, y, -1 if len(are_log) > 1 else int(are_log.pop())),
+    ]
+
+
+def _menu(buttons: list[tuple[str, list[Json]]], method: str, left: int, y: float, active: int) -> Json:
+    return {
+        "type": "buttons",
+        "direction": "right",
+        "showactive": True,
+        "active": active,
+        "x": 0,
+        "xanchor": "left",
+        "y": y,
+        "yanchor": "top",
+        "font": {"size": 12},
+        "pad": {"l": left, "r": 0, "t": 0, "b": 0},
+        "buttons": [{"label": label, "method": method, "args": args} for label, args in buttons],
+    }

@@ -1,0 +1,149 @@
+"""Writes the page of a plan."""
+
+import html
+import os
+from collections.abc import Callable, Sequence
+from os import PathLike
+from pathlib import Path
+
+from lehr.handlers.plans.checks.findings import Finding
+from lehr.handlers.schedules.arguments import shown, shown_names
+
+from .contents import Contents
+from .figure import figure_of
+
+# The browser itself refuses every request to elsewhere. Plotly makes pictures for download from data and blobs.
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; form-action 'none'"
+)
+STYLE = """
+body { font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif;
+  color: #1b1f24; max-width: 1280px; margin: 0 auto; padding: 16px; }
+h1 { font-size: 24px; margin: 0; overflow-wrap: anywhere; }
+h2 { font-size: 18px; margin: 24px 0 8px; }
+p { margin: 4px 0; }
+.hint { color: #57606a; font-size: 13px; }
+#plan { margin: 12px -8px 0; }
+li { margin-bottom: 8px; overflow-wrap: anywhere; }
+.code { font-weight: 600; } .error { color: #cf222e; } .warning { color: #b35900; } .info { color: #0969da; }
+pre { overflow-x: auto; font-size: 13px; }
+summary { cursor: pointer; }
+"""
+HINT = (
+    "Point at a line for its values. Drag to zoom, double-click to zoom out. "
+    "Click an entry of the legend to switch its lines off or on, double-click it to see them alone."
+)
+CONFIG = {
+    "displaylogo": False,
+    "responsive": True,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d"],
+    "showSendToCloud": False,  # plotly's button to upload a figure
+}
+
+
+def write_page(path: str | PathLike[str], contents: Contents, title: str | None) -> None:
+    """Write the page of a plan: see ``Plan.to_html``.
+
+    Raises:
+        ImportError: plotly is not installed.
+        TypeError: ``title`` is no string.
+        OSError: the file cannot be written; a file that was there stays as it was.
+    """
+    if not isinstance(title, str | None):
+        raise TypeError(f"title must be a string or None, given {shown(title)}")
+    to_html, picture = plotly_to_html(), ""
+    if contents.names:
+        picture = to_html(figure_of(contents), CONFIG, full_html=False, include_plotlyjs=True, div_id="plan")
+    _replace(path, _page(contents, title, picture))
+
+
+def plotly_to_html() -> Callable[..., str]:
+    """The function of plotly that turns a figure into HTML.
+
+    Raises:
+        ImportError: plotly is not installed.
+    """
+    try:
+        from plotly.io import to_html
+    except ImportError as error:
+        raise ImportError("to_html needs plotly: pip install 'lehr[html]'") from error
+    function: Callable[..., str] = to_html
+    return function
+
+
+def _page(contents: Contents, title: str | None, picture: str) -> str:
+    heading = html.escape(title or f"Plan of {', '.join(contents.names) or 'nothing'}")
+    parts = [
+        "<!doctype html>",
+        '<html lang="en">',
+        "<head>",
+        '<meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{heading}</title>",
+        f"<style>{STYLE}</style>",
+        "</head>",
+        "<body>",
+        f"<h1>{heading}</h1>",
+        *(f"<p>{html.escape(line)}</p>" for line in _introduction(contents)),
+    ]
+    if picture:
+        parts += [f'<p class="hint">{HINT}</p>', "<noscript><p>The picture needs JavaScript.</p></noscript>", picture]
+    parts += [*_findings(contents.findings), *_differences(contents)]
+    for plan, label in zip(contents.plans, contents.labels, strict=False):
+        named = f" of {label}" if contents.other is not None else ""
+        parts.append(
+            f"<details><summary>First, lowest, highest and last values{html.escape(named)}</summary>"
+            f"<pre>{html.escape(str(plan))}</pre></details>"
+        )
+    return "\n".join([*parts, "</body>", "</html>", ""])
+
+
+def _introduction(contents: Contents) -> list[str]:
+    """The length of each plan, and what the page does not show."""
+    lines = []
+    for plan, label in zip(contents.plans, contents.labels, strict=False):
+        named = f"{label}: " if contents.other is not None else ""
+        lines += [named + str(plan).partition("\n")[0]]
+        lines += [f"{named}left out, because dry_run cannot predict it: {one}" for one in plan.unforeseen]
+    if missing := [name for name in contents.recorded or () if name not in contents.plan]:
+        lines.append(f"recorded, but not in the plan: {shown_names(missing)}")
+    return lines
+
+
+def _findings(findings: Sequence[Finding]) -> list[str]:
+    """The list of findings, with the numbers that the picture shows at their iterations."""
+    if not findings:
+        return []
+    items = [
+        f'<li><span class="code {one.severity}">{one.severity}: {one.code}</span>: {html.escape(one.where)}<br>'
+        f"{html.escape(one.message)}<br>&rarr; {html.escape(one.suggestion)}</li>"
+        for one in findings
+    ]
+    return ["<h2>Findings</h2>", "<ol>", *items, "</ol>"]
+
+
+def _differences(contents: Contents) -> list[str]:
+    difference = contents.differences
+    if difference is None:
+        return []
+    lines = str(difference).splitlines()
+    labels = " and ".join(map(html.escape, contents.labels))
+    return [f"<h2>Differences of {labels}</h2>", "<ul>", *(f"<li>{html.escape(line)}</li>" for line in lines), "</ul>"]
+
+
+def _replace(path: str | PathLike[str], text: str) -> None:
+    """Write a file, and put it in its place when it is complete."""
+    place = Path(path).resolve()  # a link stays a link
+    data = text.encode("utf-8", "xmlcharrefreplace")
+    if place.exists() and not place.is_file():  # such as /dev/stdout
+        place.write_bytes(data)
+        return
+    part = place.with_name(f".{place.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(data)
+        if place.exists():
+            part.chmod(place.stat().st_mode)
+        part.replace(place)
+    finally:
+        part.unlink(missing_ok=True)
