@@ -120,6 +120,11 @@ def stepping_optimizers(engine: Engine) -> list[Optimizer]:
     return [optimizer for optimizer, hooks in _HOOKS.get(engine, {}).items() if hooks.are_registered]
 
 
+def step_hooks(engine: Engine) -> "list[StepEventHooks]":
+    """The hooks that fire the events of an engine."""
+    return list(_HOOKS.get(engine, {}).values())
+
+
 class StepsHandle:
     """Removes the hooks that :meth:`OptimizerEvents.attach` has registered."""
 

@@ -8,6 +8,7 @@ from .core.pausing import paused
 from .core.resume_policy import ResumeWarning
 from .core.scheduler import BaseParamScheduler
 from .core.state_param_scheduler import StateParamScheduler
+from .forecast import find_lr
 from .integrations.torch_scheduler import as_torch_scheduler
 from .plans import check_plan, diff_plans, dry_run, plot_plan
 from .schedulers.batch_size import BatchSizeScheduler
@@ -95,6 +96,7 @@ __all__ = [
     "create_lr_scheduler_with_warmup",
     "diff_plans",
     "dry_run",
+    "find_lr",
     "paused",
     "plot_plan",
 ]

@@ -78,7 +78,24 @@ def attached_to_steps(scheduler: Any) -> RemovableHandle:
     optimizer = scheduler._stepping_optimizer()
     if optimizer is None:
         raise ValueError(f"the scheduler must write to one torch.optim.Optimizer, given {shown(scheduler)}")
-    return optimizer.register_step_pre_hook(lambda *_: scheduler.apply())  # type: ignore[no-any-return]
+    return optimizer.register_step_pre_hook(AppliedAtSteps(scheduler))  # type: ignore[no-any-return]
+
+
+class AppliedAtSteps:
+    """A hook of an optimizer that calls a scheduler before each step.
+
+    Args:
+        scheduler: the scheduler.
+    """
+
+    calls_scheduler = True
+
+    def __init__(self, scheduler: Any) -> None:
+        self._scheduler = scheduler
+
+    def __call__(self, *_: Any) -> None:
+        """Write the value of the next event."""
+        self._scheduler.apply()
 
 
 def recording_loop(scheduler: Any, history: ParamHistory | None) -> PlainLoop | None:

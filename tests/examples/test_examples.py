@@ -77,3 +77,17 @@ def test_from_config_keeps_to_its_plan(tmp_path):
     assert float(match[1]) > 0.95
     for name in ("plan.png", "recorded.png"):
         assert matplotlib.image.imread(tmp_path / "runs" / "from_config" / name).std() > 0.05
+
+
+@pytest.mark.proof
+def test_find_lr_feeds_a_one_cycle_policy(tmp_path):
+    script = Path(__file__).resolve().parents[2] / "examples" / "find_lr.py"
+    done = run_python(str(script), folder=tmp_path)
+    suggested = re.match(r"suggested lr: (\S+)\nthe loss falls most steeply at", done.stdout)
+    assert suggested
+    assert 0.001 < float(suggested[1]) < 0.02
+    careful, bold = re.findall(r"^one cycle up to \S+, .*: test accuracy (0\.9\d{3})$", done.stdout, re.M)
+    assert float(careful) > 0.94
+    assert float(bold) > 0.97
+    assert "with another range test before it, the training is the same, bit for bit" in done.stdout
+    assert matplotlib.image.imread(tmp_path / "runs" / "find_lr" / "range_test.png").std() > 0.05

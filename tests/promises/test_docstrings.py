@@ -10,6 +10,7 @@ from cases import for_each
 
 import lehr.engine
 import lehr.handlers
+import lehr.handlers.forecast
 import lehr.handlers.schedules
 
 # Each imports a trainer, which make integrations installs.
@@ -23,7 +24,7 @@ MODULES = [
 ]
 PUBLIC = {
     f"{package.__name__}.{name}": getattr(package, name)
-    for package in (*PACKAGES, lehr.handlers.schedules)
+    for package in (*PACKAGES, lehr.handlers.forecast, lehr.handlers.schedules)
     for name in package.__all__
 }
 ABSTRACT = {"BaseParamScheduler", "CyclicalScheduler", "Cyclical"}

@@ -11,6 +11,7 @@ MODULES = (
     "lehr.engine",
     "lehr.handlers",
     "lehr.handlers.config",
+    "lehr.handlers.forecast",
     "lehr.handlers.plans",
     "lehr.handlers.schedules",
 )

@@ -1,0 +1,244 @@
+"""What a run of an engine changes: found, copied, and restored in place, bit for bit."""
+
+import copy
+import gc
+import random
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+from itertools import chain
+from types import FunctionType, MethodType
+from typing import Any
+
+import ignite.distributed as idist
+import numpy as np
+import torch
+from ignite.utils import manual_seed
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from lehr.engine.event_handlers import references_of
+
+from .scheduler import BaseParamScheduler
+
+MOST_OBJECTS, MOST_PARTS = 20_000, 1000  # that a search looks at, in all and in one list or dictionary
+SCALERS = (torch.amp.GradScaler,)
+RANDOM = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
+# Objects whose attributes are saved, and with them what is in their lists and dictionaries.
+SAVED_WHOLE = (torch.nn.Module, Optimizer, Sampler, DataLoader, *SCALERS)
+WITH_STATE = (torch.optim.lr_scheduler.LRScheduler, BaseParamScheduler)
+FOUND = (*SAVED_WHOLE, *RANDOM, *WITH_STATE, Dataset)
+# Modules of classes whose objects hold no model or optimizer of a user.
+NOT_SEARCHED = ("torch", "numpy", "logging", "threading", "matplotlib", "tqdm", "builtins", "lehr", "ignite")
+
+
+def found_in(*roots: object) -> list[Any]:
+    """The models, optimizers, schedulers, loaders, samplers and random generators that objects refer to.
+
+    The search follows functions to their closures, globals and objects, and objects of a user's classes to their
+    attributes.
+    """
+    seen: dict[int, Any] = {}
+    waiting = deque(roots)
+    while waiting and len(seen) < MOST_OBJECTS:
+        thing = waiting.popleft()
+        if id(thing) not in seen:
+            seen[id(thing)] = thing
+            waiting.extend(_parts_of(thing))
+    return [thing for thing in seen.values() if isinstance(thing, FOUND)]
+
+
+def _parts_of(thing: Any) -> Iterable[Any]:
+    if isinstance(thing, FunctionType | MethodType | partial):
+        own = [thing.__self__] if isinstance(thing, MethodType) else []
+        return [*own, *references_of(thing)]
+    if isinstance(thing, Mapping):
+        return list(thing.values()) if len(thing) <= MOST_PARTS else []
+    if isinstance(thing, list | tuple | set):
+        return thing if len(thing) <= MOST_PARTS else []
+    if isinstance(thing, DataLoader | Sampler | Dataset):
+        return list(vars(thing).values())
+    known = type(thing).__module__.partition(".")[0]
+    is_searched = hasattr(thing, "__dict__") and not isinstance(thing, (type, *FOUND)) and known not in NOT_SEARCHED
+    return list(vars(thing).values()) if is_searched else []
+
+
+def modules_with(parameters: Iterable[torch.Tensor]) -> list[torch.nn.Module]:
+    """The modules that exist and hold one of these parameters, also in a module within them."""
+    wanted = set(map(id, parameters))
+    found = []
+    for module in gc.get_objects():
+        if issubclass(type(module), torch.nn.Module):
+            with suppress(AttributeError):  # a module that is not made yet
+                found += [] if wanted.isdisjoint(map(id, module.parameters())) else [module]
+    return found
+
+
+class Snapshot:
+    """A copy of the state of objects, and of the random state of the process, that can be restored any number of times.
+
+    Restoring is in place: tensors, dictionaries, lists and objects stay the same, and get their former contents. The
+    numbers of tensors are kept in the memory of the CPU.
+
+    Args:
+        things: models, optimizers, schedulers, loaders, samplers and generators; other objects are not saved.
+
+    Example:
+        >>> layer = torch.nn.Linear(1, 1)
+        >>> optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+        >>> weight, snapshot = layer.weight.item(), Snapshot(layer, optimizer)
+        >>> layer(torch.ones(1)).backward()
+        >>> optimizer.step()
+        >>> snapshot.restore()
+        >>> layer.weight.item() == weight, layer.weight.grad
+        (True, None)
+    """
+
+    def __init__(self, *things: object) -> None:
+        self._seen: dict[int, Any] = {}
+        self._contents: list[tuple[Any, Any]] = []
+        self._tensors: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self._grads: list[tuple[torch.Tensor, torch.Tensor | None]] = []
+        self._setters: list[Callable[[], object]] = []
+        self._generators: list[Any] = []
+        self._samplers: list[Any] = []
+        self._loaders: list[Any] = []
+        for thing in things:
+            self.add(thing)
+        python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+        self._setters += [partial(random.setstate, python), partial(np.random.set_state, numpy)]
+        self._setters.append(partial(torch.set_rng_state, cpu))
+        if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            self._setters.append(partial(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all()))
+
+    def add(self, thing: Any) -> None:
+        """Save an object and what belongs to it, once."""
+        if id(thing) in self._seen:
+            return
+        self._seen[id(thing)] = thing
+        if isinstance(thing, torch.Tensor):
+            self._add_tensor(thing)
+        elif isinstance(thing, dict | list | deque | set):
+            self.save_contents(thing)
+            for part in list(thing.values()) if isinstance(thing, dict) else list(thing):
+                self.add(part)
+        elif isinstance(thing, tuple):
+            for part in thing:
+                self.add(part)
+        elif isinstance(thing, RANDOM):
+            self._generators.append(thing)
+            self._setters.append(_random_setter(thing))
+        elif isinstance(thing, WITH_STATE):
+            self._add_state(thing)
+        elif isinstance(thing, SAVED_WHOLE):
+            self._add_whole(thing)
+        elif isinstance(thing, Dataset):  # not its data
+            self.save_contents(vars(thing))
+
+    def _add_whole(self, thing: Any) -> None:
+        self.add(vars(thing))
+        if isinstance(thing, torch.nn.Module):
+            for tensor in chain(thing.parameters(), thing.buffers()):  # a scripted module has no other way to them
+                self.add(tensor)
+        self._samplers += [thing] if isinstance(thing, Sampler) else []
+        self._loaders += [thing] if isinstance(thing, DataLoader) else []
+
+    def save_contents(self, container: Any) -> None:
+        """Save what is in a dictionary or list, but not the state of what is in it."""
+        self._contents.append((container, list(container.items() if isinstance(container, dict) else container)))
+
+    def save_state(self, thing: Any) -> None:
+        """Save an object by its ``state_dict``, if it is of no kind that is known."""
+        if isinstance(thing, FOUND) and not isinstance(thing, Dataset):
+            self.add(thing)
+        elif id(thing) not in self._seen:
+            self._add_state(thing)
+
+    def _add_state(self, thing: Any) -> None:
+        """Save the state of an object, which is loaded only if it has changed, since loading may do more."""
+        self._seen[id(thing)] = thing
+        state = copy.deepcopy(thing.state_dict())
+        history = getattr(thing, "history", None) if isinstance(thing, BaseParamScheduler) else None
+        recorded = None if history is None else copy.deepcopy(history.state_dict())
+
+        def load() -> None:
+            if not _same(thing.state_dict(), state):
+                thing.load_state_dict(copy.deepcopy(state))
+            if history is not None and history.state_dict() != recorded:
+                history.load_state_dict(copy.deepcopy(recorded))
+
+        self._setters.insert(0, load)  # before the objects that a state may write to
+
+    def _add_tensor(self, tensor: torch.Tensor) -> None:
+        if tensor.layout is torch.strided and any(
+            size > 1 and stride == 0 for size, stride in zip(tensor.shape, tensor.stride(), strict=True)
+        ):
+            return  # an expanded tensor, into which nothing can be copied
+        self._tensors.append((tensor, tensor.detach().to("cpu", copy=True)))
+        if tensor.is_leaf:
+            self._grads.append((tensor, tensor.grad))
+            if tensor.grad is not None:
+                self.add(tensor.grad)
+
+    def restore(self) -> None:
+        """Give all objects the state that they had."""
+        for set_state in self._setters:
+            set_state()
+        for container, contents in self._contents:
+            container.clear()
+            (container.extend if isinstance(container, list | deque) else container.update)(contents)
+        with torch.no_grad():
+            for tensor, numbers in self._tensors:
+                tensor.copy_(numbers)
+        for tensor, grad in self._grads:
+            tensor.grad = grad
+
+    def begin_anew(self, seed: int) -> None:
+        """Restore, remove all gradients, and seed the process and all generators and samplers that are saved."""
+        self.restore()
+        for tensor, _ in self._grads:
+            tensor.grad = None
+        manual_seed(seed + idist.get_rank())
+        for generator in self._generators:
+            if isinstance(generator, torch.Generator):
+                generator.manual_seed(seed)
+            elif isinstance(generator, random.Random):
+                generator.seed(seed)
+            else:
+                bits = _bits_of(generator)
+                bits.state = type(bits)(seed).state
+        for sampler in self._samplers:
+            if hasattr(sampler, "set_epoch"):
+                sampler.set_epoch(seed)
+        for loader in self._loaders:
+            loader._iterator = None  # workers that go on have random states of their own
+
+
+def _random_setter(generator: Any) -> Callable[[], object]:
+    if isinstance(generator, torch.Generator):
+        return partial(generator.set_state, generator.get_state())
+    if isinstance(generator, random.Random):
+        return partial(generator.setstate, generator.getstate())
+    bits = _bits_of(generator)
+    return partial(setattr, bits, "state", copy.deepcopy(bits.state))
+
+
+def _bits_of(generator: Any) -> Any:
+    """The bit generator of a generator of NumPy, of either kind."""
+    return generator.bit_generator if isinstance(generator, np.random.Generator) else generator._bit_generator
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two states are equal, tensors and arrays by their numbers."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, torch.Tensor):
+        return one.shape == other.shape and one.dtype == other.dtype and torch.equal(one, other)
+    if isinstance(one, np.ndarray):
+        return np.array_equal(one, other)
+    if isinstance(one, Mapping):
+        return list(one) == list(other) and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other)

@@ -1,0 +1,194 @@
+"""The learning rate range test of a trainer, by ignite's finder, from which everything comes back as it was."""
+
+import math
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from ignite.engine import Engine, Events
+from ignite.handlers import FastaiLRFinder
+from torch.optim import Optimizer
+
+from lehr.engine.optimizer_events import wrapped_optimizer
+from lehr.handlers.core.trials import Trial, is_running, optimizers_in
+from lehr.handlers.schedules import arguments
+from lehr.handlers.schedules.arguments import shown
+
+from .range_test import LRRangeTest
+from .trial_steps import TrialSteps, loss_reader
+
+
+def find_lr(
+    trainer: Engine,
+    loader: Iterable[Any] | None,
+    optimizer: Optimizer | None = None,
+    *,
+    start_lr: float = 1e-6,
+    end_lr: float = 10.0,
+    num_steps: int = 100,
+    step_mode: str = "exp",
+    seeds: int | Sequence[int] = 3,
+    output_transform: Callable[[Any], Any] | None = None,
+    diverge_th: float = 5.0,
+    epoch_length: int | None = None,
+    to_save: Mapping[str, Any] | None = None,
+    keep_handlers: Sequence[Callable[..., Any]] = (),
+) -> LRRangeTest:
+    """Find a learning rate by a range test: train with ever higher ones, and see where the loss falls and diverges.
+
+    ignite's ``FastaiLRFinder`` sets the learning rate of step ``i`` to ``start_lr * (end_lr / start_lr) ** (i / n)``,
+    for ``i`` from 1 to ``n = num_steps``, and stops where the loss diverges. The suggestion is the learning rate at
+    which the smoothed loss, the median of several runs, falls most steeply; see :class:`LRRangeTest`.
+
+    **Afterwards everything is as it was**, also after an error or Ctrl-C: the parameters, gradients and buffers of the
+    models, the optimizers, a ``GradScaler``, torch's and lehr's schedulers, the state of the trainer, the random states
+    of Python, NumPy and torch, and those of the loader and its samplers are restored in place, bit for bit. A run that
+    was resumed or interrupted goes on as if there had been no test. What the training step refers to is found. Pass
+    anything else that it changes as ``to_save``. The copies are in the memory of the CPU.
+
+    **The handlers of the trainer are not called**: no scheduler writes, no checkpoint is saved, nothing is logged or
+    evaluated. ``keep_handlers`` names those that training needs, such as one that clips gradients.
+
+    **The learning rate moves with the real steps** of the optimizer, under gradient accumulation and with a
+    ``GradScaler`` that skips a step, too. The trainer counts its iterations from 1. Where the loader ends, the next
+    epoch begins. Param groups keep the ratios of their own learning rates; a group with an lr of 0 keeps it.
+
+    Args:
+        trainer: the trainer, which must not be running.
+        loader: the data, which can be iterated over again and again; None, with ``epoch_length``, where the training
+            step makes its own.
+        optimizer: the optimizer whose learning rate is to be found; None for the only one of the training step.
+        start_lr: the lowest learning rate of the first param group, more than 0.
+        end_lr: the highest one.
+        num_steps: steps of the optimizer in each run, at least 10.
+        step_mode: ``"exp"``, or ``"linear"`` for equal distances between learning rates.
+        seeds: the number of runs, whose seeds are 0, 1, ...; or a seed for each run. Each begins with the same models,
+            and has a data order and random numbers of its own (if the loader shuffles).
+        output_transform: gives the loss, a number that is not negative, from the output of the training step; None for
+            the output itself, or its entry ``"loss"``.
+        diverge_th: ignite's finder stops where its running mean of the loss is this many times its lowest, at least 1.
+        epoch_length: iterations of an epoch; None for the length of the loader.
+        to_save: further objects that the training step changes, by names, with ``state_dict`` and ``load_state_dict``.
+        keep_handlers: handlers of the trainer that are called in the test, too.
+
+    Returns:
+        The curves, the suggestion with its reason, and a picture, ``result.plot()``.
+
+    Raises:
+        TypeError: an argument has the wrong type, such as a ``loader`` that can be read only once; the loss is no
+            number.
+        ValueError: an argument has a wrong value; the training step refers to several optimizers, or to none.
+        RuntimeError: the trainer is running; the training step never steps the optimizer.
+
+    The paper: Smith, "Cyclical Learning Rates for Training Neural Networks", 2017, https://arxiv.org/abs/1506.01186.
+
+    Example:
+        >>> import torch
+        >>> from ignite.engine import create_supervised_trainer
+        >>> _ = torch.manual_seed(0)
+        >>> model = torch.nn.Linear(8, 1)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> trainer = create_supervised_trainer(model, optimizer, torch.nn.functional.mse_loss)
+        >>> x = torch.randn(64, 32, 8)
+        >>> result = find_lr(trainer, list(zip(x, x.sum(2, keepdim=True))), seeds=1)
+        >>> result
+        <LRRangeTest of 1 run: lr 0.0417 suggested, diverges from 3.24 on>
+        >>> optimizer.param_groups[0]["lr"], trainer.state.iteration
+        (0.1, 0)
+    """
+    optimizer = _checked(trainer, optimizer, to_save, keep_handlers)
+    _check_loader(loader, epoch_length)
+    start_lr = arguments.number("start_lr", start_lr, above=0)
+    end_lr = arguments.number("end_lr", end_lr, above=start_lr)
+    num_steps = arguments.whole_number("num_steps", num_steps, at_least=10)
+    arguments.one_of("step_mode", step_mode, ("exp", "linear"))
+    diverge_th = arguments.number("diverge_th", diverge_th, at_least=1)
+    if epoch_length is not None:
+        epoch_length = arguments.whole_number("epoch_length", epoch_length, at_least=1)
+    seeds, ratios = _seeds(seeds), _ratios(optimizer)
+    options: dict[str, Any] = {"num_iter": num_steps, "start_lr": start_lr, "end_lr": end_lr}
+    options |= {"step_mode": step_mode, "diverge_th": diverge_th}
+    runs = []
+    trial = Trial(trainer, loader, optimizer, (to_save or {}).values(), keep_handlers)
+    try:
+        for seed in seeds:
+            trial.begin(seed)
+            steps = TrialSteps(
+                trainer, loader, epoch_length, optimizer, ratios, start_lr, loss_reader(output_transform)
+            )
+            with steps:
+                _run_finder(steps, options)
+            runs.append(steps)
+    finally:
+        trial.restore()
+    return _result(runs, seeds, ratios, num_steps)
+
+
+def _run_finder(steps: TrialSteps, options: dict[str, Any]) -> None:
+    """Let ignite's finder run, with one step more: its first two steps have the same learning rate."""
+    engine = steps.engine
+    with warnings.catch_warnings(), FastaiLRFinder().attach(engine, {"optimizer": steps.optimizer}, **options):
+        # Older versions of ignite load the file that they have just written in the way that torch warns of.
+        warnings.filterwarnings("ignore", "You are using `torch.load`", FutureWarning)
+        # At the end, the finder would warn that the loss has not diverged, which the result says.
+        engine.add_event_handler(Events.TERMINATE, engine.terminate, skip_completed=True)
+        engine.run(range(options["num_iter"] + 1))
+
+
+def _result(runs: list[TrialSteps], seeds: tuple[int, ...], ratios: list[float], num_steps: int) -> LRRangeTest:
+    lrs = max((run.lrs[1:] for run in runs), key=len)
+    losses = np.full((len(runs), len(lrs)), math.nan)
+    for row, run in zip(losses, runs, strict=True):
+        row[: len(run.losses) - 1] = run.losses[1:]
+    losses[~np.isfinite(losses)] = math.nan
+    return LRRangeTest(np.array(lrs), losses, seeds, tuple(ratios), num_steps)
+
+
+def _ratios(optimizer: Optimizer) -> list[float]:
+    """The lr of each param group by that of the first group that has one; 1 for all where all have 0."""
+    own = [float(group["lr"]) for group in optimizer.param_groups]
+    first = next((lr for lr in own if lr), None)
+    return [1.0 if first is None else lr / first for lr in own]
+
+
+def _seeds(seeds: Any) -> tuple[int, ...]:
+    if isinstance(seeds, Sequence) and not isinstance(seeds, str | bytes):
+        if not seeds:
+            raise ValueError(f"seeds must be a number of runs or a seed for each run, given {shown(seeds)}")
+        return tuple(arguments.whole_number(f"seeds[{at}]", one, at_least=0) for at, one in enumerate(seeds))
+    return tuple(range(arguments.whole_number("seeds", seeds, at_least=1)))
+
+
+def _check_loader(loader: Any, epoch_length: int | None) -> None:
+    if loader is None and epoch_length is not None:
+        return  # the training step makes its own data
+    if isinstance(loader, Iterator) or not hasattr(loader, "__iter__"):
+        raise TypeError(f"loader must be an iterable that can be read more than once, given {shown(loader)}")
+
+
+def _checked(trainer: Any, optimizer: Any, to_save: Any, keep_handlers: Any) -> Optimizer:
+    """The optimizer, if the arguments can be used."""
+    if not isinstance(trainer, Engine):
+        raise TypeError(f"trainer must be an ignite Engine, given {shown(trainer)}")
+    if is_running(trainer):
+        raise RuntimeError("trainer must not be running: call find_lr before or after trainer.run, not in a handler")
+    if not isinstance(to_save, Mapping | None):
+        raise TypeError(f"to_save must be a mapping of names to objects, given {shown(to_save)}")
+    for name, thing in (to_save or {}).items():
+        if not (hasattr(thing, "state_dict") and hasattr(thing, "load_state_dict")):
+            raise TypeError(f"to_save[{shown(name)}] must have state_dict and load_state_dict, given {shown(thing)}")
+    for at, handler in enumerate(keep_handlers):
+        if not trainer.has_event_handler(handler):
+            raise ValueError(f"keep_handlers[{at}] must be a handler of the trainer, given {shown(handler)}")
+    if optimizer is None:
+        found = optimizers_in(trainer)
+        if len(found) != 1:
+            names = ", ".join(type(one).__name__ for one in found) or "none"
+            raise ValueError(
+                f"optimizer must be given where the training step does not refer to one alone, found {names}"
+            )
+        return found[0]
+    if not isinstance(wrapped_optimizer(optimizer), Optimizer):
+        raise TypeError(f"optimizer must be a torch.optim.Optimizer, given {shown(optimizer)}")
+    return wrapped_optimizer(optimizer)  # type: ignore[no-any-return]

@@ -1,0 +1,127 @@
+"""What learning rate a range test suggests, and why; or why it suggests none."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lehr.handlers.schedules.base import Array
+
+FEWEST_STEPS = 10
+HIGHEST = 4.0  # times the first loss: what is higher counts as this much, so that one loss does not bend the curve
+CLEAR = 8.0  # times the noise of the curve: what the loss must fall by
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What a range test suggests.
+
+    Args:
+        lr: the learning rate; None where no learning rate stands out.
+        diverges_at: the lowest learning rate at which a run diverges: its loss is above that of its beginning, or
+            ignite's finder has stopped it. None if no run diverges.
+        reason: the reason, in words.
+    """
+
+    lr: float | None
+    diverges_at: float | None
+    reason: str
+
+
+def width_of(num_steps: int) -> float:
+    """The standard deviation, in steps, of the weights that smooth a curve."""
+    return max(1.0, num_steps / 50)
+
+
+def first_loss(losses: Array) -> float:
+    """The loss at the beginning: the median of the first tenth of the steps of all runs."""
+    return float(np.nanmedian(losses[:, : max(5, losses.shape[1] // 10)]))
+
+
+def smoothed(losses: Array, num_steps: int) -> Array:
+    """The losses of each run ``(runs, steps)``, each a weighted mean of those around it; NaN after the end of a run.
+
+    The weights are those of a normal distribution on both sides, so that the curve is not late, as that of a running
+    mean is.
+
+    >>> smoothed(np.array([[1.0, 1.0, 4.0, 1.0, np.nan]]), 5).round(2)
+    array([[1.23, 1.77, 2.28, 2.04,  nan]])
+    """
+    steps = np.arange(losses.shape[1])
+    weights = np.exp(-0.5 * ((steps[:, None] - steps) / width_of(num_steps)) ** 2)
+    ended, capped = np.isnan(losses), np.minimum(losses, HIGHEST * first_loss(losses))
+    sums = np.where(ended, 0.0, capped) @ weights
+    return np.where(ended, np.nan, sums / (~ended @ weights))
+
+
+def suggest(lrs: Array, losses: Array, num_steps: int) -> Suggestion:
+    """Suggest the learning rate at which the loss falls most steeply over the logarithm of the learning rate.
+
+    It is that of the median of the smoothed curves. The loss must fall by more than its noise, and the steepest point
+    must lie within the range.
+
+    Args:
+        lrs: the learning rate of each step ``(steps,)``, up to the end of the longest run.
+        losses: the losses of each run ``(runs, steps)``, NaN after the end of a run.
+        num_steps: the steps of a run that does not diverge.
+
+    Example:
+        >>> lrs = np.geomspace(1e-5, 10, 60)
+        >>> loss = 2 - 1.5 / (1 + (0.01 / lrs) ** 2) + (lrs / 0.5) ** 2
+        >>> print(suggest(lrs, loss[None], 60).reason)
+        the loss falls most steeply at 0.0089: it goes from 2 at first to 0.557 at 0.0732. It diverges from 0.602 on
+    """
+    one = "the run" if len(losses) == 1 else f"one of the {len(losses)} runs"
+    common = int((~np.isnan(losses)).all(axis=0).sum())
+    if common < FEWEST_STEPS:
+        reason = f"{one} has no more than {common} steps with a finite loss before it diverges"
+        return Suggestion(None, float(lrs[max(common - 1, 0)]), reason)
+    curves, start = smoothed(losses, num_steps), first_loss(losses)
+    median = np.median(curves[:, :common], axis=0)
+    lowest, noise = int(median.argmin()), _noise(losses, curves, num_steps)
+    is_clear = start - median[lowest] > CLEAR * noise
+    # Where the loss is all noise, a loss above the first one means nothing.
+    diverges_at = _diverges_at(lrs, curves, start if is_clear else np.inf, num_steps)
+    ends = f"No run diverges up to {lrs[-1]:.3g}"
+    if diverges_at is not None:
+        ends = f"{'It' if len(losses) == 1 else one.capitalize()} diverges from {diverges_at:.3g} on"
+    if not is_clear:
+        reason = (
+            f"the loss does not fall clearly at any learning rate: it is {start:.3g} at first, and "
+            f"{median[lowest]:.3g} at best, where its noise is {noise:.2g}. {ends}"
+        )
+        return Suggestion(None, diverges_at, reason)
+    falls = f"it goes from {start:.3g} at first to {median[lowest]:.3g} at {lrs[lowest]:.3g}. {ends}"
+    steepest = int(np.gradient(median, np.log(lrs[:common]))[: lowest + 1].argmin())
+    edge = 3 * width_of(num_steps)
+    if steepest < edge:
+        return Suggestion(None, diverges_at, f"the loss falls most steeply where the range starts: {falls}")
+    if steepest > common - 1 - edge:
+        return Suggestion(None, diverges_at, f"the loss falls most steeply where the range ends: {falls}")
+    lr = float(lrs[steepest])
+    if diverges_at is not None and diverges_at <= lr:
+        return Suggestion(
+            None, diverges_at, f"{one} diverges at {diverges_at:.3g}, before the others fall most steeply"
+        )
+    return Suggestion(lr, diverges_at, f"the loss falls most steeply at {lr:.3g}: {falls}")
+
+
+def _diverges_at(lrs: Array, curves: Array, start: float, num_steps: int) -> float | None:
+    """The lowest learning rate at which a run is worse than at its beginning, or is stopped."""
+    found = []
+    for curve in curves:
+        ended = int((~np.isnan(curve)).sum())
+        after = np.arange(int(np.nanargmin(curve)), ended)
+        worse = after[curve[after] > start]
+        if len(worse):
+            found.append(lrs[worse[0]])
+        elif ended < num_steps:
+            found.append(lrs[ended - 1])
+    return float(min(found)) if found else None
+
+
+def _noise(losses: Array, curves: Array, num_steps: int) -> float:
+    """The standard deviation of the median of the smoothed curves, from that of the losses about them."""
+    deviations = np.abs(losses - curves)
+    of_one = float(np.nanmedian(deviations)) / 0.6745  # of a normal distribution; a few high losses do not count
+    averaged = 2 * np.sqrt(np.pi) * width_of(num_steps) * len(losses)
+    return of_one / float(np.sqrt(averaged))
