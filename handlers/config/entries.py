@@ -42,11 +42,14 @@ class EntryType:
         arguments: the check and the default value of each argument.
         build: makes the result, usually an ``EntrySchedule``, from a context and the checked arguments. These are
             attributes of one object, together with ``where``, the path to the entry.
+        flag: the key by which a training config without a type is recognised as one of this type, such as
+            ``lr_scheduler_type``; empty for none. Keys of such a config that are no arguments are about other things.
     """
 
     description: str
     arguments: Arguments
     build: Callable[..., Any]
+    flag: str = ""
 
 
 def in_interval(context: Any, entry: Entry) -> tuple[Any, Entry]:

@@ -7,7 +7,7 @@ from lehr.handlers.schedules import arguments
 
 from . import run_length
 from .run_length import UNKNOWN, RunLength
-from .spellings import SPELLINGS, is_known, is_mapping, is_sequence
+from .spellings import FLAGS, SPELLINGS, is_known, is_mapping, is_sequence
 
 MOST_LEVELS = 20
 # What mmengine's train_cfg calls the numbers of a RunLength.
@@ -79,11 +79,13 @@ def _is_entry(value: Any, dialect: str | None) -> bool:
         return False
     keys = list(value.keys())
     named = [_item(value, key) for key in SPELLINGS if key in keys]
-    if named:
-        return is_known(named[0], dialect)
+    if named and is_known(named[0], dialect):
+        return True
     if len(keys) == 1 and is_known(keys[0], dialect):
         inner = _item(value, keys[0])
         return inner is None or is_mapping(inner)
+    if any(flag in keys for flag in FLAGS):
+        return True
     return "scheduler" in keys and _is_entry(_item(value, "scheduler"), dialect)
 
 

@@ -1,5 +1,6 @@
 """The spellings of other tools: each becomes a mapping with ``type`` and arguments, as lehr writes it."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from lehr.handlers.schedules import arguments
 from .checks import at_least_one, one_of
 from .dialects import TYPES
 from .dialects.lehr import SCHEDULERS, arguments_of
-from .entries import located
+from .entries import located, refuse_key
 from .python_files import Unreadable
 
 MOST_LEVELS = 50
@@ -30,13 +31,15 @@ class Spelling:
 
 # By the key that names the type.
 SPELLINGS = {
-    "type": Spelling(("args", "kwargs")),
+    "type": Spelling(("args", "kwargs", "params")),
     "_target_": Spelling(ignored=("_partial_", "_convert_", "_recursive_")),  # Hydra
     "class_path": Spelling(("init_args", "dict_kwargs")),  # Lightning's command line, jsonargparse
     "class": Spelling(("params", "kwargs")),
     "_component_": Spelling(),  # torchtune
 }
 LIGHTNING = ("scheduler", "interval", "frequency", "monitor", "strict", "name", "reduce_on_plateau")
+# The types of training configs that have no key for a type, by the key that shows it.
+FLAGS = {row.flag: f"{dialect}.{name}" for dialect, rows in TYPES.items() for name, row in rows.items() if row.flag}
 # The dialect of each package whose name begins an import path; "" is lehr, whose names are also ignite's.
 PACKAGES = {
     **{name: name for name in TYPES},
@@ -115,6 +118,9 @@ def _plain_mapping(where: str, given: dict[Any, Any], dialect: str | None, level
         if isinstance(name, str) and is_known(name, dialect) and (inner is None or is_mapping(inner)):
             values = {} if inner is None else located(where, _items, inner)
             return _entry(f"{where}[{arguments.shown(name)}]", "type", {**values, "type": name}, dialect, levels)
+    flags = [flag for flag in FLAGS if flag in given]
+    if flags:
+        return _of_flags(where, FLAGS[flags[0]], given, dialect, levels)
     if is_mapping(given.get("scheduler")) and set(given) <= set(LIGHTNING):
         return _lightning(where, given, dialect, levels)
     return {key: plain(f"{where}[{arguments.shown(key)}]", item, dialect, levels - 1) for key, item in given.items()}
@@ -142,6 +148,21 @@ def _entry(where: str, key: str, given: dict[Any, Any], dialect: str | None, lev
         "type": name,
         **{k: plain(f"{where}[{arguments.shown(k)}]", item, dialect, levels - 1) for k, item in values.items()},
     }
+
+
+def _of_flags(where: str, name: str, given: dict[Any, Any], dialect: str | None, levels: int) -> dict[Any, Any]:
+    """The entry of a training config that says its schedule by flags, without the keys that are about other things.
+
+    Raises:
+        ValueError: a key is almost that of an argument.
+    """
+    prefix, _, last = name.rpartition(".")
+    known = TYPES[prefix][last].arguments
+    for key in given:
+        if key not in known and difflib.get_close_matches(str(key), known, n=1, cutoff=0.9):
+            refuse_key(where, str(key), known)
+    values = {key: value for key, value in given.items() if key in known}
+    return _entry(where, "type", {**values, "type": name}, dialect, levels)
 
 
 def _lightning(where: str, given: dict[Any, Any], dialect: str | None, levels: int) -> dict[Any, Any]:
