@@ -25,6 +25,8 @@ Examples:
 TITLES = {
     "": "of lehr itself",
     "cerebras": "of cerebras.pytorch.optim",
+    "deepspeed": "of DeepSpeed",
+    "hf": "of transformers' Trainer",
     "mmagic": "of mmagic",
     "mmengine": "of mmengine",
     "timm": "of timm",

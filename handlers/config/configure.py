@@ -45,16 +45,16 @@ def configure_scheduler(
     """Make a scheduler from a config of lehr or of another library, with that library's names and arguments.
 
     ``{"type": "torch.StepLR", "step_size": 30}`` makes a scheduler whose value at event i is the value of torch's
-    ``StepLR`` at step i of the optimizer. The prefix is ``torch``, ``mmengine``, ``mmagic``, ``cerebras``, ``timm`` or
-    ``transformers``; without a prefix, the type is a class of :mod:`lehr.handlers`, or of the only library that has it
-    with these arguments. The other keys are the arguments of the class, without the optimizer. A scheduler in a
-    scheduler is a mapping of the same form.
+    ``StepLR`` at step i of the optimizer. The prefix is ``torch``, ``mmengine``, ``mmagic``, ``cerebras``, ``timm``,
+    ``transformers``, ``hf`` or ``deepspeed``; without a prefix, the type is a class of :mod:`lehr.handlers`, or of the
+    only library that has it with these arguments. The other keys are the arguments of the class, without the optimizer.
+    A scheduler in a scheduler is a mapping of the same form.
 
     The spellings of other tools mean the same: an import path such as ``torch.optim.lr_scheduler.StepLR``, a scope such
     as ``mmdet.LinearLR`` or a class in the place of the name; ``_target_`` (Hydra), ``class_path`` and ``init_args``
     (Lightning's command line), ``class`` and ``params``, ``_component_`` (torchtune), ``{"StepLR": {...}}``, and
     Lightning's ``{"scheduler": {...}, "interval": "step", "monitor": "val_loss"}``. Configs of OmegaConf, mmengine and
-    ml_collections are mappings and lists.
+    ml_collections are mappings and lists. A config of transformers' Trainer is known by its ``lr_scheduler_type``.
 
     Args:
         optimizer: the optimizer. The present values of its param groups are the initial values.

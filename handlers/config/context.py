@@ -68,7 +68,9 @@ class ConfigContext:
 
     @property
     def default(self) -> float:
-        """The value that the optimizer was made with, or the present value of its first group."""
+        """The value that the optimizer was made with, or the initial value of its first group."""
+        if self.base is not None:
+            return self.base[0]
         value = getattr(self.optimizer, "defaults", {}).get(self.param_name, self.initial_values[0])
         return float(value) if not isinstance(value, tuple | list) else self.initial_values[0]
 

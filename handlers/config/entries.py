@@ -44,12 +44,16 @@ class EntryType:
             attributes of one object, together with ``where``, the path to the entry.
         flag: the key by which a training config without a type is recognised as one of this type, such as
             ``lr_scheduler_type``; empty for none. Keys of such a config that are no arguments are about other things.
+        shown_by: keys by one of which it is recognised where the dialect is given.
+        words: parts of the names of keys that are about the schedule: such a key that is no argument is an error.
     """
 
     description: str
     arguments: Arguments
     build: Callable[..., Any]
     flag: str = ""
+    shown_by: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 def in_interval(context: Any, entry: Entry) -> tuple[Any, Entry]:

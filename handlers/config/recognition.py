@@ -23,6 +23,9 @@ def plain_config(where: str, config: Any, dialect: str | None) -> Any:
 def recognised_dialect(where: str, config: Any) -> str | None:
     """The library that has all types without a prefix, with their arguments; None if there are none, or no library.
 
+    Where no library has them with all their arguments, it is the only one that has them with one of the arguments: its
+    rows can then say what is wrong.
+
     Args:
         where: the path to the config, for errors.
         config: a plain config.
@@ -38,7 +41,8 @@ def recognised_dialect(where: str, config: Any) -> str | None:
             f"{where}: {arguments.shown_names(names)} may be of {' or '.join(found)}: give dialect={found[0]!r} to "
             f"configure_scheduler, or write {f'{found[0]}.{names[0]}'!r}"
         )
-    return found[0] if found else None
+    near = [dialect for dialect in TYPES if unknown and all(_is_near(dialect, entry) for entry in unknown)]
+    return found[0] if found else near[0] if len(near) == 1 else None
 
 
 def _entries_without_prefix(config: Any) -> Iterator[Mapping[str, Any]]:
@@ -61,3 +65,9 @@ def _fits(dialect: str, entry: Mapping[str, Any]) -> bool:
         return False
     required = {key for key, one in row.arguments.items() if not isinstance(one, tuple)}
     return required <= set(entry) <= {*row.arguments, *OF_ALL}
+
+
+def _is_near(dialect: str, entry: Mapping[str, Any]) -> bool:
+    """Whether a library has a type with one of these arguments."""
+    row = TYPES[dialect].get(entry["type"])
+    return row is not None and not set(row.arguments).isdisjoint(entry)

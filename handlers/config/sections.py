@@ -7,7 +7,7 @@ from lehr.handlers.schedules import arguments
 
 from . import run_length
 from .run_length import UNKNOWN, RunLength
-from .spellings import FLAGS, SPELLINGS, is_known, is_mapping, is_sequence
+from .spellings import LIGHTNING, SPELLINGS, is_known, is_mapping, is_sequence, name_by_flag
 
 MOST_LEVELS = 20
 # What mmengine's train_cfg calls the numbers of a RunLength.
@@ -84,9 +84,9 @@ def _is_entry(value: Any, dialect: str | None) -> bool:
     if len(keys) == 1 and is_known(keys[0], dialect):
         inner = _item(value, keys[0])
         return inner is None or is_mapping(inner)
-    if any(flag in keys for flag in FLAGS):
+    if name_by_flag(keys, dialect) is not None:
         return True
-    return "scheduler" in keys and _is_entry(_item(value, "scheduler"), dialect)
+    return "scheduler" in keys and set(keys) <= set(LIGHTNING) and _is_entry(_item(value, "scheduler"), dialect)
 
 
 def _entries_in(where: str, value: Any, path: str, dialect: str | None, levels: int) -> Iterator[tuple[str, str, Any]]:

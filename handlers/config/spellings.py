@@ -1,7 +1,7 @@
 """The spellings of other tools: each becomes a mapping with ``type`` and arguments, as lehr writes it."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from .dialects import TYPES
 from .dialects.lehr import SCHEDULERS, arguments_of
 from .entries import located, refuse_key
 from .python_files import Unreadable
+from .run_length import KEYS
 
 MOST_LEVELS = 50
 
@@ -40,6 +41,8 @@ SPELLINGS = {
 LIGHTNING = ("scheduler", "interval", "frequency", "monitor", "strict", "name", "reduce_on_plateau")
 # The types of training configs that have no key for a type, by the key that shows it.
 FLAGS = {row.flag: f"{dialect}.{name}" for dialect, rows in TYPES.items() for name, row in rows.items() if row.flag}
+# Keys of an entry that are not arguments of its type.
+OF_ENTRIES = ("duration", "epoch_length", "lightning", "param_name", "run", "save_history", "sequential")
 # The dialect of each package whose name begins an import path; "" is lehr, whose names are also ignite's.
 PACKAGES = {
     **{name: name for name in TYPES},
@@ -48,6 +51,12 @@ PACKAGES = {
     "ignite": "",
     "lehr": "",
 }
+# The types of classes that hold a whole training config.
+CLASSES = dict.fromkeys(
+    ("transformers.TrainingArguments", "transformers.Seq2SeqTrainingArguments"), "hf.TrainingArguments"
+)
+# The dialects that also know the names of another one.
+ALSO = {"deepspeed": ("torch",)}
 # Libraries that add no scheduler to mmengine's, or only such as are in its table.
 # fmt: off
 SCOPES = (
@@ -118,9 +127,10 @@ def _plain_mapping(where: str, given: dict[Any, Any], dialect: str | None, level
         if isinstance(name, str) and is_known(name, dialect) and (inner is None or is_mapping(inner)):
             values = {} if inner is None else located(where, _items, inner)
             return _entry(f"{where}[{arguments.shown(name)}]", "type", {**values, "type": name}, dialect, levels)
-    flags = [flag for flag in FLAGS if flag in given]
-    if flags:
-        return _of_flags(where, FLAGS[flags[0]], given, dialect, levels)
+    flagged = name_by_flag(given, dialect)
+    if flagged is not None:
+        values = _about_schedule(where, flagged, given)
+        return _entry(where, "type", {**values, "type": flagged}, dialect, levels)
     if is_mapping(given.get("scheduler")) and set(given) <= set(LIGHTNING):
         return _lightning(where, given, dialect, levels)
     return {key: plain(f"{where}[{arguments.shown(key)}]", item, dialect, levels - 1) for key, item in given.items()}
@@ -129,7 +139,10 @@ def _plain_mapping(where: str, given: dict[Any, Any], dialect: str | None, level
 def _entry(where: str, key: str, given: dict[Any, Any], dialect: str | None, levels: int) -> dict[Any, Any]:
     """An entry as a mapping with ``type`` and arguments."""
     spelling, values = SPELLINGS[key], dict(given)
-    name = type_name(f"{where}[{key!r}]", values.pop(key), dialect)
+    written = values.pop(key)
+    name = type_name(f"{where}[{key!r}]", written, dialect)
+    if isinstance(written, str) and written in CLASSES:
+        values = _about_schedule(where, name, values)
     for ignored in spelling.ignored:
         values.pop(ignored, None)
     for inner in spelling.arguments:
@@ -150,19 +163,25 @@ def _entry(where: str, key: str, given: dict[Any, Any], dialect: str | None, lev
     }
 
 
-def _of_flags(where: str, name: str, given: dict[Any, Any], dialect: str | None, levels: int) -> dict[Any, Any]:
-    """The entry of a training config that says its schedule by flags, without the keys that are about other things.
+def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, Any]:
+    """A training config that says its schedule by flags, without the keys that are about other things.
 
     Raises:
         ValueError: a key is almost that of an argument.
     """
     prefix, _, last = name.rpartition(".")
     known = TYPES[prefix][last].arguments
-    for key in given:
-        if key not in known and difflib.get_close_matches(str(key), known, n=1, cutoff=0.9):
+    words = [f"_{word}_" for word in TYPES[prefix][last].words]
+    for key, value in given.items():
+        if key in known or key in OF_ENTRIES or value is None:
+            continue
+        about_it = value not in (0, False, "") and any(word in f"_{key}_" for word in words)
+        if about_it or difflib.get_close_matches(str(key), known, n=1, cutoff=0.9):
             refuse_key(where, str(key), known)
-    values = {key: value for key, value in given.items() if key in known}
-    return _entry(where, "type", {**values, "type": name}, dialect, levels)
+    values = {key: value for key, value in given.items() if key in known or key in OF_ENTRIES}
+    if "run" in values and not (is_mapping(values["run"]) and set(values["run"].keys()) <= set(KEYS)):
+        del values["run"]  # the name of the run, or what a logger calls so
+    return values
 
 
 def _lightning(where: str, given: dict[Any, Any], dialect: str | None, levels: int) -> dict[Any, Any]:
@@ -206,13 +225,27 @@ def type_name(where: str, value: Any, dialect: str | None) -> Any:
     package, _, _ = name.partition(".")
     last = name.rpartition(".")[2]
     if package == name:
-        return f"{dialect}.{name}" if dialect in TYPES and name in TYPES[dialect] else name
+        known = [one for one in (dialect or "", *ALSO.get(dialect or "", ())) if name in TYPES.get(one, {})]
+        return f"{known[0]}.{name}" if known else name
+    if name in CLASSES:
+        return CLASSES[name]
     for prefix in [PACKAGES[package]] if package in PACKAGES else []:
         if last in (TYPES[prefix] if prefix else SCHEDULERS):
             return f"{prefix}.{last}".lstrip(".")
     if package in SCOPES and last in TYPES["mmengine"]:
         return f"mmengine.{last}"
     return name
+
+
+def name_by_flag(keys: Collection[Any], dialect: str | None) -> str | None:
+    """The name of the type that the keys of a training config show; None if they show none."""
+    for flag, name in FLAGS.items():
+        if flag in keys:
+            return name
+    for last, row in TYPES.get(dialect or "", {}).items():
+        if any(key in keys for key in row.shown_by):
+            return f"{dialect}.{last}"
+    return None
 
 
 def is_known(name: Any, dialect: str | None) -> bool:

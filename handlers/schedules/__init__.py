@@ -6,7 +6,20 @@ from .concatenation import Concatenation
 from .constant import Constant, PiecewiseConstant
 from .cooldown import Bounded, Cooldown
 from .cumulative_product import CumulativeProduct
-from .curves import Cosine, Curve, Exponential, KDecay, Linear, Polynomial, Power, Reversed, Rex, Tanh
+from .curves import (
+    Cosine,
+    Curve,
+    Exponential,
+    KDecay,
+    Linear,
+    Logarithmic,
+    Polynomial,
+    Power,
+    Reversed,
+    Rex,
+    Stairs,
+    Tanh,
+)
 from .cycles import CosineAnnealing, Cyclical, LinearCyclical
 from .decays import ExponentialDecay, InverseTimeDecay, MultiStepDecay, PowerDecay, StepDecay
 from .greedy import Greedy
@@ -54,6 +67,7 @@ __all__ = [
     "LinearCyclical",
     "LinearInterpolation",
     "LiveSchedule",
+    "Logarithmic",
     "Mapped",
     "MultiStepDecay",
     "Noise",
@@ -74,6 +88,7 @@ __all__ = [
     "Schedule",
     "Shift",
     "SideBySide",
+    "Stairs",
     "StatefulSchedule",
     "StepDecay",
     "Stretch",
