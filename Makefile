@@ -3,11 +3,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INTEGRATIONS := .venv-integrations/bin
+LOWEST := .venv-lowest/bin
 # A file of tests stays in one process, since tests share what its fixtures make.
 PYTEST := $(BIN)/pytest -p no:benchmark --numprocesses auto --dist loadfile --no-loadscope-reorder
-SOURCES := $(shell find lehr engine handlers -name '*.py' -o -name py.typed) pyproject.toml README.md
+SOURCES := $(shell find lehr engine handlers -name '*.py' -o -name py.typed) pyproject.toml setup.py README.md
 
-.PHONY: help demo gallery fast test checks proof integrations gpu bench profile clean
+.PHONY: help demo gallery fast test checks proof integrations lowest gpu bench profile clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +45,21 @@ help: ## list the targets
 	@rm -rf build lehr.egg-info
 	@touch $@
 
+# The lowest versions that pyproject.toml allows. CI does not run them: this torch takes 5 GB with its CUDA.
+.venv-lowest/tools: constraints-lowest.txt pyproject.toml
+	$(PYTHON) -m venv .venv-lowest
+	$(LOWEST)/pip install --quiet --disable-pip-version-check -c constraints-lowest.txt setuptools wheel
+	$(LOWEST)/pip install --quiet --disable-pip-version-check -c constraints-lowest.txt --no-build-isolation \
+		'.[cli,examples,optimizers,pandas,yaml]' cloudpickle hypothesis pytest pytest-xdist
+	@rm -rf build
+	@touch $@
+
+.venv-lowest/package: .venv-lowest/tools $(SOURCES)
+	@rm -rf build
+	$(LOWEST)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
+	@rm -rf build lehr.egg-info
+	@touch $@
+
 demo: .venv/package ## train a classifier on the digits data under a one-cycle policy, and compare schedules
 	$(BIN)/python examples/digits.py
 
@@ -67,7 +83,7 @@ checks: .venv/package
 	$(BIN)/ruff check .
 	@# From another folder, since here Python finds the folder lehr, and not the installed package.
 	cd $(BIN) && ./mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache -p lehr
-	$(BIN)/mypy examples
+	$(BIN)/mypy examples tests/typing
 	cd $(BIN) && ./lint-imports --config ../../pyproject.toml --cache-dir ../../.import_linter_cache --no-logo
 
 proof: .venv/package ## the slow tests: whole cross products, runs that are killed, many more drawn inputs
@@ -76,8 +92,11 @@ proof: .venv/package ## the slow tests: whole cross products, runs that are kill
 	HYPOTHESIS_PROFILE=proof $(PYTEST) tests/promises/test_nonsense.py tests/promises/test_nonsense_for_schedules.py \
 		tests/promises/test_bad_input.py
 
-integrations: .venv-integrations/package ## train in Lightning, Hugging Face, accelerate, skorch and DDP; look at pages in Chromium
+integrations: .venv-integrations/package ## train in Lightning, Hugging Face, accelerate, skorch and DDP; look at pages in Chromium: four minutes
 	$(INTEGRATIONS)/pytest -m integrations tests/integrations/frameworks tests/plans/test_page_in_browser.py
+
+lowest: .venv-lowest/package ## the tests with the lowest versions of torch, ignite, NumPy and matplotlib (5 GB)
+	$(LOWEST)/pytest -p no:benchmark --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 gpu: .venv/package ## the tests that need a CUDA device; they are skipped where there is none
 	$(BIN)/pytest -p no:benchmark -m gpu
@@ -89,5 +108,5 @@ profile: .venv/package ## tell the nanoseconds of each statement of an event
 	$(BIN)/python tests/benchmarks/profile_event.py
 
 clean: ## remove everything that was made here
-	rm -rf .venv .venv-integrations build dist lehr.egg-info runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks
+	rm -rf .venv .venv-integrations .venv-lowest build dist lehr.egg-info runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,7 +4,7 @@ import csv
 import weakref
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -204,7 +204,7 @@ class ParamHistory:
     def __eq__(self, other: object) -> bool:
         return self.columns == (other.columns if isinstance(other, ParamHistory) else other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         columns = ", ".join(f"{shown(name)}: {column.num_events} events" for name, column in self.items())

@@ -4,7 +4,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +67,7 @@ class HistoryColumn(Sequence[Any]):
         if max_events is not None and max_events < 2:
             raise ValueError(f"max_events must be at least 2, given {shown(max_events)}")
         self.max_events = max_events
-        self.stride = 1  # events from one that is kept to the next
+        self.stride: int = 1  # events from one that is kept to the next
         self._skipped = 0  # events after the last one that is kept
         self._values = array("d")
         self._sections: list[Section] = []
@@ -240,7 +240,7 @@ class HistoryColumn(Sequence[Any]):
             return NotImplemented
         return len(self) == len(other) and all(mine == theirs for mine, theirs in zip(self, other, strict=True))
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return repr(self[:]) if len(self) <= MOST_PRINTED else f"<{len(self)} events, from {self[0]} to {self[-1]}>"

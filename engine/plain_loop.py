@@ -19,7 +19,7 @@ class PlainLoop:
     def __init__(self, history: ParamHistory) -> None:
         if not isinstance(history, ParamHistory):
             raise TypeError(f"history must be a ParamHistory or None, given {shown(history)}")
-        self.state = SimpleNamespace(param_history=history)
+        self.state: SimpleNamespace = SimpleNamespace(param_history=history)
 
     def has_event_handler(self, scheduler: object) -> bool:
         """Whether a scheduler records in this history."""

@@ -103,7 +103,7 @@ def _add_title(ax: "Axes", title: str, is_first: bool) -> None:
     earlier = ax.get_title()
     is_ours = bool(earlier) and ax.title.get_gid() == earlier
     if is_ours:
-        title = ", ".join(dict.fromkeys([*earlier.split(", "), title]))
+        title = earlier if f", {title}, " in f", {earlier}, " else f"{earlier}, {title}"
     if is_ours or (is_first and not earlier):
         # The gid tells whether a title is ours: it is the same text.
         ax.set_title(title, fontsize="medium", wrap=True).set_gid(title)

@@ -5,7 +5,7 @@ from collections import defaultdict
 from typing import Any
 
 import torch
-from torch.optim import Optimizer
+from torch.optim import Adagrad, Optimizer
 
 from .cerebras.optimizer import CerebrasOptimizer
 from .error_text import shown
@@ -120,12 +120,16 @@ def _initial_state(name: str, optimizer: Optimizer, group: State, param: torch.T
     scratch.__dict__.update(optimizer.__dict__)
     scratch.state = defaultdict(dict)
     scratch_group = {**group, "params": [copied]}
+    if isinstance(optimizer, Adagrad):  # in torch 2.4, its constructor makes the state
+        options = inspect.signature(Adagrad).parameters.keys() & group.keys() - {"params"}
+        scratch.state.update(Adagrad([copied], **{key: group[key] for key in options}).state)
     if hasattr(scratch, "init_group"):  # the name in pytorch-optimizer and for Cerebras
         scratch.init_group(scratch_group)
     else:
         init_group = scratch._init_group
-        # After the group it takes lists, which it fills for the step.
-        init_group(scratch_group, *([] for _ in list(inspect.signature(init_group).parameters)[1:]))
+        # After the group it takes lists, which it fills for the step, and in torch 2.4 the option amsgrad.
+        _, *names = inspect.signature(init_group).parameters
+        init_group(scratch_group, *(group[one] if one == "amsgrad" else [] for one in names))
     state = {**scratch.state[copied], **_state_of_step(name, group, param)}
     return state, {key: value for key, value in scratch_group.items() if key not in group}
 

@@ -10,6 +10,7 @@ from typing import Any
 from lehr.handlers.core.as_config import copied_config, remember_config
 from lehr.handlers.core.base_values import start_from_base_values
 from lehr.handlers.core.inspection import members_of, target_of
+from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import Schedule, arguments
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups
@@ -41,7 +42,7 @@ def configure_scheduler(
     dialect: str | None = None,
     section: str | None = None,
     root: str | os.PathLike[str] | None = None,
-) -> BaseParamScheduler:
+) -> ParamScheduler | Any:
     """Make a scheduler from a config of lehr or of another library, with that library's names and arguments.
 
     ``{"type": "torch.StepLR", "step_size": 30}`` makes a scheduler whose value at event i is the value of torch's
@@ -84,9 +85,10 @@ def configure_scheduler(
         root: the folder below which the ``_base_`` files of a ``.py`` file are read; None to read none of them.
 
     Returns:
-        A scheduler. Attach it to ``Events.ITERATION_STARTED``, or to ``Events.EPOCH_STARTED`` where the config counts
-        epochs and ``epoch_length`` is None. If it reads a metric and you attach it to an event after an epoch, attach
-        it to ``Events.EPOCH_STARTED(once=1)``, too, so that its first value holds in the first epoch.
+        A :class:`ParamScheduler`, or another scheduler that the config names. Attach it to
+        ``Events.ITERATION_STARTED``, or to ``Events.EPOCH_STARTED`` where the config counts epochs and ``epoch_length``
+        is None. If it reads a metric and you attach it to an event after an epoch, attach it to
+        ``Events.EPOCH_STARTED(once=1)``, too, so that its first value holds in the first epoch.
 
     Raises:
         TypeError: a value has the wrong type, such as a function in the place of data.

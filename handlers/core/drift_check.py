@@ -42,7 +42,7 @@ class DriftCheck:
     """
 
     def __init__(self, schedulers: Sequence[BaseParamScheduler]) -> None:
-        self.schedulers = arguments.listed("schedulers", schedulers)
+        self.schedulers: list[BaseParamScheduler] = arguments.listed("schedulers", schedulers)
         if not schedulers:
             raise ValueError(f"schedulers must be one or more, given {arguments.shown(schedulers)}")
         for at, scheduler in enumerate(schedulers):

@@ -56,18 +56,16 @@ class MetricDrivenScheduler(SchedulerWithMetric):
             engine: the engine that has the metric; None in a plain loop, without metric and history.
             name: name of the history; None for ``param_name``.
         """
-        if not self._reads_metric:
-            super().__call__(engine, name)
+        if not self._reads_metric or engine is None:
+            super().__call__(self._recording_engine(engine) if self._reads_metric else engine, name)  # type: ignore[arg-type]
             return
-        index = self._event_index
-        is_new = engine is not None and not take_repeat(self)
+        index, is_new = self._event_index, not take_repeat(self)
         before = self._schedule_state()
         try:
-            if engine is not None:
-                self._feed.follow(engine)
-                if is_new and self._reads_metric_at(index):
-                    self._give_metric(engine)
-            super().__call__(self._recording_engine(engine), name)  # type: ignore[arg-type]
+            self._feed.follow(engine)
+            if is_new and self._reads_metric_at(index):
+                self._give_metric(engine)
+            super().__call__(self._recording_engine(engine), name)
         except BaseException:
             if self._event_index == index:
                 self._restore_schedule(before)

@@ -32,7 +32,7 @@ def html_of(scheduler: Any) -> str:
     kept = np.unique(np.concatenate([thinned(values, MOST_POINTS) for values in table.T]))
     locations = [location for rows in locations_of(scheduler, None).values() for location in rows]
     labels = scheduler._labels() or labels_of(locations)
-    draw_values(start + kept, table[kept], scheduler.param_name, axes, labels)
+    draw_values(start + kept, table[kept], scheduler.param_name, axes, labels if all(labels) else None)
     if start < scheduler.event_index < num_events:
         axes.axvline(scheduler.event_index, color="0.4", linewidth=0.8, linestyle=":")
     return as_html(repr(scheduler), figure)

@@ -311,15 +311,20 @@ class ParamGroupScheduler(BaseParamScheduler):
         return side_by_side(self._members, self.schedulers)
 
     @classmethod
-    def simulate_values(
-        cls, num_events: int, schedulers: Sequence[BaseParamScheduler] = (), **scheduler_kwargs: Any
+    def simulate_values(  # type: ignore[override]
+        cls,
+        num_events: int,
+        schedulers: Sequence[BaseParamScheduler] = (),
+        names: Sequence[str] | None = None,
+        save_history: bool = False,
     ) -> list[list[float]]:
         """The values that the first events would write; schedulers and optimizers stay as they are.
 
         Args:
             num_events: the number of events.
             schedulers: one or more schedulers.
-            scheduler_kwargs: the other arguments of the constructor, by name.
+            names: as in the constructor.
+            save_history: has no effect.
 
         Returns:
             ``[[0, value_0, value_1, ...], ...]``, with the values of each scheduler.
@@ -327,4 +332,4 @@ class ParamGroupScheduler(BaseParamScheduler):
         Raises:
             TypeError, ValueError: as the constructor and :meth:`simulate`.
         """
-        return super().simulate_values(num_events, schedulers=schedulers, **scheduler_kwargs)
+        return cls._simulated_rows(num_events, {"schedulers": schedulers, "names": names})

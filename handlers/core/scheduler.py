@@ -15,7 +15,6 @@ from torch.optim import Optimizer
 from lehr.engine.history import ParamHistory
 from lehr.engine.history_recorder import Recorder
 from lehr.engine.plain_loop import PlainLoop
-from lehr.engine.plots import draw_values
 from lehr.handlers.schedules import Constant, FunctionSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.target import Location, Target, Value
@@ -28,17 +27,15 @@ from .illegal_values import limits_of, read_get_param, read_in_block, warn_if_il
 from .not_of_torch import NotOfTorch
 from .notebook import html_of
 from .reading import BlockReader, EventReader, read_values
-from .simulated_rows import rows_of
+from .simulate_values import SimulateValues
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.lines import Line2D
     from torch.utils.hooks import RemovableHandle
 
 NOTHING_READ, NO_EVENT_READER = BlockReader(Constant(0.0)), EventReader()  # placeholders, which never read
 
 
-class BaseParamScheduler(ABC):
+class BaseParamScheduler(SimulateValues, ABC):
     """The base of all schedulers: a schedule, a target and one integer, the event index.
 
     At event i, counting from 0, a scheduler writes ``schedule(i)`` to its target and adds one to ``event_index``. The
@@ -117,7 +114,10 @@ class BaseParamScheduler(ABC):
         self._event_reader = NO_EVENT_READER if self._is_pure else EventReader()
         self._recorder = Recorder()
 
-    step, get_last_lr, last_epoch, base_lrs = NotOfTorch(), NotOfTorch(), NotOfTorch(), NotOfTorch()
+    step: NotOfTorch = NotOfTorch()
+    get_last_lr: NotOfTorch = NotOfTorch()
+    last_epoch: NotOfTorch = NotOfTorch()
+    base_lrs: NotOfTorch = NotOfTorch()
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in self._caches}
@@ -312,47 +312,6 @@ class BaseParamScheduler(ABC):
         schedule = self.schedule if self.schedule.is_pure else private_copy(self.schedule)
         return self._target.as_held(read_values(schedule, start, num_events, self._num_groups()))  # type: ignore[no-any-return]
 
-    @classmethod
-    def simulate_values(cls, num_events: int, **scheduler_kwargs: Any) -> list[list[float]]:
-        """The values that the first events would write, without an optimizer.
-
-        Args:
-            num_events: the number of events.
-            scheduler_kwargs: the arguments of the class, by name. ``optimizer``, ``param_group_index`` and
-                ``save_history`` have no effect and may be left out.
-
-        Returns:
-            ``[[0, value], [1, value], ...]``; if the schedule has one value for each of G groups, ``[[0, value_0, ...,
-            value_G-1], ...]``.
-
-        Raises:
-            TypeError, ValueError: as the constructor and :meth:`simulate`.
-        """
-        scheduler, table = cls._simulated(num_events, scheduler_kwargs)
-        return rows_of(table, scheduler._number_type)
-
-    @classmethod
-    def plot_values(cls, num_events: int, ax: "Axes | None" = None, **scheduler_kwargs: Any) -> "list[Line2D]":
-        """Draw the values of :meth:`simulate_values` into ``ax`` or the current axes, and return the lines.
-
-        To show or save the figure, call ``matplotlib.pyplot.show()`` or ``Figure.savefig``.
-        """
-        scheduler, table = cls._simulated(num_events, scheduler_kwargs)
-        name, labels = scheduler.param_name, scheduler._labels()
-        return draw_values(range(len(table)), table, name, ax, labels, cls.__name__)
-
-    @classmethod
-    def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> tuple[Any, Array]:
-        """A scheduler with these arguments but no optimizer, and the values of its first events."""
-        without = ("optimizer", "param_group_index", "save_history")
-        scheduler = cls._without_optimizer(**{key: one for key, one in scheduler_kwargs.items() if key not in without})
-        return scheduler, scheduler.simulate(num_events)
-
-    @classmethod
-    def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
-        """A scheduler with these arguments that writes nowhere."""
-        return cls(**scheduler_kwargs)
-
     def state_dict(self) -> dict[str, Any]:
         """The state as plain data: the event index, and entries that identify the scheduler and its schedule.
 
@@ -443,7 +402,7 @@ class BaseParamScheduler(ABC):
         """The entries that a saved state must share with this scheduler."""
         return {"scheduler": type(self).__name__, "param_name": self.param_name}
 
-    def _check_state(self, state: Mapping[str, Any]) -> None:  # noqa: B027 -- most have nothing to check
+    def _check_state(self, state: Mapping[str, Any]) -> None:
         """Raise an error if the values of a state do not fit; its entries are checked before."""
 
     def _loaded(self, state: Mapping[str, Any]) -> None:

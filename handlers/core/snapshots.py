@@ -1,78 +1,33 @@
-"""What a run of an engine changes: found, copied, and restored in place, bit for bit."""
+"""What a run of an engine changes: copied, and restored in place, bit for bit."""
 
 import copy
-import gc
 import random
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from functools import partial
 from itertools import chain
-from types import FunctionType, MethodType
 from typing import Any
 
 import ignite.distributed as idist
 import numpy as np
 import torch
 from ignite.utils import manual_seed
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from lehr.engine.event_handlers import references_of
+from lehr.handlers.schedules.arguments import shown
 
 from .scheduler import BaseParamScheduler
 
-MOST_OBJECTS, MOST_PARTS = 20_000, 1000  # that a search looks at, in all and in one list or dictionary
 SCALERS = (torch.amp.GradScaler,)
 RANDOM = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 # Objects whose attributes are saved, and with them what is in their lists and dictionaries.
-SAVED_WHOLE = (torch.nn.Module, Optimizer, Sampler, DataLoader, *SCALERS)
+SAVED_WHOLE = (torch.nn.Module, Optimizer, *SCALERS)
+OF_DATA = (Sampler, DataLoader)  # not the data in their lists
 WITH_STATE = (torch.optim.lr_scheduler.LRScheduler, BaseParamScheduler)
-FOUND = (*SAVED_WHOLE, *RANDOM, *WITH_STATE, Dataset)
-# Modules of classes whose objects hold no model or optimizer of a user.
-NOT_SEARCHED = ("torch", "numpy", "logging", "threading", "matplotlib", "tqdm", "builtins", "lehr", "ignite")
-
-
-def found_in(*roots: object) -> list[Any]:
-    """The models, optimizers, schedulers, loaders, samplers and random generators that objects refer to.
-
-    The search follows functions to their closures, globals and objects, and objects of a user's classes to their
-    attributes.
-    """
-    seen: dict[int, Any] = {}
-    waiting = deque(roots)
-    while waiting and len(seen) < MOST_OBJECTS:
-        thing = waiting.popleft()
-        if id(thing) not in seen:
-            seen[id(thing)] = thing
-            waiting.extend(_parts_of(thing))
-    return [thing for thing in seen.values() if isinstance(thing, FOUND)]
-
-
-def _parts_of(thing: Any) -> Iterable[Any]:
-    if isinstance(thing, FunctionType | MethodType | partial):
-        own = [thing.__self__] if isinstance(thing, MethodType) else []
-        return [*own, *references_of(thing)]
-    if isinstance(thing, Mapping):
-        return list(thing.values()) if len(thing) <= MOST_PARTS else []
-    if isinstance(thing, list | tuple | set):
-        return thing if len(thing) <= MOST_PARTS else []
-    if isinstance(thing, DataLoader | Sampler | Dataset):
-        return list(vars(thing).values())
-    known = type(thing).__module__.partition(".")[0]
-    is_searched = hasattr(thing, "__dict__") and not isinstance(thing, (type, *FOUND)) and known not in NOT_SEARCHED
-    return list(vars(thing).values()) if is_searched else []
-
-
-def modules_with(parameters: Iterable[torch.Tensor]) -> list[torch.nn.Module]:
-    """The modules that exist and hold one of these parameters, also in a module within them."""
-    wanted = set(map(id, parameters))
-    found = []
-    for module in gc.get_objects():
-        if issubclass(type(module), torch.nn.Module):
-            with suppress(AttributeError):  # a module that is not made yet
-                found += [] if wanted.isdisjoint(map(id, module.parameters())) else [module]
-    return found
+FOUND = (*SAVED_WHOLE, *OF_DATA, *RANDOM, *WITH_STATE, Dataset)
+CONTAINERS = (dict, list, deque, set)
 
 
 class Snapshot:
@@ -100,6 +55,7 @@ class Snapshot:
         self._contents: list[tuple[Any, Any]] = []
         self._tensors: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._grads: list[tuple[torch.Tensor, torch.Tensor | None]] = []
+        self._arrays: list[tuple[Any, Any]] = []
         self._setters: list[Callable[[], object]] = []
         self._generators: list[Any] = []
         self._samplers: list[Any] = []
@@ -119,7 +75,9 @@ class Snapshot:
         self._seen[id(thing)] = thing
         if isinstance(thing, torch.Tensor):
             self._add_tensor(thing)
-        elif isinstance(thing, dict | list | deque | set):
+        elif isinstance(thing, np.ndarray):
+            self._arrays.append((thing, thing.copy()))
+        elif isinstance(thing, CONTAINERS):
             self.save_contents(thing)
             for part in list(thing.values()) if isinstance(thing, dict) else list(thing):
                 self.add(part)
@@ -133,6 +91,8 @@ class Snapshot:
             self._add_state(thing)
         elif isinstance(thing, SAVED_WHOLE):
             self._add_whole(thing)
+        elif isinstance(thing, OF_DATA):
+            self._add_of_data(thing)
         elif isinstance(thing, Dataset):  # not its data
             self.save_contents(vars(thing))
 
@@ -141,12 +101,20 @@ class Snapshot:
         if isinstance(thing, torch.nn.Module):
             for tensor in chain(thing.parameters(), thing.buffers()):  # a scripted module has no other way to them
                 self.add(tensor)
-        self._samplers += [thing] if isinstance(thing, Sampler) else []
-        self._loaders += [thing] if isinstance(thing, DataLoader) else []
+
+    def _add_of_data(self, thing: Any) -> None:
+        (self._samplers if isinstance(thing, Sampler) else self._loaders).append(thing)
+        self.save_contents(vars(thing))
+        for part in list(vars(thing).values()):
+            self.save_contents(part) if isinstance(part, CONTAINERS) else self.add(part)
 
     def save_contents(self, container: Any) -> None:
         """Save what is in a dictionary or list, but not the state of what is in it."""
         self._contents.append((container, list(container.items() if isinstance(container, dict) else container)))
+
+    def save_setters(self, setters: Iterable[Callable[[], object]]) -> None:
+        """Call these functions, too, when the state is restored."""
+        self._setters += setters
 
     def save_state(self, thing: Any) -> None:
         """Save an object by its ``state_dict``, if it is of no kind that is known."""
@@ -171,6 +139,11 @@ class Snapshot:
         self._setters.insert(0, load)  # before the objects that a state may write to
 
     def _add_tensor(self, tensor: torch.Tensor) -> None:
+        if is_lazy(tensor):
+            raise ValueError(
+                f"trainer must have a model whose parameters all have a shape, given {shown(tensor)}: call the model "
+                f"with a batch first"
+            )
         if tensor.layout is torch.strided and any(
             size > 1 and stride == 0 for size, stride in zip(tensor.shape, tensor.stride(), strict=True)
         ):
@@ -187,10 +160,16 @@ class Snapshot:
             set_state()
         for container, contents in self._contents:
             container.clear()
-            (container.extend if isinstance(container, list | deque) else container.update)(contents)
+            if isinstance(container, dict):
+                for key, value in contents:  # update() of a Counter would count them
+                    container[key] = value
+            else:
+                (container.update if isinstance(container, set) else container.extend)(contents)
         with torch.no_grad():
             for tensor, numbers in self._tensors:
                 tensor.copy_(numbers)
+        for array, numbers in self._arrays:
+            np.copyto(array, numbers)
         for tensor, grad in self._grads:
             tensor.grad = grad
 

@@ -12,7 +12,8 @@ from lehr.engine.optimizer_events import StepEventHooks, step_hooks, wrapped_opt
 
 from .attaching import AppliedAtSteps
 from .inspection import existing_schedulers, optimizers_of, training_step_of
-from .snapshots import Snapshot, found_in, modules_with
+from .searching import Search, modules_with
+from .snapshots import Snapshot
 
 # What an engine, and its state, know of a run.
 OF_RUN: tuple[str, ...] = ("last_event_name", "should_terminate", "should_terminate_single_epoch", "should_interrupt")
@@ -28,7 +29,7 @@ def is_running(engine: Engine) -> bool:
 
 def optimizers_in(trainer: Engine) -> list[Optimizer]:
     """The optimizers that the training step of a trainer refers to."""
-    found = [wrapped_optimizer(one) for one in found_in(training_step_of(trainer)) if isinstance(one, Optimizer)]
+    found = [wrapped_optimizer(one) for one in Search(training_step_of(trainer)).found if isinstance(one, Optimizer)]
     return list({id(one): one for one in found}.values())
 
 
@@ -48,19 +49,22 @@ class Trial:
     ) -> None:
         self._trainer, self._kept, to_save = trainer, list(keep_handlers), list(to_save)
         self._run_before: Any = trainer._internal_run_generator  # of a run that was interrupted
-        found = found_in(training_step_of(trainer), loader, vars(trainer.state), optimizer, *to_save, *keep_handlers)
+        state = vars(trainer.state)
+        search = Search(training_step_of(trainer), loader, state, optimizer, *to_save, *keep_handlers)
+        found = search.found
         self._optimizers = [wrapped_optimizer(one) for one in found if isinstance(one, Optimizer)]
         writes = set(map(id, self._optimizers))
         parameters = [param for one in self._optimizers for group in one.param_groups for param in group["params"]]
         self._snapshot = Snapshot(
             *(value for name, value in vars(trainer).items() if name != "_event_handlers"),
-            vars(trainer.state),
+            *(value for name, value in state.items() if name != "dataloader"),  # which may be a list of all data
             *map(vars, step_hooks(trainer)),
             *found,
             *modules_with(parameters),
             *(one for one in existing_schedulers() if optimizers_of(one) & writes),
         )
-        for attributes in (vars(trainer), trainer._event_handlers):
+        search.save_variables(self._snapshot)
+        for attributes in (state, vars(trainer), trainer._event_handlers):
             self._snapshot.save_contents(attributes)
         for thing in to_save:
             self._snapshot.save_state(thing)

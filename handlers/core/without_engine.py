@@ -1,7 +1,7 @@
 """What a scheduler does where no engine calls it: the only file that reads private names for other trainers."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch.optim import Optimizer
@@ -76,9 +76,28 @@ def metric_driven_parts(scheduler: AnyScheduler) -> list[Any]:
     return [part for part in stateful_parts(scheduler.schedule) if part.is_metric_driven]
 
 
-def stateful_parts_of(scheduler: AnyScheduler) -> list[tuple[Any, dict[str, Any]]]:
-    """The stateful parts of a schedule, each with its state."""
-    return [(part, part.state_dict()) for part in stateful_parts(scheduler.schedule)]
+def parts_changed_by_reading(scheduler: AnyScheduler) -> list[Any]:
+    """The parts of a schedule that must be put back before an event is read again."""
+    return [part for part in stateful_parts(scheduler.schedule) if part.changed_by_reading != ()]
+
+
+def progress_of(part: Any) -> dict[str, Any]:
+    """What reading an event changes in such a part."""
+    state: dict[str, Any] = part.state_dict()
+    names = part.changed_by_reading
+    return state if names is None else {name: state[name] for name in names}
+
+
+def put_back(part: Any, progress: Any) -> None:
+    """Put such a part back to what :func:`progress_of` has returned.
+
+    Raises:
+        TypeError, ValueError: this is something else; nothing changes then.
+    """
+    present = part.state_dict()
+    if not isinstance(progress, Mapping) or not set(progress) <= set(present):
+        raise ValueError(f"not the progress of {arguments.shown(part)}: {arguments.shown(progress)}")
+    part.load_state_dict({**present, **progress})
 
 
 def write_event(scheduler: AnyScheduler, event_index: int) -> None:
@@ -91,6 +110,7 @@ def go_to_event(scheduler: AnyScheduler, event_index: int) -> None:
     """Let this event be the next one. The history forgets the events from there on."""
     if (later := scheduler.event_index - event_index) != 0:
         scheduler._go_to(event_index)
+        scheduler._loaded_at = -1  # a metric may give this event another value than the one in the loaded state
         for name in scheduler._history_names(None) if later > 0 and scheduler.history is not None else ():
             remove_last_events(scheduler._plain_loop, name, later)  # type: ignore[arg-type]
 

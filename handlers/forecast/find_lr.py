@@ -18,6 +18,8 @@ from lehr.handlers.schedules.arguments import shown
 from .range_test import LRRangeTest
 from .trial_steps import TrialSteps, loss_reader
 
+HIGHEST_SEED = 2**32 - 2**16  # of NumPy, less the rank of a process, which is added
+
 
 def find_lr(
     trainer: Engine,
@@ -44,15 +46,18 @@ def find_lr(
     **Afterwards everything is as it was**, also after an error or Ctrl-C: the parameters, gradients and buffers of the
     models, the optimizers, a ``GradScaler``, torch's and lehr's schedulers, the state of the trainer, the random states
     of Python, NumPy and torch, and those of the loader and its samplers are restored in place, bit for bit. A run that
-    was resumed or interrupted goes on as if there had been no test. What the training step refers to is found. Pass
-    anything else that it changes as ``to_save``. The copies are in the memory of the CPU.
+    was resumed or interrupted goes on as if there had been no test. What the training step refers to is found: models
+    and the like, and the variables, lists, dictionaries and attributes of objects of your own code, such as a counter.
+    Pass anything else that it changes as ``to_save``, such as an object of another library, or a tensor of more than
+    1,000,000 numbers that is in no model. The copies are in the memory of the CPU.
 
     **The handlers of the trainer are not called**: no scheduler writes, no checkpoint is saved, nothing is logged or
     evaluated. ``keep_handlers`` names those that training needs, such as one that clips gradients.
 
     **The learning rate moves with the real steps** of the optimizer, under gradient accumulation and with a
     ``GradScaler`` that skips a step, too. The trainer counts its iterations from 1. Where the loader ends, the next
-    epoch begins. Param groups keep the ratios of their own learning rates; a group with an lr of 0 keeps it.
+    epoch begins. Param groups keep the ratios of their own learning rates; a group with an lr of 0 keeps it. Where all
+    have 0, as at the beginning of a warm-up, they keep the ratios of ``initial_lr``, or have the same one.
 
     Args:
         trainer: the trainer, which must not be running.
@@ -98,6 +103,8 @@ def find_lr(
         (0.1, 0)
     """
     optimizer = _checked(trainer, optimizer, to_save, keep_handlers)
+    if output_transform is not None and not callable(output_transform):
+        raise TypeError(f"output_transform must be a function of the output, given {shown(output_transform)}")
     _check_loader(loader, epoch_length)
     start_lr = arguments.number("start_lr", start_lr, above=0)
     end_lr = arguments.number("end_lr", end_lr, above=start_lr)
@@ -137,7 +144,8 @@ def _run_finder(steps: TrialSteps, options: dict[str, Any]) -> None:
 
 
 def _result(runs: list[TrialSteps], seeds: tuple[int, ...], ratios: list[float], num_steps: int) -> LRRangeTest:
-    lrs = max((run.lrs[1:] for run in runs), key=len)
+    # The first two steps have the same learning rate. A run whose first loss is not finite has no second step.
+    lrs = max((run.lrs[1:] or run.lrs for run in runs), key=len)
     losses = np.full((len(runs), len(lrs)), math.nan)
     for row, run in zip(losses, runs, strict=True):
         row[: len(run.losses) - 1] = run.losses[1:]
@@ -146,16 +154,23 @@ def _result(runs: list[TrialSteps], seeds: tuple[int, ...], ratios: list[float],
 
 
 def _ratios(optimizer: Optimizer) -> list[float]:
-    """The lr of each param group by that of the first group that has one; 1 for all where all have 0."""
+    """The lr of each param group by that of the first group that has one; 1 for all where all have 0.
+
+    A warm-up of torch's schedulers begins with 0 for all groups, and leaves their own values as ``initial_lr``.
+    """
     own = [float(group["lr"]) for group in optimizer.param_groups]
+    if not any(own):
+        own = [float(group.get("initial_lr", 0)) for group in optimizer.param_groups]
     first = next((lr for lr in own if lr), None)
     return [1.0 if first is None else lr / first for lr in own]
 
 
 def _seeds(seeds: Any) -> tuple[int, ...]:
-    if isinstance(seeds, Sequence) and not isinstance(seeds, str | bytes):
-        if not seeds:
+    if isinstance(seeds, Sequence | np.ndarray) and not isinstance(seeds, str | bytes):
+        if not len(seeds):
             raise ValueError(f"seeds must be a number of runs or a seed for each run, given {shown(seeds)}")
+        for at, one in enumerate(seeds):
+            arguments.number(f"seeds[{at}]", one, at_most=HIGHEST_SEED)
         return tuple(arguments.whole_number(f"seeds[{at}]", one, at_least=0) for at, one in enumerate(seeds))
     return tuple(range(arguments.whole_number("seeds", seeds, at_least=1)))
 
@@ -163,7 +178,7 @@ def _seeds(seeds: Any) -> tuple[int, ...]:
 def _check_loader(loader: Any, epoch_length: int | None) -> None:
     if loader is None and epoch_length is not None:
         return  # the training step makes its own data
-    if isinstance(loader, Iterator) or not hasattr(loader, "__iter__"):
+    if isinstance(loader, Iterator | type) or not hasattr(loader, "__iter__"):
         raise TypeError(f"loader must be an iterable that can be read more than once, given {shown(loader)}")
 
 
@@ -178,6 +193,8 @@ def _checked(trainer: Any, optimizer: Any, to_save: Any, keep_handlers: Any) -> 
     for name, thing in (to_save or {}).items():
         if not (hasattr(thing, "state_dict") and hasattr(thing, "load_state_dict")):
             raise TypeError(f"to_save[{shown(name)}] must have state_dict and load_state_dict, given {shown(thing)}")
+    if not isinstance(keep_handlers, Sequence):
+        raise TypeError(f"keep_handlers must be a list of handlers of the trainer, given {shown(keep_handlers)}")
     for at, handler in enumerate(keep_handlers):
         if not trainer.has_event_handler(handler):
             raise ValueError(f"keep_handlers[{at}] must be a handler of the trainer, given {shown(handler)}")

@@ -46,11 +46,13 @@ def smoothed(losses: Array, num_steps: int) -> Array:
     >>> smoothed(np.array([[1.0, 1.0, 4.0, 1.0, np.nan]]), 5).round(2)
     array([[1.23, 1.77, 2.28, 2.04,  nan]])
     """
+    if np.isnan(losses).all():
+        return losses.copy()
     steps = np.arange(losses.shape[1])
     weights = np.exp(-0.5 * ((steps[:, None] - steps) / width_of(num_steps)) ** 2)
     ended, capped = np.isnan(losses), np.minimum(losses, HIGHEST * first_loss(losses))
     sums = np.where(ended, 0.0, capped) @ weights
-    return np.where(ended, np.nan, sums / (~ended @ weights))
+    return np.where(ended, np.nan, sums / np.maximum(~ended @ weights, np.finfo(float).tiny))
 
 
 def suggest(lrs: Array, losses: Array, num_steps: int) -> Suggestion:

@@ -5,13 +5,55 @@ from functools import partial
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import GradientAccumulationScheduler
 
 from lehr.engine.history import ParamHistory
 from lehr.handlers.schedules import arguments
 
+from .run_arguments import RunArguments, run_arguments
 from .scheduled_optimizer import Make, ScheduledOptimizer, chosen_metric
 
 METRIC_EVENTS = ("validation", "epoch")
+
+
+def run_length(trainer: Trainer, num_batches: int | None = None) -> RunArguments:
+    """The length of a run of ``Trainer.fit`` in steps of the optimizer, as arguments of ``dry_run`` and ``check_plan``.
+
+    It counts accumulated batches, ``max_steps``, ``max_epochs`` and ``limit_train_batches`` as Lightning does. Row k
+    of the plan is what step k of the optimizer trains with. Schedulers that Lightning steps after each epoch, as with
+    ``"interval": "epoch"``, are planned as ``{Events.EPOCH_STARTED: schedulers}``.
+
+    Args:
+        trainer: the trainer.
+        num_batches: the batches of an epoch before ``limit_train_batches``: ``len(train_dataloader)``, with several
+            ranks of one of them. None in ``configure_optimizers`` or later, where Lightning knows.
+
+    Raises:
+        TypeError, ValueError: ``num_batches`` is not a whole number of at least 1, or is missing before a run; the run
+            has no end; a ``GradientAccumulationScheduler`` gives epochs different numbers of steps.
+
+    Example::
+
+        print(check_plan(schedulers, **run_length(trainer, len(train_dataloader))))
+    """
+    if any(isinstance(one, GradientAccumulationScheduler) and len(one.scheduling) > 1 for one in trainer.callbacks):
+        raise ValueError(
+            "trainer must have the same number of steps in each epoch, given a GradientAccumulationScheduler"
+        )
+    if num_batches is not None:
+        num_batches, limit = (
+            int(arguments.whole_number("num_batches", num_batches, at_least=1)),
+            trainer.limit_train_batches,
+        )
+        num_batches = min(num_batches, limit) if isinstance(limit, int) else int(num_batches * limit)
+    elif trainer.lightning_module is None:
+        raise ValueError("num_batches must be given before a run, such as len(train_dataloader), given None")
+    else:
+        if trainer.train_dataloader is None:
+            trainer.fit_loop.setup_data()  # as trainer.estimated_stepping_batches does
+        num_batches = None if trainer.num_training_batches == float("inf") else int(trainer.num_training_batches)
+    max_epochs, max_steps = ((None if one in (None, -1) else one) for one in (trainer.max_epochs, trainer.max_steps))
+    return run_arguments(num_batches, trainer.accumulate_grad_batches, max_epochs, max_steps)
 
 
 class SchedulerCallback(Callback):
@@ -29,12 +71,14 @@ class SchedulerCallback(Callback):
             were made with.
         metric_event: when to read the metric: ``"validation"``, after each validation, or ``"epoch"``, after each
             epoch of training. With several ranks, their mean counts, or as ``reduction`` of the scheduler says.
+        check_length: whether to warn, when training starts, of a schedule that is longer or shorter than the run: of
+            the findings of ``check_plan`` about lengths. A run of 100,000 steps takes about a second.
 
     Raises:
         TypeError: ``make`` is neither a function nor a list of functions.
         ValueError: ``metric_event`` is something else; when training starts, there are more or fewer optimizers than
-            functions, a scheduler of ``configure_optimizers`` writes to the same optimizer, or the metric does not fit
-            the schedulers; later, the metric was not logged.
+            functions, a scheduler of ``configure_optimizers`` writes to the same optimizer, the metric does not fit
+            the schedulers, or the length to check is unknown; later, the metric was not logged.
 
     Attributes:
         history: the values of each step of the first optimizer, and of the step after the last one.
@@ -56,6 +100,7 @@ class SchedulerCallback(Callback):
         *,
         metric_name: str | None = None,
         metric_event: str = "validation",
+        check_length: bool = False,
     ) -> None:
         makers: list[Any] = list(make) if isinstance(make, list | tuple) else [make]
         if not all(callable(one) or (one is None and make is not None) for one in makers):
@@ -63,6 +108,7 @@ class SchedulerCallback(Callback):
         self._makers: list[Make | None] = makers
         self._metric_name = metric_name
         self._metric_event = arguments.one_of("metric_event", metric_event, METRIC_EVENTS)
+        self._check_length = arguments.flag("check_length", check_length)
         self._scheduled: list[ScheduledOptimizer] = []
         self._saved: Mapping[str, Any] | None = None  # a state that came before the optimizers
         self._handles: list[Any] = []
@@ -97,7 +143,8 @@ class SchedulerCallback(Callback):
                     "configure_optimizers must return the optimizer alone, since SchedulerCallback schedules it, "
                     f"given {arguments.shown(config.scheduler)} beside it"
                 )
-        self._scheduled = [ScheduledOptimizer(make, one, self._metric_name) for make, one in pairs]
+        run = _planned_run(trainer) if self._check_length else None
+        self._scheduled = [ScheduledOptimizer(make, one, self._metric_name, run) for make, one in pairs]
         if self._saved is not None:
             self._load(self._saved)
         else:
@@ -159,3 +206,14 @@ class SchedulerCallback(Callback):
             )
         for one, state in zip(self._scheduled, states, strict=True):
             one.load_state_dict(state)
+
+
+def _planned_run(trainer: Trainer) -> RunArguments:
+    """The length of a run of which Lightning counts the steps.
+
+    Raises:
+        ValueError: the module takes the steps itself; as :func:`run_length`.
+    """
+    if not trainer.lightning_module.automatic_optimization:
+        raise ValueError("check_length must be False with manual optimization, given True")
+    return run_length(trainer)

@@ -13,10 +13,13 @@ from lehr.handlers.core.inspection import members_of, metric_name_of
 from lehr.handlers.core.metrics import reduced_metric
 from lehr.handlers.core.resume_policy import ResumeWarning
 from lehr.handlers.core.without_engine import AnyScheduler, metric_driven_parts, written_params
+from lehr.handlers.plans import check_plan
 from lehr.handlers.schedules import arguments
 
+from .run_arguments import RunArguments
 from .torch_scheduler import TorchAdapter, as_torch_scheduler
 
+ABOUT_LENGTH = ("end-not-reached", "repeats", "unit-mismatch")  # codes of findings
 Make = Callable[[Optimizer], AnyScheduler | Sequence[AnyScheduler]]
 
 
@@ -30,18 +33,24 @@ class ScheduledOptimizer:
         make: a function that takes the optimizer and returns one or several schedulers of it.
         optimizer: an optimizer of torch, or a wrapper with one as its attribute ``optimizer``.
         metric_name: the name of the metric that drives the schedulers; None for the name that they were made with.
+        run: the length of the run, to warn of schedules that do not fit it; None for no warning.
 
     Raises:
         TypeError, ValueError: as :func:`as_torch_scheduler`; the schedulers are those of another optimizer; a metric is
             named, but drives none of them; a metric drives them, but has no name, or two.
     """
 
-    def __init__(self, make: Make, optimizer: Any, metric_name: str | None = None) -> None:
+    def __init__(
+        self, make: Make, optimizer: Any, metric_name: str | None = None, run: RunArguments | None = None
+    ) -> None:
         self.optimizer: Optimizer = wrapped_optimizer(optimizer)
         _restore_initial_values(self.optimizer)
         before = [_copy_of_values(group) for group in self.optimizer.param_groups]
         self.history = ParamHistory()
-        self.adapter: TorchAdapter = as_torch_scheduler(make(self.optimizer), history=self.history)  # type: ignore[assignment]
+        made = make(self.optimizer)
+        if run is not None:
+            _warn_of_length(made, run)
+        self.adapter: TorchAdapter = as_torch_scheduler(made, history=self.history)  # type: ignore[assignment]
         self.adapter.warns_without_metric = False
         if self.adapter.optimizer is not self.optimizer:
             raise ValueError(
@@ -86,6 +95,13 @@ class ScheduledOptimizer:
             raise ValueError(f"not the state of a SchedulerCallback: {arguments.shown(state_dict)}")
         self.adapter.load_state_dict(state_dict["scheduler"])
         self.history.load_state_dict(state_dict["history"])
+
+
+def _warn_of_length(schedulers: Any, run: RunArguments) -> None:
+    """Warn of schedules that are longer or shorter than the run."""
+    for finding in check_plan(schedulers, **run):
+        if finding.code in ABOUT_LENGTH and finding.severity != "info":
+            warnings.warn(arguments.shortened(str(finding)), stacklevel=4)
 
 
 def _restore_initial_values(optimizer: Optimizer) -> None:

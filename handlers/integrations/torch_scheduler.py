@@ -1,6 +1,5 @@
 """Schedulers as a scheduler of ``torch.optim.lr_scheduler``, for trainers that call ``step()`` after the optimizer."""
 
-import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +14,9 @@ from lehr.handlers.core.without_engine import AnyScheduler
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.plateau import checked_metric
 
-ENTRIES = {"last_epoch", "_step_count", "_last_lr", "num_processes", "scheduler"}
+from .accelerate_check import AccelerateCheck
+
+ENTRIES = {"last_epoch", "_step_count", "_last_lr", "num_processes", "scheduler", "before"}
 
 
 def as_torch_scheduler(
@@ -33,7 +34,8 @@ def as_torch_scheduler(
     the same call.
 
     A scheduler that is driven by a metric takes it in ``step(metric)``, as ``ReduceLROnPlateau`` does, or in
-    ``observe(metric)``. With ``step()`` alone it counts the event, and the value stays as it is.
+    ``observe(metric)``. With ``step()`` alone it counts the event, and the value stays as it is. On several ranks, give
+    each the same metric, as torch's own needs it; in Lightning, log it with ``sync_dist=True``.
 
     Args:
         schedulers: one scheduler, or several, of the param groups of one optimizer. Do not call or attach them.
@@ -89,13 +91,18 @@ class TorchAdapter(TorchLRScheduler):
 
     def __init__(self, scheduler: AnyScheduler, num_processes: int | None) -> None:
         self._scheduler, self._num_processes, self._last_epoch = scheduler, num_processes, -1
-        self._metric_parts = without_engine.metric_driven_parts(scheduler)
-        self._before: list[tuple[Any, dict[str, Any]]] = []  # before the last event
+        self._find_parts()
+        self._before: list[dict[str, Any]] = []  # the progress of the read parts before the last event
         self._has_metric, self._accelerate_check = False, AccelerateCheck(num_processes)
-        self._is_made = False
+        self._is_made = self._counts_updates = self._warned_of_epoch = False
         super().__init__(without_engine.optimizer_of(scheduler))
         self._is_made, self._is_in_sequence = True, False
         self._first_groups, self._first_values = list(self.optimizer.param_groups), self._held()
+
+    def _find_parts(self) -> None:
+        """Find the stateful parts of the schedule: those that metrics drive, and those that reading changes."""
+        self._metric_parts = without_engine.metric_driven_parts(self._scheduler)
+        self._read_parts = without_engine.parts_changed_by_reading(self._scheduler) if self._metric_parts else []
 
     @property
     def scheduler(self) -> AnyScheduler:
@@ -126,31 +133,100 @@ class TorchAdapter(TorchLRScheduler):
                 "lehr.handlers.ConcatScheduler"
             )
 
-    def step(self, epoch: Any = None, metrics: Any = None) -> None:
+    def step(self, value: Any = None, /, metrics: Any = None, *, epoch: Any = None) -> None:
         """Write the values of the next event.
 
         Args:
-            epoch: a metric, for a scheduler that is driven by one; for any other, an epoch to go to, which torch has
-                deprecated.
-            metrics: a metric by name, as in ``ReduceLROnPlateau``.
+            value: a metric, for a scheduler that is driven by one; for any other, an epoch to go to, which torch has
+                deprecated. With a second number it is the epoch, and that one is the metric, as in timm: see
+                :meth:`step_update`.
+            metrics: a metric by name.
+            epoch: an epoch by name.
 
         Raises:
-            TypeError: there is a metric, but no scheduler is driven by one; the metric is not a number.
+            TypeError: there is a metric, but no scheduler is driven by one; the metric is not a number; there is an
+                epoch by name, or two numbers of which the first is no int, and a metric drives the scheduler.
+            ValueError: there are an epoch and a metric, and the epoch is not the next event.
         """
-        if self._metric_parts:
-            metrics = epoch if metrics is None else metrics
-            if metrics is not None:
-                if (self._last_epoch + 1) % (self._num_processes or 1) == 0:  # accelerate passes it once per process
-                    self.observe(metrics)
-            elif reads_metric(self._scheduler) and self._is_made:
-                self._warn_without_metric()
-            epoch = None
-        elif metrics is not None or not isinstance(epoch, int | None):
-            given = arguments.shown(epoch if metrics is None else metrics)
-            raise TypeError(f"step() takes no metric where no schedule is driven by one, given {given}")
+        by_name = epoch is not None
+        if by_name:
+            value, metrics = epoch, value if metrics is None else metrics
+        if value is not None and metrics is not None:
+            self._step_epoch(value, metrics)
+            return
+        if self._counts_updates and type(value) is int:
+            return  # the end of an epoch without a metric
+        given = value if metrics is None else metrics
+        if not self._metric_parts and (metrics is not None or not isinstance(value, int | None)):
+            raise TypeError(
+                f"step() takes no metric where no schedule is driven by one, given {arguments.shown(given)}"
+            )
+        if self._metric_parts and by_name:
+            raise TypeError(
+                f"step() takes a metric where a schedule is driven by one, given epoch={arguments.shown(epoch)}"
+            )
+        if self._metric_parts and given is not None:
+            self._warn_of_epoch(given)
+            if (self._last_epoch + 1) % (self._num_processes or 1) == 0:  # accelerate passes it once per process
+                self.observe(given)
+        elif self._metric_parts and self._is_made and reads_metric(self._scheduler):
+            self._warn_without_metric()
         if self._is_made:
             self._accelerate_check.count_step(self.optimizer)
-        super().step(epoch)
+        super().step(None if self._metric_parts else value)
+
+    def step_update(self, num_updates: int, metric: Any = None) -> None:
+        """Write the values of the event after so many updates, as timm's training script asks for after each of them.
+
+        The events are then updates of the optimizer. ``step(epoch, metric)``, which the script calls after each epoch,
+        passes the metric, if there is one, to what is driven by one, from the next update on. Without calls of this
+        method, the events are epochs, and ``step(epoch, metric)`` writes the values of that epoch.
+
+        Args:
+            num_updates: the number of updates so far.
+            metric: a running mean of the loss; it has no effect, as in timm.
+
+        Raises:
+            TypeError, ValueError: ``num_updates`` is not a whole number of at least 0.
+        """
+        num_updates = int(arguments.whole_number("num_updates", num_updates, at_least=0))
+        self._counts_updates = True
+        self._write(num_updates)
+
+    def _step_epoch(self, epoch: Any, metric: Any) -> None:
+        """What timm's training script does after an epoch, with its metric."""
+        if type(epoch) is not int:
+            given = f"{arguments.shown(epoch)} and {arguments.shown(metric)}"
+            raise TypeError(f"step() takes a metric alone, or an epoch, an int, and a metric, given {given}")
+        metric, event = checked_metric(metric), self._last_epoch // (self._num_processes or 1)
+        if self._counts_updates:
+            if self._metric_parts:
+                self.revise(metric)
+            return
+        if self._metric_parts:
+            if epoch != event + 1:
+                raise ValueError(
+                    f"epoch must be {event + 1}, the next one, where a metric comes with it, given {epoch}"
+                )
+            self.observe(metric)
+        self._write(int(arguments.whole_number("epoch", epoch, at_least=0)))
+
+    def _write(self, event_index: int) -> None:
+        """Write the values of any event, without torch's own count."""
+        self._keep_progress()
+        without_engine.write_event(self._scheduler, event_index)
+        self._last_epoch, self._last_lr = event_index * (self._num_processes or 1), self._held()
+        self._step_count += 1
+
+    def _warn_of_epoch(self, metric: Any) -> None:
+        """Warn once where a metric is the number of the event, as an epoch would be."""
+        if type(metric) is int and metric == self._last_epoch + 1 and self._is_made and not self._warned_of_epoch:
+            self._warned_of_epoch = True
+            warnings.warn(
+                f"step({metric}) passes {metric} as the metric that drives the scheduler, and this is call "
+                f"{metric}: if it is an epoch, call step(metric), or step(epoch, metric)",
+                stacklevel=3,
+            )
 
     def observe(self, metric: float) -> None:
         """Pass a metric to the schedules that are driven by one, without writing.
@@ -174,12 +250,17 @@ class TorchAdapter(TorchLRScheduler):
         """
         event_index = self._last_epoch // (self._num_processes or 1)
         without_engine.go_to_event(self._scheduler, event_index)
-        for part, state in self._before:
-            part.load_state_dict(state)
+        for part, progress in zip(self._read_parts, self._before, strict=False):
+            without_engine.put_back(part, progress)
         self.observe(metric)
-        self._before = without_engine.stateful_parts_of(self._scheduler)
+        self._keep_progress()
         without_engine.write_event(self._scheduler, event_index)
         self._last_lr = self._held()
+
+    def _keep_progress(self) -> None:
+        """Keep what reading the next event changes, for :meth:`revise`."""
+        if self._read_parts:
+            self._before = [without_engine.progress_of(part) for part in self._read_parts]
 
     def _warn_without_metric(self) -> None:
         if not self._has_metric and self.warns_without_metric:
@@ -194,8 +275,7 @@ class TorchAdapter(TorchLRScheduler):
         """The learning rate of each param group, after all values of this event have been written."""
         event_index, others = divmod(self._last_epoch, self._num_processes or 1)
         if self._get_lr_called_within_step and not others:
-            if self._metric_parts:
-                self._before = without_engine.stateful_parts_of(self._scheduler)
+            self._keep_progress()
             without_engine.write_event(self._scheduler, event_index)
         return self._held()
 
@@ -213,6 +293,7 @@ class TorchAdapter(TorchLRScheduler):
             "_last_lr": [float(rate) for rate in self._last_lr],
             "num_processes": self._num_processes or 1,
             "scheduler": self._scheduler.state_dict(),
+            "before": [dict(progress) for progress in self._before],
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -225,14 +306,25 @@ class TorchAdapter(TorchLRScheduler):
             TypeError, ValueError: this is not the state of such a scheduler; nothing is loaded.
         """
         state = _checked_state(state_dict)
+        self._check_progress(state["before"])
         self._scheduler.load_state_dict(state["scheduler"])
-        self._before = []  # the states before the last event are those of another run
+        self._find_parts()
+        self._before = state["before"]
         self._last_epoch, self._step_count = state["last_epoch"], state["_step_count"]
         if state["num_processes"] != (self._num_processes or 1):
             self._last_epoch = (self._scheduler.event_index - 1) * (self._num_processes or 1)
         if self._last_epoch > 0 and not self._is_in_sequence and self._holds_first_values():
             without_engine.write_last_event_again(self._scheduler)
         self._last_lr = self._held()
+
+    def _check_progress(self, before: list[Any]) -> None:
+        """Raise an error if the parts cannot be put back to this; they stay as they are."""
+        if len(before) not in (0, len(self._read_parts)):
+            raise ValueError(f"before must be that of {len(self._read_parts)} schedules, given {len(before)}")
+        for part, progress in zip(self._read_parts, before, strict=False):
+            present = part.state_dict()
+            without_engine.put_back(part, progress)
+            part.load_state_dict(present)
 
     def _holds_first_values(self) -> bool:
         """Whether the optimizer holds what the constructor wrote: to load its state replaces the param groups."""
@@ -244,6 +336,8 @@ class TorchAdapter(TorchLRScheduler):
 
 
 def _checked_state(state_dict: Any) -> dict[str, Any]:
+    if isinstance(state_dict, Mapping) and "before" not in state_dict:  # as the first version saved it
+        state_dict = {**state_dict, "before": []}
     if not isinstance(state_dict, Mapping) or set(state_dict) != ENTRIES:
         given = arguments.shown(sorted(map(str, state_dict)) if isinstance(state_dict, Mapping) else state_dict)
         raise ValueError(f"state_dict must have the entries {sorted(ENTRIES)}, given {given}")
@@ -251,44 +345,5 @@ def _checked_state(state_dict: Any) -> dict[str, Any]:
         name: arguments.whole_number(name, state_dict[name], at_least=-1) for name in ("last_epoch", "_step_count")
     }
     processes = arguments.whole_number("num_processes", state_dict["num_processes"], at_least=1)
-    return {**counts, "num_processes": processes, "scheduler": state_dict["scheduler"]}
-
-
-class AccelerateCheck:
-    """Warns where accelerate calls ``step()`` once for each process, and the scheduler does not know it.
-
-    Args:
-        num_processes: what the user has given; None to check.
-    """
-
-    def __init__(self, num_processes: int | None) -> None:
-        self._is_on = num_processes is None
-        self._steps_since: int | None = None  # calls of step() since the optimizer's last step, once they are counted
-
-    def count_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Count a call of ``step()``; warn at the second one after the same step of the optimizer."""
-        if not self._is_on or (processes := _accelerate_processes()) == 1:
-            return
-        if self._steps_since is None:
-            self._steps_since = 0
-            optimizer.register_step_post_hook(self._start_again)
-        self._steps_since += 1
-        if self._steps_since > 1:
-            self._is_on = False
-            warnings.warn(
-                f"accelerate calls step() once for each of {processes} processes, so the schedule runs {processes} "
-                f"times too fast: pass num_processes={processes} to as_torch_scheduler, or split_batches=True to "
-                "accelerate",
-                stacklevel=4,
-            )
-
-    def _start_again(self, *_: Any) -> None:
-        self._steps_since = 0
-
-
-def _accelerate_processes() -> int:
-    """The number of accelerate's processes; 1 where it is not in use."""
-    state = sys.modules.get("accelerate.state")
-    if state is None or not state.is_initialized():
-        return 1
-    return int(state.PartialState().num_processes)
+    before = arguments.listed("before", state_dict["before"])
+    return {**counts, "num_processes": processes, "scheduler": state_dict["scheduler"], "before": before}

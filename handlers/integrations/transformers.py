@@ -1,5 +1,6 @@
 """A callback for Hugging Face's Trainer; this file alone imports ``transformers``."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,9 +11,40 @@ from transformers.trainer_callback import ExportableState
 from lehr.engine.history import ParamHistory
 from lehr.handlers.schedules import arguments
 
+from .run_arguments import RunArguments, run_arguments
 from .scheduled_optimizer import Make, ScheduledOptimizer, chosen_metric
 
 PLAIN_TYPES = ("linear", "constant")  # lr_scheduler_type of a user who has chosen no schedule
+
+
+def run_length(args: TrainingArguments, num_samples: int | None = None) -> RunArguments:
+    """The length of a run of a ``Trainer`` in steps of the optimizer, as arguments of ``dry_run`` and ``check_plan``.
+
+    It counts ``gradient_accumulation_steps``, ``max_steps``, ``num_train_epochs``, the batch sizes,
+    ``dataloader_drop_last`` and the processes as the Trainer does. Row k of the plan is what step k of the optimizer
+    trains with.
+
+    Args:
+        args: the arguments of the Trainer.
+        num_samples: the samples of the training set, ``len(train_dataset)``; None with ``max_steps``, if it is unknown.
+
+    Raises:
+        TypeError, ValueError: ``num_samples`` is not a whole number of at least 1; the run has no step, or no end.
+
+    Example::
+
+        print(check_plan(schedulers, **run_length(training_arguments, len(train_dataset))))
+    """
+    max_steps = args.max_steps if args.max_steps > 0 else None
+    if num_samples is None:
+        return run_arguments(None, args.gradient_accumulation_steps, None, max_steps)
+    num_samples, size = int(arguments.whole_number("num_samples", num_samples, at_least=1)), args.train_batch_size
+    rounded = math.floor if args.dataloader_drop_last else math.ceil
+    num_batches = rounded(num_samples / size)
+    if not args.accelerator_config.split_batches:
+        num_batches = rounded(num_batches / args.world_size)
+    max_epochs = None if max_steps else args.num_train_epochs  # max_steps may be more than the epochs
+    return run_arguments(num_batches, args.gradient_accumulation_steps, max_epochs, max_steps)
 
 
 class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc, unused-ignore]
@@ -31,6 +63,8 @@ class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
             ``learning_rate`` of the ``TrainingArguments``.
         metric_name: the name of the metric that drives the schedulers, such as ``"eval_loss"``; None for the name that
             they were made with. It is read after each evaluation.
+        check_length: whether to warn, when training starts, of a schedule that is longer or shorter than the run: of
+            the findings of ``check_plan`` about lengths. A run of 100,000 steps takes about a second.
 
     Raises:
         TypeError: ``make`` is not a function.
@@ -52,9 +86,10 @@ class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
         callback.history.plot("lr")
     """
 
-    def __init__(self, make: Make, *, metric_name: str | None = None) -> None:
+    def __init__(self, make: Make, *, metric_name: str | None = None, check_length: bool = False) -> None:
         self._make = arguments.function("make", make, "a function of an optimizer")
         self._metric_name = metric_name
+        self._check_length = arguments.flag("check_length", check_length)
         self._scheduled: ScheduledOptimizer | None = None
         self._steps_at_metric = -1  # the step of the last metric; -1 outside of a run
         self._other_metrics: dict[str, Any] = {}  # of evaluations since the last step, none of which had the metric
@@ -81,7 +116,10 @@ class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
         theirs = parts["lr_scheduler"]
         if not isinstance(theirs, LRScheduler):
             raise ValueError(f"the Trainer must step a scheduler of torch, given {arguments.shown(theirs)}")
-        self._scheduled = ScheduledOptimizer(self._make, parts["optimizer"], self._metric_name)
+        run = run_arguments(_batches_of(parts), args.gradient_accumulation_steps, None, state.max_steps)
+        self._scheduled = ScheduledOptimizer(
+            self._make, parts["optimizer"], self._metric_name, run if self._check_length else None
+        )
         saved = (state.stateful_callbacks or {}).get(type(self).__name__) if state.global_step else None
         if isinstance(saved, list):
             raise ValueError(f"callbacks must have one SchedulerCallback, given {len(saved)}")
@@ -119,6 +157,14 @@ class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
     def state(self) -> dict[str, Any]:
         """The state of the schedulers and the history, as plain data; the Trainer saves it with its own."""
         return {"args": {}, "attributes": {} if self._scheduled is None else {"saved": self._scheduled.state_dict()}}
+
+
+def _batches_of(parts: Mapping[str, Any]) -> int | None:
+    """The batches of an epoch; None if the data has no length."""
+    try:
+        return len(parts["train_dataloader"])
+    except (KeyError, TypeError):
+        return None
 
 
 def _refuse_other_schedules(args: TrainingArguments) -> None:

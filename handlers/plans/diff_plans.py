@@ -62,8 +62,10 @@ class PlanDiff(Sequence[Difference]):
     """
 
     def __init__(self, a: Plan, b: Plan, differences: Sequence[Difference], notes: Sequence[str]) -> None:
-        self.a, self.b = a, b
-        self.differences, self.notes = tuple(differences), tuple(notes)
+        self.a: Plan = a
+        self.b: Plan = b
+        self.differences: tuple[Difference, ...] = tuple(differences)
+        self.notes: tuple[str, ...] = tuple(notes)
 
     def __getitem__(self, at: Any) -> Any:
         return self.differences[at]

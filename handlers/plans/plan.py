@@ -80,10 +80,12 @@ class Plan(Mapping[str, Array]):
         start: int = 0,
         unforeseen: Sequence[str] = (),
     ) -> None:
-        self.columns = dict(columns)
-        self.max_epochs, self.epoch_length, self.start = max_epochs, epoch_length, start
-        self.unforeseen = tuple(unforeseen)
-        self.num_iterations = max_epochs * epoch_length  # of the whole run; fewer if max_iters ends it
+        self.columns: dict[str, PlanColumn] = dict(columns)
+        self.max_epochs: int = max_epochs
+        self.epoch_length: int = epoch_length
+        self.start: int = start
+        self.unforeseen: tuple[str, ...] = tuple(unforeseen)
+        self.num_iterations: int = max_epochs * epoch_length  # of the whole run; fewer if max_iters ends it
 
     def __getitem__(self, name: str) -> Array:
         if name not in self.columns:
@@ -108,7 +110,7 @@ class Plan(Mapping[str, Array]):
         return f"<Plan of {', '.join(self.columns) or 'nothing'}: {self.max_epochs} epochs of {self.epoch_length}>"
 
     def __str__(self) -> str:
-        resumed = f", from iteration {self.start} on" if self.start else ""
+        resumed = f", from iteration {self.start + 1} on" if self.start else ""
         rows = [["name", "group", "first", "lowest", "highest", "last"]]
         for name, column in self.columns.items():
             for label, values in zip(column.labels, column.values.T[:, self.start :], strict=True):
@@ -178,8 +180,7 @@ class Plan(Mapping[str, Array]):
         the values before and after its largest step, and the values at findings, phases and both ends.
 
         The file has plotly in it, and about 5 MB. The same plan gives the same bytes with the same version of plotly.
-        A file that exists is replaced when the new one is complete. (Of the libraries in use, plotly alone changes the
-        type and the unit of axes without code of ours; a page of Bokeh has 1.3 MB, one of Altair 0.9 MB.)
+        A file that exists is replaced when the new one is complete.
 
         Args:
             path: the file to write.

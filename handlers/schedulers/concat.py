@@ -72,13 +72,13 @@ class ConcatScheduler(ParamScheduler):
         self.durations: tuple[int, ...] = schedule.durations  # type: ignore[attr-defined]
 
     @classmethod
-    def simulate_values(
+    def simulate_values(  # type: ignore[override]
         cls,
         num_events: int,
         schedulers: Sequence[ParamScheduler | ParamGroupScheduler] = (),
         durations: Sequence[int] = (),
         param_names: Sequence[str] | None = None,
-        **scheduler_kwargs: Any,
+        save_history: bool = False,
     ) -> list[list[float]]:
         """The values of the param groups after each of the first events, without writing them.
 
@@ -88,7 +88,7 @@ class ConcatScheduler(ParamScheduler):
             durations: the number of events of each scheduler except the last.
             param_names: the parameters to return; None for the scheduled one. Any other parameter has the value that
                 the optimizer holds, or that a torch scheduler writes, such as the momentum.
-            scheduler_kwargs: the other arguments of the constructor, by name.
+            save_history: has no effect.
 
         Returns:
             ``[[0, value_0, ..., value_G-1], ...]``: one value for each of the G groups, then those of the next name.
@@ -97,16 +97,16 @@ class ConcatScheduler(ParamScheduler):
             TypeError: ``param_names`` is not a list or tuple; or as the constructor and :meth:`simulate`.
             ValueError: a name is not the name of a parameter; or as the constructor and :meth:`simulate`.
         """
-        given = {"schedulers": schedulers, "durations": durations, **scheduler_kwargs}
+        given = {"schedulers": schedulers, "durations": durations}
         if param_names is None:
-            return super().simulate_values(num_events, **given)
+            return cls._simulated_rows(num_events, given)
         if not isinstance(param_names, list | tuple):
             raise TypeError(f"param_names must be a list or tuple, given {arguments.shown(param_names)}")
         for at, name in enumerate(param_names):
             if not isinstance(name, str):
                 raise ValueError(f"param_names[{at}] must be a string, given {arguments.shown(name)}")
         num_events = arguments.whole_number("num_events", num_events, at_least=0)
-        scheduler = private_copy(cls(**given))
+        scheduler = private_copy(cls(schedulers, durations))
         targets = [ParamGroups(scheduler.optimizer, name, scheduler.param_group_index) for name in param_names]
         rows: list[list[float]] = []
         with random_state_kept(scheduler):

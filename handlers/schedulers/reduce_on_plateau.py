@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from ignite.engine import Engine
@@ -16,6 +16,12 @@ from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, PlaceholderOptimizer
+
+from .plateau_arguments import LRPlateauArguments, LRPlateauOptions, PlateauArguments
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 
 class ReduceOnPlateauScheduler(MetricDrivenScheduler):
@@ -231,8 +237,8 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         return table
 
     @classmethod
-    def simulate_values(
-        cls, num_events: int, metric_values: Sequence[float] = (), **scheduler_kwargs: Any
+    def simulate_values(  # type: ignore[override]
+        cls, num_events: int, metric_values: Sequence[float] = (), **scheduler_kwargs: Unpack[PlateauArguments]
     ) -> list[list[float]]:
         """The values that the first events would write, given a metric for each.
 
@@ -248,7 +254,18 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         Raises:
             TypeError, ValueError: as the constructor and :meth:`simulate`.
         """
-        return super().simulate_values(num_events, metric_values=metric_values, **scheduler_kwargs)
+        return cls._simulated_rows(num_events, {"metric_values": metric_values, **scheduler_kwargs})
+
+    @classmethod
+    def plot_values(  # type: ignore[override]
+        cls,
+        num_events: int,
+        ax: "Axes | None" = None,
+        metric_values: Sequence[float] = (),
+        **scheduler_kwargs: Unpack[PlateauArguments],
+    ) -> "list[Line2D]":
+        """Draw the values of :meth:`simulate_values`; see :meth:`BaseParamScheduler.plot_values`."""
+        return cls._plotted(num_events, ax, {"metric_values": metric_values, **scheduler_kwargs})
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> "tuple[ReduceOnPlateauScheduler, Array]":
@@ -296,14 +313,15 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
         trainer: Engine | None = None,
         save_history: bool = False,
         param_group_index: Selection = None,
-        **scheduler_kwargs: Any,
+        **scheduler_kwargs: Unpack[LRPlateauOptions],
     ) -> None:
-        if scheduler_kwargs.pop("verbose", False):
+        options: dict[str, Any] = {**scheduler_kwargs}
+        if options.pop("verbose", False):
             warnings.warn("verbose=True has no effect: pass save_history=True to record the values", stacklevel=2)
-        if "min_value" in scheduler_kwargs:
-            given = arguments.shown(scheduler_kwargs["min_value"])
+        if "min_value" in options:
+            given = arguments.shown(options["min_value"])
             raise TypeError(f"min_value must be left out: the lower bound is called min_lr here, given {given}")
-        min_value = arguments.number_or_numbers("min_lr", scheduler_kwargs.pop("min_lr", 0.0))
+        min_value = arguments.number_or_numbers("min_lr", options.pop("min_lr", 0.0))
         if param_group_index is not None and isinstance(min_value, Sequence):
             raise TypeError(
                 f"min_lr must be a number where param_group_index is given, given {arguments.shown(min_value)}"
@@ -317,18 +335,18 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
                 trainer=trainer,
                 save_history=save_history,
                 param_group_index=param_group_index,
-                **scheduler_kwargs,
+                **options,
             )
         except ValueError as error:
             raise ValueError(str(error).replace("min_value", "min_lr")) from error
 
     @classmethod
-    def simulate_values(
+    def simulate_values(  # type: ignore[override]
         cls,
         num_events: int,
         metric_values: Sequence[float] = (),
         init_lr: Number | None = None,
-        **scheduler_kwargs: Any,
+        **scheduler_kwargs: Unpack[LRPlateauArguments],
     ) -> list[list[float]]:
         """The learning rates that the first events would write, given a metric for each.
 
@@ -345,7 +363,21 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
         Raises:
             TypeError, ValueError: as the constructor and :meth:`simulate`.
         """
-        return super().simulate_values(num_events, metric_values, init_lr=init_lr, **scheduler_kwargs)
+        given = {"metric_values": metric_values, "init_lr": init_lr, **scheduler_kwargs}
+        return cls._simulated_rows(num_events, given)
+
+    @classmethod
+    def plot_values(  # type: ignore[override]
+        cls,
+        num_events: int,
+        ax: "Axes | None" = None,
+        metric_values: Sequence[float] = (),
+        init_lr: Number | None = None,
+        **scheduler_kwargs: Unpack[LRPlateauArguments],
+    ) -> "list[Line2D]":
+        """Draw the values of :meth:`simulate_values`; see :meth:`BaseParamScheduler.plot_values`."""
+        given = {"metric_values": metric_values, "init_lr": init_lr, **scheduler_kwargs}
+        return cls._plotted(num_events, ax, given)
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> "tuple[ReduceOnPlateauScheduler, Array]":

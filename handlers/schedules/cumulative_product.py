@@ -32,6 +32,7 @@ class CumulativeProduct(StatefulSchedule):
     """
 
     function: Callable[[int], float] = fields.function("a function of the event index")
+    changed_by_reading = ()  # the same event again changes nothing
     _product: dict[str, Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -95,6 +95,7 @@ class Greedy(StatefulSchedule):
     smooth: bool = fields.flag(False)
     window_size: int = fields.whole_number(50, at_least=1)
     reset_start: int = fields.whole_number(500)
+    changed_by_reading = ()
     _progress: GreedyProgress = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

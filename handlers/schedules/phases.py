@@ -72,6 +72,7 @@ class Phases(StatefulSchedule):
     end: int | None = fields.whole_number(None, unit=fields.EVENTS)
     starts: Sequence[int] = fields.rising(())
     flat: Plateau | None = fields.instance(Plateau, "a Plateau or None", None)
+    changed_by_reading = ("event_index",)
     _progress: PhasesProgress = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

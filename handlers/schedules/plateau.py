@@ -126,6 +126,7 @@ class Plateau(StatefulSchedule):
     end: int | None = fields.whole_number(None)
     initial_best: float | None = fields.number(None)
     eps_before_floor: bool = fields.flag(False)
+    changed_by_reading = ()
     _progress: PlateauProgress = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -46,6 +46,7 @@ class Reduced(StatefulSchedule):
     schedule: Schedule = schedule_field()
     plateau: Plateau = fields.instance(Plateau, "a Plateau")
     compared: Schedule | None = fields.argument(checked_schedule, None)
+    changed_by_reading = ("event_index",)
     _progress: dict[str, Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field  # noqa: F401 -- field is for the example
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -129,6 +129,9 @@ class StatefulSchedule(LiveSchedule):
         >>> resumed(0)
         0.05
     """
+
+    # The entries of the state that reading an event changes, if it matters when the event is read again; None for all.
+    changed_by_reading: ClassVar[tuple[str, ...] | None] = None
 
     @property
     def is_metric_driven(self) -> bool:

@@ -68,6 +68,6 @@ class EngineAttribute(Target):
         """The state of the engine."""
         return [engine.state]
 
-    def locations(self, engine: Engine) -> list[Location]:
-        """The location of the attribute."""
-        return [Location(engine.state, self.name, None, engine.state)]
+    def locations(self, engine: Engine | None) -> list[Location]:
+        """The location of the attribute; none without an engine."""
+        return [] if engine is None else [Location(engine.state, self.name, None, engine.state)]

@@ -243,7 +243,8 @@ def test_without_click_it_says_how_to_install_it(tmp_path):
     with process("list", env={**os.environ, "PYTHONPATH": path}) as running:
         stdout, stderr = running.communicate(timeout=300)
     assert stdout == ""
-    assert "pip install 'lehr[cli]'" in one_line(running.returncode, stderr)
+    last = stderr.splitlines(keepends=True)[-1]  # when ignite imports torch 2.4, torch warns before it
+    assert "pip install 'lehr[cli]'" in one_line(running.returncode, last)
 
 
 def test_the_script_is_installed():

@@ -629,7 +629,9 @@ def test_one_cycle_holds_its_end_inside_of_others_too():
     nested = {"type": "torch.SequentialLR", "schedulers": [sequence, STEP], "milestones": [20]}
     alone = simulated(inner, 8, make_optimizer(1))
     assert np.allclose(simulated(sequence, 8, make_optimizer(1)), alone)
-    assert np.allclose(simulated(nested, 7, make_optimizer(1)), alone[:7])
+    # torch 2.4 begins a nested one at its second step.
+    late = 0 if hasattr(torch.optim.lr_scheduler.SequentialLR, "recursive_undo") else 1
+    assert np.allclose(simulated(nested, 7, make_optimizer(1)), alone[late : late + 7])
 
 
 def test_a_file_that_is_not_there(tmp_path):

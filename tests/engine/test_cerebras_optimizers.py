@@ -22,6 +22,10 @@ from lehr.handlers.schedules import Anneal
 
 RECORDED = json.loads((Path(__file__).parent.parent / "golden" / "cerebras_optimizers.json").read_text())
 STEPS = 8
+# torch 2.4 has no Adafactor, and the states of its Adam and AdamW do not say which they are.
+HAS_ADAFACTOR = hasattr(torch.optim, "Adafactor")
+TELLS_ADAM_FROM_ADAMW = "decoupled_weight_decay" in torch.optim.Adam([torch.zeros(1)]).defaults
+OF_TORCH = [name for name in OPTIMIZERS if name != "Lamb" and (name != "Adafactor" or HAS_ADAFACTOR)]
 FLOAT32_COUNTS = ("ASGD", "NAdam")  # torch keeps their single numbers in float32, whatever the parameters have
 OWN = [(name, options) for name, options in TRIED if name in ("Adam", "AdamW", "Adafactor", "Lamb", "SGD")]
 
@@ -104,18 +108,18 @@ def test_arguments_and_defaults_are_those_of_the_page(name):
 
 
 def test_plain_names_stay_those_of_torch():
-    for name in OPTIMIZERS:
-        if name != "Lamb":
-            optimizer = configure_optimizer({"type": name}, make_params())
-            assert type(optimizer) is getattr(torch.optim, name)
-            assert optimizer.defaults == getattr(torch.optim, name)(make_params()).defaults
+    for name in OF_TORCH:
+        optimizer = configure_optimizer({"type": name}, make_params())
+        assert type(optimizer) is getattr(torch.optim, name)
+        assert optimizer.defaults == getattr(torch.optim, name)(make_params()).defaults
 
 
 def test_an_argument_that_only_cerebras_has_is_refused_with_its_name():
     for name, argument in [("AdamW", "correct_bias"), ("Adafactor", "clip_threshold"), ("Adafactor", "relative_step")]:
-        with pytest.raises(TypeError, match=f"given '{argument}'; 'cerebras.{name}' has it") as caught:
-            configure_optimizer(name, make_params(), **{argument: 1})
-        assert len(str(caught.value)) <= 500
+        if name in OF_TORCH:
+            with pytest.raises(TypeError, match=f"given '{argument}'; 'cerebras.{name}' has it") as caught:
+                configure_optimizer(name, make_params(), **{argument: 1})
+            assert len(str(caught.value)) <= 500
 
 
 WRONG: list[tuple[str, dict[str, Any], type[Exception], str]] = [
@@ -341,19 +345,15 @@ REFUSED = [
     ("Adam", {}, saved("cerebras.Adam"), "given one of an Adam or AdamW of Cerebras"),
     ("AdamW", {}, of_hugging_face(saved("cerebras.AdamW", correct_bias=False)), "AdamW with correct_bias=False"),
     ("AdamW", {}, saved("cerebras.Lamb"), "given one of the Lamb of Cerebras"),
-    ("Adafactor", {}, saved("cerebras.Adafactor"), "given one of the Adafactor of Cerebras or Hugging Face"),
     ("Lamb", {}, saved("cerebras.Lamb"), "given one of an optimizer without the option"),
     ("cerebras.AdamW", {}, saved("cerebras.AdamW", correct_bias=False), "given one of AdamW with correct_bias=False"),
     ("cerebras.AdamW", {"correct_bias": False}, saved("cerebras.AdamW"), "given one of AdamW with correct_bias=True"),
     ("cerebras.AdamW", {"correct_bias": False}, saved("AdamW"), "given one of AdamW with correct_bias=True"),
-    ("cerebras.AdamW", {}, saved("Adam"), "given one of Adam, with its weight decay in the gradient"),
     ("cerebras.AdamW", {}, saved("cerebras.Adam"), "given one without the option 'correct_bias'"),
     ("cerebras.AdamW", {}, saved("cerebras.Lamb"), "given one without the option 'correct_bias'"),
     ("cerebras.Adam", {}, saved("cerebras.AdamW"), "given one of AdamW, with its weight decay beside the gradient"),
-    ("cerebras.Adam", {}, saved("AdamW"), "given one of AdamW, with its weight decay beside the gradient"),
     ("cerebras.Lamb", {}, saved("Lamb"), "given one with the option 'grad_averaging'"),
     ("cerebras.Lamb", {}, saved("cerebras.AdamW"), "given one without the option 'adam'"),
-    ("cerebras.Adafactor", {}, saved("Adafactor"), "given one without the option 'beta1'"),
     ("Adam", {}, saved("NAdam"), "given one of an optimizer with the option 'momentum_decay'"),
     ("Adam", {}, saved("RAdam"), "given one of an optimizer without the option 'amsgrad'"),
     ("AdamW", {}, saved("SGD", momentum=0.9), "given one of an optimizer with the option 'dampening'"),
@@ -362,6 +362,16 @@ REFUSED = [
     ("cerebras.RMSprop", {}, saved("Adagrad"), "given one of an optimizer with the option 'initial_accumulator_value'"),
     ("cerebras.SGD", {}, saved("AdamW"), "given one without the option 'dampening'"),
 ]
+if TELLS_ADAM_FROM_ADAMW:
+    REFUSED += [
+        ("cerebras.AdamW", {}, saved("Adam"), "given one of Adam, with its weight decay in the gradient"),
+        ("cerebras.Adam", {}, saved("AdamW"), "given one of AdamW, with its weight decay beside the gradient"),
+    ]
+if HAS_ADAFACTOR:
+    REFUSED += [
+        ("Adafactor", {}, saved("cerebras.Adafactor"), "given one of the Adafactor of Cerebras or Hugging Face"),
+        ("cerebras.Adafactor", {}, saved("Adafactor"), "given one without the option 'beta1'"),
+    ]
 
 
 @for_each(("name", "options", "state", "message"), REFUSED, [f"{at} {case[0]}" for at, case in enumerate(REFUSED)])
@@ -407,9 +417,12 @@ WARNED = [
     ("cerebras.AdamW", saved("AdamW"), "goes on in cerebras.AdamW, which adds eps"),
     ("cerebras.Adam", saved("Adam"), "goes on in cerebras.Adam, which adds eps"),
     ("AdamW", of_hugging_face(saved("cerebras.AdamW")), "adds eps before it corrects the bias"),
-    ("AdamW", saved("Adam", weight_decay=0.1), "decoupled_weight_decay=False, here it is True"),
-    ("Adam", saved("AdamW"), "decoupled_weight_decay=True, here it is False"),
 ]
+if TELLS_ADAM_FROM_ADAMW:
+    WARNED += [
+        ("AdamW", saved("Adam", weight_decay=0.1), "decoupled_weight_decay=False, here it is True"),
+        ("Adam", saved("AdamW"), "decoupled_weight_decay=True, here it is False"),
+    ]
 
 
 @for_each(("name", "state", "message"), WARNED, [f"{at} {case[0]}" for at, case in enumerate(WARNED)])
@@ -453,7 +466,7 @@ def test_torchs_own_classes_do_not_read_a_state_without_bias_correction():
         torch.optim.AdamW(make_params()).load_state_dict(saved("cerebras.AdamW", correct_bias=False))
 
 
-@for_each("name", [name for name in OPTIMIZERS if name != "Lamb"])
+@for_each("name", OF_TORCH)
 def test_a_state_of_torchs_own_is_read_without_a_word(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

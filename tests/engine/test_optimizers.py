@@ -24,6 +24,7 @@ from lehr.handlers import (
 )
 
 NAMES = list(LIBRARY)
+INSTALLED = [name for name in NAMES if name != "Adafactor" or hasattr(torch.optim, name)]  # torch 2.4 has none
 STEPS = 20
 
 
@@ -35,7 +36,7 @@ def plain(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**group, "params": len(group["params"])} for group in groups]
 
 
-@for_each("name", NAMES)
+@for_each("name", INSTALLED)
 def test_it_is_what_its_class_makes(name):
     library = torch.optim if LIBRARY[name] == "torch.optim" else pytorch_optimizer
     kind = getattr(library, name)
@@ -77,7 +78,7 @@ def test_a_name_is_a_string(given):
         configure_optimizer(given, make_params())
 
 
-@for_each("name", NAMES)
+@for_each("name", INSTALLED)
 def test_an_argument_that_it_does_not_take_is_refused_with_those_that_it_does(name):
     own = list(inspect.signature(type(configure_optimizer(name, make_params()))).parameters)[1:]
     with pytest.raises(TypeError) as caught:
@@ -91,7 +92,7 @@ def test_an_argument_that_it_does_not_take_is_refused_with_those_that_it_does(na
         configure_optimizer(name, make_params(), lrr=0.1)
 
 
-@for_each("name", NAMES)
+@for_each("name", INSTALLED)
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -113,7 +114,7 @@ def test_a_generator_is_whole_after_an_error(name, wrong):
     assert optimizer.param_groups[0]["params"] == params
 
 
-@for_each("name", NAMES)
+@for_each("name", INSTALLED)
 @pytest.mark.parametrize(
     ("value", "error"), [(-1.0, ValueError), ("fast", TypeError), (torch.tensor(-1.0), ValueError)], ids=str
 )
@@ -122,7 +123,7 @@ def test_a_value_that_it_refuses_is_named(name, value, error):
         configure_optimizer(name, make_params(), lr=value)
 
 
-@for_each("name", NAMES)
+@for_each("name", INSTALLED)
 def test_groups_keep_their_own_options_and_keys_of_others(name):
     first, second, third = make_params(3)
     tags, adjust = ["body"], {"factor": 0.5}
@@ -149,9 +150,13 @@ def test_groups_keep_their_own_options_and_keys_of_others(name):
     assert other.param_groups[0]["tags"] == ["body"]
 
 
-@for_each("name", NAMES)
+@for_each("name", INSTALLED)
 def test_params_may_be_named(name):
     model = torch.nn.Linear(2, 2)
+    try:
+        torch.optim.SGD(model.named_parameters(), lr=0.1)
+    except TypeError:  # torch 2.4
+        pytest.skip("the optimizers of this torch take no names")
     optimizer = configure_optimizer(name, model.named_parameters(), lr=0.1)
     assert optimizer.param_groups[0]["param_names"] == ["weight", "bias"]
     grouped = configure_optimizer(name, [{"params": model.named_parameters(), "lr": 0.5}], lr=0.1)
@@ -185,7 +190,7 @@ def test_a_missing_library_says_what_to_install(name, monkeypatch):
 
 
 def test_a_torch_without_the_optimizer_says_so(monkeypatch):
-    monkeypatch.delattr(torch.optim, "Adafactor")
+    monkeypatch.delattr(torch.optim, "Adafactor", raising=False)
     with pytest.raises(ImportError, match="'Adafactor' needs a later version of torch"):
         configure_optimizer("Adafactor", make_params())
 
@@ -223,7 +228,7 @@ def held(group: dict[str, Any], name: str) -> float:
     return float(group[key][int(item)] if item else group[key])
 
 
-@for_each("name", NAMES)
+@for_each("name", INSTALLED)
 @pytest.mark.parametrize("foreach", [False, True])
 @pytest.mark.parametrize("prepared", [False, True])
 def test_all_of_its_parameters_are_scheduled_at_once(name, foreach, prepared):
@@ -270,7 +275,7 @@ def test_all_of_its_parameters_are_scheduled_at_once(name, foreach, prepared):
     assert math.isfinite(trainer.state.output)
 
 
-@for_each("name", NAMES)
+@for_each("name", INSTALLED)
 @pytest.mark.parametrize("param_name", ["lr", "weight_decay", "momentum", "betas[0]", "betas[1]"])
 def test_each_step_reads_the_scheduled_value(name, param_name):
     """Weights differ from where one parameter does."""

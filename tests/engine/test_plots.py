@@ -47,6 +47,13 @@ def test_several_plots_in_one_picture_are_named(axes):
     assert [line.get_label() for line in axes.lines] == ["lr", "lr"]  # as in ignite
 
 
+def test_a_picture_that_is_drawn_twice_has_one_title(axes):
+    history = ParamHistory({"lr": [[0.1], [0.2]], "r": [[0.1], [0.2]]})
+    for name in ("lr", "r", "lr"):
+        history.plot(name, axes)
+    assert axes.get_title() == "lr, recorded at 2 events, r, recorded at 2 events"
+
+
 def test_a_title_of_the_user_is_kept(axes):
     axes.set_title("one cycle")
     for _ in range(2):

@@ -48,6 +48,9 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     ],
     "Lion": [{}, {"weight_decay": 0.1}, {"weight_decay": 0.1, "weight_decouple": False}, {"maximize": True}],
 }
+if not hasattr(torch.optim, "Adafactor"):  # torch 2.4
+    del OPTIONS["Adafactor"]
+    del OPTIONS["Adam"][-1]["decoupled_weight_decay"]
 HAVE_FUSED = ("SGD", "Adam", "AdamW", "Adagrad")
 CASES = [
     (name, {**options, **implementation})
@@ -141,7 +144,7 @@ def ids(case: Any) -> str:
 
 
 def test_every_optimizer_is_here():
-    assert set(OPTIONS) == set(LIBRARY)
+    assert set(OPTIONS) == {name for name in LIBRARY if name != "Adafactor" or hasattr(torch.optim, name)}
 
 
 @for_each(("name", "options"), [case for case in CASES if len(case[1]) == 1], ids)
@@ -497,6 +500,8 @@ def test_an_error_half_way_leaves_it_as_it_was(name, monkeypatch):
 
 def test_a_group_that_is_added_later():
     for name in OPTIONS:
+        if name == "Adagrad" and not hasattr(torch.optim, "Adafactor"):
+            continue  # that of torch 2.4 fails at its next step
         optimizer, reference = make_optimizer(name, {}), make_optimizer(name, {})
         preinitialize(optimizer)
         steps(optimizer, 0, 2)

@@ -16,7 +16,7 @@ from whole_runs import BATCHES, data, everything, network, plain, whole_run
 import lehr.handlers
 from lehr.engine import OptimizerEvents
 from lehr.handlers import CosineDecayScheduler, find_lr
-from lehr.handlers.forecast import LRRangeTest
+from lehr.handlers.forecast import LRRangeTest, trial_steps
 
 
 def make(optimizer_type=torch.optim.SGD, accumulation=1, groups=None, **options):
@@ -85,6 +85,19 @@ def test_an_optimizer_whose_groups_all_have_0_is_tested():
     assert np.ptp(find_lr(trainer, loader, num_steps=30, seeds=1).losses) > 0.1
 
 
+def test_groups_that_a_warm_up_has_set_to_0_keep_the_ratios_of_their_initial_lr():
+    def groups(model):
+        return [
+            {"params": one.parameters(), "lr": lr} for one, lr in zip((model[0], model[4]), (0.2, 0.02), strict=True)
+        ]
+
+    trainer, optimizer, loader, _ = make(groups=groups)
+    torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: min(1.0, epoch / 10))
+    result = find_lr(trainer, loader, num_steps=10, seeds=1)
+    assert result.ratios == (1.0, 0.02 / 0.2)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.0, 0.0]
+
+
 def test_a_tensor_stays_the_same_tensor():
     rate = torch.tensor(0.1)
     trainer, optimizer, loader, used = make(torch.optim.Adam, lr=rate, capturable=False, foreach=False)
@@ -97,15 +110,15 @@ def test_a_tensor_stays_the_same_tensor():
 def test_each_seed_has_a_data_order_of_its_own_and_repeats():
     trainer, _, loader, _ = make()
     torch.manual_seed(1)
-    first = find_lr(trainer, loader, num_steps=20, seeds=3)
+    first = find_lr(trainer, loader, num_steps=12, seeds=3)
     torch.manual_seed(2)
     loader.generator = torch.Generator().manual_seed(3)
-    again = find_lr(trainer, loader, num_steps=20, seeds=[2, 1, 0])
+    again = find_lr(trainer, loader, num_steps=12, seeds=[2, 1, 0])
     assert first.seeds == (0, 1, 2)
     assert len(np.unique(first.losses[:, :8], axis=0)) == 3
     assert len(np.unique(again.losses[:, :8], axis=0)) == 3
     loader.generator = None
-    np.testing.assert_array_equal(find_lr(trainer, loader, num_steps=20, seeds=[2, 0]).losses, first.losses[[2, 0]])
+    np.testing.assert_array_equal(find_lr(trainer, loader, num_steps=12, seeds=[2, 0]).losses, first.losses[[2, 0]])
 
 
 # Parts of the trainer.
@@ -137,15 +150,16 @@ def test_a_handler_that_training_needs_is_kept():
     scheduler = CosineDecayScheduler(optimizer, "lr", 100)
     scheduler.attach(trainer, OptimizerEvents.STEP_STARTED)
     steps, epochs = [], []
+    record_step, record_epoch = steps.append, epochs.append  # a list in a handler would come back as it was
 
     def clip(engine):
-        steps.append(engine.state.optimizer_step)
+        record_step(engine.state.optimizer_step)
 
-    def next_epoch(engine, names):
-        names.append(engine.state.epoch)
+    def next_epoch(engine, record):
+        record(engine.state.epoch)
 
     trainer.add_event_handler(OptimizerEvents.STEP_STARTED, clip)
-    trainer.add_event_handler(Events.EPOCH_STARTED(every=2), next_epoch, epochs)
+    trainer.add_event_handler(Events.EPOCH_STARTED(every=2), next_epoch, record_epoch)
     find_lr(trainer, loader, num_steps=13, seeds=1, keep_handlers=[clip, next_epoch])
     assert steps == list(range(1, 15))
     assert epochs == [2]
@@ -239,8 +253,8 @@ class Stream(IterableDataset):
 def test_a_loader_without_a_length_and_a_short_one_go_on_in_the_next_epoch():
     for loader in (DataLoader(Stream(), 8), DataLoader(data(), 24), [next(iter(DataLoader(data(), 8)))]):
         trainer, *_ = make()
-        result = find_lr(trainer, loader, end_lr=1.0, num_steps=20, seeds=2)
-        assert np.isfinite(result.losses[:, :15]).all()
+        result = find_lr(trainer, loader, end_lr=1.0, num_steps=16, seeds=1)
+        assert np.isfinite(result.losses[:, :12]).all()
         assert (trainer.state.epoch_length, trainer.state.max_epochs, trainer.state.iteration) == (None, None, 0)
 
 
@@ -304,6 +318,20 @@ def test_a_run_ends_where_its_loss_is_not_a_number():
     assert result.diverges_at == result.lrs[17]
 
 
+@pytest.mark.parametrize("finite", [0, 1])
+def test_a_loss_that_is_no_number_from_the_beginning_gives_no_suggestion(finite):
+    trainer, _, loader, _ = make()
+    losses = []
+    result = find_lr(
+        trainer, loader, num_steps=30, seeds=2,
+        output_transform=lambda loss: losses.append(loss) or (loss if len(losses) <= finite else float("nan")),
+    )  # fmt: skip
+    assert result.suggestion is None
+    assert result.reason == "one of the 2 runs has no more than 0 steps with a finite loss before it diverges"
+    assert result.diverges_at == result.lrs[0] == pytest.approx(1e-6 * 1e7 ** (1 / 30))
+    assert "<img" in result._repr_html_()
+
+
 @pytest.mark.parametrize(
     ("kwargs", "error", "message"),
     [
@@ -319,9 +347,18 @@ def test_a_run_ends_where_its_loss_is_not_a_number():
         ({"seeds": 0}, ValueError, "seeds must be a whole number of at least 1, given 0"),
         ({"seeds": []}, ValueError, r"seeds must be a number of runs or a seed for each run, given \[\]"),
         ({"seeds": [1, -1]}, ValueError, r"seeds\[1\] must be a whole number of at least 0, given -1"),
+        ({"seeds": np.array([1.5])}, ValueError, r"seeds\[0\] must be a whole number of at least 0, given "),
+        ({"seeds": [2**32]}, ValueError, r"seeds\[0\] must be at most 4294901760, given 4294967296"),
         ({"seeds": "3"}, TypeError, "seeds must be "),
         ({"diverge_th": 0.5}, ValueError, "diverge_th must be at least 1, given 0.5"),
         ({"epoch_length": 0}, ValueError, "epoch_length must be a whole number of at least 1, given 0"),
+        ({"loader": DataLoader}, TypeError, "loader must be an iterable that can be read more than once, given <class"),
+        ({"output_transform": 3}, TypeError, "output_transform must be a function of the output, given 3"),
+        (
+            {"keep_handlers": print},
+            TypeError,
+            "keep_handlers must be a list of handlers of the trainer, given <built-in",
+        ),
         ({"to_save": [1]}, TypeError, r"to_save must be a mapping of names to objects, given \[1\]"),
         ({"to_save": {"a": 1}}, TypeError, r"to_save\['a'\] must have state_dict and load_state_dict, given 1"),
         (
@@ -330,11 +367,12 @@ def test_a_run_ends_where_its_loss_is_not_a_number():
             "must give the loss of an iteration as a number, given 'x'",
         ),
         ({"output_transform": lambda loss: -loss}, ValueError, "must give a loss that is not negative"),
-        ({"optimizer": torch.optim.SGD([torch.zeros(1)], lr=1.0)}, RuntimeError, "no step in 256 iterations"),
+        ({"optimizer": torch.optim.SGD([torch.zeros(1)], lr=1.0)}, RuntimeError, "no step in 24 iterations"),
         ({"loader": DataLoader([])}, ValueError, "Input data has zero size"),
     ],
 )
-def test_bad_input_is_told_and_changes_nothing(kwargs, error, message):
+def test_bad_input_is_told_and_changes_nothing(kwargs, error, message, monkeypatch):
+    monkeypatch.setattr(trial_steps, "PATIENCE", 24)
     run = whole_run()
     before = everything(run)
     with pytest.raises(error, match=message) as caught:
@@ -357,6 +395,14 @@ def test_a_loader_that_is_exhausted_is_an_error():
     trainer, *_ = make()
     with pytest.raises(RuntimeError, match="loader must give batches as often as it is iterated"), pytest.warns():
         find_lr(trainer, DataLoader(Once(), 8), num_steps=20)
+
+
+def test_a_model_without_shapes_is_refused():
+    model = nn.Sequential(nn.LazyLinear(8), nn.Linear(8, 3))
+    trainer = create_supervised_trainer(model, torch.optim.SGD(model.parameters(), lr=0.1), nn.functional.cross_entropy)
+    with pytest.raises(ValueError, match="trainer must have a model whose parameters all have a shape, given <Unini"):
+        find_lr(trainer, DataLoader(data(), 8))
+    assert isinstance(model[0], nn.LazyLinear)
 
 
 def test_a_running_trainer_is_refused():

@@ -1,7 +1,10 @@
 """A range test leaves everything as it was, bit for bit, and the run goes on as if there had been none."""
 
 import copy
+import itertools
+import queue
 import random
+from collections import Counter
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +17,7 @@ from whole_runs import BATCHES, data, everything, network, plain, whole_run
 
 from lehr.engine import ParamHistory
 from lehr.handlers import CosineDecayScheduler, ExponentialScheduler, find_lr
+from lehr.handlers.core.trials import Trial
 
 FEW = {"num_steps": 12, "seeds": 2}
 
@@ -50,7 +54,13 @@ def after_a_resume(run):
 
 @pytest.mark.parametrize(
     ("point", "accumulation"),
-    [(before_the_first, 1), (after_an_epoch, 1), (in_mid_epoch, 1), (in_mid_epoch, 4), (after_a_resume, 4)],
+    [
+        (before_the_first, 1),
+        (in_mid_epoch, 4),
+        (after_a_resume, 4),
+        pytest.param(after_an_epoch, 1, marks=pytest.mark.proof),
+        pytest.param(in_mid_epoch, 1, marks=pytest.mark.proof),
+    ],
 )
 def test_the_run_goes_on_as_if_there_had_been_no_test(point, accumulation, tmp_path):
     ended = []
@@ -77,11 +87,19 @@ class Stop(BaseException):
     """Neither an Exception nor a KeyboardInterrupt."""
 
 
-@pytest.mark.parametrize("where", ["forward", "step", "loader"])
-@pytest.mark.parametrize(
-    ("error", "point"),
-    [(ZeroDivisionError, in_mid_epoch), (KeyboardInterrupt, before_the_first), (Stop, in_mid_epoch)],
-)
+FAILURES = [
+    (ZeroDivisionError, in_mid_epoch, "forward"),
+    (KeyboardInterrupt, before_the_first, "step"),
+    (Stop, in_mid_epoch, "loader"),
+]
+OTHER_FAILURES = [
+    pytest.param(error, point, where, marks=pytest.mark.proof)
+    for (error, point, _), where in itertools.product(FAILURES, ("forward", "step", "loader"))
+    if (error, point, where) not in FAILURES
+]
+
+
+@pytest.mark.parametrize(("error", "point", "where"), FAILURES + OTHER_FAILURES)
 def test_an_error_leaves_nothing_behind(error, point, where):
     run, calls, armed = whole_run(), [], []
 
@@ -233,11 +251,12 @@ def test_epochs_of_a_sampler_and_workers_that_go_on_come_back():
 def test_what_a_training_step_writes_into_the_state_of_the_engine_comes_back():
     run = whole_run()
     train, seen = run.trainer._process_function, []
+    record = seen.append  # the list itself would come back as it was
 
     def step(engine, batch):
         engine.state.seen.append(engine.state.iteration)
         engine.state.metrics["raw"] = engine.state.made = len(engine.state.seen)
-        seen.append(engine.state.iteration)
+        record(engine.state.iteration)
         return train(engine, batch)
 
     run.trainer._process_function = step
@@ -281,6 +300,7 @@ def test_schedulers_that_a_training_step_calls_come_back():
     by_steps = CosineDecayScheduler(optimizer, "dampening", 100, start_value=0.5)
     by_steps.apply_at_steps()
     written = []
+    record = written.append  # the list itself would come back as it was
 
     def step(engine, batch):
         called.apply()
@@ -288,7 +308,7 @@ def test_schedulers_that_a_training_step_calls_come_back():
         loss = nn.functional.cross_entropy(model(batch[0]), batch[1])
         loss.backward()
         optimizer.step()
-        written.append(optimizer.param_groups[0]["lr"])
+        record(optimizer.param_groups[0]["lr"])
         of_torch.step()
         return loss
 
@@ -342,7 +362,100 @@ def test_a_model_that_only_its_optimizer_leads_to_comes_back():
     assert plain(model) == before
 
 
-class Counter:
+class OwnLoop:
+    """A training step of a user's class, which accumulates gradients by a counter of its own."""
+
+    def __init__(self):
+        self.model = network()
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)
+        self.count, self.losses, self.average = 0, [], torch.zeros(1)
+
+    def step(self, engine, batch):
+        self.count += 1
+        loss = nn.functional.cross_entropy(self.model(batch[0]), batch[1])
+        loss.backward()
+        self.losses.append(loss.item())
+        self.average = 0.9 * self.average + 0.1 * loss.detach()
+        if self.count % 4 == 0:
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        return loss.item()
+
+
+def test_the_attributes_of_an_object_with_the_training_step_come_back():
+    ended = []
+    for tested in (False, True):
+        torch.manual_seed(0)
+        own, loader = OwnLoop(), DataLoader(data(), 8)
+        trainer = Engine(own.step)
+        trainer.run(loader, max_epochs=1)  # 6 iterations: in the middle of an accumulation
+        if tested:
+            find_lr(trainer, loader, **FEW)
+            assert own.count == len(own.losses) == BATCHES
+        trainer.run(loader, max_epochs=3)
+        ended.append(plain([own.model, own.losses, own.average, own.count]))
+    assert ended[0] == ended[1]
+
+
+TOTAL = 0
+
+
+def test_the_variables_of_a_training_step_come_back():
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    train = plain_trainer(model, optimizer)._process_function
+    count, by_class, seen = 0, Counter({"a": 2}), [[1]]
+    average, array = torch.zeros(1), np.zeros(2)
+
+    def step(engine, batch):
+        global TOTAL
+        nonlocal count
+        TOTAL, count = TOTAL + 1, count + 1
+        by_class.update("ab")
+        seen.append(count)
+        seen[0].append(count)
+        average.add_(1)
+        array[0] += 1
+        engine.state.by_class.update("ab")
+        engine.state.array += 1
+        return train(engine, batch)
+
+    trainer = Engine(step)
+    trainer.state.by_class, trainer.state.array = Counter({"a": 2}), np.zeros(2)
+    find_lr(trainer, DataLoader(data(), 8), **FEW)
+    assert (TOTAL, count, seen) == (0, 0, [[1]])
+    assert by_class == trainer.state.by_class == {"a": 2}
+    assert (average.item(), *array, *trainer.state.array) == (0, 0, 0, 0, 0)
+
+
+def test_what_other_libraries_hold_is_not_touched():
+    model, caught = network(), queue.SimpleQueue()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    train, waiting = plain_trainer(model, optimizer)._process_function, queue.Queue()
+    waiting.put(1)
+
+    def step(engine, batch):
+        if not waiting.empty():
+            caught.put(waiting.get())  # as another thread does
+        return train(engine, batch)
+
+    find_lr(Engine(step), DataLoader(data(), 8), **FEW)
+    assert waiting.empty()
+    assert caught.qsize() == 1
+
+
+def test_the_data_in_a_list_are_not_copied():
+    samples = [(torch.zeros(4), number % 3) for number in range(2000)]
+    loader = DataLoader(samples, 8, shuffle=True)
+    trainer = plain_trainer(network(), optimizer := torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1))
+    trainer.state.dataloader = [(torch.zeros(8, 4), torch.zeros(8))] * 3
+    snapshot = Trial(trainer, loader, optimizer, [], [])._snapshot
+    saved = {id(tensor) for tensor, _ in snapshot._tensors}
+    assert saved.isdisjoint(id(x) for x, _ in samples)
+    assert id(trainer.state.dataloader[0][0]) not in saved
+
+
+class Counted:
     def __init__(self):
         self.count = 0
 
@@ -354,7 +467,7 @@ class Counter:
 
 
 def test_what_is_given_as_to_save_comes_back():
-    run, counter = whole_run(), Counter()
+    run, counter = whole_run(), Counted()
     run.model[0].register_forward_hook(lambda *_: setattr(counter, "count", counter.count + 1))
     find_lr(run.trainer, run.loader, to_save={"counter": counter}, **FEW)
     assert counter.count == 0

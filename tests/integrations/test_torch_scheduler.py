@@ -12,6 +12,7 @@ from cases import for_each
 from optimizers import make_optimizer
 from rigs import ALL
 from torch.optim import lr_scheduler as in_torch
+from torch_loops import IN_ONE_OPTIMIZER, LOSSES, begun, held, optimizer_of
 
 from lehr.engine import ParamHistory
 from lehr.handlers import (
@@ -21,7 +22,6 @@ from lehr.handlers import (
     LinearScheduler,
     LRScheduler,
     ParamGroupScheduler,
-    ParamScheduler,
     ReduceOnPlateauScheduler,
     ResumeWarning,
     StepStateScheduler,
@@ -31,32 +31,7 @@ from lehr.handlers.core.without_engine import metric_driven_parts
 from lehr.handlers.schedules import Anneal
 
 EVENTS = 10
-LOSSES = [3.0, 2.0, 2.0, 2.0, 1.5, 1.6, 1.6, 1.0, 2.0, 2.0]
-
-
-def in_one_optimizer(name):
-    scheduler = ALL[name]().scheduler
-    members = scheduler.schedulers if isinstance(scheduler, ParamGroupScheduler) else [scheduler]
-    if not all(isinstance(member, ParamScheduler) for member in members):
-        return False
-    return len({id(member.optimizer) for member in members}) == 1 and isinstance(
-        members[0].optimizer, torch.optim.Optimizer
-    )
-
-
-each_kind = for_each("name", [name for name in ALL if in_one_optimizer(name)])
-
-
-def held(optimizer):
-    kept = ("lr", "momentum", "weight_decay", "betas", "dampening")
-    return [
-        [float(group[key]) if key != "betas" else group[key] for key in kept if key in group]
-        for group in optimizer.param_groups
-    ]
-
-
-def optimizer_of(scheduler):
-    return scheduler.optimizer[0] if isinstance(scheduler, ParamGroupScheduler) else scheduler.optimizer
+each_kind = for_each("name", IN_ONE_OPTIMIZER)
 
 
 def give(metric, observe, torch_scheduler):
@@ -145,11 +120,6 @@ def test_a_metric_that_comes_after_the_step_is_in_force_at_the_next_one(name):
         assert torch_scheduler.get_last_lr() == [group["lr"] for group in optimizer.param_groups]
     assert rows == wanted
     assert {len(column) for column in history.values()} == {len(LOSSES) + 1}
-
-
-def begun(name, history=None):
-    scheduler = ALL[name]().scheduler
-    return optimizer_of(scheduler), as_torch_scheduler(scheduler, history=history)
 
 
 def test_the_history_of_a_plain_loop():

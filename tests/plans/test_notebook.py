@@ -13,9 +13,11 @@ import pytest
 from ignite.engine import Engine
 from optimizers import make_optimizer
 from registry import EXAMPLES
+from torch.utils.data import DataLoader
 
 from lehr.engine import ParamHistory
 from lehr.handlers import (
+    BatchSizeScheduler,
     CosineDecayScheduler,
     ParamGroupScheduler,
     ParamScheduler,
@@ -112,6 +114,12 @@ def test_a_scheduler_shows_its_repr_and_a_picture(example):
     html = scheduler._repr_html_()
     assert picture_in(html).shape[1] == 700
     assert html_text.escape(repr(scheduler)) in html
+
+
+def test_a_scheduler_of_a_state_or_a_batch_size_shows_a_picture():
+    loader = DataLoader([1.0] * 8, 2)
+    for scheduler in (StepStateScheduler(0.5, 0.5, 2, "dropout"), BatchSizeScheduler(loader, lambda index: index + 1)):
+        assert picture_in(scheduler._repr_html_()).shape[1] == 700
 
 
 def test_a_scheduler_that_cannot_be_simulated_shows_the_error():

@@ -264,8 +264,7 @@ def test_two_plans_side_by_side(page):
     overlaid = [trace for trace in traces if trace["legendgroup"] == "overlay" and trace["yaxis"] == "y"]
     assert [trace["y"].tolist() for trace in overlaid] == other["lr"].T.tolist()
     assert {trace["visible"] for trace in overlaid} == {"legendonly"}
-    headings = [one["text"] for one in layout["annotations"] if one["xref"].endswith("domain")]
-    assert headings == ["<b>before &amp; now</b>", "<b>after</b>"]
+    assert '<div class="labels">\n<div>before &amp; now</div>\n<div>after</div>\n</div>' in text
     restyled, relayout = buttons_of(layout)["epochs"]
     at = next(at for at, trace in enumerate(traces) if trace["yaxis"] == "y2")
     assert restyled["x"][at][12] == 1.0
@@ -286,7 +285,43 @@ def test_a_name_that_one_plan_lacks_has_an_empty_panel(page):
     other = Plan({"lr": plan.columns["lr"]}, 4, 10)
     traces, layout, _ = figure_in(page(plan, other=other))
     assert layout["yaxis5"]["title"]["text"] == "dropout"
-    assert not [trace for trace in traces if trace["yaxis"] == "y6"]
+    (empty,) = (trace for trace in traces if trace["yaxis"] == "y6")  # without a trace, plotly draws no axes
+    assert np.isnan(empty["y"]).all()
+    assert [(one["text"], one["yref"]) for one in layout["annotations"] if one["text"].startswith("not in")] == [
+        ("not in this plan", "y4 domain"), ("not in this plan", "y6 domain")
+    ]  # fmt: skip
+
+
+def test_findings_that_are_close_share_a_label(page):
+    found = [Finding("jump", "warning", "'lr'", f"message {at}", "do", {"iteration": at}) for at in range(20, 29)]
+    found += [Finding("jump", "info", "'lr'", "far", "do", {"iteration": 60})]
+    plan = Plan({"lr": PlanColumn(np.arange(100.0)[:, None], ("group 0",))}, 1, 100)
+    _, layout, _ = figure_in(page(plan, findings=found))
+    labels = [one for one in layout["annotations"] if "hovertext" in one]
+    assert [(one["text"], one["x"]) for one in labels] == [
+        ("<b>1, 2, ...</b>", 21), ("<b>6, 7, ...</b>", 26), ("<b>10</b>", 61)
+    ]  # fmt: skip
+    assert "message 24" in labels[0]["hovertext"]
+    assert [one["x0"] for one in layout["shapes"]] == [*range(21, 30), 61]
+    _, layout, _ = figure_in(page(plan, findings=found[:9], other=plan))
+    (label,) = (one for one in layout["annotations"] if "hovertext" in one)
+    assert label["hovertext"].endswith("and 3 more, in the list below")
+
+
+def test_a_constant_does_not_lie_between_1_less_and_1_more(page):
+    columns = {name: PlanColumn(np.full((4, 1), value), ("",)) for name, value in (("a", 0.1), ("b", -0.2), ("c", 0.0))}
+    _, layout, _ = figure_in(page(Plan(columns, 1, 4)))
+    assert layout["yaxis"]["autorangeoptions"] == {"clipmin": 0.05, "clipmax": 0.2}
+    assert layout["yaxis2"]["autorangeoptions"] == {"clipmin": -0.4, "clipmax": -0.1}
+    assert "autorangeoptions" not in layout["yaxis3"]
+    columns = {"a": columns["a"]}
+    other = Plan({"a": PlanColumn(np.full((4, 1), 3.0), ("",))}, 1, 4)
+    assert "autorangeoptions" not in figure_in(page(Plan(columns, 1, 4), other=other))[1]["yaxis"]  # it needs more room
+
+
+def test_a_name_of_two_lines_is_one_difference(page):
+    one, other = (Plan({"a\nb": PlanColumn(np.full((4, 1), at), ("",))}, 1, 4) for at in (1.0, 2.0))
+    assert page(one, other=other).count("<li>") == 1
 
 
 def test_names_are_text(page):
@@ -301,8 +336,10 @@ def test_names_are_text(page):
     contents = {"findings": findings, "recorded": history, "other": plan, "labels": (EVIL, EVIL), "title": EVIL}
     text, harmless = page(plan, **contents), page(trained()[0], recorded=history)
     count = [len(Markup(one).tags) for one in (text, harmless)]
-    assert [tag for tag, _ in Markup(text).tags].count("script") == 3  # plotly, its settings, and the figure
-    assert [tag for tag, _ in Markup(harmless).tags].count("script") == 3
+    assert [tag for tag, _ in Markup(text).tags].count(
+        "script"
+    ) == 4  # plotly, its settings, the figure, and the buttons
+    assert [tag for tag, _ in Markup(harmless).tags].count("script") == 4
     assert "img" not in [tag for tag, _ in Markup(text).tags]
     assert all(not name.startswith("on") for _, attributes in Markup(text).tags for name in attributes)
     assert count[0] > 0
@@ -405,8 +442,10 @@ def test_a_file_is_replaced_when_the_page_is_complete(tmp_path, monkeypatch):
     assert link.is_symlink()
     assert path.read_text().startswith("<!doctype html>")
     assert path.stat().st_mode & 0o777 == 0o640
-    with pytest.raises(OSError, match="No such file or directory"):
+    with pytest.raises(FileNotFoundError, match="No such file or directory: '.*missing/plan.html'"):
         plan.to_html(tmp_path / "missing" / "plan.html")
+    with pytest.raises(IsADirectoryError):
+        plan.to_html(tmp_path)
     plan.to_html(os.devnull)
     assert sorted(os.listdir(tmp_path)) == ["link.html", "plan.html"]
 
@@ -421,12 +460,15 @@ def test_a_file_is_replaced_when_the_page_is_complete(tmp_path, monkeypatch):
         ({"other": {"lr": [0.1]}}, TypeError, "other must be a Plan that dry_run returned, or None, given {"),
         ({"labels": "ab"}, TypeError, "labels must be two strings, given 'ab'"),
         ({"labels": ("a",)}, ValueError, r"labels must be two strings, given \('a',\)"),
+        ({"labels": None}, TypeError, "labels must be two strings, given None"),
+        ({"path": None}, TypeError, "path must be a string or a path, given None"),
+        ({"path": b"plan.html"}, TypeError, "path must be a string or a path, given b'plan.html'"),
         ({"title": 1}, TypeError, "title must be a string or None, given 1"),
     ],
 )
 def test_bad_arguments(tmp_path, contents, error, match):
     with pytest.raises(error, match=match):
-        trained(run=False)[0].to_html(tmp_path / "plan.html", **contents)
+        trained(run=False)[0].to_html(**{"path": tmp_path / "plan.html", **contents})
     assert not list(tmp_path.iterdir())
 
 

@@ -1,6 +1,7 @@
 """Pages of plans in a browser without a window: what a reader sees and does."""
 
 import io
+import itertools
 import os
 import shutil
 
@@ -11,6 +12,7 @@ from ignite.engine import Events
 from optimizers import make_optimizer, make_trainer
 
 from lehr.handlers import OneCycleScheduler, ParamScheduler, check_plan, dry_run
+from lehr.handlers.plans import Plan
 from lehr.handlers.schedules import Anneal, Concatenation
 
 pytestmark = [
@@ -94,7 +96,7 @@ class Opened:
         raise AssertionError((expected, self.state()))
 
     def press(self, label):
-        self.click(self.page.locator(".updatemenu-button").get_by_text(label, exact=True))
+        self.page.get_by_role("button", name=label, exact=True).click()
 
     def click(self, locator):
         box = locator.bounding_box()  # plotly draws the place to click over the text
@@ -139,7 +141,9 @@ def colours_of(picture):
 @pytest.mark.parametrize("width", list(WIDTHS))
 @pytest.mark.parametrize("plans", [1, 2])
 def test_it_is_drawn_within_the_width(opened, planned, width, plans):
-    page = opened(width, **({} if plans == 1 else {"other": planned[0], "labels": ("before", "after")}))
+    page = opened(
+        width, **({} if plans == 1 else {"other": planned[0], "labels": ("runs/of/last_week/before.yaml", "after")})
+    )
     assert page.page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[width][0]
     picture = page.picture()
     assert picture.shape[1] == WIDTHS[width][0]
@@ -150,10 +154,15 @@ def test_it_is_drawn_within_the_width(opened, planned, width, plans):
             slice(int(box[one]), int(box[one] + box[size])) for one, size in (("y", "height"), ("x", "width"))
         )
         assert colours_of(picture[rows, columns]) > 10
-    for button in page.page.locator(".updatemenu-button").all():
-        box = button.bounding_box()
+    boxes = [one.bounding_box() for one in page.page.locator(".buttons button, .labels div").all()]
+    for box in boxes:
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= WIDTHS[width][0]
+        assert box["y"] + box["height"] <= page.panel()["y"]
+    for one, other in itertools.combinations(boxes, 2):  # nothing covers anything else
+        assert min(one["x"] + one["width"], other["x"] + other["width"]) <= max(one["x"], other["x"]) or min(
+            one["y"] + one["height"], other["y"] + other["height"]
+        ) <= max(one["y"], other["y"])
 
 
 def test_pointing_at_it_shows_the_values(opened, planned):
@@ -193,6 +202,20 @@ def test_the_buttons_change_the_axes(opened):
     page.press("linear")
     page.press("iterations")
     page.until(**before)
+    pressed = page.page.locator(".buttons [aria-pressed=true]").all_text_contents()
+    assert pressed == ["iterations", "linear"]
+    page.page.keyboard.press("Tab")  # from the button that was pressed to the next one
+    page.page.keyboard.press("Enter")
+    page.until(unit="epoch (of 10 iterations)")
+
+
+def test_a_name_that_one_plan_lacks_and_names_with_dollars_are_drawn(opened, planned, tmp_path):
+    columns, dollars = planned[0].columns, "$\\alpha$ %{x}"
+    other = Plan({"lr": columns["lr"], dollars: columns["momentum"]}, 4, 10)
+    page = opened(other=other, labels=("a long name " * 6, dollars))
+    words = page.page.locator("#plan").text_content()
+    assert words.count("not in this plan") == 2
+    assert dollars in words
 
 
 def test_dragging_zooms_all_panels_and_a_double_click_zooms_out(opened):

@@ -113,7 +113,7 @@ def test_a_plan_of_a_resumed_run_in_words():
     plan = planned((scheduler, Events.ITERATION_STARTED), trainer=trainer)
     assert plan.start == 7
     assert str(plan).splitlines() == [
-        "a plan of 20 iterations: 4 epochs of 5, from iteration 7 on",
+        "a plan of 20 iterations: 4 epochs of 5, from iteration 8 on",
         "name  group    first  lowest  highest  last",
         "lr    group 0  7      7       19       19",
     ]

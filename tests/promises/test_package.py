@@ -58,11 +58,11 @@ OF_ITS_OWN = {
         "_check_state", "_distinct_values",
     },
     "LambdaStateScheduler": {"get_param"},
-    "ReduceLROnPlateauScheduler": {"simulate_values", "_simulated"},
+    "ReduceLROnPlateauScheduler": {"simulate_values", "plot_values", "_simulated"},
     "PhaseScheduler": {"metric_name", "reduction", "_go_to", "phase", "next_phase", "observe", "_simulated"},
     "ReduceOnPlateauScheduler": {
         *METRIC, "__call__", "_recording_engine", "observe", "state_dict", "load_state_dict",
-        "simulate", "simulate_values", "_simulated", "_admit_groups",
+        "simulate", "simulate_values", "plot_values", "_simulated", "_admit_groups",
     },
 }  # fmt: skip
 MECHANISMS = (

@@ -17,7 +17,7 @@ from optimizers import make_optimizer, make_trainer, values_of
 from registry import CASE_IDS, CASES, Example
 from torch.optim import lr_scheduler as peer
 from torch.utils.data import DataLoader
-from torch_schedulers import TORCH, halved
+from torch_schedulers import TORCH, WITHOUT_TENSORS, halved
 
 from lehr.handlers import (
     BatchSizeScheduler,
@@ -273,6 +273,7 @@ RIGS: dict[str, Callable[[], Rig]] = {
         f"{kind}, {groups} groups, {'tensor' if tensor else 'float'}": partial(_wrapped, kind, groups, tensor)
         for kind in TORCH
         for groups, tensor in ((1, False), (3, True))  # test_faults_of_ignite.py has all four
+        if not (tensor and kind in WITHOUT_TENSORS)
     },
     "torch, legacy": _legacy,
     "torch after a warm-up": partial(

@@ -161,3 +161,14 @@ TORCH = {
     "own, with a tensor": WithATensor,
     "own, with a function": UnsavedTorchScheduler,
 }
+
+
+def _keeps_initial_tensors() -> bool:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=torch.tensor(0.1), foreach=False)
+    peer.SequentialLR(optimizer, [peer.ConstantLR(optimizer), peer.ConstantLR(optimizer)], [1])
+    (group,) = optimizer.param_groups
+    return group["lr"] is not group["initial_lr"]
+
+
+# With tensors, SequentialLR of torch 2.4 overwrites the initial learning rates, which lehr refuses.
+WITHOUT_TENSORS = () if _keeps_initial_tensors() else ("SequentialLR", "Sequential in Chained")

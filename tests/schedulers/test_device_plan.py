@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from ignite.engine import Engine
 from nonsense import anything
+from torch._dynamo.testing import CompileCounter
 from torch.optim import SGD, Adam
 
 from lehr.handlers import (
@@ -309,18 +310,32 @@ def test_nonsense_is_refused(value):
             error()
 
 
+def compiles_ids():
+    """Whether the compiler knows the id of a tensor; that of torch 2.4 leaves the graph there."""
+    try:
+        torch.compile(lambda tensor: tensor + (id(tensor) == 0), backend="eager", fullgraph=True)(torch.zeros(1))
+    except torch._dynamo.exc.Unsupported:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("fullgraph", [True, False])
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_it_is_compiled_once(name, fullgraph):
     torch.compiler.reset()
+    if fullgraph and not compiles_ids():
+        pytest.skip("this torch cannot compile it as one graph")
     optimizer, by_host = optimizer_of(*tensors(3)), optimizer_of(*tensors(3))
     plan, scheduler = DevicePlan(SCHEDULES[name](optimizer), 150), SCHEDULES[name](by_host)
-    write = torch.compile(plan.write, backend="eager", fullgraph=fullgraph)
+    counter = CompileCounter()
+    write = torch.compile(plan.write, backend=counter, fullgraph=fullgraph)
     write(), scheduler(None)
-    with torch.compiler.set_stance("fail_on_recompile"):
-        for _ in range(100):
-            write(), scheduler(None)
-            assert rates_of(optimizer) == rates_of(by_host)
+    compiled = counter.frame_count
+    for _ in range(100):
+        write(), scheduler(None)
+        assert rates_of(optimizer) == rates_of(by_host)
+    assert counter.frame_count == compiled
+    assert not fullgraph or compiled == 1
     torch.compiler.reset()
 
 

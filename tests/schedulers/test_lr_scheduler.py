@@ -6,7 +6,7 @@ from optimizers import make_optimizer, make_trainer, values_of
 from rigs import METRICS, optimizer_of
 from torch.optim import lr_scheduler as peer
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch_schedulers import TORCH
+from torch_schedulers import TORCH, WITHOUT_TENSORS
 
 from lehr.handlers import ConcatScheduler, LRScheduler, PiecewiseLinear
 
@@ -396,13 +396,23 @@ def test_betas_are_put_back_where_a_step_fails_half_way():
     assert all(held is beta for held, beta in zip(optimizer.param_groups[0]["betas"], betas, strict=True))
 
 
+def test_a_tensor_that_is_to_keep_the_initial_rate_is_refused():
+    rates = [torch.tensor(rate) for rate in (0.1, 0.7)]
+    params = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in rates]
+    optimizer = torch.optim.SGD(params, lr=0.1, foreach=False)
+    wrapped = peer.ExponentialLR(optimizer, 0.9)
+    optimizer.param_groups[1]["initial_lr"] = rates[1]  # as SequentialLR of torch 2.4 leaves it
+    with pytest.raises(ValueError, match="'lr' and 'initial_lr' .* must be two tensors, .* given one in param group 1"):
+        LRScheduler(wrapped)
+
+
 def test_float32_tensors_have_what_torchs_own_loop_has():
     def make():
         rates = [torch.tensor(rate) for rate in (0.1, 0.7)]
         params = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in rates]
         return torch.optim.SGD(params, lr=0.1, foreach=False)
 
-    for kind in ("ExponentialLR", "CosineAnnealingLR", "SequentialLR", "own"):
+    for kind in {"ExponentialLR", "CosineAnnealingLR", "SequentialLR", "own"} - {*WITHOUT_TENSORS}:
         optimizer, plain = make(), make()
         scheduler, expected = LRScheduler(TORCH[kind](optimizer)), TORCH[kind](plain)
         for _ in range(30):

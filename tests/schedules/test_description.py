@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from relay import ALL
+from torch_schedulers import WITHOUT_TENSORS
 
 from lehr.handlers import LinearScheduler, configure_scheduler
 from lehr.handlers.schedules import (
@@ -35,7 +36,9 @@ from lehr.handlers.schedules import (
 from lehr.handlers.schedules.description import description_of, same_schedule, text_of
 
 # The states of every example, and the values at the next five events, as the last version before 0.2 saved them.
-RECORDED = json.loads((Path(__file__).parent.parent / "golden" / "states_0.1.json").read_text())
+STATES = json.loads((Path(__file__).parent.parent / "golden" / "states_0.1.json").read_text())
+LEFT_OUT = [f"{kind}, 3 groups, tensor" for kind in WITHOUT_TENSORS]
+RECORDED = {name: one for name, one in STATES.items() if name not in LEFT_OUT}
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[-+]?\d+)?(?![\w.])")
 
 

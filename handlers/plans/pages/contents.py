@@ -94,7 +94,7 @@ def checked_contents(
         raise TypeError(f"recorded must be a ParamHistory or None, given {shown(recorded)}")
     if not isinstance(other, Plan | None):
         raise TypeError(f"other must be a Plan that dry_run returned, or None, given {shown(other)}")
-    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+    if not isinstance(labels, tuple | list) or not all(isinstance(label, str) for label in labels):
         raise TypeError(f"labels must be two strings, given {shown(labels)}")
     if len(labels) != 2:
         raise ValueError(f"labels must be two strings, given {shown(labels)}")

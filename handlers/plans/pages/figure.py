@@ -16,7 +16,7 @@ from .contents import Contents
 from .escaping import plain
 from .traces import UNITS, Panel, Trace, line_traces, overlay_traces, recorded_traces, ruler, styles_of, x_of
 
-PANEL, GAP, TOP = 230, 62, 98  # pixels
+PANEL, GAP, TOP = 230, 62, 56  # pixels
 MOST_POINTS, FEWEST_POINTS, MOST_VALUES = 20_000, 200, 80_000  # of a line, and of the page
 LEGEND_LINE, MOST_LEGEND, UNDER_AXIS = 29, 160, 66  # pixels
 SPACE = 0.035  # of the width, on both sides between two panels
@@ -32,7 +32,7 @@ def figure_of(contents: Contents) -> Json:
     is_crowded = any(len(panel.lines) > MOST_NAMED for panel in panels)
     traces: list[Trace] = []
     for panel in panels:
-        traces += [*(() if is_crowded else ruler(panel)), *line_traces(panel, styles, is_crowded)]
+        traces += [*(() if is_crowded and panel.lines else ruler(panel)), *line_traces(panel, styles, is_crowded)]
     if contents.other is not None:
         traces += overlay_traces(panels, contents.labels[1], styles)
     if contents.recorded is not None:
@@ -83,14 +83,13 @@ def _name_once(traces: list[Trace]) -> None:
 
 def _layout(contents: Contents, panels: list[Panel], traces: list[Trace], is_crowded: bool) -> Json:
     rows, columns = len(contents.names), len(contents.plans)
-    top = TOP + (24 if columns > 1 else 0)
     plot = rows * PANEL + (rows - 1) * GAP
     in_legend = [trace.properties["name"] for trace in traces if trace.properties["showlegend"]]
     lines = 1 + sum(50 + 7 * len(name) for name in in_legend) // 600  # as a guess: plotly makes room for more
     legend = min(lines * LEGEND_LINE, MOST_LEGEND)
     layout: Json = {
-        "height": top + plot + UNDER_AXIS + legend,
-        "margin": {"l": 66, "r": 12, "t": top, "b": UNDER_AXIS + legend},
+        "height": TOP + plot + UNDER_AXIS + legend,
+        "margin": {"l": 66, "r": 12, "t": TOP, "b": UNDER_AXIS + legend},
         "font": {"family": FONT, "size": 13, "color": "#1b1f24"},
         "paper_bgcolor": "white",
         "plot_bgcolor": "white",
@@ -106,6 +105,7 @@ def _layout(contents: Contents, panels: list[Panel], traces: list[Trace], is_cro
             "maxheight": MOST_LEGEND,
         },
     }
+    ranges = _ranges(panels, traces)
     for panel in panels:
         row, column = divmod(panel.number - 1, columns)
         upper = 1 - row * (PANEL + GAP) / plot
@@ -128,14 +128,29 @@ def _layout(contents: Contents, panels: list[Panel], traces: list[Trace], is_cro
             "domain": [max(upper - PANEL / plot, 0), upper],
             "type": "log" if panel.is_log else "linear",
             "exponentformat": "e",
+            **ranges.get(panel.name, {}),
             "showticklabels": column == 0,
             **({} if column == 0 else {"matches": f"y{panel.number - 1 if panel.number > 2 else ''}"}),
             **({"title": {"text": plain(panel.name), "standoff": 8}} if column == 0 else {}),
         }
     for key, value in _in_unit(contents, panels, "iteration").items():
         _set(layout, key, value)
-    layout["updatemenus"] = _buttons(contents, panels, traces, 1 + (top - 4) / plot)
+    layout["updatemenus"] = _menus(contents, panels, traces)
     return layout
+
+
+def _ranges(panels: list[Panel], traces: list[Trace]) -> dict[str, Json]:
+    """The ranges of names with one value: from its half to its double, since plotly takes 1 less and 1 more."""
+    names, found = {panel.axes["yaxis"]: panel.name for panel in panels}, dict[str, set[float]]()
+    for trace in traces:
+        y = trace.properties["y"]
+        found.setdefault(names[trace.properties["yaxis"]], set()).update(y[np.isfinite(y)].tolist())
+    single = {name: values.pop() for name, values in found.items() if len(values) == 1}
+    return {
+        name: {"autorangeoptions": {"clipmin": min(value / 2, value * 2), "clipmax": max(value / 2, value * 2)}}
+        for name, value in single.items()
+        if value
+    }
 
 
 def _in_unit(contents: Contents, panels: list[Panel], unit: str) -> Json:
@@ -147,8 +162,8 @@ def _in_unit(contents: Contents, panels: list[Panel], unit: str) -> Json:
             drawn = marks.of_panel(panel, contents.places_in(panel), contents.difference_in(panel), unit, columns)
             shapes += drawn[0]
             annotations += drawn[1]
-    if contents.other is not None:
-        annotations += [marks.heading(panel, contents.labels[panel.column]) for panel in panels[:columns]]
+        else:
+            annotations.append(marks.missing(panel))
     found: Json = {"shapes": shapes, "annotations": annotations}
     ends = [x_of(plan.num_iterations, unit, plan.epoch_length) for plan in contents.plans]
     margin = 0.012 * float(max(ends))
@@ -170,7 +185,8 @@ def _set(layout: Json, path: str, value: Any) -> None:
     layout[last] = value
 
 
-def _buttons(contents: Contents, panels: list[Panel], traces: list[Trace], y: float) -> list[Json]:
+def _menus(contents: Contents, panels: list[Panel], traces: list[Trace]) -> list[Json]:
+    """What the buttons of the page change: the unit of the x axes, and the scale of the y axes."""
     by_unit = [
         (f"{unit}s", [{"x": [trace.x(unit) for trace in traces]}, _in_unit(contents, panels, unit)]) for unit in UNITS
     ]
@@ -185,22 +201,16 @@ def _buttons(contents: Contents, panels: list[Panel], traces: list[Trace], y: fl
         by_scale.append((scale, [types]))
     are_log = {panel.is_log for panel in panels}
     return [
-        _menu(by_unit, "update", 0, y, 0),
-        _menu(by_scale, "relayout", 158, y, -1 if len(are_log) > 1 else int(are_log.pop())),
+        _menu(by_unit, "update", 0),
+        _menu(by_scale, "relayout", -1 if len(are_log) > 1 else int(are_log.pop())),
     ]
 
 
-def _menu(buttons: list[tuple[str, list[Json]]], method: str, left: int, y: float, active: int) -> Json:
+def _menu(buttons: list[tuple[str, list[Json]]], method: str, active: int) -> Json:
+    """Buttons that plotly does not draw: the page has its own, which a keyboard reaches."""
     return {
         "type": "buttons",
-        "direction": "right",
-        "showactive": True,
+        "visible": False,
         "active": active,
-        "x": 0,
-        "xanchor": "left",
-        "y": y,
-        "yanchor": "top",
-        "font": {"size": 12},
-        "pad": {"l": left, "r": 0, "t": 0, "b": 0},
         "buttons": [{"label": label, "method": method, "args": args} for label, args in buttons],
     }

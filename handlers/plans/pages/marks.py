@@ -1,6 +1,7 @@
 """What a page draws on its panels besides values: phases, findings and the first difference of two plans."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lehr.handlers.plans.diff_plans import Difference
@@ -9,9 +10,11 @@ from .escaping import plain, plain_lines
 from .placed_findings import PlacedFindings
 from .traces import Panel, x_of
 
+GREY = "#57606a"
 COLORS = {"error": "#cf222e", "warning": "#b35900", "info": "#0969da"}  # of findings
 ROOM = 0.012  # of a panel, for a character of the name of a phase
-MOST_NUMBERS = 3  # of the findings at one place
+NEAR = 0.05  # of a panel: findings that are closer share a label
+MOST_NUMBERS, MOST_WORDS = 3, 6  # of the findings of a label
 
 Json = dict[str, Any]
 
@@ -28,13 +31,17 @@ def of_panel(
         unit: the unit of the x axes.
         columns: how many panels are side by side.
     """
-    flags: list[tuple[int, str, str, str]] = [(place.iteration, *_about_findings(place)) for place in places]
+    lines = [(place.iteration, COLORS[place.severity]) for place in places]
+    labels = [(place.iteration, *_about_findings(place)) for place in _joined(panel, places, columns)]
     if difference is not None:
-        flags.append((difference.first, "\u2260", plain_lines(str(difference)), "#57606a"))
+        lines.append((difference.first, GREY))
+        labels.append((difference.first, "\u2260", plain_lines(str(difference)), GREY))
     drawn = [*_phases(panel, unit, columns)]
-    for at, (iteration, text, words, color) in enumerate(sorted(flags)):
-        x = float(x_of(iteration, unit, panel.plan.epoch_length))
-        drawn += _flag(panel, x, text, words, color, at % 2)  # neighbours do not cover each other
+    drawn += [("shape", _line(panel, float(x_of(at, unit, panel.plan.epoch_length)), color)) for at, color in lines]
+    for number, (at, text, words, color) in enumerate(sorted(labels)):
+        x = float(x_of(at, unit, panel.plan.epoch_length))
+        level = number % 2  # neighbours do not cover each other
+        drawn.append(("annotation", _label(panel, x, text, words, color, level)))
     shapes, annotations = ([thing for kind, thing in drawn if kind == one] for one in ("shape", "annotation"))
     return shapes, annotations
 
@@ -61,56 +68,56 @@ def _phases(panel: Panel, unit: str, columns: int) -> Iterator[tuple[str, Json]]
                 },
             )
         if span.stop - span.first > ROOM * columns * len(span.name) * length:
-            middle, font = float(begin + end) / 2, {"size": 11, "color": "#57606a"}
+            middle, font = float(begin + end) / 2, {"size": 11, "color": GREY}
             yield "annotation", _text(panel, middle, 1, plain(span.name), font)
 
 
 def _about_findings(place: PlacedFindings) -> tuple[str, str, str]:
-    """The numbers of the findings at a place, their texts, and a colour."""
+    """The numbers of the findings of a label, their texts, and a colour."""
     numbers = [str(number) for number, _ in place.numbered]
     text = ", ".join(numbers if len(numbers) <= MOST_NUMBERS else [*numbers[: MOST_NUMBERS - 1], "..."])
-    words = (
+    words = [
         f"<b>{number}. {finding.severity}: {finding.code}</b><br>{plain_lines(finding.message)}"
-        for number, finding in place.numbered
-    )
+        for number, finding in place.numbered[:MOST_WORDS]
+    ]
+    if len(numbers) > MOST_WORDS:
+        words.append(f"and {len(numbers) - MOST_WORDS} more, in the list below")
     return text, "<br>".join(words), COLORS[place.severity]
 
 
-def _flag(panel: Panel, x: float, text: str, words: str, color: str, level: int) -> Iterator[tuple[str, Json]]:
-    """A line at a place, with a short text above it and more words on hover."""
-    yield (
-        "shape",
-        {
-            **_within(panel),
-            "type": "line",
-            "x0": x,
-            "x1": x,
-            "y0": 0,
-            "y1": 1,
-            "line": {"color": color, "width": 1.4, "dash": "dash"},
-        },
-    )
-    yield (
-        "annotation",
-        {
-            **_text(panel, x, 1, f"<b>{text}</b>", {"size": 11, "color": "white"}),
-            "bgcolor": color,
-            "borderpad": 2,
-            "yshift": 18 + 18 * level,
-            "hovertext": words,
-            "hoverlabel": {"bgcolor": "white", "bordercolor": color, "font": {"color": "#1b1f24"}},
-        },
-    )
+def _joined(panel: Panel, places: Sequence[PlacedFindings], columns: int) -> list[PlacedFindings]:
+    """The findings of each label: those of places that are too close for labels of their own."""
+    found: list[PlacedFindings] = []
+    for place in places:  # by iteration
+        if found and place.iteration - found[-1].iteration < NEAR * columns * panel.plan.num_iterations:
+            found[-1] = replace(found[-1], numbered=tuple(sorted(found[-1].numbered + place.numbered)))
+        else:
+            found.append(place)
+    return found
 
 
-def heading(panel: Panel, label: str) -> Json:
-    """The name of a plan above its first panel."""
+def _line(panel: Panel, x: float, color: str) -> Json:
+    """A vertical line."""
+    line = {"color": color, "width": 1.4, "dash": "dash"}
+    return {**_within(panel), "type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "line": line}
+
+
+def _label(panel: Panel, x: float, text: str, words: str, color: str, level: int) -> Json:
+    """A short text above a line, with more words on hover."""
     return {
-        **_text(panel, 0, 1, f"<b>{plain(label)}</b>", {"size": 14}),
-        "xref": f"{panel.axes['xaxis']} domain",
-        "xanchor": "left",
-        "yshift": 56,
+        **_text(panel, x, 1, f"<b>{text}</b>", {"size": 11, "color": "white"}),
+        "bgcolor": color,
+        "borderpad": 2,
+        "yshift": 18 + 18 * level,
+        "hovertext": words,
+        "hoverlabel": {"bgcolor": "white", "bordercolor": color, "font": {"color": "#1b1f24"}},
     }
+
+
+def missing(panel: Panel) -> Json:
+    """What stands in a panel without values."""
+    text = "not in this plan" if panel.name not in panel.plan else "no values"
+    return {**_text(panel, 0.5, 0.5, text, {"color": GREY}), "xref": f"{panel.axes['xaxis']} domain"}
 
 
 def _text(panel: Panel, x: float, y: float, text: str, font: Json) -> Json:

@@ -3,8 +3,10 @@
 import html
 import os
 from collections.abc import Callable, Sequence
+from errno import EISDIR, ENOENT
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from lehr.handlers.plans.checks.findings import Finding
 from lehr.handlers.schedules.arguments import shown, shown_names
@@ -23,7 +25,14 @@ h1 { font-size: 24px; margin: 0; overflow-wrap: anywhere; }
 h2 { font-size: 18px; margin: 24px 0 8px; }
 p { margin: 4px 0; }
 .hint { color: #57606a; font-size: 13px; }
-#plan { margin: 12px -8px 0; }
+#plan { margin: 0 -8px; }
+.buttons { display: flex; flex-wrap: wrap; gap: 8px; margin: 12px 0; }
+.buttons button { font: inherit; font-size: 13px; padding: 4px 12px; border: 1px solid #8c959f; border-radius: 6px;
+  background: white; color: inherit; cursor: pointer; }
+.buttons button[aria-pressed=true] { background: #0969da; border-color: #0969da; color: white; }
+.buttons [role=group] { display: flex; gap: 4px; }
+.labels { display: grid; grid-template-columns: 1fr 1fr; gap: 7%; margin: 0 4px 0 58px; font-weight: 600; }
+.labels { overflow-wrap: anywhere; }
 li { margin-bottom: 8px; overflow-wrap: anywhere; }
 .code { font-weight: 600; } .error { color: #cf222e; } .warning { color: #b35900; } .info { color: #0969da; }
 pre { overflow-x: auto; font-size: 13px; }
@@ -33,7 +42,20 @@ HINT = (
     "Point at a line for its values. Drag to zoom, double-click to zoom out. "
     "Click an entry of the legend to switch its lines off or on, double-click it to see them alone."
 )
+# A button does what the button of the same number does in a menu of plotly's layout.
+SCRIPT = """
+for (const group of document.querySelectorAll(".buttons [role=group]")) {
+  const buttons = [...group.children];
+  for (const [at, button] of buttons.entries()) button.addEventListener("click", () => {
+    const plan = document.getElementById("plan"), menu = plan.layout.updatemenus[group.dataset.menu];
+    const {method, args} = menu.buttons[at];
+    Plotly[method](plan, ...args);
+    buttons.forEach(one => one.setAttribute("aria-pressed", one === button));
+  });
+}
+"""
 CONFIG = {
+    "typesetMath": False,  # names are no formulas
     "displaylogo": False,
     "responsive": True,
     "modeBarButtonsToRemove": ["select2d", "lasso2d"],
@@ -46,15 +68,18 @@ def write_page(path: str | PathLike[str], contents: Contents, title: str | None)
 
     Raises:
         ImportError: plotly is not installed.
-        TypeError: ``title`` is no string.
+        TypeError: ``path`` is no path, or ``title`` no string.
         OSError: the file cannot be written; a file that was there stays as it was.
     """
     if not isinstance(title, str | None):
         raise TypeError(f"title must be a string or None, given {shown(title)}")
-    to_html, picture = plotly_to_html(), ""
+    to_html, parts = plotly_to_html(), list[str]()
+    place = _checked_place(path)
     if contents.names:
-        picture = to_html(figure_of(contents), CONFIG, full_html=False, include_plotlyjs=True, div_id="plan")
-    _replace(path, _page(contents, title, picture))
+        figure = figure_of(contents)
+        picture = to_html(figure, CONFIG, full_html=False, include_plotlyjs=True, div_id="plan")
+        parts = [*_buttons(figure["layout"]["updatemenus"]), *_labels(contents), picture, f"<script>{SCRIPT}</script>"]
+    _replace(place, _page(contents, title, parts))
 
 
 def plotly_to_html() -> Callable[..., str]:
@@ -71,7 +96,7 @@ def plotly_to_html() -> Callable[..., str]:
     return function
 
 
-def _page(contents: Contents, title: str | None, picture: str) -> str:
+def _page(contents: Contents, title: str | None, picture: Sequence[str]) -> str:
     heading = html.escape(title or f"Plan of {', '.join(contents.names) or 'nothing'}")
     parts = [
         "<!doctype html>",
@@ -88,7 +113,7 @@ def _page(contents: Contents, title: str | None, picture: str) -> str:
         *(f"<p>{html.escape(line)}</p>" for line in _introduction(contents)),
     ]
     if picture:
-        parts += [f'<p class="hint">{HINT}</p>', "<noscript><p>The picture needs JavaScript.</p></noscript>", picture]
+        parts += [f'<p class="hint">{HINT}</p>', "<noscript><p>The picture needs JavaScript.</p></noscript>", *picture]
     parts += [*_findings(contents.findings), *_differences(contents)]
     for plan, label in zip(contents.plans, contents.labels, strict=False):
         named = f" of {label}" if contents.other is not None else ""
@@ -127,14 +152,48 @@ def _differences(contents: Contents) -> list[str]:
     difference = contents.differences
     if difference is None:
         return []
-    lines = str(difference).splitlines()
+    lines = [*difference.notes, *map(str, difference)] or [str(difference)]
     labels = " and ".join(map(html.escape, contents.labels))
     return [f"<h2>Differences of {labels}</h2>", "<ul>", *(f"<li>{html.escape(line)}</li>" for line in lines), "</ul>"]
 
 
-def _replace(path: str | PathLike[str], text: str) -> None:
+def _buttons(menus: Sequence[dict[str, Any]]) -> list[str]:
+    """The buttons of the page, a group for each menu of plotly's layout."""
+    groups = []
+    for number, (menu, named) in enumerate(zip(menus, ("unit of the x axes", "scale of the y axes"), strict=True)):
+        buttons = "".join(
+            f'<button type="button" aria-pressed="{str(at == menu["active"]).lower()}">{one["label"]}</button>'
+            for at, one in enumerate(menu["buttons"])
+        )
+        groups.append(f'<div role="group" aria-label="{named}" data-menu="{number}">{buttons}</div>')
+    return ['<div class="buttons">', *groups, "</div>"]
+
+
+def _labels(contents: Contents) -> list[str]:
+    """The names of two plans, above their panels."""
+    labels = [f"<div>{html.escape(label)}</div>" for label in contents.labels]
+    return [] if contents.other is None else ['<div class="labels">', *labels, "</div>"]
+
+
+def _checked_place(path: str | PathLike[str]) -> Path:
+    """The file of a path; a link stays a link.
+
+    Raises:
+        TypeError: it is no path.
+        OSError: its folder does not exist, or it is a folder itself.
+    """
+    if not isinstance(path, str | PathLike) or not isinstance(os.fspath(path), str):
+        raise TypeError(f"path must be a string or a path, given {shown(path)}")
+    place = Path(path).resolve()
+    if place.is_dir():
+        raise IsADirectoryError(EISDIR, os.strerror(EISDIR), str(path))
+    if not place.parent.is_dir():
+        raise FileNotFoundError(ENOENT, os.strerror(ENOENT), str(path))
+    return place
+
+
+def _replace(place: Path, text: str) -> None:
     """Write a file, and put it in its place when it is complete."""
-    place = Path(path).resolve()  # a link stays a link
     data = text.encode("utf-8", "xmlcharrefreplace")
     if place.exists() and not place.is_file():  # such as /dev/stdout
         place.write_bytes(data)

@@ -97,6 +97,9 @@ def styles_of(labels: Sequence[str]) -> dict[str, dict[str, str]]:
 
 def ruler(panel: Panel) -> Iterator[Trace]:
     """An invisible trace whose hover text is the iteration, the epoch and the event of the values at the pointer."""
+    if not panel.lines:  # plotly draws no axes without a trace
+        empty = {"y": np.array([np.nan]), "legendgroup": "ruler", "name": "", "hoverinfo": "skip"}
+        yield panel.trace(np.zeros(1, dtype=np.int64), empty)
     for values in [*panel.lines.values()][:1]:
         properties = {
             "mode": "markers",

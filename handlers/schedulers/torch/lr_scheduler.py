@@ -153,15 +153,27 @@ class LRScheduler(MetricDrivenScheduler):
             super().load_state_dict(state_dict, resume_policy)
 
     @classmethod
-    def simulate_values(
-        cls, num_events: int, lr_scheduler: TorchLRScheduler | None = None, **scheduler_kwargs: Any
+    def simulate_values(  # type: ignore[override]
+        cls,
+        num_events: int,
+        lr_scheduler: TorchLRScheduler | None = None,
+        save_history: bool = False,
+        use_legacy: bool = False,
+        *,
+        metric_name: str = "loss",
+        reduction: str = "mean",
+        param_group_index: Selection = None,
     ) -> list[list[float]]:
         """The learning rates that the first events would write; the scheduler and optimizer stay as they are.
 
         Args:
             num_events: the number of events.
             lr_scheduler: the torch scheduler.
-            scheduler_kwargs: the other arguments of the constructor, by name.
+            save_history: has no effect.
+            use_legacy: as in the constructor.
+            metric_name: as in the constructor.
+            reduction: as in the constructor.
+            param_group_index: has no effect.
 
         Returns:
             ``[[0, value_0, ..., value_G-1], ...]``: one value for each of the G param groups.
@@ -169,7 +181,8 @@ class LRScheduler(MetricDrivenScheduler):
         Raises:
             TypeError, ValueError: as the constructor and :meth:`simulate`.
         """
-        return super().simulate_values(num_events, lr_scheduler=lr_scheduler, **scheduler_kwargs)
+        given = {"lr_scheduler": lr_scheduler, "use_legacy": use_legacy, "metric_name": metric_name}
+        return cls._simulated_rows(num_events, {**given, "reduction": reduction})
 
     @classmethod
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:

@@ -1,11 +1,15 @@
 """The numbers that a torch scheduler keeps for each param group, where a group is added after it was constructed."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from lehr.handlers.targets.group_selection import Group
+
+from .optimizer_values import copied
 
 # The lists and the entries of param groups in which torch's classes keep them.
 RATES, OTHERS = ("base_lrs", "max_lrs", "min_lrs"), ("base_momentums", "max_momentums", "lr_lambdas")
@@ -16,6 +20,23 @@ def known_groups(scheduler: TorchLRScheduler) -> int:
     """The number of param groups for which a torch scheduler was constructed."""
     present = len(scheduler.optimizer.param_groups)
     return min(present, len(getattr(scheduler, "_last_lr", ())) or present)
+
+
+def rates_of(groups: Sequence[Group]) -> list[Any]:
+    """Copies of the learning rates of param groups.
+
+    Raises:
+        ValueError: one is not finite, or is the tensor that is to keep the initial learning rate.
+    """
+    for at, group in enumerate(groups):
+        if not math.isfinite(rate := float(group["lr"])):
+            raise ValueError(f"'lr' of each param group must be a finite number, given {rate} in param group {at}")
+        if isinstance(group["lr"], torch.Tensor) and group["lr"] is group.get("initial_lr"):
+            raise ValueError(
+                "'lr' and 'initial_lr' of each param group must be two tensors, since each step overwrites 'lr', "
+                f"given one in param group {at}: torch 2.4's SequentialLR makes them one, so give it a float"
+            )
+    return [copied(group["lr"]) for group in groups]
 
 
 def numbers_of(schedulers: Sequence[TorchLRScheduler], at: int, group: Group) -> list[Any]:

@@ -1,6 +1,5 @@
 """A torch scheduler as a schedule."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,7 @@ from lehr.handlers.targets.param_groups import ParamGroups
 
 from .inspection import COUNTS, configuration_of, schedulers_in, takes_metric
 from .optimizer_values import OtherValues, copied, has_stepped, momentum_of, write_momentum
-from .per_group import add_group, factor_of, keep_groups, known_groups
+from .per_group import add_group, factor_of, keep_groups, known_groups, rates_of
 from .plain_data import is_plain, to_plain
 from .saved_state import PLATEAU_COUNTS, checked_saved, refuse_other_attributes
 from .snapshot import Snapshot
@@ -65,7 +64,8 @@ class TorchSteps(StatefulSchedule):
 
     Raises:
         TypeError: its ``step`` has several required arguments; an attribute cannot be copied, which going back needs.
-        ValueError: a learning rate is not finite; at an event, a group was added although each has its own function.
+        ValueError: a learning rate is not finite, or is one tensor with the initial one; at an event, a group was added
+            although each has its own function.
 
     Example:
         >>> import torch
@@ -78,6 +78,7 @@ class TorchSteps(StatefulSchedule):
         [0.5, 0.5, 0.25, 0.25, 0.125, 0.5]
     """
 
+    changed_by_reading = ()  # the same event again takes no step
     wrapped: TorchLRScheduler = field(compare=False)
     target: ParamGroups | None = field(default=None, compare=False)
     configuration: str = field(init=False)
@@ -96,11 +97,7 @@ class TorchSteps(StatefulSchedule):
             _is_nested=len(schedulers) > 1,
         )
         groups = self.wrapped.optimizer.param_groups[: known_groups(self.wrapped)]
-        rates = [copied(group["lr"]) for group in groups]
-        for at, rate in enumerate(map(float, rates)):
-            if not math.isfinite(rate):
-                raise ValueError(f"'lr' of each param group must be a finite number, given {rate} in param group {at}")
-        self._begin(rates, [copied(momentum_of(group)) for group in groups] if self.cycles_momentum else [])
+        self._begin(rates_of(groups), [copied(momentum_of(group)) for group in groups] if self.cycles_momentum else [])
 
     def _begin(self, rates: list[Any], momenta: list[Any]) -> None:
         """Begin with the scheduler as it is, and with these values of its first param groups."""

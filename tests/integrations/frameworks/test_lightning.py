@@ -1,6 +1,7 @@
 """Lightning trains with the values of ``simulate``: as_torch_scheduler in ``configure_optimizers``."""
 
 import csv
+import inspect
 
 import pytest
 import torch
@@ -27,6 +28,7 @@ pytestmark = [
     ),
 ]
 BATCHES = 6  # of an epoch
+WEIGHTS_ONLY = {"weights_only": True} if "weights_only" in inspect.signature(L.Trainer.fit).parameters else {}  # 2.6
 LOSSES = [5.0, 4.0, 4.5, 4.2]  # of validation, epoch by epoch
 
 
@@ -118,7 +120,7 @@ def test_a_resumed_run_goes_on_as_the_unbroken_one(trainer, tmp_path, interval):
     first.fit(module, data())
     first.save_checkpoint(tmp_path / "one.ckpt")
     resumed = Module(adapted, interval=interval)
-    trainer(max_epochs=2).fit(resumed, data(), ckpt_path=tmp_path / "one.ckpt", weights_only=True)
+    trainer(max_epochs=2).fit(resumed, data(), ckpt_path=tmp_path / "one.ckpt", **WEIGHTS_ONLY)
     assert module.seen + resumed.seen == unbroken.seen
 
 
@@ -235,7 +237,7 @@ def test_the_callback_goes_on_from_a_checkpoint(trainer, tmp_path):
         trainer(max_epochs=2, enable_checkpointing=True, callbacks=[saver, first]).fit(module, data())
         resumed, callback = Module(), SchedulerCallback(both)
         run = trainer(max_epochs=2, enable_checkpointing=True, callbacks=[callback, saver])
-        run.fit(resumed, data(), ckpt_path=tmp_path / f"step={steps}.ckpt", weights_only=True)
+        run.fit(resumed, data(), ckpt_path=tmp_path / f"step={steps}.ckpt", **WEIGHTS_ONLY)
         assert module.seen == simulated()
         assert resumed.seen == module.seen[steps:]
         assert callback.history == first.history

@@ -1,0 +1,110 @@
+"""The values of a scheduler of given arguments, without an optimizer."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, overload
+
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+
+from lehr.engine.plots import draw_values
+from lehr.handlers.schedules.base import Array
+
+from .simulated_rows import rows_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+    class AnyTarget(Optimizer, DataLoader[Any]):
+        """Anything that the first argument of a scheduler may be, where the scheduler can be simulated without it."""
+
+
+P = ParamSpec("P")
+
+
+class SimulateValues:
+    """The class methods of a scheduler that take the arguments of its constructor, by name.
+
+    Their ``cls`` is annotated as the constructor, so that a type checker knows the arguments: all of them, or all but
+    the optimizer or data loader.
+    """
+
+    @overload
+    @classmethod
+    def simulate_values(
+        cls: "Callable[Concatenate[AnyTarget, P], Any]", num_events: int, *args: P.args, **kwargs: P.kwargs
+    ) -> list[list[float]]: ...
+
+    @overload
+    @classmethod
+    def simulate_values(
+        cls: Callable[P, Any], num_events: int, *args: P.args, **kwargs: P.kwargs
+    ) -> list[list[float]]: ...
+
+    @classmethod  # type: ignore[misc] # arguments are given by name, which no annotation says
+    def simulate_values(cls, num_events: int, **scheduler_kwargs: Any) -> list[list[float]]:
+        """The values that the first events would write, without an optimizer.
+
+        Args:
+            num_events: the number of events.
+            scheduler_kwargs: the arguments of the class, by name. ``optimizer``, ``param_group_index`` and
+                ``save_history`` have no effect and may be left out.
+
+        Returns:
+            ``[[0, value], [1, value], ...]``; if the schedule has one value for each of G groups, ``[[0, value_0, ...,
+            value_G-1], ...]``.
+
+        Raises:
+            TypeError, ValueError: as the constructor and :meth:`simulate`.
+        """
+        return cls._simulated_rows(num_events, scheduler_kwargs)
+
+    @overload
+    @classmethod
+    def plot_values(
+        cls: "Callable[Concatenate[AnyTarget, P], Any]",
+        num_events: int,
+        ax: "Axes | None" = None,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> "list[Line2D]": ...
+
+    @overload
+    @classmethod
+    def plot_values(
+        cls: Callable[P, Any], num_events: int, ax: "Axes | None" = None, *args: P.args, **kwargs: P.kwargs
+    ) -> "list[Line2D]": ...
+
+    @classmethod  # type: ignore[misc]
+    def plot_values(cls, num_events: int, ax: "Axes | None" = None, **scheduler_kwargs: Any) -> "list[Line2D]":
+        """Draw the values of :meth:`simulate_values` into ``ax`` or the current axes, and return the lines.
+
+        To show or save the figure, call ``matplotlib.pyplot.show()`` or ``Figure.savefig``.
+        """
+        return cls._plotted(num_events, ax, scheduler_kwargs)
+
+    @classmethod
+    def _simulated_rows(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> list[list[float]]:
+        """What ``simulate_values`` returns, for a subclass that gives it arguments of its own."""
+        scheduler, table = cls._simulated(num_events, scheduler_kwargs)
+        return rows_of(table, scheduler._number_type)
+
+    @classmethod
+    def _plotted(cls, num_events: int, ax: "Axes | None", scheduler_kwargs: dict[str, Any]) -> "list[Line2D]":
+        scheduler, table = cls._simulated(num_events, scheduler_kwargs)
+        labels = scheduler._labels()
+        return draw_values(range(len(table)), table, scheduler.param_name, ax, labels, cls.__name__)
+
+    @classmethod
+    def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> tuple[Any, Array]:
+        """A scheduler with these arguments but no optimizer, and the values of its first events."""
+        without = ("optimizer", "param_group_index", "save_history")
+        scheduler: Any = cls._without_optimizer(
+            **{key: one for key, one in scheduler_kwargs.items() if key not in without}
+        )
+        return scheduler, scheduler.simulate(num_events)
+
+    @classmethod
+    def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
+        """A scheduler with these arguments that writes nowhere."""
+        return cls(**scheduler_kwargs)

@@ -1,0 +1,55 @@
+"""The keyword arguments of the schedulers that reduce on a plateau, for type checkers."""
+
+from typing import Any, TypedDict
+
+from ignite.engine import Engine
+
+from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.targets.group_selection import Selection
+
+
+class PlateauRule(TypedDict, total=False):
+    """The arguments of both schedulers that have the same names in torch, and those that torch does not have."""
+
+    mode: str
+    factor: float
+    patience: int
+    threshold: float
+    threshold_mode: str
+    cooldown: int
+    eps: float
+    nan_policy: str
+    missing_policy: str
+    reduction: str
+    relative: bool
+    begin: int
+
+
+class LRPlateauOptions(PlateauRule, total=False):
+    """The arguments of ``ReduceLROnPlateauScheduler`` that it passes on."""
+
+    min_lr: Number
+    initial_value: Number | None
+    verbose: bool
+
+
+class Ignored(TypedDict, total=False):
+    """The arguments that have no effect where values are simulated."""
+
+    optimizer: Any
+    metric_name: str
+    trainer: Engine | None
+    param_group_index: Selection
+    save_history: bool
+
+
+class PlateauArguments(PlateauRule, Ignored, total=False):
+    """The arguments of ``ReduceOnPlateauScheduler``."""
+
+    param_name: str
+    min_value: Number
+    initial_value: Number | None
+
+
+class LRPlateauArguments(LRPlateauOptions, Ignored, total=False):
+    """The arguments of ``ReduceLROnPlateauScheduler``."""

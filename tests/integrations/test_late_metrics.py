@@ -1,0 +1,153 @@
+"""A metric that comes after ``step()``, also where the run was saved in between."""
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from cases import for_each
+from optimizers import make_optimizer
+from torch_loops import IN_ONE_OPTIMIZER, LOSSES, begun, held
+
+from lehr.handlers import MetricScheduler, ReduceOnPlateauScheduler, as_torch_scheduler
+from lehr.handlers.core.without_engine import metric_driven_parts
+from lehr.handlers.schedules import (
+    Anneal,
+    Concatenation,
+    Constant,
+    Phases,
+    Plateau,
+    Product,
+    Reduced,
+    StatefulSchedule,
+    Stretch,
+    Window,
+)
+
+DRIVEN = [name for name in IN_ONE_OPTIMIZER if metric_driven_parts(begun(name)[1].scheduler)]
+
+
+@dataclass(frozen=True)
+class HalvedAtEachReading(StatefulSchedule):
+    """A user's schedule that changes whenever an event is read."""
+
+    readings: list[Any] = field(default_factory=list, compare=False)
+
+    def value(self, index):
+        self.readings.append(index)
+        return 0.5 ** len(self.readings)
+
+    def state_dict(self):
+        return {"readings": list(self.readings)}
+
+    def load_state_dict(self, state_dict):
+        self.readings[:] = state_dict["readings"]
+
+
+def plateau(**kwargs):
+    return Plateau(factor=0.5, patience=0, **kwargs)
+
+
+def reduced():
+    return Reduced(Anneal(0.1, 1.0, 8), plateau(min_value=0.3))
+
+
+def phases():
+    return Phases([Constant(0.1), Anneal(1.0, 0.0, 4)], flat=plateau())
+
+
+COMPOSED = {
+    "reduced": reduced,
+    "reduced after a warm-up": lambda: Concatenation([Constant(0.1), reduced()], [2]),
+    "reduced, each event three times": lambda: Stretch(reduced(), 3),
+    "reduced in a window": lambda: Window(reduced(), begin=1, end=7, interval=2),
+    "phases": phases,
+    "phases after a warm-up": lambda: Concatenation([Constant(0.1), phases()], [2]),
+    "a user's schedule beside a plateau": lambda: Product([HalvedAtEachReading(), plateau()]),
+}
+
+
+def of_name(name):
+    if name not in COMPOSED:
+        return begun(name)
+    optimizer = make_optimizer(lr=0.1)
+    return optimizer, as_torch_scheduler(MetricScheduler(optimizer, "lr", "loss", COMPOSED[name]()))
+
+
+def run(name, stop=None, losses=LOSSES):
+    """What each step trains with and all states, where the run is saved before metric ``stop`` and goes on anew."""
+    optimizer, scheduler = of_name(name)
+    rows = []
+    for at, loss in enumerate(losses):
+        rows.append(held(optimizer))
+        optimizer.step()
+        scheduler.step()
+        if at == stop:
+            states = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+            optimizer, scheduler = of_name(name)
+            optimizer.load_state_dict(states[0])
+            scheduler.load_state_dict(states[1])
+        scheduler.revise(loss)
+        rows.append((held(optimizer), scheduler.state_dict()))
+    return rows
+
+
+@pytest.mark.filterwarnings("ignore:a scheduler that is driven by a metric has not")
+@for_each("name", [*DRIVEN, *COMPOSED])
+def test_a_run_that_is_saved_between_a_step_and_its_metric_goes_on_as_the_unbroken_one(name):
+    wanted = run(name)
+    for stop in (0, 2, 3, 6, 9):
+        assert run(name, stop) == wanted
+
+
+@pytest.mark.filterwarnings("ignore:a scheduler that is driven by a metric has not")
+@for_each("name", DRIVEN)
+def test_a_state_that_is_saved_after_a_late_metric_has_the_value_that_is_in_force(name):
+    for stop in (3, 6):
+        optimizer, scheduler = of_name(name)
+        for state in (None, run(name, stop, LOSSES[: stop + 1])[-1][1]):
+            if state:  # without the state of the optimizer
+                scheduler.load_state_dict(state)
+        assert held(optimizer) == run(name, losses=LOSSES[: stop + 1])[-1][0]
+
+
+def test_a_step_copies_no_state_of_a_plateau(monkeypatch):
+    optimizer = make_optimizer(lr=0.1)
+    scheduler = as_torch_scheduler(ReduceOnPlateauScheduler(optimizer, "lr", "loss", patience=100))
+    calls, state_dict = [], Plateau.state_dict
+    monkeypatch.setattr(Plateau, "state_dict", lambda self: calls.append(self) or state_dict(self))
+    for loss in LOSSES:
+        optimizer.step()
+        scheduler.step(loss)
+    assert not calls
+
+
+def test_a_damaged_progress_of_the_last_event_loads_nothing():
+    _, scheduler = of_name("reduced")
+    scheduler.optimizer.step()
+    scheduler.step(1.0)
+    state = scheduler.state_dict()
+    assert state["before"] == [{"event_index": 0}]
+    for before in (None, [1], [{}, {}], [{"event_index": "x"}], [{"event_index": -2}], [{"other": 1}]):
+        with pytest.raises((TypeError, ValueError)):
+            scheduler.load_state_dict({**state, "before": before})
+        assert scheduler.state_dict() == state
+
+
+def test_a_state_of_the_first_version_loads():
+    """It was recorded before the adapter saved ``before``."""
+    optimizer = make_optimizer(lr=0.5)
+    scheduler = as_torch_scheduler(ReduceOnPlateauScheduler(optimizer, "lr", "loss", patience=0, factor=0.5))
+    for metric in (1.0, 1.0, 1.0):
+        optimizer.step()
+        scheduler.step(metric)
+    recorded = {name: value for name, value in scheduler.state_dict().items() if name != "before"}
+    assert set(recorded) == {"last_epoch", "_step_count", "_last_lr", "num_processes", "scheduler"}
+    resumed_optimizer = make_optimizer(lr=0.5)
+    resumed = as_torch_scheduler(ReduceOnPlateauScheduler(resumed_optimizer, "lr", "loss", patience=0, factor=0.5))
+    resumed_optimizer.load_state_dict(optimizer.state_dict())
+    resumed.load_state_dict(recorded)
+    for one, its in ((scheduler, optimizer), (resumed, resumed_optimizer)):
+        its.step()
+        one.step(1.0)
+    assert resumed_optimizer.param_groups[0]["lr"] == optimizer.param_groups[0]["lr"] == 0.0625
