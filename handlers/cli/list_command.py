@@ -26,6 +26,7 @@ TITLES = {
     "": "of lehr itself",
     "cerebras": "of cerebras.pytorch.optim",
     "mmagic": "of mmagic",
+    "mmcv": "of mmcv 1.x",
     "mmengine": "of mmengine",
     "timm": "of timm",
     "torch": "of torch.optim.lr_scheduler",

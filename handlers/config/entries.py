@@ -44,12 +44,16 @@ class EntryType:
             attributes of one object, together with ``where``, the path to the entry.
         flag: the key by which a training config without a type is recognised as one of this type, such as
             ``lr_scheduler_type``; empty for none. Keys of such a config that are no arguments are about other things.
+        is_flag: whether a value of that key shows it.
+        all_keys: whether all keys of such a config are arguments.
     """
 
     description: str
     arguments: Arguments
     build: Callable[..., Any]
     flag: str = ""
+    is_flag: Callable[[Any], bool] = lambda value: True
+    all_keys: bool = False
 
 
 def in_interval(context: Any, entry: Entry) -> tuple[Any, Entry]:

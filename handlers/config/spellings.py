@@ -1,7 +1,7 @@
 """The spellings of other tools: each becomes a mapping with ``type`` and arguments, as lehr writes it."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,20 @@ SCOPES = (
     "mmpose", "mmpretrain", "mmrazor", "mmrotate", "mmseg", "mmselfsup", "mmtrack", "mmyolo",
 )
 # fmt: on
+
+
+def flagged_type(keys: Collection[Any], read: Callable[[Any], Any]) -> str | None:
+    """The type of a training config that shows it by one of its keys; None for any other config.
+
+    Args:
+        keys: its keys.
+        read: returns the value of a key.
+    """
+    for flag, name in FLAGS.items():
+        prefix, _, last = name.rpartition(".")
+        if flag in keys and TYPES[prefix][last].is_flag(read(flag)):
+            return name
+    return None
 
 
 def is_mapping(value: object) -> bool:
@@ -118,9 +132,9 @@ def _plain_mapping(where: str, given: dict[Any, Any], dialect: str | None, level
         if isinstance(name, str) and is_known(name, dialect) and (inner is None or is_mapping(inner)):
             values = {} if inner is None else located(where, _items, inner)
             return _entry(f"{where}[{arguments.shown(name)}]", "type", {**values, "type": name}, dialect, levels)
-    flags = [flag for flag in FLAGS if flag in given]
-    if flags:
-        return _of_flags(where, FLAGS[flags[0]], given, dialect, levels)
+    flagged = flagged_type(given, given.get)
+    if flagged is not None:
+        return _of_flags(where, flagged, given, dialect, levels)
     if is_mapping(given.get("scheduler")) and set(given) <= set(LIGHTNING):
         return _lightning(where, given, dialect, levels)
     return {key: plain(f"{where}[{arguments.shown(key)}]", item, dialect, levels - 1) for key, item in given.items()}
@@ -158,6 +172,8 @@ def _of_flags(where: str, name: str, given: dict[Any, Any], dialect: str | None,
     """
     prefix, _, last = name.rpartition(".")
     known = TYPES[prefix][last].arguments
+    if TYPES[prefix][last].all_keys:
+        return _entry(where, "type", {**given, "type": name}, dialect, levels)
     for key in given:
         if key not in known and difflib.get_close_matches(str(key), known, n=1, cutoff=0.9):
             refuse_key(where, str(key), known)

@@ -15,12 +15,13 @@ from lehr.handlers.config.entries import Entry, EntryType, build, in_interval, l
 from lehr.handlers.config.entry_schedules import EntrySchedule
 from lehr.handlers.schedules.arguments import shown
 
-from . import cerebras_nested, mmagic, openmmlab, timm, torch_nested, transformers
+from . import cerebras_nested, mmagic, mmcv, openmmlab, timm, torch_nested, transformers
 from .lehr import SCHEDULERS
 
 TYPES: dict[str, Mapping[str, EntryType]] = {
     "cerebras": cerebras_nested.TYPES,
     "mmagic": mmagic.TYPES,
+    "mmcv": mmcv.TYPES,
     "mmengine": openmmlab.TYPES,
     "timm": timm.TYPES,
     "torch": torch_nested.TYPES,
