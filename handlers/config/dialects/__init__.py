@@ -15,7 +15,7 @@ from lehr.handlers.config.entries import Entry, EntryType, build, in_interval, l
 from lehr.handlers.config.entry_schedules import EntrySchedule
 from lehr.handlers.schedules.arguments import shown
 
-from . import cerebras_nested, mmagic, mmcv, openmmlab, timm, torch_nested, transformers
+from . import cerebras_nested, mmagic, mmcv, openmmlab, timm_args, torch_nested, transformers
 from .lehr import SCHEDULERS
 
 TYPES: dict[str, Mapping[str, EntryType]] = {
@@ -23,7 +23,7 @@ TYPES: dict[str, Mapping[str, EntryType]] = {
     "mmagic": mmagic.TYPES,
     "mmcv": mmcv.TYPES,
     "mmengine": openmmlab.TYPES,
-    "timm": timm.TYPES,
+    "timm": timm_args.TYPES,
     "torch": torch_nested.TYPES,
     "transformers": transformers.TYPES,
 }
