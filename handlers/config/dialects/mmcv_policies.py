@@ -69,7 +69,7 @@ def positive_periods(name: str, value: object) -> list[int]:
 def step_or_steps(name: str, value: object) -> int | list[int]:
     """Check that a value is a whole number of at least 1, or a rising list of them."""
     if not isinstance(value, list | tuple):
-        return at_least_one(name, value)  # type: ignore[no-any-return]
+        return at_least_one(name, value)
     steps = positive_periods(name, value)
     if steps != sorted(steps):
         raise ValueError(f"{name} must rise, given {shown(value)}")

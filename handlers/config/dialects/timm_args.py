@@ -134,7 +134,7 @@ def _epochs(context: ConfigContext, a: SimpleNamespace) -> int:
         raise ValueError("['epochs'] must be given, or max_epochs to configure_scheduler, given None")
     if a.epochs is not None and run not in (None, a.epochs, _total_epochs(a)):
         raise ValueError(f"['epochs'] must be the {run} epochs of the run, given {a.epochs}")
-    return int(a.epochs or run)
+    return int(a.epochs or run or 0)
 
 
 def _total_epochs(a: SimpleNamespace) -> int:
