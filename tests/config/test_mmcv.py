@@ -181,6 +181,8 @@ def test_a_python_file_of_mmcv_is_read(tmp_path):
             whole({"policy": "step", "step": 3, "by_epoch": True}, **ITERATIONS),
             r"config\['lr_config'\]\['by_epoch'\] must be false in a file with an IterBasedRunner",
         ),
+        (whole({"policy": "YOLOX"}), r"config\['lr_config'\]\['policy'\] must be a known one, given 'YOLOX'"),
+        ({"agent": {"policy": "MlpPolicy"}}, "'type' must be given"),
         (whole({"policy": "step", "step": 0}), r"config\['lr_config'\]\['step'\] must be a whole number of at least 1"),
         (
             whole({"policy": "fixed"}, **EPOCHS, momentum_config={"policy": "poly"}),

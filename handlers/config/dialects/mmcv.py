@@ -4,6 +4,7 @@ The values are those of mmcv 1.7. Deviations: after the last iteration of the ru
 error; the target ratios of cycles may be a list, which files have in the place of a tuple.
 """
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 from types import SimpleNamespace
@@ -120,8 +121,8 @@ def _of_file(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     for key, param_name in (("lr_config", "lr"), ("momentum_config", "momentum")):
         given = getattr(a, key)
         if given is not None:
-            own = read_entry(f"{a.where}[{key!r}]", given)
-            if own.type != "mmcv.LrUpdaterHook":
+            own = read_entry(f"{a.where}[{key!r}]", given, typed=False)
+            if own.type not in ("", "mmcv.LrUpdaterHook"):
                 raise ValueError(f"{own.where} must have a policy, given the type {shown(own.type)}")
             made.append(_of_policy(context.of(param_name), own.where, own.values, in_iterations))
     lr, *others = made
@@ -140,12 +141,18 @@ def _counts_iterations(a: SimpleNamespace) -> bool | None:
     return "IterBased" in str(runner["type"]) if "type" in runner else None
 
 
+def _is_policy(value: object) -> bool:
+    """Whether a value is the name of a policy, or almost; other libraries have policies of other kinds."""
+    names = [name.lower() for name in (*LR, *MOMENTUM)]
+    return isinstance(value, str) and bool(difflib.get_close_matches(value.lower(), names, n=1, cutoff=0.7))
+
+
 # fmt: off
 TYPES = {
     "LrUpdaterHook": EntryType("A policy of mmcv 1.x, of lr_config or momentum_config, with a warm-up.",
         {"policy": text, **OF_POLICIES, **dict.fromkeys(WARMUP_OF["lr"], (unchecked, None))},
         lambda context, a: _of_policy(context, a.where, {k: v for k, v in vars(a).items() if k != "where"}, None),
-        flag="policy", is_flag=lambda value: isinstance(value, str), all_keys=True),
+        flag="policy", is_flag=_is_policy, all_keys=True),
     "LrAndMomentumUpdaterHooks": EntryType("The lr_config of a training file of mmcv 1.x, with its momentum_config.",
         {"lr_config": unchecked, "momentum_config": (unchecked, None), "runner": (unchecked, None),
         "total_epochs": (unchecked, None), "total_iters": (unchecked, None)}, _of_file, flag="lr_config",
