@@ -28,6 +28,7 @@ TITLES = {
     "deepspeed": "of DeepSpeed",
     "hf": "of transformers' Trainer",
     "mmagic": "of mmagic",
+    "mmcv": "of mmcv 1.x",
     "mmengine": "of mmengine",
     "timm": "of timm",
     "torch": "of torch.optim.lr_scheduler",

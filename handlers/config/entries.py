@@ -46,6 +46,8 @@ class EntryType:
             ``lr_scheduler_type``; empty for none. Keys of such a config that are no arguments are about other things.
         shown_by: keys by one of which it is recognised where the dialect is given.
         words: parts of the names of keys that are about the schedule: such a key that is no argument is an error.
+        is_flag: whether a value of that key shows it.
+        all_keys: whether all keys of such a config are arguments.
     """
 
     description: str
@@ -54,6 +56,8 @@ class EntryType:
     flag: str = ""
     shown_by: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    is_flag: Callable[[Any], bool] = lambda value: True
+    all_keys: bool = False
 
 
 def in_interval(context: Any, entry: Entry) -> tuple[Any, Entry]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from lehr.handlers.schedules.arguments import shown, shown_text
 
+BASE = "_base_."  # no name that a file can give a variable
 LARGEST = 1e15  # number in a sum or a product
 OPERATIONS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -29,11 +30,16 @@ class Unreadable:
         return f"{self.text} in line {self.line}"
 
 
-def read_python(content: str) -> dict[str, Any]:
+def read_python(content: str, base: dict[str, Any] | None = None) -> dict[str, Any]:
     r"""The variables of a Python file as a mapping.
 
-    A value may be made of literals, ``dict(...)``, sums and products of numbers, earlier variables, and imported names,
-    which stand for their import path. Any other value is an :class:`Unreadable`.
+    A value may be made of literals, ``dict(...)``, sums and products of numbers, earlier variables and parts of them,
+    those of the base as ``_base_.name``, and imported names, which stand for their import path. Any other value is an
+    :class:`Unreadable`.
+
+    Args:
+        content: the text of the file.
+        base: the variables of the files that its ``_base_`` names; None if they are unknown.
 
     Raises:
         ValueError: the text is not Python, or is nested too deeply.
@@ -43,7 +49,7 @@ def read_python(content: str) -> dict[str, Any]:
     """
     try:
         tree = ast.parse(content)
-        known: dict[str, Any] = {}
+        known: dict[str, Any] = {BASE: base}
         for node in _statements(tree.body):
             if isinstance(node, ast.ImportFrom):
                 known |= {one.asname or one.name: f"{node.module or ''}.{one.name}" for one in node.names}
@@ -55,6 +61,7 @@ def read_python(content: str) -> dict[str, Any]:
         raise ValueError(f"not well-formed{f' in line {line}' if line else ''}: {error.args[0]}") from None
     except (RecursionError, MemoryError) as error:
         raise ValueError("too deeply nested") from error
+    del known[BASE]
     return known
 
 
@@ -80,11 +87,24 @@ def _value(node: ast.expr, known: dict[str, Any]) -> Any:
             made = {one.arg: _value(one.value, known) for one in node.keywords}
     elif isinstance(node, ast.Name):
         made = known.get(node.id, made)
+    elif isinstance(node, ast.Attribute):
+        of_base = isinstance(node.value, ast.Name) and node.value.id == "_base_"
+        made = _part(known[BASE] if of_base else _value(node.value, known), node.attr, made)
+    elif isinstance(node, ast.Subscript):
+        made = _part(_value(node.value, known), _value(node.slice, known), made)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         made = _computed(operator.sub, 0, _value(node.operand, known), made)
     elif isinstance(node, ast.BinOp) and type(node.op) in OPERATIONS:
         made = _computed(OPERATIONS[type(node.op)], _value(node.left, known), _value(node.right, known), made)
     return made
+
+
+def _part(value: Any, key: Any, failed: Any) -> Any:
+    """An item of a dictionary or a list."""
+    if isinstance(value, dict) and isinstance(key, str):
+        return value.get(key, failed)
+    listed = isinstance(value, list | tuple) and type(key) is int and -len(value) <= key < len(value)
+    return value[key] if listed else failed
 
 
 def _computed(operation: Callable[[Any, Any], Any], left: Any, right: Any, failed: Any) -> Any:
@@ -125,6 +145,8 @@ def read_with_bases(
         if not inner.is_relative_to(root.resolve()):
             raise ValueError(f"_base_ must be a file below root, given {shown(base)}")
         whole = merged(whole, read_with_bases(inner, root, read_text, levels - 1))
+    own = read_python(read_text(path), whole)
+    own.pop("_base_", None)
     return merged(whole, own)
 
 

@@ -1,17 +1,22 @@
 """Finds the schedulers in a whole training config, and the length of its run."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from lehr.handlers.schedules import arguments
 
 from . import run_length
 from .run_length import UNKNOWN, RunLength
-from .spellings import LIGHTNING, SPELLINGS, is_known, is_mapping, is_sequence, name_by_flag
+from .spellings import LIGHTNING, SPELLINGS, flagged_type, is_known, is_mapping, is_sequence
 
 MOST_LEVELS = 20
-# What mmengine's train_cfg calls the numbers of a RunLength.
-TRAIN_CFG = {"max_epochs": "max_epochs", "max_iters": "total_steps"}
+# Where training files have the numbers of a RunLength: in a mapping of this name, and beside an lr_config of mmcv.
+RUN_OF_FILE = {
+    "train_cfg": {"max_epochs": "max_epochs", "max_iters": "total_steps"},
+    "runner": {"max_epochs": "max_epochs", "max_iters": "total_steps"},
+}
+BESIDE_LR_CONFIG = {"total_epochs": "max_epochs", "total_iters": "total_steps"}
 
 
 def find_section(where: str, config: Any, section: str | None, dialect: str | None) -> tuple[str, Any]:
@@ -43,12 +48,18 @@ def find_section(where: str, config: Any, section: str | None, dialect: str | No
 
 
 def run_of_file(config: Any) -> RunLength:
-    """The length of the run that a training config of mmengine gives; unknown for any other config."""
-    given = _item(config, "train_cfg") if is_mapping(config) else None
-    if not is_mapping(given):
+    """The length of the run that a training config of mmengine or mmcv gives; unknown for any other config."""
+    if not is_mapping(config):
         return UNKNOWN
-    numbers = {key: _item(given, name) for name, key in TRAIN_CFG.items()}
-    return run_length.checked("", {key: value for key, value in numbers.items() if type(value) is int and value > 0})
+    places = [(_item(config, name), keys) for name, keys in RUN_OF_FILE.items()]
+    if is_mapping(_item(config, "lr_config")):
+        places.append((config, BESIDE_LR_CONFIG))
+    for mapping, keys in places:
+        values = {key: _item(mapping, name) for name, key in keys.items()} if is_mapping(mapping) else {}
+        given = {key: value for key, value in values.items() if type(value) is int and value > 0}
+        if given:
+            return run_length.checked("", given)
+    return UNKNOWN
 
 
 def _at_path(where: str, config: Any, section: str) -> tuple[str, Any]:
@@ -84,7 +95,7 @@ def _is_entry(value: Any, dialect: str | None) -> bool:
     if len(keys) == 1 and is_known(keys[0], dialect):
         inner = _item(value, keys[0])
         return inner is None or is_mapping(inner)
-    if name_by_flag(keys, dialect) is not None:
+    if flagged_type(keys, partial(_item, value), dialect) is not None:
         return True
     return "scheduler" in keys and set(keys) <= set(LIGHTNING) and _is_entry(_item(value, "scheduler"), dialect)
 

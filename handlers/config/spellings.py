@@ -1,7 +1,7 @@
 """The spellings of other tools: each becomes a mapping with ``type`` and arguments, as lehr writes it."""
 
 import difflib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +66,24 @@ SCOPES = (
 # fmt: on
 
 
+def flagged_type(keys: Collection[Any], read: Callable[[Any], Any], dialect: str | None) -> str | None:
+    """The type of a training config that shows it by one of its keys; None for any other config.
+
+    Args:
+        keys: its keys.
+        read: returns the value of a key.
+        dialect: the library whose training config it is, if that is known.
+    """
+    for flag, name in FLAGS.items():
+        prefix, _, last = name.rpartition(".")
+        if flag in keys and TYPES[prefix][last].is_flag(read(flag)):
+            return name
+    for last, row in TYPES.get(dialect or "", {}).items():
+        if any(key in keys for key in row.shown_by):
+            return f"{dialect}.{last}"
+    return None
+
+
 def is_mapping(value: object) -> bool:
     """Whether a value reads as a mapping, such as a config of OmegaConf, mmengine or ml_collections."""
     return isinstance(value, Mapping) or (
@@ -127,7 +145,7 @@ def _plain_mapping(where: str, given: dict[Any, Any], dialect: str | None, level
         if isinstance(name, str) and is_known(name, dialect) and (inner is None or is_mapping(inner)):
             values = {} if inner is None else located(where, _items, inner)
             return _entry(f"{where}[{arguments.shown(name)}]", "type", {**values, "type": name}, dialect, levels)
-    flagged = name_by_flag(given, dialect)
+    flagged = flagged_type(given, given.get, dialect)
     if flagged is not None:
         values = _about_schedule(where, flagged, given)
         return _entry(where, "type", {**values, "type": flagged}, dialect, levels)
@@ -171,6 +189,8 @@ def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, A
     """
     prefix, _, last = name.rpartition(".")
     known = TYPES[prefix][last].arguments
+    if TYPES[prefix][last].all_keys:
+        return given
     words = [f"_{word}_" for word in TYPES[prefix][last].words]
     for key, value in given.items():
         if key in known or key in OF_ENTRIES or value is None:
@@ -235,17 +255,6 @@ def type_name(where: str, value: Any, dialect: str | None) -> Any:
     if package in SCOPES and last in TYPES["mmengine"]:
         return f"mmengine.{last}"
     return name
-
-
-def name_by_flag(keys: Collection[Any], dialect: str | None) -> str | None:
-    """The name of the type that the keys of a training config show; None if they show none."""
-    for flag, name in FLAGS.items():
-        if flag in keys:
-            return name
-    for last, row in TYPES.get(dialect or "", {}).items():
-        if any(key in keys for key in row.shown_by):
-            return f"{dialect}.{last}"
-    return None
 
 
 def is_known(name: Any, dialect: str | None) -> bool:

@@ -34,7 +34,7 @@ from .product import Product
 from .recursion import Recursion, Turn
 from .reduced import Reduced
 from .restarts import Restarts
-from .rules import Approach, Assignment, Scaling
+from .rules import Addition, Approach, Assignment, Scaling
 from .shift import Shift
 from .side_by_side import SideBySide
 from .stateful import FunctionSchedule, LiveSchedule, StatefulSchedule
@@ -43,6 +43,7 @@ from .warmup_stable_decay import WarmupStableDecay
 from .window import Stretch, Window
 
 __all__ = [
+    "Addition",
     "Anneal",
     "Approach",
     "Assignment",

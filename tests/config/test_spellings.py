@@ -256,6 +256,21 @@ def test_files_of_a_base_are_read_below_the_root_alone(tmp_path):
         configure_scheduler(make_optimizer(), path, root=tmp_path / "own")
 
 
+def test_parts_of_variables_and_of_the_base_are_read(tmp_path):
+    base = "max_epochs = 8\ntrain_cfg = dict(max_epochs=max_epochs, steps=[3, 5])\n"
+    (tmp_path / "base.py").write_text(base)
+    path = tmp_path / "config.py"
+    path.write_text(
+        "_base_ = './base.py'\nown = dict(ends=[2, 4])\n"
+        "param_scheduler = [dict(type='LinearLR', end=own['ends'][-1]),\n"
+        "    dict(type='MultiStepLR', begin=4, end=_base_.max_epochs - 1, milestones=_base_.train_cfg['steps'])]\n"
+    )
+    given = config_of(path, root=tmp_path, dialect="mmengine")["schedulers"]
+    assert [(one["end"], one.get("milestones")) for one in given] == [(4, None), (7, [3, 5])]
+    with pytest.raises(ValueError, match=r"\['end'\] must be data, .* given _base_.max_epochs - 1 in line 4"):
+        configure_scheduler(make_optimizer(), path, dialect="mmengine")
+
+
 def test_a_value_that_is_more_than_data_is_named_with_its_line(tmp_path):
     path = tmp_path / "config.py"
     path.write_text("epochs = 3\nparam_scheduler = dict(type='LinearLR', end=int(epochs), begin=0)\n")
@@ -274,6 +289,9 @@ def test_a_value_that_is_more_than_data_is_named_with_its_line(tmp_path):
         "x = {{_base_.model}}",
         "x = lambda: 3",
         "x = {**dict(a=1)}",
+        "x = a.__class__.__mro__[1]",
+        "x = _base_.__dict__['y']",
+        "x = [1, 2][10**10]",
         "x, y = 1, 2",
         "x = 5 // 0",
     ],

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lehr.handlers.schedules import (
+    Addition,
     Anneal,
     Approach,
     Assignment,
@@ -185,6 +186,7 @@ def test_a_recursion_is_a_loop(data, groups, start):
     rules = {
         "scaling": Scaling(Anneal(0.2, 1.0, 7)),
         "approach": Approach(Anneal(1.0, 0.0, 9, Cosine(), "mirror"), 0.1, 0.7),
+        "addition": Addition(Anneal(0.1, 1.0, 8)),
         "assignment": Assignment(Anneal(1.0, 0.5, 5), first_factor=0.5),
     }
     turns = [
@@ -274,6 +276,7 @@ def test_a_greedy_schedule_begins_anew_when_it_has_been_down_long_enough():
         lambda: Product(5),
         lambda: Scaling(5),
         lambda: Assignment(5),
+        lambda: Addition(5),
         lambda: Turn(5),
         lambda: Turn(Scaling(Constant(1.0)), begin="x"),
         lambda: Recursion(1.0, [5]),

@@ -15,7 +15,7 @@ from lehr.handlers.config.entries import Entry, EntryType, build, in_interval, l
 from lehr.handlers.config.entry_schedules import EntrySchedule
 from lehr.handlers.schedules.arguments import shown
 
-from . import cerebras_nested, deepspeed, hf, mmagic, mmengine, timm, torch_nested, transformers
+from . import cerebras_nested, deepspeed, hf, mmagic, mmcv, openmmlab, timm_args, torch_nested, transformers
 from .lehr import SCHEDULERS
 
 TYPES: dict[str, Mapping[str, EntryType]] = {
@@ -23,8 +23,9 @@ TYPES: dict[str, Mapping[str, EntryType]] = {
     "deepspeed": deepspeed.TYPES,
     "hf": hf.TYPES,
     "mmagic": mmagic.TYPES,
-    "mmengine": mmengine.TYPES,
-    "timm": timm.TYPES,
+    "mmcv": mmcv.TYPES,
+    "mmengine": openmmlab.TYPES,
+    "timm": timm_args.TYPES,
     "torch": torch_nested.TYPES,
     "transformers": transformers.TYPES,
 }

@@ -89,7 +89,8 @@ def assigning(
     return EntrySchedule(context, lambda value: window.in_events(starting_from(value), before=value), rule, window)
 
 
-def _constant(window: StepWindow, a: SimpleNamespace) -> Schedule:
+def constant(window: StepWindow, a: SimpleNamespace) -> Schedule:
+    """The factors of a value that is multiplied until the last step of a window."""
     last = window.steps - 1
     return PiecewiseConstant([a.factor, 1.0], [last]) if last else Constant(a.factor)
 
@@ -115,15 +116,22 @@ def _linear(window: StepWindow, a: SimpleNamespace) -> Schedule:
 
 
 def _cosine(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
-    initial, length = _initial_value(context), (a.T_max or 0) * window.scale or whole_window(window, a).steps
-    end = _end_value(context, a, default=0.0)
+    return cosine_of(context, window, a, end_value(context, a, default=0.0))
+
+
+def cosine_of(context: ConfigContext, window: StepWindow, a: SimpleNamespace, end: Number) -> EntrySchedule:
+    """An entry of half a cosine to an end value and back again, each in ``T_max`` steps or those of the window."""
+    length = (a.T_max or 0) * window.scale or whole_window(window, a).steps
+    initial = initial_value(context)
+    lowest = _first_lowest(length, window.steps)
 
     def starting_from(value: Number) -> Schedule:
         down = Anneal(value, end, length, Cosine(), beyond="mirror")
-        if value == initial or window.steps <= length:
+        if value == initial or lowest is None:
             return down
         # The cosine returns to the initial value of the group.
-        return Concatenation([down, Shift(Anneal(initial, end, length, Cosine(), beyond="mirror"), length)], [length])
+        back = Anneal(initial, end, length, Cosine(), beyond="mirror")
+        return Concatenation([down, Shift(back, lowest)], [lowest])
 
     def rule() -> Rule:
         return Approach(Anneal(1.0, 0.0, length, Cosine(), beyond="mirror"), end, initial)
@@ -131,20 +139,27 @@ def _cosine(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> E
     return assigning(context, window, starting_from, rule)
 
 
+def _first_lowest(length: float, steps: int) -> int | None:
+    """The first step at which a cosine is at its end value; None if none of so many steps is."""
+    odd = np.arange(1, 1000, 2) * length  # a length such as 2.4 has a whole multiple soon, if at all
+    whole = odd[(np.abs(odd - np.round(odd)) < 1e-9 * odd) & (odd < steps)]
+    return int(np.round(whole[0])) if whole.size else None
+
+
 def _poly(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
     last, curve = max(whole_window(window, a).steps - 1, 0), Polynomial(a.power)
     if last == 0:
         return scaling(context, Constant(1.0), window)
-    rule = lambda: Approach(Anneal(1.0, 0.0, last, curve), a.eta_min, _initial_value(context))  # noqa: E731
+    rule = lambda: Approach(Anneal(1.0, 0.0, last, curve), a.eta_min, initial_value(context))  # noqa: E731
     return assigning(context, window, lambda value: Anneal(value, a.eta_min, last, curve), rule)
 
 
 def _cosine_restart(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
     if not a.periods:
         raise ValueError("['periods'] must be at least one, given none")
-    initial, scale = _initial_value(context), window.scale
+    initial, scale = initial_value(context), window.scale
     lengths = [arguments.number(f"['periods'][{at}]", one, above=0) * scale for at, one in enumerate(a.periods)]
-    end = _end_value(context, a, default=None)
+    end = end_value(context, a, default=None)
     starts = np.cumsum([0, *lengths[:-1]]).tolist()
     tops = [(np.asarray(initial) * weight).tolist() for weight in a.restart_weights]
     curve = Window(Restarts(initial, end, lengths, restart_weights=a.restart_weights), end=int(sum(lengths)))
@@ -178,18 +193,19 @@ def _one_cycle(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -
     return assigning(context, window, lambda value: cycle(), lambda: Assignment(cycle()))
 
 
-def _initial_value(context: ConfigContext) -> Number:
+def initial_value(context: ConfigContext) -> Number:
     """The initial value of the param groups: the present one, or that of a one-cycle before it for ``"lr"``."""
     given = context.left or {}
     return given.get("initial_value", context.initial_value) if context.param_name == "lr" else context.initial_value
 
 
-def _end_value(context: ConfigContext, a: SimpleNamespace, default: float | None) -> Any:
+def end_value(context: ConfigContext, a: SimpleNamespace, default: float | None) -> Any:
+    """The end value of a cosine: ``eta_min``, or a ratio of the initial value."""
     if a.eta_min is None and a.eta_min_ratio is None and default is not None:
         return default
     if (a.eta_min is None) == (a.eta_min_ratio is None):
         raise ValueError(f"either eta_min or eta_min_ratio must be given, given {a.eta_min} and {a.eta_min_ratio}")
-    return (np.asarray(_initial_value(context)) * a.eta_min_ratio).tolist() if a.eta_min is None else a.eta_min
+    return (np.asarray(initial_value(context)) * a.eta_min_ratio).tolist() if a.eta_min is None else a.eta_min
 
 
 def _reduce_on_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
@@ -224,9 +240,9 @@ def _scaling(
 # fmt: off
 WITHOUT_SUFFIX = {
     "Constant": _scaling("A factor of the value until the window's last step, then the value.",
-        {"factor": (fraction, 1 / 3)}, _constant),
+        {"factor": (fraction, 1 / 3)}, constant),
     "CosineAnnealing": in_window("Half a cosine to eta_min and back again, within a window.",
-        {"T_max": (count, None), "eta_min": (number, None), "eta_min_ratio": (number, None)}, _cosine),
+        {"T_max": (not_negative, None), "eta_min": (number, None), "eta_min_ratio": (number, None)}, _cosine),
     "CosineRestart": in_window("Half cosines of given periods and heights, one after another.", {"periods": milestones,
         "restart_weights": (list_of_numbers, [1.0]), "eta_min": (number, None), "eta_min_ratio": (number, None)},
         _cosine_restart),
