@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -44,12 +44,17 @@ class EntryType:
             attributes of one object, together with ``where``, the path to the entry.
         flag: the key by which a training config without a type is recognised as one of this type, such as
             ``lr_scheduler_type``; empty for none. Keys of such a config that are no arguments are about other things.
+            Names in it may have dashes.
+        foreign: keys by which a config with the flag is known to be that of another library, and what that one is.
+        around: where the mappings around an entry have arguments that it leaves out: paths of keys, by the argument.
     """
 
     description: str
     arguments: Arguments
     build: Callable[..., Any]
     flag: str = ""
+    foreign: Mapping[str, str] = field(default_factory=dict)
+    around: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def in_interval(context: Any, entry: Entry) -> tuple[Any, Entry]:

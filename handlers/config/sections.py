@@ -1,21 +1,22 @@
 """Finds the schedulers in a whole training config, and the length of its run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lehr.handlers.schedules import arguments
 
 from . import run_length
+from .dialects import TYPES
 from .run_length import UNKNOWN, RunLength
-from .spellings import FLAGS, SPELLINGS, is_known, is_mapping, is_sequence
+from .spellings import LIGHTNING, SPELLINGS, flagged_type, is_known, is_mapping, is_sequence, plain
 
 MOST_LEVELS = 20
 # What mmengine's train_cfg calls the numbers of a RunLength.
 TRAIN_CFG = {"max_epochs": "max_epochs", "max_iters": "total_steps"}
 
 
-def find_section(where: str, config: Any, section: str | None, dialect: str | None) -> tuple[str, Any]:
-    """The path and the value of the schedulers in a config.
+def find_section(where: str, config: Any, section: str | None, dialect: str | None) -> tuple[str, Any, list[Any]]:
+    """The path and the value of the schedulers in a config, and the mappings around them, the nearest first.
 
     Args:
         where: the path to the config, for errors.
@@ -32,14 +33,14 @@ def find_section(where: str, config: Any, section: str | None, dialect: str | No
             raise TypeError(f"section must be a string, given {arguments.shown(section)}")
         return _at_path(where, config, section)
     if not is_mapping(config) or {*SPELLINGS, "schedulers"} & set(config.keys()) or _is_entry(config, dialect):
-        return where, config
-    found = list(_entries_in(where, config, "", dialect, MOST_LEVELS))
+        return where, config, []
+    found = list(_entries_in(where, config, "", dialect, [], MOST_LEVELS))
     if len(found) > 1:
         raise ValueError(
             f"{where} has schedulers in {len(found)} sections: give section= one of "
-            f"{arguments.shown_names(path for path, _, _ in found)}"
+            f"{arguments.shown_names(one[0] for one in found)}"
         )
-    return (found[0][1], found[0][2]) if found else (where, config)
+    return (found[0][1], found[0][2], found[0][3]) if found else (where, config, [])
 
 
 def run_of_file(config: Any) -> RunLength:
@@ -51,8 +52,10 @@ def run_of_file(config: Any) -> RunLength:
     return run_length.checked("", {key: value for key, value in numbers.items() if type(value) is int and value > 0})
 
 
-def _at_path(where: str, config: Any, section: str) -> tuple[str, Any]:
+def _at_path(where: str, config: Any, section: str) -> tuple[str, Any, list[Any]]:
+    around: list[Any] = []
     for key in section.split("."):
+        around = [config, *around]
         if is_mapping(config) and key in list(config.keys()):
             where, config = f"{where}[{key!r}]", config[key]
         elif is_sequence(config) and key.isdecimal() and int(key) < len(config):
@@ -62,7 +65,35 @@ def _at_path(where: str, config: Any, section: str) -> tuple[str, Any]:
             raise ValueError(
                 f"section must lead to a part of {where}, which has {known}, given {arguments.shown(section)}"
             )
-    return where, config
+    return where, config, around
+
+
+def completed(config: Any, around: list[Any]) -> Any:
+    """A plain config whose entries have the arguments that they leave out and that the mappings around them give.
+
+    Args:
+        config: an entry, or a list of entries.
+        around: the mappings around it, the nearest first.
+    """
+    if isinstance(config, list | tuple):
+        return type(config)(completed(one, around) for one in config)
+    prefix, _, name = str(config.get("type")).rpartition(".") if isinstance(config, Mapping) else ("", "", "")
+    if name not in TYPES.get(prefix, {}):
+        return config
+    row, made = TYPES[prefix][name], dict(config)
+    for argument, paths in row.around.items():
+        places = [(mapping, path) for mapping in around for path in paths]
+        found = (plain(path, _value_at(mapping, path), None) for mapping, path in places)
+        given = next((value for value in found if value is not None), None)
+        if argument not in made and given is not None:
+            made[argument] = given
+    return made
+
+
+def _value_at(mapping: Any, path: str) -> Any:
+    for key in path.split("."):
+        mapping = _item(mapping, key) if is_mapping(mapping) else None
+    return mapping
 
 
 def _item(value: Any, key: Any) -> Any:
@@ -84,18 +115,21 @@ def _is_entry(value: Any, dialect: str | None) -> bool:
     if len(keys) == 1 and is_known(keys[0], dialect):
         inner = _item(value, keys[0])
         return inner is None or is_mapping(inner)
-    if any(flag in keys for flag in FLAGS):
+    if flagged_type(keys) is not None:
         return True
-    return "scheduler" in keys and _is_entry(_item(value, "scheduler"), dialect)
+    return "scheduler" in keys and set(keys) <= set(LIGHTNING) and _is_entry(_item(value, "scheduler"), dialect)
 
 
-def _entries_in(where: str, value: Any, path: str, dialect: str | None, levels: int) -> Iterator[tuple[str, str, Any]]:
-    """The outermost entries, and lists of entries, in a config, each with its section and its path."""
+def _entries_in(
+    where: str, value: Any, path: str, dialect: str | None, around: list[Any], levels: int
+) -> Iterator[tuple[str, str, Any, list[Any]]]:
+    """The outermost entries, and lists of entries, in a config, each with its section, its path and what is around."""
     keys = list(value.keys() if is_mapping(value) else range(len(value) if is_sequence(value) else 0))
     is_list = bool(keys) and is_sequence(value) and all(_is_entry(_item(value, key), dialect) for key in keys)
     if is_list or _is_entry(value, dialect):
-        yield path, where, value
+        yield path, where, value, around
     elif levels:
         for key in keys:
             inner = f"{path}.{key}" if path else str(key)
-            yield from _entries_in(f"{where}[{arguments.shown(key)}]", _item(value, key), inner, dialect, levels - 1)
+            place = f"{where}[{arguments.shown(key)}]"
+            yield from _entries_in(place, _item(value, key), inner, dialect, [value, *around], levels - 1)

@@ -1,7 +1,7 @@
 """The spellings of other tools: each becomes a mapping with ``type`` and arguments, as lehr writes it."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,15 @@ SCOPES = (
     "mmpose", "mmpretrain", "mmrazor", "mmrotate", "mmseg", "mmselfsup", "mmtrack", "mmyolo",
 )
 # fmt: on
+
+
+def flagged_type(keys: Iterable[Any]) -> str | None:
+    """The type of a training config that shows it by one of its keys; None for any other config."""
+    return next((FLAGS[key] for key in map(_without_dashes, keys) if key in FLAGS), None)
+
+
+def _without_dashes(key: Any) -> str:
+    return str(key).replace("-", "_")
 
 
 def is_mapping(value: object) -> bool:
@@ -118,9 +127,9 @@ def _plain_mapping(where: str, given: dict[Any, Any], dialect: str | None, level
         if isinstance(name, str) and is_known(name, dialect) and (inner is None or is_mapping(inner)):
             values = {} if inner is None else located(where, _items, inner)
             return _entry(f"{where}[{arguments.shown(name)}]", "type", {**values, "type": name}, dialect, levels)
-    flags = [flag for flag in FLAGS if flag in given]
-    if flags:
-        return _of_flags(where, FLAGS[flags[0]], given, dialect, levels)
+    flagged = flagged_type(given)
+    if flagged is not None:
+        return _of_flags(where, flagged, given, dialect, levels)
     if is_mapping(given.get("scheduler")) and set(given) <= set(LIGHTNING):
         return _lightning(where, given, dialect, levels)
     return {key: plain(f"{where}[{arguments.shown(key)}]", item, dialect, levels - 1) for key, item in given.items()}
@@ -154,14 +163,21 @@ def _of_flags(where: str, name: str, given: dict[Any, Any], dialect: str | None,
     """The entry of a training config that says its schedule by flags, without the keys that are about other things.
 
     Raises:
-        ValueError: a key is almost that of an argument.
+        ValueError: a key is almost that of an argument, is given twice, or shows that the config is another library's.
     """
     prefix, _, last = name.rpartition(".")
-    known = TYPES[prefix][last].arguments
-    for key in given:
-        if key not in known and difflib.get_close_matches(str(key), known, n=1, cutoff=0.9):
+    row = TYPES[prefix][last]
+    known, values = row.arguments, {}
+    for key, value in given.items():
+        plain_key = _without_dashes(key)
+        if plain_key in row.foreign and value is not None:
+            raise ValueError(f"{where}[{arguments.shown(key)}] is not known to {name}: {row.foreign[plain_key]}")
+        if plain_key not in known and difflib.get_close_matches(plain_key, known, n=1, cutoff=0.9):
             refuse_key(where, str(key), known)
-    values = {key: value for key, value in given.items() if key in known}
+        if plain_key in values:
+            raise ValueError(f"{where}[{arguments.shown(key)}] must be given once, given with dashes too")
+        if plain_key in known:
+            values[plain_key] = value
     return _entry(where, "type", {**values, "type": name}, dialect, levels)
 
 
