@@ -28,6 +28,7 @@ TITLES = {
     "megatron": "of Megatron-LM",
     "mmagic": "of mmagic",
     "mmengine": "of mmengine",
+    "nemo": "of NeMo",
     "timm": "of timm",
     "torch": "of torch.optim.lr_scheduler",
     "transformers": "of transformers",

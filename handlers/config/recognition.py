@@ -23,6 +23,8 @@ def plain_config(where: str, config: Any, dialect: str | None) -> Any:
 def recognised_dialect(where: str, config: Any) -> str | None:
     """The library that has all types without a prefix, with their arguments; None if there are none, or no library.
 
+    Where no library has all the arguments, it is the only one that has all the types: its errors name the arguments.
+
     Args:
         where: the path to the config, for errors.
         config: a plain config.
@@ -32,13 +34,16 @@ def recognised_dialect(where: str, config: Any) -> str | None:
     """
     unknown = list(_entries_without_prefix(config))
     found = [dialect for dialect in TYPES if unknown and all(_fits(dialect, entry) for entry in unknown)]
+    if not found:
+        named = [one for one, types in TYPES.items() if unknown and all(entry["type"] in types for entry in unknown)]
+        return named[0] if len(named) == 1 else None
     if len(found) > 1:
         names = list(dict.fromkeys(entry["type"] for entry in unknown))
         raise ValueError(
             f"{where}: {arguments.shown_names(names)} may be of {' or '.join(found)}: give dialect={found[0]!r} to "
             f"configure_scheduler, or write {f'{found[0]}.{names[0]}'!r}"
         )
-    return found[0] if found else None
+    return found[0]
 
 
 def _entries_without_prefix(config: Any) -> Iterator[Mapping[str, Any]]:

@@ -8,7 +8,7 @@ from lehr.handlers.schedules import arguments
 from . import run_length
 from .dialects import TYPES
 from .run_length import UNKNOWN, RunLength
-from .spellings import LIGHTNING, SPELLINGS, flagged_type, is_known, is_mapping, is_sequence, plain
+from .spellings import LIGHTNING, SPELLINGS, flagged_type, has_name, is_known, is_mapping, is_sequence, plain
 
 MOST_LEVELS = 20
 # What mmengine's train_cfg calls the numbers of a RunLength.
@@ -85,7 +85,7 @@ def completed(config: Any, around: list[Any]) -> Any:
         places = [(mapping, path) for mapping in around for path in paths]
         found = (plain(path, _value_at(mapping, path), None) for mapping, path in places)
         given = next((value for value in found if value is not None), None)
-        if argument not in made and given is not None:
+        if made.get(argument) is None and given is not None:
             made[argument] = given
     return made
 
@@ -111,6 +111,8 @@ def _is_entry(value: Any, dialect: str | None) -> bool:
     keys = list(value.keys())
     named = [_item(value, key) for key in SPELLINGS if key in keys]
     if named and is_known(named[0], dialect):
+        return True
+    if not named and has_name(value, dialect):
         return True
     if len(keys) == 1 and is_known(keys[0], dialect):
         inner = _item(value, keys[0])

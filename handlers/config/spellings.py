@@ -37,6 +37,7 @@ SPELLINGS = {
     "class": Spelling(("params", "kwargs")),
     "_component_": Spelling(),  # torchtune
 }
+BY_NAME = ("nemo",)  # the dialects that name the type by the key ``name``, as sections of other things do
 LIGHTNING = ("scheduler", "interval", "frequency", "monitor", "strict", "name", "reduce_on_plateau")
 # The types of training configs that have no key for a type, by the key that shows it.
 FLAGS = {row.flag: f"{dialect}.{name}" for dialect, rows in TYPES.items() for name, row in rows.items() if row.flag}
@@ -55,6 +56,13 @@ SCOPES = (
     "mmpose", "mmpretrain", "mmrazor", "mmrotate", "mmseg", "mmselfsup", "mmtrack", "mmyolo",
 )
 # fmt: on
+
+
+def has_name(given: Any, dialect: str | None) -> bool:
+    """Whether a mapping names its type by the key ``name``."""
+    name = given["name"] if "name" in list(given.keys()) else None
+    known = [one for one in BY_NAME if dialect in (None, one)]
+    return isinstance(name, str) and any(name in TYPES[one] for one in known)
 
 
 def flagged_type(keys: Iterable[Any]) -> str | None:
@@ -118,6 +126,8 @@ def _items(value: Any) -> dict[Any, Any]:
 
 def _plain_mapping(where: str, given: dict[Any, Any], dialect: str | None, levels: int) -> dict[Any, Any]:
     spelled = [key for key in SPELLINGS if key in given]
+    if not spelled and has_name(given, dialect):
+        spelled = ["name"]
     if len(spelled) > 1:
         raise ValueError(f"{where} must name its type once, given {' and '.join(map(repr, spelled))}")
     if spelled:
@@ -137,7 +147,7 @@ def _plain_mapping(where: str, given: dict[Any, Any], dialect: str | None, level
 
 def _entry(where: str, key: str, given: dict[Any, Any], dialect: str | None, levels: int) -> dict[Any, Any]:
     """An entry as a mapping with ``type`` and arguments."""
-    spelling, values = SPELLINGS[key], dict(given)
+    spelling, values = SPELLINGS.get(key, Spelling()), dict(given)
     name = type_name(f"{where}[{key!r}]", values.pop(key), dialect)
     for ignored in spelling.ignored:
         values.pop(ignored, None)
