@@ -35,7 +35,7 @@ def recognised_dialect(where: str, config: Any) -> str | None:
     unknown = list(_entries_without_prefix(config))
     found = [dialect for dialect in TYPES if unknown and all(_fits(dialect, entry) for entry in unknown)]
     if not found:
-        named = [one for one, types in TYPES.items() if unknown and all(entry["type"] in types for entry in unknown)]
+        named = [one for one in TYPES if unknown and all(_shares_arguments(one, entry) for entry in unknown)]
         return named[0] if len(named) == 1 else None
     if len(found) > 1:
         names = list(dict.fromkeys(entry["type"] for entry in unknown))
@@ -57,6 +57,12 @@ def _entries_without_prefix(config: Any) -> Iterator[Mapping[str, Any]]:
             yield config
         for key in ("schedulers", "scheduler"):
             yield from _entries_without_prefix(config.get(key))
+
+
+def _shares_arguments(dialect: str, entry: Mapping[str, Any]) -> bool:
+    """Whether a library has a type with one of these arguments."""
+    row = TYPES[dialect].get(entry["type"])
+    return row is not None and not row.arguments.keys().isdisjoint(entry)
 
 
 def _fits(dialect: str, entry: Mapping[str, Any]) -> bool:
