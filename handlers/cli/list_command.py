@@ -31,6 +31,7 @@ TITLES = {
     "nemo": "of NeMo",
     "timm": "of timm",
     "torch": "of torch.optim.lr_scheduler",
+    "torchtitan": "of torchtitan",
     "transformers": "of transformers",
 }
 

@@ -65,8 +65,8 @@ def configure_scheduler(
             ``{"sequential": True, "schedulers": [...]}``, or a list in which each mapping has ``"sequential": True``:
             one scheduler after another, each for its ``duration`` (by default, the length that its arguments give), or
             from one of the ``milestones`` to the next;
-            the path of a ``.yaml``, ``.yml`` or ``.json`` file that contains one of these, or of a ``.py`` file as
-            mmengine has it, which is read and not executed;
+            the path of a ``.yaml``, ``.yml``, ``.json`` or ``.toml`` file that contains one of these, or of a
+            ``.py`` file as mmengine has it, which is read and not executed;
             a mapping or a file that has one of these in it, at any depth.
             Each entry may also have ``param_name`` and ``save_history``. A scheduler that reads a metric may have
             ``metric_name``, by default ``"loss"``. The metric is read from ``engine.state.metrics`` at each event

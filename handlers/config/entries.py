@@ -46,6 +46,8 @@ class EntryType:
             ``lr_scheduler_type``; empty for none. Keys of such a config that are no arguments are about other things.
             Names in it may have dashes.
         foreign: keys by which a config with the flag is known to be that of another library, and what that one is.
+        section: the key of the mapping of this type in a training config, which names no type; empty for none.
+        shown_by: paths of keys beside that section that a config of this library has.
         around: where the mappings around an entry have arguments that it leaves out: paths of keys, by the argument.
     """
 
@@ -54,6 +56,8 @@ class EntryType:
     build: Callable[..., Any]
     flag: str = ""
     foreign: Mapping[str, str] = field(default_factory=dict)
+    section: str = ""
+    shown_by: tuple[str, ...] = ()
     around: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 

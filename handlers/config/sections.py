@@ -14,6 +14,9 @@ MOST_LEVELS = 20
 # What mmengine's train_cfg calls the numbers of a RunLength.
 TRAIN_CFG = {"max_epochs": "max_epochs", "max_iters": "total_steps"}
 
+# The types whose sections name no type, with the prefix and the name.
+SECTIONS = [(prefix, name, row) for prefix, rows in TYPES.items() for name, row in rows.items() if row.section]
+
 
 def find_section(where: str, config: Any, section: str | None, dialect: str | None) -> tuple[str, Any, list[Any]]:
     """The path and the value of the schedulers in a config, and the mappings around them, the nearest first.
@@ -31,7 +34,7 @@ def find_section(where: str, config: Any, section: str | None, dialect: str | No
     if section is not None:
         if not isinstance(section, str):
             raise TypeError(f"section must be a string, given {arguments.shown(section)}")
-        return _at_path(where, config, section)
+        return _at_path(where, config, section, dialect)
     if not is_mapping(config) or {*SPELLINGS, "schedulers"} & set(config.keys()) or _is_entry(config, dialect):
         return where, config, []
     found = list(_entries_in(where, config, "", dialect, [], MOST_LEVELS))
@@ -52,7 +55,7 @@ def run_of_file(config: Any) -> RunLength:
     return run_length.checked("", {key: value for key, value in numbers.items() if type(value) is int and value > 0})
 
 
-def _at_path(where: str, config: Any, section: str) -> tuple[str, Any, list[Any]]:
+def _at_path(where: str, config: Any, section: str, dialect: str | None) -> tuple[str, Any, list[Any]]:
     around: list[Any] = []
     for key in section.split("."):
         around = [config, *around]
@@ -65,7 +68,21 @@ def _at_path(where: str, config: Any, section: str) -> tuple[str, Any, list[Any]
             raise ValueError(
                 f"section must lead to a part of {where}, which has {known}, given {arguments.shown(section)}"
             )
-    return where, config, around
+    return where, _of_section(section.rpartition(".")[2], config, around, dialect), around
+
+
+def _of_section(key: str, value: Any, around: list[Any], dialect: str | None) -> Any:
+    """A section without a type as an entry, if its key and what is beside it show its type; else the section."""
+    keys = list(value.keys()) if is_mapping(value) else []
+    for prefix, name, row in SECTIONS:
+        is_shown = dialect == prefix or all(
+            _value_at(one, path) is not None for one in around[:1] for path in row.shown_by
+        )
+        if key == row.section and is_mapping(value) and is_shown and around and not {*SPELLINGS} & {*keys}:
+            # The section may have other things in it, but no other ones of a schedule.
+            taken = [one for one in keys if one in row.arguments or "warmup" in one or "lr" in one or "decay" in one]
+            return {"type": f"{prefix}.{name}", **{one: _item(value, one) for one in taken}}
+    return value
 
 
 def completed(config: Any, around: list[Any]) -> Any:
@@ -126,6 +143,7 @@ def _entries_in(
     where: str, value: Any, path: str, dialect: str | None, around: list[Any], levels: int
 ) -> Iterator[tuple[str, str, Any, list[Any]]]:
     """The outermost entries, and lists of entries, in a config, each with its section, its path and what is around."""
+    value = _of_section(path.rpartition(".")[2], value, around, dialect)
     keys = list(value.keys() if is_mapping(value) else range(len(value) if is_sequence(value) else 0))
     is_list = bool(keys) and is_sequence(value) and all(_is_entry(_item(value, key), dialect) for key in keys)
     if is_list or _is_entry(value, dialect):

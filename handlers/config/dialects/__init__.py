@@ -15,7 +15,7 @@ from lehr.handlers.config.entries import Entry, EntryType, build, in_interval, l
 from lehr.handlers.config.entry_schedules import EntrySchedule
 from lehr.handlers.schedules.arguments import shown
 
-from . import cerebras_nested, megatron, mmagic, mmengine, nemo, timm, torch_nested, transformers
+from . import cerebras_nested, megatron, mmagic, mmengine, nemo, timm, torch_nested, torchtitan, transformers
 from .lehr import SCHEDULERS
 
 TYPES: dict[str, Mapping[str, EntryType]] = {
@@ -26,6 +26,7 @@ TYPES: dict[str, Mapping[str, EntryType]] = {
     "nemo": nemo.TYPES,
     "timm": timm.TYPES,
     "torch": torch_nested.TYPES,
+    "torchtitan": torchtitan.TYPES,
     "transformers": transformers.TYPES,
 }
 
