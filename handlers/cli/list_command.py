@@ -25,6 +25,7 @@ Examples:
 TITLES = {
     "": "of lehr itself",
     "cerebras": "of cerebras.pytorch.optim",
+    "composer": "of Composer and LLM Foundry",
     "megatron": "of Megatron-LM",
     "mmagic": "of mmagic",
     "mmengine": "of mmengine",

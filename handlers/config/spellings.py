@@ -37,7 +37,7 @@ SPELLINGS = {
     "class": Spelling(("params", "kwargs")),
     "_component_": Spelling(),  # torchtune
 }
-BY_NAME = ("nemo",)  # the dialects that name the type by the key ``name``, as sections of other things do
+BY_NAME = ("composer", "nemo")  # the dialects that name the type by the key ``name``, as sections of other things do
 LIGHTNING = ("scheduler", "interval", "frequency", "monitor", "strict", "name", "reduce_on_plateau")
 # The types of training configs that have no key for a type, by the key that shows it.
 FLAGS = {row.flag: f"{dialect}.{name}" for dialect, rows in TYPES.items() for name, row in rows.items() if row.flag}
@@ -46,6 +46,7 @@ PACKAGES = {
     **{name: name for name in TYPES},
     "cstorch": "cerebras",
     "torchtune": "transformers",
+    "llmfoundry": "composer",
     "ignite": "",
     "lehr": "",
 }

@@ -15,11 +15,12 @@ from lehr.handlers.config.entries import Entry, EntryType, build, in_interval, l
 from lehr.handlers.config.entry_schedules import EntrySchedule
 from lehr.handlers.schedules.arguments import shown
 
-from . import cerebras_nested, megatron, mmagic, mmengine, nemo, timm, torch_nested, torchtitan, transformers
+from . import cerebras_nested, composer, megatron, mmagic, mmengine, nemo, timm, torch_nested, torchtitan, transformers
 from .lehr import SCHEDULERS
 
 TYPES: dict[str, Mapping[str, EntryType]] = {
     "cerebras": cerebras_nested.TYPES,
+    "composer": composer.TYPES,
     "megatron": megatron.TYPES,
     "mmagic": mmagic.TYPES,
     "mmengine": mmengine.TYPES,

@@ -1,10 +1,11 @@
 """What several libraries of language models have in common: the steps of a run, and parts of curves."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from lehr.handlers.config.context import ConfigContext
-from lehr.handlers.schedules import Anneal, Concatenation, Curve, Schedule
+from lehr.handlers.schedules import Anneal, Concatenation, Curve, Mapped, PowerDecay, Schedule
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.schedules.curves import curve_field, rounded_if_near
@@ -77,3 +78,13 @@ def needed_steps(context: ConfigContext, key: str, given: Any, why: str) -> Any:
     if steps is None:
         raise ValueError(f"[{key!r}] must be given, or total_steps to configure_scheduler, since {why}")
     return steps
+
+
+def level_above(lowest: float, start: float, timescale: float) -> Schedule:
+    """A fall with the square root of time, from ``start`` at event 0 towards ``lowest``."""
+    decay = PowerDecay(1.0, timescale)
+    return decay if (lowest, start) == (0, 1) else Mapped(decay, partial(_blended, lowest, start))
+
+
+def _blended(lowest: float, start: float, fraction: float) -> float:
+    return lowest + (start - lowest) * fraction
