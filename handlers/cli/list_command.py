@@ -30,6 +30,7 @@ TITLES = {
     "mmagic": "of mmagic",
     "mmengine": "of mmengine",
     "nemo": "of NeMo",
+    "olmo": "of OLMo-core and OLMo 1",
     "timm": "of timm",
     "torch": "of torch.optim.lr_scheduler",
     "torchtitan": "of torchtitan",

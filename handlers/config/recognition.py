@@ -37,6 +37,8 @@ def recognised_dialect(where: str, config: Any) -> str | None:
     if not found:
         named = [one for one in TYPES if unknown and all(_shares_arguments(one, entry) for entry in unknown)]
         return named[0] if len(named) == 1 else None
+    if len(found) > 1:  # times are strings in one library, and numbers in another
+        found = [one for one in found if all(_accepts(one, entry) for entry in unknown)] or found
     if len(found) > 1:
         names = list(dict.fromkeys(entry["type"] for entry in unknown))
         raise ValueError(
@@ -57,6 +59,18 @@ def _entries_without_prefix(config: Any) -> Iterator[Mapping[str, Any]]:
             yield config
         for key in ("schedulers", "scheduler"):
             yield from _entries_without_prefix(config.get(key))
+
+
+def _accepts(dialect: str, entry: Mapping[str, Any]) -> bool:
+    """Whether the values of an entry pass the checks of a library."""
+    row = TYPES[dialect][entry["type"]].arguments
+    try:
+        for key, check in row.items():
+            if entry.get(key) is not None:
+                (check[0] if isinstance(check, tuple) else check)(key, entry[key])
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _shares_arguments(dialect: str, entry: Mapping[str, Any]) -> bool:

@@ -35,7 +35,11 @@ def find_section(where: str, config: Any, section: str | None, dialect: str | No
         if not isinstance(section, str):
             raise TypeError(f"section must be a string, given {arguments.shown(section)}")
         return _at_path(where, config, section, dialect)
-    if not is_mapping(config) or {*SPELLINGS, "schedulers"} & set(config.keys()) or _is_entry(config, dialect):
+    if (
+        not is_mapping(config)
+        or ({*SPELLINGS, "schedulers"} - {"_CLASS_"}) & {*config.keys()}
+        or _is_entry(config, dialect)
+    ):
         return where, config, []
     found = list(_entries_in(where, config, "", dialect, [], MOST_LEVELS))
     if len(found) > 1:

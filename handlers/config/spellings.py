@@ -36,8 +36,13 @@ SPELLINGS = {
     "class_path": Spelling(("init_args", "dict_kwargs")),  # Lightning's command line, jsonargparse
     "class": Spelling(("params", "kwargs")),
     "_component_": Spelling(),  # torchtune
+    "_CLASS_": Spelling(ignored=("type",)),  # OLMo-core
 }
-BY_NAME = ("composer", "nemo")  # the dialects that name the type by the key ``name``, as sections of other things do
+BY_NAME = (
+    "composer",
+    "nemo",
+    "olmo",
+)  # the dialects that name the type by the key ``name``, as sections of other things do
 LIGHTNING = ("scheduler", "interval", "frequency", "monitor", "strict", "name", "reduce_on_plateau")
 # The types of training configs that have no key for a type, by the key that shows it.
 FLAGS = {row.flag: f"{dialect}.{name}" for dialect, rows in TYPES.items() for name, row in rows.items() if row.flag}
@@ -47,6 +52,7 @@ PACKAGES = {
     "cstorch": "cerebras",
     "torchtune": "transformers",
     "llmfoundry": "composer",
+    "olmo_core": "olmo",
     "ignite": "",
     "lehr": "",
 }
@@ -129,6 +135,8 @@ def _plain_mapping(where: str, given: dict[Any, Any], dialect: str | None, level
     spelled = [key for key in SPELLINGS if key in given]
     if not spelled and has_name(given, dialect):
         spelled = ["name"]
+    if "_CLASS_" in spelled:  # OLMo-core may have a type beside it
+        spelled = ["_CLASS_"]
     if len(spelled) > 1:
         raise ValueError(f"{where} must name its type once, given {' and '.join(map(repr, spelled))}")
     if spelled:

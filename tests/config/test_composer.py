@@ -17,6 +17,7 @@ def simulated(config, events=8, **kwargs):
 
 
 RUN = {"max_duration": "6ba"}
+TYPED = {"type": "composer.CosineAnnealingWithWarmupScheduler", "t_warmup": "2ba", "alpha_f": 0.2}
 WARM_COSINE = {"name": "cosine_with_warmup", "t_warmup": "2ba", "alpha_f": 0.2}
 COSINE = [0, 0.5, 1, 0.882843, 0.6, 0.317157, 0.2, 0.2]
 
@@ -62,9 +63,7 @@ def test_times_in_epochs_need_the_length_of_an_epoch():
     with pytest.raises(ValueError, match=r"\['t_warmup'\] needs epoch_length"):
         simulated(config)
     with pytest.raises(ValueError, match=r"\['max_duration'\] must be the steps of the run, 9, given 4ep"):
-        simulated(
-            {**config, "run": {"total_steps": 9}}["scheduler"] | {"max_duration": "4ep"}, epoch_length=2, total_steps=9
-        )
+        simulated(config["scheduler"] | {"max_duration": "4ep"}, epoch_length=2, total_steps=9)
 
 
 def test_several_schedulers_multiply():
@@ -97,12 +96,12 @@ def test_drawn_warmups_give_the_values_of_the_formula():
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({**WARM_COSINE, "t_warmup": "100tok"}, r"\['t_warmup'\] must be in batches \(ba\), epochs \(ep\) or dur"),
-        ({**WARM_COSINE, "t_warmup": "soon"}, r"\['t_warmup'\] must be a time such as '100ba'"),
-        ({**WARM_COSINE, "t_max": "5ba"}, r"\['t_max'\] must be at least the run, 6 batches, given 5"),
-        ({**WARM_COSINE, "t_warmups": "5ba"}, r"\['t_warmups'\] is not known; did you mean 't_warmup'"),
-        ({**WARM_COSINE, "scale_schedule_ratio": 0.5}, r"\['scale_schedule_ratio'\] must be 1, given 0.5"),
-        ({**WARM_COSINE, "max_duration": "1dur"}, r"\['max_duration'\] must be in batches"),
+        ({**TYPED, "t_warmup": "100tok"}, r"\['t_warmup'\] must be in batches \(ba\), epochs \(ep\) or dur"),
+        ({**TYPED, "t_warmup": "soon"}, r"\['t_warmup'\] must be a time such as '100ba'"),
+        ({**TYPED, "t_max": "5ba"}, r"\['t_max'\] must be at least the run, 6 batches, given 5"),
+        ({**TYPED, "t_warmups": "5ba"}, r"\['t_warmups'\] is not known; did you mean 't_warmup'"),
+        ({**TYPED, "scale_schedule_ratio": 0.5}, r"\['scale_schedule_ratio'\] must be 1, given 0.5"),
+        ({**TYPED, "max_duration": "1dur"}, r"\['max_duration'\] must be in batches"),
         ({"type": "composer.StepScheduler", "step_size": "0ba"}, r"\['step_size'\] must be .* at least 1, given 0"),
         ({"type": "composer.StepScheduler", "step_size": "1.5ba"}, r"\['step_size'\] must be a whole number"),
         (
@@ -120,3 +119,9 @@ def test_what_is_not_understood_is_refused(config, message):
 def test_a_part_of_the_run_needs_its_length():
     with pytest.raises(ValueError, match=r"\['t_max'\] needs the length of the run, since it is in dur"):
         simulated(WARM_COSINE)
+
+
+def test_a_name_of_two_libraries_is_told_by_its_times():
+    assert simulated({**WARM_COSINE, "t_warmup": 2, "warmup_min_lr": 0.0}, 6, total_steps=6)[0] == 0.5  # OLMo 1
+    with pytest.raises(ValueError, match="'cosine_with_warmup' may be of composer or olmo: give dialect='composer'"):
+        simulated({**WARM_COSINE, "t_warmup": "soon"}, total_steps=6)

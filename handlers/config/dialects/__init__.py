@@ -15,7 +15,19 @@ from lehr.handlers.config.entries import Entry, EntryType, build, in_interval, l
 from lehr.handlers.config.entry_schedules import EntrySchedule
 from lehr.handlers.schedules.arguments import shown
 
-from . import cerebras_nested, composer, megatron, mmagic, mmengine, nemo, timm, torch_nested, torchtitan, transformers
+from . import (
+    cerebras_nested,
+    composer,
+    megatron,
+    mmagic,
+    mmengine,
+    nemo,
+    olmo,
+    timm,
+    torch_nested,
+    torchtitan,
+    transformers,
+)
 from .lehr import SCHEDULERS
 
 TYPES: dict[str, Mapping[str, EntryType]] = {
@@ -25,6 +37,7 @@ TYPES: dict[str, Mapping[str, EntryType]] = {
     "mmagic": mmagic.TYPES,
     "mmengine": mmengine.TYPES,
     "nemo": nemo.TYPES,
+    "olmo": olmo.TYPES,
     "timm": timm.TYPES,
     "torch": torch_nested.TYPES,
     "torchtitan": torchtitan.TYPES,
