@@ -76,7 +76,9 @@ def refuse_type(entry: Entry) -> None:
     last = entry.type.rpartition(".")[2].casefold()
     near = [last] if last in folded else difflib.get_close_matches(last, folded, n=3, cutoff=0.6)
     preferred = entry.type.partition(".")[0].lower()
-    found = sorted((one for name in near for one in full[folded[name]]), key=lambda one: not one.startswith(preferred))
+    bare = "." not in entry.type
+    found = [one for name in near for one in full[folded[name]]]
+    found.sort(key=lambda one: (not one.startswith(preferred), bare and "." in one))
     hint = f"did you mean {' or '.join(map(repr, found[:4]))}?" if found else "names of other libraries have a prefix"
     raise ValueError(
         f"{entry.where}['type'] must be a known one, with the prefix {', '.join(map(repr, TYPES))} or none for lehr's "

@@ -90,13 +90,13 @@ class _Clock:
                 raise ValueError(f"['max_duration'] must be the steps of the run, {self.run}, given {own:g}{unit}")
             self.run = steps if self.run is None else self.run
 
-    def batches(self, key: str, given: Time) -> int:
+    def batches(self, key: str, given: Time | str) -> int:
         """The batches of a time.
 
         Raises:
             ValueError: the length of an epoch or of the run is missing.
         """
-        amount, unit = given
+        amount, unit = time(key, given) if isinstance(given, str) else given  # a default is a string
         if unit == "ep":
             if self.length is None:
                 raise ValueError(f"[{key!r}] needs epoch_length, since it is in epochs: give it to configure_scheduler")
@@ -112,7 +112,7 @@ class _Clock:
             return int(amount * self.length * self.epochs)
         return int(amount * self.run)
 
-    def at_least_one(self, key: str, given: Time) -> int:
+    def at_least_one(self, key: str, given: Time | str) -> int:
         """The batches of a time, which must be some."""
         return arguments.whole_number(f"[{key!r}]", self.batches(key, given), at_least=1)
 
@@ -182,7 +182,7 @@ def _row(description: str, own: Arguments, factors: Factors) -> EntryType:
 
 
 OF_RUN: Arguments = {"max_duration": (_duration, None), "scale_schedule_ratio": (positive, 1.0)}
-WHOLE: Time = (1.0, "dur")
+WHOLE = "1dur"
 # fmt: off
 LENGTH: Arguments = {"t_max": (time, WHOLE), "alpha_f": (number, 0.0)}
 WARM: Arguments = {"t_warmup": time, "scale_warmup": (flag, False)}
@@ -199,7 +199,7 @@ CLASSES: dict[str, EntryType] = {
     "CosineAnnealingWithWarmupScheduler": _row("A linear warm-up, then half a cosine to alpha_f.", {**WARM, **LENGTH},
         partial(_warmed_line, Cosine())),
     "ExponentialScheduler": _row("Multiplies by gamma in each decay_period, smoothly.",
-        {"gamma": not_negative, "decay_period": (time, (1, "ep"))},
+        {"gamma": not_negative, "decay_period": (time, "1ep")},
         lambda clock, a: ExponentialDecay(1.0, a.gamma, clock.at_least_one("decay_period", a.decay_period))),
     "InverseSquareRootWithWarmupScheduler": _row("A warm-up, a fall with the square root of time, and a cool-down.",
         {"t_warmup": time, "t_scale": time, "t_cooldown": time, "t_max": (time, WHOLE),

@@ -105,7 +105,7 @@ def _rates(a: SimpleNamespace, top: Number, low: Number) -> Schedule:
         return after(parts, annealed(top, low, begin, a.decay, falling, LAST_CURVES[a.lr_wsd_decay_style]))
     if isinstance(low, list | tuple):
         raise ValueError("['min_lr'] must be the same in all param groups for the style 'inverse-square-root'")
-    parts.append((Bounded(_inverse_square_root(a, top, first), at_least=low), math.floor(a.decay) + 1 - first))
+    parts.append((Bounded(_inverse_square_root(a, top, first), at_least=float(low)), math.floor(a.decay) + 1 - first))
     return after(parts, Constant(low))
 
 

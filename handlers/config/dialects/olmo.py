@@ -1,8 +1,8 @@
 """The schedulers of OLMo-core by their classes, and those of OLMo 1 by their names.
 
 OLMo counts its first step as 1: the values at event i are those of its step i + 1. ``units: tokens`` needs the tokens
-of a step: ``data_loader.global_batch_size`` of OLMo-core, ``global_train_batch_size`` and ``model.max_sequence_length`` of
-OLMo 1. Deviation: after the last step, and with a decay of 0 steps, the value is kept.
+of a step: ``data_loader.global_batch_size`` of OLMo-core, ``global_train_batch_size`` and
+``model.max_sequence_length`` of OLMo 1. Deviation: after the last step, and with a decay of 0 steps, the value is kept.
 """
 
 import math
@@ -194,7 +194,7 @@ WARMUP: Arguments = {"warmup": (STEPS, None), "warmup_steps": (STEPS, None), "wa
     "warmup_min_lr": (not_negative, 0.0)}
 CURVE: Arguments = {"alpha_f": (not_negative, 0.1), "t_max": (STEPS, None)}
 OF_1: Arguments = {"t_warmup": (STEPS, 100), "warmup_min_lr": (not_negative, None), **CURVE,
-    "grad_clip_warmup_steps": (unchecked, None), "grad_clip_warmup_factor": (unchecked, None)}
+    "grad_clip_warmup_steps": (not_negative, None), "grad_clip_warmup_factor": (not_negative, None)}
 INNER = {
     "ConstantScheduler": _row("The initial value.", {}, _constant),
     "ConstantWithWarmup": _row("A linear warm-up, then the initial value.", WARMUP, _constant_with_warmup),
