@@ -41,10 +41,16 @@ UNITS = ("ba", "ep", "dur")
 Time = tuple[float, str]
 
 
-def time(name: str, value: object) -> Time:
-    """Check a time such as ``"100ba"``.
+def time(name: str, value: object) -> object:
+    """Check a time such as ``"100ba"``."""
+    parsed(name, value)
+    return value
 
-    >>> time("t_max", "0.5dur"), time("t_max", "3ep")
+
+def parsed(name: str, value: object) -> Time:
+    """The amount and the unit of a time.
+
+    >>> parsed("t_max", "0.5dur"), parsed("t_max", "3ep")
     ((0.5, 'dur'), (3, 'ep'))
     """
     found = (
@@ -60,17 +66,17 @@ def time(name: str, value: object) -> Time:
     return arguments.whole_number(name, int(amount) if amount == int(amount) else amount, at_least=0), unit
 
 
-def times(name: str, value: object) -> list[Time]:
+def times(name: str, value: object) -> list[object]:
     """Check a list of times."""
     if not isinstance(value, list | tuple):
         raise TypeError(f"{name} must be a list of times, given {arguments.shown(value)}")
     return [time(f"{name}[{at}]", one) for at, one in enumerate(value)]
 
 
-def _duration(name: str, value: object) -> Time:
+def _duration(name: str, value: object) -> object:
     """Check the length of a run: a time, or a number of epochs."""
-    made = time(name, f"{value}ep" if type(value) is int else value)
-    if made[1] == "dur":
+    made = f"{value}ep" if type(value) is int else value
+    if parsed(name, made)[1] == "dur":
         raise ValueError(f"{name} must be in batches (ba) or epochs (ep), given {arguments.shown(value)}")
     return made
 
@@ -83,20 +89,20 @@ class _Clock:
             raise ValueError(f"['scale_schedule_ratio'] must be 1, given {a.scale_schedule_ratio}")
         self.length, self.run, self.epochs = context.epoch_length, context.run.steps, context.run.epochs
         if a.max_duration is not None:
-            own, unit = a.max_duration
+            own, unit = parsed("max_duration", a.max_duration)
             self.epochs = int(own) if unit == "ep" else None
             steps = None if unit == "ep" and self.length is None else self.batches("max_duration", a.max_duration)
             if None not in (steps, self.run) and steps != self.run:
                 raise ValueError(f"['max_duration'] must be the steps of the run, {self.run}, given {own:g}{unit}")
             self.run = steps if self.run is None else self.run
 
-    def batches(self, key: str, given: Time | str) -> int:
+    def batches(self, key: str, given: str) -> int:
         """The batches of a time.
 
         Raises:
             ValueError: the length of an epoch or of the run is missing.
         """
-        amount, unit = time(key, given) if isinstance(given, str) else given  # a default is a string
+        amount, unit = parsed(key, given)
         if unit == "ep":
             if self.length is None:
                 raise ValueError(f"[{key!r}] needs epoch_length, since it is in epochs: give it to configure_scheduler")
@@ -112,7 +118,7 @@ class _Clock:
             return int(amount * self.length * self.epochs)
         return int(amount * self.run)
 
-    def at_least_one(self, key: str, given: Time | str) -> int:
+    def at_least_one(self, key: str, given: str) -> int:
         """The batches of a time, which must be some."""
         return arguments.whole_number(f"[{key!r}]", self.batches(key, given), at_least=1)
 
@@ -160,8 +166,8 @@ def _inverse_square_root(clock: _Clock, a: SimpleNamespace) -> Schedule:
     if a.alpha_f_decay < a.alpha_f_cooldown:
         raise ValueError(f"['alpha_f_decay'] must be at least alpha_f_cooldown, given {a.alpha_f_decay}")
     for key in ("t_warmup", "t_scale", "t_cooldown"):
-        if getattr(a, key)[1] == "dur":
-            raise ValueError(f"[{key!r}] must be in batches or epochs, given {getattr(a, key)[0]:g}dur")
+        if getattr(a, key).endswith("dur"):
+            raise ValueError(f"[{key!r}] must be in batches or epochs, given {getattr(a, key)}")
     warmup, scale = clock.batches("t_warmup", a.t_warmup), clock.at_least_one("t_scale", a.t_scale)
     cooldown, stop = clock.batches("t_cooldown", a.t_cooldown), clock.batches("t_max", a.t_max)
     falling = level_above(a.alpha_f_decay, 1.0, scale)

@@ -86,7 +86,7 @@ def _of_groups(context: ConfigContext, key: str, value: Any) -> Any:
     return values[0] if all(one == values[0] for one in values) else values
 
 
-def _rates(a: SimpleNamespace, top: Number, low: Number) -> Schedule:
+def _rates(a: SimpleNamespace, top: Number, low: Any) -> Schedule:
     """The learning rates: a warm-up up to and including its last event, and the decay."""
     first = math.floor(a.warmup) + 1 if a.warmup else 0
     parts: list[tuple[Schedule, int]] = []
@@ -99,13 +99,13 @@ def _rates(a: SimpleNamespace, top: Number, low: Number) -> Schedule:
     if a.lr_decay_style == "WSD":
         if not a.last:
             raise ValueError("['lr_wsd_decay_iters'] must be given for the style 'WSD', given nothing")
-        begin = a.decay - a.last
+        begin = whole_if_near(a.decay - a.last)
         falling = max(math.floor(begin) + 1, first)
         parts.append((Constant(top), falling - first))
         return after(parts, annealed(top, low, begin, a.decay, falling, LAST_CURVES[a.lr_wsd_decay_style]))
     if isinstance(low, list | tuple):
         raise ValueError("['min_lr'] must be the same in all param groups for the style 'inverse-square-root'")
-    parts.append((Bounded(_inverse_square_root(a, top, first), at_least=float(low)), math.floor(a.decay) + 1 - first))
+    parts.append((Bounded(_inverse_square_root(a, top, first), at_least=low), math.floor(a.decay) + 1 - first))
     return after(parts, Constant(low))
 
 
