@@ -24,7 +24,7 @@ from .entries import Entry, in_interval, read_entries, read_entry
 from .entry_lists import scheduler_of, scheduler_of_list
 from .files import name_of, read
 from .recognition import plain_config
-from .sections import find_section, run_of_file
+from .sections import completed, find_section, run_of_file
 from .spellings import is_mapping, is_sequence
 
 LIST_KEYS = ("schedulers", "sequential", "milestones", "durations", "param_name", "epoch_length", "run", "save_history")
@@ -46,10 +46,10 @@ def configure_scheduler(
     """Make a scheduler from a config of lehr or of another library, with that library's names and arguments.
 
     ``{"type": "torch.StepLR", "step_size": 30}`` makes a scheduler whose value at event i is the value of torch's
-    ``StepLR`` at step i of the optimizer. The prefix is ``torch``, ``mmengine``, ``mmagic``, ``cerebras``, ``timm``,
-    ``transformers``, ``hf`` or ``deepspeed``; without a prefix, the type is a class of :mod:`lehr.handlers`, or of the
-    only library that has it with these arguments. The other keys are the arguments of the class, without the optimizer.
-    A scheduler in a scheduler is a mapping of the same form.
+    ``StepLR`` at step i of the optimizer. The prefix is ``torch``, ``mmengine`` or another one that ``lehr list``
+    shows; without a prefix, the type is a class of :mod:`lehr.handlers`, or of the only library that has it
+    with these arguments. The other keys are the arguments of the class, without the optimizer. A scheduler in a
+    scheduler is a mapping of the same form.
 
     The spellings of other tools mean the same: an import path such as ``torch.optim.lr_scheduler.StepLR``, a scope such
     as ``mmdet.LinearLR`` or a class in the place of the name; ``_target_`` (Hydra), ``class_path`` and ``init_args``
@@ -66,8 +66,8 @@ def configure_scheduler(
             ``{"sequential": True, "schedulers": [...]}``, or a list in which each mapping has ``"sequential": True``:
             one scheduler after another, each for its ``duration`` (by default, the length that its arguments give), or
             from one of the ``milestones`` to the next;
-            the path of a ``.yaml``, ``.yml`` or ``.json`` file that contains one of these, or of a ``.py`` file as
-            mmengine has it, which is read and not executed;
+            the path of a ``.yaml``, ``.yml``, ``.json`` or ``.toml`` file that contains one of these, or of a
+            ``.py`` file as mmengine has it, which is read and not executed;
             a mapping or a file that has one of these in it, at any depth.
             Each entry may also have ``param_name`` and ``save_history``. A scheduler that reads a metric may have
             ``metric_name``, by default ``"loss"``. The metric is read from ``engine.state.metrics`` at each event
@@ -136,8 +136,8 @@ def configure_scheduler(
     run = run_length.checked("", {"epoch_length": epoch_length, "max_epochs": max_epochs, "total_steps": total_steps})
     try:
         run = run.or_else(run_of_file(config))
-        where, config = find_section(where, config, section, dialect)
-        plain: Any = plain_config(where, config, dialect)
+        where, config, around = find_section(where, config, section, dialect)
+        plain: Any = completed(plain_config(where, config, dialect), around)
         arguments.within_limits(where, plain)
         context = ConfigContext(optimizer, param_name, run.epoch_length, run)
         if isinstance(plain, Mapping):

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,11 +43,16 @@ class EntryType:
         build: makes the result, usually an ``EntrySchedule``, from a context and the checked arguments. These are
             attributes of one object, together with ``where``, the path to the entry.
         flag: the key by which a training config without a type is recognised as one of this type, such as
-            ``lr_scheduler_type``; empty for none. Keys of such a config that are no arguments are about other things.
+            ``lr_scheduler_type``; empty for none. Keys of such a config that are no arguments are about other things,
+            and names in it may have dashes.
         shown_by: keys by one of which it is recognised where the dialect is given.
         words: parts of the names of keys that are about the schedule: such a key that is no argument is an error.
         is_flag: whether a value of that key shows it.
         all_keys: whether all keys of such a config are arguments.
+        foreign: keys by which a config with the flag is known to be that of another library, and what that one is.
+        section: the key of the mapping of this type in a training config, which names no type; empty for none.
+        beside: paths of keys beside that section that a config of this library has.
+        around: where the mappings around an entry have arguments that it leaves out: paths of keys, by the argument.
     """
 
     description: str
@@ -58,6 +63,10 @@ class EntryType:
     words: tuple[str, ...] = ()
     is_flag: Callable[[Any], bool] = lambda value: True
     all_keys: bool = False
+    foreign: Mapping[str, str] = field(default_factory=dict)
+    section: str = ""
+    beside: tuple[str, ...] = ()
+    around: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def in_interval(context: Any, entry: Entry) -> tuple[Any, Entry]:

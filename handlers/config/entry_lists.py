@@ -122,6 +122,7 @@ def scheduler_of(
         schedule_of: combines the schedules of one parameter.
     """
     where, optimizer = entries[0].where, entries[0].context.optimizer
+    entries = [one for entry in entries for one in (entry, *(replace(other, where=where) for other in entry.others))]
     of_param: dict[tuple[str, int | None], list[EntrySchedule]] = {}
     for entry in entries:
         of_param.setdefault(entry.context.key, []).append(entry)

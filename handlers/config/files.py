@@ -1,8 +1,9 @@
-"""Configs in YAML, JSON and Python files, read without importing or evaluating anything."""
+"""Configs in YAML, JSON, TOML and Python files, read without importing or evaluating anything."""
 
 import json
 import os
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +37,15 @@ def read(path: Path, root: Path | None = None) -> Any:
             than 100,000 keys.
     """
     name = name_of(path)
-    if path.suffix.lower() not in (".json", ".yaml", ".yml", ".py"):
-        raise ValueError(f"config must be a .yaml, .yml, .json or .py file, given {shown(name)}")
+    if path.suffix.lower() not in (".json", ".yaml", ".yml", ".toml", ".py"):
+        raise ValueError(f"config must be a .yaml, .yml, .json, .toml or .py file, given {shown(name)}")
     try:
         if path.suffix.lower() == ".py":
             return read_with_bases(path, root, _text_of)
         text = _text_of(path)
         if path.suffix.lower() == ".json":
             return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
-        return read_yaml(text)
+        return tomllib.loads(text) if path.suffix.lower() == ".toml" else read_yaml(text)
     except FileNotFoundError:
         raise
     except OSError as error:

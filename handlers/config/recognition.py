@@ -23,8 +23,7 @@ def plain_config(where: str, config: Any, dialect: str | None) -> Any:
 def recognised_dialect(where: str, config: Any) -> str | None:
     """The library that has all types without a prefix, with their arguments; None if there are none, or no library.
 
-    Where no library has them with all their arguments, it is the only one that has them with one of the arguments: its
-    rows can then say what is wrong.
+    Where no library has all the arguments, it is the only one that has all the types: its errors name the arguments.
 
     Args:
         where: the path to the config, for errors.
@@ -35,14 +34,18 @@ def recognised_dialect(where: str, config: Any) -> str | None:
     """
     unknown = list(_entries_without_prefix(config))
     found = [dialect for dialect in TYPES if unknown and all(_fits(dialect, entry) for entry in unknown)]
+    if not found:
+        named = [one for one in TYPES if unknown and all(_shares_arguments(one, entry) for entry in unknown)]
+        return named[0] if len(named) == 1 else None
+    if len(found) > 1:  # times are strings in one library, and numbers in another
+        found = [one for one in found if all(_accepts(one, entry) for entry in unknown)] or found
     if len(found) > 1:
         names = list(dict.fromkeys(entry["type"] for entry in unknown))
         raise ValueError(
             f"{where}: {arguments.shown_names(names)} may be of {' or '.join(found)}: give dialect={found[0]!r} to "
             f"configure_scheduler, or write {f'{found[0]}.{names[0]}'!r}"
         )
-    near = [dialect for dialect in TYPES if unknown and all(_is_near(dialect, entry) for entry in unknown)]
-    return found[0] if found else near[0] if len(near) == 1 else None
+    return found[0]
 
 
 def _entries_without_prefix(config: Any) -> Iterator[Mapping[str, Any]]:
@@ -58,6 +61,24 @@ def _entries_without_prefix(config: Any) -> Iterator[Mapping[str, Any]]:
             yield from _entries_without_prefix(config.get(key))
 
 
+def _accepts(dialect: str, entry: Mapping[str, Any]) -> bool:
+    """Whether the values of an entry pass the checks of a library."""
+    row = TYPES[dialect][entry["type"]].arguments
+    try:
+        for key, check in row.items():
+            if entry.get(key) is not None:
+                (check[0] if isinstance(check, tuple) else check)(key, entry[key])
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _shares_arguments(dialect: str, entry: Mapping[str, Any]) -> bool:
+    """Whether a library has a type with one of these arguments."""
+    row = TYPES[dialect].get(entry["type"])
+    return row is not None and not row.arguments.keys().isdisjoint(entry)
+
+
 def _fits(dialect: str, entry: Mapping[str, Any]) -> bool:
     """Whether a library has a type with all these arguments, and needs no others."""
     row = TYPES[dialect].get(entry["type"])
@@ -65,9 +86,3 @@ def _fits(dialect: str, entry: Mapping[str, Any]) -> bool:
         return False
     required = {key for key, one in row.arguments.items() if not isinstance(one, tuple)}
     return required <= set(entry) <= {*row.arguments, *OF_ALL}
-
-
-def _is_near(dialect: str, entry: Mapping[str, Any]) -> bool:
-    """Whether a library has a type with one of these arguments."""
-    row = TYPES[dialect].get(entry["type"])
-    return row is not None and not set(row.arguments).isdisjoint(entry)

@@ -10,7 +10,7 @@ from lehr.handlers.schedules import arguments
 from .checks import at_least_one, one_of
 from .dialects import TYPES
 from .dialects.lehr import SCHEDULERS, arguments_of
-from .entries import located, refuse_key
+from .entries import EntryType, located, refuse_key
 from .python_files import Unreadable
 from .run_length import KEYS
 
@@ -37,7 +37,13 @@ SPELLINGS = {
     "class_path": Spelling(("init_args", "dict_kwargs")),  # Lightning's command line, jsonargparse
     "class": Spelling(("params", "kwargs")),
     "_component_": Spelling(),  # torchtune
+    "_CLASS_": Spelling(ignored=("type",)),  # OLMo-core
 }
+BY_NAME = (
+    "composer",
+    "nemo",
+    "olmo",
+)  # the dialects that name the type by the key ``name``, as sections of other things do
 LIGHTNING = ("scheduler", "interval", "frequency", "monitor", "strict", "name", "reduce_on_plateau")
 # The types of training configs that have no key for a type, by the key that shows it.
 FLAGS = {row.flag: f"{dialect}.{name}" for dialect, rows in TYPES.items() for name, row in rows.items() if row.flag}
@@ -48,6 +54,8 @@ PACKAGES = {
     **{name: name for name in TYPES},
     "cstorch": "cerebras",
     "torchtune": "transformers",
+    "llmfoundry": "composer",
+    "olmo_core": "olmo",
     "ignite": "",
     "lehr": "",
 }
@@ -66,6 +74,13 @@ SCOPES = (
 # fmt: on
 
 
+def has_name(given: Any, dialect: str | None) -> bool:
+    """Whether a mapping names its type by the key ``name``."""
+    name = given["name"] if "name" in list(given.keys()) else None
+    known = [one for one in BY_NAME if dialect in (None, one)]
+    return isinstance(name, str) and any(name in TYPES[one] for one in known)
+
+
 def flagged_type(keys: Collection[Any], read: Callable[[Any], Any], dialect: str | None) -> str | None:
     """The type of a training config that shows it by one of its keys; None for any other config.
 
@@ -74,14 +89,19 @@ def flagged_type(keys: Collection[Any], read: Callable[[Any], Any], dialect: str
         read: returns the value of a key.
         dialect: the library whose training config it is, if that is known.
     """
+    written = {_without_dashes(key): key for key in keys}
     for flag, name in FLAGS.items():
         prefix, _, last = name.rpartition(".")
-        if flag in keys and TYPES[prefix][last].is_flag(read(flag)):
+        if flag in written and TYPES[prefix][last].is_flag(read(written[flag])):
             return name
     for last, row in TYPES.get(dialect or "", {}).items():
-        if any(key in keys for key in row.shown_by):
+        if any(key in written for key in row.shown_by):
             return f"{dialect}.{last}"
     return None
+
+
+def _without_dashes(key: Any) -> str:
+    return str(key).replace("-", "_")
 
 
 def is_mapping(value: object) -> bool:
@@ -136,6 +156,10 @@ def _items(value: Any) -> dict[Any, Any]:
 
 def _plain_mapping(where: str, given: dict[Any, Any], dialect: str | None, levels: int) -> dict[Any, Any]:
     spelled = [key for key in SPELLINGS if key in given]
+    if not spelled and has_name(given, dialect):
+        spelled = ["name"]
+    if "_CLASS_" in spelled:  # OLMo-core may have a type beside it
+        spelled = ["_CLASS_"]
     if len(spelled) > 1:
         raise ValueError(f"{where} must name its type once, given {' and '.join(map(repr, spelled))}")
     if spelled:
@@ -156,7 +180,7 @@ def _plain_mapping(where: str, given: dict[Any, Any], dialect: str | None, level
 
 def _entry(where: str, key: str, given: dict[Any, Any], dialect: str | None, levels: int) -> dict[Any, Any]:
     """An entry as a mapping with ``type`` and arguments."""
-    spelling, values = SPELLINGS[key], dict(given)
+    spelling, values = SPELLINGS.get(key, Spelling()), dict(given)
     written = values.pop(key)
     name = type_name(f"{where}[{key!r}]", written, dialect)
     if isinstance(written, str) and written in CLASSES:
@@ -185,23 +209,33 @@ def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, A
     """A training config that says its schedule by flags, without the keys that are about other things.
 
     Raises:
-        ValueError: a key is almost that of an argument.
+        ValueError: a key is almost that of an argument, is given twice, or shows that the config is another library's.
     """
     prefix, _, last = name.rpartition(".")
-    known = TYPES[prefix][last].arguments
-    if TYPES[prefix][last].all_keys:
+    row = TYPES[prefix][last]
+    if row.all_keys:
         return given
-    words = [f"_{word}_" for word in TYPES[prefix][last].words]
+    values: dict[Any, Any] = {}
     for key, value in given.items():
-        if key in known or key in OF_ENTRIES or value is None:
-            continue
-        about_it = value not in (0, False, "") and any(word in f"_{key}_" for word in words)
-        if about_it or difflib.get_close_matches(str(key), known, n=1, cutoff=0.9):
-            refuse_key(where, str(key), known)
-    values = {key: value for key, value in given.items() if key in known or key in OF_ENTRIES}
+        own = _without_dashes(key)
+        if own in values:
+            raise ValueError(f"{where}[{arguments.shown(key)}] must be given once, given with dashes too")
+        if own in row.arguments or own in OF_ENTRIES:
+            values[own] = value
+        elif value is not None and own in row.foreign:
+            raise ValueError(f"{where}[{arguments.shown(key)}] is not known to {name}: {row.foreign[own]}")
+        elif value is not None and _is_about_schedule(own, value, row):
+            refuse_key(where, str(key), row.arguments)
     if "run" in values and not (is_mapping(values["run"]) and set(values["run"].keys()) <= set(KEYS)):
         del values["run"]  # the name of the run, or what a logger calls so
     return values
+
+
+def _is_about_schedule(key: str, value: Any, row: EntryType) -> bool:
+    """Whether a key of a training config that is no argument of a type must be one, misspelt or unknown."""
+    if value not in (0, False, "") and any(f"_{word}_" in f"_{key}_" for word in row.words):
+        return True
+    return bool(difflib.get_close_matches(key, row.arguments, n=1, cutoff=0.9))
 
 
 def _lightning(where: str, given: dict[Any, Any], dialect: str | None, levels: int) -> dict[Any, Any]:

@@ -556,7 +556,7 @@ def test_epochs_that_make_no_sense_are_refused(config, epoch_length, message):
         ("plan.yaml", "type: torch.LambdaLR\nlr_lambda: !!python/name:math.cos", "plan.yaml: not well-formed"),
         ("plan.yaml", "type: torch.LambdaLR\nlr_lambda: math.cos", r"plan.yaml\['lr_lambda'\] must be a function"),
         ("plan.yaml", "type: torch.StepLR\nstep_size: 2024-01-01", r"plan.yaml\['step_size'\] must be a number"),
-        ("plan.txt", "", "config must be a .yaml, .yml, .json or .py file"),
+        ("plan.txt", "", "config must be a .yaml, .yml, .json, .toml or .py file"),
     ],
 )  # fmt: skip
 def test_files_are_read_safely(tmp_path, monkeypatch, name, content, message):
