@@ -11,10 +11,12 @@ from lehr.handlers.schedules import (
     Exponential,
     KDecay,
     Linear,
+    Logarithmic,
     Polynomial,
     Power,
     Reversed,
     Rex,
+    Stairs,
     Tanh,
 )
 
@@ -34,6 +36,8 @@ CURVES = [
     along(Polynomial(0.5), Polynomial(2.0), Polynomial(4.0)),
     along(Power(0.5), Power(2.0), Power(4.0)),
     along(Exponential(0.1), Exponential(0.01), Exponential(0.001)),
+    along(Logarithmic(4.0), Logarithmic(10.0), Logarithmic(100.0)),
+    along(Stairs(3), Stairs(5), Stairs(10)),
     along(Tanh(), Tanh(-3.0, 3.0), Tanh(-6.0, 6.0)),
     along(Rex(), Rex(0.8), Rex(0.95)),
     along(KDecay(Cosine(), 1.0), KDecay(Cosine(), 2.0), KDecay(Cosine(), 4.0)),

@@ -72,7 +72,10 @@ def trainer_of(source: str, given: tuple[str, ...], options: Mapping[str, Any]) 
         rule = f"must be at most {MOST_SEQUENTIAL_EVENTS}"
         raise ValueError(f"--max-epochs times --epoch-length {rule}, given {iterations}")
     trainer = Engine(lambda engine, batch: None)
-    make_scheduler(source, given, options).attach(trainer, EVENTS[options["event"]])
+    if not options["in_epochs"] and options["event"] != "epoch":  # what the config counts are iterations
+        options = {**options, "max_epochs": None, "total_steps": iterations}
+    event = EVENTS[options["event"]]
+    make_scheduler(source, given, options).attach(trainer, event)
     return trainer
 
 

@@ -25,10 +25,18 @@ Examples:
 TITLES = {
     "": "of lehr itself",
     "cerebras": "of cerebras.pytorch.optim",
+    "composer": "of Composer and LLM Foundry",
+    "deepspeed": "of DeepSpeed",
+    "hf": "of transformers' Trainer",
+    "megatron": "of Megatron-LM",
     "mmagic": "of mmagic",
+    "mmcv": "of mmcv 1.x",
     "mmengine": "of mmengine",
+    "nemo": "of NeMo",
+    "olmo": "of OLMo-core and OLMo 1",
     "timm": "of timm",
     "torch": "of torch.optim.lr_scheduler",
+    "torchtitan": "of torchtitan",
     "transformers": "of transformers",
 }
 

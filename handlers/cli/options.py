@@ -52,6 +52,10 @@ def scheduler_options(command: Command) -> Command:
             number_option("--groups", default=1, show_default=True, help="number of its param groups"),
             click.option("--param-name", default="lr", show_default=True, metavar="NAME", help="parameter to schedule"),
             click.option("--in-epochs", is_flag=True, help="durations are in epochs, and events are iterations"),
+            click.option("--dialect", metavar="NAME", help="library of the types without a prefix, such as mmengine"),
+            click.option(
+                "--section", metavar="PATH", help="where the schedulers are in a file, such as train.schedule"
+            ),
         ],
     )
 
@@ -98,7 +102,14 @@ def make_scheduler(source: str, given: tuple[str, ...], options: Mapping[str, An
         raise ValueError("--in-epochs is for --event iteration: with --event epoch, an event is an epoch anyway")
     optimizer, config = make_optimizer(options), config_of(source, given)
     return configure_scheduler(
-        optimizer, config, param_name=options["param_name"], epoch_length=epoch_length if in_epochs else None
+        optimizer,
+        config,
+        param_name=options["param_name"],
+        epoch_length=epoch_length if in_epochs else None,
+        max_epochs=options["max_epochs"],
+        total_steps=options.get("total_steps"),
+        dialect=options["dialect"],
+        section=options["section"],
     )
 
 

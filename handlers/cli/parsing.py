@@ -9,7 +9,7 @@ from typing import Any
 from lehr.handlers.config.files import read_yaml
 from lehr.handlers.schedules.arguments import shown
 
-SUFFIXES = (".yaml", ".yml", ".json")
+SUFFIXES = (".yaml", ".yml", ".json", ".py")
 
 
 def value_of(text: str) -> Any:

@@ -49,6 +49,8 @@ def simulation_options(command: Command) -> Command:
             click.argument("source", metavar="TYPE|FILE"),
             click.argument("given", nargs=-1, metavar="[KEY=VALUE]..."),
             number_option("--num-events", "-n", help="number of events  [default: the length of the schedule]"),
+            number_option("--max-epochs", help="epochs of the run, where the config needs them"),
+            number_option("--total-steps", help="iterations of the run, where the config needs them"),
             click.option(
                 "--metrics",
                 callback=_numbers,

@@ -52,8 +52,8 @@ def known_types() -> dict[str, list[KnownType]]:
 
     Example:
         >>> known = known_types()
-        >>> list(known)
-        ['', 'cerebras', 'mmagic', 'mmengine', 'timm', 'torch', 'transformers']
+        >>> [prefix for prefix in known if prefix.startswith("torch")]
+        ['torch', 'torchtitan']
         >>> step = next(one for one in known["torch"] if one.name == "torch.StepLR")
         >>> step.description, [argument.name for argument in step.arguments]
         ('Multiplies by gamma every step_size steps.', ['step_size', 'gamma'])

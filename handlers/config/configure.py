@@ -15,27 +15,47 @@ from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import Schedule, arguments
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups
 
+from . import run_length
 from .checks import text
 from .context import ConfigContext, Key
-from .dialects import entry_schedule, refuse_type
+from .dialects import TYPES, entry_schedule, refuse_type
 from .dialects.lehr import SCHEDULERS, lehr_scheduler
-from .entries import Entry, read_entries, read_entry
+from .entries import Entry, in_interval, read_entries, read_entry
 from .entry_lists import scheduler_of, scheduler_of_list
 from .files import name_of, read
+from .recognition import plain_config
+from .sections import completed, find_section, run_of_file
+from .spellings import is_mapping, is_sequence
 
-LIST_KEYS = ("schedulers", "sequential", "milestones", "durations", "param_name", "epoch_length", "save_history")
+LIST_KEYS = ("schedulers", "sequential", "milestones", "durations", "param_name", "epoch_length", "run", "save_history")
 Config = Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | os.PathLike[str]
 
 
 def configure_scheduler(
-    optimizer: HasParamGroups, config: Config, *, param_name: str = "lr", epoch_length: int | None = None
+    optimizer: HasParamGroups,
+    config: Config,
+    *,
+    param_name: str = "lr",
+    epoch_length: int | None = None,
+    max_epochs: int | None = None,
+    total_steps: int | None = None,
+    dialect: str | None = None,
+    section: str | None = None,
+    root: str | os.PathLike[str] | None = None,
 ) -> ParamScheduler | Any:
     """Make a scheduler from a config of lehr or of another library, with that library's names and arguments.
 
     ``{"type": "torch.StepLR", "step_size": 30}`` makes a scheduler whose value at event i is the value of torch's
-    ``StepLR`` at step i of the optimizer. The prefix is ``torch``, ``mmengine``, ``mmagic``, ``cerebras``, ``timm`` or
-    ``transformers``; without a prefix, the type is a class of :mod:`lehr.handlers`. The other keys are the arguments
-    of the class, without the optimizer. A scheduler in a scheduler is a mapping of the same form.
+    ``StepLR`` at step i of the optimizer. The prefix is ``torch``, ``mmengine`` or another one that ``lehr list``
+    shows; without a prefix, the type is a class of :mod:`lehr.handlers`, or of the only library that has it
+    with these arguments. The other keys are the arguments of the class, without the optimizer. A scheduler in a
+    scheduler is a mapping of the same form.
+
+    The spellings of other tools mean the same: an import path such as ``torch.optim.lr_scheduler.StepLR``, a scope such
+    as ``mmdet.LinearLR`` or a class in the place of the name; ``_target_`` (Hydra), ``class_path`` and ``init_args``
+    (Lightning's command line), ``class`` and ``params``, ``_component_`` (torchtune), ``{"StepLR": {...}}``, and
+    Lightning's ``{"scheduler": {...}, "interval": "step", "monitor": "val_loss"}``. Configs of OmegaConf, mmengine and
+    ml_collections are mappings and lists. A config of transformers' Trainer is known by its ``lr_scheduler_type``.
 
     Args:
         optimizer: the optimizer. The present values of its param groups are the initial values.
@@ -46,7 +66,9 @@ def configure_scheduler(
             ``{"sequential": True, "schedulers": [...]}``, or a list in which each mapping has ``"sequential": True``:
             one scheduler after another, each for its ``duration`` (by default, the length that its arguments give), or
             from one of the ``milestones`` to the next;
-            the path of a ``.yaml``, ``.yml`` or ``.json`` file that contains one of these.
+            the path of a ``.yaml``, ``.yml``, ``.json`` or ``.toml`` file that contains one of these, or of a
+            ``.py`` file as mmengine has it, which is read and not executed;
+            a mapping or a file that has one of these in it, at any depth.
             Each entry may also have ``param_name`` and ``save_history``. A scheduler that reads a metric may have
             ``metric_name``, by default ``"loss"``. The metric is read from ``engine.state.metrics`` at each event
             except the first, when it may still be missing.
@@ -54,6 +76,13 @@ def configure_scheduler(
         epoch_length: events in an epoch. With it, the durations of lehr's own classes and of lists are in epochs.
             Schedulers of torch, mmengine and timm that count epochs keep each value for an epoch. Cerebras and
             transformers count steps, and their types refuse it. A mapping may also have it as a key.
+        max_epochs: epochs of the run. Where a config leaves out a length, it is that of the run, if that library's own
+            trainer fills it in so: the ``end`` of mmengine's entries, ``num_training_steps`` of transformers. A mapping
+            may also have a key ``run``, a mapping with ``max_epochs`` or ``total_steps``.
+        total_steps: iterations of the run; with ``epoch_length``, one of the two is enough.
+        dialect: the library of names without a prefix, such as ``"mmengine"``; ``"lehr"`` for lehr's own alone.
+        section: where the schedulers are in a config that has more than one, such as ``"train.lr_scheduler"``.
+        root: the folder below which the ``_base_`` files of a ``.py`` file are read; None to read none of them.
 
     Returns:
         A :class:`ParamScheduler`, or another scheduler that the config names. Attach it to
@@ -69,8 +98,6 @@ def configure_scheduler(
 
     Nothing in a config is imported or evaluated: names are looked up in tables. Functions such as ``lr_lambda`` are
     legal in a mapping made in Python, and impossible in a file.
-
-    Without ``end``, mmengine's entries have no end, like its schedulers; its runner gives them the end of the run.
 
     Deviations from the libraries, where they contradict their own documentation or fail: one-cycle schedules keep
     their last value, where torch, mmengine and Cerebras extrapolate; torch's ``ConstantLR`` and ``LinearLR`` with
@@ -96,31 +123,34 @@ def configure_scheduler(
     where, is_file = "config", isinstance(config, str | os.PathLike)
     if not isinstance(param_name, str):
         raise TypeError(f"param_name must be a string, given {arguments.shown(param_name)}")
+    if dialect is not None:
+        arguments.one_of("dialect", dialect, ["lehr", *TYPES])
     if isinstance(config, str | os.PathLike):
-        where, config = name_of(config), read(Path(config))
-    if not isinstance(config, Mapping | list | tuple):
+        where, config = name_of(config), read(Path(config), None if root is None else Path(root))
+    if not is_mapping(config) and not is_sequence(config):
         # The content of a file may be secret.
         given = f"a file with one {type(config).__name__} in it" if is_file else arguments.shown(config)
         raise TypeError(f"{where} must be a mapping, a list of mappings or the path of a file, given {given}")
-    arguments.within_limits(where, config)
-    length = None if epoch_length is None else _checked_length("epoch_length", epoch_length)
-    context = ConfigContext(optimizer, param_name, length)
+    if isinstance(config, dict | list | tuple):  # a container of another kind reads its values when it is asked
+        arguments.within_limits(where, config)
+    run = run_length.checked("", {"epoch_length": epoch_length, "max_epochs": max_epochs, "total_steps": total_steps})
     try:
-        if isinstance(config, Mapping):
-            scheduler = _scheduler(context, where, config)
+        run = run.or_else(run_of_file(config))
+        where, config, around = find_section(where, config, section, dialect)
+        plain: Any = completed(plain_config(where, config, dialect), around)
+        arguments.within_limits(where, plain)
+        context = ConfigContext(optimizer, param_name, run.epoch_length, run)
+        if isinstance(plain, Mapping):
+            scheduler = _scheduler(context, where, plain)
         else:
-            scheduler = _of_list(context, where, *_marked_list(where, config))
+            scheduler = _of_list(context, where, *_marked_list(where, plain))
     except (TypeError, ValueError) as error:
         short = arguments.shortened(str(error))  # the path to an entry may be long
         if short == str(error):
             raise
         raise (TypeError if isinstance(error, TypeError) else ValueError)(short) from error
-    remember_config(scheduler, _as_config(config, param_name, epoch_length))
+    remember_config(scheduler, _as_config(plain, param_name, run))
     return scheduler
-
-
-def _checked_length(name: str, value: object) -> int:
-    return arguments.whole_number(name, value, at_least=1)
 
 
 def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamScheduler:
@@ -135,22 +165,30 @@ def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamSche
                     f"{where}[{arguments.shown(key)}] is not known beside a list of schedulers (known: {known})"
                 )
         listed = read_entries(f"{where}['schedulers']", entry.values["schedulers"])
-    epoch_length = entry.values.get("epoch_length")
-    if epoch_length is not None:
-        here = _checked_length(f"{where}['epoch_length']", epoch_length)
-        if context.epoch_length not in (None, here):
-            raise ValueError(f"{where}: epoch_length must be given once, given {context.epoch_length} and {here}")
-        context = replace(context, epoch_length=here)
+    context = _in_run(context, where, entry.values)
     if is_list:
         param_name = text(f"{where}['param_name']", entry.values.get("param_name", context.param_name))
         return _of_list(context.of(param_name), where, entry.values, listed)
-    entry = entry.without("epoch_length")
+    entry = entry.without("epoch_length", "run")
+    if entry.type in SCHEDULERS:
+        context, entry = in_interval(context, entry)
     if entry.type in SCHEDULERS:
         return lehr_scheduler(context, entry, _scheduler)
     if "." not in entry.type:
         refuse_type(entry)
     save_history = arguments.flag(f"{where}['save_history']", entry.values.get("save_history", False))
     return _from_base_values(context, partial(_of_entry, entry.without("save_history"), save_history))
+
+
+def _in_run(context: ConfigContext, where: str, values: Mapping[str, Any]) -> ConfigContext:
+    """The context with the length of the run that a mapping gives."""
+    run = context.run
+    if values.get("run") is not None:
+        run = run.combined_with(where, run_length.read(f"{where}['run']", values["run"]))
+    if values.get("epoch_length") is not None:
+        given = run_length.checked(where, {"epoch_length": values["epoch_length"]})
+        run = run.combined_with(where, given)
+    return replace(context, epoch_length=run.epoch_length, run=run)
 
 
 def _of_list(context: ConfigContext, where: str, options: Mapping[str, Any], listed: list[Entry]) -> BaseParamScheduler:
@@ -205,7 +243,7 @@ def _marked_list(where: str, config: Sequence[Any]) -> tuple[dict[str, Any], lis
     return {"sequential": marks[0]}, [one.without("sequential") for one in listed]
 
 
-def _as_config(config: Any, param_name: str, epoch_length: int | None) -> dict[str, Any]:
+def _as_config(config: Any, param_name: str, run: run_length.RunLength) -> dict[str, Any]:
     """The config as a mapping, with the arguments of ``configure_scheduler`` in it."""
     if isinstance(config, Mapping):
         given = dict(config)
@@ -214,8 +252,11 @@ def _as_config(config: Any, param_name: str, epoch_length: int | None) -> dict[s
         given |= {"sequential": True} if config[0].get("sequential", False) else {}
     if param_name != "lr":
         given.setdefault("param_name", param_name)
-    if epoch_length is not None:
-        given["epoch_length"] = epoch_length
+    if run.epoch_length is not None:
+        given["epoch_length"] = run.epoch_length
+    length = {key: getattr(run, key) for key in ("max_epochs", "total_steps") if getattr(run, key) is not None}
+    if length:
+        given["run"] = {**given.get("run", {}), **length}
     try:
         return copied_config(given)  # a copy, so that the user may change the config
     except TypeError:

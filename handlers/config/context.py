@@ -10,6 +10,8 @@ from lehr.handlers.schedules import Schedule, Stretch
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups
 
+from .run_length import UNKNOWN, RunLength
+
 Key = tuple[str, int | None]  # the entry of a param group, and the item in it
 
 
@@ -21,6 +23,7 @@ class ConfigContext:
         optimizer: the optimizer.
         param_name: the name of the parameter.
         epoch_length: events in an epoch, where the config counts epochs and the events are iterations; else None.
+        run: the length of the run.
         base: the initial value of each param group, instead of the present ones; None for the present ones.
         base_values: base values to start from instead of those that the param groups have, by the key of the parameter.
         uses: the keys of the parameters whose base values were read; the contexts of one config share it.
@@ -30,6 +33,7 @@ class ConfigContext:
     optimizer: HasParamGroups
     param_name: str
     epoch_length: int | None
+    run: RunLength = UNKNOWN
     base: tuple[float, ...] | None = None
     base_values: Mapping[Key, tuple[float, ...]] = field(default_factory=dict)
     uses: set[Key] = field(default_factory=set, compare=False)
@@ -64,7 +68,9 @@ class ConfigContext:
 
     @property
     def default(self) -> float:
-        """The value that the optimizer was made with, or the present value of its first group."""
+        """The value that the optimizer was made with, or the initial value of its first group."""
+        if self.base is not None:
+            return self.base[0]
         value = getattr(self.optimizer, "defaults", {}).get(self.param_name, self.initial_values[0])
         return float(value) if not isinstance(value, tuple | list) else self.initial_values[0]
 
@@ -72,6 +78,10 @@ class ConfigContext:
     def every(self) -> int:
         """Events in each step of a schedule that counts epochs."""
         return self.epoch_length or 1
+
+    def stepping(self, events: int) -> "ConfigContext":
+        """The context of an entry whose steps are so many events."""
+        return replace(self, epoch_length=None if events == 1 else events)
 
     def in_events(self, schedule: Schedule) -> Schedule:
         """A schedule that counts epochs, as one that counts events."""

@@ -2,13 +2,13 @@
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 from lehr.handlers.schedules.arguments import shown
 
-from .checks import Check, numbers
+from .checks import Check, at_least_one, numbers, one_of
 
 # The check of each argument, or a pair of the check and the default value. None is legal where it is the default.
 Arguments = Mapping[str, Check | tuple[Check, Any]]
@@ -42,11 +42,42 @@ class EntryType:
         arguments: the check and the default value of each argument.
         build: makes the result, usually an ``EntrySchedule``, from a context and the checked arguments. These are
             attributes of one object, together with ``where``, the path to the entry.
+        flag: the key by which a training config without a type is recognised as one of this type, such as
+            ``lr_scheduler_type``; empty for none. Keys of such a config that are no arguments are about other things,
+            and names in it may have dashes.
+        shown_by: keys by one of which it is recognised where the dialect is given.
+        words: parts of the names of keys that are about the schedule: such a key that is no argument is an error.
+        is_flag: whether a value of that key shows it.
+        all_keys: whether all keys of such a config are arguments.
+        foreign: keys by which a config with the flag is known to be that of another library, and what that one is.
+        section: the key of the mapping of this type in a training config, which names no type; empty for none.
+        beside: paths of keys beside that section that a config of this library has.
+        around: where the mappings around an entry have arguments that it leaves out: paths of keys, by the argument.
     """
 
     description: str
     arguments: Arguments
     build: Callable[..., Any]
+    flag: str = ""
+    shown_by: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    is_flag: Callable[[Any], bool] = lambda value: True
+    all_keys: bool = False
+    foreign: Mapping[str, str] = field(default_factory=dict)
+    section: str = ""
+    beside: tuple[str, ...] = ()
+    around: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def in_interval(context: Any, entry: Entry) -> tuple[Any, Entry]:
+    """The context of an entry, and the entry, without ``lightning``: the interval and the frequency of its steps."""
+    if "lightning" not in entry.values:
+        return context, entry
+    given = read_entry(f"{entry.where}['lightning']", entry.values["lightning"], typed=False)
+    interval = one_of("step", "epoch")(f"{given.where}['interval']", given.values.get("interval", "epoch"))
+    frequency = at_least_one(f"{given.where}['frequency']", given.values.get("frequency", 1))
+    events = frequency if interval == "step" else frequency * context.every
+    return context.stepping(events), entry.without("lightning")
 
 
 def build(entry_type: EntryType, entry: Entry, context: Any) -> Any:

@@ -14,7 +14,7 @@ from lehr.handlers.schedules.stateful import stateful_parts
 from .at_once import combined
 from .checks import text
 from .context import ConfigContext
-from .dialects import entry_schedule
+from .dialects import entry_schedule, refuse_type
 from .dialects.lehr import SCHEDULERS, Nested, arguments_of
 from .dialects.torch_nested import chain_of
 from .entries import Entry, located
@@ -54,6 +54,9 @@ def scheduler_of_list(
         if key in options:
             raise ValueError(f"{where}[{key!r}] is for schedulers one after another: add 'sequential': true")
     _refuse_mixed_steps(context, listed)
+    for entry in listed:
+        if "." not in entry.type and entry.type not in SCHEDULERS:
+            refuse_type(entry)
     own = [entry for entry in listed if "." not in entry.type]
     if own and len({entry.values.get("param_name", context.param_name) for entry in listed}) < len(listed):
         raise ValueError(
@@ -119,6 +122,7 @@ def scheduler_of(
         schedule_of: combines the schedules of one parameter.
     """
     where, optimizer = entries[0].where, entries[0].context.optimizer
+    entries = [one for entry in entries for one in (entry, *(replace(other, where=where) for other in entry.others))]
     of_param: dict[tuple[str, int | None], list[EntrySchedule]] = {}
     for entry in entries:
         of_param.setdefault(entry.context.key, []).append(entry)

@@ -74,6 +74,7 @@ class EntrySchedule:
         duration: its length in events, where it is not the end of the window.
         groups: whether the entry is for each of the param groups; None for all of them.
         where: the path to the entry in the config.
+        others: the schedules of other parameters that the same entry has.
     """
 
     context: ConfigContext
@@ -88,6 +89,7 @@ class EntrySchedule:
     duration: int | None = None
     groups: tuple[bool, ...] | None = None
     where: str = ""
+    others: tuple["EntrySchedule", ...] = ()
 
     @property
     def length(self) -> int | None:

@@ -1,12 +1,15 @@
-"""Configs in YAML and JSON files, read without importing or evaluating anything."""
+"""Configs in YAML, JSON, TOML and Python files, read without importing or evaluating anything."""
 
 import json
 import os
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
 from lehr.handlers.schedules.arguments import shortened, shown
+
+from .python_files import read_with_bases
 
 MAX_BYTES = 10_000_000
 MAX_NODES = 100_000  # values and keys that are written out in a YAML file, which is slow to read
@@ -21,28 +24,28 @@ def name_of(path: str | os.PathLike[str]) -> str:
     return name if len(name) <= MAX_NAME else f"...{name[-MAX_NAME:]}"
 
 
-def read(path: Path) -> Any:
+def read(path: Path, root: Path | None = None) -> Any:
     """Read a file: mappings, lists, strings, numbers, True, False and None.
+
+    A Python file is read as a mapping of its variables, with the files of its ``_base_`` below ``root``.
 
     Raises:
         FileNotFoundError: the file does not exist.
         ImportError: the file is a YAML file, and PyYAML is not installed.
-        ValueError: the file is not a well-formed YAML or JSON file, or a mapping has the same key twice; the file has
-            more than 10 MB, is nested too deeply, or is a YAML file with more than 100,000 values and keys, or whose
-            merge keys copy more than 100,000 keys.
+        ValueError: the file is not well-formed, or a mapping has the same key twice; the file has more than 10 MB, is
+            nested too deeply, or is a YAML file with more than 100,000 values and keys, or whose merge keys copy more
+            than 100,000 keys.
     """
     name = name_of(path)
-    if path.suffix.lower() not in (".json", ".yaml", ".yml"):
-        raise ValueError(f"config must be a .yaml, .yml or .json file, given {shown(name)}")
+    if path.suffix.lower() not in (".json", ".yaml", ".yml", ".toml", ".py"):
+        raise ValueError(f"config must be a .yaml, .yml, .json, .toml or .py file, given {shown(name)}")
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise ValueError(f"the file must have at most {MAX_BYTES} bytes, given more")
-        text = content.decode("utf-8-sig")
+        if path.suffix.lower() == ".py":
+            return read_with_bases(path, root, _text_of)
+        text = _text_of(path)
         if path.suffix.lower() == ".json":
             return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
-        return read_yaml(text)
+        return tomllib.loads(text) if path.suffix.lower() == ".toml" else read_yaml(text)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -53,6 +56,14 @@ def read(path: Path) -> Any:
         raise ValueError(shortened(f"{name}: {error}")) from None  # without the content, which may be large or secret
     except RecursionError as error:
         raise ValueError(f"{name}: too deeply nested") from error
+
+
+def _text_of(path: Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"the file must have at most {MAX_BYTES} bytes, given more")
+    return content.decode("utf-8-sig")
 
 
 def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:

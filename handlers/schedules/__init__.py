@@ -6,7 +6,20 @@ from .concatenation import Concatenation
 from .constant import Constant, PiecewiseConstant
 from .cooldown import Bounded, Cooldown
 from .cumulative_product import CumulativeProduct
-from .curves import Cosine, Curve, Exponential, KDecay, Linear, Polynomial, Power, Reversed, Rex, Tanh
+from .curves import (
+    Cosine,
+    Curve,
+    Exponential,
+    KDecay,
+    Linear,
+    Logarithmic,
+    Polynomial,
+    Power,
+    Reversed,
+    Rex,
+    Stairs,
+    Tanh,
+)
 from .cycles import CosineAnnealing, Cyclical, LinearCyclical
 from .decays import ExponentialDecay, InverseTimeDecay, MultiStepDecay, PowerDecay, StepDecay
 from .greedy import Greedy
@@ -21,7 +34,7 @@ from .product import Product
 from .recursion import Recursion, Turn
 from .reduced import Reduced
 from .restarts import Restarts
-from .rules import Approach, Assignment, Scaling
+from .rules import Addition, Approach, Assignment, Scaling
 from .shift import Shift
 from .side_by_side import SideBySide
 from .stateful import FunctionSchedule, LiveSchedule, StatefulSchedule
@@ -30,6 +43,7 @@ from .warmup_stable_decay import WarmupStableDecay
 from .window import Stretch, Window
 
 __all__ = [
+    "Addition",
     "Anneal",
     "Approach",
     "Assignment",
@@ -54,6 +68,7 @@ __all__ = [
     "LinearCyclical",
     "LinearInterpolation",
     "LiveSchedule",
+    "Logarithmic",
     "Mapped",
     "MultiStepDecay",
     "Noise",
@@ -74,6 +89,7 @@ __all__ = [
     "Schedule",
     "Shift",
     "SideBySide",
+    "Stairs",
     "StatefulSchedule",
     "StepDecay",
     "Stretch",

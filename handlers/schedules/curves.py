@@ -174,6 +174,46 @@ class Exponential(Curve):
 
 
 @dataclass(frozen=True)
+class Logarithmic(Curve):
+    """A logarithm, fast at first: ``f(p) = log(1 + (base - 1) * p) / log(base)``.
+
+    DeepSpeed warms up along it: in ``n`` steps by default, with ``base=n`` and the progress ``i / (n - 1)``.
+
+    Args:
+        base: the base of the logarithm, above 1. A larger base is faster at first.
+
+    Example:
+        >>> Logarithmic(4.0)(np.array([0.0, 1 / 3, 1.0])).round(4).tolist()
+        [0.0, 0.5, 1.0]
+    """
+
+    base: float = fields.number(10.0, above=1)
+
+    def __call__(self, progress: Array) -> Array:
+        """The formula."""
+        return np.asarray(np.log1p((self.base - 1) * progress) / np.log(self.base))
+
+
+@dataclass(frozen=True)
+class Stairs(Curve):
+    """Stairs of equal height: ``f(p) = floor(p * count) / count``.
+
+    Args:
+        count: the number of stairs, at least 1; the last one is the end.
+
+    Example:
+        >>> Stairs(2)(np.array([0.0, 0.4, 0.5, 0.9, 1.0])).tolist()
+        [0.0, 0.0, 0.5, 0.5, 1.0]
+    """
+
+    count: int = fields.whole_number(at_least=1)
+
+    def __call__(self, progress: Array) -> Array:
+        """The formula."""
+        return np.asarray(np.floor(rounded_if_near(progress * self.count)) / self.count)
+
+
+@dataclass(frozen=True)
 class Tanh(Curve):
     """A part of the hyperbolic tangent: ``f(p) = (1 + tanh(lower * (1 - p) + upper * p)) / 2``.
 

@@ -138,3 +138,28 @@ class Assignment(Rule):
         if self.first_factor is not None:
             a[steps == 0], c[steps == 0] = self.first_factor, 0.0
         return a, c
+
+
+@dataclass(frozen=True)
+class Addition(Rule):
+    """Adds to the value what a schedule rises by: ``a = 1``, ``c = schedule(k) - schedule(k - 1)``.
+
+    At step 0, the value is replaced: ``a = 0``, ``c = schedule(0)``. Alone, the rule gives ``schedule(k)``.
+
+    Args:
+        schedule: the values.
+
+    Example:
+        >>> from lehr.handlers.schedules import Anneal
+        >>> a, c = Addition(Anneal(0.5, 1.5, duration=2)).coefficients(np.arange(3.0))
+        >>> a.tolist(), c.tolist()
+        ([0.0, 1.0, 1.0], [0.5, 0.5, 0.5])
+    """
+
+    schedule: Schedule = schedule_field()
+
+    def coefficients(self, steps: Array) -> tuple[Array, Array]:
+        """The formula of the class docstring."""
+        first = with_group_axis(steps == 0, self.groups is not None)
+        now, before = self.schedule.values(steps), self.schedule.values(np.maximum(steps - 1, 0))
+        return np.where(first, np.zeros_like(now), 1.0), np.where(first, now, now - before)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 import shlex
 import sys
@@ -94,10 +95,11 @@ def test_listed_defaults_are_the_defaults():
         if not any(argument.required for argument in one.arguments):
             listed = {argument.name: argument.default for argument in one.arguments if argument.default is not None}
             try:
-                short = configure_scheduler(optimizer(momentum=0.9), {"type": one.name}).simulate(30)
+                short = configure_scheduler(optimizer(momentum=0.9), {"type": one.name}, max_epochs=30).simulate(30)
             except (TypeError, ValueError):
                 continue  # one of several must be given
-            full = configure_scheduler(optimizer(momentum=0.9), {"type": one.name, **listed}).simulate(30)
+            config = {"type": one.name, **listed}
+            full = configure_scheduler(optimizer(momentum=0.9), config, max_epochs=30).simulate(30)
             assert np.array_equal(short, full), one.name
             compared += 1
     assert compared > 20
@@ -313,3 +315,17 @@ def test_arguments_that_are_taken_and_passed_over_are_listed_too():
     listed = {one.name: {argument.name for argument in one.arguments} for one in ALL}
     assert listed["transformers.constant"] == {"num_warmup_steps", "num_training_steps"}
     assert listed["transformers.get_constant_schedule"] == set()
+
+
+def test_the_run_the_dialect_and_the_section_of_a_file(tmp_path):
+    entries = [{"type": "LinearLR", "start_factor": 0.5, "end": 2}, {"type": "CosineAnnealingLR", "begin": 2}]
+    path = tmp_path / "training.json"
+    path.write_text(json.dumps({"generator": entries, "critic": [{**entries[0], "type": "ConstantLR", "factor": 0.5}]}))
+    plan = [str(path), "--dialect", "mmengine", "--section", "generator"]
+    values = configure_scheduler(optimizer(), entries, dialect="mmengine", max_epochs=6).simulate(6)[:, 0]
+    table = run("simulate", *plan, "--max-epochs", "6", "-n", "6", "--csv").output.splitlines()[1:]
+    assert [float(row.partition(",")[2]) for row in table] == values.tolist()
+    assert "['end'] must be given, in epochs" in run("simulate", *plan, "-n", "6", code=2).output
+    checked = [*plan, "--max-epochs", "3", "--epoch-length", "2"]
+    assert "max_epochs" not in run("check", *checked, "--in-epochs").output
+    assert "['end'] must be given, in epochs" in run("check", *checked, code=2).output

@@ -98,7 +98,7 @@ def one_line(code, stderr):
         # files
         (["plot", "nothere.yaml"], "nothere.yaml: No such file or directory"),
         (["plot", "folder.yaml"], "folder.yaml: cannot be read: Is a directory"),
-        (["plot", "./nothere.txt"], "config must be a .yaml, .yml or .json file, given 'nothere.txt'"),
+        (["plot", "./nothere.txt"], "config must be a .yaml, .yml, .json, .toml or .py file, given 'nothere.txt'"),
         (["plot", "broken.yaml"], "broken.yaml: not well-formed"),
         (["plot", "broken.json"], "broken.json: "),
         (["plot", "latin.yaml"], "latin.yaml: "),

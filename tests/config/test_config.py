@@ -434,12 +434,12 @@ WRONG = [
     ([], ValueError, "config must have at least one mapping"),
     (3, TypeError, "config must be a mapping, a list of mappings or the path of a file, given 3"),
     ([3], TypeError, r"config\[0\] must be a mapping, given 3"),
-    ({"type": 3}, TypeError, r"config\['type'\] must be a string, given 3"),
+    ({"type": 3}, TypeError, r"config\['type'\] must be a string or a class, given 3"),
     ({3: 4, "type": "torch.StepLR"}, TypeError, "keys must be strings, given 3"),
     ({"type": "torch.StpLR"}, ValueError, r"config\['type'\] must be a known one, .*given 'torch.StpLR'; did you mean 'torch.StepLR' or "),
     ({"type": "torhc.StepLR"}, ValueError, "given 'torhc.StepLR'; did you mean .*'torch.StepLR'"),
     ({"type": "os.system"}, ValueError, "must be a known one, with the prefix .*given 'os.system'"),
-    ({"type": "torch.optim.lr_scheduler.StepLR"}, ValueError, r"config\['type'\] must be a known one"),
+    ({"type": "torch.optim.lr_scheduler.StpLR"}, ValueError, r"config\['type'\] must be a known one"),
     ({"type": "StepSchduler"}, ValueError, "given 'StepSchduler'; did you mean 'StepScheduler'"),
     ({"type": "torch.StepLR"}, ValueError, "config: 'step_size' must be given"),
     (dict(STEP, gama=1), ValueError, r"config\['gama'\] is not known; did you mean 'gamma'?"),
@@ -521,7 +521,15 @@ def test_errors_say_where(config, kind, message):
         (STEP, 0, "epoch_length must be a whole number of at least 1"),
         (dict(STEP, epoch_length=3), 4, "epoch_length must be given once, given 4 and 3"),
         ({"type": "transformers.constant"}, 3, "epoch_length must be left out, since transformers counts steps"),
-        ({"type": "OneCycleScheduler", "max_value": 1, "epochs": 3, "steps_per_epoch": 4}, 4, "left out where epochs"),
+        (
+            {"type": "OneCycleScheduler", "max_value": 1, "epochs": 3, "steps_per_epoch": 4},
+            5,
+            "steps_per_epoch must be epoch_length, 5, given 4",
+        ),
+        ({"type": "torch.OneCycleLR", "max_lr": 1, "epochs": 3, "steps_per_epoch": 4}, 5, "must be epoch_length, which"),
+        ({"type": "torch.SequentialLR", "milestones": [2], "schedulers": [
+            STEP, {"type": "torch.OneCycleLR", "max_lr": 1, "epochs": 3, "steps_per_epoch": 4}]}, 4,
+            "'total_steps'\\] must be given, in epochs"),
         ({"type": "LambdaScheduler", "factor_fn": math.cos}, 4, "epoch_length must be left out where a function is given"),
         ({"type": "CyclicScheduler", "base_value": 0, "max_value": 1, "step_size_up": 2, "scale_fn": math.cos}, 4, "scale_fn"),
         ({"type": "StepScheduler", "step_size": 0.3}, 7, "step_size must be a whole number of events, given 0.3 epochs"),
@@ -548,7 +556,7 @@ def test_epochs_that_make_no_sense_are_refused(config, epoch_length, message):
         ("plan.yaml", "type: torch.LambdaLR\nlr_lambda: !!python/name:math.cos", "plan.yaml: not well-formed"),
         ("plan.yaml", "type: torch.LambdaLR\nlr_lambda: math.cos", r"plan.yaml\['lr_lambda'\] must be a function"),
         ("plan.yaml", "type: torch.StepLR\nstep_size: 2024-01-01", r"plan.yaml\['step_size'\] must be a number"),
-        ("plan.txt", "", "config must be a .yaml, .yml or .json file"),
+        ("plan.txt", "", "config must be a .yaml, .yml, .json, .toml or .py file"),
     ],
 )  # fmt: skip
 def test_files_are_read_safely(tmp_path, monkeypatch, name, content, message):
@@ -629,3 +637,88 @@ def test_one_cycle_holds_its_end_inside_of_others_too():
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError):
         configure_scheduler(make_optimizer(1), tmp_path / "plan.yaml")
+
+
+# The length of the run.
+
+WARMED_UP = [
+    {"type": "mmengine.LinearLR", "start_factor": 0.1, "end": 2},
+    {"type": "mmengine.CosineAnnealingLR", "eta_min": 0.001, "begin": 2},
+]
+
+
+@pytest.mark.parametrize("length", [{"max_epochs": 8}, {"total_steps": 16}, {"max_epochs": 8, "total_steps": 16}])
+def test_an_end_that_is_missing_is_the_end_of_the_run(length):
+    """As in mmengine's Runner."""
+    optimizer = make_optimizer(lr=0.1)
+    explicit = [WARMED_UP[0], {**WARMED_UP[1], "end": 8}]
+    values = simulated(WARMED_UP, 16, optimizer, epoch_length=2, **length)[:, 0]
+    assert values.tolist() == simulated(explicit, 16, optimizer, epoch_length=2)[:, 0].tolist()
+    assert values[[0, 3, 6, 8, -1]].round(5).tolist() == [0.01, 0.1, 0.09337, 0.07525, 0.00763]
+    by_iteration = [{**entry, "by_epoch": False} for entry in WARMED_UP]
+    values = simulated(by_iteration, 16, optimizer, total_steps=16)[:, 0]
+    assert values.tolist() == simulated([by_iteration[0], {**by_iteration[1], "end": 16}], 16, optimizer)[:, 0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "kwargs"),
+    [("Linear", {}), ("CosineAnnealing", {}), ("Poly", {}), ("OneCycle", {"eta_max": 0.5})],
+)
+def test_an_entry_whose_values_depend_on_a_missing_end_is_refused(name, kwargs):
+    entry = {"type": f"mmengine.{name}LR", **kwargs}
+    for config in (entry, [entry], [{**entry, "by_epoch": False}]):
+        with pytest.raises(
+            ValueError, match=r"\['end'\] must be given, in (epochs|iterations), since .* as (max_epochs|total)"
+        ):
+            configure_scheduler(make_optimizer(), config)
+    for unbounded in ({"type": "mmengine.StepLR", "step_size": 2}, {"type": "mmengine.ConstantLR", "factor": 0.5}):
+        assert len(simulated(unbounded)) == 12
+
+
+def test_one_cycle_of_epochs_counts_iterations():
+    cycle = {"type": "torch.OneCycleLR", "max_lr": 0.5, "total_steps": 12}
+    own = {"type": "OneCycleScheduler", "max_value": 0.5, "total_steps": 12}
+    for config in (cycle, own):
+        expected = simulated(config).tolist()
+        of_epochs = {key: value for key, value in config.items() if key != "total_steps"} | {"epochs": 3}
+        assert simulated({**of_epochs, "steps_per_epoch": 4}).tolist() == expected
+        assert simulated(of_epochs, epoch_length=4).tolist() == expected
+        assert simulated({**of_epochs, "steps_per_epoch": 4}, epoch_length=4).tolist() == expected
+
+
+def test_training_steps_that_are_missing_are_those_of_the_run():
+    for name in ("linear", "get_cosine_schedule_with_warmup", "warmup_stable_decay"):
+        config = {"type": f"transformers.{name}", "num_warmup_steps": 3}
+        config |= {"num_decay_steps": 4} if name == "warmup_stable_decay" else {}
+        given = simulated({**config, "num_training_steps": 12})
+        assert simulated(config, total_steps=12).tolist() == given.tolist()
+        assert simulated({**config, "run": {"total_steps": 12}}).tolist() == given.tolist()
+        with pytest.raises(ValueError, match="num_training_steps"):
+            configure_scheduler(make_optimizer(), config)
+
+
+def test_the_length_of_the_run_is_in_the_config_of_the_scheduler():
+    scheduler = configure_scheduler(make_optimizer(), WARMED_UP, epoch_length=2, max_epochs=8)
+    config = scheduler.config()
+    assert config["run"] == {"max_epochs": 8}
+    assert simulated(config, optimizer=make_optimizer()).tolist() == scheduler.simulate(12).tolist()
+
+
+@pytest.mark.parametrize(
+    ("length", "message"),
+    [
+        ({"max_epochs": 0}, "max_epochs must be a whole number of at least 1, given 0"),
+        ({"total_steps": 2.5}, "total_steps must be a whole number of at least 1, given 2.5"),
+        (
+            {"max_epochs": 3, "epoch_length": 4, "total_steps": 10},
+            r"max_epochs \* epoch_length = 3 \* 4 = 12, given 10",
+        ),
+        ({"run": {"epochs": 3}}, r"config\['run'\]\['epochs'\] is not known"),
+        ({"run": 3}, r"config\['run'\] must be a mapping, given 3"),
+        ({"run": {"max_epochs": 3}, "max_epochs": 4}, "config: max_epochs must be given once, given 4 and 3"),
+    ],
+)
+def test_lengths_that_make_no_sense_are_refused(length, message):
+    config = {**STEP, "run": length["run"]} if "run" in length else STEP
+    with pytest.raises((ValueError, TypeError), match=message):
+        configure_scheduler(make_optimizer(), config, **{key: one for key, one in length.items() if key != "run"})

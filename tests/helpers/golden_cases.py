@@ -31,6 +31,8 @@ def nested(peer, value, case):
     kwargs = {key: understood(peer, one, case) for key, one in value["kwargs"].items()}
     if peer == "mmengine" and value["class"].endswith("ParamScheduler"):
         kwargs.setdefault("param_name", case["param"])
+        if case["note"] == "defaults, end INF":
+            kwargs["end"] = 10**9  # a config without an end, whose values depend on it, is refused
     return {"type": f"{peer}.{value['class']}", **kwargs}
 
 

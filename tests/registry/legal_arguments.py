@@ -84,6 +84,7 @@ SCHEDULES: dict[str, Arguments] = {
     "FunctionSchedule": {"function": math.cos},
     "Mapped": {"schedule": LINE, "function": math.cos},
     # The rules of a Recursion, which have no picture of their own.
+    "Addition": {"schedule": LINE},
     "Approach": {"weights": LINE, "end_value": 0.1, "base_value": 1.0},
     "Assignment": {"schedule": LINE},
     "Scaling": {"factors": LINE},

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lehr.handlers.schedules import (
+    Addition,
     Anneal,
     Approach,
     Assignment,
@@ -24,6 +25,7 @@ from lehr.handlers.schedules import (
     Greedy,
     KDecay,
     Linear,
+    Logarithmic,
     MultiStepDecay,
     Noise,
     Plateau,
@@ -37,6 +39,7 @@ from lehr.handlers.schedules import (
     Rex,
     Scaling,
     Shift,
+    Stairs,
     StepDecay,
     Stretch,
     Tanh,
@@ -53,6 +56,8 @@ CURVES = {
     "power": (Power(0.5), math.sqrt),
     "polynomial": (Polynomial(3.0), lambda p: 1 - (1 - p) ** 3),
     "exponential": (Exponential(0.2), lambda p: (1 - 0.2**p) / 0.8),
+    "logarithmic": (Logarithmic(8.0), lambda p: math.log(1 + 7 * p) / math.log(8)),
+    "stairs": (Stairs(4), lambda p: math.floor(4 * p + 1e-12) / 4),
     "tanh": (Tanh(-2.0, 1.0), lambda p: (1 + math.tanh(-2 * (1 - p) + p)) / 2),
     "rex": (Rex(), lambda p: 1 - (1 - p) / (0.5 + 0.5 * (1 - p))),
     "k-decay": (KDecay(Cosine(), 2.0), lambda p: (1 - math.cos(math.pi * p**2)) / 2),
@@ -181,6 +186,7 @@ def test_a_recursion_is_a_loop(data, groups, start):
     rules = {
         "scaling": Scaling(Anneal(0.2, 1.0, 7)),
         "approach": Approach(Anneal(1.0, 0.0, 9, Cosine(), "mirror"), 0.1, 0.7),
+        "addition": Addition(Anneal(0.1, 1.0, 8)),
         "assignment": Assignment(Anneal(1.0, 0.5, 5), first_factor=0.5),
     }
     turns = [
@@ -270,6 +276,7 @@ def test_a_greedy_schedule_begins_anew_when_it_has_been_down_long_enough():
         lambda: Product(5),
         lambda: Scaling(5),
         lambda: Assignment(5),
+        lambda: Addition(5),
         lambda: Turn(5),
         lambda: Turn(Scaling(Constant(1.0)), begin="x"),
         lambda: Recursion(1.0, [5]),

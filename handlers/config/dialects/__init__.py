@@ -11,19 +11,42 @@ from dataclasses import replace
 
 from lehr.handlers.config.checks import text
 from lehr.handlers.config.context import ConfigContext
-from lehr.handlers.config.entries import Entry, EntryType, build, located
+from lehr.handlers.config.entries import Entry, EntryType, build, in_interval, located
 from lehr.handlers.config.entry_schedules import EntrySchedule
 from lehr.handlers.schedules.arguments import shown
 
-from . import cerebras_nested, mmagic, mmengine, timm, torch_nested, transformers
+from . import (
+    cerebras_nested,
+    composer,
+    deepspeed,
+    hf,
+    megatron,
+    mmagic,
+    mmcv,
+    nemo,
+    olmo,
+    openmmlab,
+    timm_args,
+    torch_nested,
+    torchtitan,
+    transformers,
+)
 from .lehr import SCHEDULERS
 
 TYPES: dict[str, Mapping[str, EntryType]] = {
     "cerebras": cerebras_nested.TYPES,
+    "composer": composer.TYPES,
+    "deepspeed": deepspeed.TYPES,
+    "hf": hf.TYPES,
+    "megatron": megatron.TYPES,
     "mmagic": mmagic.TYPES,
-    "mmengine": mmengine.TYPES,
-    "timm": timm.TYPES,
+    "mmcv": mmcv.TYPES,
+    "mmengine": openmmlab.TYPES,
+    "nemo": nemo.TYPES,
+    "olmo": olmo.TYPES,
+    "timm": timm_args.TYPES,
     "torch": torch_nested.TYPES,
+    "torchtitan": torchtitan.TYPES,
     "transformers": transformers.TYPES,
 }
 
@@ -33,6 +56,7 @@ def entry_schedule(context: ConfigContext, entry: Entry) -> EntrySchedule:
     prefix, _, name = entry.type.partition(".")
     if name not in TYPES.get(prefix, {}):
         refuse_type(entry)
+    context, entry = in_interval(context, entry)
     where = entry.where
     if "param_name" in entry.values:
         where = f"{where}['param_name']"
@@ -41,6 +65,7 @@ def entry_schedule(context: ConfigContext, entry: Entry) -> EntrySchedule:
     located(where, getattr, context, "slot")
     if prefix == "transformers":
         name, entry = transformers.by_short_name(name, entry)
+        entry = transformers.of_run(name, entry, context)
     schedule: EntrySchedule = build(TYPES[prefix][name], entry, context)
     return replace(schedule, where=entry.where)
 
@@ -57,7 +82,9 @@ def refuse_type(entry: Entry) -> None:
     last = entry.type.rpartition(".")[2].casefold()
     near = [last] if last in folded else difflib.get_close_matches(last, folded, n=3, cutoff=0.6)
     preferred = entry.type.partition(".")[0].lower()
-    found = sorted((one for name in near for one in full[folded[name]]), key=lambda one: not one.startswith(preferred))
+    bare = "." not in entry.type
+    found = [one for name in near for one in full[folded[name]]]
+    found.sort(key=lambda one: (not one.startswith(preferred), bare and "." in one))
     hint = f"did you mean {' or '.join(map(repr, found[:4]))}?" if found else "names of other libraries have a prefix"
     raise ValueError(
         f"{entry.where}['type'] must be a known one, with the prefix {', '.join(map(repr, TYPES))} or none for lehr's "

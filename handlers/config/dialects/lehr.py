@@ -217,9 +217,10 @@ def _in_events(name: str, values: dict[str, Any], epoch_length: int) -> dict[str
         return values
     if row.durations is None:
         raise ValueError(f"epoch_length must be left out for {name}, whose arguments are not durations")
-    given_twice = [key for key in ("epochs", "steps_per_epoch") if values.get(key) is not None]
-    if given_twice:
-        raise ValueError(f"epoch_length must be left out where {given_twice[0]} is given")
+    if name == "OneCycleScheduler" and values.get("total_steps") is None:
+        if values.get("steps_per_epoch") not in (None, epoch_length):
+            raise ValueError(f"steps_per_epoch must be epoch_length, {epoch_length}, given {values['steps_per_epoch']}")
+        return {**values, "steps_per_epoch": epoch_length}
     if name == "CyclicScheduler" and "step_size_up" not in values:
         raise ValueError("step_size_up must be given where epoch_length is: its default of 2000 is in events")
     return in_events(row.durations, values, epoch_length)

@@ -10,12 +10,12 @@ from lehr.handlers.config.entry_schedules import ENDLESS, EntrySchedule, StepWin
 from lehr.handlers.schedules import Anneal, Assignment, Concatenation, Constant, Product, Schedule, Shift, Window
 from lehr.handlers.schedules.arguments import Number
 
-from .mmengine import assigning, in_window
+from .mmengine import assigning, in_window, whole_window
 from .torch import PLATEAU, plateau
 
 
 def _linear_interval(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
-    times = window.steps // a.interval
+    times = whole_window(window, a).steps // a.interval
     if window.steps == 1:
         return scaling(context, Constant(a.start_factor), window)
     if not times:

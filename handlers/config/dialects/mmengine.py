@@ -51,7 +51,7 @@ from .torch import plateau
 
 # fmt: off
 WINDOW: Arguments = {
-    "begin": (not_negative, 0), "end": (not_negative, ENDLESS), "by_epoch": (flag, True),
+    "begin": (not_negative, 0), "end": (not_negative, None), "by_epoch": (flag, True),
     "convert_to_iter_based": (flag, False), "last_step": (minus_one, -1), "verbose": (flag, False),
 }
 # fmt: on
@@ -60,6 +60,10 @@ WINDOW: Arguments = {
 def _step_window(context: ConfigContext, a: SimpleNamespace) -> StepWindow:
     """The window of an entry with the arguments of ``WINDOW``."""
     length = context.epoch_length
+    of_run = context.run.epochs if a.by_epoch else context.run.steps
+    a.has_end = a.end is not None or of_run is not None
+    if a.end is None:  # mmengine's runner fills in the end of the run
+        a.end = of_run or ENDLESS
     if a.convert_to_iter_based:
         if not a.by_epoch:
             raise ValueError("['convert_to_iter_based'] must be left out where by_epoch is false")
@@ -85,26 +89,49 @@ def assigning(
     return EntrySchedule(context, lambda value: window.in_events(starting_from(value), before=value), rule, window)
 
 
-def _constant(window: StepWindow, a: SimpleNamespace) -> Schedule:
+def constant(window: StepWindow, a: SimpleNamespace) -> Schedule:
+    """The factors of a value that is multiplied until the last step of a window."""
     last = window.steps - 1
     return PiecewiseConstant([a.factor, 1.0], [last]) if last else Constant(a.factor)
 
 
+def whole_window(window: StepWindow, a: SimpleNamespace) -> StepWindow:
+    """A window whose end is known, for a schedule that depends on it.
+
+    Raises:
+        ValueError: the end is unknown.
+    """
+    if not a.has_end:
+        name, unit = ("max_epochs", "epochs") if a.by_epoch else ("total_steps", "iterations")
+        raise ValueError(
+            f"['end'] must be given, in {unit}, since the values depend on it: or give the {unit} of the run to "
+            f"configure_scheduler as {name}, as mmengine's runner does"
+        )
+    return window
+
+
 def _linear(window: StepWindow, a: SimpleNamespace) -> Schedule:
-    last = window.steps - 1
+    last = whole_window(window, a).steps - 1
     return Anneal(a.start_factor, a.end_factor, last) if last else Constant(a.start_factor)
 
 
 def _cosine(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
-    initial, length = _initial_value(context), (a.T_max or 0) * window.scale or window.steps
-    end = _end_value(context, a, default=0.0)
+    return cosine_of(context, window, a, end_value(context, a, default=0.0))
+
+
+def cosine_of(context: ConfigContext, window: StepWindow, a: SimpleNamespace, end: Number) -> EntrySchedule:
+    """An entry of half a cosine to an end value and back again, each in ``T_max`` steps or those of the window."""
+    length = (a.T_max or 0) * window.scale or whole_window(window, a).steps
+    initial = initial_value(context)
+    lowest = _first_lowest(length, window.steps)
 
     def starting_from(value: Number) -> Schedule:
         down = Anneal(value, end, length, Cosine(), beyond="mirror")
-        if value == initial or window.steps <= length:
+        if value == initial or lowest is None:
             return down
         # The cosine returns to the initial value of the group.
-        return Concatenation([down, Shift(Anneal(initial, end, length, Cosine(), beyond="mirror"), length)], [length])
+        back = Anneal(initial, end, length, Cosine(), beyond="mirror")
+        return Concatenation([down, Shift(back, lowest)], [lowest])
 
     def rule() -> Rule:
         return Approach(Anneal(1.0, 0.0, length, Cosine(), beyond="mirror"), end, initial)
@@ -112,20 +139,27 @@ def _cosine(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> E
     return assigning(context, window, starting_from, rule)
 
 
+def _first_lowest(length: float, steps: int) -> int | None:
+    """The first step at which a cosine is at its end value; None if none of so many steps is."""
+    odd = np.arange(1, 1000, 2) * length  # a length such as 2.4 has a whole multiple soon, if at all
+    whole = odd[(np.abs(odd - np.round(odd)) < 1e-9 * odd) & (odd < steps)]
+    return int(np.round(whole[0])) if whole.size else None
+
+
 def _poly(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
-    last, curve = max(window.steps - 1, 0), Polynomial(a.power)
+    last, curve = max(whole_window(window, a).steps - 1, 0), Polynomial(a.power)
     if last == 0:
         return scaling(context, Constant(1.0), window)
-    rule = lambda: Approach(Anneal(1.0, 0.0, last, curve), a.eta_min, _initial_value(context))  # noqa: E731
+    rule = lambda: Approach(Anneal(1.0, 0.0, last, curve), a.eta_min, initial_value(context))  # noqa: E731
     return assigning(context, window, lambda value: Anneal(value, a.eta_min, last, curve), rule)
 
 
 def _cosine_restart(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
     if not a.periods:
         raise ValueError("['periods'] must be at least one, given none")
-    initial, scale = _initial_value(context), window.scale
+    initial, scale = initial_value(context), window.scale
     lengths = [arguments.number(f"['periods'][{at}]", one, above=0) * scale for at, one in enumerate(a.periods)]
-    end = _end_value(context, a, default=None)
+    end = end_value(context, a, default=None)
     starts = np.cumsum([0, *lengths[:-1]]).tolist()
     tops = [(np.asarray(initial) * weight).tolist() for weight in a.restart_weights]
     curve = Window(Restarts(initial, end, lengths, restart_weights=a.restart_weights), end=int(sum(lengths)))
@@ -142,7 +176,7 @@ def _one_cycle(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -
         raise ValueError(
             f"the type is for 'lr' alone, given {context.param_name!r}: torch.OneCycleLR is for any parameter"
         )
-    steps = window.steps if a.total_steps is None else a.total_steps * window.scale
+    steps = whole_window(window, a).steps if a.total_steps is None else a.total_steps * window.scale
     own = OneCycle(a.eta_max, steps, a.pct_start, a.anneal_strategy, a.div_factor, a.final_div_factor, a.three_phase)
     levels = {"max_value": own.max_value, "div_factor": own.div_factor, "final_div_factor": own.final_div_factor}
     left = {} if context.left is None else context.left
@@ -159,18 +193,19 @@ def _one_cycle(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -
     return assigning(context, window, lambda value: cycle(), lambda: Assignment(cycle()))
 
 
-def _initial_value(context: ConfigContext) -> Number:
+def initial_value(context: ConfigContext) -> Number:
     """The initial value of the param groups: the present one, or that of a one-cycle before it for ``"lr"``."""
     given = context.left or {}
     return given.get("initial_value", context.initial_value) if context.param_name == "lr" else context.initial_value
 
 
-def _end_value(context: ConfigContext, a: SimpleNamespace, default: float | None) -> Any:
+def end_value(context: ConfigContext, a: SimpleNamespace, default: float | None) -> Any:
+    """The end value of a cosine: ``eta_min``, or a ratio of the initial value."""
     if a.eta_min is None and a.eta_min_ratio is None and default is not None:
         return default
     if (a.eta_min is None) == (a.eta_min_ratio is None):
         raise ValueError(f"either eta_min or eta_min_ratio must be given, given {a.eta_min} and {a.eta_min_ratio}")
-    return (np.asarray(_initial_value(context)) * a.eta_min_ratio).tolist() if a.eta_min is None else a.eta_min
+    return (np.asarray(initial_value(context)) * a.eta_min_ratio).tolist() if a.eta_min is None else a.eta_min
 
 
 def _reduce_on_plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
@@ -205,9 +240,9 @@ def _scaling(
 # fmt: off
 WITHOUT_SUFFIX = {
     "Constant": _scaling("A factor of the value until the window's last step, then the value.",
-        {"factor": (fraction, 1 / 3)}, _constant),
+        {"factor": (fraction, 1 / 3)}, constant),
     "CosineAnnealing": in_window("Half a cosine to eta_min and back again, within a window.",
-        {"T_max": (count, None), "eta_min": (number, None), "eta_min_ratio": (number, None)}, _cosine),
+        {"T_max": (not_negative, None), "eta_min": (number, None), "eta_min_ratio": (number, None)}, _cosine),
     "CosineRestart": in_window("Half cosines of given periods and heights, one after another.", {"periods": milestones,
         "restart_weights": (list_of_numbers, [1.0]), "eta_min": (number, None), "eta_min_ratio": (number, None)},
         _cosine_restart),

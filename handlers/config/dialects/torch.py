@@ -1,6 +1,7 @@
 """The schedulers of torch.optim.lr_scheduler that hold no other schedulers."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -114,9 +115,24 @@ def _cyclic(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     return _assigning(context, Cyclic(a.base_lr, a.max_lr, *rest), momentum)
 
 
+def _steps_per_epoch(context: ConfigContext, a: SimpleNamespace) -> int | None:
+    """The steps of an epoch: those that are given, or the events of an epoch.
+
+    Raises:
+        ValueError: the two differ.
+    """
+    here, there = a.steps_per_epoch, context.epoch_length
+    if None not in (here, there) and here != there:
+        raise ValueError(f"['steps_per_epoch'] must be epoch_length, which is {there}, given {here}")
+    return here or there
+
+
 def _one_cycle(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
-    # torch ignores epochs and steps_per_epoch where total_steps is given.
-    epochs = (None, None) if a.total_steps is not None else (a.epochs, a.steps_per_epoch)
+    # torch ignores epochs and steps_per_epoch where total_steps is given, and else counts iterations.
+    epochs: tuple[int | None, int | None] = (None, None)
+    if a.total_steps is None:
+        epochs = a.epochs, _steps_per_epoch(context, a)
+        context = replace(context, epoch_length=None)
     steps = cycle_length(a.total_steps, *epochs)
     shape = {"pct_start": a.pct_start, "anneal_strategy": a.anneal_strategy, "three_phase": a.three_phase}
     momentum = OneCycle(a.max_momentum, steps, base_value=a.base_momentum, inverse=True, **shape)

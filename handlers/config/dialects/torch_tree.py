@@ -67,6 +67,11 @@ def nodes_of(context: ConfigContext, entries: Sequence[Entry]) -> tuple[tuple[No
         if name in NESTED:
             node = build(NESTED[name], entry, context)
         else:
+            if name == "OneCycleLR" and context.epoch_length is not None and entry.values.get("total_steps") is None:
+                raise ValueError(
+                    f"{entry.where}['total_steps'] must be given, in epochs, for a scheduler beside others that count "
+                    "epochs, given none: or leave epoch_length out and count iterations in all of them"
+                )
             schedule, left = build(LEAVES[name], entry, context), _left_by(name, context, entry)
             node = Node(name, entry.values, where=entry.where, left=left, schedule=schedule)
         context = node.left

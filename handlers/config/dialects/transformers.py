@@ -206,6 +206,14 @@ TYPES = {
 }
 
 
+def of_run(name: str, entry: Entry, context: ConfigContext) -> Entry:
+    """The entry with the steps of the run as its training steps, where it has none; so does the Trainer."""
+    needs_length = "num_training_steps" in TYPES[name].arguments and "num_stable_steps" not in entry.values
+    if not needs_length or context.run.steps is None or entry.values.get("num_training_steps") is not None:
+        return entry
+    return Entry(entry.where, entry.type, {**entry.values, "num_training_steps": context.run.steps})
+
+
 def by_short_name(name: str, entry: Entry) -> tuple[str, Entry]:
     """The name and the entry with the arguments of ``get_scheduler`` resolved.
 

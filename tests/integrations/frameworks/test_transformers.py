@@ -1,10 +1,18 @@
 """Hugging Face's Trainer trains with the values of ``simulate``: as_torch_scheduler in ``optimizers=``."""
 
+import json
+
 import pytest
 import torch
 from frameworks import STEPS, Recorder, both, decays, make_optimizer, simulated
 
-from lehr.handlers import CosineDecayScheduler, ReduceOnPlateauScheduler, ResumeWarning, as_torch_scheduler
+from lehr.handlers import (
+    CosineDecayScheduler,
+    ReduceOnPlateauScheduler,
+    ResumeWarning,
+    as_torch_scheduler,
+    configure_scheduler,
+)
 
 pytest.importorskip("transformers")
 
@@ -70,6 +78,34 @@ def test_each_step_trains_with_the_simulated_values_and_logs_them(trainer):
     run.train()
     assert seen == simulated(BETA)
     assert logged(run) == seen.rates
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"lr_scheduler_type": "cosine", "warmup_steps": 0.25, "num_train_epochs": 2.5},
+        {
+            "lr_scheduler_type": "warmup_stable_decay",
+            "warmup_steps": 3,
+            "max_steps": STEPS,
+            "lr_scheduler_kwargs": {"num_decay_steps": 4},
+        },
+        {"num_train_epochs": 2},
+    ],
+)
+def test_a_config_of_the_trainer_trains_as_the_trainer_does(trainer, arguments):
+    seen = Recorder()
+    run = trainer(None, seen, **arguments)
+    run.train()
+    config, optimizer = (
+        json.loads(run.args.to_json_string()),
+        make_optimizer([torch.nn.Parameter(torch.zeros(1))], BETA),
+    )
+    scheduler = configure_scheduler(optimizer, config, epoch_length=STEPS)
+    rates = logged(run)
+    assert len(rates) >= STEPS
+    expected = scheduler.simulate(len(rates))[:, 0].tolist()
+    assert rates == pytest.approx(expected, rel=1e-9, abs=1e-15)
 
 
 def test_accumulated_batches_are_one_step(trainer):

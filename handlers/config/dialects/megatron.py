@@ -1,0 +1,212 @@
+"""The flags of Megatron-LM: ``OptimizerParamScheduler``, as the training script makes it.
+
+The values at event i are those of iteration i, counted from 0. ``weight_decay_incr_style`` also schedules the weight
+decay. A param group's own ``max_lr``, ``min_lr`` and ``wd_mult`` count as in Megatron; a group whose weight decay is 0
+beside others that have one keeps 0.
+
+Ignored, since they are about loading a checkpoint: ``override_opt_param_scheduler`` and
+``use_checkpoint_opt_param_scheduler``. Deviation: a run without ``train_iters`` is legal where no value depends on it.
+"""
+
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from lehr.handlers.config.checks import at_least_one, count, flag, fraction, not_negative, one_of
+from lehr.handlers.config.context import ConfigContext
+from lehr.handlers.config.entries import Arguments, EntryType
+from lehr.handlers.config.entry_schedules import EntrySchedule
+from lehr.handlers.schedules import (
+    Anneal,
+    Bounded,
+    Concatenation,
+    Constant,
+    Cosine,
+    Curve,
+    Exponential,
+    Linear,
+    Power,
+    PowerDecay,
+    Schedule,
+)
+from lehr.handlers.schedules.arguments import Number
+
+from .parts import after, annealed, steps_of_run, whole_if_near
+
+CURVES: dict[str, Curve] = {"linear": Linear(), "cosine": Cosine()}
+LAST_CURVES: dict[str, Curve] = {**CURVES, "exponential": Exponential(0.5), "minus_sqrt": Power(0.5)}
+
+
+def _lengths(context: ConfigContext, a: SimpleNamespace) -> None:
+    """Sets the lengths of the warm-up, of the decay and of its last phase, in iterations, not necessarily whole."""
+    in_samples = a.train_iters is None and a.train_samples is not None
+    unit, other = ("samples", "iters") if in_samples else ("iters", "samples")
+    for key in (f"lr_decay_{other}", f"lr_warmup_{other}", f"lr_wsd_decay_{other}"):
+        if getattr(a, key):
+            raise ValueError(
+                f"[{key!r}] must be left out of a run that counts {unit}, {key.replace(other, unit)!r} instead, "
+                f"given {getattr(a, key)}"
+            )
+    if a.train_iters is not None and a.train_samples is not None:
+        raise ValueError(f"['train_samples'] must be left out beside train_iters, given {a.train_samples}")
+    size = _batch_size(a, "the run counts samples") if in_samples else 1
+    own = None if a.train_samples is None else a.train_samples // size
+    a.iterations = steps_of_run(context, "train_samples" if in_samples else "train_iters", own or a.train_iters)
+    a.whole = a.train_samples / size if in_samples else a.iterations
+    given = getattr(a, f"lr_decay_{unit}")
+    a.decay = a.whole if given is None else given / size
+    if a.decay is None and (a.lr_decay_style != "constant" or a.lr_warmup_fraction is not None):
+        raise ValueError(
+            "['train_iters'] must be given, or total_steps to configure_scheduler, since the values depend on it"
+        )
+    warmup = getattr(a, f"lr_warmup_{unit}")
+    if a.lr_warmup_fraction is not None and warmup:
+        raise ValueError(f"['lr_warmup_{unit}'] must be left out beside lr_warmup_fraction, given {warmup}")
+    a.warmup = warmup / size if a.lr_warmup_fraction is None else whole_if_near(a.lr_warmup_fraction * a.decay)
+    if a.decay is not None and a.warmup >= a.decay:
+        raise ValueError(f"the warm-up must be shorter than the decay, {a.decay:g} iterations, given {a.warmup:g}")
+    last = getattr(a, f"lr_wsd_decay_{unit}")
+    a.last = None if last is None else last / size
+
+
+def _batch_size(a: SimpleNamespace, why: str) -> int:
+    if a.global_batch_size is None:
+        raise ValueError(f"['global_batch_size'] must be given, since {why}")
+    return int(a.global_batch_size)
+
+
+def _of_groups(context: ConfigContext, key: str, value: Any) -> Any:
+    """A value for all param groups, or a list where some have their own under a key."""
+    values = [group.get(key, value) for group in context.optimizer.param_groups]
+    if isinstance(value, list | tuple):
+        groups = zip(context.optimizer.param_groups, value, strict=True)
+        values = [group.get(key, one) for group, one in groups]
+    return values[0] if all(one == values[0] for one in values) else values
+
+
+def _rates(a: SimpleNamespace, top: Number, low: Any) -> Schedule:
+    """The learning rates: a warm-up up to and including its last event, and the decay."""
+    first = math.floor(a.warmup) + 1 if a.warmup else 0
+    parts: list[tuple[Schedule, int]] = []
+    if first:
+        parts = [(Anneal(a.lr_warmup_init, top, max(a.warmup, 1)), first)]
+    if a.lr_decay_style == "constant":
+        return after(parts, Constant(top))
+    if a.lr_decay_style in CURVES:
+        return after(parts, annealed(top, low, a.warmup, a.decay, first, CURVES[a.lr_decay_style]))
+    if a.lr_decay_style == "WSD":
+        if not a.last:
+            raise ValueError("['lr_wsd_decay_iters'] must be given for the style 'WSD', given nothing")
+        begin = whole_if_near(a.decay - a.last)
+        falling = max(math.floor(begin) + 1, first)
+        parts.append((Constant(top), falling - first))
+        return after(parts, annealed(top, low, begin, a.decay, falling, LAST_CURVES[a.lr_wsd_decay_style]))
+    if isinstance(low, list | tuple):
+        raise ValueError("['min_lr'] must be the same in all param groups for the style 'inverse-square-root'")
+    parts.append((Bounded(_inverse_square_root(a, top, first), at_least=low), math.floor(a.decay) + 1 - first))
+    return after(parts, Constant(low))
+
+
+def _inverse_square_root(a: SimpleNamespace, top: Number, first: int) -> Schedule:
+    """The decay from an event on. Without a warm-up, Megatron counts the samples from the first one on."""
+    if first > 1 or a.warmup >= 1:
+        return PowerDecay((np.asarray(top) * math.sqrt(a.warmup / first)).tolist(), first)
+    size = _batch_size(a, "an inverse square root without a warm-up depends on it")
+    level = (np.asarray(top) * math.sqrt(max(a.warmup, 1 / size))).tolist()
+    return PowerDecay(level, 1) if first else Concatenation([Constant(top), PowerDecay(level, 1)], [1])
+
+
+def _weight_decay(context: ConfigContext, a: SimpleNamespace) -> tuple[EntrySchedule, ...]:
+    """The schedule of the weight decay, if the config gives one."""
+    start, end, style = a.start_weight_decay, a.end_weight_decay, a.weight_decay_incr_style
+    if (start is None) != (end is None) or (start is None and style != "constant"):
+        raise ValueError(f"['start_weight_decay'] and end_weight_decay must be given, given {start} and {end}")
+    if start is None:
+        return ()
+    if end < start or (style == "constant" and end != start):
+        rule = "start_weight_decay" if style == "constant" else "at least start_weight_decay"
+        raise ValueError(f"['end_weight_decay'] must be {rule}, {start}, given {end}")
+    if context.param_name != "lr":
+        raise ValueError("['start_weight_decay'] must be left out for a parameter other than 'lr'")
+    own = context.of("weight_decay")
+    has_some = any(own.initial_values)
+    zeros = [bool(has_some and not one) for one in own.initial_values]
+    factors = np.array([g.get("wd_mult", 0.0 if z else 1.0) for g, z in zip(own.slot.groups(), zeros, strict=True)])
+    if np.all(factors == factors[0]):
+        factors = factors[0]
+    first, last = (factors * start).tolist(), (factors * end).tolist()
+    if style == "constant":
+        schedule: Schedule = Constant(last)
+    elif a.whole is None:
+        raise ValueError("['train_iters'] must be given, since the weight decay depends on it")
+    else:
+        schedule = Anneal(first, last, a.whole, CURVES[style])
+    return (EntrySchedule(own, lambda value: schedule),)
+
+
+def _build(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
+    if context.epoch_length is not None:
+        raise ValueError("epoch_length must be left out, since Megatron counts iterations")
+    if a.lr is None and a.min_lr is None and a.lr_decay_style != "constant":
+        raise ValueError(
+            "['min_lr'] must be given where lr is not, since both may be in another section, given nothing"
+        )
+    _lengths(context, a)
+    top = _of_groups(context, "max_lr", context.initial_value if a.lr is None else a.lr)
+    low = _of_groups(context, "min_lr", a.min_lr or 0.0)
+    if np.any(np.asarray(low) > np.asarray(top)):
+        raise ValueError(f"['min_lr'] must be at most the learning rate, {top}, given {low}")
+    if np.any(a.lr_warmup_init > np.asarray(top)):
+        raise ValueError(f"['lr_warmup_init'] must be at most the learning rate, {top}, given {a.lr_warmup_init}")
+    schedule = _rates(a, top, low)
+    return EntrySchedule(context, lambda value: schedule, duration=a.iterations, others=_weight_decay(context, a))
+
+
+# fmt: off
+ARGUMENTS: Arguments = {
+    "lr_decay_style": one_of("constant", "linear", "cosine", "inverse-square-root", "WSD"),
+    "lr": (not_negative, None), "min_lr": (not_negative, None), "lr_warmup_init": (not_negative, 0.0),
+    "lr_warmup_iters": (count, 0), "lr_warmup_samples": (count, 0), "lr_warmup_fraction": (fraction, None),
+    "lr_decay_iters": (at_least_one, None), "lr_decay_samples": (at_least_one, None),
+    "lr_wsd_decay_style": (one_of(*LAST_CURVES), "exponential"), "lr_wsd_decay_iters": (at_least_one, None),
+    "lr_wsd_decay_samples": (at_least_one, None), "train_iters": (at_least_one, None),
+    "train_samples": (at_least_one, None), "global_batch_size": (at_least_one, None),
+    "start_weight_decay": (not_negative, None), "end_weight_decay": (not_negative, None),
+    "weight_decay_incr_style": (one_of("constant", *CURVES), "constant"),
+    "override_opt_param_scheduler": (flag, False), "use_checkpoint_opt_param_scheduler": (flag, False),
+}
+# fmt: on
+NOT_MEGATRON = "this is a config of GPT-NeoX, which has another formula"
+NANOTRON = "this is a config of nanotron, which has another formula"
+IN_STEPS = "give 'lr_warmup_iters', 'lr_decay_iters' and 'lr_wsd_decay_iters', in iterations"
+TOKENS = "give the iterations or samples instead of the tokens"
+FOREIGN = {
+    "warmup": NOT_MEGATRON,
+    "train_micro_batch_size_per_gpu": NOT_MEGATRON,
+    "lr_decay_starting_step": NANOTRON,
+    "lr_warmup_style": NANOTRON,
+    "min_decay_lr": NANOTRON,
+    **dict.fromkeys(("learning_rate", "min_learning_rate"), "give 'lr' and 'min_lr'"),
+    **dict.fromkeys(("lr_warmup_steps", "lr_decay_steps", "lr_wsd_decay_steps", "lr_warmup_steps_ratio"), IN_STEPS),
+    **dict.fromkeys(("train_tokens", "lr_decay_tokens", "lr_warmup_tokens"), TOKENS),
+    "decoupled_lr": "give the param groups 'max_lr' and 'min_lr'",
+    "rampup_batch_size": "the values depend on the batches of the run, which grow",
+}
+AROUND = {
+    "train_iters": ("train.train_iters",),
+    "global_batch_size": ("train.global_batch_size",),
+    "lr": ("optimizer.lr",),
+    "min_lr": ("optimizer.min_lr",),
+}
+TYPES = {
+    "OptimizerParamScheduler": EntryType(
+        "Megatron's flags: a warm-up and a decay of the learning rate, and a growing weight decay.",
+        ARGUMENTS,
+        _build,
+        flag="lr_decay_style",
+        foreign=FOREIGN,
+        around=AROUND,
+    ),
+}

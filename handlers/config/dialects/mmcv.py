@@ -1,0 +1,161 @@
+"""The learning rate and momentum hooks of mmcv 1.x: ``lr_config`` and ``momentum_config`` of a training file.
+
+The values are those of mmcv 1.7. Deviations: after the last iteration of the run, values are kept, where mmcv raises an
+error; the target ratios of cycles may be a list, which files have in the place of a tuple.
+"""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+from lehr.handlers.config.checks import at_least_one, flag, one_of, positive_fraction, text, unchecked
+from lehr.handlers.config.context import ConfigContext
+from lehr.handlers.config.entries import Arguments, Entry, EntryType, build, lookup, read_entry
+from lehr.handlers.config.entry_schedules import EntrySchedule
+from lehr.handlers.schedules import Anneal, Concatenation, Constant, ExponentialDecay, PowerDecay, Product, Schedule
+from lehr.handlers.schedules.arguments import shown
+
+from .mmcv_policies import LR, MOMENTUM, OF_POLICIES, Policy
+
+# The default of mmcv's hook depends on the runner, so that it is not known here.
+# fmt: off
+WARMUP: Arguments = {
+    "by_epoch": (flag, None), "warmup": (one_of("constant", "linear", "exp"), None),
+    "warmup_iters": (at_least_one, None),
+}
+WARMUP_OF: Mapping[str, Arguments] = {
+    "lr": {**WARMUP, "warmup_ratio": (positive_fraction, 0.1), "warmup_by_epoch": (flag, False)},
+    "momentum": {**WARMUP, "warmup_ratio": (positive_fraction, 0.9)},
+}
+# fmt: on
+
+
+def _of_policy(
+    context: ConfigContext, where: str, values: Mapping[str, Any], in_iterations: bool | None
+) -> EntrySchedule:
+    """The entry of an ``lr_config`` or a ``momentum_config``, whose arguments depend on its policy.
+
+    Args:
+        context: the parameter; ``"momentum"`` has policies of its own.
+        where: the path to the config.
+        values: the policy and its arguments.
+        in_iterations: whether the runner counts iterations; None where it is unknown.
+    """
+    kind, known = ("momentum", MOMENTUM) if context.param_name == "momentum" else ("lr", LR)
+    name = text(f"{where}['policy']", values.get("policy"))
+    # As in mmcv, a name in lower case begins with a capital.
+    name = lookup(f"{where}['policy']", name.title() if name == name.lower() else name, known)
+    given = {key: value for key, value in values.items() if value is not None and key != "policy"}
+
+    def schedule(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
+        by_epoch = _counts_epochs(context, known[name], a, in_iterations)
+        return _with_warmup(context, known[name], a, by_epoch)
+
+    row = EntryType("", {**known[name].arguments, **WARMUP_OF[kind]}, schedule)
+    made: EntrySchedule = build(row, Entry(where, "", given), context)
+    return made
+
+
+def _counts_epochs(context: ConfigContext, policy: Policy, a: SimpleNamespace, in_iterations: bool | None) -> bool:
+    """Whether a policy counts epochs."""
+    if policy.by_iteration:
+        if a.by_epoch:
+            raise ValueError("['by_epoch'] must be false for this policy, given True")
+        return False
+    run = context.run
+    if in_iterations is None and a.by_epoch is None and run.max_epochs is None and run.total_steps is not None:
+        raise ValueError(
+            "['by_epoch'] must be given where the run is given in iterations: left out, it is False under mmcv's "
+            "IterBasedRunner, and True under its other runners"
+        )
+    by_epoch = a.by_epoch
+    if by_epoch is None:
+        by_epoch = not in_iterations or context.param_name == "momentum"
+    if by_epoch and in_iterations:
+        raise ValueError(
+            "['by_epoch'] must be false in a file with an IterBasedRunner, which has no epochs, given True"
+        )
+    return bool(by_epoch)
+
+
+def _with_warmup(context: ConfigContext, policy: Policy, a: SimpleNamespace, by_epoch: bool) -> EntrySchedule:
+    """A policy with its warm-up, in events."""
+    length = context.run.epochs if by_epoch else context.run.steps
+    if length is None and policy.needs_length:
+        name, unit = ("max_epochs", "epochs") if by_epoch else ("total_steps", "iterations")
+        raise ValueError(f"the {unit} of the run must be given to configure_scheduler as {name}, given none")
+    schedule = policy.schedule(context.initial_value, length or 0, a)
+    factors = _warmup(context, a, by_epoch)
+    in_events = context.in_events(schedule) if by_epoch else schedule
+    whole = in_events if factors is None else Product([in_events, factors])
+    return EntrySchedule(context, lambda value: whole)
+
+
+def _warmup(context: ConfigContext, a: SimpleNamespace, by_epoch: bool) -> Schedule | None:
+    """The factors of a warm-up, which counts iterations; None without one."""
+    if a.warmup is None:
+        return None
+    if a.warmup_iters is None:
+        raise ValueError("['warmup_iters'] must be given for a warm-up, given None")
+    in_epochs = getattr(a, "warmup_by_epoch", False)
+    if context.epoch_length is None and (by_epoch or in_epochs):
+        raise ValueError("['warmup'] counts iterations beside epochs: give epoch_length to configure_scheduler")
+    steps, ratio = a.warmup_iters * (context.every if in_epochs else 1), a.warmup_ratio
+    inverse = context.param_name == "momentum"  # which is divided by what a learning rate is multiplied by
+    factors: Schedule = Constant(1 / ratio if inverse else ratio)
+    if a.warmup == "linear" and ratio < 1:
+        falling = PowerDecay(1 / ratio, steps * ratio / (1 - ratio), power=1.0)
+        factors = falling if inverse else Anneal(ratio, 1.0, steps)
+    elif a.warmup == "exp":
+        first = 1 / ratio if inverse else ratio
+        factors = ExponentialDecay(first, 1 / first, decay_events=steps)
+    return Concatenation([factors, Constant(1.0)], [steps])
+
+
+def _of_file(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
+    """The entry of a training file: its learning rate, and its momentum where it has one."""
+    in_iterations = _counts_iterations(a)
+    made: list[EntrySchedule] = []
+    for key, param_name in (("lr_config", "lr"), ("momentum_config", "momentum")):
+        given = getattr(a, key)
+        if given is not None:
+            own = read_entry(f"{a.where}[{key!r}]", given, typed=False)
+            if own.type not in ("", "mmcv.LrUpdaterHook"):
+                raise ValueError(f"{own.where} must have a policy, given the type {shown(own.type)}")
+            made.append(_of_policy(context.of(param_name), own.where, own.values, in_iterations))
+    lr, *others = made
+    if not others:
+        return lr
+    return replace(lr, momentum=others[0].starting_from(others[0].context.initial_value))
+
+
+def _counts_iterations(a: SimpleNamespace) -> bool | None:
+    """Whether the runner of a file counts iterations; None where the file does not say."""
+    runner = a.runner if isinstance(a.runner, Mapping) else {}
+    if "max_iters" in runner or "max_epochs" in runner:
+        return "max_epochs" not in runner
+    if a.total_epochs is not None or a.total_iters is not None:
+        return a.total_epochs is None
+    return "IterBased" in str(runner["type"]) if "type" in runner else None
+
+
+def _is_policy(value: object) -> bool:
+    """Whether a value is the name of a policy, or almost; other libraries have policies of other kinds."""
+    names = [name.lower() for name in (*LR, *MOMENTUM)]
+    return isinstance(value, str) and bool(difflib.get_close_matches(value.lower(), names, n=1, cutoff=0.7))
+
+
+# fmt: off
+TYPES = {
+    "LrUpdaterHook": EntryType("A policy of mmcv 1.x, of lr_config or momentum_config, with a warm-up.",
+        {"policy": text, **OF_POLICIES, **dict.fromkeys(WARMUP_OF["lr"], (unchecked, None))},
+        lambda context, a: _of_policy(context, a.where, {k: v for k, v in vars(a).items() if k != "where"}, None),
+        flag="policy", is_flag=_is_policy, all_keys=True),
+    "LrAndMomentumUpdaterHooks": EntryType("The lr_config of a training file of mmcv 1.x, with its momentum_config.",
+        {"lr_config": unchecked, "momentum_config": (unchecked, None), "runner": (unchecked, None),
+        "total_epochs": (unchecked, None), "total_iters": (unchecked, None)}, _of_file, flag="lr_config",
+        is_flag=lambda value: hasattr(value, "keys") and "policy" in list(value.keys())),
+}
+# fmt: on

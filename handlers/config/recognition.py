@@ -1,0 +1,88 @@
+"""Finds the library of entries whose types have no prefix, by their names and arguments."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lehr.handlers.schedules import arguments
+
+from .dialects import TYPES
+from .dialects.lehr import SCHEDULERS
+from .spellings import plain
+
+# Keys that any entry may have.
+OF_ALL = ("duration", "lightning", "metric_name", "param_name", "save_history", "sequential", "type")
+
+
+def plain_config(where: str, config: Any, dialect: str | None) -> Any:
+    """A config as plain data, in which names have the prefix of their library; see :func:`.spellings.plain`."""
+    made = plain(where, config, dialect)
+    found = None if dialect is not None else recognised_dialect(where, made)
+    return made if found is None else plain(where, made, found)
+
+
+def recognised_dialect(where: str, config: Any) -> str | None:
+    """The library that has all types without a prefix, with their arguments; None if there are none, or no library.
+
+    Where no library has all the arguments, it is the only one that has all the types: its errors name the arguments.
+
+    Args:
+        where: the path to the config, for errors.
+        config: a plain config.
+
+    Raises:
+        ValueError: several libraries have them.
+    """
+    unknown = list(_entries_without_prefix(config))
+    found = [dialect for dialect in TYPES if unknown and all(_fits(dialect, entry) for entry in unknown)]
+    if not found:
+        named = [one for one in TYPES if unknown and all(_shares_arguments(one, entry) for entry in unknown)]
+        return named[0] if len(named) == 1 else None
+    if len(found) > 1:  # times are strings in one library, and numbers in another
+        found = [one for one in found if all(_accepts(one, entry) for entry in unknown)] or found
+    if len(found) > 1:
+        names = list(dict.fromkeys(entry["type"] for entry in unknown))
+        raise ValueError(
+            f"{where}: {arguments.shown_names(names)} may be of {' or '.join(found)}: give dialect={found[0]!r} to "
+            f"configure_scheduler, or write {f'{found[0]}.{names[0]}'!r}"
+        )
+    return found[0]
+
+
+def _entries_without_prefix(config: Any) -> Iterator[Mapping[str, Any]]:
+    """The entries of other libraries whose types have no prefix, at any depth."""
+    if isinstance(config, list | tuple):
+        for one in config:
+            yield from _entries_without_prefix(one)
+    elif isinstance(config, Mapping):
+        name = config.get("type")
+        if isinstance(name, str) and "." not in name and name not in SCHEDULERS:
+            yield config
+        for key in ("schedulers", "scheduler"):
+            yield from _entries_without_prefix(config.get(key))
+
+
+def _accepts(dialect: str, entry: Mapping[str, Any]) -> bool:
+    """Whether the values of an entry pass the checks of a library."""
+    row = TYPES[dialect][entry["type"]].arguments
+    try:
+        for key, check in row.items():
+            if entry.get(key) is not None:
+                (check[0] if isinstance(check, tuple) else check)(key, entry[key])
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _shares_arguments(dialect: str, entry: Mapping[str, Any]) -> bool:
+    """Whether a library has a type with one of these arguments."""
+    row = TYPES[dialect].get(entry["type"])
+    return row is not None and not row.arguments.keys().isdisjoint(entry)
+
+
+def _fits(dialect: str, entry: Mapping[str, Any]) -> bool:
+    """Whether a library has a type with all these arguments, and needs no others."""
+    row = TYPES[dialect].get(entry["type"])
+    if row is None:
+        return False
+    required = {key for key, one in row.arguments.items() if not isinstance(one, tuple)}
+    return required <= set(entry) <= {*row.arguments, *OF_ALL}

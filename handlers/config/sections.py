@@ -1,0 +1,170 @@
+"""Finds the schedulers in a whole training config, and the length of its run."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from lehr.handlers.schedules import arguments
+
+from . import run_length
+from .dialects import TYPES
+from .run_length import UNKNOWN, RunLength
+from .spellings import LIGHTNING, SPELLINGS, flagged_type, has_name, is_known, is_mapping, is_sequence, plain
+
+MOST_LEVELS = 20
+# Where training files have the numbers of a RunLength: in a mapping of this name, and beside an lr_config of mmcv.
+RUN_OF_FILE = {
+    "train_cfg": {"max_epochs": "max_epochs", "max_iters": "total_steps"},
+    "runner": {"max_epochs": "max_epochs", "max_iters": "total_steps"},
+}
+BESIDE_LR_CONFIG = {"total_epochs": "max_epochs", "total_iters": "total_steps"}
+
+# The types whose sections name no type, with the prefix and the name.
+SECTIONS = [(prefix, name, row) for prefix, rows in TYPES.items() for name, row in rows.items() if row.section]
+
+
+def find_section(where: str, config: Any, section: str | None, dialect: str | None) -> tuple[str, Any, list[Any]]:
+    """The path and the value of the schedulers in a config, and the mappings around them, the nearest first.
+
+    Args:
+        where: the path to the config, for errors.
+        config: an entry, a list of entries, or a mapping that has them somewhere in it.
+        section: keys and indices, separated by dots, that lead to them; None to find them by their shape.
+        dialect: the library of names without a prefix.
+
+    Raises:
+        TypeError: ``section`` is not a string.
+        ValueError: there is no such section; without ``section``, there is not exactly one.
+    """
+    if section is not None:
+        if not isinstance(section, str):
+            raise TypeError(f"section must be a string, given {arguments.shown(section)}")
+        return _at_path(where, config, section, dialect)
+    if (
+        not is_mapping(config)
+        or ({*SPELLINGS, "schedulers"} - {"_CLASS_"}) & {*config.keys()}
+        or _is_entry(config, dialect)
+    ):
+        return where, config, []
+    found = list(_entries_in(where, config, "", dialect, [], MOST_LEVELS))
+    if len(found) > 1:
+        raise ValueError(
+            f"{where} has schedulers in {len(found)} sections: give section= one of "
+            f"{arguments.shown_names(one[0] for one in found)}"
+        )
+    return (found[0][1], found[0][2], found[0][3]) if found else (where, config, [])
+
+
+def run_of_file(config: Any) -> RunLength:
+    """The length of the run that a training config of mmengine or mmcv gives; unknown for any other config."""
+    if not is_mapping(config):
+        return UNKNOWN
+    places = [(_item(config, name), keys) for name, keys in RUN_OF_FILE.items()]
+    if is_mapping(_item(config, "lr_config")):
+        places.append((config, BESIDE_LR_CONFIG))
+    for mapping, keys in places:
+        values = {key: _item(mapping, name) for name, key in keys.items()} if is_mapping(mapping) else {}
+        given = {key: value for key, value in values.items() if type(value) is int and value > 0}
+        if given:
+            return run_length.checked("", given)
+    return UNKNOWN
+
+
+def _at_path(where: str, config: Any, section: str, dialect: str | None) -> tuple[str, Any, list[Any]]:
+    around: list[Any] = []
+    for key in section.split("."):
+        around = [config, *around]
+        if is_mapping(config) and key in list(config.keys()):
+            where, config = f"{where}[{key!r}]", config[key]
+        elif is_sequence(config) and key.isdecimal() and int(key) < len(config):
+            where, config = f"{where}[{key}]", config[int(key)]
+        else:
+            known = arguments.shown_names(map(str, config.keys())) if is_mapping(config) else "no keys"
+            raise ValueError(
+                f"section must lead to a part of {where}, which has {known}, given {arguments.shown(section)}"
+            )
+    return where, _of_section(section.rpartition(".")[2], config, around, dialect), around
+
+
+def _of_section(key: str, value: Any, around: list[Any], dialect: str | None) -> Any:
+    """A section without a type as an entry, if its key and what is beside it show its type; else the section."""
+    keys = list(value.keys()) if is_mapping(value) else []
+    for prefix, name, row in SECTIONS:
+        is_shown = dialect == prefix or all(
+            _value_at(one, path) is not None for one in around[:1] for path in row.beside
+        )
+        if key == row.section and is_mapping(value) and is_shown and around and not {*SPELLINGS} & {*keys}:
+            # The section may have other things in it, but no other ones of a schedule.
+            taken = [one for one in keys if one in row.arguments or "warmup" in one or "lr" in one or "decay" in one]
+            return {"type": f"{prefix}.{name}", **{one: _item(value, one) for one in taken}}
+    return value
+
+
+def completed(config: Any, around: list[Any]) -> Any:
+    """A plain config whose entries have the arguments that they leave out and that the mappings around them give.
+
+    Args:
+        config: an entry, or a list of entries.
+        around: the mappings around it, the nearest first.
+    """
+    if isinstance(config, list | tuple):
+        return type(config)(completed(one, around) for one in config)
+    prefix, _, name = str(config.get("type")).rpartition(".") if isinstance(config, Mapping) else ("", "", "")
+    if name not in TYPES.get(prefix, {}):
+        return config
+    row, made = TYPES[prefix][name], dict(config)
+    for argument, paths in row.around.items():
+        places = [(mapping, path) for mapping in around for path in paths]
+        found = (plain(path, _value_at(mapping, path), None) for mapping, path in places)
+        given = next((value for value in found if value is not None), None)
+        if made.get(argument) is None and given is not None:
+            made[argument] = given
+    return made
+
+
+def _value_at(mapping: Any, path: str) -> Any:
+    for key in path.split("."):
+        mapping = _item(mapping, key) if is_mapping(mapping) else None
+    return mapping
+
+
+def _item(value: Any, key: Any) -> Any:
+    """An item of a mapping or a list; None where it is missing, or refers to something that is."""
+    try:
+        return value[key]
+    except Exception:  # OmegaConf raises its own errors
+        return None
+
+
+def _is_entry(value: Any, dialect: str | None) -> bool:
+    """Whether a value is an entry with a known type, in any spelling."""
+    if not is_mapping(value):
+        return False
+    keys = list(value.keys())
+    named = [_item(value, key) for key in SPELLINGS if key in keys]
+    if named and is_known(named[0], dialect):
+        return True
+    if not named and has_name(value, dialect):
+        return True
+    if len(keys) == 1 and is_known(keys[0], dialect):
+        inner = _item(value, keys[0])
+        return inner is None or is_mapping(inner)
+    if flagged_type(keys, partial(_item, value), dialect) is not None:
+        return True
+    return "scheduler" in keys and set(keys) <= set(LIGHTNING) and _is_entry(_item(value, "scheduler"), dialect)
+
+
+def _entries_in(
+    where: str, value: Any, path: str, dialect: str | None, around: list[Any], levels: int
+) -> Iterator[tuple[str, str, Any, list[Any]]]:
+    """The outermost entries, and lists of entries, in a config, each with its section, its path and what is around."""
+    value = _of_section(path.rpartition(".")[2], value, around, dialect)
+    keys = list(value.keys() if is_mapping(value) else range(len(value) if is_sequence(value) else 0))
+    is_list = bool(keys) and is_sequence(value) and all(_is_entry(_item(value, key), dialect) for key in keys)
+    if is_list or _is_entry(value, dialect):
+        yield path, where, value, around
+    elif levels:
+        for key in keys:
+            inner = f"{path}.{key}" if path else str(key)
+            place = f"{where}[{arguments.shown(key)}]"
+            yield from _entries_in(place, _item(value, key), inner, dialect, [value, *around], levels - 1)

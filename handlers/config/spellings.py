@@ -1,0 +1,303 @@
+"""The spellings of other tools: each becomes a mapping with ``type`` and arguments, as lehr writes it."""
+
+import difflib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lehr.handlers.schedules import arguments
+
+from .checks import at_least_one, one_of
+from .dialects import TYPES
+from .dialects.lehr import SCHEDULERS, arguments_of
+from .entries import EntryType, located, refuse_key
+from .python_files import Unreadable
+from .run_length import KEYS
+
+MOST_LEVELS = 50
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """How a tool writes an entry.
+
+    Args:
+        arguments: the keys of the mapping with the arguments; without any, the arguments stand beside the type.
+        ignored: keys that say how the tool makes the object.
+    """
+
+    arguments: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+
+# By the key that names the type.
+SPELLINGS = {
+    "type": Spelling(("args", "kwargs", "params")),
+    "_target_": Spelling(ignored=("_partial_", "_convert_", "_recursive_")),  # Hydra
+    "class_path": Spelling(("init_args", "dict_kwargs")),  # Lightning's command line, jsonargparse
+    "class": Spelling(("params", "kwargs")),
+    "_component_": Spelling(),  # torchtune
+    "_CLASS_": Spelling(ignored=("type",)),  # OLMo-core
+}
+BY_NAME = (
+    "composer",
+    "nemo",
+    "olmo",
+)  # the dialects that name the type by the key ``name``, as sections of other things do
+LIGHTNING = ("scheduler", "interval", "frequency", "monitor", "strict", "name", "reduce_on_plateau")
+# The types of training configs that have no key for a type, by the key that shows it.
+FLAGS = {row.flag: f"{dialect}.{name}" for dialect, rows in TYPES.items() for name, row in rows.items() if row.flag}
+# Keys of an entry that are not arguments of its type.
+OF_ENTRIES = ("duration", "epoch_length", "lightning", "param_name", "run", "save_history", "sequential")
+# The dialect of each package whose name begins an import path; "" is lehr, whose names are also ignite's.
+PACKAGES = {
+    **{name: name for name in TYPES},
+    "cstorch": "cerebras",
+    "torchtune": "transformers",
+    "llmfoundry": "composer",
+    "olmo_core": "olmo",
+    "ignite": "",
+    "lehr": "",
+}
+# The types of classes that hold a whole training config.
+CLASSES = dict.fromkeys(
+    ("transformers.TrainingArguments", "transformers.Seq2SeqTrainingArguments"), "hf.TrainingArguments"
+)
+# The dialects that also know the names of another one.
+ALSO = {"deepspeed": ("torch",)}
+# Libraries that add no scheduler to mmengine's, or only such as are in its table.
+# fmt: off
+SCOPES = (
+    "mmaction", "mmagic", "mmcls", "mmdeploy", "mmdet", "mmdet3d", "mmediting", "mmflow", "mmgen", "mmhuman3d", "mmocr",
+    "mmpose", "mmpretrain", "mmrazor", "mmrotate", "mmseg", "mmselfsup", "mmtrack", "mmyolo",
+)
+# fmt: on
+
+
+def has_name(given: Any, dialect: str | None) -> bool:
+    """Whether a mapping names its type by the key ``name``."""
+    name = given["name"] if "name" in list(given.keys()) else None
+    known = [one for one in BY_NAME if dialect in (None, one)]
+    return isinstance(name, str) and any(name in TYPES[one] for one in known)
+
+
+def flagged_type(keys: Collection[Any], read: Callable[[Any], Any], dialect: str | None) -> str | None:
+    """The type of a training config that shows it by one of its keys; None for any other config.
+
+    Args:
+        keys: its keys.
+        read: returns the value of a key.
+        dialect: the library whose training config it is, if that is known.
+    """
+    written = {_without_dashes(key): key for key in keys}
+    for flag, name in FLAGS.items():
+        prefix, _, last = name.rpartition(".")
+        if flag in written and TYPES[prefix][last].is_flag(read(written[flag])):
+            return name
+    for last, row in TYPES.get(dialect or "", {}).items():
+        if any(key in written for key in row.shown_by):
+            return f"{dialect}.{last}"
+    return None
+
+
+def _without_dashes(key: Any) -> str:
+    return str(key).replace("-", "_")
+
+
+def is_mapping(value: object) -> bool:
+    """Whether a value reads as a mapping, such as a config of OmegaConf, mmengine or ml_collections."""
+    return isinstance(value, Mapping) or (
+        not isinstance(value, type) and hasattr(value, "keys") and hasattr(value, "__getitem__")
+    )
+
+
+def is_sequence(value: object) -> bool:
+    """Whether a value reads as a list."""
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray)
+
+
+def plain(where: str, value: Any, dialect: str | None, levels: int = MOST_LEVELS) -> Any:
+    """A config of dictionaries and lists, whose entries have ``type``, in which names have the prefix of their library.
+
+    Args:
+        where: the path to the value, for errors.
+        value: a config, or a value in it.
+        dialect: the library of names without a prefix; None if they are lehr's.
+        levels: how many levels of mappings and lists may be in it.
+
+    Raises:
+        TypeError: a value has the wrong type.
+        ValueError: it is nested too deeply; an entry is spelled in two ways; an interpolation is not resolved.
+    """
+    if isinstance(value, str) and "${" in value:
+        raise ValueError(
+            f"{where} must be a value, given the interpolation {arguments.shown(value)}: pass the config as an object "
+            "of OmegaConf, which resolves it, or write the value"
+        )
+    if isinstance(value, Unreadable):
+        raise ValueError(f"{where} must be data, since a Python file is not executed, given {value!r}")
+    if not is_mapping(value) and not is_sequence(value):
+        return value
+    if not levels:
+        raise ValueError(f"{where} must be nested at most {MOST_LEVELS} deep, given more")
+    if is_mapping(value):
+        return _plain_mapping(where, located(where, _items, value), dialect, levels)
+    items = located(where, list, value)
+    made = [plain(f"{where}[{at}]", item, dialect, levels - 1) for at, item in enumerate(items)]
+    return tuple(made) if isinstance(value, tuple) else made
+
+
+def _items(value: Any) -> dict[Any, Any]:
+    try:
+        return {key: value[key] for key in value.keys()}  # noqa: SIM118 -- it need not be iterable
+    except Exception as error:  # OmegaConf raises its own errors for a value that is missing or not found
+        raise ValueError(arguments.shown_text(str(error).partition("\n")[0])) from error
+
+
+def _plain_mapping(where: str, given: dict[Any, Any], dialect: str | None, levels: int) -> dict[Any, Any]:
+    spelled = [key for key in SPELLINGS if key in given]
+    if not spelled and has_name(given, dialect):
+        spelled = ["name"]
+    if "_CLASS_" in spelled:  # OLMo-core may have a type beside it
+        spelled = ["_CLASS_"]
+    if len(spelled) > 1:
+        raise ValueError(f"{where} must name its type once, given {' and '.join(map(repr, spelled))}")
+    if spelled:
+        return _entry(where, spelled[0], given, dialect, levels)
+    if len(given) == 1:
+        [(name, inner)] = given.items()
+        if isinstance(name, str) and is_known(name, dialect) and (inner is None or is_mapping(inner)):
+            values = {} if inner is None else located(where, _items, inner)
+            return _entry(f"{where}[{arguments.shown(name)}]", "type", {**values, "type": name}, dialect, levels)
+    flagged = flagged_type(given, given.get, dialect)
+    if flagged is not None:
+        values = _about_schedule(where, flagged, given)
+        return _entry(where, "type", {**values, "type": flagged}, dialect, levels)
+    if is_mapping(given.get("scheduler")) and set(given) <= set(LIGHTNING):
+        return _lightning(where, given, dialect, levels)
+    return {key: plain(f"{where}[{arguments.shown(key)}]", item, dialect, levels - 1) for key, item in given.items()}
+
+
+def _entry(where: str, key: str, given: dict[Any, Any], dialect: str | None, levels: int) -> dict[Any, Any]:
+    """An entry as a mapping with ``type`` and arguments."""
+    spelling, values = SPELLINGS.get(key, Spelling()), dict(given)
+    written = values.pop(key)
+    name = type_name(f"{where}[{key!r}]", written, dialect)
+    if isinstance(written, str) and written in CLASSES:
+        values = _about_schedule(where, name, values)
+    for ignored in spelling.ignored:
+        values.pop(ignored, None)
+    for inner in spelling.arguments:
+        if is_mapping(values.get(inner)):
+            more = located(f"{where}[{inner!r}]", _items, values.pop(inner))
+            if twice := sorted(map(str, set(more) & set(values))):
+                raise ValueError(f"{where}[{inner!r}][{twice[0]!r}] must be given once, given beside it too")
+            values |= more
+    if values.get("optimizer", "") is None or isinstance(values.get("optimizer"), str):
+        values.pop("optimizer")  # the optimizer is an argument of configure_scheduler
+    if name.startswith("torch.") and isinstance(values.get("verbose"), bool | str):
+        values.pop("verbose")  # torch 2.7 removed it
+    if "monitor" in values and _takes(name, "metric_name") and not _takes(name, "monitor"):
+        values.setdefault("metric_name", values.pop("monitor"))
+    return {
+        "type": name,
+        **{k: plain(f"{where}[{arguments.shown(k)}]", item, dialect, levels - 1) for k, item in values.items()},
+    }
+
+
+def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, Any]:
+    """A training config that says its schedule by flags, without the keys that are about other things.
+
+    Raises:
+        ValueError: a key is almost that of an argument, is given twice, or shows that the config is another library's.
+    """
+    prefix, _, last = name.rpartition(".")
+    row = TYPES[prefix][last]
+    if row.all_keys:
+        return given
+    values: dict[Any, Any] = {}
+    for key, value in given.items():
+        own = _without_dashes(key)
+        if own in values:
+            raise ValueError(f"{where}[{arguments.shown(key)}] must be given once, given with dashes too")
+        if own in row.arguments or own in OF_ENTRIES:
+            values[own] = value
+        elif value is not None and own in row.foreign:
+            raise ValueError(f"{where}[{arguments.shown(key)}] is not known to {name}: {row.foreign[own]}")
+        elif value is not None and _is_about_schedule(own, value, row):
+            refuse_key(where, str(key), row.arguments)
+    if "run" in values and not (is_mapping(values["run"]) and set(values["run"].keys()) <= set(KEYS)):
+        del values["run"]  # the name of the run, or what a logger calls so
+    return values
+
+
+def _is_about_schedule(key: str, value: Any, row: EntryType) -> bool:
+    """Whether a key of a training config that is no argument of a type must be one, misspelt or unknown."""
+    if value not in (0, False, "") and any(f"_{word}_" in f"_{key}_" for word in row.words):
+        return True
+    return bool(difflib.get_close_matches(key, row.arguments, n=1, cutoff=0.9))
+
+
+def _lightning(where: str, given: dict[Any, Any], dialect: str | None, levels: int) -> dict[Any, Any]:
+    """Lightning's mapping around a scheduler, with the interval and the frequency of its steps."""
+    made: dict[Any, Any] = plain(f"{where}['scheduler']", given["scheduler"], dialect, levels - 1)
+    if "type" not in made:
+        raise ValueError(f"{where}['scheduler'] must name its type, given {arguments.shown(list(made))}")
+    monitor = given.get("monitor")
+    if monitor is not None and _takes(made["type"], "metric_name"):
+        made.setdefault("metric_name", monitor)
+    steps = {
+        "interval": one_of("step", "epoch")(f"{where}['interval']", given.get("interval", "epoch")),
+        "frequency": at_least_one(f"{where}['frequency']", given.get("frequency", 1)),
+    }
+    return made if steps == {"interval": "epoch", "frequency": 1} else {**made, "lightning": steps}
+
+
+def _takes(name: str, argument: str) -> bool:
+    """Whether a type has an argument."""
+    prefix, _, last = name.rpartition(".")
+    if prefix in TYPES and last in TYPES[prefix]:
+        return argument in TYPES[prefix][last].arguments
+    return name in SCHEDULERS and argument in arguments_of(name)
+
+
+def type_name(where: str, value: Any, dialect: str | None) -> Any:
+    """The name of a type with the prefix of its library: from a name, an import path, a class or a function.
+
+    Names that are unknown stay as they are.
+
+    >>> type_name("config['type']", "torch.optim.lr_scheduler.StepLR", None), type_name("", "LinearLR", "mmengine")
+    ('torch.StepLR', 'mmengine.LinearLR')
+    >>> type_name("", "mmdet.LinearLR", None), type_name("", "ignite.handlers.PiecewiseLinear", None)
+    ('mmengine.LinearLR', 'PiecewiseLinear')
+    """
+    name = value
+    if not isinstance(value, str) and callable(value) and hasattr(value, "__qualname__"):
+        name = f"{value.__module__}.{value.__qualname__}"
+    if not isinstance(name, str):
+        raise TypeError(f"{where} must be a string or a class, given {arguments.shown(value)}")
+    package, _, _ = name.partition(".")
+    last = name.rpartition(".")[2]
+    if package == name:
+        known = [one for one in (dialect or "", *ALSO.get(dialect or "", ())) if name in TYPES.get(one, {})]
+        return f"{known[0]}.{name}" if known else name
+    if name in CLASSES:
+        return CLASSES[name]
+    for prefix in [PACKAGES[package]] if package in PACKAGES else []:
+        if last in (TYPES[prefix] if prefix else SCHEDULERS):
+            return f"{prefix}.{last}".lstrip(".")
+    if package in SCOPES and last in TYPES["mmengine"]:
+        return f"mmengine.{last}"
+    return name
+
+
+def is_known(name: Any, dialect: str | None) -> bool:
+    """Whether a name is that of a type, perhaps without the prefix of its library."""
+    try:
+        full = type_name("", name, dialect)
+    except TypeError:
+        return False
+    prefix, _, last = full.rpartition(".")
+    if prefix:
+        return last in TYPES.get(prefix, {})
+    return full in SCHEDULERS or any(full in types for types in TYPES.values())
