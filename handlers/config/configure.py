@@ -17,6 +17,7 @@ from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups
 
 from . import run_length
 from .checks import text
+from .containers import Failed, as_containers, is_container
 from .context import ConfigContext, Key
 from .dialects import TYPES, entry_schedule, refuse_type
 from .dialects.lehr import SCHEDULERS, lehr_scheduler
@@ -25,7 +26,6 @@ from .entry_lists import scheduler_of, scheduler_of_list
 from .files import name_of, read
 from .recognition import plain_config
 from .sections import completed, find_section, run_of_file
-from .spellings import is_mapping, is_sequence
 
 LIST_KEYS = ("schedulers", "sequential", "milestones", "durations", "param_name", "epoch_length", "run", "save_history")
 Config = Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | os.PathLike[str]
@@ -127,17 +127,18 @@ def configure_scheduler(
         arguments.one_of("dialect", dialect, ["lehr", *TYPES])
     if isinstance(config, str | os.PathLike):
         where, config = name_of(config), read(Path(config), None if root is None else Path(root))
-    if not is_mapping(config) and not is_sequence(config):
+    if not is_container(config):
         # The content of a file may be secret.
         given = f"a file with one {type(config).__name__} in it" if is_file else arguments.shown(config)
         raise TypeError(f"{where} must be a mapping, a list of mappings or the path of a file, given {given}")
-    if isinstance(config, dict | list | tuple):  # a container of another kind reads its values when it is asked
-        arguments.within_limits(where, config)
+    whole = as_containers(where, config)
+    if isinstance(whole, Failed):
+        raise ValueError(f"{where} cannot be read: {whole}")
     run = run_length.checked("", {"epoch_length": epoch_length, "max_epochs": max_epochs, "total_steps": total_steps})
     try:
-        run = run.or_else(run_of_file(config))
-        where, config, around = find_section(where, config, section, dialect)
-        plain: Any = completed(plain_config(where, config, dialect), around)
+        run = run.or_else(run_of_file(whole))
+        where, part, around = find_section(where, whole, section, dialect)
+        plain: Any = completed(plain_config(where, part, dialect), around)
         arguments.within_limits(where, plain)
         context = ConfigContext(optimizer, param_name, run.epoch_length, run)
         if isinstance(plain, Mapping):

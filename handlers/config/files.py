@@ -14,7 +14,8 @@ from .python_files import read_with_bases
 MAX_BYTES = 10_000_000
 MAX_NODES = 100_000  # values and keys that are written out in a YAML file, which is slow to read
 MAX_MERGED = 100_000  # keys that merge keys (<<) copy, in a whole file
-MAX_DIGITS, MAX_NAME = 1000, 200
+MAX_DIGITS, MAX_NAME, MAX_TOML = 1000, 200, 500_000
+DOTTED = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*"|'[^'\n]*')\s*+\.\s*+){100}""")
 MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -45,7 +46,7 @@ def read(path: Path, root: Path | None = None) -> Any:
         text = _text_of(path)
         if path.suffix.lower() == ".json":
             return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
-        return tomllib.loads(text) if path.suffix.lower() == ".toml" else read_yaml(text)
+        return _read_toml(text) if path.suffix.lower() == ".toml" else read_yaml(text)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -64,6 +65,13 @@ def _text_of(path: Path) -> str:
     if len(content) > MAX_BYTES:
         raise ValueError(f"the file must have at most {MAX_BYTES} bytes, given more")
     return content.decode("utf-8-sig")
+
+
+def _read_toml(content: str) -> dict[str, Any]:
+    # The time to read a.a.a.... = 1 grows with the square of its length.
+    if len(content) > MAX_TOML or DOTTED.search(content):
+        raise ValueError(f"a text in TOML must have at most {MAX_TOML} characters and 100 keys in a row, given more")
+    return tomllib.loads(content)
 
 
 def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:

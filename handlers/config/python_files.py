@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lehr.handlers.schedules.arguments import shown, shown_text
+from lehr.handlers.schedules.arguments import shown, shown_text, within_limits
 
 BASE = "_base_."  # no name that a file can give a variable
+# Characters of a file and of a path; files that one may name with theirs, and in how many levels; values of a file.
+MOST_TEXT, MOST_NAME, MOST_FILES, MOST_LEVELS, MOST_VALUES = 300_000, 1000, 100, 10, 100_000
 LARGEST = 1e15  # number in a sum or a product
 OPERATIONS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -24,10 +26,14 @@ class Unreadable:
     """A value that is more than data: its text and its line."""
 
     def __init__(self, node: ast.AST) -> None:
-        self.text, self.line = shown_text(ast.unparse(node), 80), getattr(node, "lineno", 0)
+        self.node, self.line = node, getattr(node, "lineno", 0)
 
     def __repr__(self) -> str:
-        return f"{self.text} in line {self.line}"
+        try:
+            text = shown_text(ast.unparse(self.node), 80)
+        except RecursionError:
+            text = "a value"
+        return f"{text} in line {self.line}"
 
 
 def read_python(content: str, base: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -51,11 +57,17 @@ def read_python(content: str, base: dict[str, Any] | None = None) -> dict[str, A
         tree = ast.parse(content)
         known: dict[str, Any] = {BASE: base}
         for node in _statements(tree.body):
+            targets = [one for one in getattr(node, "targets", []) if isinstance(one, ast.Name)]
             if isinstance(node, ast.ImportFrom):
-                known |= {one.asname or one.name: f"{node.module or ''}.{one.name}" for one in node.names}
-            elif isinstance(node, ast.Assign):
+                known.update({one.asname or one.name: f"{node.module or ''}.{one.name}" for one in node.names})
+            elif isinstance(node, ast.Assign) and len(targets) == len(node.targets):
                 value = _value(node.value, known)
-                known |= {target.id: value for target in node.targets if isinstance(target, ast.Name)}
+                known.update({target.id: value for target in targets})
+            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                if node.value is not None:
+                    known[node.target.id] = _value(node.value, known)
+            elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.Assert):
+                known.update(dict.fromkeys(_changed(node), Unreadable(node)))
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         raise ValueError(f"not well-formed{f' in line {line}' if line else ''}: {error.args[0]}") from None
@@ -70,9 +82,27 @@ def _statements(body: list[ast.stmt]) -> list[ast.stmt]:
     return [inner for one in body for inner in (one.body if isinstance(one, ast.With) else [one])]
 
 
+def _changed(node: ast.stmt) -> set[str]:
+    """The variables that a statement may change: those that it assigns to, and those that it calls a method of."""
+    changed = set()
+    for one in ast.walk(node):
+        if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load):
+            changed.add(one.id)
+        elif isinstance(one, ast.Attribute | ast.Subscript) and (isinstance(node, ast.Expr) or _is_target(one)):
+            inner: ast.expr = one
+            while isinstance(inner, ast.Attribute | ast.Subscript):
+                inner = inner.value
+            changed |= {inner.id} if isinstance(inner, ast.Name) else set()
+    return changed
+
+
+def _is_target(node: ast.Attribute | ast.Subscript) -> bool:
+    return not isinstance(node.ctx, ast.Load)
+
+
 def _value(node: ast.expr, known: dict[str, Any]) -> Any:
     """The value of an expression; an :class:`Unreadable` where it is more than data."""
-    made: Any = Unreadable(node)
+    made: Any = Unreadable(node)  # where it is not one of these
     if isinstance(node, ast.Constant) and isinstance(node.value, str | int | float | None):
         made = node.value
     elif isinstance(node, ast.List | ast.Tuple):
@@ -117,36 +147,58 @@ def _computed(operation: Callable[[Any, Any], Any], left: Any, right: Any, faile
     return failed
 
 
-def read_with_bases(
-    path: Path, root: Path | None, read_text: Callable[[Path], str], levels: int = 10
-) -> dict[str, Any]:
+def read_with_bases(path: Path, root: Path | None, read_text: Callable[[Path], str]) -> dict[str, Any]:
     """The variables of a Python file, and those of the files that its ``_base_`` names, which it overrides.
 
     Args:
         path: the file.
         root: the folder that has the files of ``_base_``; None to leave them out.
         read_text: reads a file.
-        levels: how many levels of ``_base_`` there may be.
 
     Raises:
-        ValueError: a file cannot be read, is not below ``root``, or is at too deep a level.
+        ValueError: a file cannot be read, is not below ``root``, or is its own base; there are more than 100 files.
     """
-    own = read_python(read_text(path))
+    return _with_bases(path, root, read_text, {}, ())
+
+
+def _with_bases(
+    path: Path,
+    root: Path | None,
+    read_text: Callable[[Path], str],
+    known: dict[Path, dict[str, Any]],
+    around: tuple[Path, ...],
+) -> dict[str, Any]:
+    """The variables of a file. ``known`` has those of the files so far, ``around`` the files that it is a base of."""
+    content = read_text(path)
+    if len(content) > MOST_TEXT:
+        raise ValueError(f"a Python file must have at most {MOST_TEXT} characters, given more")
+    own = read_python(content)
     bases = own.pop("_base_", [])
-    if root is None or isinstance(bases, Unreadable):
+    if root is None:
         return own
+    if not isinstance(bases, str | list | tuple):
+        raise ValueError(f"_base_ must be the path of a file, or a list of paths, given {shown(bases)}")
     whole: dict[str, Any] = {}
     for base in [bases] if isinstance(bases, str) else bases:
-        if not isinstance(base, str):
+        if not isinstance(base, str) or len(base) > MOST_NAME:
             raise ValueError(f"_base_ must be the path of a file, given {shown(base)}")
-        if not levels:
-            raise ValueError("_base_ must be nested at most 10 deep, given more")
         inner = (path.parent / base).resolve()
         if not inner.is_relative_to(root.resolve()):
             raise ValueError(f"_base_ must be a file below root, given {shown(base)}")
-        whole = merged(whole, read_with_bases(inner, root, read_text, levels - 1))
-    own = read_python(read_text(path), whole)
+        if inner.suffix != ".py":
+            raise ValueError(f"_base_ must be a .py file, given {shown(base)}")
+        if inner in (path.resolve(), *around) or len(around) >= MOST_LEVELS:
+            raise ValueError(
+                f"_base_ must not lead back to its own file, nor be more than {MOST_LEVELS} deep, given {shown(base)}"
+            )
+        if inner not in known:
+            if len(known) >= MOST_FILES:
+                raise ValueError(f"_base_ must lead to at most {MOST_FILES} files, given more")
+            known[inner] = _with_bases(inner, root, read_text, known, (*around, path.resolve()))
+        whole = merged(whole, known[inner])
+    own = read_python(content, whole)
     own.pop("_base_", None)
+    within_limits("a Python file", own, values=MOST_VALUES)
     return merged(whole, own)
 
 

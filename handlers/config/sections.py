@@ -1,7 +1,7 @@
 """Finds the schedulers in a whole training config, and the length of its run."""
 
 from collections.abc import Iterator, Mapping
-from functools import partial
+from itertools import islice
 from typing import Any
 
 from lehr.handlers.schedules import arguments
@@ -9,9 +9,9 @@ from lehr.handlers.schedules import arguments
 from . import run_length
 from .dialects import TYPES
 from .run_length import UNKNOWN, RunLength
-from .spellings import LIGHTNING, SPELLINGS, flagged_type, has_name, is_known, is_mapping, is_sequence, plain
+from .spellings import LIGHTNING, SPELLINGS, flagged_type, has_name, is_known, plain
 
-MOST_LEVELS = 20
+MOST_LEVELS, MOST_SECTIONS = 20, 100
 # Where training files have the numbers of a RunLength: in a mapping of this name, and beside an lr_config of mmcv.
 RUN_OF_FILE = {
     "train_cfg": {"max_epochs": "max_epochs", "max_iters": "total_steps"},
@@ -41,15 +41,16 @@ def find_section(where: str, config: Any, section: str | None, dialect: str | No
             raise TypeError(f"section must be a string, given {arguments.shown(section)}")
         return _at_path(where, config, section, dialect)
     if (
-        not is_mapping(config)
+        not isinstance(config, dict)
         or ({*SPELLINGS, "schedulers"} - {"_CLASS_"}) & {*config.keys()}
         or _is_entry(config, dialect)
     ):
         return where, config, []
-    found = list(_entries_in(where, config, "", dialect, [], MOST_LEVELS))
+    found = list(islice(_entries_in(where, config, "", dialect, [], MOST_LEVELS), MOST_SECTIONS + 1))
     if len(found) > 1:
+        count = len(found) if len(found) <= MOST_SECTIONS else f"more than {MOST_SECTIONS}"
         raise ValueError(
-            f"{where} has schedulers in {len(found)} sections: give section= one of "
+            f"{where} has schedulers in {count} sections: give section= one of "
             f"{arguments.shown_names(one[0] for one in found)}"
         )
     return (found[0][1], found[0][2], found[0][3]) if found else (where, config, [])
@@ -57,13 +58,13 @@ def find_section(where: str, config: Any, section: str | None, dialect: str | No
 
 def run_of_file(config: Any) -> RunLength:
     """The length of the run that a training config of mmengine or mmcv gives; unknown for any other config."""
-    if not is_mapping(config):
+    if not isinstance(config, dict):
         return UNKNOWN
-    places = [(_item(config, name), keys) for name, keys in RUN_OF_FILE.items()]
-    if is_mapping(_item(config, "lr_config")):
+    places = [(config.get(name), keys) for name, keys in RUN_OF_FILE.items()]
+    if isinstance(config.get("lr_config"), dict):
         places.append((config, BESIDE_LR_CONFIG))
     for mapping, keys in places:
-        values = {key: _item(mapping, name) for name, key in keys.items()} if is_mapping(mapping) else {}
+        values = {key: mapping.get(name) for name, key in keys.items()} if isinstance(mapping, dict) else {}
         given = {key: value for key, value in values.items() if type(value) is int and value > 0}
         if given:
             return run_length.checked("", given)
@@ -74,12 +75,12 @@ def _at_path(where: str, config: Any, section: str, dialect: str | None) -> tupl
     around: list[Any] = []
     for key in section.split("."):
         around = [config, *around]
-        if is_mapping(config) and key in list(config.keys()):
+        if isinstance(config, dict) and key in list(config.keys()):
             where, config = f"{where}[{key!r}]", config[key]
-        elif is_sequence(config) and key.isdecimal() and int(key) < len(config):
+        elif isinstance(config, list | tuple) and key.isdecimal() and int(key) < len(config):
             where, config = f"{where}[{key}]", config[int(key)]
         else:
-            known = arguments.shown_names(map(str, config.keys())) if is_mapping(config) else "no keys"
+            known = arguments.shown_names(map(str, config.keys())) if isinstance(config, dict) else "no keys"
             raise ValueError(
                 f"section must lead to a part of {where}, which has {known}, given {arguments.shown(section)}"
             )
@@ -88,15 +89,15 @@ def _at_path(where: str, config: Any, section: str, dialect: str | None) -> tupl
 
 def _of_section(key: str, value: Any, around: list[Any], dialect: str | None) -> Any:
     """A section without a type as an entry, if its key and what is beside it show its type; else the section."""
-    keys = list(value.keys()) if is_mapping(value) else []
+    keys = list(value.keys()) if isinstance(value, dict) else []
     for prefix, name, row in SECTIONS:
         is_shown = dialect == prefix or all(
             _value_at(one, path) is not None for one in around[:1] for path in row.beside
         )
-        if key == row.section and is_mapping(value) and is_shown and around and not {*SPELLINGS} & {*keys}:
+        if key == row.section and isinstance(value, dict) and is_shown and around and not {*SPELLINGS} & {*keys}:
             # The section may have other things in it, but no other ones of a schedule.
-            taken = [one for one in keys if one in row.arguments or "warmup" in one or "lr" in one or "decay" in one]
-            return {"type": f"{prefix}.{name}", **{one: _item(value, one) for one in taken}}
+            taken = [one for one in keys if row.all_keys or one in row.arguments or "warmup" in one or "lr" in one]
+            return {"type": f"{prefix}.{name}", **{one: value[one] for one in taken}}
     return value
 
 
@@ -124,34 +125,26 @@ def completed(config: Any, around: list[Any]) -> Any:
 
 def _value_at(mapping: Any, path: str) -> Any:
     for key in path.split("."):
-        mapping = _item(mapping, key) if is_mapping(mapping) else None
+        mapping = mapping.get(key) if isinstance(mapping, dict) else None
     return mapping
-
-
-def _item(value: Any, key: Any) -> Any:
-    """An item of a mapping or a list; None where it is missing, or refers to something that is."""
-    try:
-        return value[key]
-    except Exception:  # OmegaConf raises its own errors
-        return None
 
 
 def _is_entry(value: Any, dialect: str | None) -> bool:
     """Whether a value is an entry with a known type, in any spelling."""
-    if not is_mapping(value):
+    if not isinstance(value, dict):
         return False
     keys = list(value.keys())
-    named = [_item(value, key) for key in SPELLINGS if key in keys]
+    named = [value.get(key) for key in SPELLINGS if key in keys]
     if named and is_known(named[0], dialect):
         return True
     if not named and has_name(value, dialect):
         return True
     if len(keys) == 1 and is_known(keys[0], dialect):
-        inner = _item(value, keys[0])
-        return inner is None or is_mapping(inner)
-    if flagged_type(keys, partial(_item, value), dialect) is not None:
+        inner = value.get(keys[0])
+        return inner is None or isinstance(inner, dict)
+    if flagged_type(keys, value.get, dialect) is not None:
         return True
-    return "scheduler" in keys and set(keys) <= set(LIGHTNING) and _is_entry(_item(value, "scheduler"), dialect)
+    return "scheduler" in keys and set(keys) <= set(LIGHTNING) and _is_entry(value.get("scheduler"), dialect)
 
 
 def _entries_in(
@@ -159,12 +152,14 @@ def _entries_in(
 ) -> Iterator[tuple[str, str, Any, list[Any]]]:
     """The outermost entries, and lists of entries, in a config, each with its section, its path and what is around."""
     value = _of_section(path.rpartition(".")[2], value, around, dialect)
-    keys = list(value.keys() if is_mapping(value) else range(len(value) if is_sequence(value) else 0))
-    is_list = bool(keys) and is_sequence(value) and all(_is_entry(_item(value, key), dialect) for key in keys)
+    if not isinstance(value, dict | list | tuple):
+        return
+    keys: Any = list(value) if isinstance(value, dict) else range(len(value))
+    is_list = not isinstance(value, dict) and bool(keys) and all(_is_entry(one, dialect) for one in value)
     if is_list or _is_entry(value, dialect):
         yield path, where, value, around
     elif levels:
         for key in keys:
             inner = f"{path}.{key}" if path else str(key)
             place = f"{where}[{arguments.shown(key)}]"
-            yield from _entries_in(place, _item(value, key), inner, dialect, [value, *around], levels - 1)
+            yield from _entries_in(place, value[key], inner, dialect, [value, *around], levels - 1)

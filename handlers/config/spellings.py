@@ -1,20 +1,19 @@
 """The spellings of other tools: each becomes a mapping with ``type`` and arguments, as lehr writes it."""
 
 import difflib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
 from lehr.handlers.schedules import arguments
 
 from .checks import at_least_one, one_of
+from .containers import MOST_LEVELS, Failed
 from .dialects import TYPES
 from .dialects.lehr import SCHEDULERS, arguments_of
-from .entries import EntryType, located, refuse_key
+from .entries import EntryType, refuse_key
 from .python_files import Unreadable
 from .run_length import KEYS
-
-MOST_LEVELS = 50
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,8 @@ BY_NAME = (
 LIGHTNING = ("scheduler", "interval", "frequency", "monitor", "strict", "name", "reduce_on_plateau")
 # The types of training configs that have no key for a type, by the key that shows it.
 FLAGS = {row.flag: f"{dialect}.{name}" for dialect, rows in TYPES.items() for name, row in rows.items() if row.flag}
+# Keys that are about a schedule in a training config of any library.
+SCHEDULES = ("lr_scheduler", "param_scheduler", "sched", "scheduler", "schedulers")
 # Keys of an entry that are not arguments of its type.
 OF_ENTRIES = ("duration", "epoch_length", "lightning", "param_name", "run", "save_history", "sequential")
 # The dialect of each package whose name begins an import path; "" is lehr, whose names are also ignite's.
@@ -76,7 +77,7 @@ SCOPES = (
 
 def has_name(given: Any, dialect: str | None) -> bool:
     """Whether a mapping names its type by the key ``name``."""
-    name = given["name"] if "name" in list(given.keys()) else None
+    name = given.get("name")
     known = [one for one in BY_NAME if dialect in (None, one)]
     return isinstance(name, str) and any(name in TYPES[one] for one in known)
 
@@ -90,30 +91,31 @@ def flagged_type(keys: Collection[Any], read: Callable[[Any], Any], dialect: str
         dialect: the library whose training config it is, if that is known.
     """
     written = {_without_dashes(key): key for key in keys}
-    for flag, name in FLAGS.items():
-        prefix, _, last = name.rpartition(".")
-        if flag in written and TYPES[prefix][last].is_flag(read(written[flag])):
-            return name
+    found = {
+        name: flag for flag, name in FLAGS.items() if flag in written and dialect in (None, name.partition(".")[0])
+    }
+    shown = [name for name, flag in found.items() if row_of(name).is_flag(read(written[flag]))]
+    if len(shown) > 1:
+        raise ValueError(
+            f"a config must be of one library, given {' and '.join(repr(found[name]) for name in shown)}, which are of "
+            f"{' and '.join(shown)}: give dialect= to configure_scheduler"
+        )
+    if shown:
+        return shown[0]
     for last, row in TYPES.get(dialect or "", {}).items():
         if any(key in written for key in row.shown_by):
             return f"{dialect}.{last}"
     return None
 
 
+def row_of(name: str) -> EntryType:
+    """The row of a type of another library."""
+    prefix, _, last = name.rpartition(".")
+    return TYPES[prefix][last]
+
+
 def _without_dashes(key: Any) -> str:
     return str(key).replace("-", "_")
-
-
-def is_mapping(value: object) -> bool:
-    """Whether a value reads as a mapping, such as a config of OmegaConf, mmengine or ml_collections."""
-    return isinstance(value, Mapping) or (
-        not isinstance(value, type) and hasattr(value, "keys") and hasattr(value, "__getitem__")
-    )
-
-
-def is_sequence(value: object) -> bool:
-    """Whether a value reads as a list."""
-    return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray)
 
 
 def plain(where: str, value: Any, dialect: str | None, levels: int = MOST_LEVELS) -> Any:
@@ -136,22 +138,16 @@ def plain(where: str, value: Any, dialect: str | None, levels: int = MOST_LEVELS
         )
     if isinstance(value, Unreadable):
         raise ValueError(f"{where} must be data, since a Python file is not executed, given {value!r}")
-    if not is_mapping(value) and not is_sequence(value):
+    if isinstance(value, Failed):
+        raise ValueError(f"{where}: {value}")
+    if not isinstance(value, dict | list | tuple):
         return value
     if not levels:
         raise ValueError(f"{where} must be nested at most {MOST_LEVELS} deep, given more")
-    if is_mapping(value):
-        return _plain_mapping(where, located(where, _items, value), dialect, levels)
-    items = located(where, list, value)
-    made = [plain(f"{where}[{at}]", item, dialect, levels - 1) for at, item in enumerate(items)]
+    if isinstance(value, dict):
+        return _plain_mapping(where, value, dialect, levels)
+    made = [plain(f"{where}[{at}]", item, dialect, levels - 1) for at, item in enumerate(value)]
     return tuple(made) if isinstance(value, tuple) else made
-
-
-def _items(value: Any) -> dict[Any, Any]:
-    try:
-        return {key: value[key] for key in value.keys()}  # noqa: SIM118 -- it need not be iterable
-    except Exception as error:  # OmegaConf raises its own errors for a value that is missing or not found
-        raise ValueError(arguments.shown_text(str(error).partition("\n")[0])) from error
 
 
 def _plain_mapping(where: str, given: dict[Any, Any], dialect: str | None, levels: int) -> dict[Any, Any]:
@@ -166,14 +162,13 @@ def _plain_mapping(where: str, given: dict[Any, Any], dialect: str | None, level
         return _entry(where, spelled[0], given, dialect, levels)
     if len(given) == 1:
         [(name, inner)] = given.items()
-        if isinstance(name, str) and is_known(name, dialect) and (inner is None or is_mapping(inner)):
-            values = {} if inner is None else located(where, _items, inner)
-            return _entry(f"{where}[{arguments.shown(name)}]", "type", {**values, "type": name}, dialect, levels)
+        if isinstance(name, str) and is_known(name, dialect) and (inner is None or isinstance(inner, dict)):
+            return _entry(f"{where}[{arguments.shown(name)}]", "type", {**(inner or {}), "type": name}, dialect, levels)
     flagged = flagged_type(given, given.get, dialect)
     if flagged is not None:
         values = _about_schedule(where, flagged, given)
         return _entry(where, "type", {**values, "type": flagged}, dialect, levels)
-    if is_mapping(given.get("scheduler")) and set(given) <= set(LIGHTNING):
+    if isinstance(given.get("scheduler"), dict) and set(given) <= set(LIGHTNING):
         return _lightning(where, given, dialect, levels)
     return {key: plain(f"{where}[{arguments.shown(key)}]", item, dialect, levels - 1) for key, item in given.items()}
 
@@ -188,8 +183,8 @@ def _entry(where: str, key: str, given: dict[Any, Any], dialect: str | None, lev
     for ignored in spelling.ignored:
         values.pop(ignored, None)
     for inner in spelling.arguments:
-        if is_mapping(values.get(inner)):
-            more = located(f"{where}[{inner!r}]", _items, values.pop(inner))
+        if isinstance(values.get(inner), dict):
+            more = values.pop(inner)
             if twice := sorted(map(str, set(more) & set(values))):
                 raise ValueError(f"{where}[{inner!r}][{twice[0]!r}] must be given once, given beside it too")
             values |= more
@@ -211,8 +206,7 @@ def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, A
     Raises:
         ValueError: a key is almost that of an argument, is given twice, or shows that the config is another library's.
     """
-    prefix, _, last = name.rpartition(".")
-    row = TYPES[prefix][last]
+    row = row_of(name)
     if row.all_keys:
         return given
     values: dict[Any, Any] = {}
@@ -226,14 +220,15 @@ def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, A
             raise ValueError(f"{where}[{arguments.shown(key)}] is not known to {name}: {row.foreign[own]}")
         elif value is not None and _is_about_schedule(own, value, row):
             refuse_key(where, str(key), row.arguments)
-    if "run" in values and not (is_mapping(values["run"]) and set(values["run"].keys()) <= set(KEYS)):
+    if "run" in values and not (isinstance(values["run"], dict) and set(values["run"].keys()) <= set(KEYS)):
         del values["run"]  # the name of the run, or what a logger calls so
     return values
 
 
 def _is_about_schedule(key: str, value: Any, row: EntryType) -> bool:
     """Whether a key of a training config that is no argument of a type must be one, misspelt or unknown."""
-    if value not in (0, False, "") and any(f"_{word}_" in f"_{key}_" for word in row.words):
+    off = value == 0 if isinstance(value, int | float) else value == "" if isinstance(value, str) else False
+    if not off and (key in SCHEDULES or any(f"_{word}_" in f"_{key}_" for word in row.words)):
         return True
     return bool(difflib.get_close_matches(key, row.arguments, n=1, cutoff=0.9))
 
@@ -272,8 +267,11 @@ def type_name(where: str, value: Any, dialect: str | None) -> Any:
     ('mmengine.LinearLR', 'PiecewiseLinear')
     """
     name = value
-    if not isinstance(value, str) and callable(value) and hasattr(value, "__qualname__"):
-        name = f"{value.__module__}.{value.__qualname__}"
+    if not isinstance(value, str) and callable(value):
+        try:
+            name = f"{value.__module__}.{value.__qualname__}"
+        except Exception:  # it is no class or function, or one that is not what it seems
+            name = None
     if not isinstance(name, str):
         raise TypeError(f"{where} must be a string or a class, given {arguments.shown(value)}")
     package, _, _ = name.partition(".")

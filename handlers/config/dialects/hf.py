@@ -186,6 +186,19 @@ TYPES = {
         _schedule,
         flag="lr_scheduler_type",
         shown_by=("learning_rate", "warmup_ratio", "warmup_steps"),
-        words=("lr", "warmup", "num_cycles", "power", "timescale", "num_decay_steps", "num_stable_steps", "decay_type"),
+        words=(
+            "lr",
+            "learning_rate",
+            "warmup",
+            "cooldown",
+            "num_cycles",
+            "power",
+            "timescale",
+            "num_decay_steps",
+            "num_stable_steps",
+            "decay_ratio",
+            "decay_steps",
+            "decay_type",
+        ),
     )
 }

@@ -4,17 +4,19 @@ The values at event i are those of iteration i, counted from 0. ``weight_decay_i
 decay. A param group's own ``max_lr``, ``min_lr`` and ``wd_mult`` count as in Megatron; a group whose weight decay is 0
 beside others that have one keeps 0.
 
-Ignored, since they are about loading a checkpoint: ``override_opt_param_scheduler`` and
-``use_checkpoint_opt_param_scheduler``. Deviation: a run without ``train_iters`` is legal where no value depends on it.
+Ignored, since they are about loading a checkpoint: ``override_opt_param_scheduler``,
+``use_checkpoint_opt_param_scheduler`` and ``no_load_lr_state``. Deviation: a run without ``train_iters`` is legal where
+no value depends on it.
 """
 
 import math
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from lehr.handlers.config.checks import at_least_one, count, flag, fraction, not_negative, one_of
+from lehr.handlers.config.checks import at_least_one, count, flag, fraction, not_negative, number, one_of
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, EntryType
 from lehr.handlers.config.entry_schedules import EntrySchedule
@@ -176,6 +178,7 @@ ARGUMENTS: Arguments = {
     "start_weight_decay": (not_negative, None), "end_weight_decay": (not_negative, None),
     "weight_decay_incr_style": (one_of("constant", *CURVES), "constant"),
     "override_opt_param_scheduler": (flag, False), "use_checkpoint_opt_param_scheduler": (flag, False),
+    "no_load_lr_state": (flag, False), "head_lr_mult": (partial(number, at_least=1, at_most=1), 1.0),
 }
 # fmt: on
 NOT_MEGATRON = "this is a config of GPT-NeoX, which has another formula"
@@ -190,6 +193,7 @@ FOREIGN = {
     "min_decay_lr": NANOTRON,
     **dict.fromkeys(("learning_rate", "min_learning_rate"), "give 'lr' and 'min_lr'"),
     **dict.fromkeys(("lr_warmup_steps", "lr_decay_steps", "lr_wsd_decay_steps", "lr_warmup_steps_ratio"), IN_STEPS),
+    **dict.fromkeys(("warmup_iters", "warmup_ratio", "warmup_steps", "constant_steps", "decay_steps"), IN_STEPS),
     **dict.fromkeys(("train_tokens", "lr_decay_tokens", "lr_warmup_tokens"), TOKENS),
     "decoupled_lr": "give the param groups 'max_lr' and 'min_lr'",
     "rampup_batch_size": "the values depend on the batches of the run, which grow",
@@ -206,6 +210,7 @@ TYPES = {
         ARGUMENTS,
         _build,
         flag="lr_decay_style",
+        words=("lr",),
         foreign=FOREIGN,
         around=AROUND,
     ),

@@ -188,7 +188,9 @@ TYPES = {
         "lr_stable_timescale": (positive, None), "lr_noise": (unchecked, None), "lr_noise_pct": (positive, 0.67),
         "lr_noise_std": (positive, 1.0), "seed": (count, 42), "lr": (positive, None), "lr_base": (unchecked, None),
         "lr_base_size": (unchecked, None), "lr_base_scale": (unchecked, None), "start_epoch": (zero, None),
-        "eval_metric": (text, "top1"), "metric_name": (text, None)},
-        _create_scheduler, flag="sched", is_flag=lambda value: isinstance(value, str)),
+        "eval_metric": (text, "top1"), "metric_name": (text, None),
+        "model_ema_warmup": (unchecked, None)},
+        _create_scheduler, flag="sched", is_flag=lambda value: isinstance(value, str),
+        words=("lr", "warmup", "sched", "cycle", "milestones", "step_size", "gamma")),
 }
 # fmt: on

@@ -60,7 +60,7 @@ TYPES = {
         "decay_ratio": (fraction, None), "decay_type": (one_of(*CURVES), "linear"),
         "min_lr_factor": (not_negative, None), "lr_min": (not_negative, None), "total_steps": (at_least_one, None),
         "steps": (at_least_one, None)}, _build, section="lr_scheduler", beside=("model.flavor", "training.steps"),
-        around={"steps": ("training.steps",)}),
+        all_keys=True, around={"steps": ("training.steps",)}),
     "linear_warmup_linear_decay": EntryType("A warm-up and a straight line to 0, as before torchtitan 0.1.",
         {"warmup_steps": count, "steps": (at_least_one, None)}, _before_0_1, section="training",
         beside=("model.flavor", "training.warmup_steps")),
