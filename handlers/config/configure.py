@@ -79,7 +79,8 @@ def configure_scheduler(
         max_epochs: epochs of the run. Where a config leaves out a length, it is that of the run, if that library's own
             trainer fills it in so: the ``end`` of mmengine's entries, ``num_training_steps`` of transformers. A mapping
             may also have a key ``run``, a mapping with ``max_epochs`` or ``total_steps``.
-        total_steps: iterations of the run; with ``epoch_length``, one of the two is enough.
+        total_steps: iterations of the run; with ``epoch_length``, one of the two is enough. Both arguments count before
+            the numbers in a training file.
         dialect: the library of names without a prefix, such as ``"mmengine"``; ``"lehr"`` for lehr's own alone.
         section: where the schedulers are in a config that has more than one, such as ``"train.lr_scheduler"``.
         root: the folder below which the ``_base_`` files of a ``.py`` file are read; None to read none of them.

@@ -29,8 +29,15 @@ def is_container(value: object) -> bool:
 
 def _is_mapping(value: object) -> bool:
     return isinstance(value, Mapping) or (
-        not isinstance(value, type) and hasattr(type(value), "keys") and hasattr(type(value), "__getitem__")
+        not isinstance(value, type) and hasattr(type(value), "__getitem__") and _has_keys(value)
     )
+
+
+def _has_keys(value: Any) -> bool:
+    try:
+        return callable(getattr(value, "keys", None))  # mmengine's Config passes it on to the mapping in it
+    except Exception:
+        return False
 
 
 def _is_sequence(value: object) -> bool:

@@ -43,6 +43,19 @@ class Config:
         return Config(value) if isinstance(value, dict) else value
 
 
+class PassingOn:
+    """A config that passes attributes on to the mapping in it, as mmengine's does."""
+
+    def __init__(self, values):
+        self._values = values
+
+    def __getattr__(self, name):
+        return getattr(self._values, name)
+
+    def __getitem__(self, key):
+        return self._values[key]
+
+
 def some_function(optimizer, num_warmup_steps):
     """A function of a module that transformers might have."""
 
@@ -61,6 +74,7 @@ SPELLED = [
     (STEP, {**STEP, "optimizer": None, "verbose": True}),
     (STEP, {**STEP, "optimizer": "@optimizer", "verbose": "deprecated"}),
     (STEP, Config(STEP)),
+    (STEP, PassingOn(STEP)),
     (STEP, types.MappingProxyType(STEP)),
     (STEP, {"scheduler": STEP}),
     (STEP, {"scheduler": STEP, "interval": "epoch", "frequency": 1, "name": "lr", "strict": True, "monitor": "loss"}),
