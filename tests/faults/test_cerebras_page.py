@@ -135,13 +135,15 @@ def test_optimizers_train_as_the_page_says(name, options):
 def test_the_names_of_torch_keep_the_defaults_of_torch():
     params = [torch.nn.Parameter(torch.ones(2))]
     differ = set()
-    for name in OPTIMIZERS:
+    has_adafactor = hasattr(torch.optim, "Adafactor")  # torch 2.4 has none
+    for name in OPTIMIZERS if has_adafactor else OPTIMIZERS.keys() - {"Adafactor"}:
         arguments = arguments_of(OPTIMIZERS[name])
         required = {key: 0.1 for key, default in arguments.items() if default is REQUIRED}
         pages = configure_optimizer(f"cerebras.{name}", params, **required).param_groups[0]
         torchs = configure_optimizer(name, params, **required).param_groups[0]
         differ |= {name for key in arguments if torchs.get(key) != pages[key]}
-    assert differ == {"Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "RAdam", "Rprop"}
+    assert differ - {"Adafactor"} == {"Adagrad", "Adam", "AdamW", "Adamax", "RAdam", "Rprop"}
+    assert ("Adafactor" in differ) is has_adafactor
     weight_decay = {
         name: configure_optimizer(name, params).defaults["weight_decay"] for name in ("AdamW", "cerebras.AdamW")
     }

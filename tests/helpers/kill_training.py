@@ -327,8 +327,8 @@ def train(training: Training, folder: Path) -> None:
     trainer.add_event_handler(event | Events.EPOCH_COMPLETED if training.saves_epoch_ends else event, saver)
 
     if (path := newest(folder)) is not None:
-        with torch.serialization.safe_globals(training.safe_globals):
-            checkpoint = torch.load(path, weights_only=True)
+        torch.serialization.add_safe_globals(training.safe_globals)
+        checkpoint = torch.load(path, weights_only=True)
         Checkpoint.load_objects(to_load=to_save, checkpoint=checkpoint)
     with (folder / "progress").open("wb", buffering=0) as progress:  # one byte for each iteration that has begun
         trainer.add_event_handler(Events.ITERATION_STARTED, lambda: progress.write(b"."))

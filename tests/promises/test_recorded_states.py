@@ -11,11 +11,15 @@ from pathlib import Path
 import pytest
 import torch
 from relay import ALL
+from torch_schedulers import WITHOUT_TENSORS
 
 from lehr.handlers import LinearScheduler, ResumeWarning, configure_scheduler
 
 GOLDEN = Path(__file__).parent.parent / "golden"
-RECORDED = json.loads((GOLDEN / "states_0.1.json").read_text())
+STATES = json.loads((GOLDEN / "states_0.1.json").read_text())
+# torch 2.4 overwrites initial learning rates that are tensors, and begins a nested SequentialLR at its second step.
+OF_LATER_TORCH = ["configured: torch in torch", *[f"{kind}, 3 groups, tensor" for kind in WITHOUT_TENSORS]]
+RECORDED = {name: one for name, one in STATES.items() if not WITHOUT_TENSORS or name not in OF_LATER_TORCH}
 OF_EXAMPLES = [name for name in RECORDED if name in ALL]
 
 

@@ -168,7 +168,7 @@ def test_simulation_makes_no_tensor_of_more_numbers_than_events(tensor):
     optimizer = torch.optim.SGD([weight], lr=rate, momentum=0.9, foreach=False)
     weight.grad = torch.ones_like(weight)
     optimizer.step()
-    scheduler = LRScheduler(TORCH["SequentialLR"](optimizer))
+    scheduler = LRScheduler(TORCH["StepLR" if tensor and WITHOUT_TENSORS else "SequentialLR"](optimizer))
     momentum = optimizer.state[weight]["momentum_buffer"].clone()
     with LargestTensor() as mode:
         scheduler.simulate(30)
@@ -394,6 +394,17 @@ def test_betas_are_put_back_where_a_step_fails_half_way():
         scheduler(None)
     assert ([beta.item() for beta in betas], values_of(optimizer)) == before
     assert all(held is beta for held, beta in zip(optimizer.param_groups[0]["betas"], betas, strict=True))
+
+
+def test_a_state_that_another_version_of_torch_saved_is_loaded():
+    scheduler = LRScheduler(peer.ExponentialLR(optimizer_of(1, tensor=False), 0.5))
+    for _ in range(3):
+        scheduler(None)
+    vars(scheduler.lr_scheduler).pop("_is_initial", None)  # torch 2.4 does not have it
+    scheduler.lr_scheduler.verbose = False  # later versions do not have it
+    resumed = LRScheduler(peer.ExponentialLR(optimizer_of(1, tensor=False), 0.5))
+    resumed.load_state_dict(scheduler.state_dict())
+    assert resumed.simulate(4).tolist() == scheduler.simulate(4).tolist()
 
 
 def test_a_tensor_that_is_to_keep_the_initial_rate_is_refused():

@@ -72,7 +72,7 @@ def _described(thing: Any, within: list[Any], groups: int) -> str:
         return "..."
     within = [*within, thing]
     if isinstance(thing, TorchLRScheduler):
-        attributes = {key: value for key, value in vars(thing).items() if key not in (*COUNTS, "optimizer")}
+        attributes = {key: value for key, value in vars(thing).items() if key not in (*COUNTS, "optimizer", "verbose")}
         added = [
             {key: value for key, value in group.items() if key.startswith(("max_", "min_", "base_"))}
             for group in thing.optimizer.param_groups[:groups]

@@ -16,6 +16,8 @@ PLATEAU_COUNTS = ("best", "num_bad_epochs", "cooldown_counter")
 NUMBERS = (*PLATEAU_COUNTS, "T_cur", "T_i")
 # The same for all of torch's classes; the state of users' functions changes, too.
 PROGRESS = (*COUNTS, *NUMBERS, "lr_lambdas")
+# What a scheduler of another version of torch has, too, and no value depends on.
+OF_OTHER_VERSIONS = (*COUNTS, "verbose")
 
 
 def refuse_other_attributes(scheduler: TorchLRScheduler, saved: Mapping[str, Any]) -> None:
@@ -36,6 +38,8 @@ def refuse_other_attributes(scheduler: TorchLRScheduler, saved: Mapping[str, Any
                 raise ValueError(f"not the attributes of {len(inner)} torch schedulers")
             for one, its_own in zip(inner, value, strict=True):
                 refuse_other_attributes(one, its_own)
+        elif key not in own and key in OF_OTHER_VERSIONS:
+            continue
         elif key not in own or (key not in PROGRESS and value != own[key]):
             raise ValueError(f"not the attributes of this {type(scheduler).__name__}, since {key!r} differs")
         elif key in NUMBERS and type(value) not in (int, float):
