@@ -67,7 +67,7 @@ docs: .venv/package ## build the site of the documentation into docs/build/html;
 	cd docs && ../$(BIN)/sphinx-build --jobs auto --fail-on-warning --quiet . build/html
 	@echo "docs/build/html/index.html"
 
-gallery: demo ## draw the pictures of examples/gallery and the tables that show them; record new public names
+gallery: demo ## draw the pictures of examples/gallery and the pages that show them; record new public names
 	$(BIN)/python examples/gallery.py
 	$(BIN)/python tests/registry/public_names.py
 	cp runs/digits/schedule.png examples/gallery/digits-schedule.png

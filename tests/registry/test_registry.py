@@ -36,8 +36,6 @@ def missing(repository: Path) -> list[str]:
     tried = {example.cls.__name__ for example in EXAMPLES} | {type(make().scheduler).__name__ for make in RIGS.values()}
     of_schedules = [picture for pictures in gallery.SCHEDULES.values() for picture in pictures]
     numbers = "\n".join(path.read_text() for path in (repository / "tests" / "schedules").glob("*.py"))
-    readme = (repository / "README.md").read_text()
-    page = (gallery.FOLDER / "schedules" / "README.md").read_text()
     lines = []
 
     def check(names, registered, where):
@@ -65,10 +63,9 @@ def missing(repository: Path) -> list[str]:
         [name for name in pictures if (gallery.FOLDER / name).is_file()],
         "examples/gallery: make gallery",
     )
-    if gallery.with_gallery(readme) != readme:
-        lines.append("README.md: its section Gallery is out of date: make gallery")
-    if gallery.schedules_page() != page:
-        lines.append("examples/gallery/schedules/README.md is out of date: make gallery")
+    for path, text in gallery.pages().items():
+        if not path.is_file() or path.read_text() != text:
+            lines.append(f"{path.relative_to(repository)} is out of date: make gallery")
     for module, names in ((lehr.handlers, ALL_SCHEDULERS), (lehr.handlers.schedules, ALL_SCHEDULES)):
         for name in sorted(names):
             described = inspect.getdoc(getattr(module, name)) or ""
