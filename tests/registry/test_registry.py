@@ -6,7 +6,7 @@ from pathlib import Path
 
 import gallery
 from legal_arguments import SCHEDULERS, SCHEDULES
-from public_names import RECORDED, public_names
+from public_names import RECORDED, RECORDED_CALLS, broken, public_calls, public_names
 from registry import EXAMPLES
 from rigs import RIGS
 
@@ -56,6 +56,7 @@ def missing(repository: Path) -> list[str]:
         ALL_SCHEDULES, [name for name in ALL_SCHEDULES if f"{name}(" in numbers], "a test of numbers in tests/schedules"
     )
     check(set(public_names()), RECORDED, "tests/golden/public_names.txt: make gallery")
+    check(set(public_calls()), RECORDED_CALLS, "tests/golden/public_calls.json: make gallery")
     pictures = [f"{picture.name}.png" for picture in gallery.SCHEDULERS]
     pictures += [f"schedules/{picture.name}.png" for picture in of_schedules]
     check(
@@ -101,3 +102,20 @@ def test_bases_are_abstract():
 
 def test_public_names_keep_their_import_paths():
     assert set(RECORDED) - set(public_names()) == set(), "these were public, and must stay importable from there"
+
+
+def test_public_calls_stay_as_they_are():
+    now = public_calls()
+    assert len(RECORDED_CALLS) > 200
+    assert set(RECORDED_CALLS) - set(now) == set(), "these could be called"
+    assert {name: lines for name, before in RECORDED_CALLS.items() if (lines := broken(before, now[name]))} == {}
+
+
+def test_a_changed_call_is_noticed():
+    before = [["a", "POSITIONAL_OR_KEYWORD", None], ["b", "POSITIONAL_OR_KEYWORD", "1"]]
+    assert broken(before, [*before, ["c", "KEYWORD_ONLY", "2"]]) == []
+    assert broken(before, [*before, ["c", "KEYWORD_ONLY", None]]) == ["c is new, and must be given"]
+    assert broken(before, before[:1]) == ["b is gone", "the order of the positional arguments is ['a']"]
+    assert broken(before, before[::-1]) == ["the order of the positional arguments is ['b', 'a']"]
+    [line] = broken(before, [before[0], ["b", "POSITIONAL_OR_KEYWORD", "2"]])
+    assert line == "b: ['POSITIONAL_OR_KEYWORD', '1'] is ['POSITIONAL_OR_KEYWORD', '2']"
