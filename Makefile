@@ -35,7 +35,7 @@ help: ## list the targets
 	$(PYTHON) -m venv .venv-integrations
 	$(INTEGRATIONS)/pip install --quiet --disable-pip-version-check -c constraints-integrations.txt setuptools wheel
 	$(INTEGRATIONS)/pip install --quiet --disable-pip-version-check -c constraints-integrations.txt \
-		--no-build-isolation '.[lightning,transformers,accelerate,skorch,html]' pytest hypothesis playwright
+		--no-build-isolation '.[lightning,transformers,accelerate,skorch,cli,html]' pytest hypothesis playwright sybil
 	@rm -rf build
 	@touch $@
 
