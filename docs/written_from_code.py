@@ -13,6 +13,30 @@ from sphinx.util.inspect import stringify_signature
 
 DOCS = Path(__file__).parent
 EXAMPLES = DOCS.parent / "examples"
+# What to do about each, in general; a finding says it with its own names and numbers.
+ADVICE = {
+    "write-conflict": "attach one of them, or combine them by `ChainedScheduler` or `ConcatScheduler`",
+    "attached-twice": "attach it once; `attach` returns a handle that removes it",
+    "never-attached": "call `scheduler.attach(trainer)`, or leave it out of the run",
+    "history-name-clash": "give one of them another name: `attach(trainer, name=...)`",
+    "missing-metric": "attach the metric to the evaluator under this name, or attach the scheduler to the evaluator",
+    "never-observed": "attach `plateau.observe` to an event of the evaluator, or use `MetricScheduler`",
+    "early-metrics": "set `begin` of the plateau to the event at which its part begins",
+    "late-event": "attach the scheduler to `EPOCH_STARTED(once=1)` too, or set the first value yourself",
+    "early-log": "attach the logger after the scheduler, or to a later event",
+    "not-reset": "call `scheduler.seek(0)` before a new run; where metrics drive it, load the state from before",
+    "past-end": "make the schedule longer, or call `scheduler.seek(0)` for a second run",
+    "inexact-resume": "attach the saver last of its event, and avoid `terminate_epoch` in runs that are saved",
+    "not-restored": "load the scheduler's state, or call `scheduler.seek(event_index)` with the index in the message",
+    "illegal-value": "keep the values in the range that the optimizer allows",
+    "groups-flattened": "use `relative=True`, a list of values, or `param_group_index`",
+    "end-not-reached": "make the schedule as long as the run, or the run longer",
+    "repeats": "make the schedule as long as the run, if the repeat is not meant",
+    "unit-mismatch": "attach to the other event, or give `epoch_length`",
+    "jump": "let the phases meet, or go there over several events",
+    "zero-start": "begin above 0, unless the first step is meant to change nothing",
+    "unforeseen": "check it by a short run; the message says what cannot be predicted",
+}
 
 
 def gallery_pages() -> dict[str, str]:
@@ -71,11 +95,16 @@ def folderless(made: Any) -> bool:
 
 
 def findings_page() -> str:
-    """The codes of the findings of ``check_plan``, and what each means."""
+    """The codes of the findings of ``check_plan``, what each means, and what to do."""
     from lehr.handlers.plans.checks.findings import CODES
 
-    rows = "\n".join(f"| `{code}` | {meaning} |" for code, meaning in CODES.items())
-    return f"| code | meaning |\n|---|---|\n{rows}\n"
+    assert set(ADVICE) == set(CODES), set(ADVICE) ^ set(CODES)
+    items = (f"({code})=\n**`{code}`**: {meaning}.\n: {_sentence(ADVICE[code])}\n" for code, meaning in CODES.items())
+    return "---\norphan: true\n---\n\n" + "\n".join(items)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def write(app: Any) -> None:
