@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from lehr.handlers.targets.param_groups import HasParamGroups
 
 from . import to_lehr, to_mmengine, to_torch, to_transformers
 from .planned import Planned, planned, stand_in
-from .unsayable import Unsayable
+from .unsayable import UnsayableError
 
 TARGETS: dict[str, Callable[[Planned], Iterator[Any]]] = {
     "hf": to_transformers.training_arguments,
@@ -43,24 +44,29 @@ def convert_config(
 ) -> Any:
     """Convert a config to one of another library that gives the same values.
 
-    The result is complete: ``configure_scheduler(optimizer, result)`` makes the same values as the config, without other
-    arguments. It is made from the schedules of the config, and is compared with them before it is returned: at each
-    event of the run, or, where its length is unknown, at least 10,000 events and twice the length of the schedules,
-    values may differ by 1e-9 of themselves or 1e-12 of the largest one. Of more than 1,000,000 events, so many evenly
-    spaced ones are compared. A scheduler that reads a metric must be the same one, with the same numbers.
+    The result is complete: ``configure_scheduler(optimizer, result)`` makes the same values as the config, without
+    other arguments. It is made from the schedules of the config, and is compared with them before it is returned: at
+    each event of the run, or, where its length is unknown, at least 10,000 events and twice the length of the
+    schedules, values may differ by 1e-9 of themselves or 1e-12 of the largest one. Of more than 1,000,000 events, so
+    many evenly spaced ones are compared. A scheduler that reads a metric must be the same one, with the same numbers.
 
     Args:
         config: a config as :func:`configure_scheduler` takes it.
-        to: the library: ``"lehr"``, ``"torch"``, ``"mmengine"``, ``"transformers"`` (the name and the arguments of one of
-            its functions) or ``"hf"`` (the ``TrainingArguments`` of its Trainer).
+        to: the library: ``"lehr"``, ``"torch"``, ``"mmengine"``, ``"transformers"`` (the name and the arguments of one
+            of its functions) or ``"hf"`` (the ``TrainingArguments`` of its Trainer).
         optimizer: the optimizer whose present values the config starts from; it does not change. The result may then
             hold for these values alone, where no result holds for all. None: the result must hold for any values.
-        param_name: as in :func:`configure_scheduler`, and so are ``epoch_length``, ``max_epochs``, ``total_steps``,
-            ``dialect``, ``section`` and ``root``. What happens after a run of known length is left out.
+        param_name: as in :func:`configure_scheduler`.
+        epoch_length: likewise.
+        max_epochs: likewise; what happens after a run of known length is left out.
+        total_steps: likewise.
+        dialect: likewise, for the given config.
+        section: likewise.
+        root: likewise.
 
     Returns:
         Plain data: a dict, or a list for mmengine. Steps are events. Where the steps of torch or mmengine are epochs,
-        and events are iterations, the dict has the key ``epoch_length``.
+        and events are iterations, the result is a dict with the key ``epoch_length``.
 
     Raises:
         TypeError, ValueError, FileNotFoundError, ImportError: see :func:`configure_scheduler`; ``to`` is unknown; the
@@ -72,11 +78,11 @@ def convert_config(
         >>> trainer = {"lr_scheduler_type": "linear", "warmup_steps": 20, "max_steps": 100}
         >>> convert_config(trainer, to="torch", total_steps=100)["milestones"]
         [1, 20]
-        >>> convert_config({"type": "torch.CyclicLR", "base_lr": 0.1, "max_lr": 0.2}, to="transformers")
+        >>> convert_config({"type": "torch.StepLR", "step_size": 30}, to="transformers")
         Traceback (most recent call last):
         ...
-        ValueError: transformers cannot say the schedule of 'lr' at event 0 on, triangles between 0.1 and 0.2, 2000 and \
-2000 steps long: it has no such schedule
+        ValueError: transformers cannot say the schedule of 'lr' at event 0 on, from 1, times 0.1 every 30 steps: it \
+has no such schedule
     """
     arguments.one_of("to", to, list(TARGETS))
     options = {"param_name": param_name, "epoch_length": epoch_length, "max_epochs": max_epochs}
@@ -85,8 +91,27 @@ def convert_config(
     other = _other(optimizer, param_name, at_first)
     try:
         return _converted(to, optimizer, param_name, at_first, other)
-    except Unsayable as error:
-        raise ValueError(arguments.shortened(f"{to} cannot say {error}")) from None
+    except UnsayableError as error:
+        raise ValueError(arguments.shortened(f"{to} cannot say {error}{_hint(to, at_first, other)}")) from None
+
+
+def _hint(to: str, at_first: Planned, other: Planned | None) -> str:
+    """The optimizer that the other library needs for a config that has absolute values; empty if that does not help."""
+    [name, *others] = at_first.schedules
+    if other is None or others or not at_first.schedules[name].is_pure:
+        return ""
+    events = _events(at_first.events, at_first.schedules[name])
+    tables = [_table(one.schedules[name], events, len(at_first.bases[name])) for one in (at_first, other)]
+    peak = float(tables[0].max())
+    if peak <= 0 or not np.array_equal(*tables) or set(at_first.bases[name]) == {peak}:
+        return ""
+    needed = SimpleNamespace(param_groups=[{"params": [], name: peak} for _ in at_first.bases[name]])
+    try:
+        plan = planned(stand_in(needed, name), at_first.config)
+        _converted(to, needed, name, plan, planned(stand_in(needed, name, OTHER), at_first.config))
+    except (TypeError, ValueError, UnsayableError):
+        return ""
+    return f"; it can for an optimizer whose {name!r} is {peak:.6g}"
 
 
 def _other(optimizer: Any, param_name: str, at_first: Planned) -> Planned | None:
@@ -98,14 +123,14 @@ def _other(optimizer: Any, param_name: str, at_first: Planned) -> Planned | None
 
 
 def _converted(to: str, optimizer: Any, param_name: str, at_first: Planned, other: Planned | None) -> Any:
-    """The first result that holds for any optimizer; else, if there is an optimizer, the first one that holds for it."""
+    """The first result that holds for any optimizer; else the first one that holds for the given optimizer."""
     kept: list[Any] = []
-    error: Unsayable | None = None
+    error: UnsayableError | None = None
     try:
         for made in TARGETS[to](at_first):
             wrong = _difference(at_first, partial(planned, stand_in(optimizer, param_name)), made)
             if wrong is not None:
-                error = error or Unsayable(wrong)
+                error = error or UnsayableError(wrong)
                 continue
             if (
                 other is None
@@ -113,15 +138,15 @@ def _converted(to: str, optimizer: Any, param_name: str, at_first: Planned, othe
             ):
                 return made
             kept.append(made)
-    except Unsayable as unsayable:
+    except UnsayableError as unsayable:
         error = error or unsayable
     if kept and optimizer is not None:
         return kept[0]
     if kept:
-        raise Unsayable(
-            f"{_which(at_first)} for every optimizer, since the values depend on the optimizer's own: give the optimizer"
+        raise UnsayableError(
+            f"{_which(at_first)} for every optimizer, since its numbers depend on the optimizer's: give the optimizer"
         )
-    raise error or Unsayable(_which(at_first))
+    raise error or UnsayableError(_which(at_first))
 
 
 def _which(at_first: Planned) -> str:

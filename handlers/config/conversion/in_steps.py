@@ -9,7 +9,7 @@ from lehr.handlers.schedules import Anneal, Constant, Schedule
 
 from .phases import Phase, phases_of
 from .planned import Planned
-from .unsayable import Unsayable, unsayable
+from .unsayable import UnsayableError, unsayable
 
 PER_GROUP = ("base_lr", "base_momentum", "eta_max", "max_lr", "max_momentum")  # arguments that may be a list
 
@@ -23,7 +23,7 @@ def of_all_groups(name: str, plan: Planned, make: Callable[[list[Phase], float],
         make: makes the config of one group from its phases and its value before the run.
 
     Raises:
-        Unsayable: a group cannot be said, or the groups differ.
+        UnsayableError: a group cannot be said, or the groups differ.
     """
     total = plan.events or math.inf
     of_groups = [
@@ -45,14 +45,14 @@ def _merged(name: str, of_groups: Sequence[Any], key: str = "") -> Any:
         return list(of_groups)
     if isinstance(first, float) and all(math.isclose(one, first, rel_tol=1e-12) for one in of_groups):
         return first
-    raise Unsayable(f"the schedule of {name!r}, since its param groups differ in {key or 'more than a factor'}")
+    raise UnsayableError(f"the schedule of {name!r}, since its param groups differ in {key or 'more than a factor'}")
 
 
 def steps_of(name: str, phases: Sequence[Phase]) -> tuple[list[Phase], int]:
     """The phases in steps that all of them share, and the events of each step.
 
     Raises:
-        Unsayable: one phase counts epochs and another one iterations.
+        UnsayableError: one phase counts epochs and another one iterations.
     """
     moving = [one for one in phases if not isinstance(one.schedule, Constant)]
     every = moving[0].every if moving else 1

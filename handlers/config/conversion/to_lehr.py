@@ -27,7 +27,7 @@ from lehr.handlers.schedules import (
 
 from .phases import Phase, phases_of
 from .planned import Planned, planned, stand_in
-from .unsayable import Unsayable
+from .unsayable import UnsayableError
 
 MOST_FORMS = 64
 
@@ -51,6 +51,10 @@ def _of_parameter(name: str, plan: Planned) -> Iterator[dict[str, Any]]:
     if plan.metric is None:
         for one in _of_phases(schedule, bases, plan.events or math.inf):
             yield {**one, **named}
+    if plan.metric is not None and plan.metric[1] == 1 and isinstance(schedule, Plateau):
+        names = ("mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "min_value", "eps")
+        values = {key: getattr(schedule, key) for key in names}
+        yield {"type": "ReduceOnPlateauScheduler", "metric_name": plan.metric[0], **values, **named}
     own = {"type": "ParamScheduler"}
     if plan.metric is not None:
         own = {"type": "MetricScheduler", "metric_name": plan.metric[0], "every": plan.metric[1]}
@@ -60,7 +64,7 @@ def _of_parameter(name: str, plan: Planned) -> Iterator[dict[str, Any]]:
             yield {**own, **({"relative": True} if relative else {}), "schedule": as_data("schedule", of_one), **named}
         except (TypeError, ValueError, KeyError) as error:
             if not relative:
-                raise Unsayable(f"the schedule of {name!r}: {error}") from None
+                raise UnsayableError(f"the schedule of {name!r}: {error}") from None
 
 
 def _of_phases(schedule: Schedule, bases: tuple[float, ...], total: float) -> Iterator[dict[str, Any]]:
@@ -69,7 +73,7 @@ def _of_phases(schedule: Schedule, bases: tuple[float, ...], total: float) -> It
     if len({tuple((one.begin, one.end, one.every) for one in phases) for phases in of_groups}) > 1:
         return
     forms = []
-    for at, phase in enumerate(of_groups[0]):
+    for at in range(len(of_groups[0])):
         of_phase = [_forms(phases[at], base) for phases, base in zip(of_groups, bases, strict=True)]
         shared = [one for one in of_phase[0] if all(one in others for others in of_phase)]
         if not shared:
@@ -84,7 +88,7 @@ def _of_phases(schedule: Schedule, bases: tuple[float, ...], total: float) -> It
 
 
 def _forms(phase: Phase, base: float) -> list[dict[str, Any]]:
-    """The scheduler of a phase: with the present values as its start, as multiples of them, and with absolute values."""
+    """The scheduler of a phase: starting from the present values, with multiples of them, and with absolute values."""
     made, every = [], phase.every
     rest = {"interval": every} if every > 1 else {}
     entry = _entry(phase.schedule, every)
@@ -166,8 +170,6 @@ def _entry(schedule: Schedule, every: int) -> tuple[str, dict[str, float], dict[
             names = ("step_size_up", "step_size_down", "mode", "gamma", "inverse")
             rest = {key: getattr(schedule, key) for key in names}
             return "CyclicScheduler", {"base_value": low, "max_value": high}, rest
-        case Plateau():
-            return None
     return None
 
 

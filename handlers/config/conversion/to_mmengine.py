@@ -26,7 +26,7 @@ from lehr.handlers.schedules import (
 from .in_steps import of_all_groups, whole
 from .phases import Phase
 from .planned import Planned
-from .unsayable import Unsayable, unsayable
+from .unsayable import UnsayableError, unsayable
 
 SUFFIXES = {"lr": "LR", "momentum": "Momentum"}
 MOST_CYCLES = 1000
@@ -36,15 +36,15 @@ def configs(plan: Planned) -> Iterator[Any]:
     """The config of a plan.
 
     Raises:
-        Unsayable: mmengine cannot say it, or it is unknown whether events are epochs or iterations.
+        UnsayableError: mmengine cannot say it, or it is unknown whether events are epochs or iterations.
     """
     if plan.metric is not None:
-        raise Unsayable(
-            "the schedule of a metric: it counts metrics in another way, and compares the first one with 1e9"
+        raise UnsayableError(
+            "the schedule of a metric: it counts metrics otherwise, and compares the first one with 1e9"
         )
     run = plan.run
     if run.max_epochs is None and run.total_steps is None and run.epoch_length is None:
-        raise Unsayable("whether events are epochs or iterations: give max_epochs, total_steps or epoch_length")
+        raise UnsayableError("whether events are epochs or iterations: give max_epochs, total_steps or epoch_length")
     counts_epochs = run.epoch_length is None and run.total_steps is None
     entries: list[dict[str, Any]] = []
     for name in plan.schedules:

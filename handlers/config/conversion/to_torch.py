@@ -26,7 +26,7 @@ from lehr.handlers.schedules import (
 from .in_steps import is_line, of_all_groups, steps_of, whole, without_holds
 from .phases import Phase, phases_of
 from .planned import Planned
-from .unsayable import Unsayable, unsayable
+from .unsayable import UnsayableError, unsayable
 
 ENDLESS = 1_000_000_000
 
@@ -35,12 +35,12 @@ def configs(plan: Planned) -> Iterator[Any]:
     """The config of a plan.
 
     Raises:
-        Unsayable: torch cannot say it.
+        UnsayableError: torch cannot say it.
     """
     momentum = plan.schedules.get("momentum") if "lr" in plan.schedules else None
     for name in plan.schedules:
         if name != "lr" and not (name == "momentum" and momentum is not None):
-            raise Unsayable(f"the schedule of {name!r}: its schedulers are for 'lr'")
+            raise UnsayableError(f"the schedule of {name!r}: its schedulers are for 'lr'")
     made = of_all_groups("lr", plan, partial(_config, "lr", plan))
     if momentum is not None:
         made = {**made, **of_all_groups("momentum", plan, partial(_momentum, made))}
@@ -49,7 +49,7 @@ def configs(plan: Planned) -> Iterator[Any]:
 
 def _config(name: str, plan: Planned, phases: list[Phase], base: float) -> Any:
     if plan.metric is not None:
-        return _plateau(name, plan, phases)
+        return plateau(name, plan, phases)
     in_steps, every = steps_of(name, phases)
     made = sequence(name, _from_zero(without_holds(in_steps, _holds)), base)
     return made if every == 1 else {**made, "epoch_length": every}
@@ -174,12 +174,13 @@ def _momentum(lr: dict[str, Any], phases: list[Phase], base: float) -> dict[str,
     return {"cycle_momentum": True, "base_momentum": first.base_value, "max_momentum": first.max_value}
 
 
-def _plateau(name: str, plan: Planned, phases: list[Phase]) -> dict[str, Any]:
-    plateau, (metric_name, every) = phases[0].schedule, plan.metric or ("", 1)
-    if not isinstance(plateau, Plateau):
+def plateau(name: str, plan: Planned, phases: list[Phase]) -> dict[str, Any]:
+    """The config of a schedule that is a plateau."""
+    rule, (metric_name, every) = phases[0].schedule, plan.metric or ("", 1)
+    if not isinstance(rule, Plateau):
         raise unsayable(name, phases[0], "torch has no such schedule")
     names = ("mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "eps")
-    named = {key: getattr(plateau, key) for key in names} | {"min_lr": plateau.min_value, "metric_name": metric_name}
+    named = {key: getattr(rule, key) for key in names} | {"min_lr": rule.min_value, "metric_name": metric_name}
     named["min_lr"] = list(named["min_lr"]) if isinstance(named["min_lr"], tuple) else named["min_lr"]
     more = {} if every == 1 else {"epoch_length": every}
     return {"type": "torch.ReduceLROnPlateau", **named, **more}

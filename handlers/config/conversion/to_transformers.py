@@ -19,9 +19,10 @@ from lehr.handlers.schedules import (
 
 from .in_steps import of_all_groups, steps_of, without_holds
 from .leaves import simple_curve
-from .phases import Phase
+from .phases import Phase, phases_of
 from .planned import Planned
-from .unsayable import Unsayable, unsayable
+from .to_torch import plateau
+from .unsayable import UnsayableError, unsayable
 
 STEPS = ("num_warmup_steps", "num_training_steps")
 # The short names whose arguments the Trainer does not pass on.
@@ -32,9 +33,12 @@ def configs(plan: Planned) -> Iterator[Any]:
     """Configs that may have the values of a plan, by the short names of transformers' functions.
 
     Raises:
-        Unsayable: transformers cannot say it.
+        UnsayableError: transformers cannot say it.
     """
     _refuse_others(plan)
+    if plan.metric is not None:
+        yield {**plateau("lr", plan, phases_of(plan.schedules["lr"])), "type": "transformers.reduce_lr_on_plateau"}
+        return
     yield from (
         {"type": f"transformers.{one.pop('name')}", **one} for one in _all(plan, plan.bases["lr"]) if "name" in one
     )
@@ -44,17 +48,19 @@ def training_arguments(plan: Planned) -> Iterator[Any]:
     """TrainingArguments that may have the values of a plan: with the optimizer's learning rate, or with their own.
 
     Raises:
-        Unsayable: the Trainer cannot say it.
+        UnsayableError: the Trainer cannot say it.
     """
     _refuse_others(plan)
-    error: Unsayable | None = None
+    if plan.metric is not None:
+        raise UnsayableError("the schedule of 'lr', which reads a metric, of which the Trainer has one an evaluation")
+    error: UnsayableError | None = None
     groups = len(plan.bases["lr"])
     rates = sorted({max(float(plan.schedules["lr"](at)) if groups == 1 else 0.0 for at in _sample(plan)), 0.0} - {0.0})
     for rate in (None, *rates):
         try:
             for one in _all(plan, plan.bases["lr"] if rate is None else (rate,) * groups):
                 yield _as_arguments(one, rate, plan.run.steps)
-        except Unsayable as unsayable_now:
+        except UnsayableError as unsayable_now:
             error = error or unsayable_now
     if error is not None:
         raise error
@@ -68,19 +74,17 @@ def _sample(plan: Planned) -> range:
 def _refuse_others(plan: Planned) -> None:
     for name in plan.schedules:
         if name != "lr":
-            raise Unsayable(f"the schedule of {name!r}: transformers schedules 'lr' alone")
-    if plan.metric is not None:
-        raise Unsayable("the schedule of 'lr', which reads a metric")
+            raise UnsayableError(f"the schedule of {name!r}: transformers schedules 'lr' alone")
 
 
 def _all(plan: Planned, bases: tuple[float, ...]) -> Iterator[dict[str, Any]]:
     """The names and the arguments of functions that may have the values, for these values of the optimizer."""
-    error: Unsayable | None = None
+    error: UnsayableError | None = None
     for relative in (False, True):
         made = partial(_of_group, plan, bases, relative)
         try:
             yield of_all_groups("lr", plan, made)
-        except Unsayable as unsayable_now:
+        except UnsayableError as unsayable_now:
             error = error or unsayable_now
     if error is not None:
         raise error
@@ -93,17 +97,16 @@ def _of_group(plan: Planned, bases: tuple[float, ...], relative: bool, phases: l
         raise unsayable("lr", phases[0], f"its steps are {every} events, and transformers counts each")
     first, total = in_steps[0], plan.events
     line: Any = first.schedule
-    warmup, end = 0, 0.0
-    if len(in_steps) > 1 and isinstance(line, Anneal) and line.duration == first.steps and line.end_value == base:
-        if line.beyond == "hold" and line.curve == Linear() and line.start_value == 0:
-            warmup, in_steps = int(first.steps), in_steps[1:]
+    warmup = 0
+    if line == Anneal(0.0, base, first.steps if math.isfinite(first.steps) else 0) and len(in_steps) > 1:
+        warmup, in_steps = int(first.steps), in_steps[1:]
     stable = _stable(in_steps if warmup else steps_of("lr", phases)[0], warmup, base, total)
     if stable is not None:
         return stable
     rest = without_holds(in_steps, lambda schedule: isinstance(schedule, Anneal) and schedule.beyond == "hold")
     phase = rest[0]
     if len(rest) > 1:
-        raise unsayable("lr", rest[1], "transformers has no such schedule after another one")
+        raise unsayable("lr", rest[1], "it has no such schedule after another one")
     schedule: Any = phase.schedule
     if not math.isclose(phase.first, base, rel_tol=1e-12):
         raise unsayable("lr", phase, f"it does not start from the peak, {base:.6g}")
@@ -177,7 +180,7 @@ def _as_arguments(one: dict[str, Any], rate: float | None, total: int | None) ->
         made["warmup_steps"] = one["num_warmup_steps"]
     steps = one.get("num_training_steps", total)
     if None not in (steps, total) and steps != total:
-        raise Unsayable(f"the schedule of 'lr', which ends after {steps} steps, and not with the {total} of the run")
+        raise UnsayableError(f"the schedule of 'lr', which has {steps} steps, and not the {total} of the run")
     if steps is not None:
         made["max_steps"] = steps
     if kwargs and name not in WITHOUT_KWARGS:

@@ -26,6 +26,7 @@ from lehr.handlers.schedules import (
     Reduced,
     Restarts,
     Schedule,
+    Shift,
     StepDecay,
 )
 from lehr.handlers.schedules.description import description_of, text_of
@@ -92,6 +93,8 @@ def words_of(schedule: Schedule) -> str:
             return "falls while a metric does not improve, and rises while it does"
         case Recursion(turns=turns):
             return f"{len(turns)} schedules at the same time, each changing the value that the others leave"
+        case Shift(schedule=inner, by=by) if by > 0:
+            return f"{words_of(inner)}, from its step {by} on"
         case Product(schedules=schedules):
             return "the product of: " + "; ".join(words_of(one) for one in schedules)
     text = text_of(description_of(schedule))
