@@ -26,7 +26,7 @@ TARGETS: dict[str, Callable[[Planned], Iterator[Any]]] = {
 }
 OTHER = 0.5  # the factor of the values of another optimizer
 RELATIVE, OF_LARGEST = 1e-9, 1e-12
-MOST_EVENTS, LEAST_EVENTS = 1_000_000, 10_000
+MOST_EVENTS, LEAST_EVENTS = 1_000_000, 2_000
 
 
 def convert_config(
@@ -46,7 +46,7 @@ def convert_config(
 
     The result is complete: ``configure_scheduler(optimizer, result)`` makes the same values as the config, without
     other arguments. It is made from the schedules of the config, and is compared with them before it is returned: at
-    each event of the run, or, where its length is unknown, at least 10,000 events and twice the length of the
+    each event of the run, or, where its length is unknown, at least 2,000 events and twice the length of the
     schedules, values may differ by 1e-9 of themselves or 1e-12 of the largest one. Of more than 1,000,000 events, so
     many evenly spaced ones are compared. A scheduler that reads a metric must be the same one, with the same numbers.
 
@@ -55,7 +55,8 @@ def convert_config(
         to: the library: ``"lehr"``, ``"torch"``, ``"mmengine"``, ``"transformers"`` (the name and the arguments of one
             of its functions) or ``"hf"`` (the ``TrainingArguments`` of its Trainer).
         optimizer: the optimizer whose present values the config starts from; it does not change. The result may then
-            hold for these values alone, where no result holds for all. None: the result must hold for any values.
+            hold for these values alone, where no result holds for others, too. None: the result must hold for any
+            value that all param groups have.
         param_name: as in :func:`configure_scheduler`.
         epoch_length: likewise.
         max_epochs: likewise; what happens after a run of known length is left out.

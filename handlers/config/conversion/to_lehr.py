@@ -101,19 +101,18 @@ def _forms(phase: Phase, base: float) -> list[dict[str, Any]]:
             return []
     elif values[first] == base and first != "value":
         made.append({key: value for key, value in values.items() if key != first})
+    absolute = [values]
     if base:
-        scale = {key: _plain(value / base) for key, value in values.items()}
+        scale = {key: value / base for key, value in values.items()}
         if scale[first] == 1 and first != "value" and name not in ("OneCycleScheduler", "CyclicScheduler"):
             del scale[first]
-        made.append({**scale, "relative": True})
-    made.append(values)
+        relative = {**scale, "relative": True}
+        made += [*absolute, relative] if name in ("OneCycleScheduler", "CyclicScheduler") else [relative, *absolute]
+    else:
+        made += absolute
     if name == "CosineRestartScheduler" or len(values) > 1:  # an end value of 0 is the default
         made = [{key: value for key, value in one.items() if key != "end_value" or value != 0} for one in made]
     return [{"type": name, **others, **one, **rest} for one in made if one != {"relative": True} or first == "value"]
-
-
-def _plain(value: float) -> Any:
-    return float(value)
 
 
 def _whole(value: float) -> int | float:
