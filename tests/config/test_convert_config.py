@@ -417,11 +417,8 @@ def check_draw(config, to, rates, run):
         return False
     for some in [rates] if rates else [(0.1,), (0.03, 0.03)]:
         assert_same(values(config, events, *some, **run), values(json.loads(json.dumps(made)), events, *some))
-    try:
-        again = convert_config(made, to="lehr", **given, **run)
-    except ValueError as error:
-        assert "epoch_length" in str(error), (config, made, error)
-        return True
+    complete = {"total_steps": events} if "epoch_length" in run else run
+    again = convert_config(made, to="lehr", optimizer=optimizer(*rates), **complete)
     assert_same(values(config, events, *rates, **run), values(again, events, *rates))
     return True
 
@@ -437,7 +434,7 @@ def test_drawn_configs_are_equal_or_refused():
 
 @pytest.mark.proof
 def test_many_drawn_configs_are_equal_or_refused():
-    for seed in range(2, 12):
+    for seed in range(2, 8):
         for config, to, rates, run in draws(seed, number=200):
             check_draw(config, to, rates, run)
 
