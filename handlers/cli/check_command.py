@@ -52,10 +52,10 @@ Examples:
   lehr diff old.yaml new.yaml --max-epochs 90 --epoch-length 100 --event epoch
   lehr diff old.yaml new.yaml --max-epochs 90 --epoch-length 100 --in-epochs -o diff.png
 
-
-  echo '{"scheduler": {"type": "WarmupLR", "params": {"warmup_num_steps": 100}}}' > ds_config.json
-  echo '{"lr_scheduler_type": "constant_with_warmup", "warmup_steps": 100}' > training_args.json
-  lehr diff ds_config.json training_args.json --max-steps 10000
+\b
+  echo '{scheduler: {type: WarmupLR, params: {warmup_num_steps: 99}}}' > ds.yaml
+  echo '{lr_scheduler_type: constant_with_warmup, warmup_steps: 99}' > hf.yaml
+  lehr diff ds.yaml hf.yaml --max-steps 10000
 """
 EVENTS = {"iteration": Events.ITERATION_STARTED, "epoch": Events.EPOCH_STARTED}
 

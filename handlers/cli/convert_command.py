@@ -26,10 +26,10 @@ Examples:
   lehr convert torch.StepLR step_size=30 --to lehr
   lehr convert transformers.cosine num_warmup_steps=100 num_training_steps=1000 --to torch --format json
 
-
-  echo '{lr_scheduler_type: linear, warmup_steps: 10, max_steps: 100, learning_rate: 0.001}' > training_args.yaml
-  lehr convert training_args.yaml --to torch --total-steps 100 --initial lr=0.001
-  lehr convert training_args.yaml --to mmengine --total-steps 100 -o schedule.json
+\b
+  echo '{lr_scheduler_type: linear, warmup_steps: 9, max_steps: 99}' > args.yaml
+  lehr convert args.yaml --to torch --total-steps 99
+  lehr convert args.yaml --to mmengine --total-steps 99 --initial lr=0.1 -o out.json
 """
 FORMATS = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 

@@ -22,9 +22,9 @@ the run is, and which keys of the file have no effect. Values start from those o
 
 \b
 Examples:
-  echo '{lr_scheduler_type: cosine, warmup_steps: 100, max_steps: 1000, bf16: true}' > training_args.yaml
-  lehr show training_args.yaml
-  lehr show training_args.yaml --initial lr=3e-4 -o plan.png
+  echo '{lr_scheduler_type: cosine, warmup_steps: 9, max_steps: 99, bf16: true}' > args.yaml
+  lehr show args.yaml
+  lehr show args.yaml --initial lr=3e-4 -o plan.png
   lehr show torch.OneCycleLR max_lr=0.1 total_steps=500 --initial momentum=0.9
 """
 

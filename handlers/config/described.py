@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from .spellings import LIGHTNING, SPELLINGS
 
 ALWAYS_SHOWN = 100  # events of a schedule without an end
 STEPS_SHOWN = 5  # of a decay without an end
+# Where an entry has the iterations of the run itself.
+STEPS_OF_RUN = ("max_steps", "max_train_steps", "num_training_steps", "total_num_steps", "train_iters")
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,6 @@ def described(scheduler: Any, config: Any, *, dialect: str | None, section: str 
         ...     print(line)
         events 0 to 9: from 0 to 0.1 on a straight line in 10 steps
         events 10 to 49: from 0.1 to 0 on a straight line in 40 steps
-        event 50 on: constant at 0
     """
     where, whole = "config", scheduler.config()
     if isinstance(config, str | os.PathLike):
@@ -82,6 +83,9 @@ def described(scheduler: Any, config: Any, *, dialect: str | None, section: str 
     path, part, _ = find_section(where, raw, section, dialect)
     made = plain_config(path, part, dialect)
     run = checked("", {**whole.get("run", {}), "epoch_length": whole.get("epoch_length")})
+    if run.steps is None and run.max_epochs is None and isinstance(made, Mapping):
+        given = [made[key] for key in STEPS_OF_RUN if isinstance(made.get(key), int) and made[key] > 0]
+        run = replace(run, total_steps=given[0] if given else None)
     total = run.steps or run.max_epochs
     lines: dict[str, tuple[str, ...]] = {}
     lasts = [1]

@@ -261,6 +261,15 @@ def test_groups_that_differ():
         convert_config(config, to="torch", optimizer=optimizer(0.1, 0.2), total_steps=9)
 
 
+def test_what_only_its_own_library_can_say():
+    triangles = [{"type": "torch.CyclicLR", "base_lr": 0.01, "max_lr": 0.1, "step_size_up": size} for size in (1, 8)]
+    config = {"type": "torch.SequentialLR", "milestones": [2], "schedulers": triangles}
+    assert convert_config(config, to="torch")["schedulers"] == triangles
+    for to in ("lehr", "mmengine", "transformers", "hf"):
+        with pytest.raises(ValueError, match=f"{to} cannot say the schedule of"):
+            convert_config(config, to=to, total_steps=20)
+
+
 @pytest.mark.parametrize("to", ["torch", "transformers", "lehr"])
 def test_a_scheduler_that_reads_a_metric_is_the_same_one(to):
     config = {"type": "torch.ReduceLROnPlateau", "patience": 2, "factor": 0.5, "metric_name": "accuracy", "mode": "max"}

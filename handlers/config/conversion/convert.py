@@ -143,11 +143,22 @@ def _converted(to: str, optimizer: Any, param_name: str, at_first: Planned, othe
         error = error or unsayable
     if kept and optimizer is not None:
         return kept[0]
+    if _is_of(to, at_first.config):
+        return dict(at_first.config)
     if kept:
         raise UnsayableError(
             f"{_which(at_first)} for every optimizer, since its numbers depend on the optimizer's: give the optimizer"
         )
     raise error or UnsayableError(_which(at_first))
+
+
+def _is_of(to: str, config: Any) -> bool:
+    """Whether a plain config is of a library already."""
+    if isinstance(config, list):
+        return all(_is_of(to, one) for one in config)
+    name = str(config.get("type", to))
+    is_named = (name == to or name.startswith(f"{to}.")) and "param_name" not in config
+    return is_named and _is_of(to, config.get("schedulers", []))
 
 
 def _which(at_first: Planned) -> str:

@@ -55,7 +55,8 @@ def training_arguments(plan: Planned) -> Iterator[Any]:
         raise UnsayableError("the schedule of 'lr', which reads a metric, of which the Trainer has one an evaluation")
     error: UnsayableError | None = None
     groups = len(plan.bases["lr"])
-    rates = sorted({max(float(plan.schedules["lr"](at)) if groups == 1 else 0.0 for at in _sample(plan)), 0.0} - {0.0})
+    peak = max((float(plan.schedules["lr"](at)) for at in _sample(plan)), default=0.0) if groups == 1 else 0.0
+    rates = [peak] if peak > 0 else []
     for rate in (None, *rates):
         try:
             for one in _all(plan, plan.bases["lr"] if rate is None else (rate,) * groups):
