@@ -12,7 +12,7 @@ from lehr.handlers.config import convert_config
 from lehr.handlers.config.conversion.convert import TARGETS
 from lehr.handlers.schedules.arguments import shown
 
-from .options import add_options, check_can_write, make_optimizer, number_option, output_options, scheduler_options
+from .options import check_can_write, make_optimizer, number_option, output_options, scheduler_options
 from .parsing import config_of
 
 HELP = """Write a config as one of another library, with the same values.
@@ -38,15 +38,10 @@ FORMATS = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 @click.argument("source", metavar="TYPE|FILE")
 @click.argument("given", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--to", required=True, type=click.Choice(list(TARGETS)), help="the other library")
-@partial(
-    add_options,
-    options=[
-        number_option("--max-epochs", help="epochs of the run"),
-        number_option("--total-steps", help="iterations of the run"),
-        number_option("--epoch-length", help="events in an epoch, for --in-epochs"),
-        click.option("--format", "as_format", type=click.Choice(["yaml", "json"]), help="default: as -o ends, or yaml"),
-    ],
-)
+@number_option("--max-epochs", help="epochs of the run")
+@number_option("--total-steps", help="iterations of the run")
+@number_option("--epoch-length", help="events in an epoch, for --in-epochs")
+@click.option("--format", "as_format", type=click.Choice(["yaml", "json"]), help="default: as -o ends, or yaml")
 @scheduler_options
 @partial(output_options, what="a .yaml, .yml or .json file, instead of stdout")
 def convert(

@@ -86,7 +86,7 @@ def convert_config(
 has no such schedule
     """
     arguments.one_of("to", to, list(TARGETS))
-    options = {"param_name": param_name, "epoch_length": epoch_length, "max_epochs": max_epochs}
+    options: dict[str, Any] = {"param_name": param_name, "epoch_length": epoch_length, "max_epochs": max_epochs}
     options |= {"total_steps": total_steps, "dialect": dialect, "section": section, "root": root}
     at_first = planned(stand_in(optimizer, param_name), config, **options)
     other = _other(optimizer, param_name, at_first)
@@ -102,9 +102,9 @@ def _hint(to: str, at_first: Planned, other: Planned | None) -> str:
     if other is None or others or not at_first.schedules[name].is_pure:
         return ""
     events = _events(at_first.events, at_first.schedules[name])
-    tables = [_table(one.schedules[name], events, len(at_first.bases[name])) for one in (at_first, other)]
-    peak = float(tables[0].max())
-    if peak <= 0 or not np.array_equal(*tables) or set(at_first.bases[name]) == {peak}:
+    here, there = (_table(one.schedules[name], events, len(at_first.bases[name])) for one in (at_first, other))
+    peak = float(here.max())
+    if peak <= 0 or not np.array_equal(here, there) or set(at_first.bases[name]) == {peak}:
         return ""
     needed = SimpleNamespace(param_groups=[{"params": [], name: peak} for _ in at_first.bases[name]])
     try:

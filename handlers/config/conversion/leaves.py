@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from lehr.handlers.schedules import (
@@ -44,7 +44,7 @@ VALUES = (
 
 def of_one_group(schedule: Any, group: int) -> Any:
     """A schedule with the numbers of one param group in it, in place of one for each."""
-    if not is_dataclass(schedule) or schedule.is_pure is False:
+    if not isinstance(schedule, Schedule) or not schedule.is_pure:
         return schedule
     own: dict[str, Any] = {}
     for field in fields(schedule):
@@ -60,7 +60,7 @@ def of_one_group(schedule: Any, group: int) -> Any:
                 own[field.name] = [_of_group(one, group) for one in value]
             elif field.name == "milestones_values":
                 own[field.name] = [(at, _of_group(one, group)) for at, one in value]
-    return replace(schedule, **own) if own else schedule  # type: ignore[type-var]
+    return replace(schedule, **own) if own else schedule
 
 
 def _of_group(value: Any, group: int) -> Any:
@@ -129,8 +129,8 @@ def at_every(schedule: Any, by: int) -> Schedule | None:
         case Restarts(periods=float() as period) if period % by == 0:
             return replace(schedule, periods=period / by)
         case Product(schedules=schedules):
-            parts = [at_every(one, by) for one in schedules]
-            return None if None in parts else Product(parts)
+            parts = [part for one in schedules if (part := at_every(one, by)) is not None]
+            return Product(parts) if len(parts) == len(schedules) else None
     return None
 
 
@@ -176,7 +176,7 @@ def simplified(schedule: Schedule, steps: float) -> Iterator[tuple[Schedule, flo
             yield StepDecay(value, gamma, size), steps
         case ExponentialDecay(initial_value=value, gamma=gamma, decay_events=events):
             yield ExponentialDecay(value, gamma ** (1 / events)), steps
-        case MultiStepDecay(initial_value=value, milestones=milestones, gamma=gamma):
+        case MultiStepDecay(initial_value=float() as value, milestones=milestones, gamma=gamma):
             at_first = sum(one <= 0 for one in milestones)
             left = [one for one in milestones if 0 < one < steps]
             value = value * gamma**at_first

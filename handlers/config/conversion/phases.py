@@ -4,36 +4,14 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatch
-from itertools import pairwise
 from typing import Any
 
-from lehr.handlers.schedules import (
-    Anneal,
-    Concatenation,
-    Constant,
-    Cosine,
-    CosineAnnealing,
-    Exponential,
-    Linear,
-    LinearCyclical,
-    LinearInterpolation,
-    PiecewiseConstant,
-    Power,
-    Product,
-    Restarts,
-    Reversed,
-    Schedule,
-    Shift,
-    SideBySide,
-    Stretch,
-    WarmupStableDecay,
-    Window,
-)
-from lehr.handlers.schedules.cycles import Cyclical
+import numpy as np
 
+from lehr.handlers.schedules import Concatenation, Constant, Product, Schedule, Shift, SideBySide, Stretch, Window
+
+from .composed import composed
 from .leaves import at_every, from_step, of_one_group, scaled, simplified
-
-MOST_CYCLES = 50
 
 
 @dataclass(frozen=True)
@@ -76,6 +54,7 @@ def phases_of(schedule: Schedule, group: int = 0, total: float = math.inf) -> li
         total: the events of the run.
 
     Example:
+        >>> from lehr.handlers.schedules import Anneal
         >>> warmup = Anneal(0.0, 1.0, duration=4)
         >>> for phase in phases_of(Concatenation([warmup, Constant(1.0)], [4])):
         ...     print(phase.begin, phase.end, phase.schedule)
@@ -123,13 +102,15 @@ def _leaf(schedule: Schedule, part: _Part) -> Iterator[Phase]:
 
 
 def _constant(value: Any, part: _Part, steps: float) -> Iterator[Phase]:
-    number = value[part.group] if isinstance(value, Sequence) or getattr(value, "ndim", 0) else value
+    is_list = isinstance(value, Sequence) or bool(np.ndim(value))
+    number = value[part.group] if is_list else value
     yield Phase(Constant(float(number) * part.factor), 0, steps)
 
 
 @singledispatch
 def _phases(schedule: Schedule, part: _Part) -> Iterator[Phase]:
-    yield from _leaf(schedule, part)
+    same = composed(schedule)
+    yield from _leaf(schedule, part) if same is None else _read(replace(part, schedule=same))
 
 
 @_phases.register
@@ -241,73 +222,3 @@ def _(schedule: SideBySide, part: _Part) -> Iterator[Phase]:
             yield from _read(replace(part, schedule=one, group=column))
             return
         column -= one.groups or 1
-
-
-@_phases.register
-def _(schedule: PiecewiseConstant, part: _Part) -> Iterator[Phase]:
-    durations = [b - a for a, b in zip([0, *schedule.milestones], schedule.milestones, strict=False)]
-    constants = [Constant(one) for one in schedule.constants]
-    yield from _read(replace(part, schedule=Concatenation(constants, durations) if durations else constants[0]))
-
-
-@_phases.register
-def _(schedule: LinearInterpolation, part: _Part) -> Iterator[Phase]:
-    points = schedule.milestones_values
-    lines: list[Schedule] = [Constant(points[0][1])]
-    durations = [max(points[0][0], 0)]
-    if points[0][0] < 0:
-        yield from _leaf(schedule, part)
-        return
-    for (start, low), (stop, high) in pairwise(points):
-        lines.append(Anneal(low, high, stop - start))
-        durations.append(stop - start)
-    yield from _read(replace(part, schedule=Concatenation([*lines, Constant(points[-1][1])], durations)))
-
-
-@_phases.register
-def _(schedule: WarmupStableDecay, part: _Part) -> Iterator[Phase]:
-    curves = {"linear": Linear(), "cosine": Cosine(), "1-sqrt": Power(0.5), "power": Power(schedule.power)}
-    curves |= {"exponential": Exponential(schedule.ratio)}
-    up, down = Reversed(curves[schedule.warmup_type]), curves[schedule.decay_type]
-    rising = Anneal(schedule.start_value, schedule.peak_value, schedule.num_warmup_events, up)
-    falling = Anneal(schedule.peak_value, schedule.end_value, schedule.num_decay_events, down)
-    durations = [schedule.num_warmup_events, schedule.num_stable_events]
-    yield from _read(replace(part, schedule=Concatenation([rising, Constant(schedule.peak_value), falling], durations)))
-
-
-@_phases.register
-def _(schedule: Restarts, part: _Part) -> Iterator[Phase]:
-    periods = schedule.periods if isinstance(schedule.periods, tuple) else ()
-    if schedule.num_cycles is not None and schedule.num_cycles <= MOST_CYCLES:
-        periods = tuple(schedule.periods * schedule.period_mult**k for k in range(schedule.num_cycles))
-    if not periods or not all(float(one).is_integer() for one in periods):
-        yield from _leaf(schedule, part)
-        return
-    given = schedule.restart_weights
-    weights = given if isinstance(given, tuple) else [given**k for k in range(len(periods))]
-    cycles = [
-        Anneal(_times(schedule.start_value, weight), schedule.end_value, period, schedule.curve)
-        for period, weight in zip(periods, weights, strict=True)
-    ]
-    yield from _read(
-        replace(part, schedule=Concatenation([*cycles, Constant(schedule.end_value)], [int(one) for one in periods]))
-    )
-
-
-def _times(value: Any, weight: float) -> Any:
-    return [one * weight for one in value] if isinstance(value, tuple) else value * weight
-
-
-@_phases.register
-def _(schedule: Cyclical, part: _Part) -> Iterator[Phase]:
-    ends, size = (schedule.start_value, schedule.end_value), schedule.cycle_size
-    simple = (schedule.cycle_mult, schedule.start_value_mult, schedule.end_value_mult) == (1.0, 1.0, 1.0)
-    same: Schedule | None = None
-    if simple and not schedule.warmup_duration:
-        if isinstance(schedule, CosineAnnealing):
-            same = Restarts(*ends, size)
-        elif isinstance(schedule, LinearCyclical) and schedule.monotonic:
-            same = Restarts(*ends, size, curve=Linear())
-        elif isinstance(schedule, LinearCyclical):
-            same = Anneal(*ends, size / 2, beyond="mirror")
-    yield from _leaf(schedule, part) if same is None else _read(replace(part, schedule=same))

@@ -79,5 +79,5 @@ def planned(optimizer: Any, config: Any, **options: Any) -> Planned:
         schedules[member.param_name] = member.schedule
         bases[member.param_name] = tuple(target.base_values())
         if reads_metric(member):
-            metric = metric_name_of(member), getattr(member, "every", 1)
+            metric = str(metric_name_of(member)), int(getattr(member, "every", 1))
     return Planned(schedules, bases, whole, run, metric)

@@ -30,6 +30,7 @@ from .planned import Planned, planned, stand_in
 from .unsayable import UnsayableError
 
 MOST_FORMS = 64
+CYCLE = ("total_steps", "pct_start", "anneal_strategy", "three_phase")
 
 
 def configs(plan: Planned) -> Iterator[Any]:
@@ -55,7 +56,7 @@ def _of_parameter(name: str, plan: Planned) -> Iterator[dict[str, Any]]:
         names = ("mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "min_value", "eps")
         values = {key: getattr(schedule, key) for key in names}
         yield {"type": "ReduceOnPlateauScheduler", "metric_name": plan.metric[0], **values, **named}
-    own = {"type": "ParamScheduler"}
+    own: dict[str, Any] = {"type": "ParamScheduler"}
     if plan.metric is not None:
         own = {"type": "MetricScheduler", "metric_name": plan.metric[0], "every": plan.metric[1]}
     for relative in (True, False):
@@ -159,17 +160,18 @@ def _entry(schedule: Schedule, every: int) -> tuple[str, dict[str, float], dict[
                 rest |= _unless("restart_weights", schedule.restart_weights, 1.0)
                 return "CosineRestartScheduler", {"start_value": start, "end_value": end}, rest
         case OneCycle(max_value=float() as high, base_value=None):
-            names = ("total_steps", "pct_start", "anneal_strategy", "div_factor", "final_div_factor", "three_phase")
-            return "OneCycleScheduler", {"max_value": high}, {key: getattr(schedule, key) for key in names}
+            both = ("div_factor", "final_div_factor")
+            return "OneCycleScheduler", {"max_value": high}, _given(schedule, *CYCLE, *both)
         case OneCycle(max_value=float() as high, base_value=float() as low):
-            names = ("total_steps", "pct_start", "anneal_strategy", "three_phase", "inverse")
-            values = {"max_value": high, "base_value": low}
-            return "OneCycleScheduler", values, {key: getattr(schedule, key) for key in names}
+            return "OneCycleScheduler", {"max_value": high, "base_value": low}, _given(schedule, *CYCLE, "inverse")
         case Cyclic(base_value=float() as low, max_value=float() as high, scale_fn=None):
-            names = ("step_size_up", "step_size_down", "mode", "gamma", "inverse")
-            rest = {key: getattr(schedule, key) for key in names}
-            return "CyclicScheduler", {"base_value": low, "max_value": high}, rest
+            given = _given(schedule, "step_size_up", "step_size_down", "mode", "gamma", "inverse")
+            return "CyclicScheduler", {"base_value": low, "max_value": high}, given
     return None
+
+
+def _given(schedule: Schedule, *names: str) -> dict[str, Any]:
+    return {name: getattr(schedule, name) for name in names}
 
 
 def _unless(name: str, value: Any, default: Any) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def _add(writer: _Writer, phase: Phase, after: Phase | None) -> None:
     end, last = phase.end, phase.value(phase.steps - 1) if math.isfinite(phase.steps) else math.nan
     add = partial(writer.add, phase=phase, begin=begin)
     match schedule:
-        case Anneal(end_value=low, duration=duration, curve=curve, beyond="hold"):
+        case Anneal(end_value=float() as low, duration=duration, curve=curve, beyond="hold"):
             steps = whole(name, phase, duration, "its duration")
             if phase.steps > steps or after is None or (phase.steps == steps and after.first == low):
                 end, last = begin + (steps + 1) * every, low  # one step more, which has the end value
@@ -141,7 +141,7 @@ def _add(writer: _Writer, phase: Phase, after: Phase | None) -> None:
                 writer.jump(phase, phase.first)
                 add("Poly", end=end, leaves=last, eta_min=low, power=curve.power)
                 return
-        case Anneal(end_value=low, duration=duration, curve=Cosine(), beyond="mirror"):
+        case Anneal(end_value=float() as low, duration=duration, curve=Cosine(), beyond="mirror"):
             writer.jump(phase, phase.first)
             length = whole(name, phase, duration, "its duration")
             add("CosineAnnealing", end=end, leaves=last, T_max=length, eta_min=low)
@@ -158,7 +158,9 @@ def _add(writer: _Writer, phase: Phase, after: Phase | None) -> None:
             writer.jump(phase, phase.first)
             add("Exponential", end=end, leaves=last, gamma=gamma)
             return
-        case Restarts(end_value=low, periods=float() as first, curve=Cosine(), restart_weights=1.0, num_cycles=None):
+        case Restarts(
+            end_value=float() as low, periods=float() as first, curve=Cosine(), restart_weights=1.0, num_cycles=None
+        ):
             _restarts(writer, phase, low, first, last)
             return
         case OneCycle(max_value=high, base_value=None) if name == "lr":

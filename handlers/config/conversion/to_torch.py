@@ -66,8 +66,10 @@ def sequence(name: str, phases: list[Phase], base: float) -> dict[str, Any]:
 
 def _holds(schedule: Schedule) -> bool:
     """Whether torch keeps the last value of a schedule."""
-    falls = isinstance(schedule, Anneal) and schedule.end_value == 0 and isinstance(schedule.curve, Polynomial)
-    return is_line(schedule) or (falls and schedule.beyond == "hold")  # type: ignore[union-attr]
+    match schedule:
+        case Anneal(end_value=0.0, curve=Polynomial(), beyond="hold"):
+            return True
+    return is_line(schedule)
 
 
 def _from_zero(phases: list[Phase]) -> list[Phase]:
@@ -103,11 +105,13 @@ def _entry(name: str, phase: Phase, base: float) -> dict[str, Any]:
     schedule: Any = phase.schedule
     steps_of_it = partial(whole, name, phase)
     match schedule:
-        case Constant(value=value):
+        case Constant(value=float() as value):
             factor = _factor(name, phase, value, base)
             steps = int(phase.steps) if math.isfinite(phase.steps) else ENDLESS
             return {"type": "torch.ConstantLR", "factor": factor, "total_iters": 1 if factor == 1 else steps}
-        case Anneal(start_value=start, end_value=end, duration=duration, curve=Linear(), beyond="hold"):
+        case Anneal(
+            start_value=float() as start, end_value=float() as end, duration=duration, curve=Linear(), beyond="hold"
+        ):
             factors = [_factor(name, phase, one, base) for one in (start, end)]
             steps = steps_of_it(duration, "its duration")
             if factors[0] == 0:  # a line of one step
@@ -116,29 +120,29 @@ def _entry(name: str, phase: Phase, base: float) -> dict[str, Any]:
                 return {"type": "torch.ConstantLR", "factor": 0.0, "total_iters": 1}
             named = {"start_factor": factors[0], "end_factor": factors[1], "total_iters": steps}
             return {"type": "torch.LinearLR", **named}
-        case Anneal(start_value=start, end_value=0.0, curve=Polynomial(power=power), beyond="hold"):
+        case Anneal(start_value=float() as start, end_value=0.0, curve=Polynomial(power=power), beyond="hold"):
             _starts_from(name, phase, start, base, "a PolynomialLR")
             steps = steps_of_it(schedule.duration, "its duration")
             return {"type": "torch.PolynomialLR", "total_iters": steps, "power": power}
-        case Anneal(start_value=start, end_value=end, curve=Cosine(), beyond="hold" | "mirror"):
+        case Anneal(start_value=float() as start, end_value=float() as end, curve=Cosine(), beyond="hold" | "mirror"):
             _starts_from(name, phase, start, base, "a CosineAnnealingLR")
             steps = steps_of_it(schedule.duration, "its duration")
             return {"type": "torch.CosineAnnealingLR", "T_max": steps, "eta_min": end}
-        case StepDecay(initial_value=value, gamma=gamma, step_size=size):
+        case StepDecay(initial_value=float() as value, gamma=gamma, step_size=size):
             _starts_from(name, phase, value, base, "a StepLR")
             return {"type": "torch.StepLR", "step_size": steps_of_it(size, "its step"), "gamma": gamma}
-        case MultiStepDecay(initial_value=value, gamma=gamma, milestones=milestones):
+        case MultiStepDecay(initial_value=float() as value, gamma=gamma, milestones=milestones):
             _starts_from(name, phase, value, base, "a MultiStepLR")
             return {"type": "torch.MultiStepLR", "milestones": list(milestones), "gamma": gamma}
-        case ExponentialDecay(initial_value=value, gamma=gamma, decay_events=1.0, staircase=False):
+        case ExponentialDecay(initial_value=float() as value, gamma=gamma, decay_events=1.0, staircase=False):
             _starts_from(name, phase, value, base, "an ExponentialLR")
             return {"type": "torch.ExponentialLR", "gamma": gamma}
-        case Restarts(start_value=start, end_value=end, periods=float() as period, curve=Cosine(), num_cycles=None):
+        case Restarts(start_value=float() as start, end_value=end, periods=float() as period, num_cycles=None):
             _starts_from(name, phase, start, base, "a CosineAnnealingWarmRestarts")
-            if schedule.restart_weights == 1:
+            if schedule.restart_weights == 1 and isinstance(schedule.curve, Cosine):
                 lengths = steps_of_it(period, "a cycle"), steps_of_it(schedule.period_mult, "the ratio of cycles")
-                named = {"T_0": lengths[0], "T_mult": lengths[1], "eta_min": end}
-                return {"type": "torch.CosineAnnealingWarmRestarts", **named}
+                cycles = {"T_0": lengths[0], "T_mult": lengths[1], "eta_min": end}
+                return {"type": "torch.CosineAnnealingWarmRestarts", **cycles}
         case OneCycle(max_value=high, base_value=None):
             names = ("total_steps", "pct_start", "anneal_strategy", "div_factor", "final_div_factor", "three_phase")
             named = {key: getattr(schedule, key) for key in names}

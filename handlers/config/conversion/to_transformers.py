@@ -117,7 +117,7 @@ def _of_group(plan: Planned, bases: tuple[float, ...], relative: bool, phases: l
             return {"name": "constant_with_warmup", **warm} if warmup else {"name": "constant"}
         case PowerDecay(timescale=timescale, power=0.5):
             return {"name": "inverse_sqrt", **warm, "timescale": _whole(timescale)}
-        case Anneal(duration=duration, end_value=end, curve=curve, beyond="hold" | "mirror" as beyond):
+        case Anneal(duration=duration, end_value=float() as end, curve=curve, beyond="hold" | "mirror" as beyond):
             both = {**warm, "num_training_steps": warmup + math.ceil(duration)}
             match curve, beyond:
                 case Linear(), "hold":
@@ -158,7 +158,7 @@ def _stable(phases: list[Phase], warmup: int, base: float, total: int | None) ->
     is_stable = isinstance(rest[0].schedule, Constant) and rest[0].first == base and len(rest) > 1
     stable, rest = (int(rest[0].steps), rest[1:]) if is_stable else (0, rest)
     down: Any = rest[0].schedule
-    if not isinstance(down, Anneal) or down.beyond != "hold" or down.start_value != base:
+    if type(down) is not Anneal or down.beyond != "hold" or down.start_value != base:
         return None
     decay_type = next((name for name, curve in CURVES.items() if curve == down.curve), None)
     if decay_type is None or not float(down.duration).is_integer():
@@ -170,12 +170,17 @@ def _stable(phases: list[Phase], warmup: int, base: float, total: int | None) ->
         return None
     steps = {"num_warmup_steps": warmup, "num_stable_steps": stable, "num_decay_steps": int(down.duration)}
     types = {**_unless("warmup_type", warmup_type, "linear"), **_unless("decay_type", decay_type, "cosine")}
-    return {"name": "warmup_stable_decay", **steps, **types, **_unless("min_lr_ratio", down.end_value / base, 0.0)}
+    return {
+        "name": "warmup_stable_decay",
+        **steps,
+        **types,
+        **_unless("min_lr_ratio", float(down(int(down.duration))) / base, 0.0),
+    }
 
 
 def _as_arguments(one: dict[str, Any], rate: float | None, total: int | None) -> dict[str, Any]:
     name, kwargs = one["name"], {key: value for key, value in one.items() if key not in ("name", *STEPS)}
-    made = {} if rate is None else {"learning_rate": rate}
+    made: dict[str, Any] = {} if rate is None else {"learning_rate": rate}
     made["lr_scheduler_type"] = name
     if one.get("num_warmup_steps"):
         made["warmup_steps"] = one["num_warmup_steps"]
