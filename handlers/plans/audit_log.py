@@ -1,6 +1,7 @@
 """What a run logged, against what was planned."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
@@ -86,7 +87,7 @@ def audit_log(
     elif column is not None:
         if column not in log.columns:
             raise ValueError(f"column must be among {shown_names(log.columns)}, given {shown(column)}")
-        log = Log({column: log.columns[column]}, log.counting, log.source, log.decimals)
+        log = replace(log, columns={column: log.columns[column]})
     groups = _groups_of(log, table.shape[1], group)
     counting = log.counting or FROM_0
     if counting.unit == "epochs" and length is None:

@@ -1,5 +1,7 @@
 """Relations of two series in words."""
 
+from fractions import Fraction
+
 from .plan import counted
 from .relations import Relation
 
@@ -38,6 +40,10 @@ def in_log(relation: Relation, first_step: int = 0, epoch_length: int | None = N
         words = f"if all values are the planned ones times {relation.number:.6g}"
     elif kind == "again":
         words = f"if the plan begins again at step {since}"
+    elif kind == "stretched":
+        length = Fraction(relation.number).limit_denominator(20)
+        where = f"exactly at {relation.exact} points, and between two planned values at the others"
+        return f"matches if the schedule is {length} times as long: {where}{_reach(relation)}"
     elif kind == "constant":
         words = f"if the value stays at {relation.number:.6g} from step {since} on"
     else:
@@ -60,6 +66,7 @@ def in_plans(relation: Relation) -> str:
         "slower": f"b counts 1 iteration where a counts {number}",
         "factor": f"b's values are a's times {relation.number:.6g}",
         "again": f"b is a, and begins again at iteration {since}",
+        "stretched": f"b is a, {Fraction(relation.number).limit_denominator(20)} times as long",
         "constant": f"b stays at {relation.number:.6g} from iteration {since} on",
         "jump": f"b is a up to iteration {since - 1}, and then a, {shift}",
     }[kind]

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import islice
+from math import gcd
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +17,8 @@ MOST_TIMES = 64
 PROBES = 64
 FEWEST = 3  # points and different values that a relation must explain
 MOST_JUMPS = 4_000_000  # shifts that are tried after the first difference
+# Planned steps in a number of steps, such as 9 in 10.
+FRACTIONS = [(one, other) for other in range(2, 21) for one in range(1, 21) if gcd(one, other) == 1]
 
 Indices = NDArray[np.int64]
 
@@ -24,12 +28,13 @@ class Relation:
     """How a series follows from a planned one. Every point that the plan reaches matches.
 
     Args:
-        kind: ``"shift"``, ``"faster"``, ``"slower"``, ``"factor"``, ``"jump"``, ``"again"`` or ``"constant"``.
+        kind: ``"shift"``, ``"faster"``, ``"slower"``, ``"factor"``, ``"jump"``, ``"again"``, ``"constant"`` or ``"stretched"``.
         number: the steps of a shift or a jump (more than 0: the value is planned for a later step), how many times
-            faster or slower, or the factor of the values.
+            faster or slower, how many times as long, or the factor of the values.
         since: the first event of a jump, a second beginning, a constant value or a factor; 0 for all.
         steps_off: the steps by which a faster or slower series is shifted.
         factor: the factor of the values of a faster or slower series.
+        exact: at how many points a stretched series must equal a planned value; between two of them at the others.
         reached: how many points the plan reaches.
         num_points: how many points there are.
     """
@@ -39,6 +44,7 @@ class Relation:
     since: int = 0
     steps_off: int = 0
     factor: float = 1.0
+    exact: int = 0
     reached: int = 0
     num_points: int = 0
 
@@ -90,8 +96,9 @@ def find_relations(points: Points, planned: Array, epoch_length: int | None = No
     found: list[Relation] = []
     for family in families:
         found += islice(family(), 1)
-    if not found:
-        found += islice(search.scaled_counts(), 1)
+    for family in (search.stretched, search.scaled_counts):
+        if not found:
+            found += islice(family(), 1)
     return found[:3]
 
 
@@ -187,6 +194,29 @@ class _Search:
             else:
                 if inside.sum() >= 2 * FEWEST and self.tells_enough(points, expected):
                     yield self.relation(kind, number, int(inside.sum()), factor=factor or 1.0)
+
+    def stretched(self) -> Iterator[Relation]:
+        """The same values in more or less time: exactly at whole planned steps, between two planned values elsewhere."""
+        bends = np.zeros(len(self.planned))
+        bends[1:-1] = np.abs(np.diff(self.planned, 2))
+        for numerator, denominator in FRACTIONS:
+            for points in (self.probes, self.points):
+                lower, rest = np.divmod(points.events * numerator, denominator)
+                whole = rest == 0
+                (low, inside), (high, _) = planned_at(self.planned, lower), planned_at(self.planned, lower + ~whole)
+                bend = np.fmax(planned_at(bends, lower)[0], planned_at(bends, lower + 1)[0]) * ~whole + points.errors
+                with np.errstate(invalid="ignore"):
+                    between = (points.values >= np.fmin(low, high) - bend) & (
+                        points.values <= np.fmax(low, high) + bend
+                    )
+                if not between[inside].all() or not equal(points, low)[inside & whole].all():
+                    break
+            else:
+                exact = inside & whole
+                if exact.sum() > FEWEST and 2 * inside.sum() >= len(inside) and (inside & self.differing).any():
+                    if self.tells_enough(points.part(exact), low[exact]):
+                        part = Fraction(denominator, numerator)
+                        yield self.relation("stretched", float(part), int(inside.sum()), exact=int(exact.sum()))
 
     def reached(self, mapped: Callable[[Indices], Indices], values: int = FEWEST) -> int | None:
         """How many points the plan reaches if all of them match, and are enough to tell; else None."""

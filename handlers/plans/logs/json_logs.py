@@ -14,6 +14,14 @@ MOST_CHARACTERS, LONGEST_LINE = 2**28, 1_000_000  # of a document that is read a
 MMCV_DECIMALS = 5
 
 
+class Found(NamedTuple):
+    """The objects of a file, and how it counts and the steps of the whole run if they are known."""
+
+    entries: "list[Entry]"
+    counting: Counting | None = None
+    total_steps: int | None = None
+
+
 class Entry(NamedTuple):
     """An object of a log, and its place in words."""
 
@@ -27,7 +35,7 @@ def read_json(file: TextIO, source: str, name: str, column: str | None, epoch_le
     Raises:
         ValueError: a line is not well-formed, or has no step; the column is not there.
     """
-    entries, counting = _entries(file, source)
+    entries, counting, total_steps = _entries(file, source)
     headings = list(dict.fromkeys(key for entry in entries for key in entry.values))
     if {"mode", "epoch", "iter"} <= set(headings) and "step" not in headings:
         return _of_mmcv(entries, value_headings(headings, name, column), source, epoch_length)
@@ -38,11 +46,10 @@ def read_json(file: TextIO, source: str, name: str, column: str | None, epoch_le
     if {"iter", "step", "data_time", "time"} <= set(headings):  # mmengine's
         counting = FROM_1
     columns = _columns(entries, chosen, lambda entry: _number(entry, counted))
-    return Log(columns, counting or counting_of(counted, headings), source)
+    return Log(columns, counting or counting_of(counted, headings), source, total_steps=total_steps)
 
 
-def _entries(file: TextIO, source: str) -> tuple[list[Entry], Counting | None]:
-    """The objects of a file, and how it counts if that is known."""
+def _entries(file: TextIO, source: str) -> Found:
     first = file.readline(LONGEST_LINE + 1)
     file.seek(0)
     try:
@@ -50,7 +57,7 @@ def _entries(file: TextIO, source: str) -> tuple[list[Entry], Counting | None]:
     except (ValueError, RecursionError):
         by_line = False
     if by_line and not ("log_history" in first and "log_history" in json.loads(first)):
-        return list(_of_lines(file, source)), None
+        return Found(list(_of_lines(file, source)))
     text = file.read(MOST_CHARACTERS + 1)
     if len(text) > MOST_CHARACTERS:
         raise ValueError(f"{source} must have at most {MOST_CHARACTERS} characters, or one object a line, given more")
@@ -64,9 +71,10 @@ def _entries(file: TextIO, source: str) -> tuple[list[Entry], Counting | None]:
     if not isinstance(history, list):
         rule = "must have log_history, as trainer_state.json has, or one object a line"
         raise ValueError(f"{source} {rule}, given {shown(document)}")
-    of_trainer = isinstance(document, dict)
     entries = [Entry(f"{source}, entry {number}", _object(one, source, number)) for number, one in enumerate(history)]
-    return entries, TRAINER if of_trainer else None
+    total = document.get("max_steps") if isinstance(document, dict) else None
+    counting = TRAINER if isinstance(document, dict) else None
+    return Found(entries, counting, total if isinstance(total, int) and total > 0 else None)
 
 
 def _of_lines(file: TextIO, source: str) -> Iterator[Entry]:

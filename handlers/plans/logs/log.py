@@ -61,6 +61,7 @@ class Log:
         counting: how the logger counts; None for steps from 0.
         source: where the log comes from, for texts.
         decimals: the decimals to which the logger rounds, if it does.
+        total_steps: the steps of the whole run, if the log says so.
 
     A step that occurs again, as after a resume, replaces the values that were logged for it before.
 
@@ -80,6 +81,7 @@ class Log:
     counting: Counting | None = None
     source: str = "the log"
     decimals: int | None = None
+    total_steps: int | None = None
     notes: tuple[str, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
