@@ -18,7 +18,7 @@ from .relations import Points
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_DOTS = 400
+MOST_DOTS = 120
 
 
 @dataclass(frozen=True)
@@ -130,11 +130,8 @@ class Audit(Sequence[LoggedDifference]):
             _draw(panel, one)
         if panels:
             panels[-1].set_xlabel("step, as the log counts")
-            equal_ones = len(self.compared) - len(self)
-            panels[0].set_title(
-                "the log is as planned" if not self else f"{len(self)} of {len(self) + equal_ones} columns differ",
-                fontsize="medium",
-            )
+            differing = f"{len(self)} of {counted(len(self.compared), 'column')} not as planned"
+            panels[0].set_title(differing if self else "the log is as planned", fontsize="medium")
         return panels
 
 

@@ -10,10 +10,11 @@ from lehr.engine.plots import COLORS, style_of, without_math
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.base import Array
 
+from .find_relations import find_relations
 from .plan import Plan, title_of
 from .plot_plan import add_epochs, panels_for
 from .relation_words import in_plans
-from .relations import Points, find_relations
+from .relations import Points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

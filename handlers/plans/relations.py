@@ -1,10 +1,6 @@
 """How one series of values follows from another: later, faster, scaled, begun again."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
-from itertools import islice
-from math import gcd
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,13 +8,7 @@ from numpy.typing import NDArray
 
 from lehr.handlers.schedules.base import Array
 
-MOST_STEPS_OFF = 8
-MOST_TIMES = 64
-PROBES = 64
 FEWEST = 3  # points and different values that a relation must explain
-MOST_JUMPS = 4_000_000  # shifts that are tried after the first difference
-# Planned steps in a number of steps, such as 9 in 10.
-FRACTIONS = [(one, other) for other in range(2, 21) for one in range(1, 21) if gcd(one, other) == 1]
 
 Indices = NDArray[np.int64]
 
@@ -28,7 +18,8 @@ class Relation:
     """How a series follows from a planned one. Every point that the plan reaches matches.
 
     Args:
-        kind: ``"shift"``, ``"faster"``, ``"slower"``, ``"factor"``, ``"jump"``, ``"again"``, ``"constant"`` or ``"stretched"``.
+        kind: ``"shift"``, ``"faster"``, ``"slower"``, ``"stretched"``, ``"factor"``, ``"jump"``, ``"again"`` or
+            ``"constant"``.
         number: the steps of a shift or a jump (more than 0: the value is planned for a later step), how many times
             faster or slower, how many times as long, or the factor of the values.
         since: the first event of a jump, a second beginning, a constant value or a factor; 0 for all.
@@ -81,200 +72,18 @@ def equal(points: Points, expected: Array) -> NDArray[np.bool_]:
     return same
 
 
-def find_relations(points: Points, planned: Array, epoch_length: int | None = None) -> list[Relation]:
-    """The simple relations of points to planned values that do not match; the likeliest first, at most three.
-
-    Args:
-        points: the points.
-        planned: the planned values ``(events,)``, also beyond the run if they are known.
-        epoch_length: events in an epoch, a factor that is tried in addition to 2 to 64.
-    """
-    search = _Search(points, planned, epoch_length)
-    if not search.differing.any():
-        return []
-    families = (search.shifts, search.faster, search.slower, search.factors, search.jumps, search.constants)
-    found: list[Relation] = []
-    for family in families:
-        found += islice(family(), 1)
-    for family in (search.stretched, search.scaled_counts):
-        if not found:
-            found += islice(family(), 1)
-    return found[:3]
-
-
-class _Search:
-    """Tries all relations of points to planned values."""
-
-    def __init__(self, points: Points, planned: Array, epoch_length: int | None) -> None:
-        self.points, self.planned = points, planned
-        expected, inside = planned_at(planned, points.events)
-        self.differing = inside & ~equal(points, expected)
-        at = np.flatnonzero(self.differing)
-        spread = np.concatenate([_spread(at, PROBES // 2), _spread(np.arange(len(points.events)), PROBES // 2)])
-        self.probes = points.part(np.unique(spread).astype(np.int64))
-        times = range(2, MOST_TIMES + 1)
-        self.times = [*times, *([epoch_length] if epoch_length is not None and epoch_length > MOST_TIMES else [])]
-
-    def shifts(self) -> Iterator[Relation]:
-        """A few steps earlier or later; or any number of steps, if the first point differs."""
-        for size in range(1, MOST_STEPS_OFF + 1):
-            for steps in (size, -size):
-                reached = self.reached(lambda events, steps=steps: events + steps, values=2)
-                if reached:
-                    yield self.relation("shift", steps, reached)
-        first = int(np.argmax(self.differing))
-        if first == 0:
-            for steps in self.shifts_of(self.points):
-                yield self.relation("shift", steps, self.reached(lambda events, steps=steps: events + steps) or 0)
-
-    def faster(self) -> Iterator[Relation]:
-        """Several planned steps in each step."""
-        for times in self.times:
-            for off in (0, 1, times - 1, times, -1, -times):
-                if reached := self.reached(lambda events, times=times, off=off: events * times + off, values=2):
-                    yield self.relation("faster", times, reached, steps_off=off)
-
-    def slower(self) -> Iterator[Relation]:
-        """One planned step in several steps."""
-        for times in self.times:
-            for off in (0, 1, times - 1, times, -1):
-                if reached := self.reached(lambda events, times=times, off=off: (events + off) // times, values=2):
-                    yield self.relation("slower", times, reached, steps_off=off)
-
-    def factors(self) -> Iterator[Relation]:
-        """All values times a number, or those from the first difference on."""
-        first = int(np.argmax(self.differing))
-        for since in dict.fromkeys((0, first)):
-            points = self.points.part(slice(since, None))
-            expected, inside = planned_at(self.planned, points.events)
-            factor = common_factor(points.part(inside), expected[inside])
-            if factor is not None and (since == 0 or self.tells_enough(points, expected)):
-                yield self.relation("factor", factor, int(inside.sum()), since=int(points.events[0]) if since else 0)
-
-    def jumps(self) -> Iterator[Relation]:
-        """As planned up to some step, and shifted from there on."""
-        first = int(np.argmax(self.differing))
-        if first == 0:
-            return
-        tail = self.points.part(slice(first, None))
-        for steps in self.shifts_of(tail, after=int(self.points.events[first - 1])):
-            again = tail.events[0] + steps >= 0 and self.points.events[first - 1] + steps < 0
-            reached = int(planned_at(self.planned, tail.events + steps)[1].sum())
-            since = -steps if again else int(tail.events[0])
-            yield self.relation("again" if again else "jump", steps, first + reached, since=since)
-
-    def constants(self) -> Iterator[Relation]:
-        """A constant value from some step on, where the plan moves."""
-        last = self.points.values[-1]
-        other = np.flatnonzero(~equal(self.points, np.full(len(self.points.values), last)))
-        since = int(other[-1]) + 1 if len(other) else 0
-        tail = self.points.part(slice(since, None))
-        before = self.differing[:since].any()
-        if (
-            len(tail.events) >= FEWEST
-            and not before
-            and self.tells_enough(tail, planned_at(self.planned, tail.events)[0])
-        ):
-            yield self.relation("constant", float(last), len(self.points.events), since=int(tail.events[0]))
-
-    def scaled_counts(self) -> Iterator[Relation]:
-        """Faster, slower or shifted, and all values times a number."""
-        maps: list[tuple[str, int, Callable[[Indices], Indices]]] = [
-            ("shift", steps, lambda events, steps=steps: events + steps) for steps in (1, -1)
-        ]
-        for times in self.times:
-            maps.append(("faster", times, lambda events, times=times: events * times))
-            maps.append(("slower", times, lambda events, times=times: events // times))
-        for kind, number, mapped in maps:
-            for points in (self.probes, self.points):
-                expected, inside = planned_at(self.planned, mapped(points.events))
-                factor = common_factor(points.part(inside), expected[inside])
-                if factor is None:
-                    break
-            else:
-                if inside.sum() >= 2 * FEWEST and self.tells_enough(points, expected):
-                    yield self.relation(kind, number, int(inside.sum()), factor=factor or 1.0)
-
-    def stretched(self) -> Iterator[Relation]:
-        """The same values in more or less time: exactly at whole planned steps, between two planned values elsewhere."""
-        bends = np.zeros(len(self.planned))
-        bends[1:-1] = np.abs(np.diff(self.planned, 2))
-        for numerator, denominator in FRACTIONS:
-            for points in (self.probes, self.points):
-                lower, rest = np.divmod(points.events * numerator, denominator)
-                whole = rest == 0
-                (low, inside), (high, _) = planned_at(self.planned, lower), planned_at(self.planned, lower + ~whole)
-                bend = np.fmax(planned_at(bends, lower)[0], planned_at(bends, lower + 1)[0]) * ~whole + points.errors
-                with np.errstate(invalid="ignore"):
-                    between = (points.values >= np.fmin(low, high) - bend) & (
-                        points.values <= np.fmax(low, high) + bend
-                    )
-                if not between[inside].all() or not equal(points, low)[inside & whole].all():
-                    break
-            else:
-                exact = inside & whole
-                if exact.sum() > FEWEST and 2 * inside.sum() >= len(inside) and (inside & self.differing).any():
-                    if self.tells_enough(points.part(exact), low[exact]):
-                        part = Fraction(denominator, numerator)
-                        yield self.relation("stretched", float(part), int(inside.sum()), exact=int(exact.sum()))
-
-    def reached(self, mapped: Callable[[Indices], Indices], values: int = FEWEST) -> int | None:
-        """How many points the plan reaches if all of them match, and are enough to tell; else None."""
-        for points in (self.probes, self.points):
-            expected, inside = planned_at(self.planned, mapped(points.events))
-            if not equal(points, expected)[inside].all():
-                return None
-        if not (inside & self.differing).any() or inside.sum() < min(FEWEST, len(inside)):
-            return None
-        return int(inside.sum()) if self.tells_enough(points, expected, values) else None
-
-    def tells_enough(self, points: Points, expected: Array, values: int = FEWEST) -> bool:
-        """Whether the expected values are several different ones."""
-        order = np.argsort(expected)  # NaN last
-        expected, errors = expected[order], points.errors[order]
-        with np.errstate(invalid="ignore"):
-            steps = np.diff(expected) > errors[1:] + errors[:-1]
-        return bool(len(expected) and np.isfinite(expected[0]) and 1 + int(steps.sum()) >= values)
-
-    def shifts_of(self, tail: Points, after: int | None = None) -> list[int]:
-        """The shift, whatever its size, by which all of the last points match: the smallest, as a list of one or none.
-
-        Args:
-            tail: the last points.
-            after: the event before them; a plan that begins again between the two is preferred.
-        """
-        length = len(self.planned)
-        low, high = -int(tail.events[-1]), length - 1 - int(tail.events[0])
-        if high - low > MOST_JUMPS or len(tail.events) < FEWEST:
-            return []
-        shifts = np.arange(low, high + 1)
-        for at in _spread(np.arange(len(tail.events)), PROBES).tolist():
-            one = tail.part(slice(at, at + 1))
-            expected, inside = planned_at(self.planned, one.events + shifts)
-            same = np.abs(expected - one.values[0]) <= one.errors[0]
-            shifts = shifts[same | ~inside]
-        preferred = [] if after is None else shifts[(shifts >= -tail.events[0]) & (shifts < -after)].tolist()
-        for steps in [*preferred[-MOST_TIMES:], *sorted(shifts.tolist(), key=abs)[:MOST_TIMES]]:
-            expected, inside = planned_at(self.planned, tail.events + steps)
-            enough = 2 * int(inside.sum()) >= len(inside) and inside.sum() >= FEWEST
-            if enough and equal(tail, expected)[inside].all() and self.tells_enough(tail, expected):
-                return [int(steps)]
-        return []
-
-    def relation(self, kind: str, number: float, reached: int, **more: Any) -> Relation:
-        """A relation that was found."""
-        return Relation(kind, number, reached=reached, num_points=len(self.points.events), **more)
-
-
 def common_factor(points: Points, expected: Array) -> float | None:
     """The number, other than 1, by which all expected values are multiplied; None if there is none."""
     used = (expected != 0) & np.isfinite(expected)
     rest = points.part(~used)
     if used.sum() < FEWEST or not equal(rest, expected[~used]).all() or not np.isfinite(points.values).all():
         return None
-    ends = np.stack([points.values - points.errors, points.values + points.errors])[:, used] / expected[used]
+    with np.errstate(over="ignore"):
+        ends = np.stack([points.values - points.errors, points.values + points.errors])[:, used] / expected[used]
     low, high = float(ends.min(axis=0).max()), float(ends.max(axis=0).min())
-    return None if low > high or low <= 1 <= high or low <= 0 <= high else simplest_between(low, high)
+    if not np.isfinite([low, high]).all() or low > high or low <= 1 <= high or low <= 0 <= high:
+        return None
+    return simplest_between(low, high)
 
 
 def simplest_between(low: float, high: float) -> float:
@@ -292,11 +101,3 @@ def simplest_between(low: float, high: float) -> float:
         if low <= number <= high:
             return number
     return middle
-
-
-def _spread(indices: Indices, most: int) -> Indices:
-    """At most so many of the indices, evenly spaced, and both ends."""
-    if len(indices) <= most:
-        return indices
-    chosen: Indices = indices[np.linspace(0, len(indices) - 1, most).astype(np.int64)]
-    return chosen
