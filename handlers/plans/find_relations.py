@@ -69,10 +69,9 @@ class _Search:
 
     def shifts(self) -> Iterator[Relation]:
         """A few steps earlier or later; or any number of steps, if the first point differs."""
-        for size in range(1, MOST_STEPS_OFF + 1):
-            for steps in (size, -size):
-                if reached := self.reached(Count(off=steps)):
-                    yield self.relation("shift", steps, reached)
+        sizes = range(1, MOST_STEPS_OFF + 1)
+        for count, reached in self.reached([Count(off=steps) for size in sizes for steps in (size, -size)]):
+            yield self.relation("shift", count.off, reached)
         if self.differing[0]:
             for steps in self.shifts_of(self.points):
                 reached = int(planned_at(self.planned, self.points.events + steps)[1].sum())
@@ -80,17 +79,15 @@ class _Search:
 
     def faster(self) -> Iterator[Relation]:
         """Several planned steps in each step."""
-        for times in self.times:
-            for off in (0, 1, times - 1, times, -1, -times):
-                if reached := self.reached(Count(times, off=off)):
-                    yield self.relation("faster", times, reached, steps_off=off)
+        counts = [Count(one, off=off) for one in self.times for off in (0, 1, one - 1, one, -1, -one)]
+        for count, reached in self.reached(counts):
+            yield self.relation("faster", count.up, reached, steps_off=count.off)
 
     def slower(self) -> Iterator[Relation]:
         """One planned step in several steps."""
-        for times in self.times:
-            for off in (0, 1, times - 1, times, -1):
-                if reached := self.reached(Count(1, times, off)):
-                    yield self.relation("slower", times, reached, steps_off=off)
+        counts = [Count(1, one, off) for one in self.times for off in (0, 1, one - 1, one, -1)]
+        for count, reached in self.reached(counts):
+            yield self.relation("slower", count.down, reached, steps_off=count.off)
 
     def factors(self) -> Iterator[Relation]:
         """All values times a number, or those from the first difference on."""
@@ -124,7 +121,7 @@ class _Search:
         if (
             len(tail.events) >= FEWEST
             and not before
-            and self.tells_enough(tail, planned_at(self.planned, tail.events)[0])
+            and self.tells_enough(tail, planned_at(self.planned, tail.events)[0], values=2)
         ):
             yield self.relation("constant", float(last), len(self.points.events), since=int(tail.events[0]))
 
@@ -166,16 +163,18 @@ class _Search:
                     times = denominator / numerator
                     yield self.relation("stretched", times, int(inside.sum()), exact=int(exact.sum()))
 
-    def reached(self, count: "Count") -> int | None:
-        """How many points the plan reaches if all of them match, and are enough to tell; else None."""
-        for points in (self.probes, self.points):
+    def reached(self, counts: "list[Count]") -> "Iterator[tuple[Count, int]]":
+        """The ways to count in which all points match and are enough to tell, with how many points the plan reaches."""
+        up, down, off = np.array(counts).T[:, :, None]
+        expected, inside = planned_at(self.planned, (up * self.probes.events + off) // down)
+        for at in np.flatnonzero((equal(self.probes, expected) | ~inside).all(axis=1)).tolist():
+            count, points = counts[at], self.points
             expected, inside = planned_at(self.planned, count.of(points.events))
-            if not equal(points, expected)[inside].all():
-                return None
-        fewest = FEWEST if inside.all() or count.up == 1 else MANY
-        if inside.sum() < fewest or not (inside & self.differing).any():
-            return None
-        return int(inside.sum()) if self.tells_enough(points, expected, values=2 if inside.all() else FEWEST) else None
+            number = int(inside.sum())
+            enough = number >= (FEWEST if inside.all() or count.up == 1 else MANY)
+            same = enough and equal(points, expected)[inside].all() and (inside & self.differing).any()
+            if same and self.tells_enough(points, expected, values=2 if inside.all() else FEWEST):
+                yield count, number
 
     def tells_enough(self, points: Points, expected: Array, values: int = FEWEST) -> bool:
         """Whether the expected values are several different ones."""
@@ -200,7 +199,7 @@ class _Search:
         for at in _spread(np.arange(len(tail.events)), PROBES).tolist():
             one = tail.part(slice(at, at + 1))
             expected, inside = planned_at(self.planned, one.events + shifts)
-            same = np.abs(expected - one.values[0]) <= one.errors[0]
+            same = equal(one, expected)
             shifts = shifts[same | ~inside]
         preferred = [] if after is None else shifts[(shifts >= -tail.events[0]) & (shifts < -after)].tolist()
         for steps in [*preferred[-MOST_TIMES:], *sorted(shifts.tolist(), key=abs)[:MOST_TIMES]]:

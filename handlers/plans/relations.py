@@ -67,7 +67,7 @@ def planned_at(planned: Array, indices: Indices) -> tuple[Array, NDArray[np.bool
 def equal(points: Points, expected: Array) -> NDArray[np.bool_]:
     """Which points have the expected values."""
     with np.errstate(invalid="ignore"):
-        near = np.abs(points.values - expected) <= points.errors
+        near = (np.abs(points.values - expected) <= points.errors) & np.isfinite(points.values)
     same: NDArray[np.bool_] = near | (points.values == expected) | (np.isnan(points.values) & np.isnan(expected))
     return same
 

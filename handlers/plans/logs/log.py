@@ -172,6 +172,8 @@ def rounding_of(values: Array, decimals: int | None = None) -> Rounding:
     least = 1e-12 * float(known.max(initial=0))
     if decimals is not None:
         return Rounding(f"{decimals} decimals", FLOAT32, HALF * 10.0**-decimals)
+    if not len(known):
+        return Rounding("6 digits", digits=6)
     if len(known) > MOST_READ:
         known = known[np.linspace(0, len(known) - 1, MOST_READ).astype(np.int64)]
     parts = [Decimal(repr(value)).normalize().as_tuple() for value in known.tolist()]
