@@ -354,9 +354,8 @@ def test_many_points_take_seconds():
     steps = np.arange(len(planned))
     start = time.perf_counter()
     assert not audit(steps, planned, planned)
-    assert (
-        "begins again at step 400000" in explanation(audit(steps, planned[steps % 400_000][:1_000_000], planned)) or 1
-    )
+    again = planned[np.where(steps < 70_000, steps, steps - 70_000)]
+    assert explanation(audit(steps, again, planned)) == "matches exactly if the plan begins again at step 70000"
     assert time.perf_counter() - start < 30
 
 
