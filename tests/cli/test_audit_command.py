@@ -24,7 +24,7 @@ def values_of(config, number, **kwargs):
 
 
 def write(path, values, every=1, first=0, heading="step"):
-    rows = [f"{at + first},{values[at]!r}\n" for at in range(0, len(values), every)]
+    rows = [f"{at + first},{values[at]}\n" for at in range(0, len(values), every)]
     path.write_text(f"{heading},lr\n" + "".join(rows))
 
 
@@ -98,7 +98,7 @@ def test_epochs(folder):
 
 def test_options(folder):
     values = values_of(CONFIG, 100)
-    rows = [f"{at + 1},{value!r},{value * 1.0001!r}\n" for at, value in enumerate(values)]
+    rows = [f"{at + 1},{value},{value * 1.0001}\n" for at, value in enumerate(values)]
     (folder / "two.csv").write_text("step,rate a,rate b\n" + "".join(rows))
     assert "column with the values of 'lr' must be there" in run("two.csv", "plan.json", code=2)
     assert "1 step behind" in run("two.csv", "plan.json", "--column", "rate a", code=1)
@@ -113,9 +113,8 @@ def test_options(folder):
 
 
 def test_a_file_of_values_is_a_plan(folder):
-    CliRunner().invoke(
-        command, ["simulate", "torch.CosineAnnealingLR", "T_max=100", "-n", "100", "--csv", "-o", "p.csv"]
-    )
+    args = ["simulate", "torch.CosineAnnealingLR", "T_max=100", "-n", "100", "--csv", "-o", "p.csv"]
+    assert CliRunner().invoke(command, args).exit_code == 0
     assert "as planned at 20 points" in run("log.csv", "p.csv")
     assert "as planned at 100 points" in run("p.csv", "p.csv")
     write(folder / "behind.csv", np.append(0.1, values_of(CONFIG, 99)))
@@ -142,7 +141,7 @@ def test_what_cannot_be_compared(folder):
         (["log.csv", "none.json"], "none.json"),
         (
             ["log.csv", "plan.json", "--max-epochs", 3],
-            "--epoch-length must be given with --max-epochs, given 3 without",
+            "--epoch-length must be given with --max-epochs",
         ),
         (["log.csv", "plan.json", "--max-steps", 3, "--max-epochs", 3, "--epoch-length", 1], "--max-steps must not be"),
         (["log.csv", "Nonsense"], "Nonsense"),

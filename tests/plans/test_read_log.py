@@ -5,7 +5,6 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 
 from lehr.engine import ParamHistory
 from lehr.handlers.plans import Plan, audit_log, read_log
@@ -26,7 +25,7 @@ def objects(entries):
 
 # What each logger writes in a run that is as planned: its file's name and text. Steps count the plan's events from 0.
 FILES = {
-    "csv": ("log.csv", lines("step,loss,lr", *(f"{s},1.5,{PLANNED[s]!r}" for s in STEPS))),
+    "csv": ("log.csv", lines("step,loss,lr", *(f"{s},1.5,{PLANNED[s]}" for s in STEPS))),
     "csv of 6 digits": ("log.csv", lines("global_step,lr", *(f"{s},{PLANNED[s]:.6g}" for s in STEPS))),
     "csv with another delimiter": ("log.txt", lines("step;lr", *(f"{s};{PLANNED[s]}" for s in STEPS))),
     "tabs": ("log.tsv", lines("step\tlearning_rate", *(f"{s}\t{PLANNED[s]}" for s in STEPS))),
@@ -51,34 +50,59 @@ FILES = {
     ),
     "w&b of a trainer": (
         "wandb.csv",
-        lines("_step,train/global_step,train/learning_rate", *(f"{n},{s + 1},{PLANNED[s]}" for n, s in enumerate(STEPS))),
+        lines(
+            "_step,train/global_step,train/learning_rate",
+            *(f"{n},{s + 1},{PLANNED[s]}" for n, s in enumerate(STEPS)),
+        ),
     ),
     "json lines": ("log.jsonl", objects({"step": int(s), "lr": PLANNED[s]} for s in STEPS)),
     "lists of groups": ("log.jsonl", objects({"step": int(s), "lr": [PLANNED[s]]} for s in STEPS)),
     "mmengine": (
         "scalars.json",
         objects(
-            {"lr": PLANNED[s], "data_time": 0.1, "loss": 1.0, "time": 0.2, "epoch": 1, "iter": int(s + 1),
-             "memory": 100, "step": int(s + 1)} if s % 20 else {"coco/bbox_mAP": 0.1, "data_time": 0.1, "step": 1}
+            {
+                "lr": PLANNED[s],
+                "data_time": 0.1,
+                "loss": 1.0,
+                "time": 0.2,
+                "epoch": 1,
+                "iter": int(s + 1),
+                "memory": 100,
+                "step": int(s + 1),
+            }
+            if s % 20
+            else {"coco/bbox_mAP": 0.1, "data_time": 0.1, "step": 1}
             for s in STEPS
         ),
-    ),  # fmt: skip
+    ),
     "mmcv": (
         "run.log.json",
         objects(
-            [{"env_info": "sys.platform: linux", "seed": 0},
-             *({"mode": "train", "epoch": int(s // 50 + 1), "iter": int(s % 50 + 1), "lr": round(PLANNED[s], 5)}
-               for s in STEPS),
-             {"mode": "val", "epoch": 4, "iter": 5, "lr": 7.0}]
+            [
+                {"env_info": "sys.platform: linux", "seed": 0},
+                *(
+                    {"mode": "train", "epoch": int(s // 50 + 1), "iter": int(s % 50 + 1), "lr": round(PLANNED[s], 5)}
+                    for s in STEPS
+                ),
+                {"mode": "val", "epoch": 4, "iter": 5, "lr": 7.0},
+            ]
         ),
-    ),  # fmt: skip
+    ),
     "trainer, this step": (
         "trainer_state.json",
         json.dumps(
-            {"max_steps": LENGTH, "log_history": [
-                *({"epoch": s / 50, "learning_rate": PLANNED[s - 1], "loss": 1.0, "step": int(s)} for s in STEPS[1:]),
-                {"epoch": 4.0, "eval_loss": 1.0, "step": LENGTH}, {"train_loss": 1.0, "step": LENGTH},
-            ]}, indent=2,
+            {
+                "max_steps": LENGTH,
+                "log_history": [
+                    *(
+                        {"epoch": s / 50, "learning_rate": PLANNED[s - 1], "loss": 1.0, "step": int(s)}
+                        for s in STEPS[1:]
+                    ),
+                    {"epoch": 4.0, "eval_loss": 1.0, "step": LENGTH},
+                    {"train_loss": 1.0, "step": LENGTH},
+                ],
+            },
+            indent=2,
         ),
     ),
     "trainer, next step": (
@@ -89,7 +113,7 @@ FILES = {
         "history.json",
         json.dumps([{"epoch": 0.1, "learning_rate": PLANNED[s - 1], "step": int(s)} for s in STEPS[1:]], indent=1),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -99,7 +123,6 @@ def test_a_log_of_the_plan_is_as_planned(tmp_path, file):
     found = audit_log(tmp_path / name, PLANNED, epoch_length=50)
     assert not found, str(found)
     assert len(found.compared[0].steps) >= 10
-    assert (audit_log(tmp_path / name, PLANNED * 1.001, epoch_length=50)) != []
     assert audit_log(tmp_path / name, PLANNED * 1.001, epoch_length=50)
 
 
@@ -165,7 +188,7 @@ def test_which_column_is_meant(tmp_path, headings, name, column, chosen):
         ("step,lr\n1e300,0.1\n", "the steps of lr must be whole numbers"),
         ("step,lr\n", "log must have a value or more, given none"),
         ("time,lr\n0,0.1\n", "log must have a column such as step or iteration, given 'time', 'lr'"),
-        ("step,loss\n0,0.1\n", "a column with the values of 'lr' must be there, or column must name it, given 'step', "),
+        ("step,loss\n0,0.1\n", "a column with the values of 'lr' must be there, or column must name it, given 'st"),
         ('step,lr\n0,"0.1\n', "log, line 2 is not well-formed"),
         ("step,lr\n0,\0\n", "log, line 2 must be text, given a NUL"),
         ("step,lr\n" + "1" * 1_000_001, "log, line 2 must have at most 1000000 characters, given more"),
@@ -240,31 +263,3 @@ def test_event_files(tmp_path, new_style):
     (empty / "events.out.tfevents.1.host").write_bytes(b"no records")
     with pytest.raises(ValueError, match="an event file must have scalars"):
         read_log(empty)
-
-
-def test_a_real_log_of_mmengine(tmp_path):
-    runner = pytest.importorskip("mmengine.runner")
-    from mmengine.model import BaseModel
-
-    class Model(BaseModel):
-        def __init__(self):
-            super().__init__()
-            self.weight = torch.nn.Parameter(torch.ones(1))
-
-        def forward(self, inputs, mode="tensor"):
-            return {"loss": (self.weight * inputs).sum()}
-
-    loader = torch.utils.data.DataLoader(torch.ones(10, 1), batch_size=1)
-    runner.Runner(
-        Model(), str(tmp_path), train_dataloader=loader,
-        train_cfg={"by_epoch": True, "max_epochs": 3}, log_level="ERROR",
-        optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.1}},
-        param_scheduler=[{"type": "CosineAnnealingLR", "T_max": 30, "by_epoch": False}],
-        default_hooks={"logger": {"type": "LoggerHook", "interval": 1}, "checkpoint": None},
-        experiment_name="audit",
-    ).train()  # fmt: skip
-    (file,) = tmp_path.glob("*/vis_data/scalars.json")
-    planned = 0.1 * (1 + np.cos(np.pi * np.arange(40) / 30)) / 2
-    found = audit_log(file, planned)
-    assert not found, str(found)
-    assert found.compared[0].steps.tolist() == list(range(1, 31))
