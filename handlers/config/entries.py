@@ -34,6 +34,33 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Recognition:
+    """How a training config without a type is recognised as one of a type, and which of its keys are then arguments.
+
+    Keys of such a config that are no arguments are about other things, and names in it may have dashes.
+
+    Args:
+        flag: the key by which the config is recognised, such as ``lr_scheduler_type``; empty for none.
+        is_flag: whether a value of that key shows it.
+        shown_by: keys by one of which it is recognised where the dialect is given.
+        words: parts of the names of keys that are about the schedule: such a key that is no argument is an error.
+        all_keys: whether all keys of such a config are arguments.
+        foreign: keys that are no arguments and are about the schedule, with what to do about each.
+        section: the key of the mapping of this type in a training config; empty for none.
+        beside: paths of keys beside that section that a config of this library has.
+    """
+
+    flag: str = ""
+    is_flag: Callable[[Any], bool] = lambda value: True
+    shown_by: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    all_keys: bool = False
+    foreign: Mapping[str, str] = field(default_factory=dict)
+    section: str = ""
+    beside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class EntryType:
     """One type that an entry may name: a row in the table of its library.
 
@@ -42,31 +69,15 @@ class EntryType:
         arguments: the check and the default value of each argument.
         build: makes the result, usually an ``EntrySchedule``, from a context and the checked arguments. These are
             attributes of one object, together with ``where``, the path to the entry.
-        flag: the key by which a training config without a type is recognised as one of this type, such as
-            ``lr_scheduler_type``; empty for none. Keys of such a config that are no arguments are about other things,
-            and names in it may have dashes.
-        shown_by: keys by one of which it is recognised where the dialect is given.
-        words: parts of the names of keys that are about the schedule: such a key that is no argument is an error.
-        is_flag: whether a value of that key shows it.
-        all_keys: whether all keys of such a config are arguments.
-        foreign: keys by which a config with the flag is known to be that of another library, and what that one is.
-        section: the key of the mapping of this type in a training config, which names no type; empty for none.
-        beside: paths of keys beside that section that a config of this library has.
         around: where the mappings around an entry have arguments that it leaves out: paths of keys, by the argument.
+        recognition: how it is recognised in a training config that names no type.
     """
 
     description: str
     arguments: Arguments
     build: Callable[..., Any]
-    flag: str = ""
-    shown_by: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
-    is_flag: Callable[[Any], bool] = lambda value: True
-    all_keys: bool = False
-    foreign: Mapping[str, str] = field(default_factory=dict)
-    section: str = ""
-    beside: tuple[str, ...] = ()
     around: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    recognition: Recognition = Recognition()
 
 
 def in_interval(context: Any, entry: Entry) -> tuple[Any, Entry]:

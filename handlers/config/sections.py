@@ -20,7 +20,9 @@ RUN_OF_FILE = {
 BESIDE_LR_CONFIG = {"total_epochs": "max_epochs", "total_iters": "total_steps"}
 
 # The types whose sections name no type, with the prefix and the name.
-SECTIONS = [(prefix, name, row) for prefix, rows in TYPES.items() for name, row in rows.items() if row.section]
+SECTIONS = [
+    (prefix, name, row) for prefix, rows in TYPES.items() for name, row in rows.items() if row.recognition.section
+]
 
 
 def find_section(where: str, config: Any, section: str | None, dialect: str | None) -> tuple[str, Any, list[Any]]:
@@ -92,11 +94,21 @@ def _of_section(key: str, value: Any, around: list[Any], dialect: str | None) ->
     keys = list(value.keys()) if isinstance(value, dict) else []
     for prefix, name, row in SECTIONS:
         is_shown = dialect == prefix or all(
-            _value_at(one, path) is not None for one in around[:1] for path in row.beside
+            _value_at(one, path) is not None for one in around[:1] for path in row.recognition.beside
         )
-        if key == row.section and isinstance(value, dict) and is_shown and around and not {*SPELLINGS} & {*keys}:
+        if (
+            key == row.recognition.section
+            and isinstance(value, dict)
+            and is_shown
+            and around
+            and not {*SPELLINGS} & {*keys}
+        ):
             # The section may have other things in it, but no other ones of a schedule.
-            taken = [one for one in keys if row.all_keys or one in row.arguments or "warmup" in one or "lr" in one]
+            taken = [
+                one
+                for one in keys
+                if row.recognition.all_keys or one in row.arguments or "warmup" in one or "lr" in one
+            ]
             return {"type": f"{prefix}.{name}", **{one: value[one] for one in taken}}
     return value
 

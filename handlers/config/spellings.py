@@ -45,7 +45,12 @@ BY_NAME = (
 )  # the dialects that name the type by the key ``name``, as sections of other things do
 LIGHTNING = ("scheduler", "interval", "frequency", "monitor", "strict", "name", "reduce_on_plateau")
 # The types of training configs that have no key for a type, by the key that shows it.
-FLAGS = {row.flag: f"{dialect}.{name}" for dialect, rows in TYPES.items() for name, row in rows.items() if row.flag}
+FLAGS = {
+    row.recognition.flag: f"{dialect}.{name}"
+    for dialect, rows in TYPES.items()
+    for name, row in rows.items()
+    if row.recognition.flag
+}
 # Keys that are about a schedule in a training config of any library.
 SCHEDULES = ("lr_scheduler", "param_scheduler", "sched", "scheduler", "schedulers")
 # Keys of an entry that are not arguments of its type.
@@ -94,7 +99,7 @@ def flagged_type(keys: Collection[Any], read: Callable[[Any], Any], dialect: str
     found = {
         name: flag for flag, name in FLAGS.items() if flag in written and dialect in (None, name.partition(".")[0])
     }
-    shown = [name for name, flag in found.items() if row_of(name).is_flag(read(written[flag]))]
+    shown = [name for name, flag in found.items() if row_of(name).recognition.is_flag(read(written[flag]))]
     if len(shown) > 1:
         raise ValueError(
             f"a config must be of one library, given {' and '.join(repr(found[name]) for name in shown)}, which are of "
@@ -103,7 +108,7 @@ def flagged_type(keys: Collection[Any], read: Callable[[Any], Any], dialect: str
     if shown:
         return shown[0]
     for last, row in TYPES.get(dialect or "", {}).items():
-        if any(key in written for key in row.shown_by):
+        if any(key in written for key in row.recognition.shown_by):
             return f"{dialect}.{last}"
     return None
 
@@ -207,7 +212,7 @@ def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, A
         ValueError: a key is almost that of an argument, is given twice, or shows that the config is another library's.
     """
     row = row_of(name)
-    if row.all_keys:
+    if row.recognition.all_keys:
         return given
     values: dict[Any, Any] = {}
     for key, value in given.items():
@@ -216,8 +221,8 @@ def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, A
             raise ValueError(f"{where}[{arguments.shown(key)}] must be given once, given with dashes too")
         if own in row.arguments or own in OF_ENTRIES:
             values[own] = value
-        elif value is not None and own in row.foreign:
-            raise ValueError(f"{where}[{arguments.shown(key)}] is not known to {name}: {row.foreign[own]}")
+        elif value is not None and own in row.recognition.foreign:
+            raise ValueError(f"{where}[{arguments.shown(key)}] is not known to {name}: {row.recognition.foreign[own]}")
         elif value is not None and _is_about_schedule(own, value, row):
             refuse_key(where, str(key), row.arguments)
     if "run" in values and not (isinstance(values["run"], dict) and set(values["run"].keys()) <= set(KEYS)):
@@ -228,7 +233,7 @@ def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, A
 def _is_about_schedule(key: str, value: Any, row: EntryType) -> bool:
     """Whether a key of a training config that is no argument of a type must be one, misspelt or unknown."""
     off = value == 0 if isinstance(value, int | float) else value == "" if isinstance(value, str) else False
-    if not off and (key in SCHEDULES or any(f"_{word}_" in f"_{key}_" for word in row.words)):
+    if not off and (key in SCHEDULES or any(f"_{word}_" in f"_{key}_" for word in row.recognition.words)):
         return True
     return bool(difflib.get_close_matches(key, row.arguments, n=1, cutoff=0.9))
 

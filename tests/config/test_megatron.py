@@ -146,6 +146,8 @@ def test_drawn_flags_give_the_values_of_the_formula():
         ({**FLAGS, "warmup": 0.01}, r"\['warmup'\] is not known to megatron.*a config of GPT-NeoX"),
         ({**FLAGS, "lr_decay_starting_step": 3}, "a config of nanotron"),
         ({**FLAGS, "lr-warmup-steps": 3}, r"\['lr-warmup-steps'\].*'lr_warmup_iters'"),
+        ({**FLAGS, "max_steps": 3}, r"\['max_steps'\] is not known .*: give 'train_iters'"),
+        ({**FLAGS, "num-epochs": 3}, r"\['num-epochs'\] is not known .*: give 'train_iters'"),
         ({**FLAGS, "lr_warmup_iter": 3}, r"\['lr_warmup_iter'\] is not known; did you mean 'lr_warmup_iters'"),
         ({**FLAGS, "lr-decay-style": "cosine"}, r"\['lr-decay-style'\] must be given once"),
         ({**FLAGS, "lr_warmup_fraction": 0.1}, r"\['lr_warmup_iters'\] must be left out beside lr_warmup_fraction"),

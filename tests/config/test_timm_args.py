@@ -136,6 +136,8 @@ def test_a_length_that_is_left_out_is_that_of_the_run():
         ({"sched": "cosine"}, {}, r"config\['epochs'\] must be given, or max_epochs"),
         ({"sched": "cosine", "epochs": 9}, {"max_epochs": 8}, r"config\['epochs'\] must be the 8 epochs of the run"),
         ({"sched": "cosine", "epochs": 9, "start_epoch": 3}, {}, r"config\['start_epoch'\] must be 0: use seek"),
+        ({"sched": "cosine", "epochs": 9, "max_epochs": 8}, {}, r"\['max_epochs'\] is not known .*: give 'epochs'"),
+        ({"sched": "poly", "epochs": 9, "power": 2}, {}, r"\['power'\] is not known .*: give 'decay_rate'"),
         ({"sched": "cosine", "epochs": 9, "warmup_epoch": 3}, {}, r"\['warmup_epoch'\] is not known; did you mean"),
         ({"sched": "cosine", "epochs": 9, "warmup_epochs": 0.5}, {}, r"\['warmup_epochs'\] must be a whole number"),
         ({"sched": "cosine", "epochs": 9, "sched_on_updates": True}, {}, r"\['sched_on_updates'\] needs epoch_length"),

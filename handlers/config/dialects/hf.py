@@ -25,7 +25,7 @@ from typing import Any
 
 from lehr.handlers.config.checks import at_least_one, count, fraction, not_negative, number, one_of, text, unchecked
 from lehr.handlers.config.context import ConfigContext
-from lehr.handlers.config.entries import Arguments, Entry, EntryType, build, lookup, read_entry
+from lehr.handlers.config.entries import Arguments, Entry, EntryType, Recognition, build, lookup, read_entry
 from lehr.handlers.config.entry_schedules import EntrySchedule
 from lehr.handlers.schedules.arguments import shown
 
@@ -178,27 +178,28 @@ ARGUMENTS: Arguments = {
     # The names in the examples of transformers that have a loop of their own.
     "num_warmup_steps": (count, None), "max_train_steps": (at_least_one, None),
 }
+# Parts of the names of keys that are about the schedule.
+WORDS = (
+    *("lr", "learning_rate", "warmup", "cooldown", "num_cycles", "power", "timescale"),
+    *("num_decay_steps", "num_stable_steps", "decay_ratio", "decay_steps", "decay_type"),
+)
+IN_KWARGS = "give it in 'lr_scheduler_kwargs', if the schedule has it"
+FOREIGN = {
+    **dict.fromkeys(("epochs", "max_epochs", "num_epochs"), "give 'num_train_epochs'"),
+    **dict.fromkeys(("total_steps", "num_training_steps", "train_steps"), "give 'max_steps'"),
+    **dict.fromkeys(("stable_ratio", "cosine_min_ratio", "min_ratio"), IN_KWARGS),
+}
 # fmt: on
 TYPES = {
     "TrainingArguments": EntryType(
         "The schedule of transformers' Trainer, from its TrainingArguments.",
         ARGUMENTS,
         _schedule,
-        flag="lr_scheduler_type",
-        shown_by=("learning_rate", "warmup_ratio", "warmup_steps"),
-        words=(
-            "lr",
-            "learning_rate",
-            "warmup",
-            "cooldown",
-            "num_cycles",
-            "power",
-            "timescale",
-            "num_decay_steps",
-            "num_stable_steps",
-            "decay_ratio",
-            "decay_steps",
-            "decay_type",
+        recognition=Recognition(
+            "lr_scheduler_type",
+            shown_by=("learning_rate", "warmup_ratio", "warmup_steps"),
+            words=WORDS,
+            foreign=FOREIGN,
         ),
     )
 }

@@ -18,7 +18,7 @@ import numpy as np
 
 from lehr.handlers.config.checks import at_least_one, count, flag, fraction, not_negative, number, one_of
 from lehr.handlers.config.context import ConfigContext
-from lehr.handlers.config.entries import Arguments, EntryType
+from lehr.handlers.config.entries import Arguments, EntryType, Recognition
 from lehr.handlers.config.entry_schedules import EntrySchedule
 from lehr.handlers.schedules import (
     Anneal,
@@ -195,6 +195,8 @@ FOREIGN = {
     **dict.fromkeys(("lr_warmup_steps", "lr_decay_steps", "lr_wsd_decay_steps", "lr_warmup_steps_ratio"), IN_STEPS),
     **dict.fromkeys(("warmup_iters", "warmup_ratio", "warmup_steps", "constant_steps", "decay_steps"), IN_STEPS),
     **dict.fromkeys(("train_tokens", "lr_decay_tokens", "lr_warmup_tokens"), TOKENS),
+    **dict.fromkeys(("max_steps", "total_steps", "num_training_steps"), "give 'train_iters'"),
+    **dict.fromkeys(("epochs", "max_epochs", "num_epochs"), "give 'train_iters', since Megatron counts iterations"),
     "decoupled_lr": "give the param groups 'max_lr' and 'min_lr'",
     "rampup_batch_size": "the values depend on the batches of the run, which grow",
 }
@@ -209,9 +211,7 @@ TYPES = {
         "Megatron's flags: a warm-up and a decay of the learning rate, and a growing weight decay.",
         ARGUMENTS,
         _build,
-        flag="lr_decay_style",
-        words=("lr",),
-        foreign=FOREIGN,
         around=AROUND,
+        recognition=Recognition("lr_decay_style", words=("lr",), foreign=FOREIGN),
     ),
 }

@@ -12,7 +12,7 @@ from typing import Any
 
 from lehr.handlers.config.checks import at_least_one, flag, one_of, positive_fraction, text, unchecked
 from lehr.handlers.config.context import ConfigContext
-from lehr.handlers.config.entries import Arguments, Entry, EntryType, build, lookup, read_entry
+from lehr.handlers.config.entries import Arguments, Entry, EntryType, Recognition, build, lookup, read_entry
 from lehr.handlers.config.entry_schedules import EntrySchedule
 from lehr.handlers.schedules import Anneal, Concatenation, Constant, ExponentialDecay, PowerDecay, Product, Schedule
 from lehr.handlers.schedules.arguments import shown
@@ -152,10 +152,10 @@ TYPES = {
     "LrUpdaterHook": EntryType("A policy of mmcv 1.x, of lr_config or momentum_config, with a warm-up.",
         {"policy": text, **OF_POLICIES, **dict.fromkeys(WARMUP_OF["lr"], (unchecked, None))},
         lambda context, a: _of_policy(context, a.where, {k: v for k, v in vars(a).items() if k != "where"}, None),
-        flag="policy", is_flag=_is_policy, all_keys=True),
+        recognition=Recognition("policy", _is_policy, all_keys=True)),
     "LrAndMomentumUpdaterHooks": EntryType("The lr_config of a training file of mmcv 1.x, with its momentum_config.",
         {"lr_config": unchecked, "momentum_config": (unchecked, None), "runner": (unchecked, None),
-        "total_epochs": (unchecked, None), "total_iters": (unchecked, None)}, _of_file, flag="lr_config",
-        is_flag=lambda value: hasattr(value, "keys") and "policy" in list(value.keys())),
+        "total_epochs": (unchecked, None), "total_iters": (unchecked, None)}, _of_file,
+        recognition=Recognition("lr_config", lambda value: hasattr(value, "keys") and "policy" in list(value.keys()))),
 }
 # fmt: on

@@ -24,7 +24,7 @@ from lehr.handlers.config.checks import (
     unchecked,
 )
 from lehr.handlers.config.context import ConfigContext
-from lehr.handlers.config.entries import Entry, EntryType, build
+from lehr.handlers.config.entries import Entry, EntryType, Recognition, build
 from lehr.handlers.config.entry_schedules import EntrySchedule
 from lehr.handlers.schedules import Constant
 from lehr.handlers.schedules.arguments import shown
@@ -174,6 +174,13 @@ def _noise(a: SimpleNamespace, steps: int) -> Mapping[str, Any]:
     }
 
 
+# Parts of the names of keys that are about the schedule.
+WORDS = ("lr", "warmup", "sched", "cycle", "milestones", "step_size", "gamma")
+FOREIGN = {
+    **dict.fromkeys(("max_epochs", "num_epochs", "train_epochs"), "give 'epochs'"),
+    **dict.fromkeys(("total_steps", "max_steps"), "give 'epochs', and epoch_length to configure_scheduler"),
+    "power": "give 'decay_rate', which timm takes as the power of 'poly'",
+}
 # fmt: off
 TYPES = {
     **timm.TYPES,
@@ -190,7 +197,7 @@ TYPES = {
         "lr_base_size": (unchecked, None), "lr_base_scale": (unchecked, None), "start_epoch": (zero, None),
         "eval_metric": (text, "top1"), "metric_name": (text, None),
         "model_ema_warmup": (unchecked, None)},
-        _create_scheduler, flag="sched", is_flag=lambda value: isinstance(value, str),
-        words=("lr", "warmup", "sched", "cycle", "milestones", "step_size", "gamma")),
+        _create_scheduler,
+        recognition=Recognition("sched", lambda value: isinstance(value, str), words=WORDS, foreign=FOREIGN)),
 }
 # fmt: on

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from lehr.handlers.config.checks import at_least_one, count, fraction, not_negative, one_of
 from lehr.handlers.config.context import ConfigContext
-from lehr.handlers.config.entries import EntryType
+from lehr.handlers.config.entries import EntryType, Recognition
 from lehr.handlers.config.entry_schedules import EntrySchedule
 from lehr.handlers.schedules import Anneal, Constant, Cosine, Curve, Linear, Power, Product, Schedule, Shift
 
@@ -59,10 +59,10 @@ TYPES = {
     "LRSchedulersContainer": EntryType("A warm-up, a stable phase and a decay.", {"warmup_steps": (count, 200),
         "decay_ratio": (fraction, None), "decay_type": (one_of(*CURVES), "linear"),
         "min_lr_factor": (not_negative, None), "lr_min": (not_negative, None), "total_steps": (at_least_one, None),
-        "steps": (at_least_one, None)}, _build, section="lr_scheduler", beside=("model.flavor", "training.steps"),
-        all_keys=True, around={"steps": ("training.steps",)}),
+        "steps": (at_least_one, None)}, _build, {"steps": ("training.steps",)},
+        Recognition(section="lr_scheduler", beside=("model.flavor", "training.steps"), all_keys=True)),
     "linear_warmup_linear_decay": EntryType("A warm-up and a straight line to 0, as before torchtitan 0.1.",
-        {"warmup_steps": count, "steps": (at_least_one, None)}, _before_0_1, section="training",
-        beside=("model.flavor", "training.warmup_steps")),
+        {"warmup_steps": count, "steps": (at_least_one, None)}, _before_0_1,
+        recognition=Recognition(section="training", beside=("model.flavor", "training.warmup_steps"))),
 }
 # fmt: on
