@@ -239,9 +239,9 @@ def test_event_files_need_tensorboard(tmp_path, monkeypatch):
             read_log(path)
 
 
+@pytest.mark.integrations
 @pytest.mark.parametrize("new_style", [False, True])
 def test_event_files(tmp_path, new_style):
-    pytest.importorskip("tensorboard")
     from torch.utils.tensorboard import SummaryWriter
 
     with SummaryWriter(str(tmp_path)) as writer:
