@@ -120,12 +120,16 @@ def _audit_of_config(
 
 def _run_length(options: Mapping[str, Any]) -> int | None:
     """The iterations of the run, if the options say so."""
-    epochs, length, steps = options["max_epochs"], options["epoch_length"], options["max_steps"]
+    epochs: int | None = options["max_epochs"]
+    length: int | None = options["epoch_length"]
+    steps: int | None = options["max_steps"]
     if steps is not None and epochs is not None:
         raise ValueError(f"--max-steps must not be given with --max-epochs, given {steps} and {epochs}")
-    if epochs is not None and length is None:
+    if epochs is None:
+        return steps
+    if length is None:
         raise ValueError(f"--epoch-length must be given with --max-epochs, given {epochs} without it")
-    return epochs * length if epochs is not None else steps
+    return epochs * length
 
 
 def _other_lengths(steps: int, last: int, total: int | None) -> list[int]:
