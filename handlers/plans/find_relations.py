@@ -173,7 +173,7 @@ class _Search:
             number = int(inside.sum())
             enough = number >= (FEWEST if inside.all() or count.up == 1 else MANY)
             same = enough and equal(points, expected)[inside].all() and (inside & self.differing).any()
-            if same and self.tells_enough(points, expected, values=2 if inside.all() else FEWEST):
+            if same and self.tells_enough(points, expected, values=2 if count.up == count.down else FEWEST):
                 yield count, number
 
     def tells_enough(self, points: Points, expected: Array, values: int = FEWEST) -> bool:

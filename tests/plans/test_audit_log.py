@@ -247,6 +247,12 @@ def test_noise_is_not_explained(data):
         assert "matches" in words
 
 
+def test_two_values_are_too_few_to_tell_how_a_schedule_counts():
+    steps = np.arange(100)
+    found = audit(steps, np.where(steps < 75, 0.01, 0.005), 0.01 * 0.5 ** (steps // 25))
+    assert found[0].explanations == ()  # though one step in three would match
+
+
 def test_one_wrong_value_spoils_an_explanation():
     steps = np.arange(LENGTH)
     for _, values, words in faults().values():
