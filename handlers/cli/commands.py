@@ -2,6 +2,7 @@
 
 import click
 
+from .audit_command import audit
 from .check_command import check, diff
 from .convert_command import convert
 from .errors import OneLineErrors
@@ -32,5 +33,5 @@ def lehr(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (list_types, show, plot, simulate, check, diff, convert):
+for command in (list_types, show, plot, simulate, check, diff, convert, audit):
     lehr.add_command(command)
