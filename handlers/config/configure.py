@@ -20,6 +20,7 @@ from .checks import text
 from .containers import Failed, as_containers, is_container
 from .context import ConfigContext, Key
 from .dialects import TYPES, entry_schedule, refuse_type
+from .dialects.cerebras_optimizer import as_section
 from .dialects.lehr import SCHEDULERS, lehr_scheduler
 from .entries import Entry, in_interval, read_entries, read_entry
 from .entry_lists import scheduler_of, scheduler_of_list
@@ -128,6 +129,7 @@ def configure_scheduler(
         arguments.one_of("dialect", dialect, ["lehr", *TYPES])
     if isinstance(config, str | os.PathLike):
         where, config = name_of(config), read(Path(config), None if root is None else Path(root))
+    config = as_section(config, dialect)
     if not is_container(config):
         # The content of a file may be secret.
         given = f"a file with one {type(config).__name__} in it" if is_file else arguments.shown(config)
@@ -139,7 +141,7 @@ def configure_scheduler(
     try:
         run = run.or_else(run_of_file(whole))
         where, part, around = find_section(where, whole, section, dialect)
-        plain: Any = completed(plain_config(where, part, dialect), around)
+        plain: Any = completed(plain_config(where, as_section(part, dialect), dialect), around)
         arguments.within_limits(where, plain)
         context = ConfigContext(optimizer, param_name, run.epoch_length, run)
         if isinstance(plain, Mapping):

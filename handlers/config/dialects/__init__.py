@@ -17,6 +17,7 @@ from lehr.handlers.schedules.arguments import shown
 
 from . import (
     cerebras_nested,
+    cerebras_optimizer,
     composer,
     deepspeed,
     hf,
@@ -34,7 +35,7 @@ from . import (
 from .lehr import SCHEDULERS
 
 TYPES: dict[str, Mapping[str, EntryType]] = {
-    "cerebras": cerebras_nested.TYPES,
+    "cerebras": {**cerebras_nested.TYPES, **cerebras_optimizer.TYPES},
     "composer": composer.TYPES,
     "deepspeed": deepspeed.TYPES,
     "hf": hf.TYPES,
