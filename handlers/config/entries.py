@@ -47,7 +47,8 @@ class Recognition:
         all_keys: whether all keys of such a config are arguments.
         foreign: keys that are no arguments and are about the schedule, with what to do about each.
         section: the key of the mapping of this type in a training config; empty for none.
-        beside: paths of keys beside that section that a config of this library has.
+        beside: paths of keys beside that section that a config of this library has; or keys of which it has at least
+            one beside the flag.
     """
 
     flag: str = ""

@@ -11,7 +11,7 @@ from .checks import at_least_one, one_of
 from .containers import MOST_LEVELS, Failed
 from .dialects import TYPES
 from .dialects.lehr import SCHEDULERS, arguments_of
-from .entries import EntryType, refuse_key
+from .entries import EntryType, Recognition, refuse_key
 from .python_files import Unreadable
 from .run_length import KEYS
 
@@ -99,7 +99,7 @@ def flagged_type(keys: Collection[Any], read: Callable[[Any], Any], dialect: str
     found = {
         name: flag for flag, name in FLAGS.items() if flag in written and dialect in (None, name.partition(".")[0])
     }
-    shown = [name for name, flag in found.items() if row_of(name).recognition.is_flag(read(written[flag]))]
+    shown = [name for name, flag in found.items() if _shows(row_of(name).recognition, read(written[flag]), written)]
     if len(shown) > 1:
         raise ValueError(
             f"a config must be of one library, given {' and '.join(repr(found[name]) for name in shown)}, which are of "
@@ -111,6 +111,11 @@ def flagged_type(keys: Collection[Any], read: Callable[[Any], Any], dialect: str
         if any(key in written for key in row.recognition.shown_by):
             return f"{dialect}.{last}"
     return None
+
+
+def _shows(recognition: Recognition, value: Any, written: Collection[str]) -> bool:
+    """Whether a flag shows its type, together with one of the keys beside it."""
+    return recognition.is_flag(value) and (not recognition.beside or not set(recognition.beside).isdisjoint(written))
 
 
 def row_of(name: str) -> EntryType:
