@@ -84,7 +84,8 @@ def configure_scheduler(
             the numbers in a training file.
         dialect: the library of names without a prefix, such as ``"mmengine"``; ``"lehr"`` for lehr's own alone.
         section: where the schedulers are in a config that has more than one, such as ``"train.lr_scheduler"``.
-        root: the folder below which the ``_base_`` files of a ``.py`` file are read; None to read none of them.
+        root: the folder below which the files of ``_base_`` in a ``.py`` file, and of ``_BASE_`` in a YAML file of
+            detectron2, are read; None to read none of them.
 
     Returns:
         A :class:`ParamScheduler`, or another scheduler that the config names. Attach it to

@@ -49,6 +49,7 @@ class Recognition:
         section: the key of the mapping of this type in a training config; empty for none.
         beside: paths of keys beside that section that a config of this library has; or keys of which it has at least
             one beside the flag.
+        parts: the only keys that count in a mapping that is an argument, by the argument.
     """
 
     flag: str = ""
@@ -59,6 +60,7 @@ class Recognition:
     foreign: Mapping[str, str] = field(default_factory=dict)
     section: str = ""
     beside: tuple[str, ...] = ()
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,7 @@ OF_ENTRIES = ("duration", "epoch_length", "lightning", "param_name", "run", "sav
 PACKAGES = {
     **{name: name for name in TYPES},
     "cstorch": "cerebras",
+    "fvcore": "detectron2",
     "torchtune": "transformers",
     "llmfoundry": "composer",
     "olmo_core": "olmo",
@@ -225,7 +226,7 @@ def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, A
         if own in values:
             raise ValueError(f"{where}[{arguments.shown(key)}] must be given once, given with dashes too")
         if own in row.arguments or own in OF_ENTRIES:
-            values[own] = value
+            values[own] = _counting(f"{where}[{arguments.shown(key)}]", value, row.recognition.parts.get(own))
         elif value is not None and own in row.recognition.foreign:
             raise ValueError(f"{where}[{arguments.shown(key)}] is not known to {name}: {row.recognition.foreign[own]}")
         elif value is not None and _is_about_schedule(own, value, row):
@@ -233,6 +234,20 @@ def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, A
     if "run" in values and not (isinstance(values["run"], dict) and set(values["run"].keys()) <= set(KEYS)):
         del values["run"]  # the name of the run, or what a logger calls so
     return values
+
+
+def _counting(where: str, value: Any, keys: tuple[str, ...] | None) -> Any:
+    """A mapping with only those of its keys that count; any other value as it is.
+
+    Raises:
+        ValueError: a key is almost one of those.
+    """
+    if keys is None or not isinstance(value, dict):
+        return value
+    for key in value:
+        if key not in keys and difflib.get_close_matches(str(key), keys, n=1, cutoff=0.9):
+            refuse_key(where, str(key), keys)
+    return {key: value[key] for key in keys if key in value}
 
 
 def _is_about_schedule(key: str, value: Any, row: EntryType) -> bool:

@@ -137,6 +137,7 @@ def test_a_composite_optimizer_whose_groups_have_one_schedule():
     [
         (hydra({"_name": "cosin"}), "'type' must be given"),
         (hydra({"_name": "cosine", "warmup_update": 3}), "did you mean 'warmup_updates'"),
+        (hydra({"_name": "cosine"}, max_updates=9), r"\['optimization'\]\['max_updates'\] is not known; did you mean"),
         (hydra({"_name": "cosine"}), r"\['max_update'\] must be given, or total_steps to configure_scheduler"),
         (hydra({"_name": "cosine", "warmup_updates": 9}, max_update=9), "must be less than max_update, given 9"),
         (hydra({"_name": "inverse_sqrt", "warmup_updates": 0}), "must be a whole number of at least 1, given 0"),

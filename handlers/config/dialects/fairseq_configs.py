@@ -145,7 +145,12 @@ TYPES = {
         _of_config,
         around={"optimization": ("optimization",)},
         recognition=Recognition(
-            "lr_scheduler", _names_schedule, shown_by=("lr_scheduler",), words=("lr", "warmup"), beside=SHOWN_BY
+            "lr_scheduler",
+            _names_schedule,
+            shown_by=("lr_scheduler",),
+            words=("lr", "warmup"),
+            beside=SHOWN_BY,
+            parts={**ELSEWHERE, "optimizer": ("groups",)},
         ),
     ),
     "LRScheduler": EntryType(
