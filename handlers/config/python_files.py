@@ -90,9 +90,14 @@ def _changed(node: ast.stmt) -> set[str]:
             changed.add(one.id)
         elif isinstance(one, ast.Attribute | ast.Subscript) and (isinstance(node, ast.Expr) or _is_target(one)):
             inner: ast.expr = one
+            part: Any = ""
             while isinstance(inner, ast.Attribute | ast.Subscript):
+                part = inner.attr if isinstance(inner, ast.Attribute) else getattr(inner.slice, "value", "")
                 inner = inner.value
-            changed |= {inner.id} if isinstance(inner, ast.Name) else set()
+            name = inner.id if isinstance(inner, ast.Name) else ""
+            # A statement that changes _base_.name changes the variable of that name, and _base_.clear() all of them.
+            of_base = name == "_base_" and isinstance(part, str) and part and not hasattr(dict, part)
+            changed |= {part if of_base else name} - {""}
     return changed
 
 

@@ -126,7 +126,8 @@ def row_of(name: str) -> EntryType:
 
 
 def _without_dashes(key: Any) -> str:
-    return str(key).replace("-", "_")
+    """The name of a flag: ``lr_decay_style`` for ``--lr-decay-style``."""
+    return str(key).removeprefix("--").replace("-", "_")
 
 
 def plain(where: str, value: Any, dialect: str | None, levels: int = MOST_LEVELS) -> Any:
