@@ -168,7 +168,7 @@ def _number(where: str, value: Any) -> float:
             value = float(value)
         except ValueError:
             raise TypeError(f"{where} must be a number or schedulers, given {arguments.shown(value)}") from None
-    return not_negative(where, value)  # type: ignore[no-any-return]
+    return not_negative(where, value)
 
 
 COSINE = EntryType(

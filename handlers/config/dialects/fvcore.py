@@ -175,7 +175,8 @@ def _some(values: list[float]) -> list[float]:
 def composite(nodes: Sequence[Node], lengths: Sequence[float], scalings: Sequence[str]) -> Node:
     """Schedulers one after another, each for a part of the progress; one for no part of it is left out."""
     kept = [at for at in range(len(nodes)) if lengths[at] > 0 or scalings[at] == "fixed"]
-    nodes, lengths, scalings = ([one[at] for at in kept] for one in (nodes, lengths, scalings))  # type: ignore[misc]
+    nodes, lengths = [nodes[at] for at in kept], [lengths[at] for at in kept]
+    scalings = [scalings[at] for at in kept]
     ends = list(accumulate(lengths))
 
     def index(where: float) -> int:
