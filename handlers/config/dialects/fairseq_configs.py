@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from lehr.handlers.config.checks import not_negative, unchecked
+from lehr.handlers.config.checks import not_negative, text, unchecked
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, Entry, EntryType, Recognition, build, lookup, read_entry
 from lehr.handlers.config.entry_schedules import EntrySchedule
@@ -55,6 +55,10 @@ def _names_schedule(value: Any) -> bool:
     """Whether a value is the name of a schedule, or a mapping with it."""
     name = value.get("_name") if isinstance(value, dict) else value
     return isinstance(name, str) and name in NAMES
+
+
+def _name_or_section(name: str, value: Any) -> Any:
+    return value if isinstance(value, Mapping) else text(name, value)
 
 
 def _of_section(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
@@ -137,7 +141,7 @@ TYPES = {
     "FairseqConfig": EntryType(
         "The schedule of a config of fairseq, from its section lr_scheduler or its flags.",
         {
-            "lr_scheduler": unchecked,
+            "lr_scheduler": _name_or_section,
             **dict.fromkeys(("optimization", "optimizer", "checkpoint"), (unchecked, None)),
             "lr_float": (not_negative, None),
             **FLAGS,
@@ -155,7 +159,7 @@ TYPES = {
     ),
     "LRScheduler": EntryType(
         "The section lr_scheduler of fairseq, a schedule by its _name.",
-        {"_name": unchecked, **FLAGS},
+        {"_name": text, **FLAGS},
         _of_section,
         around={key: (f"optimization.{key}",) for key in OF_OPTIMIZATION},
         recognition=Recognition("_name", _names_schedule, all_keys=True),
