@@ -48,7 +48,7 @@ def test_list_has_every_type_with_what_it_is_and_takes():
     for one in ALL:
         at = lines.index(one.name)
         assert one.description.split()[0] in lines[at + 1], one.name
-        entry = " ".join(lines[at : at + 12])
+        entry = " ".join(lines[at : at + 15])
         for argument in one.arguments:
             assert re.search(rf"\b{argument.name}{'(?![=])' if argument.required else '='}", entry), (one, argument)
 
