@@ -47,6 +47,7 @@ from lehr.handlers.schedules import (
     WarmupStableDecay,
     Window,
 )
+from lehr.handlers.schedules.mersenne_twister import first_words
 
 values, lengths = st.floats(-3, 3), st.floats(1, 30)
 indices = st.lists(st.integers(0, 200), min_size=1, max_size=5)
@@ -178,7 +179,33 @@ def test_noise_is_that_of_torch(seed, std, limit, distribution, events):
                 return 1 + noise
 
     noise = Noise(Constant(1.0), seed, std, limit, distribution)
-    assert [noise(event) for event in events] == [formula(event) for event in events]
+    assert [noise(event) for event in events] == [formula(event) for event in events] == noise(events).tolist()
+
+
+@pytest.mark.parametrize("seed", [0, 42, 2**32 - 3, 2**40 + 1])
+def test_words_of_many_seeds_are_those_of_numpy(seed):
+    """So many words need new states, each made from parts of the last one."""
+    seeds = (np.arange(seed, seed + 5, dtype=np.uint64) % 2**32).astype(np.uint32)
+    words = first_words(seeds, 1500)
+    for column, one in zip(words.T, seeds, strict=True):
+        assert column.tobytes() == np.random.RandomState(one).bytes(4 * 1500)
+
+
+def test_noise_that_is_rejected_hundreds_of_times():
+    rare, events = Noise(Constant(1.0), 3, std=1.0, limit=0.01), range(40)
+    generator, draws = torch.Generator(), []
+    for event in events:
+        generator.manual_seed(3 + event)
+        numbers = iter(lambda: torch.randn(1, generator=generator).item(), None)
+        draws.append(next((at, number) for at, number in enumerate(numbers) if abs(number) < 0.01))
+    assert max(at for at, _ in draws) > 400
+    assert rare(events).tolist() == [1 + number for _, number in draws]
+
+
+def test_noise_is_the_same_one_by_one_and_in_blocks():
+    noise = Noise(Constant(1.0), begin=5, end=5000)
+    events = [*range(10), 2047, 2048, 4096, 4999, 5000, 9000]
+    assert [noise(event) for event in events] == noise(np.arange(9001))[events].tolist()
 
 
 @given(st.data(), st.integers(1, 3), st.integers(0, 5))
