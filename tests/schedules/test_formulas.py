@@ -18,6 +18,7 @@ from lehr.handlers.schedules import (
     Constant,
     Cooldown,
     Cosine,
+    CosineAnnealing,
     CumulativeProduct,
     Exponential,
     ExponentialDecay,
@@ -180,6 +181,23 @@ def test_noise_is_that_of_torch(seed, std, limit, distribution, events):
 
     noise = Noise(Constant(1.0), seed, std, limit, distribution)
     assert [noise(event) for event in events] == [formula(event) for event in events] == noise(events).tolist()
+
+
+@pytest.mark.parametrize("warmup", [0, 70])
+@pytest.mark.parametrize(
+    ("size", "mult", "index"),
+    [(10, 1.1, 10**6), (10**4, 1.0001, 10**9), (2, 3.0, 2**53), (10**7 + 1, 1 + 1e-7, 10**12), (2, 1e300, 2**53)],
+)
+def test_growing_cycles_begin_where_a_loop_says(size, mult, warmup, index):
+    cycles, start, cycle = CosineAnnealing(1.0, 0.5, size, mult, 0.9, warmup_duration=warmup), 0, 0
+    lengths = size, warmup
+    while start + sum(lengths) <= index:
+        start, cycle = start + sum(lengths), cycle + 1
+        lengths = tuple(int(min(length * mult, 2**54)) for length in lengths)
+    at = cycles.cycle_at(start)
+    assert (at.cycle, at.position, at.cycle_size, at.warmup_duration) == (cycle, 0, *lengths)
+    before = cycles.cycle_at(start - 1)
+    assert (before.cycle, before.position) == (cycle - 1, before.total_cycle_size - 1)
 
 
 @pytest.mark.parametrize("seed", [0, 42, 2**32 - 3, 2**40 + 1])
