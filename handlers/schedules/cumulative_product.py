@@ -75,7 +75,8 @@ class CumulativeProduct(StatefulSchedule):
     def value(self, index: int) -> float:
         """Multiplies on from the last event, or from a remembered one if that is later."""
         last, remembered = self._product, self._remembered
-        event, product = last["event_index"], last["product"]
+        product: float = last["product"]
+        event = last["event_index"]
         if event > index:
             event, product = remembered.before(index)
         while event < index:

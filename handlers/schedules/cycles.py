@@ -195,7 +195,8 @@ def _growing_cycles(sizes: tuple[int, int], ratio: float, horizon: int) -> Array
 
     Each cycle is at least one event longer than the one before, so that n events have fewer than ``sqrt(2n)`` cycles.
     """
-    tables, start = [], 0.0
+    tables: list[Array] = []
+    start = 0.0
     while not tables or start < horizon:
         count = _estimated_cycles(sum(sizes), ratio, horizon - start)
         size, warmup = (_growing(one, ratio, horizon, count) for one in sizes)
@@ -234,4 +235,4 @@ def _growing(size: int, ratio: float, horizon: int, count: int) -> Array:
             break
         first += int(wrong[0]) + 1
         sizes[first], sizes[first + 1 :] = grown[wrong[0]], 1 / ratio
-    return np.minimum(sizes, LONGEST)
+    return np.asarray(np.minimum(sizes, LONGEST))
