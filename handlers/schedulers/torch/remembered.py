@@ -1,5 +1,6 @@
-"""States of a torch scheduler at some of its steps, to go back to."""
+"""The state of a torch scheduler now, and at some of its steps, to go back to."""
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
@@ -8,6 +9,28 @@ from .optimizer_values import copied
 from .snapshot import Snapshot
 
 FIRST_DISTANCE, MOST_STATES = 1024, 64  # steps from one state to the next, which doubles where the states are too many
+
+
+@dataclass
+class TorchProgress:
+    """The number of steps of a torch scheduler, and its learning rate and momentum in each param group.
+
+    Args:
+        rates: the learning rate of each group that the scheduler knows.
+        momenta: the momentum of each of them; empty if the scheduler writes none.
+        position: the number of steps.
+        lost: whether a step failed half-way.
+        added: for each group that was added later: the event, its learning rate then, and its factor; see
+            :func:`factor_of`. The scheduler knows those whose event is not later than ``position``.
+        from_start: whether the scheduler took all these steps itself, and loaded no state.
+    """
+
+    rates: list[Any]
+    momenta: list[Any]
+    position: int = 0
+    lost: bool = False
+    added: tuple[tuple[int, Any, float], ...] = ()
+    from_start: bool = True
 
 
 class State(NamedTuple):

@@ -16,31 +16,9 @@ from .inspection import COUNTS, configuration_of, schedulers_in, takes_metric
 from .optimizer_values import OtherValues, copied, has_stepped, momentum_of, write_momentum
 from .per_group import add_group, factor_of, keep_groups, known_groups, rates_of
 from .plain_data import is_plain, to_plain
-from .remembered import Remembered, State
+from .remembered import Remembered, State, TorchProgress
 from .saved_state import PLATEAU_COUNTS, checked_saved, refuse_other_attributes
 from .snapshot import Snapshot
-
-
-@dataclass
-class TorchProgress:
-    """The number of steps of a torch scheduler, and its learning rate and momentum in each param group.
-
-    Args:
-        rates: the learning rate of each group that the scheduler knows.
-        momenta: the momentum of each of them; empty if the scheduler writes none.
-        position: the number of steps.
-        lost: whether a step failed half-way.
-        added: for each group that was added later: the event, its learning rate then, and its factor; see
-            :func:`factor_of`. The scheduler knows those whose event is not later than ``position``.
-        from_start: whether the scheduler took all these steps itself, and loaded no state.
-    """
-
-    rates: list[Any]
-    momenta: list[Any]
-    position: int = 0
-    lost: bool = False
-    added: tuple[tuple[int, Any, float], ...] = ()
-    from_start: bool = True
 
 
 @dataclass(frozen=True, repr=False)
