@@ -37,6 +37,11 @@ SPELLINGS = {
     "class": Spelling(("params", "kwargs")),
     "_component_": Spelling(),  # torchtune
     "_CLASS_": Spelling(ignored=("type",)),  # OLMo-core
+    # Keras, which saves objects so.
+    "class_name": Spelling(
+        ("config", "params"),
+        ("module", "registered_name", "build_config", "shared_object_id", "__passive_serialization__"),
+    ),
 }
 BY_NAME = (
     "composer",
@@ -62,6 +67,9 @@ PACKAGES = {
     "torchtune": "transformers",
     "llmfoundry": "composer",
     "olmo_core": "olmo",
+    "tf": "keras",
+    "tensorflow": "keras",
+    "tf_keras": "keras",
     "ignite": "",
     "lehr": "",
 }
@@ -182,6 +190,8 @@ def _entry(where: str, key: str, given: dict[Any, Any], dialect: str | None, lev
     """An entry as a mapping with ``type`` and arguments."""
     spelling, values = SPELLINGS.get(key, Spelling()), dict(given)
     written = values.pop(key)
+    if key == "class_name" and isinstance(written, str):
+        written = _saved_by_keras(written, values.get("module"))
     name = type_name(f"{where}[{key!r}]", written, dialect)
     if isinstance(written, str) and written in CLASSES:
         values = _about_schedule(where, name, values)
@@ -203,6 +213,20 @@ def _entry(where: str, key: str, given: dict[Any, Any], dialect: str | None, lev
         "type": name,
         **{k: plain(f"{where}[{arguments.shown(k)}]", item, dialect, levels - 1) for k, item in values.items()},
     }
+
+
+def _saved_by_keras(name: str, module: Any) -> str:
+    """The import path of a class that Keras has saved, of Keras itself or of transformers for Keras."""
+    of_keras = str(module or "keras").partition(".")[0] in (
+        "builtins",
+        "keras",
+        "tensorflow",
+        "tf_keras",
+        "transformers",
+    )
+    if name in TYPES["keras"] and of_keras:
+        return f"keras.{name}"
+    return f"{module}.{name}" if isinstance(module, str) else name
 
 
 def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, Any]:
