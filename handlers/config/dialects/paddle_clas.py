@@ -1,9 +1,9 @@
 """The ``lr`` of PaddleClas' ``Optimizer``, with the epochs of ``Global``: ``paddle.PaddleClas``.
 
 The values are those of PaddleClas 2.6. They are by iteration, for which ``epoch_length`` must be given, or
-``by_epoch``; the warm-up of ``Linear`` counts iterations even then, as there. Files of PaddleOCR, with ``Global: epoch_num``, are
-refused: its schedules have the same names and other values. So is ``ReduceOnPlateau``, since PaddleClas, too, gives it
-the step in the place of the metric after a warm-up.
+``by_epoch``. As there, the warm-up of ``Linear`` and the lengths of ``OneCycleLR`` and ``CosineFixmatch`` count
+iterations even then. Files of PaddleOCR, with ``Global: epoch_num``, are refused: its schedules have the same names and
+other values. So is ``ReduceOnPlateau``, since PaddleClas gives it the step in the place of the metric after a warm-up.
 
 Deviation: ``OneCycleLR`` keeps its last value, as ``paddle.OneCycleLR`` here.
 """
@@ -51,6 +51,8 @@ from .paddle import (
 )
 from .parts import whole_if_near
 
+NO_LENGTH = "epoch_length must be given to configure_scheduler, the iterations of an epoch, given None"
+
 
 def _whole(name: str, value: float) -> int:
     """A number of steps that must be whole."""
@@ -60,6 +62,13 @@ def _whole(name: str, value: float) -> int:
     return int(steps)
 
 
+def _iterations(a: SimpleNamespace) -> int:
+    """The iterations of an epoch, for schedules that count them even where their steps are epochs."""
+    if a.length is None:
+        raise ValueError(NO_LENGTH)
+    return int(a.length)
+
+
 def _rest(a: SimpleNamespace) -> int:
     """The steps after the warm-up."""
     return _whole("the epochs after the warm-up", (a.epochs - a.warmup_epoch) * a.each)
@@ -67,6 +76,7 @@ def _rest(a: SimpleNamespace) -> int:
 
 def _linear(a: SimpleNamespace) -> Schedule:
     steps = _rest(a)
+    a.warmup_each = _iterations(a)
     return polynomial(a.learning_rate, a, steps) if steps > 0 else Constant(a.learning_rate)
 
 
@@ -88,14 +98,14 @@ def _piecewise(a: SimpleNamespace) -> Schedule:
         starts = list(range(0, a.epochs, 30))
         values = [a.learning_rate * 0.1**at for at in range(len(starts))]
         epochs, values = (starts[1:], values) if starts[1:] else ([a.epochs], values * 2)
-    elif epochs is None or not values:
-        raise ValueError("['decay_epochs'] and values must be given, or learning_rate, given none")
+    elif not values:
+        raise ValueError("['values'] must have at least one, given none")
     a.learning_rate = values[0]
     return piecewise([_whole("decay_epochs", one * a.each) for one in epochs], values)
 
 
 def _fixmatch(a: SimpleNamespace) -> Schedule:
-    steps = max(a.epochs * a.each - a.num_warmup_steps, 1)
+    steps = max(a.epochs * _iterations(a) - a.num_warmup_steps, 1)
     # A part of a cosine wave from its top, as far as it is above 0.
     wave = Anneal(a.learning_rate, -a.learning_rate, steps / a.num_cycles, Cosine(), "mirror")
     up = Anneal(0.0, a.learning_rate, a.num_warmup_steps)
@@ -109,7 +119,7 @@ def _cyclic(a: SimpleNamespace) -> Schedule:
 
 def _one_cycle(a: SimpleNamespace) -> Schedule:
     a.learning_rate = a.max_learning_rate
-    return one_cycle(a, a.epochs * a.each)
+    return one_cycle(a, a.epochs * _iterations(a))
 
 
 def _by_name(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
@@ -129,10 +139,13 @@ def _of_clas(
     a.epochs = _epochs(context, a)
     length = context.run.epoch_length
     if length is None and not a.by_epoch:
-        raise ValueError("epoch_length must be given to configure_scheduler, the iterations of an epoch, given None")
-    a.each, a.warmup_epoch = 1 if a.by_epoch else length, min(a.warmup_epoch, a.epochs)
+        raise ValueError(NO_LENGTH)
+    a.length, a.each, a.warmup_epoch = length, 1 if a.by_epoch else length, min(a.warmup_epoch, a.epochs)
+    a.warmup_each = a.each
     made = schedule(a)
-    steps = round(a.warmup_epoch * a.each)
+    if a.by_epoch and a.warmup_epoch != int(a.warmup_epoch):
+        raise ValueError(f"['warmup_epoch'] must be whole where by_epoch is True, given {a.warmup_epoch}")
+    steps = round(a.warmup_epoch * a.warmup_each)
     if steps:
         made = warmed_up(a.warmup_start_lr, a.learning_rate, steps, made)
     in_events = context.in_events(made) if a.by_epoch else made
@@ -164,8 +177,8 @@ PADDLE_CLAS: Mapping[str, tuple[Arguments, Callable[[SimpleNamespace], Schedule]
     "MultiStepDecay": ({**RATE, "milestones": list_of_numbers, "gamma": (BELOW_1, 0.1)},
         lambda a: multi_step(a.learning_rate, a, [_whole("a milestone", one * a.each) for one in a.milestones])),
     "OneCycleLR": ({**ONE_CYCLE, "end_learning_rate": (not_negative, 1e-10)}, _one_cycle),
-    "Piecewise": ({"learning_rate": (not_negative, None), "decay_epochs": (list_of_numbers, None),
-        "values": (list_of_numbers, None)}, _piecewise),
+    "Piecewise": ({"learning_rate": (not_negative, None), "decay_epochs": list_of_numbers,
+        "values": list_of_numbers}, _piecewise),
     "Step": ({**RATE, "step_size": positive, "gamma": BELOW_1}, _step),
 }
 ANY = dict.fromkeys((key for own, _ in PADDLE_CLAS.values() for key in {**own, **OF_CLAS}), (unchecked, None))
