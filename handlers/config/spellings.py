@@ -9,7 +9,7 @@ from lehr.handlers.schedules import arguments
 
 from .checks import at_least_one, one_of
 from .containers import MOST_LEVELS, Failed
-from .dialects import TYPES
+from .dialects import TYPES, keras
 from .dialects.lehr import SCHEDULERS, arguments_of
 from .entries import EntryType, refuse_key
 from .python_files import Unreadable
@@ -191,7 +191,7 @@ def _entry(where: str, key: str, given: dict[Any, Any], dialect: str | None, lev
     spelling, values = SPELLINGS.get(key, Spelling()), dict(given)
     written = values.pop(key)
     if key == "class_name" and isinstance(written, str):
-        written = _saved_by_keras(written, values.get("module"))
+        written = keras.saved_name(written, values.get("module"))
     name = type_name(f"{where}[{key!r}]", written, dialect)
     if isinstance(written, str) and written in CLASSES:
         values = _about_schedule(where, name, values)
@@ -213,20 +213,6 @@ def _entry(where: str, key: str, given: dict[Any, Any], dialect: str | None, lev
         "type": name,
         **{k: plain(f"{where}[{arguments.shown(k)}]", item, dialect, levels - 1) for k, item in values.items()},
     }
-
-
-def _saved_by_keras(name: str, module: Any) -> str:
-    """The import path of a class that Keras has saved, of Keras itself or of transformers for Keras."""
-    of_keras = str(module or "keras").partition(".")[0] in (
-        "builtins",
-        "keras",
-        "tensorflow",
-        "tf_keras",
-        "transformers",
-    )
-    if name in TYPES["keras"] and of_keras:
-        return f"keras.{name}"
-    return f"{module}.{name}" if isinstance(module, str) else name
 
 
 def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, Any]:

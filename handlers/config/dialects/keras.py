@@ -160,11 +160,12 @@ def _schedule(name: str, value: object) -> object:
 
 
 def _row(description: str, own: Arguments, build: Any) -> EntryType:
-    return EntryType(description, {**own, "name": (unchecked, None), "dtype": (unchecked, None)}, build)
+    return EntryType(description, {**own, "name": (text, None), "dtype": (text, None)}, build)
 
 
 # fmt: off
 FALLING: Arguments = {"initial_learning_rate": number, "decay_steps": positive}
+PACKAGES = ("builtins", "keras", "tensorflow", "tf_keras", "transformers")
 CALLBACKS = ("LearningRateScheduler", "ReduceLROnPlateau")
 TYPES: dict[str, EntryType] = {
     "CosineDecay": _row("Half a cosine to a part of the learning rate, perhaps after a linear warm-up.", {**FALLING,
@@ -193,3 +194,14 @@ TYPES: dict[str, EntryType] = {
         "power": (positive, 1.0)}, _warm_up),
 }
 # fmt: on
+
+
+def saved_name(name: str, module: Any) -> str:
+    """The import path of a class that Keras has saved, of Keras itself or of transformers for Keras.
+
+    >>> saved_name("CosineDecay", "keras.optimizers"), saved_name("CosineDecay", None), saved_name("Mine", "a")
+    ('keras.CosineDecay', 'keras.CosineDecay', 'a.Mine')
+    """
+    if name in TYPES and str(module or "keras").partition(".")[0] in PACKAGES:
+        return f"keras.{name}"
+    return f"{module}.{name}" if isinstance(module, str) else name
