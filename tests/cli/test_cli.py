@@ -273,7 +273,7 @@ def test_a_picture_of_many_events_has_their_extremes(monkeypatch):
 # Help.
 
 
-@pytest.mark.parametrize("verb", ["list", "plot", "simulate", "check", "diff"])
+@pytest.mark.parametrize("verb", ["list", "show", "plot", "simulate", "check", "diff", "convert"])
 def test_the_examples_of_the_help_work_when_pasted(verb, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lines = [line.strip() for line in run(verb, "--help").output.splitlines()]
