@@ -17,8 +17,11 @@ from lehr.handlers.schedules.arguments import shown
 
 from . import (
     cerebras_nested,
+    cerebras_optimizer,
     composer,
     deepspeed,
+    detectron2,
+    fairseq_configs,
     hf,
     keras,
     megatron,
@@ -39,9 +42,11 @@ from . import (
 from .lehr import SCHEDULERS
 
 TYPES: dict[str, Mapping[str, EntryType]] = {
-    "cerebras": cerebras_nested.TYPES,
+    "cerebras": {**cerebras_nested.TYPES, **cerebras_optimizer.TYPES},
     "composer": composer.TYPES,
     "deepspeed": deepspeed.TYPES,
+    "detectron2": detectron2.TYPES,
+    "fairseq": fairseq_configs.TYPES,
     "hf": hf.TYPES,
     "keras": keras.TYPES,
     "megatron": megatron.TYPES,
