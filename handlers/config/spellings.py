@@ -38,10 +38,7 @@ SPELLINGS = {
     "_component_": Spelling(),  # torchtune
     "_CLASS_": Spelling(ignored=("type",)),  # OLMo-core
     # Keras, which saves objects so.
-    "class_name": Spelling(
-        ("config", "params"),
-        ("module", "registered_name", "build_config", "shared_object_id", "__passive_serialization__"),
-    ),
+    "class_name": Spelling(("config", "params"), keras.OF_SAVED),
 }
 BY_NAME = (
     "composer",
@@ -68,9 +65,7 @@ PACKAGES = {
     "torchtune": "transformers",
     "llmfoundry": "composer",
     "olmo_core": "olmo",
-    "tf": "keras",
-    "tensorflow": "keras",
-    "tf_keras": "keras",
+    **dict.fromkeys(("tf", "tensorflow", "tf_keras"), "keras"),
     "ignite": "",
     "lehr": "",
 }

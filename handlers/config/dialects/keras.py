@@ -165,6 +165,8 @@ def _row(description: str, own: Arguments, build: Any) -> EntryType:
 
 # fmt: off
 FALLING: Arguments = {"initial_learning_rate": number, "decay_steps": positive}
+# Keys beside the arguments in what Keras has saved.
+OF_SAVED = ("module", "registered_name", "build_config", "shared_object_id", "__passive_serialization__")
 PACKAGES = ("builtins", "keras", "tensorflow", "tf_keras", "transformers")
 CALLBACKS = ("LearningRateScheduler", "ReduceLROnPlateau")
 TYPES: dict[str, EntryType] = {
