@@ -1,9 +1,10 @@
 """The ``lr`` of PaddleClas' ``Optimizer``, with the epochs of ``Global``: ``paddle.PaddleClas``.
 
-The values are those of PaddleClas in October 2024. They are by iteration, for which ``epoch_length`` must be
-given, or ``by_epoch``. As there, the warm-up of ``Linear`` and the lengths of ``OneCycleLR`` and ``CosineFixmatch`` count
-iterations even then. Files of PaddleOCR, with ``Global: epoch_num``, are refused: its schedules have the same names and
-other values. So is ``ReduceOnPlateau``, since PaddleClas gives it the step in the place of the metric after a warm-up.
+The values are those of PaddleClas in October 2024. They are by iteration, for which ``epoch_length`` must be given,
+or ``by_epoch``. As there, the warm-up of ``Linear`` and the lengths of ``OneCycleLR`` and ``CosineFixmatch`` count
+iterations even then. Files of PaddleOCR, with ``Global: epoch_num``, are refused: its schedules have the same names
+and other values. So is ``ReduceOnPlateau``, since PaddleClas gives it the step in the place of the metric after a
+warm-up.
 
 Deviation: ``OneCycleLR`` keeps its last value, as ``paddle.OneCycleLR`` here.
 """

@@ -1,8 +1,8 @@
 """The ``LearningRate`` of a PaddleDetection file: ``paddle.PaddleDetection``.
 
 The values are those of PaddleDetection in October 2024, also where they surprise: a ``gamma`` that is one number is
-divided by 10 at each milestone, and milestones below the end of the warm-up have no effect before it. The fall counts epochs and the
-warm-up iterations, so that ``epoch_length`` must be given.
+divided by 10 at each milestone, and milestones below the end of the warm-up have no effect before it. The fall counts
+epochs and the warm-up iterations, so that ``epoch_length`` must be given.
 """
 
 from collections.abc import Callable, Mapping
