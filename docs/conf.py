@@ -19,6 +19,7 @@ copyright = author
 extensions = [
     "matplotlib.sphinxext.plot_directive",
     "myst_parser",
+    "pictures",  # after matplotlib's
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
@@ -28,7 +29,7 @@ extensions = [
     "written_from_code",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
-exclude_patterns = ["build", "README.md"]
+exclude_patterns = ["build", "generated/findings.md"]  # which a page includes
 suppress_warnings: list[str] = []
 
 # Pages in Markdown. Their Python code has prompts, and pytest runs it; the button to copy leaves the prompts out.
@@ -52,6 +53,7 @@ templates_path = ["templates"]
 
 # Pictures of the pages: drawn when the site is built, by the code that the page shows.
 plot_include_source = True
+plot_working_directory = str(Path(__file__).parent / "generated")
 plot_html_show_source_link = False
 plot_html_show_formats = False
 plot_formats = [("png", 144)]

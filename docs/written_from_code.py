@@ -100,7 +100,7 @@ def findings_page() -> str:
 
     assert set(ADVICE) == set(CODES), set(ADVICE) ^ set(CODES)
     items = (f"({code})=\n**`{code}`**: {meaning}.\n: {_sentence(ADVICE[code])}\n" for code, meaning in CODES.items())
-    return "---\norphan: true\n---\n\n" + "\n".join(items)
+    return "\n".join(items)
 
 
 def _sentence(text: str) -> str:
