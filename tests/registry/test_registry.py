@@ -57,6 +57,9 @@ def missing(repository: Path) -> list[str]:
     )
     check(set(public_names()), RECORDED, "tests/golden/public_names.txt: make gallery")
     check(set(public_calls()), RECORDED_CALLS, "tests/golden/public_calls.json: make gallery")
+    reference = "\n".join(path.read_text() for path in (repository / "docs" / "reference").glob("*.rst")).split()
+    listed = {path.rpartition(".")[2] for path in reference}
+    check({path.rpartition(".")[2] for path in public_names()}, listed, "a page in docs/reference")
     pictures = [f"{picture.name}.png" for picture in gallery.SCHEDULERS]
     pictures += [f"schedules/{picture.name}.png" for picture in of_schedules]
     check(
