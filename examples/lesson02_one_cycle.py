@@ -4,7 +4,9 @@ Run it with ``make demo``, or ``python examples/lesson02_one_cycle.py``; it take
 once with a progress bar and checks that the recorded learning rate and momentum equal the plan. Then it compares four
 schedules, for a short and a long training, over several seeds.
 
-RESULTS
+As measured, one cycle and the triangles learn with either peak, 0.02 or 0.1: their mean test accuracies are 0.965 to
+0.972 in two epochs, and 0.984 to 0.987 in ten. A constant rate and a cosine, which begin at their peak, do as well with
+0.02. With 0.1, they are at 0.81 and 0.75 in two epochs, since some seeds fail, and at 0.975 in ten.
 
 The pictures are ``runs/one_cycle/schedule.png`` and ``accuracy.png``; ``history.csv`` has the recorded values.
 """

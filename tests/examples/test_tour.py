@@ -6,9 +6,10 @@ import pytest
 from scripts import run_python
 
 RUN = """
-import sys
+import os, sys
 import nbclient, nbformat
 
+os.environ.pop("MPLBACKEND")  # the kernel draws into its cells
 notebook = nbformat.read(sys.argv[1], as_version=4)
 nbclient.NotebookClient(notebook, timeout=240, kernel_name="python3").execute()
 nbformat.write(notebook, sys.argv[2])
@@ -35,8 +36,7 @@ def test_it_shows_what_it_says(tour, tmp_path):
 
     assert not [output for output in shown if output.get("name") == "stderr"]
     assert printed.startswith("1 warning\nwarning: end-not-reached: 'lr': OneCycleScheduler")
-    assert printed.endswith("\nnothing found\ngoes on with event 50\n")
-    assert results[1].startswith("a plan of 100 iterations: 4 epochs of 25")
-    assert results[2] == "{'lr': True, 'momentum': True}"
-    assert results[-1] == "True"
+    assert "\nnothing found\na plan of 100 iterations: 4 epochs of 25\n" in printed
+    assert printed.endswith("\ngoes on with event 50\n")
+    assert results[1:] == ["{'lr': True, 'momentum': True}", "50", "True"]
     assert sum("image/png" in output.get("data", {}) for output in shown) == 2
