@@ -1,4 +1,4 @@
-"""Lesson 1: see a schedule before you train. ``python examples/lesson01_see_the_plan.py`` takes a few seconds.
+"""Lesson 1: see a schedule before you train. ``python examples/lesson01_see_the_plan.py`` takes under ten seconds.
 
 Nothing is trained here. A learning rate is scheduled for ten epochs of 21 iterations, with two mistakes that are easily
 made: the decay is longer than the run, and a scheduler of an earlier try is still attached. The check finds both. The
@@ -65,7 +65,7 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     figure, (above, below) = plt.subplots(2, 1, sharex=True, sharey=True, figsize=(8, 7), layout="constrained")
     plot_plan(wrong_plan, above)
-    above.set_title("with two mistakes: the decay is too long for the run, and another scheduler writes, too", pad=24)
+    above.set_title("with two mistakes: the decay is too long, and another scheduler writes, too", pad=24)
     plot_plan(right_plan, below)
     below.set_title("as it was meant", pad=24)
     figure.savefig(FOLDER / "plan.png", dpi=120)

@@ -1,8 +1,8 @@
 """Lesson 2: train a small convolutional network on scans of digits under a one-cycle policy, and compare schedules.
 
-Run it with ``make demo``, or ``python examples/lesson02_one_cycle.py``; it takes about a minute on two cores. It trains
-once with a progress bar and checks that the recorded learning rate and momentum equal the plan. Then it compares four
-schedules, for a short and a long training, over several seeds.
+Run it with ``make demo``, or ``python examples/lesson02_one_cycle.py``; it takes one to two minutes of one core. It
+trains once with a progress bar and checks that the recorded learning rate and momentum equal the plan. Then it compares
+four schedules, for a short and a long training, over several seeds.
 
 As measured, one cycle and the triangles learn with either peak, 0.02 or 0.1: their mean test accuracies are 0.965 to
 0.972 in two epochs, and 0.984 to 0.987 in ten. A constant rate and a cosine, which begin at their peak, do as well with

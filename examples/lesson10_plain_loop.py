@@ -1,4 +1,4 @@
-"""Lesson 10: a plain loop, without a trainer. ``python examples/lesson10_plain_loop.py`` takes about five seconds.
+"""Lesson 10: a plain loop, without a trainer. ``python examples/lesson10_plain_loop.py`` takes about ten seconds.
 
 ``apply()`` before each step of the optimizer is all that a loop needs. Here the learning rate follows one cycle, and
 momentum goes the other way. Gradients of two batches are accumulated for a step, so the schedules count steps, not
