@@ -1,8 +1,8 @@
 """Lesson 6: hold the learning rate, and decide in mid-run when to decay. ``python examples/lesson06_decide_later.py``.
 
 It takes about twenty seconds. ``PhaseScheduler`` has two phases: a warm-up that ends in a constant, and a decay over
-three epochs that begins when it is told to. The same training is decayed after 3, after 9, and after 15 epochs, and, in a
-fourth run, by itself: when the loss on the test images has not fallen for two epochs.
+three epochs that begins when it is told to. The same training is decayed after 3, after 9, and after 15 epochs, and, in
+a fourth run, by itself: when the loss on the test images has not fallen for two epochs.
 
 As measured, the test accuracies are 0.984, 0.989 and 0.991 with the decay after 3, 9 and 15 epochs. The loss stalls
 early: it starts the decay after 4 epochs, and the accuracy is 0.982. One test image is 0.002.
