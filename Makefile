@@ -62,18 +62,18 @@ help: ## list the targets
 	@touch $@
 
 demo: .venv/package ## train a classifier on the digits data under a one-cycle policy, and compare schedules
-	$(BIN)/python examples/digits.py
+	$(BIN)/python examples/lesson02_one_cycle.py
 
 docs: .venv/package ## build the site of the documentation into docs/build/html; a warning is an error
 	cd docs && ../$(BIN)/sphinx-build --jobs auto --fail-on-warning --quiet . build/html
 	@echo "docs/build/html/index.html"
 
 gallery: demo ## draw the pictures of examples/gallery and the pages that show them; record new public names
-	$(BIN)/python examples/gallery.py
+	$(BIN)/python examples/gallery/gallery.py
 	$(BIN)/python tests/registry/public_names.py
-	cp runs/digits/schedule.png examples/gallery/digits-schedule.png
-	cp runs/digits/accuracy.png examples/gallery/digits-accuracy.png
-	$(BIN)/python examples/from_config.py
+	cp runs/one_cycle/schedule.png examples/gallery/digits-schedule.png
+	cp runs/one_cycle/accuracy.png examples/gallery/digits-accuracy.png
+	$(BIN)/python examples/lesson08_from_config.py
 	cp runs/from_config/recorded.png examples/gallery/from-config-plan.png
 
 fast: checks ## format, lint, types, layers, and the tests of schedules, targets, core and promises: half a minute

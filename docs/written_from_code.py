@@ -12,7 +12,7 @@ from typing import Any
 from sphinx.util.inspect import stringify_signature
 
 DOCS = Path(__file__).parent
-EXAMPLES = DOCS.parent / "examples"
+GALLERY = DOCS.parent / "examples" / "gallery"
 # What to do about each, in general; a finding says it with its own names and numbers.
 ADVICE = {
     "write-conflict": "attach one of them, or combine them by `ChainedScheduler` or `ConcatScheduler`",
@@ -41,7 +41,7 @@ ADVICE = {
 
 def gallery_pages() -> dict[str, str]:
     """The pages of the gallery, by their names: one for each module of pictures."""
-    sys.path.insert(0, str(EXAMPLES))
+    sys.path.insert(0, str(GALLERY))
     import gallery
     import gallery_composed
     import gallery_cycles

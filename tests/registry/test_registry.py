@@ -43,8 +43,8 @@ def missing(repository: Path) -> list[str]:
 
     schedulers_drawn = {picture.name for picture in gallery.SCHEDULERS}
     schedules_drawn = {picture.name for picture in of_schedules}
-    check(ALL_SCHEDULERS | FUNCTIONS, schedulers_drawn, "SCHEDULERS in an examples/gallery_*.py")
-    check(ALL_SCHEDULES, schedules_drawn, "SCHEDULES in an examples/gallery_*.py")
+    check(ALL_SCHEDULERS | FUNCTIONS, schedulers_drawn, "SCHEDULERS in an examples/gallery/gallery_*.py")
+    check(ALL_SCHEDULES, schedules_drawn, "SCHEDULES in an examples/gallery/gallery_*.py")
     # A picture with the arguments of its lines is an example, too.
     rules = set(lehr.handlers.schedules.__all__) - BASES - ALL_SCHEDULES
     where = "MORE_EXAMPLES in tests/registry/registry.py, or RIGS in tests/registry/rigs.py"

@@ -1,4 +1,4 @@
-"""Draw every scheduler, schedule and curve into ``examples/gallery/``: ``python examples/gallery.py``.
+"""Draw every scheduler, schedule and curve into ``examples/gallery/``: ``python examples/gallery/gallery.py``.
 
 Each picture is an entry of a list in a ``gallery_*.py``: the class, how many events, and its arguments; those in which
 the lines differ come first. Nothing is trained, and there is no model: the ``plot_values`` of a class draws what it
@@ -21,7 +21,7 @@ import gallery_functions
 import gallery_states
 from gallery_picture import Picture, save
 
-FOLDER = Path(__file__).parent / "gallery"
+FOLDER = Path(__file__).parent
 SCHEDULERS = [
     *gallery_cycles.SCHEDULERS,
     *gallery_decays.SCHEDULERS,
