@@ -6,7 +6,7 @@ INTEGRATIONS := .venv-integrations/bin
 LOWEST := .venv-lowest/bin
 # A file of tests stays in one process, since tests share what its fixtures make.
 PYTEST := $(BIN)/pytest -p no:benchmark --numprocesses auto --dist loadfile --no-loadscope-reorder
-SOURCES := $(shell find lehr engine handlers -name '*.py' -o -name py.typed) pyproject.toml setup.py README.md
+SOURCES := $(shell find lehr engine handlers -name '*.py' -o -name py.typed -o -name known_types.json) pyproject.toml setup.py README.md
 
 .PHONY: help demo gallery fast test checks proof integrations lowest gpu bench profile clean
 
@@ -63,9 +63,10 @@ help: ## list the targets
 demo: .venv/package ## train a classifier on the digits data under a one-cycle policy, and compare schedules
 	$(BIN)/python examples/digits.py
 
-gallery: demo ## draw the pictures of examples/gallery and the tables that show them; record new public names
+gallery: demo ## draw the pictures of examples/gallery and the tables that show them; record public names and types
 	$(BIN)/python examples/gallery.py
 	$(BIN)/python tests/registry/public_names.py
+	$(BIN)/python tests/registry/recorded_types.py
 	cp runs/digits/schedule.png examples/gallery/digits-schedule.png
 	cp runs/digits/accuracy.png examples/gallery/digits-accuracy.png
 	$(BIN)/python examples/from_config.py

@@ -1,0 +1,33 @@
+"""Public names that are imported when they are first used."""
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+
+def lazy_exports(
+    package: dict[str, Any], names: Mapping[str, Sequence[str]], folders: Sequence[str] = ()
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """The ``__getattr__`` and ``__dir__`` of a package whose public names are imported when they are first used.
+
+    No submodule of the package may bear one of the names: the import of that submodule would put it in their place.
+
+    Args:
+        package: the ``globals()`` of the package.
+        names: the public names of each submodule, by its name relative to the package.
+        folders: submodules that are names of the package, too.
+    """
+    modules = {name: module for module, some in names.items() for name in some}
+
+    def get(name: str) -> Any:
+        if name in folders:
+            return import_module(f".{name}", package["__name__"])  # the import adds it to the package
+        if name not in modules:
+            raise AttributeError(f"module {package['__name__']!r} has no attribute {name!r}", name=name)
+        value = package[name] = getattr(import_module(f".{modules[name]}", package["__name__"]), name)
+        return value
+
+    def names_of() -> list[str]:
+        return sorted({*package, *modules, *folders})
+
+    return get, names_of
