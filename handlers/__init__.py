@@ -11,9 +11,13 @@ if TYPE_CHECKING:  # what type checkers see
     from .core.resume_policy import ResumeWarning
     from .core.scheduler import BaseParamScheduler
     from .core.state_param_scheduler import StateParamScheduler
-    from .forecast import find_lr
+    from .forecast.find_lr import find_lr
     from .integrations.torch_scheduler import as_torch_scheduler
-    from .plans import audit_log, check_plan, diff_plans, dry_run, plot_plan
+    from .plans.audit_log import audit_log
+    from .plans.check_plan import check_plan
+    from .plans.diff_plans import diff_plans
+    from .plans.dry_run import dry_run
+    from .plans.plot_plan import plot_plan
     from .schedulers.batch_size import BatchSizeScheduler
     from .schedulers.chained import ChainedScheduler
     from .schedulers.concat import ConcatScheduler
@@ -63,9 +67,13 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
             "core.resume_policy": ("ResumeWarning",),
             "core.scheduler": ("BaseParamScheduler",),
             "core.state_param_scheduler": ("StateParamScheduler",),
-            "forecast": ("find_lr",),
+            "forecast.find_lr": ("find_lr",),
             "integrations.torch_scheduler": ("as_torch_scheduler",),
-            "plans": ("audit_log", "check_plan", "diff_plans", "dry_run", "plot_plan"),
+            "plans.audit_log": ("audit_log",),
+            "plans.check_plan": ("check_plan",),
+            "plans.diff_plans": ("diff_plans",),
+            "plans.dry_run": ("dry_run",),
+            "plans.plot_plan": ("plot_plan",),
             "schedulers.batch_size": ("BatchSizeScheduler",),
             "schedulers.chained": ("ChainedScheduler",),
             "schedulers.concat": ("ConcatScheduler",),
@@ -102,7 +110,6 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
             "schedules": ("Schedule",),
             "targets.group_selection": ("Groups",),
         },
-        folders=("config", "core", "forecast", "integrations", "plans", "schedulers", "schedules", "targets"),
     )
 
 __all__ = [
