@@ -19,6 +19,9 @@ RUN_OF_FILE = {
 }
 BESIDE_LR_CONFIG = {"total_epochs": "max_epochs", "total_iters": "total_steps"}
 
+# Keys of sections whose schedules are those of other things than parameters of an optimizer.
+OTHER_SECTIONS = ("sparsity",)
+
 # The types whose sections name no type, with the prefix and the name.
 SECTIONS = [
     (prefix, name, row) for prefix, rows in TYPES.items() for name, row in rows.items() if row.recognition.section
@@ -44,7 +47,7 @@ def find_section(where: str, config: Any, section: str | None, dialect: str | No
         return _at_path(where, config, section, dialect)
     if (
         not isinstance(config, dict)
-        or ({*SPELLINGS, "schedulers"} - {"_CLASS_"}) & {*config.keys()}
+        or (({*SPELLINGS, "schedulers"} - {"_CLASS_"}) & {*config.keys()} and not _is_optimizer(config))
         or _is_entry(config, dialect)
     ):
         return where, config, []
@@ -141,6 +144,13 @@ def _value_at(mapping: Any, path: str) -> Any:
     return mapping
 
 
+def _is_optimizer(config: dict[Any, Any]) -> bool:
+    """Whether a mapping is an optimizer of Keras or optax, whose learning rate is the schedule."""
+    of_optax = str(config.get("_target_")).startswith("optax.")
+    values = config if of_optax else config.get("config") if "class_name" in config else None
+    return isinstance(values, dict) and any(isinstance(values.get(key), dict) for key in ("learning_rate", "lr"))
+
+
 def _is_entry(value: Any, dialect: str | None) -> bool:
     """Whether a value is an entry with a known type, in any spelling."""
     if not isinstance(value, dict):
@@ -172,6 +182,8 @@ def _entries_in(
         yield path, where, value, around
     elif levels:
         for key in keys:
+            if key in OTHER_SECTIONS:
+                continue
             inner = f"{path}.{key}" if path else str(key)
             place = f"{where}[{arguments.shown(key)}]"
             yield from _entries_in(place, value[key], inner, dialect, [value, *around], levels - 1)

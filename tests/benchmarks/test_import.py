@@ -1,4 +1,4 @@
-"""The time to import lehr after ignite, beside ignite after torch, and torch; and that of the commands, as processes."""
+"""The time to import lehr after ignite, beside ignite after torch, and torch; and the commands, in new processes."""
 
 import os
 import subprocess

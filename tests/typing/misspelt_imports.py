@@ -3,16 +3,17 @@
 import lehr
 import lehr.handlers
 from lehr import handler  # type: ignore[attr-defined]
-from lehr.handlers import OneCycleSchedular, dry_runs  # type: ignore[attr-defined]
-from lehr.handlers.config import configure_schedular  # type: ignore[attr-defined]
-from lehr.handlers.schedules import OneCycel  # type: ignore[attr-defined]
+from lehr.handlers import OneCycleSchedular, OneCycleScheduler, dry_run, dry_runs  # type: ignore[attr-defined]
+from lehr.handlers.config import configure_schedular, configure_scheduler  # type: ignore[attr-defined]
+from lehr.handlers.schedules import OneCycel, OneCycle  # type: ignore[attr-defined]
 
-lehr.engines  # type: ignore[attr-defined]
-lehr.handlers.PieceWiseLinear  # type: ignore[attr-defined]
-
-# Right: what the same packages have.
-from lehr.handlers import OneCycleScheduler, dry_run  # noqa: E402
-from lehr.handlers.config import configure_scheduler  # noqa: E402
-from lehr.handlers.schedules import OneCycle  # noqa: E402
-
-print(OneCycleScheduler, dry_run, configure_scheduler, OneCycle)
+misspelt = [
+    handler,
+    OneCycleSchedular,
+    dry_runs,
+    configure_schedular,
+    OneCycel,
+    lehr.engines,  # type: ignore[attr-defined]
+    lehr.handlers.PieceWiseLinear,  # type: ignore[attr-defined]
+]
+right = [OneCycleScheduler, dry_run, configure_scheduler, OneCycle, lehr.handlers.PiecewiseLinear]
