@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lehr.handlers.error_text import shortened as shortened
+from ..error_text import shortened as shortened
 
 Number = float | Sequence[float]
 
