@@ -54,7 +54,7 @@ if TYPE_CHECKING:  # what type checkers see
     from .schedules import Schedule
     from .targets.group_selection import Groups
 else:  # a checker that saw this __getattr__ would accept misspelt names
-    from .lazy_exports import lazy_exports
+    from lehr.lazy_exports import lazy_exports
 
     __getattr__, __dir__ = lazy_exports(
         globals(),

@@ -6,7 +6,7 @@ if TYPE_CHECKING:  # what type checkers see
     from .configure import configure_scheduler
     from .conversion import convert_config
 else:  # a checker that saw this __getattr__ would accept misspelt names
-    from lehr.handlers.lazy_exports import lazy_exports
+    from lehr.lazy_exports import lazy_exports
 
     __getattr__, __dir__ = lazy_exports(
         globals(), {"configure": ("configure_scheduler",), "conversion": ("convert_config",)}

@@ -45,7 +45,7 @@ if TYPE_CHECKING:  # what type checkers see
     from .warmup_stable_decay import WarmupStableDecay
     from .window import Stretch, Window
 else:  # a checker that saw this __getattr__ would accept misspelt names
-    from ..lazy_exports import lazy_exports
+    from lehr.lazy_exports import lazy_exports
 
     __getattr__, __dir__ = lazy_exports(
         globals(),

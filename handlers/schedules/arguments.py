@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..error_text import shortened as shortened
+from lehr.error_text import shortened as shortened
 
 Number = float | Sequence[float]
 
