@@ -187,12 +187,12 @@ def plan_of(run: SimulatedRun) -> Plan:
     for name, recorded in run.recorded.items():
         values = run.tables[name]
         all_spans = (_spans(written, settings.iterations) for written in run.written_schedules if written.name == name)
-        iterations = sorted(at for scheduler, _ in recorded.writers for at in scheduler.event_iterations)
+        iterations = np.concatenate([scheduler.event_iterations for scheduler, _ in recorded.writers])
         columns[name] = PlanColumn(
             values,
             recorded.labels(values.shape[1]),
             next(filter(None, all_spans), ()),
-            np.array(iterations, dtype=np.int64),
+            np.sort(iterations) if len(recorded.writers) > 1 else iterations,
             sum(scheduler.first_event for scheduler, _ in recorded.writers),
         )
     plan = Plan(columns, settings.max_epochs, settings.epoch_length, settings.start, run.unforeseen())
@@ -206,7 +206,7 @@ def _spans(written: WrittenSchedule, iterations: int) -> tuple[PhaseSpan, ...]:
     for phase in written.phases:
         event = max(int(np.ceil(phase.first_event)) - scheduler.first_event, 0)
         if event < len(scheduler.event_iterations) and scheduler.event_iterations[event] < iterations:
-            found.append((scheduler.event_iterations[event], phase.name))
+            found.append((int(scheduler.event_iterations[event]), phase.name))
     stops = [*(first for first, _ in found[1:]), iterations]
     spans = (PhaseSpan(first, stop, name) for (first, name), stop in zip(found, stops, strict=False))
     return tuple(span for span in spans if span.first < span.stop)

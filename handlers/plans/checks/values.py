@@ -10,7 +10,7 @@ import numpy as np
 from lehr.handlers.core.inspection import shared_locations
 from lehr.handlers.plans.plan import named_groups
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.targets.legal_values import legal_range
+from lehr.handlers.targets.legal_values import LegalRange, legal_range
 
 from .checked_run import CheckedRun, values_text
 from .findings import Finding
@@ -19,9 +19,10 @@ from .findings import Finding
 def illegal_values(checked: CheckedRun) -> Iterator[Finding]:
     """The optimizer does not allow a value, such as lr < 0, betas >= 1 or momentum < 0."""
     for name, recorded in checked.run.recorded.items():
+        are_legal = set[tuple[int, LegalRange]]()
         for column, location in enumerate(recorded.locations):
             param_name, legal = location.param_name, legal_range(location.key, location.item)
-            if legal is None or not location.is_in_optimizer:
+            if legal is None or not location.is_in_optimizer or (recorded.first_equal(column), legal) in are_legal:
                 continue
             (words, lowest, highest), values = legal, checked.run.tables[name][:, column]
             illegal = np.flatnonzero((values < lowest) | (values > highest))
@@ -39,6 +40,8 @@ def illegal_values(checked: CheckedRun) -> Iterator[Finding]:
                     "worst": worst,
                 }
                 yield Finding("illegal-value", "error", f"{name!r}, {location.label}", message, suggestion, numbers)
+            else:
+                are_legal.add((column, legal))
 
 
 def zero_starts(checked: CheckedRun) -> Iterator[Finding]:
@@ -84,8 +87,8 @@ def phase_jumps(checked: CheckedRun) -> Iterator[Finding]:
 def scheduler_jumps(checked: CheckedRun) -> Iterator[Finding]:
     """The value jumps where one scheduler follows another, as the filters of their events decide."""
     run, seen = checked.run, set[tuple[str, int]]()
-    for one, other in permutations([one for one in run.schedulers if one.event_iterations], 2):
-        at = other.event_iterations[0]
+    for one, other in permutations([one for one in run.schedulers if len(one.event_iterations)], 2):
+        at = int(other.event_iterations[0])
         if one.event_iterations[-1] >= at or not run.settings.start + 2 <= at < run.settings.iterations:
             continue
         shared = {location.identity for location in shared_locations(one.locations, other.locations)}

@@ -1,11 +1,12 @@
 """A simulated run: copies of the schedulers write at the events of a run, without any training step."""
 
+from array import array
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
-from itertools import count
 from typing import Any
 
+import numpy as np
 import torch
 from ignite.engine import Engine, Events
 from torch.optim import Optimizer
@@ -21,6 +22,8 @@ from lehr.handlers.schedulers.batch_size import BatchSizeScheduler
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.base import Array
 
+from .computed import ComputedRun, computable, is_seen
+from .event_times import Part, has_known_filter, num_calls
 from .handlers import AttachedHandler, attached_handlers, engine_references
 from .schedulers import RecordedValues, SimulatedScheduler, WrittenSchedule
 from .timeline import EVALUATOR_EVENTS, TRAINER_EVENTS, Callback, RunSettings, Timeline
@@ -41,14 +44,12 @@ class SimulatedRun:
         self.trainer, self.settings = trainer, settings
         handlers = attached_handlers(trainer)
         self.evaluators = list(dict.fromkeys(handler.owner for handler in handlers if handler.method == "run"))
-        self._engines = {trainer: _empty_engine(trainer)}
-        for evaluator in self.evaluators:
-            of_evaluator = attached_handlers(evaluator)
-            if any(handler.scheduler is not None for handler in of_evaluator):
-                self._engines[evaluator] = _empty_engine(evaluator)
-                handlers += of_evaluator
-        self.engine, *evaluators = self._engines.values()
-        self._timeline = Timeline(trainer, self.engine, evaluators, settings)
+        of_evaluators = {evaluator: attached_handlers(evaluator) for evaluator in self.evaluators}
+        self._with_schedulers = [trainer]
+        for evaluator, its_handlers in of_evaluators.items():
+            if any(handler.scheduler is not None for handler in its_handlers):
+                self._with_schedulers.append(evaluator)
+                handlers += its_handlers
         self.unsupported = [
             handler
             for handler in handlers
@@ -56,9 +57,17 @@ class SimulatedRun:
             and handler.event not in (TRAINER_EVENTS if handler.engine is trainer else EVALUATOR_EVENTS)
         ]
         self.handlers = [handler for handler in handlers if handler not in self.unsupported]
+        self.failed: tuple[SimulatedScheduler, Engine] | None = None  # the scheduler that raised, and its engine
+        self._make_copies()
+
+    def _make_copies(self) -> None:
+        """Make what the run changes: empty engines, copies of the schedulers, and what they write."""
+        self._engines = {engine: _empty_engine(engine) for engine in self._with_schedulers}
+        self.engine, *evaluators = self._engines.values()
+        self._timeline = Timeline(self.trainer, self.engine, evaluators, self.settings)
         self.schedulers = self._simulated_schedulers()
         self.recorded = self._recorded_values()
-        self.failed: tuple[SimulatedScheduler, Engine] | None = None  # the scheduler that raised, and its engine
+        self._repeats = array("q")  # for how many iterations each recorded row holds
 
     def _simulated_schedulers(self) -> list[SimulatedScheduler]:
         handlers: dict[int, list[AttachedHandler]] = defaultdict(list)
@@ -98,14 +107,15 @@ class SimulatedRun:
         Raises:
             Exception: a scheduler raises it at an event. A note names the iteration.
         """
-        record = self._recorder(progress)
         with random_state_kept(*self.called):
             try:
-                if self.settings.start:
-                    self._count_before()
-                self._timeline.fire_all(
-                    self.settings.start, self.settings.iterations, self._callbacks(self._write), record
-                )
+                found = computable(self.schedulers, self.recorded.values(), self.handlers, self.trainer, self.engine)
+                try:
+                    computed = self._computed(found)
+                except Exception:  # the events come one by one, to find out which of them raises it
+                    self._make_copies()
+                    found, computed = [], self._computed([])
+                self._step([one for one in self.schedulers if one not in found], computed, progress)
             except Exception as error:
                 done = self.engine.last_event_name in COMPLETED_EVENTS
                 iteration = self._timeline.iteration + (0 if done else 1)
@@ -117,49 +127,118 @@ class SimulatedRun:
         """The schedulers and filters of events that a run calls, and with them the functions of users."""
         return [*(scheduler.copy for scheduler in self.schedulers), *(one.event_filter for one in self.handlers)]
 
-    def _recorder(self, progress: Callable[[int], object] | None) -> Callable[[], None]:
-        readers = [values.reader() for values in self.recorded.values()]
-        iterations = count(1)
+    def _computed(self, schedulers: list[SimulatedScheduler]) -> ComputedRun:
+        """Compute the events of these schedulers.
 
-        def record() -> None:
+        Raises:
+            Exception: one of them raises it at an event.
+        """
+        settings, originals = self.settings, {id(one.original): one for one in schedulers}
+        for values in self.recorded.values():
+            values.read_before()
+        self._timeline.begin(settings.start)
+        for handler in self.handlers if settings.start else ():
+            scheduler = originals.get(id(inspection.resumed_scheduler(handler.owner)))
+            if scheduler is not None:
+                self._resume(handler.owner, scheduler)
+        part = Part(settings, settings.start, settings.iterations, self._timeline.steps)
+        return ComputedRun(schedulers, self.handlers, self.engine, part)
+
+    def _step(
+        self, schedulers: list[SimulatedScheduler], computed: ComputedRun, progress: Callable[[int], object] | None
+    ) -> None:
+        """Fire the events of the schedulers that are not computed, and end the run.
+
+        Raises:
+            Exception: a scheduler, a filter or ``progress`` raises it.
+        """
+        settings, timeline, moment = self.settings, self._timeline, None
+        start, stop = settings.start, settings.iterations
+        stepped = {id(one.original): one for one in schedulers}
+        self._times = {one: array("q") for one in schedulers}
+        try:
+            if start:
+                self._count_before()
+            callbacks = self._callbacks(stepped, self.handlers, self._write)
+            record = self._recorder({id(one) for one in schedulers}, progress)
+            timeline.fire_all(start, stop, callbacks, record, timeline.steps, self._is_watched(schedulers))
+        except Exception:
+            moment, stop = computed.moment(timeline), timeline.iteration + (timeline.calling is None)
+            raise
+        finally:
+            for scheduler, times in self._times.items():
+                scheduler.event_iterations = np.array(times, dtype=np.int64)
+            computed.end(moment, self.recorded.values(), stop)
+
+    def _is_watched(self, stepped: list[SimulatedScheduler]) -> bool:
+        """Whether code of a user may look at the state of the engine between two events."""
+        return not all(map(has_known_filter, self.handlers)) or any(is_seen(self.engine, one) for one in stepped)
+
+    def _recorder(self, stepped: set[int], progress: Callable[[int], object] | None) -> Callable[[int], None]:
+        readers = [reader for values in self.recorded.values() if (reader := values.reader(stepped)) is not None]
+        recorded, timeline, repeats = 0, self._timeline, self._repeats
+
+        def record(iterations: int) -> None:
+            nonlocal recorded
             for read in readers:
                 read()
-            if progress is not None and next(iterations) % PROGRESS_INTERVAL == 0:
-                progress(PROGRESS_INTERVAL)
+            if readers:
+                repeats.append(iterations)
+            if progress is not None:
+                first = recorded - recorded % PROGRESS_INTERVAL + PROGRESS_INTERVAL
+                recorded += iterations
+                for at in range(first, recorded + 1, PROGRESS_INTERVAL):
+                    timeline.iteration, timeline.calling = self.settings.start + at - 1, None
+                    progress(PROGRESS_INTERVAL)
 
         return record
 
     def _count_before(self) -> None:
         """Count the events that came before the simulated run starts."""
-        self._timeline.fire_all(0, self.settings.start, self._callbacks(self._count), lambda: None, from_zero=True)
-        self.engine.state.epoch = self.settings.start // self.settings.epoch_length
+        settings, engine, timeline = self.settings, self.engine, self._timeline
+        schedulers = {id(one.original): one for one in self.schedulers}
+        steps = dict.fromkeys(timeline.steps, 0)
+        others = []
+        for handler in self.handlers:
+            if handler.engine is not self.trainer or not has_known_filter(handler) or handler.scheduler is None:
+                others.append(handler)
+            elif handler.writes:
+                scheduler = schedulers[id(handler.scheduler)]
+                scheduler.events_before += num_calls(handler, Part(settings, 0, settings.start, steps))
+        callbacks = self._callbacks(schedulers, others, self._count)
+        timeline.fire_all(0, settings.start, callbacks, lambda iterations: None, steps, self._is_watched([]))
+        engine.state.epoch = settings.start // settings.epoch_length
         for scheduler in self.schedulers:
             events = [handler.filtered_event for handler in scheduler.writing_handlers]
-            scheduler.repeated_events = sum(repeated_epoch_starts(self.engine, event) for event in events)
-            scheduler.last_events = sum(fired_at_end(self.engine, event) for event in events)
+            scheduler.repeated_events = sum(repeated_epoch_starts(engine, event) for event in events)
+            scheduler.last_events = sum(fired_at_end(engine, event) for event in events)
 
     def _callbacks(
-        self, callback_of: Callable[[SimulatedScheduler, AttachedHandler], Callable[[], None]]
+        self,
+        schedulers: Mapping[int, SimulatedScheduler],
+        handlers: list[AttachedHandler],
+        callback_of: Callable[[SimulatedScheduler, AttachedHandler], Callable[[], None]],
     ) -> dict[tuple[Engine, Any], list[Callback]]:
-        """The callbacks of each event, in the order of the engine's own handlers."""
+        """The callbacks of each event for these schedulers, in the order of the engine's own handlers."""
         callbacks: dict[tuple[Engine, Any], list[Callback]] = defaultdict(list)
-        schedulers = {id(scheduler.original): scheduler for scheduler in self.schedulers}
-        for handler in self.handlers:
-            if handler.scheduler is not None:
-                function = callback_of(schedulers[id(handler.scheduler)], handler)
-            elif handler.method == "run" and handler.owner in self._engines:
+        for handler in handlers:
+            resumed = inspection.resumed_scheduler(handler.owner) if handler.method == "resume" else None
+            scheduler = schedulers.get(id(handler.scheduler or resumed))
+            if handler.method == "run" and handler.owner in self._engines and schedulers:
                 function = partial(self._timeline.evaluate, self._engines[handler.owner], callbacks)
-            elif (scheduler := schedulers.get(id(inspection.resumed_scheduler(handler.owner)))) is not None:
+            elif scheduler is None:
+                continue
+            elif resumed is not None:
                 function = partial(self._resume, handler.owner, scheduler)
             else:
-                continue
-            callback = Callback(handler.event_filter, handler.optimizer, function)
+                function = callback_of(scheduler, handler)
+            callback = Callback(handler, handler.event_filter, handler.optimizer, function)
             callbacks[self._engines[handler.engine], handler.event].append(callback)
         return callbacks
 
     def _write(self, scheduler: SimulatedScheduler, handler: AttachedHandler) -> Callable[[], None]:
         call, engine = getattr(scheduler.copy, handler.method), self._engines[handler.engine]
-        add, timeline = scheduler.event_iterations.append, self._timeline
+        add, timeline = self._times[scheduler].append, self._timeline
         if handler.method == "observe":
             has_metric = metric_name_of(scheduler.copy) in self.settings.metrics
 
@@ -196,7 +275,7 @@ class SimulatedRun:
     def tables(self) -> dict[str, Array]:
         """The values of each name after the run: ``(iterations, groups)``."""
         start, iterations = self.settings.start, self.settings.iterations
-        return {name: values.table(start, iterations) for name, values in self.recorded.items()}
+        return {name: values.table(start, iterations, self._repeats) for name, values in self.recorded.items()}
 
     @cached_property
     def written_schedules(self) -> list[WrittenSchedule]:
