@@ -205,8 +205,9 @@ class ComputedRun:
             recorded: the values that are recorded under each name.
             stop: the iteration after the last one with a training step.
         """
-        for one in self._computed if moment is not None else ():
-            one.stop_before(moment)
+        if moment is not None:
+            for one in self._computed:
+                one.stop_before(moment)
         for one in self._computed:
             one.scheduler.event_iterations = one.iterations
         for one in sorted(self._computed, key=lambda one: int(one.moments[-1]) if one.num_events else -1):

@@ -45,8 +45,8 @@ class Part(NamedTuple):
 def position_of(event: Any, optimizer_number: int) -> int:
     """The position of an event among those between two training steps; of an event of an optimizer, by its number."""
     if event in FIRED:
-        return FIRED.index(event)
-    return len(FIRED) + 2 * optimizer_number + (event == OptimizerEvents.STEP_COMPLETED)
+        return int(FIRED.index(event))
+    return len(FIRED) + 2 * optimizer_number + int(event == OptimizerEvents.STEP_COMPLETED)
 
 
 def has_known_filter(handler: AttachedHandler) -> bool:

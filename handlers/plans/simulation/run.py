@@ -225,7 +225,7 @@ class SimulatedRun:
             resumed = inspection.resumed_scheduler(handler.owner) if handler.method == "resume" else None
             scheduler = schedulers.get(id(handler.scheduler or resumed))
             if handler.method == "run" and handler.owner in self._engines and schedulers:
-                function = partial(self._timeline.evaluate, self._engines[handler.owner], callbacks)
+                function: Callable[[], None] = partial(self._timeline.evaluate, self._engines[handler.owner], callbacks)
             elif scheduler is None:
                 continue
             elif resumed is not None:
