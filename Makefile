@@ -35,7 +35,7 @@ help: ## list the targets
 	$(PYTHON) -m venv .venv-integrations
 	$(INTEGRATIONS)/pip install --quiet --disable-pip-version-check -c constraints-integrations.txt setuptools wheel
 	$(INTEGRATIONS)/pip install --quiet --disable-pip-version-check -c constraints-integrations.txt \
-		--no-build-isolation '.[lightning,transformers,accelerate,skorch,html]' pytest hypothesis playwright
+		--no-build-isolation '.[lightning,transformers,accelerate,skorch,html,tensorboard]' pytest hypothesis playwright
 	@rm -rf build
 	@touch $@
 
@@ -93,7 +93,7 @@ proof: .venv/package ## the slow tests: whole cross products, runs that are kill
 		tests/promises/test_bad_input.py
 
 integrations: .venv-integrations/package ## train in Lightning, Hugging Face, accelerate, skorch and DDP; look at pages in Chromium: four minutes
-	$(INTEGRATIONS)/pytest -m integrations tests/integrations/frameworks tests/plans/test_page_in_browser.py
+	$(INTEGRATIONS)/pytest -m integrations tests/integrations/frameworks tests/plans/test_page_in_browser.py tests/plans/test_read_log.py
 
 # The comparisons with peers are with those of constraints.txt: this ignite has no BatchSizeScheduler, and so on.
 lowest: .venv-lowest/package ## the tests with the lowest versions of torch, ignite, NumPy and matplotlib (5 GB)

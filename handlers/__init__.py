@@ -10,7 +10,7 @@ from .core.scheduler import BaseParamScheduler
 from .core.state_param_scheduler import StateParamScheduler
 from .forecast import find_lr
 from .integrations.torch_scheduler import as_torch_scheduler
-from .plans import check_plan, diff_plans, dry_run, plot_plan
+from .plans import audit_log, check_plan, diff_plans, dry_run, plot_plan
 from .schedulers.batch_size import BatchSizeScheduler
 from .schedulers.chained import ChainedScheduler
 from .schedulers.concat import ConcatScheduler
@@ -91,6 +91,7 @@ __all__ = [
     "StepStateScheduler",
     "WarmupStableDecayScheduler",
     "as_torch_scheduler",
+    "audit_log",
     "check_plan",
     "configure_scheduler",
     "create_lr_scheduler_with_warmup",

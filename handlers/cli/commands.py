@@ -2,6 +2,7 @@
 
 import click
 
+from .audit_command import audit
 from .check_command import check, diff
 from .errors import OneLineErrors
 from .list_command import list_types
@@ -30,5 +31,5 @@ def lehr(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (list_types, plot, simulate, check, diff):
+for command in (list_types, plot, simulate, check, diff, audit):
     lehr.add_command(command)

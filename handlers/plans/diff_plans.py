@@ -10,8 +10,11 @@ from lehr.engine.plots import COLORS, style_of, without_math
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.base import Array
 
+from .find_relations import find_relations
 from .plan import Plan, title_of
 from .plot_plan import add_epochs, panels_for
+from .relation_words import in_plans
+from .relations import Points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +33,7 @@ class Difference:
         ratio: the largest ratio of the larger to the smaller value; infinite if one of them is 0.
         ratio_at: the iteration of the largest ratio, from 0.
         area: the sum of ``|a - b|`` over the iterations.
+        group: the index of the group.
     """
 
     name: str
@@ -40,6 +44,7 @@ class Difference:
     ratio: float
     ratio_at: int
     area: float
+    group: int = 0
 
     def __str__(self) -> str:
         where = f"{self.name}, {self.label}" if self.label else self.name
@@ -51,6 +56,10 @@ class Difference:
         )
 
 
+MOST_EXPLAINED = 16  # different pairs of groups
+ROUNDING = 1e-9  # relative: the same values in another order of operations
+
+
 class PlanDiff(Sequence[Difference]):
     """The differences of two plans: a sequence, which is false if the plans are equal.
 
@@ -59,9 +68,13 @@ class PlanDiff(Sequence[Difference]):
         b: the second plan.
         differences: the differences in names and groups that both plans have.
         notes: the names, groups and iterations that only one plan has, in words.
+        rtol: the relative difference up to which two values are equal.
     """
 
-    def __init__(self, a: Plan, b: Plan, differences: Sequence[Difference], notes: Sequence[str]) -> None:
+    def __init__(
+        self, a: Plan, b: Plan, differences: Sequence[Difference], notes: Sequence[str], rtol: float = 0.0
+    ) -> None:
+        self.rtol: float = rtol
         self.a: Plan = a
         self.b: Plan = b
         self.differences: tuple[Difference, ...] = tuple(differences)
@@ -77,7 +90,29 @@ class PlanDiff(Sequence[Difference]):
         return bool(self.differences or self.notes)
 
     def __str__(self) -> str:
-        return "\n".join([*self.notes, *map(str, self.differences)]) or "no difference"
+        lines = [*self.notes, *map(str, self.differences), self.explanation]
+        return "\n".join(filter(None, lines)) or "no difference"
+
+    @property
+    def explanation(self) -> str:
+        """What explains all differences, such as ``"b is a, 1 iteration later"``; empty if nothing simple does."""
+        common: list[str] | None = None
+        seen = set[tuple[bytes, bytes]]()
+        for one in self.differences:
+            mine, theirs = (values[:, one.group] for values in _comparable(self.a, self.b, one.name))
+            key = mine.tobytes(), theirs.tobytes()
+            if key in seen:
+                continue
+            seen.add(key)
+            if len(seen) > MOST_EXPLAINED:
+                return ""
+            sizes = np.abs(np.nan_to_num(theirs))
+            errors = max(self.rtol, ROUNDING) * sizes + 1e-12 * sizes.max()
+            relations = find_relations(Points(np.arange(len(theirs)), theirs, errors), mine, self.a.epoch_length)
+            common = [words for words in map(in_plans, relations) if common is None or words in common]
+            if not common:
+                return ""
+        return common[0] if common else ""
 
     def plot(self, axes: "Axes | Sequence[Axes] | None" = None, labels: tuple[str, str] = ("a", "b")) -> "list[Axes]":
         """Draw both plans: a panel for each name that both have, with the area between the plans shaded.
@@ -128,7 +163,8 @@ def diff_plans(a: Plan, b: Plan, *, rtol: float = 0.0) -> PlanDiff:
 
     Returns:
         A :class:`~lehr.handlers.plans.PlanDiff`: a sequence of :class:`~lehr.handlers.plans.Difference`. It is false if
-        the plans are equal, prints as text, and has a method ``plot``.
+        the plans are equal, prints as text, and has a method ``plot``. The text ends with a line such as
+        ``b is a, 1 iteration later`` if a simple relation explains all differences.
 
     Raises:
         TypeError: ``a`` or ``b`` is no plan.
@@ -171,7 +207,7 @@ def diff_plans(a: Plan, b: Plan, *, rtol: float = 0.0) -> PlanDiff:
                 notes.append(f"{name}: {one.shape[1]} and {other.shape[1]} groups: only the first ones are compared")
             labels = max(a.columns[name].labels, b.columns[name].labels, key=len)
             differences += _differences(name, labels, one, other, rtol)
-    return PlanDiff(a, b, differences, notes)
+    return PlanDiff(a, b, differences, notes, rtol)
 
 
 def _comparable(a: Plan, b: Plan, name: str) -> tuple[Array, Array]:
@@ -195,4 +231,4 @@ def _differences(name: str, labels: Sequence[str], one: Array, other: Array, rto
         ratios[np.isnan(high)] = np.inf
         first, most = int(at[0]), int(np.argmax(ratios))
         values, area = (float(mine[first]), float(theirs[first])), float(np.nansum(np.abs(mine - theirs)))
-        yield Difference(name, labels[group], first, values, len(at), float(ratios[most]), int(at[most]), area)
+        yield Difference(name, labels[group], first, values, len(at), float(ratios[most]), int(at[most]), area, group)

@@ -1,0 +1,1 @@
+"""What runs have logged: values at steps, read from the files of common loggers."""
