@@ -1,42 +1,12 @@
-"""Schedulers whose events are computed all together have the values and findings of events that come one by one."""
+"""Schedulers whose events are computed all together, beside others whose events come one by one."""
 
 import sys
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from ignite.engine import Engine, Events
 from optimizers import make_optimizer
-from real_runs import Training, bits
-from test_dry_run_drawn import TRAINERS, make_drawn
 
 from lehr.handlers import CosineDecayScheduler, LinearScheduler, ParamScheduler, check_plan, dry_run
-from lehr.handlers.plans.simulation import run
-
-
-def planned(drawn, stepped, start):
-    """The plan and the findings of a drawn trainer; with all events one by one if ``stepped``."""
-    epochs, length, accumulation = drawn["max_epochs"], drawn["epoch_length"], drawn["accumulation"]
-    metrics, training = {"loss": drawn["losses"][:epochs]}, Training({}, accumulation)
-    make_drawn(drawn)(training)
-    if 0 < start < epochs * length:
-        training.trainer.load_state_dict({"iteration": start, "epoch_length": length, "max_epochs": epochs})
-    arguments = {"metrics": metrics, "gradient_accumulation_steps": accumulation}
-    with pytest.MonkeyPatch.context() as patch:
-        if stepped:
-            patch.setattr(run, "computable", lambda *arguments: [])
-        plan = dry_run(training.trainer, epochs, length, **arguments)
-        findings = check_plan(training.trainer, epochs, length, **arguments)
-    columns = {
-        name: (bits(one.values), one.labels, one.spans, one.event_iterations.tolist(), one.first_event)
-        for name, one in plan.columns.items()
-    }
-    return columns, plan.unforeseen, [str(finding) for finding in findings]
-
-
-@given(TRAINERS, st.integers(0, 60))
-def test_they_have_the_values_and_findings_of_events_one_by_one(drawn, start):
-    assert planned(drawn, False, start) == planned(drawn, True, start)
 
 
 class FromWeightDecay(ParamScheduler):
