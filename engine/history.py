@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from .error_text import shown
 from .history_column import HistoryColumn
+from .history_csv import csv_rows
+from .history_state import columns_of_state, state_of_columns
 from .notebook import MOST_PANELS, as_html, figure_with
 from .plots import draw_values, without_math
 
@@ -85,13 +87,10 @@ class ParamHistory:
         Raises:
             ValueError: two columns have the same heading.
         """
-        columns = self._columns(safe_heading)
+        headings = self._headings(safe_heading)
         with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["event_index", *columns])
-            for event in sorted(set().union(*columns.values())):
-                cells = [column.get(event, np.nan) for column in columns.values()]
-                writer.writerow([event, *("" if np.isnan(cell) else repr(cell) for cell in cells)])
+            csv.writer(file).writerow(["event_index", *headings])
+            file.writelines(csv_rows([*self.values()]))
 
     def to_pandas(self) -> Any:
         """The table of :meth:`to_csv` as a ``pandas.DataFrame``, whose index is the event index.
@@ -101,20 +100,23 @@ class ParamHistory:
             ValueError: two columns have the same heading.
         """
         pandas = pandas_module("to_pandas")
-        columns = {heading: pandas.Series(column) for heading, column in self._columns(str).items()}
+        headings, columns = iter(self._headings(str)), {}
+        for column in self.values():
+            for values in column.to_numpy().T:
+                columns[next(headings)] = pandas.Series(values, index=column.event_indices)
         return pandas.DataFrame(columns, dtype=np.float64).sort_index().rename_axis("event_index")
 
-    def _columns(self, heading_of: Callable[[str], str]) -> dict[str, dict[int, float]]:
-        """The values of each group by their events, under a heading."""
-        columns: dict[str, dict[int, float]] = {}
+    def _headings(self, heading_of: Callable[[str], str]) -> list[str]:
+        """The headings of the groups of all columns."""
+        headings: dict[str, None] = {}
         for name, column in self.items():
-            events, table = column.event_indices.tolist(), column.to_numpy().T.tolist()
-            for group, values in enumerate(table):
-                heading = heading_of(name if len(table) == 1 else f"{name}[{group}]")
-                if heading in columns or heading == "event_index":
+            groups = column.num_groups
+            for group in range(groups):
+                heading = heading_of(name if groups == 1 else f"{name}[{group}]")
+                if heading in headings or heading == "event_index":
                     raise ValueError(f"names must give different headings, given {shown(heading)} twice")
-                columns[heading] = dict(zip(events, values, strict=True))
-        return columns
+                headings[heading] = None
+        return list(headings)
 
     def plot(self, name: str, ax: "Axes | None" = None, **line_style: Any) -> "list[Line2D]":
         """Draw the values under a name over the events, a line for each group: see :func:`draw_values`.
@@ -142,8 +144,12 @@ class ParamHistory:
         return as_html("\n".join(["a history of " + (", ".join(self) or "nothing"), *counts]), figure)
 
     def state_dict(self) -> dict[str, Any]:
-        """The whole history as plain data, safe for ``torch.load(weights_only=True)`` and for JSON."""
-        return {name: column.state_dict() for name, column in self.columns.items()}
+        """The whole history as plain data.
+
+        ``torch.load(weights_only=True)``, JSON and distributed checkpoints keep it, and load it into an empty history.
+        The values of a name are one text, the base 64 of their bytes: read them from the history, not from its state.
+        """
+        return state_of_columns({name: column.state_dict() for name, column in self.columns.items()})
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Replace all recorded values, or none after an error.
@@ -152,14 +158,8 @@ class ParamHistory:
             TypeError: ``state_dict`` is not a mapping, or a name is not a string.
             ValueError: ``state_dict`` is not the state of a history.
         """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(f"state_dict must be a mapping, given one {type(state_dict).__name__}")
-        for name in state_dict:
-            if not isinstance(name, str):
-                raise TypeError(f"not the state of a history: names must be strings, given one {type(name).__name__}")
-        self.columns = {
-            name: HistoryColumn.from_state_dict(state, self.max_events) for name, state in state_dict.items()
-        }
+        states = columns_of_state(state_dict)
+        self.columns = {name: HistoryColumn.from_state_dict(state, self.max_events) for name, state in states.items()}
 
     def __getitem__(self, name: str) -> HistoryColumn:
         return self.columns[name]

@@ -3,20 +3,25 @@
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from operator import attrgetter
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .error_text import shown
+from .history_state import is_list_of, require, text_of, values_of
 
 MOST_PRINTED = 100  # events that a repr shows
 MOST_GROUPS, MOST_EVENTS = 2**20, 2**53
+VALUES_AT_ONCE = 4096  # that an iteration reads
 
 
-class Section(NamedTuple):
-    """Successive events of one shape. States call it a run.
+@dataclass(slots=True)
+class Section:
+    """Successive events of one shape. States call it a run. A named tuple takes longer to read.
 
     Args:
         first_event: the position of its first event among the events that are kept.
@@ -29,6 +34,13 @@ class Section(NamedTuple):
     first_value: int
     groups: int
     stored: int
+    origin: int = field(init=False)  # where the values of event 0 would be, if all events had this shape
+
+    def __post_init__(self) -> None:
+        self.origin = self.first_value - self.first_event * self.stored
+
+
+NO_EVENTS = Section(0, 0, 0, 1)
 
 
 class HistoryColumn(Sequence[Any]):
@@ -68,10 +80,12 @@ class HistoryColumn(Sequence[Any]):
             raise ValueError(f"max_events must be at least 2, given {shown(max_events)}")
         self.max_events = max_events
         self.stride: int = 1  # events from one that is kept to the next
-        self._skipped = 0  # events after the last one that is kept
         self._values = array("d")
         self._sections: list[Section] = []
         self.section: Section | None = None  # the last one; an attribute, since it is read at each event
+        # How many events are left out before the next one that is kept, and how many more are kept before every second
+        # one is dropped. A list, since the function that adds an event reads it faster than attributes.
+        self._countdown = [0, self._room()]
         for row in rows:
             self.append(row)
 
@@ -92,7 +106,7 @@ class HistoryColumn(Sequence[Any]):
         all groups, or a bare number if ``groups`` is 0. It is valid while :attr:`section` stays the same object.
         """
         stored, last = groups if per_group else 1, self.section
-        if last is None or last[2:] != (groups, stored):
+        if last is None or (last.groups, last.stored) != (groups, stored):
             if last is not None and last.first_event == len(self):
                 self._sections.pop()  # it has no events
             self.section = Section(len(self), len(self._values), groups, stored)
@@ -101,37 +115,51 @@ class HistoryColumn(Sequence[Any]):
         return add if self.max_events is None and self.stride == 1 else self._thinned(add)
 
     def _thinned(self, add: Callable[[Any], None]) -> Callable[[Any], None]:
+        countdown = self._countdown
+
         def add_or_skip(value: Any) -> None:
-            kept = len(self)
-            if kept and self._skipped < self.stride - 1:
-                self._skipped += 1
+            if countdown[0]:
+                countdown[0] -= 1
                 return
             add(value)
-            self._skipped = 0
-            if kept == self.max_events:
-                self._halve()
+            if countdown[1]:
+                countdown[:] = self.stride - 1, countdown[1] - 1
+            else:
+                self._halve(len(self) * self.stride - self.stride + 1)
 
         return add_or_skip
 
-    def _halve(self) -> None:
-        """Drop every second event."""
-        num_events, values = self.num_events, array("d")
-        sections: list[Section] = []
+    def _halve(self, num_events: int) -> None:
+        """Drop every second event of so many that were recorded."""
+        values, sections = array("d"), list[Section]()
         kept = 0
-        for section, rows in self._rows():
-            rows = rows[section.first_event % 2 :: 2]
+        for section, part in self._parts():
+            rows = _rows(section, part)[section.first_event % 2 :: 2]
             if len(rows):
                 sections.append(Section(kept, len(values), section.groups, section.stored))
                 values.frombytes(rows.tobytes())
                 kept += len(rows)
         self._values[:], self._sections[:], self.section = values, sections, sections[-1]
         self.stride *= 2
-        self._skipped = num_events - 1 - (len(self) - 1) * self.stride
+        self._count_down(num_events)
+
+    def _count_down(self, num_events: int) -> None:
+        """Set the countdown after so many events were recorded."""
+        self._countdown[:] = len(self) * self.stride - num_events, self._room()
+
+    def _room(self) -> int:
+        """How many more events are kept before every second one is dropped; negative if that never happens."""
+        return -1 if self.max_events is None else self.max_events - len(self)
 
     @property
     def num_events(self) -> int:
         """How many events were recorded, including those that were dropped."""
-        return (len(self) - 1) * self.stride + 1 + self._skipped if len(self) else 0
+        return len(self) * self.stride - self._countdown[0]
+
+    @property
+    def num_groups(self) -> int:
+        """The columns of :meth:`to_numpy`: the groups of the event that has most, and at least 1."""
+        return max((section.groups or 1 for section in self._sections), default=1)
 
     @property
     def event_indices(self) -> NDArray[np.int64]:
@@ -147,28 +175,61 @@ class HistoryColumn(Sequence[Any]):
         self.section = last = self._sections[-1] if self._sections else None
         if last is not None:
             del self._values[last.first_value + (kept - last.first_event) * last.stored :]
-        self._skipped = left - 1 - (kept - 1) * self.stride if kept else 0
+        self._count_down(left)
 
     def to_numpy(self) -> NDArray[np.float64]:
         """The values as an array ``(events, groups)``; NaN where an event has fewer groups than another."""
-        table = np.full((len(self), max((section.groups or 1 for section in self._sections), default=1)), np.nan)
-        for section, rows in self._rows():
-            table[section.first_event :][: len(rows), : section.groups or 1] = rows
+        table = np.full((len(self), self.num_groups), np.nan)
+        self.fill(table, 0)
         return table
 
-    def _rows(self) -> Iterator[tuple[Section, NDArray[np.float64]]]:
-        """Each section with a copy of its values, ``(events, stored)``."""
-        for section, end in zip(self._sections, self._ends(), strict=True):
-            yield section, np.asarray(self._values[section.first_value : end]).reshape(-1, section.stored)
+    def fill(self, table: NDArray[np.float64], first: int) -> None:
+        """Write the kept events from position ``first`` on into an array ``(events, groups)``, which they must fill."""
+        row = 0
+        for section, part in self._parts(first, first + len(table)):
+            rows = _rows(section, part)
+            table[row : row + len(rows), : section.groups or 1] = rows
+            row += len(rows)
+
+    def _parts(self, first: int = 0, end: int | None = None) -> "Iterator[tuple[Section, array[float]]]":
+        """Each section of the kept events from ``first`` to ``end``, with a copy of its values there."""
+        end, stride = len(self) if end is None else end, self.stride
+        at = self._section_of(first) if first < end else 0
+        while first < end:
+            section, is_last = self._sections[at], at + 1 == len(self._sections)
+            stop = end if is_last else min(end, self._sections[at + 1].first_event)
+            begin = section.origin + first * section.stored
+            part = self._values[begin : begin + (stop - first) * section.stored]
+            if len(part) != (stop - first) * section.stored or self.stride != stride:
+                raise IndexError(f"events were removed while events up to {end} were read, given {len(self)} events")
+            yield section, part
+            first, at = stop, at + 1
+
+    def _earlier(self, index: int) -> tuple[int, Section]:
+        """The event that an index means, counted from the first one, and its section.
+
+        Raises:
+            IndexError: there is no such event.
+        """
+        kept = len(self)
+        event = index + kept if index < 0 else index
+        if not 0 <= event < kept:
+            raise IndexError(f"event {index} of a history of {kept} events")
+        return event, self._sections[self._section_of(event)]
+
+    def _section_of(self, event: int) -> int:
+        """The position of the section that has a kept event."""
+        return bisect_right(self._sections, event, key=attrgetter("first_event")) - 1
 
     def _ends(self) -> list[int]:
         """The position after the last value of each section."""
         return [*(section.first_value for section in self._sections[1:]), len(self._values)] if self._sections else []
 
     def state_dict(self) -> dict[str, Any]:
-        """The column as plain data."""
-        thinned = {"stride": self.stride, "left_out": self._skipped} if self.stride > 1 else {}
-        return {"values": self._values.tolist(), "runs": [list(section) for section in self._sections], **thinned}
+        """The column as plain data: the text of :func:`text_of` for the values, and ints."""
+        skipped = self.stride - 1 - self._countdown[0] if len(self) else 0
+        runs = [[one.first_event, one.first_value, one.groups, one.stored] for one in self._sections]
+        return {"values": text_of(self._values), "runs": runs, "stride": self.stride, "left_out": skipped}
 
     @classmethod
     def from_state_dict(cls, state_dict: Mapping[str, Any], max_events: int | None = None) -> "HistoryColumn":
@@ -178,36 +239,38 @@ class HistoryColumn(Sequence[Any]):
             ValueError: ``state_dict`` is not the state of a column.
         """
         column = cls(max_events=max_events)
-        _require(isinstance(state_dict, Mapping), f"it must be a mapping, given one {type(state_dict).__name__}")
+        require(isinstance(state_dict, Mapping), f"it must be a mapping, given one {type(state_dict).__name__}")
         names = set(state_dict) - {"stride", "left_out"}
-        _require(names == {"values", "runs"}, f"it must have values and runs, given {len(names)} names")
+        require(names == {"values", "runs"}, f"it must have values and runs, given {len(names)} names")
         stride, skipped = state_dict.get("stride", 1), state_dict.get("left_out", 0)
-        _require(
+        require(
             type(stride) is int and type(skipped) is int and 0 <= skipped < stride <= MOST_EVENTS,
             "stride must be an int above left_out",
         )
-        values, runs = state_dict["values"], state_dict["runs"]
-        _require(_is_list_of(float, values), "values must be floats")
-        _require(
-            isinstance(runs, list | tuple) and all(_is_list_of(int, run) and len(run) == 4 for run in runs),
+        runs = state_dict["runs"]
+        column._values = values_of(state_dict["values"])
+        require(
+            isinstance(runs, list | tuple) and all(is_list_of(int, run) and len(run) == 4 for run in runs),
             "runs must be four ints each",
         )
-        column._values.extend(values)
         column._sections.extend(Section(*run) for run in runs)
         column.section = column._sections[-1] if column._sections else None
         column._check_sections()
-        _require(len(column) * stride <= MOST_EVENTS, f"events must be at most 2**53, given {len(column)} * {stride}")
-        column.stride, column._skipped = stride, skipped
+        kept = len(column)
+        require(kept * stride <= MOST_EVENTS, f"events must be at most 2**53, given {kept} * {stride}")
+        column.stride = stride
+        num_events = (kept - 1) * stride + 1 + skipped if kept else 0
+        column._count_down(num_events)
         while max_events is not None and len(column) > max_events:
-            column._halve()
+            column._halve(num_events)
         return column
 
     def _check_sections(self) -> None:
         """Check that the sections follow one another and contain all values."""
         events = values = 0
         for section, end in zip(self._sections, self._ends(), strict=True):
-            _require(
-                section[:2] == (events, values)
+            require(
+                (section.first_event, section.first_value) == (events, values)
                 and 0 <= section.groups <= MOST_GROUPS
                 and section.stored in (1, section.groups or 1)
                 and end >= values
@@ -215,25 +278,40 @@ class HistoryColumn(Sequence[Any]):
                 "runs must follow one another and contain whole events",
             )
             events, values = events + (end - values) // section.stored, end
-        _require(values == len(self._values), f"runs must contain all values, given {len(self._values)} without")
+        require(values == len(self._values), f"runs must contain all values, given {len(self._values)} without")
 
     def __len__(self) -> int:
         last = self.section
         return 0 if last is None else last.first_event + (len(self._values) - last.first_value) // last.stored
 
     def __getitem__(self, index: int | slice) -> Any:
-        if isinstance(index, slice):
+        if type(index) is slice:  # faster than isinstance
             return [self[event] for event in range(*index.indices(len(self)))]
-        event = index + len(self) if index < 0 else index
-        if not 0 <= event < len(self):
-            raise IndexError(f"event {index} of a history of {len(self)} events")
-        section = self._sections[bisect_right(self._sections, event, key=attrgetter("first_event")) - 1]
-        first = section.first_value + (event - section.first_event) * section.stored
-        values = self._values[first : first + section.stored].tolist()
-        return values * (section.groups // section.stored) if section.groups else values[0]
+        values, section = self._values, self.section or NO_EVENTS
+        while True:
+            groups, stored = section.groups, section.stored
+            at = index * stored + (len(values) if index < 0 else section.origin)
+            if section.first_value <= at < len(values):
+                if groups == 1:
+                    return [values[at]]
+                if stored > 1:
+                    return values[at : at + stored].tolist()
+                return [values[at]] * groups if groups else values[at]
+            index, section = self._earlier(index)
 
     def __iter__(self) -> Iterator[Any]:
-        return (self[event] for event in range(len(self)))
+        return chain.from_iterable(self._blocks(len(self)))
+
+    def _blocks(self, kept: int) -> Iterator[list[Any]]:
+        """The first events, as lists of many: to read them one by one takes longer."""
+        size = max(VALUES_AT_ONCE // self.num_groups, 1)
+        for first in range(0, kept, size):
+            for section, part in self._parts(first, min(first + size, kept)):
+                groups, stored, flat = section.groups, section.stored, part.tolist()
+                if stored > 1:
+                    yield [flat[at : at + stored] for at in range(0, len(flat), stored)]
+                else:
+                    yield [[value] * groups for value in flat] if groups else flat
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or isinstance(other, str | bytes):
@@ -246,11 +324,6 @@ class HistoryColumn(Sequence[Any]):
         return repr(self[:]) if len(self) <= MOST_PRINTED else f"<{len(self)} events, from {self[0]} to {self[-1]}>"
 
 
-def _is_list_of(kind: type, values: Any) -> bool:
-    return isinstance(values, list | tuple) and all(type(value) is kind for value in values)
-
-
-def _require(condition: bool, rule: str) -> None:
-    """Raise if the state of a column breaks a rule."""
-    if not condition:
-        raise ValueError(f"not the state of a history column: {rule}")
+def _rows(section: Section, part: "array[float]") -> NDArray[np.float64]:
+    """Values of a section as an array ``(events, stored)``."""
+    return np.asarray(part).reshape(-1, section.stored)

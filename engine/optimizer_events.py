@@ -1,6 +1,5 @@
 """Events of the steps that an optimizer really makes, with gradient accumulation or a ``GradScaler`` as well."""
 
-import sys
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +9,7 @@ from ignite.engine import Engine, EventEnum
 from torch.optim import Optimizer
 
 from .error_text import shown
+from .event_handlers import find_first, is_noticed
 
 
 class OptimizerEvents(EventEnum):
@@ -213,6 +213,10 @@ class StepEventHooks:
     def _fire(self, engine: Engine, event: OptimizerEvents, step: int, again: bool = False) -> None:
         state: Any = engine.state
         outer, outer_step, outer_again = state.optimizer, state.optimizer_step, state.optimizer_step_again
+        if not is_noticed(engine, event):
+            if outer is None:
+                state.optimizer_step = step
+            return
         state.optimizer, state.optimizer_step, state.optimizer_step_again = self._optimizer(), step, again
         last = engine.last_event_name  # ignite tells by it when an epoch of data started
         try:
@@ -230,7 +234,7 @@ _FIRE_UNCOMPILED: list[Callable[[Engine, OptimizerEvents], None]] = []
 
 def _fire_event(engine: Engine, event: OptimizerEvents) -> None:
     """Fire an event, whose handlers are not compiled with the step: they do something else at each of its events."""
-    if "torch._dynamo" not in sys.modules:
+    if not torch.compiler.is_compiling():
         engine.fire_event(event)
         return
     if not _FIRE_UNCOMPILED:
@@ -259,6 +263,7 @@ def _register_events(engine: Engine) -> None:
     if engine.has_registered_events(OptimizerEvents.STEP_STARTED):
         return
     engine.register_events(*OptimizerEvents, event_to_attr=dict.fromkeys(OptimizerEvents, "optimizer_step"))
+    find_first(engine, OptimizerEvents)
     state: Any = engine.state
     state.optimizer, state.optimizer_step_again = None, False
     state.optimizer_steps = getattr(state, "optimizer_steps", [])

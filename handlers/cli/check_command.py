@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 from ignite.engine import Engine, Events
@@ -11,7 +10,16 @@ from ignite.engine import Engine, Events
 from lehr.handlers.plans import check_plan, diff_plans, dry_run
 
 from .html_page import check_page_file, write_page
-from .options import Command, add_options, html_option, make_scheduler, number_option, output_options, scheduler_options
+from .options import (
+    Command,
+    add_options,
+    html_option,
+    make_scheduler,
+    number_option,
+    of_each_file,
+    output_options,
+    scheduler_options,
+)
 from .plot_command import check_picture_file
 from .progress import Progress
 from .simulation import MOST_SEQUENTIAL_EVENTS
@@ -25,6 +33,7 @@ PLAN is a .yaml, .yml or .json file, or a type that "lehr list" shows, with its 
 Examples:
   lehr check OneCycleScheduler max_value=0.1 total_steps=1000 --max-epochs 8 --epoch-length 100
   lehr check torch.CosineAnnealingLR T_max=90 --max-epochs 90 --epoch-length 100 --event epoch
+  lehr check transformers.cosine num_warmup_steps=50 --max-steps 1000
 
 
   echo '{type: LinearScheduler, duration: 5, begin: 2}' > plan.yaml
@@ -32,8 +41,9 @@ Examples:
 """
 DIFF_HELP = """Compare the values of two plans, for a training of given length.
 
-A and B are .yaml, .yml or .json files, or types that "lehr list" shows and that need no arguments. The exit code is 0
-if the plans are equal, 1 if they differ, and 2 if they cannot be compared, as in diff(1).
+A and B are .yaml, .yml or .json files, perhaps of two libraries, or types that "lehr list" shows and that need no
+arguments. --dialect and --section are for both, or given twice: for A, then for B. The exit code is 0 if the plans are
+equal, 1 if they differ, and 2 if they cannot be compared, as in diff(1).
 
 \b
 Examples:
@@ -41,18 +51,38 @@ Examples:
   echo '{type: torch.StepLR, step_size: 20}' > new.yaml
   lehr diff old.yaml new.yaml --max-epochs 90 --epoch-length 100 --event epoch
   lehr diff old.yaml new.yaml --max-epochs 90 --epoch-length 100 --in-epochs -o diff.png
+
+\b
+  echo '{scheduler: {type: WarmupLR, params: {warmup_num_steps: 99}}}' > ds.yaml
+  echo '{lr_scheduler_type: constant_with_warmup, warmup_steps: 99}' > hf.yaml
+  lehr diff ds.yaml hf.yaml --max-steps 10000
 """
 EVENTS = {"iteration": Events.ITERATION_STARTED, "epoch": Events.EPOCH_STARTED}
 
 
-def training_options(command: Command) -> Command:
-    """Add the options of a training, and of the scheduler that is attached to it."""
+class Length(NamedTuple):
+    """The length of a training.
+
+    Args:
+        steps: its iterations.
+        epoch_length: iterations of an epoch.
+        max_epochs: its epochs; None if the last one may be shorter.
+    """
+
+    steps: int
+    epoch_length: int
+    max_epochs: int | None
+
+
+def training_options(command: Command, files: str = "") -> Command:
+    """Add the options of a training, and of the scheduler that is attached to it; see :func:`scheduler_options`."""
     return scheduler_options(
         add_options(
             command,
             [
-                number_option("--max-epochs", required=True, help="number of epochs"),
-                number_option("--epoch-length", required=True, help="events in an epoch"),
+                number_option("--max-epochs", help="number of epochs"),
+                number_option("--epoch-length", help="iterations in an epoch"),
+                number_option("--max-steps", help="number of iterations, instead of epochs or beside them"),
                 click.option(
                     "--event",
                     default="iteration",
@@ -61,21 +91,56 @@ def training_options(command: Command) -> Command:
                     help="the scheduler is attached to the start of each",
                 ),
             ],
-        )
+        ),
+        files,
     )
 
 
-def trainer_of(source: str, given: tuple[str, ...], options: Mapping[str, Any]) -> Engine:
+def length_of(options: Mapping[str, Any]) -> Length:
+    """The length of the training that the options describe. Iterations without epochs are one epoch.
+
+    Raises:
+        ValueError: it is unknown, too long, or the options contradict one another.
+
+    Example:
+        >>> length_of({"max_epochs": None, "epoch_length": None, "max_steps": 10, "in_epochs": False, "event": ""})
+        Length(steps=10, epoch_length=10, max_epochs=1)
+    """
+    epochs, epoch_length, steps = options["max_epochs"], options["epoch_length"], options["max_steps"]
+    if steps is None and None in (epochs, epoch_length):
+        missing = [name for name in ("max_epochs", "epoch_length") if options[name] is None]
+        names = " and ".join(f"--{name.replace('_', '-')}" for name in missing)
+        raise ValueError(f"{names} must be given, or --max-steps, given none")
+    if None in (epochs, epoch_length) and options["event"] == "epoch":
+        raise ValueError("--max-epochs and --epoch-length must be given with --event epoch, given --max-steps alone")
+    if steps is not None and epochs is not None:
+        if epoch_length is None and steps % epochs == 0:
+            epoch_length = steps // epochs
+        if epoch_length is None or epochs * epoch_length != steps:
+            whole = f"{epochs}" if epoch_length is None else f"{epochs} times --epoch-length, {epoch_length}"
+            rule = "a multiple of" if epoch_length is None else ""
+            raise ValueError(f"--max-steps must be {rule} --max-epochs, {whole}, given {steps}".replace("  ", " "))
+    if steps is None:
+        steps = epochs * epoch_length
+    if steps > MOST_SEQUENTIAL_EVENTS:
+        name = "--max-epochs times --epoch-length" if options["max_steps"] is None else "--max-steps"
+        raise ValueError(f"{name} must be at most {MOST_SEQUENTIAL_EVENTS}, given {steps}")
+    if epoch_length is None:
+        return Length(steps, steps, 1)
+    whole_epochs, rest = divmod(steps, epoch_length)
+    return Length(steps, epoch_length, None if rest else whole_epochs)
+
+
+def trainer_of(source: str, given: tuple[str, ...], options: Mapping[str, Any], length: Length) -> Engine:
     """A trainer that trains nothing, with the scheduler of a plan attached to it."""
-    iterations = options["max_epochs"] * options["epoch_length"]
-    if iterations > MOST_SEQUENTIAL_EVENTS:
-        rule = f"must be at most {MOST_SEQUENTIAL_EVENTS}"
-        raise ValueError(f"--max-epochs times --epoch-length {rule}, given {iterations}")
     trainer = Engine(lambda engine, batch: None)
-    if not options["in_epochs"] and options["event"] != "epoch":  # what the config counts are iterations
-        options = {**options, "max_epochs": None, "total_steps": iterations}
-    event = EVENTS[options["event"]]
-    make_scheduler(source, given, options).attach(trainer, event)
+    if options["in_epochs"] and options["epoch_length"] is None and options["max_epochs"] is not None:
+        options = {**options, "epoch_length": length.epoch_length}
+    if options["event"] != "epoch" and (not options["in_epochs"] or length.max_epochs is None):
+        options = {**options, "max_epochs": None, "total_steps": length.steps}  # what the config counts are iterations
+    elif options["event"] != "epoch":
+        options = {**options, "max_epochs": length.max_epochs}
+    make_scheduler(source, given, options).attach(trainer, EVENTS[options["event"]])
     return trainer
 
 
@@ -88,14 +153,16 @@ def trainer_of(source: str, given: tuple[str, ...], options: Mapping[str, Any]) 
 def check(source: str, given: tuple[str, ...], html: str | None, force: bool, **options: Any) -> int:
     """Print the findings in a plan."""
     check_page_file(html, force)
-    trainer, lengths = trainer_of(source, given, options), (options["max_epochs"], options["epoch_length"])
-    with Progress(prod(lengths)) as progress:
-        findings = check_plan(trainer, *lengths, progress=progress.advance)
+    length = length_of(options)
+    trainer = trainer_of(source, given, options, length)
+    epochs: dict[str, Any] = {} if length.max_epochs else {"max_iters": length.steps}
+    with Progress(length.steps) as progress:
+        findings = check_plan(trainer, length.max_epochs, length.epoch_length, **epochs, progress=progress.advance)
     click.echo(str(findings))
     if html is not None:
         title = " ".join([source, *given])
-        with Progress(prod(lengths)) as progress:
-            plan = dry_run(trainer, *lengths, progress=progress.advance)
+        with Progress(length.steps) as progress:
+            plan = dry_run(trainer, length.max_epochs, length.epoch_length, **epochs, progress=progress.advance)
         write_page(html, plan, findings=findings, title=title)
     return int(any(finding.severity == "error" for finding in findings))
 
@@ -103,17 +170,22 @@ def check(source: str, given: tuple[str, ...], html: str | None, force: bool, **
 @click.command(help=DIFF_HELP)
 @click.argument("a")
 @click.argument("b")
-@training_options
+@partial(training_options, files="A and B")
 @partial(output_options, what="a .png, .svg or .pdf file to draw both into")
 @html_option
 def diff(a: str, b: str, output: str | None, force: bool, html: str | None, **options: Any) -> int:
     """Print how two plans differ."""
     check_picture_file(output, force)
     check_page_file(html, force)
-    lengths = options["max_epochs"], options["epoch_length"]
-    trainers = [trainer_of(source, (), options) for source in (a, b)]
-    with Progress(2 * prod(lengths)) as progress:
-        one, other = (dry_run(trainer, *lengths, progress=progress.advance) for trainer in trainers)
+    length = length_of(options)
+    of_files = zip((a, b), of_each_file(options), strict=True)
+    trainers = [trainer_of(source, (), of_file, length) for source, of_file in of_files]
+    epochs: dict[str, Any] = {} if length.max_epochs else {"max_iters": length.steps}
+    with Progress(2 * length.steps) as progress:
+        one, other = (
+            dry_run(trainer, length.max_epochs, length.epoch_length, **epochs, progress=progress.advance)
+            for trainer in trainers
+        )
     difference = diff_plans(one, other)
     click.echo(str(difference))
     if output is not None:

@@ -4,9 +4,11 @@ import click
 
 from .audit_command import audit
 from .check_command import check, diff
+from .convert_command import convert
 from .errors import OneLineErrors
 from .list_command import list_types
 from .plot_command import plot
+from .show_command import show
 from .simulate_command import simulate
 
 HELP = """Schedules of hyper-parameters, before anything is trained.
@@ -31,5 +33,5 @@ def lehr(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (list_types, plot, simulate, check, diff, audit):
+for command in (list_types, show, plot, simulate, check, diff, convert, audit):
     lehr.add_command(command)

@@ -27,6 +27,8 @@ TITLES = {
     "cerebras": "of cerebras.pytorch.optim",
     "composer": "of Composer and LLM Foundry",
     "deepspeed": "of DeepSpeed",
+    "detectron2": "of detectron2 and fvcore",
+    "fairseq": "of fairseq",
     "hf": "of transformers' Trainer",
     "megatron": "of Megatron-LM",
     "mmagic": "of mmagic",

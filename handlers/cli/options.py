@@ -41,8 +41,14 @@ def add_options(command: Command, options: list[Callable[[Command], Command]]) -
     return command
 
 
-def scheduler_options(command: Command) -> Command:
-    """Add the options for :func:`make_scheduler`, except ``--epoch-length``."""
+def scheduler_options(command: Command, files: str = "") -> Command:
+    """Add the options for :func:`make_scheduler`, except ``--epoch-length``.
+
+    Args:
+        command: the command.
+        files: the names of its files, where each may have its own ``--dialect`` and ``--section``.
+    """
+    more = f"; twice for {files}, with - for none" if files else ""
     initial = "initial values of its param groups, such as momentum=0.9, or lr=[0.1,0.01] for two groups; repeatable"
     return add_options(
         command,
@@ -52,12 +58,41 @@ def scheduler_options(command: Command) -> Command:
             number_option("--groups", default=1, show_default=True, help="number of its param groups"),
             click.option("--param-name", default="lr", show_default=True, metavar="NAME", help="parameter to schedule"),
             click.option("--in-epochs", is_flag=True, help="durations are in epochs, and events are iterations"),
-            click.option("--dialect", metavar="NAME", help="library of the types without a prefix, such as mmengine"),
             click.option(
-                "--section", metavar="PATH", help="where the schedulers are in a file, such as train.schedule"
+                "--dialect",
+                metavar="NAME",
+                multiple=bool(files),
+                help=f"library of the types without a prefix, such as mmengine{more}",
+            ),
+            click.option(
+                "--section",
+                metavar="PATH",
+                multiple=bool(files),
+                help=f"where the schedulers are in a file, such as train.schedule{more}",
             ),
         ],
     )
+
+
+def of_each_file(options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The options of each of two files.
+
+    Raises:
+        ValueError: an option is given more than twice.
+
+    Example:
+        >>> [one["dialect"] for one in of_each_file({"dialect": ("-", "hf"), "section": ()})]
+        [None, 'hf']
+    """
+    files: list[dict[str, Any]] = [dict(options), dict(options)]
+    for key in ("dialect", "section"):
+        given = options[key]
+        if len(given) > len(files):
+            raise ValueError(f"--{key} must be given once for both files, or once for each, given {len(given)} times")
+        for at, one in enumerate(files):
+            value = given[min(at, len(given) - 1)] if given else None
+            one[key] = None if value == "-" else value
+    return files
 
 
 def make_optimizer(options: Mapping[str, Any]) -> Optimizer:

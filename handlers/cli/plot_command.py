@@ -51,9 +51,15 @@ def plot(
     if html is not None:
         write_page_of_events(html, simulation, title, options)
         simulation = simulate_events(source, given, of_simulation) if output is not None else simulation
+    if html is None or output is not None:
+        draw_simulation(simulation, title, output)
+
+
+def draw_simulation(simulation: Simulation, title: str, output: str | None) -> None:
+    """Draw values into a file, or into the terminal without one."""
     if output is not None:
         _draw(_lines_of(simulation, MOST_POINTS_OF_FILE), title, output)
-    elif html is None:
+    else:
         _print(_lines_of(simulation, MOST_POINTS), title)
 
 

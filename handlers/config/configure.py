@@ -20,6 +20,7 @@ from .checks import text
 from .containers import Failed, as_containers, is_container
 from .context import ConfigContext, Key
 from .dialects import TYPES, entry_schedule, refuse_type
+from .dialects.cerebras_optimizer import as_section
 from .dialects.lehr import SCHEDULERS, lehr_scheduler
 from .entries import Entry, in_interval, read_entries, read_entry
 from .entry_lists import scheduler_of, scheduler_of_list
@@ -83,7 +84,8 @@ def configure_scheduler(
             the numbers in a training file.
         dialect: the library of names without a prefix, such as ``"mmengine"``; ``"lehr"`` for lehr's own alone.
         section: where the schedulers are in a config that has more than one, such as ``"train.lr_scheduler"``.
-        root: the folder below which the ``_base_`` files of a ``.py`` file are read; None to read none of them.
+        root: the folder below which the files of ``_base_`` in a ``.py`` file, and of ``_BASE_`` in a YAML file of
+            detectron2, are read; None to read none of them.
 
     Returns:
         A :class:`ParamScheduler`, or another scheduler that the config names. Attach it to
@@ -128,6 +130,7 @@ def configure_scheduler(
         arguments.one_of("dialect", dialect, ["lehr", *TYPES])
     if isinstance(config, str | os.PathLike):
         where, config = name_of(config), read(Path(config), None if root is None else Path(root))
+    config = as_section(config, dialect)
     if not is_container(config):
         # The content of a file may be secret.
         given = f"a file with one {type(config).__name__} in it" if is_file else arguments.shown(config)
@@ -139,7 +142,7 @@ def configure_scheduler(
     try:
         run = run.or_else(run_of_file(whole))
         where, part, around = find_section(where, whole, section, dialect)
-        plain: Any = completed(plain_config(where, part, dialect), around)
+        plain: Any = completed(plain_config(where, as_section(part, dialect), dialect), around)
         arguments.within_limits(where, plain)
         context = ConfigContext(optimizer, param_name, run.epoch_length, run)
         if isinstance(plain, Mapping):

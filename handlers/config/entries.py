@@ -47,7 +47,9 @@ class Recognition:
         all_keys: whether all keys of such a config are arguments.
         foreign: keys that are no arguments and are about the schedule, with what to do about each.
         section: the key of the mapping of this type in a training config; empty for none.
-        beside: paths of keys beside that section that a config of this library has.
+        beside: paths of keys beside that section that a config of this library has; or keys of which it has at least
+            one beside the flag.
+        parts: the only keys that count in a mapping that is an argument, by the argument.
     """
 
     flag: str = ""
@@ -58,6 +60,7 @@ class Recognition:
     foreign: Mapping[str, str] = field(default_factory=dict)
     section: str = ""
     beside: tuple[str, ...] = ()
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

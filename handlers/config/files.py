@@ -9,6 +9,8 @@ from typing import Any
 
 from lehr.handlers.schedules.arguments import shortened, shown
 
+from .base_files import with_bases
+from .containers import Failed
 from .python_files import read_with_bases
 
 MAX_BYTES = 10_000_000
@@ -28,7 +30,8 @@ def name_of(path: str | os.PathLike[str]) -> str:
 def read(path: Path, root: Path | None = None) -> Any:
     """Read a file: mappings, lists, strings, numbers, True, False and None.
 
-    A Python file is read as a mapping of its variables, with the files of its ``_base_`` below ``root``.
+    A Python file is read as a mapping of its variables. With ``root``, the files of its ``_base_``, and those of the
+    ``_BASE_`` of a YAML file, are read too, if they are below it.
 
     Raises:
         FileNotFoundError: the file does not exist.
@@ -43,6 +46,8 @@ def read(path: Path, root: Path | None = None) -> Any:
     try:
         if path.suffix.lower() == ".py":
             return read_with_bases(path, root, _text_of)
+        if path.suffix.lower() in (".yaml", ".yml") and root is not None:
+            return with_bases(path, root, lambda one: read_yaml(_text_of(one)))
         text = _text_of(path)
         if path.suffix.lower() == ".json":
             return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
@@ -134,6 +139,10 @@ def read_yaml(content: str) -> Any:
             return super().construct_yaml_int(node)
 
     Loader.add_constructor("tag:yaml.org,2002:int", Loader.construct_yaml_int)
+    Loader.add_multi_constructor(
+        "tag:yaml.org,2002:python/",
+        lambda loader, tag, node: Failed(ValueError(f"a value of the tag !!python/{tag} is not made")),
+    )
     Loader.add_implicit_resolver(
         "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
     )

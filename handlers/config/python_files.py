@@ -90,9 +90,14 @@ def _changed(node: ast.stmt) -> set[str]:
             changed.add(one.id)
         elif isinstance(one, ast.Attribute | ast.Subscript) and (isinstance(node, ast.Expr) or _is_target(one)):
             inner: ast.expr = one
+            part: Any = ""
             while isinstance(inner, ast.Attribute | ast.Subscript):
+                part = inner.attr if isinstance(inner, ast.Attribute) else getattr(inner.slice, "value", "")
                 inner = inner.value
-            changed |= {inner.id} if isinstance(inner, ast.Name) else set()
+            name = inner.id if isinstance(inner, ast.Name) else ""
+            # A statement that changes _base_.name changes the variable of that name, and _base_.clear() all of them.
+            of_base = name == "_base_" and isinstance(part, str) and part and not hasattr(dict, part)
+            changed |= {part if of_base else name} - {""}
     return changed
 
 
@@ -112,9 +117,13 @@ def _value(node: ast.expr, known: dict[str, Any]) -> Any:
         keys = [_value(one, known) for one in node.keys if one is not None]
         if all(isinstance(key, str) for key in keys):
             made = dict(zip(keys, [_value(one, known) for one in node.values], strict=True))
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict" and not node.args:
-        if all(one.arg is not None for one in node.keywords):
-            made = {one.arg: _value(one.value, known) for one in node.keywords}
+    elif isinstance(node, ast.Call) and all(one.arg is not None for one in node.keywords) and not node.args:
+        values = {one.arg: _value(one.value, known) for one in node.keywords}
+        path = _lazy_path(node.func, known)
+        if isinstance(node.func, ast.Name) and node.func.id == "dict":
+            made = values
+        elif path is not None:
+            made = {"_target_": path, **values}
     elif isinstance(node, ast.Name):
         made = known.get(node.id, made)
     elif isinstance(node, ast.Attribute):
@@ -127,6 +136,15 @@ def _value(node: ast.expr, known: dict[str, Any]) -> Any:
     elif isinstance(node, ast.BinOp) and type(node.op) in OPERATIONS:
         made = _computed(OPERATIONS[type(node.op)], _value(node.left, known), _value(node.right, known), made)
     return made
+
+
+def _lazy_path(node: ast.expr, known: dict[str, Any]) -> str | None:
+    """The import path of an imported name in detectron2's ``LazyCall(name)``; None for anything else."""
+    if not isinstance(node, ast.Call) or node.keywords or len(node.args) != 1:
+        return None
+    function, path = _value(node.func, known), _value(node.args[0], known)
+    is_lazy = isinstance(function, str) and function.startswith("detectron2.") and function.endswith(".LazyCall")
+    return path if is_lazy and isinstance(path, str) else None
 
 
 def _part(value: Any, key: Any, failed: Any) -> Any:

@@ -19,6 +19,9 @@ RUN_OF_FILE = {
 }
 BESIDE_LR_CONFIG = {"total_epochs": "max_epochs", "total_iters": "total_steps"}
 
+# Keys of sections whose schedules are those of other things than parameters of an optimizer.
+OTHER_SECTIONS = ("sparsity",)
+
 # The types whose sections name no type, with the prefix and the name.
 SECTIONS = [
     (prefix, name, row) for prefix, rows in TYPES.items() for name, row in rows.items() if row.recognition.section
@@ -172,6 +175,8 @@ def _entries_in(
         yield path, where, value, around
     elif levels:
         for key in keys:
+            if key in OTHER_SECTIONS:
+                continue
             inner = f"{path}.{key}" if path else str(key)
             place = f"{where}[{arguments.shown(key)}]"
             yield from _entries_in(place, value[key], inner, dialect, [value, *around], levels - 1)

@@ -11,7 +11,7 @@ from .checks import at_least_one, one_of
 from .containers import MOST_LEVELS, Failed
 from .dialects import TYPES
 from .dialects.lehr import SCHEDULERS, arguments_of
-from .entries import EntryType, refuse_key
+from .entries import EntryType, Recognition, refuse_key
 from .python_files import Unreadable
 from .run_length import KEYS
 
@@ -59,6 +59,7 @@ OF_ENTRIES = ("duration", "epoch_length", "lightning", "param_name", "run", "sav
 PACKAGES = {
     **{name: name for name in TYPES},
     "cstorch": "cerebras",
+    "fvcore": "detectron2",
     "torchtune": "transformers",
     "llmfoundry": "composer",
     "olmo_core": "olmo",
@@ -99,7 +100,7 @@ def flagged_type(keys: Collection[Any], read: Callable[[Any], Any], dialect: str
     found = {
         name: flag for flag, name in FLAGS.items() if flag in written and dialect in (None, name.partition(".")[0])
     }
-    shown = [name for name, flag in found.items() if row_of(name).recognition.is_flag(read(written[flag]))]
+    shown = [name for name, flag in found.items() if _shows(row_of(name).recognition, read(written[flag]), written)]
     if len(shown) > 1:
         raise ValueError(
             f"a config must be of one library, given {' and '.join(repr(found[name]) for name in shown)}, which are of "
@@ -113,6 +114,11 @@ def flagged_type(keys: Collection[Any], read: Callable[[Any], Any], dialect: str
     return None
 
 
+def _shows(recognition: Recognition, value: Any, written: Collection[str]) -> bool:
+    """Whether a flag shows its type, together with one of the keys beside it."""
+    return recognition.is_flag(value) and (not recognition.beside or not set(recognition.beside).isdisjoint(written))
+
+
 def row_of(name: str) -> EntryType:
     """The row of a type of another library."""
     prefix, _, last = name.rpartition(".")
@@ -120,7 +126,8 @@ def row_of(name: str) -> EntryType:
 
 
 def _without_dashes(key: Any) -> str:
-    return str(key).replace("-", "_")
+    """The name of a flag: ``lr_decay_style`` for ``--lr-decay-style``."""
+    return str(key).removeprefix("--").replace("-", "_")
 
 
 def plain(where: str, value: Any, dialect: str | None, levels: int = MOST_LEVELS) -> Any:
@@ -220,7 +227,7 @@ def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, A
         if own in values:
             raise ValueError(f"{where}[{arguments.shown(key)}] must be given once, given with dashes too")
         if own in row.arguments or own in OF_ENTRIES:
-            values[own] = value
+            values[own] = _counting(f"{where}[{arguments.shown(key)}]", value, row.recognition.parts.get(own))
         elif value is not None and own in row.recognition.foreign:
             raise ValueError(f"{where}[{arguments.shown(key)}] is not known to {name}: {row.recognition.foreign[own]}")
         elif value is not None and _is_about_schedule(own, value, row):
@@ -228,6 +235,20 @@ def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, A
     if "run" in values and not (isinstance(values["run"], dict) and set(values["run"].keys()) <= set(KEYS)):
         del values["run"]  # the name of the run, or what a logger calls so
     return values
+
+
+def _counting(where: str, value: Any, keys: tuple[str, ...] | None) -> Any:
+    """A mapping with only those of its keys that count; any other value as it is.
+
+    Raises:
+        ValueError: a key is almost one of those.
+    """
+    if keys is None or not isinstance(value, dict):
+        return value
+    for key in value:
+        if key not in keys and difflib.get_close_matches(str(key), keys, n=1, cutoff=0.9):
+            refuse_key(where, str(key), keys)
+    return {key: value[key] for key in keys if key in value}
 
 
 def _is_about_schedule(key: str, value: Any, row: EntryType) -> bool:

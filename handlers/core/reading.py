@@ -28,9 +28,11 @@ def block_size(schedule: Schedule) -> int:
     This is :data:`BLOCK_SIZE`, or a smaller power of two, so that a block has at most :data:`BLOCK_VALUES` values. For
     a schedule that is not pure it is 1.
     """
-    if not schedule.is_pure:
-        return 1
-    fitting = max(BLOCK_VALUES // (schedule.groups or 1), 1)
+    return _block_size_for(schedule.groups) if schedule.is_pure else 1
+
+
+def _block_size_for(groups: int | None) -> int:
+    fitting = max(BLOCK_VALUES // (groups or 1), 1)
     return min(BLOCK_SIZE, 1 << (fitting.bit_length() - 1))
 
 
@@ -86,8 +88,7 @@ def _check_shape(schedule: Schedule, values: NDArray[Any], size: int) -> None:
     groups = schedule.groups
     wanted = (size,) if groups is None else (size, groups)
     # A Python function may give one value at one event and a list at the next.
-    is_free = not schedule.is_pure and values.ndim in (1, 2) and len(values) == size
-    if values.shape != wanted and not is_free:
+    if values.shape != wanted and (schedule.is_pure or values.ndim not in (1, 2) or len(values) != size):
         raise ValueError(
             f"{arguments.shown(schedule)} gave an array of shape {values.shape} for {size} events, "
             f"where its groups={groups} wants {wanted}"
@@ -238,10 +239,10 @@ def read_values(schedule: Schedule, start: int, num_events: int, groups: int | N
 
 def _read_blocks(schedule: Schedule, start: int, num_events: int, groups: int | None) -> Array:
     table = np.empty((num_events, groups or 1))
-    event, stop = start, start + num_events
+    event, stop, largest = start, start + num_events, _block_size_for(schedule.groups)
     while event < stop:
         wanted = max(FIRST_BLOCK_SIZE, 1 << (stop - event - 1).bit_length())  # no more than is needed
-        first, values = read_block(schedule, event, min(wanted, block_size(schedule)))
+        first, values = read_block(schedule, event, min(wanted, largest))
         rows = values[event - first : stop - first]
         if rows.ndim == 2 and rows.shape[1] != table.shape[1]:
             raise ValueError(

@@ -1,6 +1,5 @@
 """The base class of schedules: pure functions from the event index to a value."""
 
-import dataclasses
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -17,8 +16,6 @@ from .description import Description, description_of, fields_of, text_of
 
 Array = NDArray[np.float64]
 Value = float | list[float]
-# The types of most fields. An isinstance check of an abstract class such as Schedule is slow.
-PLAIN = (float, int, str, type(None))
 
 
 # Attributes of schedules that had another name before 0.2: {their name then: their name today}.
@@ -98,9 +95,9 @@ class Schedule(ABC):
     def parts(self) -> "tuple[Schedule, ...]":
         """The schedules in the fields of this one."""
         found: list[object] = []
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if not isinstance(value, PLAIN):
+        for name in fields.names_of(type(self)):
+            value = getattr(self, name)
+            if type(value) not in fields.PLAIN:
                 found += value if isinstance(value, tuple) else (value,)
         return tuple([item for item in found if isinstance(item, Schedule)])
 

@@ -3,7 +3,6 @@
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +10,8 @@ import numpy as np
 from . import arguments, fields
 from .base import Array, Schedule
 from .curves import blend, cosine, linear, triangle
+
+LONGEST = 2 * arguments.MAX_EVENT_INDEX  # events of a cycle
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ def _scaled(value: float, ratio: float, cycle: Array) -> float | Array:
 
 def _grown(sizes: tuple[int, int], ratio: float) -> tuple[int, int]:
     """The size and warm-up of the next cycle, rounded down as in ignite, and limited to possible event indices."""
-    size, warmup = (int(min(duration * ratio, 2 * arguments.MAX_EVENT_INDEX)) for duration in sizes)
+    size, warmup = (int(min(duration * ratio, LONGEST)) for duration in sizes)
     return size, warmup
 
 
@@ -194,12 +195,44 @@ def _growing_cycles(sizes: tuple[int, int], ratio: float, horizon: int) -> Array
 
     Each cycle is at least one event longer than the one before, so that n events have fewer than ``sqrt(2n)`` cycles.
     """
-    cycles = [sizes]
-    events = sum(sizes)
-    while events < horizon:
-        cycles.append(_grown(cycles[-1], ratio))
-        events += sum(cycles[-1])
-    first = accumulate(map(sum, cycles[:-1]), initial=0)
-    table = np.array([[start, *cycle] for start, cycle in zip(first, cycles, strict=True)], dtype=np.float64).T
+    tables: list[Array] = []
+    start = 0.0
+    while not tables or start < horizon:
+        count = _estimated_cycles(sum(sizes), ratio, horizon - start)
+        size, warmup = (_growing(one, ratio, horizon, count) for one in sizes)
+        count = min(len(size), len(warmup))
+        size, warmup = size[:count], warmup[:count]
+        ends = start + np.cumsum(size + warmup)
+        count = min(int(np.searchsorted(ends, horizon)) + 1, count)
+        tables.append(np.stack([np.append(start, ends[: count - 1]), size[:count], warmup[:count]]))
+        start, sizes = float(ends[count - 1]), _grown((int(size[count - 1]), int(warmup[count - 1])), ratio)
+    table = np.hstack(tables)
     table.flags.writeable = False  # all schedules of these sizes share the table
     return table
+
+
+def _estimated_cycles(size: int, ratio: float, events: float) -> int:
+    """About how many growing cycles the events have, of which the first has ``size``."""
+    cycles = np.log1p(events / size * (ratio - 1)) / np.log(ratio)
+    return int(min(1.02 * cycles + 8, events / size + 1, 2**17))
+
+
+def _growing(size: int, ratio: float, horizon: int, count: int) -> Array:
+    """The sizes of ``count`` cycles from one of ``size`` on, or fewer, up to the first of at least ``horizon``.
+
+    Each size depends on the one before. A division by ``1 / ratio``, rounded down, gives the next one in a loop of
+    NumPy. Where the rounding error of ``1 / ratio`` gave another size than :func:`_grown`, the loop begins again.
+    """
+    sizes, first = np.full(count, 1 / ratio), 0
+    sizes[0] = size
+    while first < count:
+        with np.errstate(over="ignore", invalid="ignore"):  # beyond the last size that is kept
+            np.floor_divide.accumulate(sizes[first:], out=sizes[first:])
+        sizes = sizes[: np.searchsorted(sizes, horizon) + 1]
+        grown = np.floor(sizes[first:-1] * ratio)
+        wrong = np.flatnonzero(sizes[first + 1 :] != grown)
+        if not len(wrong):
+            break
+        first += int(wrong[0]) + 1
+        sizes[first], sizes[first + 1 :] = grown[wrong[0]], 1 / ratio
+    return np.asarray(np.minimum(sizes, LONGEST))

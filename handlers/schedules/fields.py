@@ -18,9 +18,11 @@ EVENTS, PER_EVENT, AMBIGUOUS = "events", "per event", "ambiguous"
 Check = Callable[[str, Any], Any]
 Groups = Callable[[Any], int | None]
 MAX_DEPTH, MAX_PARTS = 50, 100_000  # of schedules in schedules, or curves in curves
-PLAIN = {float, int, bool, str, type(None)}  # the types of most arguments
+# The types of most arguments. An isinstance check of an abstract class such as Schedule is slow.
+PLAIN = {float, int, bool, str, type(None)}
 # The name of a field, its check, whether None is its default, and its ``groups``.
 CheckedField = tuple[str, Check, bool, Groups | None]
+_NAMES: WeakKeyDictionary[type, list[str]] = WeakKeyDictionary()
 _CHECKED_FIELDS: WeakKeyDictionary[type, list[CheckedField]] = WeakKeyDictionary()
 REQUIRED: Any = dataclasses.MISSING
 
@@ -141,6 +143,14 @@ def groups_of(owner: Any) -> int | None:
         if groups is not None and (count := groups(getattr(owner, name))) is not None:
             return count
     return None
+
+
+def names_of(owner: Any) -> list[str]:
+    """The names of the fields of a dataclass, looked up once for each class."""
+    known = _NAMES.get(owner)
+    if known is None:
+        known = _NAMES[owner] = [field.name for field in dataclasses.fields(owner)]
+    return known
 
 
 def _checked_fields(owner: Any) -> list[CheckedField]:

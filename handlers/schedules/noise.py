@@ -1,14 +1,18 @@
 """Random noise that is the same in every run."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from . import fields
 from .base import Array, with_group_axis
+from .mersenne_twister import Words, first_words
 from .wrapper import Wrapper
+
+BLOCK_SIZE = 2048  # events whose noise is drawn at once where a schedule is read event by event
 
 
 @dataclass(frozen=True)
@@ -58,37 +62,70 @@ class Noise(Wrapper):
 
     def _changed(self, values: Array, indices: Array) -> Array:
         """The values with the noise of their events."""
-        factors = 1 + np.array([self.at(int(index)) for index in indices], dtype=np.float64)
-        return np.asarray(values * with_group_axis(factors, values.ndim == 2))
+        noise = np.array([self.at(int(indices[0]))]) if len(indices) == 1 else self._noise(indices)
+        return np.asarray(values * with_group_axis(1 + noise, values.ndim == 2))
 
     def at(self, index: int) -> float:
-        """The noise n of an event."""
-        if index < self.begin or (self.end is not None and index >= self.end):
+        """The noise n of an event. It is drawn together with that of the events around, which is kept for a while."""
+        if not self._is_noisy(index):
             return 0.0
-        words = _words(self.seed + index)
-        if self.distribution == "uniform":
-            # torch uses 24 bits for a uniform number in float32.
-            return 2 * (float(np.float32((words() & 0xFFFFFF) * 2.0**-24)) - 0.5) * self.limit
-        while True:
-            for number in _box_muller(_uniform(words), _uniform(words)):
-                noise = float(np.float32(number)) * self.std
-                if abs(noise) < self.limit:
-                    return noise
+        first = index - index % BLOCK_SIZE
+        return float(_block(self.seed + first, self.std, self.limit, self.distribution)[index - first])
+
+    def _noise(self, indices: Array) -> Array:
+        """The noise of some events."""
+        noise, noisy = np.zeros(len(indices)), self._is_noisy(indices)
+        seeds = _seeds(self.seed, indices[noisy])
+        noise[noisy] = _drawn(seeds, self.std, self.limit, self.distribution)
+        return noise
+
+    def _is_noisy(self, indices: Any) -> Any:
+        """Whether events have noise: one event, or an array of them."""
+        return (indices >= self.begin) & (indices < (np.inf if self.end is None else self.end))
 
 
-def _words(seed: int) -> Callable[[], int]:
-    """The 32-bit numbers of a Mersenne twister, one by one."""
-    generator = np.random.RandomState(seed & 0xFFFFFFFF)
-    return lambda: int.from_bytes(generator.bytes(4), "little")
+def _seeds(seed: int, indices: Array) -> Words:
+    """The lower 32 bits of ``seed + i``, which are all that a Mersenne twister takes."""
+    return (np.uint64(seed % 2**32) + indices.astype(np.uint64)).astype(np.uint32)
 
 
-def _uniform(words: Callable[[], int]) -> float:
-    """A number in [0, 1) of 53 random bits, the first word being the higher."""
-    high, low = words(), words()
-    return float(((high << 32 | low) & (1 << 53) - 1) * 2.0**-53)
+@lru_cache(maxsize=16)
+def _block(seed: int, std: float, limit: float, distribution: str) -> Array:
+    """The noise of :data:`BLOCK_SIZE` seeds from this one on."""
+    return _drawn(_seeds(seed, np.arange(BLOCK_SIZE, dtype=np.float64)), std, limit, distribution)
 
 
-def _box_muller(u1: float, u2: float) -> tuple[float, float]:
-    """Two independent normal numbers from two uniform ones."""
-    radius = math.sqrt(-2 * math.log1p(-u2))
-    return radius * math.cos(2 * math.pi * u1), radius * math.sin(2 * math.pi * u1)
+def _drawn(seeds: Words, std: float, limit: float, distribution: str) -> Array:
+    """The noise of each seed."""
+    if distribution == "uniform":
+        # torch uses 24 bits for a uniform number in float32.
+        return np.asarray(2 * ((first_words(seeds, 1)[0] & 0xFFFFFF) * 2.0**-24 - 0.5) * limit)
+    drawn, left, tried, count = np.empty(len(seeds)), np.arange(len(seeds)), 0, 32
+    while len(left):
+        words, column = first_words(seeds[left], count), np.arange(len(left))
+        for at in range(tried, count, 4):
+            if not len(column):
+                break
+            radius, angle = _polar(words[at : at + 4, column])
+            for function in (math.cos, math.sin):
+                noise = (radius * list(map(function, angle.tolist()))).astype(np.float32) * np.float64(std)
+                again = np.abs(noise) >= limit
+                drawn[left[column]] = noise  # the last one stays
+                column, radius, angle = column[again], radius[again], angle[again]
+        left, tried, count = left[column], count, 4 * count
+    return drawn
+
+
+def _polar(words: Words) -> tuple[Array, Array]:
+    """The radius and the angle of two normal numbers, by the formula of Box and Muller, for four words ``(4, n)``.
+
+    Python computes the logarithm here, and the sine and cosine later: NumPy rounds them in other ways.
+    """
+    angle, radius = _uniform(words[0], words[1]), _uniform(words[2], words[3])
+    return np.sqrt(-2 * np.array(list(map(math.log1p, (-radius).tolist())))), 2 * math.pi * angle
+
+
+def _uniform(high: Words, low: Words) -> Array:
+    """Numbers in [0, 1) of 53 random bits."""
+    bits = (high.astype(np.uint64) << np.uint64(32) | low) & np.uint64((1 << 53) - 1)
+    return np.asarray(bits * 2.0**-53)

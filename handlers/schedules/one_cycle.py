@@ -1,7 +1,7 @@
 """The 1cycle policy: up to a peak, down again, and on to a much lower final value."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 
@@ -66,6 +66,7 @@ class OneCycle(Schedule):
     three_phase: bool = fields.flag(False)
     base_value: Number | None = fields.value(None)
     inverse: bool = fields.flag(False)
+    _points: tuple[Array, Array] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Checks the arguments."""
@@ -77,8 +78,8 @@ class OneCycle(Schedule):
                 f"base_value must be left out unless inverse is True, given {arguments.shown(self.base_value)}"
             )
         with np.errstate(over="ignore"):
-            _, levels = self._path()
-        if not np.isfinite(levels).all():
+            self._set(_points=self._path())
+        if not np.isfinite(self._points[1]).all():
             raise ValueError(f"max_value / div_factor / final_div_factor must be finite, given {arguments.shown(self)}")
 
     @property
@@ -88,11 +89,13 @@ class OneCycle(Schedule):
 
     def values(self, indices: Array) -> Array:
         """The formula of the class docstring."""
-        knots, levels = self._path()
+        knots, levels = self._points
         indices = np.minimum(indices, self.total_steps - 1)
         # An index belongs to the first phase that has not ended before it, or to the last one. The running maximum
         # skips a phase that ends before it starts, as happens for pN < 1.
-        phase = np.searchsorted(np.maximum.accumulate(knots[1:-1]), indices)
+        ends = np.maximum.accumulate(knots[1:-1])
+        phase: Any = np.searchsorted(ends, (indices.min(initial=np.inf), indices.max(initial=0)))
+        phase = phase[0] if phase[0] == phase[1] else np.searchsorted(ends, indices)
         start, end = knots[phase], knots[phase + 1]
         # A phase of 0 events (pN = 1) is at its end.
         progress = np.divide(indices - start, end - start, out=np.ones_like(indices), where=end != start)

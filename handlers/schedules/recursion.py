@@ -11,7 +11,7 @@ from .arguments import Number
 from .base import Array, Schedule, common_groups, with_group_axis
 from .rules import Rule
 
-CHUNK_SIZE = 1024  # events
+CHUNK_SIZE, MOST_CHUNKS = 1024, 16  # events from one value that is kept to the next; chunks that are computed at once
 
 
 @dataclass(frozen=True)
@@ -92,36 +92,43 @@ class Recursion(Schedule):
         indices = np.minimum(indices, max(self._last() - self.start, 0))
         chunks = (indices // CHUNK_SIZE).astype(int)
         values = np.empty((len(indices), *([] if self.groups is None else [self.groups])))
-        while len(self._chunk_starts) <= chunks.max(initial=0):
-            self._chunk_starts.append(self._chunk(len(self._chunk_starts) - 1)[-1])
+        while (missing := chunks.max(initial=0) + 1 - len(self._chunk_starts)) > 0:
+            more = self._chunks(len(self._chunk_starts) - 1, min(missing, MOST_CHUNKS))
+            self._chunk_starts.extend(more[CHUNK_SIZE - 1 :: CHUNK_SIZE].copy())
         for chunk in np.unique(chunks):
             wanted = chunks == chunk
-            values[wanted] = self._chunk(chunk)[(indices[wanted] - chunk * CHUNK_SIZE).astype(int)]
+            values[wanted] = self._chunks(chunk)[(indices[wanted] - chunk * CHUNK_SIZE).astype(int)]
         return values
 
     def _last(self) -> float:
         """The event after which the value does not change."""
         return max((np.inf if turn.end is None else turn.end * turn.every for turn in self.turns), default=0)
 
-    def _chunk(self, chunk: int) -> Array:
-        """The values of a chunk of events, from the value before it."""
-        events = np.arange(self.start + chunk * CHUNK_SIZE, self.start + (chunk + 1) * CHUNK_SIZE)
+    def _chunks(self, chunk: int, number: int = 1) -> Array:
+        """The values of some chunks of events, from the value before them."""
+        events = np.arange(self.start + chunk * CHUNK_SIZE, self.start + (chunk + number) * CHUNK_SIZE)
         shape = np.shape(self._chunk_starts[0])
-        rows: list[tuple[Array, Array]] = []
-        for turn in self.turns:
+        a, c = (np.empty((len(events), len(self.turns), *shape)) for _ in range(2))
+        for at, turn in enumerate(self.turns):
             numbers = events // turn.every
             has_turn = (events % turn.every == 0) | (events == self.start)
             has_turn &= (numbers >= turn.begin) & (numbers < (np.inf if turn.end is None else turn.end))
             steps = np.where(has_turn, numbers - turn.begin, 0).astype(np.float64)
-            a, c = (
-                np.broadcast_to(with_group_axis(one, bool(shape)), (len(events), *shape))
-                for one in turn.rule.coefficients(steps)
-            )
             where = has_turn.reshape(-1, *[1] * len(shape))
-            rows.append((np.where(where, a, 1.0), np.where(where, c, 0.0)))
-        values, value = np.empty((len(events), *shape)), self._chunk_starts[chunk]
-        for position in range(len(events)):
-            for a, c in rows:
-                value = value * a[position] + c[position]
-            values[position] = value
-        return values
+            for table, one, otherwise in zip((a, c), turn.rule.coefficients(steps), (1.0, 0.0), strict=True):
+                table[:, at] = np.where(where, with_group_axis(one, bool(shape)), otherwise)
+        columns = self.groups or 1
+        start, flat = self._chunk_starts[chunk].reshape(columns), (-1, columns)
+        values = np.stack(list(map(_applied, start.tolist(), a.reshape(flat).T, c.reshape(flat).T)), axis=1)
+        return values[len(self.turns) - 1 :: len(self.turns)].reshape(len(events), *shape)
+
+
+def _applied(value: float, a: Array, c: Array) -> Array:
+    """Values, each of which is the one before times its ``a``, plus its ``c``."""
+    if not c.any():
+        factors = a.copy()
+        factors[0] *= value
+        values = np.multiply.accumulate(factors)  # in the order of the loop, but without the sign of a zero
+        if values.all():
+            return values
+    return np.array([value := value * factor + term for factor, term in zip(a.tolist(), c.tolist(), strict=True)])

@@ -7,7 +7,7 @@ import numpy as np
 
 from . import arguments, fields
 from .arguments import Number
-from .base import Array, Schedule
+from .base import Array, Schedule, with_group_axis
 from .curves import Cosine, Curve, blend, curve_field, rounded_if_near
 
 
@@ -91,18 +91,21 @@ class Restarts(Schedule):
 
     def values(self, indices: Array) -> Array:
         """The formula of the class docstring."""
+        length: float | Array
         cycle, position, length = self._listed(indices) if isinstance(self.periods, tuple) else self._located(indices)
         if isinstance(self.restart_weights, tuple):
             weight = np.asarray(self.restart_weights)[np.minimum(cycle, len(self.restart_weights) - 1).astype(int)]
         else:
-            weight = self.restart_weights**cycle
+            weight = self.restart_weights**cycle if self.restart_weights != 1 else np.ones(1)
         fraction = self.curve(np.minimum(position / length, 1))
         start, end = np.asarray(self.start_value, dtype=np.float64), np.asarray(self.end_value, dtype=np.float64)
         count = len(self.periods) if isinstance(self.periods, tuple) else self.num_cycles
-        over = cycle >= (np.inf if count is None else count)
         if self.groups is not None:
-            weight, fraction, over = weight[:, None], fraction[:, None], over[:, None]
-        return np.where(over, end, blend(start * weight, end, fraction))
+            weight, fraction = weight[:, None], fraction[:, None]
+        values = blend(start * weight, end, fraction)
+        if count is None:
+            return values
+        return np.where(with_group_axis(cycle >= count, values.ndim == 2), end, values)
 
     def _listed(self, indices: Array) -> tuple[Array, Array, Array]:
         """For each index: its cycle, its position in the cycle, and the length of the cycle, for a list of periods."""
@@ -112,13 +115,15 @@ class Restarts(Schedule):
         within = np.minimum(cycle, len(self.periods) - 1)
         return cycle.astype(np.float64), indices - starts[within], np.asarray(self.periods)[within]
 
-    def _located(self, indices: Array) -> tuple[Array, Array, Array]:
+    def _located(self, indices: Array) -> tuple[Array, Array, float | Array]:
         """The same for one first period."""
         assert isinstance(self.periods, float)
         first, mult = self.periods, self.period_mult
         if mult == 1:
-            cycle = np.floor_divide(indices, first)
-            return cycle, indices - cycle * first, np.full_like(indices, first)
+            # The quotient of whole numbers below 2**52 is not rounded up to a whole one.
+            exact = first.is_integer() and indices.max(initial=0) < 2**52
+            cycle = np.floor(indices / first) if exact else np.floor_divide(indices, first)
+            return cycle, indices - cycle * first, first
         cycle = np.maximum(np.floor(np.log1p(indices / first * (mult - 1)) / np.log(mult)), 0)
         # The logarithm may round to the cycle before or after.
         cycle += self._start(cycle + 1) <= indices

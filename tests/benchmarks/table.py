@@ -14,6 +14,8 @@ from interleaving import Measured
 SECTIONS = {
     "test_one_event": "One event",
     "test_simulation": "Simulation, for each event",
+    "test_noise": "Seeded noise",
+    "test_going_back": "Seeking far or back, and simulating a few events",
     "test_concatenation": "One event of a concatenation",
     "test_resume": "Going to an event, and resuming",
     "test_whole_run": "One iteration of a run that does nothing else",

@@ -1,16 +1,21 @@
-"""The memory of a recorded value, and the cost of recording after many events."""
+"""The memory of a recorded value, and the cost of recording, reading and saving after many events."""
 
+import csv
 import tracemalloc
 
+import numpy as np
+import pytest
+import torch
 from contenders import KINDS, event_of, optimizer_of
 from ignite.engine import Engine
-from interleaving import interleaved, of_size
+from interleaving import Contender, interleaved, of_size
 
 import lehr.handlers as lehr
 from lehr.engine import ParamHistory
 
 FIRST, EVENTS = 1000, 100_000
 RECORDED = 1_000_000
+SIZES = (1000, 30_000, RECORDED)
 
 
 def bytes_per_value(scheduler, groups):
@@ -62,4 +67,64 @@ def test_growth_of_recording(benchmark, add_growth):
     measured = interleaved(benchmark, contenders)
     add_growth(
         f"event with history: after {RECORDED:,} events over none", of_size(measured, RECORDED), of_size(measured, 0)
+    )
+
+
+def test_an_event_of_a_thinned_history(benchmark, add_row):
+    contenders = {}
+    for name, most in (("lehr", 1000), ("without max_events", None)):
+        trainer = Engine(lambda engine, batch: None)
+        trainer.state.param_history = ParamHistory(max_events=most)
+        contenders[name] = event_of("lehr", KINDS["cosine"]["lehr"](optimizer_of(1), save_history=True), trainer)
+        for _ in range(10_000):
+            contenders[name].call(trainer)
+    add_row("event with max_events", interleaved(benchmark, contenders), {"without max_events": 1.2})
+
+
+def filled(events):
+    """A history of drawn values of one group."""
+    history = ParamHistory({"lr": []})
+    history["lr"].appender(1, per_group=True)(np.random.default_rng(0).random(events).tolist())
+    return history
+
+
+@pytest.mark.parametrize("events", SIZES)
+def test_a_csv(side_by_side, tmp_path, events):
+    history = filled(events)
+    rows = [[event, *row] for event, row in enumerate(history["lr"])]
+
+    def by_csv_writer():
+        with open(tmp_path / "peer.csv", "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(rows)
+
+    contenders = {
+        "lehr": Contender(lambda: history.to_csv(tmp_path / "own.csv")),
+        "csv.writer": Contender(by_csv_writer),
+    }
+    side_by_side(f"to_csv of {events:,} events", contenders, {"csv.writer": 1.1})
+
+
+@pytest.mark.parametrize("events", SIZES)
+def test_reading(benchmark, add_row, events):
+    column = filled(events)["lr"]
+    contenders = {
+        "[-1]": Contender(lambda: column[-1]),
+        "a value of a loop": Contender(lambda: [None for _ in column], per=events),
+    }
+    for what, measured in interleaved(benchmark, contenders).items():
+        add_row(f"{what}, of {events:,} events", {"lehr": measured}, {"lehr": 0.3e-6 if what == "[-1]" else 0.5e-6})
+
+
+@pytest.mark.parametrize("events", SIZES)
+def test_saving_and_loading(benchmark, add_row, tmp_path, events):
+    history, other, file = filled(events), ParamHistory(), tmp_path / "history.pt"
+
+    def save_and_load():
+        torch.save(history.state_dict(), file)
+        other.load_state_dict(torch.load(file, weights_only=True))
+
+    measured = interleaved(benchmark, {"lehr": Contender(save_and_load, per=events)})
+    add_row(f"save and load a value of {events:,}", measured, {"lehr": 0.15e-6} if events == RECORDED else None)
+    add_row(
+        f"bytes of a value of {events:,} in a file", {"lehr": [file.stat().st_size / events]}, {"lehr": 11}, unit="B"
     )

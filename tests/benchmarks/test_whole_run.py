@@ -1,8 +1,10 @@
 """The cost of schedulers in a run of ignite that trains nothing, beside the same run without schedulers."""
 
 from contenders import KINDS, PARAMS, attach, optimizer_of
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
 from interleaving import Contender, interleaved
+
+from lehr.engine import OptimizerEvents
 
 EPOCHS, LENGTH = 5, 1000
 ROUNDS = 20  # which make 100,000 iterations of each
@@ -31,3 +33,23 @@ def test_a_whole_run(benchmark, add_row):
         rows = {library: measured[library, schedulers, history] for library in ("lehr", "ignite")}
         what = f"{schedulers} scheduler{'s' * (schedulers > 1)}{', with history' * history}"
         add_row(what, {**rows, "without schedulers": measured["none"]})
+
+
+def run_of_steps(event):
+    """A run that makes a step of an optimizer at each iteration, with a scheduler at an event."""
+
+    def fresh():
+        optimizer = optimizer_of(1)
+        trainer = Engine(lambda engine, batch: optimizer.step())
+        KINDS["cosine"]["lehr"](optimizer).attach(trainer, event)
+        return (trainer,)
+
+    return Contender(lambda trainer: trainer.run(BATCHES, max_epochs=1), per=LENGTH, fresh=fresh)
+
+
+def test_a_whole_run_of_steps(side_by_side):
+    contenders = {
+        "lehr": run_of_steps(OptimizerEvents.STEP_STARTED),
+        "ITERATION_STARTED": run_of_steps(Events.ITERATION_STARTED),
+    }
+    side_by_side("a scheduler at STEP_STARTED", contenders, {"ITERATION_STARTED": 1.2})

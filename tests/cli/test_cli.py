@@ -48,7 +48,7 @@ def test_list_has_every_type_with_what_it_is_and_takes():
     for one in ALL:
         at = lines.index(one.name)
         assert one.description.split()[0] in lines[at + 1], one.name
-        entry = " ".join(lines[at : at + 12])
+        entry = " ".join(lines[at : at + 15])
         for argument in one.arguments:
             assert re.search(rf"\b{argument.name}{'(?![=])' if argument.required else '='}", entry), (one, argument)
 
@@ -82,7 +82,16 @@ def test_a_config_takes_the_listed_arguments(one):
     refused = error(no_such_argument=1)
     assert "config['no_such_argument'] is not known" in refused
     known = set(re.findall(r"'(\w+)'", refused.partition("(known: ")[2]))
-    passed_over = {"last_epoch", "last_step", "param_name", "save_history", "trainer", "verbose", "initialize"}
+    passed_over = {
+        "last_epoch",
+        "last_step",
+        "optimizer",
+        "param_name",
+        "save_history",
+        "trainer",
+        "verbose",
+        "initialize",
+    }
     assert known - {argument.name for argument in one.arguments} <= passed_over
     required = {argument.name for argument in one.arguments if argument.required}
     if required and not one.python_only:
@@ -273,7 +282,7 @@ def test_a_picture_of_many_events_has_their_extremes(monkeypatch):
 # Help.
 
 
-@pytest.mark.parametrize("verb", ["list", "plot", "simulate", "check", "diff"])
+@pytest.mark.parametrize("verb", ["list", "show", "plot", "simulate", "check", "diff", "convert"])
 def test_the_examples_of_the_help_work_when_pasted(verb, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lines = [line.strip() for line in run(verb, "--help").output.splitlines()]

@@ -90,7 +90,7 @@ def one_line(code, stderr):
         # options and commands
         (["simulate", *STEP, "--foo"], "No such option '--foo'"),
         (["simulate"], "Missing argument 'TYPE|FILE'"),
-        (["check", *STEP, "--max-epochs", "3"], "Missing option '--epoch-length'"),
+        (["check", *STEP, "--max-epochs", "3"], "--epoch-length must be given, or --max-steps"),
         (["diff", "a.yaml"], "Missing argument 'B'"),
         (["check", *STEP, *TRAINING, "--event", "step"], "'step' is not one of 'iteration', 'epoch'"),
         (["frob"], "No such command 'frob'"),

@@ -323,3 +323,24 @@ def test_python_that_is_not_well_formed_is_refused(tmp_path):
         with pytest.raises(ValueError, match=message) as caught:
             configure_scheduler(make_optimizer(), tmp_path / "config.py")
         assert len(str(caught.value)) <= 500
+
+
+def test_a_changed_part_of_a_base_leaves_the_rest(tmp_path):
+    (tmp_path / "base.py").write_text(
+        "param_scheduler = [dict(type='MultiStepLR', milestones=[1])]\nloader = dict(a=1)"
+    )
+    config = tmp_path / "config.py"
+    config.write_text("_base_ = ['base.py']\n_base_.loader.a = make()\n")
+    values = configure_scheduler(make_optimizer(), config, dialect="mmengine", root=tmp_path).simulate(2)[:, 0]
+    assert values[1] == pytest.approx(values[0] / 10)
+    for line in ("_base_.param_scheduler[0].end = make()", "_base_.pop('param_scheduler')"):
+        config.write_text(f"_base_ = ['base.py']\n{line}\n")
+        with pytest.raises(ValueError, match="must be data, since a Python file|_base_ must be the path of a file"):
+            configure_scheduler(make_optimizer(), config, dialect="mmengine", root=tmp_path)
+
+
+def test_flags_may_have_the_dashes_of_the_command_line():
+    flags = {"lr-decay-style": "linear", "lr": 0.5, "min-lr": 0.0, "train-iters": 4}
+    config = {"MODEL_ARGS": {**{f"--{key}": value for key, value in flags.items()}, "--save": "${SAVE}"}}
+    values = configure_scheduler(make_optimizer(), config).simulate(4)[:, 0]
+    assert values.tolist() == pytest.approx([0.5, 0.375, 0.25, 0.125])

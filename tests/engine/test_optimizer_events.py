@@ -1,6 +1,7 @@
 """Events of real optimizer steps, against steps that are counted by hand."""
 
 import gc
+import logging
 import weakref
 
 import pytest
@@ -399,3 +400,61 @@ def test_what_ignite_makes_of_its_own_events_is_not_disturbed():
     trainer.add_event_handler(Events.GET_BATCH_STARTED, lambda engine: started.append(engine.state.iteration))
     trainer.run([BATCH] * 3, max_epochs=1, epoch_length=7)
     assert len(started) == 7
+
+
+def test_a_handler_may_come_and_go_in_mid_run():
+    trainer, optimizer = supervised()
+    OptimizerEvents.attach(trainer, optimizer)
+    seen, handles = [], []
+
+    @trainer.on(Events.ITERATION_STARTED)
+    def change(engine):
+        if engine.state.iteration == 3:
+            for event in OptimizerEvents:
+                handles.append(
+                    trainer.add_event_handler(event, lambda engine: seen.append(engine.state.optimizer_step))
+                )
+        if engine.state.iteration == 5:
+            for handle in handles:
+                handle.remove()
+
+    trainer.run([BATCH] * 6)
+    assert seen == [3, 3, 4, 4]
+    assert (trainer.state.optimizer_step, trainer.state.optimizer_steps) == (6, [6])
+    assert trainer.last_event_name == Events.COMPLETED
+
+
+def test_an_engine_that_fires_events_in_its_own_way_fires_those_of_steps_without_handlers():
+    class Noting(Engine):
+        def fire_event(self, event_name):
+            fired.append(event_name)
+            super().fire_event(event_name)
+
+    optimizer, fired = make_optimizer(), []
+    trainer = Noting(lambda engine, batch: optimizer.step())
+    OptimizerEvents.attach(trainer, optimizer)
+    trainer.run([0] * 2)
+    assert fired == [*OptimizerEvents] * 2
+
+
+def test_the_log_of_debugging_has_the_events_without_handlers(monkeypatch):
+    optimizer, told = make_optimizer(), []
+    trainer = Engine(lambda engine, batch: optimizer.step())
+    trainer.logger = logging.getLogger("of this test alone")
+    OptimizerEvents.attach(trainer, optimizer)
+    monkeypatch.setattr(trainer.logger, "debug", lambda message, *_: told.append(message.rsplit(".", 1)[-1]))
+    trainer.logger.setLevel("INFO")
+    trainer.run([0])
+    assert not any("STEP" in one for one in told)  # they are not even fired
+    trainer.logger.setLevel("DEBUG")
+    trainer.run([0], max_epochs=2)
+    assert [one for one in told if "STEP" in one] == ["STEP_STARTED", "STEP_COMPLETED"]
+
+
+def test_every_event_of_the_engine_stays_allowed_once():
+    trainer, optimizer = supervised()
+    before = list(trainer._allowed_events)
+    OptimizerEvents.attach(trainer, optimizer)
+    assert trainer._allowed_events == [*OptimizerEvents, *before]
+    with pytest.raises(ValueError, match="is not a valid event"):
+        trainer.fire_event("step_begun")

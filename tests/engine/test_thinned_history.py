@@ -5,9 +5,7 @@ import json
 import pickle
 import tracemalloc
 
-import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from optimizers import make_optimizer, make_trainer
@@ -129,16 +127,6 @@ def test_a_billion_events_fit_into_the_same_memory():
     column.append([7.0])
     assert (len(column), column.stride, column.num_events) == (501, 2**21, 1000 * 2**20 + 1)
     assert column[-1] == [7.0]
-
-
-def test_a_checkpoint_of_it_takes_9_bytes_a_value(tmp_path):
-    values = np.random.default_rng(0).random((20_000, 5))
-    history = ParamHistory({"lr": values.tolist()})
-    torch.save(history.state_dict(), tmp_path / "history.pt")
-    loaded = torch.load(tmp_path / "history.pt", weights_only=True)
-    assert (tmp_path / "history.pt").stat().st_size < 9.03 * values.size
-    history.load_state_dict(loaded)
-    assert (history.to_numpy("lr") == values).all()
 
 
 def test_a_thinned_history_is_written_and_drawn_at_its_events(tmp_path, axes):

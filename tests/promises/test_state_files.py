@@ -33,6 +33,7 @@ from rigs import ALL, Rig
 from torch.optim import lr_scheduler as peer
 
 from lehr.engine import ParamHistory
+from lehr.engine.history_state import values_of
 from lehr.handlers import ResumeWarning
 from lehr.handlers.core.saving import LATER_ENTRIES as LATER
 from lehr.handlers.schedulers.torch.steps import TorchSteps
@@ -211,7 +212,7 @@ def test_a_state_without_what_was_saved_later_goes_on(name):
     rig = fresh(name)
     rig.scheduler.load_state_dict({key: value for key, value in state.items() if key not in LATER})
     rig.engine.state.param_history = ParamHistory()
-    older = {of: {key: column[key] for key in ("values", "runs")} for of, column in history.items()}
+    older = {of: {"values": list(values_of(text)), "runs": runs} for of, text, runs, *_ in history["columns"]}
     rig.engine.state.param_history.load_state_dict(older)
     assert rig.fire(LATER_EVENTS) == following(name)
     assert {len(column) for column in rig.engine.state.param_history.values()} == {AT + LATER_EVENTS}

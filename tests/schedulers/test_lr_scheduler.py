@@ -563,3 +563,29 @@ def test_wrong_arguments_are_refused_by_name(arguments, error, message):
 def test_the_name_of_a_metric_must_be_a_string():
     with pytest.raises(TypeError, match="metric_name must be a string, given 3"):
         LRScheduler(peer.StepLR(make_optimizer(), 1), metric_name=3)
+
+
+@pytest.mark.parametrize(
+    "make", [peer.CosineAnnealingLR, peer.CosineAnnealingWarmRestarts], ids=lambda make: make.__name__
+)
+def test_going_back_takes_few_steps(make):
+    class Counting(make):
+        def step(self, *args):
+            self.counted = getattr(self, "counted", 0) + 1
+            steps.append(1)
+            super().step(*args)
+
+    steps = []
+    optimizer, alone = optimizer_of(2, tensor=False), optimizer_of(2, tensor=False)
+    scheduler, expected = LRScheduler(Counting(optimizer, 300)), LRScheduler(make(alone, 300))
+    table = expected.simulate(5001)
+    for event in (5000, 4999, 2048, 2047, 5000, 4000, 3, 1024):
+        scheduler.seek(event)
+        steps.clear()
+        scheduler(None)
+        assert values_of(optimizer) == list(table[event])
+        assert len(steps) < 1024 or event == 5000
+    scheduler.load_state_dict(scheduler.state_dict())
+    scheduler.seek(1000)
+    scheduler(None)
+    assert values_of(optimizer) == list(table[1000])

@@ -18,6 +18,7 @@ from lehr.handlers.schedules import (
     Constant,
     Cooldown,
     Cosine,
+    CosineAnnealing,
     CumulativeProduct,
     Exponential,
     ExponentialDecay,
@@ -47,6 +48,7 @@ from lehr.handlers.schedules import (
     WarmupStableDecay,
     Window,
 )
+from lehr.handlers.schedules.mersenne_twister import first_words
 
 values, lengths = st.floats(-3, 3), st.floats(1, 30)
 indices = st.lists(st.integers(0, 200), min_size=1, max_size=5)
@@ -178,7 +180,68 @@ def test_noise_is_that_of_torch(seed, std, limit, distribution, events):
                 return 1 + noise
 
     noise = Noise(Constant(1.0), seed, std, limit, distribution)
-    assert [noise(event) for event in events] == [formula(event) for event in events]
+    assert [noise(event) for event in events] == [formula(event) for event in events] == noise(events).tolist()
+
+
+@pytest.mark.parametrize("warmup", [0, 70])
+@pytest.mark.parametrize(
+    ("size", "mult", "index"),
+    [(10, 1.1, 10**6), (10**4, 1.0001, 10**9), (2, 3.0, 2**53), (10**7 + 1, 1 + 1e-7, 10**12), (2, 1e300, 2**53)],
+)
+def test_growing_cycles_begin_where_a_loop_says(size, mult, warmup, index):
+    cycles, start, cycle = CosineAnnealing(1.0, 0.5, size, mult, 0.9, warmup_duration=warmup), 0, 0
+    lengths = size, warmup
+    while start + sum(lengths) <= index:
+        start, cycle = start + sum(lengths), cycle + 1
+        lengths = tuple(int(min(length * mult, 2**54)) for length in lengths)
+    at = cycles.cycle_at(start)
+    assert (at.cycle, at.position, at.cycle_size, at.warmup_duration) == (cycle, 0, *lengths)
+    before = cycles.cycle_at(start - 1)
+    assert (before.cycle, before.position) == (cycle - 1, before.total_cycle_size - 1)
+
+
+@pytest.mark.parametrize("seed", [0, 42, 2**32 - 3, 2**40 + 1])
+def test_words_of_many_seeds_are_those_of_numpy(seed):
+    """So many words need new states, each made from parts of the last one."""
+    seeds = (np.arange(seed, seed + 5, dtype=np.uint64) % 2**32).astype(np.uint32)
+    words = first_words(seeds, 1500)
+    for column, one in zip(words.T, seeds, strict=True):
+        assert column.tobytes() == np.random.RandomState(one).bytes(4 * 1500)
+
+
+def test_noise_that_is_rejected_hundreds_of_times():
+    rare, events = Noise(Constant(1.0), 3, std=1.0, limit=0.01), range(40)
+    generator, draws = torch.Generator(), []
+    for event in events:
+        generator.manual_seed(3 + event)
+        numbers = iter(lambda: torch.randn(1, generator=generator).item(), None)
+        draws.append(next((at, number) for at, number in enumerate(numbers) if abs(number) < 0.01))
+    assert max(at for at, _ in draws) > 400
+    assert rare(events).tolist() == [1 + number for _, number in draws]
+
+
+def test_noise_is_the_same_one_by_one_and_in_blocks():
+    noise = Noise(Constant(1.0), begin=5, end=5000)
+    events = [*range(10), 2047, 2048, 4096, 4999, 5000, 9000]
+    assert [noise(event) for event in events] == noise(np.arange(9001))[events].tolist()
+
+
+def test_going_back_takes_a_product_few_calls():
+    calls = []
+
+    def factor(event):
+        calls.append(event)
+        return 1 + (event % 7 - 3) / 1000
+
+    product, again = CumulativeProduct(factor), CumulativeProduct(factor)
+    product(5000)
+    for event in (4999, 4000, 2500, 17, 0):
+        calls.clear()
+        assert product(event) == CumulativeProduct(lambda at: 1 + (at % 7 - 3) / 1000)(event)
+        assert len(calls) < 16  # 5,000 events have up to 512 products
+    again.load_state_dict({"event_index": 5000, "product": 2.0})
+    assert again(5001) == 2.0 * factor(5001)
+    assert again(4999) == product(4999)  # as if no state had been loaded
 
 
 @given(st.data(), st.integers(1, 3), st.integers(0, 5))
@@ -214,11 +277,11 @@ def test_a_recursion_is_a_loop(data, groups, start):
     assert Recursion(recursion.initial_value, turns, start)(59) == pytest.approx(recursion(59))
 
 
-def test_a_product_so_far_is_kept_and_begun_anew():
+def test_a_product_so_far_is_kept_and_gone_back_to():
     asked = []
     product = CumulativeProduct(lambda index: asked.append(index) or 1 + index)
     assert [product.value(index) for index in (0, 3, 4, 2)] == [1.0, 24.0, 120.0, 6.0]
-    assert asked == [1, 2, 3, 4, 1, 2]
+    assert asked == [1, 2, 3, 4]
     resumed = CumulativeProduct(lambda index: 10.0)
     resumed.load_state_dict(product.state_dict())
     assert resumed.value(3) == 60.0

@@ -17,8 +17,11 @@ from lehr.handlers.schedules.arguments import shown
 
 from . import (
     cerebras_nested,
+    cerebras_optimizer,
     composer,
     deepspeed,
+    detectron2,
+    fairseq_configs,
     hf,
     megatron,
     mmagic,
@@ -34,9 +37,11 @@ from . import (
 from .lehr import SCHEDULERS
 
 TYPES: dict[str, Mapping[str, EntryType]] = {
-    "cerebras": cerebras_nested.TYPES,
+    "cerebras": {**cerebras_nested.TYPES, **cerebras_optimizer.TYPES},
     "composer": composer.TYPES,
     "deepspeed": deepspeed.TYPES,
+    "detectron2": detectron2.TYPES,
+    "fairseq": fairseq_configs.TYPES,
     "hf": hf.TYPES,
     "megatron": megatron.TYPES,
     "mmagic": mmagic.TYPES,

@@ -51,7 +51,9 @@ Falling = Callable[[Number, SimpleNamespace, int], Schedule]
 
 
 def _steps(name: str, value: object) -> int | None:
-    """Check a number of steps, which is -1 where the epochs count."""
+    """Check a number of steps, which is -1 where the epochs count, and ``???`` where the command line gives it."""
+    if value == "???":
+        return None
     steps = arguments.whole_number(name, value, at_least=-1)
     return None if steps == -1 else steps
 

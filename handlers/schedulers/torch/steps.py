@@ -16,28 +16,9 @@ from .inspection import COUNTS, configuration_of, schedulers_in, takes_metric
 from .optimizer_values import OtherValues, copied, has_stepped, momentum_of, write_momentum
 from .per_group import add_group, factor_of, keep_groups, known_groups, rates_of
 from .plain_data import is_plain, to_plain
+from .remembered import Remembered, State, TorchProgress
 from .saved_state import PLATEAU_COUNTS, checked_saved, refuse_other_attributes
 from .snapshot import Snapshot
-
-
-@dataclass
-class TorchProgress:
-    """The number of steps of a torch scheduler, and its learning rate and momentum in each param group.
-
-    Args:
-        rates: the learning rate of each group that the scheduler knows.
-        momenta: the momentum of each of them; empty if the scheduler writes none.
-        position: the number of steps.
-        lost: whether a step failed half-way.
-        added: for each group that was added later: the event, its learning rate then, and its factor; see
-            :func:`factor_of`. The scheduler knows those whose event is not later than ``position``.
-    """
-
-    rates: list[Any]
-    momenta: list[Any]
-    position: int = 0
-    lost: bool = False
-    added: tuple[tuple[int, Any, float], ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,10 +26,10 @@ class TorchSteps(StatefulSchedule):
     """The learning rates of a torch scheduler after each call of its ``step()``.
 
     ``value(i)`` is the learning rate of step i of a plain torch loop, which calls ``scheduler.step()`` once after each
-    optimizer step. Events step the scheduler forward. To go back, it returns to the state in which it was wrapped, and
-    steps from there. While it steps, the optimizer holds the learning rates of its last step; afterwards the optimizer
-    holds again what others have written. If it schedules a momentum, too, it writes that to the optimizer at once, as
-    in torch.
+    optimizer step. Events step the scheduler forward. To go back, it returns to a state that it remembers, or to that
+    in which it was wrapped, and steps from there. While it steps, the optimizer holds the learning rates of its last
+    step; afterwards the optimizer holds again what others have written. If it schedules a momentum, too, it writes that
+    to the optimizer at once, as in torch.
 
     A scheduler whose ``step`` takes a metric only steps when :meth:`observe` passes one.
 
@@ -87,6 +68,7 @@ class TorchSteps(StatefulSchedule):
     _is_nested: bool = field(init=False, compare=False)
     _initial: tuple[Snapshot, list[Any], list[Any]] = field(init=False, compare=False)
     _progress: TorchProgress = field(init=False, compare=False)
+    _remembered: Remembered = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         """Copy the state of the scheduler, to go back to it later."""
@@ -105,6 +87,7 @@ class TorchSteps(StatefulSchedule):
             configuration=configuration_of(self.wrapped, len(rates)),
             _initial=(Snapshot(self.wrapped), rates, momenta),
             _progress=TorchProgress(list(map(copied, rates)), list(momenta)),
+            _remembered=Remembered(),
         )
 
     @property
@@ -163,16 +146,22 @@ class TorchSteps(StatefulSchedule):
             self._set(_progress=progress)
 
     def _go_to(self, index: int) -> None:
-        """Step to an event; if it is an earlier one, from the beginning."""
+        """Step to an event; if it is an earlier one, from a state that is remembered, or from the beginning."""
         now = self._progress
         went_back = index < now.position or now.lost
         if went_back:
-            self._go_back()
+            self._go_back(index)
             now = self._progress
         for event, _, _ in now.added[len(now.rates) - len(self._initial[1]) :]:
             if event <= index:
-                self._step(event - now.position, went_back=went_back)
+                self._step_to(event, went_back)
                 self._add_group()
+        self._step_to(index, went_back)
+
+    def _step_to(self, index: int, went_back: bool) -> None:
+        now = self._progress
+        while now.from_start and now.position < self._remembered.next_position < index:
+            self._step(self._remembered.next_position - now.position, went_back=went_back)
         self._step(index - now.position, went_back=went_back)
 
     def _add_groups(self, index: int) -> list[Any]:
@@ -183,6 +172,7 @@ class TorchSteps(StatefulSchedule):
             rate = copied(group["lr"])
             factor = factor_of(schedulers_in(self.wrapped), now.rates, rate, group)
             now.added = (*now.added, (index, rate, factor))
+            self._set(_remembered=Remembered())  # the states are those without this group
         for event, _, _ in now.added[len(now.rates) - first :]:
             if event <= index:
                 self._add_group()
@@ -221,6 +211,8 @@ class TorchSteps(StatefulSchedule):
             except BaseException:  # an interrupt, such as Ctrl-C
                 _restore(groups, held, others)
                 raise
+        if now.position == self._remembered.next_position and now.from_start and not self.takes_metric:
+            self._remembered.add(self.wrapped, now.rates, now.momenta)
         if self.cycles_momentum:
             # Others may write the momentum while this scheduler does not.
             pairs = zip(momenta, before, strict=True)
@@ -238,12 +230,13 @@ class TorchSteps(StatefulSchedule):
                 if momentum is not None and id(group) in read:
                     write_momentum(group, momentum)
 
-    def _go_back(self) -> None:
+    def _go_back(self, index: int = 0) -> None:
+        """Go back to the last state that is not later than an event."""
         now = self._progress
         if now.position or now.lost or now.added:
-            snapshot, rates, momenta = self._initial
+            position, snapshot, rates, momenta = self._remembered.before(index) or State(0, *self._initial)
             snapshot.restore()
-            self._set(_progress=TorchProgress(list(map(copied, rates)), list(momenta), added=now.added))
+            self._set(_progress=TorchProgress(list(map(copied, rates)), list(momenta), position, added=now.added))
 
     def state_dict(self) -> dict[str, Any]:
         """The number of steps, the attributes of the torch scheduler, and its values in the param groups.
@@ -277,7 +270,7 @@ class TorchSteps(StatefulSchedule):
         except BaseException:
             configuration, initial, remembered = before
             if initial is not self._initial:
-                self._set(configuration=configuration, _initial=initial)
+                self._set(configuration=configuration, _initial=initial, _remembered=Remembered())
                 self.put_back(remembered)
             raise
 
@@ -304,6 +297,7 @@ class TorchSteps(StatefulSchedule):
             added = (*added, (position, rates[at], factor_of(schedulers, rates[:at], rates[at], groups[at])))
         rates, momenta = rates[:known], momenta[:known]
         before = self.remembered()
+        self._set(_remembered=Remembered())
         try:
             self._go_back()
             self._set(_progress=replace(self._progress, added=added))
@@ -312,7 +306,7 @@ class TorchSteps(StatefulSchedule):
             refuse_other_attributes(self.wrapped, wrapped)
             if wrapped:
                 self._load_attributes(wrapped if same else {**self.wrapped.state_dict(), **wrapped})
-                self._set(_progress=TorchProgress(rates, momenta, position, added=added))
+                self._set(_progress=TorchProgress(rates, momenta, position, added=added, from_start=False))
                 self._write_momenta(momenta)
         except BaseException:
             self.put_back(before)

@@ -1,0 +1,110 @@
+"""``lehr convert``: writes a config as one of another library."""
+
+import json
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lehr.handlers.config import convert_config
+from lehr.handlers.config.conversion.convert import TARGETS
+from lehr.handlers.schedules.arguments import shown
+
+from .options import check_can_write, make_optimizer, number_option, output_options, scheduler_options
+from .parsing import config_of
+
+HELP = """Write a config as one of another library, with the same values.
+
+TYPE is a type that "lehr list" shows, with its arguments as KEY=VALUE, or a file. The result is compared with the
+config over the whole run before it is written. It holds for optimizers with any values, unless --initial or --groups
+describe one. Where the other library cannot say a part, the error names it, and the exit code is 2.
+
+\b
+Examples:
+  lehr convert torch.StepLR step_size=30 --to lehr
+  lehr convert transformers.cosine num_warmup_steps=100 num_training_steps=1000 --to torch --format json
+
+\b
+  echo '{lr_scheduler_type: linear, warmup_steps: 9, max_steps: 99}' > args.yaml
+  lehr convert args.yaml --to torch --total-steps 99
+  lehr convert args.yaml --to mmengine --total-steps 99 --initial lr=0.1 -o out.json
+"""
+FORMATS = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+
+
+@click.command(help=HELP)
+@click.argument("source", metavar="TYPE|FILE")
+@click.argument("given", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--to", required=True, type=click.Choice(list(TARGETS)), help="the other library")
+@number_option("--max-epochs", help="epochs of the run")
+@number_option("--total-steps", help="iterations of the run")
+@number_option("--epoch-length", help="events in an epoch, for --in-epochs")
+@click.option("--format", "as_format", type=click.Choice(["yaml", "json"]), help="default: as -o ends, or yaml")
+@scheduler_options
+@partial(output_options, what="a .yaml, .yml or .json file, instead of stdout")
+def convert(
+    source: str,
+    given: tuple[str, ...],
+    to: str,
+    as_format: str | None,
+    output: str | None,
+    force: bool,
+    **options: Any,
+) -> None:
+    """Print a config of another library, or write it to a file."""
+    if output is not None:
+        suffix = Path(output).suffix.lower()
+        if as_format is None and suffix not in FORMATS:
+            raise ValueError(f"-o must end in .yaml, .yml or .json unless --format is given, given {shown(output)}")
+        check_can_write(output, force)
+        as_format = as_format or FORMATS[suffix]
+    if options["in_epochs"] != (options["epoch_length"] is not None):
+        raise ValueError("--in-epochs and --epoch-length must be given together, given one of them")
+    described = options["initial"] or options["groups"] > 1
+    made = convert_config(
+        config_of(source, given),
+        to=to,
+        optimizer=make_optimizer(options) if described else None,
+        param_name=options["param_name"],
+        epoch_length=options["epoch_length"],
+        max_epochs=options["max_epochs"],
+        total_steps=options["total_steps"],
+        dialect=options["dialect"],
+        section=options["section"],
+    )
+    text = as_text(made, as_format or "yaml")
+    if output is None:
+        sys.stdout.write(text)
+        return
+    with open(output, "w", encoding="utf-8") as file:
+        file.write(text)
+    click.echo(f"wrote {output}")
+
+
+def as_text(config: Any, as_format: str) -> str:
+    r"""A config as a text that reads as the same config.
+
+    Raises:
+        ImportError: it is to be YAML, and PyYAML is not installed.
+
+    Example:
+        >>> as_text({"type": "torch.StepLR", "step_size": 30}, "json")
+        '{\n  "type": "torch.StepLR",\n  "step_size": 30\n}\n'
+    """
+    if as_format == "json":
+        return f"{json.dumps(config, indent=2, allow_nan=False)}\n"
+    try:
+        import yaml
+    except ImportError as error:
+        raise ImportError("YAML needs PyYAML: pip install 'lehr[yaml]', or --format json") from error
+
+    class Dumper(yaml.SafeDumper):
+        """Writes a list that is in a config twice as often as it is there."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    text: str = yaml.dump(config, Dumper=Dumper, sort_keys=False, default_flow_style=None, width=100)
+    return text

@@ -1,0 +1,72 @@
+"""``lehr show``: what is in a config, in words and as a picture."""
+
+from functools import partial
+from typing import Any
+
+import click
+
+from lehr.handlers.config.described import ConfigDescription, described
+
+from .html_page import check_page_file, write_page_of_events
+from .list_command import TITLES
+from .options import html_option, make_scheduler, output_options
+from .parsing import config_of
+from .plot_command import check_picture_file, draw_simulation
+from .simulation import simulate_events, simulation_options
+
+HELP = """Show what is in a config: in words, and as a picture in the terminal, a file or a page for a browser.
+
+FILE is a config of any library that "lehr list" shows, or a whole training config with one in it; or a type with its
+arguments as KEY=VALUE. The words say which library it is of, what the value does from which event to which, how long
+the run is, and which keys of the file have no effect. Values start from those of --optimizer and --initial.
+
+\b
+Examples:
+  echo '{lr_scheduler_type: cosine, warmup_steps: 9, max_steps: 99, bf16: true}' > args.yaml
+  lehr show args.yaml
+  lehr show args.yaml --initial lr=3e-4 -o plan.png
+  lehr show torch.OneCycleLR max_lr=0.1 total_steps=500 --initial momentum=0.9
+"""
+
+
+@click.command(help=HELP)
+@simulation_options
+@partial(output_options, what="a .png, .svg or .pdf file, instead of the terminal")
+@html_option
+def show(
+    source: str, given: tuple[str, ...], output: str | None, force: bool, html: str | None, **options: Any
+) -> None:
+    """Print a description, and draw the values."""
+    check_picture_file(output, force)
+    check_page_file(html, force)
+    if options["epoch_length"] is not None and not options["in_epochs"] and html is None:
+        raise ValueError(f"--epoch-length is for --in-epochs and --html, given {options['epoch_length']}")
+    of_simulation = options if options["in_epochs"] else {**options, "epoch_length": None}
+    found = described(
+        make_scheduler(source, given, of_simulation),
+        config_of(source, given),
+        dialect=options["dialect"],
+        section=options["section"],
+    )
+    title = " ".join([source, *given])
+    click.echo("\n".join(lines_of(title, found)))
+    if of_simulation["num_events"] is None and of_simulation["metrics"] is None:
+        of_simulation = {**of_simulation, "num_events": found.num_events}
+    if html is not None:
+        write_page_of_events(html, simulate_events(source, given, of_simulation), title, options)
+    if html is None or output is not None:
+        draw_simulation(simulate_events(source, given, of_simulation), title, output)
+
+
+def lines_of(title: str, found: ConfigDescription) -> list[str]:
+    """The lines of a description."""
+    prefixes = dict.fromkeys(one.rpartition(".")[0] for one in found.types)
+    lines = [f"{title}: {', '.join(found.types)} ({'; '.join(TITLES.get(one, one) for one in prefixes)})"]
+    if found.section:
+        lines.append(f"in its section {found.section}")
+    for label, phases in found.lines.items():
+        lines += [f"{label}:", *(f"  {one}" for one in phases)]
+    lines.append(f"run: {found.run_in_words()}")
+    if found.ignored:
+        lines.append(f"ignored: {', '.join(found.ignored)}")
+    return [*lines, ""]

@@ -1,0 +1,83 @@
+"""What a config plans for an optimizer: the schedule of each parameter, and the length of the run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from lehr.handlers.config import run_length
+from lehr.handlers.config.configure import configure_scheduler
+from lehr.handlers.core.inspection import members_of, metric_name_of, reads_metric, target_of
+from lehr.handlers.core.param_scheduler import ParamScheduler
+from lehr.handlers.schedules import Schedule
+from lehr.handlers.targets.param_groups import ParamGroups
+
+MOMENTUM = 0.9  # of the optimizer where none is given
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a config plans.
+
+    Args:
+        schedules: the schedule of each parameter, by its name.
+        bases: the value of each parameter in each param group before the run.
+        config: the config as one mapping, with the length of the run in it.
+        run: the length of the run.
+        metric: the name of the metric that the schedule reads and the events between two values of it, or None.
+    """
+
+    schedules: Mapping[str, Schedule]
+    bases: Mapping[str, tuple[float, ...]]
+    config: Mapping[str, Any]
+    run: run_length.RunLength
+    metric: tuple[str, int] | None
+
+    @property
+    def events(self) -> int | None:
+        """The events of the run: iterations, or epochs where iterations are not counted; None if unknown."""
+        return self.run.steps or self.run.max_epochs
+
+
+def stand_in(optimizer: Any, param_name: str, factor: float = 1.0) -> Any:
+    """An optimizer with the same values, which may be multiplied for one parameter, and without parameters to train.
+
+    Args:
+        optimizer: an optimizer, or None for one with a learning rate of 1.
+        param_name: the parameter.
+        factor: the factor of its values.
+    """
+    if optimizer is None:
+        groups, defaults = [{"params": [], "lr": 1.0, "momentum": MOMENTUM}], {}
+        groups[0].setdefault(param_name, 1.0)
+    else:
+        groups = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
+        defaults = dict(getattr(optimizer, "defaults", {}))
+    for mapping in (*groups, defaults):
+        for key in (param_name, f"initial_{param_name}"):
+            if isinstance(mapping.get(key), int | float):
+                mapping[key] = mapping[key] * factor
+    return SimpleNamespace(param_groups=[{"params": [], **group} for group in groups], defaults=defaults)
+
+
+def planned(optimizer: Any, config: Any, **options: Any) -> Planned:
+    """What a config plans for an optimizer.
+
+    Raises:
+        TypeError, ValueError: see :func:`configure_scheduler`; it schedules something other than whole parameters.
+    """
+    scheduler = configure_scheduler(optimizer, config, **options)
+    whole = scheduler.config()
+    run = run_length.checked("", {**whole.get("run", {}), "epoch_length": whole.get("epoch_length")})
+    schedules, bases, metric = {}, {}, None
+    for member in members_of(scheduler):
+        target = target_of(member)
+        if not isinstance(member, ParamScheduler) or not isinstance(target, ParamGroups):
+            raise ValueError(f"the config must be for parameters of param groups, given a {type(member).__name__}")
+        if member.param_group_index is not None or member.param_name in schedules:
+            raise ValueError(f"the schedule of {member.param_name!r} must be for all param groups, given some of them")
+        schedules[member.param_name] = member.schedule
+        bases[member.param_name] = tuple(target.base_values())
+        if reads_metric(member):
+            metric = str(metric_name_of(member)), int(getattr(member, "every", 1))
+    return Planned(schedules, bases, whole, run, metric)

@@ -1,0 +1,13 @@
+"""The error for a part of a config that another library cannot say."""
+
+from .phases import Phase
+from .words import events_of, words_of
+
+
+class UnsayableError(Exception):
+    """A library cannot say a part of a config; the text names the part."""
+
+
+def unsayable(name: str, phase: Phase, why: str) -> UnsayableError:
+    """The error for a phase of a parameter."""
+    return UnsayableError(f"the schedule of {name!r} at {events_of(phase)}, {words_of(phase.schedule)}: {why}")

@@ -1,0 +1,67 @@
+"""The state of a torch scheduler now, and at some of its steps, to go back to."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
+
+from .optimizer_values import copied
+from .snapshot import Snapshot
+
+FIRST_DISTANCE, MOST_STATES = 1024, 64  # steps from one state to the next, which doubles where the states are too many
+
+
+@dataclass
+class TorchProgress:
+    """The number of steps of a torch scheduler, and its learning rate and momentum in each param group.
+
+    Args:
+        rates: the learning rate of each group that the scheduler knows.
+        momenta: the momentum of each of them; empty if the scheduler writes none.
+        position: the number of steps.
+        lost: whether a step failed half-way.
+        added: for each group that was added later: the event, its learning rate then, and its factor; see
+            :func:`factor_of`. The scheduler knows those whose event is not later than ``position``.
+        from_start: whether the scheduler took all these steps itself, and loaded no state.
+    """
+
+    rates: list[Any]
+    momenta: list[Any]
+    position: int = 0
+    lost: bool = False
+    added: tuple[tuple[int, Any, float], ...] = ()
+    from_start: bool = True
+
+
+class State(NamedTuple):
+    """A torch scheduler after ``position`` steps, and its learning rate and momentum in each param group."""
+
+    position: int
+    snapshot: Snapshot
+    rates: list[Any]
+    momenta: list[Any]
+
+
+class Remembered:
+    """The states of a torch scheduler at equal distances, so that to go back takes few steps. A copy has none."""
+
+    def __init__(self) -> None:
+        self._states: list[State] = []
+        self._distance = self.next_position = FIRST_DISTANCE
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return type(self)()
+
+    def add(self, scheduler: TorchLRScheduler, rates: list[Any], momenta: list[Any]) -> None:
+        """Remember the state at ``next_position``."""
+        snapshot = Snapshot(scheduler)
+        if snapshot.is_complete:
+            self._states.append(State(self.next_position, snapshot, list(map(copied, rates)), list(momenta)))
+            if len(self._states) > MOST_STATES:
+                self._states, self._distance = self._states[1::2], 2 * self._distance
+            self.next_position = (len(self._states) + 1) * self._distance
+
+    def before(self, position: int) -> State | None:
+        """The last state that is not later than a position, if there is one."""
+        at = min(position // self._distance, len(self._states))
+        return self._states[at - 1] if at else None

@@ -1,0 +1,51 @@
+"""The Mersenne twister for many seeds at once, with the same numbers as torch and NumPy draw on a CPU."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Words = NDArray[np.uint32]
+SIZE, MIDDLE = 624, 397  # a state has so many words; each new word depends on the one in the middle
+FACTOR = np.uint32(1812433253)
+
+
+def first_words(seeds: Words, count: int) -> Words:
+    """The first 32-bit numbers ``(count, n)`` of a generator of each of n seeds.
+
+    These are the numbers of ``np.random.RandomState(seed)``, and of ``torch.Generator().manual_seed(seed)``. The loop
+    goes over the words of a state, and NumPy over the seeds.
+
+    Source: Matsumoto and Nishimura, "Mersenne Twister: A 623-Dimensionally Equidistributed Uniform Pseudo-Random Number
+    Generator", 1998, https://doi.org/10.1145/272991.272995.
+
+    >>> first_words(np.array([5489, 42], dtype=np.uint32), 2).tolist()
+    [[3499211612, 1608637542], [581869302, 3421126067]]
+    """
+    words = np.empty((SIZE + count, len(seeds)), dtype=np.uint32)
+    _seed(words[: min(SIZE, MIDDLE + count)], seeds, count)
+    for start in range(0, count, SIZE - MIDDLE):  # a later word depends on one of these
+        stop = min(start + SIZE - MIDDLE, count)
+        mixed = words[start:stop] & 0x80000000 | words[start + 1 : stop + 1] & 0x7FFFFFFF
+        twisted = mixed >> 1 ^ (mixed & 1) * np.uint32(0x9908B0DF)
+        np.bitwise_xor(words[MIDDLE + start : MIDDLE + stop], twisted, out=words[SIZE + start : SIZE + stop])
+    return _tempered(words[SIZE:])
+
+
+def _seed(state: Words, seeds: Words, count: int) -> None:
+    """Fill a state from the seeds, except rows between ``count`` and the middle, on which no word depends."""
+    row, high = seeds.copy(), np.empty_like(seeds)
+    state[0] = row
+    for number, place in enumerate(np.arange(1, len(state), dtype=np.uint32), 1):
+        np.right_shift(row, 30, out=high)
+        np.bitwise_xor(row, high, out=row)
+        np.multiply(row, FACTOR, out=row)
+        np.add(row, place, out=row)
+        if number <= count or number >= MIDDLE:
+            state[number] = row
+
+
+def _tempered(words: Words) -> Words:
+    words ^= words >> 11
+    words ^= words << 7 & 0x9D2C5680
+    words ^= words << 15 & 0xEFC60000
+    words ^= words >> 18
+    return words
