@@ -1,12 +1,60 @@
 """Schedulers whose events are computed all together, beside others whose events come one by one."""
 
+import os
 import sys
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from ignite.engine import Engine, Events
 from optimizers import make_optimizer
+from real_runs import Training, bits
+from test_dry_run_drawn import TRAINERS, make_drawn
 
 from lehr.handlers import CosineDecayScheduler, LinearScheduler, ParamScheduler, check_plan, dry_run
+from lehr.handlers.plans.simulation import run
+
+
+def planned(drawn, start, one_by_one):
+    """The plan and the findings of a drawn trainer, which is at iteration ``start`` of its run."""
+    epochs, length, accumulation = drawn["max_epochs"], drawn["epoch_length"], drawn["accumulation"]
+    training = Training({}, accumulation)
+    make_drawn(drawn)(training)
+    if start < epochs * length:
+        state = {**training.trainer.state_dict(), "max_epochs": epochs, "epoch_length": length, "iteration": start}
+        if "optimizer_steps" in state:
+            state["optimizer_steps"] = [start // accumulation] * len(state["optimizer_steps"])
+        training.trainer.load_state_dict(state)
+    arguments = {"metrics": {"loss": drawn["losses"][:epochs]}, "gradient_accumulation_steps": accumulation}
+    with pytest.MonkeyPatch.context() as patch:
+        if one_by_one:
+            patch.setattr(run, "computable", lambda *arguments: [])
+        plan = dry_run(training.trainer, epochs, length, **arguments)
+        findings = check_plan(training.trainer, epochs, length, **arguments)
+    columns = {
+        name: (bits(one.values), one.labels, one.spans, one.event_iterations.tolist(), one.first_event)
+        for name, one in plan.columns.items()
+    }
+    return columns, plan.start, plan.unforeseen, [str(finding) for finding in findings]
+
+
+def check(drawn, start):
+    assert planned(drawn, start, one_by_one=False) == planned(drawn, start, one_by_one=True)
+
+
+STARTS = st.just(0) | st.integers(1, 53)
+
+
+@given(TRAINERS, STARTS)
+def test_events_computed_together_have_the_values_and_findings_of_events_one_by_one(drawn, start):
+    check(drawn, start)
+
+
+@pytest.mark.proof
+@settings(settings.get_profile("proof" if os.environ.get("HYPOTHESIS_PROFILE", "lehr") == "lehr" else "thorough"))
+@given(TRAINERS, STARTS)
+def test_very_many_events_computed_together_have_the_values_of_events_one_by_one(drawn, start):
+    check(drawn, start)
 
 
 class FromWeightDecay(ParamScheduler):
