@@ -46,7 +46,7 @@ def dry_run(
     If the state of the trainer was loaded to resume a run, the plan starts at the next iteration, and is NaN before it.
 
     ``plan.unforeseen`` names the schedulers that the dry run cannot predict and leaves out: on an event of your own,
-    called by your code, or attached to an engine that no handler of the trainer runs.
+    called by your code, attached to an engine that no handler of the trainer runs, or whose param groups are to come.
 
     A training loop without an engine gives its schedulers in the place of the trainer. Those that have counted events
     plan the rest of their run.

@@ -95,7 +95,8 @@ class SimulatedRun:
                 for own_name, locations in locations_of(scheduler.copy, self._engines[handler.engine]).items():
                     # A momentum that torch writes beside the learning rate has no history, and keeps its name.
                     name = handler.name if handler.name and own_name in own_names else own_name
-                    recorded.setdefault(name, RecordedValues()).add(scheduler, locations)
+                    if locations:  # there are none where all of its groups are still to come
+                        recorded.setdefault(name, RecordedValues()).add(scheduler, locations)
         return recorded
 
     def run(self, progress: Callable[[int], object] | None) -> None:
@@ -275,7 +276,12 @@ class SimulatedRun:
     def tables(self) -> dict[str, Array]:
         """The values of each name after the run: ``(iterations, groups)``."""
         start, iterations = self.settings.start, self.settings.iterations
-        return {name: values.table(start, iterations, self._repeats) for name, values in self.recorded.items()}
+        tables: dict[str, Array] = {}
+        for name, values in self.recorded.items():
+            table = values.table(start, iterations, self._repeats)
+            is_shared = any(np.may_share_memory(table, other) for other in tables.values())  # one scheduler, two names
+            tables[name] = table.copy() if is_shared else table
+        return tables
 
     @cached_property
     def written_schedules(self) -> list[WrittenSchedule]:
@@ -306,7 +312,15 @@ class SimulatedRun:
 
     def unforeseen(self) -> list[str]:
         """The schedulers whose events or locations the run cannot predict, in words."""
-        without_locations = [one.original for one in self.schedulers if one.writing_handlers and not one.locations]
+        without_locations = [
+            original
+            for one in self.schedulers
+            if one.writing_handlers
+            for original, copied in zip(
+                inspection.members_of(one.original), inspection.members_of(one.copy), strict=True
+            )
+            if not any(locations_of(copied, self.engine).values())
+        ]
         on_other_engines = [
             scheduler
             for scheduler in inspection.existing_schedulers()
@@ -320,7 +334,7 @@ class SimulatedRun:
         return [
             *(f"{arguments.shown(handler.owner)} on {handler.event_text}" for handler in self.unsupported),
             *(
-                f"{arguments.shown(one)}, which has no param groups, or does not say where it writes"
+                f"{arguments.shown(one)}, which has no param groups yet, or does not say where it writes"
                 for one in without_locations
             ),
             *(f"{arguments.shown(one)} on an engine that no handler of the trainer runs" for one in on_other_engines),
