@@ -10,7 +10,7 @@ from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.plateau import checked_metric
 
 from .plan import PhaseSpan, Plan, PlanColumn
-from .simulation.handlers import accumulation_steps_of
+from .simulation.accumulation import AccumulationSteps, accumulation_of
 from .simulation.plain_run import Planned, engine_of
 from .simulation.run import SimulatedRun
 from .simulation.schedulers import WrittenSchedule
@@ -26,7 +26,7 @@ def dry_run(
     metrics: Metrics | None = None,
     *,
     max_iters: int | None = None,
-    gradient_accumulation_steps: int | None = None,
+    gradient_accumulation_steps: AccumulationSteps = None,
     progress: Callable[[int], object] | None = None,
 ) -> Plan:
     """Compute the values that all schedulers of a trainer will have in effect at each iteration of a run.
@@ -60,8 +60,10 @@ def dry_run(
             iteration, or any other number of values that divides the number of iterations. A metric without values
             changes nothing.
         max_iters: iterations of the whole run, at least 1, instead of ``max_epochs``; as in ``trainer.run``.
-        gradient_accumulation_steps: iterations for each step of the optimizers, at least 1. None for the value that
-            ignite's ``create_supervised_trainer`` was given if it made the trainer, otherwise 1.
+        gradient_accumulation_steps: iterations for each step of the optimizers, at least 1; or a mapping from
+            optimizers to such numbers, such as ``{generator: 5}`` where a generator steps in each 5th iteration. None,
+            and for an optimizer that is not in the mapping, the value that ignite's ``create_supervised_trainer`` was
+            given if it made the trainer, otherwise 1.
         progress: called with 1000 after every 1000 iterations, such as ``tqdm(...).update``; or None.
 
     Returns:
@@ -106,7 +108,7 @@ def prepared_run(
     max_epochs: int | None,
     epoch_length: int,
     metrics: Metrics | None,
-    accumulation: int | None,
+    accumulation: AccumulationSteps,
     max_iters: int | None,
 ) -> SimulatedRun:
     """A simulated run that has not started yet.
@@ -127,10 +129,8 @@ def prepared_run(
             f"max_epochs must be None where max_iters is given, given {arguments.shown(max_epochs)} "
             f"and {arguments.shown(max_iters)}"
         )
-    if accumulation is None:
-        accumulation = accumulation_steps_of(trainer) if isinstance(trainer, Engine) else 1
-    accumulation = arguments.whole_number("gradient_accumulation_steps", accumulation, at_least=1)
-    trainer = engine_of(trainer, max_epochs, epoch_length, accumulation)
+    steps = accumulation_of(trainer, accumulation)
+    trainer = engine_of(trainer, max_epochs, epoch_length, steps)
     state, start = trainer.state, _iterations_done(trainer, iterations)
     if start and state.epoch_length not in (None, epoch_length):
         raise ValueError(
@@ -141,7 +141,7 @@ def prepared_run(
             f"max_epochs must be at least {state.epoch}, the epochs that the trainer has made, given {max_epochs}"
         )
     checked = _checked_metrics(metrics, iterations, epoch_length)
-    return SimulatedRun(trainer, RunSettings(max_epochs, epoch_length, iterations, start, checked, accumulation))
+    return SimulatedRun(trainer, RunSettings(max_epochs, epoch_length, iterations, start, checked, steps))
 
 
 def _iterations_done(trainer: Engine, iterations: int) -> int:

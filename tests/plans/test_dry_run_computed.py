@@ -11,21 +11,23 @@ from optimizers import make_optimizer
 from real_runs import Training, bits
 from test_dry_run_drawn import TRAINERS, make_drawn
 
+from lehr.engine.optimizer_events import stepping_optimizers
 from lehr.handlers import CosineDecayScheduler, LinearScheduler, ParamScheduler, check_plan, dry_run
 from lehr.handlers.plans.simulation import run
 
 
 def planned(drawn, start, one_by_one):
     """The plan and the findings of a drawn trainer, which is at iteration ``start`` of its run."""
-    epochs, length, accumulation = drawn["max_epochs"], drawn["epoch_length"], drawn["accumulation"]
-    training = Training({}, accumulation)
+    epochs, length, training = drawn["max_epochs"], drawn["epoch_length"], Training({}, drawn["accumulation"])
     make_drawn(drawn)(training)
+    steps = training.accumulation_steps
     if start < epochs * length:
         state = {**training.trainer.state_dict(), "max_epochs": epochs, "epoch_length": length, "iteration": start}
         if "optimizer_steps" in state:
-            state["optimizer_steps"] = [start // accumulation] * len(state["optimizer_steps"])
+            apart = [steps if isinstance(steps, int) else steps[one] for one in stepping_optimizers(training.trainer)]
+            state["optimizer_steps"] = [start // every for every in apart]
         training.trainer.load_state_dict(state)
-    arguments = {"metrics": {"loss": drawn["losses"][:epochs]}, "gradient_accumulation_steps": accumulation}
+    arguments = {"metrics": {"loss": drawn["losses"][:epochs]}, "gradient_accumulation_steps": steps}
     with pytest.MonkeyPatch.context() as patch:
         if one_by_one:
             patch.setattr(run, "computable", lambda *arguments: [])

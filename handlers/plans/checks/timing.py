@@ -34,7 +34,9 @@ def late_events(checked: CheckedRun) -> Iterator[Finding]:
         is_first = not any(_writes_before(scheduler, other, num_late) for other in run.schedulers)
         if any(begins_late(handler.filtered_event) for handler in scheduler.writing_handlers):
             continue
-        comes_late = after_step or run.settings.accumulation <= first_event < len(written.values)
+        comes_late = after_step or run.settings.accumulation.of_scheduler(scheduler.original) <= first_event < len(
+            written.values
+        )
         if not comes_late or reads_metric(scheduler.original) or follows_first or not is_first:
             continue
         own = written.values[first_event - 1] if first_event else written.before[written.columns]

@@ -48,13 +48,18 @@ def zero_starts(checked: CheckedRun) -> Iterator[Finding]:
     """The learning rate is 0 at first, so that steps change nothing."""
     run = checked.run
     for name, recorded in run.recorded.items() if not run.settings.start else ():
-        groups: dict[int, list[str]] = defaultdict(list)
-        for values, location in zip(run.tables[name].T, recorded.locations, strict=False):
+        groups: dict[tuple[int, bool], list[str]] = defaultdict(list)
+        steps = {
+            column: run.settings.accumulation.of_scheduler(one.original)
+            for one, columns in recorded.writers
+            for column in columns
+        }
+        for column, (values, location) in enumerate(zip(run.tables[name].T, recorded.locations, strict=False)):
             if location.is_in_optimizer and location.key == "lr" and values[0] == 0:
-                groups[int(np.argmax(values != 0)) if values.any() else len(values)].append(location.label)
+                zeros = int(np.argmax(values != 0)) if values.any() else len(values)
+                groups[zeros, zeros <= steps[column]].append(location.label)  # whether it is one step of the optimizer
         others_learn = sum(map(len, groups.values())) < len(recorded.locations)
-        for zeros, labels in groups.items():
-            is_short = zeros <= run.settings.accumulation  # one step of the optimizer
+        for (zeros, is_short), labels in groups.items():
             first = "iteration" if zeros == 1 else f"{zeros} iterations"
             effect = (
                 "these groups learn nothing, which is right if they are frozen" if others_learn else "nothing is learnt"

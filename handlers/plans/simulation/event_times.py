@@ -85,14 +85,22 @@ def _calls_of(
     steps = part.steps.items() if handler.event not in FIRED else [(handler.optimizer, 0)]
     for number, (optimizer, steps_before) in enumerate(steps):
         if handler.optimizer is None or handler.optimizer is optimizer:
-            counts, iterations_at = _firings(handler.event, part, steps_before)
+            every = part.settings.accumulation.of(optimizer)
+            counts, iterations_at = _firings(handler.event, part, every, steps_before)
             yield position_of(handler.event, number), _passing(counts, given), iterations_at
 
 
-def _firings(event: Any, part: Part, steps_before: int) -> tuple[range, Callable[[Integers], Integers]]:
-    """What the filters of an event see, and a function from it to the iteration of the next training step."""
+def _firings(event: Any, part: Part, every: int, steps_before: int) -> tuple[range, Callable[[Integers], Integers]]:
+    """What the filters of an event see, and a function from it to the iteration of the next training step.
+
+    Args:
+        event: the event.
+        part: the part of the run.
+        every: the iterations for each step of the optimizer, for its events.
+        steps_before: the steps that the optimizer has made before.
+    """
     settings, first, last, _ = part
-    length, every = settings.epoch_length, settings.accumulation
+    length = settings.epoch_length
     begun = -(-last // length)  # epochs
     if event == Events.STARTED:
         return range(first // length, first // length + 1), lambda counts: np.full_like(counts, first)

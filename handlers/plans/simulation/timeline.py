@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from lehr.engine.optimizer_events import OptimizerEvents, stepping_optimizers, steps_of
 
+from .accumulation import Accumulation
 from .handlers import AttachedHandler
 
 BATCH_EVENTS = (Events.GET_BATCH_STARTED, Events.GET_BATCH_COMPLETED)
@@ -33,7 +34,7 @@ class RunSettings:
         start: the iteration that the run starts with, from 0; more than 0 if it is resumed.
         metrics: the values of each metric, evenly spaced over the run. Metrics of whole epochs are known when the
             epoch completes, other metrics when the iteration completes.
-        accumulation: iterations for each step of the optimizers.
+        accumulation: iterations for each step of each optimizer.
     """
 
     max_epochs: int
@@ -41,7 +42,7 @@ class RunSettings:
     iterations: int
     start: int
     metrics: Mapping[str, Sequence[float]]
-    accumulation: int
+    accumulation: Accumulation
 
     def interval(self, num_values: int) -> int:
         """The iterations from one value of a metric to the next, given the number of values in the run."""
@@ -150,12 +151,13 @@ class Timeline:
         batch_events = [event for event in BATCH_EVENTS if (engine, event) in callbacks]
         started = callbacks.get((engine, Events.ITERATION_STARTED), [])
         completed = callbacks.get((engine, Events.ITERATION_COMPLETED), [])
+        apart = {self.settings.accumulation.of(optimizer) for optimizer in steps}
         for iteration in range(state.iteration + 1, end + 1):
             for event in batch_events:
                 self._fire(engine, callbacks, event, iteration - 1)
             state.iteration = iteration
             self._call(started, engine, Events.ITERATION_STARTED, iteration)
-            if steps and iteration % self.settings.accumulation == 0:
+            if apart and any(iteration % every == 0 for every in apart):
                 self._step(callbacks, steps)
             record(1)
             self.iteration = iteration
@@ -185,7 +187,8 @@ class Timeline:
 
     def _step(self, callbacks: Callbacks, steps: dict[Optimizer, int]) -> None:
         state: Any = self.engine.state
-        for optimizer in steps:
+        making = [one for one in steps if state.iteration % self.settings.accumulation.of(one) == 0]
+        for optimizer in making:
             state.optimizer, state.optimizer_step = optimizer, steps[optimizer] + 1
             self._fire(self.engine, callbacks, OptimizerEvents.STEP_STARTED, steps[optimizer] + 1)
             steps[optimizer] += 1
