@@ -11,6 +11,7 @@ from .checks.findings import Finding, Findings
 from .dry_run import Metrics, prepared_run
 from .simulation.accumulation import AccumulationSteps
 from .simulation.plain_run import Planned
+from .simulation.unforeseen import unforeseen_by
 
 CHECKS: tuple[Check, ...] = (
     conflicts.write_conflicts,
@@ -139,7 +140,7 @@ def check_plan(
         run.run(progress)
     except Exception as raised:
         error = raised
-    checked = CheckedRun(run, run.unforeseen(), error, jump_ratio)
+    checked = CheckedRun(run, unforeseen_by(run), error, jump_ratio)
     with random_state_kept(*run.called):
         findings = _without_follow_ups([finding for check in CHECKS for finding in check(checked)])
     if error is not None and not checked.metric_was_missing:

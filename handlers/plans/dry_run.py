@@ -15,6 +15,7 @@ from .simulation.plain_run import Planned, engine_of
 from .simulation.run import SimulatedRun
 from .simulation.schedulers import WrittenSchedule
 from .simulation.timeline import RunSettings
+from .simulation.unforeseen import unforeseen_by
 
 Metrics = Mapping[str, Sequence[float]]
 
@@ -195,7 +196,7 @@ def plan_of(run: SimulatedRun) -> Plan:
             np.sort(iterations) if len(recorded.writers) > 1 else iterations,
             sum(scheduler.first_event for scheduler, _ in recorded.writers),
         )
-    plan = Plan(columns, settings.max_epochs, settings.epoch_length, settings.start, run.unforeseen())
+    plan = Plan(columns, settings.max_epochs, settings.epoch_length, settings.start, unforeseen_by(run))
     plan.num_iterations = settings.iterations
     return plan
 

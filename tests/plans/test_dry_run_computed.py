@@ -4,30 +4,35 @@ import os
 import sys
 
 import pytest
+from drawn_events import FILTERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ignite.engine import Engine, Events
 from optimizers import make_optimizer
-from real_runs import Training, bits
-from test_dry_run_drawn import TRAINERS, make_drawn
+from real_runs import KINDS, WAYS, Training, bits
+from registry import CASES
+from test_dry_run_drawn import TRAINERS, joined, make_drawn
 
 from lehr.engine.optimizer_events import stepping_optimizers
 from lehr.handlers import CosineDecayScheduler, LinearScheduler, ParamScheduler, check_plan, dry_run
 from lehr.handlers.plans.simulation import run
 
 
-def planned(drawn, start, one_by_one):
-    """The plan and the findings of a drawn trainer, which is at iteration ``start`` of its run."""
+def planned(drawn, done, one_by_one):
+    """The plan and the findings of a drawn trainer, which has done this part of its run."""
     epochs, length, training = drawn["max_epochs"], drawn["epoch_length"], Training({}, drawn["accumulation"])
     make_drawn(drawn)(training)
     steps = training.accumulation_steps
-    if start < epochs * length:
+    if start := int(done * epochs * length):
         state = {**training.trainer.state_dict(), "max_epochs": epochs, "epoch_length": length, "iteration": start}
         if "optimizer_steps" in state:
             apart = [steps if isinstance(steps, int) else steps[one] for one in stepping_optimizers(training.trainer)]
             state["optimizer_steps"] = [start // every for every in apart]
         training.trainer.load_state_dict(state)
-    arguments = {"metrics": {"loss": drawn["losses"][:epochs]}, "gradient_accumulation_steps": steps}
+    arguments = {
+        "metrics": {"loss": drawn["losses"][:epochs]} if drawn["losses"] else None,
+        "gradient_accumulation_steps": steps,
+    }
     with pytest.MonkeyPatch.context() as patch:
         if one_by_one:
             patch.setattr(run, "computable", lambda *arguments: [])
@@ -40,23 +45,53 @@ def planned(drawn, start, one_by_one):
     return columns, plan.start, plan.unforeseen, [str(finding) for finding in findings]
 
 
-def check(drawn, start):
-    assert planned(drawn, start, one_by_one=False) == planned(drawn, start, one_by_one=True)
+def check(drawn, done):
+    assert planned(drawn, done, one_by_one=False) == planned(drawn, done, one_by_one=True)
 
 
-STARTS = st.just(0) | st.integers(1, 53)
+DONE = st.sampled_from([0.0, 0.3, 0.5, 0.8])
+KNOWN_FILTERS = st.sampled_from(KINDS).flatmap(
+    lambda kind: FILTERS.map(lambda arguments: kind(**arguments) if arguments else kind)
+)
+COMPUTED = st.fixed_dictionaries(
+    {
+        "schedulers": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "case": st.sampled_from([case for case in CASES if not case[0].per_group]),
+                    "event": KNOWN_FILTERS | st.tuples(KNOWN_FILTERS, KNOWN_FILTERS).map(joined),
+                    "way": st.sampled_from(WAYS),
+                    "name": st.sampled_from([None, "own"]),
+                    "own_optimizer": st.sampled_from([False, False, True]),
+                    "param": st.sampled_from(["lr", "lr", "momentum"]),
+                    "save_history": st.just(False),
+                }
+            ),
+            min_size=2,
+            max_size=2,
+        ),
+        "groups": st.just(1),
+        "state": st.none(),
+        "plateau": st.none(),
+        "losses": st.just([]),
+        "max_epochs": st.integers(2, 5),
+        "epoch_length": st.integers(2, 7),
+        "accumulation": st.integers(1, 3) | st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    }
+)
 
 
-@given(TRAINERS, STARTS)
-def test_events_computed_together_have_the_values_and_findings_of_events_one_by_one(drawn, start):
-    check(drawn, start)
+@settings(max_examples=50)
+@given(COMPUTED, DONE)
+def test_events_computed_together_have_the_values_and_findings_of_events_one_by_one(drawn, done):
+    check(drawn, done)
 
 
 @pytest.mark.proof
 @settings(settings.get_profile("proof" if os.environ.get("HYPOTHESIS_PROFILE", "lehr") == "lehr" else "thorough"))
-@given(TRAINERS, STARTS)
-def test_very_many_events_computed_together_have_the_values_of_events_one_by_one(drawn, start):
-    check(drawn, start)
+@given(TRAINERS | COMPUTED, DONE)
+def test_very_many_events_computed_together_have_the_values_of_events_one_by_one(drawn, done):
+    check(drawn, done)
 
 
 class FromWeightDecay(ParamScheduler):

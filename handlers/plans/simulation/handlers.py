@@ -132,5 +132,6 @@ def _may_write_metrics(function: Any) -> bool:
     if not isinstance(function, FunctionType):
         return True  # it has no Python code to read
     names = set(names_in(function.__code__))
-    stores = any(instruction.opname == "STORE_SUBSCR" for instruction in dis.get_instructions(function))
-    return "metrics" in names and (stores or not names.isdisjoint({"update", "setdefault", "setattr"}))
+    if "metrics" not in names or not names.isdisjoint({"update", "setdefault", "setattr"}):
+        return "metrics" in names
+    return any(instruction.opname == "STORE_SUBSCR" for instruction in dis.get_instructions(function))  # it is slow

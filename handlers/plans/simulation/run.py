@@ -2,30 +2,25 @@
 
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-import torch
 from ignite.engine import Engine, Events
 from torch.optim import Optimizer
-from torch.utils.data import BatchSampler, DataLoader, TensorDataset
 
 from lehr.engine.event_counts import fired_at_end, repeated_epoch_starts
 from lehr.handlers.core import inspection
-from lehr.handlers.core.copying import private_copy, reachable_from
-from lehr.handlers.core.inspection import engines_of, locations_of, metric_name_of, optimizers_of
+from lehr.handlers.core.inspection import metric_name_of, optimizers_of
 from lehr.handlers.core.random_state import random_state_kept
-from lehr.handlers.core.scheduler import BaseParamScheduler
-from lehr.handlers.schedulers.batch_size import BatchSizeScheduler
-from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.base import Array
 
 from .computed import ComputedRun, computable, is_seen
+from .copies import empty_engine, recorded_values, simulated_schedulers
 from .event_times import Part, has_known_filter, num_calls
 from .handlers import AttachedHandler, attached_handlers, engine_references
-from .schedulers import RecordedValues, SimulatedScheduler, WrittenSchedule
+from .schedulers import SimulatedScheduler, WrittenSchedule
 from .timeline import EVALUATOR_EVENTS, TRAINER_EVENTS, Callback, RunSettings, Timeline
 
 PROGRESS_INTERVAL = 1000  # iterations between two calls of ``progress``
@@ -62,42 +57,12 @@ class SimulatedRun:
 
     def _make_copies(self) -> None:
         """Make what the run changes: empty engines, copies of the schedulers, and what they write."""
-        self._engines = {engine: _empty_engine(engine) for engine in self._with_schedulers}
+        self._engines = {engine: empty_engine(engine) for engine in self._with_schedulers}
         self.engine, *evaluators = self._engines.values()
         self._timeline = Timeline(self.trainer, self.engine, evaluators, self.settings)
-        self.schedulers = self._simulated_schedulers()
-        self.recorded = self._recorded_values()
+        self.schedulers = simulated_schedulers(self.handlers, self._engines, self.settings.metrics)
+        self.recorded = recorded_values(self.schedulers, self._engines)
         self._repeats = array("q")  # for how many iterations each recorded row holds
-
-    def _simulated_schedulers(self) -> list[SimulatedScheduler]:
-        handlers: dict[int, list[AttachedHandler]] = defaultdict(list)
-        for handler in self.handlers:
-            if handler.scheduler is not None:
-                handlers[id(handler.scheduler)].append(handler)
-        originals = [of_scheduler[0].owner for of_scheduler in handlers.values()]
-        members = [member for original in originals for member in inspection.members_of(original)]
-        loaders = dict.fromkeys(member.dataloader for member in members if isinstance(member, BatchSizeScheduler))
-        replaced: list[tuple[object, object]] = [
-            *self._engines.items(),
-            *((loader, _empty_loader(loader)) for loader in loaders),
-        ]
-        copies = private_copy(originals, replaced=replaced)
-        for copied in copies:
-            inspection.prepare_copy(copied, self.settings.metrics)
-        locations = [locations_of(copied, self.engine) for copied in copies]
-        return list(map(SimulatedScheduler, originals, copies, handlers.values(), locations))
-
-    def _recorded_values(self) -> dict[str, RecordedValues]:
-        recorded: dict[str, RecordedValues] = {}
-        for scheduler in self.schedulers:
-            own_names = inspection.history_names(scheduler.copy, None)
-            for handler in scheduler.writing_handlers:
-                for own_name, locations in locations_of(scheduler.copy, self._engines[handler.engine]).items():
-                    # A momentum that torch writes beside the learning rate has no history, and keeps its name.
-                    name = handler.name if handler.name and own_name in own_names else own_name
-                    if locations:  # there are none where all of its groups are still to come
-                        recorded.setdefault(name, RecordedValues()).add(scheduler, locations)
-        return recorded
 
     def run(self, progress: Callable[[int], object] | None) -> None:
         """Fire all events, and record the values of each iteration at its training step.
@@ -299,6 +264,11 @@ class SimulatedRun:
             for handler in scheduler.writing_handlers
         )
 
+    @property
+    def engines(self) -> Collection[Engine]:
+        """The trainer, and the evaluators whose schedulers it runs."""
+        return self._engines.keys()
+
     @cached_property
     def references(self) -> list[Any]:
         """The objects that the trainer's training step and handlers refer to."""
@@ -309,49 +279,3 @@ class SimulatedRun:
         """The ids of the trainer's optimizers: those that its code refers to, or that its schedulers write to."""
         own = {id(one) for one in self.references if isinstance(one, Optimizer)}
         return own.union(*(optimizers_of(scheduler.original) for scheduler in self.schedulers))
-
-    def unforeseen(self) -> list[str]:
-        """The schedulers whose events or locations the run cannot predict, in words."""
-        without_locations = [
-            original
-            for one in self.schedulers
-            if one.writing_handlers
-            for original, copied in zip(
-                inspection.members_of(one.original), inspection.members_of(one.copy), strict=True
-            )
-            if not any(locations_of(copied, self.engine).values())
-        ]
-        on_other_engines = [
-            scheduler
-            for scheduler in inspection.existing_schedulers()
-            if any(engine not in self._engines for engine in engines_of(scheduler))
-            and not self.optimizers.isdisjoint(optimizers_of(scheduler))
-        ]
-        owners = [scheduler.original for scheduler in self.schedulers] + [one.owner for one in self.unsupported]
-        known = {id(part) for part in reachable_from(owners)}
-        referenced = {id(one): one for one in self.references if isinstance(one, BaseParamScheduler)}
-        called = [one for key, one in referenced.items() if key not in known and not engines_of(one)]
-        return [
-            *(f"{arguments.shown(handler.owner)} on {handler.event_text}" for handler in self.unsupported),
-            *(
-                f"{arguments.shown(one)}, which has no param groups yet, or does not say where it writes"
-                for one in without_locations
-            ),
-            *(f"{arguments.shown(one)} on an engine that no handler of the trainer runs" for one in on_other_engines),
-            *(f"{arguments.shown(one)}, which your code may call" for one in called),
-        ]
-
-
-def _empty_engine(engine: Engine) -> Engine:
-    """An engine in the same state, without handlers, data or metrics."""
-    empty = Engine(lambda engine, batch: None)
-    left_out = ("batch", "output", "dataloader", "param_history")
-    vars(empty.state).update({key: value for key, value in vars(engine.state).items() if key not in left_out})
-    empty.state.metrics = {}
-    return empty
-
-
-def _empty_loader(loader: "DataLoader[Any]") -> "DataLoader[Any]":
-    """A data loader of one number, with the same batch size."""
-    assert isinstance(loader.batch_sampler, BatchSampler)
-    return DataLoader(TensorDataset(torch.empty(1)), batch_size=loader.batch_sampler.batch_size)
