@@ -8,7 +8,7 @@ LOWEST := .venv-lowest/bin
 PYTEST := $(BIN)/pytest -p no:benchmark --numprocesses auto --dist loadfile --no-loadscope-reorder
 SOURCES := $(shell find lehr engine handlers -name '*.py' -o -name py.typed) pyproject.toml setup.py README.md
 
-.PHONY: help demo gallery fast test checks proof integrations lowest gpu bench profile clean
+.PHONY: help demo docs gallery fast test checks proof integrations lowest gpu bench profile clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,7 +35,8 @@ help: ## list the targets
 	$(PYTHON) -m venv .venv-integrations
 	$(INTEGRATIONS)/pip install --quiet --disable-pip-version-check -c constraints-integrations.txt setuptools wheel
 	$(INTEGRATIONS)/pip install --quiet --disable-pip-version-check -c constraints-integrations.txt \
-		--no-build-isolation '.[lightning,transformers,accelerate,skorch,html,tensorboard]' pytest hypothesis playwright
+		--no-build-isolation '.[lightning,transformers,accelerate,skorch,cli,html,tensorboard]' pytest hypothesis playwright \
+		sybil
 	@rm -rf build
 	@touch $@
 
@@ -61,14 +62,18 @@ help: ## list the targets
 	@touch $@
 
 demo: .venv/package ## train a classifier on the digits data under a one-cycle policy, and compare schedules
-	$(BIN)/python examples/digits.py
+	$(BIN)/python examples/lesson02_one_cycle.py
 
-gallery: demo ## draw the pictures of examples/gallery and the tables that show them; record new public names
-	$(BIN)/python examples/gallery.py
+docs: .venv/package ## build the site of the documentation into docs/build/html; a warning is an error
+	cd docs && ../$(BIN)/sphinx-build --jobs auto --fail-on-warning --quiet . build/html
+	@echo "docs/build/html/index.html"
+
+gallery: demo ## draw the pictures of examples/gallery and the pages that show them; record new public names
+	$(BIN)/python examples/gallery/gallery.py
 	$(BIN)/python tests/registry/public_names.py
-	cp runs/digits/schedule.png examples/gallery/digits-schedule.png
-	cp runs/digits/accuracy.png examples/gallery/digits-accuracy.png
-	$(BIN)/python examples/from_config.py
+	cp runs/one_cycle/schedule.png examples/gallery/digits-schedule.png
+	cp runs/one_cycle/accuracy.png examples/gallery/digits-accuracy.png
+	$(BIN)/python examples/lesson08_from_config.py
 	cp runs/from_config/recorded.png examples/gallery/from-config-plan.png
 
 fast: checks ## format, lint, types, layers, and the tests of schedules, targets, core and promises: half a minute
@@ -109,5 +114,5 @@ profile: .venv/package ## tell the nanoseconds of each statement of an event
 	$(BIN)/python tests/benchmarks/profile_event.py
 
 clean: ## remove everything that was made here
-	rm -rf .venv .venv-integrations .venv-lowest build dist lehr.egg-info runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks
+	rm -rf .venv .venv-integrations .venv-lowest build dist docs/build docs/generated lehr.egg-info runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,32 +1,23 @@
-"""Train a small convolutional network on scikit-learn's digits under a one-cycle policy.
+"""What the lessons share: the digits data, a small network, and its test accuracy. Nothing here knows of schedules.
 
-Run it with ``make demo``, or ``python examples/digits.py``; it takes about a minute on two cores. It trains once with a
-progress bar and checks that the recorded learning rate and momentum equal the plan. Then it compares four schedules,
-for a short and a long training, over several seeds.
+The data are scikit-learn's: 1,797 scans of handwritten digits, 8x8 pixels each. A quarter of them is kept for testing.
 """
 
-import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from ignite.engine import Engine, create_supervised_evaluator, create_supervised_trainer
-from ignite.handlers import ProgressBar
-from ignite.metrics import Accuracy
-from matplotlib import pyplot as plt
+from ignite.metrics import Accuracy, Loss
+from matplotlib.figure import Figure
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lehr.handlers import CosineAnnealingScheduler, CyclicScheduler, OneCycleScheduler, ParamScheduler
-
 BATCH_SIZE = 64
 torch.set_num_threads(1)  # for such a small network, more threads are slower
-
-# 1. The data: 1,797 scans of handwritten digits, 8x8 pixels each; a quarter is kept for testing.
 
 images, labels = load_digits(return_X_y=True)
 pixels = torch.tensor(images / 16.0, dtype=torch.float32).reshape(-1, 1, 8, 8)
@@ -36,10 +27,12 @@ test_loader = DataLoader(TensorDataset(pixels[test], torch.tensor(labels[test]))
 STEPS_PER_EPOCH = len(train) // BATCH_SIZE
 
 
-# 2. The network. Nothing here knows of schedules.
+def make_loader() -> DataLoader[Any]:
+    """The training data in batches, in another order in each epoch: 21 iterations an epoch."""
+    return DataLoader(train_set, BATCH_SIZE, shuffle=True, drop_last=True)
 
 
-def make_network() -> nn.Module:
+def make_network() -> nn.Sequential:
     """Two convolutions and a linear layer: 10,000 parameters."""
     return nn.Sequential(
         nn.Conv2d(1, 16, 3, padding=1, bias=False),
@@ -54,162 +47,30 @@ def make_network() -> nn.Module:
     )
 
 
-# 3. The schedules. Each takes the optimizer, the peak learning rate and the number of steps.
-
-Plan = Callable[[torch.optim.Optimizer, float, int], list[ParamScheduler]]
-MOMENTUM: dict[str, Any] = {"max_value": 0.95, "base_value": 0.85, "inverse": True}
-
-
-def one_cycle(optimizer: torch.optim.Optimizer, peak: float, steps: int) -> list[ParamScheduler]:
-    """The learning rate up once and down again, and momentum the other way round."""
-    return [
-        OneCycleScheduler(optimizer, "lr", peak, total_steps=steps, save_history=True),
-        OneCycleScheduler(optimizer, "momentum", **MOMENTUM, total_steps=steps, save_history=True),
-    ]
+def make_optimizer(network: nn.Module) -> torch.optim.SGD:
+    """SGD with momentum, in one param group."""
+    return torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
 
 
-def constant(optimizer: torch.optim.Optimizer, peak: float, steps: int) -> list[ParamScheduler]:
-    """One learning rate throughout."""
-    return [ParamScheduler(optimizer, "lr", schedule=lambda event_index: peak)]
+def make_trainer(network: nn.Module, optimizer: torch.optim.Optimizer) -> Engine:
+    """A trainer of ignite: a step of the optimizer for each batch."""
+    return create_supervised_trainer(network, optimizer, nn.CrossEntropyLoss())
 
 
-def cosine(optimizer: torch.optim.Optimizer, peak: float, steps: int) -> list[ParamScheduler]:
-    """From the peak down to zero."""
-    return [CosineAnnealingScheduler(optimizer, "lr", start_value=peak, end_value=0.0, cycle_size=steps)]
+def make_evaluator(network: nn.Module) -> Engine:
+    """An evaluator of ignite: its metrics are the accuracy and the loss."""
+    metrics = {"accuracy": Accuracy(), "loss": Loss(nn.CrossEntropyLoss())}
+    return create_supervised_evaluator(network, metrics=metrics)
 
 
-def triangular(optimizer: torch.optim.Optimizer, peak: float, steps: int) -> list[ParamScheduler]:
-    """From a tenth of the peak up and down again, a cycle every two epochs."""
-    return [CyclicScheduler(optimizer, "lr", base_value=peak / 10, max_value=peak, step_size_up=STEPS_PER_EPOCH)]
+def accuracy_of(network: nn.Module) -> float:
+    """The share of the test images that a network recognizes."""
+    accuracy: float = make_evaluator(network).run(test_loader).metrics["accuracy"]
+    return accuracy
 
 
-PLANS: dict[str, Plan] = {"one cycle": one_cycle, "constant": constant, "cosine": cosine, "triangular": triangular}
-
-
-# 4. A training under a plan.
-
-
-def run(plan: Plan, peak: float, epochs: int, seed: int, progress: bool = False) -> tuple[Engine, float]:
-    """Train a fresh network; return the trainer and the test accuracy."""
-    torch.manual_seed(seed)
-    network = make_network()
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
-    loader = DataLoader(train_set, BATCH_SIZE, shuffle=True, drop_last=True)
-    trainer = create_supervised_trainer(network, optimizer, nn.CrossEntropyLoss())
-    evaluator = create_supervised_evaluator(network, metrics={"accuracy": Accuracy()})
-
-    for scheduler in plan(optimizer, peak, epochs * STEPS_PER_EPOCH):
-        scheduler.attach(trainer)  # to ITERATION_STARTED: the first iteration trains with the first value
-
-    if progress:
-        bar = ProgressBar(desc="one cycle, epoch")
-        bar.attach(trainer, output_transform=lambda loss: {"lr": optimizer.param_groups[0]["lr"], "loss": loss})
-    trainer.run(loader, max_epochs=epochs)
-    return trainer, evaluator.run(test_loader).metrics["accuracy"]
-
-
-def check_promise(trainer: Engine, peak: float, steps: int) -> dict[str, list[list[float]]]:
-    """Check that the recorded values equal the simulated values bit for bit; return the simulated values."""
-    promised = {
-        "lr": OneCycleScheduler.simulate_values(steps, param_name="lr", max_value=peak, total_steps=steps),
-        "momentum": OneCycleScheduler.simulate_values(steps, param_name="momentum", **MOMENTUM, total_steps=steps),
-    }
-    for name, values in promised.items():
-        assert trainer.state.param_history[name] == [[value] for _, value in values], name
-    print(f"all {steps} recorded values of lr and of momentum equal the simulated ones bit for bit")
-    return promised
-
-
-# 5. Pictures and a table.
-
-
-def draw_schedule(trainer: Engine, promised: dict[str, list[list[float]]], path: Path) -> None:
-    """Draw the plan as a line, and the recorded values as dots on it."""
-    figure, panels = plt.subplots(2, 1, sharex=True, figsize=(8, 6), layout="constrained")
-    for axes, (name, values) in zip(panels, promised.items(), strict=True):
-        recorded = {"color": "#e69f00", "marker": "o", "markersize": 8, "alpha": 0.5, "linestyle": "none"}
-        trainer.state.param_history.plot(name, axes, **recorded, label="recorded in training")
-        axes.plot(*np.transpose(values), color="#0072b2", linewidth=1.5, label="simulated before training")
-        axes.legend()
-        axes.grid(False, axis="x")
-        for epoch in range(0, len(values), STEPS_PER_EPOCH):
-            axes.axvline(epoch, color="0.85", linewidth=0.8, zorder=0)
-        axes.set_xlabel("iteration (a grey line at each epoch)" if axes is panels[-1] else "")
-    figure.suptitle("One cycle of the learning rate, and momentum the other way round")
+def save(figure: Figure, path: Path) -> None:
+    """Write a picture, and say where it is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
-Scores = dict[tuple[str, float, int], list[float]]
-
-
-def compare(peaks: list[float], budgets: list[int], seeds: int) -> Scores:
-    """Test accuracies by schedule, peak and epochs, one for each seed."""
-    return {
-        (name, peak, epochs): [run(plan, peak, epochs, seed)[1] for seed in range(seeds)]
-        for peak in peaks
-        for name, plan in PLANS.items()
-        for epochs in budgets
-    }
-
-
-def print_table(scores: Scores, peaks: list[float], budgets: list[int], seeds: int) -> None:
-    """A row for each schedule and peak, a column for each number of epochs."""
-    print(f"\ntest accuracy, mean and standard deviation over {seeds} seeds")
-    print(f"{'schedule':12}{'peak lr':>8}" + "".join(f"{f'{epochs} epochs':>20}" for epochs in budgets))
-    for peak in peaks:
-        for name in PLANS:
-            cells = [scores[name, peak, epochs] for epochs in budgets]
-            row = "".join(f"{np.mean(cell):>11.4f} ± {np.std(cell):.4f}" for cell in cells)
-            print(f"{name:12}{peak:>8g}{row}")
-
-
-def draw_accuracy(scores: Scores, peaks: list[float], budgets: list[int], path: Path) -> None:
-    """A dot for each training, a bar at their mean; a panel for each number of epochs."""
-    figure, panels = plt.subplots(1, len(budgets), figsize=(10, 4.5), layout="constrained", squeeze=False)
-    styles = [("#0072b2", "o", -0.15), ("#d55e00", "s", 0.15)]
-    for axes, epochs in zip(panels[0], budgets, strict=True):
-        for peak, (color, marker, offset) in zip(peaks, styles, strict=False):
-            for column, name in enumerate(PLANS):
-                cell = scores[name, peak, epochs]
-                label = f"peak lr {peak:g}" if column == 0 else None
-                axes.plot([column + offset] * len(cell), cell, marker, color=color, alpha=0.5, label=label)
-                axes.plot(column + offset, np.mean(cell), "_", color=color, markersize=24, markeredgewidth=3)
-        axes.set_xticks(range(len(PLANS)), list(PLANS))
-        axes.set_title(f"{epochs} epochs")
-        axes.grid(True, axis="y", alpha=0.3)
-    panels[0][0].set_ylabel("test accuracy")
-    panels[0][-1].legend(loc="lower left")
-    figure.suptitle("Test accuracy by schedule: a dot for each seed, a bar at the mean")
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
-def main() -> None:
-    """Train, check, compare, draw."""
-    parser = argparse.ArgumentParser(
-        description="One-cycle training on the digits data, and a comparison of schedules."
-    )
-    parser.add_argument("--epochs", type=int, nargs=2, default=[2, 10], help="the short and the long training")
-    parser.add_argument("--peaks", type=float, nargs=2, default=[0.02, 0.1], help="a careful and a bold learning rate")
-    parser.add_argument("--seeds", type=int, default=5, help="trainings for each entry of the table")
-    parser.add_argument("--output", type=Path, default=Path("runs/digits"), help="folder of pictures and history")
-    options = parser.parse_args()
-    options.output.mkdir(parents=True, exist_ok=True)
-
-    peak, epochs = options.peaks[-1], options.epochs[-1]
-    trainer, accuracy = run(one_cycle, peak, epochs, seed=0, progress=True)
-    promised = check_promise(trainer, peak, epochs * STEPS_PER_EPOCH)
-    draw_schedule(trainer, promised, options.output / "schedule.png")
-    trainer.state.param_history.to_csv(options.output / "history.csv")
-
-    scores = compare(options.peaks, options.epochs, options.seeds)
-    print_table(scores, options.peaks, options.epochs, options.seeds)
-    draw_accuracy(scores, options.peaks, options.epochs, options.output / "accuracy.png")
-
-    print(f"\nwrote schedule.png, accuracy.png and history.csv to {options.output}/")
-    print(f"test accuracy: {accuracy:.4f}")
-
-
-if __name__ == "__main__":
-    main()
+    print(f"wrote {path}")

@@ -6,7 +6,7 @@ engine gives them in :mod:`lehr.engine`.
 
 from pathlib import Path
 
-__version__ = "0.2.0.dev0"
+__version__ = "0.9.0"
 
 # Installed, the packages lie in this folder; in a clone of the repository, beside it.
 if not Path(__path__[0], "handlers").is_dir():

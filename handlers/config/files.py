@@ -138,6 +138,15 @@ def read_yaml(content: str) -> Any:
                 raise ValueError(f"numbers must have at most {MAX_DIGITS} digits, given more")
             return super().construct_yaml_int(node)
 
+    def tagged(loader: Any, name: str, node: Any) -> dict[str, Any]:
+        """A value with a tag of its own, ``!Name value``, as a mapping of the name to it; the name is only text."""
+        if isinstance(node, yaml.MappingNode):
+            return {name: loader.construct_mapping(node)}
+        if isinstance(node, yaml.SequenceNode):
+            return {name: loader.construct_sequence(node, deep=True)}
+        return {name: loader.construct_scalar(node) or None}
+
+    Loader.add_multi_constructor("!", tagged)
     Loader.add_constructor("tag:yaml.org,2002:int", Loader.construct_yaml_int)
     Loader.add_multi_constructor(
         "tag:yaml.org,2002:python/",

@@ -47,7 +47,7 @@ def find_section(where: str, config: Any, section: str | None, dialect: str | No
         return _at_path(where, config, section, dialect)
     if (
         not isinstance(config, dict)
-        or ({*SPELLINGS, "schedulers"} - {"_CLASS_"}) & {*config.keys()}
+        or (({*SPELLINGS, "schedulers"} - {"_CLASS_"}) & {*config.keys()} and not _is_optimizer(config))
         or _is_entry(config, dialect)
     ):
         return where, config, []
@@ -142,6 +142,13 @@ def _value_at(mapping: Any, path: str) -> Any:
     for key in path.split("."):
         mapping = mapping.get(key) if isinstance(mapping, dict) else None
     return mapping
+
+
+def _is_optimizer(config: dict[Any, Any]) -> bool:
+    """Whether a mapping is an optimizer of Keras or optax, whose learning rate is the schedule."""
+    of_optax = str(config.get("_target_")).startswith("optax.")
+    values = config if of_optax else config.get("config") if "class_name" in config else None
+    return isinstance(values, dict) and any(isinstance(values.get(key), dict) for key in ("learning_rate", "lr"))
 
 
 def _is_entry(value: Any, dialect: str | None) -> bool:

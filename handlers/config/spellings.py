@@ -9,7 +9,7 @@ from lehr.handlers.schedules import arguments
 
 from .checks import at_least_one, one_of
 from .containers import MOST_LEVELS, Failed
-from .dialects import TYPES
+from .dialects import TYPES, keras
 from .dialects.lehr import SCHEDULERS, arguments_of
 from .entries import EntryType, Recognition, refuse_key
 from .python_files import Unreadable
@@ -37,6 +37,8 @@ SPELLINGS = {
     "class": Spelling(("params", "kwargs")),
     "_component_": Spelling(),  # torchtune
     "_CLASS_": Spelling(ignored=("type",)),  # OLMo-core
+    # Keras, which saves objects so.
+    "class_name": Spelling(("config", "params"), keras.OF_SAVED),
 }
 BY_NAME = (
     "composer",
@@ -63,6 +65,7 @@ PACKAGES = {
     "torchtune": "transformers",
     "llmfoundry": "composer",
     "olmo_core": "olmo",
+    **dict.fromkeys(("tf", "tensorflow", "tf_keras"), "keras"),
     "ignite": "",
     "lehr": "",
 }
@@ -189,6 +192,8 @@ def _entry(where: str, key: str, given: dict[Any, Any], dialect: str | None, lev
     """An entry as a mapping with ``type`` and arguments."""
     spelling, values = SPELLINGS.get(key, Spelling()), dict(given)
     written = values.pop(key)
+    if key == "class_name" and isinstance(written, str):
+        written = keras.saved_name(written, values.get("module"))
     name = type_name(f"{where}[{key!r}]", written, dialect)
     if isinstance(written, str) and written in CLASSES:
         values = _about_schedule(where, name, values)

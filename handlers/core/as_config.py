@@ -104,8 +104,8 @@ def as_data(name: str, value: Any) -> Any:
         return float(value)
     if isinstance(value, list | tuple | range):
         return [as_data(f"{name}[{at}]", item) for at, item in enumerate(value)]
-    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: as_data(f"{name}.{key}", item) for key, item in value.items()}
+    if isinstance(value, Mapping) and all(type(key) is int or isinstance(key, str) for key in value):
+        return {str(key): as_data(f"{name}.{key}", item) for key, item in value.items()}  # as in JSON
     if hasattr(value, "tolist"):
         return as_data(name, value.tolist())
     if callable(getattr(value, "config", None)):

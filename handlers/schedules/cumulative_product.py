@@ -42,7 +42,9 @@ class Remembered:
 
 @dataclass(frozen=True, repr=False)
 class CumulativeProduct(StatefulSchedule):
-    """The product of a function's values at the events so far: ``value(i) = function(1) * ... * function(i)``.
+    """The product of a function's values at the events so far.
+
+    The value at event i is ``function(1) * ... * function(i)``, and 1 at event 0.
 
     The function is called once for each event, when the event comes, and never for event 0, whose value is 1. The
     schedule keeps and saves the product, so that the next event takes one call. To seek to event i takes a call for

@@ -152,7 +152,7 @@ def test_csv_has_the_simulated_numbers_to_the_last_bit(args, groups, monkeypatch
 
 
 def test_a_file_with_several_parameters(repository, tmp_path):
-    path, output = str(repository / "examples" / "from_config.yaml"), tmp_path / "plan.csv"
+    path, output = str(repository / "examples" / "lesson08_from_config.yaml"), tmp_path / "plan.csv"
     options = ["--initial", "momentum=0.9", "--in-epochs", "--epoch-length", "22"]
     run("simulate", path, "-n", "176", *options, "-o", str(output))
     header, table = read(output.read_text())

@@ -1,4 +1,4 @@
-"""The examples are run as a newcomer runs them."""
+"""The lessons are run as a newcomer runs them: what they say holds, and each draws its pictures."""
 
 import csv
 import re
@@ -10,19 +10,47 @@ from scripts import run_python
 
 from lehr.handlers import OneCycleScheduler
 
+BIT_FOR_BIT = "are those of the run without a stop, bit for bit"
+
+
+@pytest.fixture
+def learn(repository, tmp_path):
+    """Run a lesson in an empty folder; what it prints. Its pictures must not be empty sheets."""
+
+    def run(script, *pictures):
+        done = run_python(str(repository / "examples" / f"{script}.py"), folder=tmp_path)
+        for picture in pictures:
+            pixels = matplotlib.image.imread(tmp_path / "runs" / picture)
+            assert min(pixels.shape[:2]) >= 400
+            assert pixels.std() > 0.05, picture
+        return done.stdout
+
+    return run
+
+
+def accuracies_in(printed):
+    return [float(number) for number in re.findall(r"test accuracy:? (0\.\d{4})", printed)]
+
+
+def test_1_finds_the_mistakes_and_mends_them(learn):
+    printed = learn("lesson01_see_the_plan", "see_the_plan/plan.png")
+    wrong, right = printed.split("lr at the first iteration of each epoch:")[1:]
+    assert re.findall(r"^(?:error|warning): (\S+): ", wrong, re.M) == ["write-conflict", "end-not-reached"]
+    assert "\nnothing found\n" in right
+
 
 @pytest.fixture(scope="module")
-def digits(tmp_path_factory):
-    """One short run of the digits example: its output, and the folder it wrote to."""
-    folder = tmp_path_factory.mktemp("digits")
-    script = Path(__file__).resolve().parents[2] / "examples" / "digits.py"
+def one_cycle(tmp_path_factory):
+    """One short run of lesson 2: its output, and the folder it wrote to."""
+    folder = tmp_path_factory.mktemp("one_cycle")
+    script = Path(__file__).resolve().parents[2] / "examples" / "lesson02_one_cycle.py"
     done = run_python(str(script), "--seeds", "1", "--epochs", "1", "4", folder=folder)
-    return done, folder / "runs" / "digits"
+    return done, folder / "runs" / "one_cycle"
 
 
 @pytest.mark.proof  # make demo runs it too
-def test_digits_learns_and_says_so_last(digits):
-    done, _ = digits
+def test_2_learns_and_says_so_last(one_cycle):
+    done, _ = one_cycle
     last = done.stdout.splitlines()[-1]
     match = re.fullmatch(r"test accuracy: (0\.9\d{3})", last)
     assert match, last
@@ -30,8 +58,8 @@ def test_digits_learns_and_says_so_last(digits):
 
 
 @pytest.mark.proof  # make demo runs it too
-def test_digits_checks_the_promise(digits):
-    done, folder = digits
+def test_2_checks_the_promise(one_cycle):
+    done, folder = one_cycle
     assert "all 84 recorded values of lr and of momentum equal the simulated ones bit for bit" in done.stdout
     with open(folder / "history.csv", newline="") as file:
         header, *rows = csv.reader(file)
@@ -41,14 +69,14 @@ def test_digits_checks_the_promise(digits):
 
 
 @pytest.mark.proof  # make demo runs it too
-def test_digits_shows_lr_and_loss_on_its_way(digits):
-    done, _ = digits
+def test_2_shows_lr_and_loss_on_its_way(one_cycle):
+    done, _ = one_cycle
     assert re.search(r"lr=[\d.e-]+, loss=[\d.e-]+", done.stderr)
 
 
 @pytest.mark.proof  # make demo runs it too
-def test_digits_compares_schedules(digits):
-    done, _ = digits
+def test_2_compares_schedules(one_cycle):
+    done, _ = one_cycle
     rows = re.findall(
         r"^(one cycle|constant|cosine|triangular) +(\S+) +(\S+) ± (\S+) +(\S+) ± (\S+)$", done.stdout, re.M
     )
@@ -58,36 +86,100 @@ def test_digits_compares_schedules(digits):
 
 @pytest.mark.proof  # make demo runs it too
 @pytest.mark.parametrize("name", ["schedule.png", "accuracy.png"])
-def test_digits_draws_pictures(digits, name):
-    _, folder = digits
+def test_2_draws_pictures(one_cycle, name):
+    _, folder = one_cycle
     picture = matplotlib.image.imread(folder / name)
     assert min(picture.shape[:2]) >= 500
     assert picture.std() > 0.05  # not an empty sheet
 
 
 @pytest.mark.proof
-def test_from_config_keeps_to_its_plan(tmp_path):
-    script = Path(__file__).resolve().parents[2] / "examples" / "from_config.py"
-    done = run_python(str(script), folder=tmp_path)
-    assert "all 168 recorded values of lr, momentum, weight_decay are those of the plan, bit for bit" in done.stdout
-    assert "a plan of 168 iterations: 8 epochs of 21\n" in done.stdout
-    assert "nothing found" in done.stdout
-    match = re.search(r"test accuracy: (0\.9\d{3})$", done.stdout.strip())
-    assert match
-    assert float(match[1]) > 0.95
-    for name in ("plan.png", "recorded.png"):
-        assert matplotlib.image.imread(tmp_path / "runs" / "from_config" / name).std() > 0.05
+def test_3_feeds_a_one_cycle_policy(learn):
+    printed = learn("lesson03_find_lr", "find_lr/range_test.png")
+    suggested = re.match(r"suggested lr: (\S+)\nthe loss falls most steeply at", printed)
+    assert suggested
+    assert 0.001 < float(suggested[1]) < 0.02
+    careful, bold = accuracies_in(printed)
+    assert careful > 0.94
+    assert bold > 0.97
+    assert "with another range test before it, the training is the same, bit for bit" in printed
 
 
 @pytest.mark.proof
-def test_find_lr_feeds_a_one_cycle_policy(tmp_path):
-    script = Path(__file__).resolve().parents[2] / "examples" / "find_lr.py"
-    done = run_python(str(script), folder=tmp_path)
-    suggested = re.match(r"suggested lr: (\S+)\nthe loss falls most steeply at", done.stdout)
-    assert suggested
-    assert 0.001 < float(suggested[1]) < 0.02
-    careful, bold = re.findall(r"^one cycle up to \S+, .*: test accuracy (0\.9\d{3})$", done.stdout, re.M)
-    assert float(careful) > 0.94
-    assert float(bold) > 0.97
-    assert "with another range test before it, the training is the same, bit for bit" in done.stdout
-    assert matplotlib.image.imread(tmp_path / "runs" / "find_lr" / "range_test.png").std() > 0.05
+def test_4_fine_tunes_better_than_from_scratch(learn):
+    printed = learn("lesson04_fine_tune", "fine_tune/rates.png")
+    *fine_tuned, from_scratch = accuracies_in(printed)
+    assert len(fine_tuned) == 3
+    assert from_scratch > 0.6
+    assert min(fine_tuned) > from_scratch + 0.03
+
+
+@pytest.mark.proof
+def test_5_reduces_as_foreseen(learn):
+    printed = learn("lesson05_reduce_on_plateau", "reduce_on_plateau/plateau.png")
+    rates = re.search(r"as it was in training: (.*)", printed)
+    assert rates
+    by_epoch = [float(rate) for rate in rates[1].split()]
+    assert by_epoch[:3] == [0.01, 0.055, 0.1]
+    assert by_epoch[2:] == sorted(by_epoch[2:], reverse=True)
+    assert by_epoch[-1] < 0.1
+    assert "a dry run with the measured losses gives the recorded learning rates, bit for bit" in printed
+    assert accuracies_in(printed)[0] > 0.97
+
+
+@pytest.mark.proof
+def test_6_decays_when_it_is_told_to(learn):
+    printed = learn("lesson06_decide_later", "decide_later/decisions.png")
+    epochs = [int(number) for number in re.findall(r" after (\d+) epochs$", printed, re.M)]
+    assert epochs[:3] == [6, 12, 18]
+    assert 5 <= epochs[3] < 18
+    assert min(accuracies_in(printed)) > 0.97
+
+
+@pytest.mark.proof
+def test_7_goes_on_as_if_nothing_had_happened(learn):
+    printed = learn("lesson07_stop_and_go_on", "stop_and_go_on/resumed.png")
+    assert "the run broke off at iteration 94\ncheckpoint_84.pt is loaded" in printed
+    assert f"the learning rates {BIT_FOR_BIT}\nso are the weights\n" in printed
+    assert re.search(r"without the scheduler's state: .* is at event 0, .* or call seek\(84\)", printed)
+
+
+@pytest.mark.proof
+def test_8_keeps_to_its_plan_and_compares_it(learn):
+    printed = learn("lesson08_from_config", "from_config/recorded.png", "from_config/two_configs.png")
+    assert "all 168 recorded values of lr, momentum, weight_decay are those of the plan, bit for bit" in printed
+    assert "a plan of 168 iterations: 8 epochs of 21\n" in printed
+    assert "nothing found" in printed
+    assert "weight_decay: only in the first\nlr, group 0: from iteration 1 on (0.001 and 0.002)" in printed
+    assert accuracies_in(printed)[0] > 0.95
+
+
+@pytest.mark.proof  # tests/promises/test_ranks.py stops it and goes on
+def test_9_trains_on_two_ranks(learn):
+    printed = learn("lesson09_distributed", "distributed/schedules.png")
+    assert len(re.findall(r"^epoch \d: weight decay \S+, test accuracy", printed, re.M)) == 8
+    assert accuracies_in(printed)[-1] > 0.97
+
+
+@pytest.mark.proof
+def test_10_needs_no_trainer(learn):
+    printed = learn("lesson10_plain_loop", "plain_loop/recorded.png")
+    assert "nothing found" in printed
+    assert "all 80 steps had the lr and momentum of the plan, bit for bit" in printed
+    assert accuracies_in(printed)[0] > 0.97
+
+
+def test_the_course_lists_every_lesson_and_picture(repository):
+    folder = repository / "examples"
+    course = (folder / "README.md").read_text()
+    rows = re.findall(r"^\| \[(\d+)\. [^|]*\]\((\w+\.py)\) \|.* \| ([^|]*) \|$", course, re.M)
+    scripts = sorted(path.name for path in folder.glob("lesson*.py"))
+    assert [script for _, script, _ in rows] == scripts
+    for number, script, pictures in rows:
+        text = (folder / script).read_text()
+        assert script.startswith(f"lesson{int(number):02}_")
+        assert text.startswith(f'"""Lesson {number}: ')
+        for picture in re.findall(r"([\w/]+\.png)`", pictures):
+            assert picture.split("/")[-1] in text, picture
+    for path in re.findall(r"\]\((\S+)\)", course):
+        assert (folder / path).is_file(), path

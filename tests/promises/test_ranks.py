@@ -257,7 +257,7 @@ def test_the_check_groups_many_ranks():
 
 def train(folder, ranks, *options, under="torchrun"):
     """Run the example on so many ranks; what it prints."""
-    script = str(HELPERS.parent.parent / "examples" / "distributed.py")
+    script = str(HELPERS.parent.parent / "examples" / "lesson09_distributed.py")
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(ranks), script]
     command = launcher if under == "torchrun" else [script, "--nproc", str(ranks)]
     (printed,) = run_together([[*command, "--epochs", "4", "--output", "out", *options]], folder)

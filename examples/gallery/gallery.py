@@ -1,4 +1,4 @@
-"""Draw every scheduler, schedule and curve into ``examples/gallery/``: ``python examples/gallery.py``.
+"""Draw every scheduler, schedule and curve into ``examples/gallery/``: ``python examples/gallery/gallery.py``.
 
 Each picture is an entry of a list in a ``gallery_*.py``: the class, how many events, and its arguments; those in which
 the lines differ come first. Nothing is trained, and there is no model: the ``plot_values`` of a class draws what it
@@ -8,7 +8,6 @@ The entries are also where a class is registered for the tests: they make each c
 """
 
 import argparse
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,8 +21,7 @@ import gallery_functions
 import gallery_states
 from gallery_picture import Picture, save
 
-FOLDER = Path(__file__).parent / "gallery"
-README = Path(__file__).parent.parent / "README.md"
+FOLDER = Path(__file__).parent
 SCHEDULERS = [
     *gallery_cycles.SCHEDULERS,
     *gallery_decays.SCHEDULERS,
@@ -40,32 +38,35 @@ SCHEDULES = {
     "Schedules that a metric drives": gallery_driven.SCHEDULES,
     "Curves": gallery_curves.CURVES,
 }
-INTRODUCTION = """# Schedules and curves
+OF_SCHEDULERS = """# Schedulers
+
+A picture of every scheduler of `lehr.handlers`, with the call that gives it. `make gallery` draws the pictures and
+writes this page. The pictures of schedules and curves are [beside it](schedules/README.md).
+"""
+OF_SCHEDULES = """# Schedules and curves
 
 What a scheduler writes is a schedule: a function of the event index. These are all of `lehr.handlers.schedules`, with
 the call that made them. A curve is the way of an `Anneal`, a `Cooldown` or `Restarts` from one value to another. The
 loss that drives a schedule is drawn in grey. `make gallery` draws the pictures and writes this page. The pictures of
-schedulers are in the [README](../../../README.md#gallery).
+schedulers are [beside it](../README.md).
 """
 
 
-def table(pictures: Sequence[Picture], folder: str = "") -> str:
+def table(pictures: Sequence[Picture]) -> str:
     """A Markdown table of pictures, three in a row."""
-    cells = [f"![{picture.name}]({folder}{picture.name}.png)" for picture in pictures]
+    cells = [f"![{picture.name}]({picture.name}.png)" for picture in pictures]
     cells += [""] * (-len(cells) % 3)
     rows = [f"| {' | '.join(cells[at : at + 3])} |".replace("  ", " ") for at in range(0, len(cells), 3)]
     return "\n".join(["| | | |", "|---|---|---|", *rows]) + "\n"
 
 
-def with_gallery(readme: str) -> str:
-    """The README with the table of all schedulers in its section Gallery."""
-    rows = table(SCHEDULERS, "examples/gallery/")
-    return re.sub(r"(?s)(\n## Gallery\n.*?\n\n)(?:\|[^\n]*\n)+", lambda found: found[1] + rows, readme, count=1)
-
-
-def schedules_page() -> str:
-    """The page that shows every schedule and curve."""
-    return "\n".join([INTRODUCTION, *(f"## {title}\n\n{table(pictures)}" for title, pictures in SCHEDULES.items())])
+def pages() -> dict[Path, str]:
+    """The pages that show every picture, by their paths."""
+    families = [f"## {title}\n\n{table(pictures)}" for title, pictures in SCHEDULES.items()]
+    return {
+        FOLDER / "README.md": f"{OF_SCHEDULERS}\n{table(SCHEDULERS)}",
+        FOLDER / "schedules" / "README.md": "\n".join([OF_SCHEDULES, *families]),
+    }
 
 
 def main() -> None:
@@ -80,8 +81,8 @@ def main() -> None:
     for picture in of_schedules:
         save(picture, folder / "schedules")
     if folder == FOLDER:
-        README.write_text(with_gallery(README.read_text()))
-        (FOLDER / "schedules" / "README.md").write_text(schedules_page())
+        for path, text in pages().items():
+            path.write_text(text)
     print(f"wrote {len(SCHEDULERS)} schedulers, {len(of_schedules)} schedules and curves to {folder}/")
 
 

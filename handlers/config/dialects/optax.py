@@ -1,0 +1,213 @@
+"""The schedules of optax 0.2.8: the functions of ``optax.schedules``, by their names and arguments.
+
+The values at event i are those of the count i, with which optax calls a schedule for its update i, counted from 0. They
+are absolute: the optimizer's own learning rate has no effect. An optimizer of optax whose ``learning_rate`` is such a
+schedule is read, too. ``boundaries_and_scales`` is a mapping whose keys are steps, also as text, which JSON has.
+
+Deviations: what optax logs and replaces by a constant, a ``transition_steps`` of 0 or less, is legal here, too;
+``join_schedules`` needs one boundary fewer than schedules, and rising ones, where optax drops schedules in silence;
+negative boundaries, powers and decay rates are refused.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import accumulate, pairwise
+from operator import mul
+from types import SimpleNamespace
+
+from lehr.handlers.config.checks import count, flag, fraction, not_negative, number, one_of, positive, unchecked
+from lehr.handlers.config.context import ConfigContext
+from lehr.handlers.config.entries import Arguments, Entry, EntryType, build, nonempty_list
+from lehr.handlers.config.entry_schedules import EntrySchedule
+from lehr.handlers.schedules import (
+    Anneal,
+    Bounded,
+    Concatenation,
+    Constant,
+    Cosine,
+    Curve,
+    ExponentialDecay,
+    Linear,
+    PiecewiseConstant,
+    Polynomial,
+    Schedule,
+    arguments,
+)
+from lehr.handlers.schedules.arguments import shown
+
+from .parts import Raised, counting_steps, inner_entry, rising
+
+CURVES: dict[str, Curve] = {"linear": Linear(), "cosine": Cosine()}
+whole = partial(arguments.whole_number, at_least=-(2**53))
+
+
+def _scales(name: str, value: object) -> list[tuple[int, float]]:
+    """Check a mapping of steps to factors, and sort it by the steps."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a mapping of steps to factors, given {shown(value)}")
+    found: dict[int, float] = {}
+    for key, factor in value.items():
+        step = int(key) if isinstance(key, str) and key.isdecimal() and len(key) < 20 else key
+        step = count(f"{name}: a step", step)
+        if step in found:
+            raise ValueError(f"{name}: the step {step} must be given once, given twice")
+        found[step] = not_negative(f"{name}[{shown(key)}]", factor)
+    return sorted(found.items())
+
+
+def _from(begin: float, before: float, schedule: Schedule) -> Schedule:
+    """A schedule that begins at an event, with a value before it."""
+    return Concatenation([Constant(before), schedule], [int(begin)]) if begin > 0 else schedule
+
+
+def _polynomial(a: SimpleNamespace) -> Schedule:
+    if a.transition_steps <= 0:
+        return Constant(a.init_value)
+    falling = Anneal(a.init_value, a.end_value, a.transition_steps, Polynomial(a.power))
+    return _from(a.transition_begin, a.init_value, falling)
+
+
+def _linear(a: SimpleNamespace) -> Schedule:
+    a.power = 1.0
+    return _polynomial(a)
+
+
+def _up(a: SimpleNamespace) -> Schedule:
+    """The warm-up."""
+    return Anneal(a.init_value, a.peak_value, a.warmup_steps) if a.warmup_steps else Constant(a.init_value)
+
+
+def _exponential(a: SimpleNamespace) -> Schedule:
+    if a.transition_steps <= 0 or a.decay_rate == 0:
+        return Constant(a.init_value)
+    decay: Schedule = ExponentialDecay(a.init_value, a.decay_rate, a.transition_steps, a.staircase)
+    decay = _from(a.transition_begin, a.init_value, decay)
+    if a.end_value is None:
+        return decay
+    return Bounded(decay, at_least=a.end_value) if a.decay_rate < 1 else Bounded(decay, at_most=a.end_value)
+
+
+def _cosine(a: SimpleNamespace) -> Schedule:
+    curve = Cosine() if a.exponent == 1 else Raised(Cosine(), a.exponent)
+    return Anneal(a.init_value, a.init_value * a.alpha, a.decay_steps, curve)
+
+
+def _warmup_cosine(a: SimpleNamespace) -> Schedule:
+    steps = a.decay_steps - a.warmup_steps
+    if steps <= 0:
+        raise ValueError(
+            f"['decay_steps'] must be more than the {a.warmup_steps} of the warm-up, given {a.decay_steps}"
+        )
+    end = a.end_value if a.peak_value else 0.0
+    curve = Cosine() if a.exponent == 1 else Raised(Cosine(), a.exponent)
+    return Concatenation([_up(a), Anneal(a.peak_value, end, steps, curve)], [a.warmup_steps])
+
+
+def _warmup_exponential(a: SimpleNamespace) -> Schedule:
+    falling = _exponential(SimpleNamespace(**{**vars(a), "init_value": a.peak_value}))
+    return Concatenation([_up(a), falling], [a.warmup_steps])
+
+
+def _piecewise(a: SimpleNamespace) -> Schedule:
+    scales = a.boundaries_and_scales or []
+    values = list(accumulate([a.init_value, *(factor for _, factor in scales)], mul))
+    return PiecewiseConstant(values, [step for step, _ in scales])
+
+
+def _interpolated(curve: Curve, init_value: float, scales: list[tuple[int, float]]) -> Schedule:
+    """From value to value on a curve; the last one is kept."""
+    values = list(accumulate([init_value, *(factor for _, factor in scales)], mul))
+    durations = [after - before for before, after in pairwise([0, *(step for step, _ in scales)])]
+    parts: list[Schedule] = [
+        Anneal(start, end, events, curve) for (start, end), events in zip(pairwise(values), durations, strict=True)
+    ]
+    return Concatenation([*parts, Constant(values[-1])], durations) if parts else Constant(values[-1])
+
+
+def _interpolate(a: SimpleNamespace) -> Schedule:
+    return _interpolated(CURVES[a.interpolate_type], a.init_value, a.boundaries_and_scales or [])
+
+
+def _one_cycle(curve: Curve, a: SimpleNamespace) -> Schedule:
+    # As in optax, one step has one factor: that of the last phase which ends there.
+    scales = {int(a.pct_start * a.transition_steps): a.div_factor}
+    last = 1 / (a.div_factor * a.final_div_factor)
+    if isinstance(curve, Linear):
+        scales[int(a.pct_final * a.transition_steps)] = 1 / a.div_factor
+        last = 1 / a.final_div_factor
+    scales[a.transition_steps] = last
+    return _interpolated(curve, a.peak_value / a.div_factor, sorted(scales.items()))
+
+
+def _sgdr(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
+    row = TYPES["warmup_cosine_decay_schedule"]
+    cycles = []
+    for at, one in enumerate(nonempty_list(f"{a.where}['cosine_kwargs']", a.cosine_kwargs)):
+        where = f"{a.where}['cosine_kwargs'][{at}]"
+        if not isinstance(one, Mapping):
+            raise TypeError(f"{where} must be a mapping, given {shown(one)}")
+        cycles.append(build(row, Entry(where, "", one), context))
+    return counting_steps(context, _joined(context, cycles, [one.duration for one in cycles[:-1]]), "optax")
+
+
+def _joined(context: ConfigContext, entries: list[EntrySchedule], durations: list[int]) -> Schedule:
+    schedules = [one.starting_from(context.initial_value) for one in entries]
+    return Concatenation(schedules, durations) if len(schedules) > 1 else schedules[0]
+
+
+def _join(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
+    given = nonempty_list(f"{a.where}['schedules']", a.schedules)
+    if len(a.boundaries) != len(given) - 1:
+        raise ValueError(f"['boundaries'] must be {len(given) - 1} for {len(given)} schedules, given {a.boundaries}")
+    entries = [
+        inner_entry(context, f"{a.where}['schedules'][{at}]", one, "optax", TYPES) for at, one in enumerate(given)
+    ]
+    durations = [after - before for before, after in pairwise([0, *a.boundaries])]
+    return counting_steps(context, _joined(context, entries, durations), "optax")
+
+
+def _row(description: str, own: Arguments, schedule: Callable[[SimpleNamespace], Schedule]) -> EntryType:
+    def made(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
+        length = getattr(a, "decay_steps", getattr(a, "transition_steps", None))
+        return counting_steps(context, schedule(a), "optax", length if length and length > 0 else None)
+
+    return EntryType(description, own, made)
+
+
+# fmt: off
+LINE: Arguments = {"init_value": number, "end_value": number}
+STEPS: Arguments = {"transition_steps": whole, "transition_begin": (whole, 0)}
+DECAY: Arguments = {"transition_steps": whole, "decay_rate": not_negative, "transition_begin": (whole, 0),
+    "staircase": (flag, False), "end_value": (number, None)}
+WARMUP: Arguments = {"init_value": number, "peak_value": number, "warmup_steps": count}
+SCALES: Arguments = {"init_value": number, "boundaries_and_scales": (_scales, None)}
+CYCLE: Arguments = {"transition_steps": partial(arguments.whole_number, at_least=1), "peak_value": number,
+    "pct_start": (fraction, 0.3), "div_factor": (positive, 25.0), "final_div_factor": (positive, 1e4)}
+TYPES: dict[str, EntryType] = {
+    "constant_schedule": _row("The same value at all steps.", {"value": number}, lambda a: Constant(a.value)),
+    "cosine_decay_schedule": _row("Half a cosine, perhaps with an exponent, to alpha times the value.",
+        {"init_value": number, "decay_steps": positive, "alpha": (number, 0.0), "exponent": (not_negative, 1.0)},
+        _cosine),
+    "cosine_onecycle_schedule": _row("Half a cosine up to peak_value, and one down to almost 0.", CYCLE,
+        partial(_one_cycle, Cosine())),
+    "exponential_decay": _row("Multiplies by decay_rate in every transition_steps steps, smoothly or at once.",
+        {"init_value": number, **DECAY}, _exponential),
+    "join_schedules": EntryType("Schedules one after another, each from its own step 0.",
+        {"schedules": unchecked, "boundaries": rising}, _join),
+    "linear_onecycle_schedule": _row("Straight lines up to peak_value, down again, and down to almost 0.",
+        {**CYCLE, "pct_final": (fraction, 0.85)}, partial(_one_cycle, Linear())),
+    "linear_schedule": _row("A straight line from init_value to end_value.", {**LINE, **STEPS}, _linear),
+    "piecewise_constant_schedule": _row("Multiplies by a factor at each boundary.", SCALES, _piecewise),
+    "piecewise_interpolate_schedule": _row("From each boundary's value to the next, on lines or half cosines.",
+        {"interpolate_type": one_of(*CURVES), **SCALES}, _interpolate),
+    "polynomial_schedule": _row("A polynomial from init_value to end_value.", {**LINE, "power": not_negative, **STEPS},
+        _polynomial),
+    "sgdr_schedule": EntryType("Cycles of warm-up and cosine, each with its own arguments.",
+        {"cosine_kwargs": unchecked}, _sgdr),
+    "warmup_constant_schedule": _row("A linear warm-up, then peak_value.", WARMUP, _up),
+    "warmup_cosine_decay_schedule": _row("A linear warm-up, then half a cosine to end_value.",
+        {**WARMUP, "decay_steps": count, "end_value": (number, 0.0), "exponent": (not_negative, 1.0)}, _warmup_cosine),
+    "warmup_exponential_decay_schedule": _row("A linear warm-up, then a decay by a factor.", {**WARMUP, **DECAY},
+        _warmup_exponential),
+}
+# fmt: on
