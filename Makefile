@@ -6,7 +6,7 @@ INTEGRATIONS := .venv-integrations/bin
 LOWEST := .venv-lowest/bin
 # A file of tests stays in one process, since tests share what its fixtures make.
 PYTEST := $(BIN)/pytest -p no:benchmark --numprocesses auto --dist loadfile --no-loadscope-reorder
-SOURCES := $(shell find lehr engine handlers -name '*.py' -o -name py.typed) pyproject.toml setup.py README.md
+SOURCES := $(shell find lehr engine handlers -name '*.py' -o -name py.typed -o -name known_types.json) pyproject.toml setup.py README.md
 
 .PHONY: help demo docs gallery fast test checks proof integrations lowest gpu bench profile clean
 
@@ -68,9 +68,10 @@ docs: .venv/package ## build the site of the documentation into docs/build/html;
 	cd docs && ../$(BIN)/sphinx-build --jobs auto --fail-on-warning --quiet . build/html
 	@echo "docs/build/html/index.html"
 
-gallery: demo ## draw the pictures of examples/gallery and the pages that show them; record new public names
+gallery: demo ## draw the pictures of examples/gallery and the pages that show them; record public names and types
 	$(BIN)/python examples/gallery/gallery.py
 	$(BIN)/python tests/registry/public_names.py
+	$(BIN)/python tests/registry/recorded_types.py
 	cp runs/one_cycle/schedule.png examples/gallery/digits-schedule.png
 	cp runs/one_cycle/accuracy.png examples/gallery/digits-accuracy.png
 	$(BIN)/python examples/lesson08_from_config.py

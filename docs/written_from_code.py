@@ -103,6 +103,35 @@ def findings_page() -> str:
     return "\n".join(items)
 
 
+def ignored_keys_page() -> str:
+    """The keys of configs that are read and have no effect, by library and type."""
+    from lehr.handlers.config.checks import without_effect
+    from lehr.handlers.config.dialects import TYPES
+    from lehr.handlers.config.spellings import SPELLINGS
+
+    types: dict[tuple[str, str], list[str]] = {}
+    for dialect, rows in TYPES.items():
+        for name, row in rows.items():
+            checks = {key: one[0] if isinstance(one, tuple) else one for key, one in row.arguments.items()}
+            if keys := ", ".join(f"`{key}`" for key, check in checks.items() if check is without_effect):
+                types.setdefault((dialect, keys), []).append(f"`{name}`")
+    rows_of_types = [f"| {dialect} | {', '.join(names)} | {keys} |" for (dialect, keys), names in types.items()]
+    of_spellings = [
+        f"| any | an entry with `{key}` | {', '.join(f'`{one}`' for one in spelling.ignored)} |"
+        for key, spelling in SPELLINGS.items()
+        if spelling.ignored
+    ]
+    words = [
+        f"| {dialect} | `{name}` | {', '.join(f'`{word}`' for word in row.recognition.words)} |"
+        for dialect, rows in TYPES.items()
+        for name, row in rows.items()
+        if row.recognition.words
+    ]
+    head = "| library | type | keys without effect |\n|---|---|---|\n"
+    of_words = "| library | type | a key with one of these words must be an argument |\n|---|---|---|\n"
+    return f"{head}{chr(10).join(of_spellings + rows_of_types)}\n\n{of_words}{chr(10).join(words)}\n"
+
+
 def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
@@ -111,7 +140,7 @@ def write(app: Any) -> None:
     """Write the pages, and leave those that have not changed as they are."""
     folder = DOCS / "generated"
     folder.mkdir(exist_ok=True)
-    for name, text in {**gallery_pages(), "findings": findings_page()}.items():
+    for name, text in {**gallery_pages(), "findings": findings_page(), "ignored-keys": ignored_keys_page()}.items():
         path = folder / f"{name}.md"
         if not path.exists() or path.read_text() != text:
             path.write_text(text)

@@ -1,51 +1,116 @@
 """Schedulers of hyper-parameters, and the schedules they write."""
 
-from .config import configure_scheduler
-from .core.drift_check import DriftCheck
-from .core.param_group_scheduler import ParamGroupScheduler
-from .core.param_scheduler import ParamScheduler
-from .core.pausing import paused
-from .core.resume_policy import ResumeWarning
-from .core.scheduler import BaseParamScheduler
-from .core.state_param_scheduler import StateParamScheduler
-from .forecast import find_lr
-from .integrations.torch_scheduler import as_torch_scheduler
-from .plans import audit_log, check_plan, diff_plans, dry_run, plot_plan
-from .schedulers.batch_size import BatchSizeScheduler
-from .schedulers.chained import ChainedScheduler
-from .schedulers.concat import ConcatScheduler
-from .schedulers.cosine import CosineDecayScheduler, CosineRestartScheduler, WarmupStableDecayScheduler
-from .schedulers.cycles import CosineAnnealingScheduler, CyclicalScheduler, LinearCyclicalScheduler
-from .schedulers.decays import (
-    ConstantScheduler,
-    ExponentialScheduler,
-    InverseSquareRootScheduler,
-    InverseTimeDecayScheduler,
-    LinearScheduler,
-    MultiStepScheduler,
-    PiecewiseConstantScheduler,
-    PolynomialScheduler,
-    StepScheduler,
-)
-from .schedulers.device_plan import DevicePlan
-from .schedulers.factor_functions import LambdaScheduler, MultiplicativeScheduler
-from .schedulers.metric_scheduler import MetricScheduler
-from .schedulers.one_cycle import OneCycleScheduler
-from .schedulers.phase_scheduler import PhaseScheduler
-from .schedulers.piecewise_linear import PiecewiseLinear
-from .schedulers.reduce_on_plateau import ReduceLROnPlateauScheduler, ReduceOnPlateauScheduler
-from .schedulers.state_schedulers import (
-    ExpStateScheduler,
-    LambdaStateScheduler,
-    MultiStepStateScheduler,
-    PiecewiseLinearStateScheduler,
-    StepStateScheduler,
-)
-from .schedulers.torch.lr_scheduler import LRScheduler
-from .schedulers.triangular_cycles import CyclicScheduler
-from .schedulers.warmup import create_lr_scheduler_with_warmup
-from .schedules import Schedule
-from .targets.group_selection import Groups
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what type checkers see
+    from .config import configure_scheduler
+    from .core.drift_check import DriftCheck
+    from .core.param_group_scheduler import ParamGroupScheduler
+    from .core.param_scheduler import ParamScheduler
+    from .core.pausing import paused
+    from .core.resume_policy import ResumeWarning
+    from .core.scheduler import BaseParamScheduler
+    from .core.state_param_scheduler import StateParamScheduler
+    from .forecast.find_lr import find_lr
+    from .integrations.torch_scheduler import as_torch_scheduler
+    from .plans.audit_log import audit_log
+    from .plans.check_plan import check_plan
+    from .plans.diff_plans import diff_plans
+    from .plans.dry_run import dry_run
+    from .plans.plot_plan import plot_plan
+    from .schedulers.batch_size import BatchSizeScheduler
+    from .schedulers.chained import ChainedScheduler
+    from .schedulers.concat import ConcatScheduler
+    from .schedulers.cosine import CosineDecayScheduler, CosineRestartScheduler, WarmupStableDecayScheduler
+    from .schedulers.cycles import CosineAnnealingScheduler, CyclicalScheduler, LinearCyclicalScheduler
+    from .schedulers.decays import (
+        ConstantScheduler,
+        ExponentialScheduler,
+        InverseSquareRootScheduler,
+        InverseTimeDecayScheduler,
+        LinearScheduler,
+        MultiStepScheduler,
+        PiecewiseConstantScheduler,
+        PolynomialScheduler,
+        StepScheduler,
+    )
+    from .schedulers.device_plan import DevicePlan
+    from .schedulers.factor_functions import LambdaScheduler, MultiplicativeScheduler
+    from .schedulers.metric_scheduler import MetricScheduler
+    from .schedulers.one_cycle import OneCycleScheduler
+    from .schedulers.phase_scheduler import PhaseScheduler
+    from .schedulers.piecewise_linear import PiecewiseLinear
+    from .schedulers.reduce_on_plateau import ReduceLROnPlateauScheduler, ReduceOnPlateauScheduler
+    from .schedulers.state_schedulers import (
+        ExpStateScheduler,
+        LambdaStateScheduler,
+        MultiStepStateScheduler,
+        PiecewiseLinearStateScheduler,
+        StepStateScheduler,
+    )
+    from .schedulers.torch.lr_scheduler import LRScheduler
+    from .schedulers.triangular_cycles import CyclicScheduler
+    from .schedulers.warmup import create_lr_scheduler_with_warmup
+    from .schedules import Schedule
+    from .targets.group_selection import Groups
+else:  # a checker that saw this __getattr__ would accept misspelt names
+    from .lazy_exports import lazy_exports
+
+    __getattr__, __dir__ = lazy_exports(
+        globals(),
+        {
+            "config": ("configure_scheduler",),
+            "core.drift_check": ("DriftCheck",),
+            "core.param_group_scheduler": ("ParamGroupScheduler",),
+            "core.param_scheduler": ("ParamScheduler",),
+            "core.pausing": ("paused",),
+            "core.resume_policy": ("ResumeWarning",),
+            "core.scheduler": ("BaseParamScheduler",),
+            "core.state_param_scheduler": ("StateParamScheduler",),
+            "forecast.find_lr": ("find_lr",),
+            "integrations.torch_scheduler": ("as_torch_scheduler",),
+            "plans.audit_log": ("audit_log",),
+            "plans.check_plan": ("check_plan",),
+            "plans.diff_plans": ("diff_plans",),
+            "plans.dry_run": ("dry_run",),
+            "plans.plot_plan": ("plot_plan",),
+            "schedulers.batch_size": ("BatchSizeScheduler",),
+            "schedulers.chained": ("ChainedScheduler",),
+            "schedulers.concat": ("ConcatScheduler",),
+            "schedulers.cosine": ("CosineDecayScheduler", "CosineRestartScheduler", "WarmupStableDecayScheduler"),
+            "schedulers.cycles": ("CosineAnnealingScheduler", "CyclicalScheduler", "LinearCyclicalScheduler"),
+            "schedulers.decays": (
+                "ConstantScheduler",
+                "ExponentialScheduler",
+                "InverseSquareRootScheduler",
+                "InverseTimeDecayScheduler",
+                "LinearScheduler",
+                "MultiStepScheduler",
+                "PiecewiseConstantScheduler",
+                "PolynomialScheduler",
+                "StepScheduler",
+            ),
+            "schedulers.device_plan": ("DevicePlan",),
+            "schedulers.factor_functions": ("LambdaScheduler", "MultiplicativeScheduler"),
+            "schedulers.metric_scheduler": ("MetricScheduler",),
+            "schedulers.one_cycle": ("OneCycleScheduler",),
+            "schedulers.phase_scheduler": ("PhaseScheduler",),
+            "schedulers.piecewise_linear": ("PiecewiseLinear",),
+            "schedulers.reduce_on_plateau": ("ReduceLROnPlateauScheduler", "ReduceOnPlateauScheduler"),
+            "schedulers.state_schedulers": (
+                "ExpStateScheduler",
+                "LambdaStateScheduler",
+                "MultiStepStateScheduler",
+                "PiecewiseLinearStateScheduler",
+                "StepStateScheduler",
+            ),
+            "schedulers.torch.lr_scheduler": ("LRScheduler",),
+            "schedulers.triangular_cycles": ("CyclicScheduler",),
+            "schedulers.warmup": ("create_lr_scheduler_with_warmup",),
+            "schedules": ("Schedule",),
+            "targets.group_selection": ("Groups",),
+        },
+    )
 
 __all__ = [
     "BaseParamScheduler",

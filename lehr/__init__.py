@@ -5,9 +5,20 @@ engine gives them in :mod:`lehr.engine`.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 __version__ = "0.9.0"
 
 # Installed, the packages lie in this folder; in a clone of the repository, beside it.
 if not Path(__path__[0], "handlers").is_dir():
     __path__.append(str(Path(__path__[0]).parent))
+
+if not TYPE_CHECKING:  # a checker that saw this would accept misspelt names
+
+    def __getattr__(name):
+        """Import a folder when it is first used."""
+        if name not in ("engine", "handlers"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+        from importlib import import_module
+
+        return import_module(f"lehr.{name}")

@@ -2,19 +2,15 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
-from ignite.engine import Engine, Events
 
-from lehr.handlers.plans import check_plan, diff_plans, dry_run
-
-from .html_page import check_page_file, write_page
 from .options import (
+    MOST_SEQUENTIAL_EVENTS,
     Command,
     add_options,
     html_option,
-    make_scheduler,
     number_option,
     of_each_file,
     output_options,
@@ -22,7 +18,9 @@ from .options import (
 )
 from .plot_command import check_picture_file
 from .progress import Progress
-from .simulation import MOST_SEQUENTIAL_EVENTS
+
+if TYPE_CHECKING:
+    from ignite.engine import Engine
 
 CHECK_HELP = """Look for mistakes in a plan, for a training of given length.
 
@@ -57,7 +55,7 @@ Examples:
   echo '{lr_scheduler_type: constant_with_warmup, warmup_steps: 99}' > hf.yaml
   lehr diff ds.yaml hf.yaml --max-steps 10000
 """
-EVENTS = {"iteration": Events.ITERATION_STARTED, "epoch": Events.EPOCH_STARTED}
+EVENTS = {"iteration": "iteration_started", "epoch": "epoch_started"}
 
 
 class Length(NamedTuple):
@@ -131,8 +129,12 @@ def length_of(options: Mapping[str, Any]) -> Length:
     return Length(steps, epoch_length, None if rest else whole_epochs)
 
 
-def trainer_of(source: str, given: tuple[str, ...], options: Mapping[str, Any], length: Length) -> Engine:
+def trainer_of(source: str, given: tuple[str, ...], options: Mapping[str, Any], length: Length) -> "Engine":
     """A trainer that trains nothing, with the scheduler of a plan attached to it."""
+    from ignite.engine import Engine, Events
+
+    from .described import make_scheduler
+
     trainer = Engine(lambda engine, batch: None)
     if options["in_epochs"] and options["epoch_length"] is None and options["max_epochs"] is not None:
         options = {**options, "epoch_length": length.epoch_length}
@@ -140,7 +142,7 @@ def trainer_of(source: str, given: tuple[str, ...], options: Mapping[str, Any], 
         options = {**options, "max_epochs": None, "total_steps": length.steps}  # what the config counts are iterations
     elif options["event"] != "epoch":
         options = {**options, "max_epochs": length.max_epochs}
-    make_scheduler(source, given, options).attach(trainer, EVENTS[options["event"]])
+    make_scheduler(source, given, options).attach(trainer, Events(EVENTS[options["event"]]))
     return trainer
 
 
@@ -152,6 +154,10 @@ def trainer_of(source: str, given: tuple[str, ...], options: Mapping[str, Any], 
 @click.option("--force", is_flag=True, help="replace an output file that exists")
 def check(source: str, given: tuple[str, ...], html: str | None, force: bool, **options: Any) -> int:
     """Print the findings in a plan."""
+    from lehr.handlers.plans import check_plan, dry_run
+
+    from .html_page import check_page_file, write_page
+
     check_page_file(html, force)
     length = length_of(options)
     trainer = trainer_of(source, given, options, length)
@@ -175,6 +181,10 @@ def check(source: str, given: tuple[str, ...], html: str | None, force: bool, **
 @html_option
 def diff(a: str, b: str, output: str | None, force: bool, html: str | None, **options: Any) -> int:
     """Print how two plans differ."""
+    from lehr.handlers.plans import diff_plans, dry_run
+
+    from .html_page import check_page_file, write_page
+
     check_picture_file(output, force)
     check_page_file(html, force)
     length = length_of(options)

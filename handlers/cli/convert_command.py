@@ -8,12 +8,7 @@ from typing import Any
 
 import click
 
-from lehr.handlers.config import convert_config
-from lehr.handlers.config.conversion.convert import TARGETS
-from lehr.handlers.schedules.arguments import shown
-
-from .options import check_can_write, make_optimizer, number_option, output_options, scheduler_options
-from .parsing import config_of
+from .options import check_can_write, number_option, output_options, scheduler_options
 
 HELP = """Write a config as one of another library, with the same values.
 
@@ -31,13 +26,14 @@ Examples:
   lehr convert args.yaml --to torch --total-steps 99
   lehr convert args.yaml --to mmengine --total-steps 99 --initial lr=0.1 -o out.json
 """
+TARGETS = ("hf", "lehr", "mmengine", "torch", "transformers")  # those of convert_config
 FORMATS = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 
 
 @click.command(help=HELP)
 @click.argument("source", metavar="TYPE|FILE")
 @click.argument("given", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--to", required=True, type=click.Choice(list(TARGETS)), help="the other library")
+@click.option("--to", required=True, type=click.Choice(TARGETS), help="the other library")
 @number_option("--max-epochs", help="epochs of the run")
 @number_option("--total-steps", help="iterations of the run")
 @number_option("--epoch-length", help="events in an epoch, for --in-epochs")
@@ -54,6 +50,12 @@ def convert(
     **options: Any,
 ) -> None:
     """Print a config of another library, or write it to a file."""
+    from lehr.handlers.config import convert_config
+    from lehr.handlers.schedules.arguments import shown
+
+    from .described import make_optimizer
+    from .parsing import config_of
+
     if output is not None:
         suffix = Path(output).suffix.lower()
         if as_format is None and suffix not in FORMATS:

@@ -12,9 +12,9 @@ from lehr.handlers.plans.pages.page import plotly_to_html
 from lehr.handlers.plans.plan import PlanColumn
 from lehr.handlers.schedules.arguments import shown
 
-from .options import check_can_write
+from .options import MOST_SEQUENTIAL_EVENTS, check_can_write
 from .progress import Progress
-from .simulation import MOST_SEQUENTIAL_EVENTS, Simulation, labels_of
+from .simulation import Simulation, labels_of
 
 SUFFIXES = (".html", ".htm")
 

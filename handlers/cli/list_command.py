@@ -8,8 +8,7 @@ import textwrap
 
 import click
 
-from lehr.handlers.config.catalogue import Argument, KnownType, known_types
-from lehr.handlers.schedules.arguments import shown
+from lehr.handlers.config.recorded_types import Argument, KnownType, recorded_types
 
 HELP = """List all schedules with a description and their arguments.
 
@@ -51,7 +50,7 @@ TITLES = {
 def list_types(pattern: str) -> None:
     """Print the types that have a pattern in their name or description."""
     wrapper = textwrap.TextWrapper(max(60, min(shutil.get_terminal_size().columns, 120)), break_long_words=False)
-    wanted, known = pattern.casefold(), known_types()
+    wanted, known = pattern.casefold(), recorded_types()
     found = {
         title: [one for one in known[prefix] if wanted in f"{one.name}\n{one.description}".casefold()]
         for prefix, title in TITLES.items()
@@ -60,6 +59,8 @@ def list_types(pattern: str) -> None:
         words = {word.casefold() for types in known.values() for one in types for word in _words_of(one.name)}
         near = difflib.get_close_matches(wanted, words, n=3)
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        from lehr.handlers.schedules.arguments import shown
+
         raise ValueError(f"PATTERN must be part of a name or description, given {shown(pattern)}{hint}")
     for title, types in found.items():
         if types:

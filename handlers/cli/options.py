@@ -1,23 +1,16 @@
-"""The options that several commands have, and the optimizer and the scheduler that they describe."""
+"""The options that several commands have.
+
+The help and an error in the options are to be printed at once, so the modules of the commands import NumPy, torch and
+the other folders only where they are needed.
+"""
 
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
-import torch
-from torch.optim import Optimizer
 
-from lehr.engine.optimizers import configure_optimizer
-from lehr.handlers.config import configure_scheduler
-from lehr.handlers.core.scheduler import BaseParamScheduler
-from lehr.handlers.schedules import arguments
-from lehr.handlers.schedules.arguments import shown
-
-from .parsing import config_of, pairs_of, value_of
-
-MOST_GROUPS = 1000
-TUPLES = ("betas", "etas", "step_sizes")  # for these, a list is the value of each param group
+MOST_EVENTS, MOST_SEQUENTIAL_EVENTS = 10**8, 10**7
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -28,8 +21,14 @@ def number_option(*names: str, **more: Any) -> Callable[[Command], Command]:
 
 
 def _whole_number(ctx: click.Context, option: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    from lehr.handlers.schedules import arguments
+
+    from .parsing import value_of
+
     try:
-        return None if value is None else arguments.whole_number(option.opts[0], value_of(value), at_least=1)
+        return arguments.whole_number(option.opts[0], value_of(value), at_least=1)
     except (TypeError, ValueError) as error:
         raise click.UsageError(str(error), ctx) from error
 
@@ -42,7 +41,7 @@ def add_options(command: Command, options: list[Callable[[Command], Command]]) -
 
 
 def scheduler_options(command: Command, files: str = "") -> Command:
-    """Add the options for :func:`make_scheduler`, except ``--epoch-length``.
+    """Add the options for ``make_scheduler``, except ``--epoch-length``.
 
     Args:
         command: the command.
@@ -74,6 +73,43 @@ def scheduler_options(command: Command, files: str = "") -> Command:
     )
 
 
+def simulation_options(command: Command) -> Command:
+    """Add the arguments and options of a command that simulates: see ``simulate_events``."""
+    command = number_option("--epoch-length", help="events in an epoch, for --in-epochs and --html")(command)
+    return add_options(
+        scheduler_options(command),
+        [
+            click.argument("source", metavar="TYPE|FILE"),
+            click.argument("given", nargs=-1, metavar="[KEY=VALUE]..."),
+            number_option("--num-events", "-n", help="number of events  [default: the length of the schedule]"),
+            number_option("--max-epochs", help="epochs of the run, where the config needs them"),
+            number_option("--total-steps", help="iterations of the run, where the config needs them"),
+            click.option(
+                "--metrics",
+                callback=_numbers,
+                metavar="NUMBERS",
+                help="the metric of each event; with --in-epochs, of each epoch",
+            ),
+        ],
+    )
+
+
+def _numbers(ctx: click.Context, option: click.Parameter, value: str | None) -> list[float] | None:
+    if value is None:
+        return None
+    from lehr.handlers.schedules.arguments import shown
+
+    from .parsing import value_of
+
+    try:
+        numbers = [float(one) for one in value_of(f"[{value}]")]
+    except (TypeError, ValueError):
+        numbers = []
+    if not numbers:
+        raise click.UsageError(f"--metrics must be numbers such as 3,2,2,1, given {shown(value)}", ctx)
+    return numbers
+
+
 def of_each_file(options: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The options of each of two files.
 
@@ -93,59 +129,6 @@ def of_each_file(options: Mapping[str, Any]) -> list[dict[str, Any]]:
             value = given[min(at, len(given) - 1)] if given else None
             one[key] = None if value == "-" else value
     return files
-
-
-def make_optimizer(options: Mapping[str, Any]) -> Optimizer:
-    """The optimizer of the options, with one parameter in each param group.
-
-    Raises:
-        TypeError, ValueError, ImportError: see :func:`configure_optimizer`.
-        ValueError: there are too many groups, or a list does not have a value for each group.
-    """
-    number = options["groups"]
-    if number > MOST_GROUPS:
-        raise ValueError(f"--groups must be at most {MOST_GROUPS}, given {number}")
-    groups: list[dict[str, Any]] = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(number)]
-    initial = {"lr": 0.1, **pairs_of("--initial", options["initial"])}
-    if "params" in initial:
-        raise ValueError(
-            f"--initial must not have params, of which each group has one, given {shown(initial['params'])}"
-        )
-    for key, value in initial.items():
-        if isinstance(value, list) and key in TUPLES:
-            initial[key] = tuple(value)
-        elif isinstance(value, list):
-            if len(value) != number:
-                raise ValueError(f"--initial {key} must have {number} values, as --groups says, given {shown(value)}")
-            for group, own in zip(groups, value, strict=True):
-                group[key] = own
-            initial[key] = value[0]
-    return configure_optimizer(options["optimizer"], groups, **initial)
-
-
-def make_scheduler(source: str, given: tuple[str, ...], options: Mapping[str, Any]) -> BaseParamScheduler:
-    """The scheduler of a type with its arguments, or of a file.
-
-    Raises:
-        TypeError, ValueError, ImportError, FileNotFoundError: see :func:`configure_scheduler`.
-        ValueError: the options contradict one another.
-    """
-    in_epochs, epoch_length = options["in_epochs"], options["epoch_length"]
-    if in_epochs and epoch_length is None:
-        raise ValueError("--epoch-length must be given with --in-epochs, given none")
-    if in_epochs and options.get("event") == "epoch":
-        raise ValueError("--in-epochs is for --event iteration: with --event epoch, an event is an epoch anyway")
-    optimizer, config = make_optimizer(options), config_of(source, given)
-    return configure_scheduler(
-        optimizer,
-        config,
-        param_name=options["param_name"],
-        epoch_length=epoch_length if in_epochs else None,
-        max_epochs=options["max_epochs"],
-        total_steps=options.get("total_steps"),
-        dialect=options["dialect"],
-        section=options["section"],
-    )
 
 
 def output_options(command: Command, what: str) -> Command:
@@ -174,6 +157,8 @@ def check_can_write(path: str, force: bool, option: str = "-o") -> None:
     """
     existed = os.path.exists(path)
     if os.path.isfile(path) and not force:  # a device such as /dev/null is no file
+        from lehr.handlers.schedules.arguments import shown
+
         raise ValueError(f"{option} must be a new file unless --force is given, given {shown(path)}, which exists")
     with open(path, "ab"):
         pass

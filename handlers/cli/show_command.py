@@ -1,18 +1,16 @@
 """``lehr show``: what is in a config, in words and as a picture."""
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from lehr.handlers.config.described import ConfigDescription, described
-
-from .html_page import check_page_file, write_page_of_events
 from .list_command import TITLES
-from .options import html_option, make_scheduler, output_options
-from .parsing import config_of
-from .plot_command import check_picture_file, draw_simulation
-from .simulation import simulate_events, simulation_options
+from .options import html_option, output_options, simulation_options
+from .plot_command import check_picture_file
+
+if TYPE_CHECKING:
+    from lehr.handlers.config.described import ConfigDescription
 
 HELP = """Show what is in a config: in words, and as a picture in the terminal, a file or a page for a browser.
 
@@ -37,6 +35,14 @@ def show(
     source: str, given: tuple[str, ...], output: str | None, force: bool, html: str | None, **options: Any
 ) -> None:
     """Print a description, and draw the values."""
+    from lehr.handlers.config.described import described
+
+    from .described import make_scheduler
+    from .drawing import draw_simulation
+    from .html_page import check_page_file, write_page_of_events
+    from .parsing import config_of
+    from .simulation import simulate_events
+
     check_picture_file(output, force)
     check_page_file(html, force)
     if options["epoch_length"] is not None and not options["in_epochs"] and html is None:
@@ -58,7 +64,7 @@ def show(
         draw_simulation(simulate_events(source, given, of_simulation), title, output)
 
 
-def lines_of(title: str, found: ConfigDescription) -> list[str]:
+def lines_of(title: str, found: "ConfigDescription") -> list[str]:
     """The lines of a description."""
     prefixes = dict.fromkeys(one.rpartition(".")[0] for one in found.types)
     lines = [f"{title}: {', '.join(found.types)} ({'; '.join(TITLES.get(one, one) for one in prefixes)})"]

@@ -5,16 +5,17 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
-import numpy as np
 
-from lehr.handlers.schedules.base import Array
-
-from .options import check_can_write, number_option, output_options
+from .options import check_can_write, number_option, output_options, simulation_options
 from .progress import Progress
-from .simulation import Simulation, heading_of, labels_of, simulate_events, simulation_options
+
+if TYPE_CHECKING:
+    from lehr.handlers.schedules.base import Array
+
+    from .simulation import Simulation
 
 HELP = """Print the values of a schedule.
 
@@ -40,6 +41,8 @@ def simulate(
     source: str, given: tuple[str, ...], as_csv: bool, output: str | None, force: bool, rows: int, **options: Any
 ) -> None:
     """Print values, or write them to a file."""
+    from .simulation import simulate_events
+
     if output is not None:
         check_can_write(output, force)
     simulation = simulate_events(source, given, options)
@@ -59,7 +62,9 @@ def simulate(
         click.echo(f"wrote {output}")
 
 
-def _write_csv(simulation: Simulation, file: TextIO, progress: Progress) -> None:
+def _write_csv(simulation: "Simulation", file: TextIO, progress: Progress) -> None:
+    from .simulation import heading_of, labels_of
+
     for start, table in simulation.chunks:
         if start == 0:
             headings = map(heading_of, labels_of(simulation.scheduler, table.shape[1]))
@@ -69,7 +74,11 @@ def _write_csv(simulation: Simulation, file: TextIO, progress: Progress) -> None
         progress.advance(len(table))
 
 
-def _print_table(simulation: Simulation, rows: int) -> None:
+def _print_table(simulation: "Simulation", rows: int) -> None:
+    import numpy as np
+
+    from .simulation import heading_of, labels_of
+
     scheduler, number = simulation.scheduler, simulation.num_events
     events = np.unique(np.linspace(0, number - 1, min(rows, number)).round().astype(int))
     parts = []
@@ -87,9 +96,10 @@ def _print_table(simulation: Simulation, rows: int) -> None:
         click.echo(f"({len(events)} of {number} events; --rows shows more, --csv all)")
 
 
-def table_lines(headings: Sequence[str], events: Sequence[int], table: Array) -> list[str]:
+def table_lines(headings: Sequence[str], events: Sequence[int], table: "Array") -> list[str]:
     r"""The lines of a table with aligned columns.
 
+    >>> import numpy as np
     >>> print("\n".join(table_lines(["event", "lr"], [0, 10], np.array([[0.1], [0.05]]))))
     event    lr
         0   0.1

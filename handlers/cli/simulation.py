@@ -14,13 +14,11 @@ from lehr.handlers.core.inspection import column_labels, metric_name_of, reads_m
 from lehr.handlers.core.reading import read_values
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedulers.metric_scheduler import driven_parts
-from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.base import Array
 
-from .options import Command, add_options, make_scheduler, number_option, scheduler_options
-from .parsing import value_of
+from .described import make_scheduler
+from .options import MOST_EVENTS, MOST_SEQUENTIAL_EVENTS
 
-MOST_EVENTS, MOST_SEQUENTIAL_EVENTS = 10**8, 10**7
 CHUNK = 2**14  # numbers that are computed at once
 SEQUENTIAL_CHUNK = 2**8  # events, for a schedule that is computed event by event
 WITHOUT_METRICS = "the values are those without metrics: --metrics 3,2,2,1 simulates metrics"
@@ -38,37 +36,6 @@ class Simulation(NamedTuple):
     scheduler: BaseParamScheduler
     num_events: int
     chunks: Iterator[tuple[int, Array]]
-
-
-def simulation_options(command: Command) -> Command:
-    """Add the arguments and options of a command that simulates: see :func:`simulate_events`."""
-    command = number_option("--epoch-length", help="events in an epoch, for --in-epochs and --html")(command)
-    return add_options(
-        scheduler_options(command),
-        [
-            click.argument("source", metavar="TYPE|FILE"),
-            click.argument("given", nargs=-1, metavar="[KEY=VALUE]..."),
-            number_option("--num-events", "-n", help="number of events  [default: the length of the schedule]"),
-            number_option("--max-epochs", help="epochs of the run, where the config needs them"),
-            number_option("--total-steps", help="iterations of the run, where the config needs them"),
-            click.option(
-                "--metrics",
-                callback=_numbers,
-                metavar="NUMBERS",
-                help="the metric of each event; with --in-epochs, of each epoch",
-            ),
-        ],
-    )
-
-
-def _numbers(ctx: click.Context, option: click.Parameter, value: str | None) -> list[float] | None:
-    try:
-        numbers = None if value is None else [float(one) for one in value_of(f"[{value}]")]
-    except (TypeError, ValueError):
-        numbers = []
-    if numbers == []:
-        raise click.UsageError(f"--metrics must be numbers such as 3,2,2,1, given {arguments.shown(value)}", ctx)
-    return numbers
 
 
 def simulate_events(source: str, given: tuple[str, ...], options: dict[str, Any]) -> Simulation:

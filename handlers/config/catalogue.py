@@ -2,53 +2,22 @@
 
 import inspect
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
 
 from .checks import function, functions
 from .dialects import TYPES
 from .dialects.lehr import OPTIONS as OPTIONS
 from .dialects.lehr import REQUIRED, SCHEDULERS, arguments_of, class_of
 from .entries import EntryType
+from .recorded_types import Argument, KnownType
 
 # Arguments that all types take, that have no effect, or that are not data.
 HIDDEN = ("optimizer", "save_history", "trainer", "verbose", "initialize", "last_epoch", "last_step")
 
 
-@dataclass(frozen=True)
-class Argument:
-    """One argument of a type.
-
-    Args:
-        name: its name.
-        required: whether it has no default value.
-        default: its default value.
-    """
-
-    name: str
-    required: bool
-    default: Any = None
-
-
-@dataclass(frozen=True)
-class KnownType:
-    """One type that a config may name.
-
-    Args:
-        name: its name, with the prefix of its library.
-        description: one line on what it does.
-        arguments: its arguments except ``param_name`` and ``save_history``, which all types have.
-        python_only: whether it needs an argument that a file cannot hold, such as a function.
-    """
-
-    name: str
-    description: str
-    arguments: tuple[Argument, ...]
-    python_only: bool = False
-
-
 def known_types() -> dict[str, list[KnownType]]:
     """List all types by the prefix of their library, sorted by name. lehr's own types have the prefix ``""``.
+
+    ``make gallery`` records the result for ``lehr list``; see :func:`recorded_types`.
 
     Example:
         >>> known = known_types()

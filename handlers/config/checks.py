@@ -62,6 +62,11 @@ def unchecked(name: str, value: object) -> Any:
     return value
 
 
+def without_effect(name: str, value: object) -> Any:
+    """Accept any value of a key that changes no value of the schedule; the documentation has a table of these keys."""
+    return value
+
+
 def minus_one(name: str, value: object) -> Literal[-1]:
     """Check that a last epoch is -1, the default: a config cannot resume a run."""
     if not isinstance(value, int) or value != -1:

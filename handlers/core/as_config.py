@@ -11,9 +11,6 @@ from lehr.handlers.schedules import Curve, Schedule, Turn, arguments
 from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.rules import Rule
 
-SCHEDULES = {name: getattr(schedules, name) for name in schedules.__all__}
-
-
 MAX_DEPTH = 50  # of lists and dicts in arguments that are copied
 
 
@@ -110,7 +107,7 @@ def as_data(name: str, value: Any) -> Any:
         return as_data(name, value.tolist())
     if callable(getattr(value, "config", None)):
         return value.config()
-    if isinstance(value, Schedule | Curve | Rule | Turn) and SCHEDULES.get(type(value).__name__) is type(value):
+    if isinstance(value, Schedule | Curve | Rule | Turn) and _is_public(type(value)):
         return _schedule_as_data(name, value)
     raise TypeError(f"{name} must be plain data to be in a config, given {shown(value)}")
 
@@ -130,3 +127,8 @@ def _same(value: Any, default: Any) -> bool:
         return bool(value == default) and type(value) is type(default)
     except (TypeError, ValueError, RuntimeError):
         return False
+
+
+def _is_public(cls: type) -> bool:
+    """Whether a class is one of ``lehr.handlers.schedules``, so that a config can name it."""
+    return cls.__name__ in schedules.__all__ and getattr(schedules, cls.__name__) is cls

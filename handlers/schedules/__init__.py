@@ -1,46 +1,98 @@
 """Schedules: the value of a hyper-parameter at each event. Most are pure functions of the event index."""
 
-from .anneal import Anneal
-from .base import Schedule
-from .concatenation import Concatenation
-from .constant import Constant, PiecewiseConstant
-from .cooldown import Bounded, Cooldown
-from .cumulative_product import CumulativeProduct
-from .curves import (
-    Cosine,
-    Curve,
-    Exponential,
-    KDecay,
-    Linear,
-    Logarithmic,
-    Polynomial,
-    Power,
-    Reversed,
-    Rex,
-    Stairs,
-    Tanh,
-)
-from .cycles import CosineAnnealing, Cyclical, LinearCyclical
-from .decays import ExponentialDecay, InverseTimeDecay, MultiStepDecay, PowerDecay, StepDecay
-from .greedy import Greedy
-from .handover import Handover
-from .interpolation import LinearInterpolation
-from .mapped import Mapped
-from .noise import Noise
-from .one_cycle import OneCycle
-from .phases import Phases
-from .plateau import Plateau
-from .product import Product
-from .recursion import Recursion, Turn
-from .reduced import Reduced
-from .restarts import Restarts
-from .rules import Addition, Approach, Assignment, Scaling
-from .shift import Shift
-from .side_by_side import SideBySide
-from .stateful import FunctionSchedule, LiveSchedule, StatefulSchedule
-from .triangular_cycles import Cyclic
-from .warmup_stable_decay import WarmupStableDecay
-from .window import Stretch, Window
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what type checkers see
+    from .anneal import Anneal
+    from .base import Schedule
+    from .concatenation import Concatenation
+    from .constant import Constant, PiecewiseConstant
+    from .cooldown import Bounded, Cooldown
+    from .cumulative_product import CumulativeProduct
+    from .curves import (
+        Cosine,
+        Curve,
+        Exponential,
+        KDecay,
+        Linear,
+        Logarithmic,
+        Polynomial,
+        Power,
+        Reversed,
+        Rex,
+        Stairs,
+        Tanh,
+    )
+    from .cycles import CosineAnnealing, Cyclical, LinearCyclical
+    from .decays import ExponentialDecay, InverseTimeDecay, MultiStepDecay, PowerDecay, StepDecay
+    from .greedy import Greedy
+    from .handover import Handover
+    from .interpolation import LinearInterpolation
+    from .mapped import Mapped
+    from .noise import Noise
+    from .one_cycle import OneCycle
+    from .phases import Phases
+    from .plateau import Plateau
+    from .product import Product
+    from .recursion import Recursion, Turn
+    from .reduced import Reduced
+    from .restarts import Restarts
+    from .rules import Addition, Approach, Assignment, Scaling
+    from .shift import Shift
+    from .side_by_side import SideBySide
+    from .stateful import FunctionSchedule, LiveSchedule, StatefulSchedule
+    from .triangular_cycles import Cyclic
+    from .warmup_stable_decay import WarmupStableDecay
+    from .window import Stretch, Window
+else:  # a checker that saw this __getattr__ would accept misspelt names
+    from ..lazy_exports import lazy_exports
+
+    __getattr__, __dir__ = lazy_exports(
+        globals(),
+        {
+            "anneal": ("Anneal",),
+            "base": ("Schedule",),
+            "concatenation": ("Concatenation",),
+            "constant": ("Constant", "PiecewiseConstant"),
+            "cooldown": ("Bounded", "Cooldown"),
+            "cumulative_product": ("CumulativeProduct",),
+            "curves": (
+                "Cosine",
+                "Curve",
+                "Exponential",
+                "KDecay",
+                "Linear",
+                "Logarithmic",
+                "Polynomial",
+                "Power",
+                "Reversed",
+                "Rex",
+                "Stairs",
+                "Tanh",
+            ),
+            "cycles": ("CosineAnnealing", "Cyclical", "LinearCyclical"),
+            "decays": ("ExponentialDecay", "InverseTimeDecay", "MultiStepDecay", "PowerDecay", "StepDecay"),
+            "greedy": ("Greedy",),
+            "handover": ("Handover",),
+            "interpolation": ("LinearInterpolation",),
+            "mapped": ("Mapped",),
+            "noise": ("Noise",),
+            "one_cycle": ("OneCycle",),
+            "phases": ("Phases",),
+            "plateau": ("Plateau",),
+            "product": ("Product",),
+            "recursion": ("Recursion", "Turn"),
+            "reduced": ("Reduced",),
+            "restarts": ("Restarts",),
+            "rules": ("Addition", "Approach", "Assignment", "Scaling"),
+            "shift": ("Shift",),
+            "side_by_side": ("SideBySide",),
+            "stateful": ("FunctionSchedule", "LiveSchedule", "StatefulSchedule"),
+            "triangular_cycles": ("Cyclic",),
+            "warmup_stable_decay": ("WarmupStableDecay",),
+            "window": ("Stretch", "Window"),
+        },
+    )
 
 __all__ = [
     "Addition",

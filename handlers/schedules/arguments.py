@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ..error_text import shortened as shortened
+
 Number = float | Sequence[float]
 
 # An isinstance check of an abstract class is slow, so that the usual types come first.
@@ -22,8 +24,8 @@ REAL, INTEGRAL = (float, int, Real), (int, Integral)
 MAX_EVENT_INDEX = 2**53
 
 
-# Characters of an error text, and of a value in it; how deep a value is shown.
-MAX_LENGTH, MAX_SHOWN, MAX_SHOWN_DEPTH = 500, 200, 20
+# Characters of a value in an error text; how deep a value is shown.
+MAX_SHOWN, MAX_SHOWN_DEPTH = 200, 20
 BRACKETS: dict[type, tuple[str, str]] = {list: ("[", "]"), tuple: ("(", ")"), set: ("{", "}")}
 DICT_REPRS: tuple[Any, ...] = (dict.__repr__, OrderedDict.__repr__)
 
@@ -49,15 +51,6 @@ def shown_names(names: Iterable[str]) -> str:
     "'lr', 'momentum'"
     """
     return shown_text(_joined(((name,) for name in names), MAX_SHOWN + 1, 2))
-
-
-def shortened(text: str) -> str:
-    """An error text without its middle, if it has more than 500 characters.
-
-    >>> len(shortened("given " + "0, " * 1000)), shortened("given 0")
-    (500, 'given 0')
-    """
-    return text if len(text) <= MAX_LENGTH else f"{text[:397]}...{text[-100:]}"
 
 
 def _repr_of(value: Any, length: int, depth: int) -> str:

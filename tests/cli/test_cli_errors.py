@@ -146,7 +146,7 @@ def test_an_error_of_our_own_is_one_line_too_and_says_so(monkeypatch):
     def broken(*args):
         raise KeyError("oh\nno")
 
-    monkeypatch.setattr("lehr.handlers.cli.list_command.known_types", broken)
+    monkeypatch.setattr("lehr.handlers.cli.list_command.recorded_types", broken)
     assert failed("list").startswith("lehr: an error of lehr's own, please report it: KeyError: ")
     monkeypatch.setenv("LEHR_TRACEBACK", "1")
     assert isinstance(CliRunner().invoke(command, ["list"]).exception, KeyError)

@@ -10,7 +10,6 @@ from ignite.engine import Engine, Events
 from PIL import Image
 
 from lehr.handlers import check_plan, configure_scheduler, diff_plans, dry_run
-from lehr.handlers.cli import check_command
 from lehr.handlers.cli.commands import lehr as command
 
 
@@ -93,7 +92,7 @@ def test_diff_draws_both(folder):
 
 def test_what_is_passed_on(monkeypatch):
     given = []
-    monkeypatch.setattr(check_command, "check_plan", lambda *args, **kwargs: given.append((args, kwargs)) or [])
+    monkeypatch.setattr("lehr.handlers.plans.check_plan", lambda *args, **kwargs: given.append((args, kwargs)) or [])
     run("check", "LinearScheduler", "duration=2", *LENGTHS, "--groups", "2", "--optimizer", "AdamW")
     [((engine, *lengths), kwargs)] = given
     assert isinstance(engine, Engine)

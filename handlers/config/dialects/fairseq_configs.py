@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from lehr.handlers.config.checks import not_negative, text, unchecked
+from lehr.handlers.config.checks import not_negative, text, unchecked, without_effect
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, Entry, EntryType, Recognition, build, lookup, read_entry
 from lehr.handlers.config.entry_schedules import EntrySchedule
@@ -134,7 +134,7 @@ def _group(where: str, group: Any, optimization: Any) -> Entry:
 
 FLAGS: Arguments = {
     **{key: (unchecked, None) for row in fairseq.TYPES.values() for key in row.arguments},
-    **dict.fromkeys(IGNORED, (unchecked, None)),
+    **dict.fromkeys(IGNORED, (without_effect, None)),
 }
 TYPES = {
     **fairseq.TYPES,

@@ -29,7 +29,7 @@ from lehr.handlers.config.checks import (
     one_of,
     positive,
     text,
-    unchecked,
+    without_effect,
 )
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, EntryType
@@ -180,7 +180,7 @@ TYPES: dict[str, EntryType] = {
     "InverseTimeDecay": _row("Divides by 1 + decay_rate * step / decay_steps.",
         {**FALLING, "decay_rate": not_negative, "staircase": (flag, False)}, _inverse_time),
     "LearningRateScheduler": _row("The callback with another schedule of Keras, whose steps are epochs.",
-        {"schedule": _schedule, "verbose": (unchecked, 0)}, _of_epochs),
+        {"schedule": _schedule, "verbose": (without_effect, 0)}, _of_epochs),
     "PiecewiseConstantDecay": _row("One value after another, each up to its boundary.",
         {"boundaries": _boundaries, "values": list_of_numbers}, _piecewise),
     "PolynomialDecay": _row("A polynomial decay to end_learning_rate, once or in longer and longer cycles.",
@@ -188,7 +188,7 @@ TYPES: dict[str, EntryType] = {
         _polynomial),
     "ReduceLROnPlateau": _row("The callback that multiplies by a factor when a metric has stopped improving.",
         {"monitor": (text, "val_loss"), "factor": (partial(fraction, below=1), 0.1), "patience": (count, 10),
-        "verbose": (unchecked, 0), "mode": (one_of("auto", "min", "max"), "auto"), "min_delta": (number, None),
+        "verbose": (without_effect, 0), "mode": (one_of("auto", "min", "max"), "auto"), "min_delta": (number, None),
         "epsilon": (number, None), "cooldown": (count, 0), "min_lr": (not_negative, 0.0), "metric_name": (text, None)},
         _plateau),
     "WarmUp": _row("The warm-up of transformers for Keras, then another schedule of Keras.",

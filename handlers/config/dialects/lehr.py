@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from lehr.handlers import schedules
 from lehr.handlers.config.checks import text
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import (
@@ -17,7 +18,6 @@ from lehr.handlers.config.entries import (
     refuse_key,
     refuse_missing,
 )
-from lehr.handlers.core.as_config import SCHEDULES
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedulers.decay_scheduler import DecayScheduler
@@ -196,7 +196,7 @@ def _made(where: str, value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     entry = read_entry(where, value)
-    cls = SCHEDULES[lookup(f"{where}['type']", entry.type, SCHEDULES)]
+    cls = getattr(schedules, lookup(f"{where}['type']", entry.type, schedules.__all__))
     names = list(inspect.signature(cls).parameters)
     for key in entry.values:
         if key not in names:

@@ -23,7 +23,7 @@ from lehr.handlers.config.checks import (
     minus_one,
     not_negative,
     positive,
-    unchecked,
+    without_effect,
 )
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, EntryType
@@ -198,7 +198,7 @@ HOLD: Arguments = {"hold_steps": (count, None), "hold_ratio": (fraction, None)}
 POLYNOMIAL: Arguments = {"power": (not_negative, 1.0), "cycle": (flag, False)}
 IGNORED: Arguments = {
     **dict.fromkeys(("t_max_epochs", "t_accumulate_grad_batches", "t_limit_train_batches", "t_num_workers",
-        "iters_per_batch", "monitor", "reduce_on_plateau"), (unchecked, None)), "last_epoch": (minus_one, -1),
+        "iters_per_batch", "monitor", "reduce_on_plateau"), (without_effect, None)), "last_epoch": (minus_one, -1),
 }
 AROUND = {"max_steps": ("trainer.max_steps",)}
 TYPES = {

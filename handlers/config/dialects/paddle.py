@@ -34,7 +34,7 @@ from lehr.handlers.config.checks import (
     positive,
     positive_fraction,
     text,
-    unchecked,
+    without_effect,
 )
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, EntryType
@@ -179,7 +179,7 @@ def _row(description: str, own: Arguments, schedule: Made, *, in_files: bool = T
 
 
 # fmt: off
-OF_ALL: Arguments = {"last_epoch": (minus_one, -1), "verbose": (unchecked, False)}
+OF_ALL: Arguments = {"last_epoch": (minus_one, -1), "verbose": (without_effect, False)}
 OF_SEG: Arguments = {"warmup_iters": (at_least_one, None), "warmup_start_lr": (number, None),
     "iters": (at_least_one, None)}
 BELOW_1 = partial(number, at_least=0, below=1)
@@ -235,7 +235,7 @@ CLASSES: dict[str, EntryType] = {
     "ReduceOnPlateau": EntryType("Multiplies by a factor when a metric has stopped improving.",
         {**RATE, "mode": (text, "min"), "factor": (BELOW_1, 0.1), "patience": (count, 10), "threshold": (number, 1e-4),
         "threshold_mode": (text, "rel"), "cooldown": (count, 0), "min_lr": (not_negative, 0.0),
-        "epsilon": (not_negative, 1e-8), "verbose": (unchecked, False), "metric_name": (text, "loss")}, _plateau),
+        "epsilon": (not_negative, 1e-8), "verbose": (without_effect, False), "metric_name": (text, "loss")}, _plateau),
     "StepDecay": _row("Multiplies by gamma every step_size steps.",
         {**RATE, "step_size": at_least_one, "gamma": (BELOW_1, 0.1)},
         lambda context, a: StepDecay(a.learning_rate, a.gamma, a.step_size)),

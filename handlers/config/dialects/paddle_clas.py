@@ -24,6 +24,7 @@ from lehr.handlers.config.checks import (
     positive,
     text,
     unchecked,
+    without_effect,
 )
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Arguments, Entry, EntryType, Recognition, build, lookup
@@ -167,7 +168,7 @@ def _epochs(context: ConfigContext, a: SimpleNamespace) -> int:
 RATE: Arguments = {"learning_rate": not_negative}
 OF_CLAS: Arguments = {"epochs": (at_least_one, None), "step_each_epoch": (unchecked, None),
     "warmup_epoch": (not_negative, 0.0), "warmup_start_lr": (number, 0.0), "by_epoch": (flag, False),
-    "last_epoch": (minus_one, -1), "verbose": (unchecked, False)}
+    "last_epoch": (minus_one, -1), "verbose": (without_effect, False)}
 PADDLE_CLAS: Mapping[str, tuple[Arguments, Callable[[SimpleNamespace], Schedule]]] = {
     "ConstLR": (RATE, lambda a: Constant(a.learning_rate)),
     "Constant": (RATE, lambda a: Constant(a.learning_rate)),

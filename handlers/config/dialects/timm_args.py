@@ -22,6 +22,7 @@ from lehr.handlers.config.checks import (
     positive,
     text,
     unchecked,
+    without_effect,
 )
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Entry, EntryType, Recognition, build
@@ -193,10 +194,10 @@ TYPES = {
         "patience_epochs": (count, 10), "lr_cycle_mul": (number, 1.0), "lr_cycle_decay": (number, 0.5),
         "lr_cycle_limit": (count, 1), "lr_k_decay": (positive, 1.0), "lr_decay_fn": (text, None),
         "lr_stable_timescale": (positive, None), "lr_noise": (unchecked, None), "lr_noise_pct": (positive, 0.67),
-        "lr_noise_std": (positive, 1.0), "seed": (count, 42), "lr": (positive, None), "lr_base": (unchecked, None),
-        "lr_base_size": (unchecked, None), "lr_base_scale": (unchecked, None), "start_epoch": (zero, None),
+        "lr_noise_std": (positive, 1.0), "seed": (count, 42), "lr": (positive, None), "lr_base": (without_effect, None),
+        "lr_base_size": (without_effect, None), "lr_base_scale": (without_effect, None), "start_epoch": (zero, None),
         "eval_metric": (text, "top1"), "metric_name": (text, None),
-        "model_ema_warmup": (unchecked, None)},
+        "model_ema_warmup": (without_effect, None)},
         _create_scheduler,
         recognition=Recognition("sched", lambda value: isinstance(value, str), words=WORDS, foreign=FOREIGN)),
 }

@@ -1,0 +1,138 @@
+"""The audit of a log, as the options of ``lehr audit`` describe it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+import numpy as np
+
+from lehr.handlers.plans import Audit, Log, audit_log
+from lehr.handlers.schedulers.metric_scheduler import driven_parts
+from lehr.handlers.schedules import arguments
+from lehr.handlers.schedules.base import Array
+
+from .described import make_scheduler
+from .options import MOST_EVENTS, MOST_SEQUENTIAL_EVENTS
+from .progress import Progress
+from .simulation import WITHOUT_METRICS, value_chunks
+
+TIMES, MOST_AHEAD = 64, 2_000_000  # a plan is computed further than the log, for schedules that move too fast
+SEQUENTIAL_TIMES = 2
+OTHER_LENGTHS = (2, 3, 4, 5, 6, 7, 8, 16, 32, 64)  # times as long, or as short
+
+
+def audit_of_config(
+    log: Log, source: str, given: tuple[str, ...], options: Mapping[str, Any], chosen: Mapping[str, Any]
+) -> Audit:
+    """Compare a log with the plan of a config; where they differ, also with runs of other lengths."""
+    name, lengths = options["param_name"], lengths_of(options, log)
+    steps = _run_length(options)
+    planned = _planned(log, source, given, options, steps, ahead=True)
+    found = audit_log(log, planned, name=name, **lengths, **chosen)
+    if not found or all(one.explanations for one in found) or steps is None:
+        return found
+    others = {}
+    last = _last_event(log)
+    for other in dict.fromkeys(_other_lengths(steps, last, log.total_steps)):
+        try:
+            others[f"if the run has {other} steps in place of {steps}"] = _planned(log, source, given, options, other)
+        except (TypeError, ValueError):
+            continue  # the config has no plan of this length
+    different = {words: other for words, other in others.items() if not np.array_equal(other, planned[: len(other)])}
+    return audit_log(log, planned, name=name, others=different, **lengths, **chosen)
+
+
+def _run_length(options: Mapping[str, Any]) -> int | None:
+    """The iterations of the run, if the options say so."""
+    epochs: int | None = options["max_epochs"]
+    length: int | None = options["epoch_length"]
+    steps: int | None = options["max_steps"]
+    if steps is not None and epochs is not None:
+        raise ValueError(f"--max-steps must not be given with --max-epochs, given {steps} and {epochs}")
+    if epochs is None:
+        return steps
+    if length is None:
+        raise ValueError(f"--epoch-length must be given with --max-epochs, given {epochs} without it")
+    return epochs * length
+
+
+def _other_lengths(steps: int, last: int, total: int | None) -> list[int]:
+    """Other numbers of iterations that the run may have had."""
+    lengths = [*([total] if total else []), last + 1, last, last + 2]
+    for times in OTHER_LENGTHS:
+        lengths += [steps * times, -(-steps // times), steps // times]
+    return [length for length in lengths if length > 0 and length != steps]
+
+
+def lengths_of(options: Mapping[str, Any], log: Log) -> dict[str, Any]:
+    """The iterations of an epoch, as an argument of ``audit_log``."""
+    counts_epochs = log.counting is not None and log.counting.unit == "epochs"
+    if options["event"] == "epoch" and counts_epochs:
+        return {"epoch_length": 1}  # an event of the plan is an epoch of the log
+    return {"epoch_length": options["epoch_length"]}
+
+
+def _last_event(log: Log) -> int:
+    return max((int(column.steps[-1]) for column in log.columns.values() if len(column.steps)), default=0)
+
+
+def _planned(
+    log: Log,
+    source: str,
+    given: tuple[str, ...],
+    options: Mapping[str, Any],
+    steps: int | None,
+    ahead: bool = False,
+) -> Array:
+    """The planned values ``(events, groups)``, up to the last step of the log; further on with ``ahead``."""
+    length, by_epoch = options["epoch_length"], options["event"] == "epoch"
+    unit = "steps" if log.counting is None else log.counting.unit
+    if by_epoch and unit == "steps" and length is None:
+        raise ValueError("--epoch-length must be given with --event epoch, given none")
+    total: dict[str, int | None] = {"max_epochs": None, "total_steps": None}
+    if steps is not None and (by_epoch or options["in_epochs"]):
+        total["max_epochs"] = -(-steps // (length or 1))
+    elif steps is not None:
+        total["total_steps"] = steps
+    scheduler = make_scheduler(source, given, {**options, **total})
+    is_pure = scheduler.schedule.is_pure
+    last = _last_event(log) * (length or 1 if unit == "epochs" and not by_epoch else 1)
+    repeated = length if by_epoch and unit == "steps" else 1
+    number = last // repeated + 2
+    most = MOST_EVENTS if is_pure else MOST_SEQUENTIAL_EVENTS
+    if number > most:
+        raise ValueError(f"a log must have at most {most} events, given {number}")
+    if ahead:
+        times = max(TIMES, length or 0) if is_pure else SEQUENTIAL_TIMES
+        number = max(number, min(number * times, MOST_AHEAD if is_pure else 10 * number, MOST_AHEAD // repeated))
+        if driven_parts(scheduler.schedule):
+            click.echo(f"lehr: {WITHOUT_METRICS}", err=True)
+    parts = []
+    with Progress(number) as progress:
+        for _, table in value_chunks(scheduler, number):
+            parts.append(table)
+            progress.advance(len(table))
+    return np.repeat(np.concatenate(parts), repeated, axis=0)
+
+
+def table_of(plan: Log) -> Array:
+    """The values of a plan in a file ``(events, groups)``; NaN where it has none."""
+    first = 0 if plan.counting is None else min(plan.counting.first_steps)
+    number = _last_event(plan) - first + 1
+    if number > MOST_EVENTS:
+        raise ValueError(f"a plan must have at most {MOST_EVENTS} events, given {number}")
+    table = np.full((max(number, 1), len(plan.columns)), np.nan)
+    for group, column in enumerate(plan.columns.values()):
+        table[column.steps[column.steps >= first] - first, group] = column.values[column.steps >= first]
+    return table
+
+
+def draw(found: Audit, output: str, title: str) -> None:
+    """Draw an audit into a file."""
+    from matplotlib.figure import Figure  # not pyplot, which stores figures and may need a display
+
+    figure = Figure(figsize=(8, 1.5 + 2.5 * len(found.compared)), layout="constrained")
+    found.plot(list(figure.subplots(len(found.compared), 1, sharex=True, squeeze=False)[:, 0]))
+    figure.suptitle(arguments.shown_text(title, 90).strip("'\""), fontsize="medium", parse_math=False)
+    figure.savefig(output, dpi=120)
+    click.echo(f"wrote {output}")

@@ -1,0 +1,70 @@
+"""The optimizer and the scheduler that the options of a command describe."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from lehr.engine.optimizers import configure_optimizer
+from lehr.handlers.config import configure_scheduler
+from lehr.handlers.core.scheduler import BaseParamScheduler
+from lehr.handlers.schedules.arguments import shown
+
+from .parsing import config_of, pairs_of
+
+MOST_GROUPS = 1000
+TUPLES = ("betas", "etas", "step_sizes")  # for these, a list is the value of each param group
+
+
+def make_optimizer(options: Mapping[str, Any]) -> Optimizer:
+    """The optimizer of the options, with one parameter in each param group.
+
+    Raises:
+        TypeError, ValueError, ImportError: see :func:`configure_optimizer`.
+        ValueError: there are too many groups, or a list does not have a value for each group.
+    """
+    number = options["groups"]
+    if number > MOST_GROUPS:
+        raise ValueError(f"--groups must be at most {MOST_GROUPS}, given {number}")
+    groups: list[dict[str, Any]] = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(number)]
+    initial = {"lr": 0.1, **pairs_of("--initial", options["initial"])}
+    if "params" in initial:
+        raise ValueError(
+            f"--initial must not have params, of which each group has one, given {shown(initial['params'])}"
+        )
+    for key, value in initial.items():
+        if isinstance(value, list) and key in TUPLES:
+            initial[key] = tuple(value)
+        elif isinstance(value, list):
+            if len(value) != number:
+                raise ValueError(f"--initial {key} must have {number} values, as --groups says, given {shown(value)}")
+            for group, own in zip(groups, value, strict=True):
+                group[key] = own
+            initial[key] = value[0]
+    return configure_optimizer(options["optimizer"], groups, **initial)
+
+
+def make_scheduler(source: str, given: tuple[str, ...], options: Mapping[str, Any]) -> BaseParamScheduler:
+    """The scheduler of a type with its arguments, or of a file.
+
+    Raises:
+        TypeError, ValueError, ImportError, FileNotFoundError: see :func:`configure_scheduler`.
+        ValueError: the options contradict one another.
+    """
+    in_epochs, epoch_length = options["in_epochs"], options["epoch_length"]
+    if in_epochs and epoch_length is None:
+        raise ValueError("--epoch-length must be given with --in-epochs, given none")
+    if in_epochs and options.get("event") == "epoch":
+        raise ValueError("--in-epochs is for --event iteration: with --event epoch, an event is an epoch anyway")
+    optimizer, config = make_optimizer(options), config_of(source, given)
+    return configure_scheduler(
+        optimizer,
+        config,
+        param_name=options["param_name"],
+        epoch_length=epoch_length if in_epochs else None,
+        max_epochs=options["max_epochs"],
+        total_steps=options.get("total_steps"),
+        dialect=options["dialect"],
+        section=options["section"],
+    )

@@ -1,0 +1,12 @@
+"""The length of an error text."""
+
+MAX_LENGTH = 500
+
+
+def shortened(text: str) -> str:
+    """An error text without its middle, if it has more than 500 characters.
+
+    >>> len(shortened("given " + "0, " * 1000)), shortened("given 0")
+    (500, 'given 0')
+    """
+    return text if len(text) <= MAX_LENGTH else f"{text[:397]}...{text[-100:]}"

@@ -1,0 +1,34 @@
+"""Public names that are imported when they are first used."""
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+
+def lazy_exports(
+    package: dict[str, Any], names: Mapping[str, Sequence[str]]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """The ``__getattr__`` and ``__dir__`` of a package whose public names are imported when they are first used.
+
+    The submodules of these names are attributes, too, without an import of their own. No submodule may bear one of the
+    names: its import would put it in the place of the name.
+
+    Args:
+        package: the ``globals()`` of the package.
+        names: the public names of each submodule, by its name relative to the package.
+    """
+    submodules = {module.partition(".")[0] for module in names}
+    modules = {name: module for module, some in names.items() for name in some}
+
+    def get(name: str) -> Any:
+        if name in submodules:
+            return import_module(f".{name}", package["__name__"])  # the import adds it to the package
+        if name not in modules:
+            raise AttributeError(f"module {package['__name__']!r} has no attribute {name!r}", name=name)
+        value = package[name] = getattr(import_module(f".{modules[name]}", package["__name__"]), name)
+        return value
+
+    def names_of() -> list[str]:
+        return sorted({*package, *modules, *submodules})
+
+    return get, names_of

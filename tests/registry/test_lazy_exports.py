@@ -1,0 +1,163 @@
+"""Public names that are imported when they are first used: as if they had been imported at once."""
+
+import ast
+import importlib
+import inspect
+import json
+import pickle
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import lehr
+from lehr.handlers.cli.convert_command import TARGETS
+from lehr.handlers.config import recorded_types
+from lehr.handlers.config.catalogue import known_types
+from lehr.handlers.config.conversion import convert
+
+PACKAGES = ("lehr.handlers", "lehr.handlers.config", "lehr.handlers.schedules")
+HEAVY = "print(sorted({'torch', 'ignite', 'numpy', 'matplotlib', 'yaml', 'plotly'} & set(sys.modules)))"
+COMMANDS = ("list", "show", "plot", "simulate", "check", "diff", "convert", "audit")
+
+
+def printed(code):
+    """What a new process prints, in which a warning is an error."""
+    # ignite imports a part of torch that warns when it is imported
+    warnings = ("-W", "error", "-W", "ignore:`torch.jit:DeprecationWarning")
+    done = subprocess.run([sys.executable, *warnings, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def imports_of(package):
+    """The names that type checkers see, by their modules, and those that are imported at run time."""
+    tree = ast.parse(inspect.getsource(importlib.import_module(package)))
+    [branch] = [node for node in tree.body if isinstance(node, ast.If)]
+    assert ast.unparse(branch.test) == "TYPE_CHECKING"
+    seen = {node.module: {alias.name for alias in node.names} for node in branch.body}
+    [table] = [node for node in ast.walk(ast.Module(branch.orelse, [])) if isinstance(node, ast.Dict)]
+    return seen, {module: set(names) for module, names in ast.literal_eval(table).items()}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_checkers_and_python_see_the_same_names(package):
+    seen, imported = imports_of(package)
+    assert seen == imported
+    assert {name for names in seen.values() for name in names} == set(importlib.import_module(package).__all__)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_submodule_bears_a_public_name(package):
+    module = importlib.import_module(package)
+    submodules = {path.stem for path in Path(module.__file__).parent.iterdir()}
+    assert submodules.isdisjoint(module.__all__)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_name_is_the_object_that_its_module_has(package):
+    module = importlib.import_module(package)
+    for submodule, names in imports_of(package)[1].items():
+        for name in names:
+            value = getattr(module, name)
+            assert value is getattr(module, name)
+            assert value is getattr(importlib.import_module(f"{package}.{submodule}"), name)
+            assert pickle.loads(pickle.dumps(value)) is value
+            assert name in vars(module)
+
+
+def test_dir_has_all_names_before_they_are_imported():
+    code = f"import sys, lehr.handlers as h; assert set(h.__all__) | {{'plans', 'schedules'}} <= set(dir(h)); {HEAVY}"
+    assert printed(code) == "[]\n"
+
+
+def test_star_import():
+    code = "from lehr.handlers import *; import lehr.handlers; print(set(lehr.handlers.__all__) <= set(globals()))"
+    assert printed(code) == "True\n"
+
+
+def test_submodules_are_attributes_without_an_import_of_their_own():
+    code = "import lehr.handlers as h; print(h.schedules.Constant(1)(0), callable(h.plans.dry_run), h.dry_run)"
+    assert printed(code).startswith("1.0 True <function dry_run")
+    assert printed("import lehr; print(lehr.engine.ParamHistory, lehr.handlers.Groups)").count("class") == 2
+
+
+@pytest.mark.parametrize("module", [lehr, lehr.handlers, lehr.handlers.config])
+def test_an_unknown_name_is_an_attribute_error(module):
+    with pytest.raises(AttributeError, match=f"^module '{module.__name__}' has no attribute 'OneCycleSchedular'$"):
+        module.OneCycleSchedular  # noqa: B018
+    with pytest.raises(ImportError, match="cannot import name 'OneCycleSchedular'"):
+        exec(f"from {module.__name__} import OneCycleSchedular")
+
+
+def test_functions_stay_functions_after_their_modules_are_imported():
+    code = """
+import lehr.handlers.plans.dry_run, lehr.handlers.forecast.find_lr, lehr.handlers.plans.check_plan
+from lehr.handlers import dry_run, find_lr
+from lehr.handlers.plans import check_plan
+import lehr.handlers
+print(*(callable(one) for one in (dry_run, find_lr, check_plan, lehr.handlers.dry_run, lehr.handlers.plans.dry_run)))
+"""
+    assert printed(code) == "True True True True True\n"
+
+
+def test_threads_that_import_at_once():
+    code = """
+import threading, lehr.handlers
+names, found, start = lehr.handlers.__all__, [], threading.Barrier(8)
+def read(first):
+    start.wait()
+    found.append({name: getattr(lehr.handlers, name) for name in names[first:] + names[:first]})
+threads = [threading.Thread(target=read, args=(7 * number,)) for number in range(8)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(len(found), all(one == found[0] for one in found), len(found[0]) == len(names))
+"""
+    assert printed(code) == "8 True True\n"
+
+
+def test_schedules_import_numpy_alone():
+    assert printed(f"import sys, lehr.handlers.schedules as s; s.Constant(1)(0); {HEAVY}") == "['numpy']\n"
+
+
+@pytest.mark.parametrize("args", [["--help"], ["plot", "--nonsense"], ["frob"], ["list"], ["list", "torch."]])
+def test_help_errors_and_lists_import_neither_numpy_nor_torch(args):
+    code = f"""
+import sys
+sys.argv, sys.stderr = ["lehr", *{args}], sys.stdout
+from lehr.handlers.cli import main
+try:
+    main()
+except SystemExit:
+    {HEAVY}
+"""
+    assert printed(code).splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_each_command_imports_no_numpy(command):
+    code = f"""
+import sys
+from lehr.handlers.cli.commands import lehr
+lehr.main(["{command}", "--help"], standalone_mode=False)
+{HEAVY}
+"""
+    assert printed(code).splitlines()[-1] == "[]"
+
+
+def test_the_list_is_that_of_the_classes():
+    text = recorded_types.FILE.read_text(encoding="utf-8")
+    assert text == recorded_types.as_text(known_types()), "make gallery records the types of lehr list"
+    as_data = json.loads(json.dumps(list(map(str, recorded_types.recorded_types()))))
+    assert as_data == list(known_types())
+
+
+def test_the_record_is_in_the_package(repository):
+    packaging = tomllib.loads((repository / "pyproject.toml").read_text())["tool"]["setuptools"]
+    assert packaging["package-data"]["lehr.handlers.config"] == [recorded_types.FILE.name]
+
+
+def test_convert_offers_all_targets():
+    assert set(TARGETS) == set(convert.TARGETS)
