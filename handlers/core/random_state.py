@@ -32,7 +32,7 @@ def random_state_kept(*simulated: object) -> Iterator[None]:
     Args:
         simulated: what the simulation calls: schedules, schedulers, and the filters of events.
     """
-    if not any(map(calls_user_code, simulated)):
+    if not calls_user_code(simulated):
         yield
         return
     python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002

@@ -9,7 +9,9 @@ from .checks import attachments, conflicts, groups, lengths, loggers, metrics, r
 from .checks.checked_run import Check, CheckedRun
 from .checks.findings import Finding, Findings
 from .dry_run import Metrics, prepared_run
+from .simulation.accumulation import AccumulationSteps
 from .simulation.plain_run import Planned
+from .simulation.unforeseen import unforeseen_by
 
 CHECKS: tuple[Check, ...] = (
     conflicts.write_conflicts,
@@ -44,7 +46,7 @@ def check_plan(
     metrics: Metrics | None = None,
     *,
     max_iters: int | None = None,
-    gradient_accumulation_steps: int | None = None,
+    gradient_accumulation_steps: AccumulationSteps = None,
     jump_ratio: float = 2.0,
     progress: Callable[[int], object] | None = None,
 ) -> Findings:
@@ -101,7 +103,8 @@ def check_plan(
         epoch_length: iterations of an epoch, at least 1.
         metrics: the values of each metric by its name; see :func:`dry_run`.
         max_iters: iterations of the whole run, instead of ``max_epochs``; see :func:`dry_run`.
-        gradient_accumulation_steps: iterations for each step of the optimizers; see :func:`dry_run`.
+        gradient_accumulation_steps: iterations for each step of the optimizers, or a mapping from optimizers
+            to them; see :func:`dry_run`.
         jump_ratio: the ratio from which a change from one phase to the next is a jump, more than 1.
         progress: called with the number of simulated iterations; see :func:`dry_run`.
 
@@ -137,7 +140,7 @@ def check_plan(
         run.run(progress)
     except Exception as raised:
         error = raised
-    checked = CheckedRun(run, run.unforeseen(), error, jump_ratio)
+    checked = CheckedRun(run, unforeseen_by(run), error, jump_ratio)
     with random_state_kept(*run.called):
         findings = _without_follow_ups([finding for check in CHECKS for finding in check(checked)])
     if error is not None and not checked.metric_was_missing:

@@ -10,11 +10,12 @@ from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.plateau import checked_metric
 
 from .plan import PhaseSpan, Plan, PlanColumn
-from .simulation.handlers import accumulation_steps_of
+from .simulation.accumulation import AccumulationSteps, accumulation_of
 from .simulation.plain_run import Planned, engine_of
 from .simulation.run import SimulatedRun
 from .simulation.schedulers import WrittenSchedule
 from .simulation.timeline import RunSettings
+from .simulation.unforeseen import unforeseen_by
 
 Metrics = Mapping[str, Sequence[float]]
 
@@ -26,7 +27,7 @@ def dry_run(
     metrics: Metrics | None = None,
     *,
     max_iters: int | None = None,
-    gradient_accumulation_steps: int | None = None,
+    gradient_accumulation_steps: AccumulationSteps = None,
     progress: Callable[[int], object] | None = None,
 ) -> Plan:
     """Compute the values that all schedulers of a trainer will have in effect at each iteration of a run.
@@ -46,7 +47,7 @@ def dry_run(
     If the state of the trainer was loaded to resume a run, the plan starts at the next iteration, and is NaN before it.
 
     ``plan.unforeseen`` names the schedulers that the dry run cannot predict and leaves out: on an event of your own,
-    called by your code, or attached to an engine that no handler of the trainer runs.
+    called by your code, attached to an engine that no handler of the trainer runs, or whose param groups are to come.
 
     A training loop without an engine gives its schedulers in the place of the trainer. Those that have counted events
     plan the rest of their run.
@@ -60,8 +61,10 @@ def dry_run(
             iteration, or any other number of values that divides the number of iterations. A metric without values
             changes nothing.
         max_iters: iterations of the whole run, at least 1, instead of ``max_epochs``; as in ``trainer.run``.
-        gradient_accumulation_steps: iterations for each step of the optimizers, at least 1. None for the value that
-            ignite's ``create_supervised_trainer`` was given if it made the trainer, otherwise 1.
+        gradient_accumulation_steps: iterations for each step of the optimizers, at least 1; or a mapping from
+            optimizers to such numbers, such as ``{generator: 5}`` where a generator steps in each 5th iteration. None,
+            and for an optimizer that is not in the mapping, the value that ignite's ``create_supervised_trainer`` was
+            given if it made the trainer, otherwise 1.
         progress: called with 1000 after every 1000 iterations, such as ``tqdm(...).update``; or None.
 
     Returns:
@@ -106,7 +109,7 @@ def prepared_run(
     max_epochs: int | None,
     epoch_length: int,
     metrics: Metrics | None,
-    accumulation: int | None,
+    accumulation: AccumulationSteps,
     max_iters: int | None,
 ) -> SimulatedRun:
     """A simulated run that has not started yet.
@@ -127,10 +130,8 @@ def prepared_run(
             f"max_epochs must be None where max_iters is given, given {arguments.shown(max_epochs)} "
             f"and {arguments.shown(max_iters)}"
         )
-    if accumulation is None:
-        accumulation = accumulation_steps_of(trainer) if isinstance(trainer, Engine) else 1
-    accumulation = arguments.whole_number("gradient_accumulation_steps", accumulation, at_least=1)
-    trainer = engine_of(trainer, max_epochs, epoch_length, accumulation)
+    steps = accumulation_of(trainer, accumulation)
+    trainer = engine_of(trainer, max_epochs, epoch_length, steps)
     state, start = trainer.state, _iterations_done(trainer, iterations)
     if start and state.epoch_length not in (None, epoch_length):
         raise ValueError(
@@ -141,7 +142,7 @@ def prepared_run(
             f"max_epochs must be at least {state.epoch}, the epochs that the trainer has made, given {max_epochs}"
         )
     checked = _checked_metrics(metrics, iterations, epoch_length)
-    return SimulatedRun(trainer, RunSettings(max_epochs, epoch_length, iterations, start, checked, accumulation))
+    return SimulatedRun(trainer, RunSettings(max_epochs, epoch_length, iterations, start, checked, steps))
 
 
 def _iterations_done(trainer: Engine, iterations: int) -> int:
@@ -187,15 +188,15 @@ def plan_of(run: SimulatedRun) -> Plan:
     for name, recorded in run.recorded.items():
         values = run.tables[name]
         all_spans = (_spans(written, settings.iterations) for written in run.written_schedules if written.name == name)
-        iterations = sorted(at for scheduler, _ in recorded.writers for at in scheduler.event_iterations)
+        iterations = np.concatenate([scheduler.event_iterations for scheduler, _ in recorded.writers])
         columns[name] = PlanColumn(
             values,
             recorded.labels(values.shape[1]),
             next(filter(None, all_spans), ()),
-            np.array(iterations, dtype=np.int64),
+            np.sort(iterations) if len(recorded.writers) > 1 else iterations,
             sum(scheduler.first_event for scheduler, _ in recorded.writers),
         )
-    plan = Plan(columns, settings.max_epochs, settings.epoch_length, settings.start, run.unforeseen())
+    plan = Plan(columns, settings.max_epochs, settings.epoch_length, settings.start, unforeseen_by(run))
     plan.num_iterations = settings.iterations
     return plan
 
@@ -206,7 +207,7 @@ def _spans(written: WrittenSchedule, iterations: int) -> tuple[PhaseSpan, ...]:
     for phase in written.phases:
         event = max(int(np.ceil(phase.first_event)) - scheduler.first_event, 0)
         if event < len(scheduler.event_iterations) and scheduler.event_iterations[event] < iterations:
-            found.append((scheduler.event_iterations[event], phase.name))
+            found.append((int(scheduler.event_iterations[event]), phase.name))
     stops = [*(first for first, _ in found[1:]), iterations]
     spans = (PhaseSpan(first, stop, name) for (first, name), stop in zip(found, stops, strict=False))
     return tuple(span for span in spans if span.first < span.stop)

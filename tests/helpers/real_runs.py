@@ -1,5 +1,6 @@
 """Real runs to compare plans with: what stands where schedulers write when a training step has been made."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,12 +36,12 @@ class Training:
     Args:
         metrics: the values of each metric, evenly spaced over the run: those for whole epochs are there when the epoch
             completes, others when the training step ends.
-        accumulation: how many iterations make one step of the optimizers.
+        accumulation: how many iterations make one step of the optimizers; or of each of them, in turn.
         trainer: the engine.
     """
 
     metrics: Metrics = field(default_factory=dict)
-    accumulation: int = 1
+    accumulation: int | tuple[int, ...] = 1
     trainer: Engine = field(default_factory=make_trainer)
     optimizers: list[Any] = field(default_factory=list)
     reads: dict[str, Callable[[], list[float]]] = field(default_factory=dict)
@@ -56,6 +57,13 @@ class Training:
         self.optimizers.append(make_optimizer(*args, **kwargs))
         return self.optimizers[-1]
 
+    @property
+    def accumulation_steps(self) -> Any:
+        """``accumulation`` as ``dry_run`` takes it."""
+        if isinstance(self.accumulation, int):
+            return self.accumulation
+        return dict(zip(self.optimizers, itertools.cycle(self.accumulation), strict=False))
+
     def evaluator(self) -> Engine:
         """An engine that has the metrics of the moment when its epoch completes."""
         evaluator, known = make_trainer(), self.trainer.state.metrics
@@ -66,8 +74,9 @@ class Training:
     def step(self, engine: Engine, batch: object) -> None:
         """The training step."""
         iteration = engine.state.iteration
-        if iteration % self.accumulation == 0:
-            for optimizer in self.optimizers:
+        steps = self.accumulation_steps
+        for optimizer in self.optimizers:
+            if iteration % (steps if isinstance(steps, int) else steps[optimizer]) == 0:
                 optimizer.step()
         for name, read in self.reads.items():
             self.rows.setdefault(name, []).append([float("nan") if one is None else float(one) for one in read()])
@@ -98,14 +107,15 @@ def assert_as_planned(
     max_epochs: int,
     epoch_length: int,
     metrics: Metrics | None = None,
-    accumulation: int = 1,
+    accumulation: int | tuple[int, ...] = 1,
     in_any_order: bool = False,
 ) -> Any:
     """A plan is what a run of the same objects, made anew, does; groups of one name perhaps in another order."""
     planned, really = Training(metrics or {}, accumulation), Training(metrics or {}, accumulation)
     make(planned)
     make(really)
-    plan = dry_run(planned.trainer, max_epochs, epoch_length, metrics, gradient_accumulation_steps=planned.accumulation)
+    steps = planned.accumulation_steps
+    plan = dry_run(planned.trainer, max_epochs, epoch_length, metrics, gradient_accumulation_steps=steps)
     really.run(max_epochs, epoch_length)
     assert sorted(plan) == sorted(really.rows)
     for name, rows in really.rows.items():

@@ -794,6 +794,21 @@ def test_another_parameter_may_begin_with_0_and_so_may_a_step_of_several_iterati
     assert (finding.code, finding.numbers["iterations"]) == ("zero-start", 9)
 
 
+# two optimizers
+
+
+def test_a_generator_that_steps_in_each_5th_iteration(setting):
+    generator = make_optimizer(lr=0.5)
+    lr = CosineAnnealingScheduler(generator, "lr", 0.1, 0.0, 8)
+    lr.attach(setting.trainer, OptimizerEvents.STEP_STARTED, "generator")
+    cosine(setting).attach(setting.trainer, OptimizerEvents.STEP_STARTED, "discriminator")
+    assert found(setting.check()) == [("repeats", "info")]
+    assert setting.check(gradient_accumulation_steps={generator: 5}) == []
+    generator.param_groups[0]["lr"] = 0.0  # its first step has 0.1
+    (finding,) = setting.check(gradient_accumulation_steps={generator: 5})
+    assert (finding.code, finding.severity, finding.numbers) == ("zero-start", "info", {"iterations": 4})
+
+
 # unforeseen
 
 

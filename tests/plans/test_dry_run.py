@@ -1,5 +1,6 @@
 """What dry_run plans is what a real run does, bit for bit: each kind of place, and several at once."""
 
+import numpy as np
 import pytest
 import torch
 from ignite.engine import Events
@@ -13,6 +14,7 @@ from lehr.handlers import (
     BatchSizeScheduler,
     ConcatScheduler,
     CosineDecayScheduler,
+    Groups,
     LinearScheduler,
     LRScheduler,
     ParamGroupScheduler,
@@ -20,6 +22,7 @@ from lehr.handlers import (
     ReduceOnPlateauScheduler,
     StateParamScheduler,
     StepScheduler,
+    check_plan,
 )
 from lehr.handlers.schedules import Anneal, LinearInterpolation
 
@@ -45,6 +48,44 @@ def test_a_selection_of_groups_and_another_parameter():
     plan = assert_as_planned(make, 3, 5)
     assert plan.columns["b's"].labels == ("b", "b")
     assert plan.columns["betas[0]"].labels == ("a", "b", "b", "a")
+
+
+@pytest.mark.parametrize("schedule", [COUNTING, abs])  # computed, and one by one
+def test_a_scheduler_whose_groups_are_to_come_is_unforeseen_and_the_others_are_planned(schedule):
+    to_come, trainers = Groups("body", required=False), []
+
+    def make(training):
+        optimizer = training.optimizer()
+        ParamScheduler(optimizer, "lr", param_group_index=to_come, schedule=schedule).attach(training.trainer)
+        ParamScheduler(optimizer, "weight_decay", schedule=schedule).attach(training.trainer)
+        parts = [
+            ParamScheduler(optimizer, "momentum", schedule=schedule),
+            ParamScheduler(optimizer, "dampening", param_group_index=to_come, schedule=schedule),
+        ]
+        ParamGroupScheduler(parts).attach(training.trainer)
+        training.reads["weight_decay"] = lambda: values_of(optimizer, "weight_decay")
+        training.reads["momentum"] = lambda: values_of(optimizer, "momentum")
+        trainers.append(training.trainer)
+
+    plan = assert_as_planned(make, 2, 3)
+    assert [text.split(" at event")[0] for text in plan.unforeseen] == [
+        "<ParamScheduler of 'lr'",
+        "<ParamScheduler of 'dampening'",
+    ]
+    found = check_plan(trainers[0], 2, 3)
+    assert [finding.where for finding in found if finding.code == "unforeseen"] == list(plan.unforeseen)
+
+
+def test_two_names_of_one_scheduler_have_arrays_of_their_own():
+    def make(training):
+        optimizer = training.optimizer()
+        scheduler = CosineDecayScheduler(optimizer, "lr", 9)
+        scheduler.attach(training.trainer, Events.EPOCH_STARTED, "by epochs")
+        training.trainer.add_event_handler(Events.ITERATION_STARTED, scheduler, "by iterations")
+        training.reads |= dict.fromkeys(["by epochs", "by iterations"], lambda: values_of(optimizer))
+
+    plan = assert_as_planned(make, 2, 3)
+    assert not np.shares_memory(plan["by epochs"], plan["by iterations"])
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])

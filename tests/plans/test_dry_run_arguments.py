@@ -10,7 +10,7 @@ from ignite.engine import Events
 from optimizers import make_trainer, values_of
 from real_runs import Training
 
-from lehr.handlers import ReduceOnPlateauScheduler, dry_run
+from lehr.handlers import ReduceOnPlateauScheduler, check_plan, dry_run
 
 NUMBERS = [
     (0, ValueError, "at least 1"),
@@ -35,6 +35,23 @@ def test_numbers_are_whole_and_positive(name, value, error, rule):
         dry_run(everything.trainer, **{"max_epochs": 5, "epoch_length": 4, name: value})
     assert repr(value) in str(raised.value)
     assert everything.seen() == before
+
+
+@pytest.mark.parametrize(("value", "error", "rule"), NUMBERS)
+def test_the_accumulation_of_each_optimizer_is_whole_and_positive(value, error, rule):
+    everything = Everything(0)
+    before, steps = everything.seen(), {torch.optim.SGD([torch.zeros(1)], lr=0.1): value}
+    with pytest.raises(error, match=rf"gradient_accumulation_steps\[SGD\] must be .*{rule}.* given ") as raised:
+        dry_run(everything.trainer, 5, 4, gradient_accumulation_steps=steps)
+    assert repr(value) in str(raised.value)
+    assert len(str(raised.value)) <= 500
+    assert everything.seen() == before
+
+
+def test_the_accumulation_is_of_optimizers():
+    rule = "gradient_accumulation_steps must have keys that are optimizers of torch, given 'generator'"
+    with pytest.raises(TypeError, match=rule):
+        check_plan(Everything(0).trainer, 5, 4, gradient_accumulation_steps={"generator": 5})
 
 
 @pytest.mark.parametrize("trainer", [None, "trainer", Training(), make_trainer, 3])

@@ -54,7 +54,7 @@ TRAINERS = st.fixed_dictionaries(
         "losses": st.lists(st.sampled_from([1.0, 0.5, 2.0, float("nan")]), min_size=6, max_size=6),
         "max_epochs": st.integers(1, 6),
         "epoch_length": st.integers(1, 9),
-        "accumulation": st.integers(1, 4),
+        "accumulation": st.integers(1, 4) | st.tuples(st.integers(1, 4), st.integers(1, 4)),
     }
 )
 
@@ -119,11 +119,10 @@ def test_a_plan_of_fewer_epochs_is_the_beginning_of_one_of_more(drawn, further):
     """Unless somebody looks at how many there are, or the metrics lie elsewhere."""
     epochs, length = drawn["max_epochs"], drawn["epoch_length"]
     drawn = {**drawn, "plateau": None}
-    few, many = Training(), Training()
+    few, many = (Training({}, drawn["accumulation"]) for _ in range(2))
     for training in (few, many):
         make_drawn(drawn)(training)
-    accumulation = drawn["accumulation"]
-    first = dry_run(few.trainer, epochs, length, gradient_accumulation_steps=accumulation)
-    longer = dry_run(many.trainer, epochs + further, length, gradient_accumulation_steps=accumulation)
+    first = dry_run(few.trainer, epochs, length, gradient_accumulation_steps=few.accumulation_steps)
+    longer = dry_run(many.trainer, epochs + further, length, gradient_accumulation_steps=many.accumulation_steps)
     for name, table in first.items():
         assert bits(longer[name][: epochs * length]) == bits(table)

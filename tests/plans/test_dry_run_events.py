@@ -3,10 +3,11 @@
 import pytest
 import torch
 from ignite.engine import EventEnum, Events, create_supervised_trainer
-from optimizers import make_trainer, values_of
+from optimizers import make_optimizer, make_trainer, values_of
 from real_runs import COUNTING, KINDS, WAYS, Training, assert_as_planned, attach, bits
 
 from lehr.engine import OptimizerEvents
+from lehr.engine.optimizer_events import stepping_optimizers
 from lehr.handlers import (
     ParamScheduler,
     dry_run,
@@ -128,7 +129,7 @@ def test_steps_are_those_of_the_schedulers_own_optimizer_or_of_any():
         training.reads["any"] = lambda: values_of(first, "momentum")
         training.reads["lr"] = lambda: values_of(second)
 
-    for accumulation in (1, 2, 3, 5):
+    for accumulation in (1, 2, 3, 5, (5, 1), (1, 5), (2, 3)):
         assert_as_planned(make, 3, 4, accumulation=accumulation)
 
 
@@ -172,6 +173,16 @@ def test_a_given_accumulation_comes_before_that_of_the_trainer():
         != dry_run(trainer, 1, 8)["lr"][:, 0].tolist()
     )
     assert dry_run(trainer, 1, 8, gradient_accumulation_steps=2) == dry_run(supervised(2)[0], 1, 8)
+
+
+@pytest.mark.parametrize("given", [None, {}])
+def test_an_optimizer_that_the_accumulation_does_not_name_has_that_of_the_trainer(given):
+    named, _, _ = supervised(3)
+    (optimizer,) = stepping_optimizers(named)
+    plan = dry_run(named, 2, 8, gradient_accumulation_steps=given)
+    assert plan == dry_run(named, 2, 8, gradient_accumulation_steps=3)
+    assert plan == dry_run(named, 2, 8, gradient_accumulation_steps={make_optimizer(): 5})
+    assert plan != dry_run(named, 2, 8, gradient_accumulation_steps={optimizer: 5})
 
 
 # What cannot be foreseen.

@@ -69,7 +69,8 @@ def assert_the_rest_is_planned(make, stop, epochs=5, length=4, metrics=None, acc
     metrics = metrics or {}
     states = stopped(make, stop, epochs, length, metrics, accumulation, early)
     planned, really = (loaded(make, states, metrics, accumulation) for _ in range(2))
-    plan = dry_run(planned.trainer, epochs, length, metrics, gradient_accumulation_steps=accumulation)
+    steps = planned.accumulation_steps
+    plan = dry_run(planned.trainer, epochs, length, metrics, gradient_accumulation_steps=steps)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResumeWarning)  # of the events that were to come after the checkpoint
         really.run(epochs, length)
@@ -90,15 +91,15 @@ FETCHES = st.sampled_from([Events.GET_BATCH_STARTED, Events.GET_BATCH_COMPLETED(
 @given(
     event=EVENTS | STEPS | FETCHES | st.tuples(EVENTS, EVENTS).map(lambda pair: pair[0] | pair[1]),
     stop=st.integers(1, 19),
-    accumulation=st.integers(1, 3),
+    accumulation=st.integers(1, 3) | st.tuples(st.integers(1, 3), st.integers(1, 3)),
     way=st.sampled_from(WAYS),
     early=st.booleans(),
 )
 def test_a_run_resumed_anywhere(event, stop, accumulation, way, early):
     def make(training):
-        optimizer = training.optimizer()
-        if way == "add_event_handler":
-            OptimizerEvents.attach(training.trainer, optimizer)
+        optimizer, other = training.optimizer(), training.optimizer()
+        if way == "add_event_handler":  # which counts the steps of both
+            OptimizerEvents.attach(training.trainer, optimizer, other)
         scheduler = ParamScheduler(optimizer, "lr", schedule=COUNTING)
         attach(training, scheduler, event, way)
         training.reads["lr"] = lambda: values_of(optimizer)

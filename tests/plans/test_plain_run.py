@@ -42,6 +42,32 @@ def test_steps_under_accumulation():
     assert plan["lr"][2::3, 0].tolist() == scheduler.simulate(4)[:, 0].tolist()
 
 
+def gan(duration=20):
+    """The schedulers of a generator that steps in each 5th iteration, and of a discriminator."""
+    of_generator, of_discriminator = (CosineDecayScheduler(make_optimizer(lr=0.1), "lr", duration) for _ in range(2))
+    return [of_generator, of_discriminator], {of_generator.optimizer: 5}
+
+
+def test_steps_under_accumulation_of_one_of_two_optimizers():
+    schedulers, steps = gan()
+    plan = dry_run(schedulers, max_epochs=5, epoch_length=4, gradient_accumulation_steps=steps)
+    assert plan["lr"][4::5, 0].tolist() == schedulers[0].simulate(4)[:, 0].tolist()
+    assert plan["lr"][:, 1].tolist() == schedulers[1].simulate(20)[:, 0].tolist()
+
+
+@pytest.mark.parametrize("done", [1, 4, 5, 13])
+def test_a_loop_of_two_optimizers_in_its_run_plans_the_rest(done):
+    schedulers, steps = gan()
+    whole = dry_run(schedulers, max_epochs=5, epoch_length=4, gradient_accumulation_steps=steps)
+    for iteration in range(1, done + 1):
+        for scheduler, every in zip(schedulers, (5, 1), strict=True):
+            if iteration % every == 0:
+                scheduler.apply()
+    rest = dry_run(schedulers, max_epochs=5, epoch_length=4, gradient_accumulation_steps=steps)
+    assert rest.start == done
+    assert rest["lr"][done:].tolist() == whole["lr"][done:].tolist()
+
+
 def test_a_loop_in_its_run_plans_the_rest():
     schedulers = two_schedulers()
     whole = dry_run(schedulers, max_epochs=3, epoch_length=4)

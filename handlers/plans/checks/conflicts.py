@@ -27,7 +27,7 @@ def write_conflicts(checked: CheckedRun) -> Iterator[Finding]:
         first, second = one.description, other.description
         if first == second:
             first, second = f"{first} (attached first)", f"{second} (attached later)"
-        begin = min(max(one.event_iterations[0], other.event_iterations[0]), settings.iterations - 1)
+        begin = min(int(max(one.event_iterations[0], other.event_iterations[0])), settings.iterations - 1)
         iterations, wins = settings.iterations - settings.start, _wins(checked, one, other)
         winner, wins, named = (one, wins, first) if 2 * wins > iterations else (other, iterations - wins, second)
         message = (
@@ -43,14 +43,14 @@ def write_conflicts(checked: CheckedRun) -> Iterator[Finding]:
 def _overlap(one: SimulatedScheduler, other: SimulatedScheduler) -> bool:
     """Whether neither scheduler has written for the last time before the other one starts."""
     a, b = one.event_iterations, other.event_iterations
-    return bool(a and b) and a[-1] >= b[0] and b[-1] >= a[0]
+    return bool(len(a) and len(b) and a[-1] >= b[0] and b[-1] >= a[0])
 
 
 def _wins(checked: CheckedRun, one: SimulatedScheduler, other: SimulatedScheduler) -> int:
     """The number of iterations at which the value of the first scheduler is in effect."""
     iterations, last_writes = np.arange(checked.run.settings.start, checked.run.settings.iterations), []
     for scheduler in (one, other):
-        written = np.array(scheduler.event_iterations)
+        written = scheduler.event_iterations
         at = np.searchsorted(written, iterations, side="right") - 1
         last_writes.append(np.where(at >= 0, written[at], -1))
     mine, theirs = last_writes
@@ -101,7 +101,7 @@ def attached_twice(checked: CheckedRun) -> Iterator[Finding]:
     for scheduler in checked.run.schedulers:
         handlers, events = scheduler.writing_handlers, len(scheduler.event_iterations)
         calls = Counter((handler.engine, handler.event) for handler in handlers)
-        again = events - len(set(scheduler.event_iterations))
+        again = int(np.count_nonzero(np.diff(scheduler.event_iterations) == 0))
         times = max((times_attached(scheduler.original, handler.engine) for handler in handlers), default=0)
         if again and max(calls.values()) > 1:
             message = (

@@ -13,7 +13,7 @@ from .findings import Finding
 def flattened_groups(checked: CheckedRun) -> Iterator[Finding]:
     """Param groups with different values are given one value, so that their ratios are lost."""
     for scheduler in checked.run.schedulers:
-        if not scheduler.event_iterations:
+        if not len(scheduler.event_iterations):
             continue
         for original, copied in zip(members_of(scheduler.original), members_of(scheduler.copy), strict=True):
             base_values = base_values_of(original)

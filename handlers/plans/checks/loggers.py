@@ -17,11 +17,9 @@ from .findings import Finding
 def early_logs(checked: CheckedRun) -> Iterator[Finding]:
     """A logger logs a parameter at an event before a scheduler writes it at the same event."""
     for scheduler in checked.run.schedulers:
-        if len({tuple(row) for row in _written(checked, scheduler)}) < 2:
-            continue  # the value before is the same
         for event in dict.fromkeys(handler.event for handler in scheduler.writing_handlers):
             logger = _logger_before(checked, scheduler, event)
-            if logger is not None:
+            if logger is not None and _changes(checked, scheduler):  # otherwise the value before is the same
                 name = getattr(event, "name", str(event))
                 message = (
                     f"{type(logger).__name__} logs {logger.param_name!r} at {name} before the scheduler writes it "
@@ -31,9 +29,11 @@ def early_logs(checked: CheckedRun) -> Iterator[Finding]:
                 yield Finding("early-log", "warning", scheduler.description, message, suggestion)
 
 
-def _written(checked: CheckedRun, scheduler: SimulatedScheduler) -> list[list[float]]:
-    rows = [one.event_values for one in checked.run.written_schedules if one.scheduler is scheduler]
-    return [row.tolist() for table in rows for row in table]
+def _changes(checked: CheckedRun, scheduler: SimulatedScheduler) -> bool:
+    """Whether a scheduler writes two different rows of values."""
+    tables = [one.event_values for one in checked.run.written_schedules if one.scheduler is scheduler]
+    first_rows = {tuple(table[0].tolist()) for table in tables if len(table)}
+    return len(first_rows) > 1 or any((table[1:] != table[:1]).any() for table in tables)
 
 
 def _logger_before(checked: CheckedRun, scheduler: SimulatedScheduler, event: Any) -> Any:

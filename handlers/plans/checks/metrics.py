@@ -96,7 +96,7 @@ def early_metrics(checked: CheckedRun) -> Iterator[Finding]:
         )
         if not 0 < at < len(scheduler.event_iterations) or patience is None:
             continue
-        counted = _metrics_before(checked, scheduler, part, scheduler.event_iterations[at]) - begin
+        counted = _metrics_before(checked, scheduler, part, int(scheduler.event_iterations[at])) - begin
         if counted >= patience + 2:  # the first metric is the best, and each later one may be worse
             message = (
                 f"its {type(part.schedule).__name__} begins at event {part.first_event}, but counts {counted} metrics "

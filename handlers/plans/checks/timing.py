@@ -34,14 +34,16 @@ def late_events(checked: CheckedRun) -> Iterator[Finding]:
         is_first = not any(_writes_before(scheduler, other, num_late) for other in run.schedulers)
         if any(begins_late(handler.filtered_event) for handler in scheduler.writing_handlers):
             continue
-        comes_late = after_step or run.settings.accumulation <= first_event < len(written.values)
+        comes_late = after_step or run.settings.accumulation.of_scheduler(scheduler.original) <= first_event < len(
+            written.values
+        )
         if not comes_late or reads_metric(scheduler.original) or follows_first or not is_first:
             continue
         own = written.values[first_event - 1] if first_event else written.before[written.columns]
         first = written.values[first_event]
         completes = all(is_completion(handler.event) for handler in scheduler.writing_handlers)
         differs = not np.allclose(own, first, rtol=1e-6, atol=0)
-        never_changes = (written.event_values == written.event_values[0]).all()
+        never_changes = (written.event_values[:, written.distinct] == written.event_values[0, written.distinct]).all()
         if (not differs and never_changes) or not (completes or largest_ratio(own, first) > checked.jump_ratio):
             continue
         iterations = counted(num_late, "iteration")
@@ -76,7 +78,7 @@ def event_jumps(checked: CheckedRun) -> Iterator[Finding]:
         values = written.event_values
         if len(values) < 2 or _starts_again(written.schedule):
             continue
-        jumps = _jumps_in(np.abs(values))
+        jumps = _jumps_in(np.abs(values[:, written.distinct]))
         for phase in written.phases[1:]:
             at = int(np.ceil(phase.first_event)) - written.scheduler.first_event
             jumps = jumps[(jumps != at) | (at < 2)]  # phase_jumps has found the others

@@ -10,7 +10,7 @@ import numpy as np
 from lehr.handlers.core.inspection import shared_locations
 from lehr.handlers.plans.plan import named_groups
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.targets.legal_values import legal_range
+from lehr.handlers.targets.legal_values import LegalRange, legal_range
 
 from .checked_run import CheckedRun, values_text
 from .findings import Finding
@@ -19,9 +19,10 @@ from .findings import Finding
 def illegal_values(checked: CheckedRun) -> Iterator[Finding]:
     """The optimizer does not allow a value, such as lr < 0, betas >= 1 or momentum < 0."""
     for name, recorded in checked.run.recorded.items():
+        are_legal = set[tuple[int, LegalRange]]()
         for column, location in enumerate(recorded.locations):
             param_name, legal = location.param_name, legal_range(location.key, location.item)
-            if legal is None or not location.is_in_optimizer:
+            if legal is None or not location.is_in_optimizer or (recorded.first_equal(column), legal) in are_legal:
                 continue
             (words, lowest, highest), values = legal, checked.run.tables[name][:, column]
             illegal = np.flatnonzero((values < lowest) | (values > highest))
@@ -39,19 +40,26 @@ def illegal_values(checked: CheckedRun) -> Iterator[Finding]:
                     "worst": worst,
                 }
                 yield Finding("illegal-value", "error", f"{name!r}, {location.label}", message, suggestion, numbers)
+            else:
+                are_legal.add((column, legal))
 
 
 def zero_starts(checked: CheckedRun) -> Iterator[Finding]:
     """The learning rate is 0 at first, so that steps change nothing."""
     run = checked.run
     for name, recorded in run.recorded.items() if not run.settings.start else ():
-        groups: dict[int, list[str]] = defaultdict(list)
-        for values, location in zip(run.tables[name].T, recorded.locations, strict=False):
+        groups: dict[tuple[int, bool], list[str]] = defaultdict(list)
+        steps = {
+            column: run.settings.accumulation.of_scheduler(one.original)
+            for one, columns in recorded.writers
+            for column in columns
+        }
+        for column, (values, location) in enumerate(zip(run.tables[name].T, recorded.locations, strict=False)):
             if location.is_in_optimizer and location.key == "lr" and values[0] == 0:
-                groups[int(np.argmax(values != 0)) if values.any() else len(values)].append(location.label)
+                zeros = int(np.argmax(values != 0)) if values.any() else len(values)
+                groups[zeros, zeros <= steps[column]].append(location.label)  # whether it is one step of the optimizer
         others_learn = sum(map(len, groups.values())) < len(recorded.locations)
-        for zeros, labels in groups.items():
-            is_short = zeros <= run.settings.accumulation  # one step of the optimizer
+        for (zeros, is_short), labels in groups.items():
             first = "iteration" if zeros == 1 else f"{zeros} iterations"
             effect = (
                 "these groups learn nothing, which is right if they are frozen" if others_learn else "nothing is learnt"
@@ -84,8 +92,8 @@ def phase_jumps(checked: CheckedRun) -> Iterator[Finding]:
 def scheduler_jumps(checked: CheckedRun) -> Iterator[Finding]:
     """The value jumps where one scheduler follows another, as the filters of their events decide."""
     run, seen = checked.run, set[tuple[str, int]]()
-    for one, other in permutations([one for one in run.schedulers if one.event_iterations], 2):
-        at = other.event_iterations[0]
+    for one, other in permutations([one for one in run.schedulers if len(one.event_iterations)], 2):
+        at = int(other.event_iterations[0])
         if one.event_iterations[-1] >= at or not run.settings.start + 2 <= at < run.settings.iterations:
             continue
         shared = {location.identity for location in shared_locations(one.locations, other.locations)}

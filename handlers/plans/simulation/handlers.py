@@ -12,14 +12,13 @@ from torch.optim import Optimizer
 
 from lehr.engine.event_handlers import (
     RegisteredHandler,
-    closure_of,
     filter_arguments,
     functions_of,
     handlers_of,
     names_in,
     references_of,
 )
-from lehr.handlers.core.inspection import filtered_attachment, resumed_scheduler, training_step_of
+from lehr.handlers.core.inspection import filtered_attachment, resumed_scheduler
 from lehr.handlers.core.scheduler import BaseParamScheduler
 
 SCHEDULER_METHODS = ("__call__", "next_phase", "observe")
@@ -133,13 +132,6 @@ def _may_write_metrics(function: Any) -> bool:
     if not isinstance(function, FunctionType):
         return True  # it has no Python code to read
     names = set(names_in(function.__code__))
-    stores = any(instruction.opname == "STORE_SUBSCR" for instruction in dis.get_instructions(function))
-    return "metrics" in names and (stores or not names.isdisjoint({"update", "setdefault", "setattr"}))
-
-
-def accumulation_steps_of(engine: Engine) -> int:
-    """The ``gradient_accumulation_steps`` that ignite's ``create_supervised_trainer`` was given; otherwise 1."""
-    step = training_step_of(engine)
-    variables = closure_of(step) if isinstance(step, FunctionType) else {}
-    steps = variables.get("gradient_accumulation_steps", 1)
-    return steps if isinstance(steps, int) else 1
+    if "metrics" not in names or not names.isdisjoint({"update", "setdefault", "setattr"}):
+        return "metrics" in names
+    return any(instruction.opname == "STORE_SUBSCR" for instruction in dis.get_instructions(function))  # it is slow

@@ -8,6 +8,8 @@ from ignite.engine import Engine, Events
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import arguments
 
+from .accumulation import Accumulation
+
 Schedulers = BaseParamScheduler | Sequence[BaseParamScheduler]
 Planned = Engine | Schedulers | Mapping[Any, Schedulers]
 
@@ -16,7 +18,7 @@ class PlainRun(Engine):
     """An engine that stands for a training loop without one. It calls the schedulers; others may observe metrics."""
 
 
-def engine_of(planned: Planned, max_epochs: int, epoch_length: int, accumulation: int) -> Engine:
+def engine_of(planned: Planned, max_epochs: int, epoch_length: int, accumulation: Accumulation) -> Engine:
     """The engine of a run; schedulers of a loop without one get a :class:`PlainRun`.
 
     Args:
@@ -24,7 +26,7 @@ def engine_of(planned: Planned, max_epochs: int, epoch_length: int, accumulation
             mapping from events of ignite to the schedulers that the loop calls then.
         max_epochs: epochs of the run.
         epoch_length: iterations of an epoch.
-        accumulation: iterations for each step of the optimizer.
+        accumulation: iterations for each step of each optimizer.
 
     Raises:
         TypeError: ``planned`` is something else.
@@ -32,8 +34,7 @@ def engine_of(planned: Planned, max_epochs: int, epoch_length: int, accumulation
     """
     if isinstance(planned, Engine):
         return planned
-    step = Events.ITERATION_STARTED if accumulation == 1 else Events.ITERATION_STARTED(every=accumulation)
-    by_event = planned if isinstance(planned, Mapping) else {step: planned}
+    by_event = planned if isinstance(planned, Mapping) else {None: planned}
     calls: list[tuple[Any, Any]] = [
         (event, one)
         for event, given in by_event.items()
@@ -42,16 +43,22 @@ def engine_of(planned: Planned, max_epochs: int, epoch_length: int, accumulation
     if not calls:
         raise ValueError(f"trainer must have one or more schedulers, given {arguments.shown(planned)}")
     engine = PlainRun(lambda engine, batch: None)
+    done = set()  # how many events have been, and how many iterations each of them stands for
     for event, scheduler in calls:
         if not isinstance(scheduler, BaseParamScheduler):
             raise TypeError(
                 "trainer must be an ignite Engine, a scheduler, a list of schedulers, or a mapping from events to "
                 f"schedulers, given {arguments.shown(scheduler)}"
             )
+        every = accumulation.of_scheduler(scheduler) if event is None else 1
+        if event is None:
+            event = Events.ITERATION_STARTED if every == 1 else Events.ITERATION_STARTED(every=every)
         engine.add_event_handler(event, scheduler)
-    begun = {scheduler.event_index for event, scheduler in calls if event in (step, Events.ITERATION_STARTED)}
-    if len(begun) == 1 and (events := begun.pop()):  # the loop is in its run, as its schedulers are
+        if event == Events.ITERATION_STARTED:
+            done.add((scheduler.event_index, every))
+    iteration = max((events * every for events, every in done), default=0)
+    if iteration and all(iteration // every == events for events, every in done):  # the loop is in its run
         state = engine.state
-        state.iteration = events * (accumulation if planned is not by_event else 1)
+        state.iteration = iteration
         state.epoch, state.max_epochs, state.epoch_length = state.iteration // epoch_length, max_epochs, epoch_length
     return engine

@@ -1,28 +1,26 @@
 """A simulated run: copies of the schedulers write at the events of a run, without any training step."""
 
+from array import array
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property, partial
-from itertools import count
 from typing import Any
 
-import torch
+import numpy as np
 from ignite.engine import Engine, Events
 from torch.optim import Optimizer
-from torch.utils.data import BatchSampler, DataLoader, TensorDataset
 
 from lehr.engine.event_counts import fired_at_end, repeated_epoch_starts
 from lehr.handlers.core import inspection
-from lehr.handlers.core.copying import private_copy, reachable_from
-from lehr.handlers.core.inspection import engines_of, locations_of, metric_name_of, optimizers_of
+from lehr.handlers.core.inspection import metric_name_of, optimizers_of
 from lehr.handlers.core.random_state import random_state_kept
-from lehr.handlers.core.scheduler import BaseParamScheduler
-from lehr.handlers.schedulers.batch_size import BatchSizeScheduler
-from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.base import Array
 
+from .computed import ComputedRun, computable, is_seen
+from .copies import empty_engine, recorded_values, simulated_schedulers
+from .event_times import Part, has_known_filter, num_calls
 from .handlers import AttachedHandler, attached_handlers, engine_references
-from .schedulers import RecordedValues, SimulatedScheduler, WrittenSchedule
+from .schedulers import SimulatedScheduler, WrittenSchedule
 from .timeline import EVALUATOR_EVENTS, TRAINER_EVENTS, Callback, RunSettings, Timeline
 
 PROGRESS_INTERVAL = 1000  # iterations between two calls of ``progress``
@@ -41,14 +39,12 @@ class SimulatedRun:
         self.trainer, self.settings = trainer, settings
         handlers = attached_handlers(trainer)
         self.evaluators = list(dict.fromkeys(handler.owner for handler in handlers if handler.method == "run"))
-        self._engines = {trainer: _empty_engine(trainer)}
-        for evaluator in self.evaluators:
-            of_evaluator = attached_handlers(evaluator)
-            if any(handler.scheduler is not None for handler in of_evaluator):
-                self._engines[evaluator] = _empty_engine(evaluator)
-                handlers += of_evaluator
-        self.engine, *evaluators = self._engines.values()
-        self._timeline = Timeline(trainer, self.engine, evaluators, settings)
+        of_evaluators = {evaluator: attached_handlers(evaluator) for evaluator in self.evaluators}
+        self._with_schedulers = [trainer]
+        for evaluator, its_handlers in of_evaluators.items():
+            if any(handler.scheduler is not None for handler in its_handlers):
+                self._with_schedulers.append(evaluator)
+                handlers += its_handlers
         self.unsupported = [
             handler
             for handler in handlers
@@ -56,38 +52,17 @@ class SimulatedRun:
             and handler.event not in (TRAINER_EVENTS if handler.engine is trainer else EVALUATOR_EVENTS)
         ]
         self.handlers = [handler for handler in handlers if handler not in self.unsupported]
-        self.schedulers = self._simulated_schedulers()
-        self.recorded = self._recorded_values()
         self.failed: tuple[SimulatedScheduler, Engine] | None = None  # the scheduler that raised, and its engine
+        self._make_copies()
 
-    def _simulated_schedulers(self) -> list[SimulatedScheduler]:
-        handlers: dict[int, list[AttachedHandler]] = defaultdict(list)
-        for handler in self.handlers:
-            if handler.scheduler is not None:
-                handlers[id(handler.scheduler)].append(handler)
-        originals = [of_scheduler[0].owner for of_scheduler in handlers.values()]
-        members = [member for original in originals for member in inspection.members_of(original)]
-        loaders = dict.fromkeys(member.dataloader for member in members if isinstance(member, BatchSizeScheduler))
-        replaced: list[tuple[object, object]] = [
-            *self._engines.items(),
-            *((loader, _empty_loader(loader)) for loader in loaders),
-        ]
-        copies = private_copy(originals, replaced=replaced)
-        for copied in copies:
-            inspection.prepare_copy(copied, self.settings.metrics)
-        locations = [locations_of(copied, self.engine) for copied in copies]
-        return list(map(SimulatedScheduler, originals, copies, handlers.values(), locations))
-
-    def _recorded_values(self) -> dict[str, RecordedValues]:
-        recorded: dict[str, RecordedValues] = {}
-        for scheduler in self.schedulers:
-            own_names = inspection.history_names(scheduler.copy, None)
-            for handler in scheduler.writing_handlers:
-                for own_name, locations in locations_of(scheduler.copy, self._engines[handler.engine]).items():
-                    # A momentum that torch writes beside the learning rate has no history, and keeps its name.
-                    name = handler.name if handler.name and own_name in own_names else own_name
-                    recorded.setdefault(name, RecordedValues()).add(scheduler, locations)
-        return recorded
+    def _make_copies(self) -> None:
+        """Make what the run changes: empty engines, copies of the schedulers, and what they write."""
+        self._engines = {engine: empty_engine(engine) for engine in self._with_schedulers}
+        self.engine, *evaluators = self._engines.values()
+        self._timeline = Timeline(self.trainer, self.engine, evaluators, self.settings)
+        self.schedulers = simulated_schedulers(self.handlers, self._engines, self.settings.metrics)
+        self.recorded = recorded_values(self.schedulers, self._engines)
+        self._repeats = array("q")  # for how many iterations each recorded row holds
 
     def run(self, progress: Callable[[int], object] | None) -> None:
         """Fire all events, and record the values of each iteration at its training step.
@@ -98,14 +73,15 @@ class SimulatedRun:
         Raises:
             Exception: a scheduler raises it at an event. A note names the iteration.
         """
-        record = self._recorder(progress)
         with random_state_kept(*self.called):
             try:
-                if self.settings.start:
-                    self._count_before()
-                self._timeline.fire_all(
-                    self.settings.start, self.settings.iterations, self._callbacks(self._write), record
-                )
+                found = computable(self.schedulers, self.recorded.values(), self.handlers, self.trainer, self.engine)
+                try:
+                    computed = self._computed(found)
+                except Exception:  # the events come one by one, to find out which of them raises it
+                    self._make_copies()
+                    found, computed = [], self._computed([])
+                self._step([one for one in self.schedulers if one not in found], computed, progress)
             except Exception as error:
                 done = self.engine.last_event_name in COMPLETED_EVENTS
                 iteration = self._timeline.iteration + (0 if done else 1)
@@ -117,49 +93,118 @@ class SimulatedRun:
         """The schedulers and filters of events that a run calls, and with them the functions of users."""
         return [*(scheduler.copy for scheduler in self.schedulers), *(one.event_filter for one in self.handlers)]
 
-    def _recorder(self, progress: Callable[[int], object] | None) -> Callable[[], None]:
-        readers = [values.reader() for values in self.recorded.values()]
-        iterations = count(1)
+    def _computed(self, schedulers: list[SimulatedScheduler]) -> ComputedRun:
+        """Compute the events of these schedulers.
 
-        def record() -> None:
+        Raises:
+            Exception: one of them raises it at an event.
+        """
+        settings, originals = self.settings, {id(one.original): one for one in schedulers}
+        for values in self.recorded.values():
+            values.read_before()
+        self._timeline.begin(settings.start)
+        for handler in self.handlers if settings.start else ():
+            scheduler = originals.get(id(inspection.resumed_scheduler(handler.owner)))
+            if scheduler is not None:
+                self._resume(handler.owner, scheduler)
+        part = Part(settings, settings.start, settings.iterations, self._timeline.steps)
+        return ComputedRun(schedulers, self.handlers, self.engine, part)
+
+    def _step(
+        self, schedulers: list[SimulatedScheduler], computed: ComputedRun, progress: Callable[[int], object] | None
+    ) -> None:
+        """Fire the events of the schedulers that are not computed, and end the run.
+
+        Raises:
+            Exception: a scheduler, a filter or ``progress`` raises it.
+        """
+        settings, timeline, moment = self.settings, self._timeline, None
+        start, stop = settings.start, settings.iterations
+        stepped = {id(one.original): one for one in schedulers}
+        self._times = {one: array("q") for one in schedulers}
+        try:
+            if start:
+                self._count_before()
+            callbacks = self._callbacks(stepped, self.handlers, self._write)
+            record = self._recorder({id(one) for one in schedulers}, progress)
+            timeline.fire_all(start, stop, callbacks, record, timeline.steps, self._is_watched(schedulers))
+        except Exception:
+            moment, stop = computed.moment(timeline), timeline.iteration + (timeline.calling is None)
+            raise
+        finally:
+            for scheduler, times in self._times.items():
+                scheduler.event_iterations = np.array(times, dtype=np.int64)
+            computed.end(moment, self.recorded.values(), stop)
+
+    def _is_watched(self, stepped: list[SimulatedScheduler]) -> bool:
+        """Whether code of a user may look at the state of the engine between two events."""
+        return not all(map(has_known_filter, self.handlers)) or any(is_seen(self.engine, one) for one in stepped)
+
+    def _recorder(self, stepped: set[int], progress: Callable[[int], object] | None) -> Callable[[int], None]:
+        readers = [reader for values in self.recorded.values() if (reader := values.reader(stepped)) is not None]
+        recorded, timeline, repeats = 0, self._timeline, self._repeats
+
+        def record(iterations: int) -> None:
+            nonlocal recorded
             for read in readers:
                 read()
-            if progress is not None and next(iterations) % PROGRESS_INTERVAL == 0:
-                progress(PROGRESS_INTERVAL)
+            if readers:
+                repeats.append(iterations)
+            if progress is not None:
+                first = recorded - recorded % PROGRESS_INTERVAL + PROGRESS_INTERVAL
+                recorded += iterations
+                for at in range(first, recorded + 1, PROGRESS_INTERVAL):
+                    timeline.iteration, timeline.calling = self.settings.start + at - 1, None
+                    progress(PROGRESS_INTERVAL)
 
         return record
 
     def _count_before(self) -> None:
         """Count the events that came before the simulated run starts."""
-        self._timeline.fire_all(0, self.settings.start, self._callbacks(self._count), lambda: None, from_zero=True)
-        self.engine.state.epoch = self.settings.start // self.settings.epoch_length
+        settings, engine, timeline = self.settings, self.engine, self._timeline
+        schedulers = {id(one.original): one for one in self.schedulers}
+        steps = dict.fromkeys(timeline.steps, 0)
+        others = []
+        for handler in self.handlers:
+            if handler.engine is not self.trainer or not has_known_filter(handler) or handler.scheduler is None:
+                others.append(handler)
+            elif handler.writes:
+                scheduler = schedulers[id(handler.scheduler)]
+                scheduler.events_before += num_calls(handler, Part(settings, 0, settings.start, steps))
+        callbacks = self._callbacks(schedulers, others, self._count)
+        timeline.fire_all(0, settings.start, callbacks, lambda iterations: None, steps, self._is_watched([]))
+        engine.state.epoch = settings.start // settings.epoch_length
         for scheduler in self.schedulers:
             events = [handler.filtered_event for handler in scheduler.writing_handlers]
-            scheduler.repeated_events = sum(repeated_epoch_starts(self.engine, event) for event in events)
-            scheduler.last_events = sum(fired_at_end(self.engine, event) for event in events)
+            scheduler.repeated_events = sum(repeated_epoch_starts(engine, event) for event in events)
+            scheduler.last_events = sum(fired_at_end(engine, event) for event in events)
 
     def _callbacks(
-        self, callback_of: Callable[[SimulatedScheduler, AttachedHandler], Callable[[], None]]
+        self,
+        schedulers: Mapping[int, SimulatedScheduler],
+        handlers: list[AttachedHandler],
+        callback_of: Callable[[SimulatedScheduler, AttachedHandler], Callable[[], None]],
     ) -> dict[tuple[Engine, Any], list[Callback]]:
-        """The callbacks of each event, in the order of the engine's own handlers."""
+        """The callbacks of each event for these schedulers, in the order of the engine's own handlers."""
         callbacks: dict[tuple[Engine, Any], list[Callback]] = defaultdict(list)
-        schedulers = {id(scheduler.original): scheduler for scheduler in self.schedulers}
-        for handler in self.handlers:
-            if handler.scheduler is not None:
-                function = callback_of(schedulers[id(handler.scheduler)], handler)
-            elif handler.method == "run" and handler.owner in self._engines:
-                function = partial(self._timeline.evaluate, self._engines[handler.owner], callbacks)
-            elif (scheduler := schedulers.get(id(inspection.resumed_scheduler(handler.owner)))) is not None:
+        for handler in handlers:
+            resumed = inspection.resumed_scheduler(handler.owner) if handler.method == "resume" else None
+            scheduler = schedulers.get(id(handler.scheduler or resumed))
+            if handler.method == "run" and handler.owner in self._engines and schedulers:
+                function: Callable[[], None] = partial(self._timeline.evaluate, self._engines[handler.owner], callbacks)
+            elif scheduler is None:
+                continue
+            elif resumed is not None:
                 function = partial(self._resume, handler.owner, scheduler)
             else:
-                continue
-            callback = Callback(handler.event_filter, handler.optimizer, function)
+                function = callback_of(scheduler, handler)
+            callback = Callback(handler, handler.event_filter, handler.optimizer, function)
             callbacks[self._engines[handler.engine], handler.event].append(callback)
         return callbacks
 
     def _write(self, scheduler: SimulatedScheduler, handler: AttachedHandler) -> Callable[[], None]:
         call, engine = getattr(scheduler.copy, handler.method), self._engines[handler.engine]
-        add, timeline = scheduler.event_iterations.append, self._timeline
+        add, timeline = self._times[scheduler].append, self._timeline
         if handler.method == "observe":
             has_metric = metric_name_of(scheduler.copy) in self.settings.metrics
 
@@ -196,7 +241,12 @@ class SimulatedRun:
     def tables(self) -> dict[str, Array]:
         """The values of each name after the run: ``(iterations, groups)``."""
         start, iterations = self.settings.start, self.settings.iterations
-        return {name: values.table(start, iterations) for name, values in self.recorded.items()}
+        tables: dict[str, Array] = {}
+        for name, values in self.recorded.items():
+            table = values.table(start, iterations, self._repeats)
+            is_shared = any(np.may_share_memory(table, other) for other in tables.values())  # one scheduler, two names
+            tables[name] = table.copy() if is_shared else table
+        return tables
 
     @cached_property
     def written_schedules(self) -> list[WrittenSchedule]:
@@ -214,6 +264,11 @@ class SimulatedRun:
             for handler in scheduler.writing_handlers
         )
 
+    @property
+    def engines(self) -> Collection[Engine]:
+        """The trainer, and the evaluators whose schedulers it runs."""
+        return self._engines.keys()
+
     @cached_property
     def references(self) -> list[Any]:
         """The objects that the trainer's training step and handlers refer to."""
@@ -224,41 +279,3 @@ class SimulatedRun:
         """The ids of the trainer's optimizers: those that its code refers to, or that its schedulers write to."""
         own = {id(one) for one in self.references if isinstance(one, Optimizer)}
         return own.union(*(optimizers_of(scheduler.original) for scheduler in self.schedulers))
-
-    def unforeseen(self) -> list[str]:
-        """The schedulers whose events or locations the run cannot predict, in words."""
-        without_locations = [one.original for one in self.schedulers if one.writing_handlers and not one.locations]
-        on_other_engines = [
-            scheduler
-            for scheduler in inspection.existing_schedulers()
-            if any(engine not in self._engines for engine in engines_of(scheduler))
-            and not self.optimizers.isdisjoint(optimizers_of(scheduler))
-        ]
-        owners = [scheduler.original for scheduler in self.schedulers] + [one.owner for one in self.unsupported]
-        known = {id(part) for part in reachable_from(owners)}
-        referenced = {id(one): one for one in self.references if isinstance(one, BaseParamScheduler)}
-        called = [one for key, one in referenced.items() if key not in known and not engines_of(one)]
-        return [
-            *(f"{arguments.shown(handler.owner)} on {handler.event_text}" for handler in self.unsupported),
-            *(
-                f"{arguments.shown(one)}, which has no param groups, or does not say where it writes"
-                for one in without_locations
-            ),
-            *(f"{arguments.shown(one)} on an engine that no handler of the trainer runs" for one in on_other_engines),
-            *(f"{arguments.shown(one)}, which your code may call" for one in called),
-        ]
-
-
-def _empty_engine(engine: Engine) -> Engine:
-    """An engine in the same state, without handlers, data or metrics."""
-    empty = Engine(lambda engine, batch: None)
-    left_out = ("batch", "output", "dataloader", "param_history")
-    vars(empty.state).update({key: value for key, value in vars(engine.state).items() if key not in left_out})
-    empty.state.metrics = {}
-    return empty
-
-
-def _empty_loader(loader: "DataLoader[Any]") -> "DataLoader[Any]":
-    """A data loader of one number, with the same batch size."""
-    assert isinstance(loader.batch_sampler, BatchSampler)
-    return DataLoader(TensorDataset(torch.empty(1)), batch_size=loader.batch_sampler.batch_size)

@@ -1,13 +1,14 @@
 """The schedulers of a simulated run, their schedules, and the values recorded where they write."""
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from ignite.engine import Engine
+from numpy.typing import NDArray
 
 from lehr.handlers.core.inspection import Location, Locations, labels_of, locations_of, members_of, type_name_of
 from lehr.handlers.core.scheduler import BaseParamScheduler
@@ -16,6 +17,8 @@ from lehr.handlers.schedules.base import Array
 from lehr.handlers.schedules.named_phases import NamedPhase, phases_of
 
 from .handlers import AttachedHandler
+
+Integers = NDArray[np.int64]
 
 
 @dataclass(eq=False)
@@ -41,7 +44,7 @@ class SimulatedScheduler:
     events_before: int = 0
     repeated_events: int = 0
     last_events: int = 0
-    event_iterations: "array[int]" = field(default_factory=lambda: array("q"))
+    event_iterations: Integers = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     observed_iterations: "array[int]" = field(default_factory=lambda: array("q"))
 
     @property
@@ -73,6 +76,7 @@ class WrittenSchedule:
         columns: the columns of ``table`` that it writes.
         table: ``(iterations, groups)``: the values in effect under the name.
         before: ``(groups)``: the values before the run, for the columns of ``table``.
+        distinct: the first of the groups of this schedule, and those that may have other values than the ones before.
     """
 
     name: str
@@ -82,21 +86,28 @@ class WrittenSchedule:
     columns: list[int]
     table: Array
     before: Array
+    distinct: list[int]
 
     @cached_property
     def values(self) -> Array:
         """The values in effect at each iteration: ``(iterations, groups of this schedule)``."""
-        return self.table[:, self.columns]
+        first, last = self.columns[0], self.columns[-1]
+        follow = self.columns == list(range(first, last + 1))
+        return self.table[:, first : last + 1] if follow else self.table[:, self.columns]  # a slice copies nothing
 
-    @cached_property
-    def event_iterations(self) -> "np.ndarray[Any, np.dtype[np.int_]]":
+    @property
+    def event_iterations(self) -> Integers:
         """For each event, the iteration of the next training step, from 0."""
-        return np.array(self.scheduler.event_iterations, dtype=int)
+        return self.scheduler.event_iterations
 
     @cached_property
     def event_values(self) -> Array:
         """The values in effect after each event: ``(events, groups of this schedule)``."""
-        return self.values[self.event_iterations[self.event_iterations < len(self.values)]]
+        iterations = self.event_iterations[: np.searchsorted(self.event_iterations, len(self.values))]
+        first = int(iterations[0]) if len(iterations) else 0
+        if np.array_equal(iterations, np.arange(first, first + len(iterations))):
+            return self.values[first : first + len(iterations)]
+        return self.values[iterations]
 
     @property
     def num_events(self) -> int:
@@ -120,6 +131,7 @@ class RecordedValues:
     def __init__(self) -> None:
         self.locations: list[Location] = []
         self.writers: list[tuple[SimulatedScheduler, list[int]]] = []  # with the columns that each of them writes
+        self.columns: dict[int, Array] = {}  # the columns that are computed, with a value for each iteration
         self._values, self._before = array("d"), array("d")
         self._widths: list[int] = []  # the number of values at each iteration, where it can change
 
@@ -145,13 +157,29 @@ class RecordedValues:
                 columns = [known[location.identity] for location in locations if location.identity in known]
                 if columns and max(columns) < table.shape[1]:  # a list in an attribute may be empty
                     location = self.locations[columns[0]]
-                    before = np.array(self._before)
-                    yield WrittenSchedule(name, scheduler, member.schedule, location, columns, table, before)
+                    before, equal = np.array(self._before), list(map(self.first_equal, columns))
+                    distinct = [at for at, column in enumerate(equal) if column not in equal[:at]]
+                    yield WrittenSchedule(name, scheduler, member.schedule, location, columns, table, before, distinct)
 
-    def reader(self) -> Callable[[], None]:
-        """A function that records the values of one iteration; the values of now are those before the run."""
-        extend, locations = self._values.extend, self.locations
-        self._before = array("d", [value for location in locations for value in location.read()])
+    def first_equal(self, column: int) -> int:
+        """The first column that is known to have the values of this one."""
+        values = self.columns.get(column)
+        return column if values is None else next(at for at, its in self.columns.items() if its is values)
+
+    def read_before(self) -> None:
+        """Record the values before the run."""
+        self._before = array("d", [value for location in self.locations for value in location.read()])
+
+    def reader(self, stepped: Container[int]) -> Callable[[], None] | None:
+        """A function that records the values of one iteration; None if all of them are computed.
+
+        Args:
+            stepped: the ids of the schedulers whose events come one by one.
+        """
+        columns = {column for scheduler, columns in self.writers if id(scheduler) in stepped for column in columns}
+        extend, locations = self._values.extend, [self.locations[column] for column in sorted(columns)]
+        if not locations:
+            return None
         if all(location.is_in_optimizer and location.item is None for location in locations):
             # The usual case; a dry run spends most of its time here.
             entries = [(location.holder, location.key) for location in locations]
@@ -164,17 +192,42 @@ class RecordedValues:
 
         return read
 
-    def table(self, start: int, iterations: int) -> Array:
-        """The values ``(iterations, groups)``; NaN before ``start``, and where a location holds no number."""
-        groups = max(self._widths, default=len(self.locations))
-        table, values = np.full((iterations, groups), np.nan), np.array(self._values)
-        if not self._widths:
-            recorded = len(values) // max(groups, 1)
-            table[start : start + recorded] = values.reshape(-1, groups)
-        else:
-            is_recorded = np.arange(groups) < np.array(self._widths)[:, np.newaxis]
-            table[start : start + len(self._widths)][is_recorded] = values
+    def table(self, start: int, iterations: int, repeats: Sequence[int]) -> Array:
+        """The values ``(iterations, groups)``; NaN before ``start``, and where a location holds no number.
+
+        Args:
+            start: the first iteration of the run.
+            iterations: the number of iterations of the whole run.
+            repeats: for how many iterations each recorded row holds.
+        """
+        stepped = [column for column in range(len(self.locations)) if column not in self.columns]
+        width = max(self._widths, default=len(stepped))
+        if not self.columns:  # a list in an attribute may have any number of values
+            stepped = list(range(width))
+        elif len(self.locations) == 1:
+            return self.columns[0].reshape(-1, 1)
+        table = np.empty((iterations, len(self.columns) + width))
+        if stepped:
+            table[:, stepped] = np.nan
+            rows = np.repeat(self._rows(width), repeats, axis=0)
+            table[start : start + len(rows), stepped] = rows
+        sharing: dict[int, list[int]] = defaultdict(list)
+        for column, values in self.columns.items():
+            sharing[id(values)].append(column)
+        for columns in sharing.values():
+            follow = columns[-1] - columns[0] == len(columns) - 1
+            where = slice(columns[0], columns[-1] + 1) if follow else columns  # a slice is faster
+            table[:, where] = self.columns[columns[0]][:, np.newaxis]
         return table
+
+    def _rows(self, width: int) -> Array:
+        """The recorded values, one row for each time that they were recorded."""
+        values = np.array(self._values)
+        if not self._widths:
+            return values.reshape(-1, max(width, 1))
+        rows = np.full((len(self._widths), width), np.nan)
+        rows[np.arange(width) < np.array(self._widths)[:, np.newaxis]] = values
+        return rows
 
     def labels(self, groups: int) -> tuple[str, ...]:
         """The names of the param groups, with the number of the optimizer if there are several."""

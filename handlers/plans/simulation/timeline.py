@@ -9,7 +9,11 @@ from torch.optim import Optimizer
 
 from lehr.engine.optimizer_events import OptimizerEvents, stepping_optimizers, steps_of
 
+from .accumulation import Accumulation
+from .handlers import AttachedHandler
+
 BATCH_EVENTS = (Events.GET_BATCH_STARTED, Events.GET_BATCH_COMPLETED)
+OF_ITERATIONS = (*BATCH_EVENTS, Events.ITERATION_STARTED, Events.ITERATION_COMPLETED, *OptimizerEvents)
 EVALUATOR_EVENTS = (Events.STARTED, Events.EPOCH_STARTED, Events.EPOCH_COMPLETED, Events.COMPLETED)
 
 # In the order in which they come between one training step and the next.
@@ -30,7 +34,7 @@ class RunSettings:
         start: the iteration that the run starts with, from 0; more than 0 if it is resumed.
         metrics: the values of each metric, evenly spaced over the run. Metrics of whole epochs are known when the
             epoch completes, other metrics when the iteration completes.
-        accumulation: iterations for each step of the optimizers.
+        accumulation: iterations for each step of each optimizer.
     """
 
     max_epochs: int
@@ -38,7 +42,7 @@ class RunSettings:
     iterations: int
     start: int
     metrics: Mapping[str, Sequence[float]]
-    accumulation: int
+    accumulation: Accumulation
 
     def interval(self, num_values: int) -> int:
         """The iterations from one value of a metric to the next, given the number of values in the run."""
@@ -50,11 +54,13 @@ class Callback(NamedTuple):
     """A function that an event calls, if the event passes the filter and is a step of the optimizer.
 
     Args:
+        handler: the handler that the function stands for.
         event_filter: the filter, or None.
         optimizer: the optimizer, or None for all events.
         function: the function.
     """
 
+    handler: AttachedHandler
     event_filter: Any
     optimizer: Optimizer | None
     function: Callable[[], None]
@@ -76,7 +82,8 @@ class Timeline:
     def __init__(self, trainer: Engine, engine: Engine, evaluators: Sequence[Engine], settings: RunSettings) -> None:
         self.engine, self.engines, self.settings = engine, (engine, *evaluators), settings
         self.iteration = 0  # of the next training step, from 0
-        self._steps = {optimizer: steps_of(trainer, optimizer) or 0 for optimizer in stepping_optimizers(trainer)}
+        self.calling: AttachedHandler | None = None  # the handler of the trainer that is called
+        self.steps = {optimizer: steps_of(trainer, optimizer) or 0 for optimizer in stepping_optimizers(trainer)}
         self._by_epoch: list[tuple[str, Sequence[float], int]] = []
         self._by_iteration: list[tuple[str, Sequence[float], int]] = []
         for name, values in settings.metrics.items():
@@ -84,8 +91,20 @@ class Timeline:
             whole_epochs = interval % settings.epoch_length == 0 and settings.epoch_length > 1
             (self._by_epoch if whole_epochs else self._by_iteration).append((name, values, interval))
 
+    def begin(self, first: int) -> None:
+        """Count as at the beginning of a part of the run."""
+        state, length = self.engine.state, self.settings.epoch_length
+        state.max_epochs, state.epoch_length = self.settings.max_epochs, length
+        state.iteration, state.epoch, self.iteration = first, first // length, first
+
     def fire_all(
-        self, first: int, last: int, callbacks: Callbacks, record: Callable[[], None], from_zero: bool = False
+        self,
+        first: int,
+        last: int,
+        callbacks: Callbacks,
+        record: Callable[[int], None],
+        steps: dict[Optimizer, int],
+        each_iteration: bool = True,
     ) -> None:
         """Fire the events of iterations ``first`` to ``last - 1``.
 
@@ -93,39 +112,59 @@ class Timeline:
             first: the first iteration. Where it lies within an epoch, the epoch starts again, as in ignite.
             last: the iteration after the last one.
             callbacks: the callbacks of each event.
-            record: called in each iteration in the place of the training step.
-            from_zero: whether to count the steps of optimizers from 0 in the place of their own count.
+            record: called in the place of the training steps, with the number of them since the last call.
+            steps: how many steps each optimizer has made; they are counted here.
+            each_iteration: whether to go through all iterations even if no event calls anything then, since a function
+                of a user may look at the state of the engine.
         """
         state, length = self.engine.state, self.settings.epoch_length
-        state.max_epochs, state.epoch_length = self.settings.max_epochs, length
-        state.iteration, state.epoch, self.iteration = first, first // length, first
-        steps = dict.fromkeys(self._steps, 0) if from_zero else dict(self._steps)
-        batch_events = [event for event in BATCH_EVENTS if (self.engine, event) in callbacks]
-        started = callbacks.get((self.engine, Events.ITERATION_STARTED), [])
-        completed = callbacks.get((self.engine, Events.ITERATION_COMPLETED), [])
-        self._set_metrics(first, self._by_epoch + self._by_iteration)
+        self.begin(first)
+        if not callbacks:
+            record(last - first)
+            self._set_metrics(first - 1, last, self._by_epoch + self._by_iteration)
+            state.iteration, state.epoch, self.iteration = last, -(-last // length), last
+            return
+        self._set_metrics(first - 1, first, self._by_epoch + self._by_iteration)
         self._fire(self.engine, callbacks, Events.STARTED, state.epoch)
+        each_iteration = each_iteration or any((self.engine, event) in callbacks for event in OF_ITERATIONS)
         while state.iteration < last:
             state.epoch += 1
             self._fire(self.engine, callbacks, Events.EPOCH_STARTED, state.epoch)
-            for iteration in range(state.iteration + 1, min(state.epoch * length, last) + 1):
-                for event in batch_events:
-                    self._fire(self.engine, callbacks, event, iteration - 1)
-                state.iteration = iteration
-                self._call(started, self.engine, Events.ITERATION_STARTED, iteration)
-                if steps and iteration % self.settings.accumulation == 0:
-                    self._step(callbacks, steps)
-                record()
-                self.iteration = iteration
-                if self._by_iteration:
-                    self._set_metrics(iteration, self._by_iteration)
-                if completed:
-                    self._call(completed, self.engine, Events.ITERATION_COMPLETED, iteration)
-            if state.iteration % length == 0:
-                self._set_metrics(state.iteration, self._by_epoch)
+            end = min(state.epoch * length, last)
+            if each_iteration:
+                self._fire_iterations(end, callbacks, record, steps)
+            else:
+                record(end - state.iteration)
+                self._set_metrics(state.iteration, end, self._by_iteration)
+                state.iteration = self.iteration = end
+            if end % length == 0:
+                self._set_metrics(end - length, end, self._by_epoch)
                 self._fire(self.engine, callbacks, Events.EPOCH_COMPLETED, state.epoch)
         if last == self.settings.iterations:
             self._fire(self.engine, callbacks, Events.COMPLETED, state.epoch)
+
+    def _fire_iterations(
+        self, end: int, callbacks: Callbacks, record: Callable[[int], None], steps: dict[Optimizer, int]
+    ) -> None:
+        """Fire the events of the iterations to the end of an epoch."""
+        state, engine = self.engine.state, self.engine
+        batch_events = [event for event in BATCH_EVENTS if (engine, event) in callbacks]
+        started = callbacks.get((engine, Events.ITERATION_STARTED), [])
+        completed = callbacks.get((engine, Events.ITERATION_COMPLETED), [])
+        apart = {self.settings.accumulation.of(optimizer) for optimizer in steps}
+        for iteration in range(state.iteration + 1, end + 1):
+            for event in batch_events:
+                self._fire(engine, callbacks, event, iteration - 1)
+            state.iteration = iteration
+            self._call(started, engine, Events.ITERATION_STARTED, iteration)
+            if apart and any(iteration % every == 0 for every in apart):
+                self._step(callbacks, steps)
+            record(1)
+            self.iteration = iteration
+            if self._by_iteration:
+                self._set_metrics(iteration - 1, iteration, self._by_iteration)
+            if completed:
+                self._call(completed, engine, Events.ITERATION_COMPLETED, iteration)
 
     def evaluate(self, evaluator: Engine, callbacks: Callbacks) -> None:
         """Fire the events of one run of an evaluator."""
@@ -139,14 +178,17 @@ class Timeline:
 
     def _call(self, callbacks: list[Callback], engine: Engine, event: Any, count: int) -> None:
         engine.last_event_name = event
-        for event_filter, optimizer, function in callbacks:
+        for handler, event_filter, optimizer, function in callbacks:
+            if engine is self.engine:
+                self.calling = handler
             is_its_step = optimizer is None or optimizer is engine.state.optimizer  # type: ignore[attr-defined]
             if is_its_step and (event_filter is None or event_filter(engine, count)):
                 function()
 
     def _step(self, callbacks: Callbacks, steps: dict[Optimizer, int]) -> None:
         state: Any = self.engine.state
-        for optimizer in steps:
+        making = [one for one in steps if state.iteration % self.settings.accumulation.of(one) == 0]
+        for optimizer in making:
             state.optimizer, state.optimizer_step = optimizer, steps[optimizer] + 1
             self._fire(self.engine, callbacks, OptimizerEvents.STEP_STARTED, steps[optimizer] + 1)
             steps[optimizer] += 1
@@ -154,8 +196,9 @@ class Timeline:
             self._fire(self.engine, callbacks, OptimizerEvents.STEP_COMPLETED, steps[optimizer])
         state.optimizer = None
 
-    def _set_metrics(self, iteration: int, series: list[tuple[str, Sequence[float], int]]) -> None:
+    def _set_metrics(self, before: int, now: int, series: list[tuple[str, Sequence[float], int]]) -> None:
+        """Give the engines the last values that come after one iteration and no later than another one."""
         for name, values, interval in series:
-            if iteration and iteration % interval == 0:
+            if now // interval > max(before, 0) // interval:
                 for engine in self.engines:
-                    engine.state.metrics[name] = values[iteration // interval - 1]
+                    engine.state.metrics[name] = values[now // interval - 1]

@@ -1,0 +1,82 @@
+"""The parts of a simulated run: empty engines, copies of the schedulers, and what they write."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import torch
+from ignite.engine import Engine
+from torch.utils.data import BatchSampler, DataLoader, TensorDataset
+
+from lehr.handlers.core import inspection
+from lehr.handlers.core.copying import private_copy
+from lehr.handlers.core.inspection import locations_of
+from lehr.handlers.schedulers.batch_size import BatchSizeScheduler
+
+from .handlers import AttachedHandler
+from .schedulers import RecordedValues, SimulatedScheduler
+
+
+def simulated_schedulers(
+    handlers: Iterable[AttachedHandler], engines: Mapping[Engine, Engine], metrics: Collection[str]
+) -> list[SimulatedScheduler]:
+    """The schedulers that handlers call, and copies of them for a simulated run.
+
+    Args:
+        handlers: the handlers of the run.
+        engines: the empty engine of each engine.
+        metrics: the names of the metrics of the run.
+    """
+    of_schedulers: dict[int, list[AttachedHandler]] = defaultdict(list)
+    for handler in handlers:
+        if handler.scheduler is not None:
+            of_schedulers[id(handler.scheduler)].append(handler)
+    originals = [of_scheduler[0].owner for of_scheduler in of_schedulers.values()]
+    members = [member for original in originals for member in inspection.members_of(original)]
+    loaders = dict.fromkeys(member.dataloader for member in members if isinstance(member, BatchSizeScheduler))
+    replaced: list[tuple[object, object]] = [
+        *engines.items(),
+        *((loader, _empty_loader(loader)) for loader in loaders),
+    ]
+    copies = private_copy(originals, replaced=replaced)
+    for copied in copies:
+        inspection.prepare_copy(copied, metrics)
+    engine = next(iter(engines.values()))  # of the trainer
+    locations = [locations_of(copied, engine) for copied in copies]
+    return list(map(SimulatedScheduler, originals, copies, of_schedulers.values(), locations))
+
+
+def recorded_values(
+    schedulers: Iterable[SimulatedScheduler], engines: Mapping[Engine, Engine]
+) -> dict[str, RecordedValues]:
+    """What a simulated run records, by the names of the plan.
+
+    Args:
+        schedulers: the schedulers of the run.
+        engines: the empty engine of each engine.
+    """
+    recorded: dict[str, RecordedValues] = {}
+    for scheduler in schedulers:
+        own_names = inspection.history_names(scheduler.copy, None)
+        for handler in scheduler.writing_handlers:
+            for own_name, locations in locations_of(scheduler.copy, engines[handler.engine]).items():
+                # A momentum that torch writes beside the learning rate has no history, and keeps its name.
+                name = handler.name if handler.name and own_name in own_names else own_name
+                if locations:  # there are none where all of its groups are still to come
+                    recorded.setdefault(name, RecordedValues()).add(scheduler, locations)
+    return recorded
+
+
+def empty_engine(engine: Engine) -> Engine:
+    """An engine in the same state, without handlers, data or metrics."""
+    empty = Engine(lambda engine, batch: None)
+    left_out = ("batch", "output", "dataloader", "param_history")
+    vars(empty.state).update({key: value for key, value in vars(engine.state).items() if key not in left_out})
+    empty.state.metrics = {}
+    return empty
+
+
+def _empty_loader(loader: "DataLoader[Any]") -> "DataLoader[Any]":
+    """A data loader of one number, with the same batch size."""
+    assert isinstance(loader.batch_sampler, BatchSampler)
+    return DataLoader(TensorDataset(torch.empty(1)), batch_size=loader.batch_sampler.batch_size)

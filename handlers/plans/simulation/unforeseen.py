@@ -1,0 +1,39 @@
+"""What a simulated run cannot predict."""
+
+from lehr.handlers.core import inspection
+from lehr.handlers.core.copying import reachable_from
+from lehr.handlers.core.inspection import engines_of, locations_of, optimizers_of
+from lehr.handlers.core.scheduler import BaseParamScheduler
+from lehr.handlers.schedules import arguments
+
+from .run import SimulatedRun
+
+
+def unforeseen_by(run: SimulatedRun) -> list[str]:
+    """The schedulers whose events or locations the run cannot predict, in words."""
+    without_locations = [
+        original
+        for one in run.schedulers
+        if one.writing_handlers
+        for original, copied in zip(inspection.members_of(one.original), inspection.members_of(one.copy), strict=True)
+        if not any(locations_of(copied, run.engine).values())
+    ]
+    on_other_engines = [
+        scheduler
+        for scheduler in inspection.existing_schedulers()
+        if any(engine not in run.engines for engine in engines_of(scheduler))
+        and not run.optimizers.isdisjoint(optimizers_of(scheduler))
+    ]
+    owners = [scheduler.original for scheduler in run.schedulers] + [one.owner for one in run.unsupported]
+    known = {id(part) for part in reachable_from(owners)}
+    referenced = {id(one): one for one in run.references if isinstance(one, BaseParamScheduler)}
+    called = [one for key, one in referenced.items() if key not in known and not engines_of(one)]
+    return [
+        *(f"{arguments.shown(handler.owner)} on {handler.event_text}" for handler in run.unsupported),
+        *(
+            f"{arguments.shown(one)}, which has no param groups yet, or does not say where it writes"
+            for one in without_locations
+        ),
+        *(f"{arguments.shown(one)} on an engine that no handler of the trainer runs" for one in on_other_engines),
+        *(f"{arguments.shown(one)}, which your code may call" for one in called),
+    ]

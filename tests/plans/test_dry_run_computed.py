@@ -1,0 +1,147 @@
+"""Schedulers whose events are computed all together, beside others whose events come one by one."""
+
+import os
+import sys
+
+import pytest
+from drawn_events import FILTERS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ignite.engine import Engine, Events
+from optimizers import make_optimizer
+from real_runs import KINDS, WAYS, Training, bits
+from registry import CASES
+from test_dry_run_drawn import TRAINERS, joined, make_drawn
+
+from lehr.engine.optimizer_events import stepping_optimizers
+from lehr.handlers import CosineDecayScheduler, LinearScheduler, ParamScheduler, check_plan, dry_run
+from lehr.handlers.plans.simulation import run
+
+
+def planned(drawn, done, one_by_one):
+    """The plan and the findings of a drawn trainer, which has done this part of its run."""
+    epochs, length, training = drawn["max_epochs"], drawn["epoch_length"], Training({}, drawn["accumulation"])
+    make_drawn(drawn)(training)
+    steps = training.accumulation_steps
+    if start := int(done * epochs * length):
+        state = {**training.trainer.state_dict(), "max_epochs": epochs, "epoch_length": length, "iteration": start}
+        if "optimizer_steps" in state:
+            apart = [steps if isinstance(steps, int) else steps[one] for one in stepping_optimizers(training.trainer)]
+            state["optimizer_steps"] = [start // every for every in apart]
+        training.trainer.load_state_dict(state)
+    arguments = {
+        "metrics": {"loss": drawn["losses"][:epochs]} if drawn["losses"] else None,
+        "gradient_accumulation_steps": steps,
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        if one_by_one:
+            patch.setattr(run, "computable", lambda *arguments: [])
+        plan = dry_run(training.trainer, epochs, length, **arguments)
+        findings = check_plan(training.trainer, epochs, length, **arguments)
+    columns = {
+        name: (bits(one.values), one.labels, one.spans, one.event_iterations.tolist(), one.first_event)
+        for name, one in plan.columns.items()
+    }
+    return columns, plan.start, plan.unforeseen, [str(finding) for finding in findings]
+
+
+def check(drawn, done):
+    assert planned(drawn, done, one_by_one=False) == planned(drawn, done, one_by_one=True)
+
+
+DONE = st.sampled_from([0.0, 0.3, 0.5, 0.8])
+KNOWN_FILTERS = st.sampled_from(KINDS).flatmap(
+    lambda kind: FILTERS.map(lambda arguments: kind(**arguments) if arguments else kind)
+)
+COMPUTED = st.fixed_dictionaries(
+    {
+        "schedulers": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "case": st.sampled_from([case for case in CASES if not case[0].per_group]),
+                    "event": KNOWN_FILTERS | st.tuples(KNOWN_FILTERS, KNOWN_FILTERS).map(joined),
+                    "way": st.sampled_from(WAYS),
+                    "name": st.sampled_from([None, "own"]),
+                    "own_optimizer": st.sampled_from([False, False, True]),
+                    "param": st.sampled_from(["lr", "lr", "momentum"]),
+                    "save_history": st.just(False),
+                }
+            ),
+            min_size=2,
+            max_size=2,
+        ),
+        "groups": st.just(1),
+        "state": st.none(),
+        "plateau": st.none(),
+        "losses": st.just([]),
+        "max_epochs": st.integers(2, 5),
+        "epoch_length": st.integers(2, 7),
+        "accumulation": st.integers(1, 3) | st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    }
+)
+
+
+@settings(max_examples=50)
+@given(COMPUTED, DONE)
+def test_events_computed_together_have_the_values_and_findings_of_events_one_by_one(drawn, done):
+    check(drawn, done)
+
+
+@pytest.mark.proof
+@settings(settings.get_profile("proof" if os.environ.get("HYPOTHESIS_PROFILE", "lehr") == "lehr" else "thorough"))
+@given(TRAINERS | COMPUTED, DONE)
+def test_very_many_events_computed_together_have_the_values_of_events_one_by_one(drawn, done):
+    check(drawn, done)
+
+
+class FromWeightDecay(ParamScheduler):
+    """A user's own scheduler that reads what another scheduler writes."""
+
+    def get_param(self):
+        return self.optimizer.param_groups[0]["weight_decay"] * 2
+
+
+def test_a_scheduler_reads_what_another_one_writes():
+    optimizer, trainer = make_optimizer(weight_decay=0.0), Engine(lambda engine, batch: None)
+    LinearScheduler(optimizer, "weight_decay", 4, start_value=0.0, end_value=1.0).attach(trainer)
+    FromWeightDecay(optimizer, "lr").attach(trainer)
+    assert dry_run(trainer, 1, 4)["lr"][:, 0].tolist() == [0.0, 0.5, 1.0, 1.5]
+
+
+def test_an_error_ends_the_computed_values_at_its_iteration():
+    optimizer, trainer = make_optimizer(), Engine(lambda engine, batch: None)
+    steps = CosineDecayScheduler(optimizer, "weight_decay", duration=10)
+    steps.attach(trainer)
+
+    def fails_at_3(event):
+        return 1 / (3 - event)
+
+    ParamScheduler(optimizer, "lr", schedule=fails_at_3).attach(trainer)
+    with pytest.raises(ZeroDivisionError) as raised:
+        dry_run(trainer, 1, 10)
+    assert raised.value.__notes__ == ["in a dry run, at iteration 4 of 10"]
+    assert steps.event_index == 0
+
+
+@pytest.mark.parametrize("plans", [dry_run, check_plan])
+def test_the_calls_do_not_grow_with_the_iterations(plans):
+    optimizer, trainer = make_optimizer(), Engine(lambda engine, batch: None)
+    CosineDecayScheduler(optimizer, "lr", duration=50_000).attach(trainer, Events.ITERATION_STARTED(every=2))
+    LinearScheduler(optimizer, "weight_decay", 40, start_value=1.0, end_value=0.5).attach(trainer, Events.EPOCH_STARTED)
+
+    def calls(epochs):
+        number = 0
+
+        def count(frame, event, argument):
+            nonlocal number
+            number += event == "call"
+
+        sys.setprofile(count)
+        try:
+            plans(trainer, epochs, 1000)
+        finally:
+            sys.setprofile(None)
+        return number
+
+    calls(1)
+    assert calls(100) < calls(10) + 1000
