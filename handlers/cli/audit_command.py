@@ -35,7 +35,7 @@ def audit_options(command: Command) -> Command:
             [
                 number_option("--max-epochs", help="epochs of the run"),
                 number_option("--epoch-length", help="iterations in an epoch"),
-                number_option("--max-steps", help="iterations of the run"),
+                number_option("--max-steps", "--total-steps", "max_steps", help="iterations of the run"),
                 click.option(
                     "--event",
                     default="iteration",

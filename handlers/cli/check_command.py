@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CHECK_HELP = """Look for mistakes in a plan, for a training of given length.
 
 PLAN is a .yaml, .yml or .json file, or a type that "lehr list" shows, with its arguments as KEY=VALUE. The exit code is
-1 if there is an error, 2 if the plan cannot be read, and 0 otherwise, also with warnings.
+1 if there is an error (with --fail-on warning, also a warning), 2 if the plan cannot be read, and 0 otherwise.
 
 \b
 Examples:
@@ -80,7 +80,12 @@ def training_options(command: Command, files: str = "") -> Command:
             [
                 number_option("--max-epochs", help="number of epochs"),
                 number_option("--epoch-length", help="iterations in an epoch"),
-                number_option("--max-steps", help="number of iterations, instead of epochs or beside them"),
+                number_option(
+                    "--max-steps",
+                    "--total-steps",
+                    "max_steps",
+                    help="number of iterations, instead of epochs or beside them",
+                ),
                 click.option(
                     "--event",
                     default="iteration",
@@ -152,9 +157,17 @@ def trainer_of(source: str, given: tuple[str, ...], options: Mapping[str, Any], 
 @training_options
 @html_option
 @click.option("--force", is_flag=True, help="replace an output file that exists")
-def check(source: str, given: tuple[str, ...], html: str | None, force: bool, **options: Any) -> int:
+@click.option(
+    "--fail-on",
+    default="error",
+    show_default=True,
+    type=click.Choice(["error", "warning", "info"]),
+    help="exit with 1 if there is a finding of this severity, or a higher one",
+)
+def check(source: str, given: tuple[str, ...], html: str | None, force: bool, fail_on: str, **options: Any) -> int:
     """Print the findings in a plan."""
     from lehr.handlers.plans import check_plan, dry_run
+    from lehr.handlers.plans.checks.findings import SEVERITIES
 
     from .html_page import check_page_file, write_page
 
@@ -170,7 +183,8 @@ def check(source: str, given: tuple[str, ...], html: str | None, force: bool, **
         with Progress(length.steps) as progress:
             plan = dry_run(trainer, length.max_epochs, length.epoch_length, **epochs, progress=progress.advance)
         write_page(html, plan, findings=findings, title=title)
-    return int(any(finding.severity == "error" for finding in findings))
+    failing = SEVERITIES[: SEVERITIES.index(fail_on) + 1]
+    return int(any(finding.severity in failing for finding in findings))
 
 
 @click.command(help=DIFF_HELP)

@@ -35,8 +35,8 @@ FORMATS = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 @click.argument("given", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--to", required=True, type=click.Choice(TARGETS), help="the other library")
 @number_option("--max-epochs", help="epochs of the run")
-@number_option("--total-steps", help="iterations of the run")
-@number_option("--epoch-length", help="events in an epoch, for --in-epochs")
+@number_option("--total-steps", "--max-steps", "total_steps", help="iterations of the run")
+@number_option("--epoch-length", help="iterations in an epoch; durations are in epochs then")
 @click.option("--format", "as_format", type=click.Choice(["yaml", "json"]), help="default: as -o ends, or yaml")
 @scheduler_options
 @partial(output_options, what="a .yaml, .yml or .json file, instead of stdout")
@@ -62,8 +62,8 @@ def convert(
             raise ValueError(f"-o must end in .yaml, .yml or .json unless --format is given, given {shown(output)}")
         check_can_write(output, force)
         as_format = as_format or FORMATS[suffix]
-    if options["in_epochs"] != (options["epoch_length"] is not None):
-        raise ValueError("--in-epochs and --epoch-length must be given together, given one of them")
+    if options["in_epochs"] and options["epoch_length"] is None:
+        raise ValueError("--epoch-length must be given with --in-epochs, given none")
     described = options["initial"] or options["groups"] > 1
     made = convert_config(
         config_of(source, given),

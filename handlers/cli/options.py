@@ -75,7 +75,7 @@ def scheduler_options(command: Command, files: str = "") -> Command:
 
 def simulation_options(command: Command) -> Command:
     """Add the arguments and options of a command that simulates: see ``simulate_events``."""
-    command = number_option("--epoch-length", help="events in an epoch, for --in-epochs and --html")(command)
+    command = number_option("--epoch-length", help="iterations in an epoch; durations are in epochs then")(command)
     return add_options(
         scheduler_options(command),
         [
@@ -83,7 +83,7 @@ def simulation_options(command: Command) -> Command:
             click.argument("given", nargs=-1, metavar="[KEY=VALUE]..."),
             number_option("--num-events", "-n", help="number of events  [default: the length of the schedule]"),
             number_option("--max-epochs", help="epochs of the run, where the config needs them"),
-            number_option("--total-steps", help="iterations of the run, where the config needs them"),
+            number_option("--total-steps", "--max-steps", "total_steps", help="iterations of the run"),
             click.option(
                 "--metrics",
                 callback=_numbers,

@@ -45,9 +45,9 @@ def show(
 
     check_picture_file(output, force)
     check_page_file(html, force)
-    if options["epoch_length"] is not None and not options["in_epochs"] and html is None:
-        raise ValueError(f"--epoch-length is for --in-epochs and --html, given {options['epoch_length']}")
-    of_simulation = options if options["in_epochs"] else {**options, "epoch_length": None}
+    of_page_alone = html is not None and not options["in_epochs"]
+    of_simulation = {**options, "epoch_length": None} if of_page_alone else options
+    of_simulation["in_epochs"] = of_simulation["in_epochs"] or of_simulation["epoch_length"] is not None
     found = described(
         make_scheduler(source, given, of_simulation),
         config_of(source, given),

@@ -45,8 +45,7 @@ def simulate_events(source: str, given: tuple[str, ...], options: dict[str, Any]
         ValueError: the options contradict one another; the number of events is not known, or too high.
     """
     metrics, epoch_length, num_events = options["metrics"], options["epoch_length"], options["num_events"]
-    if epoch_length is not None and not options["in_epochs"]:
-        raise ValueError(f"--epoch-length is for --in-epochs, given {epoch_length} without it")
+    options = {**options, "in_epochs": options["in_epochs"] or epoch_length is not None}
     scheduler = make_scheduler(source, given, options)
     if metrics is None:
         num_events = _length_of(scheduler, num_events)

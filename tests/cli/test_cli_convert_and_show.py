@@ -123,7 +123,7 @@ def test_convert_counts_the_epochs_of_a_file(folder):
         (["torch.StepLR", "step_size=3", "--to", "hf"], "hf cannot say the schedule of 'lr' at event 0 on, from 1"),
         (["torch.StepLR", "step_size=3", "--to", "pytorch"], "Invalid value for '--to'"),
         (["torch.StepLR", "step_size=3", "--to", "lehr", "-o", "out.txt"], "-o must end in .yaml, .yml or .json"),
-        (["torch.StepLR", "step_size=3", "--to", "lehr", "--in-epochs"], "must be given together"),
+        (["torch.StepLR", "step_size=3", "--to", "lehr", "--in-epochs"], "--epoch-length must be given with --in-epo"),
     ],
 )  # fmt: skip
 def test_what_convert_refuses(folder, args, said):

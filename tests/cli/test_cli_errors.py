@@ -78,7 +78,6 @@ def one_line(code, stderr):
         (["simulate", *STEP, "-n", "3", "--groups", "1001"], "--groups must be at most 1000, given 1001"),
         (["simulate", *STEP, "-n", "3", "--param-name", "beta"], "param_name must be one of"),
         (["simulate", *STEP, "-n", "3", "--in-epochs"], "--epoch-length must be given with --in-epochs"),
-        (["simulate", *STEP, "-n", "3", "--epoch-length", "3"], "--epoch-length is for --in-epochs, given 3"),
         (["simulate", *STEP, "-n", "3", "--metrics", "1,2"], "--metrics is for a schedule that reads a metric"),
         (
             ["plot", "torch.ReduceLROnPlateau", "--metrics", "a,b"],

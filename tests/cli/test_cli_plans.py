@@ -160,3 +160,27 @@ def test_a_page_is_written_to_new_html_files_alone(folder, monkeypatch):
     assert (result.exit_code, result.stderr) == (2, "lehr: to_html needs plotly: pip install 'lehr[html]'\n")
     assert page_of(folder / "old.html") == "old"
     assert not (folder / "page.html").exists()
+
+
+@pytest.mark.parametrize(("fail_on", "code"), [("error", 0), ("warning", 1), ("info", 1)])
+def test_check_fails_on_the_severity_that_is_asked_for(fail_on, code):
+    plan = ["LinearScheduler", "duration=1000", "--max-epochs", "8", "--epoch-length", "100"]
+    result = CliRunner().invoke(command, ["check", *plan, "--fail-on", fail_on])
+    assert "1 warning" in result.output
+    assert result.exit_code == code
+
+
+def test_an_epoch_length_alone_makes_durations_epochs():
+    alone = CliRunner().invoke(command, ["simulate", "torch.StepLR", "step_size=1", "-n", "6", "--epoch-length", "3"])
+    both = CliRunner().invoke(
+        command, ["simulate", "torch.StepLR", "step_size=1", "-n", "6", "--epoch-length", "3", "--in-epochs"]
+    )
+    assert alone.exit_code == 0
+    assert alone.output == both.output
+
+
+@pytest.mark.parametrize("option", ["--max-steps", "--total-steps"])
+def test_the_number_of_steps_has_two_names(option):
+    flags = ["simulate", "transformers.linear", "num_warmup_steps=1", option, "4", "-n", "4"]
+    assert "0.0333" in CliRunner().invoke(command, flags).output
+    assert "nothing found" in CliRunner().invoke(command, ["check", "ConstantScheduler", "value=1", option, "4"]).output

@@ -19,7 +19,10 @@ from .findings import Finding
 
 # What to do if durations look like iterations, or like epochs.
 IN_ITERATIONS = "attach it to ITERATION_STARTED, or give durations in epochs"
-IN_EPOCHS = "attach it to EPOCH_STARTED, or give durations in iterations (epoch_length=... converts them)"
+IN_EPOCHS = (
+    "attach it to EPOCH_STARTED, or give durations in iterations (epoch_length=... of a decay converts them, and "
+    "epochs=, steps_per_epoch= of a one-cycle)"
+)
 
 
 def wrong_lengths(checked: CheckedRun) -> Iterator[Finding]:
