@@ -146,7 +146,8 @@ class WarmupStableDecayScheduler(DecayScheduler):
             value.
         start_value: value at event 0; a number, or a list with one per param group.
         end_value: value at the end of the decay; a number, or a list with one per param group.
-        warmup_type: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"power"`` or ``"exponential"``.
+        warmup_type: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"quadratic"``, ``"log"``, ``"power"`` or
+            ``"exponential"``.
         decay_type: one of the same names.
         power: the exponent of a ``"power"`` curve, above 0.
         ratio: the end of an ``"exponential"`` curve relative to its start, in (0, 1).

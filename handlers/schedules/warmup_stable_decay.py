@@ -8,9 +8,9 @@ from . import fields
 from .anneal import between
 from .arguments import Number
 from .base import Array, Schedule, with_group_axis
-from .curves import Cosine, Curve, Exponential, Linear, Power, Reversed
+from .curves import Cosine, Curve, Exponential, Linear, Logarithmic, Polynomial, Power, Reversed
 
-TYPES = ("linear", "cosine", "1-sqrt", "power", "exponential")
+TYPES = ("linear", "cosine", "1-sqrt", "quadratic", "log", "power", "exponential")
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,10 @@ class WarmupStableDecay(Schedule):
         value(i) = peak_value + (end_value - peak_value) * g((i - w - s) / d)         for w + s <= i < w + s + d
         value(i) = end_value                                                          after
 
-    ``"linear"`` is p, ``"cosine"`` is (1 - cos(pi * p)) / 2, ``"1-sqrt"`` is sqrt(p), ``"power"`` is p ** power, and
-    ``"exponential"`` is (1 - ratio ** p) / (1 - ratio); a warm-up uses the same curve backwards.
+    ``"linear"`` is p, ``"cosine"`` is (1 - cos(pi * p)) / 2, ``"1-sqrt"`` is sqrt(p), ``"quadratic"`` is
+    1 - (1 - p) ** 2, ``"power"`` is p ** power, and ``"exponential"`` is (1 - ratio ** p) / (1 - ratio); a warm-up uses
+    the same curve backwards. ``"log"`` in n events is 1 - log(1 + n * (1 - p)) / log(1 + n): a warm-up by the logarithm
+    of i + 1.
 
     Args:
         peak_value: value of the stable phase; a float, or one for each of G parameter groups.
@@ -35,7 +37,8 @@ class WarmupStableDecay(Schedule):
         num_decay_events: d, at least 0.
         start_value: value at event 0, like ``peak_value``.
         end_value: value at the end of the decay, likewise.
-        warmup_type: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"power"`` or ``"exponential"``.
+        warmup_type: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"quadratic"``, ``"log"``, ``"power"`` or
+            ``"exponential"``.
         decay_type: likewise.
         power: the exponent of curves of type ``"power"``, above 0.
         ratio: the ratio of curves of type ``"exponential"``, in (0, 1).
@@ -73,8 +76,10 @@ class WarmupStableDecay(Schedule):
     def values(self, indices: Array) -> Array:
         """The formula of the class docstring."""
         warm, stable = self.num_warmup_events, self.num_warmup_events + self.num_stable_events
-        up = Reversed(self._curve(self.warmup_type))(np.minimum(indices / max(warm, 1), 1))
-        down = self._curve(self.decay_type)(np.clip((indices - stable) / max(self.num_decay_events, 1), 0, 1))
+        up = Reversed(self._curve(self.warmup_type, warm))(np.minimum(indices / max(warm, 1), 1))
+        down = self._curve(self.decay_type, self.num_decay_events)(
+            np.clip((indices - stable) / max(self.num_decay_events, 1), 0, 1)
+        )
         if not self.num_decay_events:
             down = (indices >= stable).astype(np.float64)
         rising = between(self.start_value, self.peak_value, up)
@@ -84,6 +89,10 @@ class WarmupStableDecay(Schedule):
         rising, falling, early = (with_group_axis(one, wanted) for one in (rising, falling, indices < warm))
         return np.where(early, rising, falling)
 
-    def _curve(self, name: str) -> Curve:
-        curves = {"linear": Linear(), "cosine": Cosine(), "1-sqrt": Power(0.5), "power": Power(self.power)}
-        return Exponential(self.ratio) if name == "exponential" else curves[name]
+    def _curve(self, name: str, num_events: float) -> Curve:
+        if name == "log":
+            return Reversed(Logarithmic(1 + max(num_events, 1)))
+        if name == "exponential":
+            return Exponential(self.ratio)
+        curves = {"linear": Linear(), "cosine": Cosine(), "1-sqrt": Power(0.5), "quadratic": Polynomial(2.0)}
+        return curves.get(name) or Power(self.power)

@@ -30,6 +30,7 @@ from lehr.handlers.schedules import (
     Shift,
     SideBySide,
     StepDecay,
+    WarmupStableDecay,
 )
 from lehr.handlers.schedules.curves import blend
 from lehr.handlers.schedules.description import description_of, text_of
@@ -98,6 +99,12 @@ TABLE = [
     (PowerDecay(8, 1, 1), [8, 4, 8 / 3, 2]),
     (PowerDecay(1, 0.5), [1, 3**-0.5, 5**-0.5]),
     (PiecewiseConstant([3, 1, 2], [2, 3]), [3, 3, 1, 2, 2]),
+    (
+        WarmupStableDecay(1, 4, 1, 2, warmup_type="quadratic", decay_type="quadratic"),
+        [0, 1 / 16, 1 / 4, 9 / 16, 1, 1, 1 / 4, 0],
+    ),
+    (WarmupStableDecay(1, 3, 0, 0, end_value=1, warmup_type="log"), [0, 0.5, np.log(3) / np.log(4), 1, 1]),
+    (WarmupStableDecay(1, 0, 0, 3, decay_type="log"), [1, np.log(3) / np.log(4), 0.5, 0, 0]),
 ]
 
 
