@@ -125,3 +125,10 @@ def test_a_name_of_two_libraries_is_told_by_its_times():
     assert simulated({**WARM_COSINE, "t_warmup": 2, "warmup_min_lr": 0.0}, 6, total_steps=6)[0] == 0.5  # OLMo 1
     with pytest.raises(ValueError, match="'cosine_with_warmup' may be of composer or olmo: give dialect='composer'"):
         simulated({**WARM_COSINE, "t_warmup": "soon"}, total_steps=6)
+
+
+def test_a_part_of_a_run_in_batches_is_rounded_in_batches():
+    optimizer = make_optimizer(lr=1.0)
+    config = {"type": "composer.StepScheduler", "step_size": "0.7dur", "gamma": 0.1}
+    values = configure_scheduler(optimizer, config, total_steps=30, epoch_length=3).simulate(30)[:, 0]
+    assert values[[20, 21]].tolist() == pytest.approx([1.0, 0.1])

@@ -120,3 +120,12 @@ def test_what_is_not_understood_is_refused(config, message):
 def test_the_length_of_the_run_is_needed():
     with pytest.raises(ValueError, match="the steps of the run must be given, as total_steps"):
         simulated({"type": "olmo.CosWithWarmup", "warmup": 2})
+
+
+def test_a_fraction_of_tokens_is_rounded_in_tokens():
+    scheduler = {"_CLASS_": "olmo_core.optim.LinearWithWarmup", "units": "tokens", "warmup_fraction": 0.5, "t_max": 15}
+    config = {"data_loader": {"global_batch_size": 13}, "train_module": {"scheduler": scheduler}}
+    optimizer = make_optimizer(lr=1.0)
+    values = configure_scheduler(optimizer, config, total_steps=2).simulate(2)[:, 0].tolist()
+    # Half of 15 tokens is 8, by banker's rounding: after 13 of them, 5 of the 7 tokens of the decay are over.
+    assert values == pytest.approx([1 - 0.9 * 5 / 7, 0.1], rel=1e-9)

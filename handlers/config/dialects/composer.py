@@ -87,7 +87,8 @@ class _Clock:
     def __init__(self, context: ConfigContext, a: SimpleNamespace) -> None:
         if a.scale_schedule_ratio != 1:
             raise ValueError(f"['scale_schedule_ratio'] must be 1, given {a.scale_schedule_ratio}")
-        self.length, self.run, self.epochs = context.epoch_length, context.run.steps, context.run.epochs
+        self.length, self.run = context.epoch_length, context.run.steps
+        self.epochs = context.run.max_epochs  # as given: a part of the run in epochs is rounded in another way
         if a.max_duration is not None:
             own, unit = parsed("max_duration", a.max_duration)
             self.epochs = int(own) if unit == "ep" else None

@@ -40,15 +40,19 @@ def _fraction_or_none(name: str, value: object) -> float | None:
     return None if value is None else fraction(name, value)
 
 
-def _steps(a: SimpleNamespace, key: str, steps: float | None, *names: str) -> float:
-    """A number of steps: an argument by one of its names, or a fraction of the run."""
+def _steps(a: SimpleNamespace, key: str, units: float | None, *names: str) -> float:
+    """A number of steps: an argument by one of its names, or a fraction of the run, whose units are steps or tokens."""
     part = getattr(a, f"{key}_fraction", None)
     given = [(name, getattr(a, name)) for name in names if getattr(a, name, None) is not None]
     if len(given) + (part is not None) != 1:
         raise ValueError(f"[{key!r}] or ['{key}_fraction'] must be given, and not both, given {given} and {part}")
     if part is None:
         return float(given[0][1] / a.scale)
-    return float(round(_known(steps) * a.scale * part) / a.scale)
+    return float(round(_known(units) * part) / a.scale)
+
+
+def _units(a: SimpleNamespace, steps: float | None) -> float | None:
+    return None if steps is None else steps * a.scale
 
 
 def _known(steps: float | None) -> float:
@@ -71,13 +75,13 @@ def _constant(a: SimpleNamespace, base: Number, steps: float | None) -> Schedule
 
 
 def _constant_with_warmup(a: SimpleNamespace, base: Number, steps: float | None) -> Schedule:
-    warmup = _steps(a, "warmup", steps, *WARMUPS)
+    warmup = _steps(a, "warmup", _units(a, steps), *WARMUPS)
     return after(_warmed(a, base, warmup, math.ceil(warmup)), Constant(base))
 
 
 def _warmup_stable_decay(a: SimpleNamespace, base: Number, steps: float | None) -> Schedule:
-    warmup, whole = _steps(a, "warmup", steps, *WARMUPS), _known(steps)
-    decay = _steps(a, "decay", steps, "decay", "decay_steps")
+    warmup, whole = _steps(a, "warmup", _units(a, steps), *WARMUPS), _known(steps)
+    decay = _steps(a, "decay", _units(a, steps), "decay", "decay_steps")
     if np.any(a.decay_min_lr >= np.asarray(base)):
         raise ValueError(f"['decay_min_lr'] must be less than the learning rate, {base}, given {a.decay_min_lr}")
     first = math.floor(warmup) + 1 if warmup else 0
@@ -91,8 +95,8 @@ def _warmup_stable_decay(a: SimpleNamespace, base: Number, steps: float | None) 
 
 def _on_curve(curve: Curve) -> Callable[[SimpleNamespace, Number, float | None], Schedule]:
     def make(a: SimpleNamespace, base: Number, steps: float | None) -> Schedule:
-        whole = _known(steps) if a.t_max is None else a.t_max / a.scale
-        warmup = _steps(a, "warmup", whole, *WARMUPS)
+        units = _known(_units(a, steps)) if a.t_max is None else a.t_max
+        whole, warmup = units / a.scale, _steps(a, "warmup", units, *WARMUPS)
         first, end = math.ceil(warmup), (a.alpha_f * np.asarray(base)).tolist()
         return after(_warmed(a, base, warmup, first), annealed(base, end, warmup, whole, first, curve))
 
@@ -100,7 +104,7 @@ def _on_curve(curve: Curve) -> Callable[[SimpleNamespace, Number, float | None],
 
 
 def _inverse_square_root(a: SimpleNamespace, base: Number, steps: float | None) -> Schedule:
-    warmup = _steps(a, "warmup", steps, *WARMUPS)
+    warmup = _steps(a, "warmup", _units(a, steps), *WARMUPS)
     first = max(math.ceil(warmup), 1)
     lowest = getattr(a, "alpha_f", 0.0)
     start = lowest + (1 - lowest) * math.sqrt(warmup / first)
