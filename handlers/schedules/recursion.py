@@ -108,6 +108,8 @@ class Recursion(Schedule):
         """The values of some chunks of events, from the value before them."""
         events = np.arange(self.start + chunk * CHUNK_SIZE, self.start + (chunk + number) * CHUNK_SIZE)
         shape = np.shape(self._chunk_starts[0])
+        if not self.turns:
+            return np.tile(self._chunk_starts[chunk], (len(events), *(1 for _ in shape)))
         a, c = (np.empty((len(events), len(self.turns), *shape)) for _ in range(2))
         for at, turn in enumerate(self.turns):
             numbers = events // turn.every

@@ -26,6 +26,7 @@ from lehr.handlers.schedules import (
     Plateau,
     PowerDecay,
     Product,
+    Recursion,
     Schedule,
     Shift,
     SideBySide,
@@ -105,6 +106,8 @@ TABLE = [
     ),
     (WarmupStableDecay(1, 3, 0, 0, end_value=1, warmup_type="log"), [0, 0.5, np.log(3) / np.log(4), 1, 1]),
     (WarmupStableDecay(1, 0, 0, 3, decay_type="log"), [1, np.log(3) / np.log(4), 0.5, 0, 0]),
+    (Recursion(0.5, ()), [0.5, 0.5, 0.5]),
+    (Recursion([0.5, 0.25], ()), [[0.5, 0.25], [0.5, 0.25]]),
 ]
 
 
