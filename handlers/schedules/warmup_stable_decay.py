@@ -76,10 +76,8 @@ class WarmupStableDecay(Schedule):
     def values(self, indices: Array) -> Array:
         """The formula of the class docstring."""
         warm, stable = self.num_warmup_events, self.num_warmup_events + self.num_stable_events
-        up = Reversed(self._curve(self.warmup_type, warm))(np.minimum(indices / max(warm, 1), 1))
-        down = self._curve(self.decay_type, self.num_decay_events)(
-            np.clip((indices - stable) / max(self.num_decay_events, 1), 0, 1)
-        )
+        up = self.warmup_curve(np.minimum(indices / max(warm, 1), 1))
+        down = self.decay_curve(np.clip((indices - stable) / max(self.num_decay_events, 1), 0, 1))
         if not self.num_decay_events:
             down = (indices >= stable).astype(np.float64)
         rising = between(self.start_value, self.peak_value, up)
@@ -88,6 +86,16 @@ class WarmupStableDecay(Schedule):
         wanted = self.groups is not None
         rising, falling, early = (with_group_axis(one, wanted) for one in (rising, falling, indices < warm))
         return np.where(early, rising, falling)
+
+    @property
+    def warmup_curve(self) -> Curve:
+        """The curve from ``start_value`` to ``peak_value``."""
+        return Reversed(self._curve(self.warmup_type, self.num_warmup_events))
+
+    @property
+    def decay_curve(self) -> Curve:
+        """The curve from ``peak_value`` to ``end_value``."""
+        return self._curve(self.decay_type, self.num_decay_events)
 
     def _curve(self, name: str, num_events: float) -> Curve:
         if name == "log":

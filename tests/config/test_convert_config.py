@@ -510,3 +510,17 @@ def test_the_phases_of_drawn_schedules_have_their_values():
             assert next_begin == total
             own = expected[:, group] if expected.ndim == 2 else expected
             np.testing.assert_allclose(found, own, rtol=1e-9, atol=1e-12, err_msg=str(schedule))
+
+
+@pytest.mark.parametrize("curve", ["linear", "cosine", "1-sqrt", "quadratic", "log", "power", "exponential"])
+def test_each_curve_of_a_warmup_and_a_decay(curve):
+    config = {"type": "WarmupStableDecayScheduler", "num_warmup_events": 4, "num_stable_events": 2}
+    config |= {"num_decay_events": 4, "warmup_type": curve, "decay_type": curve}
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    wanted = configure_scheduler(optimizer, config).simulate(12)
+    made = convert_config(config, to="lehr", optimizer=optimizer, total_steps=12)
+    np.testing.assert_allclose(configure_scheduler(optimizer, made).simulate(12), wanted, rtol=1e-9)
+    phases = phases_of(configure_scheduler(optimizer, config).schedule)
+    assert [phase.begin for phase in phases] == [0, 4, 6, 10]
+    values = [phase.value(step) for phase in phases for step in range(int(min(phase.end, 12)) - phase.begin)]
+    np.testing.assert_allclose(values, wanted[:, 0], rtol=1e-9, atol=1e-15)

@@ -7,17 +7,12 @@ from lehr.handlers.schedules import (
     Anneal,
     Concatenation,
     Constant,
-    Cosine,
     CosineAnnealing,
-    Curve,
-    Exponential,
     Linear,
     LinearCyclical,
     LinearInterpolation,
     PiecewiseConstant,
-    Power,
     Restarts,
-    Reversed,
     Schedule,
     WarmupStableDecay,
 )
@@ -56,11 +51,8 @@ def _in_sequence(schedules: list[Schedule], starts: list[int]) -> Schedule:
 
 
 def _three_phases(schedule: WarmupStableDecay) -> Schedule:
-    curves: dict[str, Curve] = {"linear": Linear(), "cosine": Cosine(), "1-sqrt": Power(0.5)}
-    curves |= {"power": Power(schedule.power), "exponential": Exponential(schedule.ratio)}
-    up, down = Reversed(curves[schedule.warmup_type]), curves[schedule.decay_type]
-    rising = Anneal(schedule.start_value, schedule.peak_value, schedule.num_warmup_events, up)
-    falling = Anneal(schedule.peak_value, schedule.end_value, schedule.num_decay_events, down)
+    rising = Anneal(schedule.start_value, schedule.peak_value, schedule.num_warmup_events, schedule.warmup_curve)
+    falling = Anneal(schedule.peak_value, schedule.end_value, schedule.num_decay_events, schedule.decay_curve)
     durations = [schedule.num_warmup_events, schedule.num_stable_events]
     return Concatenation([rising, Constant(schedule.peak_value), falling], durations)
 

@@ -150,6 +150,10 @@ def simple_curve(curve: Curve) -> Curve:
                 return same
             if isinstance(same, Power):  # 1 - (1 - p) ** power
                 return Polynomial(same.power)
+            if isinstance(same, Polynomial) and same.power > 0:
+                return Power(same.power)
+            if isinstance(same, Reversed):
+                return same.curve
         case KDecay(curve=inner, k=1.0):
             return simple_curve(inner)
     return curve

@@ -25,6 +25,7 @@ from lehr.handlers.schedules import (
     StepDecay,
 )
 
+from .entry_arguments import shortest, unless
 from .phases import Phase, phases_of
 from .planned import Planned, planned, stand_in
 from .unsayable import UnsayableError
@@ -116,48 +117,44 @@ def _forms(phase: Phase, base: float) -> list[dict[str, Any]]:
     return [{"type": name, **others, **one, **rest} for one in made if one != {"relative": True} or first == "value"]
 
 
-def _whole(value: float) -> int | float:
-    return int(value) if float(value).is_integer() else value
-
-
 def _entry(schedule: Schedule, every: int) -> tuple[str, dict[str, float], dict[str, Any]] | None:
     """The type, the values and the other arguments of a simple schedule; None if there is none."""
     match schedule:
         case Constant(value=float() as value):
             return "ConstantScheduler", {"value": value}, {}
         case Anneal(start_value=float() as start, end_value=float() as end, duration=steps, curve=curve, beyond=beyond):
-            values, length = {"start_value": start, "end_value": end}, {"duration": _whole(steps * every)}
+            values, length = {"start_value": start, "end_value": end}, {"duration": shortest(steps * every)}
             match curve, beyond:
                 case Linear(), "hold":
                     return "LinearScheduler", values, length
                 case Cosine(), "hold" | "mirror":
-                    return "CosineDecayScheduler", values, {**length, **_unless("beyond", beyond, "hold")}
+                    return "CosineDecayScheduler", values, {**length, **unless("beyond", beyond, "hold")}
                 case Polynomial() | Linear(), "hold" | "stretch":
-                    power = _unless("power", getattr(curve, "power", 1.0), 1.0)
+                    power = unless("power", getattr(curve, "power", 1.0), 1.0)
                     return (
                         "PolynomialScheduler",
                         values,
-                        {**length, **power, **_unless("cycle", beyond != "hold", False)},
+                        {**length, **power, **unless("cycle", beyond != "hold", False)},
                     )
         case StepDecay(initial_value=float() as value, gamma=gamma, step_size=size):
-            return "StepScheduler", {"initial_value": value}, {"step_size": _whole(size * every), "gamma": gamma}
+            return "StepScheduler", {"initial_value": value}, {"step_size": shortest(size * every), "gamma": gamma}
         case MultiStepDecay(initial_value=float() as value, gamma=gamma, milestones=milestones):
             scaled = [one * every for one in milestones]
             return "MultiStepScheduler", {"initial_value": value}, {"milestones": scaled, "gamma": gamma}
         case ExponentialDecay(initial_value=float() as value, gamma=gamma, decay_events=events, staircase=False):
-            rest = _unless("decay_events", _whole(events * every), 1)
+            rest = unless("decay_events", shortest(events * every), 1)
             return "ExponentialScheduler", {"initial_value": value}, {"gamma": gamma, **rest}
         case PowerDecay(initial_value=float() as value, timescale=timescale, power=0.5):
-            return "InverseSquareRootScheduler", {"initial_value": value}, {"timescale": _whole(timescale * every)}
+            return "InverseSquareRootScheduler", {"initial_value": value}, {"timescale": shortest(timescale * every)}
         case InverseTimeDecay(initial_value=float() as value, exponent=1.0, staircase=False):
-            rest = {"decay_rate": schedule.decay_rate, "decay_events": _whole(schedule.decay_events * every)}
+            rest = {"decay_rate": schedule.decay_rate, "decay_events": shortest(schedule.decay_events * every)}
             return "InverseTimeDecayScheduler", {"initial_value": value}, rest
         case Restarts(
             start_value=float() as start, end_value=float() as end, periods=float() as period, curve=Cosine()
         ):
             if schedule.num_cycles is None:
-                rest = {"T_0": _whole(period * every), **_unless("T_mult", schedule.period_mult, 1.0)}
-                rest |= _unless("restart_weights", schedule.restart_weights, 1.0)
+                rest = {"T_0": shortest(period * every), **unless("T_mult", schedule.period_mult, 1.0)}
+                rest |= unless("restart_weights", schedule.restart_weights, 1.0)
                 return "CosineRestartScheduler", {"start_value": start, "end_value": end}, rest
         case OneCycle(max_value=float() as high, base_value=None):
             both = ("div_factor", "final_div_factor")
@@ -172,7 +169,3 @@ def _entry(schedule: Schedule, every: int) -> tuple[str, dict[str, float], dict[
 
 def _given(schedule: Schedule, *names: str) -> dict[str, Any]:
     return {name: getattr(schedule, name) for name in names}
-
-
-def _unless(name: str, value: Any, default: Any) -> dict[str, Any]:
-    return {} if value == default else {name: value}

@@ -17,6 +17,7 @@ from lehr.handlers.schedules import (
     Reversed,
 )
 
+from .entry_arguments import shortest, unless
 from .in_steps import of_all_groups, steps_of, without_holds
 from .leaves import simple_curve
 from .phases import Phase, phases_of
@@ -116,7 +117,7 @@ def _of_group(plan: Planned, bases: tuple[float, ...], relative: bool, phases: l
         case Constant():
             return {"name": "constant_with_warmup", **warm} if warmup else {"name": "constant"}
         case PowerDecay(timescale=timescale, power=0.5):
-            return {"name": "inverse_sqrt", **warm, "timescale": _whole(timescale)}
+            return {"name": "inverse_sqrt", **warm, "timescale": shortest(timescale)}
         case Anneal(duration=duration, end_value=float() as end, curve=curve, beyond="hold" | "mirror" as beyond):
             both = {**warm, "num_training_steps": warmup + math.ceil(duration)}
             match curve, beyond:
@@ -129,7 +130,7 @@ def _of_group(plan: Planned, bases: tuple[float, ...], relative: bool, phases: l
                 case Cosine(), _:
                     training = warmup + duration if total is None else max(total, warmup + 1)
                     cycles = (training - warmup) / (2 * duration)
-                    named = {**warm, "num_training_steps": _whole(training), **_unless("num_cycles", cycles, 0.5)}
+                    named = {**warm, "num_training_steps": shortest(training), **unless("num_cycles", cycles, 0.5)}
                     if end == 0:
                         return {"name": "cosine", **named}
                     lowest = {"min_lr_rate": end / base} if relative else {"min_lr": end}
@@ -137,7 +138,7 @@ def _of_group(plan: Planned, bases: tuple[float, ...], relative: bool, phases: l
         case Restarts(end_value=0.0, periods=float() as period, period_mult=1.0, curve=Cosine(), restart_weights=1.0):
             if total is None:
                 raise unsayable("lr", phase, "give total_steps, of which transformers makes cycles")
-            named = {**warm, "num_training_steps": total, "num_cycles": _whole((total - warmup) / period)}
+            named = {**warm, "num_training_steps": total, "num_cycles": shortest((total - warmup) / period)}
             return {"name": "cosine_with_restarts", **named}
     raise unsayable("lr", phase, "it has no such schedule")
 
@@ -169,12 +170,12 @@ def _stable(phases: list[Phase], warmup: int, base: float, total: int | None) ->
     if later or (lowest is not None and lowest != down.end_value):
         return None
     steps = {"num_warmup_steps": warmup, "num_stable_steps": stable, "num_decay_steps": int(down.duration)}
-    types = {**_unless("warmup_type", warmup_type, "linear"), **_unless("decay_type", decay_type, "cosine")}
+    types = {**unless("warmup_type", warmup_type, "linear"), **unless("decay_type", decay_type, "cosine")}
     return {
         "name": "warmup_stable_decay",
         **steps,
         **types,
-        **_unless("min_lr_ratio", float(down(int(down.duration))) / base, 0.0),
+        **unless("min_lr_ratio", float(down(int(down.duration))) / base, 0.0),
     }
 
 
@@ -192,11 +193,3 @@ def _as_arguments(one: dict[str, Any], rate: float | None, total: int | None) ->
     if kwargs and name not in WITHOUT_KWARGS:
         made["lr_scheduler_kwargs"] = kwargs
     return made
-
-
-def _whole(value: float) -> int | float:
-    return int(value) if float(value).is_integer() else value
-
-
-def _unless(name: str, value: Any, default: Any) -> dict[str, Any]:
-    return {} if value == default else {name: value}

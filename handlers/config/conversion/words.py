@@ -25,6 +25,7 @@ from lehr.handlers.schedules import (
     Recursion,
     Reduced,
     Restarts,
+    Reversed,
     Schedule,
     Shift,
     StepDecay,
@@ -115,6 +116,8 @@ def _curve(curve: Curve) -> str:
             return "on an exponential"
         case Logarithmic():
             return "on a logarithm"
+        case Reversed(curve=inner):
+            return f"{_curve(inner)} backwards"
     return f"along {curve!r}"
 
 
