@@ -75,7 +75,7 @@ def _gallery_page(title: str, families: dict[str, Sequence[Any]], folder: str) -
             name = picture.name
             reference = f"{{py:obj}}`{name} <{_public_name(made, name)}>`"
             parts.append(f"### {name}\n\n{reference}\n\n```python\n{picture.call}\n```\n")
-            parts.append(f"![{name}](../../examples/gallery/{folder}{name}.png)\n")
+            parts.append(f"![The values of {name}, event by event](../../examples/gallery/{folder}{name}.png)\n")
     return "\n".join(parts)
 
 
