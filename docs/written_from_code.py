@@ -35,7 +35,10 @@ ADVICE = {
     "unit-mismatch": "attach to the other event, or give `epoch_length`",
     "jump": "let the phases meet, or go there over several events",
     "zero-start": "begin above 0, unless the first step is meant to change nothing",
-    "unforeseen": "check it by a short run; the message says what cannot be predicted",
+    "unforeseen": (
+        "check it by a short run; the message says what cannot be predicted. Where its param groups are still to come, "
+        "check a trainer whose optimizer has them already, or call `check_plan` again once they are added"
+    ),
 }
 
 
