@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # what type checkers see
     from .schedulers.concat import ConcatScheduler
     from .schedulers.cosine import CosineDecayScheduler, CosineRestartScheduler, WarmupStableDecayScheduler
     from .schedulers.cycles import CosineAnnealingScheduler, CyclicalScheduler, LinearCyclicalScheduler
+    from .schedulers.decay_scheduler import DecayScheduler
     from .schedulers.decays import (
         ConstantScheduler,
         ExponentialScheduler,
@@ -79,6 +80,7 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
             "schedulers.concat": ("ConcatScheduler",),
             "schedulers.cosine": ("CosineDecayScheduler", "CosineRestartScheduler", "WarmupStableDecayScheduler"),
             "schedulers.cycles": ("CosineAnnealingScheduler", "CyclicalScheduler", "LinearCyclicalScheduler"),
+            "schedulers.decay_scheduler": ("DecayScheduler",),
             "schedulers.decays": (
                 "ConstantScheduler",
                 "ExponentialScheduler",
@@ -123,6 +125,7 @@ __all__ = [
     "CosineRestartScheduler",
     "CyclicScheduler",
     "CyclicalScheduler",
+    "DecayScheduler",
     "DevicePlan",
     "DriftCheck",
     "ExpStateScheduler",

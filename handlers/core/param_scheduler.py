@@ -35,6 +35,8 @@ UsualEvent = tuple[Any, list[Group], int, str, int, Any, list[float], int, Any, 
 class ParamScheduler(BaseParamScheduler):
     """Writes a schedule to a parameter of an optimizer.
 
+    At event i, counting from 0, it writes ``schedule(i)``, or ``base * schedule(i)`` in each group with ``relative``.
+
     Attach it to an engine with ``scheduler.attach(trainer)``, or call ``scheduler(None)`` before each step of a
     plain loop.
 

@@ -55,14 +55,14 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         trainer: the engine whose state records the values; None for the engine that fires the event. Keyword only, like
             the arguments below.
         initial_value: the first value; a number, or a list with one per param group. None: each group's present value.
-        relative: whether ``initial_value`` and ``min_value`` are factors of each group's base value; see
-            :class:`ParamScheduler`.
         nan_policy: what to do with a NaN metric: ``"worse"`` counts it as no improvement, as in torch; ``"ignore"``
             does not count it; ``"raise"`` raises an error.
         missing_policy: what to do without a metric: ``"raise"`` raises an error; ``"ignore"`` keeps the value.
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
             metric of rank 0) or ``"none"`` (each rank uses its own, if all are equal). All ranks must reach the event;
             a metric that is missing on one rank counts as missing.
+        relative: whether ``initial_value`` and ``min_value`` are factors of each group's base value; see
+            :class:`ParamScheduler`.
         begin: the number of the first metric that counts, from 0; such as 5 after a warm-up of 5 epochs.
 
     Raises:
