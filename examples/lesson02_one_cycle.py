@@ -5,8 +5,8 @@ once with a progress bar and checks that the recorded learning rate and momentum
 schedules, for a short and a long training, over three seeds; ``--seeds`` takes more.
 
 As measured, one cycle and the triangles learn with either peak, 0.02 or 0.1: their mean test accuracies are 0.966 to
-0.970 in two epochs, and 0.984 to 0.987 in eight. A constant rate and a cosine, which begin at their peak, do as well with
-0.02. With 0.1, they are at 0.77 and 0.73 in two epochs, since one seed of three fails, and at 0.971 in eight.
+0.970 in two epochs, and 0.984 to 0.987 in eight. A constant rate and a cosine, which begin at their peak, do as well
+with 0.02. With 0.1, they are at 0.77 and 0.73 in two epochs, since one seed of three fails, and at 0.971 in eight.
 
 The pictures are ``runs/one_cycle/schedule.png`` and ``accuracy.png``; ``history.csv`` has the recorded values.
 """
