@@ -51,7 +51,7 @@ if TYPE_CHECKING:  # what type checkers see
     from .schedulers.torch.lr_scheduler import LRScheduler
     from .schedulers.triangular_cycles import CyclicScheduler
     from .schedulers.warmup import create_lr_scheduler_with_warmup
-    from .schedules import Schedule
+    from .schedules import RunLength, Schedule
     from .targets.group_selection import Groups
 else:  # a checker that saw this __getattr__ would accept misspelt names
     from lehr.lazy_exports import lazy_exports
@@ -107,7 +107,7 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
             "schedulers.torch.lr_scheduler": ("LRScheduler",),
             "schedulers.triangular_cycles": ("CyclicScheduler",),
             "schedulers.warmup": ("create_lr_scheduler_with_warmup",),
-            "schedules": ("Schedule",),
+            "schedules": ("RunLength", "Schedule"),
             "targets.group_selection": ("Groups",),
         },
     )
@@ -150,6 +150,7 @@ __all__ = [
     "ReduceLROnPlateauScheduler",
     "ReduceOnPlateauScheduler",
     "ResumeWarning",
+    "RunLength",
     "Schedule",
     "StateParamScheduler",
     "StepScheduler",
