@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what type checkers see
     from .config import configure_scheduler
+    from .core.clocks.batch_clocks import SampleClock, TokenClock
+    from .core.clocks.clock import Clock, EventClock
+    from .core.clocks.time_clock import TimeClock
     from .core.drift_check import DriftCheck
     from .core.param_group_scheduler import ParamGroupScheduler
     from .core.param_scheduler import ParamScheduler
@@ -61,6 +64,9 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
         globals(),
         {
             "config": ("configure_scheduler",),
+            "core.clocks.batch_clocks": ("SampleClock", "TokenClock"),
+            "core.clocks.clock": ("Clock", "EventClock"),
+            "core.clocks.time_clock": ("TimeClock",),
             "core.drift_check": ("DriftCheck",),
             "core.param_group_scheduler": ("ParamGroupScheduler",),
             "core.param_scheduler": ("ParamScheduler",),
@@ -118,6 +124,7 @@ __all__ = [
     "BaseParamScheduler",
     "BatchSizeScheduler",
     "ChainedScheduler",
+    "Clock",
     "ConcatScheduler",
     "ConstantScheduler",
     "CosineAnnealingScheduler",
@@ -128,6 +135,7 @@ __all__ = [
     "DecayScheduler",
     "DevicePlan",
     "DriftCheck",
+    "EventClock",
     "ExpStateScheduler",
     "ExponentialScheduler",
     "Groups",
@@ -154,10 +162,13 @@ __all__ = [
     "ReduceOnPlateauScheduler",
     "ResumeWarning",
     "RunLength",
+    "SampleClock",
     "Schedule",
     "StateParamScheduler",
     "StepScheduler",
     "StepStateScheduler",
+    "TimeClock",
+    "TokenClock",
     "WarmupStableDecayScheduler",
     "as_torch_scheduler",
     "audit_log",

@@ -22,6 +22,7 @@ from lehr.handlers.targets.several import Several
 from lehr.handlers.targets.target import Location
 
 from .attaching import AnyEvent
+from .clocks.clock import Clock
 from .illegal_values import read_in_block
 from .members import groups_state, history_row, member_like, num_saved, side_by_side, take_base_values_of
 from .param_scheduler import ParamScheduler
@@ -98,18 +99,18 @@ class ParamGroupScheduler(BaseParamScheduler):
     def _common_target(self) -> Several:
         return Several([member._target for member in self._members])
 
-    def __call__(self, engine: Engine | None, name: str | None = None) -> None:
+    def __call__(self, engine: Engine | None, name: str | None = None, amount: int = 1) -> None:
         """Write the values of this event, record them, and count the event; see :meth:`BaseParamScheduler.__call__`."""
         if self._admits:
             have_joined = [member._admit_groups() for member in self._at_event(self._param_schedulers())]
             if any(have_joined):
                 self._follow(SideBySide([member.schedule for member in self._members]))
-        super().__call__(engine, name)
+        super().__call__(engine, name, amount)
 
     def _at_event(self, members: list[Any]) -> list[Any]:
         """Members that are at the event of this scheduler, which an overridden ``get_param`` reads."""
         for member in members:
-            member._event_index = self._event_index
+            member._event_index, member._written_at = self._event_index, self._written_at
         return members
 
     _caches = BaseParamScheduler._caches | {"_recorders", "_columns"}
@@ -181,14 +182,14 @@ class ParamGroupScheduler(BaseParamScheduler):
         return self._record_all_or_nothing(engine, list(rows)), zip(appends, rows.values(), strict=True)
 
     def _record_all_or_nothing(self, engine: Engine, names: list[str]) -> Callable[[Any], None]:
-        lengths = {name: num_recorded(engine, name) for name in names}
+        lengths, index = {name: num_recorded(engine, name) for name in names}, self._event_index
 
         def record(rows: Iterable[tuple[Callable[[Any], None], list[float]]]) -> None:
             try:
                 for append, row in rows:
                     append(row)
             except BaseException:  # undo the event
-                self._event_index -= 1
+                self._event_index = index
                 for name, length in lengths.items():
                     remove_last_events(engine, name, num_recorded(engine, name) - length)
                 raise
@@ -196,7 +197,11 @@ class ParamGroupScheduler(BaseParamScheduler):
         return record
 
     def attach(
-        self, engine: Engine, event: AnyEvent = Events.ITERATION_STARTED, name: str | None = None
+        self,
+        engine: Engine,
+        event: AnyEvent = Events.ITERATION_STARTED,
+        name: str | None = None,
+        clock: Clock | None = None,
     ) -> RemovableEventHandle:
         """Write at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
 
@@ -210,7 +215,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         Raises:
             TypeError, ValueError: as :meth:`BaseParamScheduler.attach`.
         """
-        handle = super().attach(engine, event, name)
+        handle = super().attach(engine, event, name, clock)
         for member in self._members:
             if isinstance(member, StateParamScheduler) and not hasattr(engine.state, member.param_name):
                 member._write_before_first_event(engine, event)

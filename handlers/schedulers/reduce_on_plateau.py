@@ -134,16 +134,17 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         elif initial_value is None:
             raise ValueError("initial_value must be given without an optimizer, given None")
 
-    def __call__(self, engine: Engine | None, name: str | None = None) -> None:
+    def __call__(self, engine: Engine | None, name: str | None = None, amount: int = 1) -> None:
         """Observe the metric of this event, write the value, record it, and count the event.
 
         Args:
             engine: the engine that has the metric; None in a plain loop, where you call ``scheduler.observe(metric)``.
             name: name of the history; None for ``param_name``.
+            amount: what the event adds to ``event_index``; see :class:`BaseParamScheduler`.
         """
         if engine is not None and not self._repeats and self._goes_on_from_groups:
             self._plateau.go_on_from(self._target.read())
-        super().__call__(engine, name)
+        super().__call__(engine, name, amount)
         self._goes_on_from_groups = True
 
     def _admit_groups(self) -> bool:
