@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what type checkers see
     from .config import configure_scheduler
+    from .core.cooldown_policy import CooldownPolicy
     from .core.drift_check import DriftCheck
     from .core.param_group_scheduler import ParamGroupScheduler
     from .core.param_scheduler import ParamScheduler
@@ -60,6 +61,7 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
         globals(),
         {
             "config": ("configure_scheduler",),
+            "core.cooldown_policy": ("CooldownPolicy",),
             "core.drift_check": ("DriftCheck",),
             "core.param_group_scheduler": ("ParamGroupScheduler",),
             "core.param_scheduler": ("ParamScheduler",),
@@ -118,6 +120,7 @@ __all__ = [
     "ChainedScheduler",
     "ConcatScheduler",
     "ConstantScheduler",
+    "CooldownPolicy",
     "CosineAnnealingScheduler",
     "CosineDecayScheduler",
     "CosineRestartScheduler",
