@@ -52,7 +52,7 @@ if TYPE_CHECKING:  # what type checkers see
     from .schedulers.torch.lr_scheduler import LRScheduler
     from .schedulers.triangular_cycles import CyclicScheduler
     from .schedulers.warmup import create_lr_scheduler_with_warmup
-    from .schedules import Schedule
+    from .schedules import RunLength, Schedule
     from .targets.group_selection import Groups
 else:  # a checker that saw this __getattr__ would accept misspelt names
     from lehr.lazy_exports import lazy_exports
@@ -109,7 +109,7 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
             "schedulers.torch.lr_scheduler": ("LRScheduler",),
             "schedulers.triangular_cycles": ("CyclicScheduler",),
             "schedulers.warmup": ("create_lr_scheduler_with_warmup",),
-            "schedules": ("Schedule",),
+            "schedules": ("RunLength", "Schedule"),
             "targets.group_selection": ("Groups",),
         },
     )
@@ -153,6 +153,7 @@ __all__ = [
     "ReduceLROnPlateauScheduler",
     "ReduceOnPlateauScheduler",
     "ResumeWarning",
+    "RunLength",
     "Schedule",
     "StateParamScheduler",
     "StepScheduler",

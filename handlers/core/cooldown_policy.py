@@ -1,10 +1,10 @@
 """The resume policy that begins a cool-down at the event of the checkpoint."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lehr.handlers.schedules import Cooldown, Schedule, arguments
+from lehr.handlers.schedules import Cooldown, RunLength, Schedule, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.warmup_stable_decay import TYPES
 
@@ -28,12 +28,14 @@ class CooldownPolicy:
     and the branch is at the same event of the new one, as with ``"keep_step"``.
 
     Args:
-        duration: events of the cool-down, at least 1.
+        duration: events of the cool-down, at least 1; or a text such as ``"10%"``, ``"2 epochs"`` or ``"2B tokens"``,
+            which ``run`` converts. A percentage is that of ``run``, not of what the trunk has had.
         curve: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"quadratic"``, ``"log"``, ``"power"`` or ``"exponential"``,
             with the formulas and the default power and ratio of
             :class:`~lehr.handlers.WarmupStableDecayScheduler`.
         end_value: value at the end of the cool-down and after it; a number, or a list with one for each param group.
             For a scheduler of several parameters, a mapping such as ``{"lr": 0.0}``; the others follow their schedules.
+        run: the :class:`~lehr.handlers.RunLength` that converts a text. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -56,13 +58,18 @@ class CooldownPolicy:
         [0.1, 0.1, 0.05, 0.0293, 0.0134, 0.0]
     """
 
-    duration: float
+    duration: float | str
     curve: str = "1-sqrt"
     end_value: Number | Mapping[str, Number] = 0.0
+    run: RunLength | None = field(default=None, kw_only=True, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Checks the arguments."""
-        object.__setattr__(self, "duration", arguments.duration("duration", self.duration, above=0))
+        arguments.instance("run", self.run, RunLength | None, "a RunLength or None")
+        events: Any = self.duration
+        if isinstance(events, str):
+            events = (self.run or RunLength()).events_of(events, "duration")
+        object.__setattr__(self, "duration", arguments.duration("duration", events, above=0))
         arguments.one_of("curve", self.curve, TYPES)
         ends: Any = self.end_value
         if isinstance(ends, Mapping):

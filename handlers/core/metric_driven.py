@@ -93,7 +93,15 @@ class MetricDrivenScheduler(SchedulerWithMetric):
         return {**super().state_dict(), **({"metric": self._feed.state()} if self._reads_metric else {})}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: ResumePolicy | None = None) -> None:
-        """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`."""
+        """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
+
+        Args:
+            state_dict: what :meth:`state_dict` returned.
+            resume_policy: as in :meth:`BaseParamScheduler.load_state_dict`.
+
+        Raises:
+            TypeError, ValueError: as :meth:`BaseParamScheduler.load_state_dict`; nothing is loaded then.
+        """
         metric = saved_metric(state_dict)
         super().load_state_dict(state_dict, resume_policy)
         self._feed.load(metric)

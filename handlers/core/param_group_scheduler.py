@@ -209,6 +209,14 @@ class ParamGroupScheduler(BaseParamScheduler):
         """Write at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
 
         Creates missing attributes of ``engine.state``; see :meth:`StateParamScheduler.attach`.
+
+        Args:
+            engine: the engine, usually the trainer.
+            event: an event of the engine, with any filter.
+            name: name of the history; None for the names of the schedulers.
+
+        Raises:
+            TypeError, ValueError: as :meth:`BaseParamScheduler.attach`.
         """
         handle = super().attach(engine, event, name)
         for member in self._members:
@@ -217,7 +225,19 @@ class ParamGroupScheduler(BaseParamScheduler):
         return handle
 
     def simulate(self, num_events: int, start: int = 0) -> Array:
-        """The values that events ``start`` to ``start + num_events - 1`` write; see :class:`BaseParamScheduler`."""
+        """The values that events ``start`` to ``start + num_events - 1`` would write.
+
+        See :meth:`BaseParamScheduler.simulate`.
+
+        Args:
+            num_events: the number of events, at least 0.
+            start: the index of the first event, at least 0.
+
+        Shapes: the array is ``(num_events, values)``, with the values of each scheduler side by side.
+
+        Raises:
+            TypeError, ValueError: as :meth:`BaseParamScheduler.simulate`.
+        """
         table = super().simulate(num_events, start)
         if table.shape[1] == sum(member.schedule.groups or 1 for member in self._members):
             for member, columns in zip(self._members, self._columns, strict=True):
@@ -320,6 +340,8 @@ class ParamGroupScheduler(BaseParamScheduler):
             schedulers: one or more schedulers.
             names: as in the constructor.
             save_history: has no effect.
+
+        Shapes: a list of ``num_events`` rows, each with the event index and a value, or with a value for each group.
 
         Returns:
             ``[[0, value_0, value_1, ...], ...]``, with the values of each scheduler.

@@ -225,6 +225,13 @@ class ParamScheduler(BaseParamScheduler):
 
         Warns with a :class:`ResumeWarning` if the schedule started from the values of an optimizer that had trained
         already.
+
+        Args:
+            event_index: the index of the next event, at least 0.
+
+        Raises:
+            TypeError: ``event_index`` is not a number.
+            ValueError: it is negative or not whole.
         """
         super().seek(event_index)
         if self._began_trained and event_index > 0:
@@ -312,7 +319,19 @@ class ParamScheduler(BaseParamScheduler):
             self._target.known_groups = state["param_groups"]
 
     def simulate(self, num_events: int, start: int = 0) -> Array:
-        """The values that the next events would write; see :meth:`BaseParamScheduler.simulate`."""
+        """The values that events ``start`` to ``start + num_events - 1`` would write.
+
+        See :meth:`BaseParamScheduler.simulate`.
+
+        Args:
+            num_events: the number of events, at least 0.
+            start: the index of the first event, at least 0.
+
+        Shapes: the array is ``(num_events, groups)``.
+
+        Raises:
+            TypeError, ValueError: as :meth:`BaseParamScheduler.simulate`.
+        """
         if self._admits and len(joined := self._joined_with_new()) > len(self._joined):
             simulated = copy(self)
             simulated._joined = joined

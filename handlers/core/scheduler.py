@@ -52,6 +52,18 @@ class BaseParamScheduler(SimulateValues, ABC):
 
     Raises:
         TypeError: there is neither a schedule nor a ``get_param``; an argument has the wrong type.
+
+    Example:
+        >>> import torch
+        >>> from lehr.handlers import LinearScheduler
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+        >>> scheduler = LinearScheduler(optimizer, "lr", 4, start_value=1.0, end_value=0.0)
+        >>> isinstance(scheduler, BaseParamScheduler)
+        True
+        >>> scheduler.seek(2)
+        >>> scheduler(None)
+        >>> optimizer.param_groups[0]["lr"], scheduler.event_index
+        (0.5, 3)
     """
 
     _resume_policy: saving.ResumePolicy = "keep_step"
@@ -242,6 +254,9 @@ class BaseParamScheduler(SimulateValues, ABC):
 
         The next resume does not warn that this event index differs from the engine's.
 
+        Args:
+            event_index: the index of the next event, at least 0.
+
         Raises:
             TypeError: ``event_index`` is not a number.
             ValueError: it is negative or not whole.
@@ -299,8 +314,14 @@ class BaseParamScheduler(SimulateValues, ABC):
         yours is called, the random state of Python, NumPy and torch's CPU is restored afterwards: random numbers that
         another thread draws meanwhile repeat. Otherwise it is neither read nor set.
 
+        Args:
+            num_events: the number of events, at least 0.
+            start: the index of the first event, at least 0.
+
+        Shapes: the array is ``(num_events, groups)``.
+
         Returns:
-            An array ``(num_events, groups)``, bit-identical to the values that training writes. A tensor of less than
+            An array, bit-identical to the values that training writes. A tensor of less than
             64 bits rounds them, here and in training.
 
         Raises:

@@ -91,7 +91,13 @@ class StateParamScheduler(BaseParamScheduler):
         Creates the attribute if it is missing, with the value before the first event: ``schedule(0)``, or ``f(0)``
         where the first event has ``f(1)``; None where only a Python function or ``get_param`` has the value.
 
+        Args:
+            engine: the engine, usually the trainer.
+            event: an event of the engine, with any filter.
+            name: name of the history; None for ``param_name``.
+
         Raises:
+            TypeError: ``engine`` is not an ignite ``Engine``.
             ValueError: with ``create_new``, ``engine.state`` has the attribute already; the attribute counts an event.
         """
         exists = isinstance(engine, Engine) and hasattr(engine.state, self.param_name)

@@ -96,6 +96,9 @@ class BatchSizeScheduler(BaseParamScheduler):
         TypeError: ``dataloader`` is not a ``DataLoader``, or ``scheduler_fn`` is not callable.
         ValueError: the data loader has no batch sampler; at an event, the value is not a whole number of at least 1.
 
+    Source: Smith et al., "Don't Decay the Learning Rate, Increase the Batch Size", 2018,
+    https://arxiv.org/abs/1711.00489.
+
     Example:
         >>> from lehr.handlers.schedules import LinearInterpolation
         >>> loader = DataLoader(range(100), batch_size=4)
@@ -138,7 +141,16 @@ class BatchSizeScheduler(BaseParamScheduler):
     def attach(
         self, engine: Engine, event: AnyEvent = Events.EPOCH_STARTED, name: str | None = None
     ) -> RemovableEventHandle:
-        """Write the batch size at each of these events of an engine; see :meth:`BaseParamScheduler.attach`."""
+        """Write the batch size at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
+
+        Args:
+            engine: the engine, usually the trainer.
+            event: an event of the engine, with any filter.
+            name: name of the history; None for ``"batch_size"``.
+
+        Raises:
+            TypeError, ValueError: as :meth:`BaseParamScheduler.attach`.
+        """
         return super().attach(engine, event, name)
 
     def _num_groups(self) -> None:

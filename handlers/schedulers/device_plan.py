@@ -138,6 +138,9 @@ class DevicePlan:
     def seek(self, event_index: int) -> None:
         """Go to an event: the next :meth:`write` writes its values.
 
+        Args:
+            event_index: the index of the next event, at least 0.
+
         Raises:
             TypeError: ``event_index`` is not a number.
             ValueError: it is negative or not whole.
@@ -153,6 +156,10 @@ class DevicePlan:
         """Load the state of a plan or a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
 
         This computes the values again and fills the same tensor, so captured graphs stay valid.
+
+        Args:
+            state_dict: what :meth:`state_dict` of a plan or a scheduler returned.
+            resume_policy: as in :meth:`BaseParamScheduler.load_state_dict`.
 
         Raises:
             TypeError, ValueError: the scheduler cannot load the state; nothing is loaded.

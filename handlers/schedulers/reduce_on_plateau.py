@@ -29,9 +29,11 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
     """Multiplies a parameter by a factor when a metric has not improved for more than ``patience`` events.
 
     Attach it to the event at which the metric is ready: ``scheduler.attach(evaluator, Events.COMPLETED)``. At each
-    event it reads the metric from ``engine.state.metrics`` and writes the parameter; for the rule see
-    :class:`~lehr.handlers.schedules.Plateau`. It reduces the values that the param groups hold, as torch's
-    ``ReduceLROnPlateau`` does.
+    event it reads the metric from ``engine.state.metrics`` and writes the parameter. After ``patience`` events in a row
+    without an improvement, the next such event reduces the value that each param group holds, as torch's
+    ``ReduceLROnPlateau`` does; :class:`~lehr.handlers.schedules.Plateau` says what an improvement is::
+
+        value = max(value * factor, min_value)    where that is less by more than eps
 
     To use it after a warm-up, put it into a :class:`ConcatScheduler`; to use it as a factor of a decay, put its
     ``schedule`` into a :class:`~lehr.handlers.schedules.Product`. Attach the result to the trainer and :meth:`observe`
@@ -202,6 +204,13 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
 
         The next event starts from the saved value, whatever the param groups hold.
+
+        Args:
+            state_dict: what :meth:`state_dict` returned.
+            resume_policy: as in :meth:`BaseParamScheduler.load_state_dict`.
+
+        Raises:
+            TypeError, ValueError: as :meth:`BaseParamScheduler.load_state_dict`; nothing is loaded then.
         """
         begins_with_groups = self._plateau.initial_value is None
         super().load_state_dict(state_dict, resume_policy)
@@ -216,8 +225,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
             start: has no effect, since the value depends on the metrics alone.
             metric_values: the metric of each event; None if there are no metrics.
 
-        Returns:
-            An array ``(num_events, groups)``.
+        Shapes: the array is ``(num_events, groups)``.
 
         Raises:
             TypeError: a metric is not a number.
@@ -249,6 +257,8 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
             scheduler_kwargs: the other arguments of the class, by name; ``initial_value`` is required. ``optimizer``,
                 ``metric_name``, ``trainer``, ``param_group_index`` and ``save_history`` have no effect.
 
+        Shapes: a list of ``num_events`` rows, each with the event index and a value, or with a value for each group.
+
         Returns:
             ``[[0, value], [1, value], ...]``, with one value per param group if there are several.
 
@@ -265,7 +275,17 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         metric_values: Sequence[float] = (),
         **scheduler_kwargs: Unpack[PlateauArguments],
     ) -> "list[Line2D]":
-        """Draw the values of :meth:`simulate_values`; see :meth:`BaseParamScheduler.plot_values`."""
+        """Draw the values of :meth:`simulate_values`; see :meth:`BaseParamScheduler.plot_values`.
+
+        Args:
+            num_events: the number of events, at least 0.
+            ax: the axes to draw into; None for the current axes of pyplot.
+            metric_values: the metric of each event.
+            scheduler_kwargs: as in :meth:`simulate_values`.
+
+        Raises:
+            TypeError, ValueError: as :meth:`simulate_values`.
+        """
         return cls._plotted(num_events, ax, {"metric_values": metric_values, **scheduler_kwargs})
 
     @classmethod
@@ -281,7 +301,9 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
 
     This is :class:`ReduceOnPlateauScheduler` for ``"lr"``, with the arguments of ignite's class of the same name and of
     torch's ``ReduceLROnPlateau``. Attach it to the event at which the metric is ready:
-    ``evaluator.add_event_handler(Events.COMPLETED, scheduler)``.
+    ``evaluator.add_event_handler(Events.COMPLETED, scheduler)``. A reduction::
+
+        lr = max(lr * factor, min_lr)    where that is less by more than eps
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
@@ -358,6 +380,8 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
             scheduler_kwargs: the other arguments of the class, by name, as in
                 :meth:`ReduceOnPlateauScheduler.simulate_values`.
 
+        Shapes: a list of ``num_events`` rows, each with the event index and a value, or with a value for each group.
+
         Returns:
             ``[[0, value], [1, value], ...]``, with one value per param group if there are several.
 
@@ -376,7 +400,18 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
         init_lr: Number | None = None,
         **scheduler_kwargs: Unpack[LRPlateauArguments],
     ) -> "list[Line2D]":
-        """Draw the values of :meth:`simulate_values`; see :meth:`BaseParamScheduler.plot_values`."""
+        """Draw the values of :meth:`simulate_values`; see :meth:`BaseParamScheduler.plot_values`.
+
+        Args:
+            num_events: the number of events, at least 0.
+            ax: the axes to draw into; None for the current axes of pyplot.
+            metric_values: the metric of each event.
+            init_lr: the first learning rate; a number, or a list with one per param group.
+            scheduler_kwargs: as in :meth:`simulate_values`.
+
+        Raises:
+            TypeError, ValueError: as :meth:`simulate_values`.
+        """
         given = {"metric_values": metric_values, "init_lr": init_lr, **scheduler_kwargs}
         return cls._plotted(num_events, ax, given)
 

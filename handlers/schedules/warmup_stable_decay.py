@@ -32,9 +32,9 @@ class WarmupStableDecay(Schedule):
 
     Args:
         peak_value: value of the stable phase; a float, or one for each of G parameter groups.
-        num_warmup_events: w, at least 0.
-        num_stable_events: s, at least 0.
-        num_decay_events: d, at least 0.
+        num_warmup_events: w, the events of the warm-up, at least 0.
+        num_stable_events: s, the events of the stable phase, at least 0.
+        num_decay_events: d, the events of the decay, at least 0.
         start_value: value at event 0, like ``peak_value``.
         end_value: value at the end of the decay, likewise.
         warmup_type: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"quadratic"``, ``"log"``, ``"power"`` or

@@ -25,6 +25,7 @@ from lehr.handlers import (
     ParamScheduler,
     ReduceOnPlateauScheduler,
     ResumeWarning,
+    RunLength,
     StateParamScheduler,
     WarmupStableDecayScheduler,
     check_plan,
@@ -306,6 +307,9 @@ def test_a_cool_down_that_cannot_be_is_an_error_and_changes_nothing(name):
         ((0.5,), ValueError, "duration must be at least 1 event, given 0.5"),
         ((float("nan"),), ValueError, "duration must be finite"),
         (([3],), TypeError, "duration must be a number"),
+        (("10%",), ValueError, "duration must convert to steps, given '10%': give the run total_steps"),
+        (("0 steps",), ValueError, "duration must be more than 0, given 0"),
+        (("10 furlongs",), ValueError, "duration must have a unit"),
         ((10, "sqrt"), ValueError, "curve must be one of 'linear', 'cosine', '1-sqrt'"),
         ((10, "linear", "0"), TypeError, "end_value must be a number, given '0'"),
         ((10, "linear", {}), ValueError, "end_value must have the names of one or more parameters"),
@@ -315,6 +319,26 @@ def test_a_cool_down_that_cannot_be_is_an_error_and_changes_nothing(name):
 def test_wrong_arguments_are_told_of_at_once(arguments, error, match):
     with pytest.raises(error, match=match):
         CooldownPolicy(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("duration", "run", "events"),
+    [
+        ("10%", RunLength(max_epochs=4, epoch_length=25), 10),
+        ("2 epochs", RunLength(epoch_length=25), 50),
+        ("2B tokens", RunLength(tokens_per_step=1_000_000), 2000),
+        ("1.5k samples", RunLength(samples_per_step=32), 47),
+        ("30 steps", None, 30),
+        (30, RunLength(max_epochs=4), 30),
+    ],
+)
+def test_a_duration_in_any_unit(duration, run, events):
+    policy = CooldownPolicy(duration, run=run)
+    assert policy == CooldownPolicy(events)
+    branch = branch_of(constant, state_at(constant(), 20), policy)
+    assert branch.state_dict()["cooldown"][:2] == [20, events]
+    with pytest.raises(TypeError, match="run must be a RunLength or None"):
+        CooldownPolicy(duration, run=100)
 
 
 def test_ignites_checkpoint_begins_a_branch():

@@ -58,9 +58,9 @@ def convert_config(
             hold for these values alone, where no result holds for others, too. None: the result must hold for any
             value that all param groups have.
         param_name: as in :func:`configure_scheduler`.
-        epoch_length: likewise.
-        max_epochs: likewise; what happens after a run of known length is left out.
-        total_steps: likewise.
+        epoch_length: iterations of an epoch, likewise.
+        max_epochs: epochs of the run, likewise; what happens after a run of known length is left out.
+        total_steps: steps of the whole run, likewise.
         dialect: likewise, for the given config.
         section: likewise.
         root: likewise.
