@@ -7,6 +7,7 @@ if TYPE_CHECKING:  # what type checkers see
     from .core.clocks.batch_clocks import SampleClock, TokenClock
     from .core.clocks.clock import Clock, EventClock
     from .core.clocks.time_clock import TimeClock
+    from .core.cooldown_policy import CooldownPolicy
     from .core.drift_check import DriftCheck
     from .core.param_group_scheduler import ParamGroupScheduler
     from .core.param_scheduler import ParamScheduler
@@ -67,6 +68,7 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
             "core.clocks.batch_clocks": ("SampleClock", "TokenClock"),
             "core.clocks.clock": ("Clock", "EventClock"),
             "core.clocks.time_clock": ("TimeClock",),
+            "core.cooldown_policy": ("CooldownPolicy",),
             "core.drift_check": ("DriftCheck",),
             "core.param_group_scheduler": ("ParamGroupScheduler",),
             "core.param_scheduler": ("ParamScheduler",),
@@ -127,6 +129,7 @@ __all__ = [
     "Clock",
     "ConcatScheduler",
     "ConstantScheduler",
+    "CooldownPolicy",
     "CosineAnnealingScheduler",
     "CosineDecayScheduler",
     "CosineRestartScheduler",

@@ -9,6 +9,7 @@ from ignite.engine import Engine
 
 from .metrics import MetricFeed, saved_metric
 from .param_scheduler import ParamScheduler
+from .resume_policy import ResumePolicy
 from .saving import take_repeat
 
 
@@ -93,7 +94,7 @@ class MetricDrivenScheduler(SchedulerWithMetric):
         """The state as plain data, with the metric for the next event; see :meth:`BaseParamScheduler.state_dict`."""
         return {**super().state_dict(), **({"metric": self._feed.state()} if self._reads_metric else {})}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: ResumePolicy | None = None) -> None:
         """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
 
         Args:

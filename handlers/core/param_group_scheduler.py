@@ -21,12 +21,20 @@ from lehr.handlers.targets.group_selection import Group
 from lehr.handlers.targets.several import Several
 from lehr.handlers.targets.target import Location
 
+from .adjustment import Adjustment
 from .attaching import AnyEvent
 from .clocks.clock import Clock
 from .illegal_values import read_in_block
-from .members import groups_state, history_row, member_like, num_saved, side_by_side, take_base_values_of
+from .members import (
+    groups_state,
+    history_row,
+    member_like,
+    num_saved,
+    side_by_side,
+    split_adjustment,
+    take_base_values_of,
+)
 from .param_scheduler import ParamScheduler
-from .resume_policy import Adjustment
 from .scheduler import BaseParamScheduler
 from .state_param_scheduler import StateParamScheduler
 
@@ -211,6 +219,7 @@ class ParamGroupScheduler(BaseParamScheduler):
             engine: the engine, usually the trainer.
             event: an event of the engine, with any filter.
             name: name of the history; None for the names of the schedulers.
+            clock: what ``event_index`` counts, such as a :class:`TokenClock`; None to count the events.
 
         Raises:
             TypeError, ValueError: as :meth:`BaseParamScheduler.attach`.
@@ -290,20 +299,7 @@ class ParamGroupScheduler(BaseParamScheduler):
             member._write_again(engine)
 
     def _adjust(self, adjustment: Adjustment) -> None:
-        if adjustment.handover is None:
-            own = [adjustment] * len(self._members)
-        else:
-            begin, duration, values = adjustment.handover
-            widths = [member.schedule.groups or 1 for member in self._members]
-            if not isinstance(values, tuple) or len(values) != sum(widths):
-                raise ValueError(f"handover must have {sum(widths)} values, given {shown(values)}")
-            values, own = list(values), []
-            for member in self._members:
-                groups = member.schedule.groups
-                value = values[0] if groups is None else tuple(values[:groups])
-                own.append(Adjustment(adjustment.shift, (begin, duration, value)))
-                del values[: groups or 1]
-        for member, its_own in zip(self._members, own, strict=True):
+        for member, its_own in zip(self._members, split_adjustment(adjustment, self._members), strict=True):
             member._adjust(its_own)
         self._follow(SideBySide([member.schedule for member in self._members]))
         self._adjustment = adjustment

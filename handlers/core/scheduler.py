@@ -68,7 +68,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         (0.5, 3)
     """
 
-    _resume_policy = "keep_step"
+    _resume_policy: saving.ResumePolicy = "keep_step"
     _adjustment = saving.Adjustment()
     _sought = False  # whether seek() was called since the last run
     _reads_metric = False  # whether a metric is read at the scheduler's own events
@@ -374,25 +374,30 @@ class BaseParamScheduler(SimulateValues, ABC):
         """The state as plain data: the event index, and entries that identify the scheduler and its schedule.
 
         ``schedule``, ``length`` and ``value`` are the schedule, its length and the last value; a run that resumes with
-        another schedule needs them. ``shift`` and ``handover`` are the effect of an earlier resume policy. ``progress``
-        is a list of the states of stateful schedules, if there are any. ``version`` is the version of the format.
+        another schedule needs them. ``shift`` and ``handover`` are the effect of an earlier resume policy, and so are
+        ``stretch`` and ``cooldown`` if there are any. ``progress`` is a list of the states of stateful schedules, if
+        there are any. ``version`` is the version of the format.
         """
         return saving.state_of(self)
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: saving.ResumePolicy | None = None) -> None:
         """Load a state, so that the next event follows the last event before it was saved.
 
         The schedule comes from the code, never from the state. If the two differ, a :class:`ResumeWarning` shows both,
         and the policy decides how this scheduler goes on:
 
         - ``"keep_step"``, the default: at the same event of the new schedule.
-        - ``"keep_fraction"``: as far through the new schedule as it was through the saved one.
+        - ``"keep_fraction"``: as far through the new schedule as it was through the saved one. For another batch size.
+        - ``"keep_end"``: as far through it, too. What is left is stretched, so that the new schedule ends at the event
+          that is its length. For a longer or shorter run.
         - ``"keep_value"``: at the same event, but from the saved value. The value approaches the new schedule over the
           rest of its length; see :class:`~lehr.handlers.schedules.Handover`.
 
+        A :class:`CooldownPolicy` begins a cool-down, whether or not the schedule has changed.
+
         ``event_index`` always counts all events. With a policy other than the default, :attr:`schedule` is a
-        :class:`~lehr.handlers.schedules.Shift` or a ``Handover`` of the new schedule. The state contains its arguments
-        for the next resume.
+        :class:`~lehr.handlers.schedules.Shift`, a ``Handover``, a ``Cooldown`` or a stretch of the new schedule. The
+        state contains its arguments for the next resume.
 
         Args:
             state_dict: a state from :meth:`state_dict`, also of an older version.
@@ -406,20 +411,21 @@ class BaseParamScheduler(SimulateValues, ABC):
         saving.load_state(self, state_dict, self._resume_policy if resume_policy is None else resume_policy)
 
     @property
-    def resume_policy(self) -> str:
-        """The policy for a schedule that differs from the saved one; see :meth:`load_state_dict`."""
+    def resume_policy(self) -> saving.ResumePolicy:
+        """The policy for a schedule that differs from the saved one, or a cool-down; see :meth:`load_state_dict`."""
         return self._resume_policy
 
     @resume_policy.setter
-    def resume_policy(self, policy: str) -> None:
-        self._resume_policy = arguments.one_of("resume_policy", policy, saving.POLICIES)
+    def resume_policy(self, policy: saving.ResumePolicy) -> None:
+        self._resume_policy = saving.checked_policy(policy)
 
     def config(self) -> dict[str, Any]:
         """A mapping of plain data that :func:`configure_scheduler` turns back into an equal scheduler.
 
         A scheduler that was made from a config returns that config. For any other, ``type`` is the name of the class,
-        and the other entries are the arguments that differ from their defaults. The config does not contain values from
-        the param groups; the new scheduler reads them again, so the groups should hold the same values.
+        and the other entries are the arguments that differ from their defaults. The effect of a resume policy, such as
+        a cool-down, is in the state, not in the config. Nor are values from the param groups; the new scheduler reads
+        them again, so the groups should hold the same values.
 
         Raises:
             TypeError: an argument is not plain data, such as a function or an engine.

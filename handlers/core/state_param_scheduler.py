@@ -100,6 +100,7 @@ class StateParamScheduler(BaseParamScheduler):
             engine: the engine, usually the trainer.
             event: an event of the engine, with any filter.
             name: name of the history; None for ``param_name``.
+            clock: what ``event_index`` counts, such as a :class:`TokenClock`; None to count the events.
 
         Raises:
             TypeError: ``engine`` is not an ignite ``Engine``.

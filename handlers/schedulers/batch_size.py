@@ -10,9 +10,9 @@ from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 from torch.utils.data import DataLoader, TensorDataset
 
+from lehr.handlers.core.adjustment import Adjustment
 from lehr.handlers.core.attaching import AnyEvent
 from lehr.handlers.core.clocks.clock import Clock
-from lehr.handlers.core.resume_policy import Adjustment
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import FunctionSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array
@@ -164,8 +164,9 @@ class BatchSizeScheduler(BaseParamScheduler):
 
     def _adjust(self, adjustment: Adjustment) -> None:
         super()._adjust(adjustment)
-        if adjustment.handover is not None and self._schedule is not None:
-            self._follow(BatchSizes(self._schedule))  # the values of a handover are not whole
+        is_whole = adjustment.handover is None and adjustment.cooldown is None
+        if not is_whole and self._schedule is not None:
+            self._follow(BatchSizes(self._schedule))  # the values on the way are not whole
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         if state["value"] is not None:

@@ -11,6 +11,7 @@ from lehr.handlers.core.base_values import read_base_values
 from lehr.handlers.core.copying import private_copy
 from lehr.handlers.core.metric_driven import MetricDrivenScheduler
 from lehr.handlers.core.metrics import MetricFeed
+from lehr.handlers.core.resume_policy import ResumePolicy
 from lehr.handlers.schedules import Plateau, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.base import Array
@@ -200,7 +201,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
             state["progress"][0]["values"] = self._target.read()
         return state
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: ResumePolicy | None = None) -> None:
         """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
 
         The next event starts from the saved value, whatever the param groups hold.
