@@ -50,6 +50,9 @@ class Clock(ABC):
 class EventClock(Clock):
     """Counts events: the default of ``attach``.
 
+    Raises:
+        Nothing: each event counts 1.
+
     Example:
         >>> import torch
         >>> from lehr.handlers import StepScheduler
