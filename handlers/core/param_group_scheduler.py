@@ -24,7 +24,15 @@ from lehr.handlers.targets.target import Location
 from .attaching import AnyEvent
 from .clocks.clock import Clock
 from .illegal_values import read_in_block
-from .members import groups_state, history_row, member_like, num_saved, side_by_side, take_base_values_of
+from .members import (
+    common_optimizer,
+    groups_state,
+    history_row,
+    member_like,
+    num_saved,
+    side_by_side,
+    take_base_values_of,
+)
 from .param_scheduler import ParamScheduler
 from .resume_policy import Adjustment
 from .scheduler import BaseParamScheduler
@@ -231,9 +239,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         return None
 
     def _stepping_optimizer(self) -> Optimizer | None:
-        optimizers = [member._stepping_optimizer() for member in self._members]
-        own = {id(optimizer): optimizer for optimizer in optimizers if optimizer is not None}
-        return next(iter(own.values())) if len(own) == 1 else None
+        return common_optimizer(self._members)
 
     def _last_value(self) -> list[float] | None:
         if self._event_index == self._loaded_at:
