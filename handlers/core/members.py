@@ -7,8 +7,6 @@ from functools import partial
 from itertools import accumulate
 from typing import Any
 
-from torch.optim import Optimizer
-
 from lehr.handlers.schedules import SideBySide
 from lehr.handlers.schedules.arguments import listed, shown
 
@@ -35,13 +33,6 @@ def num_saved(member: BaseParamScheduler) -> int:
     if isinstance(member, ParamScheduler) and not member.schedule.is_pure:
         return len(member.optimizer_param_groups)
     return member.schedule.groups or 1
-
-
-def common_optimizer(members: Sequence[BaseParamScheduler]) -> Optimizer | None:
-    """The optimizer of torch that all members with one have in common; None if there is no such one."""
-    optimizers = [member._stepping_optimizer() for member in members]
-    own = {id(optimizer): optimizer for optimizer in optimizers if optimizer is not None}
-    return next(iter(own.values())) if len(own) == 1 else None
 
 
 def groups_state(member: BaseParamScheduler) -> dict[str, Any]:

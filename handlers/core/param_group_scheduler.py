@@ -23,16 +23,9 @@ from lehr.handlers.targets.target import Location
 
 from .attaching import AnyEvent
 from .clocks.clock import Clock
+from .common_optimizer import common_optimizer
 from .illegal_values import read_in_block
-from .members import (
-    common_optimizer,
-    groups_state,
-    history_row,
-    member_like,
-    num_saved,
-    side_by_side,
-    take_base_values_of,
-)
+from .members import groups_state, history_row, member_like, num_saved, side_by_side, take_base_values_of
 from .param_scheduler import ParamScheduler
 from .resume_policy import Adjustment
 from .scheduler import BaseParamScheduler
