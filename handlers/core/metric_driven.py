@@ -9,6 +9,7 @@ from ignite.engine import Engine
 
 from .metrics import MetricFeed, saved_metric
 from .param_scheduler import ParamScheduler
+from .resume_policy import ResumePolicy
 from .saving import take_repeat
 
 
@@ -93,8 +94,16 @@ class MetricDrivenScheduler(SchedulerWithMetric):
         """The state as plain data, with the metric for the next event; see :meth:`BaseParamScheduler.state_dict`."""
         return {**super().state_dict(), **({"metric": self._feed.state()} if self._reads_metric else {})}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
-        """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`."""
+    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: ResumePolicy | None = None) -> None:
+        """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
+
+        Args:
+            state_dict: what :meth:`state_dict` returned.
+            resume_policy: as in :meth:`BaseParamScheduler.load_state_dict`.
+
+        Raises:
+            TypeError, ValueError: as :meth:`BaseParamScheduler.load_state_dict`; nothing is loaded then.
+        """
         metric = saved_metric(state_dict)
         super().load_state_dict(state_dict, resume_policy)
         self._feed.load(metric)

@@ -19,10 +19,10 @@ from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, Plac
 from lehr.handlers.targets.target import Location, Value
 
 from . import base_values
+from .adjustment import Adjustment
 from .base_values import BaseValues
 from .copying import private_copy
 from .joined_groups import JoinedGroup
-from .resume_policy import Adjustment
 from .saving import check_plateau_values, finite_values
 from .scheduler import NOTHING_READ, BaseParamScheduler
 
@@ -34,6 +34,8 @@ UsualEvent = tuple[Any, list[Group], int, str, int, Any, Any, int, Any, Callable
 
 class ParamScheduler(BaseParamScheduler):
     """Writes a schedule to a parameter of an optimizer.
+
+    At event i, counting from 0, it writes ``schedule(i)``, or ``base * schedule(i)`` in each group with ``relative``.
 
     Attach it to an engine with ``scheduler.attach(trainer)``, or call ``scheduler(None)`` before each step of a
     plain loop.
@@ -210,15 +212,13 @@ class ParamScheduler(BaseParamScheduler):
         super()._follow(schedule)
 
     def _next_usual(self) -> UsualEvent | None:
-        groups, reader = self._target.float_groups(), self._block_reader
-        values, first_event = reader.values, reader.first_event
-        if type(values) is not list:
-            values, first_event = reader.strided, 0
+        groups, reader, recorder = self._target.float_groups(), self._block_reader, self._recorder
+        is_block = type(reader.values) is list
+        values, first_event = (reader.values, reader.first_event) if is_block else (reader.strided, 0)
         if groups is None or not values or self._schedule.groups is not None:  # type: ignore[union-attr]
             return None
-        if self._save_history:
-            return (*groups, values, first_event, self._recorder.section, self._recorder.append)
-        return (*groups, values, first_event, None, None)
+        section, append = (recorder.section, recorder.append) if self._save_history else (None, None)
+        return (*groups, values, first_event, section, append)
 
     def _forget(self) -> None:
         super()._forget()
@@ -229,6 +229,13 @@ class ParamScheduler(BaseParamScheduler):
 
         Warns with a :class:`ResumeWarning` if the schedule started from the values of an optimizer that had trained
         already.
+
+        Args:
+            event_index: the index of the next event, at least 0.
+
+        Raises:
+            TypeError: ``event_index`` is not a number.
+            ValueError: it is negative or not whole.
         """
         super().seek(event_index)
         if self._began_trained and event_index > 0:
@@ -316,7 +323,19 @@ class ParamScheduler(BaseParamScheduler):
             self._target.known_groups = state["param_groups"]
 
     def simulate(self, num_events: int, start: int = 0) -> Array:
-        """The values that the next events would write; see :meth:`BaseParamScheduler.simulate`."""
+        """The values that events ``start`` to ``start + num_events - 1`` would write.
+
+        See :meth:`BaseParamScheduler.simulate`.
+
+        Args:
+            num_events: the number of events, at least 0.
+            start: the index of the first event, at least 0.
+
+        Shapes: the array is ``(num_events, groups)``.
+
+        Raises:
+            TypeError, ValueError: as :meth:`BaseParamScheduler.simulate`.
+        """
         if self._admits and len(joined := self._joined_with_new()) > len(self._joined):
             simulated = copy(self)
             simulated._joined = joined

@@ -14,11 +14,12 @@ from lehr.handlers.schedules.description import description_of, same_schedule, t
 from lehr.handlers.schedules.stateful import stateful_parts
 
 from . import unfinished
+from .adjustment import Adjustment
 from .clocks.clock import amount_of
 from .engines import clock_of
-from .resume_policy import POLICIES, Adjustment, adjusted, warn_of_change
+from .resume_policy import ResumePolicy, adjusted, checked_policy, warn_of_change
 
-__all__ = ["POLICIES", "Adjustment", "load_state", "state_of", "take_back_events"]
+__all__ = ["Adjustment", "ResumePolicy", "checked_policy", "load_state", "state_of", "take_back_events"]
 
 VERSION = 1
 NOT_WRITTEN = -1  # for ``_written_at``, where a clock counts: no value was written since the state was loaded
@@ -29,6 +30,8 @@ LATER_ENTRIES: dict[str, Any] = {
     "value": None,
     "shift": 0,
     "handover": None,
+    "stretch": None,
+    "cooldown": None,
     "param_groups": None,
     "base_values": None,
     "joined": [],
@@ -37,7 +40,7 @@ LATER_ENTRIES: dict[str, Any] = {
     "readings": [],
     "before_epoch_completed": False,  # of development versions
 }
-RARE_ENTRIES = {"unfinished", "readings", "before_epoch_completed"}
+RARE_ENTRIES = {"stretch", "cooldown", "unfinished", "readings", "before_epoch_completed"}
 
 
 def state_of(scheduler: Any) -> dict[str, Any]:
@@ -78,7 +81,7 @@ def repr_of(scheduler: Any) -> str:
     return f"{first}{arguments.shown_text(schedule, max(120 - len(first) - len(last), 40))}{last}"
 
 
-def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: str) -> None:
+def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: ResumePolicy) -> None:
     """Load a state into a scheduler.
 
     Raises:
@@ -98,11 +101,12 @@ def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: str) -> No
         raise
 
 
-def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, policy: str) -> None:
+def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, policy: ResumePolicy) -> None:
     planned = scheduler._planned
     is_same = is_same_schedule(state["schedule"], description)
     # A schedule under an overridden get_param cannot be adjusted.
-    adjustment = adjusted(state, None if scheduler._asks_get_param else planned, description, policy, is_same)
+    adjustable = None if scheduler._asks_get_param else planned
+    adjustment = adjusted(scheduler, state, adjustable, description, policy, is_same)
     parts = stateful_parts(planned)
     before = [part.state_dict() for part in parts]
     left = None if state["unfinished"] is None else unfinished.checked(state["unfinished"], parts)

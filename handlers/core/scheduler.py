@@ -20,8 +20,7 @@ from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.target import Location, Target, Value
 
 from . import as_config, saving
-from .attaching import AnyEvent, attached, attached_to_steps, recording_loop
-from .clocks.clock import Clock
+from .attaching import AnyClock, AnyEvent, attached, attached_to_steps, recording_loop
 from .clocks.counting import apply_amount
 from .copying import private_copy
 from .get_param import GetParam, value_of_schedule
@@ -54,9 +53,21 @@ class BaseParamScheduler(SimulateValues, ABC):
 
     Raises:
         TypeError: there is neither a schedule nor a ``get_param``; an argument has the wrong type.
+
+    Example:
+        >>> import torch
+        >>> from lehr.handlers import LinearScheduler
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+        >>> scheduler = LinearScheduler(optimizer, "lr", 4, start_value=1.0, end_value=0.0)
+        >>> isinstance(scheduler, BaseParamScheduler)
+        True
+        >>> scheduler.seek(2)
+        >>> scheduler(None)
+        >>> optimizer.param_groups[0]["lr"], scheduler.event_index
+        (0.5, 3)
     """
 
-    _resume_policy = "keep_step"
+    _resume_policy: saving.ResumePolicy = "keep_step"
     _adjustment = saving.Adjustment()
     _sought = False  # whether seek() was called since the last run
     _reads_metric = False  # whether a metric is read at the scheduler's own events
@@ -274,6 +285,9 @@ class BaseParamScheduler(SimulateValues, ABC):
 
         The next resume does not warn that this event index differs from the engine's.
 
+        Args:
+            event_index: the index of the next event, at least 0.
+
         Raises:
             TypeError: ``event_index`` is not a number.
             ValueError: it is negative or not whole.
@@ -303,7 +317,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         engine: Engine,
         event: AnyEvent = Events.ITERATION_STARTED,
         name: str | None = None,
-        clock: Clock | None = None,
+        clock: AnyClock = None,
     ) -> RemovableEventHandle:
         """Write at each of these events of an engine.
 
@@ -336,8 +350,14 @@ class BaseParamScheduler(SimulateValues, ABC):
         yours is called, the random state of Python, NumPy and torch's CPU is restored afterwards: random numbers that
         another thread draws meanwhile repeat. Otherwise it is neither read nor set.
 
+        Args:
+            num_events: the number of events, at least 0.
+            start: the index of the first event, at least 0.
+
+        Shapes: the array is ``(num_events, groups)``.
+
         Returns:
-            An array ``(num_events, groups)``, bit-identical to the values that training writes. A tensor of less than
+            An array, bit-identical to the values that training writes. A tensor of less than
             64 bits rounds them, here and in training.
 
         Raises:
@@ -353,25 +373,30 @@ class BaseParamScheduler(SimulateValues, ABC):
         """The state as plain data: the event index, and entries that identify the scheduler and its schedule.
 
         ``schedule``, ``length`` and ``value`` are the schedule, its length and the last value; a run that resumes with
-        another schedule needs them. ``shift`` and ``handover`` are the effect of an earlier resume policy. ``progress``
-        is a list of the states of stateful schedules, if there are any. ``version`` is the version of the format.
+        another schedule needs them. ``shift`` and ``handover`` are the effect of an earlier resume policy, and so are
+        ``stretch`` and ``cooldown`` if there are any. ``progress`` is a list of the states of stateful schedules, if
+        there are any. ``version`` is the version of the format.
         """
         return saving.state_of(self)
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: saving.ResumePolicy | None = None) -> None:
         """Load a state, so that the next event follows the last event before it was saved.
 
         The schedule comes from the code, never from the state. If the two differ, a :class:`ResumeWarning` shows both,
         and the policy decides how this scheduler goes on:
 
         - ``"keep_step"``, the default: at the same event of the new schedule.
-        - ``"keep_fraction"``: as far through the new schedule as it was through the saved one.
+        - ``"keep_fraction"``: as far through the new schedule as it was through the saved one. For another batch size.
+        - ``"keep_end"``: as far through it, too. What is left is stretched, so that the new schedule ends at the event
+          that is its length. For a longer or shorter run.
         - ``"keep_value"``: at the same event, but from the saved value. The value approaches the new schedule over the
           rest of its length; see :class:`~lehr.handlers.schedules.Handover`.
 
+        A :class:`CooldownPolicy` begins a cool-down, whether or not the schedule has changed.
+
         ``event_index`` always counts all events. With a policy other than the default, :attr:`schedule` is a
-        :class:`~lehr.handlers.schedules.Shift` or a ``Handover`` of the new schedule. The state contains its arguments
-        for the next resume.
+        :class:`~lehr.handlers.schedules.Shift`, a ``Handover``, a ``Cooldown`` or a stretch of the new schedule. The
+        state contains its arguments for the next resume.
 
         Args:
             state_dict: a state from :meth:`state_dict`, also of an older version.
@@ -385,20 +410,21 @@ class BaseParamScheduler(SimulateValues, ABC):
         saving.load_state(self, state_dict, self._resume_policy if resume_policy is None else resume_policy)
 
     @property
-    def resume_policy(self) -> str:
-        """The policy for a schedule that differs from the saved one; see :meth:`load_state_dict`."""
+    def resume_policy(self) -> saving.ResumePolicy:
+        """The policy for a schedule that differs from the saved one, or a cool-down; see :meth:`load_state_dict`."""
         return self._resume_policy
 
     @resume_policy.setter
-    def resume_policy(self, policy: str) -> None:
-        self._resume_policy = arguments.one_of("resume_policy", policy, saving.POLICIES)
+    def resume_policy(self, policy: saving.ResumePolicy) -> None:
+        self._resume_policy = saving.checked_policy(policy)
 
     def config(self) -> dict[str, Any]:
         """A mapping of plain data that :func:`configure_scheduler` turns back into an equal scheduler.
 
         A scheduler that was made from a config returns that config. For any other, ``type`` is the name of the class,
-        and the other entries are the arguments that differ from their defaults. The config does not contain values from
-        the param groups; the new scheduler reads them again, so the groups should hold the same values.
+        and the other entries are the arguments that differ from their defaults. The effect of a resume policy, such as
+        a cool-down, is in the state, not in the config. Nor are values from the param groups; the new scheduler reads
+        them again, so the groups should hold the same values.
 
         Raises:
             TypeError: an argument is not plain data, such as a function or an engine.

@@ -154,7 +154,7 @@ class Schedule(ABC):
         return text_of(self.description())
 
     def description(self) -> Description:
-        """Describes the schedule as plain data, the same in every process; see :func:`.description_of`."""
+        """Describes the schedule as plain data, the same in every process."""
         return fields_of(self)
 
     def _set(self, **values: object) -> None:

@@ -20,9 +20,14 @@ class Turn:
 
     Args:
         rule: the rule. Its step is ``n - begin``.
-        begin: the first n of its window.
-        end: the first n after its window; None for no end.
+        begin: the number n of the first event in its window.
+        end: the number n of the first event after its window; None for no end.
         every: events from one turn to the next.
+
+    Raises:
+        TypeError: ``rule`` is no rule; another argument is not a number.
+        ValueError: another argument is negative or not whole, or ``every`` is 0; ``rule`` depends on what happens in
+            training.
 
     Example:
         >>> from lehr.handlers.schedules import ExponentialDecay, Scaling
@@ -49,6 +54,8 @@ class Turn:
 class Recursion(Schedule):
     """A value that several rules change at each event, one after another.
 
+    At each of its turns, a rule replaces the value v by ``v * a(k) + c(k)``, where k counts the events of the turn.
+
     It stands for several schedulers of one parameter whose windows overlap, and has no closed form: to seek to event i
     takes time in proportion to i, or to the end of the last window if that is before i. Compose schedules instead where
     you can.
@@ -59,6 +66,11 @@ class Recursion(Schedule):
         start: the event number of this schedule's event 0.
 
     Shapes: ``(n,)``, or ``(n, G)`` where a value is a list.
+
+    Raises:
+        TypeError: ``turns`` is not a list of turns; another argument is not a number.
+        ValueError: a value is NaN or infinite; ``start`` is negative or not whole; values for different numbers of
+            groups.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal, Approach, Cosine, Scaling
