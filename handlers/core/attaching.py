@@ -16,12 +16,14 @@ from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
 from lehr.engine.plain_loop import PlainLoop
 from lehr.handlers.schedules.arguments import shown, shown_text
 
+from .clocks.clock import Clock
 from .clocks.counting import checked_clock, handler_with_clock, read_with_strides
 from .engines import is_attached
 from .locations import holders_of, label_history, locations_of, may_share, shared_locations
 from .resume_check import ResumeCheck
 from .saving import take_back_events
 
+AnyClock = Clock | None
 AnyEvent = str | Events | OptimizerEvents | CallableEventWithFilter | EventsList
 
 

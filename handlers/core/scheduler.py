@@ -20,8 +20,7 @@ from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.target import Location, Target, Value
 
 from . import as_config, saving
-from .attaching import AnyEvent, attached, attached_to_steps, recording_loop
-from .clocks.clock import Clock
+from .attaching import AnyClock, AnyEvent, attached, attached_to_steps, recording_loop
 from .clocks.counting import apply_amount
 from .copying import private_copy
 from .get_param import GetParam, value_of_schedule
@@ -318,7 +317,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         engine: Engine,
         event: AnyEvent = Events.ITERATION_STARTED,
         name: str | None = None,
-        clock: Clock | None = None,
+        clock: AnyClock = None,
     ) -> RemovableEventHandle:
         """Write at each of these events of an engine.
 

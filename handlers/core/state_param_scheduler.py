@@ -13,8 +13,7 @@ from lehr.handlers.schedules import LiveSchedule, Schedule, Shift, arguments
 from lehr.handlers.targets.engine_attribute import EngineAttribute
 from lehr.handlers.targets.target import Value
 
-from .attaching import AnyEvent
-from .clocks.clock import Clock
+from .attaching import AnyClock, AnyEvent
 from .scheduler import BaseParamScheduler
 
 
@@ -89,7 +88,7 @@ class StateParamScheduler(BaseParamScheduler):
         engine: Engine,
         event: AnyEvent = Events.ITERATION_COMPLETED,
         name: str | None = None,
-        clock: Clock | None = None,
+        clock: AnyClock = None,
     ) -> RemovableEventHandle:
         """Write at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
 

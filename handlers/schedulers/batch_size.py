@@ -11,8 +11,7 @@ from ignite.engine.events import RemovableEventHandle
 from torch.utils.data import DataLoader, TensorDataset
 
 from lehr.handlers.core.adjustment import Adjustment
-from lehr.handlers.core.attaching import AnyEvent
-from lehr.handlers.core.clocks.clock import Clock
+from lehr.handlers.core.attaching import AnyClock, AnyEvent
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import FunctionSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array
@@ -144,7 +143,7 @@ class BatchSizeScheduler(BaseParamScheduler):
         engine: Engine,
         event: AnyEvent = Events.EPOCH_STARTED,
         name: str | None = None,
-        clock: Clock | None = None,
+        clock: AnyClock = None,
     ) -> RemovableEventHandle:
         """Write the batch size at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
 
