@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what type checkers see
     from .config import configure_scheduler
+    from .core.clocks.batch_clocks import SampleClock, TokenClock
+    from .core.clocks.clock import Clock, EventClock
+    from .core.clocks.time_clock import TimeClock
     from .core.cooldown_policy import CooldownPolicy
     from .core.drift_check import DriftCheck
     from .core.param_group_scheduler import ParamGroupScheduler
@@ -24,6 +27,7 @@ if TYPE_CHECKING:  # what type checkers see
     from .schedulers.concat import ConcatScheduler
     from .schedulers.cosine import CosineDecayScheduler, CosineRestartScheduler, WarmupStableDecayScheduler
     from .schedulers.cycles import CosineAnnealingScheduler, CyclicalScheduler, LinearCyclicalScheduler
+    from .schedulers.decay_scheduler import DecayScheduler
     from .schedulers.decays import (
         ConstantScheduler,
         ExponentialScheduler,
@@ -61,6 +65,9 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
         globals(),
         {
             "config": ("configure_scheduler",),
+            "core.clocks.batch_clocks": ("SampleClock", "TokenClock"),
+            "core.clocks.clock": ("Clock", "EventClock"),
+            "core.clocks.time_clock": ("TimeClock",),
             "core.cooldown_policy": ("CooldownPolicy",),
             "core.drift_check": ("DriftCheck",),
             "core.param_group_scheduler": ("ParamGroupScheduler",),
@@ -81,6 +88,7 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
             "schedulers.concat": ("ConcatScheduler",),
             "schedulers.cosine": ("CosineDecayScheduler", "CosineRestartScheduler", "WarmupStableDecayScheduler"),
             "schedulers.cycles": ("CosineAnnealingScheduler", "CyclicalScheduler", "LinearCyclicalScheduler"),
+            "schedulers.decay_scheduler": ("DecayScheduler",),
             "schedulers.decays": (
                 "ConstantScheduler",
                 "ExponentialScheduler",
@@ -118,6 +126,7 @@ __all__ = [
     "BaseParamScheduler",
     "BatchSizeScheduler",
     "ChainedScheduler",
+    "Clock",
     "ConcatScheduler",
     "ConstantScheduler",
     "CooldownPolicy",
@@ -126,8 +135,10 @@ __all__ = [
     "CosineRestartScheduler",
     "CyclicScheduler",
     "CyclicalScheduler",
+    "DecayScheduler",
     "DevicePlan",
     "DriftCheck",
+    "EventClock",
     "ExpStateScheduler",
     "ExponentialScheduler",
     "Groups",
@@ -154,10 +165,13 @@ __all__ = [
     "ReduceOnPlateauScheduler",
     "ResumeWarning",
     "RunLength",
+    "SampleClock",
     "Schedule",
     "StateParamScheduler",
     "StepScheduler",
     "StepStateScheduler",
+    "TimeClock",
+    "TokenClock",
     "WarmupStableDecayScheduler",
     "as_torch_scheduler",
     "audit_log",

@@ -50,15 +50,17 @@ class MetricDrivenScheduler(SchedulerWithMetric):
 
     _reads_metric = True
 
-    def __call__(self, engine: Engine | None, name: str | None = None) -> None:
+    def __call__(self, engine: Engine | None, name: str | None = None, amount: int = 1) -> None:
         """Pass the metric to the schedule, write the value of this event, record it, and count the event.
 
         Args:
             engine: the engine that has the metric; None in a plain loop, without metric and history.
             name: name of the history; None for ``param_name``.
+            amount: what the event adds to ``event_index``; see :class:`BaseParamScheduler`.
         """
         if not self._reads_metric or engine is None:
-            super().__call__(self._recording_engine(engine) if self._reads_metric else engine, name)  # type: ignore[arg-type]
+            own = self._recording_engine(engine) if self._reads_metric else engine  # type: ignore[arg-type]
+            super().__call__(own, name, amount)
             return
         index, is_new = self._event_index, not take_repeat(self)
         before = self._schedule_state()
@@ -66,7 +68,7 @@ class MetricDrivenScheduler(SchedulerWithMetric):
             self._feed.follow(engine)
             if is_new and self._reads_metric_at(index):
                 self._give_metric(engine)
-            super().__call__(self._recording_engine(engine), name)
+            super().__call__(self._recording_engine(engine), name, amount)
         except BaseException:
             if self._event_index == index:
                 self._restore_schedule(before)

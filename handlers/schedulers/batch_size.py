@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lehr.handlers.core.adjustment import Adjustment
 from lehr.handlers.core.attaching import AnyEvent
+from lehr.handlers.core.clocks.clock import Clock
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import FunctionSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array
@@ -139,7 +140,11 @@ class BatchSizeScheduler(BaseParamScheduler):
         self._target = BatchSize(dataloader)
 
     def attach(
-        self, engine: Engine, event: AnyEvent = Events.EPOCH_STARTED, name: str | None = None
+        self,
+        engine: Engine,
+        event: AnyEvent = Events.EPOCH_STARTED,
+        name: str | None = None,
+        clock: Clock | None = None,
     ) -> RemovableEventHandle:
         """Write the batch size at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
 
@@ -147,11 +152,12 @@ class BatchSizeScheduler(BaseParamScheduler):
             engine: the engine, usually the trainer.
             event: an event of the engine, with any filter.
             name: name of the history; None for ``"batch_size"``.
+            clock: a clock that the event index counts; None to count events.
 
         Raises:
             TypeError, ValueError: as :meth:`BaseParamScheduler.attach`.
         """
-        return super().attach(engine, event, name)
+        return super().attach(engine, event, name, clock)
 
     def _num_groups(self) -> None:
         return None
