@@ -83,6 +83,7 @@ def training_options(command: Command, files: str = "") -> Command:
                 number_option(
                     "--max-steps",
                     "--total-steps",
+                    "--steps",
                     "max_steps",
                     help="number of iterations, instead of epochs or beside them",
                 ),
