@@ -11,6 +11,7 @@ from lehr.handlers.core.base_values import read_base_values
 from lehr.handlers.core.copying import private_copy
 from lehr.handlers.core.metric_driven import MetricDrivenScheduler
 from lehr.handlers.core.metrics import MetricFeed
+from lehr.handlers.core.resume_policy import ResumePolicy
 from lehr.handlers.schedules import Plateau, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.base import Array
@@ -134,16 +135,17 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         elif initial_value is None:
             raise ValueError("initial_value must be given without an optimizer, given None")
 
-    def __call__(self, engine: Engine | None, name: str | None = None) -> None:
+    def __call__(self, engine: Engine | None, name: str | None = None, amount: int = 1) -> None:
         """Observe the metric of this event, write the value, record it, and count the event.
 
         Args:
             engine: the engine that has the metric; None in a plain loop, where you call ``scheduler.observe(metric)``.
             name: name of the history; None for ``param_name``.
+            amount: what the event adds to ``event_index``; see :class:`BaseParamScheduler`.
         """
         if engine is not None and not self._repeats and self._goes_on_from_groups:
             self._plateau.go_on_from(self._target.read())
-        super().__call__(engine, name)
+        super().__call__(engine, name, amount)
         self._goes_on_from_groups = True
 
     def _admit_groups(self) -> bool:
@@ -199,7 +201,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
             state["progress"][0]["values"] = self._target.read()
         return state
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: ResumePolicy | None = None) -> None:
         """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
 
         The next event starts from the saved value, whatever the param groups hold.

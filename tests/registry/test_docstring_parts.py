@@ -22,8 +22,10 @@ from lehr.handlers.schedules.rules import Rule
 
 # The papers that a schedule and its scheduler are from.
 SOURCES = {
+    "BatchRamp": "2205.10287",
     "BatchSizeScheduler": "1711.00489",
     "Cooldown": "2404.06395",
+    "CooldownPolicy": "2405.18392",
     "CosineAnnealing": "1608.03983",
     "CosineAnnealingScheduler": "1608.03983",
     "CosineDecayScheduler": "1608.03983",
@@ -34,6 +36,7 @@ SOURCES = {
     "InverseSquareRootScheduler": "2106.04560",
     "KDecay": "2004.05909",
     "LinearCyclical": "1506.01186",
+    "LossForecast": "2503.12811",
     "LinearCyclicalScheduler": "1506.01186",
     "OneCycle": "1708.07120",
     "OneCycleScheduler": "1708.07120",
@@ -50,9 +53,15 @@ SOURCES = {
     "WarmupStableDecayScheduler": "2405.18392",
     "create_lr_scheduler_with_warmup": "1706.02677",
     "find_lr": "1506.01186",
+    "rank_by_bound": "2501.18965",
 }
 # What the library makes and users read: its arguments are not checked. And an enumeration, which nobody calls.
-RECORDS = {"Audit", "Difference", "Findings", "LoggedDifference", "LRRangeTest", "PlanDiff"}
+RECORDS = {"Audit", "Difference", "Findings", "LoggedDifference", "LRRangeTest", "PlanDiff", "BoundRanking"} | {
+    "LossCurve",
+    "LossForecast",
+    "Ranking",
+    "RankedSchedule",
+}
 NOT_CALLED = {"OptimizerEvents", "ResumeWarning"}
 # Bases, whose subclasses have the formula; users' functions, and torch's own schedulers.
 WITHOUT_FORMULA = {"Curve", "LiveSchedule", "Schedule", "StatefulSchedule", "FunctionSchedule", "LRScheduler"}
@@ -114,7 +123,7 @@ def section(text: str, title: str) -> str:
 
 def arguments_in(text: str) -> dict[str, str]:
     """The arguments that a docstring describes, and what it says of each."""
-    rows = re.findall(r"(?ms)^    (\w+): (.*?)(?=^    \w+: |\Z)", section(text, "Args"))
+    rows = re.findall(r"(?ms)^    \**(\w+): (.*?)(?=^    \**\w+: |\Z)", section(text, "Args"))
     return dict(rows)
 
 
@@ -122,6 +131,8 @@ def parameters(thing: Any) -> dict[str, inspect.Parameter]:
     if thing.__name__ in NOT_CALLED:
         return {}
     found = inspect.signature(thing).parameters
+    if thing is Schedule:  # which is abstract
+        return {}
     return {name: one for name, one in found.items() if name not in ("self", "cls")}
 
 
