@@ -37,9 +37,9 @@ suppress_warnings: list[str] = []
 # A reference that leads nowhere is an error. Other libraries have pages elsewhere, and annotations name private types.
 nitpicky = True
 nitpick_ignore_regex = [
-    ("py:.*", r"(collections|ignite|lightning|matplotlib|numpy|os|torch|transformers|typing)\..*"),
+    ("py:.*", r"(collections|fractions|ignite|lightning|matplotlib|numpy|os|torch|transformers|typing)\..*"),
     ("py:.*", r"Axes|DataLoader|Engine|Figure|Line2D|RemovableHandle"),
-    ("py:.*", r"lehr\..*\.(HasParamGroups|Target|Rule|StepsHandle|RunArguments)"),
+    ("py:.*", r"lehr\..*\.(HasParamGroups|Adjustment|Target|Rule|StepsHandle|RunArguments)"),
     ("py:.*", r"lehr\..*\.(Options|LRPlateauOptions|PlateauArguments|LRPlateauArguments)"),
     ("py:.*", r"lehr\..*\.(Cycle|Cycles|PlateauProgress|PlanColumn|Counting|Compared)"),
 ]
