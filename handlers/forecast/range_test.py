@@ -82,7 +82,7 @@ class LRRangeTest:
             lr: the learning rate of the first param group.
 
         Raises:
-            ValueError: ``lr`` is None, as :attr:`suggestion` is where there is none.
+            ValueError: ``lr`` is None, as ``suggestion`` is where there is none.
         """
         if lr is None:
             raise ValueError(f"lr must be a number, given None; {self.reason}")

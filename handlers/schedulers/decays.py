@@ -22,7 +22,9 @@ from .decay_scheduler import DecayScheduler, Options
 
 
 class ConstantScheduler(DecayScheduler):
-    """The same value at every event, ``value(i) = value``; with ``begin``, from that event on.
+    """The same value at every event; with ``begin``, from that event on.
+
+    ``value(i) = value``
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.

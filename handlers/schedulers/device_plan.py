@@ -9,6 +9,7 @@ from lehr.handlers.core.illegal_values import warn_in_table
 from lehr.handlers.core.inspection import set_called_by_another, target_of
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.reading import read_values
+from lehr.handlers.core.resume_policy import ResumePolicy
 from lehr.handlers.schedules import arguments
 from lehr.handlers.targets.param_groups import ParamGroups
 
@@ -151,7 +152,7 @@ class DevicePlan:
         self.scheduler.seek(self.event_index)
         return self.scheduler.state_dict()
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: ResumePolicy | None = None) -> None:
         """Load the state of a plan or a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
 
         This computes the values again and fills the same tensor, so captured graphs stay valid.

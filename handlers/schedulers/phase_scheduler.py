@@ -117,6 +117,7 @@ class PhaseScheduler(SchedulerWithMetric):
             ValueError: there is no next phase.
         """
         if engine is None or not is_repeated_epoch_start(engine):
+            self._follow_count()
             self._phases.begin_next()
 
     def observe(self, engine: Engine) -> None:
@@ -129,7 +130,14 @@ class PhaseScheduler(SchedulerWithMetric):
             TypeError: the metric is not a number.
             ValueError: the metric is missing, or ``flat`` is None.
         """
-        self._phases.observe(checked_metric(self._feed.read(engine)))
+        metric = checked_metric(self._feed.read(engine))
+        self._follow_count()
+        self._phases.observe(metric)
+
+    def _follow_count(self) -> None:
+        """Let the next phase begin at what a clock has counted, which is not the event after the last one."""
+        if self._written_at is not None:
+            self._phases.go_to(self._event_index)
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> Any:

@@ -11,6 +11,7 @@ from lehr.handlers.core.base_values import read_base_values
 from lehr.handlers.core.copying import private_copy
 from lehr.handlers.core.metric_driven import MetricDrivenScheduler
 from lehr.handlers.core.metrics import MetricFeed
+from lehr.handlers.core.resume_policy import ResumePolicy
 from lehr.handlers.schedules import Plateau, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.base import Array
@@ -55,14 +56,14 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         trainer: the engine whose state records the values; None for the engine that fires the event. Keyword only, like
             the arguments below.
         initial_value: the first value; a number, or a list with one per param group. None: each group's present value.
-        relative: whether ``initial_value`` and ``min_value`` are factors of each group's base value; see
-            :class:`ParamScheduler`.
         nan_policy: what to do with a NaN metric: ``"worse"`` counts it as no improvement, as in torch; ``"ignore"``
             does not count it; ``"raise"`` raises an error.
         missing_policy: what to do without a metric: ``"raise"`` raises an error; ``"ignore"`` keeps the value.
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
             metric of rank 0) or ``"none"`` (each rank uses its own, if all are equal). All ranks must reach the event;
             a metric that is missing on one rank counts as missing.
+        relative: whether ``initial_value`` and ``min_value`` are factors of each group's base value; see
+            :class:`ParamScheduler`.
         begin: the number of the first metric that counts, from 0; such as 5 after a warm-up of 5 epochs.
 
     Raises:
@@ -134,16 +135,17 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         elif initial_value is None:
             raise ValueError("initial_value must be given without an optimizer, given None")
 
-    def __call__(self, engine: Engine | None, name: str | None = None) -> None:
+    def __call__(self, engine: Engine | None, name: str | None = None, amount: int = 1) -> None:
         """Observe the metric of this event, write the value, record it, and count the event.
 
         Args:
             engine: the engine that has the metric; None in a plain loop, where you call ``scheduler.observe(metric)``.
             name: name of the history; None for ``param_name``.
+            amount: what the event adds to ``event_index``; see :class:`BaseParamScheduler`.
         """
         if engine is not None and not self._repeats and self._goes_on_from_groups:
             self._plateau.go_on_from(self._target.read())
-        super().__call__(engine, name)
+        super().__call__(engine, name, amount)
         self._goes_on_from_groups = True
 
     def _admit_groups(self) -> bool:
@@ -199,7 +201,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
             state["progress"][0]["values"] = self._target.read()
         return state
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: ResumePolicy | None = None) -> None:
         """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
 
         The next event starts from the saved value, whatever the param groups hold.

@@ -68,6 +68,7 @@ class CumulativeProduct(StatefulSchedule):
 
     function: Callable[[int], float] = fields.function("a function of the event index")
     changed_by_reading = ()  # the same event again changes nothing
+    goes_event_by_event = True
     _product: dict[str, Any] = field(init=False, repr=False, compare=False)
     _remembered: "Remembered" = field(init=False, repr=False, compare=False)
 

@@ -80,6 +80,7 @@ class Recursion(Schedule):
         [0.25, 0.4268, 0.375, 0.1464, 0.1464]
     """
 
+    goes_event_by_event = True
     initial_value: Number = fields.value()
     turns: Sequence[Turn] = fields.list_of(
         partial(arguments.instance, wanted=Turn, rule="a Turn"),

@@ -98,9 +98,21 @@ class WarmupStableDecay(Schedule):
         return self._curve(self.decay_type, self.num_decay_events)
 
     def _curve(self, name: str, num_events: float) -> Curve:
-        if name == "log":
-            return Reversed(Logarithmic(1 + max(num_events, 1)))
-        if name == "exponential":
-            return Exponential(self.ratio)
-        curves = {"linear": Linear(), "cosine": Cosine(), "1-sqrt": Power(0.5), "quadratic": Polynomial(2.0)}
-        return curves.get(name) or Power(self.power)
+        return curve_of_type(name, num_events, self.power, self.ratio)
+
+
+def curve_of_type(name: str, num_events: float, power: float = 2.0, ratio: float = 0.1) -> Curve:
+    """The curve of a decay.
+
+    Args:
+        name: one of :data:`TYPES`.
+        num_events: the events of the decay, which ``"log"`` depends on.
+        power: the exponent of ``"power"``.
+        ratio: the ratio of ``"exponential"``.
+    """
+    if name == "log":
+        return Reversed(Logarithmic(1 + max(num_events, 1)))
+    if name == "exponential":
+        return Exponential(ratio)
+    curves = {"linear": Linear(), "cosine": Cosine(), "1-sqrt": Power(0.5), "quadratic": Polynomial(2.0)}
+    return curves.get(name) or Power(power)

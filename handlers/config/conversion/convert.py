@@ -66,8 +66,8 @@ def convert_config(
         root: likewise.
 
     Returns:
-        Plain data: a dict, or a list for mmengine. Steps are events. Where the steps of torch or mmengine are epochs,
-        and events are iterations, the result is a dict with the key ``epoch_length``.
+        Plain data, which is a dict, or a list for mmengine. Steps are events. Where the steps of torch or mmengine are
+        epochs, and events are iterations, the result is a dict with the key ``epoch_length``.
 
     Raises:
         TypeError, ValueError, FileNotFoundError, ImportError: see :func:`configure_scheduler`; ``to`` is unknown; the

@@ -9,6 +9,7 @@ from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from lehr.handlers.core.metric_driven import MetricDrivenScheduler
 from lehr.handlers.core.metrics import MetricFeed
+from lehr.handlers.core.resume_policy import ResumePolicy
 from lehr.handlers.schedules import Shift, arguments
 from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.plateau import checked_metric
@@ -149,7 +150,7 @@ class LRScheduler(MetricDrivenScheduler):
                         "set only the event index, call seek(event_index)"
                     )
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: ResumePolicy | None = None) -> None:
         """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
 
         Args:
