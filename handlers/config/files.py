@@ -38,8 +38,8 @@ def read(path: Path, root: Path | None = None) -> Any:
         FileNotFoundError: the file does not exist.
         ImportError: the file is a YAML file, and PyYAML is not installed.
         ValueError: the file is a named pipe or a device; it is not well-formed, or a mapping has the same key twice;
-            the file has more than 10 MB, is nested too deeply, or is a YAML file with more than 100,000 values and keys, or whose merge keys copy more
-            than 100,000 keys.
+            the file has more than 10 MB, is nested too deeply, or is a YAML file with more than 100,000 values and
+            keys, or whose merge keys copy more than 100,000 keys.
     """
     name = name_of(path)
     if path.suffix.lower() not in (".json", ".yaml", ".yml", ".toml", ".py"):

@@ -54,7 +54,8 @@ def read_log(
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is a named pipe or a device; a line is not well-formed; the column is not there; there are more than 10,000,000 points.
+        ValueError: it is a named pipe or a device; a line is not well-formed; the column is not there; there are more
+            than 10,000,000 points.
         ImportError: an event file is given, and ``tensorboard`` is not installed.
 
     Example:
