@@ -49,7 +49,7 @@ def configure_scheduler(
 
     ``{"type": "torch.StepLR", "step_size": 30}`` makes a scheduler whose value at event i is the value of torch's
     ``StepLR`` at step i of the optimizer. The prefix is ``torch``, ``mmengine`` or another one that ``lehr list``
-    shows; without a prefix, the type is a class of :mod:`lehr.handlers`, or of the only library that has it
+    shows; without a prefix, the type is a class of ``lehr.handlers``, or of the only library that has it
     with these arguments. The other keys are the arguments of the class, without the optimizer. A scheduler in a
     scheduler is a mapping of the same form.
 

@@ -51,6 +51,9 @@ class PhaseScheduler(SchedulerWithMetric):
         TypeError: an argument has the wrong type.
         ValueError: an argument is out of range; the parameter or the param group does not exist.
 
+    Source: Hu et al., "MiniCPM: Unveiling the Potential of Small Language Models with Scalable Training
+    Strategies", 2024, https://arxiv.org/abs/2404.06395 (a decay that may begin at any event of the stable phase).
+
     Example:
         >>> import torch
         >>> from lehr.handlers.schedules import Anneal, Constant
@@ -123,16 +126,27 @@ class PhaseScheduler(SchedulerWithMetric):
             ValueError: there is no next phase.
         """
         if engine is None or not is_repeated_epoch_start(engine):
+            self._follow_count()
             self._phases.begin_next()
 
     def observe(self, engine: Engine) -> None:
         """Read the metric of an engine, usually an evaluator; begin the next phase if the metric has stopped improving.
 
+        Args:
+            engine: the engine that has the metric.
+
         Raises:
             TypeError: the metric is not a number.
             ValueError: the metric is missing, or ``flat`` is None.
         """
-        self._phases.observe(checked_metric(self._feed.read(engine)))
+        metric = checked_metric(self._feed.read(engine))
+        self._follow_count()
+        self._phases.observe(metric)
+
+    def _follow_count(self) -> None:
+        """Let the next phase begin at what a clock has counted, which is not the event after the last one."""
+        if self._written_at is not None:
+            self._phases.go_to(self._event_index)
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> Any:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # what type checkers see
     from .anneal import Anneal
     from .base import Schedule
+    from .bound import rank_by_bound
+    from .bound_ranking import BoundRanking, RankedSchedule
     from .concatenation import Concatenation
     from .constant import Constant, PiecewiseConstant
     from .cooldown import Bounded, Cooldown
@@ -53,6 +55,8 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
         {
             "anneal": ("Anneal",),
             "base": ("Schedule",),
+            "bound": ("rank_by_bound",),
+            "bound_ranking": ("BoundRanking", "RankedSchedule"),
             "concatenation": ("Concatenation",),
             "constant": ("Constant", "PiecewiseConstant"),
             "cooldown": ("Bounded", "Cooldown"),
@@ -101,6 +105,7 @@ __all__ = [
     "Anneal",
     "Approach",
     "Assignment",
+    "BoundRanking",
     "Bounded",
     "Concatenation",
     "Constant",
@@ -134,6 +139,7 @@ __all__ = [
     "Power",
     "PowerDecay",
     "Product",
+    "RankedSchedule",
     "Recursion",
     "Reduced",
     "Restarts",
@@ -152,4 +158,5 @@ __all__ = [
     "Turn",
     "WarmupStableDecay",
     "Window",
+    "rank_by_bound",
 ]

@@ -14,7 +14,7 @@ from .duration_types import ListedEvents
 
 @dataclass(frozen=True)
 class Constant(Schedule):
-    """The same value at every event.
+    """The same value at every event: ``value(i) = value``.
 
     Args:
         value: a float, or one for each of G parameter groups.

@@ -66,6 +66,7 @@ class SchedulerType:
 
 
 SCHEDULERS = {
+    "BatchRamp": SchedulerType("schedulers.batch_ramp", python_only=True),
     "BatchSizeScheduler": SchedulerType("schedulers.batch_size", python_only=True),
     "ChainedScheduler": SchedulerType("schedulers.chained", counts_metrics=True),
     "ConcatScheduler": SchedulerType("schedulers.concat", Concatenation),

@@ -1,0 +1,62 @@
+"""A forecast of the loss of a run, event by event."""
+
+import csv
+from dataclasses import dataclass
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from lehr.engine.plots import COLORS
+from lehr.handlers.schedules.base import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LossCurve:
+    """The forecast loss of a run at each event, with a band.
+
+    Args:
+        events: the event indices ``(n,)``.
+        loss: the loss at each event ``(n,)``. NaN in the warm-up, which the law does not cover.
+        low: the lower end of the band ``(n,)``.
+        high: the upper end of the band ``(n,)``.
+        lrs: the learning rate at each event ``(n,)``.
+    """
+
+    events: NDArray[Any]
+    loss: Array
+    low: Array
+    high: Array
+    lrs: Array
+
+    @property
+    def final(self) -> float:
+        """The loss at the last event."""
+        return float(self.loss[-1])
+
+    def plot(self, ax: "Axes | None" = None, **line_style: Any) -> "list[Line2D]":
+        """Draw the loss with its band, and return the lines."""
+        if ax is None:
+            from matplotlib import pyplot as plt
+
+            ax = plt.figure().add_subplot()
+        lines: list[Line2D] = ax.plot(self.events, self.loss, **{"color": COLORS[0], **line_style})
+        ax.fill_between(self.events, self.low, self.high, color=lines[0].get_color(), alpha=0.25, linewidth=0)
+        ax.set_xlabel(ax.get_xlabel() or "event")
+        ax.set_ylabel(ax.get_ylabel() or "loss")
+        return lines
+
+    def to_csv(self, path: str | PathLike[str]) -> None:
+        """Write a table with the columns ``event_index``, ``lr``, ``loss``, ``low`` and ``high``."""
+        columns = [self.events, self.lrs, self.loss, self.low, self.high]
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["event_index", "lr", "loss", "low", "high"])
+            writer.writerows(zip(*(column.tolist() for column in columns), strict=True))
+
+    def __repr__(self) -> str:
+        return f"<LossCurve of {len(self.events)} events: {self.final:.4g} ({self.low[-1]:.4g} to {self.high[-1]:.4g})>"

@@ -1,0 +1,197 @@
+"""The runs that a forecast is fitted to: the learning rate of each event, and the losses at some of them."""
+
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lehr.engine import ParamHistory
+from lehr.handlers.schedules.arguments import shown
+from lehr.handlers.schedules.base import Array, Schedule
+
+from .lr_values import lr_values
+from .run_files import read_rows, spread
+
+FEWEST_OF_SCHEDULE = 0.02  # of the events of a schedule; steps that end before are in another unit, such as epochs
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Run:
+    """A training run: its learning rates and the losses that were measured in it.
+
+    Args:
+        schedule: the learning rate: a schedule, a scheduler, or an array of the learning rate of each event,
+            ``(events,)`` or ``(events, groups)``, from event 0, the warm-up included.
+        steps: the event indices at which losses were measured ``(n,)``: whole, rising, with any spacing. A run may
+            have one alone: its final loss.
+        losses: the loss at each of these steps ``(n,)``, above 0.
+        name: a name for errors and tables; None for none.
+        group: the index of a param group whose learning rate counts; None for the mean of all groups.
+
+    The attributes ``lrs``, ``steps`` and ``losses`` are arrays; ``lrs`` has the learning rate of each event up to the
+    last step.
+
+    Raises:
+        TypeError: an argument has the wrong type.
+        ValueError: steps are not whole, rising and within the schedule; a loss is not finite and above 0; a learning
+            rate is negative.
+
+    Example:
+        >>> from lehr.handlers.schedules import WarmupStableDecay
+        >>> run = Run(WarmupStableDecay(3e-4, 10, 70, 20), steps=[49, 99], losses=[3.2, 2.9], name="wsd")
+        >>> run
+        <Run 'wsd': 2 losses, 3.2 to 2.9, at steps 49 to 99, lr up to 0.0003>
+        >>> run.lrs.shape
+        (100,)
+    """
+
+    schedule: Any
+    steps: Any
+    losses: Any
+    name: str | None = field(default=None, kw_only=True)
+    group: int | None = field(default=None, kw_only=True)
+    lrs: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Check the arguments, and keep them as arrays."""
+        if not isinstance(self.name, str | None):
+            raise TypeError(f"name must be a string or None, given {shown(self.name)}")
+        steps, losses = _numbers("steps", self.steps), _numbers("losses", self.losses)
+        _check_steps(steps, losses)
+        last = int(steps[-1])
+        length = len(self.schedule) if isinstance(self.schedule, list | tuple | np.ndarray) else None
+        length = self.schedule.length if isinstance(self.schedule, Schedule) else length
+        if length is not None and last + 1 < FEWEST_OF_SCHEDULE * length:
+            raise ValueError(
+                f"steps must reach the end of the schedule of {length:g} events, given {last} as the last: count steps "
+                "in events, from 0, not in epochs; or give the schedule up to the last step alone"
+            )
+        lrs = lr_values("schedule", self.schedule, last + 1, self.group)
+        for name, array in (("lrs", lrs), ("steps", steps.astype(np.int64)), ("losses", losses)):
+            kept = np.array(array)
+            kept.flags.writeable = False
+            object.__setattr__(self, name, kept)
+
+    @classmethod
+    def from_history(
+        cls,
+        history: ParamHistory,
+        param_name: str,
+        losses: ArrayLike | str,
+        *,
+        steps: ArrayLike | None = None,
+        group: int | None = None,
+        name: str | None = None,
+    ) -> "Run":
+        """The run of a history, ``engine.state.param_history``.
+
+        Args:
+            history: the recorded values.
+            param_name: the name of the learning rate in it, such as ``"lr"``.
+            losses: the losses, or the name of a metric in the history. An event without a value, NaN, is left out.
+            steps: the event indices of the losses; None for those of the history: a loss for each of its events.
+            group: the index of a param group; None for the mean of all groups.
+            name: a name for errors and tables.
+
+        Raises:
+            TypeError: ``history`` is no history.
+            ValueError: the history has no such name; the losses are not as many as the events.
+
+        Example:
+            >>> history = ParamHistory({"lr": [0.1, 0.1, 0.05, 0.05]})
+            >>> Run.from_history(history, "lr", [3.0, 2.5, 2.2, 2.1])
+            <Run: 4 losses, 3 to 2.1, at steps 0 to 3, lr up to 0.1>
+        """
+        if not isinstance(history, ParamHistory):
+            raise TypeError(f"history must be a ParamHistory, given {shown(history)}")
+        column = _column(history, "param_name", param_name)
+        indices, values = np.asarray(column.event_indices), column.to_numpy()
+        if isinstance(losses, str):
+            if steps is not None:
+                raise ValueError("steps must be left out where losses is the name of a metric in the history")
+            metric = _column(history, "losses", losses)
+            steps, losses = np.asarray(metric.event_indices), metric.to_numpy().mean(axis=1)
+        elif steps is None:
+            steps = indices
+        measured, kept = _numbers("losses", losses), _numbers("steps", steps)
+        if len(measured) == len(kept):
+            measured, kept = measured[~np.isnan(measured)], kept[~np.isnan(measured)]
+        last = int(max(kept[-1], indices[-1])) if len(kept) else int(indices[-1])
+        lrs = spread(indices, values, last + 1)
+        return cls(lrs, kept, measured, name=name, group=group)
+
+    @classmethod
+    def from_csv(
+        cls, path: str | PathLike[str], *, num_warmup_events: int | None = None, name: str | None = None
+    ) -> "Run":
+        """The run of a table with the columns ``step``, ``lr`` and ``loss``; ``event_index`` may stand for ``step``.
+
+        A row may have no loss. Between two rows, the learning rate is interpolated linearly.
+
+        Args:
+            path: the file.
+            num_warmup_events: the events of a linear warm-up from 0 before the first row; 0 where the run began with
+                the learning rate of the first row. None where the rows begin with the run.
+            name: a name for errors and tables; None for that of the file.
+
+        Raises:
+            ValueError: a column is missing; a cell is no number; the rows begin late, and ``num_warmup_events`` is not
+                given.
+        """
+        steps, lrs, losses = read_rows(path)
+        known = ~np.isnan(losses)
+        values = spread(steps, lrs, int(steps[-1]) + 1, num_warmup_events=num_warmup_events, path=path)
+        return cls(values, steps[known], losses[known], name=name or str(path))
+
+    @property
+    def num_events(self) -> int:
+        """The number of events up to the last step."""
+        return len(self.lrs)
+
+    def __repr__(self) -> str:
+        name = "" if self.name is None else f" {shown(self.name)}"
+        first, last = self.losses[0], self.losses[-1]
+        losses = f"{len(self.losses)} losses, {first:.4g} to {last:.4g}, at steps {self.steps[0]} to {self.steps[-1]}"
+        if len(self.losses) == 1:
+            losses = f"loss {last:.4g} at step {self.steps[-1]}"
+        return f"<Run{name}: {losses}, lr up to {self.lrs.max():.3g}>"
+
+
+def _numbers(name: str, values: Any) -> Array:
+    try:
+        numbers = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be numbers, given {shown(values)}") from None
+    if numbers.ndim != 1:
+        raise ValueError(f"{name} must have the shape (n,), given {numbers.shape}")
+    return numbers
+
+
+def _check_steps(steps: Array, losses: Array) -> None:
+    if len(steps) != len(losses) or not len(steps):
+        raise ValueError(f"steps and losses must be as many as one another, given {len(steps)} and {len(losses)}")
+    wrong = np.flatnonzero(~((steps >= 0) & (steps == np.floor(steps)) & (steps < 2**40)))
+    if len(wrong):
+        raise ValueError(
+            f"steps must be whole event indices of at least 0, given {shown(float(steps[wrong[0]]))}: count steps in "
+            "events, not in epochs"
+        )
+    falls = np.flatnonzero(np.diff(steps) <= 0)
+    if len(falls):
+        before, after = steps[falls[0] : falls[0] + 2]
+        advice = "keep one loss for each step" if before == after else "sort the losses by their steps"
+        raise ValueError(f"steps must rise, given {after:.0f} after {before:.0f}: {advice}")
+    wrong = np.flatnonzero(~((losses > 0) & np.isfinite(losses)))
+    if len(wrong):
+        raise ValueError(
+            f"losses must be finite and above 0, given {losses[wrong[0]]} at step {steps[wrong[0]]:.0f}: leave out "
+            "steps without a loss, and runs that diverge"
+        )
+
+
+def _column(history: ParamHistory, argument: str, name: str) -> Any:
+    if name not in history or not len(history[name]):
+        raise ValueError(f"{argument} must be a name in the history, one of {shown([*history])}, given {shown(name)}")
+    return history[name]
