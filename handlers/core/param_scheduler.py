@@ -305,8 +305,7 @@ class ParamScheduler(BaseParamScheduler):
         return {**super().state_dict(), **self._groups_state()}
 
     def _groups_state(self) -> dict[str, Any]:
-        values = None if self._base is None else list(self._base.values)
-        joined = [list(group) for group in self._joined]
+        values, joined = None if self._base is None else list(self._base.values), [list(one) for one in self._joined]
         return {"param_groups": self._target.known_groups, "base_values": values, "joined": joined}
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
