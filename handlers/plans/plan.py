@@ -37,6 +37,7 @@ class PlanColumn:
         spans: the phases of the schedule.
         event_iterations: ``(events,)``: for each event, the iteration of the next training step, from 0.
         first_event: the index of the first of these events; more than 0 if the run is resumed.
+        counts: ``(events,)``: what a clock has counted before each of these events, such as tokens; None without one.
     """
 
     values: Array
@@ -44,6 +45,7 @@ class PlanColumn:
     spans: tuple[PhaseSpan, ...] = ()
     event_iterations: "NDArray[np.int64]" = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     first_event: int = 0
+    counts: "NDArray[np.int64] | None" = None
 
 
 class Plan(Mapping[str, Array]):
