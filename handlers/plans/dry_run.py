@@ -209,7 +209,7 @@ def plan_of(run: SimulatedRun) -> Plan:
             next(filter(None, all_spans), ()),
             np.sort(iterations) if len(recorded.writers) > 1 else iterations,
             sum(scheduler.first_event for scheduler, _ in recorded.writers if scheduler.clock is None),
-            next((np.array(one.event_indices) for one, _ in recorded.writers if one.clock is not None), None),
+            counts=next((np.array(one.event_indices) for one, _ in recorded.writers if one.clock is not None), None),
         )
     plan = Plan(columns, settings.max_epochs, settings.epoch_length, settings.start, unforeseen_by(run))
     plan.num_iterations = run.stop

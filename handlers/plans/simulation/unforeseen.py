@@ -10,6 +10,8 @@ from lehr.handlers.schedules import arguments
 from .handlers import AttachedHandler
 from .run import SimulatedRun
 
+NO_GROUPS = "which has no param groups yet, or does not say where it writes"
+
 
 def unforeseen_by(run: SimulatedRun) -> list[str]:
     """The schedulers whose events or locations the run cannot predict, in words."""
@@ -36,10 +38,7 @@ def unforeseen_by(run: SimulatedRun) -> list[str]:
             for handler in run.unsupported
             if handler.clocked is None or handler.writes
         ),
-        *(
-            f"{arguments.shown(one)}, which has no param groups yet, or does not say where it writes"
-            for one in without_locations
-        ),
+        *(f"{arguments.shown(one)}, {NO_GROUPS}" for one in without_locations),
         *(f"{arguments.shown(one)} on an engine that no handler of the trainer runs" for one in on_other_engines),
         *(f"{arguments.shown(one)}, which your code may call" for one in called),
     ]
