@@ -1,6 +1,6 @@
 """Landing: a trunk follows its schedule until its cool-down must begin before a deadline."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -64,38 +64,42 @@ class AtLanding(Clocked):
     def __init__(self, scheduler: Any, clock: TimeClock, event: Any, optimizer: Optimizer | None) -> None:
         super().__init__(scheduler, clock, event, optimizer)
         self._run: object = None  # the run of the engine whose time is counted, and how much of it was
-        self._counted, self._progress = 0.0, Progress()
+        self._counted, self._progress = 0, Progress()
 
     def __call__(self, engine: Engine, **kwargs: Any) -> None:
         """Count the time since the last event, plan the rest of the run, and write the value of this event."""
         state: Any = engine.state
         if self._optimizer is not None and state.optimizer is not self._optimizer():
             return
-        scheduler, run_and_seconds = self._scheduler, self._clock.seconds(engine)
-        before: LandingState = scheduler._landing or LandingState()
-        run, seconds = run_and_seconds
-        passed = seconds - (self._counted if run is self._run else 0.0)
+        scheduler, before = self._scheduler, self._scheduler._landing or LandingState()
+        run, seconds = self._clock.seconds(engine)
+        microseconds = round(seconds * 1e6)
+        passed = microseconds - (self._counted if run is self._run else 0)
         now = before.after(passed, is_step=scheduler._event_index > 0)
-        now = self._planned(now, self._clock.seconds_left(engine, now.seconds, seconds))
+        now = self._planned(now, self._clock.left(engine, now.used, microseconds))
         self._progress.now = now.progress
         if now.progress > 0:
             self._follow()
         scheduler(engine, **kwargs)
-        scheduler._landing, self._run, self._counted = now, run, seconds
+        scheduler._landing, self._run, self._counted = now, run, microseconds
         if self.tell is not None:
             self.tell(scheduler._event_index - 1)
 
-    def _planned(self, state: LandingState, left: float) -> LandingState:
-        """The state with the progress of this event."""
-        step_time = state.step_time
-        if step_time is None:
-            return state if left > 0 else LandingState(state.seconds, 1.0, state.recent)
-        steps = max(int(min(left / step_time, 1e15)), 1) if step_time > 0 and left > 0 else 1 if left <= 0 else 10**15
-        begins = self._clock.must_cool_down(self._scheduler._event_index, steps, left)
-        if state.progress == 0 and steps > 1 and not begins:
+    def _planned(self, state: LandingState, left: int) -> LandingState:
+        """The state with the progress of this event, so many microseconds before the deadline."""
+        step_time, steps = state.step_time, 1
+        if step_time is None and left > 0:
             return state
-        progress = 1.0 if steps == 1 else state.progress + (1 - state.progress) / steps
-        return LandingState(state.seconds, min(progress, 1.0), state.recent)
+        if step_time is not None and left > 0:
+            steps = max(int(left / step_time), 1) if step_time > 0 else left
+            if (
+                state.progress == 0
+                and steps > 1
+                and not self._clock.must_cool_down(self._scheduler._event_index, steps, left)
+            ):
+                return state
+        progress = 1.0 if steps == 1 else min(state.progress + (1 - state.progress) / steps, 1.0)
+        return replace(state, progress=progress)
 
     def _follow(self) -> None:
         scheduler, clock = self._scheduler, self._clock

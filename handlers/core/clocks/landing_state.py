@@ -13,22 +13,22 @@ LONGEST = 3.0  # times their median counts a step at most, such as one with an e
 
 @dataclass(frozen=True)
 class LandingState:
-    """What a landing has to remember, as plain numbers.
+    """What a landing has to remember, as plain numbers. Times are whole microseconds, so that sums are exact.
 
     Args:
-        seconds: the time that was used, up to the last event.
+        used: the time that was used, up to the last event.
         progress: how far the cool-down is, from 0 to 1.
-        recent: how long the last steps took, in seconds.
+        recent: how long the last steps took.
     """
 
-    seconds: float = 0.0
+    used: int = 0
     progress: float = 0.0
-    recent: Sequence[float] = ()
+    recent: Sequence[int] = ()
 
-    def after(self, seconds: float, is_step: bool) -> "LandingState":
-        """The state at the next event, so many seconds later."""
-        recent = (*self.recent, seconds)[-MOST_RECENT:] if is_step else self.recent
-        return LandingState(self.seconds + seconds, self.progress, recent)
+    def after(self, passed: int, is_step: bool) -> "LandingState":
+        """The state at the next event, so many microseconds later."""
+        recent = (*self.recent, passed)[-MOST_RECENT:] if is_step else self.recent
+        return LandingState(self.used + passed, self.progress, recent)
 
     @property
     def step_time(self) -> float | None:
@@ -40,7 +40,7 @@ class LandingState:
 
     def state_dict(self) -> dict[str, Any]:
         """The state as plain data."""
-        return {"seconds": self.seconds, "progress": self.progress, "recent": list(self.recent)}
+        return {"used": self.used, "progress": self.progress, "recent": list(self.recent)}
 
     @staticmethod
     def loaded(saved: object) -> "LandingState | None":
@@ -51,10 +51,11 @@ class LandingState:
         """
         if saved is None:
             return None
-        if not isinstance(saved, Mapping) or set(saved) != {"seconds", "progress", "recent"}:
-            raise ValueError(f"landing must have seconds, progress and recent, given {arguments.shown(saved)}")
-        recent = [arguments.number("recent", one, at_least=0) for one in arguments.listed("recent", saved["recent"])]
+        if not isinstance(saved, Mapping) or set(saved) != {"used", "progress", "recent"}:
+            raise ValueError(f"landing must have used, progress and recent, given {arguments.shown(saved)}")
+        recent = arguments.listed("recent", saved["recent"])
+        checked = tuple(arguments.whole_number("recent", one, at_least=0) for one in recent)
         progress = arguments.number("progress", saved["progress"], at_least=0)
         if progress > 1:
             raise ValueError(f"progress must be at most 1, given {progress}")
-        return LandingState(arguments.number("seconds", saved["seconds"], at_least=0), progress, tuple(recent))
+        return LandingState(arguments.whole_number("used", saved["used"], at_least=0), progress, checked)

@@ -191,32 +191,32 @@ class TimeClock(Clock):
             watch = self._watches[engine]
         return watch, watch.read(engine)
 
-    def seconds_left(self, engine: Engine, used: float, of_run: float) -> float:
-        """The seconds until the deadline.
+    def left(self, engine: Engine, used: int, of_run: int) -> int:
+        """The microseconds until the deadline.
 
         Args:
             engine: the engine.
-            used: the seconds of all runs so far.
-            of_run: the seconds of this run so far.
+            used: the microseconds of all runs so far.
+            of_run: the microseconds of this run so far.
         """
         if self.budget is not None:
-            return self.budget - used
+            return round(self.budget * 1e6) - used
         if engine not in self._left:
             self._left[engine] = self._until_date()
-        return self._left[engine] - of_run
+        return round(self._left[engine] * 1e6) - of_run
 
-    def must_cool_down(self, event_index: int, steps: int, seconds: float) -> bool:
+    def must_cool_down(self, event_index: int, steps: int, left: int) -> bool:
         """Whether the cool-down must begin.
 
         Args:
             event_index: the steps so far.
             steps: the steps that are left.
-            seconds: the seconds that are left.
+            left: the microseconds that are left.
         """
         amount, unit = self._cooldown
         if unit == PERCENT:
-            return steps <= float(amount) / 100 * (event_index + steps)
-        return seconds * 1000 <= amount if unit == MILLISECONDS else steps <= amount
+            return steps * 100 <= amount * (event_index + steps)
+        return left <= amount * 1000 if unit == MILLISECONDS else steps <= amount
 
 
 def _seconds(name: str, given: Any) -> float:
