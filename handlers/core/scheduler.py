@@ -129,12 +129,9 @@ class BaseParamScheduler(SimulateValues, ABC):
     def _forget(self) -> None:
         """Clear the caches: the values that were read, and the column of the history."""
         is_read_in_blocks = self._is_pure and not self._asks_get_param
-        self._block_reader = self._new_reader() if is_read_in_blocks else NOTHING_READ
+        self._block_reader = self._reader_type(self._schedule, limits_of(self)) if is_read_in_blocks else NOTHING_READ  # type: ignore[arg-type]
         self._event_reader = NO_EVENT_READER if self._is_pure else EventReader()
         self._recorder = Recorder()
-
-    def _new_reader(self) -> BlockReader:
-        return self._reader_type(self._schedule, limits_of(self))  # type: ignore[arg-type]
 
     step: NotOfTorch = NotOfTorch()
     get_last_lr: NotOfTorch = NotOfTorch()
@@ -306,7 +303,7 @@ class BaseParamScheduler(SimulateValues, ABC):
     def _go_to(self, event_index: int) -> None:
         self._event_index, self._repeats, self._readings = event_index, 0, ()
         if self._block_reader is not NOTHING_READ:  # a block may begin with events that cannot be written
-            self._block_reader = self._new_reader()
+            self._block_reader = self._reader_type(self._schedule, limits_of(self))  # type: ignore[arg-type]
 
     def get_param(self) -> Value:
         """The value of the next event: a float, or a list with one for each param group.

@@ -71,11 +71,9 @@ class AtLanding(Clocked):
         state: Any = engine.state
         if self._optimizer is not None and state.optimizer is not self._optimizer():
             return
-        scheduler, before = self._scheduler, self._scheduler._landing or LandingState()
-        run, seconds = self._clock.seconds(engine)
-        microseconds = round(seconds * 1e6)
-        passed = microseconds - (self._counted if run is self._run else 0)
-        now = before.after(passed, is_step=scheduler._event_index > 0)
+        scheduler = self._scheduler
+        run, microseconds, now = self._now(engine)
+        now = now.at_next_step(is_first=scheduler._event_index == 0)
         now = self._planned(now, self._clock.left(engine, now.used, microseconds))
         self._progress.now = now.progress
         if now.progress > 0:
@@ -84,6 +82,13 @@ class AtLanding(Clocked):
         scheduler._landing, self._run, self._counted = now, run, microseconds
         if self.tell is not None:
             self.tell(scheduler._event_index - 1)
+
+    def _now(self, engine: Engine) -> tuple[object, int, LandingState]:
+        """The run, its microseconds, and the state with the time since it was counted last."""
+        run, seconds = self._clock.seconds(engine)
+        microseconds = round(seconds * 1e6)
+        passed = microseconds - (self._counted if run is self._run else 0)
+        return run, microseconds, (self._scheduler._landing or LandingState()).after(passed)
 
     def _planned(self, state: LandingState, left: int) -> LandingState:
         """The state with the progress of this event, so many microseconds before the deadline."""
@@ -109,14 +114,16 @@ class AtLanding(Clocked):
             follow_landing(scheduler, Landing(trunk, clock.end_value, clock.curve, self._progress))
 
     def finish(self, engine: Engine) -> None:
-        """End the run after its last step, which was at the end value."""
+        """Count the time of the step, which a checkpoint may contain; end the run if it was the last one."""
+        if self._scheduler._landing is not None:  # it has begun
+            self._run, self._counted, self._scheduler._landing = self._now(engine)
+        self.end(engine)
+
+    def end(self, engine: Engine) -> None:
+        """End a run after its last step, which was at the end value."""
         landing = self._scheduler._landing
         if landing is not None and landing.progress >= 1.0:
             engine.terminate()
-
-    def begin(self, engine: Engine) -> None:
-        """End a run that resumes after its last step."""
-        self.finish(engine)
 
 
 def follow_landing(scheduler: Any, landing: Landing) -> None:
@@ -155,6 +162,6 @@ def landing_handlers(
     landing = AtLanding(scheduler, clock, event, optimizer)
     return landing, [
         (Events.STARTED, clock.begin),
-        (Events.STARTED, landing.begin),
+        (Events.STARTED, landing.end),
         (Events.ITERATION_COMPLETED, landing.finish),
     ]

@@ -1,7 +1,7 @@
 """What a landing has to remember."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -16,19 +16,24 @@ class LandingState:
     """What a landing has to remember, as plain numbers. Times are whole microseconds, so that sums are exact.
 
     Args:
-        used: the time that was used, up to the last event.
+        used: the time that was used, up to the last event or the end of its iteration.
         progress: how far the cool-down is, from 0 to 1.
         recent: how long the last steps took.
+        begun: how much of the time is that of the step that has begun.
     """
 
     used: int = 0
     progress: float = 0.0
     recent: Sequence[int] = ()
+    begun: int = 0
 
-    def after(self, passed: int, is_step: bool) -> "LandingState":
-        """The state at the next event, so many microseconds later."""
-        recent = (*self.recent, passed)[-MOST_RECENT:] if is_step else self.recent
-        return LandingState(self.used + passed, self.progress, recent)
+    def after(self, passed: int) -> "LandingState":
+        """The state so many microseconds later, in the same step."""
+        return replace(self, used=self.used + passed, begun=self.begun + passed)
+
+    def at_next_step(self, is_first: bool) -> "LandingState":
+        """The state at the next step."""
+        return replace(self, recent=self.recent if is_first else (*self.recent, self.begun)[-MOST_RECENT:], begun=0)
 
     @property
     def step_time(self) -> float | None:
@@ -40,7 +45,7 @@ class LandingState:
 
     def state_dict(self) -> dict[str, Any]:
         """The state as plain data."""
-        return {"used": self.used, "progress": self.progress, "recent": list(self.recent)}
+        return {"used": self.used, "progress": self.progress, "recent": list(self.recent), "begun": self.begun}
 
     @staticmethod
     def loaded(saved: object) -> "LandingState | None":
@@ -51,11 +56,12 @@ class LandingState:
         """
         if saved is None:
             return None
-        if not isinstance(saved, Mapping) or set(saved) != {"used", "progress", "recent"}:
-            raise ValueError(f"landing must have used, progress and recent, given {arguments.shown(saved)}")
+        if not isinstance(saved, Mapping) or set(saved) != {"used", "progress", "recent", "begun"}:
+            raise ValueError(f"landing must have used, progress, recent and begun, given {arguments.shown(saved)}")
         recent = arguments.listed("recent", saved["recent"])
         checked = tuple(arguments.whole_number("recent", one, at_least=0) for one in recent)
         progress = arguments.number("progress", saved["progress"], at_least=0)
         if progress > 1:
             raise ValueError(f"progress must be at most 1, given {progress}")
-        return LandingState(arguments.whole_number("used", saved["used"], at_least=0), progress, checked)
+        used, begun = (arguments.whole_number(name, saved[name], at_least=0) for name in ("used", "begun"))
+        return LandingState(used, progress, checked, begun)

@@ -32,6 +32,7 @@ class Stopwatch:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now, self.elapsed = now, 0.0
         self._last = self._highest = now()
+        self._below = 0.0  # what was counted since the clock went back
         self._read_at: tuple[Any, Any] | None = None
 
     def read(self, engine: Engine) -> float:
@@ -47,9 +48,11 @@ class Stopwatch:
         """Count the time since the last reading; none where the clock went back, or comes to where it was before."""
         if not math.isfinite(now):
             return
-        since = self._highest if self._last < self._highest <= now else self._last
+        is_back = self._last < self._highest <= now  # what was counted below this time was counted already
+        passed = max(now - self._highest - self._below if is_back else now - self._last, 0.0)
+        self._below = 0.0 if now >= self._highest else self._below + passed
         self._last, self._highest = now, max(self._highest, now)
-        self.elapsed += max(now - since, 0.0)
+        self.elapsed += passed
 
 
 def of_rank_0(number: float) -> float:
