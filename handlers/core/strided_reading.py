@@ -43,7 +43,7 @@ class StridedReader(BlockReader):
     def _read_anew(self, index: int) -> Any:
         """The value at an index that was not foreseen; foresee others."""
         amount, last, self._last = index - self._last, self._last, index
-        if last < 0 or 0 < amount < NEAR or (self.values and 0 <= index - self._end < NEAR):
+        if last < 0 or 0 < amount < NEAR or (len(self.values) and 0 <= index - self._end < NEAR):
             return self._read_near(index)
         if index == self._next:
             return self._read_far(index, self._stride, self._count * GROWTH)
@@ -59,7 +59,7 @@ class StridedReader(BlockReader):
     def _read_near(self, index: int) -> Any:
         """Read all indices around this one; more of them where they follow those that were read before."""
         self.strided, self._next = {}, -1
-        if self.values and 0 <= index - self._end < NEAR:
+        if len(self.values) and 0 <= index - self._end < NEAR:
             self.first_event = index - len(self.values)
         at = self._read_block(index)
         return self.values[at]

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Self
 
+import numpy as np
 import torch
 from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 from torch.utils.data import DataLoader, TensorDataset
 
 from lehr.handlers.core.attaching import AnyEvent
-from lehr.handlers.core.base_values import BaseValues, read_base_values
+from lehr.handlers.core.base_values import BaseValues, has_trained, read_base_values
 from lehr.handlers.core.clocks.clock import Clock
 from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler
@@ -181,22 +182,21 @@ class _ScaledBeta(ParamScheduler):
 
     def __init__(self, optimizer: HasParamGroups, name: str, ratios: list[float], milestones: list[int]) -> None:
         target = ParamGroups(optimizer, name, None)
-        base = BaseValues(read_base_values(target, None), partial(_scaled_beta, name, ratios, milestones))
+        values = read_base_values(target, None)
+        # A state that is loaded later brings the betas from before the ramp.
+        if not has_trained(target) and max(ratios) * (1 - min(values)) > 1:
+            raise ValueError(
+                "scale_betas must be False where a batch size is more than 1 / (1 - beta) times the first one, given "
+                f"{max(ratios):g} times it and {name} {shown(min(values))}"
+            )
+        base = BaseValues(values, partial(_scaled_beta, ratios, milestones))
         self._write_to(target, name, False, base.schedule(), base)
 
 
-def _scaled_beta(name: str, ratios: list[float], milestones: list[int], base: Number) -> Schedule:
+def _scaled_beta(ratios: list[float], milestones: list[int], base: Number) -> Schedule:
     """The schedule of a beta: ``1 - k * (1 - beta)``."""
-    rows: list[Any] = []
-    for ratio in ratios:
-        betas = [1 - ratio * (1 - beta) for beta in ([base] if isinstance(base, float) else base)]
-        if min(betas) < 0:
-            raise ValueError(
-                f"scale_betas must be False where a batch size is more than 1 / (1 - beta) times the first one, given "
-                f"{ratio:g} times it and {name} {shown(base)}"
-            )
-        rows.append(betas[0] if isinstance(base, float) else betas)
-    return PiecewiseConstant(rows, milestones)
+    rows = 1 - np.multiply.outer(ratios, 1 - np.asarray(base, dtype=np.float64))
+    return PiecewiseConstant(rows.tolist(), milestones)
 
 
 def _lr_times(optimizer: HasParamGroups, lr: Any, factors: Schedule) -> ParamScheduler:
