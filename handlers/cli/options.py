@@ -40,7 +40,7 @@ def max_steps_option(name: str = "max_steps", words: str = "iterations of the ru
         name: the argument of the command that gets it.
         words: its help.
     """
-    return number_option("--max-steps", "--total-steps", name, help=words)
+    return number_option("--max-steps", "--total-steps", "--steps", name, help=words)
 
 
 def add_options(command: Command, options: list[Callable[[Command], Command]]) -> Command:

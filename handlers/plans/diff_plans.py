@@ -10,6 +10,7 @@ from lehr.engine.plots import COLORS, style_of, without_math
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.base import Array
 
+from .compared_forecasts import are_forecasts, forecast_lines
 from .find_relations import find_relations
 from .plan import Plan, title_of
 from .plot_plan import add_epochs, panels_for
@@ -104,7 +105,13 @@ class PlanDiff(Sequence[Difference]):
 
     def __str__(self) -> str:
         lines = [*self.notes, *map(str, self.differences), self.explanation]
+        lines += self.forecasts
         return "\n".join(filter(None, lines)) or "no difference"
+
+    @property
+    def forecasts(self) -> list[str]:
+        """What the forecasts of the loss differ by at their ends, in words; empty unless both plans have one."""
+        return [*forecast_lines(self.a, self.b)] if self else []
 
     @property
     def explanation(self) -> str:
@@ -177,7 +184,8 @@ def diff_plans(a: Plan, b: Plan, *, rtol: float = 0.0) -> PlanDiff:
     Returns:
         A :class:`~lehr.handlers.plans.PlanDiff`: a sequence of :class:`~lehr.handlers.plans.Difference`. It is false if
         the plans are equal, prints as text, and has a method ``plot``. The text ends with a line such as
-        ``b is a, 1 iteration later`` if a simple relation explains all differences.
+        ``b is a, 1 iteration later`` if a simple relation explains all differences, and with what the forecasts of the
+        loss differ by at their ends, if both plans have one.
 
     Raises:
         TypeError: ``a`` or ``b`` is no plan.
@@ -214,7 +222,7 @@ def diff_plans(a: Plan, b: Plan, *, rtol: float = 0.0) -> PlanDiff:
         notes.append(f"{a.num_iterations} and {b.num_iterations} iterations: only the first ones are compared")
     differences: list[Difference] = []
     for name in a:
-        if name in b:
+        if name in b and not are_forecasts(a, b, name):
             one, other = _comparable(a, b, name)
             if one.shape[1] != other.shape[1]:
                 notes.append(f"{name}: {one.shape[1]} and {other.shape[1]} groups: only the first ones are compared")
