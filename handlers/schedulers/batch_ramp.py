@@ -153,13 +153,28 @@ class BatchRamp(ParamGroupScheduler):
         return super().attach(engine, event, name, clock)
 
     @classmethod
-    def simulate_values(cls, num_events: int, **scheduler_kwargs: Any) -> list[list[float]]:  # type: ignore[override]
-        """The values that the first events would write; the optimizer and the data loader stay as they are.
+    def simulate_values(  # type: ignore[override]
+        cls,
+        num_events: int,
+        sizes: Sizes,
+        optimizer: HasParamGroups | None = None,
+        *,
+        lr: ParamScheduler | ParamGroupScheduler | Schedule | None = None,
+        lr_rule: str | None = "sqrt",
+        scale_betas: bool = False,
+        run: RunLength | None = None,
+    ) -> list[list[float]]:
+        """The values that the first events would write; the optimizer stays as it is.
 
         Args:
             num_events: the number of events.
-            scheduler_kwargs: the arguments of the class, by name. ``dataloader`` may be left out, and ``optimizer``
-                where nothing but the batch size is written.
+            sizes: as in the constructor.
+            optimizer: the optimizer, where the values of its groups matter: for their own learning rates, for a
+                scheduler as ``lr``, and for ``scale_betas``.
+            lr: as in the constructor.
+            lr_rule: as in the constructor.
+            scale_betas: as in the constructor.
+            run: as in the constructor.
 
         Shapes: a list of ``num_events`` rows, each with the event index and the values.
 
@@ -169,7 +184,8 @@ class BatchRamp(ParamGroupScheduler):
         Raises:
             TypeError, ValueError: as the constructor and :meth:`simulate`.
         """
-        return cls._simulated_rows(num_events, scheduler_kwargs)
+        given = {"sizes": sizes, "lr": lr, "lr_rule": lr_rule, "scale_betas": scale_betas, "run": run}
+        return cls._simulated_rows(num_events, given if optimizer is None else {**given, "optimizer": optimizer})
 
     @classmethod
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:

@@ -197,8 +197,10 @@ def test_a_scheduler_of_several_parameters_cools_down_those_that_are_named(ends,
     assert branch.simulate(1, start=110)[0] == pytest.approx(at_end)
     for _ in range(4):
         branch(None)
-    again = branch_of(lr_and_weight_decay, json.loads(json.dumps(branch.state_dict())), None)
-    assert (again.simulate(150) == branch.simulate(150)).all()
+    state = json.loads(json.dumps(branch.state_dict()))
+    for policy in (None, CooldownPolicy(10, end_value=ends)):
+        again = branch_of(lr_and_weight_decay, state, policy)
+        assert (again.simulate(150) == branch.simulate(150)).all()
     for event in range(104, 115):
         again(None)
         written = [values_of(again.optimizer[0], name) for name in ("lr", "weight_decay")]
