@@ -263,11 +263,11 @@ def plateau():
 
 
 REFUSED = {
-    "a plateau": (plateau, CooldownPolicy(5), "must be 'keep_step' for a schedule that depends on what happens in"),
+    "a plateau": (plateau, CooldownPolicy(5), "must not be a CooldownPolicy for a schedule that depends on"),
     "a function": (
         lambda: ParamScheduler(make_optimizer(), "lr", schedule=lambda event: 0.1),
         CooldownPolicy(5),
-        "must be 'keep_step' for a schedule that depends on what happens in training",
+        "must not be a CooldownPolicy for a schedule that depends on what happens in training",
     ),
     "several parameters": (
         lr_and_weight_decay,
