@@ -359,3 +359,19 @@ def test_a_ramp_ends_its_schedule_with_the_run():
     ramp.attach(trainer)
     assert [finding.code for finding in check_plan(trainer, max_epochs=2, epoch_length=5)] == ["end-not-reached"]
     assert not list(check_plan(trainer, max_epochs=4, epoch_length=5))
+
+
+def test_a_resumed_run_without_the_state_of_its_ramp_is_told_of():
+    trainer, _, loader, _ = training()
+    trainer.run(loader, max_epochs=2, epoch_length=5)
+    state = trainer.state_dict()
+    trainer, ramp, loader, _ = training()
+    trainer.load_state_dict({**state, "max_epochs": 4})
+    with pytest.warns(
+        ResumeWarning, match="is at event 0, but the engine, which resumes after iteration 10, has had 10"
+    ):
+        trainer.run(loader)
+    trainer, ramp, loader, _ = training()
+    trainer.load_state_dict({**state, "max_epochs": 4})
+    ramp.seek(10)
+    trainer.run(loader)
