@@ -59,7 +59,7 @@ def changes_of(lrs: Array, steps: Steps, power: float = 1.0, windows: int | None
     ends = at if windows is None else _ends(falls, at, steps, windows)
     number = np.searchsorted(ends, at, side="left")
     _, first, window = np.unique(2 * number + (falls > 0), return_index=True, return_inverse=True)
-    sizes = np.bincount(window, falls)
+    sizes = np.bincount(window, falls).astype(np.float64)  # of no changes, whole numbers
     weights = falls / sizes[window] if len(at) else falls
     begins = np.bincount(window, weights * sums[at - 1])
     is_before = ends[number[first]] <= steps[:, None]
