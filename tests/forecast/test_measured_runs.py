@@ -118,7 +118,7 @@ def test_a_history_with_a_metric_and_with_groups():
     run = Run.from_history(history, "lr", "loss", group=1)
     assert (run.steps.tolist(), run.losses.tolist(), run.lrs.tolist()) == ([1], [2.0], [0.3, 0.5])
     assert Run.from_history(history, "lr", [2.5], steps=[1]).lrs.tolist() == pytest.approx([0.2, 0.3])
-    with pytest.raises(ValueError, match="the learning rate of each of 501 events, given 2"):
+    with pytest.raises(ValueError, match="within the schedule of 2 events, given 500"):
         Run.from_history(history, "lr", [2.5], steps=[500])
     with pytest.raises(ValueError, match="param_name must be a name in the history"):
         Run.from_history(history, "momentum", "loss")

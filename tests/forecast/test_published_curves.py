@@ -8,7 +8,7 @@ from lehr.handlers.forecast import LossForecast
 
 pytestmark = needs_curves
 
-# The mean relative error that the paper reports for its own fit of the same three runs, and the bound on the worst point.
+# The mean relative error of the paper's own fit of the same three runs, and the bound on the worst point.
 PAPER = {"25M": 0.00110, "100M": 0.00142}
 WORST = {"25M": 0.007, "100M": 0.010}
 NOISE = 0.0017  # between two runs of the same settings

@@ -13,15 +13,15 @@ from lehr.handlers.forecast import Run
 CURVES = os.environ.get("LEHR_LOSS_CURVES")
 needs_curves = pytest.mark.skipif(
     not CURVES,
-    reason="LEHR_LOSS_CURVES names no folder with the loss curves of github.com/thu-yao-01-luo/MultiPowerLaw and the final "
-    "losses of github.com/fabian-sp/lr-scheduling",
+    reason="LEHR_LOSS_CURVES names no folder with the loss curves of github.com/thu-yao-01-luo/MultiPowerLaw and the "
+    "final losses of github.com/fabian-sp/lr-scheduling",
 )
 FITTED = ("cosine_24000", "constant_24000", "wsdcon_9")
 FORECAST = ("cosine_72000", "constant_72000", "wsdcon_3", "wsdcon_18", "wsd_20000_24000", "wsdld_20000_24000")
 PEAK, LOWEST, WARMUP = 3e-4, 3e-5, 2160
 
 # L0, A, alpha, B, C, beta, gamma for learning rates up to 0.01.
-TRUTH = (2.0, 1.5, 0.5, 30.0, 0.8, 0.6, 0.6)
+TRUTH = (2.0, 0.8, 0.5, 40.0, 0.8, 0.6, 0.6)
 
 
 def law(lrs, steps, truth=TRUTH):
