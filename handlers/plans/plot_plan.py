@@ -91,10 +91,13 @@ def _draw(panel: "Axes", name: str, plan: Plan, log: bool | None) -> None:
         style = {
             **style_of(line, len(lines)),
             "drawstyle": drawstyle_of(values),
-            "label": without_math(label) if len(column.labels) > 1 else "planned",
+            "label": without_math(label) if len(column.labels) > 1 else _name_of(column),
             "marker": "o" if len(values) == 1 else "",  # a line needs two points
         }
-        panel.plot(shown + 1, values[shown], linewidth=1.6, **style)
+        (drawn,) = panel.plot(shown + 1, values[shown], linewidth=1.6, **style)
+        if column.band is not None:
+            low, high = column.band[:, shown]
+            panel.fill_between(shown + 1, low, high, color=drawn.get_color(), alpha=0.25, linewidth=0)
     if log or (log is None and needs_log(column.values)):
         panel.set_yscale("log")
     _shade(panel, column)
@@ -106,6 +109,11 @@ def _draw(panel: "Axes", name: str, plan: Plan, log: bool | None) -> None:
     elif len(lines) > MOST_NAMED:
         shades = f"{len(lines)} lines, from {column.labels[0]} (dark) to {column.labels[-1]}"
         panel.set_title(without_math(shades), fontsize="small")
+
+
+def _name_of(column: PlanColumn) -> str:
+    """What the legend calls the values of one group."""
+    return "planned" if column.band is None else "forecast"
 
 
 def lines_of(*columns: PlanColumn) -> list[dict[str, Array]]:
