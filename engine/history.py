@@ -112,7 +112,16 @@ class ParamHistory:
         return attach_recorder(self, name, engine, output_transform)
 
     def to_numpy(self, name: str) -> NDArray[np.float64]:
-        """The values under a name as an array ``(events, groups)``."""
+        """The values under a name as an array.
+
+        Args:
+            name: the name of the history.
+
+        Shapes: the array is ``(events, groups)``; NaN where an event has fewer groups than another.
+
+        Raises:
+            KeyError: nothing was recorded under this name.
+        """
         return self[name].to_numpy()
 
     def to_csv(self, path: str | PathLike[str]) -> None:
@@ -121,7 +130,11 @@ class ParamHistory:
         A reader gets the same float64 numbers. A cell is empty if its name has no such event. A heading that begins
         with ``=``, ``+``, ``-``, ``@`` or a tab gets an apostrophe before it, so that no spreadsheet calculates it.
 
+        Args:
+            path: the file to write.
+
         Raises:
+            OSError: the file cannot be written.
             ValueError: two columns have the same heading.
         """
         headings = self._headings(safe_heading)
@@ -156,10 +169,17 @@ class ParamHistory:
         return list(headings)
 
     def plot(self, name: str, ax: "Axes | None" = None, **line_style: Any) -> "list[Line2D]":
-        """Draw the values under a name over the events, a line for each group: see :func:`draw_values`.
+        """Draw the values under a name over the events, a line for each group.
 
         The lines have the names of the param groups if a scheduler with this history was attached in this process.
-        Without ``ax``, it draws into a new figure of pyplot.
+
+        Args:
+            name: the name of the history.
+            ax: the axes to draw into; None for a new figure of pyplot.
+            line_style: arguments of matplotlib's ``Axes.plot``, such as ``color``.
+
+        Raises:
+            KeyError: nothing was recorded under this name.
         """
         if ax is None:
             from matplotlib import pyplot as plt
@@ -190,6 +210,9 @@ class ParamHistory:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Replace all recorded values, or none after an error.
+
+        Args:
+            state_dict: what :meth:`state_dict` returned.
 
         Raises:
             TypeError: ``state_dict`` is not a mapping, or a name is not a string.

@@ -11,7 +11,7 @@ from lehr.handlers.schedulers.metric_scheduler import driven_parts
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.base import Array
 
-from .described import make_scheduler
+from .making import make_scheduler
 from .options import MOST_EVENTS, MOST_SEQUENTIAL_EVENTS
 from .progress import Progress
 from .simulation import WITHOUT_METRICS, value_chunks

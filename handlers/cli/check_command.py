@@ -11,6 +11,7 @@ from .options import (
     Command,
     add_options,
     html_option,
+    max_steps_option,
     number_option,
     of_each_file,
     output_options,
@@ -80,13 +81,7 @@ def training_options(command: Command, files: str = "") -> Command:
             [
                 number_option("--max-epochs", help="number of epochs"),
                 number_option("--epoch-length", help="iterations in an epoch"),
-                number_option(
-                    "--max-steps",
-                    "--total-steps",
-                    "--steps",
-                    "max_steps",
-                    help="number of iterations, instead of epochs or beside them",
-                ),
+                max_steps_option(words="number of iterations, instead of epochs or beside them"),
                 click.option(
                     "--event",
                     default="iteration",
@@ -139,7 +134,7 @@ def trainer_of(source: str, given: tuple[str, ...], options: Mapping[str, Any], 
     """A trainer that trains nothing, with the scheduler of a plan attached to it."""
     from ignite.engine import Engine, Events
 
-    from .described import make_scheduler
+    from .making import make_scheduler
 
     trainer = Engine(lambda engine, batch: None)
     if options["in_epochs"] and options["epoch_length"] is None and options["max_epochs"] is not None:

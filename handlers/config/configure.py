@@ -12,7 +12,7 @@ from lehr.handlers.core.base_values import start_from_base_values
 from lehr.handlers.core.inspection import members_of, target_of
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.scheduler import BaseParamScheduler
-from lehr.handlers.schedules import Schedule, arguments
+from lehr.handlers.schedules import RunLength, Schedule, arguments
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups
 
 from . import run_length
@@ -48,7 +48,7 @@ def configure_scheduler(
 
     ``{"type": "torch.StepLR", "step_size": 30}`` makes a scheduler whose value at event i is the value of torch's
     ``StepLR`` at step i of the optimizer. The prefix is ``torch``, ``mmengine`` or another one that ``lehr list``
-    shows; without a prefix, the type is a class of :mod:`lehr.handlers`, or of the only library that has it
+    shows; without a prefix, the type is a class of ``lehr.handlers``, or of the only library that has it
     with these arguments. The other keys are the arguments of the class, without the optimizer. A scheduler in a
     scheduler is a mapping of the same form.
 
@@ -140,7 +140,7 @@ def configure_scheduler(
         raise ValueError(f"{where} cannot be read: {whole}")
     run = run_length.checked("", {"epoch_length": epoch_length, "max_epochs": max_epochs, "total_steps": total_steps})
     try:
-        run = run.or_else(run_of_file(whole))
+        run = run_length.or_else(run, run_of_file(whole))
         where, part, around = find_section(where, whole, section, dialect)
         plain: Any = completed(plain_config(where, as_section(part, dialect), dialect), around)
         arguments.within_limits(where, plain)
@@ -189,10 +189,10 @@ def _in_run(context: ConfigContext, where: str, values: Mapping[str, Any]) -> Co
     """The context with the length of the run that a mapping gives."""
     run = context.run
     if values.get("run") is not None:
-        run = run.combined_with(where, run_length.read(f"{where}['run']", values["run"]))
+        run = run_length.combined(where, run, run_length.read(f"{where}['run']", values["run"]))
     if values.get("epoch_length") is not None:
         given = run_length.checked(where, {"epoch_length": values["epoch_length"]})
-        run = run.combined_with(where, given)
+        run = run_length.combined(where, run, given)
     return replace(context, epoch_length=run.epoch_length, run=run)
 
 
@@ -248,7 +248,7 @@ def _marked_list(where: str, config: Sequence[Any]) -> tuple[dict[str, Any], lis
     return {"sequential": marks[0]}, [one.without("sequential") for one in listed]
 
 
-def _as_config(config: Any, param_name: str, run: run_length.RunLength) -> dict[str, Any]:
+def _as_config(config: Any, param_name: str, run: RunLength) -> dict[str, Any]:
     """The config as a mapping, with the arguments of ``configure_scheduler`` in it."""
     if isinstance(config, Mapping):
         given = dict(config)

@@ -9,14 +9,14 @@ from typing import Any
 
 from lehr.handlers.core.inspection import members_of
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.schedules import StepDecay
+from lehr.handlers.schedules import RunLength, StepDecay
 
 from .containers import as_containers
 from .conversion.phases import Phase, phases_of
 from .conversion.words import in_words
 from .files import name_of, read
 from .recognition import plain_config
-from .run_length import RunLength, checked
+from .run_length import checked
 from .sections import find_section
 from .spellings import LIGHTNING, SPELLINGS
 

@@ -12,8 +12,9 @@ from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.description import description_of
 from lehr.handlers.targets.param_groups import ParamGroups, PlaceholderOptimizer
 
+from .adjustment import Adjustment
 from .joined_groups import JoinedGroup, as_joined_groups, joining_groups, with_joined_groups
-from .resume_policy import Adjustment, ResumeWarning, level_of_caller
+from .resume_policy import ResumeWarning, level_of_caller
 from .saving import is_same_schedule
 
 ScheduleOf = Callable[[Number], Schedule]
@@ -82,7 +83,7 @@ class BaseValues:
         num_first, reference = len(self.values), values[self.reference] or joined[0].reference_value
         joined = [JoinedGroup(begin, value, reference) for value in values[num_first:]]
         own = one_or_all(values[: max(num_first, 1)])
-        return Adjustment(adjustment.shift, (begin, duration, own)), joined
+        return replace(adjustment, handover=(begin, duration, own)), joined
 
 
 def start_from_base_values(scheduler: Any, member: Any, schedule_of: ScheduleOf) -> None:

@@ -53,6 +53,7 @@ class ResumeCheck:
         self._engine_around: weakref.ref[Engine] | None = None  # the trainer that runs the engine, and its iteration
         self._iteration_around = 0
         self._joined_late = False  # whether the engine was attached when the scheduler had had events
+        self.clock: Any = None  # what the event index counts, if it does not count events
         self._lead: int | None = None  # the engine's number of events minus the scheduler's, as intended
         if id(scheduler) not in CHECKS:
             CHECKS[id(scheduler)] = weakref.WeakKeyDictionary()
@@ -74,20 +75,24 @@ class ResumeCheck:
         engine.add_event_handler(Events.STARTED, check)
         return check
 
-    def add(self, engine: Engine, event: Any, name: str | None) -> None:
-        """Add an event that the scheduler is attached to."""
+    def add(self, engine: Engine, event: Any, name: str | None, clock: Any = None) -> None:
+        """Add an event that the scheduler is attached to, and the clock that it counts with."""
         self._attached.append((event, name))
+        self.clock = clock
         scheduler = self._scheduler()
         if len(self._attached) == 1 and scheduler is not None:
             self._joined_late = scheduler.event_index > 0
         if engine.last_event_name is not None and scheduler is not None:
             fired = self._times_fired(engine, scheduler)  # the engine has run: the scheduler starts in mid-run
             self._lead = None if fired is None else fired - scheduler.event_index
+            if clock is not None:
+                self._lead = 0  # it is meant to begin here
 
     def discard(self, engine: Engine, event: Any, name: str | None) -> None:
         """Remove an event that the scheduler was attached to."""
         self._attached = [(one, its_name) for one, its_name in self._attached if one is not event]
         scheduler = self._scheduler()
+        self.clock = self.clock if self._attached else None
         if not self._attached and engine.has_event_handler(self, Events.STARTED):
             engine.remove_event_handler(self, Events.STARTED)
             if scheduler is not None:
@@ -166,6 +171,9 @@ class ResumeCheck:
 
     def _resume(self, engine: Engine, scheduler: Any) -> None:
         """Compare and correct."""
+        if self.clock is not None:
+            self._resume_with_clock(engine, scheduler)
+            return
         expected = self._expected(engine, scheduler)
         self._call_for_missed_events(engine, scheduler, expected)
         events = [event for event, _ in self._attached]
@@ -176,10 +184,27 @@ class ResumeCheck:
             self._lead = None if fired is None else fired - scheduler.event_index
         self._take_back(engine, scheduler, expected)
 
+    def _resume_with_clock(self, engine: Engine, scheduler: Any) -> None:
+        """Write values that no checkpoint has; of the event index, nothing but a 0 tells that it was not loaded."""
+        if scheduler.event_index == scheduler._loaded_at:
+            scheduler._write_again(engine)
+        if scheduler.event_index == 0 and scheduler._loaded_at < 0 and not scheduler._sought and self._lead is None:
+            warnings.warn(
+                f"{arguments.shown(scheduler)} has counted nothing, but the engine resumes after iteration "
+                f"{engine.state.iteration}: load the scheduler's state with the engine's, or call seek() with the "
+                f"{self.clock.unit} so far. To begin at 0 without this warning, call seek(0)",
+                ResumeWarning,
+                stacklevel=2,
+            )
+        self._lead, scheduler._sought = None, False
+
     def simulate_resume(self, engine: Engine, copied: Any) -> None:
         """Correct a copy of the scheduler at the engine of a simulated run, as a resume would correct the scheduler."""
         scheduler, own_engine = self._scheduler(), self._engine()
-        if scheduler is not None and own_engine is not None and own_engine.has_event_handler(scheduler):
+        if self.clock is not None:
+            if copied.event_index == copied._loaded_at:
+                copied._write_again(engine)
+        elif scheduler is not None and own_engine is not None and own_engine.has_event_handler(scheduler):
             expected = self._expected(own_engine, scheduler)
             self._call_for_missed_events(engine, copied, expected)
             self._take_back(engine, copied, expected)

@@ -50,6 +50,8 @@ class SimulateValues:
             scheduler_kwargs: the arguments of the class, by name. ``optimizer``, ``param_group_index`` and
                 ``save_history`` have no effect and may be left out.
 
+        Shapes: a list of ``num_events`` rows, each with the event index and a value, or with a value for each group.
+
         Returns:
             ``[[0, value], [1, value], ...]``; if the schedule has one value for each of G groups, ``[[0, value_0, ...,
             value_G-1], ...]``.
@@ -80,6 +82,14 @@ class SimulateValues:
         """Draw the values of :meth:`simulate_values` into ``ax`` or the current axes, and return the lines.
 
         To show or save the figure, call ``matplotlib.pyplot.show()`` or ``Figure.savefig``.
+
+        Args:
+            num_events: the number of events, at least 0.
+            ax: the axes to draw into; None for the current axes of pyplot.
+            scheduler_kwargs: as in :meth:`simulate_values`.
+
+        Raises:
+            TypeError, ValueError: as :meth:`simulate_values`.
         """
         return cls._plotted(num_events, ax, scheduler_kwargs)
 

@@ -14,6 +14,7 @@ from lehr.handlers.targets.engine_attribute import EngineAttribute
 from lehr.handlers.targets.target import Value
 
 from .attaching import AnyEvent
+from .clocks.clock import Clock
 from .scheduler import BaseParamScheduler
 
 
@@ -84,14 +85,25 @@ class StateParamScheduler(BaseParamScheduler):
             cls.get_param = _from_one(cls.get_param)  # type: ignore[assignment, method-assign]
 
     def attach(
-        self, engine: Engine, event: AnyEvent = Events.ITERATION_COMPLETED, name: str | None = None
+        self,
+        engine: Engine,
+        event: AnyEvent = Events.ITERATION_COMPLETED,
+        name: str | None = None,
+        clock: Clock | None = None,
     ) -> RemovableEventHandle:
         """Write at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
 
         Creates the attribute if it is missing, with the value before the first event: ``schedule(0)``, or ``f(0)``
         where the first event has ``f(1)``; None where only a Python function or ``get_param`` has the value.
 
+        Args:
+            engine: the engine, usually the trainer.
+            event: an event of the engine, with any filter.
+            name: name of the history; None for ``param_name``.
+            clock: what ``event_index`` counts, such as a :class:`TokenClock`; None to count the events.
+
         Raises:
+            TypeError: ``engine`` is not an ignite ``Engine``.
             ValueError: with ``create_new``, ``engine.state`` has the attribute already; the attribute counts an event.
         """
         exists = isinstance(engine, Engine) and hasattr(engine.state, self.param_name)
@@ -111,7 +123,7 @@ class StateParamScheduler(BaseParamScheduler):
                 f"{given}; create_new=True says that this is meant",
                 stacklevel=2,
             )
-        handle = super().attach(engine, event, name)
+        handle = super().attach(engine, event, name, clock)
         if not exists:
             self._write_before_first_event(engine, event)
         return handle

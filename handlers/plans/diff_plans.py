@@ -35,6 +35,10 @@ class Difference:
         ratio_at: the iteration of the largest ratio, from 0.
         area: the sum of ``|a - b|`` over the iterations.
         group: the index of the group.
+
+    Example:
+        >>> print(Difference("lr", "head", 2, (0.4, 0.8), num_iterations=5, ratio=2.0, ratio_at=2, area=1.0))
+        lr, head: from iteration 3 on (0.4 and 0.8), at 5 of them; ratio up to 2, at iteration 3; area 1
     """
 
     name: str
@@ -70,6 +74,15 @@ class PlanDiff(Sequence[Difference]):
         differences: the differences in names and groups that both plans have.
         notes: the names, groups and iterations that only one plan has, in words.
         rtol: the relative difference up to which two values are equal.
+
+    Example:
+        >>> import torch
+        >>> from lehr.handlers import CosineDecayScheduler, LinearScheduler, dry_run
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        >>> one, other = (kind(optimizer, "lr", 4) for kind in (CosineDecayScheduler, LinearScheduler))
+        >>> diff = diff_plans(dry_run(one, 1, 4), dry_run(other, 1, 4))
+        >>> len(diff), diff[0].num_iterations, round(diff[0].ratio, 2)
+        (1, 2, 1.71)
     """
 
     def __init__(

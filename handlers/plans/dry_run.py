@@ -67,10 +67,12 @@ def dry_run(
             given if it made the trainer, otherwise 1.
         progress: called with 1000 after every 1000 iterations, such as ``tqdm(...).update``; or None.
 
+    Shapes: ``plan[name]`` is ``(max_epochs * epoch_length, groups)``, or ``(max_iters, groups)``.
+
     Returns:
-        A :class:`~lehr.handlers.plans.Plan`. ``plan[name]`` is an array ``(max_epochs * epoch_length, groups)``: for
-        each iteration, the values in effect after its training step, in all groups that are written under the name.
-        Values in tensors are rounded to the precision of the tensor.
+        A :class:`~lehr.handlers.plans.Plan`. ``plan[name]`` has, for each iteration, the values in effect after its
+        training step, in all groups that are written under the name. Values in tensors are rounded to the precision of
+        the tensor.
 
     Raises:
         TypeError: an argument has the wrong type; something cannot be copied.

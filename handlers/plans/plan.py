@@ -49,7 +49,7 @@ class PlanColumn:
 
 
 class Plan(Mapping[str, Array]):
-    """The values that :func:`dry_run` computed: ``plan[name]`` is an array ``(iterations, groups)``.
+    """The values that :func:`dry_run` computed: ``plan[name]`` is an array.
 
     Args:
         columns: the values under each name.
@@ -57,6 +57,11 @@ class Plan(Mapping[str, Array]):
         epoch_length: iterations of an epoch.
         start: the first iteration of the run, from 0; more than 0 if the run is resumed.
         unforeseen: the schedulers that the dry run cannot predict and leaves out, in words.
+
+    Shapes: ``plan[name]`` is ``(iterations, groups)``, NaN before ``start``.
+
+    Raises:
+        KeyError: ``plan[name]`` of a name that the plan does not have.
 
     Example:
         >>> import torch

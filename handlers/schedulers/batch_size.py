@@ -10,8 +10,9 @@ from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 from torch.utils.data import DataLoader, TensorDataset
 
+from lehr.handlers.core.adjustment import Adjustment
 from lehr.handlers.core.attaching import AnyEvent
-from lehr.handlers.core.resume_policy import Adjustment
+from lehr.handlers.core.clocks.clock import Clock
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import FunctionSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array
@@ -96,6 +97,9 @@ class BatchSizeScheduler(BaseParamScheduler):
         TypeError: ``dataloader`` is not a ``DataLoader``, or ``scheduler_fn`` is not callable.
         ValueError: the data loader has no batch sampler; at an event, the value is not a whole number of at least 1.
 
+    Source: Smith et al., "Don't Decay the Learning Rate, Increase the Batch Size", 2018,
+    https://arxiv.org/abs/1711.00489.
+
     Example:
         >>> from lehr.handlers.schedules import LinearInterpolation
         >>> loader = DataLoader(range(100), batch_size=4)
@@ -136,18 +140,33 @@ class BatchSizeScheduler(BaseParamScheduler):
         self._target = BatchSize(dataloader)
 
     def attach(
-        self, engine: Engine, event: AnyEvent = Events.EPOCH_STARTED, name: str | None = None
+        self,
+        engine: Engine,
+        event: AnyEvent = Events.EPOCH_STARTED,
+        name: str | None = None,
+        clock: Clock | None = None,
     ) -> RemovableEventHandle:
-        """Write the batch size at each of these events of an engine; see :meth:`BaseParamScheduler.attach`."""
-        return super().attach(engine, event, name)
+        """Write the batch size at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
+
+        Args:
+            engine: the engine, usually the trainer.
+            event: an event of the engine, with any filter.
+            name: name of the history; None for ``"batch_size"``.
+            clock: a clock that the event index counts; None to count events.
+
+        Raises:
+            TypeError, ValueError: as :meth:`BaseParamScheduler.attach`.
+        """
+        return super().attach(engine, event, name, clock)
 
     def _num_groups(self) -> None:
         return None
 
     def _adjust(self, adjustment: Adjustment) -> None:
         super()._adjust(adjustment)
-        if adjustment.handover is not None and self._schedule is not None:
-            self._follow(BatchSizes(self._schedule))  # the values of a handover are not whole
+        is_whole = adjustment.handover is None and adjustment.cooldown is None
+        if not is_whole and self._schedule is not None:
+            self._follow(BatchSizes(self._schedule))  # the values on the way are not whole
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         if state["value"] is not None:

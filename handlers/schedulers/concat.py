@@ -90,6 +90,8 @@ class ConcatScheduler(ParamScheduler):
                 the optimizer holds, or that a torch scheduler writes, such as the momentum.
             save_history: has no effect.
 
+        Shapes: a list of ``num_events`` rows, each with the event index and a value, or with a value for each group.
+
         Returns:
             ``[[0, value_0, ..., value_G-1], ...]``: one value for each of the G groups, then those of the next name.
 

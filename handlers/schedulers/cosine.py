@@ -134,7 +134,13 @@ class CosineRestartScheduler(DecayScheduler):
 class WarmupStableDecayScheduler(DecayScheduler):
     """Up from ``start_value`` to ``peak_value``, then stable, then down to ``end_value``, then constant.
 
-    For the formulas see :class:`~lehr.handlers.schedules.WarmupStableDecay`.
+    With w, s and d events of warm-up, stable phase and decay, and the curves f of ``warmup_type`` and g of
+    ``decay_type``, which :class:`~lehr.handlers.schedules.WarmupStableDecay` lists::
+
+        value(i) = start_value + (peak_value - start_value) * (1 - f(1 - i / w))     for i < w
+        value(i) = peak_value                                                        for w <= i < w + s
+        value(i) = peak_value + (end_value - peak_value) * g((i - w - s) / d)        for w + s <= i < w + s + d
+        value(i) = end_value                                                         after
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.

@@ -16,6 +16,10 @@ from lehr.handlers.targets.target import Value
 class CyclicalScheduler(ParamScheduler):
     """From ``start_value`` towards ``end_value`` over each cycle; the base of the two schedulers below.
 
+    At position j of a cycle of c events, with the start and end value of the cycle::
+
+        value = start_value + (end_value - start_value) * curve(j / c)
+
     A subclass sets ``schedule_type``, a :class:`~lehr.handlers.schedules.Cyclical` that takes the same arguments and
     defines the curve of a cycle. Or it overrides ``get_param``, as in ignite. Inside ``get_param``, and only there, the
     attributes describe the present cycle, as in ignite: ``event_index`` counts from the start of the cycle, and
@@ -40,6 +44,14 @@ class CyclicalScheduler(ParamScheduler):
     Raises:
         TypeError: an argument has the wrong type.
         ValueError: an argument is out of range; the parameter or the param group does not exist.
+
+    Example:
+        >>> class QuadraticCycles(CyclicalScheduler):
+        ...     def get_param(self):
+        ...         progress = self.event_index / self.cycle_size
+        ...         return self.start_value + (self.end_value - self.start_value) * progress**2
+        >>> QuadraticCycles.simulate_values(5, param_name="lr", start_value=1.0, end_value=0.0, cycle_size=4)
+        [[0, 1.0], [1, 0.9375], [2, 0.75], [3, 0.4375], [4, 1.0]]
     """
 
     schedule_type: Callable[..., Cyclical] = Cycles
@@ -126,6 +138,9 @@ class LinearCyclicalScheduler(CyclicalScheduler):
 
     Deviations from ignite 0.5.5: ``event_index`` counts all events; ``cycle_mult`` below 1 raises an error, since it
     leads to cycles without events.
+
+    Source: Smith, "Cyclical Learning Rates for Training Neural Networks", 2017, https://arxiv.org/abs/1506.01186 (the
+    triangular cycle).
 
     Example:
         >>> LinearCyclicalScheduler.simulate_values(5, param_name="lr", start_value=0, end_value=1, cycle_size=4)

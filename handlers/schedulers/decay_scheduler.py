@@ -30,6 +30,8 @@ class Options(TypedDict, total=False):
 class DecayScheduler(ParamScheduler):
     """A decay that may start from the value of each param group, within a window of events.
 
+    ``value(i) = schedule(i)``, or with ``relative``, ``value(i) = base * schedule(i)`` in each group.
+
     A param group's present value is the value that it holds when you construct the scheduler. It replaces an initial
     value of None, and it is the value before the window. A group that you add later has no such value. A config does
     not contain present values: a scheduler made from a config reads the groups again.

@@ -24,6 +24,8 @@ from .decay_scheduler import DecayScheduler, Options
 class ConstantScheduler(DecayScheduler):
     """The same value at every event; with ``begin``, from that event on.
 
+    ``value(i) = value``
+
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
@@ -127,6 +129,9 @@ class PolynomialScheduler(DecayScheduler):
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`.
+
+    Source: Chen et al., "DeepLab: Semantic Image Segmentation with Deep Convolutional Nets, Atrous Convolution, and
+    Fully Connected CRFs", 2017, https://arxiv.org/abs/1606.00915 (the "poly" decay, with a power of 0.9).
 
     Example:
         >>> PolynomialScheduler.simulate_values(4, param_name="lr", duration=2, power=2.0, start_value=1.0)

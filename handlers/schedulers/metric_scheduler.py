@@ -100,6 +100,9 @@ class MetricScheduler(MetricDrivenScheduler):
     def observe(self, metric: float) -> None:
         """Pass a metric to the schedule, without writing a value.
 
+        Args:
+            metric: the metric, a number.
+
         Raises:
             TypeError, ValueError: the schedule refuses the metric.
         """

@@ -49,6 +49,9 @@ class PhaseScheduler(SchedulerWithMetric):
         TypeError: an argument has the wrong type.
         ValueError: an argument is out of range; the parameter or the param group does not exist.
 
+    Source: Hu et al., "MiniCPM: Unveiling the Potential of Small Language Models with Scalable Training
+    Strategies", 2024, https://arxiv.org/abs/2404.06395 (a decay that may begin at any event of the stable phase).
+
     Example:
         >>> import torch
         >>> from lehr.handlers.schedules import Anneal, Constant
@@ -118,6 +121,9 @@ class PhaseScheduler(SchedulerWithMetric):
 
     def observe(self, engine: Engine) -> None:
         """Read the metric of an engine, usually an evaluator; begin the next phase if the metric has stopped improving.
+
+        Args:
+            engine: the engine that has the metric.
 
         Raises:
             TypeError: the metric is not a number.

@@ -41,8 +41,8 @@ class FunctionFromOne(FunctionSchedule):
 class LambdaStateScheduler(StateParamScheduler):
     """Writes the value of a function of the event index to an attribute of ``engine.state``.
 
-    At each event the scheduler calls the function with an index that counts from 1: the first event has ``f(1)``, as in
-    ignite. An int, bool or float is written as returned.
+    At event i, counting from 0, it writes ``lambda_obj(i + 1)``: the first event has ``lambda_obj(1)``, as in ignite.
+    An int, bool or float is written as returned.
 
     Args:
         lambda_obj: function from the event index, an int, to a number.

@@ -56,6 +56,9 @@ def create_lr_scheduler_with_warmup(
     starts from its own values, where in ignite the end value of the warm-up changes the rest of training. A scheduler
     of one param group warms up that group alone.
 
+    Source: Goyal et al., "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", 2017,
+    https://arxiv.org/abs/1706.02677 (the gradual warm-up).
+
     Example:
         >>> import torch
         >>> from torch.optim.lr_scheduler import ExponentialLR

@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # what type checkers see
     from .reduced import Reduced
     from .restarts import Restarts
     from .rules import Addition, Approach, Assignment, Scaling
+    from .run_length import RunLength
     from .shift import Shift
     from .side_by_side import SideBySide
     from .stateful import FunctionSchedule, LiveSchedule, StatefulSchedule
@@ -89,6 +90,7 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
             "reduced": ("Reduced",),
             "restarts": ("Restarts",),
             "rules": ("Addition", "Approach", "Assignment", "Scaling"),
+            "run_length": ("RunLength",),
             "shift": ("Shift",),
             "side_by_side": ("SideBySide",),
             "stateful": ("FunctionSchedule", "LiveSchedule", "StatefulSchedule"),
@@ -143,6 +145,7 @@ __all__ = [
     "Restarts",
     "Reversed",
     "Rex",
+    "RunLength",
     "Scaling",
     "Schedule",
     "Shift",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
-from typing import Any, overload
+from typing import Any, ClassVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -76,6 +76,9 @@ class Schedule(ABC):
         """The former name of :meth:`value_from_parts`."""
         warnings.warn(_renamed(type(self).__name__, "from_parts", "value_from_parts"), DeprecationWarning, stacklevel=2)
         return self.value_from_parts(index, read)
+
+    # Whether the value at event i takes the values of all events before: such a schedule cannot count tokens.
+    goes_event_by_event: ClassVar[bool] = False
 
     @abstractmethod
     def values(self, indices: Array) -> Array:
@@ -151,7 +154,7 @@ class Schedule(ABC):
         return text_of(self.description())
 
     def description(self) -> Description:
-        """Describes the schedule as plain data, the same in every process; see :func:`.description_of`."""
+        """Describes the schedule as plain data, the same in every process."""
         return fields_of(self)
 
     def _set(self, **values: object) -> None:

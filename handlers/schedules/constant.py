@@ -13,7 +13,7 @@ from .base import Array, Schedule
 
 @dataclass(frozen=True)
 class Constant(Schedule):
-    """The same value at every event.
+    """The same value at every event: ``value(i) = value``.
 
     Args:
         value: a float, or one for each of G parameter groups.

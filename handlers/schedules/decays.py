@@ -62,6 +62,8 @@ class ExponentialDecay(GammaDecay):
         decay_events: events in which the value is multiplied by ``gamma``, above 0.
         staircase: whether to decay in steps, at every ``decay_events``-th event: ``floor(i / decay_events)``.
 
+    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
+
     Raises:
         TypeError, ValueError: an argument is not a finite number, or out of its range.
 
@@ -100,6 +102,8 @@ class StepDecay(GammaDecay):
         gamma: factor of each step.
         step_size: events from one step to the next, above 0; with 2.5, for example, steps are at 3, 5, 8, 10, ...
 
+    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
+
     Raises:
         TypeError, ValueError: an argument is not a finite number, or out of its range.
 
@@ -124,6 +128,8 @@ class MultiStepDecay(GammaDecay):
         initial_value: value before the first milestone; a float, or one for each of G parameter groups.
         gamma: factor of each milestone.
         milestones: event indices at which the factor is applied, rising; a milestone that is listed twice counts twice.
+
+    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
 
     Raises:
         TypeError: a number is not one, ``milestones`` not a list or tuple.
@@ -158,6 +164,8 @@ class PowerDecay(Decay):
         timescale: the event at which the value is ``initial_value * 2 ** -power``, above 0.
         power: the exponent, at least 0; a larger one falls faster.
 
+    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
+
     Raises:
         TypeError, ValueError: an argument is not a finite number, or out of its range.
 
@@ -188,6 +196,8 @@ class InverseTimeDecay(Decay):
         exponent: the power of time, at least 0.
         staircase: whether to decay in steps: ``floor(i ** exponent / decay_events)``.
 
+    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
+
     Raises:
         TypeError, ValueError: an argument is not a finite number, or out of its range.
 
@@ -203,7 +213,11 @@ class InverseTimeDecay(Decay):
 
     @classmethod
     def in_events(cls, given: dict[str, Any], epoch_length: int) -> dict[str, Any]:
-        """Converts ``decay_events``, which divides a power of time, by the same power of the epoch length."""
+        """Converts ``decay_events``, which divides a power of time, by the same power of the epoch length.
+
+        Raises:
+            ValueError: ``exponent`` is more than 20.
+        """
         power = arguments.number("exponent", given["exponent"], at_least=0)
         if power > 20 and epoch_length > 1:
             raise ValueError(f"exponent must be at most 20 with epoch_length, given {power}")

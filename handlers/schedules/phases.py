@@ -45,7 +45,7 @@ class Phases(StatefulSchedule):
         end: the event at which the last phase ends; None for its own length.
         starts: events at which the second phase, the third and so on begin without a call, rising.
         flat: metrics start the next phase when this plateau would reduce; its ``factor`` and values have no effect.
-            With None, metrics have no effect.
+            None where no metric comes.
 
     Shapes: one value, or one for each of G groups where one of the phases has it.
 
@@ -155,6 +155,9 @@ class Phases(StatefulSchedule):
     def begin_next(self, event_index: int | None = None) -> None:
         """Starts the next phase at an event; None is the event after the last that was read.
 
+        Args:
+            event_index: the first event of the next phase.
+
         Raises:
             TypeError: ``event_index`` is no number.
             ValueError: ``event_index`` is negative, not whole, or before the start of the phase before; there is no
@@ -175,6 +178,9 @@ class Phases(StatefulSchedule):
 
     def observe(self, metric: float) -> None:
         """Counts a metric, and starts the next phase at the next event if ``flat`` would reduce.
+
+        Args:
+            metric: the metric, a number.
 
         Raises:
             TypeError: as :meth:`Plateau.observe`.

@@ -20,9 +20,14 @@ class Turn:
 
     Args:
         rule: the rule. Its step is ``n - begin``.
-        begin: the first n of its window.
-        end: the first n after its window; None for no end.
+        begin: the number n of the first event in its window.
+        end: the number n of the first event after its window; None for no end.
         every: events from one turn to the next.
+
+    Raises:
+        TypeError: ``rule`` is no rule; another argument is not a number.
+        ValueError: another argument is negative or not whole, or ``every`` is 0; ``rule`` depends on what happens in
+            training.
 
     Example:
         >>> from lehr.handlers.schedules import ExponentialDecay, Scaling
@@ -49,6 +54,8 @@ class Turn:
 class Recursion(Schedule):
     """A value that several rules change at each event, one after another.
 
+    At each of its turns, a rule replaces the value v by ``v * a(k) + c(k)``, where k counts the events of the turn.
+
     It stands for several schedulers of one parameter whose windows overlap, and has no closed form: to seek to event i
     takes time in proportion to i, or to the end of the last window if that is before i. Compose schedules instead where
     you can.
@@ -60,6 +67,11 @@ class Recursion(Schedule):
 
     Shapes: ``(n,)``, or ``(n, G)`` where a value is a list.
 
+    Raises:
+        TypeError: ``turns`` is not a list of turns; another argument is not a number.
+        ValueError: a value is NaN or infinite; ``start`` is negative or not whole; values for different numbers of
+            groups.
+
     Example:
         >>> from lehr.handlers.schedules import Anneal, Approach, Cosine, Scaling
         >>> warmup = Scaling(Anneal(0.25, 1.0, duration=3))
@@ -68,6 +80,7 @@ class Recursion(Schedule):
         [0.25, 0.4268, 0.375, 0.1464, 0.1464]
     """
 
+    goes_event_by_event = True
     initial_value: Number = fields.value()
     turns: Sequence[Turn] = fields.list_of(
         partial(arguments.instance, wanted=Turn, rule="a Turn"),

@@ -38,6 +38,11 @@ class Scaling(Rule):
     Args:
         factors: a schedule of factors.
 
+    Shapes: a and c are ``(n,)``, or ``(n, G)`` where ``factors`` has values for G groups.
+
+    Raises:
+        TypeError: ``factors`` is no schedule.
+
     Example:
         >>> from lehr.handlers.schedules import ExponentialDecay
         >>> Scaling(ExponentialDecay(1.0, gamma=0.5)).coefficients(np.array([0.0, 1.0, 2.0]))[0].tolist()
@@ -73,6 +78,13 @@ class Approach(Rule):
         base_value: the value that rising weights lead back to, likewise.
         restarts: steps at which the value is set to one of ``restart_values``.
         restart_values: a value for each of ``restarts``, or a list of G.
+
+    Shapes: a and c are ``(n,)``, or ``(n, G)`` where a value is a list.
+
+    Raises:
+        TypeError: ``weights`` is no schedule; a value is not a number or a list of them.
+        ValueError: a value is NaN or infinite; not as many ``restart_values`` as ``restarts``; values for different
+            numbers of groups.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal
@@ -121,6 +133,12 @@ class Assignment(Rule):
         schedule: the values.
         first_factor: the factor of the value at step 0; None to replace the value at step 0, too.
 
+    Shapes: a and c are ``(n,)``, or ``(n, G)`` where ``schedule`` has values for G groups.
+
+    Raises:
+        TypeError: ``schedule`` is no schedule; ``first_factor`` is not a number.
+        ValueError: ``first_factor`` is NaN or infinite.
+
     Example:
         >>> from lehr.handlers.schedules import Constant
         >>> a, c = Assignment(Constant(0.5), first_factor=0.1).coefficients(np.arange(3.0))
@@ -148,6 +166,11 @@ class Addition(Rule):
 
     Args:
         schedule: the values.
+
+    Shapes: a and c are ``(n,)``, or ``(n, G)`` where ``schedule`` has values for G groups.
+
+    Raises:
+        TypeError: ``schedule`` is no schedule.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal

@@ -20,6 +20,10 @@ class Shift(Wrapper):
 
     Shapes: the shape of ``schedule``.
 
+    Raises:
+        TypeError: ``schedule`` is no schedule; ``by`` is not a number.
+        ValueError: ``by`` is not whole.
+
     Example:
         >>> from lehr.handlers.schedules import LinearCyclical
         >>> Shift(LinearCyclical(0.0, 1.0, cycle_size=4), by=2)([0, 1, 2]).tolist()

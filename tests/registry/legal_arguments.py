@@ -83,6 +83,7 @@ SCHEDULES: dict[str, Arguments] = {
     "CumulativeProduct": {"function": math.cos},
     "FunctionSchedule": {"function": math.cos},
     "Mapped": {"schedule": LINE, "function": math.cos},
+    "RunLength": {"max_epochs": 10, "epoch_length": 500},
     # The rules of a Recursion, which have no picture of their own.
     "Addition": {"schedule": LINE},
     "Approach": {"weights": LINE, "end_value": 0.1, "base_value": 1.0},

@@ -17,7 +17,13 @@ from lehr.handlers.config.dialects.lehr import SCHEDULERS as CONFIG_TYPES
 from lehr.handlers.schedules import Curve, Schedule
 
 # Base classes, which make no schedule themselves.
-BASES = {"BaseParamScheduler", "CyclicalScheduler", "Schedule", "LiveSchedule", "StatefulSchedule", "Curve", "Cyclical"}
+BASES = {"BaseParamScheduler", "CyclicalScheduler", "DecayScheduler"} | {
+    "Schedule",
+    "LiveSchedule",
+    "StatefulSchedule",
+    "Curve",
+    "Cyclical",
+}
 FUNCTIONS = {"create_lr_scheduler_with_warmup"}
 RANKINGS = {"BoundRanking", "RankedSchedule", "rank_by_bound"}  # in the folder of schedules, and no schedules
 

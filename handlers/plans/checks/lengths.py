@@ -10,7 +10,7 @@ from lehr.handlers.plans.plan import counted
 from lehr.handlers.plans.simulation.schedulers import WrittenSchedule
 from lehr.handlers.plans.simulation.timeline import RunSettings
 from lehr.handlers.schedulers.torch.lengths import begins_anew, length_of
-from lehr.handlers.schedules import Concatenation, Cyclic, Cyclical, Restarts, Schedule
+from lehr.handlers.schedules import Concatenation, Cooldown, Cyclic, Cyclical, Restarts, Schedule
 from lehr.handlers.schedules.arguments import MAX_EVENT_INDEX
 from lehr.handlers.schedules.base import Array
 
@@ -131,11 +131,18 @@ def _unfinished(written: WrittenSchedule, length: float, cyclic: bool, numbers: 
             if np.abs(last - end).max() <= 0.01 * np.abs(values - end[:, np.newaxis]).max():
                 return
             reached = f": its last value is {values_text(last)}, not {values_text(end)}"
-    share, suggestion = events / length, f"make the schedule {counted(events, 'event')} long, or the run longer"
+    share, suggestion = events / length, f"{_how_to_fit(schedule, events)}, or the run longer"
     message = f"the schedule takes {length:g} events, but the run has {events} of them, {share:.0%}{reached}"
     numbers = {**numbers, "last_value": last.tolist(), **end_value}
     severity = "warning" if share < 0.95 else "info"
     yield Finding("end-not-reached", severity, written.description, message, suggestion, numbers)
+
+
+def _how_to_fit(schedule: Schedule, events: int) -> str:
+    """What makes a schedule end with its events, in words; a branch of a trunk is as long as its cool-down allows."""
+    if isinstance(schedule, Cooldown) and events > schedule.begin:
+        return f"make the cool-down {counted(events - schedule.begin, 'event')} long"
+    return f"make the schedule {counted(events, 'event')} long"
 
 
 def _repeated(checked: CheckedRun, written: WrittenSchedule, length: float, numbers: dict[str, Any]) -> Finding:
@@ -177,7 +184,7 @@ def _ended(checked: CheckedRun, written: WrittenSchedule, length: float, numbers
     zeros, held = _last_iterations(table, np.zeros_like(table[-1])), _last_iterations(table, table[-1])
     if zeros > max(1, 0.01 * len(table)):
         message = f"{ended} with the value 0: the last {zeros} iterations learn nothing"
-        suggestion = f"make the schedule {events} events long, or its end value more than 0"
+        suggestion = f"{_how_to_fit(written.schedule, events)}, or its end value more than 0"
         yield Finding("repeats", "warning", written.description, message, suggestion, {**numbers, "iterations": zeros})
         return
     sizes, end = np.abs(table[~np.isnan(table).any(axis=1)]), table[-1]
@@ -188,7 +195,7 @@ def _ended(checked: CheckedRun, written: WrittenSchedule, length: float, numbers
             f"{ended}, and the last {held} iterations train with its end value, {values_text(end)}, which is less than "
             f"a thousandth of its highest value, {values_text(sizes.max(axis=0))}"
         )
-        suggestion = f"make the schedule {events} events long, or its end value larger"
+        suggestion = f"{_how_to_fit(written.schedule, events)}, or its end value larger"
         yield Finding("repeats", "warning", written.description, message, suggestion, {**numbers, "iterations": held})
 
 

@@ -55,6 +55,16 @@ def read_log(
         OSError: the file cannot be read.
         ValueError: a line is not well-formed; the column is not there; there are more than 10,000,000 points.
         ImportError: an event file is given, and ``tensorboard`` is not installed.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "metrics.csv")
+        ...     with open(path, "w") as file:
+        ...         print("step,loss,lr", "0,2.3,0.1", "10,1.9,0.05", sep=chr(10), file=file)
+        ...     log = read_log(path)
+        >>> log.columns["lr"].steps.tolist(), log.columns["lr"].values.tolist()
+        ([0, 10], [0.1, 0.05])
     """
     path = Path(path)
     if path.is_dir() or EVENT_FILE in path.name:

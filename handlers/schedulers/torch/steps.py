@@ -60,6 +60,7 @@ class TorchSteps(StatefulSchedule):
     """
 
     changed_by_reading = ()  # the same event again takes no step
+    goes_event_by_event = True
     wrapped: TorchLRScheduler = field(compare=False)
     target: ParamGroups | None = field(default=None, compare=False)
     configuration: str = field(init=False)
