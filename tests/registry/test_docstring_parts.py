@@ -50,9 +50,19 @@ SOURCES = {
     "WarmupStableDecayScheduler": "2405.18392",
     "create_lr_scheduler_with_warmup": "1706.02677",
     "find_lr": "1506.01186",
+    "rank_by_bound": "2501.18965",
 }
 # What the library makes and users read: its arguments are not checked. And an enumeration, which nobody calls.
-RECORDS = {"Audit", "Difference", "Findings", "LoggedDifference", "LRRangeTest", "PlanDiff"}
+RECORDS = {
+    "Audit",
+    "BoundRanking",
+    "Difference",
+    "Findings",
+    "LoggedDifference",
+    "LRRangeTest",
+    "PlanDiff",
+    "RankedSchedule",
+}
 NOT_CALLED = {"OptimizerEvents", "ResumeWarning"}
 # Bases, whose subclasses have the formula; users' functions, and torch's own schedulers.
 WITHOUT_FORMULA = {"Curve", "LiveSchedule", "Schedule", "StatefulSchedule", "FunctionSchedule", "LRScheduler"}
