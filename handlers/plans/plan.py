@@ -232,7 +232,7 @@ class Plan(Mapping[str, Array]):
                 num_events, **options)`` returns arrays ``loss``, ``low`` and ``high``.
             param_name: the name of the learning rate in the plan.
             name: the name of the forecast.
-            **options: arguments of ``predict``, such as ``group=0`` or ``extrapolate=True``.
+            options: arguments of ``predict``, such as ``group=0`` or ``extrapolate=True``.
 
         Raises:
             TypeError: ``forecast`` has no ``predict``.
