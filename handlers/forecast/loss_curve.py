@@ -20,20 +20,11 @@ class LossCurve:
     """The forecast loss of a run at each event, with a band; :meth:`.LossForecast.predict` makes it.
 
     Args:
-        events: the event indices.
-        loss: the loss at each event. NaN in the warm-up, whose losses are not forecast.
-        low: the lower end of the 90% band.
-        high: the upper end of the band.
-        lrs: the learning rate at each event.
-
-    Shapes: each array is ``(n,)``.
-
-    Example:
-        >>> import numpy as np
-        >>> loss = np.array([2.0, 1.5])
-        >>> curve = LossCurve(np.arange(2), loss, 0.9 * loss, 1.1 * loss, lrs=np.array([0.1, 0.05]))
-        >>> curve.final
-        1.5
+        events: the event indices ``(n,)``.
+        loss: the loss at each event ``(n,)``. NaN in the warm-up, whose losses are not forecast.
+        low: the lower end of the 90% band ``(n,)``.
+        high: the upper end of the band ``(n,)``.
+        lrs: the learning rate at each event ``(n,)``.
     """
 
     events: NDArray[Any]
@@ -65,11 +56,7 @@ class LossCurve:
         return lines
 
     def to_csv(self, path: str | PathLike[str]) -> None:
-        """Write a table with a row for each event: ``event_index``, ``lr``, ``loss``, ``low`` and ``high``.
-
-        Args:
-            path: the file to write.
-        """
+        """Write a row for each event: ``event_index``, ``lr``, ``loss``, ``low`` and ``high``."""
         columns = [self.events, self.lrs, self.loss, self.low, self.high]
         # A cell is empty where the loss is NaN.
         with open(path, "w", newline="", encoding="utf-8") as file:

@@ -140,10 +140,11 @@ class LossForecast:
         logs, slopes = self._log_losses(lrs, steps)
         low, high = band_of(self.uncertainty, slopes, self._growth(lrs, steps))
         events = np.arange(len(lrs))
-        curves = [np.exp(np.interp(events, steps, one)) * self.lowest_loss for one in (logs, logs + low, logs + high)]
-        for curve in curves:
-            curve[:begin] = np.nan
-        return LossCurve(events, *curves, lrs)
+        loss, least, most = (
+            np.exp(np.interp(events, steps, one, left=np.nan)) * self.lowest_loss
+            for one in (logs, logs + low, logs + high)
+        )
+        return LossCurve(events, loss, least, most, lrs)
 
     def rank(
         self,

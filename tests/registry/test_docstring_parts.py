@@ -57,11 +57,18 @@ SOURCES = {
     "rank_by_bound": "2501.18965",
 }
 # What the library makes and users read: its arguments are not checked. And an enumeration, which nobody calls.
-RECORDS = {"Audit", "Difference", "Findings", "LoggedDifference", "LRRangeTest", "PlanDiff", "BoundRanking"} | {
+RECORDS = {
+    "Audit",
+    "BoundRanking",
+    "Difference",
+    "Findings",
+    "LRRangeTest",
+    "LoggedDifference",
     "LossCurve",
     "LossForecast",
-    "Ranking",
+    "PlanDiff",
     "RankedSchedule",
+    "Ranking",
 }
 NOT_CALLED = {"OptimizerEvents", "ResumeWarning"}
 # Bases, whose subclasses have the formula; users' functions, and torch's own schedulers.
