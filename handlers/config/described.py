@@ -82,7 +82,7 @@ def described(scheduler: Any, config: Any, *, dialect: str | None, section: str 
     raw = as_containers(where, config)
     path, part, _ = find_section(where, raw, section, dialect)
     made = plain_config(path, part, dialect)
-    run = checked("", {**whole.get("run", {}), "epoch_length": whole.get("epoch_length")})
+    run = checked("", {"epoch_length": whole.get("epoch_length"), **whole.get("run", {})})
     run = with_stated(run, made)
     if run.steps is None and run.max_epochs is None and isinstance(made, Mapping):
         given = [made[key] for key in STEPS_OF_SCHEDULE if isinstance(made.get(key), int) and made[key] > 0]

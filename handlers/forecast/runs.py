@@ -5,16 +5,18 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from lehr.engine import ParamHistory
-from lehr.handlers.schedules.arguments import shown
+from lehr.handlers.schedules.arguments import shown, whole_number
 from lehr.handlers.schedules.base import Array, Schedule
 
-from .lr_values import lr_values
+from .lr_values import lr_values, warmup_of
 from .run_files import read_rows, spread
 
-FEWEST_OF_SCHEDULE = 0.02  # of the events of a schedule; steps that end before are in another unit, such as epochs
+# Steps that end before or after are in another unit than the schedule.
+FEWEST_OF_SCHEDULE, LONGEST_OF_SCHEDULE = 0.02, 100.0  # times its events
+MOST_EVENTS = 20_000_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -29,6 +31,8 @@ class Run:
         losses: the loss at each of these steps ``(n,)``, above 0.
         name: a name for errors and tables; None for none.
         group: the index of a param group whose learning rate counts; None for the mean of all groups.
+        num_warmup_events: the events of the warm-up, whose losses are not fitted; None for the events at the beginning
+            in which the learning rate rises to a peak.
 
     The attributes ``lrs``, ``steps`` and ``losses`` are arrays; ``lrs`` has the learning rate of each event up to the
     last step.
@@ -52,6 +56,7 @@ class Run:
     losses: Any
     name: str | None = field(default=None, kw_only=True)
     group: int | None = field(default=None, kw_only=True)
+    num_warmup_events: int | None = field(default=None, kw_only=True)
     lrs: Array = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,8 +66,17 @@ class Run:
         steps, losses = _numbers("steps", self.steps), _numbers("losses", self.losses)
         _check_steps(steps, losses)
         last = int(steps[-1])
+        if last >= MOST_EVENTS:
+            raise ValueError(
+                f"steps must be less than {MOST_EVENTS}, given {last}: count steps in events, not in tokens or samples"
+            )
         length = len(self.schedule) if isinstance(self.schedule, list | tuple | np.ndarray) else None
         length = self.schedule.length if isinstance(self.schedule, Schedule) else length
+        if length is not None and last > LONGEST_OF_SCHEDULE * length:
+            raise ValueError(
+                f"steps must be within the schedule of {length:g} events, given {last} as the last: count steps in "
+                "events, as the schedule does, not in tokens, samples or epochs"
+            )
         if length is not None and last + 1 < FEWEST_OF_SCHEDULE * length:
             raise ValueError(
                 f"steps must reach the end of the schedule of {length:g} events, given {last} as the last: count steps "
@@ -73,6 +87,8 @@ class Run:
             kept = np.array(array)
             kept.flags.writeable = False
             object.__setattr__(self, name, kept)
+        warm = warmup_of(lrs) if self.num_warmup_events is None else self.num_warmup_events
+        object.__setattr__(self, "num_warmup_events", whole_number("num_warmup_events", warm, at_least=0))
 
     @classmethod
     def from_history(
@@ -149,6 +165,26 @@ class Run:
     def num_events(self) -> int:
         """The number of events up to the last step."""
         return len(self.lrs)
+
+    @property
+    def warmup(self) -> int:
+        """The events of the warm-up."""
+        return int(self.num_warmup_events or 0)
+
+    @property
+    def fitted_steps(self) -> NDArray[np.int64]:
+        """The steps after the warm-up that have a learning rate above 0 before them."""
+        return np.asarray(self.steps[self._is_fitted])
+
+    @property
+    def fitted_losses(self) -> Array:
+        """The losses at these steps."""
+        return np.asarray(self.losses[self._is_fitted], dtype=np.float64)
+
+    @property
+    def _is_fitted(self) -> NDArray[np.bool_]:
+        begun = int(np.argmax(self.lrs > 0))
+        return np.asarray(self.steps >= max(self.warmup, begun))
 
     def __repr__(self) -> str:
         name = "" if self.name is None else f" {shown(self.name)}"
