@@ -16,8 +16,9 @@ from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
 from lehr.engine.plain_loop import PlainLoop
 from lehr.handlers.schedules.arguments import shown, shown_text
 
+from .clocks.choosing import checked_clock, handler_with_clock
 from .clocks.clock import Clock
-from .clocks.counting import checked_clock, handler_with_clock, read_with_strides
+from .clocks.counting import read_with_strides
 from .engines import is_attached
 from .locations import holders_of, label_history, locations_of, may_share, shared_locations
 from .resume_check import ResumeCheck
@@ -61,7 +62,7 @@ class Filtered:
     calls_scheduler = True
 
     def __init__(self, scheduler: Any, event: Any, optimizer: Optimizer | None) -> None:
-        self._scheduler, self._event = scheduler, event
+        self._scheduler, self._event, self._passes = scheduler, event, event.filter
         self._optimizer = None if optimizer is None else weakref.ref(optimizer)
         self._parent = weakref.ref(scheduler)  # ignite finds the user's handler by this attribute
 
@@ -70,8 +71,7 @@ class Filtered:
         state: Any = engine.state
         if self._optimizer is not None and state.optimizer is not self._optimizer():
             return
-        passes = self._event.filter
-        if passes is None or passes(engine, state.get_event_attrib_value(self._event)):
+        if self._passes is None or self._passes(engine, state.get_event_attrib_value(self._event)):
             if self._optimizer is not None and state.optimizer_step_again and self._scheduler.event_index > 0:
                 take_back_events(self._scheduler, engine, 1, kwargs.get("name"))  # the step before failed
             self._scheduler(engine, **kwargs)
@@ -143,7 +143,7 @@ def attached(scheduler: Any, engine: Engine, event: Any, name: str | None, given
         for handle in others:
             handle.remove()
         raise
-    if clock is not None:
+    if clock is not None and clock.unit != "events":
         read_with_strides(scheduler)
     ResumeCheck.of(scheduler, engine).add(engine, event, name, clock)
     for history_name in names:

@@ -352,8 +352,10 @@ class ParamScheduler(BaseParamScheduler):
         if isinstance(self.optimizer, PlaceholderOptimizer):
             return None
         groups = len(self.optimizer_param_groups)
-        own = None if self._schedule is None else self._schedule.groups
-        return own if self._target.adopts and own is not None and own < groups else groups
+        if self._schedule is None or not self._target.adopts:
+            return groups
+        own = self._schedule.groups
+        return own if own is not None and own < groups else groups
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> tuple[Any, Array]:

@@ -1,4 +1,16 @@
-"""The multi-power law: the loss of a run from its learning rates."""
+"""The multi-power law: the loss of a run from its learning rates.
+
+With the learning rate lr_k of event k, S(t) = lr_0 + ... + lr_t, and S' the sum of lr_k to the power p::
+
+    loss(t) = L0 + A * S'(t)**-alpha - B * D(t)
+    D(t)    = sum over k = 1, ..., t of (lr_{k-1} - lr_k) * (1 - (1 + C * lr_k**-gamma * (S(t) - S(k-1)))**-beta)
+
+Events of the warm-up count in all sums. p is 1, as in the paper, where all runs have about the same peak; it is fitted
+where peaks differ.
+
+Source: Luo et al., "A Multi-Power Law for Loss Curve Prediction Across Learning Rate Schedules", 2025,
+https://arxiv.org/abs/2503.12811. The power p is of lehr.
+"""
 
 from dataclasses import dataclass, fields
 
@@ -6,21 +18,26 @@ import numpy as np
 
 from lehr.handlers.schedules.base import Array
 
-WINDOWS = 600  # at most about as many windows of events, each of whose changes count as one
+from .changes import Changes
+
+# The order of the numbers that a fit varies: for losses in units of the lowest loss, and learning rates in units of the
+# highest one, L0, log A, alpha, log B, log C, beta, gamma.
+NUM_FITTED = 7
 
 
 @dataclass(frozen=True)
 class LawParameters:
-    """The parameters of the multi-power law, in the units of the learning rate and the loss.
+    """The parameters of the law, in the units of the learning rate and the loss.
 
     Args:
         limit: L0, the loss that no run goes below.
-        amplitude: A, above 0.
+        amplitude: A.
         alpha: the exponent of the sum of learning rates.
-        drop: B, what a change of the learning rate is worth.
-        rate: C, how fast it comes.
-        beta: the exponent of its coming.
-        gamma: the exponent of the learning rate in it.
+        drop: B, the worth of a fall of the learning rate.
+        rate: C, how fast a fall takes effect.
+        beta: the exponent of the effect.
+        gamma: the exponent of the learning rate in the effect.
+        power: p, the power of the learning rates in the first sum.
     """
 
     limit: float
@@ -30,80 +47,68 @@ class LawParameters:
     rate: float
     beta: float
     gamma: float
+    power: float = 1.0
+
+    @classmethod
+    def from_fitted(cls, fitted: Array, highest_lr: float, lowest_loss: float, power: float) -> "LawParameters":
+        """The parameters that a fit has found, in the units of the runs.
+
+        >>> print(LawParameters.from_fitted(np.array([0.9, 0.0, 0.5, 0.0, 0.0, 0.5, 0.5]), 0.01, 3.0, 1.0))
+        L0 2.7, A 0.3, alpha 0.5, B 300, C 10, beta 0.5, gamma 0.5
+        """
+        limit, amplitude, alpha, drop, rate, beta, gamma = map(float, fitted)
+        return cls(
+            limit=limit * lowest_loss,
+            amplitude=float(np.exp(amplitude)) * lowest_loss * highest_lr ** (alpha * power),
+            alpha=alpha,
+            drop=float(np.exp(drop)) * lowest_loss / highest_lr,
+            rate=float(np.exp(rate)) * highest_lr ** (gamma - 1),
+            beta=beta,
+            gamma=gamma,
+            power=power,
+        )
+
+    def to_fitted(self, highest_lr: float, lowest_loss: float) -> Array:
+        """The numbers that a fit varies: the inverse of :meth:`from_fitted`."""
+        return np.array(
+            [
+                self.limit / lowest_loss,
+                np.log(self.amplitude / lowest_loss) - self.alpha * self.power * np.log(highest_lr),
+                self.alpha,
+                np.log(self.drop * highest_lr / lowest_loss),
+                np.log(self.rate) + (1 - self.gamma) * np.log(highest_lr),
+                self.beta,
+                self.gamma,
+            ]
+        )
 
     def __str__(self) -> str:
-        symbols = ("L0", "A", "alpha", "B", "C", "beta", "gamma")
-        values = (getattr(self, one.name) for one in fields(self))
-        return ", ".join(f"{symbol} {value:.4g}" for symbol, value in zip(symbols, values, strict=True))
+        symbols = ("L0", "A", "alpha", "B", "C", "beta", "gamma", "p")
+        shown = zip(symbols, (getattr(self, one.name) for one in fields(self)), strict=True)
+        return ", ".join(f"{symbol} {value:.4g}" for symbol, value in shown if (symbol, value) != ("p", 1.0))
 
 
-@dataclass(frozen=True, eq=False)
-class Changes:
-    """The learning rates of a run as the law needs them at some of its steps.
-
-    The changes of the learning rate in a window of events count as one change, at their weighted mean; a window never
-    reaches over a step that is asked for. Rises and falls are counted apart.
-
-    Args:
-        sums: S, the sum of the learning rates up to each step ``(T,)``.
-        sizes: the fall of the learning rate in each window ``(W,)``, negative for a rise.
-        lrs: the learning rate after the change ``(W,)``.
-        sums_before: the sum of the learning rates before the change ``(W,)``.
-        counts: how many windows end before each step, or at it ``(T,)``.
-    """
-
-    sums: Array
-    sizes: Array
-    lrs: Array
-    sums_before: Array
-    counts: Array
-
-
-def changes_of(lrs: Array, steps: Array, windows: int = WINDOWS) -> Changes:
-    """Sum up the learning rates ``(n,)`` of a run for the steps ``(T,)`` at which its loss is wanted."""
-    sums = np.cumsum(lrs)
-    falls = lrs[:-1] - lrs[1:]
-    at = np.flatnonzero(falls) + 1  # the events whose learning rate differs from that before
-    falls = falls[at - 1]
-    edges = _edges(falls, at, steps, windows)
-    window = 2 * np.searchsorted(edges, at, side="left") + (falls > 0)
-    _, first, window = np.unique(window, return_index=True, return_inverse=True)
-    sizes = np.bincount(window, falls)
-    weights = falls / sizes[window]
-    ends = edges[np.searchsorted(edges, at[first], side="left")] if len(at) else at
-    return Changes(
-        sums=sums[steps],
-        sizes=sizes,
-        lrs=np.bincount(window, weights * lrs[at]),
-        sums_before=np.bincount(window, weights * sums[at - 1]),
-        counts=np.searchsorted(ends, steps, side="right"),
-    )
+def log_losses(fitted: Array, changes: Changes) -> tuple[Array, Array]:
+    """The logarithm of the loss at each step ``(T,)``, and its derivatives by the fitted numbers ``(T, 7)``."""
+    limit, amplitude, alpha, drop, rate, beta, gamma = fitted
+    power_law = np.exp(amplitude - alpha * changes.log_sums)
+    worth = np.exp(drop)
+    x = np.exp(rate - gamma * changes.log_lrs) * changes.passed
+    log = np.log1p(x)
+    left = np.exp(-beta * log)
+    slope = beta * left * x / (1 + x)
+    fallen = (1 - left) @ changes.sizes
+    losses = np.maximum(limit + power_law - worth * fallen, FLOOR)
+    slopes = [
+        np.ones_like(losses),
+        power_law,
+        -power_law * changes.log_sums,
+        -worth * fallen,
+        -worth * (slope @ changes.sizes),
+        -worth * ((left * log) @ changes.sizes),
+        worth * (slope @ (changes.sizes * changes.log_lrs)),
+    ]
+    return np.log(losses), np.stack(slopes, axis=1) / losses[:, None]
 
 
-def _edges(falls: Array, at: Array, steps: Array, windows: int) -> Array:
-    """The last event of each window: each of the steps, and events between which the learning rate changes equally."""
-    last = int(steps[-1])
-    if not len(at):
-        return np.array([last])
-    passed = np.cumsum(np.abs(falls))
-    wanted = np.searchsorted(passed, np.linspace(0, passed[-1], windows)[1:-1])
-    return np.unique(np.concatenate([steps, at[wanted], [max(last, int(at[-1]))]]))
-
-
-def law_losses(parameters: LawParameters, changes: Changes) -> Array:
-    """The loss at each step."""
-    one = parameters
-    decrease = one.drop * progress(changes, one.rate, one.beta, one.gamma)
-    return one.limit + one.amplitude * changes.sums**-one.alpha - decrease
-
-
-def progress(changes: Changes, rate: float, beta: float, gamma: float) -> Array:
-    """The sum over windows of the law, without its factor B, at each step."""
-    result = np.zeros(len(changes.sums))
-    if len(changes.sizes):
-        speed = rate * np.maximum(changes.lrs, np.finfo(float).tiny ** 0.25) ** -gamma
-        passed = changes.sums[:, None] - changes.sums_before
-        is_before = np.arange(len(changes.sizes)) < changes.counts[:, None]
-        reached = 1 - (1 + speed * np.where(is_before, passed, 0)) ** -beta
-        result = reached @ changes.sizes
-    return result
+FLOOR = 1e-3  # of the lowest loss: a law below it is far from any run

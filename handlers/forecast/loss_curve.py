@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LossCurve:
-    """The forecast loss of a run at each event, with a band.
+    """The forecast loss of a run at each event, with a band; :meth:`.LossForecast.predict` makes it.
 
     Args:
         events: the event indices ``(n,)``.
-        loss: the loss at each event ``(n,)``. NaN in the warm-up, which the law does not cover.
-        low: the lower end of the band ``(n,)``.
+        loss: the loss at each event ``(n,)``. NaN in the warm-up, whose losses are not forecast.
+        low: the lower end of the 90% band ``(n,)``.
         high: the upper end of the band ``(n,)``.
         lrs: the learning rate at each event ``(n,)``.
     """
@@ -39,7 +39,12 @@ class LossCurve:
         return float(self.loss[-1])
 
     def plot(self, ax: "Axes | None" = None, **line_style: Any) -> "list[Line2D]":
-        """Draw the loss with its band, and return the lines."""
+        """Draw the loss and its band, and return the lines: here, one.
+
+        Args:
+            ax: the axes to draw into; None for a new figure of pyplot.
+            line_style: arguments of ``Axes.plot``, such as ``color`` or ``label``.
+        """
         if ax is None:
             from matplotlib import pyplot as plt
 
@@ -51,12 +56,14 @@ class LossCurve:
         return lines
 
     def to_csv(self, path: str | PathLike[str]) -> None:
-        """Write a table with the columns ``event_index``, ``lr``, ``loss``, ``low`` and ``high``."""
+        """Write a row for each event: ``event_index``, ``lr``, ``loss``, ``low`` and ``high``."""
         columns = [self.events, self.lrs, self.loss, self.low, self.high]
+        # A cell is empty where the loss is NaN.
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["event_index", "lr", "loss", "low", "high"])
-            writer.writerows(zip(*(column.tolist() for column in columns), strict=True))
+            rows = zip(*(column.tolist() for column in columns), strict=True)
+            writer.writerows(["" if value != value else value for value in row] for row in rows)
 
     def __repr__(self) -> str:
         return f"<LossCurve of {len(self.events)} events: {self.final:.4g} ({self.low[-1]:.4g} to {self.high[-1]:.4g})>"

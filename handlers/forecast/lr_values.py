@@ -8,6 +8,7 @@ from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules.arguments import shown, whole_number
 from lehr.handlers.schedules.base import Array, Schedule
 
+LONGEST_WARMUP = 0.5  # of the events of a run
 MOST_LR = 100.0  # no optimizer trains with a higher one: it is another unit
 
 
@@ -42,6 +43,23 @@ def lr_values(name: str, schedule: object, num_events: int, group: int | None = 
     if not values.any():
         raise ValueError(f"{name} must have a learning rate above 0 at some event, given 0 at all {len(values)} events")
     return values
+
+
+def warmup_of(lrs: Array) -> int:
+    """The number of events of a warm-up: those before the learning rate first reaches a peak.
+
+    A learning rate that stays the same at first, and rises only later in the run, has no warm-up.
+
+    >>> warmup_of(np.array([0.0, 0.5, 1.0, 1.0, 0.5])), warmup_of(np.array([1.0, 1.0, 1.0, 1.0, 2.0]))
+    (2, 0)
+    """
+    falls = np.flatnonzero(lrs[1:] < lrs[:-1])
+    rising = lrs[: int(falls[0]) + 1] if len(falls) else lrs
+    peak = int(np.argmax(rising == rising[-1]))
+    if peak <= LONGEST_WARMUP * len(lrs):
+        return peak
+    still = np.flatnonzero(lrs[1:] <= lrs[:-1])  # stairs that rise during most of the run are no warm-up
+    return int(still[0]) if len(still) else peak
 
 
 def _values(name: str, schedule: Any, num_events: int) -> Array:

@@ -39,6 +39,7 @@ class PlanColumn:
         event_iterations: ``(events,)``: for each event, the iteration of the next training step, from 0.
         first_event: the index of the first of these events; more than 0 if the run is resumed.
         band: for a forecast, the lower and the upper ends of its band ``(2, iterations)``; otherwise None.
+        counts: ``(events,)``: what a clock has counted before each of these events, such as tokens; None without one.
     """
 
     values: Array
@@ -47,6 +48,7 @@ class PlanColumn:
     event_iterations: "NDArray[np.int64]" = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     first_event: int = 0
     band: Array | None = None
+    counts: "NDArray[np.int64] | None" = None
 
 
 class Plan(Mapping[str, Array]):
@@ -230,7 +232,7 @@ class Plan(Mapping[str, Array]):
                 num_events, **options)`` returns arrays ``loss``, ``low`` and ``high``.
             param_name: the name of the learning rate in the plan.
             name: the name of the forecast.
-            **options: arguments of ``predict``, such as ``group=0`` or ``extrapolate=True``.
+            options: arguments of ``predict``, such as ``group=0`` or ``extrapolate=True``.
 
         Raises:
             TypeError: ``forecast`` has no ``predict``.

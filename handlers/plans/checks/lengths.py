@@ -32,6 +32,9 @@ def wrong_lengths(checked: CheckedRun) -> Iterator[Finding]:
     settings = checked.run.settings
     for written in checked.run.written_schedules:
         length, events = length_of(written.schedule), written.num_events
+        if written.scheduler.clock is not None:
+            yield from _unfinished_by_clock(written, length)
+            continue
         if not length:
             yield from _vanishing(settings, written)
             yield from _last_phase_not_reached(written)
@@ -142,6 +145,21 @@ def _unfinished(written: WrittenSchedule, length: float, cyclic: bool, numbers: 
     numbers = {**numbers, "last_value": last.tolist(), **end_value}
     severity = "warning" if share < 0.95 else "info"
     yield Finding("end-not-reached", severity, written.description, message, suggestion, numbers)
+
+
+def _unfinished_by_clock(written: WrittenSchedule, length: float | None) -> Iterator[Finding]:
+    """The run ends before the schedule, in the unit of a clock."""
+    clock, counted_up = written.scheduler.clock, written.num_events
+    if clock is None or not length or not written.schedule.is_pure or not 0 < counted_up < 0.95 * length:
+        return
+    last, end = np.atleast_1d(written.event_values[-1]), np.atleast_1d(written.schedule(int(np.ceil(length))))
+    message = (
+        f"the schedule takes {length:.6g} {clock.unit}, but the run has {counted_up:.6g} of them, "
+        f"{counted_up / length:.0%}: its last value is {values_text(last)}, not {values_text(end)}"
+    )
+    suggestion = f"make the schedule {counted_up:.6g} {clock.unit} long, or the run longer"
+    numbers = {"length": float(length), "events": counted_up, "last_value": last.tolist(), "end_value": end.tolist()}
+    yield Finding("end-not-reached", "warning", written.description, message, suggestion, numbers)
 
 
 def _how_to_fit(written: WrittenSchedule, events: int) -> str:
