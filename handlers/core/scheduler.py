@@ -371,7 +371,8 @@ class BaseParamScheduler(SimulateValues, ABC):
         """
         num_events = arguments.whole_number("num_events", num_events, at_least=0)
         start = arguments.whole_number("start", start, at_least=0)
-        schedule = self.schedule if self.schedule.is_pure else private_copy(self.schedule)
+        is_pure = self._is_pure and not self._asks_get_param
+        schedule = self.schedule if is_pure else private_copy(self.schedule)
         return self._target.as_held(read_values(schedule, start, num_events, self._num_groups()))  # type: ignore[no-any-return]
 
     def state_dict(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from contextlib import suppress
 import numpy as np
 from ignite.engine import Engine
 
+from lehr.handlers.core.given_units import given_unit
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.plateau import checked_metric
 
@@ -213,6 +214,8 @@ def plan_of(run: SimulatedRun) -> Plan:
         )
     plan = Plan(columns, settings.max_epochs, settings.epoch_length, settings.start, unforeseen_by(run))
     plan.num_iterations = run.stop
+    originals = [written.scheduler.original for written in run.written_schedules]
+    plan.given_unit = next(filter(None, map(given_unit, originals)), None)
     return plan
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lehr.engine.history import ParamHistory, pandas_module, safe_heading
 from lehr.engine.notebook import MOST_PANELS, as_html, figure_with
+from lehr.handlers.core.given_units import GivenUnit
 from lehr.handlers.schedules.arguments import shown, shown_names
 from lehr.handlers.schedules.base import Array
 
@@ -94,6 +95,7 @@ class Plan(Mapping[str, Array]):
         self.epoch_length: int = epoch_length
         self.start: int = start
         self.unforeseen: tuple[str, ...] = tuple(unforeseen)
+        self.given_unit: GivenUnit | None = None  # of the durations of its schedulers, with the length of the run
         self.num_iterations: int = max_epochs * epoch_length  # of the whole run; fewer if max_iters ends it
 
     def __getitem__(self, name: str) -> Array:
@@ -230,7 +232,7 @@ class Plan(Mapping[str, Array]):
                 num_events, **options)`` returns arrays ``loss``, ``low`` and ``high``.
             param_name: the name of the learning rate in the plan.
             name: the name of the forecast.
-            **options: arguments of ``predict``, such as ``group=0`` or ``extrapolate=True``.
+            options: arguments of ``predict``, such as ``group=0`` or ``extrapolate=True``.
 
         Raises:
             TypeError: ``forecast`` has no ``predict``.
@@ -267,7 +269,7 @@ class Plan(Mapping[str, Array]):
         for one, written in self.columns.items():
             columns |= {one: written, **({name: column} if one == param_name else {})}
         plan = Plan(columns, self.max_epochs, self.epoch_length, self.start, self.unforeseen)
-        plan.num_iterations = self.num_iterations
+        plan.num_iterations, plan.given_unit = self.num_iterations, self.given_unit
         return plan
 
     def _table(self) -> dict[str, Array]:

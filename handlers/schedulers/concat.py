@@ -32,7 +32,8 @@ class ConcatScheduler(ParamScheduler):
         schedulers: two or more schedulers with the same optimizer, param name and param group index. A
             :class:`ParamGroupScheduler` must have each group of the optimizer once.
         durations: the number of events of each scheduler except the last, at least 0; 0 skips the scheduler.
-        save_history: whether to record the written values in ``engine.state.param_history``.
+        save_history: whether to record the written values in ``engine.state.param_history``. The ``save_history`` of
+            the given schedulers has no effect.
         run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
 
     Raises:

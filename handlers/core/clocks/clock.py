@@ -57,10 +57,7 @@ class Clock(ABC):
 
 
 class EventClock(Clock):
-    """Counts events: the default of ``attach``.
-
-    Raises:
-        Nothing: each event counts 1.
+    """Counts events: the default of ``attach``. Each event counts 1.
 
     Example:
         >>> import torch
