@@ -10,7 +10,7 @@ from lehr.handlers.schedules.base import Array
 from .fit import TOLERANCE, Fitted, Points, fit_points
 from .law import NUM_FITTED, log_losses
 
-DRAWS = 500
+DRAWS = 2000
 BLOCKS = 4  # of a run, whose errors are resampled together: errors of neighbouring steps are alike
 MOST_FOLDS = 6  # as many runs or fewer are left out one by one, more in groups
 COVERED = 0.9  # of the losses lie in the band
@@ -23,7 +23,7 @@ class Uncertainty:
     Args:
         left_out: the logarithm of loss over forecast at the points of each run, for a law fitted to the other runs.
         deviations: the deviations of the fitted numbers of resampled runs ``(DRAWS, 7)``.
-        errors: an error of the logarithm of the loss for each of them, drawn from those of runs left out ``(DRAWS,)``.
+        errors: errors of the logarithm of the loss, as those on runs left out, in a random order ``(DRAWS,)``.
     """
 
     left_out: tuple[Array, ...]
@@ -44,7 +44,7 @@ def left_out_errors(points: Sequence[Points], fitted: Fitted) -> tuple[Array, ..
 
 
 def uncertainty_of(points: Sequence[Points], fitted: Fitted) -> Uncertainty:
-    """Resample the errors on runs left out, in blocks with a random sign, and fit the law to them by its derivatives."""
+    """Resample the errors on runs left out, in blocks with random signs, and fit the law to them by its derivatives."""
     left_out = left_out_errors(points, fitted)
     random = np.random.default_rng(0)  # the same band for the same runs
     curvature = np.diag((TOLERANCE / fitted.spread) ** 2)
@@ -54,9 +54,9 @@ def uncertainty_of(points: Sequence[Points], fitted: Fitted) -> Uncertainty:
         curvature += slopes.T @ slopes
         pulls += one.weight * resampled(errors, random) @ slopes
     deviations = np.linalg.solve(curvature, pulls.T).T
-    spread = (1 + 1 / len(points)) ** 0.5  # a few runs tell the size of errors only roughly
-    sizes = spread * np.abs(np.concatenate(left_out))
-    return Uncertainty(left_out, deviations, random.choice([-1.0, 1.0], DRAWS) * random.choice(sizes, DRAWS))
+    sizes = np.abs(np.concatenate(left_out))
+    errors = np.quantile(np.concatenate([sizes, -sizes]), (np.arange(DRAWS) + 0.5) / DRAWS)
+    return Uncertainty(left_out, np.asarray(deviations), random.permutation(errors))
 
 
 def resampled(errors: Array, random: np.random.Generator) -> Array:

@@ -93,7 +93,7 @@ def checked_runs(runs: object) -> tuple[Run, ...]:
     if all(_is_same(checked[0].lrs, run.lrs) for run in checked[1:]):
         raise ValueError(
             f"runs must have two schedules or more, given {_these(checked)} under one: add a run with the same peak "
-            "and another schedule, such as a constant learning rate that falls to a third at once after two thirds of it"
+            "and another schedule, such as a constant learning rate that falls to a third at once in its middle"
         )
     return tuple(sorted(checked, key=_sort_key))
 

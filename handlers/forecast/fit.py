@@ -120,7 +120,8 @@ def starts(points: Sequence[Points]) -> list[Array]:
 def fit_runs(runs: Sequence[Run], highest_lr: float, lowest_loss: float) -> tuple[Fitted, list[Points]]:
     """Fit the law to runs; p as well, where their peaks differ."""
     peaks = [float(run.lrs.max()) for run in runs]
-    powers, spread = (1.0,), SPREAD
+    powers: tuple[float, ...] = (1.0,)
+    spread = SPREAD
     if max(peaks) >= PEAKS_DIFFER * min(peaks):
         powers, spread = POWERS, SPREAD.copy()
         spread[4] = SPREAD_OF_RATE

@@ -56,7 +56,7 @@ class LossCurve:
         return lines
 
     def to_csv(self, path: str | PathLike[str]) -> None:
-        """Write a table with the columns ``event_index``, ``lr``, ``loss``, ``low`` and ``high``, a row for each event."""
+        """Write a row for each event: ``event_index``, ``lr``, ``loss``, ``low`` and ``high``."""
         columns = [self.events, self.lrs, self.loss, self.low, self.high]
         # A cell is empty where the loss is NaN.
         with open(path, "w", newline="", encoding="utf-8") as file:

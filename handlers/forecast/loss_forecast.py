@@ -45,6 +45,11 @@ class LossForecast:
         residuals: the logarithm of loss over forecast at the points of each run.
         left_out: likewise, for a law that was fitted to the other runs.
         covered: the learning rates and lengths that the runs cover, and that you may ask for.
+        fitted: the numbers that the fit found.
+        uncertainty: what the bands are made of.
+        lowest_loss: the lowest loss of the runs.
+
+    Shapes: ``residuals`` and ``left_out`` have one array ``(points,)`` for each run.
 
     Source: Luo et al., "A Multi-Power Law for Loss Curve Prediction Across Learning Rate Schedules", 2025,
     https://arxiv.org/abs/2503.12811. Where the peaks of runs differ, S in the first sum is that of lr**p, with p
@@ -135,10 +140,11 @@ class LossForecast:
         logs, slopes = self._log_losses(lrs, steps)
         low, high = band_of(self.uncertainty, slopes, self._growth(lrs, steps))
         events = np.arange(len(lrs))
-        curves = [np.exp(np.interp(events, steps, one)) * self.lowest_loss for one in (logs, logs + low, logs + high)]
-        for curve in curves:
-            curve[:begin] = np.nan
-        return LossCurve(events, *curves, lrs)
+        loss, least, most = (
+            np.exp(np.interp(events, steps, one, left=np.nan)) * self.lowest_loss
+            for one in (logs, logs + low, logs + high)
+        )
+        return LossCurve(events, loss, least, most, lrs)
 
     def rank(
         self,
@@ -202,7 +208,17 @@ class LossForecast:
         return best_schedule(self, schedule_class, num_events, search, fixed, extrapolate)
 
     def final(self, schedule: Any, num_events: int, *, group: int | None = None, extrapolate: bool = False) -> float:
-        """The loss at the last event: that of :meth:`predict`, without the curve."""
+        """The loss at the last event: that of :meth:`predict`, without the curve.
+
+        Args:
+            schedule: as in :meth:`predict`.
+            num_events: the number of events of the run, at least 2.
+            group: as in :meth:`predict`.
+            extrapolate: as in :meth:`predict`.
+
+        Raises:
+            TypeError, ValueError: as :meth:`predict`.
+        """
         lrs = self._asked(schedule, num_events, group, extrapolate)
         return float(np.exp(self._log_losses(lrs, np.array([len(lrs) - 1]))[0][0])) * self.lowest_loss
 

@@ -25,6 +25,11 @@ class Ranking:
         high: the upper end.
         better: the probability that each is better than the next one; one fewer than names.
         probability: the probability that the whole order is right.
+
+    Example:
+        >>> ranking = Ranking(("linear", "constant"), (2.0, 2.5), (1.9, 2.4), (2.1, 2.6), (0.99,), probability=0.99)
+        >>> print(str(ranking).splitlines()[1])
+         1 linear    2.0000      1.9000 to 2.1000   99%
     """
 
     names: tuple[str, ...]

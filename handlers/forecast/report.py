@@ -35,12 +35,12 @@ def report_of(forecast: "LossForecast") -> str:
         )
     if len(runs) > MOST_NAMED:
         lines.append(f"  ... and {len(runs) - MOST_NAMED} more")
+    least = "up to " if covered.fewest_events <= 2 else f"{covered.fewest_events:.0f} to "
     lines += [
         f"mean error on all runs: {_percent(np.concatenate(forecast.residuals))}, "
         f"{_percent(np.concatenate(forecast.left_out))} on runs left out in turn",
-        f"you may ask for learning rates from {covered.lowest_lr:.3g} to {covered.highest_lr:.3g} after the warm-up, and "
-        f"for runs of {'up to ' if covered.fewest_events <= 2 else f'{covered.fewest_events:.0f} to '}"
-        f"{covered.most_events:.0f} events",
+        f"you may ask for learning rates from {covered.lowest_lr:.3g} to {covered.highest_lr:.3g} after the warm-up, "
+        f"and for runs of {least}{covered.most_events:.0f} events",
         "outside the law, and so the same in all runs: momentum, weight decay, batch size, model and data",
     ]
     return "\n".join(

@@ -9,14 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from lehr.engine import ParamHistory
 from lehr.handlers.schedules.arguments import shown, whole_number
-from lehr.handlers.schedules.base import Array, Schedule
+from lehr.handlers.schedules.base import Array
 
 from .lr_values import lr_values, warmup_of
+from .measured import check_measured, check_units, numbers
 from .run_files import read_rows, spread
-
-# Steps that end before or after are in another unit than the schedule.
-FEWEST_OF_SCHEDULE, LONGEST_OF_SCHEDULE = 0.02, 100.0  # times its events
-MOST_EVENTS = 20_000_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -63,25 +60,10 @@ class Run:
         """Check the arguments, and keep them as arrays."""
         if not isinstance(self.name, str | None):
             raise TypeError(f"name must be a string or None, given {shown(self.name)}")
-        steps, losses = _numbers("steps", self.steps), _numbers("losses", self.losses)
-        _check_steps(steps, losses)
+        steps, losses = numbers("steps", self.steps), numbers("losses", self.losses)
+        check_measured(steps, losses)
         last = int(steps[-1])
-        if last >= MOST_EVENTS:
-            raise ValueError(
-                f"steps must be less than {MOST_EVENTS}, given {last}: count steps in events, not in tokens or samples"
-            )
-        length = len(self.schedule) if isinstance(self.schedule, list | tuple | np.ndarray) else None
-        length = self.schedule.length if isinstance(self.schedule, Schedule) else length
-        if length is not None and last > LONGEST_OF_SCHEDULE * length:
-            raise ValueError(
-                f"steps must be within the schedule of {length:g} events, given {last} as the last: count steps in "
-                "events, as the schedule does, not in tokens, samples or epochs"
-            )
-        if length is not None and last + 1 < FEWEST_OF_SCHEDULE * length:
-            raise ValueError(
-                f"steps must reach the end of the schedule of {length:g} events, given {last} as the last: count steps "
-                "in events, from 0, not in epochs; or give the schedule up to the last step alone"
-            )
+        check_units(last, self.schedule)
         lrs = lr_values("schedule", self.schedule, last + 1, self.group)
         for name, array in (("lrs", lrs), ("steps", steps.astype(np.int64)), ("losses", losses)):
             kept = np.array(array)
@@ -106,7 +88,7 @@ class Run:
         Args:
             history: the recorded values.
             param_name: the name of the learning rate in it, such as ``"lr"``.
-            losses: the losses, or the name of a metric in the history. An event without a value, NaN, is left out.
+            losses: the losses, or the name of a metric in the history, whose events without a value are left out.
             steps: the event indices of the losses; None for those of the history: a loss for each of its events.
             group: the index of a param group; None for the mean of all groups.
             name: a name for errors and tables.
@@ -128,14 +110,12 @@ class Run:
             if steps is not None:
                 raise ValueError("steps must be left out where losses is the name of a metric in the history")
             metric = _column(history, "losses", losses)
-            steps, losses = np.asarray(metric.event_indices), metric.to_numpy().mean(axis=1)
-        elif steps is None:
-            steps = indices
-        measured, kept = _numbers("losses", losses), _numbers("steps", steps)
-        if len(measured) == len(kept):
-            measured, kept = measured[~np.isnan(measured)], kept[~np.isnan(measured)]
-        last = int(max(kept[-1], indices[-1])) if len(kept) else int(indices[-1])
-        lrs = spread(indices, values, last + 1)
+            measured = metric.to_numpy().mean(axis=1)
+            kept = np.asarray(metric.event_indices, dtype=np.float64)[~np.isnan(measured)]
+            measured = measured[~np.isnan(measured)]
+        else:
+            measured, kept = numbers("losses", losses), numbers("steps", indices if steps is None else steps)
+        lrs = spread(indices, values, int(indices[-1]) + column.stride)
         return cls(lrs, kept, measured, name=name, group=group)
 
     @classmethod
@@ -173,12 +153,18 @@ class Run:
 
     @property
     def fitted_steps(self) -> NDArray[np.int64]:
-        """The steps after the warm-up that have a learning rate above 0 before them."""
+        """The steps after the warm-up that have a learning rate above 0 before them.
+
+        Shapes: ``(n,)``.
+        """
         return np.asarray(self.steps[self._is_fitted])
 
     @property
     def fitted_losses(self) -> Array:
-        """The losses at these steps."""
+        """The losses at these steps.
+
+        Shapes: ``(n,)``.
+        """
         return np.asarray(self.losses[self._is_fitted], dtype=np.float64)
 
     @property
@@ -193,38 +179,6 @@ class Run:
         if len(self.losses) == 1:
             losses = f"loss {last:.4g} at step {self.steps[-1]}"
         return f"<Run{name}: {losses}, lr up to {self.lrs.max():.3g}>"
-
-
-def _numbers(name: str, values: Any) -> Array:
-    try:
-        numbers = np.atleast_1d(np.asarray(values, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be numbers, given {shown(values)}") from None
-    if numbers.ndim != 1:
-        raise ValueError(f"{name} must have the shape (n,), given {numbers.shape}")
-    return numbers
-
-
-def _check_steps(steps: Array, losses: Array) -> None:
-    if len(steps) != len(losses) or not len(steps):
-        raise ValueError(f"steps and losses must be as many as one another, given {len(steps)} and {len(losses)}")
-    wrong = np.flatnonzero(~((steps >= 0) & (steps == np.floor(steps)) & (steps < 2**40)))
-    if len(wrong):
-        raise ValueError(
-            f"steps must be whole event indices of at least 0, given {shown(float(steps[wrong[0]]))}: count steps in "
-            "events, not in epochs"
-        )
-    falls = np.flatnonzero(np.diff(steps) <= 0)
-    if len(falls):
-        before, after = steps[falls[0] : falls[0] + 2]
-        advice = "keep one loss for each step" if before == after else "sort the losses by their steps"
-        raise ValueError(f"steps must rise, given {after:.0f} after {before:.0f}: {advice}")
-    wrong = np.flatnonzero(~((losses > 0) & np.isfinite(losses)))
-    if len(wrong):
-        raise ValueError(
-            f"losses must be finite and above 0, given {losses[wrong[0]]} at step {steps[wrong[0]]:.0f}: leave out "
-            "steps without a loss, and runs that diverge"
-        )
 
 
 def _column(history: ParamHistory, argument: str, name: str) -> Any:

@@ -1,7 +1,7 @@
 """Searches for the arguments of a schedule with the least forecast loss."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -61,9 +61,11 @@ def best_schedule(
     return best
 
 
-def _narrowed(bounds: Mapping[str, tuple[float, float]], tried: Any) -> Any:
+def _narrowed(
+    bounds: Mapping[str, tuple[float, float]], tried: Callable[[Mapping[str, float]], tuple[float, S | None]]
+) -> S | None:
     """Minimize over each argument in turn, in ranges that become narrower about the best so far."""
-    best: tuple[float, Any] = np.inf, None
+    best: tuple[float, S | None] = np.inf, None
     at = {name: (low + high) / 2 for name, (low, high) in bounds.items()}
     for narrowing in range(ROUNDS):
         for name, (low, high) in bounds.items():
