@@ -37,6 +37,7 @@ SOURCES = {
     "KDecay": "2004.05909",
     "LinearCyclical": "1506.01186",
     "LinearCyclicalScheduler": "1506.01186",
+    "LossForecast": "2503.12811",
     "OneCycle": "1708.07120",
     "OneCycleScheduler": "1708.07120",
     "PhaseScheduler": "2404.06395",
@@ -54,7 +55,17 @@ SOURCES = {
     "find_lr": "1506.01186",
 }
 # What the library makes and users read: its arguments are not checked. And an enumeration, which nobody calls.
-RECORDS = {"Audit", "Difference", "Findings", "LoggedDifference", "LRRangeTest", "PlanDiff"}
+RECORDS = {
+    "Audit",
+    "Difference",
+    "Findings",
+    "LoggedDifference",
+    "LossCurve",
+    "LossForecast",
+    "LRRangeTest",
+    "PlanDiff",
+    "Ranking",
+}
 NOT_CALLED = {"OptimizerEvents", "ResumeWarning"}
 # Bases, whose subclasses have the formula; users' functions, and torch's own schedulers.
 WITHOUT_FORMULA = {"Curve", "LiveSchedule", "Schedule", "StatefulSchedule", "FunctionSchedule", "LRScheduler"}
