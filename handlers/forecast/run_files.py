@@ -6,6 +6,7 @@ from os import PathLike
 import numpy as np
 from numpy.typing import NDArray
 
+from lehr.handlers.core.special_files import special_file
 from lehr.handlers.schedules.arguments import shown, shown_names, whole_number
 from lehr.handlers.schedules.base import Array
 
@@ -16,8 +17,10 @@ def read_rows(path: str | PathLike[str]) -> tuple[Array, Array, Array]:
     """The steps, learning rates and losses of a table; NaN for a loss that a row does not have.
 
     Raises:
-        ValueError: a column is missing; a cell is no number; steps do not rise.
+        ValueError: it is a named pipe or a device; a column is missing; a cell is no number; steps do not rise.
     """
+    if (kind := special_file(path)) is not None:
+        raise ValueError(f"{shown(str(path))} must be a regular file, given {kind}")
     with open(path, newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         headings = [*(reader.fieldnames or ())]

@@ -102,6 +102,10 @@ OTHERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "DriftCheck": (handlers.DriftCheck, {"schedulers": [cosine(make_optimizer())]}),
     "HistoryColumn": (lehr_engine.HistoryColumn, {"max_events": 5}),
     "ParamHistory": (lehr_engine.ParamHistory, {"max_events": 5}),
+    "rank_by_bound": (
+        handlers.schedules.rank_by_bound,
+        {"schedules": {"linear": LINE}, "num_events": 10, "distance": 1.0, "gradient_norms": 1.0},
+    ),
     "preinitialize": (lehr_engine.preinitialize, {"optimizer": make_optimizer()}),
     "OptimizerEvents.attach": (
         lambda engine, optimizers: lehr_engine.OptimizerEvents.attach(engine, optimizers),
