@@ -17,6 +17,7 @@ html_title = f"lehr {version}"
 copyright = author
 
 extensions = [
+    "accessible",
     "matplotlib.sphinxext.plot_directive",
     "myst_parser",
     "pictures",  # after matplotlib's
@@ -73,6 +74,7 @@ plot_rcparams = {"figure.figsize": (7.0, 2.6), "figure.constrained_layout.use": 
 html_theme = "furo"
 html_static_path = ["static"]
 html_css_files = ["lehr.css"]
+html_js_files = [("lehr.js", {"defer": "defer"})]
 html_theme_options = {"navigation_with_keys": True}
 html_show_sourcelink = False
 html_copy_source = False

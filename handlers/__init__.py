@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # what type checkers see
     from .plans.diff_plans import diff_plans
     from .plans.dry_run import dry_run
     from .plans.plot_plan import plot_plan
+    from .schedulers.batch_ramp import BatchRamp
     from .schedulers.batch_size import BatchSizeScheduler
     from .schedulers.chained import ChainedScheduler
     from .schedulers.concat import ConcatScheduler
@@ -83,6 +84,7 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
             "plans.diff_plans": ("diff_plans",),
             "plans.dry_run": ("dry_run",),
             "plans.plot_plan": ("plot_plan",),
+            "schedulers.batch_ramp": ("BatchRamp",),
             "schedulers.batch_size": ("BatchSizeScheduler",),
             "schedulers.chained": ("ChainedScheduler",),
             "schedulers.concat": ("ConcatScheduler",),
@@ -124,6 +126,7 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
 
 __all__ = [
     "BaseParamScheduler",
+    "BatchRamp",
     "BatchSizeScheduler",
     "ChainedScheduler",
     "Clock",

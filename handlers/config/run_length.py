@@ -64,6 +64,40 @@ def checked(where: str, given: Mapping[str, Any]) -> RunLength:
         raise (TypeError if isinstance(error, TypeError) else ValueError)(text) from error
 
 
+def of_arguments(
+    epoch_length: int | None, max_epochs: int | None, total_steps: int | None, run: Any
+) -> tuple[RunLength, int | None]:
+    """The length of a run by arguments of ``configure_scheduler``; and the events in an epoch, if numbers are epochs.
+
+    Raises:
+        TypeError, ValueError: as :func:`checked`, and :func:`combined`.
+    """
+    given = checked("", {"epoch_length": epoch_length, "max_epochs": max_epochs, "total_steps": total_steps})
+    in_epochs = given.epoch_length
+    if isinstance(run, Mapping):
+        further = read("run", run)
+        in_epochs = in_epochs if "counts" in run else in_epochs or further.epoch_length
+        given = combined("run", given, further)
+    elif run is not None:
+        given = combined("run", given, arguments.instance("run", run, RunLength, "a RunLength or a mapping"))
+    return given, in_epochs
+
+
+def as_data(run: RunLength, in_epochs: int | None) -> dict[str, Any]:
+    """The mapping ``run`` of a config.
+
+    Args:
+        run: the length of the run.
+        in_epochs: events in an epoch if numbers are in epochs, which the config says beside the mapping.
+    """
+    given = run.config()
+    if in_epochs is not None:
+        given.pop("epoch_length", None)
+    if run.counts == UNKNOWN.counts and "epoch_length" not in given:
+        del given["counts"]
+    return given
+
+
 def read(where: str, value: Any) -> RunLength:
     """The length of a run from the entry ``run`` of a config."""
     if not isinstance(value, Mapping):

@@ -16,12 +16,14 @@ from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
 from lehr.engine.plain_loop import PlainLoop
 from lehr.handlers.schedules.arguments import shown, shown_text
 
+from .clocks.clock import Clock
 from .clocks.counting import checked_clock, handler_with_clock, read_with_strides
 from .engines import is_attached
 from .locations import holders_of, label_history, locations_of, may_share, shared_locations
 from .resume_check import ResumeCheck
 from .saving import take_back_events
 
+AnyClock = Clock | None
 AnyEvent = str | Events | OptimizerEvents | CallableEventWithFilter | EventsList
 
 
@@ -59,7 +61,7 @@ class Filtered:
     calls_scheduler = True
 
     def __init__(self, scheduler: Any, event: Any, optimizer: Optimizer | None) -> None:
-        self._scheduler, self._event = scheduler, event
+        self._scheduler, self._event, self._passes = scheduler, event, event.filter
         self._optimizer = None if optimizer is None else weakref.ref(optimizer)
         self._parent = weakref.ref(scheduler)  # ignite finds the user's handler by this attribute
 
@@ -68,8 +70,7 @@ class Filtered:
         state: Any = engine.state
         if self._optimizer is not None and state.optimizer is not self._optimizer():
             return
-        passes = self._event.filter
-        if passes is None or passes(engine, state.get_event_attrib_value(self._event)):
+        if self._passes is None or self._passes(engine, state.get_event_attrib_value(self._event)):
             if self._optimizer is not None and state.optimizer_step_again and self._scheduler.event_index > 0:
                 take_back_events(self._scheduler, engine, 1, kwargs.get("name"))  # the step before failed
             self._scheduler(engine, **kwargs)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from lehr.handlers.schedules import Constant, Product, Schedule, arguments
+from lehr.handlers.schedules import Constant, FunctionSchedule, Product, Schedule, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.description import description_of
 from lehr.handlers.targets.param_groups import ParamGroups, PlaceholderOptimizer
@@ -165,9 +165,10 @@ def one_or_all(values: Sequence[float]) -> Number:
     return values[0] if len(set(values)) == 1 else tuple(values)
 
 
-def relative_to_groups(target: ParamGroups, schedule: Schedule) -> BaseValues:
-    """The base values of a schedule of factors."""
-    return BaseValues(read_base_values(target, "relative"), partial(multiple_of, schedule))
+def relative_to_groups(target: ParamGroups, schedule: Schedule | Callable[[int], Any]) -> BaseValues:
+    """The base values of a schedule, or a function, of factors."""
+    factors = schedule if isinstance(schedule, Schedule) else FunctionSchedule(schedule)
+    return BaseValues(read_base_values(target, "relative"), partial(multiple_of, factors))
 
 
 def multiple_of(schedule: Schedule, base: Number) -> Schedule:

@@ -95,10 +95,10 @@ class CooldownPolicy:
         Raises:
             ValueError: the saved run is in another cool-down; the end values do not fit the scheduler.
         """
-        ends = self._ends_of(scheduler)
+        ends, duration = self._ends_of(scheduler), float(self.duration)
         if saved.cooldown is None:
-            return replace(saved, cooldown=(event_index, self.duration, ends, self.curve))
-        if saved.cooldown[1:] == (self.duration, ends, self.curve):
+            return replace(saved, cooldown=(event_index, duration, ends, self.curve))
+        if saved.cooldown[1:] == (duration, ends, self.curve):
             return saved
         raise ValueError(
             "resume_policy must not begin another cool-down in that of a branch, from event "

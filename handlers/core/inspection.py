@@ -10,11 +10,11 @@ from lehr.handlers.schedules import Schedule
 from lehr.handlers.targets.target import Location, Target
 
 from .attaching import Filtered
-from .engines import engines_of
+from .engines import clock_of, counts_for, engines_of, intended_lead, times_attached
 from .illegal_values import forget_legal_values
 from .locations import Locations, labels_of, locations_of, shared_locations
 from .param_scheduler import ParamScheduler
-from .resume_check import ResumeCheck, counts_for, intended_lead, nearest_expected, times_attached
+from .resume_check import ResumeCheck, nearest_expected
 from .run_checks import how_to_begin_anew
 from .scheduler import EXISTING, BaseParamScheduler
 from .unfinished import what_it_brings
@@ -24,6 +24,7 @@ __all__ = [
     "Location",
     "Locations",
     "base_values_of",
+    "clock_of",
     "column_labels",
     "counts_for",
     "engines_of",

@@ -22,8 +22,8 @@ from lehr.handlers.targets.several import Several
 from lehr.handlers.targets.target import Location
 
 from .adjustment import Adjustment
-from .attaching import AnyEvent
-from .clocks.clock import Clock
+from .attaching import AnyClock, AnyEvent
+from .common_optimizer import common_optimizer
 from .illegal_values import read_in_block
 from .members import (
     groups_state,
@@ -209,7 +209,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         engine: Engine,
         event: AnyEvent = Events.ITERATION_STARTED,
         name: str | None = None,
-        clock: Clock | None = None,
+        clock: AnyClock = None,
     ) -> RemovableEventHandle:
         """Write at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
 
@@ -260,9 +260,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         return None
 
     def _stepping_optimizer(self) -> Optimizer | None:
-        optimizers = [member._stepping_optimizer() for member in self._members]
-        own = {id(optimizer): optimizer for optimizer in optimizers if optimizer is not None}
-        return next(iter(own.values())) if len(own) == 1 else None
+        return common_optimizer(self._members)
 
     def _last_value(self) -> list[float] | None:
         if self._event_index == self._loaded_at:

@@ -11,8 +11,9 @@ from ignite.engine import Engine
 from torch.optim import Optimizer
 
 from lehr.engine.optimizer_events import wrapped_optimizer
-from lehr.handlers.schedules import FunctionSchedule, Schedule, arguments
+from lehr.handlers.schedules import RunLength, Schedule, arguments
 from lehr.handlers.schedules.base import Array
+from lehr.handlers.schedules.durations import resolved
 from lehr.handlers.schedules.stateful import stateful_parts
 from lehr.handlers.targets.group_selection import Group, Selection
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, PlaceholderOptimizer
@@ -54,6 +55,8 @@ class ParamScheduler(BaseParamScheduler):
         relative: whether the values of the schedule are factors of each group's base value. The base value is the entry
             ``initial_lr`` of the group (or ``initial_`` and another param name) if it has one, as in torch, and else
             its value when you construct the scheduler. Keyword only.
+        run: the length of the run, where a duration is a text such as ``"10%"``, ``"3 epochs"`` or ``"2B tokens"``
+            instead of a number of events; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type; ``relative`` is True although ``get_param`` is overridden.
@@ -83,17 +86,17 @@ class ParamScheduler(BaseParamScheduler):
         *,
         schedule: Schedule | Callable[[int], Value] | None = None,
         relative: bool = False,
+        run: RunLength | None = None,
     ) -> None:
-        target = ParamGroups(optimizer, param_name, param_group_index)
-        base = None
+        target, self._run = ParamGroups(optimizer, param_name, param_group_index), run
+        schedule, base = resolved(schedule, run), None
         if arguments.flag("relative", relative):
             if schedule is None or type(self).get_param is not BaseParamScheduler.get_param:
                 raise TypeError(
                     f"relative must be False where get_param is overridden, given True for {type(self).__name__}: "
                     "multiply the values in get_param"
                 )
-            factors = schedule if isinstance(schedule, Schedule) else FunctionSchedule(schedule)
-            base = base_values.relative_to_groups(target, factors)
+            base = base_values.relative_to_groups(target, schedule)
             schedule = base.schedule()
         self._write_to(target, param_name, save_history, schedule, base)
 
@@ -212,15 +215,13 @@ class ParamScheduler(BaseParamScheduler):
         super()._follow(schedule)
 
     def _next_usual(self) -> UsualEvent | None:
-        groups, reader = self._target.float_groups(), self._block_reader
-        values, first_event = reader.values, reader.first_event
-        if type(values) is not list:
-            values, first_event = reader.strided, 0
+        groups, reader, recorder = self._target.float_groups(), self._block_reader, self._recorder
+        is_block = type(reader.values) is list
+        values, first_event = (reader.values, reader.first_event) if is_block else (reader.strided, 0)
         if groups is None or not values or self._schedule.groups is not None:  # type: ignore[union-attr]
             return None
-        if self._save_history:
-            return (*groups, values, first_event, self._recorder.section, self._recorder.append)
-        return (*groups, values, first_event, None, None)
+        section, append = (recorder.section, recorder.append) if self._save_history else (None, None)
+        return (*groups, values, first_event, section, append)
 
     def _forget(self) -> None:
         super()._forget()

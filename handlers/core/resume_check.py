@@ -17,7 +17,8 @@ from lehr.engine.event_counts import (
 from lehr.engine.optimizer_events import is_step_event, stepping_optimizers, steps_of
 from lehr.handlers.schedules import arguments
 
-from .engines import CHECKS, engines_of
+from .clocks.resuming import resume_with_clock
+from .engines import CHECKS, counts_for, engines_of
 from .pausing import steps_aside
 from .resume_policy import ResumeWarning
 from .run_checks import (
@@ -84,9 +85,7 @@ class ResumeCheck:
             self._joined_late = scheduler.event_index > 0
         if engine.last_event_name is not None and scheduler is not None:
             fired = self._times_fired(engine, scheduler)  # the engine has run: the scheduler starts in mid-run
-            self._lead = None if fired is None else fired - scheduler.event_index
-            if clock is not None:
-                self._lead = 0  # it is meant to begin here
+            self._lead = 0 if clock else None if fired is None else fired - scheduler.event_index
 
     def discard(self, engine: Engine, event: Any, name: str | None) -> None:
         """Remove an event that the scheduler was attached to."""
@@ -172,7 +171,8 @@ class ResumeCheck:
     def _resume(self, engine: Engine, scheduler: Any) -> None:
         """Compare and correct."""
         if self.clock is not None:
-            self._resume_with_clock(engine, scheduler)
+            resume_with_clock(self.clock, engine, scheduler, warns=self._lead is None)
+            self._lead, scheduler._sought = None, False
             return
         expected = self._expected(engine, scheduler)
         self._call_for_missed_events(engine, scheduler, expected)
@@ -184,26 +184,11 @@ class ResumeCheck:
             self._lead = None if fired is None else fired - scheduler.event_index
         self._take_back(engine, scheduler, expected)
 
-    def _resume_with_clock(self, engine: Engine, scheduler: Any) -> None:
-        """Write values that no checkpoint has; of the event index, nothing but a 0 tells that it was not loaded."""
-        if scheduler.event_index == scheduler._loaded_at:
-            scheduler._write_again(engine)
-        if scheduler.event_index == 0 and scheduler._loaded_at < 0 and not scheduler._sought and self._lead is None:
-            warnings.warn(
-                f"{arguments.shown(scheduler)} has counted nothing, but the engine resumes after iteration "
-                f"{engine.state.iteration}: load the scheduler's state with the engine's, or call seek() with the "
-                f"{self.clock.unit} so far. To begin at 0 without this warning, call seek(0)",
-                ResumeWarning,
-                stacklevel=2,
-            )
-        self._lead, scheduler._sought = None, False
-
     def simulate_resume(self, engine: Engine, copied: Any) -> None:
         """Correct a copy of the scheduler at the engine of a simulated run, as a resume would correct the scheduler."""
         scheduler, own_engine = self._scheduler(), self._engine()
         if self.clock is not None:
-            if copied.event_index == copied._loaded_at:
-                copied._write_again(engine)
+            resume_with_clock(self.clock, engine, copied, warns=False)
         elif scheduler is not None and own_engine is not None and own_engine.has_event_handler(scheduler):
             expected = self._expected(own_engine, scheduler)
             self._call_for_missed_events(engine, copied, expected)
@@ -294,27 +279,3 @@ def nearest_expected(scheduler: Any, expected: int) -> int:
     if shift and abs(count + shift - expected) <= 1:
         return count  # type: ignore[no-any-return]
     return expected - shift if abs(count + shift - expected) < abs(count - expected) else expected
-
-
-def counts_for(scheduler: Any, engine: Engine) -> bool:
-    """Whether a scheduler was attached to an engine and to others from its first event on, and counts their events.
-
-    An engine that it is attached to later, such as that of the next fold, begins a run of its own.
-    """
-    checks = CHECKS.get(id(scheduler))
-    check = None if checks is None else checks.get(engine)
-    return len(engines_of(scheduler)) > 1 and check is not None and not check._joined_late
-
-
-def times_attached(scheduler: Any, engine: Engine) -> int:
-    """How often ``scheduler.attach`` attached a scheduler to an engine."""
-    checks = CHECKS.get(id(scheduler))
-    check = None if checks is None else checks.get(engine)
-    return 0 if check is None else len(check._attached)
-
-
-def intended_lead(scheduler: Any, engine: Engine) -> int:
-    """How many events of the engine came before a scheduler that was attached in mid-run."""
-    checks = CHECKS.get(id(scheduler))
-    check = None if checks is None else checks.get(engine)
-    return 0 if check is None else check._lead or 0

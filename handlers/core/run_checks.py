@@ -1,6 +1,5 @@
 """What a run says about schedulers that have no effect, come too late, or have come to their end."""
 
-import sys
 import weakref
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,6 +11,7 @@ from ignite.engine.events import RemovableEventHandle
 from torch.optim import Optimizer
 
 from lehr.engine.event_counts import begins_late, each_of, is_by_iteration, is_completion, is_epoch_event
+from lehr.engine.event_handlers import running_handlers
 from lehr.engine.optimizer_events import is_step_event, stepping_optimizers, steps_of
 from lehr.handlers.schedules import Schedule, Shift, arguments
 from lehr.handlers.schedules.base import Array
@@ -133,13 +133,8 @@ def how_to_begin_anew(scheduler: Any) -> str:
 
 def engine_around(engine: Engine) -> Engine | None:
     """The engine with a handler that runs an engine, as a trainer runs an evaluator; None without one."""
-    frame: Any = sys._getframe(1)
-    while frame is not None:
-        other = frame.f_locals.get("self") if frame.f_code.co_name == "_fire_event" else None
-        if isinstance(other, Engine) and other is not engine:
-            return other
-        frame = frame.f_back
-    return None
+    others = (running.engine for running in running_handlers() if running.engine is not engine)
+    return next(others, None)
 
 
 def is_of_training(engine: Engine, events: Sequence[Any]) -> bool:

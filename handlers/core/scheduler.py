@@ -15,13 +15,12 @@ from torch.optim import Optimizer
 from lehr.engine.history import ParamHistory
 from lehr.engine.history_recorder import Recorder
 from lehr.engine.plain_loop import PlainLoop
-from lehr.handlers.schedules import Constant, FunctionSchedule, Schedule, arguments
+from lehr.handlers.schedules import Constant, FunctionSchedule, RunLength, Schedule, arguments
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.target import Location, Target, Value
 
 from . import as_config, saving
-from .attaching import AnyEvent, attached, attached_to_steps, recording_loop
-from .clocks.clock import Clock
+from .attaching import AnyClock, AnyEvent, attached, attached_to_steps, recording_loop
 from .clocks.counting import apply_amount
 from .copying import private_copy
 from .get_param import GetParam, value_of_schedule
@@ -82,6 +81,7 @@ class BaseParamScheduler(SimulateValues, ABC):
     _writes_bools = False  # whether get_param may return True or False
     _number_type: type[float] | type[int] = float
     _config: dict[str, Any] | None = None  # the config that made the scheduler
+    _run: RunLength | None = None
     _plain_loop: PlainLoop | None = None
     # Attributes that a copy does not have: those that only save time, and the history of a plain loop.
     _caches: ClassVar[set[str]] = {"_block_reader", "_event_reader", "_recorder", "_plain_loop"}
@@ -250,6 +250,11 @@ class BaseParamScheduler(SimulateValues, ABC):
         return self._schedule
 
     @property
+    def run_length(self) -> RunLength | None:
+        """The length of the run by which durations such as ``"10%"`` were converted to events; None if not given."""
+        return self._run
+
+    @property
     def save_history(self) -> bool:
         """Whether the written values are recorded."""
         return self._save_history
@@ -318,7 +323,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         engine: Engine,
         event: AnyEvent = Events.ITERATION_STARTED,
         name: str | None = None,
-        clock: Clock | None = None,
+        clock: AnyClock = None,
     ) -> RemovableEventHandle:
         """Write at each of these events of an engine.
 

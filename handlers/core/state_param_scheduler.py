@@ -9,12 +9,12 @@ from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 
 from lehr.engine.event_counts import is_completion
-from lehr.handlers.schedules import LiveSchedule, Schedule, Shift, arguments
+from lehr.handlers.schedules import LiveSchedule, RunLength, Schedule, Shift, arguments
+from lehr.handlers.schedules.durations import resolved
 from lehr.handlers.targets.engine_attribute import EngineAttribute
 from lehr.handlers.targets.target import Value
 
-from .attaching import AnyEvent
-from .clocks.clock import Clock
+from .attaching import AnyClock, AnyEvent
 from .scheduler import BaseParamScheduler
 
 
@@ -31,6 +31,7 @@ class StateParamScheduler(BaseParamScheduler):
             attaching warns if it is missing.
         schedule: a :class:`Schedule`, or a function from the event index to a number. A subclass that overrides
             ``get_param`` may leave it out. Keyword only.
+        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: there is neither a schedule nor a ``get_param``; an argument has the wrong type.
@@ -60,7 +61,9 @@ class StateParamScheduler(BaseParamScheduler):
         create_new: bool = False,
         *,
         schedule: Schedule | Callable[[int], Value] | None = None,
+        run: RunLength | None = None,
     ) -> None:
+        schedule, self._run = resolved(schedule, run), run
         target = EngineAttribute(param_name, self._number_type)
         super().__init__(param_name, save_history, schedule=schedule, target=target)
         self.create_new = arguments.flag("create_new", create_new)
@@ -89,7 +92,7 @@ class StateParamScheduler(BaseParamScheduler):
         engine: Engine,
         event: AnyEvent = Events.ITERATION_COMPLETED,
         name: str | None = None,
-        clock: Clock | None = None,
+        clock: AnyClock = None,
     ) -> RemovableEventHandle:
         """Write at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
 

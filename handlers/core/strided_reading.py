@@ -43,7 +43,7 @@ class StridedReader(BlockReader):
     def _read_anew(self, index: int) -> Any:
         """The value at an index that was not foreseen; foresee others."""
         amount, last, self._last = index - self._last, self._last, index
-        if last < 0 or 0 < amount < NEAR or (self.values and 0 <= index - self._end < NEAR):
+        if last < 0 or 0 < amount < NEAR or self._follows(index):
             return self._read_near(index)
         if index == self._next:
             return self._read_far(index, self._stride, self._count * GROWTH)
@@ -52,14 +52,14 @@ class StridedReader(BlockReader):
         is_equal, self._stride = amount == self._stride, self._stride if is_short else max(amount, 1)
         return self._read_far(index, self._stride, FIRST_BLOCK_SIZE if is_short or is_equal else 1)
 
-    @property
-    def _end(self) -> int:
-        return self.first_event + len(self.values)
+    def _follows(self, index: int) -> bool:
+        """Whether an index comes soon after a block of all indices."""
+        return len(self.values) > 0 and 0 <= index - self.first_event - len(self.values) < NEAR
 
     def _read_near(self, index: int) -> Any:
         """Read all indices around this one; more of them where they follow those that were read before."""
         self.strided, self._next = {}, -1
-        if self.values and 0 <= index - self._end < NEAR:
+        if self._follows(index):
             self.first_event = index - len(self.values)
         at = self._read_block(index)
         return self.values[at]

@@ -3,14 +3,13 @@
 A run that resumes from such a checkpoint does not come back to the handlers that follow the saver.
 """
 
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ignite.engine import Engine, Events
 
 from lehr.engine.event_counts import is_between_epochs
-from lehr.engine.event_handlers import RegisteredHandler, filter_arguments, handlers_of
+from lehr.engine.event_handlers import RegisteredHandler, filter_arguments, handlers_of, running_handlers
 from lehr.engine.optimizer_events import OptimizerEvents
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.metric_parts import metric_parts
@@ -79,20 +78,13 @@ def what_it_brings(registered: RegisteredHandler, scheduler: Any) -> str | None:
 
 def handlers_to_come() -> Iterator[RegisteredHandler]:
     """The handlers that engines call between the handler that is running and the next iteration."""
-    frame: Any = sys._getframe(1)
-    firing = []
-    while frame is not None:
-        engine = frame.f_locals.get("self") if frame.f_code.co_name == "_fire_event" else None
-        if isinstance(engine, Engine) and "event_name" in frame.f_locals:
-            firing.append((engine, frame.f_locals))
-        frame = frame.f_back
-    for engine, variables in firing:
-        event, called = variables["event_name"], (variables.get("func"), variables.get("args"))
-        later = _later(engine, event, is_outermost=engine is firing[-1][0])
+    firing = list(running_handlers())
+    for engine, event, handler, args in firing:
+        later = _later(engine, event, is_outermost=engine is firing[-1].engine)
         if later is None:
             continue
         registered = [(function, args) for function, args, _ in engine._event_handlers.get(event, [])]
-        at = next((at for at, one in enumerate(registered) if one[0] is called[0] and one[1] is called[1]), None)
+        at = next((at for at, one in enumerate(registered) if one[0] is handler and one[1] is args), None)
         following = [] if at is None else list(handlers_of(engine, event))[at + 1 :]
         for one in [*following, *(one for another in later for one in handlers_of(engine, another))]:
             if _passes(engine, one):

@@ -10,7 +10,7 @@ from lehr.handlers.schedules.base import Array
 
 Steps = NDArray[np.integer[Any]]
 
-WINDOWS = 200  # that the changes of a run are divided into, besides the steps that are asked for
+WINDOWS = 300  # that the changes of a run are divided into, besides the steps that are asked for
 LEAST = 1e-12  # of the highest learning rate: the logarithm of a sum is finite
 
 
@@ -20,7 +20,8 @@ class Changes:
 
     The changes of the learning rate in a window of events count as one change, at their weighted mean. A window never
     reaches over a step, and rises and falls are counted apart. So the sum over all events of the law is one over at
-    most a few hundred windows, with a relative error of the loss below 0.01%.
+    most a few hundred windows. The loss differs by less than 0.01%, or 0.3% where the learning rate jumps at every
+    event.
 
     Args:
         log_sums: the logarithm of S', the sum of powers of the learning rate up to each step ``(T,)``.

@@ -45,11 +45,14 @@ def read_rows(path: str | PathLike[str]) -> tuple[Array, Array, Array]:
 
 
 def _cell(path: object, line: int, row: dict[str, str], name: str) -> float:
+    given = f"given {shown(row[name])} in line {line} of {shown(str(path))}"
     try:
-        return float(row[name])
+        value = float(row[name])
     except (TypeError, ValueError):
-        given = f"given {shown(row[name])} in line {line} of {shown(str(path))}"
         raise ValueError(f"{name} must be a number, {given}") from None
+    if not np.isfinite(value):
+        raise ValueError(f"{name} must be finite, {given}: leave out rows without a loss, and runs that diverge")
+    return value
 
 
 def _loss(path: object, reader: "csv.DictReader[str]", row: dict[str, str]) -> float:

@@ -88,7 +88,7 @@ class Run:
         Args:
             history: the recorded values.
             param_name: the name of the learning rate in it, such as ``"lr"``.
-            losses: the losses, or the name of a metric in the history. An event without a value, NaN, is left out.
+            losses: the losses, or the name of a metric in the history, whose events without a value are left out.
             steps: the event indices of the losses; None for those of the history: a loss for each of its events.
             group: the index of a param group; None for the mean of all groups.
             name: a name for errors and tables.
@@ -110,14 +110,12 @@ class Run:
             if steps is not None:
                 raise ValueError("steps must be left out where losses is the name of a metric in the history")
             metric = _column(history, "losses", losses)
-            steps, losses = np.asarray(metric.event_indices), metric.to_numpy().mean(axis=1)
-        elif steps is None:
-            steps = indices
-        measured, kept = numbers("losses", losses), numbers("steps", steps)
-        if len(measured) == len(kept):
-            measured, kept = measured[~np.isnan(measured)], kept[~np.isnan(measured)]
-        last = int(max(kept[-1], indices[-1])) if len(kept) else int(indices[-1])
-        lrs = spread(indices, values, last + 1)
+            measured = metric.to_numpy().mean(axis=1)
+            kept = np.asarray(metric.event_indices, dtype=np.float64)[~np.isnan(measured)]
+            measured = measured[~np.isnan(measured)]
+        else:
+            measured, kept = numbers("losses", losses), numbers("steps", indices if steps is None else steps)
+        lrs = spread(indices, values, int(indices[-1]) + column.stride)
         return cls(lrs, kept, measured, name=name, group=group)
 
     @classmethod

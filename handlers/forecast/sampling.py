@@ -7,7 +7,7 @@ from lehr.handlers.schedules.base import Array
 from .changes import Steps
 
 EVEN, EARLY, OF_CHANGES = 160, 100, 120
-JUMPS, AFTER_JUMP = 8, 24
+JUMPS, AFTER_JUMP = 8, 40
 JUMP = 0.01  # of the highest learning rate
 
 

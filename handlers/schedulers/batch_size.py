@@ -11,11 +11,11 @@ from ignite.engine.events import RemovableEventHandle
 from torch.utils.data import DataLoader, TensorDataset
 
 from lehr.handlers.core.adjustment import Adjustment
-from lehr.handlers.core.attaching import AnyEvent
-from lehr.handlers.core.clocks.clock import Clock
+from lehr.handlers.core.attaching import AnyClock, AnyEvent
 from lehr.handlers.core.scheduler import BaseParamScheduler
-from lehr.handlers.schedules import FunctionSchedule, Schedule, arguments
+from lehr.handlers.schedules import FunctionSchedule, RunLength, Schedule, arguments
 from lehr.handlers.schedules.base import Array
+from lehr.handlers.schedules.durations import resolved
 from lehr.handlers.targets.batch_size import BatchSize
 
 
@@ -92,6 +92,7 @@ class BatchSizeScheduler(BaseParamScheduler):
         scheduler_fn: a function that takes the event index, an int, and returns the batch size, an int; or a
             :class:`Schedule`, whose values are rounded.
         save_history: whether to record the written values in ``engine.state.param_history``, under ``"batch_size"``.
+        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: ``dataloader`` is not a ``DataLoader``, or ``scheduler_fn`` is not callable.
@@ -118,13 +119,20 @@ class BatchSizeScheduler(BaseParamScheduler):
     _target: BatchSize
 
     def __init__(
-        self, dataloader: "DataLoader[Any]", scheduler_fn: Callable[[int], int] | Schedule, save_history: bool = False
+        self,
+        dataloader: "DataLoader[Any]",
+        scheduler_fn: Callable[[int], int] | Schedule,
+        save_history: bool = False,
+        *,
+        run: RunLength | None = None,
     ) -> None:
+        self._run = run
         target = BatchSize(dataloader)
         if not callable(scheduler_fn) or isinstance(scheduler_fn, type):
             raise TypeError(
                 f"scheduler_fn must be a function of the event index, given {arguments.shown(scheduler_fn)}"
             )
+        scheduler_fn = resolved(scheduler_fn, run)
         schedule = BatchSizes(scheduler_fn) if isinstance(scheduler_fn, Schedule) else BatchSizeFunction(scheduler_fn)
         super().__init__("batch_size", save_history, schedule=schedule, target=target)
         self.scheduler_fn = scheduler_fn
@@ -144,7 +152,7 @@ class BatchSizeScheduler(BaseParamScheduler):
         engine: Engine,
         event: AnyEvent = Events.EPOCH_STARTED,
         name: str | None = None,
-        clock: Clock | None = None,
+        clock: AnyClock = None,
     ) -> RemovableEventHandle:
         """Write the batch size at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from lehr.handlers.core.get_param import temporarily
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.schedules import CosineAnnealing, Cyclical, LinearCyclical, Shift
+from lehr.handlers.schedules import CosineAnnealing, Cyclical, LinearCyclical, RunLength, Shift
 from lehr.handlers.schedules.cycles import Cycles
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups
@@ -40,6 +40,7 @@ class CyclicalScheduler(ParamScheduler):
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         relative: whether ``start_value`` and ``end_value`` are factors of each group's base value; see
             :class:`ParamScheduler`. Keyword only.
+        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -62,20 +63,23 @@ class CyclicalScheduler(ParamScheduler):
         param_name: str,
         start_value: float,
         end_value: float,
-        cycle_size: int,
+        cycle_size: int | str,
         cycle_mult: float = 1.0,
         start_value_mult: float = 1.0,
         end_value_mult: float = 1.0,
-        warmup_duration: int = 0,
+        warmup_duration: int | str = 0,
         save_history: bool = False,
         param_group_index: Selection = None,
         *,
         relative: bool = False,
+        run: RunLength | None = None,
     ) -> None:
         schedule = self.schedule_type(
             start_value, end_value, cycle_size, cycle_mult, start_value_mult, end_value_mult, warmup_duration
         )
-        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule, relative=relative)
+        super().__init__(
+            optimizer, param_name, save_history, param_group_index, schedule=schedule, relative=relative, run=run
+        )
         if self.schedule_type is Cycles and not self._asks_get_param:
             raise TypeError(f"{type(self).__name__} must set schedule_type or override get_param")
 
@@ -130,6 +134,7 @@ class LinearCyclicalScheduler(CyclicalScheduler):
             Keyword only.
         relative: whether ``start_value`` and ``end_value`` are factors of each group's base value; see
             :class:`ParamScheduler`. Keyword only.
+        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -153,16 +158,17 @@ class LinearCyclicalScheduler(CyclicalScheduler):
         param_name: str,
         start_value: float,
         end_value: float,
-        cycle_size: int,
+        cycle_size: int | str,
         cycle_mult: float = 1.0,
         start_value_mult: float = 1.0,
         end_value_mult: float = 1.0,
-        warmup_duration: int = 0,
+        warmup_duration: int | str = 0,
         save_history: bool = False,
         param_group_index: Selection = None,
         *,
         monotonic: bool = False,
         relative: bool = False,
+        run: RunLength | None = None,
     ) -> None:
         self.schedule_type = partial(LinearCyclical, monotonic=monotonic)
         super().__init__(
@@ -178,6 +184,7 @@ class LinearCyclicalScheduler(CyclicalScheduler):
             save_history,
             param_group_index,
             relative=relative,
+            run=run,
         )
 
 
@@ -203,6 +210,7 @@ class CosineAnnealingScheduler(CyclicalScheduler):
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         relative: whether ``start_value`` and ``end_value`` are factors of each group's base value; see
             :class:`ParamScheduler`. Keyword only.
+        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type.

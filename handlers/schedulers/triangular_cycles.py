@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.schedules import Cyclic
+from lehr.handlers.schedules import Cyclic, RunLength
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups
 
@@ -37,6 +37,7 @@ class CyclicScheduler(ParamScheduler):
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         relative: whether ``base_value`` and ``max_value`` are factors of each group's base value; see
             :class:`ParamScheduler`. Keyword only.
+        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -58,8 +59,8 @@ class CyclicScheduler(ParamScheduler):
         param_name: str,
         base_value: float | Sequence[float],
         max_value: float | Sequence[float],
-        step_size_up: float = 2000,
-        step_size_down: float | None = None,
+        step_size_up: float | str = 2000,
+        step_size_down: float | str | None = None,
         mode: Literal["triangular", "triangular2", "exp_range"] = "triangular",
         gamma: float = 1.0,
         scale_fn: Callable[[int], float] | None = None,
@@ -69,8 +70,11 @@ class CyclicScheduler(ParamScheduler):
         param_group_index: Selection = None,
         *,
         relative: bool = False,
+        run: RunLength | None = None,
     ) -> None:
         schedule = Cyclic(
             base_value, max_value, step_size_up, step_size_down, mode, gamma, scale_fn, scale_mode, inverse
         )
-        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule, relative=relative)
+        super().__init__(
+            optimizer, param_name, save_history, param_group_index, schedule=schedule, relative=relative, run=run
+        )

@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
-from typing import Any, ClassVar, overload
+from typing import Any, ClassVar, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import arguments, fields
 from .description import Description, description_of, fields_of, text_of
+from .run_length import RunLength
 
 Array = NDArray[np.float64]
 Value = float | list[float]
 
 
+NUMBERS = {float, int, bool, type(None)}  # types of arguments that have no text in them
 # Attributes of schedules that had another name before 0.2: {their name then: their name today}.
 FORMER_NAMES = {"ahead": "is_pure", "from_parts": "value_from_parts"}
 
@@ -51,9 +53,34 @@ class Schedule(ABC):
         Sawtooth(high=1.0, period=4)
     """
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Holds the arguments back if a duration is a text such as ``"10%"``; see :meth:`in_run`."""
+        for value in (*args, *kwargs.values()):
+            if type(value) not in NUMBERS:
+                from .in_units import held_back
+
+                return held_back(cls, args, kwargs) or object.__new__(cls)  # type: ignore[return-value]
+        return object.__new__(cls)
+
     def __post_init__(self) -> None:
         """Checks the arguments."""
         fields.check(self)
+
+    def in_run(self, run: RunLength | None) -> "Schedule":
+        """The schedule with durations such as ``"10%"`` in events of a run; itself if no duration is a text.
+
+        A scheduler calls this with its argument ``run``.
+
+        Raises:
+            ValueError: ``run`` is None, or cannot convert a text.
+
+        Example:
+            >>> from lehr.handlers.schedules import WarmupStableDecay
+            >>> schedule = WarmupStableDecay(0.1, "1%", "79%", "20%")
+            >>> schedule.in_run(RunLength(max_epochs=3, epoch_length=350)).length
+            1050
+        """
+        return self
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Accept the names that these attributes had before 0.2, with a warning."""

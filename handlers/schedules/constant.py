@@ -9,6 +9,7 @@ import numpy as np
 from . import arguments, fields
 from .arguments import Number
 from .base import Array, Schedule
+from .duration_types import ListedEvents
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class PiecewiseConstant(Schedule):
     """
 
     constants: Sequence[Number] = fields.argument(_checked_constants, groups=lambda given: arguments.groups_of(*given))
-    milestones: Sequence[int] = fields.rising()
+    milestones: ListedEvents = fields.rising()
 
     def __post_init__(self) -> None:
         """Checks the numbers, and keeps both sequences as tuples."""

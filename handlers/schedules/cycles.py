@@ -10,6 +10,7 @@ import numpy as np
 from . import arguments, fields
 from .base import Array, Schedule
 from .curves import blend, cosine, linear, triangle
+from .duration_types import Events
 
 LONGEST = 2 * arguments.MAX_EVENT_INDEX  # events of a cycle
 
@@ -53,11 +54,11 @@ class Cyclical(Schedule):
 
     start_value: float = fields.number()
     end_value: float = fields.number()
-    cycle_size: int = fields.whole_number(at_least=2, unit=fields.EVENTS)
+    cycle_size: Events = fields.whole_number(at_least=2, unit=fields.PHASES)
     cycle_mult: float = fields.number(1.0)
     start_value_mult: float = fields.number(1.0)
     end_value_mult: float = fields.number(1.0)
-    warmup_duration: int = fields.whole_number(0, unit=fields.EVENTS)
+    warmup_duration: Events = fields.whole_number(0, unit=fields.PHASES)
 
     def __post_init__(self) -> None:
         """Checks the arguments."""

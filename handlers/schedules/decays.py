@@ -1,7 +1,6 @@
 """Decays without an end: by a factor at each event, after a number of events or at given events; as a power of time."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from . import arguments, fields
 from .arguments import Number
 from .base import Array, Schedule
 from .curves import rounded_if_near
+from .duration_types import Duration, ListedEvents
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class ExponentialDecay(GammaDecay):
     """
 
     gamma: float = fields.number()
-    decay_events: float = fields.number(1.0, above=0, unit=fields.EVENTS)
+    decay_events: Duration = fields.number(1.0, above=0, unit=fields.EVENTS)
     staircase: bool = fields.flag(False)
 
     def __post_init__(self) -> None:
@@ -113,7 +113,7 @@ class StepDecay(GammaDecay):
     """
 
     gamma: float = fields.number()
-    step_size: float = fields.duration(above=0)
+    step_size: Duration = fields.duration(above=0)
 
     def times(self, indices: Array) -> Array:
         """The number of steps."""
@@ -141,7 +141,7 @@ class MultiStepDecay(GammaDecay):
     """
 
     gamma: float = fields.number()
-    milestones: Sequence[int] = fields.rising()
+    milestones: ListedEvents = fields.rising()
 
     @property
     def length(self) -> float:
@@ -176,7 +176,7 @@ class PowerDecay(Decay):
         [1.0, 0.5, 0.25]
     """
 
-    timescale: float = fields.number(above=0, unit=fields.EVENTS)
+    timescale: Duration = fields.number(above=0, unit=fields.EVENTS)
     power: float = fields.number(0.5, at_least=0)
 
     def factor(self, indices: Array) -> Array:
@@ -207,7 +207,7 @@ class InverseTimeDecay(Decay):
     """
 
     decay_rate: float = fields.number(at_least=0)
-    decay_events: float = fields.number(1.0, above=0, unit=fields.EVENTS)
+    decay_events: Duration = fields.number(1.0, above=0, unit=fields.EVENTS)
     exponent: float = fields.number(1.0, at_least=0)
     staircase: bool = fields.flag(False)
 
@@ -221,6 +221,8 @@ class InverseTimeDecay(Decay):
         power = arguments.number("exponent", given["exponent"], at_least=0)
         if power > 20 and epoch_length > 1:
             raise ValueError(f"exponent must be at most 20 with epoch_length, given {power}")
+        if isinstance(given["decay_events"], str):
+            return given
         events_in_it = arguments.number("decay_events", given["decay_events"]) * float(epoch_length) ** power
         return {**given, "decay_events": events_in_it}
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from . import arguments, fields
 from .base import Array, Schedule, common_groups, schedules_field
+from .duration_types import ListedEvents, OptionalEvents
 from .plateau import Plateau
 from .stateful import StatefulSchedule
 
@@ -69,8 +70,8 @@ class Phases(StatefulSchedule):
 
     phases: Sequence[Schedule] = schedules_field(at_least=2, groups=common_groups)
     relative: bool = fields.flag(True)
-    end: int | None = fields.whole_number(None, unit=fields.EVENTS)
-    starts: Sequence[int] = fields.rising(())
+    end: OptionalEvents = fields.whole_number(None, unit=fields.EVENTS)
+    starts: ListedEvents = fields.rising(())
     flat: Plateau | None = fields.instance(Plateau, "a Plateau or None", None)
     changed_by_reading = ("event_index",)
     _progress: PhasesProgress = field(init=False, repr=False, compare=False)

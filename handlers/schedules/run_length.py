@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
+from itertools import accumulate, pairwise
 from math import ceil
 from typing import Any, Literal
 
@@ -160,15 +161,16 @@ class RunLength:
             >>> run.events_of_phases(["10%", "1 epochs", 20, "10%"])
             [11, 35, 20, 10]
         """
-        exact, events, before = Fraction(0), [], 0
-        for position, duration in enumerate(durations):
-            name = f"durations[{position}]" if names is None else names[position]
-            amount = self.exact_events(duration, name)
-            exact += amount
-            border = self._rounded(exact)
-            events.append(units.positive(name, amount, border - before, arguments.shown(duration)))
-            before = border
-        return events
+        names = [f"durations[{position}]" for position in range(len(durations))] if names is None else names
+        exact = list(map(self.exact_events, durations, names))
+        borders = [self._rounded(border) for border in accumulate(exact, initial=Fraction(0))]
+        for position in range(len(exact) - 1, 0, -1):
+            if exact[position].denominator == 1 and not isinstance(durations[position], str):
+                borders[position] = borders[position + 1] - int(exact[position])  # a number stays as it is
+        return [
+            units.positive(name, amount, after - before, arguments.shown(duration))
+            for name, amount, duration, (before, after) in zip(names, exact, durations, pairwise(borders), strict=True)
+        ]
 
     def exact_events(self, duration: object, name: str = "duration") -> Fraction:
         """The exact number of events of a duration, which may be a fraction.
@@ -203,6 +205,8 @@ class RunLength:
     def _rounded(self, exact: Fraction) -> int:
         """The event of a border; at the end of the run by one of its numbers, the run's end by all of them."""
         if (end := self.num_events) is not None:
+            if exact.denominator == 1:
+                return int(exact)
             ends = [*self._ends(self.counts), Fraction(end)]
             if min(ends) <= exact <= max(ends):
                 return end

@@ -7,6 +7,7 @@ import numpy as np
 
 from . import arguments, fields
 from .base import Array, Schedule, Value
+from .duration_types import Events
 from .wrapper import Wrapper
 
 
@@ -32,7 +33,7 @@ class Shift(Wrapper):
         [0.0, 0.0, 0.0, 0.5, 1.0]
     """
 
-    by: int = fields.whole_number(at_least=-arguments.MAX_EVENT_INDEX, unit=fields.EVENTS)
+    by: Events = fields.whole_number(at_least=-arguments.MAX_EVENT_INDEX, unit=fields.EVENTS)
 
     @property
     def length(self) -> float | None:

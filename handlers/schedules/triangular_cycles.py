@@ -9,6 +9,7 @@ import numpy as np
 from . import arguments, fields
 from .arguments import Number
 from .base import Array, Schedule
+from .duration_types import Duration, OptionalDuration
 
 MODES = ("triangular", "triangular2", "exp_range")
 
@@ -59,8 +60,8 @@ class Cyclic(Schedule):
 
     base_value: Number = fields.value()
     max_value: Number = fields.value()
-    step_size_up: float = fields.number(2000, above=0, unit=fields.EVENTS)
-    step_size_down: float | None = fields.number(None, above=0, unit=fields.EVENTS)
+    step_size_up: Duration = fields.number(2000, above=0, unit=fields.PHASES)
+    step_size_down: OptionalDuration = fields.number(None, above=0, unit=fields.PHASES)
     mode: Literal["triangular", "triangular2", "exp_range"] = fields.one_of(MODES, "triangular")
     gamma: float = fields.number(1.0, above=0, unit=fields.PER_EVENT)
     scale_fn: Callable[[int], float] | None = fields.function("a function or None", None, unit=fields.AMBIGUOUS)

@@ -58,6 +58,19 @@ class Quantity(NamedTuple):
     text: str
 
 
+def has_unit(value: object) -> bool:
+    """Whether a value is a text that begins with a digit and goes on with letters or ``%``.
+
+    >>> [has_unit(value) for value in ("10%", "3 parsecs", "10", "cos", 10)]
+    [True, True, False, False, False]
+    """
+    return (
+        isinstance(value, str)
+        and re.match(r"\s*\.?[0-9]", value) is not None
+        and re.search("[A-Za-z%]", value) is not None
+    )
+
+
 def quantity(name: str, text: object, unit: str | None = None) -> Quantity:
     """Reads an amount with its unit.
 

@@ -9,6 +9,7 @@ from .anneal import between
 from .arguments import Number
 from .base import Array, Schedule, with_group_axis
 from .curves import Cosine, Curve, Exponential, Linear, Logarithmic, Polynomial, Power, Reversed
+from .duration_types import Events
 
 TYPES = ("linear", "cosine", "1-sqrt", "quadratic", "log", "power", "exponential")
 
@@ -58,9 +59,9 @@ class WarmupStableDecay(Schedule):
     """
 
     peak_value: Number = fields.value()
-    num_warmup_events: int = fields.whole_number(unit=fields.EVENTS)
-    num_stable_events: int = fields.whole_number(unit=fields.EVENTS)
-    num_decay_events: int = fields.whole_number(unit=fields.EVENTS)
+    num_warmup_events: Events = fields.whole_number(unit=fields.PHASES)
+    num_stable_events: Events = fields.whole_number(unit=fields.PHASES)
+    num_decay_events: Events = fields.whole_number(unit=fields.PHASES)
     start_value: Number = fields.value(0.0)
     end_value: Number = fields.value(0.0)
     warmup_type: str = fields.one_of(TYPES, "linear")

@@ -6,7 +6,7 @@ import pytest
 from ignite.engine import Events
 from optimizers import make_trainer
 
-from lehr.engine.event_handlers import closure_of, filter_arguments, handlers_of
+from lehr.engine.event_handlers import call_handlers, closure_of, filter_arguments, handlers_of, running_handlers
 
 
 def with_engine(engine, *args, **kwargs):
@@ -37,6 +37,35 @@ def test_handlers_are_as_they_were_given():
     (last,) = handlers_of(engine, Events.EPOCH_STARTED)
     assert (last.handler, last.args, filter_arguments(last.event_filter)) == (len, ((1, 2),), {"once": [3]})
     assert [one.handler for one in handlers_of(engine)] == [with_engine, with_engine, without, len]
+
+
+@pytest.mark.parametrize("fire", [call_handlers, lambda engine, event: engine.fire_event(event)])
+def test_handlers_are_called_as_ignite_calls_them(fire):
+    engine, called = make_trainer(), []
+    engine.state.iteration = 3
+    engine.add_event_handler(Events.ITERATION_STARTED, lambda engine, *args, **kwargs: called.append((args, kwargs)), 1)
+    engine.add_event_handler(Events.ITERATION_STARTED(every=2), lambda: called.append("every second"))
+    engine.add_event_handler(Events.ITERATION_STARTED(event_filter=odd), lambda: called.append("odd"))
+    engine.add_event_handler(Events.ITERATION_STARTED, lambda first, *, name: called.append((first, name)), 2, name="b")
+    engine.add_event_handler(Events.ITERATION_STARTED, lambda: called.append(engine.last_event_name))
+    fire(engine, Events.ITERATION_STARTED)
+    assert called == [((1,), {}), "odd", (2, "b"), Events.ITERATION_STARTED]
+
+
+@pytest.mark.parametrize("fire", [call_handlers, lambda engine, event: engine.fire_event(event)])
+def test_a_handler_finds_the_handlers_around_it(fire):
+    outer, inner, found = make_trainer(), make_trainer(), []
+    outer.add_event_handler(Events.EPOCH_COMPLETED, lambda engine, number: fire(inner, Events.STARTED), 7)
+    inner.add_event_handler(Events.STARTED, lambda: found.extend(running_handlers()))
+    fire(outer, Events.EPOCH_COMPLETED)
+    assert [(one.engine, one.event) for one in found] == [(inner, Events.STARTED), (outer, Events.EPOCH_COMPLETED)]
+    assert [one.handler for one in found] == [inner._event_handlers[Events.STARTED][0][0], *handlers(outer)]
+    assert found[1].args[1:] == (7,)
+    assert list(running_handlers()) == []
+
+
+def handlers(engine):
+    return [one.handler for one in handlers_of(engine)]
 
 
 def test_to_look_registers_nothing():

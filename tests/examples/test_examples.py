@@ -169,6 +169,18 @@ def test_10_needs_no_trainer(learn):
     assert accuracies_in(printed)[0] > 0.97
 
 
+@pytest.mark.proof
+def test_13_saves_steps_and_loses_nothing(learn):
+    printed = learn("lesson13_branches", "branches/branches.png")
+    assert "a branch has the weights of a run whose decay was planned from the beginning, bit for bit" in printed
+    assert "three whole runs: 735, of a trunk with three branches: 483 (-34%)" in printed
+    found = re.findall(r"branch (0\.\d{4}) ± \S+, whole run (0\.\d{4}) ± (0\.\d{4}), difference ([+-]\S+)", printed)
+    assert len(found) == 3
+    for branch, _, spread, difference in found:
+        assert float(branch) > 0.95
+        assert float(difference) > -max(float(spread), 0.005)
+
+
 def test_the_course_lists_every_lesson_and_picture(repository):
     folder = repository / "examples"
     course = (folder / "README.md").read_text()

@@ -66,6 +66,11 @@ SCHEDULERS: dict[str, Callable[[torch.optim.Optimizer], Arguments]] = {
         "dataloader": DataLoader(torch.zeros(4)),
         "scheduler_fn": lambda epoch: 1 + epoch,
     },
+    "BatchRamp": lambda optimizer: {
+        "optimizer": optimizer,
+        "dataloader": DataLoader(torch.zeros(4)),
+        "sizes": [(0, 1), (2, 2)],
+    },
     "LambdaStateScheduler": lambda optimizer: {"lambda_obj": math.sqrt, "param_name": "rate"},
     "StateParamScheduler": lambda optimizer: {"param_name": "rate", "schedule": math.sqrt},
     "configure_scheduler": lambda optimizer: {

@@ -22,8 +22,10 @@ from lehr.handlers.schedules.rules import Rule
 
 # The papers that a schedule and its scheduler are from.
 SOURCES = {
+    "BatchRamp": "2205.10287",
     "BatchSizeScheduler": "1711.00489",
     "Cooldown": "2404.06395",
+    "CooldownPolicy": "2405.18392",
     "CosineAnnealing": "1608.03983",
     "CosineAnnealingScheduler": "1608.03983",
     "CosineDecayScheduler": "1608.03983",

@@ -68,7 +68,7 @@ def planned(optimizer: Any, config: Any, **options: Any) -> Planned:
     """
     scheduler = configure_scheduler(optimizer, config, **options)
     whole = scheduler.config()
-    run = run_length.checked("", {**whole.get("run", {}), "epoch_length": whole.get("epoch_length")})
+    run = run_length.checked("", {"epoch_length": whole.get("epoch_length"), **whole.get("run", {})})
     schedules, bases, metric = {}, {}, None
     for member in members_of(scheduler):
         target = target_of(member)

@@ -89,7 +89,11 @@ class SampleClock(Clock):
         self.samples_of = samples_of
 
     def reading(self, engine: Engine) -> Any:
-        """The samples of the batch of this iteration."""
+        """The samples of the batch of this iteration.
+
+        Raises:
+            ValueError: the batch has no tensor, and ``samples_of`` was not given.
+        """
         if self.samples_of is not None:
             return self.samples_of(engine)
         length = first_length(engine.state.batch)

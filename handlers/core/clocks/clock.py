@@ -30,6 +30,15 @@ class Clock(ABC):
         ...
         ...     def reading(self, engine):
         ...         return len(engine.state.batch["images"])
+        >>> import torch
+        >>> from lehr.handlers import LinearScheduler
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        >>> trainer = Engine(lambda engine, batch: optimizer.step())
+        >>> scheduler = LinearScheduler(optimizer, "lr", 100)
+        >>> handle = scheduler.attach(trainer, clock=ImageClock())
+        >>> _ = trainer.run([{"images": torch.zeros(8, 3)}] * 5)
+        >>> scheduler.event_index
+        40
     """
 
     unit: ClassVar[str] = "units"  # what it counts, for texts
@@ -49,6 +58,9 @@ class Clock(ABC):
 
 class EventClock(Clock):
     """Counts events: the default of ``attach``.
+
+    Raises:
+        Nothing: each event counts 1.
 
     Example:
         >>> import torch

@@ -164,16 +164,20 @@ class AtTimes(Clocked):
         state: Any = engine.state
         if self._optimizer is not None and state.optimizer is not self._optimizer():
             return
-        run, milliseconds = self._clock.milliseconds(engine)
-        if run is not self._run:
-            self._run, self._counted = run, 0
-        self._count(milliseconds - self._counted)
-        self._counted = milliseconds
+        self.count(engine)
         if not is_repeated_epoch_start(engine) and self._passes(engine):
             if self._optimizer is not None and state.optimizer_step_again and self._scheduler.save_history:
                 for name in self._scheduler._history_names(kwargs.get("name")):
                     remove_last_events(self._scheduler._recording_engine(engine), name, 1)
             self._write(engine, 0, kwargs)
+
+    def count(self, engine: Engine) -> None:
+        """Count the time since the last event."""
+        run, milliseconds = self._clock.milliseconds(engine)
+        if run is not self._run:
+            self._run, self._counted = run, 0
+        self._count(milliseconds - self._counted)
+        self._counted = milliseconds
 
 
 def handler_with_clock(
@@ -181,7 +185,10 @@ def handler_with_clock(
 ) -> tuple[Clocked, list[tuple[Any, Any]]]:
     """The handler that writes, and pairs of further events and their handlers."""
     if isinstance(clock, TimeClock):
-        return AtTimes(scheduler, clock, event, optimizer), [(Events.STARTED, clock.begin)]
+        timed = AtTimes(scheduler, clock, event, optimizer)
+        counts_itself = event == Events.ITERATION_STARTED
+        more = [] if counts_itself else [(Events.ITERATION_STARTED, timed.count)]
+        return timed, [(Events.STARTED, clock.begin), *more]
     if event == Events.ITERATION_STARTED:
         return AtIterations(scheduler, clock, event, optimizer), []
     made = AtSteps if is_step_event(event) else AtStarts

@@ -23,23 +23,28 @@ class Stopwatch:
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self._now, self._last, self.elapsed = now, now(), 0.0
+        self._now, self.elapsed = now, 0.0
+        self._last = self._highest = now()
         self._read_at: tuple[Any, Any] | None = None
 
     def read(self, engine: Engine) -> float:
         """The seconds of the run so far; the same for all schedulers of one event, and on all ranks."""
         at = engine.state.iteration, engine.last_event_name
         if at != self._read_at:
-            now = self._now()
-            passed = now - self._last
-            self._last = now
-            if passed > 0 and math.isfinite(passed):  # a clock may go back
-                self.elapsed += passed
+            self._count_to(self._now())
             if idist.get_world_size() > 1:
                 told: Any = idist.broadcast(torch.tensor([self.elapsed], dtype=torch.float64), src=0)
                 self.elapsed = float(told.item())
             self._read_at = at
         return self.elapsed
+
+    def _count_to(self, now: float) -> None:
+        """Count the time since the last reading; none where the clock went back, or comes to where it was before."""
+        if not math.isfinite(now):
+            return
+        since = self._highest if self._last < self._highest <= now else self._last
+        self._last, self._highest = now, max(self._highest, now)
+        self.elapsed += max(now - since, 0.0)
 
 
 class TimeClock(Clock):
@@ -96,4 +101,4 @@ class TimeClock(Clock):
         watch = self._watches.get(engine)
         if watch is None:
             watch = self._watches[engine] = Stopwatch(self.now)
-        return watch, int(watch.read(engine) * 1000)
+        return watch, round(watch.read(engine) * 1000)

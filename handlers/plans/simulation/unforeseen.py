@@ -8,6 +8,8 @@ from lehr.handlers.schedules import arguments
 
 from .run import SimulatedRun
 
+NO_GROUPS = "which has no param groups yet, or does not say where it writes"
+
 
 def unforeseen_by(run: SimulatedRun) -> list[str]:
     """The schedulers whose events or locations the run cannot predict, in words."""
@@ -30,10 +32,7 @@ def unforeseen_by(run: SimulatedRun) -> list[str]:
     called = [one for key, one in referenced.items() if key not in known and not engines_of(one)]
     return [
         *(f"{arguments.shown(handler.owner)} on {handler.event_text}" for handler in run.unsupported),
-        *(
-            f"{arguments.shown(one)}, which has no param groups yet, or does not say where it writes"
-            for one in without_locations
-        ),
+        *(f"{arguments.shown(one)}, {NO_GROUPS}" for one in without_locations),
         *(f"{arguments.shown(one)} on an engine that no handler of the trainer runs" for one in on_other_engines),
         *(f"{arguments.shown(one)}, which your code may call" for one in called),
     ]
