@@ -17,9 +17,11 @@ html_title = f"lehr {version}"
 copyright = author
 
 extensions = [
+    "accessible",
     "matplotlib.sphinxext.plot_directive",
     "myst_parser",
     "pictures",  # after matplotlib's
+    "references",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
@@ -31,6 +33,13 @@ extensions = [
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["build", "generated/findings.md", "generated/ignored-keys.md"]  # which a page includes
 suppress_warnings: list[str] = []
+
+# A reference that leads nowhere is an error. Other libraries have pages elsewhere.
+nitpicky = True
+nitpick_ignore_regex = [
+    ("py:.*", r"(?!lehr\.)[a-z_]+\..*"),
+    ("py:.*", r"Axes|DataLoader|Engine|Figure|Line2D|RemovableHandle"),
+]
 
 # Pages in Markdown. Their Python code has prompts, and pytest runs it; the button to copy leaves the prompts out.
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
@@ -62,6 +71,7 @@ plot_rcparams = {"figure.figsize": (7.0, 2.6), "figure.constrained_layout.use": 
 html_theme = "furo"
 html_static_path = ["static"]
 html_css_files = ["lehr.css"]
+html_js_files = [("lehr.js", {"defer": "defer"})]
 html_theme_options = {"navigation_with_keys": True}
 html_show_sourcelink = False
 html_copy_source = False

@@ -35,7 +35,10 @@ ADVICE = {
     "unit-mismatch": "attach to the other event, or give `epoch_length`",
     "jump": "let the phases meet, or go there over several events",
     "zero-start": "begin above 0, unless the first step is meant to change nothing",
-    "unforeseen": "check it by a short run; the message says what cannot be predicted",
+    "unforeseen": (
+        "check it by a short run; the message says what cannot be predicted. Where its param groups are still to come, "
+        "check a trainer whose optimizer has them already, or call `check_plan` again once they are added"
+    ),
 }
 
 
@@ -66,7 +69,7 @@ def gallery_pages() -> dict[str, str]:
 def _gallery_page(title: str, families: dict[str, Sequence[Any]], folder: str) -> str:
     parts = [
         f"# {title}\n",
-        "Each picture shows the values that the call under it gives. A dashed line is another variant.",
+        "Each picture shows the values that the call above it gives. A dashed line is another variant.",
     ]
     for family, pictures in families.items():
         parts.append(f"\n## {family}\n")
@@ -75,7 +78,7 @@ def _gallery_page(title: str, families: dict[str, Sequence[Any]], folder: str) -
             name = picture.name
             reference = f"{{py:obj}}`{name} <{_public_name(made, name)}>`"
             parts.append(f"### {name}\n\n{reference}\n\n```python\n{picture.call}\n```\n")
-            parts.append(f"![{name}](../../examples/gallery/{folder}{name}.png)\n")
+            parts.append(f"![The values of {name}, event by event](../../examples/gallery/{folder}{name}.png)\n")
     return "\n".join(parts)
 
 

@@ -56,6 +56,12 @@ def handlers_of(engine: Engine, event: Any = None) -> Iterator[RegisteredHandler
             yield RegisteredHandler(one, *unwrapped(handler), tuple(args[1:] if takes_engine else args), kwargs)
 
 
+def put_first(engine: Engine, event: Any) -> None:
+    """Let the engine call the handler of an event that was added last before all others."""
+    handlers = engine._event_handlers[event]
+    handlers.insert(0, handlers.pop())
+
+
 def unfiltered_handlers(engine: Engine, event: Any) -> list[Any]:
     """The handlers of an event that has no filter, in the order in which the engine calls them.
 

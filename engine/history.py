@@ -1,4 +1,4 @@
-"""The values that schedulers have written in a run, event by event."""
+"""The values that schedulers have written in a run, and its metrics, event by event."""
 
 import csv
 import weakref
@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
+from ignite.engine import Engine
+from ignite.engine.events import RemovableEventHandle
 from numpy.typing import NDArray
 
 from .error_text import shown
 from .history_column import HistoryColumn
 from .history_csv import csv_rows
 from .history_state import columns_of_state, state_of_columns
+from .metric_recorder import attach_recorder
 from .notebook import MOST_PANELS, as_html, figure_with
 from .plots import draw_values, without_math
 
@@ -29,6 +32,8 @@ class ParamHistory:
     which a scheduler with ``save_history=True`` wrote. A scheduler makes the history if there is none. To save it with
     a run, make it yourself and give it to ignite's ``Checkpoint``. The class reads like a dictionary but is not a
     ``Mapping``, since ``Checkpoint`` would look into a mapping for objects to save.
+
+    :meth:`record` adds a metric, such as the training loss.
 
     ``max_events`` bounds the memory of each name to about ``8 * max_events * groups`` bytes: see
     :class:`HistoryColumn`.
@@ -74,8 +79,49 @@ class ParamHistory:
         """The function that adds an event to a column, which is made if missing: see :meth:`HistoryColumn.appender`."""
         return self.setdefault(name).appender(groups, per_group)
 
+    def record(
+        self, name: str, engine: Engine, *, output_transform: Callable[[Any], Any] | None = None
+    ) -> RemovableEventHandle:
+        """Record a number of each iteration, such as the training loss, under a name.
+
+        The number is ``engine.state.output`` after the iteration. The number of the i-th iteration, from 0, has the
+        index i, as the value that a scheduler wrote before that iteration. An iteration that was not recorded has NaN.
+        A second run goes on after the last event of the first one. In a distributed run, each rank records its own.
+
+        Args:
+            name: the name of the column.
+            engine: the trainer. It gets this history as ``engine.state.param_history``, unless it has one.
+            output_transform: a function that gives the number for ``engine.state.output``, where the output is no
+                number. A tensor of one number is one, and costs a transfer where it is on a device.
+
+        Returns:
+            A handle whose ``remove()`` ends the recording.
+
+        Raises:
+            TypeError: an argument has the wrong type; at the first iteration, the output is not a number.
+            ValueError: something else records under this name.
+
+        Example:
+            >>> trainer = Engine(lambda engine, batch: 1.0 / engine.state.iteration)
+            >>> history = ParamHistory()
+            >>> handle = history.record("loss", trainer)
+            >>> state = trainer.run([None] * 4)
+            >>> history["loss"], history["loss"].event_indices.tolist()
+            ([1.0, 0.5, 0.3333333333333333, 0.25], [0, 1, 2, 3])
+        """
+        return attach_recorder(self, name, engine, output_transform)
+
     def to_numpy(self, name: str) -> NDArray[np.float64]:
-        """The values under a name as an array ``(events, groups)``."""
+        """The values under a name as an array.
+
+        Args:
+            name: the name of the history.
+
+        Shapes: the array is ``(events, groups)``; NaN where an event has fewer groups than another.
+
+        Raises:
+            KeyError: nothing was recorded under this name.
+        """
         return self[name].to_numpy()
 
     def to_csv(self, path: str | PathLike[str]) -> None:
@@ -84,7 +130,11 @@ class ParamHistory:
         A reader gets the same float64 numbers. A cell is empty if its name has no such event. A heading that begins
         with ``=``, ``+``, ``-``, ``@`` or a tab gets an apostrophe before it, so that no spreadsheet calculates it.
 
+        Args:
+            path: the file to write.
+
         Raises:
+            OSError: the file cannot be written.
             ValueError: two columns have the same heading.
         """
         headings = self._headings(safe_heading)
@@ -119,10 +169,17 @@ class ParamHistory:
         return list(headings)
 
     def plot(self, name: str, ax: "Axes | None" = None, **line_style: Any) -> "list[Line2D]":
-        """Draw the values under a name over the events, a line for each group: see :func:`draw_values`.
+        """Draw the values under a name over the events, a line for each group.
 
         The lines have the names of the param groups if a scheduler with this history was attached in this process.
-        Without ``ax``, it draws into a new figure of pyplot.
+
+        Args:
+            name: the name of the history.
+            ax: the axes to draw into; None for a new figure of pyplot.
+            line_style: arguments of matplotlib's ``Axes.plot``, such as ``color``.
+
+        Raises:
+            KeyError: nothing was recorded under this name.
         """
         if ax is None:
             from matplotlib import pyplot as plt
@@ -153,6 +210,9 @@ class ParamHistory:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Replace all recorded values, or none after an error.
+
+        Args:
+            state_dict: what :meth:`state_dict` returned.
 
         Raises:
             TypeError: ``state_dict`` is not a mapping, or a name is not a string.

@@ -90,7 +90,14 @@ class HistoryColumn(Sequence[Any]):
             self.append(row)
 
     def append(self, row: float | Sequence[float]) -> None:
-        """Add one event: a list with a value for each group, or a bare number."""
+        """Add one event.
+
+        Args:
+            row: a list with a value for each group, or a bare number.
+
+        Raises:
+            TypeError, ValueError: a value is not a number, or there is none.
+        """
         if not isinstance(row, Iterable):
             self.appender(groups=0, per_group=False)(float(row))
             return
@@ -103,7 +110,8 @@ class HistoryColumn(Sequence[Any]):
         """Open a section for events of so many groups, and return the function that adds one event.
 
         The function takes a list with a value for each group if ``per_group``; otherwise a float, which is the value of
-        all groups, or a bare number if ``groups`` is 0. It is valid while :attr:`section` stays the same object.
+        all groups, or a bare number if ``groups`` is 0. It is valid while the attribute ``section`` stays the same
+        object.
         """
         stored, last = groups if per_group else 1, self.section
         if last is None or (last.groups, last.stored) != (groups, stored):
@@ -163,7 +171,10 @@ class HistoryColumn(Sequence[Any]):
 
     @property
     def event_indices(self) -> NDArray[np.int64]:
-        """The indices of the events that are kept, counted from 0: ``(events,)``."""
+        """The indices of the events that are kept, from 0.
+
+        Shapes: ``(events,)``.
+        """
         return np.arange(len(self)) * self.stride
 
     def take_back(self, num_events: int) -> None:
@@ -178,13 +189,23 @@ class HistoryColumn(Sequence[Any]):
         self._count_down(left)
 
     def to_numpy(self) -> NDArray[np.float64]:
-        """The values as an array ``(events, groups)``; NaN where an event has fewer groups than another."""
+        """The values as an array.
+
+        Shapes: ``(events, groups)``; NaN where an event has fewer groups than another.
+        """
         table = np.full((len(self), self.num_groups), np.nan)
         self.fill(table, 0)
         return table
 
     def fill(self, table: NDArray[np.float64], first: int) -> None:
-        """Write the kept events from position ``first`` on into an array ``(events, groups)``, which they must fill."""
+        """Write the kept events from a position on into an array, which they must fill.
+
+        Args:
+            table: the array.
+            first: the position of the first event among the kept ones, from 0.
+
+        Shapes: ``table`` is ``(events, groups)``.
+        """
         row = 0
         for section, part in self._parts(first, first + len(table)):
             rows = _rows(section, part)
@@ -226,7 +247,7 @@ class HistoryColumn(Sequence[Any]):
         return [*(section.first_value for section in self._sections[1:]), len(self._values)] if self._sections else []
 
     def state_dict(self) -> dict[str, Any]:
-        """The column as plain data: the text of :func:`text_of` for the values, and ints."""
+        """The column as plain data: the values as a text, and ints."""
         skipped = self.stride - 1 - self._countdown[0] if len(self) else 0
         runs = [[one.first_event, one.first_value, one.groups, one.stored] for one in self._sections]
         return {"values": text_of(self._values), "runs": runs, "stride": self.stride, "left_out": skipped}
@@ -234,6 +255,10 @@ class HistoryColumn(Sequence[Any]):
     @classmethod
     def from_state_dict(cls, state_dict: Mapping[str, Any], max_events: int | None = None) -> "HistoryColumn":
         """The column with this state, thinned if it has more than ``max_events`` events.
+
+        Args:
+            state_dict: what :meth:`state_dict` returned.
+            max_events: how many events to keep at most; None for all.
 
         Raises:
             ValueError: ``state_dict`` is not the state of a column.

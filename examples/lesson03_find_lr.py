@@ -1,4 +1,4 @@
-"""Lesson 3: find a learning rate by a range test. ``python examples/lesson03_find_lr.py`` takes about fifteen seconds.
+"""Lesson 3: find a learning rate by a range test. ``python examples/lesson03_find_lr.py`` takes about ten seconds.
 
 The test trains with ever higher learning rates, three times, and takes everything back: the training that follows is
 bit for bit the one without a test. The script draws the test, and trains for a few epochs with the suggested learning

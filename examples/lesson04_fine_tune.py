@@ -1,6 +1,6 @@
 """Lesson 4: fine-tune with a learning rate for each layer, and unfreeze. ``python examples/lesson04_fine_tune.py``.
 
-It takes about fifteen seconds. A network is trained on the digits 0 to 4. Then it is fine-tuned for four epochs of five
+It takes about ten seconds. A network is trained on the digits 0 to 4. Then it is fine-tuned for four epochs of five
 iterations on 100 scans of all ten digits, in three ways, with five seeds each:
 
 - ``one rate``: all layers with the same learning rate;

@@ -1,6 +1,6 @@
 """Lesson 5: warm up, then reduce on plateau. ``python examples/lesson05_reduce_on_plateau.py``.
 
-It takes about fifteen seconds. The learning rate rises for two epochs, an iteration at a time. From there on it is
+It takes about ten seconds. The learning rate rises for two epochs, an iteration at a time. From there on it is
 halved where the loss on the test images has not become smaller for two epochs. The evaluator measures that loss after
 each epoch. Before training, a dry run shows what would happen with losses that we make up. After it, a dry run with the
 losses that were measured gives the learning rates of the run, bit for bit.

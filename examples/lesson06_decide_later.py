@@ -1,6 +1,6 @@
 """Lesson 6: hold the learning rate, and decide in mid-run when to decay. ``python examples/lesson06_decide_later.py``.
 
-It takes about twenty seconds. ``PhaseScheduler`` has two phases: a warm-up that ends in a constant, and a decay over
+It takes about ten seconds. ``PhaseScheduler`` has two phases: a warm-up that ends in a constant, and a decay over
 three epochs that begins when it is told to. The same training is decayed after 3, after 9, and after 15 epochs, and, in
 a fourth run, by itself: when the loss on the test images has not fallen for two epochs.
 

@@ -1,6 +1,6 @@
 """Lesson 7: stop a run, and go on as if nothing had happened. ``python examples/lesson07_stop_and_go_on.py``.
 
-It takes about fifteen seconds. One run trains for six epochs without a stop. Another one breaks off in the middle of
+It takes about ten seconds. One run trains for six epochs without a stop. Another one breaks off in the middle of
 epoch 5, as in a power cut. A third one starts anew, loads the last checkpoint, and trains the rest. Its learning rates
 and the weights of its network are those of the first run, bit for bit. A last one forgets to load the scheduler: a
 warning says so when the run begins.

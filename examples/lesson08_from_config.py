@@ -1,6 +1,6 @@
 """Lesson 8: train with a plan from a YAML file, and compare two. ``python examples/lesson08_from_config.py``.
 
-It takes about fifteen seconds. In ``lesson08_from_config.yaml``, durations are in epochs: the learning rate warms up,
+It takes about ten seconds. In ``lesson08_from_config.yaml``, durations are in epochs: the learning rate warms up,
 stays constant and decays; momentum and weight decay follow. The script prints and checks the plan before training, and
 compares it with the recorded values afterwards. It also reads ``lesson08_other.yaml``, which is written as mmengine
 writes it, and says in which iterations the two plans differ.

@@ -1,6 +1,6 @@
 """Lesson 9: train on several ranks; each rank trains on its own share of every batch.
 
-Run it under torchrun, or let ignite start the processes; it takes ten to twenty seconds on two cores::
+Run it under torchrun, or let ignite start the processes; it takes about fifteen seconds on two cores::
 
     torchrun --nproc_per_node 2 examples/lesson09_distributed.py
     python examples/lesson09_distributed.py --nproc 2

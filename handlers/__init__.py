@@ -4,6 +4,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what type checkers see
     from .config import configure_scheduler
+    from .core.clocks.batch_clocks import SampleClock, TokenClock
+    from .core.clocks.clock import Clock, EventClock
+    from .core.clocks.time_clock import TimeClock
+    from .core.cooldown_policy import CooldownPolicy
     from .core.drift_check import DriftCheck
     from .core.param_group_scheduler import ParamGroupScheduler
     from .core.param_scheduler import ParamScheduler
@@ -18,11 +22,13 @@ if TYPE_CHECKING:  # what type checkers see
     from .plans.diff_plans import diff_plans
     from .plans.dry_run import dry_run
     from .plans.plot_plan import plot_plan
+    from .schedulers.batch_ramp import BatchRamp
     from .schedulers.batch_size import BatchSizeScheduler
     from .schedulers.chained import ChainedScheduler
     from .schedulers.concat import ConcatScheduler
     from .schedulers.cosine import CosineDecayScheduler, CosineRestartScheduler, WarmupStableDecayScheduler
     from .schedulers.cycles import CosineAnnealingScheduler, CyclicalScheduler, LinearCyclicalScheduler
+    from .schedulers.decay_scheduler import DecayScheduler
     from .schedulers.decays import (
         ConstantScheduler,
         ExponentialScheduler,
@@ -51,7 +57,7 @@ if TYPE_CHECKING:  # what type checkers see
     from .schedulers.torch.lr_scheduler import LRScheduler
     from .schedulers.triangular_cycles import CyclicScheduler
     from .schedulers.warmup import create_lr_scheduler_with_warmup
-    from .schedules import Schedule
+    from .schedules import RunLength, Schedule
     from .targets.group_selection import Groups
 else:  # a checker that saw this __getattr__ would accept misspelt names
     from lehr.lazy_exports import lazy_exports
@@ -60,6 +66,10 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
         globals(),
         {
             "config": ("configure_scheduler",),
+            "core.clocks.batch_clocks": ("SampleClock", "TokenClock"),
+            "core.clocks.clock": ("Clock", "EventClock"),
+            "core.clocks.time_clock": ("TimeClock",),
+            "core.cooldown_policy": ("CooldownPolicy",),
             "core.drift_check": ("DriftCheck",),
             "core.param_group_scheduler": ("ParamGroupScheduler",),
             "core.param_scheduler": ("ParamScheduler",),
@@ -74,11 +84,13 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
             "plans.diff_plans": ("diff_plans",),
             "plans.dry_run": ("dry_run",),
             "plans.plot_plan": ("plot_plan",),
+            "schedulers.batch_ramp": ("BatchRamp",),
             "schedulers.batch_size": ("BatchSizeScheduler",),
             "schedulers.chained": ("ChainedScheduler",),
             "schedulers.concat": ("ConcatScheduler",),
             "schedulers.cosine": ("CosineDecayScheduler", "CosineRestartScheduler", "WarmupStableDecayScheduler"),
             "schedulers.cycles": ("CosineAnnealingScheduler", "CyclicalScheduler", "LinearCyclicalScheduler"),
+            "schedulers.decay_scheduler": ("DecayScheduler",),
             "schedulers.decays": (
                 "ConstantScheduler",
                 "ExponentialScheduler",
@@ -107,24 +119,29 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
             "schedulers.torch.lr_scheduler": ("LRScheduler",),
             "schedulers.triangular_cycles": ("CyclicScheduler",),
             "schedulers.warmup": ("create_lr_scheduler_with_warmup",),
-            "schedules": ("Schedule",),
+            "schedules": ("RunLength", "Schedule"),
             "targets.group_selection": ("Groups",),
         },
     )
 
 __all__ = [
     "BaseParamScheduler",
+    "BatchRamp",
     "BatchSizeScheduler",
     "ChainedScheduler",
+    "Clock",
     "ConcatScheduler",
     "ConstantScheduler",
+    "CooldownPolicy",
     "CosineAnnealingScheduler",
     "CosineDecayScheduler",
     "CosineRestartScheduler",
     "CyclicScheduler",
     "CyclicalScheduler",
+    "DecayScheduler",
     "DevicePlan",
     "DriftCheck",
+    "EventClock",
     "ExpStateScheduler",
     "ExponentialScheduler",
     "Groups",
@@ -150,10 +167,14 @@ __all__ = [
     "ReduceLROnPlateauScheduler",
     "ReduceOnPlateauScheduler",
     "ResumeWarning",
+    "RunLength",
+    "SampleClock",
     "Schedule",
     "StateParamScheduler",
     "StepScheduler",
     "StepStateScheduler",
+    "TimeClock",
+    "TokenClock",
     "WarmupStableDecayScheduler",
     "as_torch_scheduler",
     "audit_log",

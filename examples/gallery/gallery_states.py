@@ -5,6 +5,7 @@ import math
 from gallery_picture import scheduler
 
 from lehr.handlers import (
+    BatchRamp,
     BatchSizeScheduler,
     ExpStateScheduler,
     LambdaStateScheduler,
@@ -32,4 +33,7 @@ SCHEDULERS = [
               ("lambda epoch: 32 * 2 ** (epoch // 15)", {"scheduler_fn": lambda epoch: 32 * 2 ** (epoch // 15)}),
               {"scheduler_fn": LinearInterpolation([(0, 32), (50, 256)])},
               call="BatchSizeScheduler(loader, scheduler_fn=...)", look={"event": "event (an epoch)"}),
+    scheduler(BatchRamp, 60,
+              {"sizes": [(0, 32), (20, 64), (40, 128)]}, {"sizes": "0 samples: 32, 1k: 96"}, lr_rule=None,
+              call='BatchRamp(optimizer, loader, "0 samples: 32, 1k: 96")'),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The command ``lehr``: list, plot, simulate, check, compare and audit schedules in a shell."""
+"""The command ``lehr``: list, plot, simulate, check, compare, audit and forecast schedules in a shell."""
 
 import sys
 

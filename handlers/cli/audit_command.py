@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .options import Command, add_options, number_option, output_options, scheduler_options
+from .options import Command, add_options, max_steps_option, number_option, output_options, scheduler_options
 from .plot_command import check_picture_file
 
 HELP = """Compare what a run logged with what its config plans.
@@ -35,7 +35,7 @@ def audit_options(command: Command) -> Command:
             [
                 number_option("--max-epochs", help="epochs of the run"),
                 number_option("--epoch-length", help="iterations in an epoch"),
-                number_option("--max-steps", "--total-steps", "max_steps", help="iterations of the run"),
+                max_steps_option(),
                 click.option(
                     "--event",
                     default="iteration",

@@ -11,7 +11,7 @@ from lehr.handlers.schedulers.metric_scheduler import driven_parts
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.base import Array
 
-from .described import make_scheduler
+from .making import make_scheduler, with_stated_length
 from .options import MOST_EVENTS, MOST_SEQUENTIAL_EVENTS
 from .progress import Progress
 from .simulation import WITHOUT_METRICS, value_chunks
@@ -26,7 +26,7 @@ def audit_of_config(
 ) -> Audit:
     """Compare a log with the plan of a config; where they differ, also with runs of other lengths."""
     name, lengths = options["param_name"], lengths_of(options, log)
-    steps = _run_length(options)
+    steps = _run_length(source, given, options)
     planned = _planned(log, source, given, options, steps, ahead=True)
     found = audit_log(log, planned, name=name, **lengths, **chosen)
     if not found or all(one.explanations for one in found) or steps is None:
@@ -42,17 +42,21 @@ def audit_of_config(
     return audit_log(log, planned, name=name, others=different, **lengths, **chosen)
 
 
-def _run_length(options: Mapping[str, Any]) -> int | None:
-    """The iterations of the run, if the options say so."""
-    epochs: int | None = options["max_epochs"]
+def _run_length(source: str, given: tuple[str, ...], options: Mapping[str, Any]) -> int | None:
+    """The iterations of the run, if the options or the config say so; the epochs, if events are those alone."""
     length: int | None = options["epoch_length"]
-    steps: int | None = options["max_steps"]
-    if steps is not None and epochs is not None:
-        raise ValueError(f"--max-steps must not be given with --max-epochs, given {steps} and {epochs}")
+    if options["max_steps"] is not None and options["max_epochs"] is not None:
+        pair = f"{options['max_steps']} and {options['max_epochs']}"
+        raise ValueError(f"--max-steps must not be given with --max-epochs, given {pair}")
+    if options["max_epochs"] is not None and length is None:
+        raise ValueError(f"--epoch-length must be given with --max-epochs, given {options['max_epochs']} without it")
+    stated = with_stated_length(options, (source, given, options))
+    epochs: int | None = stated["max_epochs"]
+    steps: int | None = stated["max_steps"]
     if epochs is None:
         return steps
     if length is None:
-        raise ValueError(f"--epoch-length must be given with --max-epochs, given {epochs} without it")
+        return epochs if options["event"] == "epoch" else None
     return epochs * length
 
 

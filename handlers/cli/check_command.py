@@ -11,6 +11,7 @@ from .options import (
     Command,
     add_options,
     html_option,
+    max_steps_option,
     number_option,
     of_each_file,
     output_options,
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 
 CHECK_HELP = """Look for mistakes in a plan, for a training of given length.
 
-PLAN is a .yaml, .yml or .json file, or a type that "lehr list" shows, with its arguments as KEY=VALUE. The exit code is
-1 if there is an error (with --fail-on warning, also a warning), 2 if the plan cannot be read, and 0 otherwise.
+PLAN is a .yaml, .yml or .json file, or a type that "lehr list" shows, with its arguments as KEY=VALUE. A file that says
+how long the run is, as max_steps or num_train_epochs of transformers, needs no --max-steps and no --max-epochs. The
+exit code is 1 if there is an error (with --fail-on warning, also a warning), 2 if the plan cannot be read, and 0
+otherwise.
 
 \b
 Examples:
@@ -80,12 +83,7 @@ def training_options(command: Command, files: str = "") -> Command:
             [
                 number_option("--max-epochs", help="number of epochs"),
                 number_option("--epoch-length", help="iterations in an epoch"),
-                number_option(
-                    "--max-steps",
-                    "--total-steps",
-                    "max_steps",
-                    help="number of iterations, instead of epochs or beside them",
-                ),
+                max_steps_option(words="number of iterations, instead of epochs or beside them"),
                 click.option(
                     "--event",
                     default="iteration",
@@ -138,7 +136,7 @@ def trainer_of(source: str, given: tuple[str, ...], options: Mapping[str, Any], 
     """A trainer that trains nothing, with the scheduler of a plan attached to it."""
     from ignite.engine import Engine, Events
 
-    from .described import make_scheduler
+    from .making import make_scheduler
 
     trainer = Engine(lambda engine, batch: None)
     if options["in_epochs"] and options["epoch_length"] is None and options["max_epochs"] is not None:
@@ -170,10 +168,12 @@ def check(source: str, given: tuple[str, ...], html: str | None, force: bool, fa
     from lehr.handlers.plans.checks.findings import SEVERITIES
 
     from .html_page import check_page_file, write_page
+    from .making import with_stated_length
 
     check_page_file(html, force)
-    length = length_of(options)
-    trainer = trainer_of(source, given, options, length)
+    stated = with_stated_length(options, (source, given, options))
+    length = length_of(stated)
+    trainer = trainer_of(source, given, stated, length)
     epochs: dict[str, Any] = {} if length.max_epochs else {"max_iters": length.steps}
     with Progress(length.steps) as progress:
         findings = check_plan(trainer, length.max_epochs, length.epoch_length, **epochs, progress=progress.advance)
@@ -198,29 +198,32 @@ def diff(a: str, b: str, output: str | None, force: bool, html: str | None, **op
     from lehr.handlers.plans import diff_plans, dry_run
 
     from .html_page import check_page_file, write_page
+    from .making import with_stated_length
 
     check_picture_file(output, force)
     check_page_file(html, force)
-    length = length_of(options)
-    of_files = zip((a, b), of_each_file(options), strict=True)
-    trainers = [trainer_of(source, (), of_file, length) for source, of_file in of_files]
+    one, other = of_each_file(options)
+    stated = with_stated_length(options, (a, (), one), (b, (), other))
+    length = length_of(stated)
+    lengths = {key: stated[key] for key in ("max_epochs", "max_steps")}
+    trainers = [trainer_of(a, (), {**one, **lengths}, length), trainer_of(b, (), {**other, **lengths}, length)]
     epochs: dict[str, Any] = {} if length.max_epochs else {"max_iters": length.steps}
     with Progress(2 * length.steps) as progress:
-        one, other = (
+        plan, other_plan = (
             dry_run(trainer, length.max_epochs, length.epoch_length, **epochs, progress=progress.advance)
             for trainer in trainers
         )
-    difference = diff_plans(one, other)
+    difference = diff_plans(plan, other_plan)
     click.echo(str(difference))
     if output is not None:
         from matplotlib.figure import Figure  # not pyplot, which stores figures and may need a display
 
-        panels = sum(name in other for name in one)
+        panels = sum(name in other_plan for name in plan)
         figure = Figure(figsize=(8, 1.2 + 2.2 * panels), layout="constrained")
         axes = figure.subplots(max(panels, 1), 1, sharex=True, squeeze=False)[:panels, 0]
         difference.plot(list(axes), (a, b))
         figure.savefig(output, dpi=120)
         click.echo(f"wrote {output}")
     if html is not None:
-        write_page(html, one, other=other, labels=(a, b))
+        write_page(html, plan, other=other_plan, labels=(a, b))
     return int(bool(difference))

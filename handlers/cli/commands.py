@@ -6,6 +6,7 @@ from .audit_command import audit
 from .check_command import check, diff
 from .convert_command import convert
 from .errors import OneLineErrors
+from .forecast_command import forecast
 from .list_command import list_types
 from .plot_command import plot
 from .show_command import show
@@ -33,5 +34,5 @@ def lehr(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (list_types, show, plot, simulate, check, diff, convert, audit):
+for command in (list_types, show, plot, simulate, check, diff, convert, audit, forecast):
     lehr.add_command(command)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .options import check_can_write, number_option, output_options, scheduler_options
+from .options import check_can_write, max_steps_option, number_option, output_options, scheduler_options
 
 HELP = """Write a config as one of another library, with the same values.
 
@@ -35,7 +35,7 @@ FORMATS = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 @click.argument("given", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--to", required=True, type=click.Choice(TARGETS), help="the other library")
 @number_option("--max-epochs", help="epochs of the run")
-@number_option("--total-steps", "--max-steps", "total_steps", help="iterations of the run")
+@max_steps_option("total_steps")
 @number_option("--epoch-length", help="iterations in an epoch; durations are in epochs then")
 @click.option("--format", "as_format", type=click.Choice(["yaml", "json"]), help="default: as -o ends, or yaml")
 @scheduler_options
@@ -53,7 +53,7 @@ def convert(
     from lehr.handlers.config import convert_config
     from lehr.handlers.schedules.arguments import shown
 
-    from .described import make_optimizer
+    from .making import make_optimizer
     from .parsing import config_of
 
     if output is not None:

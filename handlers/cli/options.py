@@ -33,6 +33,16 @@ def _whole_number(ctx: click.Context, option: click.Parameter, value: str | None
         raise click.UsageError(str(error), ctx) from error
 
 
+def max_steps_option(name: str = "max_steps", words: str = "iterations of the run") -> Callable[[Command], Command]:
+    """The option for the iterations of the run, which configs and trainers call by different names.
+
+    Args:
+        name: the argument of the command that gets it.
+        words: its help.
+    """
+    return number_option("--max-steps", "--total-steps", "--steps", name, help=words)
+
+
 def add_options(command: Command, options: list[Callable[[Command], Command]]) -> Command:
     """Add options to a command; its help lists them in this order."""
     for option in reversed(options):
@@ -83,7 +93,7 @@ def simulation_options(command: Command) -> Command:
             click.argument("given", nargs=-1, metavar="[KEY=VALUE]..."),
             number_option("--num-events", "-n", help="number of events  [default: the length of the schedule]"),
             number_option("--max-epochs", help="epochs of the run, where the config needs them"),
-            number_option("--total-steps", "--max-steps", "total_steps", help="iterations of the run"),
+            max_steps_option("total_steps"),
             click.option(
                 "--metrics",
                 callback=_numbers,

@@ -48,7 +48,7 @@ def plot(
         draw_simulation(simulation, title, output)
 
 
-def check_picture_file(output: str | None, force: bool) -> None:
+def check_picture_file(output: str | None, force: bool, option: str = "-o") -> None:
     """Check that a picture can be written to a file, if one is given.
 
     Raises:
@@ -59,5 +59,5 @@ def check_picture_file(output: str | None, force: bool) -> None:
         if Path(output).suffix.lower() not in SUFFIXES:
             from lehr.handlers.schedules.arguments import shown
 
-            raise ValueError(f"-o must end in .png, .svg or .pdf, given {shown(output)}")
-        check_can_write(output, force)
+            raise ValueError(f"{option} must end in .png, .svg or .pdf, given {shown(output)}")
+        check_can_write(output, force, option)

@@ -37,9 +37,9 @@ def show(
     """Print a description, and draw the values."""
     from lehr.handlers.config.described import described
 
-    from .described import make_scheduler
     from .drawing import draw_simulation
     from .html_page import check_page_file, write_page_of_events
+    from .making import make_scheduler
     from .parsing import config_of
     from .simulation import simulate_events
 

@@ -16,7 +16,7 @@ from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedulers.metric_scheduler import driven_parts
 from lehr.handlers.schedules.base import Array
 
-from .described import make_scheduler
+from .making import make_scheduler
 from .options import MOST_EVENTS, MOST_SEQUENTIAL_EVENTS
 
 CHUNK = 2**14  # numbers that are computed at once

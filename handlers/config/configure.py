@@ -12,7 +12,7 @@ from lehr.handlers.core.base_values import start_from_base_values
 from lehr.handlers.core.inspection import members_of, target_of
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.scheduler import BaseParamScheduler
-from lehr.handlers.schedules import Schedule, arguments
+from lehr.handlers.schedules import RunLength, Schedule, arguments
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups
 
 from . import run_length
@@ -43,12 +43,13 @@ def configure_scheduler(
     dialect: str | None = None,
     section: str | None = None,
     root: str | os.PathLike[str] | None = None,
+    run: RunLength | Mapping[str, Any] | None = None,
 ) -> ParamScheduler | Any:
     """Make a scheduler from a config of lehr or of another library, with that library's names and arguments.
 
     ``{"type": "torch.StepLR", "step_size": 30}`` makes a scheduler whose value at event i is the value of torch's
     ``StepLR`` at step i of the optimizer. The prefix is ``torch``, ``mmengine`` or another one that ``lehr list``
-    shows; without a prefix, the type is a class of :mod:`lehr.handlers`, or of the only library that has it
+    shows; without a prefix, the type is a class of ``lehr.handlers``, or of the only library that has it
     with these arguments. The other keys are the arguments of the class, without the optimizer. A scheduler in a
     scheduler is a mapping of the same form.
 
@@ -79,13 +80,17 @@ def configure_scheduler(
             transformers count steps, and their types refuse it. A mapping may also have it as a key.
         max_epochs: epochs of the run. Where a config leaves out a length, it is that of the run, if that library's own
             trainer fills it in so: the ``end`` of mmengine's entries, ``num_training_steps`` of transformers. A mapping
-            may also have a key ``run``, a mapping with ``max_epochs`` or ``total_steps``.
+            may also have a key ``run``, a mapping with any arguments of :class:`RunLength`.
         total_steps: iterations of the run; with ``epoch_length``, one of the two is enough. Both arguments count before
             the numbers in a training file.
         dialect: the library of names without a prefix, such as ``"mmengine"``; ``"lehr"`` for lehr's own alone.
         section: where the schedulers are in a config that has more than one, such as ``"train.lr_scheduler"``.
         root: the folder below which the files of ``_base_`` in a ``.py`` file, and of ``_BASE_`` in a YAML file of
             detectron2, are read; None to read none of them.
+        run: a :class:`RunLength`, or a mapping as the key ``run`` has it. With the length of the run, a duration of
+            lehr's own classes and of lists may be a text such as ``"10%"``, ``"3 epochs"`` or ``"2B tokens"``. A
+            :class:`RunLength` never changes what a number means. In a mapping, ``epoch_length`` means that numbers are
+            in epochs, unless ``counts`` is there, too.
 
     Returns:
         A :class:`ParamScheduler`, or another scheduler that the config names. Attach it to
@@ -138,13 +143,13 @@ def configure_scheduler(
     whole = as_containers(where, config)
     if isinstance(whole, Failed):
         raise ValueError(f"{where} cannot be read: {whole}")
-    run = run_length.checked("", {"epoch_length": epoch_length, "max_epochs": max_epochs, "total_steps": total_steps})
+    of_run, in_epochs = run_length.of_arguments(epoch_length, max_epochs, total_steps, run)
     try:
-        run = run.or_else(run_of_file(whole))
+        of_run = run_length.or_else(of_run, run_of_file(whole))
         where, part, around = find_section(where, whole, section, dialect)
         plain: Any = completed(plain_config(where, as_section(part, dialect), dialect), around)
         arguments.within_limits(where, plain)
-        context = ConfigContext(optimizer, param_name, run.epoch_length, run)
+        context = ConfigContext(optimizer, param_name, in_epochs, of_run)
         if isinstance(plain, Mapping):
             scheduler = _scheduler(context, where, plain)
         else:
@@ -154,7 +159,7 @@ def configure_scheduler(
         if short == str(error):
             raise
         raise (TypeError if isinstance(error, TypeError) else ValueError)(short) from error
-    remember_config(scheduler, _as_config(plain, param_name, run))
+    remember_config(scheduler, _as_config(plain, param_name, of_run, in_epochs))
     return scheduler
 
 
@@ -187,13 +192,15 @@ def _scheduler(context: ConfigContext, where: str, config: Any) -> BaseParamSche
 
 def _in_run(context: ConfigContext, where: str, values: Mapping[str, Any]) -> ConfigContext:
     """The context with the length of the run that a mapping gives."""
-    run = context.run
+    run, in_epochs = context.run, context.epoch_length
     if values.get("run") is not None:
-        run = run.combined_with(where, run_length.read(f"{where}['run']", values["run"]))
+        given = run_length.read(f"{where}['run']", values["run"])
+        run = run_length.combined(where, run, given)
+        in_epochs = None if "counts" in values["run"] else given.epoch_length or in_epochs
     if values.get("epoch_length") is not None:
         given = run_length.checked(where, {"epoch_length": values["epoch_length"]})
-        run = run.combined_with(where, given)
-    return replace(context, epoch_length=run.epoch_length, run=run)
+        run, in_epochs = run_length.combined(where, run, given), given.epoch_length
+    return replace(context, epoch_length=in_epochs, run=run)
 
 
 def _of_list(context: ConfigContext, where: str, options: Mapping[str, Any], listed: list[Entry]) -> BaseParamScheduler:
@@ -248,7 +255,7 @@ def _marked_list(where: str, config: Sequence[Any]) -> tuple[dict[str, Any], lis
     return {"sequential": marks[0]}, [one.without("sequential") for one in listed]
 
 
-def _as_config(config: Any, param_name: str, run: run_length.RunLength) -> dict[str, Any]:
+def _as_config(config: Any, param_name: str, run: RunLength, in_epochs: int | None) -> dict[str, Any]:
     """The config as a mapping, with the arguments of ``configure_scheduler`` in it."""
     if isinstance(config, Mapping):
         given = dict(config)
@@ -257,10 +264,9 @@ def _as_config(config: Any, param_name: str, run: run_length.RunLength) -> dict[
         given |= {"sequential": True} if config[0].get("sequential", False) else {}
     if param_name != "lr":
         given.setdefault("param_name", param_name)
-    if run.epoch_length is not None:
-        given["epoch_length"] = run.epoch_length
-    length = {key: getattr(run, key) for key in ("max_epochs", "total_steps") if getattr(run, key) is not None}
-    if length:
+    if in_epochs is not None:
+        given["epoch_length"] = in_epochs
+    if length := run_length.as_data(run, in_epochs):
         given["run"] = {**given.get("run", {}), **length}
     try:
         return copied_config(given)  # a copy, so that the user may change the config

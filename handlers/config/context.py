@@ -6,11 +6,11 @@ from functools import cached_property
 from typing import Any
 
 from lehr.handlers.core.base_values import one_or_all, read_base_values
-from lehr.handlers.schedules import Schedule, Stretch
+from lehr.handlers.schedules import RunLength, Schedule, Stretch
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups
 
-from .run_length import UNKNOWN, RunLength
+from .run_length import UNKNOWN
 
 Key = tuple[str, int | None]  # the entry of a param group, and the item in it
 

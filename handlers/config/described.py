@@ -9,21 +9,21 @@ from typing import Any
 
 from lehr.handlers.core.inspection import members_of
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.schedules import StepDecay
+from lehr.handlers.schedules import RunLength, StepDecay
 
 from .containers import as_containers
 from .conversion.phases import Phase, phases_of
 from .conversion.words import in_words
 from .files import name_of, read
 from .recognition import plain_config
-from .run_length import RunLength, checked
+from .run_length import checked
 from .sections import find_section
 from .spellings import LIGHTNING, SPELLINGS
+from .stated_run import with_stated
 
 ALWAYS_SHOWN = 100  # events of a schedule without an end
 STEPS_SHOWN = 5  # of a decay without an end
-# Where an entry has the iterations of the run itself.
-STEPS_OF_RUN = ("max_steps", "max_train_steps", "num_training_steps", "total_num_steps", "train_iters")
+STEPS_OF_SCHEDULE = ("num_training_steps", "total_num_steps")  # arguments of schedules with the iterations of the run
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,10 @@ def described(scheduler: Any, config: Any, *, dialect: str | None, section: str 
     raw = as_containers(where, config)
     path, part, _ = find_section(where, raw, section, dialect)
     made = plain_config(path, part, dialect)
-    run = checked("", {**whole.get("run", {}), "epoch_length": whole.get("epoch_length")})
+    run = checked("", {"epoch_length": whole.get("epoch_length"), **whole.get("run", {})})
+    run = with_stated(run, made)
     if run.steps is None and run.max_epochs is None and isinstance(made, Mapping):
-        given = [made[key] for key in STEPS_OF_RUN if isinstance(made.get(key), int) and made[key] > 0]
+        given = [made[key] for key in STEPS_OF_SCHEDULE if isinstance(made.get(key), int) and made[key] > 0]
         run = replace(run, total_steps=given[0] if given else None)
     total = run.steps or run.max_epochs
     lines: dict[str, tuple[str, ...]] = {}

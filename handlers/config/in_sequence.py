@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from lehr.handlers.schedules import Concatenation, Plateau, Schedule, arguments
-from lehr.handlers.schedules.durations import duration_in_events
+from lehr.handlers.schedules import Concatenation, Plateau, RunLength, Schedule, arguments
+from lehr.handlers.schedules.durations import as_events, duration_in_events, has_text, with_epoch_length
+from lehr.handlers.schedules.units import has_unit
 
 from .context import ConfigContext
 from .entries import Entry
@@ -60,6 +61,8 @@ def durations_of(
     """The duration in events of each entry but the last, from the list, from the entries or from their schedules."""
 
     def events(name: str, value: object) -> int:
+        if has_unit(value):
+            return int(as_events(name, value, _run_of(context)))
         if context.epoch_length is None:
             return arguments.whole_number(name, value, at_least=0)
         arguments.number(name, value, at_least=0)
@@ -74,12 +77,19 @@ def durations_of(
     if len(given) + of_entries > 1:
         names = [*given, "duration of an entry"] if of_entries else given
         raise ValueError(f"{where}: lengths must be given once, given {' and '.join(names)}")
+    if given == ["durations"] and has_text(options["durations"]) and len(options["durations"]) == len(own):
+        values = [one if has_unit(one) else events(f"{where}['durations']", one) for one in options["durations"]]
+        return _run_of(context).events_of_phases(values, [f"{where}['durations'][{at}]" for at in range(len(own))])
     if given:
         return _given_durations(f"{where}[{given[0]!r}]", given[0], options[given[0]], len(own), events)
     for entry, duration in zip(listed, own, strict=False):
         if duration is None:
             raise ValueError(f"{entry.where}: 'duration' must be given, the number of events until the next one begins")
     return [int(duration) for duration in own if duration is not None]
+
+
+def _run_of(context: ConfigContext) -> RunLength:
+    return context.run if context.epoch_length is None else with_epoch_length(context.run, context.epoch_length)
 
 
 def _given_durations(path: str, key: str, values: Any, wanted: int, events: Any) -> list[int]:

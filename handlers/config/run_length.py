@@ -1,65 +1,36 @@
 """The length of the run that a config is for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from lehr.handlers.schedules import arguments
+from lehr.handlers.schedules import RunLength, arguments
 
-from .entries import located, refuse_key
+from .entries import refuse_key
 
-KEYS = ("max_epochs", "total_steps", "epoch_length")
-
-
-@dataclass(frozen=True)
-class RunLength:
-    """The length of a run, as far as it is known.
-
-    Args:
-        epoch_length: events in an epoch, where the events are iterations and the config counts epochs; else None.
-        max_epochs: epochs of the run.
-        total_steps: iterations of the run.
-    """
-
-    epoch_length: int | None = None
-    max_epochs: int | None = None
-    total_steps: int | None = None
-
-    @property
-    def epochs(self) -> int | None:
-        """The number of epochs; None if it is unknown."""
-        if self.max_epochs is None and self.total_steps is not None and self.epoch_length is not None:
-            whole, rest = divmod(self.total_steps, self.epoch_length)
-            return None if rest else whole
-        return self.max_epochs
-
-    @property
-    def steps(self) -> int | None:
-        """The number of iterations; None if it is unknown."""
-        if self.total_steps is None and self.max_epochs is not None and self.epoch_length is not None:
-            return self.max_epochs * self.epoch_length
-        return self.total_steps
-
-    def or_else(self, other: "RunLength") -> "RunLength":
-        """This length, or the epochs and steps of the other one where both are unknown here."""
-        if self.max_epochs is None and self.total_steps is None:
-            return replace(self, max_epochs=other.max_epochs, total_steps=other.total_steps)
-        return self
-
-    def combined_with(self, where: str, other: "RunLength") -> "RunLength":
-        """A length with the numbers of both.
-
-        Raises:
-            ValueError: a number differs, or the three do not fit together.
-        """
-        for key in KEYS:
-            here, there = getattr(self, key), getattr(other, key)
-            if None not in (here, there) and here != there:
-                raise ValueError(f"{where}: {key} must be given once, given {here} and {there}")
-        return checked(where, {key: getattr(self, key) or getattr(other, key) for key in KEYS})
-
-
+KEYS = tuple(RunLength.__dataclass_fields__)
 UNKNOWN = RunLength()
+
+
+def or_else(run: RunLength, other: RunLength) -> RunLength:
+    """A length, or the epochs and steps of the other one where both are unknown in it."""
+    if run.max_epochs is None and run.total_steps is None:
+        return replace(run, max_epochs=other.max_epochs, total_steps=other.total_steps)
+    return run
+
+
+def combined(where: str, run: RunLength, other: RunLength) -> RunLength:
+    """A length with the numbers of both.
+
+    Raises:
+        ValueError: a number differs, or the numbers do not fit together.
+    """
+    here, there = ({key: one for key, one in each.config().items() if key != "counts"} for each in (run, other))
+    for key in here.keys() & there.keys():
+        if here[key] != there[key]:
+            raise ValueError(f"{where}: {key} must be given once, given {here[key]} and {there[key]}")
+    counts = other.counts if other.counts != UNKNOWN.counts else run.counts
+    return checked(where, {**here, **there, "counts": counts})
 
 
 def checked(where: str, given: Mapping[str, Any]) -> RunLength:
@@ -67,39 +38,68 @@ def checked(where: str, given: Mapping[str, Any]) -> RunLength:
 
     Args:
         where: the path to the numbers in the config; empty for arguments.
-        given: the numbers by the names in :class:`RunLength`.
+        given: the arguments of :class:`RunLength`; None for a number that is unknown.
 
     Raises:
-        TypeError: one of them is not a number.
-        ValueError: one of them is not whole or less than 1; the three do not fit together; a key is unknown.
+        TypeError: one of them has the wrong type.
+        ValueError: one of them is out of its range; they do not fit together; a key is unknown.
 
     >>> checked("", {"max_epochs": 3, "epoch_length": 4}).steps
     12
-    >>> checked("", {"max_epochs": 3, "epoch_length": 4, "total_steps": 10})
+    >>> checked("config['run']", {"max_epochs": 3, "epoch_length": 4, "total_steps": 10})
     Traceback (most recent call last):
     ...
-    ValueError: total_steps must be max_epochs * epoch_length = 3 * 4 = 12, given 10
+    ValueError: config['run']['total_steps'] must be max_epochs * epoch_length = 3 * 4 = 12, given 10
     """
     for key in given:
         if key not in KEYS:
             refuse_key(where, key, KEYS)
-    names = {key: f"{where}[{key!r}]" if where else key for key in KEYS}
-    whole = {
-        key: None if given.get(key) is None else arguments.whole_number(names[key], given[key], at_least=1)
-        for key in KEYS
-    }
-    run = RunLength(**whole)
-    if None not in whole.values() and run.max_epochs * run.epoch_length != run.total_steps:  # type: ignore[operator]
-        product = run.max_epochs * run.epoch_length  # type: ignore[operator]
-        raise ValueError(
-            f"{names['total_steps']} must be max_epochs * epoch_length = {run.max_epochs} * {run.epoch_length} = "
-            f"{product}, given {run.total_steps}"
-        )
-    return run
+    try:
+        return RunLength(**{key: value for key, value in given.items() if value is not None})
+    except (TypeError, ValueError) as error:
+        name, _, rest = str(error).partition(" ")
+        if not where:
+            raise
+        text = f"{where}[{name!r}] {rest}" if name in KEYS else f"{where}: {error}"
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(text) from error
+
+
+def of_arguments(
+    epoch_length: int | None, max_epochs: int | None, total_steps: int | None, run: Any
+) -> tuple[RunLength, int | None]:
+    """The length of a run by arguments of ``configure_scheduler``; and the events in an epoch, if numbers are epochs.
+
+    Raises:
+        TypeError, ValueError: as :func:`checked`, and :func:`combined`.
+    """
+    given = checked("", {"epoch_length": epoch_length, "max_epochs": max_epochs, "total_steps": total_steps})
+    in_epochs = given.epoch_length
+    if isinstance(run, Mapping):
+        further = read("run", run)
+        in_epochs = in_epochs if "counts" in run else in_epochs or further.epoch_length
+        given = combined("run", given, further)
+    elif run is not None:
+        given = combined("run", given, arguments.instance("run", run, RunLength, "a RunLength or a mapping"))
+    return given, in_epochs
+
+
+def as_data(run: RunLength, in_epochs: int | None) -> dict[str, Any]:
+    """The mapping ``run`` of a config.
+
+    Args:
+        run: the length of the run.
+        in_epochs: events in an epoch if numbers are in epochs, which the config says beside the mapping.
+    """
+    given = run.config()
+    if in_epochs is not None:
+        given.pop("epoch_length", None)
+    if run.counts == UNKNOWN.counts and "epoch_length" not in given:
+        del given["counts"]
+    return given
 
 
 def read(where: str, value: Any) -> RunLength:
     """The length of a run from the entry ``run`` of a config."""
     if not isinstance(value, Mapping):
         raise TypeError(f"{where} must be a mapping, given {arguments.shown(value)}")
-    return located(where, checked, where, value)  # type: ignore[no-any-return]
+    return checked(where, value)

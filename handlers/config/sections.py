@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from lehr.handlers.schedules import arguments
+from lehr.handlers.schedules import RunLength, arguments
 
 from . import run_length
 from .dialects import TYPES
-from .run_length import UNKNOWN, RunLength
+from .run_length import UNKNOWN
 from .spellings import LIGHTNING, SPELLINGS, flagged_type, has_name, is_known, plain
 
 MOST_LEVELS, MOST_SECTIONS = 20, 100

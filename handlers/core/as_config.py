@@ -9,6 +9,7 @@ from typing import Any
 from lehr.handlers import schedules
 from lehr.handlers.schedules import Curve, Schedule, Turn, arguments
 from lehr.handlers.schedules.arguments import shown
+from lehr.handlers.schedules.in_units import InUnits
 from lehr.handlers.schedules.rules import Rule
 
 MAX_DEPTH = 50  # of lists and dicts in arguments that are copied
@@ -109,6 +110,9 @@ def as_data(name: str, value: Any) -> Any:
         return value.config()
     if isinstance(value, Schedule | Curve | Rule | Turn) and _is_public(type(value)):
         return _schedule_as_data(name, value)
+    if isinstance(value, InUnits) and _is_public(value.schedule_type):
+        given = {key: as_data(f"{name}.{key}", one) for key, one in value.given.items()}
+        return {"type": value.schedule_type.__name__, **given}
     raise TypeError(f"{name} must be plain data to be in a config, given {shown(value)}")
 
 

@@ -16,10 +16,15 @@ from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
 from lehr.engine.plain_loop import PlainLoop
 from lehr.handlers.schedules.arguments import shown, shown_text
 
+from .clocks.choosing import checked_clock, handler_with_clock
+from .clocks.clock import Clock
+from .clocks.counting import read_with_strides
+from .engines import is_attached
 from .locations import holders_of, label_history, locations_of, may_share, shared_locations
 from .resume_check import ResumeCheck
 from .saving import take_back_events
 
+AnyClock = Clock | None
 AnyEvent = str | Events | OptimizerEvents | CallableEventWithFilter | EventsList
 
 
@@ -106,7 +111,7 @@ def recording_loop(scheduler: Any, history: ParamHistory | None) -> PlainLoop | 
     return loop
 
 
-def attached(scheduler: Any, engine: Engine, event: Any, name: str | None) -> Attachment:
+def attached(scheduler: Any, engine: Engine, event: Any, name: str | None, given: object) -> Attachment:
     """Attach a scheduler; see :meth:`BaseParamScheduler.attach`."""
     if not isinstance(engine, Engine):
         raise TypeError(f"engine must be an ignite Engine, given {shown(engine)}")
@@ -114,6 +119,9 @@ def attached(scheduler: Any, engine: Engine, event: Any, name: str | None) -> At
         raise TypeError(f"name must be a string or None, given {shown(name)}")
     if isinstance(event, str) and is_step_event(event):
         event = OptimizerEvents[event]
+    clock = checked_clock(scheduler, given, event, is_attached(scheduler))
+    if clock is None and is_attached(scheduler, by_a_clock=True):
+        raise ValueError(f"a scheduler with a clock must be attached once, given {shown(scheduler)}")
     names = scheduler._history_names(name) if scheduler.save_history else []
     recording = scheduler._recording_engine(engine)
     for history_name in names:
@@ -127,7 +135,7 @@ def attached(scheduler: Any, engine: Engine, event: Any, name: str | None) -> At
     try:
         # Unknown events come first: they raise an error before anything is attached.
         for one in sorted(events, key=engine.has_registered_events):
-            bare, handler = _bare(engine, one, scheduler, others)
+            bare, handler = _bare(engine, one, scheduler, others, clock)
             if handler is scheduler:
                 _warn_of_conflicts(engine, bare, scheduler)
             engine.add_event_handler(bare, handler, **kwargs)
@@ -135,7 +143,9 @@ def attached(scheduler: Any, engine: Engine, event: Any, name: str | None) -> At
         for handle in others:
             handle.remove()
         raise
-    ResumeCheck.of(scheduler, engine).add(engine, event, name)
+    if clock is not None and clock.unit != "events":
+        read_with_strides(scheduler)
+    ResumeCheck.of(scheduler, engine).add(engine, event, name, clock)
     for history_name in names:
         history = claim_name(recording, history_name, scheduler)
     if names:
@@ -165,8 +175,8 @@ def _warn_of_conflicts(engine: Engine, event: Any, scheduler: Any) -> None:
             )
 
 
-def _bare(engine: Engine, event: Any, scheduler: Any, others: list[Any]) -> tuple[Any, Any]:
-    """The event without its filter, and the handler to add to it; hooks the optimizer's steps if needed."""
+def _bare(engine: Engine, event: Any, scheduler: Any, others: list[Any], clock: Any) -> tuple[Any, Any]:
+    """The event without its filter, and the handler to add to it; adds what else is needed, which is in ``others``."""
     optimizer = None
     if is_step_event(event):
         optimizer = scheduler._stepping_optimizer()
@@ -178,6 +188,10 @@ def _bare(engine: Engine, event: Any, scheduler: Any, others: list[Any]) -> tupl
                 f"given {shown(event)} for {shown(scheduler)}, which does not have "
                 "exactly one optimizer: call OptimizerEvents.attach(engine, optimizer) first"
             )
-    if optimizer is None and getattr(event, "filter", None) is None:
-        return event, scheduler
-    return type(event)(event.value, None, event.name) if event.filter else event, Filtered(scheduler, event, optimizer)
+    has_filter = getattr(event, "filter", None) is not None
+    bare = type(event)(event.value, None, event.name) if has_filter else event
+    if clock is not None:
+        handler, more = handler_with_clock(scheduler, clock, event, optimizer)
+        others += [engine.add_event_handler(*one) for one in more]
+        return bare, handler
+    return (bare, Filtered(scheduler, event, optimizer)) if has_filter or optimizer is not None else (event, scheduler)

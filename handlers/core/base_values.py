@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from lehr.handlers.schedules import Constant, Product, Schedule, arguments
+from lehr.handlers.schedules import Constant, FunctionSchedule, Product, Schedule, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.description import description_of
 from lehr.handlers.targets.param_groups import ParamGroups, PlaceholderOptimizer
 
+from .adjustment import Adjustment
 from .joined_groups import JoinedGroup, as_joined_groups, joining_groups, with_joined_groups
-from .resume_policy import Adjustment, ResumeWarning, level_of_caller
+from .resume_policy import ResumeWarning, level_of_caller
 from .saving import is_same_schedule
 
 ScheduleOf = Callable[[Number], Schedule]
@@ -82,7 +83,7 @@ class BaseValues:
         num_first, reference = len(self.values), values[self.reference] or joined[0].reference_value
         joined = [JoinedGroup(begin, value, reference) for value in values[num_first:]]
         own = one_or_all(values[: max(num_first, 1)])
-        return Adjustment(adjustment.shift, (begin, duration, own)), joined
+        return replace(adjustment, handover=(begin, duration, own)), joined
 
 
 def start_from_base_values(scheduler: Any, member: Any, schedule_of: ScheduleOf) -> None:
@@ -164,9 +165,10 @@ def one_or_all(values: Sequence[float]) -> Number:
     return values[0] if len(set(values)) == 1 else tuple(values)
 
 
-def relative_to_groups(target: ParamGroups, schedule: Schedule) -> BaseValues:
-    """The base values of a schedule of factors."""
-    return BaseValues(read_base_values(target, "relative"), partial(multiple_of, schedule))
+def relative_to_groups(target: ParamGroups, schedule: Schedule | Callable[[int], Any]) -> BaseValues:
+    """The base values of a schedule, or a function, of factors."""
+    factors = schedule if isinstance(schedule, Schedule) else FunctionSchedule(schedule)
+    return BaseValues(read_base_values(target, "relative"), partial(multiple_of, factors))
 
 
 def multiple_of(schedule: Schedule, base: Number) -> Schedule:

@@ -12,3 +12,42 @@ CHECKS: "dict[int, weakref.WeakKeyDictionary[Engine, Any]]" = {}
 def engines_of(scheduler: Any) -> list[Engine]:
     """The engines to which ``scheduler.attach`` attached a scheduler."""
     return list(CHECKS.get(id(scheduler), ()))
+
+
+def is_attached(scheduler: Any, by_a_clock: bool = False) -> bool:
+    """Whether ``scheduler.attach`` has attached a scheduler to an engine, or has done so with a clock."""
+    checks = _checks_of(scheduler)
+    return any(check.clock is not None if by_a_clock else check._attached for check in checks)
+
+
+def clock_of(scheduler: Any) -> Any:
+    """The clock that a scheduler was attached with; None if it counts events."""
+    return next((check.clock for check in _checks_of(scheduler) if check.clock is not None), None)
+
+
+def _checks_of(scheduler: Any) -> list[Any]:
+    return list(CHECKS[id(scheduler)].values()) if id(scheduler) in CHECKS else []
+
+
+def counts_for(scheduler: Any, engine: Engine) -> bool:
+    """Whether a scheduler was attached to an engine and to others from its first event on, and counts their events.
+
+    An engine that it is attached to later, such as that of the next fold, begins a run of its own.
+    """
+    checks = CHECKS.get(id(scheduler))
+    check = None if checks is None else checks.get(engine)
+    return len(engines_of(scheduler)) > 1 and check is not None and not check._joined_late
+
+
+def times_attached(scheduler: Any, engine: Engine) -> int:
+    """How often ``scheduler.attach`` attached a scheduler to an engine."""
+    checks = CHECKS.get(id(scheduler))
+    check = None if checks is None else checks.get(engine)
+    return 0 if check is None else len(check._attached)
+
+
+def intended_lead(scheduler: Any, engine: Engine) -> int:
+    """How many events of the engine came before a scheduler that was attached in mid-run."""
+    checks = CHECKS.get(id(scheduler))
+    check = None if checks is None else checks.get(engine)
+    return 0 if check is None else check._lead or 0

@@ -10,6 +10,7 @@ from typing import Any
 from lehr.handlers.schedules import SideBySide
 from lehr.handlers.schedules.arguments import listed, shown
 
+from .adjustment import Adjustment
 from .base_values import as_base_values, kept_in
 from .joined_groups import as_joined_groups
 from .param_scheduler import ParamScheduler
@@ -102,6 +103,30 @@ def states_of_members(state: Mapping[str, Any], members: Sequence[BaseParamSched
             }
         )
     return states
+
+
+def split_adjustment(adjustment: Adjustment, members: Sequence[BaseParamScheduler]) -> list[Adjustment]:
+    """The adjustment of each scheduler, with its values of a handover and its end value of a cool-down.
+
+    Raises:
+        ValueError: these are the values of another number of schedulers or groups.
+    """
+    own, widths = [adjustment] * len(members), [member.schedule.groups or 1 for member in members]
+    if adjustment.handover is not None:
+        begin, duration, values = adjustment.handover
+        if not isinstance(values, tuple) or len(values) != sum(widths):
+            raise ValueError(f"handover must have {sum(widths)} values, given {shown(values)}")
+        parts = [values[end - width : end] for width, end in zip(widths, accumulate(widths), strict=True)]
+        own = [
+            replace(adjustment, handover=(begin, duration, part[0] if member.schedule.groups is None else part))
+            for member, part in zip(members, parts, strict=True)
+        ]
+    if adjustment.cooldown is not None:
+        begin, duration, ends, curve = adjustment.cooldown
+        if not isinstance(ends, tuple) or len(ends) != len(members):
+            raise ValueError(f"cooldown must have {len(members)} end values, given {shown(ends)}")
+        own = [replace(one, cooldown=(begin, duration, end, curve)) for one, end in zip(own, ends, strict=True)]
+    return own
 
 
 def _width(member: BaseParamScheduler, base_values: Any, joined: Any) -> int:

@@ -9,6 +9,7 @@ from ignite.engine import Engine
 
 from .metrics import MetricFeed, saved_metric
 from .param_scheduler import ParamScheduler
+from .resume_policy import ResumePolicy
 from .saving import take_repeat
 
 
@@ -49,15 +50,17 @@ class MetricDrivenScheduler(SchedulerWithMetric):
 
     _reads_metric = True
 
-    def __call__(self, engine: Engine | None, name: str | None = None) -> None:
+    def __call__(self, engine: Engine | None, name: str | None = None, amount: int = 1) -> None:
         """Pass the metric to the schedule, write the value of this event, record it, and count the event.
 
         Args:
             engine: the engine that has the metric; None in a plain loop, without metric and history.
             name: name of the history; None for ``param_name``.
+            amount: what the event adds to ``event_index``; see :class:`BaseParamScheduler`.
         """
         if not self._reads_metric or engine is None:
-            super().__call__(self._recording_engine(engine) if self._reads_metric else engine, name)  # type: ignore[arg-type]
+            own = self._recording_engine(engine) if self._reads_metric else engine  # type: ignore[arg-type]
+            super().__call__(own, name, amount)
             return
         index, is_new = self._event_index, not take_repeat(self)
         before = self._schedule_state()
@@ -65,7 +68,7 @@ class MetricDrivenScheduler(SchedulerWithMetric):
             self._feed.follow(engine)
             if is_new and self._reads_metric_at(index):
                 self._give_metric(engine)
-            super().__call__(self._recording_engine(engine), name)
+            super().__call__(self._recording_engine(engine), name, amount)
         except BaseException:
             if self._event_index == index:
                 self._restore_schedule(before)
@@ -91,8 +94,16 @@ class MetricDrivenScheduler(SchedulerWithMetric):
         """The state as plain data, with the metric for the next event; see :meth:`BaseParamScheduler.state_dict`."""
         return {**super().state_dict(), **({"metric": self._feed.state()} if self._reads_metric else {})}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
-        """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`."""
+    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: ResumePolicy | None = None) -> None:
+        """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
+
+        Args:
+            state_dict: what :meth:`state_dict` returned.
+            resume_policy: as in :meth:`BaseParamScheduler.load_state_dict`.
+
+        Raises:
+            TypeError, ValueError: as :meth:`BaseParamScheduler.load_state_dict`; nothing is loaded then.
+        """
         metric = saved_metric(state_dict)
         super().load_state_dict(state_dict, resume_policy)
         self._feed.load(metric)

@@ -21,11 +21,20 @@ from lehr.handlers.targets.group_selection import Group
 from lehr.handlers.targets.several import Several
 from lehr.handlers.targets.target import Location
 
-from .attaching import AnyEvent
+from .adjustment import Adjustment
+from .attaching import AnyClock, AnyEvent
+from .common_optimizer import common_optimizer
 from .illegal_values import read_in_block
-from .members import groups_state, history_row, member_like, num_saved, side_by_side, take_base_values_of
+from .members import (
+    groups_state,
+    history_row,
+    member_like,
+    num_saved,
+    side_by_side,
+    split_adjustment,
+    take_base_values_of,
+)
 from .param_scheduler import ParamScheduler
-from .resume_policy import Adjustment
 from .scheduler import BaseParamScheduler
 from .state_param_scheduler import StateParamScheduler
 
@@ -40,7 +49,8 @@ class ParamGroupScheduler(BaseParamScheduler):
         schedulers: one or more schedulers, of any optimizers, parameters and param groups.
         names: the name of each scheduler's history; None for each ``param_name``. Schedulers with the same name share a
             history, in which each event has the values of all of them.
-        save_history: whether to record the written values in ``engine.state.param_history``.
+        save_history: whether to record the written values in ``engine.state.param_history``. The ``save_history`` of
+            the given schedulers has no effect.
 
     Shapes: one column per value: each scheduler has one value, or one per param group.
 
@@ -98,18 +108,18 @@ class ParamGroupScheduler(BaseParamScheduler):
     def _common_target(self) -> Several:
         return Several([member._target for member in self._members])
 
-    def __call__(self, engine: Engine | None, name: str | None = None) -> None:
+    def __call__(self, engine: Engine | None, name: str | None = None, amount: int = 1) -> None:
         """Write the values of this event, record them, and count the event; see :meth:`BaseParamScheduler.__call__`."""
         if self._admits:
             have_joined = [member._admit_groups() for member in self._at_event(self._param_schedulers())]
             if any(have_joined):
                 self._follow(SideBySide([member.schedule for member in self._members]))
-        super().__call__(engine, name)
+        super().__call__(engine, name, amount)
 
     def _at_event(self, members: list[Any]) -> list[Any]:
         """Members that are at the event of this scheduler, which an overridden ``get_param`` reads."""
         for member in members:
-            member._event_index = self._event_index
+            member._event_index, member._written_at = self._event_index, self._written_at
         return members
 
     _caches = BaseParamScheduler._caches | {"_recorders", "_columns"}
@@ -181,14 +191,14 @@ class ParamGroupScheduler(BaseParamScheduler):
         return self._record_all_or_nothing(engine, list(rows)), zip(appends, rows.values(), strict=True)
 
     def _record_all_or_nothing(self, engine: Engine, names: list[str]) -> Callable[[Any], None]:
-        lengths = {name: num_recorded(engine, name) for name in names}
+        lengths, index = {name: num_recorded(engine, name) for name in names}, self._event_index
 
         def record(rows: Iterable[tuple[Callable[[Any], None], list[float]]]) -> None:
             try:
                 for append, row in rows:
                     append(row)
             except BaseException:  # undo the event
-                self._event_index -= 1
+                self._event_index = index
                 for name, length in lengths.items():
                     remove_last_events(engine, name, num_recorded(engine, name) - length)
                 raise
@@ -196,20 +206,45 @@ class ParamGroupScheduler(BaseParamScheduler):
         return record
 
     def attach(
-        self, engine: Engine, event: AnyEvent = Events.ITERATION_STARTED, name: str | None = None
+        self,
+        engine: Engine,
+        event: AnyEvent = Events.ITERATION_STARTED,
+        name: str | None = None,
+        clock: AnyClock = None,
     ) -> RemovableEventHandle:
         """Write at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
 
         Creates missing attributes of ``engine.state``; see :meth:`StateParamScheduler.attach`.
+
+        Args:
+            engine: the engine, usually the trainer.
+            event: an event of the engine, with any filter.
+            name: name of the history; None for the names of the schedulers.
+            clock: what ``event_index`` counts, such as a :class:`TokenClock`; None to count the events.
+
+        Raises:
+            TypeError, ValueError: as :meth:`BaseParamScheduler.attach`.
         """
-        handle = super().attach(engine, event, name)
+        handle = super().attach(engine, event, name, clock)
         for member in self._members:
             if isinstance(member, StateParamScheduler) and not hasattr(engine.state, member.param_name):
                 member._write_before_first_event(engine, event)
         return handle
 
     def simulate(self, num_events: int, start: int = 0) -> Array:
-        """The values that events ``start`` to ``start + num_events - 1`` write; see :class:`BaseParamScheduler`."""
+        """The values that events ``start`` to ``start + num_events - 1`` would write.
+
+        See :meth:`BaseParamScheduler.simulate`.
+
+        Args:
+            num_events: the number of events, at least 0.
+            start: the index of the first event, at least 0.
+
+        Shapes: the array is ``(num_events, values)``, with the values of each scheduler side by side.
+
+        Raises:
+            TypeError, ValueError: as :meth:`BaseParamScheduler.simulate`.
+        """
         table = super().simulate(num_events, start)
         if table.shape[1] == sum(member.schedule.groups or 1 for member in self._members):
             for member, columns in zip(self._members, self._columns, strict=True):
@@ -226,9 +261,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         return None
 
     def _stepping_optimizer(self) -> Optimizer | None:
-        optimizers = [member._stepping_optimizer() for member in self._members]
-        own = {id(optimizer): optimizer for optimizer in optimizers if optimizer is not None}
-        return next(iter(own.values())) if len(own) == 1 else None
+        return common_optimizer(self._members)
 
     def _last_value(self) -> list[float] | None:
         if self._event_index == self._loaded_at:
@@ -265,20 +298,7 @@ class ParamGroupScheduler(BaseParamScheduler):
             member._write_again(engine)
 
     def _adjust(self, adjustment: Adjustment) -> None:
-        if adjustment.handover is None:
-            own = [adjustment] * len(self._members)
-        else:
-            begin, duration, values = adjustment.handover
-            widths = [member.schedule.groups or 1 for member in self._members]
-            if not isinstance(values, tuple) or len(values) != sum(widths):
-                raise ValueError(f"handover must have {sum(widths)} values, given {shown(values)}")
-            values, own = list(values), []
-            for member in self._members:
-                groups = member.schedule.groups
-                value = values[0] if groups is None else tuple(values[:groups])
-                own.append(Adjustment(adjustment.shift, (begin, duration, value)))
-                del values[: groups or 1]
-        for member, its_own in zip(self._members, own, strict=True):
+        for member, its_own in zip(self._members, split_adjustment(adjustment, self._members), strict=True):
             member._adjust(its_own)
         self._follow(SideBySide([member.schedule for member in self._members]))
         self._adjustment = adjustment
@@ -325,6 +345,8 @@ class ParamGroupScheduler(BaseParamScheduler):
             schedulers: one or more schedulers.
             names: as in the constructor.
             save_history: has no effect.
+
+        Shapes: a list of ``num_events`` rows, each with the event index and a value, or with a value for each group.
 
         Returns:
             ``[[0, value_0, value_1, ...], ...]``, with the values of each scheduler.

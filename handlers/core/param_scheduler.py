@@ -11,29 +11,32 @@ from ignite.engine import Engine
 from torch.optim import Optimizer
 
 from lehr.engine.optimizer_events import wrapped_optimizer
-from lehr.handlers.schedules import FunctionSchedule, Schedule, arguments
+from lehr.handlers.schedules import RunLength, Schedule, arguments
 from lehr.handlers.schedules.base import Array
+from lehr.handlers.schedules.durations import resolved
 from lehr.handlers.schedules.stateful import stateful_parts
 from lehr.handlers.targets.group_selection import Group, Selection
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, PlaceholderOptimizer
 from lehr.handlers.targets.target import Location, Value
 
 from . import base_values
+from .adjustment import Adjustment
 from .base_values import BaseValues
 from .copying import private_copy
 from .joined_groups import JoinedGroup
-from .resume_policy import Adjustment
 from .saving import check_plateau_values, finite_values
 from .scheduler import NOTHING_READ, BaseParamScheduler
 
 # What the usual event needs, as one tuple: it takes less time to read than attributes, and is replaced as a whole. The
 # first six are those of FloatGroups; then the values of a block of events, its first event, the part of the history
 # that is added to and what adds to it (None where nothing is recorded).
-UsualEvent = tuple[Any, list[Group], int, str, int, Any, list[float], int, Any, Callable[[Any], None] | None]
+UsualEvent = tuple[Any, list[Group], int, str, int, Any, Any, int, Any, Callable[[Any], None] | None]
 
 
 class ParamScheduler(BaseParamScheduler):
     """Writes a schedule to a parameter of an optimizer.
+
+    At event i, counting from 0, it writes ``schedule(i)``, or ``base * schedule(i)`` in each group with ``relative``.
 
     Attach it to an engine with ``scheduler.attach(trainer)``, or call ``scheduler(None)`` before each step of a
     plain loop.
@@ -52,6 +55,8 @@ class ParamScheduler(BaseParamScheduler):
         relative: whether the values of the schedule are factors of each group's base value. The base value is the entry
             ``initial_lr`` of the group (or ``initial_`` and another param name) if it has one, as in torch, and else
             its value when you construct the scheduler. Keyword only.
+        run: the length of the run, where a duration is a text such as ``"10%"``, ``"3 epochs"`` or ``"2B tokens"``
+            instead of a number of events; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type; ``relative`` is True although ``get_param`` is overridden.
@@ -81,17 +86,17 @@ class ParamScheduler(BaseParamScheduler):
         *,
         schedule: Schedule | Callable[[int], Value] | None = None,
         relative: bool = False,
+        run: RunLength | None = None,
     ) -> None:
-        target = ParamGroups(optimizer, param_name, param_group_index)
-        base = None
+        target, self._run = ParamGroups(optimizer, param_name, param_group_index), run
+        schedule, base = resolved(schedule, run), None
         if arguments.flag("relative", relative):
             if schedule is None or type(self).get_param is not BaseParamScheduler.get_param:
                 raise TypeError(
                     f"relative must be False where get_param is overridden, given True for {type(self).__name__}: "
                     "multiply the values in get_param"
                 )
-            factors = schedule if isinstance(schedule, Schedule) else FunctionSchedule(schedule)
-            base = base_values.relative_to_groups(target, factors)
+            base = base_values.relative_to_groups(target, schedule)
             schedule = base.schedule()
         self._write_to(target, param_name, save_history, schedule, base)
 
@@ -136,12 +141,13 @@ class ParamScheduler(BaseParamScheduler):
     _usual: UsualEvent | None = None
     _caches = BaseParamScheduler._caches | {"_usual"}
 
-    def __call__(self, engine: Engine | None, name: str | None = None) -> None:
+    def __call__(self, engine: Engine | None, name: str | None = None, amount: int = 1) -> None:
         """Write the value of this event, record it, and count the event.
 
         Args:
             engine: the engine that fires the event; None in a plain loop, without history.
             name: name of the history; None for ``param_name``.
+            amount: what the event adds to ``event_index``; see :class:`BaseParamScheduler`.
         """
         usual = self._usual
         if usual is not None:
@@ -162,14 +168,14 @@ class ParamScheduler(BaseParamScheduler):
                             for group in groups if len(indices) == length else [groups[at] for at in indices]:
                                 group[key] = value
                         # Count, then record: Python handles an interrupt after a call, so both are done or neither.
-                        self._event_index = index + 1
+                        self._event_index = index + amount
                         if append is not None:
                             append(value)
                         return
             except (LookupError, AttributeError):  # no more values were read, or the history is gone
                 pass
         self._admit_groups()
-        BaseParamScheduler.__call__(self, engine, name)
+        BaseParamScheduler.__call__(self, engine, name, amount)
         if self._block_reader is not NOTHING_READ:
             self._usual = self._next_usual()
 
@@ -209,12 +215,13 @@ class ParamScheduler(BaseParamScheduler):
         super()._follow(schedule)
 
     def _next_usual(self) -> UsualEvent | None:
-        groups, reader = self._target.float_groups(), self._block_reader
-        if groups is None or type(reader.values) is not list:
+        groups, reader, recorder = self._target.float_groups(), self._block_reader, self._recorder
+        is_block = type(reader.values) is list
+        values, first_event = (reader.values, reader.first_event) if is_block else (reader.strided, 0)
+        if groups is None or not values or self._schedule.groups is not None:  # type: ignore[union-attr]
             return None
-        if self._save_history:
-            return (*groups, reader.values, reader.first_event, self._recorder.section, self._recorder.append)
-        return (*groups, reader.values, reader.first_event, None, None)
+        section, append = (recorder.section, recorder.append) if self._save_history else (None, None)
+        return (*groups, values, first_event, section, append)
 
     def _forget(self) -> None:
         super()._forget()
@@ -225,6 +232,13 @@ class ParamScheduler(BaseParamScheduler):
 
         Warns with a :class:`ResumeWarning` if the schedule started from the values of an optimizer that had trained
         already.
+
+        Args:
+            event_index: the index of the next event, at least 0.
+
+        Raises:
+            TypeError: ``event_index`` is not a number.
+            ValueError: it is negative or not whole.
         """
         super().seek(event_index)
         if self._began_trained and event_index > 0:
@@ -291,8 +305,7 @@ class ParamScheduler(BaseParamScheduler):
         return {**super().state_dict(), **self._groups_state()}
 
     def _groups_state(self) -> dict[str, Any]:
-        values = None if self._base is None else list(self._base.values)
-        joined = [list(group) for group in self._joined]
+        values, joined = None if self._base is None else list(self._base.values), [list(one) for one in self._joined]
         return {"param_groups": self._target.known_groups, "base_values": values, "joined": joined}
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
@@ -312,7 +325,19 @@ class ParamScheduler(BaseParamScheduler):
             self._target.known_groups = state["param_groups"]
 
     def simulate(self, num_events: int, start: int = 0) -> Array:
-        """The values that the next events would write; see :meth:`BaseParamScheduler.simulate`."""
+        """The values that events ``start`` to ``start + num_events - 1`` would write.
+
+        See :meth:`BaseParamScheduler.simulate`.
+
+        Args:
+            num_events: the number of events, at least 0.
+            start: the index of the first event, at least 0.
+
+        Shapes: the array is ``(num_events, groups)``.
+
+        Raises:
+            TypeError, ValueError: as :meth:`BaseParamScheduler.simulate`.
+        """
         if self._admits and len(joined := self._joined_with_new()) > len(self._joined):
             simulated = copy(self)
             simulated._joined = joined

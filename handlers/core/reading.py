@@ -115,6 +115,7 @@ class BlockReader:
         self.schedule, self.limits = schedule, limits
         self.illegal: tuple[int, float, int] | None = None  # the first illegal value: its event, the value, its column
         self.first_event, self.values = 0, ()  # type: tuple[int, Any]
+        self.strided: dict[int, Any] = {}  # values by their indices, where a clock counts
         self._size = FIRST_BLOCK_SIZE // GROWTH
 
     def read(self, index: int) -> Value:

@@ -17,7 +17,8 @@ from lehr.engine.event_counts import (
 from lehr.engine.optimizer_events import is_step_event, stepping_optimizers, steps_of
 from lehr.handlers.schedules import arguments
 
-from .engines import CHECKS, engines_of
+from .clocks.resuming import resume_with_clock
+from .engines import CHECKS, counts_for, engines_of
 from .pausing import steps_aside
 from .resume_policy import ResumeWarning
 from .run_checks import (
@@ -53,6 +54,7 @@ class ResumeCheck:
         self._engine_around: weakref.ref[Engine] | None = None  # the trainer that runs the engine, and its iteration
         self._iteration_around = 0
         self._joined_late = False  # whether the engine was attached when the scheduler had had events
+        self.clock: Any = None  # what the event index counts, if it does not count events
         self._lead: int | None = None  # the engine's number of events minus the scheduler's, as intended
         if id(scheduler) not in CHECKS:
             CHECKS[id(scheduler)] = weakref.WeakKeyDictionary()
@@ -74,20 +76,22 @@ class ResumeCheck:
         engine.add_event_handler(Events.STARTED, check)
         return check
 
-    def add(self, engine: Engine, event: Any, name: str | None) -> None:
-        """Add an event that the scheduler is attached to."""
+    def add(self, engine: Engine, event: Any, name: str | None, clock: Any = None) -> None:
+        """Add an event that the scheduler is attached to, and the clock that it counts with."""
         self._attached.append((event, name))
+        self.clock = clock
         scheduler = self._scheduler()
         if len(self._attached) == 1 and scheduler is not None:
             self._joined_late = scheduler.event_index > 0
         if engine.last_event_name is not None and scheduler is not None:
             fired = self._times_fired(engine, scheduler)  # the engine has run: the scheduler starts in mid-run
-            self._lead = None if fired is None else fired - scheduler.event_index
+            self._lead = 0 if clock else None if fired is None else fired - scheduler.event_index
 
     def discard(self, engine: Engine, event: Any, name: str | None) -> None:
         """Remove an event that the scheduler was attached to."""
         self._attached = [(one, its_name) for one, its_name in self._attached if one is not event]
         scheduler = self._scheduler()
+        self.clock = self.clock if self._attached else None
         if not self._attached and engine.has_event_handler(self, Events.STARTED):
             engine.remove_event_handler(self, Events.STARTED)
             if scheduler is not None:
@@ -166,6 +170,10 @@ class ResumeCheck:
 
     def _resume(self, engine: Engine, scheduler: Any) -> None:
         """Compare and correct."""
+        if self.clock is not None:
+            resume_with_clock(self.clock, engine, scheduler, warns=self._lead is None)
+            self._lead, scheduler._sought = None, False
+            return
         expected = self._expected(engine, scheduler)
         self._call_for_missed_events(engine, scheduler, expected)
         events = [event for event, _ in self._attached]
@@ -179,7 +187,9 @@ class ResumeCheck:
     def simulate_resume(self, engine: Engine, copied: Any) -> None:
         """Correct a copy of the scheduler at the engine of a simulated run, as a resume would correct the scheduler."""
         scheduler, own_engine = self._scheduler(), self._engine()
-        if scheduler is not None and own_engine is not None and own_engine.has_event_handler(scheduler):
+        if self.clock is not None:
+            resume_with_clock(self.clock, engine, copied, warns=False)
+        elif scheduler is not None and own_engine is not None and own_engine.has_event_handler(scheduler):
             expected = self._expected(own_engine, scheduler)
             self._call_for_missed_events(engine, copied, expected)
             self._take_back(engine, copied, expected)
@@ -269,27 +279,3 @@ def nearest_expected(scheduler: Any, expected: int) -> int:
     if shift and abs(count + shift - expected) <= 1:
         return count  # type: ignore[no-any-return]
     return expected - shift if abs(count + shift - expected) < abs(count - expected) else expected
-
-
-def counts_for(scheduler: Any, engine: Engine) -> bool:
-    """Whether a scheduler was attached to an engine and to others from its first event on, and counts their events.
-
-    An engine that it is attached to later, such as that of the next fold, begins a run of its own.
-    """
-    checks = CHECKS.get(id(scheduler))
-    check = None if checks is None else checks.get(engine)
-    return len(engines_of(scheduler)) > 1 and check is not None and not check._joined_late
-
-
-def times_attached(scheduler: Any, engine: Engine) -> int:
-    """How often ``scheduler.attach`` attached a scheduler to an engine."""
-    checks = CHECKS.get(id(scheduler))
-    check = None if checks is None else checks.get(engine)
-    return 0 if check is None else len(check._attached)
-
-
-def intended_lead(scheduler: Any, engine: Engine) -> int:
-    """How many events of the engine came before a scheduler that was attached in mid-run."""
-    checks = CHECKS.get(id(scheduler))
-    check = None if checks is None else checks.get(engine)
-    return 0 if check is None else check._lead or 0

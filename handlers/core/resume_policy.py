@@ -3,13 +3,16 @@
 import sys
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from lehr.handlers.schedules import Handover, Schedule, Shift, arguments
+from lehr.handlers.schedules import Schedule, arguments
 from lehr.handlers.schedules.description import text_of
 
-POLICIES = ("keep_step", "keep_fraction", "keep_value")
+from .adjustment import Adjustment, checked_handover
+from .cooldown_policy import CooldownPolicy, with_cooldown
+
+POLICIES = ("keep_step", "keep_fraction", "keep_value", "keep_end")
+ResumePolicy = str | CooldownPolicy
 
 
 class ResumeWarning(UserWarning):
@@ -38,83 +41,58 @@ class ResumeWarning(UserWarning):
 ResumeWarning.__module__ = "lehr.handlers"
 
 
-@dataclass(frozen=True)
-class Adjustment:
-    """A change of the schedule in the code, so that a run that started with another schedule can continue.
-
-    Args:
-        shift: the number that is added to the event index.
-        handover: the begin, duration and start value of a :class:`~lehr.handlers.schedules.Handover`; None for no
-            handover.
-    """
-
-    shift: int = 0
-    handover: tuple[int, float, Any] | None = None
-
-    def __str__(self) -> str:
-        """The change in words, to follow the text of the schedule; empty for no change."""
-        text = f", read {abs(self.shift)} events {'later' if self.shift > 0 else 'earlier'}" if self.shift else ""
-        if self.handover is not None:
-            begin, duration, value = self.handover
-            text += f", approached from {value} over {duration:g} events from event {begin} on"
-        return text
-
-    def applied_to(self, schedule: Schedule) -> Schedule:
-        """The schedule after the change."""
-        if self.shift:
-            schedule = Shift(schedule, self.shift)
-        return schedule if self.handover is None else Handover(schedule, *self.handover)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The adjustment as plain data."""
-        return {"shift": self.shift, "handover": None if self.handover is None else list(self.handover)}
-
-    @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> "Adjustment":
-        """The adjustment that :meth:`state_dict` returned as plain data.
-
-        Raises:
-            TypeError, ValueError: the state does not contain an adjustment.
-        """
-        handover = state["handover"]
-        if handover is not None and not (isinstance(handover, list | tuple) and len(handover) == 3):
-            raise ValueError(f"handover must be [begin, duration, value] or None, given {arguments.shown(handover)}")
-        if handover is None:
-            return cls(state["shift"])
-        return cls(state["shift"], _checked_handover(*handover))
+def checked_policy(policy: Any) -> ResumePolicy:
+    """The policy, which must be one of :data:`POLICIES` or a :class:`CooldownPolicy`."""
+    return policy if isinstance(policy, CooldownPolicy) else arguments.one_of("resume_policy", policy, POLICIES)
 
 
 def adjusted(
-    state: Mapping[str, Any], planned: Schedule | None, description: Any, policy: str, is_same: bool
+    scheduler: Any,
+    state: Mapping[str, Any],
+    planned: Schedule | None,
+    description: Any,
+    policy: ResumePolicy,
+    is_same: bool,
 ) -> Adjustment:
-    """The adjustment with which a scheduler resumes; the policy matters if the saved schedule differs.
+    """The adjustment with which a scheduler resumes; a name of a policy matters if the saved schedule differs.
 
     Args:
+        scheduler: the scheduler.
         state: the saved state, after its check.
-        planned: the schedule in the code.
+        planned: the schedule in the code, with the base values of the state; None if nothing can adjust it.
         description: the description of that schedule, for messages.
-        policy: one of :data:`POLICIES`.
+        policy: one of :data:`POLICIES`, or a :class:`CooldownPolicy`.
         is_same: whether the saved schedule is that schedule.
 
     Raises:
         TypeError, ValueError: the policy is unknown, or does not work for this schedule; the state is not valid.
     """
-    arguments.one_of("resume_policy", policy, POLICIES)
+    checked_policy(policy)
     saved, event_index = Adjustment.from_state(state), state["event_index"]
     is_pure = planned is not None and planned.is_pure
     if saved != Adjustment() and not is_pure:
         raise ValueError(
-            f"shift and handover must not be given for {_text(description)}, given {arguments.shown(saved)}"
+            f"an adjustment must not be given for {_text(description)}, given {arguments.shown(saved.state_dict())}"
         )
-    if is_same:
-        return saved
-    position = max(event_index + saved.shift, 0)
-    if policy == "keep_step":
-        return Adjustment(saved.shift)
+    goes_on = saved if is_same else _at_same_step(saved, event_index)
+    if policy == "keep_step" or (is_same and isinstance(policy, str)):
+        return goes_on
+    if isinstance(policy, CooldownPolicy) and not is_pure:
+        raise ValueError(
+            "resume_policy must not be a CooldownPolicy for a schedule that depends on what happens in training, given "
+            f"{_text(description)}: let a PhaseScheduler begin the decay"
+        )
     if planned is None or not is_pure:
         raise ValueError(
             f"resume_policy must be 'keep_step' for a schedule that depends on what happens in training, given "
             f"{arguments.shown(policy)} for {_text(description)}"
+        )
+    if isinstance(policy, CooldownPolicy):
+        return with_cooldown(policy, scheduler, goes_on, event_index)
+    if saved.cooldown is not None:
+        raise ValueError(
+            f"resume_policy must be 'keep_step' for a state in a cool-down, which has begun at event "
+            f"{saved.cooldown[0]}, given {arguments.shown(policy)}"
         )
     if planned.length is None:
         raise ValueError(
@@ -122,42 +100,82 @@ def adjusted(
             f"given {arguments.shown(policy)} for "
             f"{_text(description)}"
         )
-    if policy == "keep_fraction":
-        if not state["length"]:
-            raise ValueError(
-                "resume_policy must not be 'keep_fraction' where the saved schedule has no known end: "
-                f"{_text(state['schedule'])}"
-            )
-        there = arguments.number(
-            "length", position / state["length"] * planned.length, at_most=arguments.MAX_EVENT_INDEX
-        )
-        return Adjustment(round(there) - event_index)
-    if state["value"] is None:
-        return Adjustment(saved.shift)  # no value was written before
-    if position >= planned.length:
+    follow = {"keep_fraction": _at_same_fraction, "keep_end": _towards_same_end, "keep_value": _from_same_value}
+    return follow[policy](state, planned.length, saved, description)
+
+
+def _at_same_step(saved: Adjustment, event_index: int) -> Adjustment:
+    """The adjustment under another schedule, at the event that the saved run had reached in its own."""
+    shift = saved.shift if saved.stretch is None else saved.position_at(event_index) - event_index
+    return Adjustment(shift, cooldown=saved.cooldown)
+
+
+def _at_same_fraction(state: Mapping[str, Any], length: float, saved: Adjustment, description: Any) -> Adjustment:
+    event_index = state["event_index"]
+    there = _fraction(state, saved, "keep_fraction") * length
+    return Adjustment(round(arguments.number("length", there, at_most=arguments.MAX_EVENT_INDEX)) - event_index)
+
+
+def _towards_same_end(state: Mapping[str, Any], length: float, saved: Adjustment, description: Any) -> Adjustment:
+    event_index, fraction = state["event_index"], _fraction(state, saved, "keep_end")
+    if fraction >= 1:
         raise ValueError(
-            f"resume_policy must not be 'keep_value' at event {position} of a schedule whose length is "
-            f"{planned.length:g}, given {_text(description)}"
+            f"resume_policy must not be 'keep_end' where the saved run is past the end of its schedule, "
+            f"{state['length']:g} events: {_text(state['schedule'])}"
         )
-    return Adjustment(saved.shift, _checked_handover(event_index, planned.length - position, state["value"]))
+    _refuse_end("keep_end", event_index, length, description)
+    return Adjustment(stretch=(event_index, fraction * length, length))
 
 
-def warn_of_change(state: Mapping[str, Any], description: Any, policy: str, adjustment: Adjustment) -> None:
+def _from_same_value(state: Mapping[str, Any], length: float, saved: Adjustment, description: Any) -> Adjustment:
+    event_index, adjustment = state["event_index"], _at_same_step(saved, state["event_index"])
+    if state["value"] is None:
+        return adjustment  # no value was written before
+    position = saved.position_at(event_index)
+    _refuse_end("keep_value", position, length, description)
+    return Adjustment(adjustment.shift, checked_handover(event_index, length - position, state["value"]))
+
+
+def _fraction(state: Mapping[str, Any], saved: Adjustment, policy: str) -> float:
+    """How far the saved run was through its schedule: 1 at its end."""
+    if not state["length"]:
+        raise ValueError(
+            f"resume_policy must not be {policy!r} where the saved schedule has no known end: "
+            f"{_text(state['schedule'])}"
+        )
+    return float(saved.position_at(state["event_index"]) / state["length"])
+
+
+def _refuse_end(policy: str, position: float, length: float, description: Any) -> None:
+    if position >= length:
+        raise ValueError(
+            f"resume_policy must not be {policy!r} at event {position} of a schedule whose length is "
+            f"{length:g}, given {_text(description)}"
+        )
+
+
+def warn_of_change(state: Mapping[str, Any], description: Any, policy: ResumePolicy, adjustment: Adjustment) -> None:
     """Warn that the saved schedule differs from the schedule in the code."""
     event_index = state["event_index"]
+    at = f"at its event {adjustment.position_at(event_index)}"
+    name = "CooldownPolicy" if isinstance(policy, CooldownPolicy) else policy
     how = {
-        "keep_step": f"at its event {event_index + adjustment.shift}",
-        "keep_fraction": f"as far through it as before, at its event {event_index + adjustment.shift}",
+        "CooldownPolicy": f"{at}, and cools down",
+        "keep_step": at,
+        "keep_fraction": f"as far through it as before, {at}",
         "keep_value": f"from the present value {arguments.shown(state['value'], 50)}, towards the new schedule",
-    }[policy]
+        "keep_end": f"as far through it as before, {at}, and so that both end together",
+    }[name]
     if state["handover"] is not None:
         how += "; the handover in the state is dropped"
+    if state.get("cooldown") is not None:
+        how += "; the cool-down in the state goes on"
     if state.get("progress"):
         how += "; its state is that of the saved schedule"
     saved, now = _beginning_near_difference(_full_text(state["schedule"]), _full_text(description))
     warnings.warn(
         f"the saved schedule differs from this one, which goes on from event {event_index}, {how} "
-        f"(resume_policy {policy!r}):\n  saved: {saved}\n  now:   {now}",
+        f"(resume_policy {name!r}):\n  saved: {saved}\n  now:   {now}",
         ResumeWarning,
         stacklevel=level_of_caller(),
     )
@@ -187,18 +205,3 @@ def _beginning_near_difference(*texts: str) -> list[str]:
     common = next((at for at, pair in enumerate(pairs) if len(set(pair)) > 1), min(map(len, texts)))
     start = max(common - 60, 0) if any(len(text) > 130 for text in texts) else 0
     return [arguments.shown_text("..." * (start > 0) + text[start:], 130) for text in texts]
-
-
-def _checked_handover(begin: Any, duration: Any, value: Any) -> tuple[int, float, Any]:
-    checked = Handover(Shift(_ANY, 0), begin, duration, value)
-    return checked.begin, checked.duration, checked.start_value
-
-
-class _Any(Schedule):
-    """A placeholder schedule, used to check the arguments of :class:`Handover`."""
-
-    def values(self, indices: Any) -> Any:
-        return indices
-
-
-_ANY = _Any()

@@ -14,11 +14,16 @@ from lehr.handlers.schedules.description import description_of, same_schedule, t
 from lehr.handlers.schedules.stateful import stateful_parts
 
 from . import unfinished
-from .resume_policy import POLICIES, Adjustment, adjusted, warn_of_change
+from .adjustment import Adjustment
+from .clocks.clock import amount_of
+from .clocks.landing_state import LandingState
+from .engines import clock_of
+from .resume_policy import ResumePolicy, adjusted, checked_policy, warn_of_change
 
-__all__ = ["POLICIES", "Adjustment", "load_state", "state_of", "take_back_events"]
+__all__ = ["Adjustment", "ResumePolicy", "checked_policy", "load_state", "state_of", "take_back_events"]
 
 VERSION = 1
+NOT_WRITTEN = -1  # for ``_written_at``, where a clock counts: no value was written since the state was loaded
 # Entries that older versions did not save, and their default values.
 LATER_ENTRIES: dict[str, Any] = {
     "version": 0,
@@ -26,14 +31,18 @@ LATER_ENTRIES: dict[str, Any] = {
     "value": None,
     "shift": 0,
     "handover": None,
+    "stretch": None,
+    "cooldown": None,
     "param_groups": None,
     "base_values": None,
     "joined": [],
     "metric": [],
     "unfinished": None,
+    "readings": [],
+    "landing": None,
     "before_epoch_completed": False,  # of development versions
 }
-RARE_ENTRIES = {"unfinished", "before_epoch_completed"}
+RARE_ENTRIES = {"stretch", "cooldown", "unfinished", "readings", "landing", "before_epoch_completed"}
 
 
 def state_of(scheduler: Any) -> dict[str, Any]:
@@ -46,11 +55,15 @@ def state_of(scheduler: Any) -> dict[str, Any]:
         "schedule": description_of_scheduler(scheduler),
         "length": None if length is None else float(length),
         "event_index": scheduler._event_index,
-        "value": scheduler._last_value() if scheduler._event_index else None,
+        "value": scheduler._last_value() if scheduler._event_index or scheduler._written_at is not None else None,
         **scheduler._adjustment.state_dict(),
     }
     if (left := unfinished.unfinished_of(scheduler)) is not None:
         state["unfinished"] = left._asdict()
+    if scheduler._readings:
+        state["readings"] = [amount_of(clock_of(scheduler), reading) for reading in scheduler._readings]
+    if scheduler._landing is not None:
+        state["landing"] = scheduler._landing.state_dict()
     parts = stateful_parts(planned)
     return {**state, "progress": [part.state_dict() for part in parts]} if parts else state
 
@@ -72,7 +85,7 @@ def repr_of(scheduler: Any) -> str:
     return f"{first}{arguments.shown_text(schedule, max(120 - len(first) - len(last), 40))}{last}"
 
 
-def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: str) -> None:
+def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: ResumePolicy) -> None:
     """Load a state into a scheduler.
 
     Raises:
@@ -92,11 +105,12 @@ def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: str) -> No
         raise
 
 
-def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, policy: str) -> None:
+def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, policy: ResumePolicy) -> None:
     planned = scheduler._planned
     is_same = is_same_schedule(state["schedule"], description)
     # A schedule under an overridden get_param cannot be adjusted.
-    adjustment = adjusted(state, None if scheduler._asks_get_param else planned, description, policy, is_same)
+    adjustable = None if scheduler._asks_get_param else planned
+    adjustment = adjusted(scheduler, state, adjustable, description, policy, is_same)
     parts = stateful_parts(planned)
     before = [part.state_dict() for part in parts]
     left = None if state["unfinished"] is None else unfinished.checked(state["unfinished"], parts)
@@ -112,6 +126,9 @@ def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, po
         _load_progress(parts, before)
         raise
     scheduler._go_to(state["event_index"])
+    scheduler._landing = state["landing"]
+    was_counted = scheduler._written_at is not None
+    scheduler._readings, scheduler._written_at = state["readings"], NOT_WRITTEN if was_counted else None
     scheduler._loaded(state)
     scheduler._lost = left.lost if left else []
 
@@ -120,11 +137,12 @@ def last_value(scheduler: Any) -> Any:
     """The last value that a scheduler wrote, as plain data; None if it is unknown."""
     if not scheduler._target.is_saved:
         return scheduler._target.last
-    if scheduler._event_index == scheduler._loaded_at:
+    last = scheduler._event_index - 1 if scheduler._written_at is None else scheduler._written_at
+    if last == NOT_WRITTEN or (scheduler._written_at is None and scheduler._event_index == scheduler._loaded_at):
         return scheduler._loaded_value
-    if scheduler._event_index == 0 or not scheduler._is_pure or scheduler._asks_get_param:
+    if not scheduler._is_pure or scheduler._asks_get_param:
         return None
-    return scheduler._value_of(scheduler.schedule, scheduler._event_index - 1)
+    return scheduler._value_of(scheduler.schedule, last)
 
 
 def follow_adjusted(scheduler: Any, adjustment: Adjustment) -> None:
@@ -202,6 +220,9 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
             )
     checked = {**LATER_ENTRIES, **state}
     checked["event_index"] = arguments.whole_number("event_index", state["event_index"], at_least=0)
+    readings = arguments.listed("readings", checked["readings"])
+    checked["readings"] = tuple(arguments.whole_number("readings", one, at_least=0) for one in readings)
+    checked["landing"] = LandingState.loaded(checked["landing"])
     checked["shift"] = arguments.whole_number("shift", checked["shift"], at_least=-arguments.MAX_EVENT_INDEX)
     if checked["length"] is not None:
         checked["length"] = arguments.number("length", checked["length"], at_least=0)

@@ -15,12 +15,14 @@ from torch.optim import Optimizer
 from lehr.engine.history import ParamHistory
 from lehr.engine.history_recorder import Recorder
 from lehr.engine.plain_loop import PlainLoop
-from lehr.handlers.schedules import Constant, FunctionSchedule, Schedule, arguments
+from lehr.handlers.schedules import Constant, FunctionSchedule, RunLength, Schedule, arguments
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.target import Location, Target, Value
 
 from . import as_config, saving
-from .attaching import AnyEvent, attached, attached_to_steps, recording_loop
+from .attaching import AnyClock, AnyEvent, attached, attached_to_steps, recording_loop
+from .clocks.counting import apply_amount
+from .clocks.landing_state import LandingState
 from .copying import private_copy
 from .get_param import GetParam, value_of_schedule
 from .illegal_values import limits_of, read_get_param, read_in_block, warn_if_illegal
@@ -52,9 +54,21 @@ class BaseParamScheduler(SimulateValues, ABC):
 
     Raises:
         TypeError: there is neither a schedule nor a ``get_param``; an argument has the wrong type.
+
+    Example:
+        >>> import torch
+        >>> from lehr.handlers import LinearScheduler
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+        >>> scheduler = LinearScheduler(optimizer, "lr", 4, start_value=1.0, end_value=0.0)
+        >>> isinstance(scheduler, BaseParamScheduler)
+        True
+        >>> scheduler.seek(2)
+        >>> scheduler(None)
+        >>> optimizer.param_groups[0]["lr"], scheduler.event_index
+        (0.5, 3)
     """
 
-    _resume_policy = "keep_step"
+    _resume_policy: saving.ResumePolicy = "keep_step"
     _adjustment = saving.Adjustment()
     _sought = False  # whether seek() was called since the last run
     _reads_metric = False  # whether a metric is read at the scheduler's own events
@@ -62,9 +76,14 @@ class BaseParamScheduler(SimulateValues, ABC):
     _repeats = 0  # the number of next events that were counted before
     _loaded_at = -1  # the event at which a state was loaded, and the value in that state
     _loaded_value: Any = None
+    _readings: tuple[Any, ...] = ()  # of a clock, which are not in the event index yet
+    _written_at: int | None = None  # the event index of the last value where a clock counts; -1 for the loaded one
+    _landing: LandingState | None = None  # how far it is on its way to a deadline
+    _reader_type: type[BlockReader] = BlockReader
     _writes_bools = False  # whether get_param may return True or False
     _number_type: type[float] | type[int] = float
     _config: dict[str, Any] | None = None  # the config that made the scheduler
+    _run: RunLength | None = None
     _plain_loop: PlainLoop | None = None
     # Attributes that a copy does not have: those that only save time, and the history of a plain loop.
     _caches: ClassVar[set[str]] = {"_block_reader", "_event_reader", "_recorder", "_plain_loop"}
@@ -110,7 +129,7 @@ class BaseParamScheduler(SimulateValues, ABC):
     def _forget(self) -> None:
         """Clear the caches: the values that were read, and the column of the history."""
         is_read_in_blocks = self._is_pure and not self._asks_get_param
-        self._block_reader = BlockReader(self._schedule, limits_of(self)) if is_read_in_blocks else NOTHING_READ  # type: ignore[arg-type]
+        self._block_reader = self._reader_type(self._schedule, limits_of(self)) if is_read_in_blocks else NOTHING_READ  # type: ignore[arg-type]
         self._event_reader = NO_EVENT_READER if self._is_pure else EventReader()
         self._recorder = Recorder()
 
@@ -126,12 +145,13 @@ class BaseParamScheduler(SimulateValues, ABC):
         vars(self).update(state, _target=copy.copy(state["_target"]))
         self._forget()
 
-    def __call__(self, engine: Engine | None, name: str | None = None) -> None:
+    def __call__(self, engine: Engine | None, name: str | None = None, amount: int = 1) -> None:
         """Write the value of this event, record it, and count the event.
 
         Args:
             engine: the engine that fires the event; None in a plain loop.
             name: name of the history; None for ``param_name``.
+            amount: what the event adds to ``event_index``: 1, or what a :class:`Clock` says.
         """
         index, record, block = self._event_index, None, self._block_reader
         at = index - block.first_event
@@ -142,13 +162,36 @@ class BaseParamScheduler(SimulateValues, ABC):
             record, row = self._recording(engine or self._plain_loop, name, value)  # type: ignore[arg-type]
         self._target.write(value, engine)
         # Count, then record: Python handles an interrupt after a call, so both are done or neither.
-        self._event_index = index + 1
+        self._event_index = index + amount
         if record is not None:
             record(row)
 
-    def apply(self) -> None:
-        """Write the value of this event, and count the event; call it in your own loop, before the optimizer's step."""
-        self(None)
+    def apply(self, amount: int = 1) -> None:
+        """Write the value of this event, and count the event; call it in your own loop, before the optimizer's step.
+
+        Args:
+            amount: what the event adds to ``event_index``, at least 0: 1, or such as the tokens of this batch, summed
+                over all ranks. The schedule is then one over tokens, and the value that of the tokens before the batch.
+
+        Raises:
+            ValueError: ``amount`` is not a whole number; or the schedule goes on event by event, as torch's schedulers.
+
+        Example:
+            >>> import torch
+            >>> from lehr.handlers import LinearScheduler
+            >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+            >>> scheduler = LinearScheduler(optimizer, "lr", 1000, start_value=1.0, end_value=0.0)
+            >>> for tokens in (300, 100, 200):
+            ...     scheduler.apply(amount=tokens)
+            ...     print(scheduler.event_index, optimizer.param_groups[0]["lr"])
+            300 1.0
+            400 0.7
+            600 0.6
+        """
+        if amount == 1 and self._written_at is None:
+            self(None)
+        else:
+            apply_amount(self, amount)
 
     def apply_at_steps(self) -> "RemovableHandle":
         """Let the optimizer call :meth:`apply` before each step that it really takes, until ``handle.remove()``.
@@ -206,6 +249,11 @@ class BaseParamScheduler(SimulateValues, ABC):
         return self._schedule
 
     @property
+    def run_length(self) -> RunLength | None:
+        """The length of the run by which durations such as ``"10%"`` were converted to events; None if not given."""
+        return self._run
+
+    @property
     def save_history(self) -> bool:
         """Whether the written values are recorded."""
         return self._save_history
@@ -242,17 +290,20 @@ class BaseParamScheduler(SimulateValues, ABC):
 
         The next resume does not warn that this event index differs from the engine's.
 
+        Args:
+            event_index: the index of the next event, at least 0.
+
         Raises:
             TypeError: ``event_index`` is not a number.
             ValueError: it is negative or not whole.
         """
         self._go_to(arguments.whole_number("event_index", event_index, at_least=0))
-        self._sought = True
+        self._sought, self._landing = True, self._landing if event_index else None
 
     def _go_to(self, event_index: int) -> None:
-        self._event_index, self._repeats = event_index, 0
+        self._event_index, self._repeats, self._readings = event_index, 0, ()
         if self._block_reader is not NOTHING_READ:  # a block may begin with events that cannot be written
-            self._block_reader = BlockReader(self._schedule, limits_of(self))  # type: ignore[arg-type]
+            self._block_reader = self._reader_type(self._schedule, limits_of(self))  # type: ignore[arg-type]
 
     def get_param(self) -> Value:
         """The value of the next event: a float, or a list with one for each param group.
@@ -267,7 +318,11 @@ class BaseParamScheduler(SimulateValues, ABC):
         return value.tolist() if isinstance(value, np.ndarray) else self._number_type(value)
 
     def attach(
-        self, engine: Engine, event: AnyEvent = Events.ITERATION_STARTED, name: str | None = None
+        self,
+        engine: Engine,
+        event: AnyEvent = Events.ITERATION_STARTED,
+        name: str | None = None,
+        clock: AnyClock = None,
     ) -> RemovableEventHandle:
         """Write at each of these events of an engine.
 
@@ -279,6 +334,7 @@ class BaseParamScheduler(SimulateValues, ABC):
             event: the event, with or without a filter; the scheduler counts the events that pass the filter. An event
                 of :class:`~lehr.engine.OptimizerEvents` is a real step of the scheduler's optimizer.
             name: name of the history; None for ``param_name``.
+            clock: what ``event_index`` counts, such as a :class:`TokenClock`; None to count the events.
 
         Returns:
             A handle whose ``remove()`` detaches the scheduler.
@@ -286,9 +342,9 @@ class BaseParamScheduler(SimulateValues, ABC):
         Raises:
             TypeError: ``engine`` is not an engine, or ``name`` not a string.
             ValueError: the engine has no such event; with ``save_history``, another attached scheduler has a history of
-                this name.
+                this name; the clock does not work with the event or the scheduler.
         """
-        return attached(self, engine, event, name)
+        return attached(self, engine, event, name, clock)
 
     def simulate(self, num_events: int, start: int = 0) -> Array:
         """The values that events ``start`` to ``start + num_events - 1`` write, without writing them.
@@ -299,8 +355,14 @@ class BaseParamScheduler(SimulateValues, ABC):
         yours is called, the random state of Python, NumPy and torch's CPU is restored afterwards: random numbers that
         another thread draws meanwhile repeat. Otherwise it is neither read nor set.
 
+        Args:
+            num_events: the number of events, at least 0.
+            start: the index of the first event, at least 0.
+
+        Shapes: the array is ``(num_events, groups)``.
+
         Returns:
-            An array ``(num_events, groups)``, bit-identical to the values that training writes. A tensor of less than
+            An array, bit-identical to the values that training writes. A tensor of less than
             64 bits rounds them, here and in training.
 
         Raises:
@@ -317,25 +379,30 @@ class BaseParamScheduler(SimulateValues, ABC):
         """The state as plain data: the event index, and entries that identify the scheduler and its schedule.
 
         ``schedule``, ``length`` and ``value`` are the schedule, its length and the last value; a run that resumes with
-        another schedule needs them. ``shift`` and ``handover`` are the effect of an earlier resume policy. ``progress``
-        is a list of the states of stateful schedules, if there are any. ``version`` is the version of the format.
+        another schedule needs them. ``shift`` and ``handover`` are the effect of an earlier resume policy, and so are
+        ``stretch`` and ``cooldown`` if there are any. ``progress`` is a list of the states of stateful schedules, if
+        there are any. ``version`` is the version of the format.
         """
         return saving.state_of(self)
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: saving.ResumePolicy | None = None) -> None:
         """Load a state, so that the next event follows the last event before it was saved.
 
         The schedule comes from the code, never from the state. If the two differ, a :class:`ResumeWarning` shows both,
         and the policy decides how this scheduler goes on:
 
         - ``"keep_step"``, the default: at the same event of the new schedule.
-        - ``"keep_fraction"``: as far through the new schedule as it was through the saved one.
+        - ``"keep_fraction"``: as far through the new schedule as it was through the saved one. For another batch size.
+        - ``"keep_end"``: as far through it, too. What is left is stretched, so that the new schedule ends at the event
+          that is its length. For a longer or shorter run.
         - ``"keep_value"``: at the same event, but from the saved value. The value approaches the new schedule over the
           rest of its length; see :class:`~lehr.handlers.schedules.Handover`.
 
+        A :class:`CooldownPolicy` begins a cool-down, whether or not the schedule has changed.
+
         ``event_index`` always counts all events. With a policy other than the default, :attr:`schedule` is a
-        :class:`~lehr.handlers.schedules.Shift` or a ``Handover`` of the new schedule. The state contains its arguments
-        for the next resume.
+        :class:`~lehr.handlers.schedules.Shift`, a ``Handover``, a ``Cooldown`` or a stretch of the new schedule. The
+        state contains its arguments for the next resume.
 
         Args:
             state_dict: a state from :meth:`state_dict`, also of an older version.
@@ -349,20 +416,21 @@ class BaseParamScheduler(SimulateValues, ABC):
         saving.load_state(self, state_dict, self._resume_policy if resume_policy is None else resume_policy)
 
     @property
-    def resume_policy(self) -> str:
-        """The policy for a schedule that differs from the saved one; see :meth:`load_state_dict`."""
+    def resume_policy(self) -> saving.ResumePolicy:
+        """The policy for a schedule that differs from the saved one, or a cool-down; see :meth:`load_state_dict`."""
         return self._resume_policy
 
     @resume_policy.setter
-    def resume_policy(self, policy: str) -> None:
-        self._resume_policy = arguments.one_of("resume_policy", policy, saving.POLICIES)
+    def resume_policy(self, policy: saving.ResumePolicy) -> None:
+        self._resume_policy = saving.checked_policy(policy)
 
     def config(self) -> dict[str, Any]:
         """A mapping of plain data that :func:`configure_scheduler` turns back into an equal scheduler.
 
         A scheduler that was made from a config returns that config. For any other, ``type`` is the name of the class,
-        and the other entries are the arguments that differ from their defaults. The config does not contain values from
-        the param groups; the new scheduler reads them again, so the groups should hold the same values.
+        and the other entries are the arguments that differ from their defaults. The effect of a resume policy, such as
+        a cool-down, is in the state, not in the config. Nor are values from the param groups; the new scheduler reads
+        them again, so the groups should hold the same values.
 
         Raises:
             TypeError: an argument is not plain data, such as a function or an engine.

@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader
 
 from lehr.engine.plots import draw_values
 from lehr.handlers.schedules.base import Array
+from lehr.handlers.schedules.durations import as_events, checked_run
 
 from .simulated_rows import rows_of
 
@@ -32,23 +33,25 @@ class SimulateValues:
     @overload
     @classmethod
     def simulate_values(
-        cls: "Callable[Concatenate[AnyTarget, P], Any]", num_events: int, *args: P.args, **kwargs: P.kwargs
+        cls: "Callable[Concatenate[AnyTarget, P], Any]", num_events: int | str, *args: P.args, **kwargs: P.kwargs
     ) -> list[list[float]]: ...
 
     @overload
     @classmethod
     def simulate_values(
-        cls: Callable[P, Any], num_events: int, *args: P.args, **kwargs: P.kwargs
+        cls: Callable[P, Any], num_events: int | str, *args: P.args, **kwargs: P.kwargs
     ) -> list[list[float]]: ...
 
     @classmethod  # type: ignore[misc] # arguments are given by name, which no annotation says
-    def simulate_values(cls, num_events: int, **scheduler_kwargs: Any) -> list[list[float]]:
+    def simulate_values(cls, num_events: int | str, **scheduler_kwargs: Any) -> list[list[float]]:
         """The values that the first events would write, without an optimizer.
 
         Args:
-            num_events: the number of events.
+            num_events: the number of events; with ``run``, also a text such as ``"100%"``.
             scheduler_kwargs: the arguments of the class, by name. ``optimizer``, ``param_group_index`` and
                 ``save_history`` have no effect and may be left out.
+
+        Shapes: a list of ``num_events`` rows, each with the event index and a value, or with a value for each group.
 
         Returns:
             ``[[0, value], [1, value], ...]``; if the schedule has one value for each of G groups, ``[[0, value_0, ...,
@@ -63,7 +66,7 @@ class SimulateValues:
     @classmethod
     def plot_values(
         cls: "Callable[Concatenate[AnyTarget, P], Any]",
-        num_events: int,
+        num_events: int | str,
         ax: "Axes | None" = None,
         *args: P.args,
         **kwargs: P.kwargs,
@@ -72,26 +75,34 @@ class SimulateValues:
     @overload
     @classmethod
     def plot_values(
-        cls: Callable[P, Any], num_events: int, ax: "Axes | None" = None, *args: P.args, **kwargs: P.kwargs
+        cls: Callable[P, Any], num_events: int | str, ax: "Axes | None" = None, *args: P.args, **kwargs: P.kwargs
     ) -> "list[Line2D]": ...
 
     @classmethod  # type: ignore[misc]
-    def plot_values(cls, num_events: int, ax: "Axes | None" = None, **scheduler_kwargs: Any) -> "list[Line2D]":
+    def plot_values(cls, num_events: int | str, ax: "Axes | None" = None, **scheduler_kwargs: Any) -> "list[Line2D]":
         """Draw the values of :meth:`simulate_values` into ``ax`` or the current axes, and return the lines.
 
         To show or save the figure, call ``matplotlib.pyplot.show()`` or ``Figure.savefig``.
+
+        Args:
+            num_events: the number of events, at least 0.
+            ax: the axes to draw into; None for the current axes of pyplot.
+            scheduler_kwargs: as in :meth:`simulate_values`.
+
+        Raises:
+            TypeError, ValueError: as :meth:`simulate_values`.
         """
         return cls._plotted(num_events, ax, scheduler_kwargs)
 
     @classmethod
-    def _simulated_rows(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> list[list[float]]:
+    def _simulated_rows(cls, num_events: int | str, scheduler_kwargs: dict[str, Any]) -> list[list[float]]:
         """What ``simulate_values`` returns, for a subclass that gives it arguments of its own."""
-        scheduler, table = cls._simulated(num_events, scheduler_kwargs)
+        scheduler, table = cls._simulated(_in_events(num_events, scheduler_kwargs), scheduler_kwargs)
         return rows_of(table, scheduler._number_type)
 
     @classmethod
-    def _plotted(cls, num_events: int, ax: "Axes | None", scheduler_kwargs: dict[str, Any]) -> "list[Line2D]":
-        scheduler, table = cls._simulated(num_events, scheduler_kwargs)
+    def _plotted(cls, num_events: int | str, ax: "Axes | None", scheduler_kwargs: dict[str, Any]) -> "list[Line2D]":
+        scheduler, table = cls._simulated(_in_events(num_events, scheduler_kwargs), scheduler_kwargs)
         labels = scheduler._labels()
         return draw_values(range(len(table)), table, scheduler.param_name, ax, labels, cls.__name__)
 
@@ -108,3 +119,7 @@ class SimulateValues:
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
         """A scheduler with these arguments that writes nowhere."""
         return cls(**scheduler_kwargs)
+
+
+def _in_events(num_events: int | str, scheduler_kwargs: dict[str, Any]) -> int:
+    return as_events("num_events", num_events, checked_run(scheduler_kwargs.get("run")))  # type: ignore[no-any-return]

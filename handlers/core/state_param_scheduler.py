@@ -9,11 +9,12 @@ from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 
 from lehr.engine.event_counts import is_completion
-from lehr.handlers.schedules import LiveSchedule, Schedule, Shift, arguments
+from lehr.handlers.schedules import LiveSchedule, RunLength, Schedule, Shift, arguments
+from lehr.handlers.schedules.durations import resolved
 from lehr.handlers.targets.engine_attribute import EngineAttribute
 from lehr.handlers.targets.target import Value
 
-from .attaching import AnyEvent
+from .attaching import AnyClock, AnyEvent
 from .scheduler import BaseParamScheduler
 
 
@@ -30,6 +31,7 @@ class StateParamScheduler(BaseParamScheduler):
             attaching warns if it is missing.
         schedule: a :class:`Schedule`, or a function from the event index to a number. A subclass that overrides
             ``get_param`` may leave it out. Keyword only.
+        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: there is neither a schedule nor a ``get_param``; an argument has the wrong type.
@@ -59,7 +61,9 @@ class StateParamScheduler(BaseParamScheduler):
         create_new: bool = False,
         *,
         schedule: Schedule | Callable[[int], Value] | None = None,
+        run: RunLength | None = None,
     ) -> None:
+        schedule, self._run = resolved(schedule, run), run
         target = EngineAttribute(param_name, self._number_type)
         super().__init__(param_name, save_history, schedule=schedule, target=target)
         self.create_new = arguments.flag("create_new", create_new)
@@ -84,14 +88,25 @@ class StateParamScheduler(BaseParamScheduler):
             cls.get_param = _from_one(cls.get_param)  # type: ignore[assignment, method-assign]
 
     def attach(
-        self, engine: Engine, event: AnyEvent = Events.ITERATION_COMPLETED, name: str | None = None
+        self,
+        engine: Engine,
+        event: AnyEvent = Events.ITERATION_COMPLETED,
+        name: str | None = None,
+        clock: AnyClock = None,
     ) -> RemovableEventHandle:
         """Write at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
 
         Creates the attribute if it is missing, with the value before the first event: ``schedule(0)``, or ``f(0)``
         where the first event has ``f(1)``; None where only a Python function or ``get_param`` has the value.
 
+        Args:
+            engine: the engine, usually the trainer.
+            event: an event of the engine, with any filter.
+            name: name of the history; None for ``param_name``.
+            clock: what ``event_index`` counts, such as a :class:`TokenClock`; None to count the events.
+
         Raises:
+            TypeError: ``engine`` is not an ignite ``Engine``.
             ValueError: with ``create_new``, ``engine.state`` has the attribute already; the attribute counts an event.
         """
         exists = isinstance(engine, Engine) and hasattr(engine.state, self.param_name)
@@ -111,7 +126,7 @@ class StateParamScheduler(BaseParamScheduler):
                 f"{given}; create_new=True says that this is meant",
                 stacklevel=2,
             )
-        handle = super().attach(engine, event, name)
+        handle = super().attach(engine, event, name, clock)
         if not exists:
             self._write_before_first_event(engine, event)
         return handle

@@ -1,6 +1,10 @@
-"""What a schedule is worth: the learning rate range test."""
+"""What a schedule is worth: the learning rate range test, and forecasts of the loss."""
 
 from .find_lr import find_lr
+from .loss_curve import LossCurve
+from .loss_forecast import LossForecast
 from .range_test import LRRangeTest
+from .ranking import Ranking
+from .runs import Run
 
-__all__ = ["LRRangeTest", "find_lr"]
+__all__ = ["LRRangeTest", "LossCurve", "LossForecast", "Ranking", "Run", "find_lr"]

@@ -24,8 +24,8 @@ class LRRangeTest:
     each group, and ``result.of_groups(lr)`` the learning rates of all groups.
 
     Args:
-        lrs: the learning rate of each step of the optimizer ``(steps,)``, up to the end of the longest run.
-        losses: the loss of each step ``(runs, steps)``, computed before the step; under gradient accumulation, the mean
+        lrs: the learning rate of each step of the optimizer, up to the end of the longest run.
+        losses: the loss of each step, computed before the step; under gradient accumulation, the mean
             over its batches. NaN after the end of a run.
         seeds: the seed of each run.
         ratios: the learning rate of each param group, divided by that of the first one.
@@ -38,6 +38,8 @@ class LRRangeTest:
 
     The suggestion is a careful choice for a constant learning rate. The peak of a cycle may be higher: between it and
     about a quarter of ``diverges_at``.
+
+    Shapes: ``lrs`` is ``(steps,)``, and ``losses`` is ``(runs, steps)``.
 
     Example:
         >>> lrs = np.geomspace(1e-5, 10, 60)
@@ -76,15 +78,21 @@ class LRRangeTest:
     def of_groups(self, lr: float | None) -> list[float]:
         """The learning rate of each param group, for a learning rate of the first one: their ratios are kept.
 
+        Args:
+            lr: the learning rate of the first param group.
+
         Raises:
-            ValueError: ``lr`` is None, as :attr:`suggestion` is where there is none.
+            ValueError: ``lr`` is None, as ``suggestion`` is where there is none.
         """
         if lr is None:
             raise ValueError(f"lr must be a number, given None; {self.reason}")
         return [lr * ratio for ratio in self.ratios]
 
     def band(self) -> tuple[Array, Array, Array]:
-        """The least, the median and the greatest of the smoothed losses at each step, up to the end of any run."""
+        """The least, the median and the greatest of the smoothed losses at each step, up to the end of any run.
+
+        Shapes: three arrays ``(steps,)``.
+        """
         curves = smoothed(self.losses, self.num_steps)
         curves = curves[:, (~np.isnan(curves)).all(axis=0)]
         return curves.min(axis=0), np.median(curves, axis=0), curves.max(axis=0)

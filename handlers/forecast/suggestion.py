@@ -9,6 +9,7 @@ from lehr.handlers.schedules.base import Array
 FEWEST_STEPS = 10
 HIGHEST = 4.0  # times the first loss: what is higher counts as this much, so that one loss does not bend the curve
 CLEAR = 8.0  # times the noise of the curve: what the loss must fall by
+ROUNDING = 2.0**-24  # of the loss: a loss of 32 bits is no more exact, and a mean of many is not exact either
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def suggest(lrs: Array, losses: Array, num_steps: int) -> Suggestion:
         return Suggestion(None, float(lrs[max(common - 1, 0)]), reason)
     curves, start = smoothed(losses, num_steps), first_loss(losses)
     median = np.median(curves[:, :common], axis=0)
-    lowest, noise = int(median.argmin()), _noise(losses, curves, num_steps)
+    lowest, noise = int(median.argmin()), max(_noise(losses, curves, num_steps), ROUNDING * abs(start))
     is_clear = start - median[lowest] > CLEAR * noise
     # Where the loss is all noise, a loss above the first one means nothing.
     diverges_at = _diverges_at(lrs, curves, start if is_clear else np.inf, num_steps)

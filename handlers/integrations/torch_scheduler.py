@@ -29,7 +29,7 @@ def as_torch_scheduler(
 
     Use it where a trainer calls ``step()`` after the optimizer's step, as Lightning, Hugging Face, accelerate, skorch
     and plain torch loops do. The constructor writes ``schedule(0)``, and the k-th call of ``step()`` writes
-    ``schedule(k)``, so the optimizer's k-th step, from 0, trains with ``schedule(k)``: the values of :meth:`simulate`,
+    ``schedule(k)``, so the optimizer's k-th step, from 0, trains with ``schedule(k)``: the values of ``simulate``,
     bit for bit. Learning rates, momentum, betas, weight decay and any other entry of the param groups are written in
     the same call.
 

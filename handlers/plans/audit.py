@@ -29,11 +29,16 @@ class LoggedDifference:
         column: the name in the log.
         first: the first step at which they differ, as the log counts.
         values: the value that was logged at ``first``, and the planned one.
-        num_differing: at how many points they differ.
-        num_points: how many points were compared.
+        num_differing: the number of points at which they differ.
+        num_points: the number of points that were compared.
         ratio: the largest ratio of the larger to the smaller value; infinite if one of them is 0.
         ratio_at: the step of the largest ratio.
         explanations: what makes all points match, in words; the likeliest first, none if nothing simple does.
+
+    Example:
+        >>> print(LoggedDifference("lr", 50, (0.1, 0.2), num_differing=9, num_points=10, ratio=2.0, ratio_at=50))
+        lr: from step 50 on (0.1 logged, 0.2 planned), at 9 of 10 points; ratio up to 2, at step 50
+          no simple relation to the plan explains it
     """
 
     column: str
@@ -86,6 +91,12 @@ class Audit(Sequence[LoggedDifference]):
         differences: the columns that differ.
         counting: how the log counts, in words.
         notes: what was left out, in words; no differences.
+
+    Example:
+        >>> from lehr.handlers.plans import Log, audit_log
+        >>> audit = audit_log(Log({"lr": ([0, 10], [0.4, 0.1])}), np.linspace(0.4, 0.0, 21))
+        >>> audit, bool(audit), audit[0].first, audit[0].values
+        (<Audit of lr: 1 differ>, True, 10, (0.1, 0.2))
     """
 
     def __init__(

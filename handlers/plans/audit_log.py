@@ -46,7 +46,7 @@ def audit_log(
 
     Args:
         log: a log, or the path of a file that :func:`~lehr.handlers.plans.read_log` reads.
-        plan: a plan from :func:`dry_run`, or the planned values ``(events,)`` or ``(events, groups)``. Values after the
+        plan: a plan from :func:`dry_run`, or the planned values. Values after the
             end of the run help to explain a difference.
         name: the name in the plan; None for ``"lr"``, or the only one.
         column: the heading of the values in the log, if it cannot be guessed.
@@ -55,6 +55,8 @@ def audit_log(
         epoch_length: iterations of an epoch; None for that of the plan.
         tolerance: the relative difference up to which values are equal, at least 0; None for the rounding of the log.
         others: other plans that the run may have followed, by words that go on from "matches exactly".
+
+    Shapes: planned values are ``(events,)`` or ``(events, groups)``.
 
     Returns:
         An :class:`~lehr.handlers.plans.Audit`: a sequence of :class:`~lehr.handlers.plans.LoggedDifference`. It is

@@ -10,11 +10,13 @@ from lehr.engine.plots import COLORS, style_of, without_math
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.base import Array
 
+from .compared_forecasts import are_forecasts, forecast_lines
 from .find_relations import find_relations
 from .plan import Plan, title_of
-from .plot_plan import add_epochs, panels_for
+from .plot_plan import panels_for
 from .relation_words import in_plans
 from .relations import Points
+from .unit_axis import add_unit, unit_along_the_top
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +36,10 @@ class Difference:
         ratio_at: the iteration of the largest ratio, from 0.
         area: the sum of ``|a - b|`` over the iterations.
         group: the index of the group.
+
+    Example:
+        >>> print(Difference("lr", "head", 2, (0.4, 0.8), num_iterations=5, ratio=2.0, ratio_at=2, area=1.0))
+        lr, head: from iteration 3 on (0.4 and 0.8), at 5 of them; ratio up to 2, at iteration 3; area 1
     """
 
     name: str
@@ -69,6 +75,15 @@ class PlanDiff(Sequence[Difference]):
         differences: the differences in names and groups that both plans have.
         notes: the names, groups and iterations that only one plan has, in words.
         rtol: the relative difference up to which two values are equal.
+
+    Example:
+        >>> import torch
+        >>> from lehr.handlers import CosineDecayScheduler, LinearScheduler, dry_run
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        >>> one, other = (kind(optimizer, "lr", 4) for kind in (CosineDecayScheduler, LinearScheduler))
+        >>> diff = diff_plans(dry_run(one, 1, 4), dry_run(other, 1, 4))
+        >>> len(diff), diff[0].num_iterations, round(diff[0].ratio, 2)
+        (1, 2, 1.71)
     """
 
     def __init__(
@@ -91,7 +106,13 @@ class PlanDiff(Sequence[Difference]):
 
     def __str__(self) -> str:
         lines = [*self.notes, *map(str, self.differences), self.explanation]
+        lines += self.forecasts
         return "\n".join(filter(None, lines)) or "no difference"
+
+    @property
+    def forecasts(self) -> list[str]:
+        """What the forecasts of the loss differ by at their ends, in words; empty unless both plans have one."""
+        return [*forecast_lines(self.a, self.b)] if self else []
 
     @property
     def explanation(self) -> str:
@@ -147,7 +168,7 @@ class PlanDiff(Sequence[Difference]):
             panels[-1].set_xlabel("iteration")
             panels[0].set_title(" and ".join(dict.fromkeys(map(title_of, (self.a, self.b)))), fontsize="medium")
             if self.a.epoch_length == self.b.epoch_length:
-                add_epochs(panels[0], self.a.epoch_length)
+                add_unit(panels[0], self.a, *unit_along_the_top(self.a, "epochs", None))
         return panels
 
 
@@ -164,7 +185,8 @@ def diff_plans(a: Plan, b: Plan, *, rtol: float = 0.0) -> PlanDiff:
     Returns:
         A :class:`~lehr.handlers.plans.PlanDiff`: a sequence of :class:`~lehr.handlers.plans.Difference`. It is false if
         the plans are equal, prints as text, and has a method ``plot``. The text ends with a line such as
-        ``b is a, 1 iteration later`` if a simple relation explains all differences.
+        ``b is a, 1 iteration later`` if a simple relation explains all differences, and with what the forecasts of the
+        loss differ by at their ends, if both plans have one.
 
     Raises:
         TypeError: ``a`` or ``b`` is no plan.
@@ -201,7 +223,7 @@ def diff_plans(a: Plan, b: Plan, *, rtol: float = 0.0) -> PlanDiff:
         notes.append(f"{a.num_iterations} and {b.num_iterations} iterations: only the first ones are compared")
     differences: list[Difference] = []
     for name in a:
-        if name in b:
+        if name in b and not are_forecasts(a, b, name):
             one, other = _comparable(a, b, name)
             if one.shape[1] != other.shape[1]:
                 notes.append(f"{name}: {one.shape[1]} and {other.shape[1]} groups: only the first ones are compared")

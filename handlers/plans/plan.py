@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lehr.engine.history import ParamHistory, pandas_module, safe_heading
 from lehr.engine.notebook import MOST_PANELS, as_html, figure_with
+from lehr.handlers.core.given_units import GivenUnit
 from lehr.handlers.schedules.arguments import shown, shown_names
 from lehr.handlers.schedules.base import Array
 
@@ -37,6 +38,8 @@ class PlanColumn:
         spans: the phases of the schedule.
         event_iterations: ``(events,)``: for each event, the iteration of the next training step, from 0.
         first_event: the index of the first of these events; more than 0 if the run is resumed.
+        band: for a forecast, the lower and the upper ends of its band ``(2, iterations)``; otherwise None.
+        counts: ``(events,)``: what a clock has counted before each of these events, such as tokens; None without one.
     """
 
     values: Array
@@ -44,10 +47,12 @@ class PlanColumn:
     spans: tuple[PhaseSpan, ...] = ()
     event_iterations: "NDArray[np.int64]" = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     first_event: int = 0
+    band: Array | None = None
+    counts: "NDArray[np.int64] | None" = None
 
 
 class Plan(Mapping[str, Array]):
-    """The values that :func:`dry_run` computed: ``plan[name]`` is an array ``(iterations, groups)``.
+    """The values that :func:`dry_run` computed: ``plan[name]`` is an array.
 
     Args:
         columns: the values under each name.
@@ -55,6 +60,11 @@ class Plan(Mapping[str, Array]):
         epoch_length: iterations of an epoch.
         start: the first iteration of the run, from 0; more than 0 if the run is resumed.
         unforeseen: the schedulers that the dry run cannot predict and leaves out, in words.
+
+    Shapes: ``plan[name]`` is ``(iterations, groups)``, NaN before ``start``.
+
+    Raises:
+        KeyError: ``plan[name]`` of a name that the plan does not have.
 
     Example:
         >>> import torch
@@ -85,6 +95,7 @@ class Plan(Mapping[str, Array]):
         self.epoch_length: int = epoch_length
         self.start: int = start
         self.unforeseen: tuple[str, ...] = tuple(unforeseen)
+        self.given_unit: GivenUnit | None = None  # of the durations of its schedulers, with the length of the run
         self.num_iterations: int = max_epochs * epoch_length  # of the whole run; fewer if max_iters ends it
 
     def __getitem__(self, name: str) -> Array:
@@ -209,6 +220,57 @@ class Plan(Mapping[str, Array]):
         from .pages.page import write_page
 
         write_page(path, checked_contents(self, findings, recorded, other, labels), title)
+
+    def forecast(self, forecast: Any, *, param_name: str = "lr", name: str = "loss", **options: Any) -> "Plan":
+        """This plan with a forecast of the loss, under the learning rate.
+
+        The forecast is a column like the others, with a band: in the text, the tables, :func:`plot_plan`,
+        :meth:`to_html`, and :func:`diff_plans`, which compares the forecasts of two plans at their ends.
+
+        Args:
+            forecast: a :class:`~lehr.handlers.forecast.LossForecast`, or an object whose ``predict(values,
+                num_events, **options)`` returns arrays ``loss``, ``low`` and ``high``.
+            param_name: the name of the learning rate in the plan.
+            name: the name of the forecast.
+            options: arguments of ``predict``, such as ``group=0`` or ``extrapolate=True``.
+
+        Raises:
+            TypeError: ``forecast`` has no ``predict``.
+            ValueError: the plan has no such parameter, has the name already, or begins in mid-run; see ``predict``.
+
+        Example:
+            >>> class Halves:
+            ...     def predict(self, values, num_events):
+            ...         loss = 4.0 * 0.5 ** np.arange(num_events)
+            ...         return type("Curve", (), {"loss": loss, "low": 0.9 * loss, "high": 1.1 * loss})
+            >>> columns = {"lr": PlanColumn(np.full((3, 1), 0.1), labels=("group 0",))}
+            >>> print(Plan(columns, max_epochs=1, epoch_length=3).forecast(Halves()))
+            a plan of 3 iterations: 1 epoch of 3
+            name  group    first  lowest  highest  last
+            lr    group 0  0.1    0.1     0.1      0.1
+            loss  -        4      1       4        1
+        """
+        if not callable(getattr(forecast, "predict", None)):
+            raise TypeError(f"forecast must be a LossForecast, given {shown(forecast)}")
+        if param_name not in self.columns:
+            raise ValueError(f"param_name must be among {shown_names(self)}, given {shown(param_name)}")
+        if name in self.columns:
+            raise ValueError(f"name must be one that the plan does not have, given {shown(name)}")
+        if self.start:
+            raise ValueError(
+                f"a forecast needs the learning rate from the first iteration on, and the plan begins at iteration "
+                f"{self.start + 1}, where the run is resumed: plan the whole run with a new trainer"
+            )
+        values = self.columns[param_name].values
+        curve = forecast.predict(values, len(values), **options)
+        loss, band = np.asarray(curve.loss, dtype=np.float64), np.stack([curve.low, curve.high])
+        column = PlanColumn(loss[:, None], ("",), event_iterations=np.arange(len(loss)), band=band)
+        columns: dict[str, PlanColumn] = {}
+        for one, written in self.columns.items():
+            columns |= {one: written, **({name: column} if one == param_name else {})}
+        plan = Plan(columns, self.max_epochs, self.epoch_length, self.start, self.unforeseen)
+        plan.num_iterations, plan.given_unit = self.num_iterations, self.given_unit
+        return plan
 
     def _table(self) -> dict[str, Array]:
         """The values of each group under a heading."""

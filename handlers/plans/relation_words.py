@@ -16,7 +16,8 @@ def in_log(relation: Relation, first_step: int = 0, epoch_length: int | None = N
 
     Example:
         >>> in_log(Relation("shift", -1))
-        'matches exactly if it is 1 step behind: step s has the value planned for step s - 1'
+        'matches exactly if it is 1 step behind: step s has the value planned for step s - 1; if the log counts \
+from 1, give first_step=1, or --first-step 1'
         >>> in_log(Relation("factor", 2.0, reached=50, num_points=100))
         'matches exactly if all values are the planned ones times 2, at the 50 of 100 points that the plan reaches'
     """
@@ -48,7 +49,9 @@ def in_log(relation: Relation, first_step: int = 0, epoch_length: int | None = N
         words = f"if the value stays at {relation.number:.6g} from step {since} on"
     else:
         words = f"if the schedule jumps at step {since}: from there on it is {_steps_off(number, 'step')}"
-    return f"matches exactly {words}{_more(relation, 'the planned ones')}{_reach(relation)}"
+    may_count_from_1 = kind == "shift" and number == -1 and first_step == 0 and relation.reached == relation.num_points
+    advice = "; if the log counts from 1, give first_step=1, or --first-step 1" if may_count_from_1 else ""
+    return f"matches exactly {words}{_more(relation, 'the planned ones')}{_reach(relation)}{advice}"
 
 
 def in_plans(relation: Relation) -> str:

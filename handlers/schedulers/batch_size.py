@@ -10,11 +10,12 @@ from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 from torch.utils.data import DataLoader, TensorDataset
 
-from lehr.handlers.core.attaching import AnyEvent
-from lehr.handlers.core.resume_policy import Adjustment
+from lehr.handlers.core.adjustment import Adjustment
+from lehr.handlers.core.attaching import AnyClock, AnyEvent
 from lehr.handlers.core.scheduler import BaseParamScheduler
-from lehr.handlers.schedules import FunctionSchedule, Schedule, arguments
+from lehr.handlers.schedules import FunctionSchedule, RunLength, Schedule, arguments
 from lehr.handlers.schedules.base import Array
+from lehr.handlers.schedules.durations import resolved
 from lehr.handlers.targets.batch_size import BatchSize
 
 
@@ -91,10 +92,14 @@ class BatchSizeScheduler(BaseParamScheduler):
         scheduler_fn: a function that takes the event index, an int, and returns the batch size, an int; or a
             :class:`Schedule`, whose values are rounded.
         save_history: whether to record the written values in ``engine.state.param_history``, under ``"batch_size"``.
+        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: ``dataloader`` is not a ``DataLoader``, or ``scheduler_fn`` is not callable.
         ValueError: the data loader has no batch sampler; at an event, the value is not a whole number of at least 1.
+
+    Source: Smith et al., "Don't Decay the Learning Rate, Increase the Batch Size", 2018,
+    https://arxiv.org/abs/1711.00489.
 
     Example:
         >>> from lehr.handlers.schedules import LinearInterpolation
@@ -114,13 +119,20 @@ class BatchSizeScheduler(BaseParamScheduler):
     _target: BatchSize
 
     def __init__(
-        self, dataloader: "DataLoader[Any]", scheduler_fn: Callable[[int], int] | Schedule, save_history: bool = False
+        self,
+        dataloader: "DataLoader[Any]",
+        scheduler_fn: Callable[[int], int] | Schedule,
+        save_history: bool = False,
+        *,
+        run: RunLength | None = None,
     ) -> None:
+        self._run = run
         target = BatchSize(dataloader)
         if not callable(scheduler_fn) or isinstance(scheduler_fn, type):
             raise TypeError(
                 f"scheduler_fn must be a function of the event index, given {arguments.shown(scheduler_fn)}"
             )
+        scheduler_fn = resolved(scheduler_fn, run)
         schedule = BatchSizes(scheduler_fn) if isinstance(scheduler_fn, Schedule) else BatchSizeFunction(scheduler_fn)
         super().__init__("batch_size", save_history, schedule=schedule, target=target)
         self.scheduler_fn = scheduler_fn
@@ -136,18 +148,33 @@ class BatchSizeScheduler(BaseParamScheduler):
         self._target = BatchSize(dataloader)
 
     def attach(
-        self, engine: Engine, event: AnyEvent = Events.EPOCH_STARTED, name: str | None = None
+        self,
+        engine: Engine,
+        event: AnyEvent = Events.EPOCH_STARTED,
+        name: str | None = None,
+        clock: AnyClock = None,
     ) -> RemovableEventHandle:
-        """Write the batch size at each of these events of an engine; see :meth:`BaseParamScheduler.attach`."""
-        return super().attach(engine, event, name)
+        """Write the batch size at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
+
+        Args:
+            engine: the engine, usually the trainer.
+            event: an event of the engine, with any filter.
+            name: name of the history; None for ``"batch_size"``.
+            clock: a clock that the event index counts; None to count events.
+
+        Raises:
+            TypeError, ValueError: as :meth:`BaseParamScheduler.attach`.
+        """
+        return super().attach(engine, event, name, clock)
 
     def _num_groups(self) -> None:
         return None
 
     def _adjust(self, adjustment: Adjustment) -> None:
         super()._adjust(adjustment)
-        if adjustment.handover is not None and self._schedule is not None:
-            self._follow(BatchSizes(self._schedule))  # the values of a handover are not whole
+        is_whole = adjustment.handover is None and adjustment.cooldown is None
+        if not is_whole and self._schedule is not None:
+            self._follow(BatchSizes(self._schedule))  # the values on the way are not whole
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         if state["value"] is not None:

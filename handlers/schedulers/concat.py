@@ -15,8 +15,9 @@ from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.random_state import random_state_kept
 from lehr.handlers.core.simulated_rows import rows_of
-from lehr.handlers.schedules import Concatenation, Schedule, arguments
+from lehr.handlers.schedules import Concatenation, RunLength, Schedule, arguments
 from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.schedules.durations import as_events, checked_run, in_events
 from lehr.handlers.targets.param_groups import ParamGroups
 
 from .same_target import same_target
@@ -36,7 +37,9 @@ class ConcatScheduler(ParamScheduler):
         schedulers: two or more schedulers with the same optimizer, param name and param group index. A
             :class:`ParamGroupScheduler` must have each group of the optimizer once.
         durations: the number of events of each scheduler except the last, at least 0; 0 skips the scheduler.
-        save_history: whether to record the written values in ``engine.state.param_history``.
+        save_history: whether to record the written values in ``engine.state.param_history``. The ``save_history`` of
+            the given schedulers has no effect.
+        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: ``schedulers`` is not a list or tuple of schedulers; ``durations`` is not a list or tuple.
@@ -60,17 +63,21 @@ class ConcatScheduler(ParamScheduler):
     def __init__(
         self,
         schedulers: Sequence[ParamScheduler | ParamGroupScheduler],
-        durations: Sequence[int],
+        durations: Sequence[int | str],
         save_history: bool = False,
+        *,
+        run: RunLength | None = None,
     ) -> None:
         if not isinstance(durations, list | tuple):
             raise TypeError(f"durations must be a list or tuple, given {arguments.shown(durations)}")
+        self._run = checked_run(run)
+        in_run = _in_events(durations, run)
         members = same_target(schedulers, at_least=2)
-        for at, duration in enumerate(durations):
+        for at, duration in enumerate(in_run):
             if isinstance(duration, bool) or not isinstance(duration, int | float | Integral):
                 raise ValueError(f"durations[{at}] must be a whole number of events, given {arguments.shown(duration)}")
         first = members[0]
-        schedule, base = combined(members, partial(_concatenation, durations[:]))
+        schedule, base = combined(members, partial(_concatenation, in_run[:]))
         target = ParamGroups(first.optimizer, first.param_name, first.param_group_index)
         self._write_to(target, first.param_name, save_history, schedule, base)
         self.schedulers = tuple(schedulers)
@@ -79,11 +86,13 @@ class ConcatScheduler(ParamScheduler):
     @classmethod
     def simulate_values(  # type: ignore[override]
         cls,
-        num_events: int,
+        num_events: int | str,
         schedulers: Sequence[ParamScheduler | ParamGroupScheduler] = (),
-        durations: Sequence[int] = (),
+        durations: Sequence[int | str] = (),
         param_names: Sequence[str] | None = None,
         save_history: bool = False,
+        *,
+        run: RunLength | None = None,
     ) -> list[list[float]]:
         """The values of the param groups after each of the first events, without writing them.
 
@@ -94,6 +103,9 @@ class ConcatScheduler(ParamScheduler):
             param_names: the parameters to return; None for the scheduled one. Any other parameter has the value that
                 the optimizer holds, or that a torch scheduler writes, such as the momentum.
             save_history: has no effect.
+            run: as in the constructor.
+
+        Shapes: a list of ``num_events`` rows, each with the event index and a value, or with a value for each group.
 
         Returns:
             ``[[0, value_0, ..., value_G-1], ...]``: one value for each of the G groups, then those of the next name.
@@ -102,7 +114,7 @@ class ConcatScheduler(ParamScheduler):
             TypeError: ``param_names`` is not a list or tuple; or as the constructor and :meth:`simulate`.
             ValueError: a name is not the name of a parameter; or as the constructor and :meth:`simulate`.
         """
-        given = {"schedulers": schedulers, "durations": durations}
+        given = {"schedulers": schedulers, "durations": durations, "run": run}
         if param_names is None:
             return cls._simulated_rows(num_events, given)
         if not isinstance(param_names, list | tuple):
@@ -110,8 +122,9 @@ class ConcatScheduler(ParamScheduler):
         for at, name in enumerate(param_names):
             if not isinstance(name, str):
                 raise ValueError(f"param_names[{at}] must be a string, given {arguments.shown(name)}")
+        num_events = as_events("num_events", num_events, run)
         num_events = arguments.whole_number("num_events", num_events, at_least=0)
-        scheduler = cls(schedulers, durations)
+        scheduler = cls(schedulers, durations, run=run)
         is_at_once = scheduler.schedule.is_pure and not _has_tensors(scheduler)
         if not is_at_once:
             scheduler = private_copy(scheduler)
@@ -129,6 +142,10 @@ class ConcatScheduler(ParamScheduler):
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
         # The given schedulers have an optimizer; constructing and simulating write nothing to it.
         return cls(**scheduler_kwargs)
+
+
+def _in_events(durations: Sequence[int | str], run: RunLength | None) -> Sequence[int]:
+    return in_events(Concatenation, {"durations": durations}, run=run)["durations"]  # type: ignore[no-any-return]
 
 
 def _concatenation(durations: Sequence[int], schedules: list[Schedule], base: Number) -> Schedule:

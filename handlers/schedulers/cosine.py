@@ -5,9 +5,10 @@ from typing import Literal, Unpack
 
 from lehr.handlers.schedules import Anneal, Cosine, Restarts, WarmupStableDecay, arguments
 from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.schedules.durations import as_events
 from lehr.handlers.targets.param_groups import HasParamGroups
 
-from .decay_scheduler import DecayScheduler, Options
+from .decay_scheduler import DecayScheduler, Options, run_of
 
 
 class CosineDecayScheduler(DecayScheduler):
@@ -23,8 +24,8 @@ class CosineDecayScheduler(DecayScheduler):
         start_value: like ``end_value``. None: each group's present value.
         beyond: the values after ``duration``: ``"hold"`` keeps ``end_value``; ``"mirror"`` goes back and forth for
             ever.
-        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
+            and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`.
@@ -42,7 +43,7 @@ class CosineDecayScheduler(DecayScheduler):
         self,
         optimizer: HasParamGroups,
         param_name: str,
-        duration: float,
+        duration: float | str,
         end_value: Number = 0.0,
         start_value: Number | None = None,
         beyond: Literal["hold", "mirror"] = "hold",
@@ -82,8 +83,8 @@ class CosineRestartScheduler(DecayScheduler):
         restart_weights: the ratio of one cycle's start value to the previous one's; or, with ``periods``, a list.
         end_value: a number, or a list with one per param group.
         start_value: like ``end_value``. None: each group's present value.
-        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
+            and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`; neither or both of ``T_0`` and ``periods`` are given.
@@ -101,9 +102,9 @@ class CosineRestartScheduler(DecayScheduler):
         self,
         optimizer: HasParamGroups,
         param_name: str,
-        T_0: float | None = None,
+        T_0: float | str | None = None,
         T_mult: float = 1.0,
-        periods: Sequence[float] | None = None,
+        periods: Sequence[float | str] | None = None,
         restart_weights: float | Sequence[float] = 1.0,
         end_value: Number = 0.0,
         start_value: Number | None = None,
@@ -116,6 +117,7 @@ class CosineRestartScheduler(DecayScheduler):
             )
         if periods is not None and (isinstance(periods, str | bytes) or not isinstance(periods, Sequence)):
             raise TypeError(f"periods must be a list or tuple of numbers of events, given {arguments.shown(periods)}")
+        T_0 = as_events("T_0", T_0, run_of(options))
         check = arguments.duration if options.get("epoch_length") is None else arguments.number
         super().__init__(
             optimizer,
@@ -134,7 +136,13 @@ class CosineRestartScheduler(DecayScheduler):
 class WarmupStableDecayScheduler(DecayScheduler):
     """Up from ``start_value`` to ``peak_value``, then stable, then down to ``end_value``, then constant.
 
-    For the formulas see :class:`~lehr.handlers.schedules.WarmupStableDecay`.
+    With w, s and d events of warm-up, stable phase and decay, and the curves f of ``warmup_type`` and g of
+    ``decay_type``, which :class:`~lehr.handlers.schedules.WarmupStableDecay` lists::
+
+        value(i) = start_value + (peak_value - start_value) * (1 - f(1 - i / w))     for i < w
+        value(i) = peak_value                                                        for w <= i < w + s
+        value(i) = peak_value + (end_value - peak_value) * g((i - w - s) / d)        for w + s <= i < w + s + d
+        value(i) = end_value                                                         after
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
@@ -151,8 +159,8 @@ class WarmupStableDecayScheduler(DecayScheduler):
         decay_type: one of the same names.
         power: the exponent of a ``"power"`` curve, above 0.
         ratio: the end of an ``"exponential"`` curve relative to its start, in (0, 1).
-        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
+            and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`.
@@ -172,9 +180,9 @@ class WarmupStableDecayScheduler(DecayScheduler):
         self,
         optimizer: HasParamGroups,
         param_name: str,
-        num_warmup_events: int,
-        num_stable_events: int,
-        num_decay_events: int,
+        num_warmup_events: int | str,
+        num_stable_events: int | str,
+        num_decay_events: int | str,
         peak_value: Number | None = None,
         start_value: Number = 0.0,
         end_value: Number = 0.0,

@@ -6,7 +6,7 @@ from typing import Any
 
 from lehr.handlers.core.get_param import temporarily
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.schedules import CosineAnnealing, Cyclical, LinearCyclical, Shift
+from lehr.handlers.schedules import CosineAnnealing, Cyclical, LinearCyclical, RunLength, Shift
 from lehr.handlers.schedules.cycles import Cycles
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups
@@ -15,6 +15,10 @@ from lehr.handlers.targets.target import Value
 
 class CyclicalScheduler(ParamScheduler):
     """From ``start_value`` towards ``end_value`` over each cycle; the base of the two schedulers below.
+
+    At position j of a cycle of c events, with the start and end value of the cycle::
+
+        value = start_value + (end_value - start_value) * curve(j / c)
 
     A subclass sets ``schedule_type``, a :class:`~lehr.handlers.schedules.Cyclical` that takes the same arguments and
     defines the curve of a cycle. Or it overrides ``get_param``, as in ignite. Inside ``get_param``, and only there, the
@@ -36,10 +40,19 @@ class CyclicalScheduler(ParamScheduler):
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         relative: whether ``start_value`` and ``end_value`` are factors of each group's base value; see
             :class:`ParamScheduler`. Keyword only.
+        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type.
         ValueError: an argument is out of range; the parameter or the param group does not exist.
+
+    Example:
+        >>> class QuadraticCycles(CyclicalScheduler):
+        ...     def get_param(self):
+        ...         progress = self.event_index / self.cycle_size
+        ...         return self.start_value + (self.end_value - self.start_value) * progress**2
+        >>> QuadraticCycles.simulate_values(5, param_name="lr", start_value=1.0, end_value=0.0, cycle_size=4)
+        [[0, 1.0], [1, 0.9375], [2, 0.75], [3, 0.4375], [4, 1.0]]
     """
 
     schedule_type: Callable[..., Cyclical] = Cycles
@@ -50,20 +63,23 @@ class CyclicalScheduler(ParamScheduler):
         param_name: str,
         start_value: float,
         end_value: float,
-        cycle_size: int,
+        cycle_size: int | str,
         cycle_mult: float = 1.0,
         start_value_mult: float = 1.0,
         end_value_mult: float = 1.0,
-        warmup_duration: int = 0,
+        warmup_duration: int | str = 0,
         save_history: bool = False,
         param_group_index: Selection = None,
         *,
         relative: bool = False,
+        run: RunLength | None = None,
     ) -> None:
         schedule = self.schedule_type(
             start_value, end_value, cycle_size, cycle_mult, start_value_mult, end_value_mult, warmup_duration
         )
-        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule, relative=relative)
+        super().__init__(
+            optimizer, param_name, save_history, param_group_index, schedule=schedule, relative=relative, run=run
+        )
         if self.schedule_type is Cycles and not self._asks_get_param:
             raise TypeError(f"{type(self).__name__} must set schedule_type or override get_param")
 
@@ -118,6 +134,7 @@ class LinearCyclicalScheduler(CyclicalScheduler):
             Keyword only.
         relative: whether ``start_value`` and ``end_value`` are factors of each group's base value; see
             :class:`ParamScheduler`. Keyword only.
+        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -126,6 +143,9 @@ class LinearCyclicalScheduler(CyclicalScheduler):
 
     Deviations from ignite 0.5.5: ``event_index`` counts all events; ``cycle_mult`` below 1 raises an error, since it
     leads to cycles without events.
+
+    Source: Smith, "Cyclical Learning Rates for Training Neural Networks", 2017, https://arxiv.org/abs/1506.01186 (the
+    triangular cycle).
 
     Example:
         >>> LinearCyclicalScheduler.simulate_values(5, param_name="lr", start_value=0, end_value=1, cycle_size=4)
@@ -138,16 +158,17 @@ class LinearCyclicalScheduler(CyclicalScheduler):
         param_name: str,
         start_value: float,
         end_value: float,
-        cycle_size: int,
+        cycle_size: int | str,
         cycle_mult: float = 1.0,
         start_value_mult: float = 1.0,
         end_value_mult: float = 1.0,
-        warmup_duration: int = 0,
+        warmup_duration: int | str = 0,
         save_history: bool = False,
         param_group_index: Selection = None,
         *,
         monotonic: bool = False,
         relative: bool = False,
+        run: RunLength | None = None,
     ) -> None:
         self.schedule_type = partial(LinearCyclical, monotonic=monotonic)
         super().__init__(
@@ -163,6 +184,7 @@ class LinearCyclicalScheduler(CyclicalScheduler):
             save_history,
             param_group_index,
             relative=relative,
+            run=run,
         )
 
 
@@ -188,6 +210,7 @@ class CosineAnnealingScheduler(CyclicalScheduler):
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         relative: whether ``start_value`` and ``end_value`` are factors of each group's base value; see
             :class:`ParamScheduler`. Keyword only.
+        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type.

@@ -7,10 +7,11 @@ from typing import Any, TypedDict
 
 from lehr.handlers.core.base_values import BaseValues, multiple_of, read_base_values
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.schedules import Schedule, Window, arguments
+from lehr.handlers.schedules import RunLength, Schedule, Window, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.schedules.durations import in_events
+from lehr.handlers.schedules.durations import checked_run, in_events, with_epoch_length
+from lehr.handlers.schedules.units import has_unit
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, PlaceholderOptimizer
 
@@ -19,16 +20,19 @@ class Options(TypedDict, total=False):
     """The keyword arguments of every :class:`DecayScheduler`."""
 
     relative: bool
-    begin: int
-    end: int | None
-    interval: int
+    begin: int | str
+    end: int | str | None
+    interval: int | str
     epoch_length: int | None
+    run: RunLength | None
     save_history: bool
     param_group_index: Selection
 
 
 class DecayScheduler(ParamScheduler):
     """A decay that may start from the value of each param group, within a window of events.
+
+    ``value(i) = schedule(i)``, or with ``relative``, ``value(i) = base * schedule(i)`` in each group.
 
     A param group's present value is the value that it holds when you construct the scheduler. It replaces an initial
     value of None, and it is the value before the window. A group that you add later has no such value. A config does
@@ -44,7 +48,9 @@ class DecayScheduler(ParamScheduler):
             ``end``: the event from which the value stays constant; None for no end. ``interval``: the number of events
             between two changes of the value, default 1. ``epoch_length``: the number of events in an epoch; durations,
             ``begin``, ``end`` and ``interval`` are then in epochs, and a decay factor applies to an epoch. None: all of
-            them are in events. ``save_history``, ``param_group_index``: as in :class:`ParamScheduler`.
+            them are in events. ``run``: the length of the run, where a duration is a text such as ``"10%"``,
+            ``"3 epochs"`` or ``"2B tokens"``; see :class:`RunLength`. ``save_history``, ``param_group_index``: as
+            in :class:`ParamScheduler`.
         own: the name of the argument for which None means each group's present value.
         values: the arguments of the schedule, by name.
 
@@ -74,6 +80,7 @@ class DecayScheduler(ParamScheduler):
     ) -> None:
         _check_option_names(type(self).__name__, options)
         target = ParamGroups(optimizer, param_name, options.get("param_group_index"))
+        self._run = checked_run(options.get("run"))
         schedule, base = _schedule_and_base(target, schedule_type, options, own, values)
         self._write_to(target, param_name, options.get("save_history", False), schedule, base)
 
@@ -101,8 +108,9 @@ def _schedule_and_base(
         if isinstance(given, tuple) and len(given) != len(target.groups()):
             raise ValueError(f"{own} must have {len(target.groups())} values, given {arguments.shown(values[own])}")
     window = _window(options)
-    if (epoch_length := options.get("epoch_length")) is not None:
-        values = in_events(schedule_type, values, epoch_length)
+    epoch_length, run = options.get("epoch_length"), options.get("run")
+    begin = options.get("begin", 0) if epoch_length is None else window.get("begin", 0)
+    values = in_events(schedule_type, values, epoch_length, run, begin)
     schedule_of = partial(_schedule_of, schedule_type, values, own if starts_from_base else None, relative, window)
     if not (relative or starts_from_base or window.get("begin", 0)):
         return schedule_of(0.0), None
@@ -133,10 +141,15 @@ def _window(options: Options) -> dict[str, Any]:
     """The arguments of the window, in events."""
     window: dict[str, Any] = {name: options[name] for name in ("begin", "end", "interval") if name in options}
     for name, value in window.items():
-        if name != "end" or value is not None:
-            arguments.number(name, value, at_least=0)
-    epoch_length = options.get("epoch_length")
-    return window if epoch_length is None else in_events(Window, window, epoch_length)
+        if value is not None or name != "end":
+            arguments.number(name, 0 if has_unit(value) else value, at_least=0)
+    return in_events(Window, window, options.get("epoch_length"), options.get("run"))
+
+
+def run_of(options: Options) -> RunLength | None:
+    """The length of the run that texts are converted by."""
+    run, length = checked_run(options.get("run")), options.get("epoch_length")
+    return run if length is None else with_epoch_length(run, arguments.whole_number("epoch_length", length, at_least=1))
 
 
 def _check_option_names(name: str, options: Options) -> None:

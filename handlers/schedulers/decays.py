@@ -24,12 +24,14 @@ from .decay_scheduler import DecayScheduler, Options
 class ConstantScheduler(DecayScheduler):
     """The same value at every event; with ``begin``, from that event on.
 
+    ``value(i) = value``
+
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
         value: the value; a number, or a list with one per param group.
-        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
+            and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`.
@@ -51,8 +53,8 @@ class PiecewiseConstantScheduler(DecayScheduler):
         param_name: name of the parameter to write.
         constants: the values, one more than the milestones; each a number, or a list with one per param group.
         milestones: increasing event indices, at each of which the next value begins.
-        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
+            and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`; ``constants`` must have one value more than ``milestones``.
@@ -67,7 +69,7 @@ class PiecewiseConstantScheduler(DecayScheduler):
         optimizer: HasParamGroups,
         param_name: str,
         constants: Sequence[Number],
-        milestones: Sequence[int],
+        milestones: Sequence[int | str],
         **options: Unpack[Options],
     ) -> None:
         super().__init__(optimizer, param_name, PiecewiseConstant, options, constants=constants, milestones=milestones)
@@ -84,8 +86,8 @@ class LinearScheduler(DecayScheduler):
         duration: the number of events from ``start_value`` to ``end_value``, at least 0.
         start_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
         end_value: value from event ``duration`` on; a number, or a list with one per param group.
-        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
+            and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`.
@@ -99,7 +101,7 @@ class LinearScheduler(DecayScheduler):
         self,
         optimizer: HasParamGroups,
         param_name: str,
-        duration: float,
+        duration: float | str,
         start_value: Number | None = None,
         end_value: Number = 0.0,
         **options: Unpack[Options],
@@ -122,11 +124,14 @@ class PolynomialScheduler(DecayScheduler):
         power: the exponent, at least 0; 1 is a straight line.
         cycle: whether to rise again after ``duration`` by the rule above; if False, the value stays at ``end_value``.
         start_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
-        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
+            and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`.
+
+    Source: Chen et al., "DeepLab: Semantic Image Segmentation with Deep Convolutional Nets, Atrous Convolution, and
+    Fully Connected CRFs", 2017, https://arxiv.org/abs/1606.00915 (the "poly" decay, with a power of 0.9).
 
     Example:
         >>> PolynomialScheduler.simulate_values(4, param_name="lr", duration=2, power=2.0, start_value=1.0)
@@ -137,7 +142,7 @@ class PolynomialScheduler(DecayScheduler):
         self,
         optimizer: HasParamGroups,
         param_name: str,
-        duration: float,
+        duration: float | str,
         end_value: Number = 0.0,
         power: float = 1.0,
         cycle: bool = False,
@@ -162,8 +167,8 @@ class StepScheduler(DecayScheduler):
         step_size: the number of events between two steps, above 0.
         gamma: the factor of each step.
         initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
-        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
+            and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`.
@@ -177,7 +182,7 @@ class StepScheduler(DecayScheduler):
         self,
         optimizer: HasParamGroups,
         param_name: str,
-        step_size: float,
+        step_size: float | str,
         gamma: float = 0.1,
         initial_value: Number | None = None,
         **options: Unpack[Options],
@@ -197,8 +202,8 @@ class MultiStepScheduler(DecayScheduler):
         milestones: event indices at which the factor applies, in rising order; a repeated milestone counts twice.
         gamma: the factor of each milestone.
         initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
-        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
+            and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`.
@@ -212,7 +217,7 @@ class MultiStepScheduler(DecayScheduler):
         self,
         optimizer: HasParamGroups,
         param_name: str,
-        milestones: Sequence[int],
+        milestones: Sequence[int | str],
         gamma: float = 0.1,
         initial_value: Number | None = None,
         **options: Unpack[Options],
@@ -242,8 +247,8 @@ class ExponentialScheduler(DecayScheduler):
             ``epoch_length`` is given, so that ``gamma`` is by default the factor per epoch.
         staircase: whether to decay in steps, one every ``decay_events`` events.
         initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
-        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
+            and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`.
@@ -258,7 +263,7 @@ class ExponentialScheduler(DecayScheduler):
         optimizer: HasParamGroups,
         param_name: str,
         gamma: float,
-        decay_events: float = 1.0,
+        decay_events: float | str = 1.0,
         staircase: bool = False,
         initial_value: Number | None = None,
         **options: Unpack[Options],
@@ -286,8 +291,8 @@ class InverseSquareRootScheduler(DecayScheduler):
         param_name: name of the parameter to write.
         timescale: the number of events until the value is ``1 / sqrt(2)`` of the initial value, above 0.
         initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
-        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
+            and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`.
@@ -303,7 +308,7 @@ class InverseSquareRootScheduler(DecayScheduler):
         self,
         optimizer: HasParamGroups,
         param_name: str,
-        timescale: float,
+        timescale: float | str,
         initial_value: Number | None = None,
         **options: Unpack[Options],
     ) -> None:
@@ -326,8 +331,8 @@ class InverseTimeDecayScheduler(DecayScheduler):
         exponent: the exponent of the event index, at least 0.
         staircase: whether to decay in steps instead of smoothly.
         initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
-        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
+            and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`.
@@ -342,7 +347,7 @@ class InverseTimeDecayScheduler(DecayScheduler):
         optimizer: HasParamGroups,
         param_name: str,
         decay_rate: float,
-        decay_events: float = 1.0,
+        decay_events: float | str = 1.0,
         exponent: float = 1.0,
         staircase: bool = False,
         initial_value: Number | None = None,

@@ -9,6 +9,7 @@ from lehr.handlers.core.illegal_values import warn_in_table
 from lehr.handlers.core.inspection import set_called_by_another, target_of
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.reading import read_values
+from lehr.handlers.core.resume_policy import ResumePolicy
 from lehr.handlers.schedules import arguments
 from lehr.handlers.targets.param_groups import ParamGroups
 
@@ -137,6 +138,9 @@ class DevicePlan:
     def seek(self, event_index: int) -> None:
         """Go to an event: the next :meth:`write` writes its values.
 
+        Args:
+            event_index: the index of the next event, at least 0.
+
         Raises:
             TypeError: ``event_index`` is not a number.
             ValueError: it is negative or not whole.
@@ -148,10 +152,14 @@ class DevicePlan:
         self.scheduler.seek(self.event_index)
         return self.scheduler.state_dict()
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: ResumePolicy | None = None) -> None:
         """Load the state of a plan or a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
 
         This computes the values again and fills the same tensor, so captured graphs stay valid.
+
+        Args:
+            state_dict: what :meth:`state_dict` of a plan or a scheduler returned.
+            resume_policy: as in :meth:`BaseParamScheduler.load_state_dict`.
 
         Raises:
             TypeError, ValueError: the scheduler cannot load the state; nothing is loaded.

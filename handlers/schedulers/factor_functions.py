@@ -61,8 +61,8 @@ class LambdaScheduler(DecayScheduler):
         factor_fn: a function that takes the event index and returns a float; or a list with one per param group. A
             function is called at the event, and never earlier.
         initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
-        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
+            and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`; ``epoch_length`` is given; at an event, the value is not a
@@ -104,8 +104,8 @@ class MultiplicativeScheduler(DecayScheduler):
         factor_fn: a function that takes the event index and returns a float; or a list with one per param group. A
             function is called at the event, and never earlier.
         initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
-        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``save_history`` and
-            ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
+        options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
+            and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
     Raises:
         TypeError, ValueError: see :class:`DecayScheduler`; ``epoch_length`` is given; at an event, the value is not a

@@ -6,7 +6,7 @@ from ignite.engine import Engine
 
 from lehr.handlers.core.metric_driven import MetricDrivenScheduler
 from lehr.handlers.core.metrics import MetricFeed
-from lehr.handlers.schedules import Greedy, Phases, Plateau, Reduced, Schedule, arguments
+from lehr.handlers.schedules import Greedy, Phases, Plateau, Reduced, RunLength, Schedule, arguments
 from lehr.handlers.schedules.stateful import stateful_parts
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups
@@ -39,6 +39,7 @@ class MetricScheduler(MetricDrivenScheduler):
             metrics are.
         relative: whether the values of the schedule are factors of each group's base value; see
             :class:`ParamScheduler`. Keyword only.
+        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type; at an event, the metric is not a number.
@@ -69,11 +70,14 @@ class MetricScheduler(MetricDrivenScheduler):
         reduction: str = "mean",
         *,
         relative: bool = False,
+        run: RunLength | None = None,
     ) -> None:
         self._feed = MetricFeed(metric_name, reduction)
         if not metric_name:
             raise ValueError(f"metric_name must be the name of a metric, given {metric_name!r}")
-        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule, relative=relative)
+        super().__init__(
+            optimizer, param_name, save_history, param_group_index, schedule=schedule, relative=relative, run=run
+        )
         self.every = arguments.whole_number("every", every, at_least=1)
         if not self._metric_parts:
             raise ValueError(f"schedule must depend on a metric, given {arguments.shown(schedule)}")
@@ -99,6 +103,9 @@ class MetricScheduler(MetricDrivenScheduler):
 
     def observe(self, metric: float) -> None:
         """Pass a metric to the schedule, without writing a value.
+
+        Args:
+            metric: the metric, a number.
 
         Raises:
             TypeError, ValueError: the schedule refuses the metric.

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.schedules import OneCycle
+from lehr.handlers.schedules import OneCycle, RunLength
+from lehr.handlers.schedules.durations import as_events, checked_run
 from lehr.handlers.schedules.one_cycle import cycle_length
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups
@@ -39,6 +40,7 @@ class OneCycleScheduler(ParamScheduler):
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         relative: whether ``max_value`` and ``base_value`` are factors of each group's base value; see
             :class:`ParamScheduler`. Keyword only.
+        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -70,7 +72,7 @@ class OneCycleScheduler(ParamScheduler):
         optimizer: HasParamGroups,
         param_name: str,
         max_value: float | Sequence[float],
-        total_steps: int | None = None,
+        total_steps: int | str | None = None,
         epochs: int | None = None,
         steps_per_epoch: int | None = None,
         pct_start: float = 0.3,
@@ -84,10 +86,11 @@ class OneCycleScheduler(ParamScheduler):
         param_group_index: Selection = None,
         *,
         relative: bool = False,
+        run: RunLength | None = None,
     ) -> None:
         schedule = OneCycle(
             max_value,
-            cycle_length(total_steps, epochs, steps_per_epoch),
+            cycle_length(as_events("total_steps", total_steps, checked_run(run)), epochs, steps_per_epoch),
             pct_start,
             anneal_strategy,
             div_factor,
@@ -96,4 +99,6 @@ class OneCycleScheduler(ParamScheduler):
             base_value,
             inverse,
         )
-        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule, relative=relative)
+        super().__init__(
+            optimizer, param_name, save_history, param_group_index, schedule=schedule, relative=relative, run=run
+        )

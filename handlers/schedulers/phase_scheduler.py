@@ -8,7 +8,8 @@ from ignite.engine import Engine
 from lehr.engine.event_counts import is_repeated_epoch_start
 from lehr.handlers.core.metric_driven import SchedulerWithMetric
 from lehr.handlers.core.metrics import MetricFeed
-from lehr.handlers.schedules import Phases, Plateau, Schedule, arguments
+from lehr.handlers.schedules import Phases, Plateau, RunLength, Schedule, arguments
+from lehr.handlers.schedules.durations import resolved
 from lehr.handlers.schedules.plateau import checked_metric
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups
@@ -44,10 +45,14 @@ class PhaseScheduler(SchedulerWithMetric):
             metric of rank 0) or ``"none"`` (each rank uses its own).
         relative_to_base: whether the values are factors of each group's base value, as with ``relative`` of every other
             scheduler; see :class:`ParamScheduler`.
+        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`.
 
     Raises:
         TypeError: an argument has the wrong type.
         ValueError: an argument is out of range; the parameter or the param group does not exist.
+
+    Source: Hu et al., "MiniCPM: Unveiling the Potential of Small Language Models with Scalable Training
+    Strategies", 2024, https://arxiv.org/abs/2404.06395 (a decay that may begin at any event of the stable phase).
 
     Example:
         >>> import torch
@@ -80,18 +85,25 @@ class PhaseScheduler(SchedulerWithMetric):
         param_group_index: Selection = None,
         *,
         relative: bool = True,
-        end: int | None = None,
-        starts: Sequence[int] = (),
+        end: int | str | None = None,
+        starts: Sequence[int | str] = (),
         flat: Plateau | None = None,
         metric_name: str = "loss",
         reduction: str = "mean",
         relative_to_base: bool = False,
+        run: RunLength | None = None,
     ) -> None:
         arguments.flag("relative_to_base", relative_to_base)
         self._feed = MetricFeed(metric_name, reduction)
-        self._phases = Phases(phases, relative, end, starts, flat)
+        self._phases: Phases = resolved(Phases(phases, relative, end, starts, flat), run)
         super().__init__(
-            optimizer, param_name, save_history, param_group_index, schedule=self._phases, relative=relative_to_base
+            optimizer,
+            param_name,
+            save_history,
+            param_group_index,
+            schedule=self._phases,
+            relative=relative_to_base,
+            run=run,
         )
 
     @property
@@ -114,16 +126,27 @@ class PhaseScheduler(SchedulerWithMetric):
             ValueError: there is no next phase.
         """
         if engine is None or not is_repeated_epoch_start(engine):
+            self._follow_count()
             self._phases.begin_next()
 
     def observe(self, engine: Engine) -> None:
         """Read the metric of an engine, usually an evaluator; begin the next phase if the metric has stopped improving.
 
+        Args:
+            engine: the engine that has the metric.
+
         Raises:
             TypeError: the metric is not a number.
             ValueError: the metric is missing, or ``flat`` is None.
         """
-        self._phases.observe(checked_metric(self._feed.read(engine)))
+        metric = checked_metric(self._feed.read(engine))
+        self._follow_count()
+        self._phases.observe(metric)
+
+    def _follow_count(self) -> None:
+        """Let the next phase begin at what a clock has counted, which is not the event after the last one."""
+        if self._written_at is not None:
+            self._phases.go_to(self._event_index)
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> Any:

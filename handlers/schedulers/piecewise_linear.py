@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.schedules import LinearInterpolation
+from lehr.handlers.schedules import LinearInterpolation, RunLength
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups
@@ -24,6 +24,7 @@ class PiecewiseLinear(ParamScheduler):
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         relative: whether the values are factors of each group's base value; see :class:`ParamScheduler`. Keyword only.
+        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: ``milestones_values`` is not a list or tuple; a milestone is not an int; a value is not a number.
@@ -41,11 +42,14 @@ class PiecewiseLinear(ParamScheduler):
         self,
         optimizer: HasParamGroups,
         param_name: str,
-        milestones_values: Sequence[tuple[int, Number]],
+        milestones_values: Sequence[tuple[int | str, Number]],
         save_history: bool = False,
         param_group_index: Selection = None,
         *,
         relative: bool = False,
+        run: RunLength | None = None,
     ) -> None:
         schedule = LinearInterpolation(milestones_values)
-        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule, relative=relative)
+        super().__init__(
+            optimizer, param_name, save_history, param_group_index, schedule=schedule, relative=relative, run=run
+        )

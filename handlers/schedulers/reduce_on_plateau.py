@@ -11,6 +11,7 @@ from lehr.handlers.core.base_values import read_base_values
 from lehr.handlers.core.copying import private_copy
 from lehr.handlers.core.metric_driven import MetricDrivenScheduler
 from lehr.handlers.core.metrics import MetricFeed
+from lehr.handlers.core.resume_policy import ResumePolicy
 from lehr.handlers.schedules import Plateau, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.base import Array
@@ -28,9 +29,11 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
     """Multiplies a parameter by a factor when a metric has not improved for more than ``patience`` events.
 
     Attach it to the event at which the metric is ready: ``scheduler.attach(evaluator, Events.COMPLETED)``. At each
-    event it reads the metric from ``engine.state.metrics`` and writes the parameter; for the rule see
-    :class:`~lehr.handlers.schedules.Plateau`. It reduces the values that the param groups hold, as torch's
-    ``ReduceLROnPlateau`` does.
+    event it reads the metric from ``engine.state.metrics`` and writes the parameter. After ``patience`` events in a row
+    without an improvement, the next such event reduces the value that each param group holds, as torch's
+    ``ReduceLROnPlateau`` does; :class:`~lehr.handlers.schedules.Plateau` says what an improvement is::
+
+        value = max(value * factor, min_value)    where that is less by more than eps
 
     To use it after a warm-up, put it into a :class:`ConcatScheduler`; to use it as a factor of a decay, put its
     ``schedule`` into a :class:`~lehr.handlers.schedules.Product`. Attach the result to the trainer and :meth:`observe`
@@ -53,14 +56,14 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         trainer: the engine whose state records the values; None for the engine that fires the event. Keyword only, like
             the arguments below.
         initial_value: the first value; a number, or a list with one per param group. None: each group's present value.
-        relative: whether ``initial_value`` and ``min_value`` are factors of each group's base value; see
-            :class:`ParamScheduler`.
         nan_policy: what to do with a NaN metric: ``"worse"`` counts it as no improvement, as in torch; ``"ignore"``
             does not count it; ``"raise"`` raises an error.
         missing_policy: what to do without a metric: ``"raise"`` raises an error; ``"ignore"`` keeps the value.
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
             metric of rank 0) or ``"none"`` (each rank uses its own, if all are equal). All ranks must reach the event;
             a metric that is missing on one rank counts as missing.
+        relative: whether ``initial_value`` and ``min_value`` are factors of each group's base value; see
+            :class:`ParamScheduler`.
         begin: the number of the first metric that counts, from 0; such as 5 after a warm-up of 5 epochs.
 
     Raises:
@@ -132,16 +135,17 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         elif initial_value is None:
             raise ValueError("initial_value must be given without an optimizer, given None")
 
-    def __call__(self, engine: Engine | None, name: str | None = None) -> None:
+    def __call__(self, engine: Engine | None, name: str | None = None, amount: int = 1) -> None:
         """Observe the metric of this event, write the value, record it, and count the event.
 
         Args:
             engine: the engine that has the metric; None in a plain loop, where you call ``scheduler.observe(metric)``.
             name: name of the history; None for ``param_name``.
+            amount: what the event adds to ``event_index``; see :class:`BaseParamScheduler`.
         """
         if engine is not None and not self._repeats and self._goes_on_from_groups:
             self._plateau.go_on_from(self._target.read())
-        super().__call__(engine, name)
+        super().__call__(engine, name, amount)
         self._goes_on_from_groups = True
 
     def _admit_groups(self) -> bool:
@@ -197,10 +201,17 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
             state["progress"][0]["values"] = self._target.read()
         return state
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: ResumePolicy | None = None) -> None:
         """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
 
         The next event starts from the saved value, whatever the param groups hold.
+
+        Args:
+            state_dict: what :meth:`state_dict` returned.
+            resume_policy: as in :meth:`BaseParamScheduler.load_state_dict`.
+
+        Raises:
+            TypeError, ValueError: as :meth:`BaseParamScheduler.load_state_dict`; nothing is loaded then.
         """
         begins_with_groups = self._plateau.initial_value is None
         super().load_state_dict(state_dict, resume_policy)
@@ -215,8 +226,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
             start: has no effect, since the value depends on the metrics alone.
             metric_values: the metric of each event; None if there are no metrics.
 
-        Returns:
-            An array ``(num_events, groups)``.
+        Shapes: the array is ``(num_events, groups)``.
 
         Raises:
             TypeError: a metric is not a number.
@@ -248,6 +258,8 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
             scheduler_kwargs: the other arguments of the class, by name; ``initial_value`` is required. ``optimizer``,
                 ``metric_name``, ``trainer``, ``param_group_index`` and ``save_history`` have no effect.
 
+        Shapes: a list of ``num_events`` rows, each with the event index and a value, or with a value for each group.
+
         Returns:
             ``[[0, value], [1, value], ...]``, with one value per param group if there are several.
 
@@ -264,7 +276,17 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         metric_values: Sequence[float] = (),
         **scheduler_kwargs: Unpack[PlateauArguments],
     ) -> "list[Line2D]":
-        """Draw the values of :meth:`simulate_values`; see :meth:`BaseParamScheduler.plot_values`."""
+        """Draw the values of :meth:`simulate_values`; see :meth:`BaseParamScheduler.plot_values`.
+
+        Args:
+            num_events: the number of events, at least 0.
+            ax: the axes to draw into; None for the current axes of pyplot.
+            metric_values: the metric of each event.
+            scheduler_kwargs: as in :meth:`simulate_values`.
+
+        Raises:
+            TypeError, ValueError: as :meth:`simulate_values`.
+        """
         return cls._plotted(num_events, ax, {"metric_values": metric_values, **scheduler_kwargs})
 
     @classmethod
@@ -280,7 +302,9 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
 
     This is :class:`ReduceOnPlateauScheduler` for ``"lr"``, with the arguments of ignite's class of the same name and of
     torch's ``ReduceLROnPlateau``. Attach it to the event at which the metric is ready:
-    ``evaluator.add_event_handler(Events.COMPLETED, scheduler)``.
+    ``evaluator.add_event_handler(Events.COMPLETED, scheduler)``. A reduction::
+
+        lr = max(lr * factor, min_lr)    where that is less by more than eps
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
@@ -357,6 +381,8 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
             scheduler_kwargs: the other arguments of the class, by name, as in
                 :meth:`ReduceOnPlateauScheduler.simulate_values`.
 
+        Shapes: a list of ``num_events`` rows, each with the event index and a value, or with a value for each group.
+
         Returns:
             ``[[0, value], [1, value], ...]``, with one value per param group if there are several.
 
@@ -375,7 +401,18 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
         init_lr: Number | None = None,
         **scheduler_kwargs: Unpack[LRPlateauArguments],
     ) -> "list[Line2D]":
-        """Draw the values of :meth:`simulate_values`; see :meth:`BaseParamScheduler.plot_values`."""
+        """Draw the values of :meth:`simulate_values`; see :meth:`BaseParamScheduler.plot_values`.
+
+        Args:
+            num_events: the number of events, at least 0.
+            ax: the axes to draw into; None for the current axes of pyplot.
+            metric_values: the metric of each event.
+            init_lr: the first learning rate; a number, or a list with one per param group.
+            scheduler_kwargs: as in :meth:`simulate_values`.
+
+        Raises:
+            TypeError, ValueError: as :meth:`simulate_values`.
+        """
         given = {"metric_values": metric_values, "init_lr": init_lr, **scheduler_kwargs}
         return cls._plotted(num_events, ax, given)
 

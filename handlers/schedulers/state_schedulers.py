@@ -13,10 +13,12 @@ from lehr.handlers.schedules import (
     FunctionSchedule,
     LinearInterpolation,
     MultiStepDecay,
+    RunLength,
     Shift,
     StepDecay,
     arguments,
 )
+from lehr.handlers.schedules.durations import as_events, checked_run, in_events
 
 
 @dataclass(frozen=True, repr=False)
@@ -41,8 +43,8 @@ class FunctionFromOne(FunctionSchedule):
 class LambdaStateScheduler(StateParamScheduler):
     """Writes the value of a function of the event index to an attribute of ``engine.state``.
 
-    At each event the scheduler calls the function with an index that counts from 1: the first event has ``f(1)``, as in
-    ignite. An int, bool or float is written as returned.
+    At event i, counting from 0, it writes ``lambda_obj(i + 1)``: the first event has ``lambda_obj(1)``, as in ignite.
+    An int, bool or float is written as returned.
 
     Args:
         lambda_obj: function from the event index, an int, to a number.
@@ -83,6 +85,7 @@ class PiecewiseLinearStateScheduler(StateParamScheduler):
         param_name: name of the attribute; also the name of its history.
         save_history: whether to record the written values in ``engine.state.param_history``.
         create_new: whether the attribute must be new; see :class:`StateParamScheduler`.
+        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: ``milestones_values`` is not a list or tuple; a milestone is not an int; a value is not a number.
@@ -98,13 +101,16 @@ class PiecewiseLinearStateScheduler(StateParamScheduler):
 
     def __init__(
         self,
-        milestones_values: Sequence[tuple[int, float]],
+        milestones_values: Sequence[tuple[int | str, float]],
         param_name: str,
         save_history: bool = False,
         create_new: bool = False,
+        *,
+        run: RunLength | None = None,
     ) -> None:
-        schedule = LinearInterpolation(milestones_values)
-        super().__init__(param_name, save_history, create_new, schedule=Shift(schedule, by=1))
+        schedule = LinearInterpolation(milestones_values).in_run(checked_run(run))
+        assert isinstance(schedule, LinearInterpolation)
+        super().__init__(param_name, save_history, create_new, schedule=Shift(schedule, by=1), run=run)
         self.milestones, self.values = map(list, zip(*schedule.milestones_values, strict=True))
 
 
@@ -152,6 +158,7 @@ class StepStateScheduler(StateParamScheduler):
         param_name: name of the attribute; also the name of its history.
         save_history: whether to record the written values in ``engine.state.param_history``.
         create_new: whether the attribute must be new; see :class:`StateParamScheduler`.
+        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError, ValueError: an argument has the wrong type, is not finite or is out of range.
@@ -165,15 +172,18 @@ class StepStateScheduler(StateParamScheduler):
         self,
         initial_value: float,
         gamma: float,
-        step_size: int,
+        step_size: int | str,
         param_name: str,
         save_history: bool = False,
         create_new: bool = False,
+        *,
+        run: RunLength | None = None,
     ) -> None:
+        step_size = as_events("step_size", step_size, checked_run(run))
         self._number_type = int if type(initial_value) is int and type(gamma) is int else float
         whole = arguments.whole_number("step_size", step_size, at_least=1)
         schedule = Shift(StepDecay(initial_value, gamma, whole), by=1)
-        super().__init__(param_name, save_history, create_new, schedule=schedule)
+        super().__init__(param_name, save_history, create_new, schedule=schedule, run=run)
         self.initial_value, self.gamma, self.step_size = initial_value, gamma, step_size
 
 
@@ -191,6 +201,7 @@ class MultiStepStateScheduler(StateParamScheduler):
         param_name: name of the attribute; also the name of its history.
         save_history: whether to record the written values in ``engine.state.param_history``.
         create_new: whether the attribute must be new; see :class:`StateParamScheduler`.
+        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError, ValueError: an argument has the wrong type, is not finite or is out of range; the milestones
@@ -207,12 +218,15 @@ class MultiStepStateScheduler(StateParamScheduler):
         self,
         initial_value: float,
         gamma: float,
-        milestones: Sequence[int],
+        milestones: Sequence[int | str],
         param_name: str,
         save_history: bool = False,
         create_new: bool = False,
+        *,
+        run: RunLength | None = None,
     ) -> None:
+        milestones = in_events(MultiStepDecay, {"milestones": milestones}, run=checked_run(run))["milestones"]
         self._number_type = int if type(initial_value) is int and type(gamma) is int else float
         schedule = Shift(MultiStepDecay(initial_value, gamma, milestones), by=1)
-        super().__init__(param_name, save_history, create_new, schedule=schedule)
+        super().__init__(param_name, save_history, create_new, schedule=schedule, run=run)
         self.initial_value, self.gamma, self.milestones = initial_value, gamma, list(milestones)

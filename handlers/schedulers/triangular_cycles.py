@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.schedules import Cyclic
+from lehr.handlers.schedules import Cyclic, RunLength
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups
 
@@ -26,8 +26,8 @@ class CyclicScheduler(ParamScheduler):
         param_name: name of the parameter to write.
         base_value: the lower bound; a number, or a list with one per param group.
         max_value: the upper bound of the first cycle, like ``base_value``.
-        step_size_up: the number of events from the lower to the upper bound, above 0; it need not be whole.
-        step_size_down: the number of events from the upper to the lower bound; None for ``step_size_up``.
+        step_size_up: the number of events from the lower to the upper bound, at least 1; it need not be whole.
+        step_size_down: the number of events from the upper to the lower bound, likewise; None for ``step_size_up``.
         mode: ``"triangular"``, ``"triangular2"`` or ``"exp_range"``; ignored if ``scale_fn`` is given.
         gamma: base of the exponential of ``"exp_range"``, above 0.
         scale_fn: a function of k or i that replaces ``mode``; it is called at the event, and never earlier.
@@ -37,12 +37,14 @@ class CyclicScheduler(ParamScheduler):
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         relative: whether ``base_value`` and ``max_value`` are factors of each group's base value; see
             :class:`ParamScheduler`. Keyword only.
+        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type.
         ValueError: an argument is out of range; the number of values is not the number of param groups.
 
-    Deviations from torch 2.13's CyclicLR: none in the values; momentum is cycled by a second scheduler.
+    Deviations from torch 2.13's CyclicLR: none in the values; momentum is cycled by a second scheduler. A step size
+    below 1, with which torch's value jumps between the bounds, is an error.
 
     Source: Smith, "Cyclical Learning Rates for Training Neural Networks", 2017,
     https://arxiv.org/abs/1506.01186.
@@ -58,8 +60,8 @@ class CyclicScheduler(ParamScheduler):
         param_name: str,
         base_value: float | Sequence[float],
         max_value: float | Sequence[float],
-        step_size_up: float = 2000,
-        step_size_down: float | None = None,
+        step_size_up: float | str = 2000,
+        step_size_down: float | str | None = None,
         mode: Literal["triangular", "triangular2", "exp_range"] = "triangular",
         gamma: float = 1.0,
         scale_fn: Callable[[int], float] | None = None,
@@ -69,8 +71,11 @@ class CyclicScheduler(ParamScheduler):
         param_group_index: Selection = None,
         *,
         relative: bool = False,
+        run: RunLength | None = None,
     ) -> None:
         schedule = Cyclic(
             base_value, max_value, step_size_up, step_size_down, mode, gamma, scale_fn, scale_mode, inverse
         )
-        super().__init__(optimizer, param_name, save_history, param_group_index, schedule=schedule, relative=relative)
+        super().__init__(
+            optimizer, param_name, save_history, param_group_index, schedule=schedule, relative=relative, run=run
+        )

@@ -8,8 +8,9 @@ from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 from lehr.handlers.core.base_values import one_or_all, own_base_values, start_from_base_values
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.schedulers.torch.lr_scheduler import LRScheduler
-from lehr.handlers.schedules import LinearInterpolation, Schedule, arguments
+from lehr.handlers.schedules import LinearInterpolation, RunLength, Schedule, arguments
 from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.schedules.durations import as_events, checked_run
 from lehr.handlers.targets.param_groups import ParamGroups
 
 from .concat import ConcatScheduler
@@ -19,10 +20,12 @@ from .piecewise_linear import PiecewiseLinear
 def create_lr_scheduler_with_warmup(
     lr_scheduler: ParamScheduler | TorchLRScheduler,
     warmup_start_value: Number,
-    warmup_duration: int,
+    warmup_duration: int | str,
     warmup_end_value: Number | None = None,
     save_history: bool = False,
     output_simulated_values: list[Any] | None = None,
+    *,
+    run: RunLength | None = None,
 ) -> ConcatScheduler:
     """Put a linear warm-up of the learning rate before a scheduler.
 
@@ -42,6 +45,8 @@ def create_lr_scheduler_with_warmup(
         save_history: whether to record the written values in ``engine.state.param_history``.
         output_simulated_values: a list such as ``[None] * 100``. The function fills it with the rows of
             ``ConcatScheduler.simulate_values``, one per item.
+        run: the length of the run, where ``warmup_duration`` is a text such as ``"10%"``; see :class:`RunLength`.
+            Keyword only.
 
     Returns:
         A :class:`ConcatScheduler`; attach it to ``Events.ITERATION_STARTED``.
@@ -55,6 +60,9 @@ def create_lr_scheduler_with_warmup(
     Deviations from ignite 0.5.5: all groups of an optimizer warm up in the same number of events. A torch scheduler
     starts from its own values, where in ignite the end value of the warm-up changes the rest of training. A scheduler
     of one param group warms up that group alone.
+
+    Source: Goyal et al., "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", 2017,
+    https://arxiv.org/abs/1706.02677 (the gradual warm-up).
 
     Example:
         >>> import torch
@@ -75,6 +83,7 @@ def create_lr_scheduler_with_warmup(
         raise TypeError(
             f"lr_scheduler must be a ParamScheduler or a torch scheduler, given {arguments.shown(lr_scheduler)}"
         )
+    warmup_duration = as_events("warmup_duration", warmup_duration, checked_run(run))
     if isinstance(warmup_duration, bool) or not isinstance(warmup_duration, int):
         raise TypeError(f"warmup_duration must be an int, given {arguments.shown(warmup_duration)}")
     duration = arguments.whole_number("warmup_duration", warmup_duration, at_least=2)
@@ -98,7 +107,7 @@ def create_lr_scheduler_with_warmup(
     if output_simulated_values is not None:
         events = len(output_simulated_values)
         output_simulated_values[:] = ConcatScheduler.simulate_values(events, [warmup, main], durations)
-    return ConcatScheduler([warmup, main], durations, save_history)
+    return ConcatScheduler([warmup, main], durations, save_history, run=run)
 
 
 def _up_to_base_value(start: Number, duration: int, base: Number) -> Schedule:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # what type checkers see
     from .anneal import Anneal
     from .base import Schedule
+    from .bound import rank_by_bound
+    from .bound_ranking import BoundRanking, RankedSchedule
     from .concatenation import Concatenation
     from .constant import Constant, PiecewiseConstant
     from .cooldown import Bounded, Cooldown
@@ -38,6 +40,7 @@ if TYPE_CHECKING:  # what type checkers see
     from .reduced import Reduced
     from .restarts import Restarts
     from .rules import Addition, Approach, Assignment, Scaling
+    from .run_length import RunLength
     from .shift import Shift
     from .side_by_side import SideBySide
     from .stateful import FunctionSchedule, LiveSchedule, StatefulSchedule
@@ -52,6 +55,8 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
         {
             "anneal": ("Anneal",),
             "base": ("Schedule",),
+            "bound": ("rank_by_bound",),
+            "bound_ranking": ("BoundRanking", "RankedSchedule"),
             "concatenation": ("Concatenation",),
             "constant": ("Constant", "PiecewiseConstant"),
             "cooldown": ("Bounded", "Cooldown"),
@@ -85,6 +90,7 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
             "reduced": ("Reduced",),
             "restarts": ("Restarts",),
             "rules": ("Addition", "Approach", "Assignment", "Scaling"),
+            "run_length": ("RunLength",),
             "shift": ("Shift",),
             "side_by_side": ("SideBySide",),
             "stateful": ("FunctionSchedule", "LiveSchedule", "StatefulSchedule"),
@@ -99,6 +105,7 @@ __all__ = [
     "Anneal",
     "Approach",
     "Assignment",
+    "BoundRanking",
     "Bounded",
     "Concatenation",
     "Constant",
@@ -132,11 +139,13 @@ __all__ = [
     "Power",
     "PowerDecay",
     "Product",
+    "RankedSchedule",
     "Recursion",
     "Reduced",
     "Restarts",
     "Reversed",
     "Rex",
+    "RunLength",
     "Scaling",
     "Schedule",
     "Shift",
@@ -149,4 +158,5 @@ __all__ = [
     "Turn",
     "WarmupStableDecay",
     "Window",
+    "rank_by_bound",
 ]

@@ -9,6 +9,7 @@ from . import arguments, fields
 from .arguments import Number
 from .base import Array, Schedule
 from .curves import Curve, Linear, blend, curve_field
+from .duration_types import Duration
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Anneal(Schedule):
 
     start_value: Number = fields.value()
     end_value: Number = fields.value()
-    duration: float = fields.number(at_least=0, unit=fields.EVENTS)
+    duration: Duration = fields.number(at_least=0, unit=fields.PHASES)
     curve: Curve = curve_field(Linear())
     beyond: Literal["hold", "mirror", "stretch"] = fields.one_of(("hold", "mirror", "stretch"), "hold")
 

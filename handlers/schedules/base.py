@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
-from typing import Any, overload
+from typing import Any, ClassVar, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import arguments, fields
 from .description import Description, description_of, fields_of, text_of
+from .durations import NUMBERS
+from .run_length import RunLength
 
 Array = NDArray[np.float64]
 Value = float | list[float]
@@ -22,8 +24,24 @@ Value = float | list[float]
 FORMER_NAMES = {"ahead": "is_pure", "from_parts": "value_from_parts"}
 
 
+class TakesTexts:
+    """Its constructor holds the arguments back where a duration is a text.
+
+    It is a class of its own so that the signature of each schedule is that of its fields.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Holds the arguments back if a duration is a text such as ``"10%"``; see :meth:`in_run`."""
+        for value in (*args, *kwargs.values()):
+            if type(value) not in NUMBERS:
+                from .in_units import held_back
+
+                return held_back(cls, args, kwargs) or object.__new__(cls)  # type: ignore[return-value, arg-type]
+        return object.__new__(cls)
+
+
 @dataclass(frozen=True, repr=False)
-class Schedule(ABC):
+class Schedule(TakesTexts, ABC):
     """The value of a hyper-parameter as a pure function of the event index.
 
     A schedule knows no optimizer and no engine, and does not count its calls: you may ask for any index in any order,
@@ -55,6 +73,22 @@ class Schedule(ABC):
         """Checks the arguments."""
         fields.check(self)
 
+    def in_run(self, run: RunLength | None) -> "Schedule":
+        """The schedule with durations such as ``"10%"`` in events of a run; itself if no duration is a text.
+
+        A scheduler calls this with its argument ``run``.
+
+        Raises:
+            ValueError: ``run`` is None, or cannot convert a text.
+
+        Example:
+            >>> from lehr.handlers.schedules import WarmupStableDecay
+            >>> schedule = WarmupStableDecay(0.1, "1%", "79%", "20%")
+            >>> schedule.in_run(RunLength(max_epochs=3, epoch_length=350)).length
+            1050
+        """
+        return self
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Accept the names that these attributes had before 0.2, with a warning."""
         super().__init_subclass__(**kwargs)
@@ -76,6 +110,9 @@ class Schedule(ABC):
         """The former name of :meth:`value_from_parts`."""
         warnings.warn(_renamed(type(self).__name__, "from_parts", "value_from_parts"), DeprecationWarning, stacklevel=2)
         return self.value_from_parts(index, read)
+
+    # Whether the value at event i takes the values of all events before: such a schedule cannot count tokens.
+    goes_event_by_event: ClassVar[bool] = False
 
     @abstractmethod
     def values(self, indices: Array) -> Array:
@@ -151,7 +188,7 @@ class Schedule(ABC):
         return text_of(self.description())
 
     def description(self) -> Description:
-        """Describes the schedule as plain data, the same in every process; see :func:`.description_of`."""
+        """Describes the schedule as plain data, the same in every process."""
         return fields_of(self)
 
     def _set(self, **values: object) -> None:

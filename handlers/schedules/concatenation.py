@@ -11,6 +11,7 @@ import numpy as np
 
 from . import arguments, fields
 from .base import Array, Schedule, Value, common_groups, schedules_field, with_group_axis
+from .duration_types import ListedEvents
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Concatenation(Schedule):
     """
 
     schedules: Sequence[Schedule] = schedules_field(at_least=0)
-    durations: Sequence[int] = fields.list_of(partial(arguments.whole_number, at_least=0), unit=fields.EVENTS)
+    durations: ListedEvents = fields.list_of(partial(arguments.whole_number, at_least=0), unit=fields.PHASES)
 
     _starts: tuple[int, ...] = field(init=False, repr=False, compare=False)
     _is_pure: bool = field(init=False, repr=False, compare=False)

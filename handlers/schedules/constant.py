@@ -9,11 +9,12 @@ import numpy as np
 from . import arguments, fields
 from .arguments import Number
 from .base import Array, Schedule
+from .duration_types import ListedEvents
 
 
 @dataclass(frozen=True)
 class Constant(Schedule):
-    """The same value at every event.
+    """The same value at every event: ``value(i) = value``.
 
     Args:
         value: a float, or one for each of G parameter groups.
@@ -65,7 +66,7 @@ class PiecewiseConstant(Schedule):
     """
 
     constants: Sequence[Number] = fields.argument(_checked_constants, groups=lambda given: arguments.groups_of(*given))
-    milestones: Sequence[int] = fields.rising()
+    milestones: ListedEvents = fields.rising()
 
     def __post_init__(self) -> None:
         """Checks the numbers, and keeps both sequences as tuples."""

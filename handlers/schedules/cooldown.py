@@ -8,6 +8,7 @@ from . import fields
 from .arguments import Number
 from .base import Array, with_group_axis
 from .curves import Curve, Linear, blend, curve_field
+from .duration_types import Duration, Events
 from .wrapper import Wrapper
 
 
@@ -41,8 +42,8 @@ class Cooldown(Wrapper):
         [1.0, 1.0, 1.0, 0.5, 0.0, 0.0]
     """
 
-    begin: int = fields.whole_number(unit=fields.EVENTS)
-    duration: float = fields.duration(above=0)
+    begin: Events = fields.whole_number(unit=fields.PHASES)
+    duration: Duration = fields.duration(above=0, unit=fields.PHASES)
     end_value: Number = fields.value(0.0)
     curve: Curve = curve_field(Linear())
 

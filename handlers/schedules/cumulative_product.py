@@ -48,11 +48,13 @@ class CumulativeProduct(StatefulSchedule):
 
     The function is called once for each event, when the event comes, and never for event 0, whose value is 1. The
     schedule keeps and saves the product, so that the next event takes one call. To seek to event i takes a call for
-    each event since the last value. The schedule remembers up to :data:`MOST_REMEMBERED` products, at equal distances,
+    each event since the last value. The schedule remembers up to 512 products, at equal distances,
     so that to go back takes as many calls as lie between two of them.
 
     Args:
         function: ``int -> float``, the factor of an event.
+
+    Shapes: ``(n,)``; all groups have the same value.
 
     Raises:
         TypeError: ``function`` cannot be called; or, at the event, its value is not a number.
@@ -66,6 +68,7 @@ class CumulativeProduct(StatefulSchedule):
 
     function: Callable[[int], float] = fields.function("a function of the event index")
     changed_by_reading = ()  # the same event again changes nothing
+    goes_event_by_event = True
     _product: dict[str, Any] = field(init=False, repr=False, compare=False)
     _remembered: "Remembered" = field(init=False, repr=False, compare=False)
 
@@ -75,7 +78,12 @@ class CumulativeProduct(StatefulSchedule):
         self._set(_product={"event_index": 0, "product": 1.0}, _remembered=Remembered([1.0]))
 
     def value(self, index: int) -> float:
-        """Multiplies on from the last event, or from a remembered one if that is later."""
+        """Multiplies on from the last event, or from a remembered one if that is later.
+
+        Raises:
+            TypeError: a factor is not a number.
+            ValueError: a factor is NaN or infinite.
+        """
         last, remembered = self._product, self._remembered
         product: float = last["product"]
         event = last["event_index"]

@@ -59,6 +59,8 @@ class Curve(ABC):
 
     A subclass is a frozen dataclass. Its fields are plain data, and its one method is the formula.
 
+    Shapes: ``curve(p)`` has the shape of the array ``p``.
+
     Example:
         >>> @dataclass(frozen=True)
         ... class Quadratic(Curve):
@@ -89,6 +91,8 @@ def curve_field(default: Any = fields.REQUIRED) -> Any:
 class Linear(Curve):
     """A straight line: ``f(p) = p``.
 
+    Shapes: as ``p``.
+
     Example:
         >>> Linear()(np.array([0.0, 0.25, 1.0])).tolist()
         [0.0, 0.25, 1.0]
@@ -102,6 +106,8 @@ class Linear(Curve):
 @dataclass(frozen=True)
 class Cosine(Curve):
     """Half a cosine wave, flat at both ends: ``f(p) = (1 - cos(pi * p)) / 2``.
+
+    Shapes: as ``p``.
 
     Example:
         >>> Cosine()(np.array([0.0, 0.5, 1.0])).round(4).tolist()
@@ -119,6 +125,12 @@ class Power(Curve):
 
     Args:
         power: the exponent, above 0.
+
+    Shapes: as ``p``.
+
+    Raises:
+        TypeError: ``power`` is not a number.
+        ValueError: ``power`` is out of its range.
 
     Source: Hägele et al., "Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations", 2024,
     https://arxiv.org/abs/2405.18392 (the 1-sqrt decay).
@@ -142,6 +154,15 @@ class Polynomial(Curve):
     Args:
         power: the exponent, at least 0.
 
+    Shapes: as ``p``.
+
+    Raises:
+        TypeError: ``power`` is not a number.
+        ValueError: ``power`` is out of its range.
+
+    Source: Chen et al., "DeepLab: Semantic Image Segmentation with Deep Convolutional Nets, Atrous Convolution, and
+    Fully Connected CRFs", 2017, https://arxiv.org/abs/1606.00915 (the "poly" decay, with a power of 0.9).
+
     Example:
         >>> Polynomial(2.0)(np.array([0.0, 0.5, 1.0])).tolist()
         [0.0, 0.75, 1.0]
@@ -160,6 +181,12 @@ class Exponential(Curve):
 
     Args:
         ratio: the value of the exponential at the end, in (0, 1). A smaller ratio is faster at first.
+
+    Shapes: as ``p``.
+
+    Raises:
+        TypeError: ``ratio`` is not a number.
+        ValueError: ``ratio`` is out of its range.
 
     Example:
         >>> Exponential(0.25)(np.array([0.0, 0.5, 1.0])).round(4).tolist()
@@ -182,6 +209,12 @@ class Logarithmic(Curve):
     Args:
         base: the base of the logarithm, above 1. A larger base is faster at first.
 
+    Shapes: as ``p``.
+
+    Raises:
+        TypeError: ``base`` is not a number.
+        ValueError: ``base`` is out of its range.
+
     Example:
         >>> Logarithmic(4.0)(np.array([0.0, 1 / 3, 1.0])).round(4).tolist()
         [0.0, 0.5, 1.0]
@@ -200,6 +233,12 @@ class Stairs(Curve):
 
     Args:
         count: the number of stairs, at least 1; the last one is the end.
+
+    Shapes: as ``p``.
+
+    Raises:
+        TypeError: ``count`` is not a number.
+        ValueError: ``count`` is not a whole number of at least 1.
 
     Example:
         >>> Stairs(2)(np.array([0.0, 0.4, 0.5, 0.9, 1.0])).tolist()
@@ -223,8 +262,11 @@ class Tanh(Curve):
         lower: the argument of tanh at the beginning.
         upper: the argument of tanh at the end, more than ``lower``.
 
+    Shapes: as ``p``.
+
     Raises:
-        ValueError: ``lower`` is not less than ``upper``.
+        TypeError: an argument is not a number.
+        ValueError: an argument is NaN or infinite; ``lower`` is not less than ``upper``.
 
     Source: Hsueh et al., "Stochastic Gradient Descent with Hyperbolic-Tangent Decay on Classification", 2018,
     https://arxiv.org/abs/1806.01593.
@@ -257,6 +299,12 @@ class Rex(Curve):
     Args:
         d: in [0, 1); a larger d moves the change towards the end. 0 is a straight line, 1/2 the paper's REX.
 
+    Shapes: as ``p``.
+
+    Raises:
+        TypeError: ``d`` is not a number.
+        ValueError: ``d`` is out of its range.
+
     Source: Chen, Wolfe and Kyrillidis, "REX: Revisiting Budgeted Training with an Improved Schedule", 2021,
     https://arxiv.org/abs/2107.04197.
 
@@ -280,6 +328,12 @@ class KDecay(Curve):
         curve: the other curve.
         k: the exponent, above 0; a k above 1 moves the change towards the end.
 
+    Shapes: as ``p``.
+
+    Raises:
+        TypeError: ``curve`` is no curve; ``k`` is not a number.
+        ValueError: ``k`` is out of its range.
+
     Source: Zhang and Li, "k-decay: A New Method for Learning Rate Schedule", 2020,
     https://arxiv.org/abs/2004.05909.
 
@@ -302,6 +356,11 @@ class Reversed(Curve):
 
     Args:
         curve: the other curve.
+
+    Shapes: as ``p``.
+
+    Raises:
+        TypeError: ``curve`` is no curve.
 
     Example:
         >>> Reversed(Power(0.5))(np.array([0.0, 0.75, 1.0])).tolist()

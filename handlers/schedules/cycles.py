@@ -10,6 +10,7 @@ import numpy as np
 from . import arguments, fields
 from .base import Array, Schedule
 from .curves import blend, cosine, linear, triangle
+from .duration_types import Events
 
 LONGEST = 2 * arguments.MAX_EVENT_INDEX  # events of a cycle
 
@@ -36,18 +37,28 @@ class Cyclical(Schedule):
         end_value_mult: the same for the end value.
         warmup_duration: events from one cycle's end value to the next one's start value, at least 0.
 
+    Shapes: ``(n,)``; all groups have the same value.
+
     Raises:
         TypeError: an argument is not a number.
         ValueError: an argument is out of its range, NaN or infinite.
+
+    Example:
+        >>> @dataclass(frozen=True)
+        ... class Quadratic(Cyclical):
+        ...     def curve(self, progress):
+        ...         return progress**2
+        >>> Quadratic(1.0, 0.0, cycle_size=4)([0, 1, 2, 3, 4]).tolist()
+        [1.0, 0.9375, 0.75, 0.4375, 1.0]
     """
 
     start_value: float = fields.number()
     end_value: float = fields.number()
-    cycle_size: int = fields.whole_number(at_least=2, unit=fields.EVENTS)
+    cycle_size: Events = fields.whole_number(at_least=2, unit=fields.PHASES)
     cycle_mult: float = fields.number(1.0)
     start_value_mult: float = fields.number(1.0)
     end_value_mult: float = fields.number(1.0)
-    warmup_duration: int = fields.whole_number(0, unit=fields.EVENTS)
+    warmup_duration: Events = fields.whole_number(0, unit=fields.PHASES)
 
     def __post_init__(self) -> None:
         """Checks the arguments."""
@@ -128,14 +139,30 @@ class Cycles(Cyclical):
 class LinearCyclical(Cyclical):
     """Linear from start to end value and back in each cycle, or only to the end value if ``monotonic``.
 
-    ``curve(p) = 1 - |2p - 1|``, and ``curve(p) = p`` if monotonic; see :class:`Cyclical` for the rest, and for the
-    other arguments and errors.
+    At position j of a cycle of c events from ``start`` to ``end``; see :class:`Cyclical` for later cycles::
+
+        value = start + (end - start) * (1 - |2 * j / c - 1|)
+        value = start + (end - start) * j / c                  monotonic=True
 
     Args:
+        start_value: value at the start of the first cycle.
+        end_value: end value of the first cycle.
+        cycle_size: events in the first cycle, at least 2.
+        cycle_mult: ratio of one cycle's size to the last one's, at least 1.
+        start_value_mult: ratio of one cycle's start value to the last one's.
+        end_value_mult: the same for the end value.
+        warmup_duration: events from one cycle's end value to the next one's start value, at least 0.
         monotonic: whether a cycle goes only to the end value, followed by a jump or a warm-up to the start value.
 
+    Shapes: ``(n,)``; all groups have the same value.
+
     Raises:
-        ValueError: a warm-up with a cycle that goes back to its start value by itself.
+        TypeError: an argument is not a number, or ``monotonic`` not True or False.
+        ValueError: an argument is out of its range, NaN or infinite; a warm-up with a cycle that goes back to its start
+            value by itself.
+
+    Source: Smith, "Cyclical Learning Rates for Training Neural Networks", 2017, https://arxiv.org/abs/1506.01186 (the
+    triangular cycle).
 
     Example:
         >>> LinearCyclical(0.0, 1.0, cycle_size=4)([0, 1, 2, 3, 4, 5]).tolist()
@@ -164,7 +191,24 @@ class LinearCyclical(Cyclical):
 class CosineAnnealing(Cyclical):
     """Half a cosine wave from start to end value in each cycle.
 
-    ``curve(p) = (1 - cos(pi * p)) / 2``; see :class:`Cyclical` for the rest, the arguments and the errors.
+    At position j of a cycle of c events from ``start`` to ``end``; see :class:`Cyclical` for later cycles::
+
+        value = start + (end - start) * (1 - cos(pi * j / c)) / 2
+
+    Args:
+        start_value: value at the start of the first cycle.
+        end_value: end value of the first cycle.
+        cycle_size: events in the first cycle, at least 2.
+        cycle_mult: ratio of one cycle's size to the last one's, at least 1.
+        start_value_mult: ratio of one cycle's start value to the last one's.
+        end_value_mult: the same for the end value.
+        warmup_duration: events from one cycle's end value to the next one's start value, at least 0.
+
+    Shapes: ``(n,)``; all groups have the same value.
+
+    Raises:
+        TypeError: an argument is not a number.
+        ValueError: an argument is out of its range, NaN or infinite.
 
     Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017,
     https://arxiv.org/abs/1608.03983.

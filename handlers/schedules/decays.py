@@ -1,7 +1,6 @@
 """Decays without an end: by a factor at each event, after a number of events or at given events; as a power of time."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from . import arguments, fields
 from .arguments import Number
 from .base import Array, Schedule
 from .curves import rounded_if_near
+from .duration_types import Duration, ListedEvents
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,8 @@ class ExponentialDecay(GammaDecay):
         decay_events: events in which the value is multiplied by ``gamma``, above 0.
         staircase: whether to decay in steps, at every ``decay_events``-th event: ``floor(i / decay_events)``.
 
+    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
+
     Raises:
         TypeError, ValueError: an argument is not a finite number, or out of its range.
 
@@ -73,7 +75,7 @@ class ExponentialDecay(GammaDecay):
     """
 
     gamma: float = fields.number()
-    decay_events: float = fields.number(1.0, above=0, unit=fields.EVENTS)
+    decay_events: Duration = fields.number(1.0, above=0, unit=fields.EVENTS)
     staircase: bool = fields.flag(False)
 
     def __post_init__(self) -> None:
@@ -100,6 +102,8 @@ class StepDecay(GammaDecay):
         gamma: factor of each step.
         step_size: events from one step to the next, above 0; with 2.5, for example, steps are at 3, 5, 8, 10, ...
 
+    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
+
     Raises:
         TypeError, ValueError: an argument is not a finite number, or out of its range.
 
@@ -109,7 +113,7 @@ class StepDecay(GammaDecay):
     """
 
     gamma: float = fields.number()
-    step_size: float = fields.duration(above=0)
+    step_size: Duration = fields.duration(above=0)
 
     def times(self, indices: Array) -> Array:
         """The number of steps."""
@@ -125,6 +129,8 @@ class MultiStepDecay(GammaDecay):
         gamma: factor of each milestone.
         milestones: event indices at which the factor is applied, rising; a milestone that is listed twice counts twice.
 
+    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
+
     Raises:
         TypeError: a number is not one, ``milestones`` not a list or tuple.
         ValueError: a number is not finite, a milestone negative or not whole, or less than the one before.
@@ -135,7 +141,7 @@ class MultiStepDecay(GammaDecay):
     """
 
     gamma: float = fields.number()
-    milestones: Sequence[int] = fields.rising()
+    milestones: ListedEvents = fields.rising()
 
     @property
     def length(self) -> float:
@@ -158,6 +164,8 @@ class PowerDecay(Decay):
         timescale: the event at which the value is ``initial_value * 2 ** -power``, above 0.
         power: the exponent, at least 0; a larger one falls faster.
 
+    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
+
     Raises:
         TypeError, ValueError: an argument is not a finite number, or out of its range.
 
@@ -168,7 +176,7 @@ class PowerDecay(Decay):
         [1.0, 0.5, 0.25]
     """
 
-    timescale: float = fields.number(above=0, unit=fields.EVENTS)
+    timescale: Duration = fields.number(above=0, unit=fields.EVENTS)
     power: float = fields.number(0.5, at_least=0)
 
     def factor(self, indices: Array) -> Array:
@@ -188,6 +196,8 @@ class InverseTimeDecay(Decay):
         exponent: the power of time, at least 0.
         staircase: whether to decay in steps: ``floor(i ** exponent / decay_events)``.
 
+    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
+
     Raises:
         TypeError, ValueError: an argument is not a finite number, or out of its range.
 
@@ -197,16 +207,22 @@ class InverseTimeDecay(Decay):
     """
 
     decay_rate: float = fields.number(at_least=0)
-    decay_events: float = fields.number(1.0, above=0, unit=fields.EVENTS)
+    decay_events: Duration = fields.number(1.0, above=0, unit=fields.EVENTS)
     exponent: float = fields.number(1.0, at_least=0)
     staircase: bool = fields.flag(False)
 
     @classmethod
     def in_events(cls, given: dict[str, Any], epoch_length: int) -> dict[str, Any]:
-        """Converts ``decay_events``, which divides a power of time, by the same power of the epoch length."""
+        """Converts ``decay_events``, which divides a power of time, by the same power of the epoch length.
+
+        Raises:
+            ValueError: ``exponent`` is more than 20.
+        """
         power = arguments.number("exponent", given["exponent"], at_least=0)
         if power > 20 and epoch_length > 1:
             raise ValueError(f"exponent must be at most 20 with epoch_length, given {power}")
+        if isinstance(given["decay_events"], str):
+            return given
         events_in_it = arguments.number("decay_events", given["decay_events"]) * float(epoch_length) ** power
         return {**given, "decay_events": events_in_it}
 

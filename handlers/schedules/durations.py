@@ -1,49 +1,143 @@
-"""Converts the arguments of a schedule from epochs to events."""
+"""Converts the arguments of a schedule to events: numbers of epochs, and texts with a unit."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from functools import lru_cache, partial
+from typing import Any, NoReturn
 
 from . import arguments
-from .fields import AMBIGUOUS, EVENTS
+from .fields import AMBIGUOUS, EVENTS, PER_EVENT, PHASES
+from .run_length import RunLength
+from .units import has_unit
+
+PAIRS = (list, tuple)
+NUMBERS = {float, int, bool, type(None)}  # types of arguments that have no text in them
 
 
-def in_events(schedule_type: Callable[..., Any], given: Mapping[str, Any], epoch_length: object) -> dict[str, Any]:
-    """Converts arguments of a schedule from epochs to events.
+def in_events(
+    schedule_type: Callable[..., Any],
+    given: Mapping[str, Any],
+    epoch_length: object = None,
+    run: RunLength | None = None,
+    begin: float | str = 0,
+) -> dict[str, Any]:
+    """Converts arguments of a schedule to events: texts such as ``"10%"``, and numbers of epochs.
 
-    A number of events is multiplied by ``epoch_length``. A factor that is applied at each event becomes its
-    ``epoch_length``-th root.
+    With ``epoch_length``, a number of epochs is multiplied by it, and a factor that is applied at each event becomes
+    its ``epoch_length``-th root. Texts are converted by the length of the run, and the phases of a schedule together,
+    so that parts of the run add up to the run; see :class:`RunLength`.
 
     Args:
         schedule_type: the class of the schedule.
         given: its arguments by name; None stays None.
-        epoch_length: events in an epoch, at least 1.
+        epoch_length: events in an epoch, at least 1, where numbers are epochs; None where they are events.
+        run: the length of the run; None where no argument has a text other than of epochs.
+        begin: the events before the first phase, a number or a text.
 
     Raises:
         TypeError, ValueError: ``epoch_length`` is no whole number of at least 1; a duration is no whole number of
-            events; an argument has another meaning when time is counted in epochs.
+            events; an argument has another meaning when time is counted in epochs; there is a text but no run, or the
+            run cannot convert it.
 
     Example:
         >>> from lehr.handlers.schedules import MultiStepDecay
         >>> in_events(MultiStepDecay, {"initial_value": 1.0, "gamma": 0.1, "milestones": [1, 2.5]}, epoch_length=100)
         {'initial_value': 1.0, 'gamma': 0.1, 'milestones': [100, 250]}
+        >>> in_events(MultiStepDecay, {"milestones": ["30%", 80]}, run=RunLength(total_steps=100))
+        {'milestones': [30, 80]}
     """
-    length = arguments.whole_number("epoch_length", epoch_length, at_least=1)
-    if hasattr(schedule_type, "in_events"):  # with its own conversion
-        return dict(schedule_type.in_events(given, length))
-    if not is_dataclass(schedule_type):
-        raise ValueError("epoch_length must be left out where a function is given, which it cannot be applied to")
-    units = {one.name: one.metadata.get("unit") for one in fields(schedule_type)}
+    if epoch_length is None and NUMBERS.issuperset(map(type, given.values())):  # the usual case, at once
+        return dict(given)
     converted = dict(given)
-    for name, value in given.items():
-        unit = units.get(name)
-        if value is None or unit is None:
-            continue
-        if unit == AMBIGUOUS:
-            raise ValueError(f"epoch_length must be left out where {name} is given, which it cannot be applied to")
-        converted[name] = _multiplied(name, value, length) if unit == EVENTS else _root(name, value, length)
-    return converted
+    if epoch_length is not None:
+        length = arguments.whole_number("epoch_length", epoch_length, at_least=1)
+        run = with_epoch_length(run, length)
+        converted = _epochs_in_events(schedule_type, given, length)
+    return _texts_in_events(schedule_type, converted, run, begin)
+
+
+def has_text(value: Any) -> bool:
+    """Whether a duration, or one in a list or in a list of pairs, is a text.
+
+    >>> [has_text(value) for value in (3, "10%", [1, "10%"], [("10%", 0.1)], [(1, 0.1)])]
+    [False, True, True, True, False]
+    """
+    if type(value) is list or type(value) is tuple:
+        firsts = [one[0] if type(one) in PAIRS and one else one for one in value]
+        if str not in map(type, firsts):  # the usual list, at once
+            return False
+    return next(texts_of("", value), None) is not None
+
+
+def texts_of(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """The texts of a duration, of a list of them or of a list of pairs, with their names.
+
+    >>> list(texts_of("milestones_values", [("10%", 0.1), (5, 0.2)]))
+    [('milestones_values[0]', '10%')]
+    """
+    if has_unit(value):
+        yield name, value
+    for position, one in enumerate(value) if isinstance(value, list | tuple) else ():
+        first = one[0] if isinstance(one, list | tuple) and one else one
+        if has_unit(first):
+            yield f"{name}[{position}]", first
+
+
+def durations_of(schedule_type: Any) -> Mapping[str, str]:
+    """The names of the arguments of a schedule that are numbers of events, with their unit."""
+    return _durations_of(schedule_type) if isinstance(schedule_type, type) and is_dataclass(schedule_type) else {}
+
+
+@lru_cache(maxsize=256)
+def _durations_of(schedule_type: Any) -> Mapping[str, str]:
+    found = {one.name: one.metadata.get("unit") for one in fields(schedule_type)}
+    return {name: unit for name, unit in found.items() if unit in (EVENTS, PHASES)}
+
+
+def with_epoch_length(run: RunLength | None, length: int) -> RunLength:
+    """The length of a run, with the length of an epoch where it has none.
+
+    Raises:
+        ValueError: it has another one.
+    """
+    if run is None:
+        return RunLength(epoch_length=length)
+    if run.epoch_length not in (None, length):
+        raise ValueError(f"epoch_length must be that of run, {run.epoch_length}, given {length}")
+    return replace(run, epoch_length=length)
+
+
+def checked_run(run: Any) -> RunLength | None:
+    """Returns the argument ``run`` of a scheduler, which must be a :class:`RunLength` or None."""
+    return run if run is None else arguments.instance("run", run, RunLength, "a RunLength or None")
+
+
+def as_events(name: str, duration: Any, run: RunLength | None) -> Any:
+    """A duration in events if it is a text; else as it is.
+
+    >>> as_events("num_events", "10%", RunLength(total_steps=200)), as_events("num_events", 7, None)
+    (20, 7)
+    """
+    if not has_unit(duration):
+        return duration
+    if run is None:
+        refuse_without_run(name, duration)
+    return run.events_of(duration, name)
+
+
+def resolved(schedule: Any, run: Any) -> Any:
+    """A schedule with its texts in events, after a check of the argument ``run``; anything else as it is."""
+    known = checked_run(run)
+    return schedule.in_run(known) if hasattr(schedule, "in_run") else schedule
+
+
+def refuse_without_run(name: str, text: str) -> NoReturn:
+    """Raises the error for a text without a run."""
+    raise ValueError(
+        f"{name} must be a number of events where no run is given, given {arguments.shown(text)}: "
+        "pass run=RunLength(...), such as RunLength(max_epochs=10, epoch_length=500)"
+    )
 
 
 def duration_in_events(name: str, value: object, epoch_length: int) -> float:
@@ -66,17 +160,82 @@ def duration_in_events(name: str, value: object, epoch_length: int) -> float:
     return round(events)
 
 
-def _multiplied(name: str, value: Any, length: int) -> Any:
+def _epochs_in_events(schedule_type: Callable[..., Any], given: Mapping[str, Any], length: int) -> dict[str, Any]:
+    """The arguments with each number of epochs as events; texts stay."""
+    if hasattr(schedule_type, "in_events"):  # with its own conversion
+        return dict(schedule_type.in_events(given, length))
+    if not is_dataclass(schedule_type):
+        raise ValueError("epoch_length must be left out where a function is given, which it cannot be applied to")
+    units = {one.name: one.metadata.get("unit") for one in fields(schedule_type)}
+    converted = dict(given)
+    for name, value in given.items():
+        unit = units.get(name)
+        if value is None or unit is None:
+            continue
+        if unit == AMBIGUOUS:
+            raise ValueError(f"epoch_length must be left out where {name} is given, which it cannot be applied to")
+        if unit == PER_EVENT:
+            converted[name] = _root(name, value, length)
+        else:
+            converted[name] = _each(name, value, lambda named, one: duration_in_events(named, one, length), texts=False)
+    return converted
+
+
+def _texts_in_events(
+    schedule_type: Callable[..., Any], given: dict[str, Any], run: RunLength | None, begin: float | str
+) -> dict[str, Any]:
+    """The arguments with each text as events."""
+    units = durations_of(schedule_type)
+    textual = [name for name in units if type(given.get(name)) not in NUMBERS and has_text(given[name])]
+    if not textual:
+        return given
+    if run is None:
+        refuse_without_run(*next(texts_of(textual[0], given[textual[0]])))
+    converted = dict(given)
+    for name in textual:
+        if units[name] == EVENTS:
+            before = begin if isinstance(given[name], list | tuple) else 0  # a list is one of events, not of durations
+            converted[name] = _each(name, given[name], partial(_event_after, run, before), texts=True)
+    phases = {name: given[name] for name in units if units[name] == PHASES and given.get(name) is not None}
+    if any(name in textual for name in phases):
+        converted |= _phases_in_events(phases, run, begin)
+    return converted
+
+
+def _event_after(run: RunLength, begin: float | str, name: str, text: str) -> int:
+    return run.events_of_phases([begin, text], ["begin", name])[1]
+
+
+def _phases_in_events(phases: dict[str, Any], run: RunLength, begin: float | str) -> dict[str, Any]:
+    """The phases of a schedule in events, rounded at their borders."""
+    names, durations = ["begin"], [begin]
+    for name, value in phases.items():
+        listed = isinstance(value, list | tuple)
+        names += [f"{name}[{position}]" for position in range(len(value))] if listed else [name]
+        durations += list(value) if listed else [value]
+    events = run.events_of_phases(durations, names)[1:]
+    converted: dict[str, Any] = {}
+    for name, value in phases.items():
+        count = len(value) if isinstance(value, list | tuple) else 1
+        own, events = events[:count], events[count:]
+        converted[name] = own if isinstance(value, list | tuple) else own[0]
+    return converted
+
+
+def _each(name: str, value: Any, convert: Callable[[str, Any], Any], *, texts: bool) -> Any:
+    """A duration, each in a list of them or the first item of each pair, converted if it is (no) text."""
     if not isinstance(value, list | tuple):
-        return duration_in_events(name, value, length)
+        return convert(name, value) if has_unit(value) == texts else value
     if value and isinstance(value[0], list | tuple):  # pairs; the schedule refuses other items
         return [
-            (duration_in_events(f"{name}[{position}]", item[0], length), *item[1:])
-            if isinstance(item, list | tuple) and item
+            (convert(f"{name}[{position}]", item[0]), *item[1:])
+            if isinstance(item, list | tuple) and item and has_unit(item[0]) == texts
             else item
             for position, item in enumerate(value)
         ]
-    return [duration_in_events(f"{name}[{position}]", item, length) for position, item in enumerate(value)]
+    return [
+        convert(f"{name}[{position}]", item) if has_unit(item) == texts else item for position, item in enumerate(value)
+    ]
 
 
 def _root(name: str, value: object, length: int) -> float:

@@ -12,9 +12,10 @@ from weakref import WeakKeyDictionary
 
 from . import arguments
 
-# Units: a number of events, a list of such or pairs that begin with one; a factor that is applied at each event; an
-# argument that has another meaning when time is counted in epochs.
-EVENTS, PER_EVENT, AMBIGUOUS = "events", "per event", "ambiguous"
+# Units: a number of events, a list of such or pairs that begin with one; the same, of phases that follow one another in
+# the order of the fields; a factor that is applied at each event; an argument that has another meaning when time is
+# counted in epochs.
+EVENTS, PHASES, PER_EVENT, AMBIGUOUS = "events", "phases", "per event", "ambiguous"
 Check = Callable[[str, Any], Any]
 Groups = Callable[[Any], int | None]
 MAX_DEPTH, MAX_PARTS = 50, 100_000  # of schedules in schedules, or curves in curves
@@ -44,9 +45,9 @@ def value(default: Any = REQUIRED) -> Any:
     return argument(arguments.number_or_numbers, default, groups=arguments.groups_of)
 
 
-def duration(default: Any = REQUIRED, **bounds: Any) -> Any:
+def duration(default: Any = REQUIRED, *, unit: str = EVENTS, **bounds: Any) -> Any:
     """A field for a number of events within the bounds of :func:`.arguments.number`, and not between 0 and 1."""
-    return argument(partial(arguments.duration, **bounds), default, unit=EVENTS)
+    return argument(partial(arguments.duration, **bounds), default, unit=unit)
 
 
 def number(default: Any = REQUIRED, *, unit: str | None = None, **bounds: Any) -> Any:

@@ -67,8 +67,8 @@ class Greedy(StatefulSchedule):
         TypeError: an argument has the wrong type.
         ValueError: an argument is out of its range; lists of different lengths.
 
-    Source: Subramanian et al., "Zeroth-Order GreedyLR: An Adaptive Learning Rate Scheduler for Deep Neural Network
-    Training", 2025; the rule is that of transformers 5.23.
+    Source: Subramanian, Krishnamoorthy and Murthy, "Dynamic Learning Rate Scheduling based on Loss Changes Leads to
+    Faster Convergence", 2025, https://arxiv.org/abs/2512.14527; the rule is that of transformers 5.23.
 
     Example:
         >>> greedy = Greedy(initial_value=0.5, factor=0.5, patience=0)
@@ -105,7 +105,7 @@ class Greedy(StatefulSchedule):
 
     @property
     def is_metric_driven(self) -> bool:
-        """True: the values depend on metrics."""
+        """True, since the values depend on metrics."""
         return True
 
     def value(self, index: int) -> float | list[float]:
@@ -115,6 +115,9 @@ class Greedy(StatefulSchedule):
 
     def observe(self, metric: float) -> None:
         """Counts a metric, and changes the value after enough metrics with or without an improvement.
+
+        Args:
+            metric: the metric, a number.
 
         Raises:
             TypeError: the metric is no number.

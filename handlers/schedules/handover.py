@@ -8,6 +8,7 @@ from . import fields
 from .arguments import Number
 from .base import Array, with_group_axis
 from .curves import blend
+from .duration_types import Duration, Events
 from .wrapper import Wrapper
 
 
@@ -41,8 +42,8 @@ class Handover(Wrapper):
         [0.5, 0.625, 0.75, 0.875, 1.0, 1.0]
     """
 
-    begin: int = fields.whole_number(unit=fields.EVENTS)
-    duration: float = fields.number(above=0, unit=fields.EVENTS)
+    begin: Events = fields.whole_number(unit=fields.PHASES)
+    duration: Duration = fields.number(above=0, unit=fields.PHASES)
     start_value: Number = fields.value(0.0)
 
     @property

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import arguments, fields
 from .base import Array, Schedule
+from .duration_types import Points
 
 
 def _checked_points(name: str, given: Any) -> tuple[tuple[int, arguments.Number], ...]:
@@ -62,7 +63,7 @@ class LinearInterpolation(Schedule):
         [[0.0, 0.0], [0.05, 0.5], [0.1, 1.0]]
     """
 
-    milestones_values: Sequence[tuple[int, arguments.Number]] = fields.argument(
+    milestones_values: Points = fields.argument(
         _checked_points,
         unit=fields.EVENTS,
         groups=lambda points: arguments.groups_of(*(value for _, value in points)),

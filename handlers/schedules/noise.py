@@ -9,6 +9,7 @@ import numpy as np
 
 from . import fields
 from .base import Array, with_group_axis
+from .duration_types import Events, OptionalEvents
 from .mersenne_twister import Words, first_words
 from .wrapper import Wrapper
 
@@ -49,8 +50,8 @@ class Noise(Wrapper):
     std: float = fields.number(1.0, above=0)
     limit: float = fields.number(0.67, above=0)
     distribution: str = fields.one_of(("normal", "uniform"), "normal")
-    begin: int = fields.whole_number(0)
-    end: int | None = fields.whole_number(None)
+    begin: Events = fields.whole_number(0, unit=fields.EVENTS)
+    end: OptionalEvents = fields.whole_number(None, unit=fields.EVENTS)
 
     def __post_init__(self) -> None:
         """Checks the arguments."""

@@ -9,6 +9,7 @@ from . import arguments, fields
 from .arguments import Number
 from .base import Array, Schedule
 from .curves import CURVES, blend
+from .duration_types import Events
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class OneCycle(Schedule):
     """
 
     max_value: Number = fields.value()
-    total_steps: int = fields.whole_number(at_least=1, unit=fields.EVENTS)
+    total_steps: Events = fields.whole_number(at_least=1, unit=fields.EVENTS)
     pct_start: float = fields.number(0.3, at_least=0, at_most=1)
     anneal_strategy: Literal["cos", "linear"] = fields.one_of(CURVES, "cos")
     div_factor: float = fields.number(25.0, above=0)

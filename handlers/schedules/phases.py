@@ -8,6 +8,7 @@ import numpy as np
 
 from . import arguments, fields
 from .base import Array, Schedule, common_groups, schedules_field
+from .duration_types import ListedEvents, OptionalEvents
 from .plateau import Plateau
 from .stateful import StatefulSchedule
 
@@ -45,7 +46,7 @@ class Phases(StatefulSchedule):
         end: the event at which the last phase ends; None for its own length.
         starts: events at which the second phase, the third and so on begin without a call, rising.
         flat: metrics start the next phase when this plateau would reduce; its ``factor`` and values have no effect.
-            With None, metrics have no effect.
+            None where no metric comes.
 
     Shapes: one value, or one for each of G groups where one of the phases has it.
 
@@ -69,8 +70,8 @@ class Phases(StatefulSchedule):
 
     phases: Sequence[Schedule] = schedules_field(at_least=2, groups=common_groups)
     relative: bool = fields.flag(True)
-    end: int | None = fields.whole_number(None, unit=fields.EVENTS)
-    starts: Sequence[int] = fields.rising(())
+    end: OptionalEvents = fields.whole_number(None, unit=fields.EVENTS)
+    starts: ListedEvents = fields.rising(())
     flat: Plateau | None = fields.instance(Plateau, "a Plateau or None", None)
     changed_by_reading = ("event_index",)
     _progress: PhasesProgress = field(init=False, repr=False, compare=False)
@@ -155,6 +156,9 @@ class Phases(StatefulSchedule):
     def begin_next(self, event_index: int | None = None) -> None:
         """Starts the next phase at an event; None is the event after the last that was read.
 
+        Args:
+            event_index: the first event of the next phase.
+
         Raises:
             TypeError: ``event_index`` is no number.
             ValueError: ``event_index`` is negative, not whole, or before the start of the phase before; there is no
@@ -175,6 +179,9 @@ class Phases(StatefulSchedule):
 
     def observe(self, metric: float) -> None:
         """Counts a metric, and starts the next phase at the next event if ``flat`` would reduce.
+
+        Args:
+            metric: the metric, a number.
 
         Raises:
             TypeError: as :meth:`Plateau.observe`.

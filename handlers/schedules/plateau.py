@@ -140,7 +140,7 @@ class Plateau(StatefulSchedule):
 
     @property
     def is_metric_driven(self) -> bool:
-        """True: the values depend on metrics."""
+        """True, since the values depend on metrics."""
         return True
 
     @property
@@ -165,6 +165,9 @@ class Plateau(StatefulSchedule):
 
     def observe(self, metric: float) -> None:
         """Counts a metric, and reduces the value after too many metrics without an improvement.
+
+        Args:
+            metric: the metric, a number.
 
         Raises:
             TypeError: the metric is no number.

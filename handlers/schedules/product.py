@@ -20,6 +20,7 @@ class Product(Schedule):
     Shapes: ``(n,)``, or ``(n, G)`` where one of the schedules has it.
 
     Raises:
+        TypeError: ``schedules`` is not a list or tuple of schedules.
         ValueError: no schedules; schedules for different numbers of groups.
 
     Example:

@@ -20,9 +20,14 @@ class Turn:
 
     Args:
         rule: the rule. Its step is ``n - begin``.
-        begin: the first n of its window.
-        end: the first n after its window; None for no end.
+        begin: the number n of the first event in its window.
+        end: the number n of the first event after its window; None for no end.
         every: events from one turn to the next.
+
+    Raises:
+        TypeError: ``rule`` is no rule; another argument is not a number.
+        ValueError: another argument is negative or not whole, or ``every`` is 0; ``rule`` depends on what happens in
+            training.
 
     Example:
         >>> from lehr.handlers.schedules import ExponentialDecay, Scaling
@@ -49,6 +54,8 @@ class Turn:
 class Recursion(Schedule):
     """A value that several rules change at each event, one after another.
 
+    At each of its turns, a rule replaces the value v by ``v * a(k) + c(k)``, where k counts the events of the turn.
+
     It stands for several schedulers of one parameter whose windows overlap, and has no closed form: to seek to event i
     takes time in proportion to i, or to the end of the last window if that is before i. Compose schedules instead where
     you can.
@@ -60,6 +67,11 @@ class Recursion(Schedule):
 
     Shapes: ``(n,)``, or ``(n, G)`` where a value is a list.
 
+    Raises:
+        TypeError: ``turns`` is not a list of turns; another argument is not a number.
+        ValueError: a value is NaN or infinite; ``start`` is negative or not whole; values for different numbers of
+            groups.
+
     Example:
         >>> from lehr.handlers.schedules import Anneal, Approach, Cosine, Scaling
         >>> warmup = Scaling(Anneal(0.25, 1.0, duration=3))
@@ -68,6 +80,7 @@ class Recursion(Schedule):
         [0.25, 0.4268, 0.375, 0.1464, 0.1464]
     """
 
+    goes_event_by_event = True
     initial_value: Number = fields.value()
     turns: Sequence[Turn] = fields.list_of(
         partial(arguments.instance, wanted=Turn, rule="a Turn"),
@@ -88,17 +101,29 @@ class Recursion(Schedule):
         return max((turn.end * turn.every for turn in self.turns if turn.end is not None), default=None)
 
     def values(self, indices: Array) -> Array:
-        """Goes from event to event. The value before each chunk of events is kept, to go on from there."""
+        """Goes from event to event. The value before each chunk of events is kept, to go on from there.
+
+        No chunk is computed twice: its rules may have recursions in them, whose work would double at each level.
+        """
         indices = np.minimum(indices, max(self._last() - self.start, 0))
-        chunks = (indices // CHUNK_SIZE).astype(int)
         values = np.empty((len(indices), *([] if self.groups is None else [self.groups])))
-        while (missing := chunks.max(initial=0) + 1 - len(self._chunk_starts)) > 0:
-            more = self._chunks(len(self._chunk_starts) - 1, min(missing, MOST_CHUNKS))
-            self._chunk_starts.extend(more[CHUNK_SIZE - 1 :: CHUNK_SIZE].copy())
-        for chunk in np.unique(chunks):
-            wanted = chunks == chunk
-            values[wanted] = self._chunks(chunk)[(indices[wanted] - chunk * CHUNK_SIZE).astype(int)]
+        chunks = (indices // CHUNK_SIZE).astype(int)
+        known = np.unique(chunks[chunks < len(self._chunk_starts) - 1])
+        for run in np.split(known, np.flatnonzero(np.diff(known) > 1) + 1):
+            for first in range(0, len(run), MOST_CHUNKS):
+                self._fill(values, indices, run[first], min(len(run) - first, MOST_CHUNKS))
+        while (chunk := len(self._chunk_starts) - 1) <= chunks.max(initial=-1):
+            computed = self._fill(values, indices, chunk, min(chunks.max() + 1 - chunk, MOST_CHUNKS))
+            self._chunk_starts.extend(computed[CHUNK_SIZE - 1 :: CHUNK_SIZE].copy())
         return values
+
+    def _fill(self, values: Array, indices: Array, chunk: int, number: int) -> Array:
+        """Computes some chunks, and writes the values of the events in them."""
+        computed = self._chunks(chunk, number)
+        at = indices - chunk * CHUNK_SIZE
+        inside = (at >= 0) & (at < len(computed))
+        values[inside] = computed[at[inside].astype(int)]
+        return computed
 
     def _last(self) -> float:
         """The event after which the value does not change."""

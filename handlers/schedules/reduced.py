@@ -16,8 +16,9 @@ from .stateful import StatefulSchedule
 class Reduced(StatefulSchedule):
     """A schedule times a ratio, which falls by the rule of a :class:`Plateau` when a metric has not improved.
 
-    Unlike in a product with a plateau, ``min_value`` and ``eps`` apply to the value itself, not to the ratio. Give
-    metrics to :meth:`observe`.
+    ``value(i) = schedule(i) * ratio``, with one ratio for each group, 1 at first. A reduction makes the next value v
+    ``max(v * factor, min_value)``, where that is less by more than ``eps``. In a product with a plateau, ``min_value``
+    and ``eps`` would apply to the ratio. Give metrics to :meth:`observe`.
 
     Args:
         schedule: the schedule, a pure one.
@@ -28,7 +29,7 @@ class Reduced(StatefulSchedule):
     Shapes: the shape of ``schedule``.
 
     Raises:
-        TypeError: ``plateau`` is no :class:`Plateau`.
+        TypeError: ``schedule`` or ``compared`` is no schedule; ``plateau`` is no :class:`Plateau`.
         ValueError: ``schedule`` or ``compared`` depends on what happens in training.
 
     Example:
@@ -64,7 +65,7 @@ class Reduced(StatefulSchedule):
 
     @property
     def is_metric_driven(self) -> bool:
-        """True: the values depend on metrics."""
+        """True, since the values depend on metrics."""
         return True
 
     @property
@@ -85,6 +86,9 @@ class Reduced(StatefulSchedule):
 
     def observe(self, metric: float) -> None:
         """Counts a metric, and reduces the values of the next events after too many metrics without an improvement.
+
+        Args:
+            metric: the metric, a number.
 
         Raises:
             TypeError, ValueError: as :meth:`Plateau.observe`.

@@ -9,6 +9,7 @@ from . import arguments, fields
 from .arguments import Number
 from .base import Array, Schedule, with_group_axis
 from .curves import Cosine, Curve, blend, curve_field, rounded_if_near
+from .duration_types import Durations
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Restarts(Schedule):
 
     start_value: Number = fields.value()
     end_value: Number = fields.value()
-    periods: float | Sequence[float] = fields.argument(arguments.number_or_numbers, unit=fields.EVENTS)
+    periods: Durations = fields.argument(arguments.number_or_numbers, unit=fields.PHASES)
     period_mult: float = fields.number(1.0, at_least=1)
     restart_weights: float | Sequence[float] = fields.argument(arguments.number_or_numbers, 1.0)
     num_cycles: int | None = fields.whole_number(None)

@@ -14,6 +14,15 @@ from .decays import GammaDecay
 TINY = 1e-290  # a factor below it has lost digits
 
 
+def _now_and_before(schedule: Schedule, steps: Array) -> tuple[Array, Array]:
+    """The values of a schedule at these steps, and at the steps before them.
+
+    It is asked once: a rule may have a recursion in it, whose rules have others, and the calls of each would multiply.
+    """
+    values = schedule.values(np.concatenate([steps, np.maximum(steps - 1, 0)]))
+    return values[: len(steps)], values[len(steps) :]
+
+
 class Rule(ABC):
     """A change of a value v: at its step k, a rule replaces v by ``v * a(k) + c(k)``."""
 
@@ -38,6 +47,11 @@ class Scaling(Rule):
     Args:
         factors: a schedule of factors.
 
+    Shapes: a and c are ``(n,)``, or ``(n, G)`` where ``factors`` has values for G groups.
+
+    Raises:
+        TypeError: ``factors`` is no schedule.
+
     Example:
         >>> from lehr.handlers.schedules import ExponentialDecay
         >>> Scaling(ExponentialDecay(1.0, gamma=0.5)).coefficients(np.array([0.0, 1.0, 2.0]))[0].tolist()
@@ -48,13 +62,12 @@ class Scaling(Rule):
 
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
         """The formula of the class docstring; after a factor of 0, ``a`` is 1, or the power of ``gamma`` of a decay."""
-        last = np.maximum(steps - 1, 0)
-        now, before = self.factors.values(steps), self.factors.values(last)
+        now, before = _now_and_before(self.factors, steps)
         before = np.where(steps.reshape(-1, *[1] * (now.ndim - 1)) == 0, 1.0, before)
         over = np.where(now == 0, 1.0, 0.0)
         divisible = before != 0
         if isinstance(self.factors, GammaDecay):
-            again = self.factors.gamma ** (self.factors.times(steps) - self.factors.times(last))
+            again = self.factors.gamma ** (self.factors.times(steps) - self.factors.times(np.maximum(steps - 1, 0)))
             over = np.broadcast_to(with_group_axis(again, now.ndim == 2), now.shape).copy()
             divisible = np.abs(before) > TINY
         return np.divide(now, before, out=over, where=divisible), np.zeros_like(now)
@@ -73,6 +86,13 @@ class Approach(Rule):
         base_value: the value that rising weights lead back to, likewise.
         restarts: steps at which the value is set to one of ``restart_values``.
         restart_values: a value for each of ``restarts``, or a list of G.
+
+    Shapes: a and c are ``(n,)``, or ``(n, G)`` where a value is a list.
+
+    Raises:
+        TypeError: ``weights`` is no schedule; a value is not a number or a list of them.
+        ValueError: a value is NaN or infinite; not as many ``restart_values`` as ``restarts``; values for different
+            numbers of groups.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal
@@ -101,7 +121,7 @@ class Approach(Rule):
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
         """The formula of the class docstring."""
         end, base = np.asarray(self.end_value, dtype=np.float64), np.asarray(self.base_value, dtype=np.float64)
-        now, before = self.weights.values(steps), self.weights.values(np.maximum(steps - 1, 0))
+        now, before = _now_and_before(self.weights, steps)
         before = np.where(steps == 0, 1.0, before)
         over = np.abs(before) < 1e-14  # a cosine does not end exactly at 0
         a = np.divide(now, before, out=np.ones_like(now), where=~over)
@@ -120,6 +140,12 @@ class Assignment(Rule):
     Args:
         schedule: the values.
         first_factor: the factor of the value at step 0; None to replace the value at step 0, too.
+
+    Shapes: a and c are ``(n,)``, or ``(n, G)`` where ``schedule`` has values for G groups.
+
+    Raises:
+        TypeError: ``schedule`` is no schedule; ``first_factor`` is not a number.
+        ValueError: ``first_factor`` is NaN or infinite.
 
     Example:
         >>> from lehr.handlers.schedules import Constant
@@ -149,6 +175,11 @@ class Addition(Rule):
     Args:
         schedule: the values.
 
+    Shapes: a and c are ``(n,)``, or ``(n, G)`` where ``schedule`` has values for G groups.
+
+    Raises:
+        TypeError: ``schedule`` is no schedule.
+
     Example:
         >>> from lehr.handlers.schedules import Anneal
         >>> a, c = Addition(Anneal(0.5, 1.5, duration=2)).coefficients(np.arange(3.0))
@@ -161,5 +192,5 @@ class Addition(Rule):
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
         """The formula of the class docstring."""
         first = with_group_axis(steps == 0, self.groups is not None)
-        now, before = self.schedule.values(steps), self.schedule.values(np.maximum(steps - 1, 0))
+        now, before = _now_and_before(self.schedule, steps)
         return np.where(first, np.zeros_like(now), 1.0), np.where(first, now, now - before)

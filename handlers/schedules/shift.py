@@ -7,6 +7,7 @@ import numpy as np
 
 from . import arguments, fields
 from .base import Array, Schedule, Value
+from .duration_types import Events
 from .wrapper import Wrapper
 
 
@@ -20,6 +21,10 @@ class Shift(Wrapper):
 
     Shapes: the shape of ``schedule``.
 
+    Raises:
+        TypeError: ``schedule`` is no schedule; ``by`` is not a number.
+        ValueError: ``by`` is not whole.
+
     Example:
         >>> from lehr.handlers.schedules import LinearCyclical
         >>> Shift(LinearCyclical(0.0, 1.0, cycle_size=4), by=2)([0, 1, 2]).tolist()
@@ -28,7 +33,7 @@ class Shift(Wrapper):
         [0.0, 0.0, 0.0, 0.5, 1.0]
     """
 
-    by: int = fields.whole_number(at_least=-arguments.MAX_EVENT_INDEX, unit=fields.EVENTS)
+    by: Events = fields.whole_number(at_least=-arguments.MAX_EVENT_INDEX, unit=fields.EVENTS)
 
     @property
     def length(self) -> float | None:

@@ -12,12 +12,15 @@ from .base import Array, Schedule, Value, schedules_field
 class SideBySide(Schedule):
     """The values of several schedules in one row: of the first schedule, then of the second one, and so on.
 
+    ``value(i) = [schedules[0](i), schedules[1](i), ...]``
+
     Args:
         schedules: one or more. A schedule has one column for each of its groups, or one column.
 
     Shapes: ``(n, G)``, G being the number of all columns.
 
     Raises:
+        TypeError: ``schedules`` is not a list or tuple of schedules.
         ValueError: no schedules.
 
     Example:

@@ -18,6 +18,8 @@ class LiveSchedule(Schedule):
 
     A subclass writes :meth:`value` for one event instead of :meth:`Schedule.values` for arrays.
 
+    Shapes: as :class:`Schedule`; ``values`` asks for one event after another.
+
     Example:
         >>> @dataclass(frozen=True)
         ... class Measured(LiveSchedule):
@@ -39,7 +41,7 @@ class LiveSchedule(Schedule):
 
     @property
     def is_pure(self) -> bool:
-        """False: the values may depend on more than the event index."""
+        """False, since the values may depend on more than the event index."""
         return False
 
     def values(self, indices: Array) -> Array:
@@ -70,6 +72,8 @@ class FunctionSchedule(LiveSchedule):
 
     Args:
         function: ``int -> float``.
+
+    Shapes: ``(n,)``, or ``(n, G)`` where the function returns a list of G numbers.
 
     Raises:
         TypeError: ``function`` cannot be called; or, at the event, its value is not a number.
@@ -107,6 +111,8 @@ class StatefulSchedule(LiveSchedule):
 
     A scheduler saves this state, which is plain data, with its event index. The fields of the schedule are its
     configuration. They come from the code and are never loaded from a state.
+
+    Shapes: as :class:`Schedule`; ``values`` asks for one event after another.
 
     Example:
         >>> @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from .anneal import between
 from .arguments import Number
 from .base import Array, Schedule, with_group_axis
 from .curves import Cosine, Curve, Exponential, Linear, Logarithmic, Polynomial, Power, Reversed
+from .duration_types import Events
 
 TYPES = ("linear", "cosine", "1-sqrt", "quadratic", "log", "power", "exponential")
 
@@ -32,9 +33,9 @@ class WarmupStableDecay(Schedule):
 
     Args:
         peak_value: value of the stable phase; a float, or one for each of G parameter groups.
-        num_warmup_events: w, at least 0.
-        num_stable_events: s, at least 0.
-        num_decay_events: d, at least 0.
+        num_warmup_events: w, the events of the warm-up, at least 0.
+        num_stable_events: s, the events of the stable phase, at least 0.
+        num_decay_events: d, the events of the decay, at least 0.
         start_value: value at event 0, like ``peak_value``.
         end_value: value at the end of the decay, likewise.
         warmup_type: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"quadratic"``, ``"log"``, ``"power"`` or
@@ -58,9 +59,9 @@ class WarmupStableDecay(Schedule):
     """
 
     peak_value: Number = fields.value()
-    num_warmup_events: int = fields.whole_number(unit=fields.EVENTS)
-    num_stable_events: int = fields.whole_number(unit=fields.EVENTS)
-    num_decay_events: int = fields.whole_number(unit=fields.EVENTS)
+    num_warmup_events: Events = fields.whole_number(unit=fields.PHASES)
+    num_stable_events: Events = fields.whole_number(unit=fields.PHASES)
+    num_decay_events: Events = fields.whole_number(unit=fields.PHASES)
     start_value: Number = fields.value(0.0)
     end_value: Number = fields.value(0.0)
     warmup_type: str = fields.one_of(TYPES, "linear")
@@ -98,9 +99,21 @@ class WarmupStableDecay(Schedule):
         return self._curve(self.decay_type, self.num_decay_events)
 
     def _curve(self, name: str, num_events: float) -> Curve:
-        if name == "log":
-            return Reversed(Logarithmic(1 + max(num_events, 1)))
-        if name == "exponential":
-            return Exponential(self.ratio)
-        curves = {"linear": Linear(), "cosine": Cosine(), "1-sqrt": Power(0.5), "quadratic": Polynomial(2.0)}
-        return curves.get(name) or Power(self.power)
+        return curve_of_type(name, num_events, self.power, self.ratio)
+
+
+def curve_of_type(name: str, num_events: float, power: float = 2.0, ratio: float = 0.1) -> Curve:
+    """The curve of a decay.
+
+    Args:
+        name: one of :data:`TYPES`.
+        num_events: the events of the decay, which ``"log"`` depends on.
+        power: the exponent of ``"power"``.
+        ratio: the ratio of ``"exponential"``.
+    """
+    if name == "log":
+        return Reversed(Logarithmic(1 + max(num_events, 1)))
+    if name == "exponential":
+        return Exponential(ratio)
+    curves = {"linear": Linear(), "cosine": Cosine(), "1-sqrt": Power(0.5), "quadratic": Polynomial(2.0)}
+    return curves.get(name) or Power(power)

@@ -8,6 +8,7 @@ import numpy as np
 from . import fields
 from .arguments import Number, shown
 from .base import Array, Schedule, Value, with_group_axis
+from .duration_types import Events, OptionalEvents
 from .wrapper import Wrapper
 
 
@@ -45,9 +46,9 @@ class Window(Wrapper):
         [1.0, 1.0, 0.5, 0.5, 0.0]
     """
 
-    begin: int = fields.whole_number(0, unit=fields.EVENTS)
-    end: int | None = fields.whole_number(None, unit=fields.EVENTS)
-    interval: int = fields.whole_number(1, at_least=1, unit=fields.EVENTS)
+    begin: Events = fields.whole_number(0, unit=fields.EVENTS)
+    end: OptionalEvents = fields.whole_number(None, unit=fields.EVENTS)
+    interval: Events = fields.whole_number(1, at_least=1, unit=fields.EVENTS)
     before: Number | None = fields.value(None)
 
     def __post_init__(self) -> None:

@@ -101,7 +101,9 @@ def test_options(folder):
     rows = [f"{at + 1},{value},{value * 1.0001}\n" for at, value in enumerate(values)]
     (folder / "two.csv").write_text("step,rate a,rate b\n" + "".join(rows))
     assert "column with the values of 'lr' must be there" in run("two.csv", "plan.json", code=2)
-    assert "1 step behind" in run("two.csv", "plan.json", "--column", "rate a", code=1)
+    printed = run("two.csv", "plan.json", "--column", "rate a", code=1)
+    assert "1 step behind" in printed
+    assert "or --first-step 1" in printed
     assert "as planned" in run("two.csv", "plan.json", "--column", "rate a", "--first-step", 1)
     b = ["two.csv", "plan.json", "--column", "rate b", "--first-step", 1]
     assert "the planned ones times 1.0001" in run(*b, code=1)

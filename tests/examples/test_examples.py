@@ -169,6 +169,35 @@ def test_10_needs_no_trainer(learn):
     assert accuracies_in(printed)[0] > 0.97
 
 
+def test_11_is_one_plan_for_any_batch_size(learn):
+    printed = learn("lesson11_units", "units/one_plan.png")
+    assert printed.count("nothing found") == 3
+    assert "batches of 32: 400 steps" in printed
+    assert "((0, 0.001), (16, 0.1), (70, 0.1), (100, 0.0))" in printed
+    assert min(accuracies_in(printed)) > 0.97
+
+
+def test_12_lands_at_the_deadline(learn):
+    printed = learn("lesson12_land_by", "land_by/landing.png")
+    found = re.findall(r"(\d+) steps, the last one ([+-]\S+) steps after the deadline with lr (\S+), test", printed)
+    assert len(found) == 4
+    assert [int(steps) for steps, _, _ in found] == pytest.approx([105, 150, 195, 127], abs=1)
+    assert all(-2 <= float(late) <= 1 and lr == "0" for _, late, lr in found)
+    assert min(accuracies_in(printed)) > 0.96
+
+
+@pytest.mark.proof
+def test_13_saves_steps_and_loses_nothing(learn):
+    printed = learn("lesson13_branches", "branches/branches.png")
+    assert "a branch has the weights of a run whose decay was planned from the beginning, bit for bit" in printed
+    assert "three whole runs: 735, of a trunk with three branches: 483 (-34%)" in printed
+    found = re.findall(r"branch (0\.\d{4}) ± \S+, whole run (0\.\d{4}) ± (0\.\d{4}), difference ([+-]\S+)", printed)
+    assert len(found) == 3
+    for branch, _, spread, difference in found:
+        assert float(branch) > 0.95
+        assert float(difference) > -max(float(spread), 0.005)
+
+
 def test_the_course_lists_every_lesson_and_picture(repository):
     folder = repository / "examples"
     course = (folder / "README.md").read_text()

@@ -197,6 +197,16 @@ def test_every_scenario_trains_with_values_that_change(scenario, unbroken):
         assert result["trainer"]["optimizer_steps"] == [112 // 3 - 4]
     if scenario == "groups":
         assert result["beta"]["progress"][0]["starts"] == [37, 84]
+    if scenario == "tokens":
+        assert result["lr"]["event_index"] > result["momentum"]["event_index"] > 100_000
+        assert len(result["lr"]["readings"]) == 112 % 3
+    if scenario == "samples":
+        assert 4 * 28 * 24 < result["lr"]["event_index"] == result["decay"]["event_index"] < 4 * 28 * 64
+    if scenario == "landing":
+        assert result["lr"]["landing"]["progress"] == (1.0).hex()
+        assert 100 < result["trainer"]["iteration"] == result["lr"]["event_index"] < 112
+    if scenario == "seconds":
+        assert result["lr"]["event_index"] == sum(50 + iteration * 7 % 61 for iteration in range(112))
 
 
 @pytest.mark.parametrize(

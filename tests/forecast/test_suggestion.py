@@ -53,6 +53,7 @@ def test_noise_alone_suggests_nothing(seed, runs):
         (falling(1.0), "the loss falls most steeply where the range ends: it goes from"),
         (2.3 + rising(-4), "the loss does not fall clearly at any learning rate"),
         (np.full(100, 2.3), "the loss does not fall clearly at any learning rate"),
+        (2.3 + 4e-16 * rising(1), "the loss does not fall clearly at any learning rate"),
         (np.full(100, np.nan), "the run has no more than 0 steps with a finite loss"),
         (np.where(np.arange(100) < 7, 2.3, np.nan), "the run has no more than 7 steps with a finite loss"),
     ],

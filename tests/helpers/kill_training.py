@@ -38,7 +38,10 @@ from lehr.handlers import (
     PhaseScheduler,
     PiecewiseLinear,
     ReduceOnPlateauScheduler,
+    SampleClock,
     StateParamScheduler,
+    TimeClock,
+    TokenClock,
 )
 from lehr.handlers.schedules import Anneal, Constant, Cosine, LinearInterpolation, Mapped, Plateau
 
@@ -289,8 +292,93 @@ def coupled(rate: float) -> float:
     return 0.001 / rate
 
 
+class Ragged(Batches):
+    """Batches of different lengths, which depend on the iteration alone."""
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        for iteration, (images, labels) in enumerate(super().__iter__(), start=self.trainer.state.iteration):
+            length = self.size - iteration * 7 % 40
+            yield images[:length], labels[:length]
+
+
+def tokens() -> Training:
+    """By tokens, here the pixels that are not empty: at real steps, with accumulation, and at iterations with a lag."""
+    model = make_network()
+    optimizer = make_sgd(model)
+
+    def train(engine: Engine, batch: Any) -> float:
+        model.train()
+        loss = cross_entropy(model(batch[0]), batch[1]) / ACCUMULATED
+        loss.backward()
+        if engine.state.iteration % ACCUMULATED == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+        return loss.item()
+
+    trainer = with_history(Engine(train))
+
+    def of_batch(engine: Engine) -> torch.Tensor:
+        return (engine.state.batch[0] > 0).sum()
+
+    lr = OneCycleScheduler(optimizer, "lr", 0.1, total_steps=190_000, save_history=True)
+    momentum = ParamScheduler(optimizer, "momentum", save_history=True, schedule=Anneal(0.95, 0.85, 150_000, Cosine()))
+    lr.attach(trainer, OptimizerEvents.STEP_STARTED, clock=TokenClock(of_batch))
+    momentum.attach(trainer, clock=TokenClock(of_batch, lag=4))
+    schedulers = {"lr": lr, "momentum": momentum}
+    return Training(trainer, Ragged(trainer, 64), model, optimizer, schedulers, {"gradients": Gradients(model)})
+
+
+def samples() -> Training:
+    """By samples: at iterations, at some of them, and at the start of epochs, which ignite fires again."""
+    model = make_network()
+    optimizer = make_sgd(model)
+    trainer = with_history(create_supervised_trainer(model, optimizer, cross_entropy))
+    lr = ParamScheduler(optimizer, "lr", save_history=True, schedule=Anneal(0.1, 0.0, 5000, Cosine()))
+    momentum = ParamScheduler(optimizer, "momentum", save_history=True, schedule=Anneal(0.95, 0.85, 4000))
+    decay = ParamScheduler(optimizer, "weight_decay", save_history=True, schedule=Anneal(1e-3, 0.0, 4000))
+    lr.attach(trainer, clock=SampleClock())
+    momentum.attach(trainer, Events.ITERATION_STARTED(every=4), clock=SampleClock())
+    decay.attach(trainer, Events.EPOCH_STARTED, clock=SampleClock())
+    schedulers = {"lr": lr, "momentum": momentum, "decay": decay}
+    return Training(trainer, Ragged(trainer, 64), model, optimizer, schedulers)
+
+
+def seconds() -> Training:
+    """By a simulated time, whose steps take from 50 to 110 ms."""
+    model = make_network()
+    optimizer = make_sgd(model)
+    trainer = with_history(create_supervised_trainer(model, optimizer, cross_entropy))
+
+    def now() -> float:
+        return sum(50 + iteration * 7 % 61 for iteration in range(trainer.state.iteration)) / 1000
+
+    lr = ParamScheduler(optimizer, "lr", save_history=True, schedule=Anneal(0.1, 0.0, 8000, Cosine()))
+    decay = ParamScheduler(optimizer, "weight_decay", save_history=True, schedule=Anneal(1e-3, 0.0, 7000))
+    lr.attach(trainer, clock=TimeClock(now=now))
+    decay.attach(trainer, Events.EPOCH_STARTED, clock=TimeClock(now=now))
+    return Training(trainer, Batches(trainer, 64), model, optimizer, {"lr": lr, "decay": decay})
+
+
+def landing() -> Training:
+    """By a budget of a simulated time: the cool-down begins, and the run ends, as the steps take longer."""
+    model = make_network()
+    optimizer = make_sgd(model)
+    trainer = with_history(create_supervised_trainer(model, optimizer, cross_entropy))
+
+    def now() -> float:
+        return sum(50 + iteration * 7 % 61 for iteration in range(trainer.state.iteration)) / 1000
+
+    lr = ParamScheduler(optimizer, "lr", save_history=True, schedule=LinearInterpolation([(0, 0.0), (10, 0.1)]))
+    decay = ParamScheduler(optimizer, "weight_decay", save_history=True, schedule=Anneal(1e-3, 1e-4, 500))
+    clock = TimeClock(budget="8.5 s", cooldown="40%", now=now)
+    for scheduler in (lr, decay):
+        scheduler.attach(trainer, clock=clock)
+    return Training(trainer, Batches(trainer, 64), model, optimizer, {"lr": lr, "decay": decay})
+
+
 SCENARIOS: dict[str, Callable[[], Training]] = {
-    scenario.__name__: scenario for scenario in (one_cycle, epochs, plateau, real_steps, warmup, groups)
+    scenario.__name__: scenario
+    for scenario in (one_cycle, epochs, plateau, real_steps, warmup, groups, tokens, samples, seconds, landing)
 }
 
 

@@ -4,6 +4,7 @@ Run as ``python -m rank_program FOLDER RANK RANKS``, once for each rank: the pro
 there what each of them has written, event by event. Nothing is compared here.
 """
 
+import itertools
 import json
 import os
 import random
@@ -20,9 +21,12 @@ from ignite.engine import Engine, Events
 from optimizers import make_optimizer, values_of
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from lehr.engine import OptimizerEvents
 from lehr.handlers import (
     BaseParamScheduler,
+    Clock,
     ConcatScheduler,
+    ConstantScheduler,
     DriftCheck,
     LRScheduler,
     MetricScheduler,
@@ -31,6 +35,9 @@ from lehr.handlers import (
     PhaseScheduler,
     PiecewiseLinear,
     ReduceOnPlateauScheduler,
+    SampleClock,
+    TimeClock,
+    TokenClock,
 )
 from lehr.handlers.core.metrics import REDUCTIONS, metric_of
 from lehr.handlers.schedules import Anneal, Constant, Plateau, Product
@@ -206,6 +213,63 @@ def reduced_here(reduction: str, metrics: list[float]) -> list[str]:
     return come_to
 
 
+def lengths_of(rank: int) -> list[int]:
+    """The tokens in each batch of a rank; the last batches of some ranks are empty."""
+    drawn = random.Random(f"tokens of rank {rank}")
+    return [0 if event > EVENTS - 1 - rank else drawn.randrange(1, 4000) for event in range(EVENTS)]
+
+
+# A clock of each kind, given the engine; the batch of rank r is a tensor of as many tokens as it has.
+CLOCKS: dict[str, Callable[[Engine, int], Clock]] = {
+    "tokens": lambda engine, rank: TokenClock(lambda engine: len(engine.state.batch)),
+    "tokens in a tensor": lambda engine, rank: TokenClock(lambda engine: engine.state.batch.sum()),
+    "tokens, lag 3": lambda engine, rank: TokenClock(lambda engine: engine.state.batch.sum(), lag=3),
+    "samples": lambda engine, rank: SampleClock(),
+    "time": lambda engine, rank: TimeClock(now=lambda: (1 + rank) * engine.state.iteration / 8),
+}
+BAD_CLOCKS = {
+    "a negative reading": lambda engine: -1,
+    "no number": lambda engine: "many",
+    "an error": lambda engine: engine.state.batch["tokens"],
+}
+
+
+def clocked(clock: str, rank: int, accumulated: int = 1, bad: Any = None) -> dict[str, Any]:
+    """What a scheduler with a clock writes and counts, where the batches of each rank have other lengths."""
+    optimizer, values = make_optimizer(), []
+
+    def train(engine: Engine, batch: Any) -> None:
+        if engine.state.iteration % accumulated == 0:
+            optimizer.step()
+            values.append(values_of(optimizer)[0].hex())
+
+    trainer = Engine(train)
+    trainer.logger.disabled = bad is not None
+    scheduler = OneCycleScheduler(optimizer, "lr", 0.7, total_steps=200_000, save_history=True)
+    event = Events.ITERATION_STARTED if accumulated == 1 else OptimizerEvents.STEP_STARTED
+    made = CLOCKS[clock](trainer, rank)
+    if bad is not None:
+        made = TokenClock(lambda engine: bad(engine) if engine.state.iteration == BAD_EVENT else 7)
+    scheduler.attach(trainer, event, clock=made)
+    trainer.add_event_handler(Events.ITERATION_COMPLETED(every=accumulated), DriftCheck([scheduler]))
+    error = error_of(lambda: trainer.run([torch.ones(length, dtype=torch.int64) for length in lengths_of(rank)]))
+    return {"values": values, "state": scheduler.state_dict(), "error": error}
+
+
+def landed(rank: int) -> dict[str, Any]:
+    """What a scheduler writes that lands by the time of rank 0; other ranks have slower clocks."""
+    optimizer, values = make_optimizer(), []
+    trainer = Engine(lambda engine, batch: values.append(values_of(optimizer)[0].hex()))
+    scheduler = ConstantScheduler(optimizer, "lr", 0.7)
+    steps = random.Random(8)
+    times = list(itertools.accumulate((steps.uniform(0.5, 1.5) for _ in range(1000)), initial=0.0))
+    clock = TimeClock(budget=100, now=lambda: times[trainer.state.iteration] / (1 + rank))
+    scheduler.attach(trainer, clock=clock)
+    trainer.add_event_handler(Events.ITERATION_COMPLETED(every=10), DriftCheck([scheduler]))
+    trainer.run([0] * 400)
+    return {"values": values, "state": scheduler.state_dict()}
+
+
 def report_of(rank: int, ranks: int) -> dict[str, Any]:
     """All that a rank has to tell, by what it is about."""
     assert (idist.get_rank(), idist.get_world_size(), idist.backend()) == (rank, ranks, "gloo")
@@ -221,6 +285,12 @@ def report_of(rank: int, ranks: int) -> dict[str, Any]:
         report[f"{case}, {trouble}, {reduction} {culprit}"] = run(case, own, reduction, drift_check=False)
     for reduction in REDUCTIONS:
         report[f"awkward, {reduction}"] = reduced_here(reduction, awkward_metrics_of(ranks)[rank])
+    for clock in CLOCKS:
+        for accumulated in (1, 3):
+            report[f"{clock}, {accumulated}"] = clocked(clock, rank, accumulated)
+    for name, bad in BAD_CLOCKS.items():
+        report[name] = clocked("tokens", rank, bad=bad if rank == ranks - 1 else lambda engine: 7)
+    report["landed"] = landed(rank)
     report["drift of the number"] = counted(rank, ranks)
     for what in DRIFTS:
         report[f"drift of {what}"] = drifted(what, rank, ranks)

@@ -6,15 +6,15 @@ import sys
 from pathlib import Path
 
 
-def run_python(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
-    """Run Python in a folder; a UserWarning is an error, and so is a failure."""
+def run_python(*arguments: str, folder: Path, timeout: int = 300) -> "subprocess.CompletedProcess[str]":
+    """Run Python in a folder; a UserWarning is an error, and so is a failure, or more than ``timeout`` seconds."""
     done = subprocess.run(
         [sys.executable, "-W", "error::UserWarning", *arguments],
         cwd=folder,
         env={**os.environ, "MPLBACKEND": "Agg"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=timeout,
     )
     assert done.returncode == 0, done.stderr
     return done

@@ -194,8 +194,17 @@ def test_drawn_faults_are_named(schedule, rounding, every, times, cut, base):
 def test_a_log_that_counts_from_1_is_told_apart_from_a_late_schedule_by_the_caller():
     steps = np.arange(1, LENGTH)
     late = audit(steps, PLANNED[steps - 1])
-    assert "1 step behind" in explanation(late)
+    advice = "; if the log counts from 1, give first_step=1, or --first-step 1"
+    assert explanation(late).endswith(f"step s has the value planned for step s - 1{advice}")
     assert not audit(steps, PLANNED[steps - 1], first_step=1)
+    # No such advice where it is wrong: for another shift, for a log that counts from 1 anyway, for one with a step 0.
+    for words, found in {
+        "2 steps behind": audit(steps + 1, PLANNED[steps - 1]),
+        "1 step behind": audit(steps + 1, PLANNED[steps - 1], first_step=1),
+        "s - 1, at the 398 of 399 points": audit(steps - 1, PLANNED[np.maximum(steps - 2, 0)]),
+    }.items():
+        assert words in explanation(found)
+        assert "--first-step" not in str(found)
 
 
 def test_epochs_for_iterations():

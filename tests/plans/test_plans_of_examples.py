@@ -50,7 +50,7 @@ def test_1_see_the_plan(example):
     assert list(check_plan(trainer, lesson.EPOCHS, lesson.STEPS_PER_EPOCH)) == []
 
 
-@pytest.mark.parametrize("epochs", [2, 10])
+@pytest.mark.parametrize("epochs", [2, 8])
 def test_2_one_cycle(example, findings, epochs):
     lesson = example("lesson02_one_cycle")
     for plan in lesson.PLANS.values():

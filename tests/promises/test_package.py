@@ -55,6 +55,7 @@ def test_schedules_import_only_numpy_and_the_standard_library(repository):
 # writes to, the engine of the metric that it is driven by, or ignite's names of the arguments to simulate with.
 METRIC = {"_give_metric", "_schedule_state", "_restore_schedule"}
 OF_ITS_OWN = {
+    "BatchRamp": {"attach", "dataloader", "simulate_values"},
     "BatchSizeScheduler": {"attach", "dataloader", "_number_type", "_num_groups", "_adjust", "_check_state"},
     "ConcatScheduler": {"simulate_values"},
     "MetricScheduler": {*METRIC, "_follow", "_reads_metric_at", "observe"},
@@ -64,7 +65,9 @@ OF_ITS_OWN = {
     },
     "LambdaStateScheduler": {"get_param"},
     "ReduceLROnPlateauScheduler": {"simulate_values", "plot_values", "_simulated"},
-    "PhaseScheduler": {"metric_name", "reduction", "_go_to", "phase", "next_phase", "observe", "_simulated"},
+    "PhaseScheduler": {
+        "metric_name", "reduction", "_go_to", "phase", "next_phase", "observe", "_simulated", "_follow_count",
+    },
     "ReduceOnPlateauScheduler": {
         *METRIC, "__call__", "_recording_engine", "observe", "state_dict", "load_state_dict",
         "simulate", "simulate_values", "plot_values", "_simulated", "_admit_groups",

@@ -24,7 +24,7 @@ import torch
 from optimizers import make_optimizer
 from rank_program import CASES, DRIFTS, DRIVEN, TROUBLED, TROUBLES, awkward_metrics_of, metrics_of
 
-from lehr.handlers import CosineDecayScheduler, create_lr_scheduler_with_warmup
+from lehr.handlers import CosineDecayScheduler, OneCycleScheduler, create_lr_scheduler_with_warmup
 from lehr.handlers.core.drift_check import _lines, _shown
 
 HELPERS = Path(__file__).resolve().parent.parent / "helpers"
@@ -250,6 +250,51 @@ def test_the_check_groups_many_ranks():
     for rank in range(64):
         states[rank][0]["held"] = [float(rank)] * 1000
     assert len("\n".join(_lines(_shown(states)))) < 430
+
+
+# Clocks.
+
+
+@pytest.mark.parametrize("accumulated", [1, 3])
+@pytest.mark.parametrize("clock", rank_program.CLOCKS)
+def test_all_ranks_count_the_same_where_their_batches_differ(told, clock, accumulated):
+    own = [report[f"{clock}, {accumulated}"] for report in told]
+    assert own == [own[0]] * len(told)
+    assert own[0]["error"] is None
+    batches = [sum(lengths) for lengths in zip(*map(rank_program.lengths_of, range(len(told))), strict=True)]
+    if clock == "time":
+        batches = [125] * rank_program.EVENTS  # the time of rank 0
+    lag = 3 if "lag" in clock else 0
+    optimizer = make_optimizer()
+    scheduler = OneCycleScheduler(optimizer, "lr", 0.7, total_steps=200_000)
+    table = scheduler.simulate(sum(batches) + 1)[:, 0]
+    before = [sum(batches[: max(at - lag, 0)]) for at in range(len(batches))]
+    if accumulated > 1:  # what the steps before have trained on, but for the last readings of a lag
+        before = [max(sum(batches[: max(at - lag, 0)]), 0) for at in range(0, len(batches), accumulated)]
+    if clock == "time":
+        before = [125 * (at + 1) for at in range(accumulated - 1, len(batches), accumulated)]
+    assert own[0]["values"] == [float(table[count]).hex() for count in before]
+    assert len(set(own[0]["values"])) > 5
+
+
+@pytest.mark.parametrize("bad", rank_program.BAD_CLOCKS)
+def test_a_bad_reading_on_one_rank_is_an_error_on_all_at_the_same_event(told, bad):
+    own = [report[bad] for report in told]
+    assert [(one["values"], one["state"]) for one in own] == [(own[0]["values"], own[0]["state"])] * len(told)
+    assert len(own[0]["values"]) == rank_program.BAD_EVENT - 1
+    for report in own[:-1]:
+        assert report["error"][0] == "RuntimeError"
+        assert report["error"][1].endswith(f"on all ranks, which it is not on 1 of {len(told)}")
+    assert own[-1]["error"][0] in ("ValueError", "TypeError", "IndexError")
+
+
+def test_all_ranks_land_by_the_time_of_rank_0(told):
+    own = [report["landed"] for report in told]
+    assert own == [own[0]] * len(told)
+    values = [float.fromhex(value) for value in own[0]["values"]]
+    assert values[0] == 0.7
+    assert values[-1] == 0.0
+    assert 80 < len(values) < 120
 
 
 # The example.

@@ -66,6 +66,11 @@ SCHEDULERS: dict[str, Callable[[torch.optim.Optimizer], Arguments]] = {
         "dataloader": DataLoader(torch.zeros(4)),
         "scheduler_fn": lambda epoch: 1 + epoch,
     },
+    "BatchRamp": lambda optimizer: {
+        "optimizer": optimizer,
+        "dataloader": DataLoader(torch.zeros(4)),
+        "sizes": [(0, 1), (2, 2)],
+    },
     "LambdaStateScheduler": lambda optimizer: {"lambda_obj": math.sqrt, "param_name": "rate"},
     "StateParamScheduler": lambda optimizer: {"param_name": "rate", "schedule": math.sqrt},
     "configure_scheduler": lambda optimizer: {
@@ -83,6 +88,7 @@ SCHEDULES: dict[str, Arguments] = {
     "CumulativeProduct": {"function": math.cos},
     "FunctionSchedule": {"function": math.cos},
     "Mapped": {"schedule": LINE, "function": math.cos},
+    "RunLength": {"max_epochs": 10, "epoch_length": 500},
     # The rules of a Recursion, which have no picture of their own.
     "Addition": {"schedule": LINE},
     "Approach": {"weights": LINE, "end_value": 0.1, "base_value": 1.0},
@@ -96,6 +102,10 @@ OTHERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "DriftCheck": (handlers.DriftCheck, {"schedulers": [cosine(make_optimizer())]}),
     "HistoryColumn": (lehr_engine.HistoryColumn, {"max_events": 5}),
     "ParamHistory": (lehr_engine.ParamHistory, {"max_events": 5}),
+    "rank_by_bound": (
+        handlers.schedules.rank_by_bound,
+        {"schedules": {"linear": LINE}, "num_events": 10, "distance": 1.0, "gradient_norms": 1.0},
+    ),
     "preinitialize": (lehr_engine.preinitialize, {"optimizer": make_optimizer()}),
     "OptimizerEvents.attach": (
         lambda engine, optimizers: lehr_engine.OptimizerEvents.attach(engine, optimizers),

@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 from torch_schedulers import TORCH, WITHOUT_TENSORS, halved
 
 from lehr.handlers import (
+    BatchRamp,
     BatchSizeScheduler,
     ConcatScheduler,
     CosineAnnealingScheduler,
@@ -220,6 +221,24 @@ def _coupled() -> Rig:
     )
 
 
+def _ramp() -> Rig:
+    """A batch size with the learning rate and betas that fit it."""
+    optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(2))], lr=0.1, betas=(0.9, 0.99))
+    loader = DataLoader(torch.zeros(8), batch_size=2)
+    lr = CosineAnnealingScheduler(optimizer, "lr", 0.4, 0.1, 20)
+    scheduler = BatchRamp(optimizer, loader, "0: 2, 9: 4, 20: 6", lr=lr, scale_betas=True, save_history=True)
+    scheduler.names = ["ramp"] * len(scheduler.names)  # one history of all its values
+    return Rig(
+        scheduler,
+        lambda: [
+            float(loader.batch_sampler.batch_size),  # type: ignore[union-attr]
+            optimizer.param_groups[0]["lr"],
+            *optimizer.param_groups[0]["betas"],
+        ],
+        event=Events.EPOCH_STARTED,
+    )
+
+
 def a_tenth(lr: float) -> float:
     return 0.1 * lr
 
@@ -327,6 +346,7 @@ RIGS: dict[str, Callable[[], Rig]] = {
     "phases": partial(_phases, flat=False),
     "phases, by a metric": partial(_phases, flat=True),
     "coupled": _coupled,
+    "batch ramp": _ramp,
     "groups by a name": _named,
     "metric": partial(
         _in_optimizer,

@@ -79,9 +79,10 @@ def _times(value: Any, weight: float) -> Any:
 
 
 def _equal_cycles(schedule: CosineAnnealing | LinearCyclical) -> Schedule:
-    start, end, size = schedule.start_value, schedule.end_value, schedule.cycle_size
+    start, end = schedule.start_value, schedule.end_value
     if isinstance(schedule, CosineAnnealing):
-        return Restarts(start, end, size)
+        return Restarts(start, end, schedule.cycle_size)
+    size = int(schedule.cycle_size)
     return (
         Restarts(start, end, size, curve=Linear())
         if schedule.monotonic

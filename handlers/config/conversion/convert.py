@@ -58,16 +58,16 @@ def convert_config(
             hold for these values alone, where no result holds for others, too. None: the result must hold for any
             value that all param groups have.
         param_name: as in :func:`configure_scheduler`.
-        epoch_length: likewise.
-        max_epochs: likewise; what happens after a run of known length is left out.
-        total_steps: likewise.
+        epoch_length: iterations of an epoch, likewise.
+        max_epochs: epochs of the run, likewise; what happens after a run of known length is left out.
+        total_steps: steps of the whole run, likewise.
         dialect: likewise, for the given config.
         section: likewise.
         root: likewise.
 
     Returns:
-        Plain data: a dict, or a list for mmengine. Steps are events. Where the steps of torch or mmengine are epochs,
-        and events are iterations, the result is a dict with the key ``epoch_length``.
+        Plain data, which is a dict, or a list for mmengine. Steps are events. Where the steps of torch or mmengine are
+        epochs, and events are iterations, the result is a dict with the key ``epoch_length``.
 
     Raises:
         TypeError, ValueError, FileNotFoundError, ImportError: see :func:`configure_scheduler`; ``to`` is unknown; the

@@ -9,7 +9,7 @@ from lehr.handlers.config import run_length
 from lehr.handlers.config.configure import configure_scheduler
 from lehr.handlers.core.inspection import members_of, metric_name_of, reads_metric, target_of
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.schedules import Schedule
+from lehr.handlers.schedules import RunLength, Schedule
 from lehr.handlers.targets.param_groups import ParamGroups
 
 MOMENTUM = 0.9  # of the optimizer where none is given
@@ -30,7 +30,7 @@ class Planned:
     schedules: Mapping[str, Schedule]
     bases: Mapping[str, tuple[float, ...]]
     config: Mapping[str, Any]
-    run: run_length.RunLength
+    run: RunLength
     metric: tuple[str, int] | None
 
     @property
@@ -68,7 +68,7 @@ def planned(optimizer: Any, config: Any, **options: Any) -> Planned:
     """
     scheduler = configure_scheduler(optimizer, config, **options)
     whole = scheduler.config()
-    run = run_length.checked("", {**whole.get("run", {}), "epoch_length": whole.get("epoch_length")})
+    run = run_length.checked("", {"epoch_length": whole.get("epoch_length"), **whole.get("run", {})})
     schedules, bases, metric = {}, {}, None
     for member in members_of(scheduler):
         target = target_of(member)

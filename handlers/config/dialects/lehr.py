@@ -18,6 +18,7 @@ from lehr.handlers.config.entries import (
     refuse_key,
     refuse_missing,
 )
+from lehr.handlers.config.run_length import UNKNOWN
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedulers.decay_scheduler import DecayScheduler
@@ -28,6 +29,7 @@ from lehr.handlers.schedules import (
     LinearCyclical,
     LinearInterpolation,
     OneCycle,
+    RunLength,
 )
 from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.base import checked_schedule
@@ -38,8 +40,8 @@ from lehr.handlers.targets.param_groups import ParamGroups
 # The arguments that every DecayScheduler takes by name, and their defaults.
 # fmt: off
 OPTIONS: dict[str, Any] = {
-    "relative": False, "begin": 0, "end": None, "interval": 1, "epoch_length": None, "save_history": False,
-    "param_group_index": None,
+    "relative": False, "begin": 0, "end": None, "interval": 1, "epoch_length": None, "run": None,
+    "save_history": False, "param_group_index": None,
 }
 # fmt: on
 
@@ -64,6 +66,7 @@ class SchedulerType:
 
 
 SCHEDULERS = {
+    "BatchRamp": SchedulerType("schedulers.batch_ramp", python_only=True),
     "BatchSizeScheduler": SchedulerType("schedulers.batch_size", python_only=True),
     "ChainedScheduler": SchedulerType("schedulers.chained", counts_metrics=True),
     "ConcatScheduler": SchedulerType("schedulers.concat", Concatenation),
@@ -148,7 +151,9 @@ def lehr_scheduler(context: ConfigContext, entry: Entry, nested: Nested) -> Base
     if takes_optimizer and "param_name" in arguments:
         values.setdefault("param_name", context.param_name)
     if context.epoch_length is not None:
-        values = located(where, _in_events, name, values, context.epoch_length)
+        values = located(where, _in_events, name, values, context.epoch_length, context.run)
+    if "run" in arguments and context.run != UNKNOWN:
+        values["run"] = context.run
     missing = [key for key, default in arguments.items() if default is REQUIRED and key not in values]
     refuse_missing(entry, missing)
     if name == "ParamGroupScheduler":
@@ -204,7 +209,7 @@ def _made(where: str, value: Any) -> Any:
     return located(where, cls, **{key: _made(f"{where}[{key!r}]", one) for key, one in entry.values.items()})
 
 
-def _in_events(name: str, values: dict[str, Any], epoch_length: int) -> dict[str, Any]:
+def _in_events(name: str, values: dict[str, Any], epoch_length: int, run: RunLength) -> dict[str, Any]:
     """The arguments of a scheduler in events, where they are given in epochs."""
     row = SCHEDULERS[name]
     if issubclass(class_of(name), DecayScheduler):
@@ -223,4 +228,4 @@ def _in_events(name: str, values: dict[str, Any], epoch_length: int) -> dict[str
         return {**values, "steps_per_epoch": epoch_length}
     if name == "CyclicScheduler" and "step_size_up" not in values:
         raise ValueError("step_size_up must be given where epoch_length is: its default of 2000 is in events")
-    return in_events(row.durations, values, epoch_length)
+    return in_events(row.durations, values, epoch_length, run)

@@ -12,6 +12,7 @@ from lehr.handlers.core.copying import reachable_from
 from lehr.handlers.core.inspection import engines_of, locations_of, optimizers_of, shared_locations
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.plans.simulation.schedulers import SimulatedScheduler
+from lehr.handlers.plans.simulation.unforeseen import NO_GROUPS
 from lehr.handlers.schedules import arguments
 
 from .checked_run import CheckedRun
@@ -88,7 +89,10 @@ def history_name_clashes(checked: CheckedRun) -> Iterator[Finding]:
 
 def unforeseen_schedulers(checked: CheckedRun) -> Iterator[Finding]:
     """The dry run cannot predict a scheduler."""
-    message = "the dry run cannot predict its events, and leaves it out"
-    suggestion = "check it yourself, or attach it to an event of ignite or of OptimizerEvents"
     for description in checked.unforeseen:
+        message = "the dry run cannot predict its events, and leaves it out"
+        suggestion = "check it yourself, or attach it to an event of ignite or of OptimizerEvents"
+        if description.endswith(NO_GROUPS):
+            message = "the dry run knows only the param groups that exist, and leaves it out"
+            suggestion = "check a trainer whose optimizer has its groups already, or check again once they are added"
         yield Finding("unforeseen", "info", description, message, suggestion)

@@ -30,6 +30,7 @@ CODES = {
     "unit-mismatch": "durations are in iterations on an epoch event, or the reverse",
     "jump": "the value jumps from one phase to the next, or within one event",
     "zero-start": "the learning rate is 0 at first",
+    "reads-gpu": "a clock waits for a GPU or for other ranks at each iteration",
     "unforeseen": "dry_run cannot predict a scheduler, and leaves it out",
 }
 
@@ -51,6 +52,12 @@ class Finding:
 
     Raises:
         ValueError: ``code`` or ``severity`` is unknown.
+
+    Example:
+        >>> print(Finding("zero-start", "info", "'lr'", "the lr starts at 0", "start above 0"))
+        info: zero-start: 'lr'
+            the lr starts at 0
+            -> start above 0
     """
 
     code: str
@@ -78,6 +85,9 @@ class Finding:
 class Findings(list[Finding]):
     """A list of findings, sorted by severity, errors first. ``print`` shows all of them.
 
+    Args:
+        findings: the findings, in any order.
+
     Example:
         >>> print(Findings([Finding("zero-start", "info", "'lr'", "the lr starts at 0", "start above 0")]))
         1 info
@@ -99,7 +109,11 @@ class Findings(list[Finding]):
         return as_html(str(self))
 
     def of(self, severity: str) -> list[Finding]:
-        """The findings of one severity."""
+        """The findings of one severity.
+
+        Args:
+            severity: ``"error"``, ``"warning"`` or ``"info"``.
+        """
         return [finding for finding in self if finding.severity == severity]
 
     def __str__(self) -> str:

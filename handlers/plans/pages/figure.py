@@ -14,7 +14,18 @@ from lehr.handlers.schedules.base import Array
 from . import marks
 from .contents import Contents
 from .escaping import plain
-from .traces import UNITS, Panel, Trace, line_traces, overlay_traces, recorded_traces, ruler, styles_of, x_of
+from .traces import (
+    UNITS,
+    Panel,
+    Trace,
+    band_traces,
+    line_traces,
+    overlay_traces,
+    recorded_traces,
+    ruler,
+    styles_of,
+    x_of,
+)
 
 PANEL, GAP, TOP = 230, 62, 56  # pixels
 MOST_POINTS, FEWEST_POINTS, MOST_VALUES = 20_000, 200, 80_000  # of a line, and of the page
@@ -33,6 +44,7 @@ def figure_of(contents: Contents) -> Json:
     traces: list[Trace] = []
     for panel in panels:
         traces += [*(() if is_crowded and panel.lines else ruler(panel)), *line_traces(panel, styles, is_crowded)]
+        traces += band_traces(panel)
     if contents.other is not None:
         traces += overlay_traces(panels, contents.labels[1], styles)
     if contents.recorded is not None:

@@ -152,7 +152,7 @@ def _differences(contents: Contents) -> list[str]:
     difference = contents.differences
     if difference is None:
         return []
-    lines = [*difference.notes, *map(str, difference)] or [str(difference)]
+    lines = [*difference.notes, *map(str, difference), *difference.forecasts] or [str(difference)]
     labels = " and ".join(map(html.escape, contents.labels))
     return [f"<h2>Differences of {labels}</h2>", "<ul>", *(f"<li>{html.escape(line)}</li>" for line in lines), "</ul>"]
 

@@ -137,6 +137,22 @@ def line_traces(panel: Panel, styles: dict[str, dict[str, str]], is_crowded: boo
         yield panel.trace(panel.kept, properties)
 
 
+def band_traces(panel: Panel) -> Iterator[Trace]:
+    """The band of a forecast: its lower end, and its upper end with the area between them."""
+    column = panel.plan.columns.get(panel.name)
+    for number, end in enumerate(()) if column is None or column.band is None else enumerate(column.band):
+        properties: dict[str, Any] = {
+            "mode": "lines",
+            "line": {"width": 0},
+            "y": end[panel.kept],
+            "name": "band",
+            "legendgroup": "band",
+            "hoverinfo": "skip",
+            **({"fill": "tonexty", "fillcolor": "rgba(0, 0, 0, 0.12)"} if number else {}),
+        }
+        yield panel.trace(panel.kept, properties)
+
+
 def overlay_traces(panels: Sequence[Panel], label: str, styles: dict[str, dict[str, str]]) -> Iterator[Trace]:
     """The lines of the second plan over those of the first, which the legend switches on."""
     for panel, other in zip(panels[::2], panels[1::2], strict=True):

@@ -9,6 +9,7 @@ from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from lehr.handlers.core.metric_driven import MetricDrivenScheduler
 from lehr.handlers.core.metrics import MetricFeed
+from lehr.handlers.core.resume_policy import ResumePolicy
 from lehr.handlers.schedules import Shift, arguments
 from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.plateau import checked_metric
@@ -127,6 +128,9 @@ class LRScheduler(MetricDrivenScheduler):
     def observe(self, engine: Engine) -> None:
         """Pass the metric of an engine to a ``ReduceLROnPlateau`` that is inside another scheduler, without writing.
 
+        Args:
+            engine: the engine that has the metric.
+
         Raises:
             TypeError: the metric is not a number.
             ValueError: the metric is missing.
@@ -146,8 +150,16 @@ class LRScheduler(MetricDrivenScheduler):
                         "set only the event index, call seek(event_index)"
                     )
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: str | None = None) -> None:
-        """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`."""
+    def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: ResumePolicy | None = None) -> None:
+        """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
+
+        Args:
+            state_dict: what :meth:`state_dict` returned.
+            resume_policy: as in :meth:`BaseParamScheduler.load_state_dict`.
+
+        Raises:
+            TypeError, ValueError: as :meth:`BaseParamScheduler.load_state_dict`; nothing is loaded then.
+        """
         known = state_dict.get("param_groups") if isinstance(state_dict, Mapping) else None
         with self._steps.expecting_added_groups(known):
             super().load_state_dict(state_dict, resume_policy)
@@ -174,6 +186,8 @@ class LRScheduler(MetricDrivenScheduler):
             metric_name: as in the constructor.
             reduction: as in the constructor.
             param_group_index: has no effect.
+
+        Shapes: a list of ``num_events`` rows, each with the event index and a value, or with a value for each group.
 
         Returns:
             ``[[0, value_0, ..., value_G-1], ...]``: one value for each of the G param groups.

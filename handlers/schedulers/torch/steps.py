@@ -59,7 +59,7 @@ class TorchSteps(StatefulSchedule):
         [0.5, 0.5, 0.25, 0.25, 0.125, 0.5]
     """
 
-    changed_by_reading = ()  # the same event again takes no step
+    changed_by_reading, goes_event_by_event = (), True  # the same event again takes no step
     wrapped: TorchLRScheduler = field(compare=False)
     target: ParamGroups | None = field(default=None, compare=False)
     configuration: str = field(init=False)

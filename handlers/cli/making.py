@@ -1,4 +1,4 @@
-"""The optimizer and the scheduler that the options of a command describe."""
+"""Makes the optimizer and the scheduler that the options of a command describe."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,9 @@ from torch.optim import Optimizer
 
 from lehr.engine.optimizers import configure_optimizer
 from lehr.handlers.config import configure_scheduler
+from lehr.handlers.config.stated_run import stated_run
 from lehr.handlers.core.scheduler import BaseParamScheduler
+from lehr.handlers.schedules import RunLength
 from lehr.handlers.schedules.arguments import shown
 
 from .parsing import config_of, pairs_of
@@ -43,6 +45,38 @@ def make_optimizer(options: Mapping[str, Any]) -> Optimizer:
                 group[key] = own
             initial[key] = value[0]
     return configure_optimizer(options["optimizer"], groups, **initial)
+
+
+def with_stated_length(
+    options: Mapping[str, Any], *sources: tuple[str, tuple[str, ...], Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    """The options with the length of the run that the configs state, where the options have none.
+
+    Args:
+        options: the options, with ``max_epochs``, ``max_steps`` and ``epoch_length``.
+        sources: the source, the arguments and the options of each config.
+
+    Raises:
+        TypeError, ValueError, ImportError, FileNotFoundError: see :func:`configure_scheduler`.
+        ValueError: the configs state lengths that differ.
+    """
+    if options["max_epochs"] is not None or options["max_steps"] is not None:
+        return options
+    length, found = options["epoch_length"], []
+    for source, given, own in sources:
+        run = stated_run(config_of(source, given), epoch_length=length, dialect=own["dialect"], section=own["section"])
+        if run.max_epochs is not None or run.total_steps is not None:
+            found.append((source, run))
+    if len({_in_words(run) for _, run in found}) > 1:
+        each = " and ".join(f"{_in_words(run)} in {shown(source)}" for source, run in found)
+        raise ValueError(f"--max-steps must be given where two configs state different runs, given {each}")
+    for _, run in found:
+        return {**options, "max_epochs": run.max_epochs, "max_steps": run.total_steps}
+    return options
+
+
+def _in_words(run: RunLength) -> str:
+    return f"{run.max_epochs} epochs" if run.steps is None else f"{run.steps} steps"
 
 
 def make_scheduler(source: str, given: tuple[str, ...], options: Mapping[str, Any]) -> BaseParamScheduler:

@@ -1,0 +1,158 @@
+"""The base of all clocks, and the default one, which counts events."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine
+
+from lehr.handlers.schedules import arguments
+
+
+class Clock(ABC):
+    """What the event index of a scheduler counts, given to its ``attach``.
+
+    A subclass writes :meth:`reading`, which tells how much the batch of this iteration counts. lehr calls it once for
+    each iteration, sums the readings of all ranks, and adds the sum to ``event_index`` when the batch has been trained.
+    So the event index at an event is the sum over all batches before.
+
+    Args:
+        lag: how many readings are left out of the count, at least 0. A reading that is a tensor on a GPU is then read
+            so many iterations later, when the GPU has computed it, and the training does not wait for it.
+
+    Raises:
+        ValueError: ``lag`` is not a whole number of at least 0.
+
+    Example:
+        >>> class ImageClock(Clock):
+        ...     unit = "images"
+        ...
+        ...     def reading(self, engine):
+        ...         return len(engine.state.batch["images"])
+        >>> import torch
+        >>> from lehr.handlers import LinearScheduler
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        >>> trainer = Engine(lambda engine, batch: optimizer.step())
+        >>> scheduler = LinearScheduler(optimizer, "lr", 100)
+        >>> handle = scheduler.attach(trainer, clock=ImageClock())
+        >>> _ = trainer.run([{"images": torch.zeros(8, 3)}] * 5)
+        >>> scheduler.event_index
+        40
+    """
+
+    unit: ClassVar[str] = "units"  # what it counts, for texts
+    is_summed: ClassVar[bool] = True  # whether the readings of all ranks are added
+
+    def __init__(self, lag: int = 0) -> None:
+        self.lag = arguments.whole_number("lag", lag, at_least=0)
+
+    @abstractmethod
+    def reading(self, engine: Engine) -> "int | torch.Tensor":
+        """How much ``engine.state.batch`` counts on this rank: a whole number of at least 0, or a tensor with one."""
+
+    def __repr__(self) -> str:
+        lag = f"lag={self.lag}" if getattr(self, "lag", 0) else ""
+        return f"{type(self).__name__}({lag})"
+
+
+class EventClock(Clock):
+    """Counts events: the default of ``attach``. Each event counts 1.
+
+    Example:
+        >>> import torch
+        >>> from lehr.handlers import StepScheduler
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        >>> trainer = Engine(lambda engine, batch: optimizer.step())
+        >>> scheduler = StepScheduler(optimizer, "lr", 2, gamma=0.5)
+        >>> handle = scheduler.attach(trainer, clock=EventClock())
+        >>> _ = trainer.run([0] * 5)
+        >>> scheduler.event_index
+        5
+    """
+
+    unit = "events"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def reading(self, engine: Engine) -> int:
+        """One for each event."""
+        return 1
+
+
+def summed_reading(clock: Clock, engine: Engine) -> "int | torch.Tensor":
+    """How much the batch of this iteration counts on all ranks together.
+
+    With a lag, a tensor is returned as it is, and read later by :func:`amount_of`.
+
+    Raises:
+        TypeError, ValueError: the reading is not a whole number of at least 0.
+        RuntimeError: this is so on another rank.
+        Exception: the clock raises it. All ranks raise an error then.
+    """
+    if clock.is_summed and idist.get_world_size() > 1:
+        return _summed_over_ranks(clock, engine)
+    reading = clock.reading(engine)
+    if type(reading) is int and reading >= 0:
+        return reading
+    if clock.lag and isinstance(reading, torch.Tensor) and reading.numel() == 1:
+        return reading.detach()
+    return checked_amount(clock, reading)
+
+
+def checked_amount(clock: Clock, reading: object) -> int:
+    """A reading as an int.
+
+    Raises:
+        TypeError, ValueError: it is not a whole number of at least 0.
+    """
+    if isinstance(reading, torch.Tensor) and reading.numel() == 1:
+        reading = reading.item()  # waits for a GPU
+    name = arguments.shown_text(f"the reading of {type(clock).__name__}", 100)
+    return arguments.whole_number(name, reading, at_least=0)
+
+
+def amount_of(clock: Clock, reading: "int | torch.Tensor") -> int:
+    """The amount of a reading that :func:`summed_reading` returned.
+
+    Raises:
+        TypeError, ValueError: the reading is not a whole number of at least 0.
+        RuntimeError: this is so on another rank.
+    """
+    if isinstance(reading, int):
+        return reading
+    if reading.ndim == 0 or reading.numel() == 1:
+        return checked_amount(clock, reading)
+    amount, failed = reading.tolist()
+    if failed:
+        raise RuntimeError(
+            f"the reading of {arguments.shown_text(type(clock).__name__, 100)} must be a whole number of at least 0 on "
+            f"all ranks, which it is not on {failed:.0f} of {idist.get_world_size()}"
+        )
+    return int(amount)
+
+
+def _summed_over_ranks(clock: Clock, engine: Engine) -> "int | torch.Tensor":
+    """The sum over all ranks; each of them takes part, whatever its own reading is, since the others wait for it."""
+    error: Exception | None = None
+    packed = torch.tensor([0, 1], dtype=torch.int64)
+    try:
+        reading: Any = clock.reading(engine)
+        if isinstance(reading, torch.Tensor) and reading.numel() == 1 and clock.lag:
+            packed = _packed(reading.detach().reshape(()))
+        else:
+            packed = torch.tensor([checked_amount(clock, reading), 0], dtype=torch.int64)
+    except Exception as raised:
+        error = raised
+    total: Any = idist.all_reduce(packed)
+    if error is not None:
+        raise error
+    return total if clock.lag else amount_of(clock, total)
+
+
+def _packed(reading: torch.Tensor) -> torch.Tensor:
+    """A reading and whether it is bad, computed where the reading is, so that nothing waits for it."""
+    whole = reading.to(torch.int64)
+    is_bad = (whole != reading) | (whole < 0)
+    return torch.stack([torch.where(is_bad, torch.zeros_like(whole), whole), is_bad.to(torch.int64)])

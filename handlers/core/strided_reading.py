@@ -1,0 +1,134 @@
+"""Reading a pure schedule at event indices that are far apart, as where a clock counts tokens."""
+
+from typing import Any
+
+import numpy as np
+
+from lehr.handlers.schedules import Schedule
+from lehr.handlers.schedules.base import Array, Value
+
+from .reading import BLOCK_VALUES, FIRST_BLOCK_SIZE, GROWTH, BlockReader, _check_shape, read_block
+
+NEAR = 256  # amounts below it are read in blocks of all indices
+LARGEST_STRIDED = 1024  # indices that are read at once
+
+
+class StridedReader(BlockReader):
+    """Reads a pure schedule where each event counts an amount, such as its tokens.
+
+    Where the amounts are small, it reads blocks of all indices, as :class:`BlockReader` does. Where two amounts in a
+    row are equal, it reads the next 64 indices or more at once, each one amount after the other. Any other index is
+    read in an array of 64. NumPy computes all of these in whole vectors of the processor, so a value has the same bits
+    in each of them.
+    """
+
+    def __init__(self, schedule: Schedule, limits: Any = None) -> None:
+        super().__init__(schedule, limits)
+        self.strided: dict[int, Any] = {}  # values at indices to come, where the last amounts were equal
+        self._last = -1  # the last index that was not foreseen
+        self._stride, self._next, self._count = 0, -1, 0  # the last amount; what follows the indices that were foreseen
+
+    def read(self, index: int) -> Value:
+        """The value at an event: a float, or a list with one for each group.
+
+        Raises:
+            ValueError: as :func:`.read_block`.
+        """
+        value = self.strided.get(index)
+        if value is None:
+            at = index - self.first_event
+            value = self.values[at] if 0 <= at < len(self.values) else self._read_anew(index)
+        return value if type(value) is float else value.tolist()
+
+    def _read_anew(self, index: int) -> Any:
+        """The value at an index that was not foreseen; foresee others."""
+        amount, last, self._last = index - self._last, self._last, index
+        if last < 0 or 0 < amount < NEAR or self._follows(index):
+            return self._read_near(index)
+        if index == self._next:
+            return self._read_far(index, self._stride, self._count * GROWTH)
+        # A short batch, such as the last one of an epoch, is followed by batches of the usual size.
+        is_short = bool(self.strided) and amount > self._stride
+        is_equal, self._stride = amount == self._stride, self._stride if is_short else max(amount, 1)
+        return self._read_far(index, self._stride, FIRST_BLOCK_SIZE if is_short or is_equal else 1)
+
+    def _follows(self, index: int) -> bool:
+        """Whether an index comes soon after a block of all indices."""
+        return len(self.values) > 0 and 0 <= index - self.first_event - len(self.values) < NEAR
+
+    def _read_near(self, index: int) -> Any:
+        """Read all indices around this one; more of them where they follow those that were read before."""
+        self.strided, self._next = {}, -1
+        if self._follows(index):
+            self.first_event = index - len(self.values)
+        at = self._read_block(index)
+        return self.values[at]
+
+    def _read_far(self, index: int, stride: int, count: int) -> Any:
+        """Read so many indices that are one stride apart."""
+        most = max(BLOCK_VALUES // (self.schedule.groups or 1), FIRST_BLOCK_SIZE)
+        count = min(count, LARGEST_STRIDED, most)
+        values = read_strided(self.schedule, index, stride, max(count, FIRST_BLOCK_SIZE))
+        if self.limits is not None:
+            values = self._legal_part(values, index, index)
+        self.values, self.first_event, self.strided, self._next = (), 0, {}, -1
+        if count == 1:
+            return float(values[0]) if values.ndim == 1 else values[0].copy()
+        rows = values.tolist() if values.ndim == 1 else list(values.copy())
+        self._next, self._count = index + stride * len(rows), count
+        self.strided = dict(zip(range(index, self._next, stride), rows, strict=True))
+        return rows[0]
+
+
+def read_strided(schedule: Schedule, index: int, stride: int, size: int) -> Array:
+    """The values at ``size`` indices from ``index`` on, ``stride`` apart: fewer if one cannot be computed.
+
+    Args:
+        schedule: a pure schedule.
+        index: the first index.
+        stride: the distance from one index to the next, at least 1.
+        size: a multiple of 64.
+
+    Raises:
+        ValueError: the value at ``index`` is NaN or infinite, or the values do not have the schedule's shape.
+    """
+    try:
+        values = _evaluate_at(schedule, index + stride * np.arange(size, dtype=np.float64))
+    except Exception:  # perhaps about a later index
+        start, block = read_block(schedule, index, FIRST_BLOCK_SIZE)
+        return block[index - start : index - start + 1]
+    finite = np.isfinite(values)
+    if finite.all():
+        return values
+    bad = np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1))
+    if bad[0] > 0:
+        return values[: bad[0]]
+    start, block = read_block(schedule, index, FIRST_BLOCK_SIZE)  # which raises the error
+    return block[index - start : index - start + 1]
+
+
+def read_at(schedule: Schedule, indices: Array) -> Array:
+    """The values ``(n,)`` or ``(n, G)`` of a pure schedule at any indices, with the bits that training writes.
+
+    Raises:
+        ValueError: a value is NaN or infinite, or the values do not have the schedule's shape.
+    """
+    groups = schedule.groups
+    values = np.empty(len(indices) if groups is None else (len(indices), groups))
+    for first in range(0, len(indices), LARGEST_STRIDED):
+        some = np.asarray(indices[first : first + LARGEST_STRIDED], dtype=np.float64)
+        padded = np.append(some, np.full(-len(some) % FIRST_BLOCK_SIZE, some[-1]))
+        found = _evaluate_at(schedule, padded)[: len(some)]
+        if not np.isfinite(found).all():
+            bad = int(np.flatnonzero(~np.isfinite(found).reshape(len(found), -1).all(axis=1))[0])
+            read_block(schedule, int(some[bad]), FIRST_BLOCK_SIZE)  # which raises the error
+        values[first : first + len(some)] = found
+    return values
+
+
+def _evaluate_at(schedule: Schedule, indices: Array) -> Array:
+    """The values at some indices, as many as a multiple of 64."""
+    with np.errstate(all="ignore"):
+        values = np.asarray(schedule.values(indices))
+    _check_shape(schedule, values, len(indices))
+    return values.astype(np.float64, copy=False)

@@ -1,0 +1,139 @@
+"""What a forecast refuses: runs that cannot tell the law, and schedules that the runs do not cover."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lehr.handlers.schedules.arguments import instance, listed, shown
+from lehr.handlers.schedules.base import Array
+
+from .lr_values import warmup_of
+from .runs import Run
+
+FEWEST_LOSSES = 10  # of all runs: the law has seven parameters
+DECAYED = 0.9  # of the peak: a learning rate that stays above has not decayed
+UNITS_DIFFER = 50.0  # times: peaks that differ by more are in different units
+TIMES_LONGEST = 3.5  # the longest run: a longer one is not forecast
+TOLERANCE = 0.05  # of the range of learning rates, and of lengths
+OF_PEAK = 0.005  # of the highest learning rate: a learning rate within it of the lowest one is as good
+
+
+@dataclass(frozen=True)
+class Range:
+    """What runs cover, and so what a forecast may be asked for.
+
+    Args:
+        lowest_lr: the lowest learning rate of all runs after their warm-up.
+        highest_lr: the highest one.
+        fewest_events: the fewest events of a run that may be asked for.
+        most_events: the most.
+        longest: the events of the longest of the runs.
+    """
+
+    lowest_lr: float
+    highest_lr: float
+    fewest_events: float
+    most_events: float
+    longest: int
+
+    def excess(self, lrs: Array) -> float:
+        """By how many times a band is wider: 1 within the range of learning rates, more outside."""
+        after = lrs[warmup_of(lrs) :]
+        above = float(after.max()) / self.highest_lr
+        below = (self.lowest_lr - float(after.min())) / self.highest_lr
+        return max(1.0, above) + (10 * below if below > OF_PEAK else 0.0)
+
+
+def range_of(runs: Sequence[Run]) -> Range:
+    """What runs cover. Runs with a few losses at their ends alone do not tell how the loss falls before or after."""
+    after = [run.lrs[run.warmup :] for run in runs]
+    lengths = [run.num_events for run in runs]
+    longest, fewest, most = max(lengths), 2.0, TIMES_LONGEST * max(lengths)
+    if all(len(run.fitted_steps) < 3 for run in runs) and min(lengths) * 1.25 > longest:
+        fewest, most = min(lengths) * (1 - TOLERANCE), longest * (1 + TOLERANCE)
+    lowest, highest = (pick(pick(lrs) for lrs in after) for pick in (min, max))
+    return Range(float(lowest), float(highest), fewest, most, longest)
+
+
+def checked_runs(runs: object) -> tuple[Run, ...]:
+    """Returns the runs in an order that does not depend on theirs.
+
+    Raises:
+        TypeError: ``runs`` is no list of runs.
+        ValueError: the runs cannot tell the law; the error says which run to add.
+    """
+    items = listed("runs", runs)
+    checked = [instance(f"runs[{at}]", run, Run, "a Run") for at, run in enumerate(items)]
+    if not checked:
+        raise ValueError("runs must have a run under each of two schedules or more, given none")
+    for at, run in enumerate(checked):
+        if not len(run.fitted_steps):
+            raise ValueError(
+                f"runs[{at}] must have losses after its warm-up of {run.warmup} events, given the last at step "
+                f"{run.steps[-1]}: losses in the warm-up are not fitted"
+            )
+    count = sum(len(run.fitted_steps) for run in checked)
+    if count < FEWEST_LOSSES:
+        raise ValueError(
+            f"runs must have {FEWEST_LOSSES} losses or more after their warm-ups, given {count}: the law has seven "
+            "parameters; give more of the losses that were logged, or more runs"
+        )
+    peaks = [float(run.lrs.max()) for run in checked]
+    if max(peaks) > UNITS_DIFFER * min(peaks):
+        raise ValueError(
+            f"runs must have learning rates in one unit, given peaks from {min(peaks):.3g} to {max(peaks):.3g}: is one "
+            "in percent?"
+        )
+    if not any(run.lrs[run.warmup :].min() < DECAYED * run.lrs.max() for run in checked):
+        raise ValueError(
+            f"runs must have one whose learning rate decays, given {_these(checked)} that stay near their peaks: add a "
+            "run whose learning rate falls to a tenth of its peak, by a cosine or in its last fifth"
+        )
+    if all(_is_same(checked[0].lrs, run.lrs) for run in checked[1:]):
+        raise ValueError(
+            f"runs must have two schedules or more, given {_these(checked)} under one: add a run with the same peak "
+            "and another schedule, such as a constant learning rate that falls to a third at once in its middle"
+        )
+    return tuple(sorted(checked, key=_sort_key))
+
+
+def _these(runs: Sequence[Run]) -> str:
+    return "1 run" if len(runs) == 1 else f"{len(runs)} runs"
+
+
+def _is_same(first: Array, second: Array) -> bool:
+    common = min(len(first), len(second))
+    longest = max(len(first), len(second))
+    return common > 0.98 * longest and bool(np.allclose(first[:common], second[:common], atol=0.01 * first.max()))
+
+
+def _sort_key(run: Run) -> tuple[object, ...]:
+    return (run.num_events, run.lrs.tobytes(), run.steps.tobytes(), run.losses.tobytes())
+
+
+def check_asked(asked: Range, lrs: Array, schedule: object) -> None:
+    """Checks that the learning rates of a run, and its events, are in the range of a forecast.
+
+    Raises:
+        ValueError: they are not; ``extrapolate=True`` forecasts all the same, with a wider band.
+    """
+    advice = "add a run that reaches it, or give extrapolate=True for a wider band"
+    after = lrs[warmup_of(lrs) :]
+    lowest, highest = float(after.min()), float(after.max())
+    if highest > asked.highest_lr * (1 + TOLERANCE):
+        units = "; is it in percent?" if highest > UNITS_DIFFER * asked.highest_lr else ""
+        raise ValueError(
+            f"schedule must have learning rates of at most {asked.highest_lr:.4g}, the highest of the runs, given "
+            f"{highest:.4g} in {shown(schedule, 80)}{units}: {advice}"
+        )
+    if lowest < asked.lowest_lr - max(TOLERANCE * asked.lowest_lr, OF_PEAK * asked.highest_lr):
+        raise ValueError(
+            f"schedule must have learning rates of at least {asked.lowest_lr:.4g}, the lowest of the runs after their "
+            f"warm-up, given {lowest:.4g} in {shown(schedule, 80)}: {advice}"
+        )
+    if not asked.fewest_events <= len(lrs) <= asked.most_events:
+        rule = f"at most {asked.most_events:.0f}, {TIMES_LONGEST} times the longest run"
+        if asked.fewest_events > 2:
+            rule = f"from {asked.fewest_events:.0f} to {asked.most_events:.0f}, since all runs have a final loss alone"
+        raise ValueError(f"num_events must be {rule}, given {len(lrs)}: {advice}")

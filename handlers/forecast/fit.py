@@ -1,0 +1,137 @@
+"""Fits the law to runs by robust least squares."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lehr.handlers.schedules.base import Array
+
+from .changes import Changes, changes_of
+from .law import log_losses
+from .runs import Run
+
+MOST_POINTS = 100  # of a run: more losses are averaged in as many windows
+TOLERANCE = 0.02  # of the loss: a residual that pulls as much as an exponent that is one spread off its center
+# What a fit prefers, by how much it may differ, and the bounds. Losses alone leave beta, gamma and C almost free: a
+# plain fit ends in corners that fit the runs a little better, and other schedules far worse.
+#                     L0    log A  alpha  log B  log C        beta  gamma
+CENTER = np.array([0.00, 0.00, 0.50, -3.00, np.log(0.1), 0.60, 0.60])
+SPREAD = np.array([np.inf, np.inf, 0.10, 1.00, 1.00, 0.10, 0.10])
+LOWEST = np.array([0.00, -12.0, 0.05, -16.0, -12.0, 0.05, -1.00])
+HIGHEST = np.array([1.00, 20.0, 2.00, 4.00, 8.00, 2.00, 2.00])
+SCALE = np.array([0.10, 0.30, 0.10, 0.30, 1.00, 0.20, 0.20])
+# alpha, log C, beta and gamma of each start.
+SPREAD_OF_RATE = 3.0  # of log C, where peaks differ, which shows it
+STARTS = ((0.5, -2.3, 0.6, 0.6), (0.4, -3.5, 0.4, 0.4), (0.7, -1.0, 0.8, 0.8), (0.3, -4.0, 0.6, 1.0))
+POWERS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)  # p that are tried where the peaks of runs differ
+PEAKS_DIFFER = 1.25  # times
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """The losses of a run as a fit sees them: at most 100, each the mean of the logarithms in a window of steps."""
+
+    changes: Changes
+    log_losses: Array
+
+    @property
+    def weight(self) -> float:
+        """The weight of each point: all runs count the same, however many losses they have."""
+        return float((MOST_POINTS / len(self.log_losses)) ** 0.5)
+
+    def errors(self, numbers: Array) -> Array:
+        """The logarithm of loss over forecast at each point."""
+        return np.asarray(self.log_losses - log_losses(numbers, self.changes)[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What a fit has found.
+
+    Args:
+        numbers: L0, log A, alpha, log B, log C, beta, gamma, in units of the lowest loss and the highest learning rate.
+        power: p of the law.
+        spread: by how much the numbers may differ from their center ``(7,)``.
+        cost: the robust sum of squares that was minimized.
+    """
+
+    numbers: Array
+    power: float
+    spread: Array
+    cost: float
+
+
+def least_squares() -> Any:
+    """The function of SciPy.
+
+    Raises:
+        ImportError: SciPy is not installed.
+    """
+    try:
+        from scipy.optimize import least_squares as solve
+    except ImportError as error:
+        raise ImportError("LossForecast.fit needs SciPy: pip install 'lehr[forecast]'") from error
+    return solve
+
+
+def points_of(run: Run, highest_lr: float, lowest_loss: float, power: float) -> Points:
+    """The losses of a run after its warm-up, averaged in windows."""
+    steps, losses = run.fitted_steps, np.log(run.fitted_losses / lowest_loss)
+    count = min(len(steps), MOST_POINTS)
+    window = np.arange(len(steps)) * count // len(steps)
+    sizes = np.bincount(window)
+    middle = np.rint(np.bincount(window, steps) / sizes).astype(np.int64)
+    return Points(changes_of(run.lrs / highest_lr, middle, power), np.bincount(window, losses) / sizes)
+
+
+def fit_points(points: Sequence[Points], power: float, spread: Array, firsts: Sequence[Array]) -> Fitted:
+    """Minimize the robust sum of squares, from each of several first guesses."""
+    solve = least_squares()
+
+    def residuals(numbers: Array) -> Array:
+        found = [-one.weight * one.errors(numbers) for one in points]
+        return np.concatenate([*found, TOLERANCE * (numbers - CENTER) / spread])
+
+    def slopes(numbers: Array) -> Array:
+        found = [one.weight * log_losses(numbers, one.changes)[1] for one in points]
+        return np.concatenate([*found, np.diag(TOLERANCE / spread)])
+
+    results = [
+        solve(residuals, first, slopes, bounds=(LOWEST, HIGHEST), loss="soft_l1", f_scale=TOLERANCE, x_scale=SCALE)
+        for first in firsts
+    ]
+    best = min(results, key=lambda result: result.cost)
+    return Fitted(best.x, power, spread, float(best.cost))
+
+
+def starts(points: Sequence[Points]) -> list[Array]:
+    """Several first guesses, whose power law goes through the mean of the losses."""
+    loss = float(np.exp(np.mean([one.log_losses.mean() for one in points])))
+    log_sum = float(np.mean([one.changes.log_sums.mean() for one in points]))
+    limit = 0.85
+    return [
+        np.array([limit, np.log(loss - limit) + alpha * log_sum, alpha, np.log(0.1), rate, beta, gamma])
+        for alpha, rate, beta, gamma in STARTS
+    ]
+
+
+def fit_runs(runs: Sequence[Run], highest_lr: float, lowest_loss: float) -> tuple[Fitted, list[Points]]:
+    """Fit the law to runs; p as well, where their peaks differ."""
+    peaks = [float(run.lrs.max()) for run in runs]
+    powers: tuple[float, ...] = (1.0,)
+    spread = SPREAD
+    if max(peaks) >= PEAKS_DIFFER * min(peaks):
+        powers, spread = POWERS, SPREAD.copy()
+        spread[4] = SPREAD_OF_RATE
+    best: tuple[Fitted, list[Points]] | None = None
+    firsts: list[Array] = []
+    for power in powers:
+        points = [points_of(run, highest_lr, lowest_loss, power) for run in runs]
+        fitted = fit_points(points, power, spread, firsts or starts(points))
+        firsts = [fitted.numbers]  # the next power is near
+        if best is None or fitted.cost < best[0].cost:
+            best = fitted, points
+    assert best is not None
+    return best

@@ -1,0 +1,114 @@
+"""The multi-power law: the loss of a run from its learning rates.
+
+With the learning rate lr_k of event k, S(t) = lr_0 + ... + lr_t, and S' the sum of lr_k to the power p::
+
+    loss(t) = L0 + A * S'(t)**-alpha - B * D(t)
+    D(t)    = sum over k = 1, ..., t of (lr_{k-1} - lr_k) * (1 - (1 + C * lr_k**-gamma * (S(t) - S(k-1)))**-beta)
+
+Events of the warm-up count in all sums. p is 1, as in the paper, where all runs have about the same peak; it is fitted
+where peaks differ.
+
+Source: Luo et al., "A Multi-Power Law for Loss Curve Prediction Across Learning Rate Schedules", 2025,
+https://arxiv.org/abs/2503.12811. The power p is of lehr.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from lehr.handlers.schedules.base import Array
+
+from .changes import Changes
+
+# The order of the numbers that a fit varies: for losses in units of the lowest loss, and learning rates in units of the
+# highest one, L0, log A, alpha, log B, log C, beta, gamma.
+NUM_FITTED = 7
+
+
+@dataclass(frozen=True)
+class LawParameters:
+    """The parameters of the law, in the units of the learning rate and the loss.
+
+    Args:
+        limit: L0, the loss that no run goes below.
+        amplitude: A.
+        alpha: the exponent of the sum of learning rates.
+        drop: B, the worth of a fall of the learning rate.
+        rate: C, how fast a fall takes effect.
+        beta: the exponent of the effect.
+        gamma: the exponent of the learning rate in the effect.
+        power: p, the power of the learning rates in the first sum.
+    """
+
+    limit: float
+    amplitude: float
+    alpha: float
+    drop: float
+    rate: float
+    beta: float
+    gamma: float
+    power: float = 1.0
+
+    @classmethod
+    def from_fitted(cls, fitted: Array, highest_lr: float, lowest_loss: float, power: float) -> "LawParameters":
+        """The parameters that a fit has found, in the units of the runs.
+
+        >>> print(LawParameters.from_fitted(np.array([0.9, 0.0, 0.5, 0.0, 0.0, 0.5, 0.5]), 0.01, 3.0, 1.0))
+        L0 2.7, A 0.3, alpha 0.5, B 300, C 10, beta 0.5, gamma 0.5
+        """
+        limit, amplitude, alpha, drop, rate, beta, gamma = map(float, fitted)
+        return cls(
+            limit=limit * lowest_loss,
+            amplitude=float(np.exp(amplitude)) * lowest_loss * highest_lr ** (alpha * power),
+            alpha=alpha,
+            drop=float(np.exp(drop)) * lowest_loss / highest_lr,
+            rate=float(np.exp(rate)) * highest_lr ** (gamma - 1),
+            beta=beta,
+            gamma=gamma,
+            power=power,
+        )
+
+    def to_fitted(self, highest_lr: float, lowest_loss: float) -> Array:
+        """The numbers that a fit varies: the inverse of :meth:`from_fitted`."""
+        return np.array(
+            [
+                self.limit / lowest_loss,
+                np.log(self.amplitude / lowest_loss) - self.alpha * self.power * np.log(highest_lr),
+                self.alpha,
+                np.log(self.drop * highest_lr / lowest_loss),
+                np.log(self.rate) + (1 - self.gamma) * np.log(highest_lr),
+                self.beta,
+                self.gamma,
+            ]
+        )
+
+    def __str__(self) -> str:
+        symbols = ("L0", "A", "alpha", "B", "C", "beta", "gamma", "p")
+        shown = zip(symbols, (getattr(self, one.name) for one in fields(self)), strict=True)
+        return ", ".join(f"{symbol} {value:.4g}" for symbol, value in shown if (symbol, value) != ("p", 1.0))
+
+
+def log_losses(fitted: Array, changes: Changes) -> tuple[Array, Array]:
+    """The logarithm of the loss at each step ``(T,)``, and its derivatives by the fitted numbers ``(T, 7)``."""
+    limit, amplitude, alpha, drop, rate, beta, gamma = fitted
+    power_law = np.exp(amplitude - alpha * changes.log_sums)
+    worth = np.exp(drop)
+    x = np.exp(rate - gamma * changes.log_lrs) * changes.passed
+    log = np.log1p(x)
+    left = np.exp(-beta * log)
+    slope = beta * left * x / (1 + x)
+    fallen = (1 - left) @ changes.sizes
+    losses = np.maximum(limit + power_law - worth * fallen, FLOOR)
+    slopes = [
+        np.ones_like(losses),
+        power_law,
+        -power_law * changes.log_sums,
+        -worth * fallen,
+        -worth * (slope @ changes.sizes),
+        -worth * ((left * log) @ changes.sizes),
+        worth * (slope @ (changes.sizes * changes.log_lrs)),
+    ]
+    return np.log(losses), np.stack(slopes, axis=1) / losses[:, None]
+
+
+FLOOR = 1e-3  # of the lowest loss: a law below it is far from any run

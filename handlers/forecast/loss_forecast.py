@@ -1,0 +1,255 @@
+"""A law of the loss, fitted to runs, that forecasts runs under other schedules."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from lehr.handlers.schedules.arguments import shown
+from lehr.handlers.schedules.base import Array, Schedule
+
+from .bands import uncertainty_of
+from .checks import Range, checked_runs, range_of
+from .fit import fit_runs
+from .fitted_law import FittedLaw
+from .law import LawParameters
+from .loss_curve import LossCurve
+from .ranking import Ranking, rank_losses
+from .report import report_of
+from .runs import Run
+from .search import best_schedule
+
+S = TypeVar("S", bound=Schedule)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LossForecast:
+    """The multi-power law, fitted to runs: it forecasts the loss of a run under another schedule, before it is run.
+
+    With the learning rate lr_k of event k and S(t) = lr_0 + ... + lr_t, the warm-up included::
+
+        loss(t) = L0 + A * S(t)**-alpha - B * D(t)
+        D(t)    = sum over k <= t of (lr_{k-1} - lr_k) * (1 - (1 + C * lr_k**-gamma * (S(t) - S(k-1)))**-beta)
+
+    The first sum tells how far a run has come, the second one how much a fall of the learning rate is worth. Make one
+    by :meth:`fit`. The law knows the learning rate alone. Momentum, weight decay, the batch size, the model and the
+    data are outside it: all runs must have the same, and a forecast is for a run that has them too. It is for losses
+    that fall smoothly, as those of language models in pretraining do; not for runs that diverge or overfit.
+
+    Args:
+        parameters: those of the law.
+        runs: the runs that it was fitted to, in an order of their own.
+        residuals: the logarithm of loss over forecast at the points of each run.
+        left_out: likewise, for a law that was fitted to the other runs.
+        covered: the learning rates and lengths that the runs cover, and that you may ask for.
+<<<<<<< HEAD
+        fitted_law: the law with its units and its uncertainty.
+
+    Shapes: ``residuals`` and ``left_out`` have an array ``(n,)`` for each run, of at most 100 points.
+=======
+        fitted: the numbers that the fit found.
+        uncertainty: what the bands are made of.
+        lowest_loss: the lowest loss of the runs.
+
+    Shapes: ``residuals`` and ``left_out`` have one array ``(points,)`` for each run.
+>>>>>>> main
+
+    Source: Luo et al., "A Multi-Power Law for Loss Curve Prediction Across Learning Rate Schedules", 2025,
+    https://arxiv.org/abs/2503.12811. Where the peaks of runs differ, S in the first sum is that of lr**p, with p
+    fitted; this is not from the paper.
+
+    Example:
+        >>> from lehr.handlers.schedules import Constant, WarmupStableDecay
+        >>> steps = np.arange(19, 2000, 20)
+        >>> constant = Run(Constant(0.01), steps, 2 + 3 * (0.01 * (steps + 1)) ** -0.5)
+        >>> decayed = Run(WarmupStableDecay(0.01, 0, 1000, 1000, end_value=0.001), steps, constant.losses * 0.97)
+        >>> forecast = LossForecast.fit([constant, decayed])
+        >>> curve = forecast.predict(Constant(0.01), num_events=3000)
+        >>> bool(abs(curve.final - (2 + 3 * 30**-0.5)) < 0.02)
+        True
+    """
+
+    parameters: LawParameters
+    runs: tuple[Run, ...]
+    residuals: tuple[Array, ...]
+    left_out: tuple[Array, ...]
+    covered: Range
+    fitted_law: FittedLaw
+
+    @classmethod
+    def fit(cls, runs: Sequence[Run]) -> "LossForecast":
+        """Fit the law to runs under two schedules or more, at least one of which decays.
+
+        The losses of a run are averaged in at most 100 windows of steps, as logarithms, and all runs count the same.
+        Losses in the warm-up are not fitted, but its steps count in the sums of the law. SciPy minimizes the robust
+        sum of squares (``soft_l1``) of the logarithms from several starts. The exponents and C are held near what the
+        paper found (beta and gamma 0.6 +- 0.1, alpha 0.5 +- 0.1, C to about a factor of 3): losses alone leave them
+        almost free. The order of the runs does not matter, and the same runs give the same forecast.
+
+        Args:
+            runs: runs of the same model on the same data. Three tell the law well: a constant learning rate, a
+                cosine, and one that falls at once. A run may have a final loss alone, if there are ten runs or more.
+
+        Raises:
+            TypeError: ``runs`` is no list of runs.
+            ValueError: the runs cannot tell the law: the error says which run to add.
+            ImportError: SciPy is not installed.
+        """
+        sorted_runs = checked_runs(runs)
+        covered = range_of(sorted_runs)
+        lowest_loss = min(float(run.fitted_losses.min()) for run in sorted_runs)
+        fitted, points = fit_runs(sorted_runs, covered.highest_lr, lowest_loss)
+        uncertainty = uncertainty_of(points, fitted)
+        return cls(
+            parameters=LawParameters.from_fitted(fitted.numbers, covered.highest_lr, lowest_loss, fitted.power),
+            runs=sorted_runs,
+            residuals=tuple(one.errors(fitted.numbers) for one in points),
+            left_out=uncertainty.left_out,
+            covered=covered,
+            fitted_law=FittedLaw(fitted, uncertainty, covered, lowest_loss),
+        )
+
+    @property
+    def law(self) -> str:
+        """The name of the law."""
+        return "multi-power law"
+
+    def predict(
+        self, schedule: Any, num_events: int, *, group: int | None = None, extrapolate: bool = False
+    ) -> LossCurve:
+        """The loss at each event of a run, with a band that should cover 90% of its losses.
+
+        The band comes from the errors on runs left out in turn, and from the parameters that fit them after they are
+        resampled in blocks. It widens with the square root of the length beyond the longest run. It is for losses as
+        smooth as the points of the fit: where a run logs the loss of single batches, for means of a hundredth of it.
+
+        Args:
+            schedule: a schedule, a scheduler, or an array of the learning rate of each event.
+            num_events: the events of the run, at least 2.
+            group: the index of a param group whose learning rate counts; None for the mean of all groups.
+            extrapolate: whether to forecast outside the learning rates of the runs (5% tolerance), and beyond 3.5
+                times the longest run, where the law is not known to hold. The band is wider there.
+
+        Raises:
+            TypeError: an argument has the wrong type.
+            ValueError: the schedule is outside what the runs cover, and ``extrapolate`` is False.
+        """
+        return self.fitted_law.curve(self.fitted_law.lrs_of(schedule, num_events, group, extrapolate))
+
+    def final(self, schedule: Any, num_events: int, *, group: int | None = None, extrapolate: bool = False) -> float:
+        """The loss at the last event, which takes less time than the whole curve.
+
+        Args:
+            schedule: as in :meth:`predict`.
+            num_events: the events of the run, at least 2.
+            group: as in :meth:`predict`.
+            extrapolate: likewise.
+
+        Raises:
+            TypeError, ValueError: as :meth:`predict`.
+        """
+        law = self.fitted_law
+        log, _, _ = law.final(law.lrs_of(schedule, num_events, group, extrapolate))
+        return float(np.exp(log)) * law.lowest_loss
+
+    def rank(
+        self,
+        schedules: Mapping[str, Any],
+        num_events: int,
+        *,
+        group: int | None = None,
+        extrapolate: bool = False,
+    ) -> Ranking:
+        """Rank schedules by the loss at the last event, best first.
+
+        Args:
+            schedules: two schedules or more, by name; each as in :meth:`predict`.
+            num_events: the events of each run.
+            group: as in :meth:`predict`.
+            extrapolate: likewise.
+
+        Raises:
+            TypeError: ``schedules`` is no mapping.
+            ValueError: a schedule is outside what the runs cover.
+        """
+        if not isinstance(schedules, Mapping) or len(schedules) < 2:
+            raise TypeError(f"schedules must be a mapping of two names or more to schedules, given {shown(schedules)}")
+        law = self.fitted_law
+        finals = {
+            name: law.final(law.lrs_of(schedule, num_events, group, extrapolate))
+            for name, schedule in schedules.items()
+        }
+        return rank_losses(finals, law.uncertainty, law.lowest_loss)
+
+    def best(
+        self,
+        schedule_class: type[S],
+        *,
+        num_events: int,
+        search: Mapping[str, tuple[float | str, float | str]],
+        extrapolate: bool = False,
+        **fixed: Any,
+    ) -> S:
+        """The schedule of a class with the least loss at the last event, among those that the runs cover.
+
+        Numbers of events that you do not give follow: the warm-up is that of the runs, and a stable phase takes the
+        rest of the run.
+
+        Args:
+            schedule_class: a class of schedules, such as ``WarmupStableDecay``.
+            num_events: the events of the run.
+            search: the lowest and the highest value of each argument to search, as numbers, or as percentages of
+                ``num_events``: ``{"num_decay_events": ("5%", "90%")}``.
+            extrapolate: as in :meth:`predict`.
+            fixed: the other arguments of the class.
+
+        Returns:
+            An ordinary schedule, ready to attach.
+
+        Raises:
+            TypeError: an argument has the wrong type, or the class wants another one.
+            ValueError: no schedule within the range can be made and forecast.
+        """
+        return best_schedule(self, schedule_class, num_events, search, fixed, extrapolate)
+
+<<<<<<< HEAD
+=======
+    def final(self, schedule: Any, num_events: int, *, group: int | None = None, extrapolate: bool = False) -> float:
+        """The loss at the last event: that of :meth:`predict`, without the curve.
+
+        Args:
+            schedule: as in :meth:`predict`.
+            num_events: the number of events of the run, at least 2.
+            group: as in :meth:`predict`.
+            extrapolate: as in :meth:`predict`.
+
+        Raises:
+            TypeError, ValueError: as :meth:`predict`.
+        """
+        lrs = self._asked(schedule, num_events, group, extrapolate)
+        return float(np.exp(self._log_losses(lrs, np.array([len(lrs) - 1]))[0][0])) * self.lowest_loss
+
+    def _asked(self, schedule: Any, num_events: int, group: int | None, extrapolate: bool) -> Array:
+        count = whole_number("num_events", num_events, at_least=2)
+        lrs = lr_values("schedule", schedule, count, group)
+        if not flag("extrapolate", extrapolate):
+            check_asked(self.covered, lrs, schedule)
+        return lrs
+
+    def _log_losses(self, lrs: Array, steps: Any) -> tuple[Array, Array]:
+        changes = changes_of(lrs / self.covered.highest_lr, steps, self.fitted.power)
+        return log_losses(self.fitted.numbers, changes)
+
+    def _growth(self, lrs: Array, steps: Any) -> Array:
+        """By how many times the band is wider than within the runs."""
+        longer = np.maximum(1.0, (steps + 1) / self.covered.longest) ** 0.5
+        beyond = max(1.0, len(lrs) / self.covered.most_events, self.covered.fewest_events / len(lrs))
+        return np.asarray(longer * beyond * self.covered.excess(lrs))
+
+>>>>>>> main
+    def __str__(self) -> str:
+        return report_of(self)
+
+    def __repr__(self) -> str:
+        return f"<LossForecast of {len(self.runs)} runs: {self.law}, {self.parameters}>"

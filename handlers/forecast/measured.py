@@ -1,0 +1,75 @@
+"""Checks of the steps and losses that were measured in a run."""
+
+from typing import Any
+
+import numpy as np
+
+from lehr.handlers.schedules.arguments import shown
+from lehr.handlers.schedules.base import Array, Schedule
+
+# Steps that end before or after are in another unit than the schedule.
+FEWEST_OF_SCHEDULE, LONGEST_OF_SCHEDULE = 0.02, 100.0  # times its events
+MOST_EVENTS = 20_000_000
+
+
+def numbers(name: str, values: Any) -> Array:
+    """Returns numbers as an array ``(n,)``.
+
+    >>> numbers("steps", [1, 2])
+    array([1., 2.])
+    """
+    try:
+        numbers = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be numbers, given {shown(values)}") from None
+    if numbers.ndim != 1:
+        raise ValueError(f"{name} must have the shape (n,), given {numbers.shape}")
+    return numbers
+
+
+def check_measured(steps: Array, losses: Array) -> None:
+    """Checks that steps are whole and rise, and that losses are finite and above 0."""
+    if len(steps) != len(losses) or not len(steps):
+        raise ValueError(f"steps and losses must be as many as one another, given {len(steps)} and {len(losses)}")
+    wrong = np.flatnonzero(~((steps >= 0) & (steps == np.floor(steps)) & (steps < 2**40)))
+    if len(wrong):
+        raise ValueError(
+            f"steps must be whole event indices of at least 0, given {shown(float(steps[wrong[0]]))}: count steps in "
+            "events, not in epochs"
+        )
+    falls = np.flatnonzero(np.diff(steps) <= 0)
+    if len(falls):
+        before, after = steps[falls[0] : falls[0] + 2]
+        advice = "keep one loss for each step" if before == after else "sort the losses by their steps"
+        raise ValueError(f"steps must rise, given {after:.0f} after {before:.0f}: {advice}")
+    wrong = np.flatnonzero(~((losses > 0) & np.isfinite(losses)))
+    if len(wrong):
+        raise ValueError(
+            f"losses must be finite and above 0, given {losses[wrong[0]]} at step {steps[wrong[0]]:.0f}: leave out "
+            "steps without a loss, and runs that diverge"
+        )
+
+
+def check_units(last: int, schedule: object) -> None:
+    """Checks that the last step is in the unit of the schedule."""
+    if last >= MOST_EVENTS:
+        raise ValueError(
+            f"steps must be less than {MOST_EVENTS}, given {last}: count steps in events, not in tokens or samples"
+        )
+    length: float | None = None
+    if isinstance(schedule, list | tuple | np.ndarray):
+        length = len(schedule) if np.ndim(schedule) else None
+    elif isinstance(schedule, Schedule):
+        length = schedule.length
+    if length is None:
+        return
+    if last > LONGEST_OF_SCHEDULE * length:
+        raise ValueError(
+            f"steps must be within the schedule of {length:g} events, given {last} as the last: count steps in "
+            "events, as the schedule does, not in tokens, samples or epochs"
+        )
+    if last + 1 < FEWEST_OF_SCHEDULE * length:
+        raise ValueError(
+            f"steps must reach the end of the schedule of {length:g} events, given {last} as the last: count steps in "
+            "events, from 0, not in epochs; or give the schedule up to the last step alone"
+        )

@@ -1,0 +1,91 @@
+"""An order of schedules by their forecast losses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from lehr.handlers.schedules.base import Array
+
+from .bands import COVERED, DRAWS, Uncertainty
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Ranking:
+    """Schedules in the order of their forecast losses at the last event, best first.
+
+    ``print(ranking)`` shows the table. The probabilities come from resampled parameters, which all schedules share, and
+    from an error of each schedule, drawn from those on runs left out. So schedules that are much alike are as good as
+    tied, with a probability near a half.
+
+    Args:
+        names: the names, best first.
+        losses: the forecast loss of each at the last event.
+        low: the lower end of the 90% band of each.
+        high: the upper end.
+        better: the probability that each is better than the next one; one fewer than names.
+        probability: the probability that the whole order is right.
+
+    Example:
+<<<<<<< HEAD
+        >>> print(Ranking(("wsd", "cosine"), (2.95, 2.98), (2.93, 2.96), (2.97, 3.0), (0.97,), 0.97))
+           schedule  final loss  90% band          better than the next
+         1 wsd       2.9500      2.9300 to 2.9700  97%
+         2 cosine    2.9800      2.9600 to 3.0000
+        the whole order is right with a probability of 97%
+=======
+        >>> ranking = Ranking(("linear", "constant"), (2.0, 2.5), (1.9, 2.4), (2.1, 2.6), (0.99,), probability=0.99)
+        >>> print(str(ranking).splitlines()[1])
+         1 linear    2.0000      1.9000 to 2.1000   99%
+>>>>>>> main
+    """
+
+    names: tuple[str, ...]
+    losses: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    better: tuple[float, ...]
+    probability: float
+
+    def __str__(self) -> str:
+        width = max(map(len, (*self.names, "schedule")))
+        rows = [f"   {'schedule':<{width}}  final loss  {COVERED:.0%} band          better than the next"]
+        better = [f"{one:.0%}" for one in self.better] + [""]
+        for at, name in enumerate(self.names):
+            band = f"{self.low[at]:.4f} to {self.high[at]:.4f}"
+            rows.append(f"{at + 1:>2} {name:<{width}}  {self.losses[at]:<10.4f}  {band:<16}  {better[at]}".rstrip())
+        rows.append(f"the whole order is right with a probability of {self.probability:.0%}")
+        return "\n".join(rows)
+
+    def __repr__(self) -> str:
+        return f"<Ranking: {' < '.join(self.names)}, right with a probability of {self.probability:.0%}>"
+
+
+def rank_losses(
+    finals: Mapping[str, tuple[float, Array, float]], uncertainty: Uncertainty, lowest_loss: float
+) -> Ranking:
+    """Sort schedules by their final losses.
+
+    Args:
+        finals: by name, the logarithm of the final loss, its derivatives by the fitted numbers ``(7,)``, and by how
+            many times its band is wider than within the runs.
+        uncertainty: that of the forecast.
+        lowest_loss: the unit of the losses.
+    """
+    names = sorted(finals, key=lambda name: finals[name][0])
+    random = np.random.default_rng(0)
+    drawn = np.empty((len(names), DRAWS))
+    for at, name in enumerate(names):
+        log, slopes, growth = finals[name]
+        own = random.permutation(uncertainty.errors)
+        drawn[at] = log + growth * (uncertainty.deviations @ slopes + own)
+    low, high = np.exp(np.quantile(drawn, [(1 - COVERED) / 2, (1 + COVERED) / 2], axis=1)) * lowest_loss
+    is_better = drawn[:-1] < drawn[1:]
+    return Ranking(
+        names=tuple(names),
+        losses=tuple(float(np.exp(finals[name][0])) * lowest_loss for name in names),
+        low=tuple(low.tolist()),
+        high=tuple(high.tolist()),
+        better=tuple(is_better.mean(axis=1).tolist()),
+        probability=float(is_better.all(axis=0).mean()),
+    )

@@ -1,0 +1,52 @@
+"""A forecast in words: the law, its parameters, its errors, and what it may be asked for."""
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lehr.handlers.schedules.arguments import shown_text
+from lehr.handlers.schedules.base import Array
+
+if TYPE_CHECKING:
+    from .loss_forecast import LossForecast
+
+MOST_NAMED = 12
+WIDTH = 104
+
+
+def report_of(forecast: "LossForecast") -> str:
+    """The text that ``print(forecast)`` shows."""
+    runs, covered = forecast.runs, forecast.covered
+    losses, points = sum(len(run.fitted_steps) for run in runs), sum(map(len, forecast.residuals))
+    power = "**p" if forecast.parameters.power != 1 else ""
+    law = f"{forecast.law}: loss = L0 + A * S{power and chr(39)}**-alpha - B * D, with S the sum of learning rates"
+    if power:
+        law += ", S' that of their powers p"
+    lines = [
+        f"{law}, and D the sum of their falls, each as far as it has taken effect",
+        str(forecast.parameters),
+        f"fitted to {len(runs)} runs with {losses} losses, averaged to {points} points (means of their logarithms)",
+    ]
+    for at, run in enumerate(runs[:MOST_NAMED]):
+        name = shown_text(run.name or f"run {at}", 40)
+        lines.append(
+            f"  {name}: mean error {_percent(forecast.residuals[at])}, {_percent(forecast.left_out[at])} when left out"
+        )
+    if len(runs) > MOST_NAMED:
+        lines.append(f"  ... and {len(runs) - MOST_NAMED} more")
+    least = "up to " if covered.fewest_events <= 2 else f"{covered.fewest_events:.0f} to "
+    lines += [
+        f"mean error on all runs: {_percent(np.concatenate(forecast.residuals))}, "
+        f"{_percent(np.concatenate(forecast.left_out))} on runs left out in turn",
+        f"you may ask for learning rates from {covered.lowest_lr:.3g} to {covered.highest_lr:.3g} after the warm-up, "
+        f"and for runs of {least}{covered.most_events:.0f} events",
+        "outside the law, and so the same in all runs: momentum, weight decay, batch size, model and data",
+    ]
+    return "\n".join(
+        "\n".join(textwrap.wrap(line, WIDTH, subsequent_indent="  ")) if line[0] != " " else line for line in lines
+    )
+
+
+def _percent(errors: Array) -> str:
+    return f"{100 * float(np.abs(errors).mean()):.2g}%"

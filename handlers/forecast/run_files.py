@@ -1,0 +1,101 @@
+"""Reads runs from tables, and the learning rate of each event from that of some of them."""
+
+import csv
+from os import PathLike
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lehr.handlers.core.special_files import special_file
+from lehr.handlers.schedules.arguments import shown, shown_names, whole_number
+from lehr.handlers.schedules.base import Array
+
+STEP_HEADINGS = ("step", "event_index")
+
+
+def read_rows(path: str | PathLike[str]) -> tuple[Array, Array, Array]:
+    """The steps, learning rates and losses of a table; NaN for a loss that a row does not have.
+
+    Raises:
+        ValueError: it is a named pipe or a device; a column is missing; a cell is no number; steps do not rise.
+    """
+    if (kind := special_file(path)) is not None:
+        raise ValueError(f"{shown(str(path))} must be a regular file, given {kind}")
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        headings = [*(reader.fieldnames or ())]
+        step = next((name for name in STEP_HEADINGS if name in headings), "step")
+        missing = [name for name in (step, "lr", "loss") if name not in headings]
+        if missing:
+            raise ValueError(
+                f"{shown(str(path))} must have the columns 'step', 'lr' and 'loss', given {shown_names(headings)}"
+            )
+        rows = [
+            (_cell(path, reader.line_num, row, step), _cell(path, reader.line_num, row, "lr"), _loss(path, reader, row))
+            for row in reader
+            if row["lr"] or row["loss"]
+        ]
+    if not rows:
+        raise ValueError(f"{shown(str(path))} must have a row for each measured loss, given none")
+    steps, lrs, losses = np.array(rows, dtype=np.float64).T
+    falls = np.flatnonzero(np.diff(steps) <= 0)
+    if len(falls):
+        before, after = steps[falls[0] : falls[0] + 2]
+        raise ValueError(f"the steps of {shown(str(path))} must rise, given {after:g} after {before:g}")
+    if steps[0] < 0 or (steps != np.floor(steps)).any():
+        raise ValueError(f"the steps of {shown(str(path))} must be whole event indices: count events, not epochs")
+    return steps, lrs, losses
+
+
+def _cell(path: object, line: int, row: dict[str, str], name: str) -> float:
+    given = f"given {shown(row[name])} in line {line} of {shown(str(path))}"
+    try:
+        value = float(row[name])
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a number, {given}") from None
+    if not np.isfinite(value):
+        raise ValueError(f"{name} must be finite, {given}: leave out rows without a loss, and runs that diverge")
+    return value
+
+
+def _loss(path: object, reader: "csv.DictReader[str]", row: dict[str, str]) -> float:
+    return np.nan if row["loss"] == "" else _cell(path, reader.line_num, row, "loss")
+
+
+def spread(
+    indices: NDArray[np.generic],
+    values: Array,
+    num_events: int,
+    *,
+    num_warmup_events: int | None = None,
+    path: str | PathLike[str] | None = None,
+) -> Array:
+    """The values of events 0 to ``num_events - 1``, from those of some events: linear between, constant after the last.
+
+    Args:
+        indices: the event indices that have values ``(n,)``, rising.
+        values: their values ``(n,)`` or ``(n, G)``.
+        num_events: the number of events.
+        num_warmup_events: the events of a linear warm-up from 0 to the first value.
+        path: the file of the values, for errors.
+
+    Example:
+        >>> spread(np.array([2, 4]), np.array([1.0, 0.5]), 6, num_warmup_events=2)
+        array([0.  , 0.5 , 1.  , 0.75, 0.5 , 0.5 ])
+    """
+    events, first = np.arange(num_events, dtype=np.float64), float(indices[0])
+    columns = values.T if values.ndim == 2 else values[None]
+    spaced = np.array([np.interp(events, indices.astype(np.float64), column) for column in columns])
+    if num_warmup_events is not None:
+        warm = whole_number("num_warmup_events", num_warmup_events, at_least=0)
+        if warm > first:
+            given = f"given {warm} where the first row is step {first:.0f}"
+            raise ValueError(f"num_warmup_events must be at most the first step of the rows, {given}")
+        spaced *= np.minimum(events / max(warm, 1), 1) if warm else 1
+    elif len(indices) > 1 and first > 2 * float(np.median(np.diff(indices.astype(np.float64)))):
+        where = "the history" if path is None else shown(str(path))
+        raise ValueError(
+            f"num_warmup_events must be given, since the rows of {where} begin with step {first:.0f}: the events of "
+            "its linear warm-up before them, or 0 if it had none"
+        )
+    return spaced.T if values.ndim == 2 else spaced[0]

@@ -1,0 +1,195 @@
+"""The runs that a forecast is fitted to: the learning rate of each event, and the losses at some of them."""
+
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lehr.engine import ParamHistory
+from lehr.handlers.schedules.arguments import shown, whole_number
+from lehr.handlers.schedules.base import Array
+
+from .lr_values import lr_values, warmup_of
+from .measured import check_measured, check_units, numbers
+from .run_files import read_rows, spread
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Run:
+    """A training run: its learning rates and the losses that were measured in it.
+
+    Args:
+        schedule: the learning rate: a schedule, a scheduler, or an array of the learning rate of each event,
+            ``(events,)`` or ``(events, groups)``, from event 0, the warm-up included.
+        steps: the event indices at which losses were measured ``(n,)``: whole, rising, with any spacing. A run may
+            have one alone: its final loss.
+        losses: the loss at each of these steps ``(n,)``, above 0.
+        name: a name for errors and tables; None for none.
+        group: the index of a param group whose learning rate counts; None for the mean of all groups.
+        num_warmup_events: the events of the warm-up, whose losses are not fitted; None for the events at the beginning
+            in which the learning rate rises to a peak.
+
+    The attributes ``lrs``, ``steps`` and ``losses`` are arrays; ``lrs`` has the learning rate of each event up to the
+    last step.
+
+    Raises:
+        TypeError: an argument has the wrong type.
+        ValueError: steps are not whole, rising and within the schedule; a loss is not finite and above 0; a learning
+            rate is negative.
+
+    Example:
+        >>> from lehr.handlers.schedules import WarmupStableDecay
+        >>> run = Run(WarmupStableDecay(3e-4, 10, 70, 20), steps=[49, 99], losses=[3.2, 2.9], name="wsd")
+        >>> run
+        <Run 'wsd': 2 losses, 3.2 to 2.9, at steps 49 to 99, lr up to 0.0003>
+        >>> run.lrs.shape
+        (100,)
+    """
+
+    schedule: Any
+    steps: Any
+    losses: Any
+    name: str | None = field(default=None, kw_only=True)
+    group: int | None = field(default=None, kw_only=True)
+    num_warmup_events: int | None = field(default=None, kw_only=True)
+    lrs: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Check the arguments, and keep them as arrays."""
+        if not isinstance(self.name, str | None):
+            raise TypeError(f"name must be a string or None, given {shown(self.name)}")
+        steps, losses = numbers("steps", self.steps), numbers("losses", self.losses)
+        check_measured(steps, losses)
+        last = int(steps[-1])
+        check_units(last, self.schedule)
+        lrs = lr_values("schedule", self.schedule, last + 1, self.group)
+        for name, array in (("lrs", lrs), ("steps", steps.astype(np.int64)), ("losses", losses)):
+            kept = np.array(array)
+            kept.flags.writeable = False
+            object.__setattr__(self, name, kept)
+        warm = warmup_of(lrs) if self.num_warmup_events is None else self.num_warmup_events
+        object.__setattr__(self, "num_warmup_events", whole_number("num_warmup_events", warm, at_least=0))
+
+    @classmethod
+    def from_history(
+        cls,
+        history: ParamHistory,
+        param_name: str,
+        losses: ArrayLike | str,
+        *,
+        steps: ArrayLike | None = None,
+        group: int | None = None,
+        name: str | None = None,
+    ) -> "Run":
+        """The run of a history, ``engine.state.param_history``.
+
+        Args:
+            history: the recorded values.
+            param_name: the name of the learning rate in it, such as ``"lr"``.
+            losses: the losses, or the name of a metric in the history, whose events without a value are left out.
+            steps: the event indices of the losses; None for those of the history: a loss for each of its events.
+            group: the index of a param group; None for the mean of all groups.
+            name: a name for errors and tables.
+
+        Raises:
+            TypeError: ``history`` is no history.
+            ValueError: the history has no such name; the losses are not as many as the events.
+
+        Example:
+            >>> history = ParamHistory({"lr": [0.1, 0.1, 0.05, 0.05]})
+            >>> Run.from_history(history, "lr", [3.0, 2.5, 2.2, 2.1])
+            <Run: 4 losses, 3 to 2.1, at steps 0 to 3, lr up to 0.1>
+        """
+        if not isinstance(history, ParamHistory):
+            raise TypeError(f"history must be a ParamHistory, given {shown(history)}")
+        column = _column(history, "param_name", param_name)
+        indices, values = np.asarray(column.event_indices), column.to_numpy()
+        if isinstance(losses, str):
+            if steps is not None:
+                raise ValueError("steps must be left out where losses is the name of a metric in the history")
+            metric = _column(history, "losses", losses)
+            measured = metric.to_numpy().mean(axis=1)
+            kept = np.asarray(metric.event_indices, dtype=np.float64)[~np.isnan(measured)]
+            measured = measured[~np.isnan(measured)]
+        else:
+            measured, kept = numbers("losses", losses), numbers("steps", indices if steps is None else steps)
+        lrs = spread(indices, values, int(indices[-1]) + column.stride)
+        return cls(lrs, kept, measured, name=name, group=group)
+
+    @classmethod
+    def from_csv(
+        cls, path: str | PathLike[str], *, num_warmup_events: int | None = None, name: str | None = None
+    ) -> "Run":
+        """The run of a table with the columns ``step``, ``lr`` and ``loss``; ``event_index`` may stand for ``step``.
+
+        A row may have no loss. Between two rows, the learning rate is interpolated linearly.
+
+        Args:
+            path: the file.
+            num_warmup_events: the events of a linear warm-up from 0 before the first row; 0 where the run began with
+                the learning rate of the first row. None where the rows begin with the run.
+            name: a name for errors and tables; None for that of the file.
+
+        Raises:
+            ValueError: a column is missing; a cell is no number; the rows begin late, and ``num_warmup_events`` is not
+                given.
+        """
+        steps, lrs, losses = read_rows(path)
+        known = ~np.isnan(losses)
+        values = spread(steps, lrs, int(steps[-1]) + 1, num_warmup_events=num_warmup_events, path=path)
+        return cls(values, steps[known], losses[known], name=name or str(path))
+
+    @property
+    def num_events(self) -> int:
+        """The number of events up to the last step."""
+        return len(self.lrs)
+
+    @property
+    def warmup(self) -> int:
+        """The events of the warm-up."""
+        return int(self.num_warmup_events or 0)
+
+    @property
+    def fitted_steps(self) -> NDArray[np.int64]:
+<<<<<<< HEAD
+        """The steps after the warm-up whose losses are fitted. Shapes: ``(m,)``."""
+=======
+        """The steps after the warm-up that have a learning rate above 0 before them.
+
+        Shapes: ``(n,)``.
+        """
+>>>>>>> main
+        return np.asarray(self.steps[self._is_fitted])
+
+    @property
+    def fitted_losses(self) -> Array:
+<<<<<<< HEAD
+        """The losses at these steps. Shapes: ``(m,)``."""
+=======
+        """The losses at these steps.
+
+        Shapes: ``(n,)``.
+        """
+>>>>>>> main
+        return np.asarray(self.losses[self._is_fitted], dtype=np.float64)
+
+    @property
+    def _is_fitted(self) -> NDArray[np.bool_]:
+        begun = int(np.argmax(self.lrs > 0))
+        return np.asarray(self.steps >= max(self.warmup, begun))
+
+    def __repr__(self) -> str:
+        name = "" if self.name is None else f" {shown(self.name)}"
+        first, last = self.losses[0], self.losses[-1]
+        losses = f"{len(self.losses)} losses, {first:.4g} to {last:.4g}, at steps {self.steps[0]} to {self.steps[-1]}"
+        if len(self.losses) == 1:
+            losses = f"loss {last:.4g} at step {self.steps[-1]}"
+        return f"<Run{name}: {losses}, lr up to {self.lrs.max():.3g}>"
+
+
+def _column(history: ParamHistory, argument: str, name: str) -> Any:
+    if name not in history or not len(history[name]):
+        raise ValueError(f"{argument} must be a name in the history, one of {shown([*history])}, given {shown(name)}")
+    return history[name]

@@ -1,0 +1,119 @@
+"""Searches for the arguments of a schedule with the least forecast loss."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from lehr.handlers.schedules.arguments import number, shown, shown_names, whole_number
+from lehr.handlers.schedules.base import Schedule
+from lehr.handlers.schedules.fields import EVENTS, PHASES
+
+if TYPE_CHECKING:
+    from .loss_forecast import LossForecast
+
+S = TypeVar("S", bound=Schedule)
+
+COUNTS = (EVENTS, PHASES)  # units of numbers of events
+Bounds = tuple[float | str, float | str]
+TRIED = 13  # values of an argument in each round
+ROUNDS = 6  # each within a third of the range of the one before, about the best so far
+
+
+def best_schedule(
+    forecast: "LossForecast",
+    schedule_class: type[S],
+    num_events: int,
+    search: Mapping[str, Bounds],
+    fixed: Mapping[str, Any],
+    extrapolate: bool,
+) -> S:
+    """The schedule with the least forecast loss; see :meth:`.LossForecast.best`."""
+    if not (isinstance(schedule_class, type) and issubclass(schedule_class, Schedule)):
+        raise TypeError(f"schedule_class must be a class of schedules, given {shown(schedule_class)}")
+    length = whole_number("num_events", num_events, at_least=2)
+    units = {one.name: one.metadata.get("unit") for one in dataclasses.fields(schedule_class) if one.init}
+    if not isinstance(search, Mapping) or not search:
+        raise TypeError(f"search must be a mapping of arguments to their bounds, given {shown(search)}")
+    unknown = [name for name in (*search, *fixed) if name not in units]
+    if unknown:
+        raise TypeError(f"{schedule_class.__name__} has no argument {shown(unknown[0])}; it has {shown_names(units)}")
+    twice = [name for name in search if name in fixed]
+    if twice:
+        raise ValueError(f"search must have other arguments than the fixed ones, given {shown(twice[0])} in both")
+    bounds = {name: _bounds(name, pair, length) for name, pair in search.items()}
+    missing = _missing(schedule_class, {*search, *fixed})
+    warmup = int(np.median([run.warmup for run in forecast.runs]))
+    errors: list[Exception] = []
+
+    def tried(values: Mapping[str, float]) -> tuple[float, S | None]:
+        given = {name: round(value) if units[name] in COUNTS else value for name, value in values.items()}
+        try:
+            schedule = schedule_class(**given, **fixed, **_filled(missing, {**given, **fixed}, units, length, warmup))
+            return forecast.final(schedule, length, extrapolate=extrapolate), schedule
+        except ValueError as error:
+            errors.append(error)
+            return np.inf, None
+
+    best = _narrowed(bounds, tried)
+    if best is None:
+        raise ValueError(f"no schedule within search can be forecast; the first one: {errors[0]}") from errors[0]
+    return best
+
+
+def _narrowed(
+    bounds: Mapping[str, tuple[float, float]], tried: Callable[[Mapping[str, float]], tuple[float, S | None]]
+) -> S | None:
+    """Minimize over each argument in turn, in ranges that become narrower about the best so far."""
+    best: tuple[float, S | None] = np.inf, None
+    at = {name: (low + high) / 2 for name, (low, high) in bounds.items()}
+    for narrowing in range(ROUNDS):
+        for name, (low, high) in bounds.items():
+            half = (high - low) / 2 / 3**narrowing
+            begin = float(np.clip(at[name] - half, low, high))
+            for value in np.linspace(begin, min(begin + 2 * half, high), TRIED).tolist():
+                found = tried({**at, name: value})
+                if found[0] < best[0]:
+                    best, at = found, {**at, name: value}
+    return best[1]
+
+
+def _bounds(name: str, pair: Any, length: int) -> tuple[float, float]:
+    if not isinstance(pair, list | tuple) or len(pair) != 2:
+        raise TypeError(f"search[{name!r}] must be a pair of the lowest and the highest value, given {shown(pair)}")
+    low, high = (_value(f"search[{name!r}][{at}]", one, length) for at, one in enumerate(pair))
+    if low > high:
+        raise ValueError(f"search[{name!r}] must be the lowest and the highest value, given {shown(pair)}")
+    return low, high
+
+
+def _value(name: str, value: Any, length: int) -> float:
+    if not isinstance(value, str):
+        return number(name, value)
+    try:
+        percent = float(value.removesuffix("%"))
+    except ValueError:
+        percent = np.nan
+    if not value.endswith("%") or not 0 <= percent <= 100:
+        raise ValueError(f"{name} must be a number or a percentage of the run such as '5%', given {shown(value)}")
+    return percent / 100 * length
+
+
+def _missing(schedule_class: type[Schedule], given: set[str]) -> list[str]:
+    """The numbers of events that the class wants, and nobody has given."""
+    wanted = (one for one in dataclasses.fields(schedule_class) if one.init and one.name not in given)
+    required = (one for one in wanted if one.default is one.default_factory is dataclasses.MISSING)
+    return [one.name for one in required if one.metadata.get("unit") in COUNTS]
+
+
+def _filled(
+    missing: list[str], given: Mapping[str, Any], units: Mapping[str, Any], length: int, warmup: int
+) -> dict[str, int]:
+    """The numbers of events that follow from the others."""
+    filled = {name: warmup for name in missing if "warmup" in name}
+    rest = [name for name in missing if name not in filled]
+    used = sum(value for name, value in {**given, **filled}.items() if units[name] in COUNTS)
+    if len(rest) == 1:
+        filled[rest[0]] = int(length - used)
+    return filled

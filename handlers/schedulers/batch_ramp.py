@@ -1,0 +1,240 @@
+"""The batch size in steps, with the learning rate and betas that fit it."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+import torch
+from ignite.engine import Engine, Events
+from ignite.engine.events import RemovableEventHandle
+from torch.utils.data import DataLoader, TensorDataset
+
+from lehr.engine import OptimizerEvents
+from lehr.engine.event_counts import each_of
+from lehr.handlers.core.attaching import AnyEvent
+from lehr.handlers.core.base_values import BaseValues, has_trained, read_base_values
+from lehr.handlers.core.clocks.clock import Clock
+from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler
+from lehr.handlers.core.param_scheduler import ParamScheduler
+from lehr.handlers.core.scheduler import BaseParamScheduler
+from lehr.handlers.schedules import PiecewiseConstant, Product, RunLength, Schedule, arguments
+from lehr.handlers.schedules.arguments import Number, shown
+from lehr.handlers.schedules.units import EVENTS, STEPS
+from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, PlaceholderOptimizer
+
+from .batch_size import BatchSizeScheduler
+from .batch_thresholds import Sizes, as_thresholds, in_events
+from .chained import ChainedScheduler
+
+LR_RULES: dict[str, Callable[[float], float]] = {
+    "sqrt": lambda ratio: ratio**0.5,
+    "linear": lambda ratio: ratio,
+    "none": lambda ratio: 1.0,
+}
+# A batch has been fetched before these, and may have the former size.
+FETCHED = (Events.GET_BATCH_COMPLETED, Events.ITERATION_STARTED, OptimizerEvents.STEP_STARTED)
+UNITS = {"ms": "milliseconds"}  # of clocks, where a run has another word
+
+
+class BatchRamp(ParamGroupScheduler):
+    """Writes the batch size of a data loader, and with it the learning rate and the betas, in steps at thresholds.
+
+    With the batch size s(i) at event i, the first one s(0), ``k = s(i) / s(0)`` and the schedule of the learning
+    rate::
+
+        batch size(i) = s(i), which changes at the first event before which the count has reached a threshold
+        lr(i)         = schedule(i) * k ** 0.5       for lr_rule="sqrt", for Adam
+        lr(i)         = schedule(i) * k              for lr_rule="linear", for SGD
+        beta(i)       = 1 - k * (1 - beta)           with scale_betas, for each group's two betas
+
+    By default it is attached to ``GET_BATCH_STARTED``, before each batch is fetched: the batch, the learning rate and
+    the betas of a step belong together. In a plain loop, call :meth:`apply` before the first batch is fetched, and
+    after each step.
+
+    Args:
+        optimizer: a torch optimizer, or any object with its ``param_groups``.
+        dataloader: a ``DataLoader`` that was constructed with a ``batch_size``.
+        sizes: pairs of a threshold and the batch size from there on; or a text such as ``"0 tokens: 32, 1M: 64, 4M:
+            128"``. A threshold is a number of events, or an amount with a unit; without a unit, it has that of the one
+            before it. The first one is 0.
+        lr: the schedule of the learning rate: a scheduler of ``"lr"``, which is not attached itself, or a
+            :class:`Schedule`. None for each group's own learning rate.
+        lr_rule: ``"sqrt"``, ``"linear"``, or None for no rule.
+        scale_betas: whether the betas follow the rule above; else they are left as they are.
+        run: the :class:`~lehr.handlers.RunLength` that converts thresholds. Its ``tokens_per_step`` and
+            ``samples_per_step`` are those of the first batch size, and grow with it. With ``counts="tokens"`` or
+            ``"samples"``, the thresholds are what a clock counts. A percentage is that of the run's steps, or of its
+            tokens or samples if it has no steps.
+        save_history: whether to record the written values in ``engine.state.param_history``.
+
+    Shapes: a column for the batch size, then for the learning rate and for each beta one, or one per param group.
+
+    Raises:
+        TypeError: an argument has the wrong type.
+        ValueError: the data loader has no batch sampler; a threshold cannot be converted, or is not after the one
+            before it; ``lr`` is not of this optimizer; a beta would be below 0.
+
+    Source: Malladi et al., "On the SDEs and Scaling Rules for Adaptive Gradient Algorithms", 2022,
+    https://arxiv.org/abs/2205.10287 (the square root and the betas; its rule for eps is left out); Goyal et al.,
+    "Accurate, Large Minibatch SGD", 2017, https://arxiv.org/abs/1706.02677 (linear).
+
+    Example:
+        >>> optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=0.1, betas=(0.9, 0.99))
+        >>> loader = DataLoader(range(1000), batch_size=8)
+        >>> ramp = BatchRamp(optimizer, loader, "0 samples: 8, 32: 32", lr_rule="sqrt", scale_betas=True)
+        >>> ramp.simulate(6)[3:5].round(4).tolist()
+        [[8.0, 0.1, 0.9, 0.99], [32.0, 0.2, 0.6, 0.96]]
+    """
+
+    def __init__(
+        self,
+        optimizer: HasParamGroups,
+        dataloader: "DataLoader[Any]",
+        sizes: Sizes,
+        *,
+        lr: ParamScheduler | ParamGroupScheduler | Schedule | None = None,
+        lr_rule: str | None = "sqrt",
+        scale_betas: bool = False,
+        run: RunLength | None = None,
+        save_history: bool = False,
+    ) -> None:
+        rule = LR_RULES["none" if lr_rule is None else arguments.one_of("lr_rule", lr_rule, ("sqrt", "linear"))]
+        arguments.instance("run", run, RunLength | None, "a RunLength or None")
+        milestones, own_sizes, self._counts = in_events(as_thresholds(sizes), run)
+        ratios = [size / own_sizes[0] for size in own_sizes]
+        members: list[BaseParamScheduler] = [
+            BatchSizeScheduler(dataloader, PiecewiseConstant(own_sizes, milestones)),
+        ]
+        factors = PiecewiseConstant(list(map(rule, ratios)), milestones)
+        if lr is not None or lr_rule is not None:
+            members.append(_lr_times(optimizer, lr, factors))
+        if arguments.flag("scale_betas", scale_betas):
+            members += [_ScaledBeta(optimizer, f"betas[{item}]", ratios, milestones) for item in (0, 1)]
+        super().__init__(members, save_history=save_history)
+
+    @property
+    def dataloader(self) -> "DataLoader[Any]":
+        """The data loader."""
+        return self._members[0].dataloader  # type: ignore[attr-defined, no-any-return]
+
+    def attach(
+        self,
+        engine: Engine,
+        event: AnyEvent = Events.GET_BATCH_STARTED,
+        name: str | None = None,
+        clock: Clock | None = None,
+    ) -> RemovableEventHandle:
+        """Write before each batch is fetched; see :meth:`BaseParamScheduler.attach`.
+
+        Args:
+            engine: the engine, usually the trainer.
+            event: the event. At ``EPOCH_STARTED``, thresholds count epochs, and the data loader may have workers and
+                ``drop_last``, if it begins anew in each epoch.
+            name: name of the history; None for each ``param_name``.
+            clock: what ``event_index`` counts, such as a :class:`TokenClock`; None to count the events.
+
+        Raises:
+            TypeError: an argument has the wrong type.
+            ValueError: the event comes after a batch is fetched; the thresholds count something else than the clock;
+                the data loader fetches batches ahead, or has ``drop_last``, and so would go on with the old batch size
+                while the learning rate changes.
+        """
+        unit = UNITS.get(word := getattr(clock, "unit", STEPS), word)
+        if self._counts not in (EVENTS, STEPS if unit == EVENTS else unit):
+            wanted = "left out" if self._counts == STEPS else f"one that counts {self._counts}"
+            raise ValueError(
+                f"clock must be {wanted} where the thresholds were converted to {self._counts}, given "
+                f"{shown(clock)}: give run=RunLength(counts=...) the unit of the clock"
+            )
+        if any(one in (fetched, fetched.name, fetched.value) for one in each_of(event) for fetched in FETCHED):
+            raise ValueError(
+                "event must be GET_BATCH_STARTED, or EPOCH_STARTED, before which no batch of the former size was "
+                f"fetched, given {shown(event)}"
+            )
+        loader = self.dataloader
+        is_ahead = loader.num_workers > 0 or loader.batch_sampler.drop_last  # type: ignore[union-attr]
+        if is_ahead and event != Events.EPOCH_STARTED:
+            given = f"{loader.num_workers} and {loader.batch_sampler.drop_last}"  # type: ignore[union-attr]
+            raise ValueError(
+                f"dataloader must have num_workers=0 and drop_last=False, so that each batch has the size of its "
+                f"event, given {given}; or attach the ramp to Events.EPOCH_STARTED, with thresholds in epochs"
+            )
+        return super().attach(engine, event, name, clock)
+
+    @classmethod
+    def simulate_values(  # type: ignore[override]
+        cls,
+        num_events: int,
+        sizes: Sizes,
+        optimizer: HasParamGroups | None = None,
+        *,
+        lr: ParamScheduler | ParamGroupScheduler | Schedule | None = None,
+        lr_rule: str | None = "sqrt",
+        scale_betas: bool = False,
+        run: RunLength | None = None,
+    ) -> list[list[float]]:
+        """The values that the first events would write; the optimizer stays as it is.
+
+        Args:
+            num_events: the number of events.
+            sizes: as in the constructor.
+            optimizer: the optimizer, where the values of its groups matter: for their own learning rates, for a
+                scheduler as ``lr``, and for ``scale_betas``.
+            lr: as in the constructor.
+            lr_rule: as in the constructor.
+            scale_betas: as in the constructor.
+            run: as in the constructor.
+
+        Shapes: a list of ``num_events`` rows, each with the event index and the values.
+
+        Returns:
+            ``[[0, batch size, lr, ...], ...]``.
+
+        Raises:
+            TypeError, ValueError: as the constructor and :meth:`simulate`.
+        """
+        given = {"sizes": sizes, "lr": lr, "lr_rule": lr_rule, "scale_betas": scale_betas, "run": run}
+        return cls._simulated_rows(num_events, given if optimizer is None else {**given, "optimizer": optimizer})
+
+    @classmethod
+    def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
+        loader: DataLoader[Any] = DataLoader(TensorDataset(torch.empty(1)))
+        return cls(**{"optimizer": PlaceholderOptimizer(), "dataloader": loader, **scheduler_kwargs})
+
+
+class _ScaledBeta(ParamScheduler):
+    """A beta of each group, which starts from the group's own."""
+
+    def __init__(self, optimizer: HasParamGroups, name: str, ratios: list[float], milestones: list[int]) -> None:
+        target = ParamGroups(optimizer, name, None)
+        values = read_base_values(target, None)
+        # A state that is loaded later brings the betas from before the ramp.
+        if not has_trained(target) and max(ratios) * (1 - min(values)) > 1:
+            raise ValueError(
+                "scale_betas must be False where a batch size is more than 1 / (1 - beta) times the first one, given "
+                f"{max(ratios):g} times it and {name} {shown(min(values))}"
+            )
+        base = BaseValues(values, partial(_scaled_beta, ratios, milestones))
+        self._write_to(target, name, False, base.schedule(), base)
+
+
+def _scaled_beta(ratios: list[float], milestones: list[int], base: Number) -> Schedule:
+    """The schedule of a beta: ``1 - k * (1 - beta)``."""
+    rows = 1 - np.multiply.outer(ratios, 1 - np.asarray(base, dtype=np.float64))
+    return PiecewiseConstant(rows.tolist(), milestones)
+
+
+def _lr_times(optimizer: HasParamGroups, lr: Any, factors: Schedule) -> ParamScheduler:
+    """The schedule of the learning rate times the factors."""
+    if lr is None:
+        return ParamScheduler(optimizer, "lr", schedule=factors, relative=True)
+    if isinstance(lr, Schedule):
+        return ParamScheduler(optimizer, "lr", schedule=Product([lr, factors]))
+    if not isinstance(lr, ParamScheduler | ParamGroupScheduler):
+        raise TypeError(f"lr must be a scheduler of the learning rate, a Schedule or None, given {shown(lr)}")
+    own = lr.as_param_scheduler() if isinstance(lr, ParamGroupScheduler) else lr
+    if own.optimizer is not optimizer or own.param_name != "lr":
+        raise ValueError(f"lr must be a scheduler of 'lr' of the same optimizer, given {shown(lr)}")
+    ratio = ParamScheduler(optimizer, "lr", param_group_index=own.param_group_index, schedule=factors)
+    return ChainedScheduler([own, ratio], initial_value=1.0)

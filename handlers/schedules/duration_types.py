@@ -1,0 +1,32 @@
+"""Types of the fields of schedules that are durations: each also takes a text such as ``"10%"``, and is read as events.
+
+A type checker sees a descriptor, whose argument has another type than its value. The annotation of the field itself is
+the type of the value.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+from .arguments import Number
+
+if TYPE_CHECKING:
+    Value = TypeVar("Value", covariant=True)
+    Given = TypeVar("Given", contravariant=True)
+
+    class InEvents(Generic[Value, Given]):
+        """A duration that is given as one type and read as another."""
+
+        def __get__(self, instance: object, owner: Any) -> Value: ...
+        def __set__(self, instance: object, value: Given) -> None: ...
+
+    Duration: TypeAlias = InEvents[float, float | str]
+    OptionalDuration: TypeAlias = InEvents[float | None, float | str | None]
+    Durations: TypeAlias = InEvents[float | Sequence[float], float | str | Sequence[float | str]]
+    Events: TypeAlias = InEvents[int, int | str]
+    OptionalEvents: TypeAlias = InEvents[int | None, int | str | None]
+    ListedEvents: TypeAlias = InEvents[Sequence[int], Sequence[int | str]]
+    Points: TypeAlias = InEvents[Sequence[tuple[int, Number]], Sequence[tuple[int | str, Number]]]
+else:
+    Duration, OptionalDuration, Durations = float, float | None, float | Sequence[float]
+    Events, OptionalEvents, ListedEvents = int, int | None, Sequence[int]
+    Points = Sequence[tuple[int, Number]]

@@ -1,0 +1,290 @@
+"""The length of a run, which converts durations with units to events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from itertools import accumulate, pairwise
+from math import ceil
+from typing import Any, Literal
+
+from . import arguments, units
+from .units import EPOCHS, EVENTS, MILLISECONDS, PERCENT, SAMPLES, STEPS, TOKENS, Quantity
+
+Counts = Literal["steps", "epochs", "tokens", "samples", "milliseconds"]
+COUNTS = (STEPS, EPOCHS, TOKENS, SAMPLES, MILLISECONDS)
+# The argument with the rate of a unit, and the one with the total of the run.
+RATES = {EPOCHS: "epoch_length", TOKENS: "tokens_per_step", SAMPLES: "samples_per_step"}
+TOTALS = {EPOCHS: "max_epochs", STEPS: "total_steps", TOKENS: "total_tokens", SAMPLES: "total_samples"}
+
+
+@dataclass(frozen=True)
+class RunLength:
+    """The length of a run, as far as it is known, in any of these units.
+
+    It converts a duration such as ``"10%"``, ``"3 epochs"`` or ``"2B tokens"`` to a whole number of events. All numbers
+    are exact until the end, by one rule:
+
+    - A percentage is a part of the run's events. Where total tokens or samples are no whole number of steps, the last
+      step counts as a whole one.
+    - A duration is rounded to the nearest whole number of events, halves up. One above 0 that would become 0 is an
+      error.
+    - Phases that follow one another are rounded at their borders, each of which is the exact sum of the durations
+      before it. So phases that make up the run, such as ``"1%", "79%", "20%"``, end exactly with it.
+
+    Args:
+        max_epochs: epochs of the run.
+        epoch_length: steps in an epoch.
+        total_steps: steps (iterations) of the run.
+        tokens_per_step: tokens in a step over all ranks, above 0; on average, if steps differ.
+        samples_per_step: samples in a step, likewise.
+        total_tokens: tokens of the run, a number or a text such as ``"300B"``.
+        total_samples: samples of the run, likewise.
+        counts: what the event index of the scheduler counts: ``"steps"``, ``"epochs"`` (a scheduler that is attached
+            to ``EPOCH_STARTED``), or ``"tokens"``, ``"samples"`` or ``"milliseconds"`` (a scheduler with a clock).
+        total_time: time of the run, such as ``"8 h"``, where ``counts`` is ``"milliseconds"``.
+
+    Any of them may be left out.
+
+    Raises:
+        TypeError: an argument has the wrong type.
+        ValueError: an argument is not whole or less than 1; the numbers do not fit together.
+
+    Example:
+        >>> run = RunLength(max_epochs=10, epoch_length=500, tokens_per_step=524_288)
+        >>> [run.events_of(duration) for duration in ("10%", "3 epochs", "500 steps", "1B tokens")]
+        [500, 1500, 500, 1907]
+        >>> RunLength(total_steps=1050).events_of_phases(["1%", "79%", "20%"])
+        [11, 829, 210]
+        >>> RunLength(max_epochs=3, epoch_length=4, total_steps=10)
+        Traceback (most recent call last):
+        ...
+        ValueError: total_steps must be max_epochs * epoch_length = 3 * 4 = 12, given 10
+    """
+
+    max_epochs: int | None = None
+    epoch_length: int | None = None
+    total_steps: int | None = None
+    tokens_per_step: float | None = None
+    samples_per_step: float | None = None
+    total_tokens: int | str | None = None
+    total_samples: int | str | None = None
+    counts: Counts = "steps"
+    total_time: str | None = None
+
+    def __post_init__(self) -> None:
+        """Checks the numbers, each and together."""
+        for name in (*TOTALS.values(), *RATES.values()):
+            if (given := getattr(self, name)) is not None:
+                object.__setattr__(self, name, _checked(name, given))
+        arguments.one_of("counts", self.counts, COUNTS)
+        if self.total_time is not None:
+            if self.counts != MILLISECONDS:
+                raise ValueError(
+                    f"total_time must be left out unless counts is 'milliseconds', given {self.total_time!r}"
+                )
+            units.milliseconds("total_time", self.total_time)
+        self._check_steps()
+
+    def _check_steps(self) -> None:
+        """Raises an error if two of the numbers give different steps of the run."""
+        first: tuple[Fraction, str] | None = None
+        for unit, name in TOTALS.items():
+            total, rate = getattr(self, name), self._rate(unit)
+            if total is None or rate is None:
+                continue
+            steps = Fraction(total) / rate
+            shown = name
+            if unit != STEPS:
+                sign = "*" if unit == EPOCHS else "/"
+                rule = f"{name} {sign} {RATES[unit]} = {total} {sign} {getattr(self, RATES[unit])}"
+                shown = f"{rule} = {float(steps):.12g}"
+            if first is not None and abs(steps - first[0]) >= 1:
+                if unit == STEPS:
+                    raise ValueError(f"total_steps must be {first[1]}, given {total}")
+                raise ValueError(f"all numbers must give the same steps, given {first[1]}, and {shown}")
+            first = first or (steps, shown if unit != STEPS else f"total_steps = {total}")
+
+    @property
+    def epochs(self) -> int | None:
+        """The number of epochs; None if it is unknown or not whole."""
+        if self.max_epochs is None and self.steps is not None and self.epoch_length is not None:
+            whole, rest = divmod(self.steps, self.epoch_length)
+            return None if rest else whole
+        return self.max_epochs
+
+    @property
+    def steps(self) -> int | None:
+        """The number of steps; None if it is unknown."""
+        return self._whole_total(STEPS)
+
+    @property
+    def num_events(self) -> int | None:
+        """The number of events of the run, in what the event index counts; None if it is unknown."""
+        if self.counts == MILLISECONDS:
+            return None if self.total_time is None else units.milliseconds("total_time", self.total_time)
+        return self._whole_total(self.counts)
+
+    def events_of(self, duration: float | str, name: str = "duration") -> int:
+        """The number of events of a duration.
+
+        Args:
+            duration: a text such as ``"10%"``, or a whole number of events.
+            name: the name of the argument, for errors.
+
+        Raises:
+            TypeError: ``duration`` is neither.
+            ValueError: it is a text of another form; the run does not say enough to convert it; it is above 0 and
+                would become 0.
+
+        Example:
+            >>> RunLength(total_steps=1050).events_of("1%", name="num_warmup_events")
+            11
+            >>> RunLength(total_steps=1050).events_of("2B tokens")
+            Traceback (most recent call last):
+            ...
+            ValueError: duration must convert to steps, given '2B tokens': give the run tokens_per_step
+        """
+        return self.events_of_phases([duration], [name])[0]
+
+    def events_of_phases(self, durations: Sequence[float | str], names: Sequence[str] | None = None) -> list[int]:
+        """The numbers of events of phases that follow one another, so that parts of the run add up to the run.
+
+        Args:
+            durations: their durations, each as in :meth:`events_of`.
+            names: their names, for errors.
+
+        Raises:
+            TypeError, ValueError: as :meth:`events_of`.
+
+        Example:
+            >>> run = RunLength(max_epochs=3, epoch_length=35)
+            >>> run.events_of_phases(["10%", "1 epochs", 20, "10%"])
+            [11, 35, 20, 10]
+        """
+        names = [f"durations[{position}]" for position in range(len(durations))] if names is None else names
+        exact = list(map(self.exact_events, durations, names))
+        borders = [self._rounded(border) for border in accumulate(exact, initial=Fraction(0))]
+        for position in range(len(exact) - 1, 0, -1):
+            if exact[position].denominator == 1 and not isinstance(durations[position], str):
+                borders[position] = borders[position + 1] - int(exact[position])  # a number stays as it is
+        return [
+            units.positive(name, amount, after - before, arguments.shown(duration))
+            for name, amount, duration, (before, after) in zip(names, exact, durations, pairwise(borders), strict=True)
+        ]
+
+    def exact_events(self, duration: object, name: str = "duration") -> Fraction:
+        """The exact number of events of a duration, which may be a fraction.
+
+        Raises:
+            TypeError, ValueError: as :meth:`events_of`.
+
+        >>> RunLength(total_steps=1050).exact_events("1%")
+        Fraction(21, 2)
+        """
+        if not isinstance(duration, str):
+            return Fraction(arguments.whole_number(name, duration, at_least=0))
+        given = units.quantity(name, duration)
+        if given.unit in (EVENTS, self.counts):
+            return given.amount
+        if given.unit == PERCENT:
+            if self.num_events is None:
+                raise ValueError(self._missing(name, given))
+            return given.amount * self.num_events / 100
+        if (amount := self._converted(given.amount, given.unit, self.counts)) is not None:
+            return amount
+        total = self._whole_total(given.unit) if given.unit in TOTALS else None
+        if total is None or self.num_events is None:
+            raise ValueError(self._missing(name, given))
+        return given.amount * self.num_events / total
+
+    def amount_of(self, events: float, unit: str) -> Fraction | None:
+        """How much of a unit, such as ``"tokens"`` or ``"percent"``, a number of events is; None if it is unknown.
+
+        >>> run = RunLength(total_steps=1000, tokens_per_step=500)
+        >>> run.amount_of(90, "tokens"), run.amount_of(90, "percent"), run.amount_of(90, "epochs")
+        (Fraction(45000, 1), Fraction(9, 1), None)
+        """
+        exact = Fraction(events)
+        if unit == EVENTS:
+            return exact
+        if unit != PERCENT and (amount := self._converted(exact, self.counts, unit)) is not None:
+            return amount
+        whole = Fraction(100) if unit == PERCENT else self._whole_total(unit) if unit in TOTALS else None
+        return None if whole is None or self.num_events is None else exact * whole / self.num_events
+
+    def config(self) -> dict[str, Any]:
+        """The arguments as plain data, as ``run`` in a config has them."""
+        given = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: value for name, value in given.items() if value is not None}
+
+    def _rounded(self, exact: Fraction) -> int:
+        """The event of a border; at the end of the run by one of its numbers, the run's end by all of them."""
+        if (end := self.num_events) is not None:
+            if exact.denominator == 1:
+                return int(exact)
+            ends = [*self._ends(self.counts), Fraction(end)]
+            if min(ends) <= exact <= max(ends):
+                return end
+        return units.nearest(exact)
+
+    def _whole_total(self, unit: str) -> int | None:
+        """The length of the run in a unit, where a part of a step counts as a whole one; None if it is unknown."""
+        given = getattr(self, TOTALS[unit])
+        if given is None:
+            ends = self._ends(unit)
+            given = ceil(ends[0]) if ends else None
+        return given  # type: ignore[no-any-return]
+
+    def _ends(self, unit: str) -> list[Fraction]:
+        """The exact length of the run in a unit by each total that is given and can be converted."""
+        given = ((getattr(self, name), one) for one, name in TOTALS.items())
+        found = [self._converted(Fraction(total), one, unit) for total, one in given if total is not None]
+        return [one for one in found if one is not None]
+
+    def _converted(self, amount: Fraction, unit: str, to: str) -> Fraction | None:
+        """An amount in another unit, by the numbers for each step; None if one is missing."""
+        if unit == to:
+            return amount
+        there, here = self._rate(unit), self._rate(to)
+        return None if there is None or here is None else amount * here / there
+
+    def _rate(self, unit: str) -> Fraction | None:
+        """How much of a unit is in a step; None if it is unknown."""
+        if unit == STEPS:
+            return Fraction(1)
+        given = getattr(self, RATES[unit]) if unit in RATES else None
+        if given is None:
+            return None
+        return 1 / Fraction(given) if unit == EPOCHS else Fraction(given)
+
+    def _missing(self, name: str, given: Quantity) -> str:
+        """The text of an error for a duration that cannot be converted."""
+        start = f"{name} must convert to {self.counts}, given {given.text!r}"
+        if MILLISECONDS in (given.unit, self.counts):
+            if given.unit == PERCENT:
+                return f"{start}: give the run its total_time"
+            if self.counts == MILLISECONDS:
+                return f"{start}: give a time such as '30 min'"
+            return f"{start}: a time needs a scheduler that is attached with a TimeClock, and counts='milliseconds'"
+        if given.unit == PERCENT:
+            hint = {EPOCHS: "max_epochs", STEPS: "total_steps, or max_epochs and epoch_length"}
+            needed = hint.get(self.counts, TOTALS[self.counts])
+            if self.counts == STEPS and self.max_epochs is not None:
+                needed = "epoch_length, or counts='epochs' where each event is an epoch"
+            return f"{start}: give the run {needed}"
+        rates = [RATES[unit] for unit in (given.unit, self.counts) if unit != STEPS and self._rate(unit) is None]
+        return f"{start}: give the run {' and '.join(rates)}"
+
+
+def _checked(name: str, given: Any) -> Any:
+    """One of the numbers, as an int if it is whole."""
+    if name in (RATES[TOKENS], RATES[SAMPLES]):
+        rate = arguments.number(name, given, above=0)
+        return int(rate) if rate.is_integer() else rate
+    if isinstance(given, str) and name in (TOTALS[TOKENS], TOTALS[SAMPLES]):
+        unit = TOKENS if name == TOTALS[TOKENS] else SAMPLES
+        read = units.quantity(name, given, unit)
+        if read.unit != unit or read.amount.denominator != 1:
+            raise ValueError(f"{name} must be a whole number of {unit}, given {arguments.shown(given)}")
+        given = int(read.amount)
+    return arguments.whole_number(name, given, at_least=1)

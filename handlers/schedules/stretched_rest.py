@@ -1,0 +1,70 @@
+"""A schedule whose rest is read faster or slower, so that it ends at its own length."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import fields
+from .arguments import shown
+from .base import Array, Schedule, Value
+from .wrapper import Wrapper
+
+
+@dataclass(frozen=True)
+class StretchedRest(Wrapper):
+    """Another schedule whose rest is stretched, or compressed, so that both end at the same event.
+
+    With the event b of ``begin``, the position p and the end L::
+
+        value(i) = schedule(round(i * p / b))                              for i < b
+        value(i) = schedule(round(p + (i - b) * (L - p) / (L - b)))        for b <= i < L
+        value(i) = schedule(i)                                             from then on
+
+    Halves are rounded to the even number.
+
+    Args:
+        schedule: the other schedule.
+        begin: the event b, at least 0.
+        position: the event p of the schedule that event ``begin`` reads, at least 0.
+        end: the event L, more than ``begin`` and ``position``.
+
+    Shapes: the shape of ``schedule``.
+
+    Raises:
+        TypeError, ValueError: an argument has the wrong type, or is out of its range.
+
+    Example:
+        >>> from lehr.handlers.schedules import LinearInterpolation
+        >>> line = LinearInterpolation([(0, 0.0), (12, 12.0)])
+        >>> StretchedRest(line, begin=6, position=3.0, end=12.0)([0, 2, 6, 8, 10, 12]).tolist()
+        [0.0, 1.0, 3.0, 6.0, 9.0, 12.0]
+    """
+
+    begin: int = fields.whole_number(unit=fields.EVENTS)
+    position: float = fields.number(at_least=0, unit=fields.EVENTS)
+    end: float = fields.number(above=0, unit=fields.EVENTS)
+
+    def __post_init__(self) -> None:
+        """Checks the arguments."""
+        super().__post_init__()
+        if self.end <= max(self.begin, self.position):
+            raise ValueError(
+                f"end must be more than begin, {self.begin}, and position, {self.position:g}, given {shown(self.end)}"
+            )
+
+    def position_at(self, indices: Array) -> Array:
+        """The events of the schedule that are read at events."""
+        before = indices * (self.position / max(self.begin, 1))
+        speed = (self.end - self.position) / (self.end - self.begin)
+        within = self.position + (indices - self.begin) * speed
+        read = np.where(indices < self.begin, before, np.where(indices < self.end, within, indices))
+        return np.asarray(np.rint(read))
+
+    def _inner(self, indices: Array) -> Array:
+        """The formula of the class docstring."""
+        return self.position_at(indices)
+
+    def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
+        """The value of the schedule at the event that is read."""
+        return read(self.schedule, int(self.position_at(np.array([index], dtype=np.float64))[0]))

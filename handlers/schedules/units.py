@@ -1,0 +1,200 @@
+"""Durations as texts with a unit: ``"10%"``, ``"3 epochs"``, ``"2B tokens"``, ``"30 min"``."""
+
+import difflib
+import re
+from fractions import Fraction
+from math import floor
+from typing import NamedTuple
+
+from . import arguments
+
+EVENTS, PERCENT, STEPS, EPOCHS = "events", "percent", "steps", "epochs"
+TOKENS, SAMPLES, MILLISECONDS = "tokens", "samples", "milliseconds"
+MULTIPLIERS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
+_MINUTE, _HOUR, _DAY = 60_000, 3_600_000, 86_400_000
+# The words of each unit in lower case and in the singular, and how much of the unit one of them is.
+WORDS: dict[str, tuple[str, int]] = {
+    "%": (PERCENT, 1),
+    "percent": (PERCENT, 1),
+    "event": (EVENTS, 1),
+    "step": (STEPS, 1),
+    "iteration": (STEPS, 1),
+    "epoch": (EPOCHS, 1),
+    "token": (TOKENS, 1),
+    "sample": (SAMPLES, 1),
+    "ms": (MILLISECONDS, 1),
+    "millisecond": (MILLISECONDS, 1),
+    "s": (MILLISECONDS, 1000),
+    "sec": (MILLISECONDS, 1000),
+    "second": (MILLISECONDS, 1000),
+    "min": (MILLISECONDS, _MINUTE),
+    "minute": (MILLISECONDS, _MINUTE),
+    "h": (MILLISECONDS, _HOUR),
+    "hour": (MILLISECONDS, _HOUR),
+    "d": (MILLISECONDS, _DAY),
+    "day": (MILLISECONDS, _DAY),
+}
+EXAMPLES = "'10%', '3 epochs', '500 steps', '2B tokens', '1.5M samples' or '30 min'"
+# A multiplier is not followed by a letter, so that the T of "2 Tokens" is none.
+TEXT = re.compile(
+    r"\s*(?P<number>[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]{1,2})?|\.[0-9][0-9_]*)"
+    r"\s*(?P<multiplier>[kKMBGT](?![A-Za-z]))?\s*(?P<unit>%|[A-Za-z]+)?\s*"
+)
+MAX_LENGTH = 60  # characters of a text
+
+
+class Quantity(NamedTuple):
+    """An amount with its unit.
+
+    Args:
+        amount: the exact amount, at least 0.
+        unit: ``"events"``, ``"percent"``, ``"steps"``, ``"epochs"``, ``"tokens"``, ``"samples"`` or
+            ``"milliseconds"``, which is the unit of all times.
+        text: the text that it was read from.
+    """
+
+    amount: Fraction
+    unit: str
+    text: str
+
+
+def has_unit(value: object) -> bool:
+    """Whether a value is a text that begins with a digit and goes on with letters or ``%``.
+
+    >>> [has_unit(value) for value in ("10%", "3 parsecs", "10", "cos", 10)]
+    [True, True, False, False, False]
+    """
+    return (
+        isinstance(value, str)
+        and re.match(r"\s*\.?[0-9]", value) is not None
+        and re.search("[A-Za-z%]", value) is not None
+    )
+
+
+def quantity(name: str, text: object, unit: str | None = None) -> Quantity:
+    """Reads an amount with its unit.
+
+    A text is a number of at least 0, perhaps with underscores, a multiplier (``k``, ``M``, ``B`` or ``G``, ``T``) and
+    a unit: ``%``, ``events``, ``steps``, ``iterations``, ``epochs``, ``tokens``, ``samples``, ``ms``, ``s``, ``min``,
+    ``h`` or ``days``. Spaces and the plural make no difference.
+
+    Args:
+        name: the name of the argument, for errors.
+        text: the text.
+        unit: the unit of a text without one; None to refuse such a text.
+
+    Raises:
+        TypeError: ``text`` is no text.
+        ValueError: it is not of this form.
+
+    >>> quantity("duration", "1.5M samples")
+    Quantity(amount=Fraction(1500000, 1), unit='samples', text='1.5M samples')
+    >>> quantity("duration", "0.5h")[:2]
+    (Fraction(1800000, 1), 'milliseconds')
+    >>> quantity("threshold", "4M", unit="tokens")[:2]
+    (Fraction(4000000, 1), 'tokens')
+    >>> quantity("duration", "1 furlong")
+    Traceback (most recent call last):
+    ...
+    ValueError: duration must have a unit such as '10%', '3 epochs' or '2B tokens' have, given '1 furlong'
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"{name} must be a text such as {EXAMPLES}, given {arguments.shown(text)}")
+    found = TEXT.fullmatch(text) if len(text) <= MAX_LENGTH else None
+    if found is None:
+        raise ValueError(f"{name} must be a text such as {EXAMPLES}, given {arguments.shown(text)}")
+    word = found["unit"]
+    if word is None and unit is None:
+        raise ValueError(
+            f"{name} must be a number, or a text with a unit such as {EXAMPLES}, given {arguments.shown(text)}"
+        )
+    known, size = (unit, 1) if word is None else _unit_of(name, text, word)
+    assert known is not None
+    number = Fraction(found["number"].replace("_", "").removesuffix("."))
+    return Quantity(number * MULTIPLIERS[found["multiplier"] or ""] * size, known, text)
+
+
+def milliseconds(name: str, text: object) -> int:
+    """Reads a time such as ``"8 h"`` as whole milliseconds.
+
+    Raises:
+        TypeError: ``text`` is no text.
+        ValueError: it is no time, or less than a millisecond and not 0.
+
+    >>> milliseconds("budget", "1.5 min")
+    90000
+    """
+    read = quantity(name, text)
+    if read.unit != MILLISECONDS:
+        raise ValueError(f"{name} must be a time such as '90 s', '30 min' or '8 h', given {arguments.shown(text)}")
+    return positive(name, read.amount, nearest(read.amount), arguments.shown(text), "milliseconds")
+
+
+def nearest(amount: Fraction) -> int:
+    """The nearest whole number; halves are rounded up.
+
+    >>> nearest(Fraction(5, 2)), nearest(Fraction(7, 3))
+    (3, 2)
+    """
+    return floor(amount + Fraction(1, 2))
+
+
+def positive(name: str, amount: Fraction, whole: int, given: str, unit: str = EVENTS) -> int:
+    """Returns the whole number that an amount is rounded to, which is 0 only if the amount is.
+
+    >>> positive("duration", Fraction(1, 5), 0, "'1%'")
+    Traceback (most recent call last):
+    ...
+    ValueError: duration must be 0 or at least 1 after rounding to whole events, given '1%', which is 0.2 events
+    """
+    if amount > 0 and whole == 0:
+        raise ValueError(
+            f"{name} must be 0 or at least 1 after rounding to whole {unit}, given {given}, "
+            f"which is {float(amount):.3g} {unit}"
+        )
+    if whole > arguments.MAX_EVENT_INDEX:
+        raise ValueError(f"{name} must be at most {arguments.MAX_EVENT_INDEX} {unit}, given {given}")
+    return whole
+
+
+def _unit_of(name: str, text: str, word: str) -> tuple[str, int]:
+    folded = word.lower()
+    for one in (folded, folded.removesuffix("s")):
+        if one in WORDS:
+            return WORDS[one]
+    near = ["min"] if folded == "m" else difflib.get_close_matches(folded, WORDS, n=1, cutoff=0.6)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(
+        f"{name} must have a unit such as '10%', '3 epochs' or '2B tokens' have, given {arguments.shown(text)}{hint}"
+    )
+
+
+def shown_part(part: Fraction, whole: Fraction, unit: str) -> str:
+    """A part of a whole in a unit, in words.
+
+    >>> shown_part(Fraction(9 * 10**8), Fraction(12 * 10**8), "tokens")
+    '0.9 of 1.2B tokens'
+    >>> shown_part(Fraction(3, 2), Fraction(3), "epochs")
+    '1.5 of 3 epochs'
+    """
+    size, name = size_of(float(whole), unit)
+    return f"{_short(float(part) / size)} of {_short(float(whole) / size)}{name}"
+
+
+def size_of(amount: float, unit: str) -> tuple[float, str]:
+    """What an amount is divided by to be shown, and the text that follows the quotient.
+
+    >>> size_of(1.2e9, "tokens"), size_of(3, "epochs"), size_of(7_200_000, "milliseconds")
+    ((1000000000, 'B tokens'), (1, ' epochs'), (3600000, ' h'))
+    """
+    if unit == MILLISECONDS:
+        times = ((_DAY, " days"), (_HOUR, " h"), (_MINUTE, " min"))
+        return next((one for one in times if amount >= 2 * one[0] or amount == one[0]), (1000, " s"))
+    if unit in (TOKENS, SAMPLES):
+        sizes = tuple((MULTIPLIERS[letter], f"{letter} {unit}") for letter in "TBMk")
+        return next((one for one in sizes if amount >= one[0]), (1, f" {unit}"))
+    return 1, "%" if unit == PERCENT else f" {unit}"
+
+
+def _short(amount: float) -> str:
+    return f"{amount:.0f}" if amount >= 1000 else f"{amount:.3g}"
