@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from lehr.engine.history import ParamHistory
 from lehr.engine.history_recorder import Recorder
 from lehr.engine.plain_loop import PlainLoop
-from lehr.handlers.schedules import Constant, FunctionSchedule, RunLength, Schedule, arguments
+from lehr.handlers.schedules import Constant, FunctionSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.target import Location, Target, Value
 
@@ -83,7 +83,6 @@ class BaseParamScheduler(SimulateValues, ABC):
     _writes_bools = False  # whether get_param may return True or False
     _number_type: type[float] | type[int] = float
     _config: dict[str, Any] | None = None  # the config that made the scheduler
-    _run: RunLength | None = None
     _plain_loop: PlainLoop | None = None
     # Attributes that a copy does not have: those that only save time, and the history of a plain loop.
     _caches: ClassVar[set[str]] = {"_block_reader", "_event_reader", "_recorder", "_plain_loop"}
@@ -247,11 +246,6 @@ class BaseParamScheduler(SimulateValues, ABC):
         if self._schedule is None or self._asks_get_param:
             return FunctionSchedule(GetParam(self))
         return self._schedule
-
-    @property
-    def run_length(self) -> RunLength | None:
-        """The length of the run by which durations such as ``"10%"`` were converted to events; None if not given."""
-        return self._run
 
     @property
     def save_history(self) -> bool:
