@@ -514,13 +514,13 @@ def engines():
 
     def make():
         clock = TimeClock(now=lambda: 0.0)
-        begin = clock.begin
+        begin = clock._begin
 
         def begun(engine):
             clock.now = lambda: round(100 * engine.state.iteration**1.3) / 1000
             begin(engine)
 
-        clock.begin = begun
+        clock._begin = begun
         return clock
 
     return make
