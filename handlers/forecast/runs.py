@@ -153,18 +153,12 @@ class Run:
 
     @property
     def fitted_steps(self) -> NDArray[np.int64]:
-        """The steps after the warm-up that have a learning rate above 0 before them.
-
-        Shapes: ``(n,)``.
-        """
+        """The steps after the warm-up whose losses are fitted. Shapes: ``(m,)``."""
         return np.asarray(self.steps[self._is_fitted])
 
     @property
     def fitted_losses(self) -> Array:
-        """The losses at these steps.
-
-        Shapes: ``(n,)``.
-        """
+        """The losses at these steps. Shapes: ``(m,)``."""
         return np.asarray(self.losses[self._is_fitted], dtype=np.float64)
 
     @property

@@ -13,13 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import arguments, fields
 from .description import Description, description_of, fields_of, text_of
+from .durations import NUMBERS
 from .run_length import RunLength
 
 Array = NDArray[np.float64]
 Value = float | list[float]
 
 
-NUMBERS = {float, int, bool, type(None)}  # types of arguments that have no text in them
 # Attributes of schedules that had another name before 0.2: {their name then: their name today}.
 FORMER_NAMES = {"ahead": "is_pure", "from_parts": "value_from_parts"}
 
