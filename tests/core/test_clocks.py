@@ -1,8 +1,10 @@
 """Clocks: a scheduler whose event index counts tokens, samples or time."""
 
 import contextlib
+import gc
 import itertools
 import random
+import weakref
 
 import numpy as np
 import pytest
@@ -33,6 +35,7 @@ from lehr.handlers import (
     StepScheduler,
     TimeClock,
     TokenClock,
+    paused,
 )
 from lehr.handlers.core.clocks.clock import amount_of
 from lehr.handlers.core.strided_reading import read_at
@@ -430,6 +433,43 @@ def test_several_groups_follow_one_clock():
     trainer.run(LENGTHS)
     assert np.array_equal(np.array(seen), wanted[BEFORE[:-1]])
     assert both.state_dict()["value"] == pytest.approx(seen[-1])
+
+
+@pytest.mark.parametrize("event", [Events.ITERATION_STARTED, Events.EPOCH_STARTED, OptimizerEvents.STEP_STARTED])
+@pytest.mark.parametrize("kind", ["tokens", "time", "budget"])
+def test_dropping_a_run_with_a_clock_frees_it_at_once(kind, event):
+    if kind == "budget" and event == Events.EPOCH_STARTED:
+        return
+    optimizer = make_optimizer()
+    trainer = Engine(lambda engine, batch: None)
+    made = {"tokens": lambda: TokenClock(tokens_of), "time": TimeClock, "budget": lambda: TimeClock(budget=1000)}
+    scheduler = LinearScheduler(optimizer, "lr", 1000)
+    scheduler.attach(trainer, event, clock=made[kind]())
+    trainer.run([1] * 3)
+    held = [weakref.ref(one) for one in (optimizer, trainer, scheduler)]
+    gc.disable()
+    try:
+        del optimizer, trainer, scheduler
+        assert [one() for one in held] == [None] * 3
+    finally:
+        gc.enable()
+
+
+def test_paused_schedulers_count_nothing():
+    optimizer, trainer = make_optimizer(), make_trainer()
+    for event, clock in (
+        (Events.ITERATION_STARTED, TokenClock(tokens_of)),
+        (Events.EPOCH_STARTED, SampleClock(tokens_of)),
+        (OptimizerEvents.STEP_STARTED, TokenClock(tokens_of)),
+        (Events.ITERATION_STARTED, TimeClock(now=itertools.count().__next__)),
+    ):
+        scheduler = LinearScheduler(optimizer, "lr", 1000)
+        handle = scheduler.attach(trainer, event, clock=clock)
+        with paused(trainer):
+            trainer.run([1] * 3)
+        assert scheduler.event_index == 0
+        assert "readings" not in scheduler.state_dict()
+        handle.remove()
 
 
 # Saving and resuming.
