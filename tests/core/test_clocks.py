@@ -1,6 +1,7 @@
 """Clocks: a scheduler whose event index counts tokens, samples or time."""
 
 import contextlib
+import copy
 import gc
 import itertools
 import random
@@ -470,6 +471,33 @@ def test_paused_schedulers_count_nothing():
         assert scheduler.event_index == 0
         assert "readings" not in scheduler.state_dict()
         handle.remove()
+
+
+class FakeEvent:
+    """Counts how often it was waited for, in the place of an event of a GPU."""
+
+    waited = 0
+
+    def record(self, stream):
+        assert stream == "the stream of cpu"
+
+    def synchronize(self):
+        FakeEvent.waited += 1
+
+
+def test_a_tensor_of_a_gpu_is_sent_at_once_and_waited_for_when_it_is_counted(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "Event", FakeEvent)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: f"the stream of {device}")
+    monkeypatch.setattr(torch.Tensor, "is_cuda", True)
+    optimizer, trainer, waited = make_optimizer(), make_trainer(), []
+    scheduler = LinearScheduler(optimizer, "lr", 1000)
+    scheduler.attach(trainer, clock=TokenClock(lambda engine: torch.tensor(engine.state.batch), lag=2))
+    trainer.add_event_handler(Events.ITERATION_STARTED, lambda: waited.append(FakeEvent.waited))
+    trainer.run([10, 20, 30, 40])
+    assert waited == [0, 0, 1, 2]
+    assert scheduler.event_index == 30
+    assert copy.deepcopy(scheduler._readings) == (30, 40)
+    assert scheduler.state_dict()["readings"] == [30, 40]
 
 
 # Saving and resuming.
