@@ -22,7 +22,6 @@ from lehr.handlers.targets.target import Location, Target, Value
 from . import as_config, saving
 from .attaching import AnyClock, AnyEvent, attached, attached_to_steps, recording_loop
 from .clocks.counting import apply_amount
-from .clocks.landing_state import LandingState
 from .copying import private_copy
 from .get_param import GetParam, value_of_schedule
 from .illegal_values import limits_of, read_get_param, read_in_block, warn_if_illegal
@@ -78,7 +77,7 @@ class BaseParamScheduler(SimulateValues, ABC):
     _loaded_value: Any = None
     _readings: tuple[Any, ...] = ()  # of a clock, which are not in the event index yet
     _written_at: int | None = None  # the event index of the last value where a clock counts; -1 for the loaded one
-    _landing: LandingState | None = None  # how far it is on its way to a deadline
+    _landing: Any = None  # a LandingState: how far it is on its way to a deadline
     _reader_type: type[BlockReader] = BlockReader
     _writes_bools = False  # whether get_param may return True or False
     _number_type: type[float] | type[int] = float
