@@ -470,3 +470,24 @@ def test_a_cool_down_over_tokens(groups):
     counts = np.cumsum([0, *tokens[3:7]])
     np.testing.assert_allclose(rates, np.outer(0.1 * (1 - np.minimum(counts / 1000, 1)), [1] * groups), rtol=1e-12)
     assert len(rates) == 5
+
+
+def test_recorded_states_of_branches_load():
+    """States as version 0.9 wrote them; their form must not change."""
+    own = constant().state_dict()
+    recorded = {
+        "version": 1, "scheduler": "ConstantScheduler", "param_name": "lr", "schedule": own["schedule"], "length": None,
+        "event_index": 22, "value": 0.08, "shift": 0, "handover": None, "cooldown": [20, 10.0, 0.0, "linear"],
+        "param_groups": 1, "base_values": None, "joined": [],
+    }  # fmt: skip
+    branch = branch_of(constant, json.loads(json.dumps(recorded)), None)
+    np.testing.assert_allclose(branch.simulate(4, start=21)[:, 0], [0.09, 0.08, 0.07, 0.06])
+    assert branch.state_dict() == recorded
+
+    def cosine():
+        return CosineDecayScheduler(make_optimizer(lr=0.1), "lr", duration=150, start_value=0.1)
+
+    stretched = {**cosine().state_dict(), "event_index": 70, "value": 0.0312, "stretch": [60, 90.0, 150.0]}
+    scheduler = branch_of(cosine, stretched, None)
+    assert scheduler.simulate(1, start=105)[0, 0] == cosine().simulate(1, start=120)[0, 0]
+    assert scheduler.state_dict() == stretched

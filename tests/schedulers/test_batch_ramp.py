@@ -394,3 +394,17 @@ def test_a_resumed_run_without_the_state_of_its_ramp_is_told_of():
     trainer.load_state_dict({**state, "max_epochs": 4})
     ramp.seek(10)
     trainer.run(loader)
+
+
+def test_the_plan_with_a_clock_is_what_training_writes():
+    sizes, run = "0 samples: 8, 150: 16, 400: 32", RunLength(counts="samples")
+    make = lambda: training(sizes, SampleClock(), lr=Anneal(0.1, 0.0, 2000), run=run)  # noqa: E731
+    amounts, count = [], 0
+    while len(amounts) < 40:  # each batch has the size at the count before it
+        amounts.append(8 if count < 150 else 16 if count < 400 else 32)
+        count += amounts[-1]
+    trainer, _, loader, seen = make()
+    plan = dry_run(make()[0], max_epochs=4, epoch_length=10, amounts=amounts)
+    trainer.run(loader, max_epochs=4, epoch_length=10)
+    table = np.column_stack([plan[name] for name in ("batch_size", "lr", "betas[0]", "betas[1]")])
+    assert table.tolist() == [list(row) for row in seen]
