@@ -43,17 +43,9 @@ class LossForecast:
         residuals: the logarithm of loss over forecast at the points of each run.
         left_out: likewise, for a law that was fitted to the other runs.
         covered: the learning rates and lengths that the runs cover, and that you may ask for.
-<<<<<<< HEAD
         fitted_law: the law with its units and its uncertainty.
 
     Shapes: ``residuals`` and ``left_out`` have an array ``(n,)`` for each run, of at most 100 points.
-=======
-        fitted: the numbers that the fit found.
-        uncertainty: what the bands are made of.
-        lowest_loss: the lowest loss of the runs.
-
-    Shapes: ``residuals`` and ``left_out`` have one array ``(points,)`` for each run.
->>>>>>> main
 
     Source: Luo et al., "A Multi-Power Law for Loss Curve Prediction Across Learning Rate Schedules", 2025,
     https://arxiv.org/abs/2503.12811. Where the peaks of runs differ, S in the first sum is that of lr**p, with p
@@ -213,41 +205,6 @@ class LossForecast:
         """
         return best_schedule(self, schedule_class, num_events, search, fixed, extrapolate)
 
-<<<<<<< HEAD
-=======
-    def final(self, schedule: Any, num_events: int, *, group: int | None = None, extrapolate: bool = False) -> float:
-        """The loss at the last event: that of :meth:`predict`, without the curve.
-
-        Args:
-            schedule: as in :meth:`predict`.
-            num_events: the number of events of the run, at least 2.
-            group: as in :meth:`predict`.
-            extrapolate: as in :meth:`predict`.
-
-        Raises:
-            TypeError, ValueError: as :meth:`predict`.
-        """
-        lrs = self._asked(schedule, num_events, group, extrapolate)
-        return float(np.exp(self._log_losses(lrs, np.array([len(lrs) - 1]))[0][0])) * self.lowest_loss
-
-    def _asked(self, schedule: Any, num_events: int, group: int | None, extrapolate: bool) -> Array:
-        count = whole_number("num_events", num_events, at_least=2)
-        lrs = lr_values("schedule", schedule, count, group)
-        if not flag("extrapolate", extrapolate):
-            check_asked(self.covered, lrs, schedule)
-        return lrs
-
-    def _log_losses(self, lrs: Array, steps: Any) -> tuple[Array, Array]:
-        changes = changes_of(lrs / self.covered.highest_lr, steps, self.fitted.power)
-        return log_losses(self.fitted.numbers, changes)
-
-    def _growth(self, lrs: Array, steps: Any) -> Array:
-        """By how many times the band is wider than within the runs."""
-        longer = np.maximum(1.0, (steps + 1) / self.covered.longest) ** 0.5
-        beyond = max(1.0, len(lrs) / self.covered.most_events, self.covered.fewest_events / len(lrs))
-        return np.asarray(longer * beyond * self.covered.excess(lrs))
-
->>>>>>> main
     def __str__(self) -> str:
         return report_of(self)
 

@@ -27,17 +27,11 @@ class Ranking:
         probability: the probability that the whole order is right.
 
     Example:
-<<<<<<< HEAD
         >>> print(Ranking(("wsd", "cosine"), (2.95, 2.98), (2.93, 2.96), (2.97, 3.0), (0.97,), 0.97))
            schedule  final loss  90% band          better than the next
          1 wsd       2.9500      2.9300 to 2.9700  97%
          2 cosine    2.9800      2.9600 to 3.0000
         the whole order is right with a probability of 97%
-=======
-        >>> ranking = Ranking(("linear", "constant"), (2.0, 2.5), (1.9, 2.4), (2.1, 2.6), (0.99,), probability=0.99)
-        >>> print(str(ranking).splitlines()[1])
-         1 linear    2.0000      1.9000 to 2.1000   99%
->>>>>>> main
     """
 
     names: tuple[str, ...]

@@ -153,26 +153,12 @@ class Run:
 
     @property
     def fitted_steps(self) -> NDArray[np.int64]:
-<<<<<<< HEAD
         """The steps after the warm-up whose losses are fitted. Shapes: ``(m,)``."""
-=======
-        """The steps after the warm-up that have a learning rate above 0 before them.
-
-        Shapes: ``(n,)``.
-        """
->>>>>>> main
         return np.asarray(self.steps[self._is_fitted])
 
     @property
     def fitted_losses(self) -> Array:
-<<<<<<< HEAD
         """The losses at these steps. Shapes: ``(m,)``."""
-=======
-        """The losses at these steps.
-
-        Shapes: ``(n,)``.
-        """
->>>>>>> main
         return np.asarray(self.losses[self._is_fitted], dtype=np.float64)
 
     @property
