@@ -457,6 +457,22 @@ def test_a_state_with_another_entry_is_refused(cooldown):
     assert scheduler.state_dict() == before
 
 
+def test_a_function_among_several_parameters_cools_down():
+    def make():
+        optimizer = make_optimizer(2)
+        rate = ParamScheduler(optimizer, "lr", schedule=own_tenths)
+        return ParamGroupScheduler([rate, ParamScheduler(optimizer, "weight_decay", schedule=a_tenth)])
+
+    trunk = make()
+    branch = branch_of(make, state_at(trunk, 20), CooldownPolicy(10, "linear", {"lr": 0.0}))
+    for event in range(20, 33):
+        branch(None)
+        share = max(1 - (event - 20) / 10, 0)
+        assert values_of(branch.optimizer[0]) == pytest.approx([value * share for value in own_tenths(event)])
+        assert values_of(branch.optimizer[0], "weight_decay") == [a_tenth(event)] * 2
+        branch = branch_of(make, json.loads(json.dumps(branch.state_dict())), None)
+
+
 def test_one_cycle_with_its_momentum_cools_down_the_rate_alone():
     def make():
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1, momentum=0.9)
