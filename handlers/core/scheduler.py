@@ -5,12 +5,13 @@ import inspect
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
 
 from lehr.engine.history import ParamHistory
 from lehr.engine.history_recorder import Recorder
@@ -29,9 +30,6 @@ from .not_of_torch import NotOfTorch
 from .notebook import html_of
 from .reading import BlockReader, EventReader, read_values
 from .simulate_values import SimulateValues
-
-if TYPE_CHECKING:
-    from torch.utils.hooks import RemovableHandle
 
 NOTHING_READ, NO_EVENT_READER = BlockReader(Constant(0.0)), EventReader()  # placeholders, which never read
 
@@ -191,7 +189,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         else:
             apply_amount(self, amount)
 
-    def apply_at_steps(self) -> "RemovableHandle":
+    def apply_at_steps(self) -> RemovableHandle:
         """Let the optimizer call :meth:`apply` before each step that it really takes, until ``handle.remove()``.
 
         Under gradient accumulation, or where a ``GradScaler`` skips steps, the scheduler then counts no other
