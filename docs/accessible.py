@@ -1,4 +1,4 @@
-"""A Sphinx extension: mends what screen readers and keyboards miss in the pages of Sphinx and its theme.
+"""A Sphinx extension: mends what screen readers and keyboards miss, and wrong links, in the pages of Sphinx and furo.
 
 What it mends was found by axe-core, in the pages of Sphinx 9 and furo.
 """
@@ -16,6 +16,8 @@ MENDED = [
     (re.compile(r'<dl>(\s*)<dd>(?=<em class="sig-param">)'), r'<dl role="none">\1<dd role="none">'),
     (re.compile(r'<dd>(?=<em class="sig-param">)'), '<dd role="none">'),
     (re.compile(r'(?<!</h1>)<div id="search-results">'), '<h1>Search</h1><div id="search-results">'),
+    # The way back from the source of a name takes all names of a module for those of one package.
+    (re.compile(r'/api/((?:\w+\.)+(\w+))\.html#(?!\1[."])(?:\w+\.)+\2(?=[."])'), r"/api/\1.html#\1"),
     # Pictures are read when they come into view, so that a page of many shows at once.
     (re.compile(r"<img (?!loading)"), '<img loading="lazy" '),
 ]

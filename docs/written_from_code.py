@@ -69,7 +69,7 @@ def gallery_pages() -> dict[str, str]:
 def _gallery_page(title: str, families: dict[str, Sequence[Any]], folder: str) -> str:
     parts = [
         f"# {title}\n",
-        "Each picture shows the values that the call under it gives. A dashed line is another variant.",
+        "Each picture shows the values that the call above it gives. A dashed line is another variant.",
     ]
     for family, pictures in families.items():
         parts.append(f"\n## {family}\n")

@@ -85,12 +85,12 @@ def configure_scheduler(
             the numbers in a training file.
         dialect: the library of names without a prefix, such as ``"mmengine"``; ``"lehr"`` for lehr's own alone.
         section: where the schedulers are in a config that has more than one, such as ``"train.lr_scheduler"``.
+        root: the folder below which the files of ``_base_`` in a ``.py`` file, and of ``_BASE_`` in a YAML file of
+            detectron2, are read; None to read none of them.
         run: a :class:`RunLength`, or a mapping as the key ``run`` has it. With the length of the run, a duration of
             lehr's own classes and of lists may be a text such as ``"10%"``, ``"3 epochs"`` or ``"2B tokens"``. A
             :class:`RunLength` never changes what a number means. In a mapping, ``epoch_length`` means that numbers are
             in epochs, unless ``counts`` is there, too.
-        root: the folder below which the files of ``_base_`` in a ``.py`` file, and of ``_BASE_`` in a YAML file of
-            detectron2, are read; None to read none of them.
 
     Returns:
         A :class:`ParamScheduler`, or another scheduler that the config names. Attach it to

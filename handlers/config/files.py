@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from lehr.handlers.core.special_files import special_file
 from lehr.handlers.schedules.arguments import shortened, shown
 
 from .base_files import with_bases
@@ -36,9 +37,9 @@ def read(path: Path, root: Path | None = None) -> Any:
     Raises:
         FileNotFoundError: the file does not exist.
         ImportError: the file is a YAML file, and PyYAML is not installed.
-        ValueError: the file is not well-formed, or a mapping has the same key twice; the file has more than 10 MB, is
-            nested too deeply, or is a YAML file with more than 100,000 values and keys, or whose merge keys copy more
-            than 100,000 keys.
+        ValueError: the file is a named pipe or a device; it is not well-formed, or a mapping has the same key twice;
+            the file has more than 10 MB, is nested too deeply, or is a YAML file with more than 100,000 values and
+            keys, or whose merge keys copy more than 100,000 keys.
     """
     name = name_of(path)
     if path.suffix.lower() not in (".json", ".yaml", ".yml", ".toml", ".py"):
@@ -65,6 +66,8 @@ def read(path: Path, root: Path | None = None) -> Any:
 
 
 def _text_of(path: Path) -> str:
+    if (kind := special_file(path)) is not None:
+        raise ValueError(f"the file must be a regular one, given {kind}")
     with path.open("rb") as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:

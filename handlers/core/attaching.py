@@ -16,8 +16,9 @@ from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
 from lehr.engine.plain_loop import PlainLoop
 from lehr.handlers.schedules.arguments import shown, shown_text
 
+from .clocks.choosing import checked_clock, handler_with_clock
 from .clocks.clock import Clock
-from .clocks.counting import checked_clock, handler_with_clock, read_with_strides
+from .clocks.counting import read_with_strides
 from .engines import is_attached
 from .locations import holders_of, label_history, locations_of, may_share, shared_locations
 from .resume_check import ResumeCheck
@@ -142,7 +143,7 @@ def attached(scheduler: Any, engine: Engine, event: Any, name: str | None, given
         for handle in others:
             handle.remove()
         raise
-    if clock is not None:
+    if clock is not None and clock.unit != "events":
         read_with_strides(scheduler)
     ResumeCheck.of(scheduler, engine).add(engine, event, name, clock)
     for history_name in names:

@@ -10,6 +10,7 @@ from lehr.handlers.schedules import Schedule
 from lehr.handlers.targets.target import Location, Target
 
 from .attaching import Filtered
+from .clocks.planned import ClockedAttachment, clocked_attachment, counting_function, is_counter
 from .engines import clock_of, counts_for, engines_of, intended_lead, times_attached
 from .illegal_values import forget_legal_values
 from .locations import Locations, labels_of, locations_of, shared_locations
@@ -20,12 +21,15 @@ from .scheduler import EXISTING, BaseParamScheduler
 from .unfinished import what_it_brings
 
 __all__ = [
+    "ClockedAttachment",
     "FilteredAttachment",
     "Location",
     "Locations",
     "base_values_of",
     "clock_of",
+    "clocked_attachment",
     "column_labels",
+    "counting_function",
     "counts_for",
     "engines_of",
     "existing_schedulers",
@@ -34,6 +38,7 @@ __all__ = [
     "history_names",
     "how_to_begin_anew",
     "intended_lead",
+    "is_counter",
     "is_written_elsewhere",
     "labels_of",
     "locations_of",
@@ -73,6 +78,8 @@ class FilteredAttachment(NamedTuple):
 
 def filtered_attachment(handler: object) -> FilteredAttachment | None:
     """The scheduler, filter and optimizer behind a handler that ``attach`` made; None for any other handler."""
+    if (clocked := clocked_attachment(handler)) is not None:
+        return FilteredAttachment(clocked.scheduler, getattr(clocked.event, "filter", None), clocked.optimizer)
     if not isinstance(handler, Filtered):
         return None
     optimizer = None if handler._optimizer is None else handler._optimizer()

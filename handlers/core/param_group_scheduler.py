@@ -49,7 +49,8 @@ class ParamGroupScheduler(BaseParamScheduler):
         schedulers: one or more schedulers, of any optimizers, parameters and param groups.
         names: the name of each scheduler's history; None for each ``param_name``. Schedulers with the same name share a
             history, in which each event has the values of all of them.
-        save_history: whether to record the written values in ``engine.state.param_history``.
+        save_history: whether to record the written values in ``engine.state.param_history``. The ``save_history`` of
+            the given schedulers has no effect.
 
     Shapes: one column per value: each scheduler has one value, or one per param group.
 

@@ -305,8 +305,7 @@ class ParamScheduler(BaseParamScheduler):
         return {**super().state_dict(), **self._groups_state()}
 
     def _groups_state(self) -> dict[str, Any]:
-        values = None if self._base is None else list(self._base.values)
-        joined = [list(group) for group in self._joined]
+        values, joined = None if self._base is None else list(self._base.values), [list(one) for one in self._joined]
         return {"param_groups": self._target.known_groups, "base_values": values, "joined": joined}
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
@@ -353,8 +352,10 @@ class ParamScheduler(BaseParamScheduler):
         if isinstance(self.optimizer, PlaceholderOptimizer):
             return None
         groups = len(self.optimizer_param_groups)
-        own = None if self._schedule is None else self._schedule.groups
-        return own if self._target.adopts and own is not None and own < groups else groups
+        if self._schedule is None or not self._target.adopts:
+            return groups
+        own = self._schedule.groups
+        return own if own is not None and own < groups else groups
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> tuple[Any, Array]:

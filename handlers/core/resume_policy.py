@@ -77,6 +77,11 @@ def adjusted(
     goes_on = saved if is_same else _at_same_step(saved, event_index)
     if policy == "keep_step" or (is_same and isinstance(policy, str)):
         return goes_on
+    if isinstance(policy, CooldownPolicy) and not is_pure:
+        raise ValueError(
+            "resume_policy must not be a CooldownPolicy for a schedule that depends on what happens in training, given "
+            f"{_text(description)}: let a PhaseScheduler begin the decay"
+        )
     if planned is None or not is_pure:
         raise ValueError(
             f"resume_policy must be 'keep_step' for a schedule that depends on what happens in training, given "

@@ -16,6 +16,7 @@ from lehr.handlers.schedules.stateful import stateful_parts
 from . import unfinished
 from .adjustment import Adjustment
 from .clocks.clock import amount_of
+from .clocks.landing_state import LandingState
 from .engines import clock_of
 from .resume_policy import ResumePolicy, adjusted, checked_policy, warn_of_change
 
@@ -38,9 +39,10 @@ LATER_ENTRIES: dict[str, Any] = {
     "metric": [],
     "unfinished": None,
     "readings": [],
+    "landing": None,
     "before_epoch_completed": False,  # of development versions
 }
-RARE_ENTRIES = {"stretch", "cooldown", "unfinished", "readings", "before_epoch_completed"}
+RARE_ENTRIES = {"stretch", "cooldown", "unfinished", "readings", "landing", "before_epoch_completed"}
 
 
 def state_of(scheduler: Any) -> dict[str, Any]:
@@ -60,6 +62,8 @@ def state_of(scheduler: Any) -> dict[str, Any]:
         state["unfinished"] = left._asdict()
     if scheduler._readings:
         state["readings"] = [amount_of(clock_of(scheduler), reading) for reading in scheduler._readings]
+    if scheduler._landing is not None:
+        state["landing"] = scheduler._landing.state_dict()
     parts = stateful_parts(planned)
     return {**state, "progress": [part.state_dict() for part in parts]} if parts else state
 
@@ -122,6 +126,7 @@ def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, po
         _load_progress(parts, before)
         raise
     scheduler._go_to(state["event_index"])
+    scheduler._landing = state["landing"]
     was_counted = scheduler._written_at is not None
     scheduler._readings, scheduler._written_at = state["readings"], NOT_WRITTEN if was_counted else None
     scheduler._loaded(state)
@@ -217,6 +222,7 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
     checked["event_index"] = arguments.whole_number("event_index", state["event_index"], at_least=0)
     readings = arguments.listed("readings", checked["readings"])
     checked["readings"] = tuple(arguments.whole_number("readings", one, at_least=0) for one in readings)
+    checked["landing"] = LandingState.loaded(checked["landing"])
     checked["shift"] = arguments.whole_number("shift", checked["shift"], at_least=-arguments.MAX_EVENT_INDEX)
     if checked["length"] is not None:
         checked["length"] = arguments.number("length", checked["length"], at_least=0)

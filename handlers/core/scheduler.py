@@ -22,6 +22,7 @@ from lehr.handlers.targets.target import Location, Target, Value
 from . import as_config, saving
 from .attaching import AnyClock, AnyEvent, attached, attached_to_steps, recording_loop
 from .clocks.counting import apply_amount
+from .clocks.landing_state import LandingState
 from .copying import private_copy
 from .get_param import GetParam, value_of_schedule
 from .illegal_values import limits_of, read_get_param, read_in_block, warn_if_illegal
@@ -77,6 +78,7 @@ class BaseParamScheduler(SimulateValues, ABC):
     _loaded_value: Any = None
     _readings: tuple[Any, ...] = ()  # of a clock, which are not in the event index yet
     _written_at: int | None = None  # the event index of the last value where a clock counts; -1 for the loaded one
+    _landing: LandingState | None = None  # how far it is on its way to a deadline
     _reader_type: type[BlockReader] = BlockReader
     _writes_bools = False  # whether get_param may return True or False
     _number_type: type[float] | type[int] = float
@@ -127,12 +129,9 @@ class BaseParamScheduler(SimulateValues, ABC):
     def _forget(self) -> None:
         """Clear the caches: the values that were read, and the column of the history."""
         is_read_in_blocks = self._is_pure and not self._asks_get_param
-        self._block_reader = self._new_reader() if is_read_in_blocks else NOTHING_READ
+        self._block_reader = self._reader_type(self._schedule, limits_of(self)) if is_read_in_blocks else NOTHING_READ  # type: ignore[arg-type]
         self._event_reader = NO_EVENT_READER if self._is_pure else EventReader()
         self._recorder = Recorder()
-
-    def _new_reader(self) -> BlockReader:
-        return self._reader_type(self._schedule, limits_of(self))  # type: ignore[arg-type]
 
     step: NotOfTorch = NotOfTorch()
     get_last_lr: NotOfTorch = NotOfTorch()
@@ -299,12 +298,12 @@ class BaseParamScheduler(SimulateValues, ABC):
             ValueError: it is negative or not whole.
         """
         self._go_to(arguments.whole_number("event_index", event_index, at_least=0))
-        self._sought = True
+        self._sought, self._landing = True, self._landing if event_index else None
 
     def _go_to(self, event_index: int) -> None:
         self._event_index, self._repeats, self._readings = event_index, 0, ()
         if self._block_reader is not NOTHING_READ:  # a block may begin with events that cannot be written
-            self._block_reader = self._new_reader()
+            self._block_reader = self._reader_type(self._schedule, limits_of(self))  # type: ignore[arg-type]
 
     def get_param(self) -> Value:
         """The value of the next event: a float, or a list with one for each param group.
@@ -372,7 +371,8 @@ class BaseParamScheduler(SimulateValues, ABC):
         """
         num_events = arguments.whole_number("num_events", num_events, at_least=0)
         start = arguments.whole_number("start", start, at_least=0)
-        schedule = self.schedule if self.schedule.is_pure else private_copy(self.schedule)
+        is_pure = self._is_pure and not self._asks_get_param
+        schedule = self.schedule if is_pure else private_copy(self.schedule)
         return self._target.as_held(read_values(schedule, start, num_events, self._num_groups()))  # type: ignore[no-any-return]
 
     def state_dict(self) -> dict[str, Any]:

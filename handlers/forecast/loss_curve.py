@@ -25,6 +25,17 @@ class LossCurve:
         low: the lower end of the 90% band ``(n,)``.
         high: the upper end of the band ``(n,)``.
         lrs: the learning rate at each event ``(n,)``.
+
+    Shapes: all arrays are ``(n,)``.
+
+    Example:
+        >>> import numpy as np
+        >>> events = np.arange(3)
+        >>> curve = LossCurve(events, 3.0 - events, 2.9 - events, 3.1 - events, np.full(3, 0.1))
+        >>> curve
+        <LossCurve of 3 events: 1 (0.9 to 1.1)>
+        >>> curve.final
+        1.0
     """
 
     events: NDArray[Any]
@@ -56,7 +67,11 @@ class LossCurve:
         return lines
 
     def to_csv(self, path: str | PathLike[str]) -> None:
-        """Write a row for each event: ``event_index``, ``lr``, ``loss``, ``low`` and ``high``."""
+        """Write a row for each event: ``event_index``, ``lr``, ``loss``, ``low`` and ``high``.
+
+        Args:
+            path: the file, which is replaced.
+        """
         columns = [self.events, self.lrs, self.loss, self.low, self.high]
         # A cell is empty where the loss is NaN.
         with open(path, "w", newline="", encoding="utf-8") as file:

@@ -6,20 +6,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from lehr.handlers.schedules.arguments import flag, whole_number
+from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.base import Array, Schedule
 
-from .bands import Uncertainty, band_of, uncertainty_of
-from .changes import changes_of
-from .checks import Range, check_asked, checked_runs, range_of
-from .fit import Fitted, fit_runs
-from .law import LawParameters, log_losses
+from .bands import uncertainty_of
+from .checks import Range, checked_runs, range_of
+from .fit import fit_runs
+from .fitted_law import FittedLaw
+from .law import LawParameters
 from .loss_curve import LossCurve
-from .lr_values import lr_values, warmup_of
 from .ranking import Ranking, rank_losses
 from .report import report_of
 from .runs import Run
-from .sampling import steps_for
 from .search import best_schedule
 
 S = TypeVar("S", bound=Schedule)
@@ -41,10 +39,13 @@ class LossForecast:
 
     Args:
         parameters: those of the law.
-        runs: the runs that it was fitted to.
+        runs: the runs that it was fitted to, in an order of their own.
         residuals: the logarithm of loss over forecast at the points of each run.
         left_out: likewise, for a law that was fitted to the other runs.
         covered: the learning rates and lengths that the runs cover, and that you may ask for.
+        fitted_law: the law with its units and its uncertainty.
+
+    Shapes: ``residuals`` and ``left_out`` have an array ``(n,)`` for each run, of at most 100 points.
 
     Source: Luo et al., "A Multi-Power Law for Loss Curve Prediction Across Learning Rate Schedules", 2025,
     https://arxiv.org/abs/2503.12811. Where the peaks of runs differ, S in the first sum is that of lr**p, with p
@@ -66,9 +67,7 @@ class LossForecast:
     residuals: tuple[Array, ...]
     left_out: tuple[Array, ...]
     covered: Range
-    fitted: Fitted
-    uncertainty: Uncertainty
-    lowest_loss: float
+    fitted_law: FittedLaw
 
     @classmethod
     def fit(cls, runs: Sequence[Run]) -> "LossForecast":
@@ -100,9 +99,7 @@ class LossForecast:
             residuals=tuple(one.errors(fitted.numbers) for one in points),
             left_out=uncertainty.left_out,
             covered=covered,
-            fitted=fitted,
-            uncertainty=uncertainty,
-            lowest_loss=lowest_loss,
+            fitted_law=FittedLaw(fitted, uncertainty, covered, lowest_loss),
         )
 
     @property
@@ -116,7 +113,8 @@ class LossForecast:
         """The loss at each event of a run, with a band that should cover 90% of its losses.
 
         The band comes from the errors on runs left out in turn, and from the parameters that fit them after they are
-        resampled in blocks. It widens with the square root of the length beyond the longest run.
+        resampled in blocks. It widens with the square root of the length beyond the longest run. It is for losses as
+        smooth as the points of the fit: where a run logs the loss of single batches, for means of a hundredth of it.
 
         Args:
             schedule: a schedule, a scheduler, or an array of the learning rate of each event.
@@ -129,17 +127,23 @@ class LossForecast:
             TypeError: an argument has the wrong type.
             ValueError: the schedule is outside what the runs cover, and ``extrapolate`` is False.
         """
-        lrs = self._asked(schedule, num_events, group, extrapolate)
-        begin = max(warmup_of(lrs), int(np.argmax(lrs > 0)))
-        steps = steps_for(lrs, begin)
-        logs, slopes = self._log_losses(lrs, steps)
-        low, high = band_of(self.uncertainty, slopes, self._growth(lrs, steps))
-        events = np.arange(len(lrs))
-        loss, least, most = (
-            np.exp(np.interp(events, steps, one, left=np.nan)) * self.lowest_loss
-            for one in (logs, logs + low, logs + high)
-        )
-        return LossCurve(events, loss, least, most, lrs)
+        return self.fitted_law.curve(self.fitted_law.lrs_of(schedule, num_events, group, extrapolate))
+
+    def final(self, schedule: Any, num_events: int, *, group: int | None = None, extrapolate: bool = False) -> float:
+        """The loss at the last event, which takes less time than the whole curve.
+
+        Args:
+            schedule: as in :meth:`predict`.
+            num_events: the events of the run, at least 2.
+            group: as in :meth:`predict`.
+            extrapolate: likewise.
+
+        Raises:
+            TypeError, ValueError: as :meth:`predict`.
+        """
+        law = self.fitted_law
+        log, _, _ = law.final(law.lrs_of(schedule, num_events, group, extrapolate))
+        return float(np.exp(log)) * law.lowest_loss
 
     def rank(
         self,
@@ -162,14 +166,13 @@ class LossForecast:
             ValueError: a schedule is outside what the runs cover.
         """
         if not isinstance(schedules, Mapping) or len(schedules) < 2:
-            raise TypeError(f"schedules must be a mapping of two names or more to schedules, given {len(schedules)}")
-        finals = {}
-        for name, schedule in schedules.items():
-            lrs = self._asked(schedule, num_events, group, extrapolate)
-            steps = np.array([len(lrs) - 1])
-            logs, slopes = self._log_losses(lrs, steps)
-            finals[name] = float(logs[0]), slopes[0], float(self._growth(lrs, steps)[0])
-        return rank_losses(finals, self.uncertainty, self.lowest_loss)
+            raise TypeError(f"schedules must be a mapping of two names or more to schedules, given {shown(schedules)}")
+        law = self.fitted_law
+        finals = {
+            name: law.final(law.lrs_of(schedule, num_events, group, extrapolate))
+            for name, schedule in schedules.items()
+        }
+        return rank_losses(finals, law.uncertainty, law.lowest_loss)
 
     def best(
         self,
@@ -201,28 +204,6 @@ class LossForecast:
             ValueError: no schedule within the range can be made and forecast.
         """
         return best_schedule(self, schedule_class, num_events, search, fixed, extrapolate)
-
-    def final(self, schedule: Any, num_events: int, *, group: int | None = None, extrapolate: bool = False) -> float:
-        """The loss at the last event: that of :meth:`predict`, without the curve."""
-        lrs = self._asked(schedule, num_events, group, extrapolate)
-        return float(np.exp(self._log_losses(lrs, np.array([len(lrs) - 1]))[0][0])) * self.lowest_loss
-
-    def _asked(self, schedule: Any, num_events: int, group: int | None, extrapolate: bool) -> Array:
-        count = whole_number("num_events", num_events, at_least=2)
-        lrs = lr_values("schedule", schedule, count, group)
-        if not flag("extrapolate", extrapolate):
-            check_asked(self.covered, lrs, schedule)
-        return lrs
-
-    def _log_losses(self, lrs: Array, steps: Any) -> tuple[Array, Array]:
-        changes = changes_of(lrs / self.covered.highest_lr, steps, self.fitted.power)
-        return log_losses(self.fitted.numbers, changes)
-
-    def _growth(self, lrs: Array, steps: Any) -> Array:
-        """By how many times the band is wider than within the runs."""
-        longer = np.maximum(1.0, (steps + 1) / self.covered.longest) ** 0.5
-        beyond = max(1.0, len(lrs) / self.covered.most_events, self.covered.fewest_events / len(lrs))
-        return np.asarray(longer * beyond * self.covered.excess(lrs))
 
     def __str__(self) -> str:
         return report_of(self)

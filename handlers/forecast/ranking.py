@@ -25,6 +25,13 @@ class Ranking:
         high: the upper end.
         better: the probability that each is better than the next one; one fewer than names.
         probability: the probability that the whole order is right.
+
+    Example:
+        >>> print(Ranking(("wsd", "cosine"), (2.95, 2.98), (2.93, 2.96), (2.97, 3.0), (0.97,), 0.97))
+           schedule  final loss  90% band          better than the next
+         1 wsd       2.9500      2.9300 to 2.9700  97%
+         2 cosine    2.9800      2.9600 to 3.0000
+        the whole order is right with a probability of 97%
     """
 
     names: tuple[str, ...]
@@ -36,11 +43,11 @@ class Ranking:
 
     def __str__(self) -> str:
         width = max(map(len, (*self.names, "schedule")))
-        rows = [f"   {'schedule':<{width}}  final loss  {COVERED:.0%} band        better than the next"]
+        rows = [f"   {'schedule':<{width}}  final loss  {COVERED:.0%} band          better than the next"]
         better = [f"{one:.0%}" for one in self.better] + [""]
         for at, name in enumerate(self.names):
             band = f"{self.low[at]:.4f} to {self.high[at]:.4f}"
-            rows.append(f"{at + 1:>2} {name:<{width}}  {self.losses[at]:<10.4f}  {band:<17}  {better[at]}".rstrip())
+            rows.append(f"{at + 1:>2} {name:<{width}}  {self.losses[at]:<10.4f}  {band:<16}  {better[at]}".rstrip())
         rows.append(f"the whole order is right with a probability of {self.probability:.0%}")
         return "\n".join(rows)
 

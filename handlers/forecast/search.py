@@ -8,13 +8,14 @@ import numpy as np
 
 from lehr.handlers.schedules.arguments import number, shown, shown_names, whole_number
 from lehr.handlers.schedules.base import Schedule
-from lehr.handlers.schedules.fields import EVENTS
+from lehr.handlers.schedules.fields import EVENTS, PHASES
 
 if TYPE_CHECKING:
     from .loss_forecast import LossForecast
 
 S = TypeVar("S", bound=Schedule)
 
+COUNTS = (EVENTS, PHASES)  # units of numbers of events
 Bounds = tuple[float | str, float | str]
 TRIED = 13  # values of an argument in each round
 ROUNDS = 6  # each within a third of the range of the one before, about the best so far
@@ -47,7 +48,7 @@ def best_schedule(
     errors: list[Exception] = []
 
     def tried(values: Mapping[str, float]) -> tuple[float, S | None]:
-        given = {name: round(value) if units[name] == EVENTS else value for name, value in values.items()}
+        given = {name: round(value) if units[name] in COUNTS else value for name, value in values.items()}
         try:
             schedule = schedule_class(**given, **fixed, **_filled(missing, {**given, **fixed}, units, length, warmup))
             return forecast.final(schedule, length, extrapolate=extrapolate), schedule
@@ -103,7 +104,7 @@ def _missing(schedule_class: type[Schedule], given: set[str]) -> list[str]:
     """The numbers of events that the class wants, and nobody has given."""
     wanted = (one for one in dataclasses.fields(schedule_class) if one.init and one.name not in given)
     required = (one for one in wanted if one.default is one.default_factory is dataclasses.MISSING)
-    return [one.name for one in required if one.metadata.get("unit") == EVENTS]
+    return [one.name for one in required if one.metadata.get("unit") in COUNTS]
 
 
 def _filled(
@@ -112,7 +113,7 @@ def _filled(
     """The numbers of events that follow from the others."""
     filled = {name: warmup for name in missing if "warmup" in name}
     rest = [name for name in missing if name not in filled]
-    used = sum(value for name, value in {**given, **filled}.items() if units[name] == EVENTS)
+    used = sum(value for name, value in {**given, **filled}.items() if units[name] in COUNTS)
     if len(rest) == 1:
         filled[rest[0]] = int(length - used)
     return filled

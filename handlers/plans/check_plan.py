@@ -5,11 +5,12 @@ from collections.abc import Callable
 from lehr.handlers.core.random_state import random_state_kept
 from lehr.handlers.schedules import arguments
 
-from .checks import attachments, conflicts, groups, lengths, loggers, metrics, resuming, timing, values
+from .checks import attachments, clocks, conflicts, groups, lengths, loggers, metrics, resuming, timing, values
 from .checks.checked_run import Check, CheckedRun
 from .checks.findings import Finding, Findings
 from .dry_run import Metrics, prepared_run
 from .simulation.accumulation import AccumulationSteps
+from .simulation.amounts import Amounts, Seconds
 from .simulation.plain_run import Planned
 from .simulation.unforeseen import unforeseen_by
 
@@ -35,6 +36,7 @@ CHECKS: tuple[Check, ...] = (
     timing.late_events,
     loggers.early_logs,
     values.zero_starts,
+    clocks.waiting_for_readings,
     attachments.unforeseen_schedulers,
 )
 
@@ -49,6 +51,8 @@ def check_plan(
     gradient_accumulation_steps: AccumulationSteps = None,
     jump_ratio: float = 2.0,
     progress: Callable[[int], object] | None = None,
+    amounts: Amounts = None,
+    seconds_per_step: Seconds = None,
 ) -> Findings:
     """Find mistakes in the schedulers of a trainer, for a run of a given length.
 
@@ -92,6 +96,8 @@ def check_plan(
     - ``jump`` (warning; info if the value goes down): the value changes by more than ``jump_ratio`` where one phase, or
       one scheduler, follows another; or by a thousand times within one event.
     - ``zero-start`` (info; warning if all groups have it for more than one step): the learning rate is 0 at first.
+    - ``reads-gpu`` (info): a clock without a ``lag`` reads a tensor on a GPU, or the readings of other ranks, and so
+      waits for them at each iteration.
     - ``unforeseen`` (info): the dry run cannot predict a scheduler, and does not check it; see :func:`dry_run`.
 
     A scheduler of torch is checked as it is wrapped. A scheduler that is attached twice or not restored gets no
@@ -107,6 +113,8 @@ def check_plan(
             to them; see :func:`dry_run`.
         jump_ratio: the ratio from which a change from one phase to the next is a jump, more than 1.
         progress: called with the number of simulated iterations; see :func:`dry_run`.
+        amounts: how much each iteration counts, for schedulers with a clock; see :func:`dry_run`.
+        seconds_per_step: how long each iteration takes; see :func:`dry_run`.
 
     Returns:
         A list of :class:`~lehr.handlers.plans.Finding`, errors first. ``print`` it.
@@ -134,7 +142,8 @@ def check_plan(
             -> attach it to ITERATION_STARTED, or give durations in epochs
     """
     jump_ratio = arguments.number("jump_ratio", jump_ratio, above=1)
-    run = prepared_run(trainer, max_epochs, epoch_length, metrics, gradient_accumulation_steps, max_iters)
+    readings = amounts, seconds_per_step
+    run = prepared_run(trainer, max_epochs, epoch_length, metrics, gradient_accumulation_steps, max_iters, readings)
     error = None
     try:
         run.run(progress)

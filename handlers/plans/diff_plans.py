@@ -13,9 +13,10 @@ from lehr.handlers.schedules.base import Array
 from .compared_forecasts import are_forecasts, forecast_lines
 from .find_relations import find_relations
 from .plan import Plan, title_of
-from .plot_plan import add_epochs, panels_for
+from .plot_plan import panels_for
 from .relation_words import in_plans
 from .relations import Points
+from .unit_axis import add_unit, unit_along_the_top
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -167,7 +168,7 @@ class PlanDiff(Sequence[Difference]):
             panels[-1].set_xlabel("iteration")
             panels[0].set_title(" and ".join(dict.fromkeys(map(title_of, (self.a, self.b)))), fontsize="medium")
             if self.a.epoch_length == self.b.epoch_length:
-                add_epochs(panels[0], self.a.epoch_length)
+                add_unit(panels[0], self.a, *unit_along_the_top(self.a, "epochs", None))
         return panels
 
 

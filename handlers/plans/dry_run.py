@@ -6,11 +6,13 @@ from contextlib import suppress
 import numpy as np
 from ignite.engine import Engine
 
+from lehr.handlers.core.given_units import given_unit
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.plateau import checked_metric
 
 from .plan import PhaseSpan, Plan, PlanColumn
 from .simulation.accumulation import AccumulationSteps, accumulation_of
+from .simulation.amounts import Amounts, Seconds, planned_amounts
 from .simulation.plain_run import Planned, engine_of
 from .simulation.run import SimulatedRun
 from .simulation.schedulers import WrittenSchedule
@@ -29,6 +31,8 @@ def dry_run(
     max_iters: int | None = None,
     gradient_accumulation_steps: AccumulationSteps = None,
     progress: Callable[[int], object] | None = None,
+    amounts: Amounts = None,
+    seconds_per_step: Seconds = None,
 ) -> Plan:
     """Compute the values that all schedulers of a trainer will have in effect at each iteration of a run.
 
@@ -47,7 +51,8 @@ def dry_run(
     If the state of the trainer was loaded to resume a run, the plan starts at the next iteration, and is NaN before it.
 
     ``plan.unforeseen`` names the schedulers that the dry run cannot predict and leaves out: on an event of your own,
-    called by your code, attached to an engine that no handler of the trainer runs, or whose param groups are to come.
+    called by your code, attached to an engine that no handler of the trainer runs, or whose param groups are to come;
+    and those with a clock, unless you give ``amounts`` or ``seconds_per_step``.
 
     A training loop without an engine gives its schedulers in the place of the trainer. Those that have counted events
     plan the rest of their run.
@@ -66,6 +71,11 @@ def dry_run(
             and for an optimizer that is not in the mapping, the value that ignite's ``create_supervised_trainer`` was
             given if it made the trainer, otherwise 1.
         progress: called with 1000 after every 1000 iterations, such as ``tqdm(...).update``; or None.
+        amounts: how much each iteration counts over all ranks, for schedulers with a :class:`TokenClock` or another
+            clock of batches, such as 524288 tokens: one number, or one for each iteration of the run; or a mapping from
+            clocks to them.
+        seconds_per_step: how long each iteration takes, in seconds, for schedulers with a :class:`TimeClock`: one
+            number, or one for each iteration.
 
     Shapes: ``plan[name]`` is ``(max_epochs * epoch_length, groups)``, or ``(max_iters, groups)``.
 
@@ -101,7 +111,8 @@ def dry_run(
         >>> dry_run(StepScheduler(optimizer, "lr", 2, gamma=0.5), max_epochs=2, epoch_length=2)["lr"][:, 0].tolist()
         [0.1, 0.1, 0.05, 0.05]
     """
-    run = prepared_run(trainer, max_epochs, epoch_length, metrics, gradient_accumulation_steps, max_iters)
+    readings = amounts, seconds_per_step
+    run = prepared_run(trainer, max_epochs, epoch_length, metrics, gradient_accumulation_steps, max_iters, readings)
     run.run(progress)
     return plan_of(run)
 
@@ -113,6 +124,7 @@ def prepared_run(
     metrics: Metrics | None,
     accumulation: AccumulationSteps,
     max_iters: int | None,
+    readings: tuple[Amounts, Seconds],
 ) -> SimulatedRun:
     """A simulated run that has not started yet.
 
@@ -144,7 +156,8 @@ def prepared_run(
             f"max_epochs must be at least {state.epoch}, the epochs that the trainer has made, given {max_epochs}"
         )
     checked = _checked_metrics(metrics, iterations, epoch_length)
-    return SimulatedRun(trainer, RunSettings(max_epochs, epoch_length, iterations, start, checked, steps))
+    planned = planned_amounts(*readings, iterations, start)
+    return SimulatedRun(trainer, RunSettings(max_epochs, epoch_length, iterations, start, checked, steps, planned))
 
 
 def _iterations_done(trainer: Engine, iterations: int) -> int:
@@ -189,17 +202,20 @@ def plan_of(run: SimulatedRun) -> Plan:
     columns, settings = {}, run.settings
     for name, recorded in run.recorded.items():
         values = run.tables[name]
-        all_spans = (_spans(written, settings.iterations) for written in run.written_schedules if written.name == name)
+        all_spans = (_spans(written, run.stop) for written in run.written_schedules if written.name == name)
         iterations = np.concatenate([scheduler.event_iterations for scheduler, _ in recorded.writers])
         columns[name] = PlanColumn(
             values,
             recorded.labels(values.shape[1]),
             next(filter(None, all_spans), ()),
             np.sort(iterations) if len(recorded.writers) > 1 else iterations,
-            sum(scheduler.first_event for scheduler, _ in recorded.writers),
+            sum(scheduler.first_event for scheduler, _ in recorded.writers if scheduler.clock is None),
+            counts=next((np.array(one.event_indices) for one, _ in recorded.writers if one.clock is not None), None),
         )
     plan = Plan(columns, settings.max_epochs, settings.epoch_length, settings.start, unforeseen_by(run))
-    plan.num_iterations = settings.iterations
+    plan.num_iterations = run.stop
+    originals = [written.scheduler.original for written in run.written_schedules]
+    plan.given_unit = next(filter(None, map(given_unit, originals)), None)
     return plan
 
 
@@ -207,7 +223,7 @@ def _spans(written: WrittenSchedule, iterations: int) -> tuple[PhaseSpan, ...]:
     """The phases of a schedule, in iterations."""
     scheduler, found = written.scheduler, []
     for phase in written.phases:
-        event = max(int(np.ceil(phase.first_event)) - scheduler.first_event, 0)
+        event = max(scheduler.position(phase.first_event), 0)
         if event < len(scheduler.event_iterations) and scheduler.event_iterations[event] < iterations:
             found.append((int(scheduler.event_iterations[event]), phase.name))
     stops = [*(first for first, _ in found[1:]), iterations]

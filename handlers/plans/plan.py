@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lehr.engine.history import ParamHistory, pandas_module, safe_heading
 from lehr.engine.notebook import MOST_PANELS, as_html, figure_with
+from lehr.handlers.core.given_units import GivenUnit
 from lehr.handlers.schedules.arguments import shown, shown_names
 from lehr.handlers.schedules.base import Array
 
@@ -38,6 +39,7 @@ class PlanColumn:
         event_iterations: ``(events,)``: for each event, the iteration of the next training step, from 0.
         first_event: the index of the first of these events; more than 0 if the run is resumed.
         band: for a forecast, the lower and the upper ends of its band ``(2, iterations)``; otherwise None.
+        counts: ``(events,)``: what a clock has counted before each of these events, such as tokens; None without one.
     """
 
     values: Array
@@ -46,6 +48,7 @@ class PlanColumn:
     event_iterations: "NDArray[np.int64]" = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     first_event: int = 0
     band: Array | None = None
+    counts: "NDArray[np.int64] | None" = None
 
 
 class Plan(Mapping[str, Array]):
@@ -92,6 +95,7 @@ class Plan(Mapping[str, Array]):
         self.epoch_length: int = epoch_length
         self.start: int = start
         self.unforeseen: tuple[str, ...] = tuple(unforeseen)
+        self.given_unit: GivenUnit | None = None  # of the durations of its schedulers, with the length of the run
         self.num_iterations: int = max_epochs * epoch_length  # of the whole run; fewer if max_iters ends it
 
     def __getitem__(self, name: str) -> Array:
@@ -265,7 +269,7 @@ class Plan(Mapping[str, Array]):
         for one, written in self.columns.items():
             columns |= {one: written, **({name: column} if one == param_name else {})}
         plan = Plan(columns, self.max_epochs, self.epoch_length, self.start, self.unforeseen)
-        plan.num_iterations = self.num_iterations
+        plan.num_iterations, plan.given_unit = self.num_iterations, self.given_unit
         return plan
 
     def _table(self) -> dict[str, Array]:

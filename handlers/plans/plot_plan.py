@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from lehr.engine import ParamHistory
 from lehr.engine.history_column import HistoryColumn
 from lehr.engine.plots import MOST_NAMED, drawstyle_of, style_of, thinned, without_math
+from lehr.handlers.schedules import RunLength
 from lehr.handlers.schedules.arguments import shown, shown_names
 from lehr.handlers.schedules.base import Array
 
 from .plan import Plan, PlanColumn, named_groups, title_of
+from .unit_axis import add_unit, unit_along_the_top
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +30,8 @@ def plot_plan(
     names: Sequence[str] | None = None,
     recorded: ParamHistory | None = None,
     log: bool | None = None,
+    unit: str | None = None,
+    run: RunLength | None = None,
 ) -> "list[Axes]":
     """Draw a plan: a panel for each name, a line for each group, shaded phases with names, epochs along the top.
 
@@ -41,13 +45,17 @@ def plot_plan(
         recorded: a history, ``engine.state.param_history``. It is drawn as dots, one for each recorded event.
         log: whether the value axes are logarithmic. None chooses: logarithmic where all values are positive, and at
             least a third of them are less than 2 % of the largest.
+        unit: the unit along the top: ``"epochs"``, ``"tokens"``, ``"samples"`` or ``"percent"``. None for tokens or
+            samples where a scheduler's durations were given in them, and else for epochs.
+        run: the :class:`RunLength` that says the tokens or samples of an iteration; None for that of the schedulers.
 
     Returns:
         The axes, one for each name.
 
     Raises:
         TypeError: ``plan`` is no plan, or ``recorded`` no history.
-        ValueError: the number of axes is not the number of names; the plan does not have a name.
+        ValueError: the number of axes is not the number of names; the plan does not have a name; the run cannot convert
+            iterations to ``unit``.
 
     Example:
         >>> import torch
@@ -66,6 +74,8 @@ def plot_plan(
         raise TypeError(f"plan must be a Plan that dry_run returned, given {shown(plan)}")
     if not isinstance(recorded, ParamHistory | None):
         raise TypeError(f"recorded must be a ParamHistory or None, given {shown(recorded)}")
+    if unit is not None:
+        unit_along_the_top(plan, unit, run)  # an error comes before anything is drawn
     names = list(plan) if names is None else list(names)
     for name in names:
         if name not in plan:
@@ -76,8 +86,7 @@ def plot_plan(
         if recorded is not None and name in recorded:
             _draw_recorded(panel, plan.columns[name], recorded, name)
     if panels:
-        if plan.max_epochs > 1:
-            add_epochs(panels[0], plan.epoch_length)
+        add_unit(panels[0], plan, *unit_along_the_top(plan, unit, run))
         panels[-1].set_xlabel("iteration")
         panels[0].set_title("\n".join(filter(None, [title_of(plan), panels[0].get_title()])), fontsize="medium")
     return panels
@@ -192,15 +201,3 @@ def panels_for(axes: "Axes | Sequence[Axes] | None", names: Sequence[str]) -> "l
     if len(given) != len(names):
         raise ValueError(f"axes must be one for each of {shown_names(names)}, given {len(given)}")
     return given
-
-
-def add_epochs(panel: "Axes", epoch_length: int) -> None:
-    """Add an axis of epochs at the top."""
-
-    def to_epochs(iteration: Any) -> Any:
-        return (np.asarray(iteration) - 0.5) / epoch_length
-
-    def to_iterations(epoch: Any) -> Any:
-        return np.asarray(epoch) * epoch_length + 0.5
-
-    panel.secondary_xaxis("top", functions=(to_epochs, to_iterations)).set_xlabel("epochs", fontsize="small")

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Self
 
+import numpy as np
 import torch
 from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 from torch.utils.data import DataLoader, TensorDataset
 
 from lehr.handlers.core.attaching import AnyEvent
-from lehr.handlers.core.base_values import BaseValues, read_base_values
+from lehr.handlers.core.base_values import BaseValues, has_trained, read_base_values
 from lehr.handlers.core.clocks.clock import Clock
 from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler
@@ -152,13 +153,28 @@ class BatchRamp(ParamGroupScheduler):
         return super().attach(engine, event, name, clock)
 
     @classmethod
-    def simulate_values(cls, num_events: int, **scheduler_kwargs: Any) -> list[list[float]]:  # type: ignore[override]
-        """The values that the first events would write; the optimizer and the data loader stay as they are.
+    def simulate_values(  # type: ignore[override]
+        cls,
+        num_events: int,
+        sizes: Sizes,
+        optimizer: HasParamGroups | None = None,
+        *,
+        lr: ParamScheduler | ParamGroupScheduler | Schedule | None = None,
+        lr_rule: str | None = "sqrt",
+        scale_betas: bool = False,
+        run: RunLength | None = None,
+    ) -> list[list[float]]:
+        """The values that the first events would write; the optimizer stays as it is.
 
         Args:
             num_events: the number of events.
-            scheduler_kwargs: the arguments of the class, by name. ``dataloader`` may be left out, and ``optimizer``
-                where nothing but the batch size is written.
+            sizes: as in the constructor.
+            optimizer: the optimizer, where the values of its groups matter: for their own learning rates, for a
+                scheduler as ``lr``, and for ``scale_betas``.
+            lr: as in the constructor.
+            lr_rule: as in the constructor.
+            scale_betas: as in the constructor.
+            run: as in the constructor.
 
         Shapes: a list of ``num_events`` rows, each with the event index and the values.
 
@@ -168,7 +184,8 @@ class BatchRamp(ParamGroupScheduler):
         Raises:
             TypeError, ValueError: as the constructor and :meth:`simulate`.
         """
-        return cls._simulated_rows(num_events, scheduler_kwargs)
+        given = {"sizes": sizes, "lr": lr, "lr_rule": lr_rule, "scale_betas": scale_betas, "run": run}
+        return cls._simulated_rows(num_events, given if optimizer is None else {**given, "optimizer": optimizer})
 
     @classmethod
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
@@ -181,22 +198,21 @@ class _ScaledBeta(ParamScheduler):
 
     def __init__(self, optimizer: HasParamGroups, name: str, ratios: list[float], milestones: list[int]) -> None:
         target = ParamGroups(optimizer, name, None)
-        base = BaseValues(read_base_values(target, None), partial(_scaled_beta, name, ratios, milestones))
+        values = read_base_values(target, None)
+        # A state that is loaded later brings the betas from before the ramp.
+        if not has_trained(target) and max(ratios) * (1 - min(values)) > 1:
+            raise ValueError(
+                "scale_betas must be False where a batch size is more than 1 / (1 - beta) times the first one, given "
+                f"{max(ratios):g} times it and {name} {shown(min(values))}"
+            )
+        base = BaseValues(values, partial(_scaled_beta, ratios, milestones))
         self._write_to(target, name, False, base.schedule(), base)
 
 
-def _scaled_beta(name: str, ratios: list[float], milestones: list[int], base: Number) -> Schedule:
+def _scaled_beta(ratios: list[float], milestones: list[int], base: Number) -> Schedule:
     """The schedule of a beta: ``1 - k * (1 - beta)``."""
-    rows: list[Any] = []
-    for ratio in ratios:
-        betas = [1 - ratio * (1 - beta) for beta in ([base] if isinstance(base, float) else base)]
-        if min(betas) < 0:
-            raise ValueError(
-                f"scale_betas must be False where a batch size is more than 1 / (1 - beta) times the first one, given "
-                f"{ratio:g} times it and {name} {shown(base)}"
-            )
-        rows.append(betas[0] if isinstance(base, float) else betas)
-    return PiecewiseConstant(rows, milestones)
+    rows = 1 - np.multiply.outer(ratios, 1 - np.asarray(base, dtype=np.float64))
+    return PiecewiseConstant(rows.tolist(), milestones)
 
 
 def _lr_times(optimizer: HasParamGroups, lr: Any, factors: Schedule) -> ParamScheduler:

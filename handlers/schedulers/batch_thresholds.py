@@ -88,7 +88,7 @@ def in_events(thresholds: Sequence[Threshold], run: RunLength | None) -> EventTh
         ValueError: a threshold cannot be converted, or does not begin after the one before it.
 
     >>> in_events(as_thresholds("0 samples: 32, 1000: 64, 3000: 128"), None)
-    EventThresholds(milestones=[32, 64], sizes=[32, 64, 128], counts='steps')
+    EventThresholds(milestones=[32, 63], sizes=[32, 64, 128], counts='steps')
     """
     length = RunLength() if run is None else run
     is_plain = all(one.unit == EVENTS for one in thresholds)

@@ -31,7 +31,8 @@ class ChainedScheduler(ParamScheduler):
         schedulers: one or more schedulers with the same optimizer, param name and param group index.
         initial_value: the common initial value, not 0; a number, or a list with one per param group. None: each group's
             present value, with which a decay without an initial value starts, too.
-        save_history: whether to record the written values in ``engine.state.param_history``.
+        save_history: whether to record the written values in ``engine.state.param_history``. The ``save_history`` of
+            the given schedulers has no effect.
 
     Raises:
         TypeError: ``schedulers`` is not a list or tuple of schedulers.

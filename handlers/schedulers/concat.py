@@ -5,11 +5,16 @@ from functools import partial
 from numbers import Integral
 from typing import Any, Self
 
+import numpy as np
+import torch
+
 from lehr.handlers.core.base_values import combined
 from lehr.handlers.core.copying import private_copy
+from lehr.handlers.core.illegal_values import warn_in_table
 from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.random_state import random_state_kept
+from lehr.handlers.core.simulated_rows import rows_of
 from lehr.handlers.schedules import Concatenation, RunLength, Schedule, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.durations import as_events, checked_run, in_events
@@ -32,7 +37,8 @@ class ConcatScheduler(ParamScheduler):
         schedulers: two or more schedulers with the same optimizer, param name and param group index. A
             :class:`ParamGroupScheduler` must have each group of the optimizer once.
         durations: the number of events of each scheduler except the last, at least 0; 0 skips the scheduler.
-        save_history: whether to record the written values in ``engine.state.param_history``.
+        save_history: whether to record the written values in ``engine.state.param_history``. The ``save_history`` of
+            the given schedulers has no effect.
         run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
 
     Raises:
@@ -118,8 +124,13 @@ class ConcatScheduler(ParamScheduler):
                 raise ValueError(f"param_names[{at}] must be a string, given {arguments.shown(name)}")
         num_events = as_events("num_events", num_events, run)
         num_events = arguments.whole_number("num_events", num_events, at_least=0)
-        scheduler = private_copy(cls(schedulers, durations, run=run))
+        scheduler = cls(schedulers, durations, run=run)
+        is_at_once = scheduler.schedule.is_pure and not _has_tensors(scheduler)
+        if not is_at_once:
+            scheduler = private_copy(scheduler)
         targets = [ParamGroups(scheduler.optimizer, name, scheduler.param_group_index) for name in param_names]
+        if is_at_once:
+            return _rows_at_once(scheduler, num_events, targets)
         rows: list[list[float]] = []
         with random_state_kept(scheduler):
             for event in range(num_events):
@@ -139,3 +150,20 @@ def _in_events(durations: Sequence[int | str], run: RunLength | None) -> Sequenc
 
 def _concatenation(durations: Sequence[int], schedules: list[Schedule], base: Number) -> Schedule:
     return Concatenation(schedules, durations)
+
+
+def _has_tensors(scheduler: ParamScheduler) -> bool:
+    """Whether a hyper-parameter is a tensor, which may stand for several."""
+    values = (value for group in scheduler.optimizer_param_groups for value in group.values())
+    return any(isinstance(value, torch.Tensor) for value in values)
+
+
+def _rows_at_once(scheduler: ParamScheduler, num_events: int, targets: list[ParamGroups]) -> list[list[float]]:
+    """The rows of ``simulate_values`` for a pure schedule, which changes the scheduled parameter alone."""
+    table, own = scheduler.simulate(num_events), ParamGroups(scheduler.optimizer, scheduler.param_name)
+    warn_in_table(scheduler, table)
+    columns = [
+        table if (target.key, target.item) == (own.key, own.item) else np.tile(target.read(), (num_events, 1))
+        for target in targets
+    ]
+    return rows_of(np.hstack([np.empty((num_events, 0)), *columns]), float)

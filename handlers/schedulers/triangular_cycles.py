@@ -26,8 +26,8 @@ class CyclicScheduler(ParamScheduler):
         param_name: name of the parameter to write.
         base_value: the lower bound; a number, or a list with one per param group.
         max_value: the upper bound of the first cycle, like ``base_value``.
-        step_size_up: the number of events from the lower to the upper bound, above 0; it need not be whole.
-        step_size_down: the number of events from the upper to the lower bound; None for ``step_size_up``.
+        step_size_up: the number of events from the lower to the upper bound, at least 1; it need not be whole.
+        step_size_down: the number of events from the upper to the lower bound, likewise; None for ``step_size_up``.
         mode: ``"triangular"``, ``"triangular2"`` or ``"exp_range"``; ignored if ``scale_fn`` is given.
         gamma: base of the exponential of ``"exp_range"``, above 0.
         scale_fn: a function of k or i that replaces ``mode``; it is called at the event, and never earlier.
@@ -43,7 +43,8 @@ class CyclicScheduler(ParamScheduler):
         TypeError: an argument has the wrong type.
         ValueError: an argument is out of range; the number of values is not the number of param groups.
 
-    Deviations from torch 2.13's CyclicLR: none in the values; momentum is cycled by a second scheduler.
+    Deviations from torch 2.13's CyclicLR: none in the values; momentum is cycled by a second scheduler. A step size
+    below 1, with which torch's value jumps between the bounds, is an error.
 
     Source: Smith, "Cyclical Learning Rates for Training Neural Networks", 2017,
     https://arxiv.org/abs/1506.01186.

@@ -13,19 +13,35 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import arguments, fields
 from .description import Description, description_of, fields_of, text_of
+from .durations import NUMBERS
 from .run_length import RunLength
 
 Array = NDArray[np.float64]
 Value = float | list[float]
 
 
-NUMBERS = {float, int, bool, type(None)}  # types of arguments that have no text in them
 # Attributes of schedules that had another name before 0.2: {their name then: their name today}.
 FORMER_NAMES = {"ahead": "is_pure", "from_parts": "value_from_parts"}
 
 
+class TakesTexts:
+    """Its constructor holds the arguments back where a duration is a text.
+
+    It is a class of its own so that the signature of each schedule is that of its fields.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Holds the arguments back if a duration is a text such as ``"10%"``; see :meth:`in_run`."""
+        for value in (*args, *kwargs.values()):
+            if type(value) not in NUMBERS:
+                from .in_units import held_back
+
+                return held_back(cls, args, kwargs) or object.__new__(cls)  # type: ignore[return-value, arg-type]
+        return object.__new__(cls)
+
+
 @dataclass(frozen=True, repr=False)
-class Schedule(ABC):
+class Schedule(TakesTexts, ABC):
     """The value of a hyper-parameter as a pure function of the event index.
 
     A schedule knows no optimizer and no engine, and does not count its calls: you may ask for any index in any order,
@@ -52,15 +68,6 @@ class Schedule(ABC):
         >>> sawtooth
         Sawtooth(high=1.0, period=4)
     """
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Holds the arguments back if a duration is a text such as ``"10%"``; see :meth:`in_run`."""
-        for value in (*args, *kwargs.values()):
-            if type(value) not in NUMBERS:
-                from .in_units import held_back
-
-                return held_back(cls, args, kwargs) or object.__new__(cls)  # type: ignore[return-value]
-        return object.__new__(cls)
 
     def __post_init__(self) -> None:
         """Checks the arguments."""

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NoReturn
 
 from . import arguments
@@ -12,6 +12,7 @@ from .run_length import RunLength
 from .units import has_unit
 
 PAIRS = (list, tuple)
+NUMBERS = {float, int, bool, type(None)}  # types of arguments that have no text in them
 
 
 def in_events(
@@ -46,6 +47,8 @@ def in_events(
         >>> in_events(MultiStepDecay, {"milestones": ["30%", 80]}, run=RunLength(total_steps=100))
         {'milestones': [30, 80]}
     """
+    if epoch_length is None and NUMBERS.issuperset(map(type, given.values())):  # the usual case, at once
+        return dict(given)
     converted = dict(given)
     if epoch_length is not None:
         length = arguments.whole_number("epoch_length", epoch_length, at_least=1)
@@ -81,10 +84,13 @@ def texts_of(name: str, value: Any) -> Iterator[tuple[str, str]]:
             yield f"{name}[{position}]", first
 
 
-def durations_of(schedule_type: Any) -> dict[str, str]:
+def durations_of(schedule_type: Any) -> Mapping[str, str]:
     """The names of the arguments of a schedule that are numbers of events, with their unit."""
-    if not is_dataclass(schedule_type):
-        return {}
+    return _durations_of(schedule_type) if isinstance(schedule_type, type) and is_dataclass(schedule_type) else {}
+
+
+@lru_cache(maxsize=256)
+def _durations_of(schedule_type: Any) -> Mapping[str, str]:
     found = {one.name: one.metadata.get("unit") for one in fields(schedule_type)}
     return {name: unit for name, unit in found.items() if unit in (EVENTS, PHASES)}
 
@@ -180,7 +186,7 @@ def _texts_in_events(
 ) -> dict[str, Any]:
     """The arguments with each text as events."""
     units = durations_of(schedule_type)
-    textual = [name for name in units if name in given and has_text(given[name])]
+    textual = [name for name in units if type(given.get(name)) not in NUMBERS and has_text(given[name])]
     if not textual:
         return given
     if run is None:

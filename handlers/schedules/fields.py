@@ -25,6 +25,7 @@ PLAIN = {float, int, bool, str, type(None)}
 CheckedField = tuple[str, Check, bool, Groups | None]
 _NAMES: WeakKeyDictionary[type, list[str]] = WeakKeyDictionary()
 _CHECKED_FIELDS: WeakKeyDictionary[type, list[CheckedField]] = WeakKeyDictionary()
+_FIELDS_WITH_GROUPS: WeakKeyDictionary[type, list[tuple[str, Groups]]] = WeakKeyDictionary()
 REQUIRED: Any = dataclasses.MISSING
 
 
@@ -140,8 +141,15 @@ def _dataclasses_in(values: Iterable[Any]) -> list[Any]:
 
 def groups_of(owner: Any) -> int | None:
     """The number of parameter groups that the arguments of a dataclass have values for; None for one value for all."""
-    for name, _, _, groups in _checked_fields(owner):
-        if groups is not None and (count := groups(getattr(owner, name))) is not None:
+    known = _FIELDS_WITH_GROUPS.get(type(owner))
+    if known is None:
+        fields = _checked_fields(owner)
+        known = _FIELDS_WITH_GROUPS[type(owner)] = [
+            (name, groups) for name, _, _, groups in fields if groups is not None
+        ]
+    for name, groups in known:
+        count = groups(getattr(owner, name))
+        if count is not None:
             return count
     return None
 

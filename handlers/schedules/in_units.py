@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import Any, Self
 
 from . import arguments, units
-from .base import NUMBERS, Array, Schedule
-from .durations import durations_of, has_text, in_events, refuse_without_run, texts_of
+from .base import Array, Schedule
+from .durations import NUMBERS, durations_of, has_text, in_events, refuse_without_run, texts_of
 from .run_length import RunLength
 
 
@@ -98,7 +98,7 @@ def held_back(cls: type[Schedule], args: tuple[Any, ...], kwargs: dict[str, Any]
 
 
 @lru_cache(maxsize=256)
-def _known(cls: type) -> tuple[list[str], dict[str, str]]:
+def _known(cls: type) -> tuple[list[str], Mapping[str, str]]:
     """The names of the arguments of a schedule, and those that are durations."""
     return list(inspect.signature(cls).parameters), durations_of(cls)
 

@@ -101,17 +101,29 @@ class Recursion(Schedule):
         return max((turn.end * turn.every for turn in self.turns if turn.end is not None), default=None)
 
     def values(self, indices: Array) -> Array:
-        """Goes from event to event. The value before each chunk of events is kept, to go on from there."""
+        """Goes from event to event. The value before each chunk of events is kept, to go on from there.
+
+        No chunk is computed twice: its rules may have recursions in them, whose work would double at each level.
+        """
         indices = np.minimum(indices, max(self._last() - self.start, 0))
-        chunks = (indices // CHUNK_SIZE).astype(int)
         values = np.empty((len(indices), *([] if self.groups is None else [self.groups])))
-        while (missing := chunks.max(initial=0) + 1 - len(self._chunk_starts)) > 0:
-            more = self._chunks(len(self._chunk_starts) - 1, min(missing, MOST_CHUNKS))
-            self._chunk_starts.extend(more[CHUNK_SIZE - 1 :: CHUNK_SIZE].copy())
-        for chunk in np.unique(chunks):
-            wanted = chunks == chunk
-            values[wanted] = self._chunks(chunk)[(indices[wanted] - chunk * CHUNK_SIZE).astype(int)]
+        chunks = (indices // CHUNK_SIZE).astype(int)
+        known = np.unique(chunks[chunks < len(self._chunk_starts) - 1])
+        for run in np.split(known, np.flatnonzero(np.diff(known) > 1) + 1):
+            for first in range(0, len(run), MOST_CHUNKS):
+                self._fill(values, indices, run[first], min(len(run) - first, MOST_CHUNKS))
+        while (chunk := len(self._chunk_starts) - 1) <= chunks.max(initial=-1):
+            computed = self._fill(values, indices, chunk, min(chunks.max() + 1 - chunk, MOST_CHUNKS))
+            self._chunk_starts.extend(computed[CHUNK_SIZE - 1 :: CHUNK_SIZE].copy())
         return values
+
+    def _fill(self, values: Array, indices: Array, chunk: int, number: int) -> Array:
+        """Computes some chunks, and writes the values of the events in them."""
+        computed = self._chunks(chunk, number)
+        at = indices - chunk * CHUNK_SIZE
+        inside = (at >= 0) & (at < len(computed))
+        values[inside] = computed[at[inside].astype(int)]
+        return computed
 
     def _last(self) -> float:
         """The event after which the value does not change."""

@@ -14,6 +14,15 @@ from .decays import GammaDecay
 TINY = 1e-290  # a factor below it has lost digits
 
 
+def _now_and_before(schedule: Schedule, steps: Array) -> tuple[Array, Array]:
+    """The values of a schedule at these steps, and at the steps before them.
+
+    It is asked once: a rule may have a recursion in it, whose rules have others, and the calls of each would multiply.
+    """
+    values = schedule.values(np.concatenate([steps, np.maximum(steps - 1, 0)]))
+    return values[: len(steps)], values[len(steps) :]
+
+
 class Rule(ABC):
     """A change of a value v: at its step k, a rule replaces v by ``v * a(k) + c(k)``."""
 
@@ -53,13 +62,12 @@ class Scaling(Rule):
 
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
         """The formula of the class docstring; after a factor of 0, ``a`` is 1, or the power of ``gamma`` of a decay."""
-        last = np.maximum(steps - 1, 0)
-        now, before = self.factors.values(steps), self.factors.values(last)
+        now, before = _now_and_before(self.factors, steps)
         before = np.where(steps.reshape(-1, *[1] * (now.ndim - 1)) == 0, 1.0, before)
         over = np.where(now == 0, 1.0, 0.0)
         divisible = before != 0
         if isinstance(self.factors, GammaDecay):
-            again = self.factors.gamma ** (self.factors.times(steps) - self.factors.times(last))
+            again = self.factors.gamma ** (self.factors.times(steps) - self.factors.times(np.maximum(steps - 1, 0)))
             over = np.broadcast_to(with_group_axis(again, now.ndim == 2), now.shape).copy()
             divisible = np.abs(before) > TINY
         return np.divide(now, before, out=over, where=divisible), np.zeros_like(now)
@@ -113,7 +121,7 @@ class Approach(Rule):
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
         """The formula of the class docstring."""
         end, base = np.asarray(self.end_value, dtype=np.float64), np.asarray(self.base_value, dtype=np.float64)
-        now, before = self.weights.values(steps), self.weights.values(np.maximum(steps - 1, 0))
+        now, before = _now_and_before(self.weights, steps)
         before = np.where(steps == 0, 1.0, before)
         over = np.abs(before) < 1e-14  # a cosine does not end exactly at 0
         a = np.divide(now, before, out=np.ones_like(now), where=~over)
@@ -184,5 +192,5 @@ class Addition(Rule):
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
         """The formula of the class docstring."""
         first = with_group_axis(steps == 0, self.groups is not None)
-        now, before = self.schedule.values(steps), self.schedule.values(np.maximum(steps - 1, 0))
+        now, before = _now_and_before(self.schedule, steps)
         return np.where(first, np.zeros_like(now), 1.0), np.where(first, now, now - before)

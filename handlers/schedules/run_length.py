@@ -197,6 +197,21 @@ class RunLength:
             raise ValueError(self._missing(name, given))
         return given.amount * self.num_events / total
 
+    def amount_of(self, events: float, unit: str) -> Fraction | None:
+        """How much of a unit, such as ``"tokens"`` or ``"percent"``, a number of events is; None if it is unknown.
+
+        >>> run = RunLength(total_steps=1000, tokens_per_step=500)
+        >>> run.amount_of(90, "tokens"), run.amount_of(90, "percent"), run.amount_of(90, "epochs")
+        (Fraction(45000, 1), Fraction(9, 1), None)
+        """
+        exact = Fraction(events)
+        if unit == EVENTS:
+            return exact
+        if unit != PERCENT and (amount := self._converted(exact, self.counts, unit)) is not None:
+            return amount
+        whole = Fraction(100) if unit == PERCENT else self._whole_total(unit) if unit in TOTALS else None
+        return None if whole is None or self.num_events is None else exact * whole / self.num_events
+
     def config(self) -> dict[str, Any]:
         """The arguments as plain data, as ``run`` in a config has them."""
         given = {one.name: getattr(self, one.name) for one in fields(self)}

@@ -34,8 +34,8 @@ class Cyclic(Schedule):
     Args:
         base_value: the lower bound; a float, or one for each of G parameter groups.
         max_value: the upper bound of the first cycle, likewise.
-        step_size_up: events from lower to upper bound, above 0, not necessarily whole.
-        step_size_down: events from upper to lower bound; None for ``step_size_up``.
+        step_size_up: events from lower to upper bound, at least 1, not necessarily whole.
+        step_size_down: events from upper to lower bound, likewise; None for ``step_size_up``.
         mode: ``"triangular"``, ``"triangular2"`` or ``"exp_range"``; without effect beside ``scale_fn``.
         gamma: base of the exponential of ``"exp_range"``, above 0.
         scale_fn: a function of k or i instead of ``mode``. It is called when the event comes, never before.
@@ -60,8 +60,8 @@ class Cyclic(Schedule):
 
     base_value: Number = fields.value()
     max_value: Number = fields.value()
-    step_size_up: Duration = fields.number(2000, above=0, unit=fields.PHASES)
-    step_size_down: OptionalDuration = fields.number(None, above=0, unit=fields.PHASES)
+    step_size_up: Duration = fields.duration(2000, above=0, unit=fields.PHASES)
+    step_size_down: OptionalDuration = fields.duration(None, above=0, unit=fields.PHASES)
     mode: Literal["triangular", "triangular2", "exp_range"] = fields.one_of(MODES, "triangular")
     gamma: float = fields.number(1.0, above=0, unit=fields.PER_EVENT)
     scale_fn: Callable[[int], float] | None = fields.function("a function or None", None, unit=fields.AMBIGUOUS)

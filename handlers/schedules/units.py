@@ -167,3 +167,34 @@ def _unit_of(name: str, text: str, word: str) -> tuple[str, int]:
     raise ValueError(
         f"{name} must have a unit such as '10%', '3 epochs' or '2B tokens' have, given {arguments.shown(text)}{hint}"
     )
+
+
+def shown_part(part: Fraction, whole: Fraction, unit: str) -> str:
+    """A part of a whole in a unit, in words.
+
+    >>> shown_part(Fraction(9 * 10**8), Fraction(12 * 10**8), "tokens")
+    '0.9 of 1.2B tokens'
+    >>> shown_part(Fraction(3, 2), Fraction(3), "epochs")
+    '1.5 of 3 epochs'
+    """
+    size, name = size_of(float(whole), unit)
+    return f"{_short(float(part) / size)} of {_short(float(whole) / size)}{name}"
+
+
+def size_of(amount: float, unit: str) -> tuple[float, str]:
+    """What an amount is divided by to be shown, and the text that follows the quotient.
+
+    >>> size_of(1.2e9, "tokens"), size_of(3, "epochs"), size_of(7_200_000, "milliseconds")
+    ((1000000000, 'B tokens'), (1, ' epochs'), (3600000, ' h'))
+    """
+    if unit == MILLISECONDS:
+        times = ((_DAY, " days"), (_HOUR, " h"), (_MINUTE, " min"))
+        return next((one for one in times if amount >= 2 * one[0] or amount == one[0]), (1000, " s"))
+    if unit in (TOKENS, SAMPLES):
+        sizes = tuple((MULTIPLIERS[letter], f"{letter} {unit}") for letter in "TBMk")
+        return next((one for one in sizes if amount >= one[0]), (1, f" {unit}"))
+    return 1, "%" if unit == PERCENT else f" {unit}"
+
+
+def _short(amount: float) -> str:
+    return f"{amount:.0f}" if amount >= 1000 else f"{amount:.3g}"

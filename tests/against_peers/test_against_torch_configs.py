@@ -36,9 +36,9 @@ LEAVES = {
     "LambdaLR": st.fixed_dictionaries({"lr_lambda": st.sampled_from([math.cos, math.exp, lambda i: 1 / (1 + i)])}),
     "MultiplicativeLR": st.fixed_dictionaries({"lr_lambda": st.sampled_from([math.cos, lambda i: 0.9])}),
     "CyclicLR": st.fixed_dictionaries(
-        {"base_lr": values, "max_lr": values, "step_size_up": st.floats(0.5, 9)},
+        {"base_lr": values, "max_lr": values, "step_size_up": st.floats(1, 9)},
         optional={
-            "step_size_down": st.floats(0.5, 9),
+            "step_size_down": st.floats(1, 9),
             "mode": st.sampled_from(["triangular", "triangular2", "exp_range"]),
             "gamma": st.floats(0.5, 1.2),
             "base_momentum": st.floats(0.5, 0.8),

@@ -343,6 +343,7 @@ def away_from_events() -> Iterator[Row]:
             },
             highest,
         )
+    yield Row("make with texts, beside numbers", in_units)
     for number in (1, 10):
         yield Row(f"attach {number}", lambda number=number: attaching(number), 2.0)
     yield Row("state_dict", lambda: {name: Timed(moved(library).state_dict) for name, library in BOTH.items()}, 5.0)
@@ -354,6 +355,16 @@ def away_from_events() -> Iterator[Row]:
         }
 
     yield Row("load_state_dict", loading, 10.0)
+
+
+def in_units() -> dict[str, Timed]:
+    """Make a scheduler of three phases: with texts that a run converts, and with their numbers."""
+    optimizer, run = optimizer_of(1), lehr.RunLength(max_epochs=10, epoch_length=500)
+
+    def made(*durations: int | str) -> Callable[[], Any]:
+        return lambda: lehr.WarmupStableDecayScheduler(optimizer, "lr", *durations, peak_value=0.1, run=run)
+
+    return {"lehr": Timed(made("1%", "79%", "20%")), "numbers": Timed(made(50, 3950, 1000))}
 
 
 def attaching(number: int) -> dict[str, Timed]:

@@ -24,6 +24,7 @@ SECTIONS = {
     "test_import": "Import",
     "test_event_path": "Each kind of event beside its nearest peer, and what is done once",
     "test_plans": "A plan of 100,000 iterations, for each of them",
+    "test_forecasts": "A forecast of the loss",
     "growth": "Growth: how many times the cost becomes; 1 is constant",
 }
 LIBRARIES = ("lehr", "ignite", "torch", "mmengine")  # each has a column; all other contenders share one

@@ -20,8 +20,10 @@ from contenders import (
 )
 from ignite.engine import Engine
 from interleaving import Contender, interleaved, of_size
+from torch.utils.data import DataLoader
 
 import lehr.handlers as lehr
+from lehr.handlers.schedules import PiecewiseConstant
 
 TARGETS = {  # by groups and history
     (1, False): {"ignite": 0.30, "torch": 0.12},
@@ -113,6 +115,38 @@ def test_an_event_of_a_tensor(side_by_side, groups):
         "torch": event_of("torch", stepping(KINDS["cosine"]["torch"], with_tensors())),
     }
     side_by_side(in_words("cosine, lr a tensor", groups), contenders)
+
+
+@pytest.mark.parametrize("groups", [1, 10])
+def test_an_event_of_a_batch_ramp(side_by_side, groups):
+    """The batch size, the learning rate and two betas; beside a bare loop of the writes, and as four schedulers."""
+    sizes, milestones = [8, 16], [LONG]
+    beta, next_beta = (PiecewiseConstant(values, milestones) for values in ((0.9, 0.8), (0.99, 0.98)))
+
+    def training():
+        params = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(groups)]
+        return torch.optim.Adam(params, lr=0.1, betas=(0.9, 0.99)), DataLoader(range(64), batch_size=8)
+
+    optimizer, loader = training()
+    lr = lehr.CosineDecayScheduler(optimizer, "lr", LONG)
+    ramp = lehr.BatchRamp(optimizer, loader, [(0, 8), (LONG, 16)], lr=lr, scale_betas=True)
+    other, its_loader = training()
+    each = [
+        lehr.BatchSizeScheduler(its_loader, PiecewiseConstant(sizes, milestones)),
+        lehr.CosineDecayScheduler(other, "lr", LONG),
+        lehr.ParamScheduler(other, "betas[0]", schedule=beta),
+        lehr.ParamScheduler(other, "betas[1]", schedule=next_beta),
+    ]
+    bare, bare_sampler = training()[0].param_groups, training()[1].batch_sampler
+
+    def write():
+        bare_sampler.batch_size = 8
+        for group in bare:
+            group["lr"], group["betas"] = 0.1, (0.9, 0.99)
+
+    contenders = {"lehr": event_of("lehr", ramp), "bare loop": Contender(write)}
+    contenders["four schedulers of lehr"] = together([event_of("lehr", one) for one in each])
+    side_by_side(in_words("batch ramp", groups), contenders)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -49,3 +49,13 @@ def test_growth_of_simulate(benchmark, add_growth):
     contenders |= {("NumPy formula", events): Contender(formula, (events,), per=events) for events in (10**4, 10**6)}
     measured = interleaved(benchmark, contenders)
     add_growth("simulate, for each event: 1,000,000 over 10,000", of_size(measured, 10**6), of_size(measured, 10**4))
+
+
+def test_simulate_values_of_a_concatenation(side_by_side):
+    def rows(library, cls):
+        optimizer = optimizer_of(1)
+        members = [KINDS["cosine"][library](optimizer) for _ in range(2)]
+        return Contender(lambda: cls.simulate_values(1000, schedulers=members, durations=[500], param_names=["lr"]))
+
+    contenders = {"lehr": rows("lehr", lehr.ConcatScheduler), "ignite": rows("ignite", ignite.ConcatScheduler)}
+    side_by_side("simulate_values of a concatenation, 1,000 events", contenders, {"ignite": 0.5})

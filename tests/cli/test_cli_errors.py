@@ -97,6 +97,14 @@ def one_line(code, stderr):
         # files
         (["plot", "nothere.yaml"], "nothere.yaml: No such file or directory"),
         (["plot", "folder.yaml"], "folder.yaml: cannot be read: Is a directory"),
+        (["plot", "pipe.yaml"], "pipe.yaml: the file must be a regular one, given a named pipe"),
+        (["show", "pipe.json"], "pipe.json: the file must be a regular one, given a named pipe"),
+        (["convert", "pipe.yaml", "--to", "torch"], "the file must be a regular one, given a named pipe"),
+        (["check", "pipe.yaml", *TRAINING], "the file must be a regular one, given a named pipe"),
+        (["diff", "a.yaml", "pipe.py", *TRAINING], "the file must be a regular one, given a named pipe"),
+        (["audit", "pipe.yaml", *STEP], "pipe.yaml must be a regular file, given a named pipe"),
+        (["audit", "log.csv", "pipe.csv"], "pipe.csv must be a regular file, given a named pipe"),
+        (["plot", "zeros.json"], "zeros.json: the file must be a regular one, given a device"),
         (["plot", "./nothere.txt"], "config must be a .yaml, .yml, .json, .toml or .py file, given 'nothere.txt'"),
         (["plot", "broken.yaml"], "broken.yaml: not well-formed"),
         (["plot", "broken.json"], "broken.json: "),
@@ -126,6 +134,11 @@ def test_an_error_is_one_line(args, said, tmp_path, monkeypatch):
     (tmp_path / "empty.yaml").write_text("")
     (tmp_path / "wrong.yaml").write_text("type: torch.StepLR\nstep_size: 3\ngama: 0.5\n")
     (tmp_path / "full.png").symlink_to("/dev/full")
+    (tmp_path / "zeros.json").symlink_to("/dev/zero")
+    (tmp_path / "a.yaml").write_text("type: torch.StepLR\nstep_size: 3\n")
+    (tmp_path / "log.csv").write_text("step,lr\n0,0.1\n")
+    for name in ("pipe.yaml", "pipe.json", "pipe.py", "pipe.csv"):
+        os.mkfifo(tmp_path / name)
     for name in ("folder.yaml", "folder.png"):
         (tmp_path / name).mkdir()
     before = sorted(tmp_path.iterdir())

@@ -27,6 +27,7 @@ from lehr.handlers import (
     ResumeWarning,
     RunLength,
     StateParamScheduler,
+    TokenClock,
     WarmupStableDecayScheduler,
     check_plan,
 )
@@ -196,8 +197,10 @@ def test_a_scheduler_of_several_parameters_cools_down_those_that_are_named(ends,
     assert branch.simulate(1, start=110)[0] == pytest.approx(at_end)
     for _ in range(4):
         branch(None)
-    again = branch_of(lr_and_weight_decay, json.loads(json.dumps(branch.state_dict())), None)
-    assert (again.simulate(150) == branch.simulate(150)).all()
+    state = json.loads(json.dumps(branch.state_dict()))
+    for policy in (None, CooldownPolicy(10, end_value=ends)):
+        again = branch_of(lr_and_weight_decay, state, policy)
+        assert (again.simulate(150) == branch.simulate(150)).all()
     for event in range(104, 115):
         again(None)
         written = [values_of(again.optimizer[0], name) for name in ("lr", "weight_decay")]
@@ -260,11 +263,11 @@ def plateau():
 
 
 REFUSED = {
-    "a plateau": (plateau, CooldownPolicy(5), "must be 'keep_step' for a schedule that depends on what happens in"),
+    "a plateau": (plateau, CooldownPolicy(5), "must not be a CooldownPolicy for a schedule that depends on"),
     "a function": (
         lambda: ParamScheduler(make_optimizer(), "lr", schedule=lambda event: 0.1),
         CooldownPolicy(5),
-        "must be 'keep_step' for a schedule that depends on what happens in training",
+        "must not be a CooldownPolicy for a schedule that depends on what happens in training",
     ),
     "several parameters": (
         lr_and_weight_decay,
@@ -439,3 +442,31 @@ def test_a_trunk_of_warm_up_and_stable_phase_gives_the_wsd_schedule():
 
     branch = branch_of(make, state_at(make(), 60), CooldownPolicy(20))
     np.testing.assert_allclose(branch.simulate(100), make(50, 20).simulate(100), rtol=1e-12, atol=1e-17)
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+def test_a_cool_down_over_tokens(groups):
+    """Where a clock counts, the duration is in its unit, and so is the event of the checkpoint."""
+    tokens = [300, 100, 250, 70, 500, 130, 400, 20]
+
+    def make():
+        trainer, scheduler = (
+            make_trainer(),
+            ParamScheduler(make_optimizer(groups), "lr", schedule=Constant([0.1] * groups)),
+        )
+        scheduler.attach(trainer, clock=TokenClock(lambda engine: tokens[engine.state.iteration - 1]))
+        return trainer, scheduler
+
+    trainer, trunk = make()
+    trainer.run([0] * 3, max_epochs=1)
+    saved, state = trainer.state_dict(), json.loads(json.dumps(trunk.state_dict()))
+    trainer, branch = make()
+    trainer.load_state_dict({**saved, "epoch_length": 8, "max_epochs": 1})
+    run = RunLength(counts="tokens", total_tokens="10k")
+    branch.load_state_dict(state, resume_policy=CooldownPolicy("10%", "linear", run=run))
+    rates = []
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda: rates.append(values_of(branch.optimizer)))
+    trainer.run([0] * 8)
+    counts = np.cumsum([0, *tokens[3:7]])
+    np.testing.assert_allclose(rates, np.outer(0.1 * (1 - np.minimum(counts / 1000, 1)), [1] * groups), rtol=1e-12)
+    assert len(rates) == 5

@@ -169,6 +169,14 @@ def test_10_needs_no_trainer(learn):
     assert accuracies_in(printed)[0] > 0.97
 
 
+def test_11_is_one_plan_for_any_batch_size(learn):
+    printed = learn("lesson11_units", "units/one_plan.png")
+    assert printed.count("nothing found") == 3
+    assert "batches of 32: 400 steps" in printed
+    assert "((0, 0.001), (16, 0.1), (70, 0.1), (100, 0.0))" in printed
+    assert min(accuracies_in(printed)) > 0.97
+
+
 @pytest.mark.proof
 def test_13_saves_steps_and_loses_nothing(learn):
     printed = learn("lesson13_branches", "branches/branches.png")

@@ -202,6 +202,9 @@ def test_every_scenario_trains_with_values_that_change(scenario, unbroken):
         assert len(result["lr"]["readings"]) == 112 % 3
     if scenario == "samples":
         assert 4 * 28 * 24 < result["lr"]["event_index"] == result["decay"]["event_index"] < 4 * 28 * 64
+    if scenario == "landing":
+        assert result["lr"]["landing"]["progress"] == (1.0).hex()
+        assert 100 < result["trainer"]["iteration"] == result["lr"]["event_index"] < 112
     if scenario == "seconds":
         assert result["lr"]["event_index"] == sum(50 + iteration * 7 % 61 for iteration in range(112))
 

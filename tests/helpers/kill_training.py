@@ -359,9 +359,26 @@ def seconds() -> Training:
     return Training(trainer, Batches(trainer, 64), model, optimizer, {"lr": lr, "decay": decay})
 
 
+def landing() -> Training:
+    """By a budget of a simulated time: the cool-down begins, and the run ends, as the steps take longer."""
+    model = make_network()
+    optimizer = make_sgd(model)
+    trainer = with_history(create_supervised_trainer(model, optimizer, cross_entropy))
+
+    def now() -> float:
+        return sum(50 + iteration * 7 % 61 for iteration in range(trainer.state.iteration)) / 1000
+
+    lr = ParamScheduler(optimizer, "lr", save_history=True, schedule=LinearInterpolation([(0, 0.0), (10, 0.1)]))
+    decay = ParamScheduler(optimizer, "weight_decay", save_history=True, schedule=Anneal(1e-3, 1e-4, 500))
+    clock = TimeClock(budget="8.5 s", cooldown="40%", now=now)
+    for scheduler in (lr, decay):
+        scheduler.attach(trainer, clock=clock)
+    return Training(trainer, Batches(trainer, 64), model, optimizer, {"lr": lr, "decay": decay})
+
+
 SCENARIOS: dict[str, Callable[[], Training]] = {
     scenario.__name__: scenario
-    for scenario in (one_cycle, epochs, plateau, real_steps, warmup, groups, tokens, samples, seconds)
+    for scenario in (one_cycle, epochs, plateau, real_steps, warmup, groups, tokens, samples, seconds, landing)
 }
 
 

@@ -4,6 +4,7 @@ Run as ``python -m rank_program FOLDER RANK RANKS``, once for each rank: the pro
 there what each of them has written, event by event. Nothing is compared here.
 """
 
+import itertools
 import json
 import os
 import random
@@ -25,6 +26,7 @@ from lehr.handlers import (
     BaseParamScheduler,
     Clock,
     ConcatScheduler,
+    ConstantScheduler,
     DriftCheck,
     LRScheduler,
     MetricScheduler,
@@ -254,6 +256,20 @@ def clocked(clock: str, rank: int, accumulated: int = 1, bad: Any = None) -> dic
     return {"values": values, "state": scheduler.state_dict(), "error": error}
 
 
+def landed(rank: int) -> dict[str, Any]:
+    """What a scheduler writes that lands by the time of rank 0; other ranks have slower clocks."""
+    optimizer, values = make_optimizer(), []
+    trainer = Engine(lambda engine, batch: values.append(values_of(optimizer)[0].hex()))
+    scheduler = ConstantScheduler(optimizer, "lr", 0.7)
+    steps = random.Random(8)
+    times = list(itertools.accumulate((steps.uniform(0.5, 1.5) for _ in range(1000)), initial=0.0))
+    clock = TimeClock(budget=100, now=lambda: times[trainer.state.iteration] / (1 + rank))
+    scheduler.attach(trainer, clock=clock)
+    trainer.add_event_handler(Events.ITERATION_COMPLETED(every=10), DriftCheck([scheduler]))
+    trainer.run([0] * 400)
+    return {"values": values, "state": scheduler.state_dict()}
+
+
 def report_of(rank: int, ranks: int) -> dict[str, Any]:
     """All that a rank has to tell, by what it is about."""
     assert (idist.get_rank(), idist.get_world_size(), idist.backend()) == (rank, ranks, "gloo")
@@ -274,6 +290,7 @@ def report_of(rank: int, ranks: int) -> dict[str, Any]:
             report[f"{clock}, {accumulated}"] = clocked(clock, rank, accumulated)
     for name, bad in BAD_CLOCKS.items():
         report[name] = clocked("tokens", rank, bad=bad if rank == ranks - 1 else lambda engine: 7)
+    report["landed"] = landed(rank)
     report["drift of the number"] = counted(rank, ranks)
     for what in DRIFTS:
         report[f"drift of {what}"] = drifted(what, rank, ranks)

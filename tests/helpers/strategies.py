@@ -59,7 +59,7 @@ def cyclic(draw):
             lambda mode: {"scale_fn": lambda x: 1 / (1 + 0.1 * x), "scale_mode": mode}
         )
     )
-    steps = st.integers(1, 40) | st.floats(0.5, 40.0)
+    steps = st.integers(1, 40) | st.floats(1.0, 40.0)
     return {"step_size_up": draw(steps), "step_size_down": draw(st.none() | steps), **scaling}
 
 

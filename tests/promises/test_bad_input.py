@@ -220,6 +220,18 @@ def test_an_optimizer_without_groups():
             "max_value and base_value must .*given max_value with 2 and base_value with 3",
         ),
         (CyclicScheduler, {**CYCLIC, "step_size_up": 0}, ValueError, "step_size_up must be more than 0, given 0"),
+        (
+            CyclicScheduler,
+            {**CYCLIC, "step_size_up": 0.9},
+            ValueError,
+            "step_size_up must be at least 1 event, given 0.9",
+        ),
+        (
+            CyclicScheduler,
+            {**CYCLIC, "step_size_down": 0.5},
+            ValueError,
+            "step_size_down must be at least 1 .*given 0.5",
+        ),
         (CyclicScheduler, {**CYCLIC, "step_size_down": -1}, ValueError, "step_size_down must be .*given -1"),
         (CyclicScheduler, {**CYCLIC, "step_size_down": "x"}, TypeError, "step_size_down must be .*given 'x'"),
         (CyclicScheduler, {**CYCLIC, "mode": "triangle"}, ValueError, "mode must be one of .*given 'triangle'"),

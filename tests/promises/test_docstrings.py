@@ -67,4 +67,4 @@ def test_every_scheduler_says_what_it_takes(name):
     described = inspect.getdoc(PUBLIC[name]) or ""
     for parameter in takes(PUBLIC[name]):
         assert re.search(rf"(?m)^ +{parameter}:", described), parameter
-    assert "Raises:" in described
+    assert "Raises:" in described or not takes(PUBLIC[name])

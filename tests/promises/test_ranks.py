@@ -288,6 +288,15 @@ def test_a_bad_reading_on_one_rank_is_an_error_on_all_at_the_same_event(told, ba
     assert own[-1]["error"][0] in ("ValueError", "TypeError", "IndexError")
 
 
+def test_all_ranks_land_by_the_time_of_rank_0(told):
+    own = [report["landed"] for report in told]
+    assert own == [own[0]] * len(told)
+    values = [float.fromhex(value) for value in own[0]["values"]]
+    assert values[0] == 0.7
+    assert values[-1] == 0.0
+    assert 80 < len(values) < 120
+
+
 # The example.
 
 

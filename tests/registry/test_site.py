@@ -110,3 +110,18 @@ def test_what_the_theme_leaves_out_is_mended_once():
         '<h1>Search</h1><div id="search-results"></div><img loading="lazy" alt="A" src="a.png" />'
     )
     assert mended(better) == better
+
+
+def test_a_reference_is_plain_only_where_lehr_has_the_name():
+    pytest.importorskip("sphinx")
+    is_defined = extension("references").is_defined
+    assert is_defined("lehr.handlers.targets.param_groups.HasParamGroups")
+    assert not is_defined("lehr.handlers.targets.param_groups.HasParamGroup")
+    assert not is_defined("lehr.handlers.CosineSchedule")
+    assert not is_defined("DecayScheduler")
+
+
+def test_the_way_back_from_the_source_leads_to_the_page_of_the_name():
+    mended = extension("accessible").mended
+    wrong, right = (f'<a href="../api/lehr.plans.Diff.html#{path}.Diff.plot">' for path in ("lehr", "lehr.plans"))
+    assert mended(wrong) == mended(right) == right

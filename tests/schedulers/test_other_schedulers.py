@@ -7,7 +7,16 @@ import torch
 from ignite.engine import Events
 from optimizers import make_optimizer, make_trainer
 
-from lehr.handlers import ExponentialScheduler, Groups, ParamScheduler, check_plan, dry_run
+from lehr.handlers import (
+    ChainedScheduler,
+    ConcatScheduler,
+    ExponentialScheduler,
+    Groups,
+    ParamGroupScheduler,
+    ParamScheduler,
+    check_plan,
+    dry_run,
+)
 from lehr.handlers.schedules import Constant
 
 
@@ -130,3 +139,24 @@ def test_fewer_epochs_than_the_trainer_has_made_are_refused_as_by_ignite():
         dry_run(trainer, 1, 3)
     with pytest.raises(ValueError, match="max_epochs"):
         trainer.run([0] * 3, max_epochs=1)
+
+
+@pytest.mark.parametrize(
+    "combine",
+    [
+        lambda two, **own: ConcatScheduler(two, [3], **own),
+        ChainedScheduler,
+        lambda two, **own: ParamGroupScheduler(two[:1], **own),
+    ],
+    ids=["one after another", "a product", "side by side"],
+)
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("of_members", [False, True])
+def test_the_history_is_that_of_the_whole(combine, own, of_members):
+    optimizer, trainer = make_optimizer(), make_trainer()
+    two = [ExponentialScheduler(optimizer, "lr", gamma=gamma, save_history=of_members) for gamma in (0.9, 0.8)]
+    combine(two, save_history=own).attach(trainer)
+    trainer.run(range(5), max_epochs=1)
+    recorded = getattr(trainer.state, "param_history", None) or {}
+    assert len(recorded.get("lr", [])) == (5 if own else 0)
+    assert [one.save_history for one in two] == [of_members] * 2

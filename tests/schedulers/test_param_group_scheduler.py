@@ -14,6 +14,7 @@ from lehr.engine import ParamHistory
 from lehr.handlers import (
     ConcatScheduler,
     CosineAnnealingScheduler,
+    LinearCyclicalScheduler,
     OneCycleScheduler,
     ParamGroupScheduler,
     ParamScheduler,
@@ -175,6 +176,33 @@ def test_a_concatenation_tells_other_parameters_too():
         ConcatScheduler.simulate_values(3, members, [1], ["lr", 3])
     with pytest.raises(ValueError, match="param_name must be one of"):
         ConcatScheduler.simulate_values(3, members, [1], ["learning_rate"])
+
+
+@pytest.mark.parametrize("selected", [None, 1], ids=["all groups", "one group"])
+@pytest.mark.parametrize("lr", [0.5, torch.tensor(0.5)], ids=["a float", "a tensor"])
+@pytest.mark.parametrize("names", [["lr"], ["momentum", "lr", "lr"], ["weight_decay"], []])
+def test_the_rows_of_a_concatenation_are_what_training_writes(names, lr, selected):
+    optimizer = torch.optim.SGD(
+        [{"params": [torch.zeros(1)], "lr": lr * (1 + at), "weight_decay": 0.1 * at} for at in range(3)], momentum=0.9
+    )
+    members = [
+        LinearCyclicalScheduler(optimizer, "lr", 0.3, 0.1, 7, cycle_mult=1.3, param_group_index=selected),
+        CosineAnnealingScheduler(optimizer, "lr", 0.2, 0.01, 11, param_group_index=selected),
+    ]
+    rows = ConcatScheduler.simulate_values(40, members, [15], names)
+    scheduler = ConcatScheduler(members, [15])
+    groups = optimizer.param_groups if selected is None else optimizer.param_groups[1:2]
+    for event, row in enumerate(rows):
+        scheduler(None)
+        assert row == [event, *(float(group[name]) for name in names for group in groups)]
+        assert type(row[0]) is int
+    assert len(rows) == 40
+
+
+def test_the_rows_of_a_concatenation_warn_of_illegal_values():
+    optimizer = make_optimizer(1)
+    with pytest.warns(UserWarning, match="writes -1 at event 1"):
+        ConcatScheduler.simulate_values(3, [constant(optimizer, 1.0), constant(optimizer, -1.0)], [1], ["lr"])
 
 
 # Bad input.

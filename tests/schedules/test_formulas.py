@@ -1,6 +1,7 @@
 """Schedules against their formulas, written out in plain Python; and noise against torch."""
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -39,6 +40,7 @@ from lehr.handlers.schedules import (
     Reversed,
     Rex,
     Scaling,
+    Schedule,
     Shift,
     Stairs,
     StepDecay,
@@ -275,6 +277,35 @@ def test_a_recursion_is_a_loop(data, groups, start):
     values = recursion(np.arange(60)).reshape(60, -1)
     np.testing.assert_allclose(values, expected, rtol=1e-13)
     assert Recursion(recursion.initial_value, turns, start)(59) == pytest.approx(recursion(59))
+
+
+@dataclass(frozen=True)
+class Counted(Schedule):
+    """A factor of almost 1 that counts the events that it is asked for."""
+
+    asked: list[int]
+
+    def values(self, indices):
+        self.asked.append(len(indices))
+        return 1 - 1e-6 * (indices % 7)
+
+
+@pytest.mark.parametrize("make", [
+    Scaling, lambda inner: Approach(inner, end_value=0.1, base_value=1.0), Addition, Assignment,
+])  # fmt: skip
+def test_a_recursion_in_a_recursion_does_not_double_the_work(make):
+    work = {}
+    for levels in (1, 8):
+        counted = schedule = Counted([])
+        for _ in range(levels):
+            schedule = Recursion(1.0, [Turn(make(schedule)), Turn(Scaling(Constant(1.0)), end=9)])
+        counted.asked.clear()
+        for indices in (np.arange(10), [20_000, 20_001], [20_001], [5_000, 19_999], np.arange(0, 40_000, 500)):
+            schedule(indices)
+        work[levels] = sum(counted.asked)
+        fresh = Recursion(schedule.initial_value, schedule.turns)
+        assert schedule(np.arange(19_000, 21_000)).tolist() == fresh(np.arange(21_000))[19_000:].tolist()
+    assert work[8] < 4 * work[1]
 
 
 def test_a_product_so_far_is_kept_and_gone_back_to():

@@ -252,3 +252,27 @@ def test_every_unit_of_the_whole_run_is_the_whole_run(run):
         if (text := decimal(amount_of(run, unit))) is not None:
             assert run.events_of(f"{text} {unit}") == run.num_events
     assert RunLength(**run.config()) == run
+
+
+PARTS = [
+    (9 * 10**8, 12 * 10**8, "tokens", "0.9 of 1.2B tokens"),
+    (500, 999, "samples", "500 of 999 samples"),
+    (1.5, 3, "epochs", "1.5 of 3 epochs"),
+    (1200, 1600, "steps", "1200 of 1600 steps"),
+    (5_400_000, 28_800_000, "milliseconds", "1.5 of 8 h"),
+    (30_000, 90_000, "milliseconds", "30 of 90 s"),
+]
+
+
+@pytest.mark.parametrize(("part", "whole", "unit", "text"), PARTS)
+def test_a_part_of_a_whole_in_words(part, whole, unit, text):
+    assert units.shown_part(Fraction(part), Fraction(whole), unit) == text
+
+
+@given(run=runs(), events=st.integers(0, 10**6))
+def test_events_in_a_unit_are_converted_back(run, events):
+    for unit in ("epochs", "steps", "tokens", "samples"):
+        amount = run.amount_of(events, unit)
+        if (text := decimal(amount)) is not None and len(text) < 40:
+            assert run.exact_events(f"{text} {unit}") == events
+    assert run.amount_of(run.num_events, "percent") == 100

@@ -4,10 +4,12 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from lehr.handlers import (
+    BatchRamp,
     BatchSizeScheduler,
     ChainedScheduler,
     ConcatScheduler,
     ConstantScheduler,
+    CooldownPolicy,
     CosineAnnealingScheduler,
     CosineDecayScheduler,
     CosineRestartScheduler,
@@ -35,6 +37,7 @@ from lehr.handlers import (
     PolynomialScheduler,
     ReduceLROnPlateauScheduler,
     ReduceOnPlateauScheduler,
+    RunLength,
     StateParamScheduler,
     StepScheduler,
     StepStateScheduler,
@@ -84,6 +87,11 @@ StateParamScheduler.plot_values(9, param_name="p", schedule=Constant(0.1))
 StepStateScheduler.plot_values(9, param_name="p", initial_value=8.0, gamma=0.5, step_size=2)
 BatchSizeScheduler.simulate_values(9, scheduler_fn=lambda event: 2**event)
 BatchSizeScheduler.plot_values(9, scheduler_fn=Constant(4.0), dataloader=loader)
+BatchRamp.simulate_values(9, "0: 8, 2: 16", lr=Constant(0.1), lr_rule=None)
+BatchRamp(optimizer, loader, [(0, 8), ("10%", 16)], lr=lr, scale_betas=True, run=RunLength(total_steps=100))
+lr.load_state_dict(
+    lr.state_dict(), resume_policy=CooldownPolicy("10%", end_value={"lr": 0.0}, run=RunLength(total_steps=9))
+)
 ChainedScheduler.simulate_values(9, schedulers=[lr, half])
 ConcatScheduler.simulate_values(9, [lr, half], [3], param_names=["lr"])
 ConcatScheduler.plot_values(9, schedulers=[lr, half], durations=[3])
@@ -131,6 +139,10 @@ StepScheduler.plot_values(9, param_name="lr", step_size=2, begins=3)  # type: ig
 OneCycleScheduler.simulate_values(9, param_name="lr", max_valu=1.0, total_steps=9)  # type: ignore[call-overload]
 StepStateScheduler.simulate_values(9, param_name="p", gamma=0.5, initial_value=1, step_sise=2)  # type: ignore[call-arg]
 StepStateScheduler.plot_values(9, initial_value=8.0, gamma=0.5, step_size=2)  # type: ignore[call-arg]
+BatchRamp.simulate_values(9, sizs="0: 8")  # type: ignore[call-arg]
+BatchRamp(optimizer, loader)  # type: ignore[call-arg]
+lr.load_state_dict(lr.state_dict(), resume_policy=1000)  # type: ignore[arg-type]
+CooldownPolicy(10, curv="linear")  # type: ignore[call-arg]
 BatchSizeScheduler.simulate_values(9, scheduler=lambda event: 2**event)  # type: ignore[call-overload]
 ConcatScheduler.simulate_values(9, [lr, half], duration=[3])  # type: ignore[call-arg]
 LRScheduler.simulate_values(9, torchs, legacy=True)  # type: ignore[call-arg]

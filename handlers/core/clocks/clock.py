@@ -42,7 +42,7 @@ class Clock(ABC):
     """
 
     unit: ClassVar[str] = "units"  # what it counts, for texts
-    counts_batches: ClassVar[bool] = True  # whether each batch counts something; else time does
+    is_summed: ClassVar[bool] = True  # whether the readings of all ranks are added
 
     def __init__(self, lag: int = 0) -> None:
         self.lag = arguments.whole_number("lag", lag, at_least=0)
@@ -57,10 +57,7 @@ class Clock(ABC):
 
 
 class EventClock(Clock):
-    """Counts events: the default of ``attach``.
-
-    Raises:
-        Nothing: each event counts 1.
+    """Counts events: the default of ``attach``. Each event counts 1.
 
     Example:
         >>> import torch
@@ -94,7 +91,7 @@ def summed_reading(clock: Clock, engine: Engine) -> "int | torch.Tensor":
         RuntimeError: this is so on another rank.
         Exception: the clock raises it. All ranks raise an error then.
     """
-    if idist.get_world_size() > 1:
+    if clock.is_summed and idist.get_world_size() > 1:
         return _summed_over_ranks(clock, engine)
     reading = clock.reading(engine)
     if type(reading) is int and reading >= 0:

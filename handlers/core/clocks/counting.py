@@ -5,21 +5,18 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from ignite.engine import Engine, Events, EventsList
+from ignite.engine import Engine
 from torch.optim import Optimizer
 
 from lehr.engine.event_counts import is_repeated_epoch_start
 from lehr.engine.history_recorder import remove_last_events
-from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
+from lehr.engine.optimizer_events import is_step_event
 from lehr.handlers.core.saving import NOT_WRITTEN
 from lehr.handlers.core.strided_reading import StridedReader
 from lehr.handlers.schedules import Schedule, arguments
 
-from .clock import Clock, EventClock, amount_of, summed_reading
+from .clock import Clock, amount_of, summed_reading
 from .time_clock import TimeClock
-
-# The events at which a value may be written: the batches before them are known, and the value trains the next one.
-EVENTS = (Events.ITERATION_STARTED, Events.EPOCH_STARTED, Events.GET_BATCH_STARTED, OptimizerEvents.STEP_STARTED)
 
 
 class Clocked:
@@ -33,6 +30,7 @@ class Clocked:
     """
 
     calls_scheduler = True
+    tell: Callable[[int], None] | None = None  # is told the event index of each value, in a simulated run
 
     def __init__(self, scheduler: Any, clock: Clock, event: Any, optimizer: Optimizer | None) -> None:
         self._scheduler, self._clock, self._event = scheduler, clock, event
@@ -52,6 +50,8 @@ class Clocked:
         index = scheduler._event_index
         scheduler(engine, amount=amount, **kwargs)
         scheduler._written_at = index
+        if self.tell is not None:
+            self.tell(index)
 
     def _count(self, amount: int) -> None:
         scheduler = self._scheduler
@@ -178,53 +178,6 @@ class AtTimes(Clocked):
             self._run, self._counted = run, 0
         self._count(milliseconds - self._counted)
         self._counted = milliseconds
-
-
-def handler_with_clock(
-    scheduler: Any, clock: Clock, event: Any, optimizer: Optimizer | None
-) -> tuple[Clocked, list[tuple[Any, Any]]]:
-    """The handler that writes, and pairs of further events and their handlers."""
-    if isinstance(clock, TimeClock):
-        timed = AtTimes(scheduler, clock, event, optimizer)
-        counts_itself = event == Events.ITERATION_STARTED
-        more = [] if counts_itself else [(Events.ITERATION_STARTED, timed.count)]
-        return timed, [(Events.STARTED, clock.begin), *more]
-    if event == Events.ITERATION_STARTED:
-        return AtIterations(scheduler, clock, event, optimizer), []
-    made = AtSteps if is_step_event(event) else AtStarts
-    counter = BatchCounter(scheduler, clock, event)
-    return made(scheduler, clock, event, optimizer), [(Events.ITERATION_STARTED, counter)]
-
-
-def checked_clock(scheduler: Any, clock: object, event: Any, is_attached: bool) -> Clock | None:
-    """The clock to count with; None for the default, which counts events.
-
-    Args:
-        scheduler: the scheduler.
-        clock: the argument of ``attach``.
-        event: the event of ``attach``.
-        is_attached: whether the scheduler is attached already.
-
-    Raises:
-        TypeError: it is not a clock.
-        ValueError: it does not work with the event or the scheduler.
-    """
-    if clock is None or isinstance(clock, EventClock):
-        return None
-    if not isinstance(clock, Clock):
-        raise TypeError(f"clock must be a Clock or None, given {arguments.shown(clock)}")
-    if isinstance(event, str):
-        event = next((one for one in EVENTS if one.name == event or one.value == event), event)
-    if isinstance(event, EventsList) or not any(event == one for one in EVENTS):
-        names = ", ".join(one.name for one in EVENTS)
-        raise ValueError(f"event must be one of {names} where a clock is given, given {arguments.shown(event)}")
-    if is_attached:
-        raise ValueError(
-            f"a scheduler with a clock must be attached once, given {arguments.shown(scheduler)}: remove its handle "
-            "first"
-        )
-    check_counts_amounts(scheduler, "clock")
-    return clock
 
 
 def check_counts_amounts(scheduler: Any, argument: str) -> None:

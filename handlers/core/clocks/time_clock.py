@@ -1,9 +1,12 @@
-"""A clock that counts the time of training."""
+"""A clock that counts the time of training, and lets it land by a deadline."""
 
+import copy
 import math
 import time
 import weakref
 from collections.abc import Callable
+from datetime import datetime
+from fractions import Fraction
 from typing import Any
 
 import ignite.distributed as idist
@@ -11,8 +14,12 @@ import torch
 from ignite.engine import Engine
 
 from lehr.handlers.schedules import arguments
+from lehr.handlers.schedules.units import EVENTS, MILLISECONDS, PERCENT, STEPS, milliseconds, quantity
+from lehr.handlers.schedules.warmup_stable_decay import curve_of_type
 
 from .clock import Clock
+
+CURVES = ("linear", "cosine", "1-sqrt", "quadratic")
 
 
 class Stopwatch:
@@ -25,6 +32,7 @@ class Stopwatch:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now, self.elapsed = now, 0.0
         self._last = self._highest = now()
+        self._below = 0.0  # what was counted since the clock went back
         self._read_at: tuple[Any, Any] | None = None
 
     def read(self, engine: Engine) -> float:
@@ -32,9 +40,7 @@ class Stopwatch:
         at = engine.state.iteration, engine.last_event_name
         if at != self._read_at:
             self._count_to(self._now())
-            if idist.get_world_size() > 1:
-                told: Any = idist.broadcast(torch.tensor([self.elapsed], dtype=torch.float64), src=0)
-                self.elapsed = float(told.item())
+            self.elapsed = of_rank_0(self.elapsed)
             self._read_at = at
         return self.elapsed
 
@@ -42,9 +48,19 @@ class Stopwatch:
         """Count the time since the last reading; none where the clock went back, or comes to where it was before."""
         if not math.isfinite(now):
             return
-        since = self._highest if self._last < self._highest <= now else self._last
+        is_back = self._last < self._highest <= now  # what was counted below this time was counted already
+        passed = max(now - self._highest - self._below if is_back else now - self._last, 0.0)
+        self._below = 0.0 if now >= self._highest else self._below + passed
         self._last, self._highest = now, max(self._highest, now)
-        self.elapsed += max(now - since, 0.0)
+        self.elapsed += passed
+
+
+def of_rank_0(number: float) -> float:
+    """The number of rank 0, on all ranks."""
+    if idist.get_world_size() == 1:
+        return number
+    told: Any = idist.broadcast(torch.tensor([number], dtype=torch.float64), src=0)
+    return float(told.item())
 
 
 class TimeClock(Clock):
@@ -54,39 +70,98 @@ class TimeClock(Clock):
     between two runs does not count, nor the time between a checkpoint and a run that resumes from it. All ranks count
     the time of rank 0.
 
+    With a deadline, ``budget`` or ``land_by``, the scheduler counts events as usual, and lands: it follows its schedule
+    until the cool-down must begin, at the measured time of a step. From then on each event writes, with the schedule of
+    the trunk and a progress p that grows from 0 to 1::
+
+        value(i) = schedule(i) + (end_value - schedule(i)) * curve(p)
+
+    The rest of the way is planned anew at each event. The last step before the deadline is at the end value, and then
+    the engine terminates. The values depend on the time, and so are not known beforehand; the state of the scheduler
+    contains the time that was used.
+
     Args:
+        budget: the time of training until the last step, such as ``"8 h"``, or a number of seconds above 0.
+        land_by: the date of the last step, with its time zone, such as ``"2026-12-01T06:00+01:00"``.
+        cooldown: the length of the cool-down: ``"15%"`` of the steps of the whole run, a time such as ``"30 min"``, or
+            a number of steps.
+        end_value: the value of the last step.
+        curve: the curve of the cool-down: ``"linear"``, ``"cosine"``, ``"1-sqrt"`` or ``"quadratic"``.
         now: a function that tells the time in seconds, from any origin. The default, ``time.monotonic``, does not jump
             where the time of the system is changed. If it goes back, no time counts.
+        unix_time: a function that tells the seconds since 1970, which is called at the start of each run for
+            ``land_by``.
 
     Raises:
-        TypeError: ``now`` cannot be called.
+        TypeError: an argument has the wrong type.
+        ValueError: an argument is out of its range; there are both a budget and a date; the date has no time zone.
 
     Example:
         >>> import torch
-        >>> from lehr.handlers import LinearScheduler
+        >>> from lehr.handlers import ConstantScheduler, LinearScheduler
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
-        >>> trainer = Engine(lambda engine, batch: print(f"{optimizer.param_groups[0]['lr']:.2f}"))
+        >>> values = []
+        >>> trainer = Engine(lambda engine, batch: values.append(round(optimizer.param_groups[0]["lr"], 2)))
         >>> scheduler = LinearScheduler(optimizer, "lr", 10_000, start_value=1.0, end_value=0.0)
         >>> seconds = iter([100.0, 100.0, 102.0, 107.5])
         >>> handle = scheduler.attach(trainer, clock=TimeClock(now=lambda: next(seconds)))
         >>> _ = trainer.run([0] * 3)
-        1.00
-        0.80
-        0.25
-        >>> scheduler.event_index
-        7500
+        >>> values, scheduler.event_index
+        ([1.0, 0.8, 0.25], 7500)
+
+        A run of one minute, in which a step takes 5 seconds:
+
+        >>> handle.remove()
+        >>> clock = TimeClock(budget="1 min", cooldown="40%", curve="linear", now=lambda: 5.0 * trainer.state.iteration)
+        >>> handle = ConstantScheduler(optimizer, "lr", 1.0).attach(trainer, clock=clock)
+        >>> values.clear()
+        >>> state = trainer.run([0] * 1000)
+        >>> values, state.iteration
+        ([1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0], 11)
     """
 
     unit = "ms"
-    counts_batches = False
 
-    def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        budget: str | float | None = None,
+        land_by: str | datetime | None = None,
+        cooldown: str | int = "15%",
+        end_value: float = 0.0,
+        curve: str = "1-sqrt",
+        now: Callable[[], float] = time.monotonic,
+        unix_time: Callable[[], float] = time.time,
+    ) -> None:
         super().__init__()
         self.now = arguments.function("now", now, "a function that tells the time in seconds")
+        self.unix_time = arguments.function("unix_time", unix_time, "a function that tells the seconds since 1970")
+        if budget is not None and land_by is not None:
+            raise ValueError(f"land_by must be None where a budget is given, given {arguments.shown(land_by)}")
+        self.budget = None if budget is None else _seconds("budget", budget)
+        self.land_by = None if land_by is None else _date("land_by", land_by)
+        self._cooldown = _cooldown("cooldown", cooldown)
+        self.end_value = arguments.number("end_value", end_value)
+        self.curve = curve_of_type(arguments.one_of("curve", curve, CURVES), 1)
         self._watches: weakref.WeakKeyDictionary[Engine, Stopwatch] = weakref.WeakKeyDictionary()
+        self._left: weakref.WeakKeyDictionary[Engine, float] = weakref.WeakKeyDictionary()
+        self._planned: Callable[[Engine], float] | None = None
+        if self.has_deadline:
+            self.unit = "events"  # type: ignore[misc]
 
     def __deepcopy__(self, memo: Any) -> "TimeClock":
         return self  # it has no state of a scheduler
+
+    @property
+    def has_deadline(self) -> bool:
+        """Whether the scheduler lands."""
+        return self.budget is not None or self.land_by is not None
+
+    def planned(self, times: Callable[[Engine], float]) -> "TimeClock":
+        """This clock as a simulated run has it, whose time a function tells."""
+        made = copy.copy(self)
+        made._planned, made._left = times, weakref.WeakKeyDictionary()
+        return made
 
     def reading(self, engine: Engine) -> int:
         """The milliseconds of the run so far."""
@@ -95,10 +170,88 @@ class TimeClock(Clock):
     def begin(self, engine: Engine) -> None:
         """Begin to count the time of a run."""
         self._watches[engine] = Stopwatch(self.now)
+        self._left.pop(engine, None)
+        if self.land_by is not None:
+            self._left[engine] = self._until_date()
+
+    def _until_date(self) -> float:
+        assert self.land_by is not None
+        left = self.land_by.timestamp() - self.unix_time()
+        return left if self._planned is not None else of_rank_0(left)
 
     def milliseconds(self, engine: Engine) -> tuple[object, int]:
         """The run, and its milliseconds so far."""
+        run, seconds = self.seconds(engine)
+        return run, round(seconds * 1000)
+
+    def seconds(self, engine: Engine) -> tuple[object, float]:
+        """The run, and its seconds so far."""
+        if self._planned is not None:
+            return self, self._planned(engine)
         watch = self._watches.get(engine)
         if watch is None:
-            watch = self._watches[engine] = Stopwatch(self.now)
-        return watch, round(watch.read(engine) * 1000)
+            self.begin(engine)
+            watch = self._watches[engine]
+        return watch, watch.read(engine)
+
+    def left(self, engine: Engine, used: int, of_run: int) -> int:
+        """The microseconds until the deadline.
+
+        Args:
+            engine: the engine.
+            used: the microseconds of all runs so far.
+            of_run: the microseconds of this run so far.
+        """
+        if self.budget is not None:
+            return round(self.budget * 1e6) - used
+        if engine not in self._left:
+            self._left[engine] = self._until_date()
+        return round(self._left[engine] * 1e6) - of_run
+
+    def must_cool_down(self, event_index: int, steps: int, left: int) -> bool:
+        """Whether the cool-down must begin.
+
+        Args:
+            event_index: the steps so far.
+            steps: the steps that are left.
+            left: the microseconds that are left.
+        """
+        amount, unit = self._cooldown
+        if unit == PERCENT:
+            return steps * 100 <= amount * (event_index + steps)
+        return left <= amount * 1000 if unit == MILLISECONDS else steps <= amount
+
+
+def _seconds(name: str, given: Any) -> float:
+    if isinstance(given, str):
+        return milliseconds(name, given) / 1000
+    return arguments.number(name, given, above=0)
+
+
+def _date(name: str, given: Any) -> datetime:
+    """A date with its time zone."""
+    try:
+        date = given if isinstance(given, datetime) else datetime.fromisoformat(given)
+    except (TypeError, ValueError) as error:
+        message = f"{name} must be a date such as '2026-12-01T06:00+01:00', given {arguments.shown(given)}"
+        raise type(error)(message) from error
+    if date.utcoffset() is None:
+        raise ValueError(
+            f"{name} must have a time zone, such as '2026-12-01T06:00+01:00' or '2026-12-01T05:00Z', "
+            f"given {arguments.shown(given)}"
+        )
+    return date
+
+
+def _cooldown(name: str, given: Any) -> tuple[Fraction | int, str]:
+    """The length of a cool-down, with its unit: a percentage, milliseconds or steps."""
+    if not isinstance(given, str):
+        return arguments.whole_number(name, given, at_least=1), STEPS
+    read = quantity(name, given)
+    is_known = read.unit in (PERCENT, MILLISECONDS, STEPS, EVENTS)
+    if not is_known or not read.amount or (read.unit == PERCENT and read.amount > 100):
+        raise ValueError(
+            f"{name} must be more than 0%, at most 100%, a time such as '30 min' or a number of steps, "
+            f"given {arguments.shown(given)}"
+        )
+    return read.amount, STEPS if read.unit == EVENTS else read.unit

@@ -30,6 +30,7 @@ CODES = {
     "unit-mismatch": "durations are in iterations on an epoch event, or the reverse",
     "jump": "the value jumps from one phase to the next, or within one event",
     "zero-start": "the learning rate is 0 at first",
+    "reads-gpu": "a clock waits for a GPU or for other ranks at each iteration",
     "unforeseen": "dry_run cannot predict a scheduler, and leaves it out",
 }
 

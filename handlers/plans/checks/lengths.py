@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from lehr.handlers.core.given_units import given_unit
 from lehr.handlers.core.inspection import reads_metric
 from lehr.handlers.plans.plan import counted
 from lehr.handlers.plans.simulation.schedulers import WrittenSchedule
@@ -13,6 +14,7 @@ from lehr.handlers.schedulers.torch.lengths import begins_anew, length_of
 from lehr.handlers.schedules import Concatenation, Cooldown, Cyclic, Cyclical, Restarts, Schedule
 from lehr.handlers.schedules.arguments import MAX_EVENT_INDEX
 from lehr.handlers.schedules.base import Array
+from lehr.handlers.schedules.units import PERCENT
 
 from .checked_run import CheckedRun, values_text
 from .findings import Finding
@@ -30,6 +32,9 @@ def wrong_lengths(checked: CheckedRun) -> Iterator[Finding]:
     settings = checked.run.settings
     for written in checked.run.written_schedules:
         length, events = length_of(written.schedule), written.num_events
+        if written.scheduler.clock is not None:
+            yield from _unfinished_by_clock(written, length)
+            continue
         if not length:
             yield from _vanishing(settings, written)
             yield from _last_phase_not_reached(written)
@@ -78,7 +83,8 @@ def _last_phase_not_reached(written: WrittenSchedule) -> Iterator[Finding]:
     phases, events = written.phases, written.num_events
     if written.schedule.is_pure and len(phases) > 1 and 0.95 * phases[-1].first_event > events > 0:
         begin, name = phases[-1]
-        message = f"the last phase, {name!r}, begins at event {begin:g}, but the run has {events} events"
+        shown = in_given_unit(written, events, begin)
+        message = f"the last phase, {name!r}, begins at event {begin:g}, but the run has {events} events{shown}"
         suggestion = "shorten the phases before it, or make the run longer"
         numbers = {"length": float(begin), "events": events}
         yield Finding("end-not-reached", "warning", written.description, message, suggestion, numbers)
@@ -131,15 +137,36 @@ def _unfinished(written: WrittenSchedule, length: float, cyclic: bool, numbers: 
             if np.abs(last - end).max() <= 0.01 * np.abs(values - end[:, np.newaxis]).max():
                 return
             reached = f": its last value is {values_text(last)}, not {values_text(end)}"
-    share, suggestion = events / length, f"{_how_to_fit(schedule, events)}, or the run longer"
-    message = f"the schedule takes {length:g} events, but the run has {events} of them, {share:.0%}{reached}"
+    share, suggestion = events / length, f"{_how_to_fit(written, events)}, or the run longer"
+    message = (
+        f"the schedule takes {length:g} events, but the run has {events} of them, {share:.0%}"
+        f"{in_given_unit(written, events, length)}{reached}"
+    )
     numbers = {**numbers, "last_value": last.tolist(), **end_value}
     severity = "warning" if share < 0.95 else "info"
     yield Finding("end-not-reached", severity, written.description, message, suggestion, numbers)
 
 
-def _how_to_fit(schedule: Schedule, events: int) -> str:
+def _unfinished_by_clock(written: WrittenSchedule, length: float | None) -> Iterator[Finding]:
+    """The run ends before the schedule, in the unit of a clock."""
+    clock, counted_up = written.scheduler.clock, written.num_events
+    if clock is None or not length or not written.schedule.is_pure or not 0 < counted_up < 0.95 * length:
+        return
+    last, end = np.atleast_1d(written.event_values[-1]), np.atleast_1d(written.schedule(int(np.ceil(length))))
+    message = (
+        f"the schedule takes {length:.6g} {clock.unit}, but the run has {counted_up:.6g} of them, "
+        f"{counted_up / length:.0%}: its last value is {values_text(last)}, not {values_text(end)}"
+    )
+    suggestion = f"make the schedule {counted_up:.6g} {clock.unit} long, or the run longer"
+    numbers = {"length": float(length), "events": counted_up, "last_value": last.tolist(), "end_value": end.tolist()}
+    yield Finding("end-not-reached", "warning", written.description, message, suggestion, numbers)
+
+
+def _how_to_fit(written: WrittenSchedule, events: int) -> str:
     """What makes a schedule end with its events, in words; a branch of a trunk is as long as its cool-down allows."""
+    schedule, given = written.schedule, given_unit(written.scheduler.original)
+    if given is not None and given.unit == PERCENT and given.run.num_events not in (None, events):
+        return f"give run= the length of this run, {counted(events, 'event')} instead of {given.run.num_events}"
     if isinstance(schedule, Cooldown) and events > schedule.begin:
         return f"make the cool-down {counted(events - schedule.begin, 'event')} long"
     return f"make the schedule {counted(events, 'event')} long"
@@ -150,7 +177,8 @@ def _repeated(checked: CheckedRun, written: WrittenSchedule, length: float, numb
     values = written.event_values
     starts = [0, *_cycle_starts(values, checked.jump_ratio)]
     last = len(values) - starts[-1]
-    message = f"the first cycle takes {length:g} events, and the run has {written.num_events}"
+    shown = in_given_unit(written, length, written.num_events)
+    message = f"the first cycle takes {length:g} events, and the run has {written.num_events}{shown}"
     if len(starts) < 2 or last >= 0.1 * (starts[-1] - starts[-2]):
         return Finding("repeats", "info", written.description, message, "nothing, if you mean it", numbers)
     end = f"{values_text(values[-last])} after {values_text(values[-last - 1])}"
@@ -172,7 +200,7 @@ def _ended(checked: CheckedRun, written: WrittenSchedule, length: float, numbers
     """The schedule ends before the run, and then goes back, or trains with almost 0."""
     events, table, values = written.num_events, written.values, written.event_values
     after = np.abs(values[int(np.ceil(length)) - written.scheduler.first_event :])
-    ended = f"the schedule ends after {length:g} of {events} events"
+    ended = f"the schedule ends after {length:g} of {events} events{in_given_unit(written, length, events)}"
     if len(after) and (after.max(axis=0) > checked.jump_ratio * np.maximum(after[0], 0.01 * after.max())).any():
         message = f"{ended}, then goes back from {values_text(after[0])} to {values_text(after.max(axis=0))}"
         suggestion = f"make the schedule {events} events long, or the run shorter; nothing, if you mean it to go back"
@@ -184,7 +212,7 @@ def _ended(checked: CheckedRun, written: WrittenSchedule, length: float, numbers
     zeros, held = _last_iterations(table, np.zeros_like(table[-1])), _last_iterations(table, table[-1])
     if zeros > max(1, 0.01 * len(table)):
         message = f"{ended} with the value 0: the last {zeros} iterations learn nothing"
-        suggestion = f"{_how_to_fit(written.schedule, events)}, or its end value more than 0"
+        suggestion = f"{_how_to_fit(written, events)}, or its end value more than 0"
         yield Finding("repeats", "warning", written.description, message, suggestion, {**numbers, "iterations": zeros})
         return
     sizes, end = np.abs(table[~np.isnan(table).any(axis=1)]), table[-1]
@@ -195,8 +223,15 @@ def _ended(checked: CheckedRun, written: WrittenSchedule, length: float, numbers
             f"{ended}, and the last {held} iterations train with its end value, {values_text(end)}, which is less than "
             f"a thousandth of its highest value, {values_text(sizes.max(axis=0))}"
         )
-        suggestion = f"{_how_to_fit(written.schedule, events)}, or its end value larger"
+        suggestion = f"{_how_to_fit(written, events)}, or its end value larger"
         yield Finding("repeats", "warning", written.description, message, suggestion, {**numbers, "iterations": held})
+
+
+def in_given_unit(written: WrittenSchedule, part: float, whole: float) -> str:
+    """A part of the events of a run in the unit of the scheduler's durations, in brackets; empty without a unit."""
+    given = given_unit(written.scheduler.original)
+    words = None if given is None else given.in_words(part, whole)
+    return "" if words is None else f" ({words})"
 
 
 def _last_iterations(table: Array, value: Array) -> int:

@@ -80,7 +80,7 @@ def event_jumps(checked: CheckedRun) -> Iterator[Finding]:
             continue
         jumps = _jumps_in(np.abs(values[:, written.distinct]))
         for phase in written.phases[1:]:
-            at = int(np.ceil(phase.first_event)) - written.scheduler.first_event
+            at = written.scheduler.position(phase.first_event)
             jumps = jumps[(jumps != at) | (at < 2)]  # phase_jumps has found the others
         if len(jumps):
             yield _largest_jump(checked, written, values, jumps)
@@ -106,7 +106,7 @@ def _jumps_in(sizes: Array) -> NDArray[np.int64]:
 def _largest_jump(checked: CheckedRun, written: WrittenSchedule, values: Array, jumps: NDArray[np.int64]) -> Finding:
     ratios = [largest_ratio(values[at - 1], values[at]) for at in jumps]
     at = int(jumps[int(np.argmax(ratios))])
-    before, after, event = values[at - 1], values[at], at + written.scheduler.first_event
+    before, after, event = values[at - 1], values[at], written.scheduler.index_of(at)
     iteration = int(written.event_iterations[at])
     message = (
         f"the value goes from {values_text(before)} to {values_text(after)} within one event, at event {event}, "

@@ -74,10 +74,10 @@ def zero_starts(checked: CheckedRun) -> Iterator[Finding]:
 def phase_jumps(checked: CheckedRun) -> Iterator[Finding]:
     """The value jumps from one phase of a schedule to the next."""
     for written in checked.run.written_schedules:
-        values, first_event = written.event_values, written.scheduler.first_event
+        values = written.event_values
         for before, phase in pairwise(written.phases):
             event = int(np.ceil(phase.first_event))
-            at = event - first_event
+            at = written.scheduler.position(event)
             if 2 <= at < len(values):
                 iteration = int(written.event_iterations[at])
                 yield from _jump(

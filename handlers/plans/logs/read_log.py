@@ -6,6 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TextIO
 
+from lehr.handlers.core.special_files import special_file
 from lehr.handlers.schedules.arguments import shown, shown_names
 
 from .json_logs import read_json
@@ -53,7 +54,8 @@ def read_log(
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: a line is not well-formed; the column is not there; there are more than 10,000,000 points.
+        ValueError: it is a named pipe or a device; a line is not well-formed; the column is not there; there are more
+            than 10,000,000 points.
         ImportError: an event file is given, and ``tensorboard`` is not installed.
 
     Example:
@@ -69,6 +71,8 @@ def read_log(
     path = Path(path)
     if path.is_dir() or EVENT_FILE in path.name:
         return read_events(path, name, column)
+    if (kind := special_file(path)) is not None:
+        raise ValueError(f"{path.name} must be a regular file, given {kind}")
     with open(path, newline="", encoding="utf-8-sig") as file:
         try:
             start = _first_character(file)

@@ -66,6 +66,7 @@ def _is_computable(scheduler: SimulatedScheduler, trainer: Engine, engine: Engin
     return (
         bool(locations)
         and not resumes_at_start
+        and scheduler.clock is None
         and all(one.writes and one.engine is trainer and has_known_filter(one) for one in scheduler.handlers)
         and can_write_at_once(scheduler.copy)
         and all(len(location.read()) == 1 for location in locations)

@@ -18,10 +18,16 @@ from lehr.engine.event_handlers import (
     names_in,
     references_of,
 )
-from lehr.handlers.core.inspection import filtered_attachment, resumed_scheduler
+from lehr.handlers.core.inspection import (
+    ClockedAttachment,
+    clocked_attachment,
+    filtered_attachment,
+    is_counter,
+    resumed_scheduler,
+)
 from lehr.handlers.core.scheduler import BaseParamScheduler
 
-SCHEDULER_METHODS = ("__call__", "next_phase", "observe")
+SCHEDULER_METHODS = ("__call__", "next_phase", "observe", "count")
 UNLIMITED = (("before", inf), ("after", 0))  # filters that ignite keeps where none is given
 
 
@@ -39,6 +45,7 @@ class AttachedHandler:
         name: the name of the history that was given to ``attach``, or None.
         optimizer: the optimizer whose steps count, or None for all events.
         function: the handler that runs an evaluator, as the engine has it.
+        clocked: how a scheduler with a clock is attached; None without a clock.
     """
 
     engine: Engine
@@ -49,6 +56,7 @@ class AttachedHandler:
     name: str | None = None
     optimizer: Optimizer | None = None
     function: Any = None
+    clocked: ClockedAttachment | None = None
 
     @property
     def scheduler(self) -> BaseParamScheduler | None:
@@ -70,6 +78,11 @@ class AttachedHandler:
     @cached_property
     def event_text(self) -> str:
         """The event and its filter, as code would give them, such as ``ITERATION_STARTED(every=2, before=9)``."""
+        by = "" if self.clocked is None else f" by {type(self.clocked.clock).__name__}"
+        return f"{self._event_text}{by}"
+
+    @property
+    def _event_text(self) -> str:
         name = getattr(self.event, "name", str(self.event))
         if self.event_filter is None:
             return name
@@ -89,6 +102,13 @@ def attached_handlers(engine: Engine) -> list[AttachedHandler]:
 
 def _attached(engine: Engine, registered: RegisteredHandler) -> list[AttachedHandler]:
     event, function, event_filter, args, kwargs = registered
+    if (clocked := clocked_attachment(function)) is not None:
+        own_filter = getattr(clocked.event, "filter", None) if clocked.writes else None
+        method, name = ("__call__" if clocked.writes else "count"), kwargs.get("name")
+        scheduler, optimizer = clocked.scheduler, clocked.optimizer if clocked.writes else None
+        return [AttachedHandler(engine, event, own_filter, scheduler, method, name, optimizer, clocked=clocked)]
+    if is_counter(function):
+        return []
     if (filtered := filtered_attachment(function)) is not None:
         scheduler, own_filter, optimizer = filtered
         return [AttachedHandler(engine, event, own_filter, scheduler, "__call__", kwargs.get("name"), optimizer)]

@@ -16,6 +16,7 @@ from lehr.handlers.core.inspection import metric_name_of, optimizers_of
 from lehr.handlers.core.random_state import random_state_kept
 from lehr.handlers.schedules.base import Array
 
+from .amounts import PlannedCounting
 from .computed import ComputedRun, computable, is_seen
 from .copies import empty_engine, recorded_values, simulated_schedulers
 from .event_times import Part, has_known_filter, num_calls
@@ -49,7 +50,10 @@ class SimulatedRun:
             handler
             for handler in handlers
             if handler.scheduler is not None
-            and handler.event not in (TRAINER_EVENTS if handler.engine is trainer else EVALUATOR_EVENTS)
+            and (
+                handler.event not in (TRAINER_EVENTS if handler.engine is trainer else EVALUATOR_EVENTS)
+                or (handler.clocked is not None and settings.amounts.planned(handler.clocked.clock) is None)
+            )
         ]
         self.handlers = [handler for handler in handlers if handler not in self.unsupported]
         self.failed: tuple[SimulatedScheduler, Engine] | None = None  # the scheduler that raised, and its engine
@@ -62,6 +66,7 @@ class SimulatedRun:
         self._timeline = Timeline(self.trainer, self.engine, evaluators, self.settings)
         self.schedulers = simulated_schedulers(self.handlers, self._engines, self.settings.metrics)
         self.recorded = recorded_values(self.schedulers, self._engines)
+        self._counting = PlannedCounting(self._timeline, self.settings.amounts)
         self._repeats = array("q")  # for how many iterations each recorded row holds
 
     def run(self, progress: Callable[[int], object] | None) -> None:
@@ -128,7 +133,10 @@ class SimulatedRun:
             callbacks = self._callbacks(stepped, self.handlers, self._write)
             record = self._recorder({id(one) for one in schedulers}, progress)
             timeline.fire_all(start, stop, callbacks, record, timeline.steps, self._is_watched(schedulers))
+            if self.engine.should_terminate:
+                moment, stop = computed.moment(timeline), timeline.iteration
         except Exception:
+            self.failed = self.failed or self._counting.failed
             moment, stop = computed.moment(timeline), timeline.iteration + (timeline.calling is None)
             raise
         finally:
@@ -166,6 +174,8 @@ class SimulatedRun:
         steps = dict.fromkeys(timeline.steps, 0)
         others = []
         for handler in self.handlers:
+            if handler.clocked is not None:
+                continue  # the engine does not know what was counted before
             if handler.engine is not self.trainer or not has_known_filter(handler) or handler.scheduler is None:
                 others.append(handler)
             elif handler.writes:
@@ -198,13 +208,15 @@ class SimulatedRun:
                 function = partial(self._resume, handler.owner, scheduler)
             else:
                 function = callback_of(scheduler, handler)
-            callback = Callback(handler, handler.event_filter, handler.optimizer, function)
-            callbacks[self._engines[handler.engine], handler.event].append(callback)
+            callbacks[self._engines[handler.engine], handler.event].append(Callback.of(handler, function))
         return callbacks
 
     def _write(self, scheduler: SimulatedScheduler, handler: AttachedHandler) -> Callable[[], None]:
-        call, engine = getattr(scheduler.copy, handler.method), self._engines[handler.engine]
+        engine = self._engines[handler.engine]
         add, timeline = self._times[scheduler].append, self._timeline
+        if handler.clocked is not None:
+            return self._counting.function(scheduler, handler.clocked, add)
+        call = getattr(scheduler.copy, handler.method)
         if handler.method == "observe":
             has_metric = metric_name_of(scheduler.copy) in self.settings.metrics
 
@@ -237,6 +249,11 @@ class SimulatedRun:
         if self.engine.state.iteration > 0:
             inspection.simulate_resume(handler, self.engine, scheduler.copy)
 
+    @property
+    def stop(self) -> int:
+        """The iteration after the last one: fewer than were asked for where a deadline ends the run."""
+        return self._timeline.iteration if self.engine.should_terminate else self.settings.iterations
+
     @cached_property
     def tables(self) -> dict[str, Array]:
         """The values of each name after the run: ``(iterations, groups)``."""
@@ -245,7 +262,7 @@ class SimulatedRun:
         for name, values in self.recorded.items():
             table = values.table(start, iterations, self._repeats)
             is_shared = any(np.may_share_memory(table, other) for other in tables.values())  # one scheduler, two names
-            tables[name] = table.copy() if is_shared else table
+            tables[name] = (table.copy() if is_shared else table)[: self.stop]
         return tables
 
     @cached_property

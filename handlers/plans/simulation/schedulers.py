@@ -10,6 +10,7 @@ import numpy as np
 from ignite.engine import Engine
 from numpy.typing import NDArray
 
+from lehr.handlers.core.clocks.clock import Clock
 from lehr.handlers.core.inspection import Location, Locations, labels_of, locations_of, members_of, type_name_of
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import Schedule
@@ -35,6 +36,7 @@ class SimulatedScheduler:
         last_events: how many of those events came at the very end, perhaps after the checkpoint.
         event_iterations: for each event of the simulated run, the iteration of the next training step, from 0.
         observed_iterations: the same for each metric that a handler passes to it.
+        event_indices: for each event, the event index that a clock has counted before it.
     """
 
     original: BaseParamScheduler
@@ -46,11 +48,29 @@ class SimulatedScheduler:
     last_events: int = 0
     event_iterations: Integers = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     observed_iterations: "array[int]" = field(default_factory=lambda: array("q"))
+    event_indices: "array[int]" = field(default_factory=lambda: array("q"))
+
+    @property
+    def clock(self) -> Clock | None:
+        """The clock of the real run; None if it counts events."""
+        return next((handler.clocked.clock for handler in self.handlers if handler.clocked is not None), None)
 
     @property
     def first_event(self) -> int:
         """The index of its first event in the simulated run."""
+        if self.clock is not None:
+            return self.event_indices[0] if self.event_indices else self.copy.event_index
         return self.copy.event_index - len(self.event_iterations)
+
+    def index_of(self, position: int) -> int:
+        """The index of an event of the simulated run, given its number from 0."""
+        return self.first_event + position if self.clock is None else self.event_indices[position]
+
+    def position(self, event_index: float) -> int:
+        """The number, from 0, of the first event of the simulated run with this index or a larger one."""
+        if self.clock is not None:
+            return int(np.searchsorted(np.array(self.event_indices), event_index))
+        return int(np.ceil(event_index)) - self.first_event
 
     @property
     def writing_handlers(self) -> list[AttachedHandler]:
@@ -111,7 +131,9 @@ class WrittenSchedule:
 
     @property
     def num_events(self) -> int:
-        """The number of its events in the whole run."""
+        """The number of its events in the whole run; with a clock, what it has counted."""
+        if self.scheduler.clock is not None:
+            return self.scheduler.copy.event_index
         return self.scheduler.first_event + len(self.event_iterations)
 
     @cached_property

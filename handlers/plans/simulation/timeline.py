@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from lehr.engine.optimizer_events import OptimizerEvents, stepping_optimizers, steps_of
 
 from .accumulation import Accumulation
+from .amounts import PlannedAmounts
 from .handlers import AttachedHandler
 
 BATCH_EVENTS = (Events.GET_BATCH_STARTED, Events.GET_BATCH_COMPLETED)
@@ -35,6 +36,7 @@ class RunSettings:
         metrics: the values of each metric, evenly spaced over the run. Metrics of whole epochs are known when the
             epoch completes, other metrics when the iteration completes.
         accumulation: iterations for each step of each optimizer.
+        amounts: how much each iteration counts for a clock.
     """
 
     max_epochs: int
@@ -43,6 +45,7 @@ class RunSettings:
     start: int
     metrics: Mapping[str, Sequence[float]]
     accumulation: Accumulation
+    amounts: PlannedAmounts
 
     def interval(self, num_values: int) -> int:
         """The iterations from one value of a metric to the next, given the number of values in the run."""
@@ -64,6 +67,13 @@ class Callback(NamedTuple):
     event_filter: Any
     optimizer: Optimizer | None
     function: Callable[[], None]
+
+    @classmethod
+    def of(cls, handler: AttachedHandler, function: Callable[[], None]) -> "Callback":
+        """The callback of a handler; one with a clock looks at the filter and the optimizer itself."""
+        if handler.clocked is not None:
+            return cls(handler, None, None, function)
+        return cls(handler, handler.event_filter, handler.optimizer, function)
 
 
 Callbacks = Mapping[tuple[Engine, Any], list[Callback]]
@@ -127,7 +137,7 @@ class Timeline:
         self._set_metrics(first - 1, first, self._by_epoch + self._by_iteration)
         self._fire(self.engine, callbacks, Events.STARTED, state.epoch)
         each_iteration = each_iteration or any((self.engine, event) in callbacks for event in OF_ITERATIONS)
-        while state.iteration < last:
+        while state.iteration < last and not self.engine.should_terminate:
             state.epoch += 1
             self._fire(self.engine, callbacks, Events.EPOCH_STARTED, state.epoch)
             end = min(state.epoch * length, last)
@@ -137,7 +147,7 @@ class Timeline:
                 record(end - state.iteration)
                 self._set_metrics(state.iteration, end, self._by_iteration)
                 state.iteration = self.iteration = end
-            if end % length == 0:
+            if end % length == 0 and not self.engine.should_terminate:
                 self._set_metrics(end - length, end, self._by_epoch)
                 self._fire(self.engine, callbacks, Events.EPOCH_COMPLETED, state.epoch)
         if last == self.settings.iterations:
@@ -165,6 +175,8 @@ class Timeline:
                 self._set_metrics(iteration - 1, iteration, self._by_iteration)
             if completed:
                 self._call(completed, engine, Events.ITERATION_COMPLETED, iteration)
+                if engine.should_terminate:
+                    return
 
     def evaluate(self, evaluator: Engine, callbacks: Callbacks) -> None:
         """Fire the events of one run of an evaluator."""

@@ -1,11 +1,13 @@
 """What a simulated run cannot predict."""
 
 from lehr.handlers.core import inspection
+from lehr.handlers.core.clocks.time_clock import TimeClock
 from lehr.handlers.core.copying import reachable_from
 from lehr.handlers.core.inspection import engines_of, locations_of, optimizers_of
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import arguments
 
+from .handlers import AttachedHandler
 from .run import SimulatedRun
 
 NO_GROUPS = "which has no param groups yet, or does not say where it writes"
@@ -31,8 +33,22 @@ def unforeseen_by(run: SimulatedRun) -> list[str]:
     referenced = {id(one): one for one in run.references if isinstance(one, BaseParamScheduler)}
     called = [one for key, one in referenced.items() if key not in known and not engines_of(one)]
     return [
-        *(f"{arguments.shown(handler.owner)} on {handler.event_text}" for handler in run.unsupported),
+        *(
+            f"{arguments.shown(handler.owner)} on {handler.event_text}{_advice(handler)}"
+            for handler in run.unsupported
+            if handler.clocked is None or handler.writes
+        ),
         *(f"{arguments.shown(one)}, {NO_GROUPS}" for one in without_locations),
         *(f"{arguments.shown(one)} on an engine that no handler of the trainer runs" for one in on_other_engines),
         *(f"{arguments.shown(one)}, which your code may call" for one in called),
     ]
+
+
+def _advice(handler: AttachedHandler) -> str:
+    """What a plan of a scheduler with a clock needs, in words."""
+    if handler.clocked is None:
+        return ""
+    clock = handler.clocked.clock
+    if isinstance(clock, TimeClock):
+        return ": give seconds_per_step=..., the seconds of an iteration"
+    return f": give amounts=..., the {clock.unit} of an iteration over all ranks"

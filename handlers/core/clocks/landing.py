@@ -1,0 +1,167 @@
+"""Landing: a trunk follows its schedule until its cool-down must begin before a deadline."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from ignite.engine import Engine, Events
+from torch.optim import Optimizer
+
+from lehr.handlers.schedules import Schedule, arguments
+from lehr.handlers.schedules.curves import Curve, blend
+from lehr.handlers.schedules.stateful import LiveSchedule
+
+from .counting import Clocked
+from .landing_state import LandingState
+from .time_clock import TimeClock
+
+
+@dataclass
+class Progress:
+    """The progress of a cool-down, which changes from event to event."""
+
+    now: float = 0.0
+
+
+@dataclass(frozen=True, repr=False)
+class Landing(LiveSchedule):
+    """A schedule on its way to an end value, as far as a cool-down is.
+
+    Args:
+        schedule: the schedule of the trunk, which goes on below the cool-down.
+        end_value: the value at the end.
+        curve: the curve of the cool-down.
+        progress: how far it is.
+    """
+
+    schedule: Schedule
+    end_value: float
+    curve: Curve
+    progress: Progress = field(compare=False)
+
+    @property
+    def groups(self) -> int | None:
+        """The groups of the trunk."""
+        return self.schedule.groups
+
+    def value(self, index: int) -> float | list[float]:
+        """``schedule(i) + (end_value - schedule(i)) * curve(progress)``."""
+        fraction = self.curve(np.array([self.progress.now]))[0]
+        mixed = blend(np.asarray(self.schedule(index)), np.asarray(self.end_value), fraction)
+        return mixed.tolist() if np.ndim(mixed) else float(mixed)
+
+
+class AtLanding(Clocked):
+    """Writes the values of a trunk, and begins and re-plans its cool-down.
+
+    With R seconds left and a step time of s, ``n = max(floor(R / s), 1)`` steps are left. The cool-down begins when n
+    is no more than its length. At each event of it, the progress p becomes ``p + (1 - p) / n``: the rest of the way is
+    spread over the steps that are left, whatever the rate was before. The last step, with n = 1, is at the end value.
+    """
+
+    _clock: TimeClock
+
+    def __init__(self, scheduler: Any, clock: TimeClock, event: Any, optimizer: Optimizer | None) -> None:
+        super().__init__(scheduler, clock, event, optimizer)
+        self._run: object = None  # the run of the engine whose time is counted, and how much of it was
+        self._counted, self._progress = 0, Progress()
+
+    def __call__(self, engine: Engine, **kwargs: Any) -> None:
+        """Count the time since the last event, plan the rest of the run, and write the value of this event."""
+        state: Any = engine.state
+        if self._optimizer is not None and state.optimizer is not self._optimizer():
+            return
+        scheduler = self._scheduler
+        run, microseconds, now = self._now(engine)
+        now = now.at_next_step(is_first=scheduler._event_index == 0)
+        now = self._planned(now, self._clock.left(engine, now.used, microseconds))
+        self._progress.now = now.progress
+        if now.progress > 0:
+            self._follow()
+        scheduler(engine, **kwargs)
+        scheduler._landing, self._run, self._counted = now, run, microseconds
+        if self.tell is not None:
+            self.tell(scheduler._event_index - 1)
+
+    def _now(self, engine: Engine) -> tuple[object, int, LandingState]:
+        """The run, its microseconds, and the state with the time since it was counted last."""
+        run, seconds = self._clock.seconds(engine)
+        microseconds = round(seconds * 1e6)
+        passed = microseconds - (self._counted if run is self._run else 0)
+        return run, microseconds, (self._scheduler._landing or LandingState()).after(passed)
+
+    def _planned(self, state: LandingState, left: int) -> LandingState:
+        """The state with the progress of this event, so many microseconds before the deadline."""
+        step_time, steps = state.step_time, 1
+        if step_time is None and left > 0:
+            return state
+        if step_time is not None and left > 0:
+            steps = max(int(left / step_time), 1) if step_time > 0 else left
+            if (
+                state.progress == 0
+                and steps > 1
+                and not self._clock.must_cool_down(self._scheduler._event_index, steps, left)
+            ):
+                return state
+        progress = 1.0 if steps == 1 else min(state.progress + (1 - state.progress) / steps, 1.0)
+        return replace(state, progress=progress)
+
+    def _follow(self) -> None:
+        scheduler, clock = self._scheduler, self._clock
+        schedule = scheduler._schedule
+        if not isinstance(schedule, Landing) or schedule.progress is not self._progress:
+            trunk = schedule.schedule if isinstance(schedule, Landing) else schedule
+            follow_landing(scheduler, Landing(trunk, clock.end_value, clock.curve, self._progress))
+
+    def finish(self, engine: Engine) -> None:
+        """Count the time of the step, which a checkpoint may contain; end the run if it was the last one."""
+        if self._scheduler._landing is not None:  # it has begun
+            self._run, self._counted, self._scheduler._landing = self._now(engine)
+        self.end(engine)
+
+    def end(self, engine: Engine) -> None:
+        """End a run after its last step, which was at the end value."""
+        landing = self._scheduler._landing
+        if landing is not None and landing.progress >= 1.0:
+            engine.terminate()
+
+
+def follow_landing(scheduler: Any, landing: Landing) -> None:
+    """Let a scheduler read its values from a landing from now on."""
+    scheduler._schedule, scheduler._is_pure = landing, False
+    scheduler._forget()
+
+
+def check_can_land(scheduler: Any, event: Any) -> None:
+    """Check that a scheduler can land.
+
+    Raises:
+        ValueError: its schedule is not pure, it is of several parameters or of whole numbers, or the event is none of a
+            step.
+    """
+    is_one = not getattr(scheduler, "_members", ()) and scheduler._number_type is float
+    if not scheduler._is_pure or scheduler._asks_get_param or not is_one or not hasattr(scheduler, "_base"):
+        raise ValueError(
+            "clock must not have a deadline for a scheduler of several parameters, of no optimizer, or driven by "
+            f"metrics or functions, given {arguments.shown(scheduler)}: attach a scheduler of each parameter"
+        )
+    if getattr(event, "filter", None) is not None or getattr(event, "name", "") not in (
+        "ITERATION_STARTED",
+        "STEP_STARTED",
+    ):
+        raise ValueError(
+            "event must be ITERATION_STARTED or STEP_STARTED without a filter where the clock has a deadline, "
+            f"given {arguments.shown(event)}"
+        )
+
+
+def landing_handlers(
+    scheduler: Any, clock: TimeClock, event: Any, optimizer: Optimizer | None
+) -> tuple[AtLanding, list[tuple[Any, Any]]]:
+    """The handler that writes, and pairs of further events and their handlers."""
+    landing = AtLanding(scheduler, clock, event, optimizer)
+    return landing, [
+        (Events.STARTED, clock.begin),
+        (Events.STARTED, landing.end),
+        (Events.ITERATION_COMPLETED, landing.finish),
+    ]

@@ -1,0 +1,67 @@
+"""What a landing has to remember."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any
+
+from lehr.handlers.schedules import arguments
+
+MOST_RECENT = 32  # steps whose times make the rate
+LONGEST = 3.0  # times their median counts a step at most, such as one with an evaluation
+
+
+@dataclass(frozen=True)
+class LandingState:
+    """What a landing has to remember, as plain numbers. Times are whole microseconds, so that sums are exact.
+
+    Args:
+        used: the time that was used, up to the last event or the end of its iteration.
+        progress: how far the cool-down is, from 0 to 1.
+        recent: how long the last steps took.
+        begun: how much of the time is that of the step that has begun.
+    """
+
+    used: int = 0
+    progress: float = 0.0
+    recent: Sequence[int] = ()
+    begun: int = 0
+
+    def after(self, passed: int) -> "LandingState":
+        """The state so many microseconds later, in the same step."""
+        return replace(self, used=self.used + passed, begun=self.begun + passed)
+
+    def at_next_step(self, is_first: bool) -> "LandingState":
+        """The state at the next step."""
+        return replace(self, recent=self.recent if is_first else (*self.recent, self.begun)[-MOST_RECENT:], begun=0)
+
+    @property
+    def step_time(self) -> float | None:
+        """The time of a step: the mean of the last ones, of which none counts more than three times their median."""
+        if not self.recent:
+            return None
+        longest = LONGEST * median(self.recent)
+        return sum(min(one, longest) for one in self.recent) / len(self.recent)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state as plain data."""
+        return {"used": self.used, "progress": self.progress, "recent": list(self.recent), "begun": self.begun}
+
+    @staticmethod
+    def loaded(saved: object) -> "LandingState | None":
+        """The state from plain data; None for None.
+
+        Raises:
+            TypeError, ValueError: it is not such a state.
+        """
+        if saved is None:
+            return None
+        if not isinstance(saved, Mapping) or set(saved) != {"used", "progress", "recent", "begun"}:
+            raise ValueError(f"landing must have used, progress, recent and begun, given {arguments.shown(saved)}")
+        recent = arguments.listed("recent", saved["recent"])
+        checked = tuple(arguments.whole_number("recent", one, at_least=0) for one in recent)
+        progress = arguments.number("progress", saved["progress"], at_least=0)
+        if progress > 1:
+            raise ValueError(f"progress must be at most 1, given {progress}")
+        used, begun = (arguments.whole_number(name, saved[name], at_least=0) for name in ("used", "begun"))
+        return LandingState(used, progress, checked, begun)

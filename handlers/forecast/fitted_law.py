@@ -1,0 +1,72 @@
+"""A law with the numbers that a fit has found: it computes curves, bands and final losses."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lehr.handlers.schedules.arguments import flag, whole_number
+from lehr.handlers.schedules.base import Array
+
+from .bands import Uncertainty, band_of
+from .changes import Steps, changes_of
+from .checks import Range, check_asked
+from .fit import Fitted
+from .law import log_losses
+from .loss_curve import LossCurve
+from .lr_values import lr_values, warmup_of
+from .sampling import steps_for
+
+
+@dataclass(frozen=True, eq=False)
+class FittedLaw:
+    """A fit of the law with its units, its uncertainty and its range.
+
+    Args:
+        fitted: the numbers that the fit has found.
+        uncertainty: theirs.
+        covered: what the runs cover; its highest learning rate is the unit of learning rates.
+        lowest_loss: the unit of losses.
+    """
+
+    fitted: Fitted
+    uncertainty: Uncertainty
+    covered: Range
+    lowest_loss: float
+
+    def lrs_of(self, schedule: Any, num_events: object, group: int | None, extrapolate: object) -> Array:
+        """The learning rates that a schedule is asked for with, which must be in the range unless told."""
+        count = whole_number("num_events", num_events, at_least=2)
+        lrs = lr_values("schedule", schedule, count, group)
+        if not flag("extrapolate", extrapolate):
+            check_asked(self.covered, lrs, schedule)
+        return lrs
+
+    def log_losses(self, lrs: Array, steps: Steps) -> tuple[Array, Array]:
+        """The logarithm of the loss at steps, and its derivatives by the fitted numbers."""
+        changes = changes_of(lrs / self.covered.highest_lr, steps, self.fitted.power)
+        return log_losses(self.fitted.numbers, changes)
+
+    def growth(self, lrs: Array, steps: Steps) -> Array:
+        """By how many times the band at steps is wider than within the runs."""
+        longer = np.maximum(1.0, (steps + 1) / self.covered.longest) ** 0.5
+        beyond = max(1.0, len(lrs) / self.covered.most_events, self.covered.fewest_events / len(lrs))
+        return np.asarray(longer * beyond * self.covered.excess(lrs))
+
+    def final(self, lrs: Array) -> tuple[float, Array, float]:
+        """The logarithm of the loss at the last event, its derivatives, and the growth of its band."""
+        steps = np.array([len(lrs) - 1])
+        logs, slopes = self.log_losses(lrs, steps)
+        return float(logs[0]), slopes[0], float(self.growth(lrs, steps)[0])
+
+    def curve(self, lrs: Array) -> LossCurve:
+        """The loss at each event after the warm-up, with its band."""
+        begin = max(warmup_of(lrs), int(np.argmax(lrs > 0)))
+        steps, events = steps_for(lrs, begin), np.arange(len(lrs))
+        logs, slopes = self.log_losses(lrs, steps)
+        low, high = band_of(self.uncertainty, slopes, self.growth(lrs, steps))
+        loss, least, most = (
+            np.exp(np.interp(events, steps, one, left=np.nan)) * self.lowest_loss
+            for one in (logs, logs + low, logs + high)
+        )
+        return LossCurve(events, loss, least, most, lrs)
