@@ -9,7 +9,7 @@ from lehr.handlers.schedules import Schedule, arguments
 from lehr.handlers.schedules.description import text_of
 
 from .adjustment import Adjustment, checked_handover
-from .cooldown_policy import CooldownPolicy
+from .cooldown_policy import CooldownPolicy, with_cooldown
 
 POLICIES = ("keep_step", "keep_fraction", "keep_value", "keep_end")
 ResumePolicy = str | CooldownPolicy
@@ -88,7 +88,7 @@ def adjusted(
             f"{arguments.shown(policy)} for {_text(description)}"
         )
     if isinstance(policy, CooldownPolicy):
-        return policy.adjustment(scheduler, goes_on, event_index)
+        return with_cooldown(policy, scheduler, goes_on, event_index)
     if saved.cooldown is not None:
         raise ValueError(
             f"resume_policy must be 'keep_step' for a state in a cool-down, which has begun at event "

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ignite.engine import Engine, Events
 from torch.utils.data import DataLoader, TensorDataset
 
+from lehr.engine import OptimizerEvents
 from lehr.handlers import (
     BatchRamp,
     CosineDecayScheduler,
@@ -330,6 +331,24 @@ def test_thresholds_must_be_in_what_the_clock_counts():
             in_tokens.attach(Engine(lambda engine, batch: None), clock=clock)
     numbers = BatchRamp(make_adam(), make_loader(), [(0, 8), (1000, 16)])
     numbers.attach(Engine(lambda engine, batch: None), clock=SampleClock())
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Events.ITERATION_STARTED,
+        Events.ITERATION_STARTED(every=2),
+        "iteration_started",
+        Events.GET_BATCH_COMPLETED,
+        OptimizerEvents.STEP_STARTED,
+        Events.GET_BATCH_STARTED | Events.ITERATION_STARTED,
+    ],
+)
+def test_an_event_after_a_batch_is_fetched_is_refused(event):
+    ramp, trainer = BatchRamp(make_adam(), make_loader(), [(0, 8), (2, 16)]), Engine(lambda engine, batch: None)
+    with pytest.raises(ValueError, match="event must be GET_BATCH_STARTED, or EPOCH_STARTED"):
+        ramp.attach(trainer, event)
+    ramp.attach(trainer, Events.GET_BATCH_STARTED(every=2))
 
 
 @pytest.mark.parametrize("options", [{"drop_last": True}, {"num_workers": 1}])
