@@ -91,12 +91,8 @@ class ParamScheduler(BaseParamScheduler):
         target, self._run = ParamGroups(optimizer, param_name, param_group_index), run
         schedule, base = resolved(schedule, run), None
         if arguments.flag("relative", relative):
-            if schedule is None or type(self).get_param is not BaseParamScheduler.get_param:
-                raise TypeError(
-                    f"relative must be False where get_param is overridden, given True for {type(self).__name__}: "
-                    "multiply the values in get_param"
-                )
-            base = base_values.relative_to_groups(target, schedule)
+            is_overridden = type(self).get_param is not BaseParamScheduler.get_param
+            base = base_values.relative_to_groups(target, None if is_overridden else schedule, type(self).__name__)
             schedule = base.schedule()
         self._write_to(target, param_name, save_history, schedule, base)
 

@@ -1,6 +1,7 @@
 """Reads runs from tables, and the learning rate of each event from that of some of them."""
 
 import csv
+import re
 from os import PathLike
 
 import numpy as np
@@ -10,11 +11,14 @@ from lehr.handlers.core.special_files import special_file
 from lehr.handlers.schedules.arguments import shown, shown_names, whole_number
 from lehr.handlers.schedules.base import Array
 
+from .measured import MOST_EVENTS
+
 STEP_HEADINGS = ("step", "event_index")
+OF_A_GROUP = re.compile(r"lr\[\d+\]")  # as ParamHistory.to_csv writes it
 
 
 def read_rows(path: str | PathLike[str]) -> tuple[Array, Array, Array]:
-    """The steps, learning rates and losses of a table; NaN for a loss that a row does not have.
+    """The steps ``(n,)``, learning rates ``(n, G)`` and losses ``(n,)`` of a table; NaN where a row has no loss.
 
     Raises:
         ValueError: it is a named pipe or a device; a column is missing; a cell is no number; steps do not rise.
@@ -25,25 +29,35 @@ def read_rows(path: str | PathLike[str]) -> tuple[Array, Array, Array]:
         reader = csv.DictReader(file)
         headings = [*(reader.fieldnames or ())]
         step = next((name for name in STEP_HEADINGS if name in headings), "step")
-        missing = [name for name in (step, "lr", "loss") if name not in headings]
-        if missing:
+        rates = ["lr"] if "lr" in headings else [name for name in headings if OF_A_GROUP.fullmatch(name)]
+        if step not in headings or not rates or "loss" not in headings:
             raise ValueError(
                 f"{shown(str(path))} must have the columns 'step', 'lr' and 'loss', given {shown_names(headings)}"
             )
         rows = [
-            (_cell(path, reader.line_num, row, step), _cell(path, reader.line_num, row, "lr"), _loss(path, reader, row))
+            [
+                _cell(path, reader.line_num, row, step),
+                np.nan if row["loss"] == "" else _cell(path, reader.line_num, row, "loss"),
+                *(_cell(path, reader.line_num, row, name) for name in rates),
+            ]
             for row in reader
-            if row["lr"] or row["loss"]
+            if row["loss"] or row[rates[0]]
         ]
     if not rows:
         raise ValueError(f"{shown(str(path))} must have a row for each measured loss, given none")
-    steps, lrs, losses = np.array(rows, dtype=np.float64).T
+    table = np.array(rows, dtype=np.float64)
+    steps, losses, lrs = table[:, 0], table[:, 1], table[:, 2:]
     falls = np.flatnonzero(np.diff(steps) <= 0)
     if len(falls):
         before, after = steps[falls[0] : falls[0] + 2]
         raise ValueError(f"the steps of {shown(str(path))} must rise, given {after:g} after {before:g}")
     if steps[0] < 0 or (steps != np.floor(steps)).any():
         raise ValueError(f"the steps of {shown(str(path))} must be whole event indices: count events, not epochs")
+    if steps[-1] >= MOST_EVENTS:
+        raise ValueError(
+            f"the steps of {shown(str(path))} must be less than {MOST_EVENTS}, given {steps[-1]:g}: count events, not "
+            "tokens or samples"
+        )
     return steps, lrs, losses
 
 
@@ -56,10 +70,6 @@ def _cell(path: object, line: int, row: dict[str, str], name: str) -> float:
     if not np.isfinite(value):
         raise ValueError(f"{name} must be finite, {given}: leave out rows without a loss, and runs that diverge")
     return value
-
-
-def _loss(path: object, reader: "csv.DictReader[str]", row: dict[str, str]) -> float:
-    return np.nan if row["loss"] == "" else _cell(path, reader.line_num, row, "loss")
 
 
 def spread(
@@ -91,7 +101,8 @@ def spread(
         if warm > first:
             given = f"given {warm} where the first row is step {first:.0f}"
             raise ValueError(f"num_warmup_events must be at most the first step of the rows, {given}")
-        spaced *= np.minimum(events / max(warm, 1), 1) if warm else 1
+        if warm:
+            spaced *= np.minimum(events / warm, 1)
     elif len(indices) > 1 and first > 2 * float(np.median(np.diff(indices.astype(np.float64)))):
         where = "the history" if path is None else shown(str(path))
         raise ValueError(

@@ -120,16 +120,23 @@ class Run:
 
     @classmethod
     def from_csv(
-        cls, path: str | PathLike[str], *, num_warmup_events: int | None = None, name: str | None = None
+        cls,
+        path: str | PathLike[str],
+        *,
+        num_warmup_events: int | None = None,
+        group: int | None = None,
+        name: str | None = None,
     ) -> "Run":
-        """The run of a table with the columns ``step``, ``lr`` and ``loss``; ``event_index`` may stand for ``step``.
+        """The run of a table with the columns ``step``, ``lr`` and ``loss``, such as that of a history.
 
-        A row may have no loss. Between two rows, the learning rate is interpolated linearly.
+        ``event_index`` may stand for ``step``, and ``lr[0]``, ``lr[1]``, ... for ``lr``. A row may have no loss.
+        Between two rows, the learning rate is interpolated linearly.
 
         Args:
             path: the file.
             num_warmup_events: the events of a linear warm-up from 0 before the first row; 0 where the run began with
                 the learning rate of the first row. None where the rows begin with the run.
+            group: the index of a param group; None for the mean of all groups.
             name: a name for errors and tables; None for that of the file.
 
         Raises:
@@ -139,7 +146,7 @@ class Run:
         steps, lrs, losses = read_rows(path)
         known = ~np.isnan(losses)
         values = spread(steps, lrs, int(steps[-1]) + 1, num_warmup_events=num_warmup_events, path=path)
-        return cls(values, steps[known], losses[known], name=name or str(path))
+        return cls(values, steps[known], losses[known], name=name or str(path), group=group)
 
     @property
     def num_events(self) -> int:

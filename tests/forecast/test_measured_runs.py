@@ -148,6 +148,13 @@ def test_a_table_of_a_history(tmp_path):
     assert (run.steps.tolist(), run.losses.tolist(), run.lrs.tolist()) == ([0, 2], [3.0, 2.0], [0.1, 0.2, 0.2])
 
 
+def test_a_table_with_groups(tmp_path):
+    history = ParamHistory({"lr": [[0.1, 0.3], [0.2, 0.4]], "loss": [3.0, 2.0]})
+    history.to_csv(tmp_path / "run.csv")
+    assert Run.from_csv(tmp_path / "run.csv").lrs.tolist() == pytest.approx([0.2, 0.3])
+    assert Run.from_csv(tmp_path / "run.csv", group=1).lrs.tolist() == [0.3, 0.4]
+
+
 def test_a_table_that_begins_after_the_warmup(tmp_path):
     path = table(tmp_path, "step,lr,loss\n100,0.2,3.0\n110,0.2,2.5\n120,0.1,2.0\n")
     with pytest.raises(ValueError, match="num_warmup_events must be given, .* begin with step 100"):
@@ -166,6 +173,7 @@ WRONG_TABLES = {
     "a text": ("step,lr,loss\n1,fast,2.0\n", "lr must be a number, given 'fast' in line 2"),
     "steps fall": ("step,lr,loss\n2,0.1,2.0\n1,0.1,2.0\n", "must rise, given 1 after 2"),
     "epochs": ("step,lr,loss\n0.5,0.1,2.0\n1.5,0.1,2.0\n", "count events, not epochs"),
+    "tokens": ("step,lr,loss\n1e12,0.1,2.0\n", "not tokens or samples"),
     "NaN": ("step,lr,loss\n0,0.1,2.0\n1,0.1,nan\n", "loss must be finite, given 'nan' in line 3"),
 }
 
