@@ -437,3 +437,17 @@ def test_a_state_is_plain_data(tmp_path):
     torch.save(run.scheduler.state_dict(), tmp_path / "state.pt")
     assert torch.load(tmp_path / "state.pt", weights_only=True) == run.scheduler.state_dict()
     assert 0 < run.scheduler.state_dict()["landing"]["progress"] < 1
+
+
+@pytest.mark.parametrize("done", [50, 175, 195])
+def test_the_plan_of_a_resumed_run_lands_as_training_does(done):
+    world = World(constant)
+    first = Run(world, budget=401)
+    first.go(stop_at=done)
+    run = Run(world, budget=401)
+    run.load(first.state())
+    plan = dry_run(run.trainer, 1000, 1000, seconds_per_step=STEP)
+    assert plan.start == done
+    assert run.go()
+    assert plan["lr"][done:, 0].tolist() == pytest.approx(run.values, abs=1e-9)
+    assert plan.num_iterations == done + len(run.values)

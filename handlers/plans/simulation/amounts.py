@@ -35,7 +35,7 @@ class PlannedAmounts:
     default: Sequence[int] | None
     by_clock: Mapping[Clock, Sequence[int]]
     seconds: Sequence[float] | None
-    start: int
+    start: int = 0
 
     def planned(self, clock: Clock) -> Clock | None:
         """A clock that tells the planned amounts; None if they are unknown."""
@@ -90,7 +90,7 @@ class PlannedCounting:
         return count
 
 
-def planned_amounts(given: object, seconds: object, iterations: int, start: int) -> PlannedAmounts:
+def planned_amounts(given: object, seconds: object, iterations: int) -> PlannedAmounts:
     """The arguments ``amounts`` and ``seconds_per_step`` of :func:`~lehr.handlers.dry_run`, after a check.
 
     Raises:
@@ -104,7 +104,7 @@ def planned_amounts(given: object, seconds: object, iterations: int, start: int)
         by_clock[clock] = _whole(f"amounts[{arguments.shown(clock)}]", amounts, iterations)
     default = None if given is None or isinstance(given, Mapping) else _whole("amounts", given, iterations)
     times = None if seconds is None else _each("seconds_per_step", seconds, iterations)
-    return PlannedAmounts(default, by_clock, times, start)
+    return PlannedAmounts(default, by_clock, times)
 
 
 def _whole(name: str, given: object, iterations: int) -> Sequence[int]:
