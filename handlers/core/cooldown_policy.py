@@ -39,8 +39,9 @@ class CooldownPolicy:
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: an argument is out of its range. ``load_state_dict`` also raises it for a schedule that depends on
-            metrics, functions or torch's own schedulers, and for a number of values that does not fit.
+        ValueError: an argument is out of its range. ``load_state_dict`` also raises it for a schedule with a state of
+            its own, such as a plateau, phases or torch's schedulers, for an overridden ``get_param``, and for a number
+            of values that does not fit.
 
     Source: Hägele et al., "Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations", 2024,
     https://arxiv.org/abs/2405.18392 (cool-downs from several checkpoints of one run, 1-sqrt).

@@ -13,6 +13,7 @@ from .law import NUM_FITTED, log_losses
 DRAWS = 2000
 BLOCKS = 4  # of a run, whose errors are resampled together: errors of neighbouring steps are alike
 MOST_FOLDS = 6  # as many runs or fewer are left out one by one, more in groups
+WIDEST = 50.0  # of the logarithm: a band that tells nothing overflows nothing
 COVERED = 0.9  # of the losses lie in the band
 
 
@@ -53,7 +54,8 @@ def uncertainty_of(points: Sequence[Points], fitted: Fitted) -> Uncertainty:
         slopes = one.weight * log_losses(fitted.numbers, one.changes)[1]
         curvature += slopes.T @ slopes
         pulls += one.weight * resampled(errors, random) @ slopes
-    deviations = np.linalg.solve(curvature, pulls.T).T
+    # Of the smallest norm where the runs leave numbers free, as final losses at one length leave L0.
+    deviations = pulls @ np.linalg.pinv(curvature, rcond=1e-12, hermitian=True)
     sizes = np.abs(np.concatenate(left_out))
     errors = np.quantile(np.concatenate([sizes, -sizes]), (np.arange(DRAWS) + 0.5) / DRAWS)
     return Uncertainty(left_out, np.asarray(deviations), random.permutation(errors))
@@ -79,4 +81,4 @@ def band_of(uncertainty: Uncertainty, slopes: Array, growth: Array) -> tuple[Arr
     """
     drawn = uncertainty.deviations @ slopes.T + uncertainty.errors[:, None]
     low, high = np.quantile(drawn, [(1 - COVERED) / 2, (1 + COVERED) / 2], axis=0)
-    return np.asarray(low * growth), np.asarray(high * growth)
+    return np.maximum(low * growth, -WIDEST), np.minimum(high * growth, WIDEST)

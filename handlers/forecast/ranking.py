@@ -7,7 +7,7 @@ import numpy as np
 
 from lehr.handlers.schedules.base import Array
 
-from .bands import COVERED, DRAWS, Uncertainty
+from .bands import COVERED, DRAWS, WIDEST, Uncertainty
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -72,7 +72,7 @@ def rank_losses(
     for at, name in enumerate(names):
         log, slopes, growth = finals[name]
         own = random.permutation(uncertainty.errors)
-        drawn[at] = log + growth * (uncertainty.deviations @ slopes + own)
+        drawn[at] = log + np.clip(growth * (uncertainty.deviations @ slopes + own), -WIDEST, WIDEST)
     low, high = np.exp(np.quantile(drawn, [(1 - COVERED) / 2, (1 + COVERED) / 2], axis=1)) * lowest_loss
     is_better = drawn[:-1] < drawn[1:]
     return Ranking(

@@ -199,11 +199,14 @@ def _number(name: str, value: object) -> float:
 
 def plan_of(run: SimulatedRun) -> Plan:
     """The plan of a simulated run that has ended, perhaps with an error."""
-    columns, settings = {}, run.settings
+    columns: dict[str, PlanColumn] = {}
+    settings = run.settings
     for name, recorded in run.recorded.items():
         values = run.tables[name]
         all_spans = (_spans(written, run.stop) for written in run.written_schedules if written.name == name)
-        iterations = np.concatenate([scheduler.event_iterations for scheduler, _ in recorded.writers])
+        each = [scheduler.event_iterations for scheduler, _ in recorded.writers]
+        is_own = len(each) == 1 and not any(each[0] is column.event_iterations for column in columns.values())
+        iterations = each[0] if is_own else np.concatenate(each)
         columns[name] = PlanColumn(
             values,
             recorded.labels(values.shape[1]),

@@ -21,6 +21,7 @@ from lehr.handlers import (
     ReduceOnPlateauScheduler,
     StateParamScheduler,
     TimeClock,
+    check_plan,
     create_lr_scheduler_with_warmup,
     dry_run,
 )
@@ -354,6 +355,17 @@ def test_the_plan_with_the_times_of_the_steps_is_what_training_writes(throughput
     assert plan.num_iterations == len(run.values)
     assert plan["lr"][:, 0].tolist() == pytest.approx(run.values, abs=1e-9)
     assert plan["lr"][-1, 0] == 0.0
+
+
+def test_a_run_that_ends_before_its_deadline_is_found():
+    run = Run(World(constant))
+    finding = check_plan(run.trainer, 4, 100, seconds_per_step=STEP)[0]
+    assert (finding.code, finding.severity) == ("end-not-reached", "warning")
+    assert finding.where.endswith("'lr' on ITERATION_STARTED by TimeClock")
+    assert "after 400 iterations, before the deadline" in finding.message
+    codes = [one.code for one in check_plan(run.trainer, 40, 100, seconds_per_step=STEP)]
+    assert codes == ["jump", "zero-start"]  # from the optimizer's own value to the peak; and no other
+    assert [one.code for one in check_plan(run.trainer, 40, 100)] == ["unforeseen"]
 
 
 @pytest.mark.parametrize(

@@ -331,3 +331,24 @@ def test_peaks_that_differ():
 
 def test_a_learning_rate_that_a_schedule_cannot_know(forecast):
     assert forecast.predict(LinearInterpolation([(0, 0.01), (EVENTS, 0.002)]), EVENTS).final > 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_losses_that_follow_no_law_give_a_wide_band(seed):
+    random = np.random.default_rng(seed)
+    runs = [Run(schedule(kind, 200), np.arange(50, 200, 9), random.lognormal(0, 2, 17)) for kind in ("cosine", "jump")]
+    forecast = LossForecast.fit(runs)
+    curve = forecast.predict(schedule("linear", 300), 300)
+    assert curve.high[-1] > 3 * curve.low[-1] > 0
+    assert np.isfinite(curve.high[-1])
+    assert forecast.rank({"one": runs[0].lrs, "other": runs[1].lrs}, 190).probability < 0.9
+
+
+def test_final_losses_at_one_length_under_two_schedules():
+    """They leave some numbers free: L0 and A go together."""
+    random = np.random.default_rng(0)
+    kinds = ["cosine", "jump"] * 6
+    runs = [Run(schedule(kind, 300), [299], [2.5 + 0.1 * (kind == "jump") + 0.001 * random.random()]) for kind in kinds]
+    ranking = LossForecast.fit(runs).rank({kind: schedule(kind, 300) for kind in ("jump", "cosine")}, 300)
+    assert ranking.names == ("cosine", "jump")
+    assert ranking.probability > 0.9

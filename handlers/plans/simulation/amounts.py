@@ -8,7 +8,7 @@ import numpy as np
 from ignite.engine import Engine
 
 from lehr.handlers.core.clocks.clock import Clock
-from lehr.handlers.core.clocks.planned import PlannedClock, PlannedTime
+from lehr.handlers.core.clocks.planned import PlannedClock, PlannedTime, planned_time
 from lehr.handlers.core.clocks.time_clock import TimeClock
 from lehr.handlers.core.inspection import ClockedAttachment, counting_function
 from lehr.handlers.schedules import arguments
@@ -40,7 +40,7 @@ class PlannedAmounts:
     def planned(self, clock: Clock) -> Clock | None:
         """A clock that tells the planned amounts; None if they are unknown."""
         if isinstance(clock, TimeClock):
-            return None if self.seconds is None else clock.planned(PlannedTime(self.seconds, self.start))
+            return None if self.seconds is None else planned_time(clock, PlannedTime(self.seconds, self.start))
         amounts = self.by_clock.get(clock, self.default)
         return None if amounts is None else PlannedClock(clock, amounts)
 
