@@ -118,7 +118,10 @@ def _named(schedules: Any) -> dict[str, Any]:
             arguments.instance("a name of schedules", name, str, "a string"): one for name, one in schedules.items()
         }
     else:
-        named = {arguments.shown(one, 60): one for one in arguments.listed("schedules", schedules)}
+        rule = "a schedule, where values of your own need a name"
+        listed = enumerate(arguments.listed("schedules", schedules))
+        found = [arguments.instance(f"schedules[{at}]", one, Schedule, rule) for at, one in listed]
+        named = {arguments.shown(one, 60): one for one in found}
     if not named:
         raise ValueError("schedules must have at least one schedule, given none")
     return named
@@ -151,12 +154,9 @@ def _values(name: str, schedule: Any, num_events: int) -> Array:
 
 def _numbers(name: str, given: Any, num_events: int) -> Array:
     """A number, or ``num_events`` of them, as an array."""
-    try:
-        values = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be numbers, given {arguments.shown(given)}") from None
-    if values.shape not in ((), (num_events,)) or not np.isfinite(values).all():
+    values = np.asarray(arguments.number_or_numbers(name, given))
+    if values.shape not in ((), (num_events,)):
         raise ValueError(
-            f"{name} must be finite numbers, one for each of {num_events} events, given {arguments.shown(given)}"
+            f"{name} must be a number, or one for each of {num_events} events, given {arguments.shown(given)}"
         )
     return values

@@ -202,7 +202,7 @@ def test_arguments_have_the_same_names_order_and_defaults(name):
         theirs = inspect.signature(peer.CyclicalScheduler).parameters
         assert (ours["monotonic"].default, ours["monotonic"].kind) == (False, inspect.Parameter.KEYWORD_ONLY)
     expected = [(key, parameter.default) for key, parameter in theirs.items()]
-    added = ("monotonic", "relative")  # lehr's own arguments, after those of ignite
+    added = ("monotonic", "relative", "run")  # lehr's own arguments, after those of ignite
     assert [(key, parameter.default) for key, parameter in ours.items() if key not in added] == expected
     assert all(ours[key].kind is inspect.Parameter.KEYWORD_ONLY for key in added if key in ours)
 
