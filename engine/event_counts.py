@@ -121,8 +121,10 @@ def _fired(engine: Engine, event: Any, optimizer_steps: int | None) -> int | Non
     if event == Events.EPOCH_STARTED:
         return _epochs_begun(engine)
     if event == Events.GET_BATCH_STARTED:
-        # Without data, ignite fires none; where the data have no length, one more at their first end.
-        return int(state.iteration) if hasattr(state.dataloader, "__len__") else None
+        # Without data, ignite fires none; where the data have no length, one more at their first end. A filter of it
+        # counts from 0.
+        is_known = hasattr(state.dataloader, "__len__") and getattr(event, "filter", None) is None
+        return int(state.iteration) if is_known else None
     if event == Events.EPOCH_COMPLETED:
         return None if state.epoch_length is None else state.iteration // state.epoch_length
     return optimizer_steps

@@ -116,8 +116,10 @@ def _draw(fitted: "LossForecast", curves: "dict[str, LossCurve]", path: str) -> 
 
         width = max(40, min(shutil.get_terminal_size().columns, 120))
         for name, curve in curves.items():
-            shown = thinned(curve.loss, MOST_POINTS)
-            click.echo(terminal_plot(curve.events[shown], curve.loss[shown], f"loss, {name}", width))
+            known = curve.loss == curve.loss  # NaN in the warm-up
+            events, losses = curve.events[known], curve.loss[known]
+            shown = thinned(losses, MOST_POINTS)
+            click.echo(terminal_plot(events[shown], losses[shown], f"loss, {name}", width))
         return
     from matplotlib.figure import Figure  # not pyplot, which stores figures and may need a display
 

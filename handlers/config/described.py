@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lehr.handlers.core.given_units import given_unit
 from lehr.handlers.core.inspection import members_of
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.schedules import RunLength, StepDecay
+from lehr.handlers.schedules.units import SAMPLES, TOKENS, shown_amount
 
 from .containers import as_containers
 from .conversion.phases import Phase, phases_of
@@ -51,6 +53,7 @@ class ConfigDescription:
         run = self.run
         found = [f"{number} {name}" for number, name in ((run.epochs, "epochs"), (run.steps, "iterations")) if number]
         each = f", with {run.epoch_length} iterations in each" if run.epoch_length is not None and not run.steps else ""
+        found += [shown_amount(total, unit) for unit in (TOKENS, SAMPLES) if (total := run.total_of(unit)) is not None]
         return ", ".join(found) + each if found else f"unknown{each}"
 
 
@@ -96,7 +99,7 @@ def described(scheduler: Any, config: Any, *, dialect: str | None, section: str 
             of_groups = [phases_of(member.schedule, group, total or math.inf) for group in groups]
             lasts += [_shown(one[-1]) for one in of_groups]
             for label, phases in _labelled(member.param_name, of_groups):
-                lines[label] = tuple(in_words(one) for one in phases)
+                lines[label] = tuple(in_words(one, given_unit(scheduler)) for one in phases)
     shown = max(lasts) if total is None else total
     types = tuple(dict.fromkeys(_types(made)))
     return ConfigDescription(path.removeprefix(where), types, lines, run, tuple(_ignored(part, made)), int(shown))

@@ -20,6 +20,7 @@ from .clocks.choosing import checked_clock, handler_with_clock
 from .clocks.clock import Clock
 from .clocks.counting import read_with_strides
 from .engines import is_attached
+from .given_units import refuse_other_clock
 from .locations import holders_of, label_history, locations_of, may_share, shared_locations
 from .resume_check import ResumeCheck
 from .saving import take_back_events
@@ -120,6 +121,7 @@ def attached(scheduler: Any, engine: Engine, event: Any, name: str | None, given
     if isinstance(event, str) and is_step_event(event):
         event = OptimizerEvents[event]
     clock = checked_clock(scheduler, given, event, is_attached(scheduler))
+    refuse_other_clock(scheduler, clock)
     if clock is None and is_attached(scheduler, by_a_clock=True):
         raise ValueError(f"a scheduler with a clock must be attached once, given {shown(scheduler)}")
     names = scheduler._history_names(name) if scheduler.save_history else []

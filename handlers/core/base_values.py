@@ -165,8 +165,24 @@ def one_or_all(values: Sequence[float]) -> Number:
     return values[0] if len(set(values)) == 1 else tuple(values)
 
 
-def relative_to_groups(target: ParamGroups, schedule: Schedule | Callable[[int], Any]) -> BaseValues:
-    """The base values of a schedule, or a function, of factors."""
+def relative_to_groups(
+    target: ParamGroups, schedule: Schedule | Callable[[int], Any] | None, type_name: str
+) -> BaseValues:
+    """The base values of a schedule, or a function, of factors.
+
+    Args:
+        target: the param groups.
+        schedule: the factors; None where ``get_param`` gives the values.
+        type_name: the class of the scheduler, for the error.
+
+    Raises:
+        TypeError: there is no schedule.
+    """
+    if schedule is None:
+        raise TypeError(
+            f"relative must be False where get_param is overridden, given True for {type_name}: "
+            "multiply the values in get_param"
+        )
     factors = schedule if isinstance(schedule, Schedule) else FunctionSchedule(schedule)
     return BaseValues(read_base_values(target, "relative"), partial(multiple_of, factors))
 

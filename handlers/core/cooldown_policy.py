@@ -39,8 +39,9 @@ class CooldownPolicy:
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: an argument is out of its range. ``load_state_dict`` also raises it for a schedule that depends on
-            metrics, functions or torch's own schedulers, and for a number of values that does not fit.
+        ValueError: an argument is out of its range. ``load_state_dict`` also raises it for a schedule with a state of
+            its own, such as a plateau, phases or torch's schedulers, for an overridden ``get_param``, and for a number
+            of values that does not fit.
 
     Source: Hägele et al., "Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations", 2024,
     https://arxiv.org/abs/2405.18392 (cool-downs from several checkpoints of one run, 1-sqrt).
@@ -84,47 +85,49 @@ class CooldownPolicy:
             checked = arguments.number_or_numbers("end_value", ends)
         object.__setattr__(self, "end_value", checked)
 
-    def adjustment(self, scheduler: Any, saved: Adjustment, event_index: int) -> Adjustment:
-        """The adjustment of a scheduler that begins to cool down at an event.
 
-        Args:
-            scheduler: the scheduler, with the base values of the state.
-            saved: the adjustment of the saved run.
-            event_index: the event.
+def with_cooldown(policy: CooldownPolicy, scheduler: Any, saved: Adjustment, event_index: int) -> Adjustment:
+    """The adjustment of a scheduler that begins to cool down at an event.
 
-        Raises:
-            ValueError: the saved run is in another cool-down; the end values do not fit the scheduler.
-        """
-        ends, duration = self._ends_of(scheduler), float(self.duration)
-        if saved.cooldown is None:
-            return replace(saved, cooldown=(event_index, duration, ends, self.curve))
-        if saved.cooldown[1:] == (duration, ends, self.curve):
-            return saved
-        raise ValueError(
-            "resume_policy must not begin another cool-down in that of a branch, from event "
-            f"{saved.cooldown[0]} over {saved.cooldown[1]:g} events: load the state of its trunk, or load this one "
-            f"without a policy, given {arguments.shown(self)}"
-        )
+    Args:
+        policy: the policy.
+        scheduler: the scheduler, with the base values of the state.
+        saved: the adjustment of the saved run.
+        event_index: the event.
 
-    def _ends_of(self, scheduler: Any) -> Any:
-        """The end value of a scheduler, checked; for a scheduler of several, one for each in a tuple."""
-        members = getattr(scheduler, "_members", None)
-        names = [scheduler.param_name] if members is None else [member.param_name for member in members]
-        ends: Any = self.end_value
-        if not isinstance(ends, Mapping):
-            if len(set(names)) > 1:
-                raise ValueError(
-                    f"end_value must be a mapping such as {{{names[0]!r}: 0.0}} for a scheduler of "
-                    f"{arguments.shown_names(dict.fromkeys(names))}, given {arguments.shown(ends)}"
-                )
-            ends = {names[0]: ends}
-        if unknown := set(ends) - set(names):
+    Raises:
+        ValueError: the saved run is in another cool-down; the end values do not fit the scheduler.
+    """
+    ends, duration = _ends_of(scheduler, policy.end_value), float(policy.duration)
+    if saved.cooldown is None:
+        return replace(saved, cooldown=(event_index, duration, ends, policy.curve))
+    if saved.cooldown[1:] == (duration, ends, policy.curve):
+        return saved
+    raise ValueError(
+        "resume_policy must not begin another cool-down in that of a branch, from event "
+        f"{saved.cooldown[0]} over {saved.cooldown[1]:g} events: load the state of its trunk, or load this one "
+        f"without a policy, given {arguments.shown(policy)}"
+    )
+
+
+def _ends_of(scheduler: Any, ends: Any) -> Any:
+    """The end value of a scheduler, checked; for a scheduler of several, one for each in a tuple."""
+    members = getattr(scheduler, "_members", None)
+    names = [scheduler.param_name] if members is None else [member.param_name for member in members]
+    if not isinstance(ends, Mapping):
+        if len(set(names)) > 1:
             raise ValueError(
-                f"end_value must have names among {arguments.shown_names(dict.fromkeys(names))}, given "
-                f"{arguments.shown(sorted(unknown))}"
+                f"end_value must be a mapping such as {{{names[0]!r}: 0.0}} for a scheduler of "
+                f"{arguments.shown_names(dict.fromkeys(names))}, given {arguments.shown(ends)}"
             )
-        own = [_fitting(ends.get(one.param_name), one) for one in members or [scheduler]]
-        return own[0] if members is None else tuple(own)
+        ends = {names[0]: ends}
+    if unknown := set(ends) - set(names):
+        raise ValueError(
+            f"end_value must have names among {arguments.shown_names(dict.fromkeys(names))}, given "
+            f"{arguments.shown(sorted(unknown))}"
+        )
+    own = [_fitting(ends.get(one.param_name), one) for one in members or [scheduler]]
+    return own[0] if members is None else tuple(own)
 
 
 def _fitting(end_value: Any, scheduler: Any) -> Any:

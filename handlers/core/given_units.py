@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from lehr.handlers.schedules import RunLength
+from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.in_units import InUnits
-from lehr.handlers.schedules.units import EVENTS, PERCENT, has_unit, quantity, shown_part
+from lehr.handlers.schedules.run_length import COUNTS
+from lehr.handlers.schedules.units import EPOCHS, EVENTS, MILLISECONDS, PERCENT, STEPS, has_unit, quantity, shown_part
 
-from .scheduler import BaseParamScheduler
-
+UNITS_OF_CLOCKS = {"ms": MILLISECONDS}  # where a run has another word
 MAX_DEPTH = 20  # of schedulers, schedules and lists in arguments
 
 
@@ -51,8 +52,31 @@ def given_unit(scheduler: Any) -> GivenUnit | None:
     return next(_units_in(scheduler, None, MAX_DEPTH), None)
 
 
+def refuse_other_clock(scheduler: Any, clock: Any) -> None:
+    """Raise an error if durations of a scheduler were converted to something else than its event index will count.
+
+    Args:
+        scheduler: the scheduler.
+        clock: the clock that it is attached with; None if it counts events.
+
+    Raises:
+        ValueError: ``counts`` of its run is another unit than that of the clock.
+    """
+    given = given_unit(scheduler)
+    if given is None:
+        return
+    word = EVENTS if clock is None else UNITS_OF_CLOCKS.get(clock.unit, clock.unit)
+    expected = (STEPS, EPOCHS) if word == EVENTS else (word,)
+    if given.run.counts not in expected and set(expected) <= set(COUNTS):
+        needed = "without a clock" if word == EVENTS else f"with a clock of {word}"
+        raise ValueError(
+            f"run must have counts={expected[0]!r} where the scheduler is attached {needed}, given "
+            f"counts={given.run.counts!r}, to which the durations of {shown(scheduler, 100)} were converted"
+        )
+
+
 def _units_in(value: Any, run: RunLength | None, depth: int) -> Iterator[GivenUnit]:
-    if depth and isinstance(value, BaseParamScheduler):
+    if depth and hasattr(value, "_given") and hasattr(value, "run_length"):  # a scheduler
         args, kwargs = value._given
         for one in (*args, *kwargs.values()):
             yield from _units_in(one, value.run_length, depth - 1)

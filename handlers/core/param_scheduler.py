@@ -91,12 +91,8 @@ class ParamScheduler(BaseParamScheduler):
         target, self._run = ParamGroups(optimizer, param_name, param_group_index), run
         schedule, base = resolved(schedule, run), None
         if arguments.flag("relative", relative):
-            if schedule is None or type(self).get_param is not BaseParamScheduler.get_param:
-                raise TypeError(
-                    f"relative must be False where get_param is overridden, given True for {type(self).__name__}: "
-                    "multiply the values in get_param"
-                )
-            base = base_values.relative_to_groups(target, schedule)
+            is_overridden = type(self).get_param is not BaseParamScheduler.get_param
+            base = base_values.relative_to_groups(target, None if is_overridden else schedule, type(self).__name__)
             schedule = base.schedule()
         self._write_to(target, param_name, save_history, schedule, base)
 
@@ -215,12 +211,10 @@ class ParamScheduler(BaseParamScheduler):
         super()._follow(schedule)
 
     def _next_usual(self) -> UsualEvent | None:
-        groups, reader, recorder = self._target.float_groups(), self._block_reader, self._recorder
-        is_block = type(reader.values) is list
-        values, first_event = (reader.values, reader.first_event) if is_block else (reader.strided, 0)
+        groups, (values, first_event) = self._target.float_groups(), self._block_reader.by_index
         if groups is None or not values or self._schedule.groups is not None:  # type: ignore[union-attr]
             return None
-        section, append = (recorder.section, recorder.append) if self._save_history else (None, None)
+        section, append = (self._recorder.section, self._recorder.append) if self._save_history else (None, None)
         return (*groups, values, first_event, section, append)
 
     def _forget(self) -> None:

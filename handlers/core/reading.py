@@ -118,6 +118,11 @@ class BlockReader:
         self.strided: dict[int, Any] = {}  # values by their indices, where a clock counts
         self._size = FIRST_BLOCK_SIZE // GROWTH
 
+    @property
+    def by_index(self) -> tuple[Any, int]:
+        """The values that were read, and the index of the first: a list, or a mapping from indices with the first 0."""
+        return (self.values, self.first_event) if type(self.values) is list else (self.strided, 0)
+
     def read(self, index: int) -> Value:
         """The value at an event: a float, or a list with one for each group.
 

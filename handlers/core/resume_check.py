@@ -54,7 +54,7 @@ class ResumeCheck:
         self._engine_around: weakref.ref[Engine] | None = None  # the trainer that runs the engine, and its iteration
         self._iteration_around = 0
         self._joined_late = False  # whether the engine was attached when the scheduler had had events
-        self.clock: Any = None  # what the event index counts, if it does not count events
+        self._clock: weakref.ref[Any] | None = None  # what the event index counts, if it does not count events
         self._lead: int | None = None  # the engine's number of events minus the scheduler's, as intended
         if id(scheduler) not in CHECKS:
             CHECKS[id(scheduler)] = weakref.WeakKeyDictionary()
@@ -65,6 +65,11 @@ class ResumeCheck:
     def scheduler(self) -> Any:
         """The scheduler; None if it was deleted."""
         return self._scheduler()
+
+    @property
+    def clock(self) -> Any:
+        """The clock that the scheduler was attached with; None if it counts events."""
+        return None if self._clock is None else self._clock()
 
     @classmethod
     def of(cls, scheduler: Any, engine: Engine) -> "ResumeCheck":
@@ -79,7 +84,7 @@ class ResumeCheck:
     def add(self, engine: Engine, event: Any, name: str | None, clock: Any = None) -> None:
         """Add an event that the scheduler is attached to, and the clock that it counts with."""
         self._attached.append((event, name))
-        self.clock = clock
+        self._clock = None if clock is None else weakref.ref(clock)
         scheduler = self._scheduler()
         if len(self._attached) == 1 and scheduler is not None:
             self._joined_late = scheduler.event_index > 0
@@ -91,7 +96,7 @@ class ResumeCheck:
         """Remove an event that the scheduler was attached to."""
         self._attached = [(one, its_name) for one, its_name in self._attached if one is not event]
         scheduler = self._scheduler()
-        self.clock = self.clock if self._attached else None
+        self._clock = self._clock if self._attached else None
         if not self._attached and engine.has_event_handler(self, Events.STARTED):
             engine.remove_event_handler(self, Events.STARTED)
             if scheduler is not None:

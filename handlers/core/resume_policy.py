@@ -7,9 +7,10 @@ from typing import Any
 
 from lehr.handlers.schedules import Schedule, arguments
 from lehr.handlers.schedules.description import text_of
+from lehr.handlers.schedules.stateful import stateful_parts
 
 from .adjustment import Adjustment, checked_handover
-from .cooldown_policy import CooldownPolicy
+from .cooldown_policy import CooldownPolicy, with_cooldown
 
 POLICIES = ("keep_step", "keep_fraction", "keep_value", "keep_end")
 ResumePolicy = str | CooldownPolicy
@@ -70,25 +71,26 @@ def adjusted(
     checked_policy(policy)
     saved, event_index = Adjustment.from_state(state), state["event_index"]
     is_pure = planned is not None and planned.is_pure
-    if saved != Adjustment() and not is_pure:
+    may_cool_down = planned is not None and not stateful_parts(planned)  # also the values of a function
+    if saved != Adjustment() and not is_pure and not (may_cool_down and saved == Adjustment(cooldown=saved.cooldown)):
         raise ValueError(
             f"an adjustment must not be given for {_text(description)}, given {arguments.shown(saved.state_dict())}"
         )
     goes_on = saved if is_same else _at_same_step(saved, event_index)
     if policy == "keep_step" or (is_same and isinstance(policy, str)):
         return goes_on
-    if isinstance(policy, CooldownPolicy) and not is_pure:
+    if isinstance(policy, CooldownPolicy) and not may_cool_down:
         raise ValueError(
-            "resume_policy must not be a CooldownPolicy for a schedule that depends on what happens in training, given "
+            "resume_policy must not be a CooldownPolicy for a schedule with a state of its own or a get_param, given "
             f"{_text(description)}: let a PhaseScheduler begin the decay"
         )
+    if isinstance(policy, CooldownPolicy):
+        return with_cooldown(policy, scheduler, goes_on, event_index)
     if planned is None or not is_pure:
         raise ValueError(
             f"resume_policy must be 'keep_step' for a schedule that depends on what happens in training, given "
             f"{arguments.shown(policy)} for {_text(description)}"
         )
-    if isinstance(policy, CooldownPolicy):
-        return policy.adjustment(scheduler, goes_on, event_index)
     if saved.cooldown is not None:
         raise ValueError(
             f"resume_policy must be 'keep_step' for a state in a cool-down, which has begun at event "

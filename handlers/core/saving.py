@@ -152,7 +152,7 @@ def follow_adjusted(scheduler: Any, adjustment: Adjustment) -> None:
         ValueError: the adjusted schedule is for another number of param groups.
     """
     planned, groups = scheduler._planned, scheduler._num_groups()
-    if planned is not None and planned.is_pure:
+    if planned is not None and not stateful_parts(planned):
         schedule = adjustment.applied_to(planned)
         if schedule.groups not in (None, planned.groups, groups):
             raise ValueError(

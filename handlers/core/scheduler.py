@@ -5,24 +5,24 @@ import inspect
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
 
 from lehr.engine.history import ParamHistory
 from lehr.engine.history_recorder import Recorder
 from lehr.engine.plain_loop import PlainLoop
-from lehr.handlers.schedules import Constant, FunctionSchedule, RunLength, Schedule, arguments
+from lehr.handlers.schedules import Constant, FunctionSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.target import Location, Target, Value
 
 from . import as_config, saving
 from .attaching import AnyClock, AnyEvent, attached, attached_to_steps, recording_loop
 from .clocks.counting import apply_amount
-from .clocks.landing_state import LandingState
 from .copying import private_copy
 from .get_param import GetParam, value_of_schedule
 from .illegal_values import limits_of, read_get_param, read_in_block, warn_if_illegal
@@ -30,9 +30,6 @@ from .not_of_torch import NotOfTorch
 from .notebook import html_of
 from .reading import BlockReader, EventReader, read_values
 from .simulate_values import SimulateValues
-
-if TYPE_CHECKING:
-    from torch.utils.hooks import RemovableHandle
 
 NOTHING_READ, NO_EVENT_READER = BlockReader(Constant(0.0)), EventReader()  # placeholders, which never read
 
@@ -78,12 +75,11 @@ class BaseParamScheduler(SimulateValues, ABC):
     _loaded_value: Any = None
     _readings: tuple[Any, ...] = ()  # of a clock, which are not in the event index yet
     _written_at: int | None = None  # the event index of the last value where a clock counts; -1 for the loaded one
-    _landing: LandingState | None = None  # how far it is on its way to a deadline
+    _landing: Any = None  # a LandingState: how far it is on its way to a deadline
     _reader_type: type[BlockReader] = BlockReader
     _writes_bools = False  # whether get_param may return True or False
     _number_type: type[float] | type[int] = float
     _config: dict[str, Any] | None = None  # the config that made the scheduler
-    _run: RunLength | None = None
     _plain_loop: PlainLoop | None = None
     # Attributes that a copy does not have: those that only save time, and the history of a plain loop.
     _caches: ClassVar[set[str]] = {"_block_reader", "_event_reader", "_recorder", "_plain_loop"}
@@ -193,7 +189,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         else:
             apply_amount(self, amount)
 
-    def apply_at_steps(self) -> "RemovableHandle":
+    def apply_at_steps(self) -> RemovableHandle:
         """Let the optimizer call :meth:`apply` before each step that it really takes, until ``handle.remove()``.
 
         Under gradient accumulation, or where a ``GradScaler`` skips steps, the scheduler then counts no other
@@ -247,11 +243,6 @@ class BaseParamScheduler(SimulateValues, ABC):
         if self._schedule is None or self._asks_get_param:
             return FunctionSchedule(GetParam(self))
         return self._schedule
-
-    @property
-    def run_length(self) -> RunLength | None:
-        """The length of the run by which durations such as ``"10%"`` were converted to events; None if not given."""
-        return self._run
 
     @property
     def save_history(self) -> bool:

@@ -7,6 +7,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from lehr.engine.plots import draw_values
+from lehr.handlers.schedules import RunLength
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.schedules.durations import as_events, checked_run
 
@@ -29,6 +30,13 @@ class SimulateValues:
     Their ``cls`` is annotated as the constructor, so that a type checker knows the arguments: all of them, or all but
     the optimizer or data loader.
     """
+
+    _run: RunLength | None = None
+
+    @property
+    def run_length(self) -> RunLength | None:
+        """The length of the run by which durations such as ``"10%"`` were converted to events; None if not given."""
+        return self._run
 
     @overload
     @classmethod

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 from ignite.engine import Engine
@@ -73,7 +74,7 @@ def dry_run(
         progress: called with 1000 after every 1000 iterations, such as ``tqdm(...).update``; or None.
         amounts: how much each iteration counts over all ranks, for schedulers with a :class:`TokenClock` or another
             clock of batches, such as 524288 tokens: one number, or one for each iteration of the run; or a mapping from
-            clocks to them.
+            clocks to them. In a loop without an engine, numbers that it passes to ``apply``.
         seconds_per_step: how long each iteration takes, in seconds, for schedulers with a :class:`TimeClock`: one
             number, or one for each iteration.
 
@@ -145,7 +146,8 @@ def prepared_run(
             f"and {arguments.shown(max_iters)}"
         )
     steps = accumulation_of(trainer, accumulation)
-    trainer = engine_of(trainer, max_epochs, epoch_length, steps)
+    planned = planned_amounts(*readings, iterations)
+    trainer = engine_of(trainer, max_epochs, epoch_length, steps, planned.default)
     state, start = trainer.state, _iterations_done(trainer, iterations)
     if start and state.epoch_length not in (None, epoch_length):
         raise ValueError(
@@ -156,7 +158,7 @@ def prepared_run(
             f"max_epochs must be at least {state.epoch}, the epochs that the trainer has made, given {max_epochs}"
         )
     checked = _checked_metrics(metrics, iterations, epoch_length)
-    planned = planned_amounts(*readings, iterations, start)
+    planned = replace(planned, start=start)
     return SimulatedRun(trainer, RunSettings(max_epochs, epoch_length, iterations, start, checked, steps, planned))
 
 
@@ -199,11 +201,14 @@ def _number(name: str, value: object) -> float:
 
 def plan_of(run: SimulatedRun) -> Plan:
     """The plan of a simulated run that has ended, perhaps with an error."""
-    columns, settings = {}, run.settings
+    columns: dict[str, PlanColumn] = {}
+    settings = run.settings
     for name, recorded in run.recorded.items():
         values = run.tables[name]
         all_spans = (_spans(written, run.stop) for written in run.written_schedules if written.name == name)
-        iterations = np.concatenate([scheduler.event_iterations for scheduler, _ in recorded.writers])
+        each = [scheduler.event_iterations for scheduler, _ in recorded.writers]
+        is_own = len(each) == 1 and not any(each[0] is column.event_iterations for column in columns.values())
+        iterations = each[0] if is_own else np.concatenate(each)
         columns[name] = PlanColumn(
             values,
             recorded.labels(values.shape[1]),

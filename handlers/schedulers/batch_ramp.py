@@ -10,6 +10,8 @@ from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 from torch.utils.data import DataLoader, TensorDataset
 
+from lehr.engine import OptimizerEvents
+from lehr.engine.event_counts import each_of
 from lehr.handlers.core.attaching import AnyEvent
 from lehr.handlers.core.base_values import BaseValues, has_trained, read_base_values
 from lehr.handlers.core.clocks.clock import Clock
@@ -30,6 +32,8 @@ LR_RULES: dict[str, Callable[[float], float]] = {
     "linear": lambda ratio: ratio,
     "none": lambda ratio: 1.0,
 }
+# A batch has been fetched before these, and may have the former size.
+FETCHED = (Events.GET_BATCH_COMPLETED, Events.ITERATION_STARTED, OptimizerEvents.STEP_STARTED)
 UNITS = {"ms": "milliseconds"}  # of clocks, where a run has another word
 
 
@@ -132,15 +136,21 @@ class BatchRamp(ParamGroupScheduler):
 
         Raises:
             TypeError: an argument has the wrong type.
-            ValueError: the thresholds count something else than the clock; the data loader fetches batches ahead, or
-                has ``drop_last``, and so would go on with the old batch size while the learning rate changes.
+            ValueError: the event comes after a batch is fetched; the thresholds count something else than the clock;
+                the data loader fetches batches ahead, or has ``drop_last``, and so would go on with the old batch size
+                while the learning rate changes.
         """
-        unit = STEPS if clock is None else UNITS.get(clock.unit, clock.unit)
+        unit = UNITS.get(word := getattr(clock, "unit", STEPS), word)
         if self._counts not in (EVENTS, STEPS if unit == EVENTS else unit):
             wanted = "left out" if self._counts == STEPS else f"one that counts {self._counts}"
             raise ValueError(
                 f"clock must be {wanted} where the thresholds were converted to {self._counts}, given "
                 f"{shown(clock)}: give run=RunLength(counts=...) the unit of the clock"
+            )
+        if any(one in (fetched, fetched.name, fetched.value) for one in each_of(event) for fetched in FETCHED):
+            raise ValueError(
+                "event must be GET_BATCH_STARTED, or EPOCH_STARTED, before which no batch of the former size was "
+                f"fetched, given {shown(event)}"
             )
         loader = self.dataloader
         is_ahead = loader.num_workers > 0 or loader.batch_sampler.drop_last  # type: ignore[union-attr]

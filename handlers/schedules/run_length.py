@@ -115,14 +115,14 @@ class RunLength:
     @property
     def steps(self) -> int | None:
         """The number of steps; None if it is unknown."""
-        return self._whole_total(STEPS)
+        return self.total_of(STEPS)
 
     @property
     def num_events(self) -> int | None:
         """The number of events of the run, in what the event index counts; None if it is unknown."""
         if self.counts == MILLISECONDS:
             return None if self.total_time is None else units.milliseconds("total_time", self.total_time)
-        return self._whole_total(self.counts)
+        return self.total_of(self.counts)
 
     def events_of(self, duration: float | str, name: str = "duration") -> int:
         """The number of events of a duration.
@@ -175,6 +175,10 @@ class RunLength:
     def exact_events(self, duration: object, name: str = "duration") -> Fraction:
         """The exact number of events of a duration, which may be a fraction.
 
+        Args:
+            duration: as in :meth:`events_of`.
+            name: the name of the argument, for errors.
+
         Raises:
             TypeError, ValueError: as :meth:`events_of`.
 
@@ -192,13 +196,17 @@ class RunLength:
             return given.amount * self.num_events / 100
         if (amount := self._converted(given.amount, given.unit, self.counts)) is not None:
             return amount
-        total = self._whole_total(given.unit) if given.unit in TOTALS else None
+        total = self.total_of(given.unit) if given.unit in TOTALS else None
         if total is None or self.num_events is None:
             raise ValueError(self._missing(name, given))
         return given.amount * self.num_events / total
 
     def amount_of(self, events: float, unit: str) -> Fraction | None:
-        """How much of a unit, such as ``"tokens"`` or ``"percent"``, a number of events is; None if it is unknown.
+        """How much of a unit a number of events is; None if it is unknown.
+
+        Args:
+            events: the number of events, at least 0.
+            unit: ``"percent"``, ``"epochs"``, ``"steps"``, ``"tokens"`` or ``"samples"``.
 
         >>> run = RunLength(total_steps=1000, tokens_per_step=500)
         >>> run.amount_of(90, "tokens"), run.amount_of(90, "percent"), run.amount_of(90, "epochs")
@@ -209,13 +217,28 @@ class RunLength:
             return exact
         if unit != PERCENT and (amount := self._converted(exact, self.counts, unit)) is not None:
             return amount
-        whole = Fraction(100) if unit == PERCENT else self._whole_total(unit) if unit in TOTALS else None
+        whole = Fraction(100) if unit == PERCENT else self.total_of(unit) if unit in TOTALS else None
         return None if whole is None or self.num_events is None else exact * whole / self.num_events
 
     def config(self) -> dict[str, Any]:
         """The arguments as plain data, as ``run`` in a config has them."""
         given = {one.name: getattr(self, one.name) for one in fields(self)}
         return {name: value for name, value in given.items() if value is not None}
+
+    def total_of(self, unit: str) -> int | None:
+        """The length of the run in a unit, where a part of a step counts as a whole one; None if it is unknown.
+
+        Args:
+            unit: ``"epochs"``, ``"steps"``, ``"tokens"`` or ``"samples"``.
+
+        >>> RunLength(max_epochs=2, epoch_length=10, samples_per_step=32).total_of("samples")
+        640
+        """
+        given = getattr(self, TOTALS[unit])
+        if given is None:
+            ends = self._ends(unit)
+            given = ceil(ends[0]) if ends else None
+        return given  # type: ignore[no-any-return]
 
     def _rounded(self, exact: Fraction) -> int:
         """The event of a border; at the end of the run by one of its numbers, the run's end by all of them."""
@@ -226,14 +249,6 @@ class RunLength:
             if min(ends) <= exact <= max(ends):
                 return end
         return units.nearest(exact)
-
-    def _whole_total(self, unit: str) -> int | None:
-        """The length of the run in a unit, where a part of a step counts as a whole one; None if it is unknown."""
-        given = getattr(self, TOTALS[unit])
-        if given is None:
-            ends = self._ends(unit)
-            given = ceil(ends[0]) if ends else None
-        return given  # type: ignore[no-any-return]
 
     def _ends(self, unit: str) -> list[Fraction]:
         """The exact length of the run in a unit by each total that is given and can be converted."""

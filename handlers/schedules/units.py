@@ -181,6 +181,16 @@ def shown_part(part: Fraction, whole: Fraction, unit: str) -> str:
     return f"{_short(float(part) / size)} of {_short(float(whole) / size)}{name}"
 
 
+def shown_amount(amount: float, unit: str) -> str:
+    """An amount of a unit, in words.
+
+    >>> shown_amount(1.2e9, "tokens")
+    '1.2B tokens'
+    """
+    size, name = size_of(amount, unit)
+    return f"{_short(amount / size)}{name}"
+
+
 def size_of(amount: float, unit: str) -> tuple[float, str]:
     """What an amount is divided by to be shown, and the text that follows the quotient.
 

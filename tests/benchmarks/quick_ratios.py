@@ -6,6 +6,7 @@ the CPU time of the thread. ``make bench`` measures the same rows for longer. Th
 """
 
 import gc
+import random
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -151,6 +152,24 @@ def plain_events() -> Iterator[Row]:
                 "fill_": Timed(filling(tensor(groups))),
             },
         )
+
+
+def counting(amounts: Sequence[int]) -> Timed:
+    """An event of a scheduler whose clock reads these amounts, again and again."""
+    optimizer, engine, readings = optimizer_of(1), Engine(lambda engine, batch: None), cycle(amounts)
+    scheduler = lehr.CosineDecayScheduler(optimizer, "lr", 10**12)
+    scheduler.attach(engine, clock=lehr.TokenClock(lambda engine: next(readings)))
+    (handler, *_), *_ = engine._event_handlers[Events.ITERATION_STARTED]
+    return Timed(handler, (engine,))
+
+
+def clocked_events() -> Iterator[Row]:
+    """An event with a clock, with its reading: an item of an iterator."""
+    draw = random.Random(0)
+    yield Row("clock, equal amounts", lambda: {"lehr": counting([2048])}, 3.0)
+    yield Row("clock, a short batch in 50", lambda: {"lehr": counting([*[2048] * 49, 700])}, 3.0)
+    yield Row("clock, amounts of 10 to 20", lambda: {"lehr": counting(draw.choices(range(10, 21), k=999))}, 3.0)
+    yield Row("clock, amounts of 1500 to 2500", lambda: {"lehr": counting(draw.choices(range(1500, 2501), k=999))}, 3.0)
 
 
 def adam_of(groups: int) -> torch.optim.Optimizer:
@@ -395,7 +414,15 @@ def moved(library: Any) -> Any:
 
 def rows() -> list[Row]:
     """All rows of the table."""
-    parts = (plain_events, group_schedulers, user_functions, driven_events, engine_events, away_from_events)
+    parts = (
+        plain_events,
+        clocked_events,
+        group_schedulers,
+        user_functions,
+        driven_events,
+        engine_events,
+        away_from_events,
+    )
     return [row for part in parts for row in part()]
 
 

@@ -3,6 +3,8 @@
 Skipped where there is none; ``make gpu`` runs these alone.
 """
 
+import time
+
 import pytest
 import torch
 from ignite.engine import Engine, Events
@@ -14,6 +16,7 @@ from lehr.handlers import (
     LinearScheduler,
     OneCycleScheduler,
     ParamGroupScheduler,
+    TokenClock,
 )
 
 pytestmark = pytest.mark.gpu
@@ -204,3 +207,23 @@ def test_a_plan_that_is_sought_or_resumed_is_written_by_the_graph_that_was_captu
     for _ in range(EVENTS):
         graph.replay()
     assert torch.equal(training.rates[0], table[-1, 0])
+
+
+@pytest.mark.parametrize("lag", [0, 2])
+def test_a_clock_with_a_lag_does_not_wait_for_the_step_that_runs(lag):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1, device="cuda"))], lr=0.1)
+    mask = torch.ones(4, 25, dtype=torch.int64, device="cuda")
+    trainer = Engine(lambda engine, batch: torch.cuda._sleep(1_000_000_000))  # about half a second, on the GPU
+    scheduler = LinearScheduler(optimizer, "lr", 1000)
+    scheduler.attach(trainer, clock=TokenClock(lambda engine: mask.sum(), lag=lag))
+    trainer.run([0])  # what is allocated and compiled at first
+    torch.cuda.synchronize()
+    scheduler.seek(0)
+    begun = time.perf_counter()
+    trainer.run([0] * 3)
+    queued = time.perf_counter() - begun
+    torch.cuda.synchronize()
+    whole = time.perf_counter() - begun
+    assert (queued < 0.5 * whole) == (lag > 0)
+    assert scheduler.event_index == 100 * (3 - lag)
+    assert scheduler.state_dict().get("readings", []) == [100] * lag

@@ -7,6 +7,7 @@ import pytest
 from optimizers import make_optimizer
 
 from lehr.handlers import RunLength, configure_scheduler
+from lehr.handlers.config.described import described
 
 RUN = {"max_epochs": 4, "epoch_length": 50, "tokens_per_step": 1000}
 WSD = {"type": "WarmupStableDecayScheduler", "num_warmup_events": "1%", "num_stable_events": "79%", "peak_value": 0.1}
@@ -113,3 +114,19 @@ def test_errors_say_where_and_what_is_missing(change, kwargs, text):
         configure_scheduler(make_optimizer(), {**WSD, **change}, **kwargs)
     with pytest.raises(TypeError, match="run must be a RunLength or a mapping, given 3"):
         configure_scheduler(make_optimizer(), WSD, run=3)
+
+
+def test_a_description_says_where_in_the_run_each_phase_ends():
+    config = {**WSD, "num_warmup_events": "1.2M tokens", "run": {"total_tokens": "120M", "tokens_per_step": 10_000}}
+    config = {**config, "num_stable_events": "69%", "num_decay_events": "30%"}
+    found = described(configure_scheduler(make_optimizer(), config), config, dialect=None, section=None)
+    assert found.run_in_words() == "12000 iterations, 120M tokens"
+    assert [line.partition(": ")[0] for line in found.lines["lr"]] == [
+        "events 0 to 119 (to 1.2 of 120M tokens)",
+        "events 120 to 8399 (to 84 of 120M tokens)",
+        "events 8400 to 11999 (to 120 of 120M tokens)",
+    ]
+    percent = {**WSD, "run": {"total_steps": 200}}
+    found = described(configure_scheduler(make_optimizer(), percent), percent, dialect=None, section=None)
+    assert found.run_in_words() == "200 iterations"
+    assert found.lines["lr"][0].startswith("events 0 to 1: from 0 to 0.1")

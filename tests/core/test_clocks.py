@@ -1,8 +1,11 @@
 """Clocks: a scheduler whose event index counts tokens, samples or time."""
 
 import contextlib
+import copy
+import gc
 import itertools
 import random
+import weakref
 
 import numpy as np
 import pytest
@@ -33,6 +36,7 @@ from lehr.handlers import (
     StepScheduler,
     TimeClock,
     TokenClock,
+    paused,
 )
 from lehr.handlers.core.clocks.clock import amount_of
 from lehr.handlers.core.strided_reading import read_at
@@ -432,6 +436,70 @@ def test_several_groups_follow_one_clock():
     assert both.state_dict()["value"] == pytest.approx(seen[-1])
 
 
+@pytest.mark.parametrize("event", [Events.ITERATION_STARTED, Events.EPOCH_STARTED, OptimizerEvents.STEP_STARTED])
+@pytest.mark.parametrize("kind", ["tokens", "time", "budget"])
+def test_dropping_a_run_with_a_clock_frees_it_at_once(kind, event):
+    if kind == "budget" and event == Events.EPOCH_STARTED:
+        return
+    optimizer = make_optimizer()
+    trainer = Engine(lambda engine, batch: None)
+    made = {"tokens": lambda: TokenClock(tokens_of), "time": TimeClock, "budget": lambda: TimeClock(budget=1000)}
+    scheduler = LinearScheduler(optimizer, "lr", 1000)
+    scheduler.attach(trainer, event, clock=made[kind]())
+    trainer.run([1] * 3)
+    held = [weakref.ref(one) for one in (optimizer, trainer, scheduler)]
+    gc.disable()
+    try:
+        del optimizer, trainer, scheduler
+        assert [one() for one in held] == [None] * 3
+    finally:
+        gc.enable()
+
+
+def test_paused_schedulers_count_nothing():
+    optimizer, trainer = make_optimizer(), make_trainer()
+    for event, clock in (
+        (Events.ITERATION_STARTED, TokenClock(tokens_of)),
+        (Events.EPOCH_STARTED, SampleClock(tokens_of)),
+        (OptimizerEvents.STEP_STARTED, TokenClock(tokens_of)),
+        (Events.ITERATION_STARTED, TimeClock(now=itertools.count().__next__)),
+    ):
+        scheduler = LinearScheduler(optimizer, "lr", 1000)
+        handle = scheduler.attach(trainer, event, clock=clock)
+        with paused(trainer):
+            trainer.run([1] * 3)
+        assert scheduler.event_index == 0
+        assert "readings" not in scheduler.state_dict()
+        handle.remove()
+
+
+class FakeEvent:
+    """Counts how often it was waited for, in the place of an event of a GPU."""
+
+    waited = 0
+
+    def record(self, stream):
+        assert stream == "the stream of cpu"
+
+    def synchronize(self):
+        FakeEvent.waited += 1
+
+
+def test_a_tensor_of_a_gpu_is_sent_at_once_and_waited_for_when_it_is_counted(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "Event", FakeEvent)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: f"the stream of {device}")
+    monkeypatch.setattr(torch.Tensor, "is_cuda", True)
+    optimizer, trainer, waited = make_optimizer(), make_trainer(), []
+    scheduler = LinearScheduler(optimizer, "lr", 1000)
+    scheduler.attach(trainer, clock=TokenClock(lambda engine: torch.tensor(engine.state.batch), lag=2))
+    trainer.add_event_handler(Events.ITERATION_STARTED, lambda: waited.append(FakeEvent.waited))
+    trainer.run([10, 20, 30, 40])
+    assert waited == [0, 0, 1, 2]
+    assert scheduler.event_index == 30
+    assert copy.deepcopy(scheduler._readings) == (30, 40)
+    assert scheduler.state_dict()["readings"] == [30, 40]
+
+
 # Saving and resuming.
 
 
@@ -514,13 +582,13 @@ def engines():
 
     def make():
         clock = TimeClock(now=lambda: 0.0)
-        begin = clock.begin
+        begin = clock._begin
 
         def begun(engine):
             clock.now = lambda: round(100 * engine.state.iteration**1.3) / 1000
             begin(engine)
 
-        clock.begin = begun
+        clock._begin = begun
         return clock
 
     return make

@@ -23,6 +23,7 @@ from lehr.handlers import (
     OneCycleScheduler,
     ParamGroupScheduler,
     ParamScheduler,
+    PhaseScheduler,
     ReduceOnPlateauScheduler,
     ResumeWarning,
     RunLength,
@@ -31,7 +32,7 @@ from lehr.handlers import (
     WarmupStableDecayScheduler,
     check_plan,
 )
-from lehr.handlers.schedules import Anneal, Constant, Cooldown, WarmupStableDecay
+from lehr.handlers.schedules import Anneal, Constant, Cooldown, FunctionSchedule, Product, WarmupStableDecay
 from lehr.handlers.schedules.warmup_stable_decay import TYPES
 
 
@@ -56,6 +57,14 @@ def branch_of(make, state, policy):
     return branch
 
 
+def a_tenth(event_index):
+    return 0.1 + 0.001 * (event_index % 7)
+
+
+def own_tenths(event_index):
+    return [a_tenth(event_index), 2 * a_tenth(event_index)]
+
+
 TRUNKS = {
     "constant": constant,
     "three groups": lambda: constant(3),
@@ -64,6 +73,11 @@ TRUNKS = {
         make_optimizer(2), "lr", 400, start_value=[0.4, 0.2], end_value=[0.1, 0.15]
     ),
     "relative": lambda: ParamScheduler(make_optimizer(2), "lr", schedule=Anneal(0.2, 1.0, 100), relative=True),
+    "a function": lambda: ParamScheduler(make_optimizer(2), "lr", schedule=a_tenth),
+    "a function of groups": lambda: ParamScheduler(make_optimizer(2), "lr", schedule=own_tenths),
+    "a product with a function": lambda: ParamScheduler(
+        make_optimizer(2), "lr", schedule=Product([Anneal(1.0, 0.5, 100), FunctionSchedule(a_tenth)])
+    ),
     "weight decay of one group": lambda: ParamScheduler(
         make_optimizer(2), "weight_decay", param_group_index=1, schedule=Constant(0.3)
     ),
@@ -217,11 +231,18 @@ def test_an_attribute_and_a_batch_size_cool_down():
     branch = branch_of(dropout, trunk.state_dict(), CooldownPolicy(5, "linear"))
     assert branch.simulate(7, start=9)[:, 0] == pytest.approx([0.5, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0])
 
+    def by_function():
+        return BatchSizeScheduler(DataLoader(torch.zeros(64), batch_size=2), lambda epoch: 32)
+
     def sizes():
         return BatchSizeScheduler(DataLoader(torch.zeros(64), batch_size=2), Constant(32.0))
 
-    branch = branch_of(sizes, state_at(sizes(), 10), CooldownPolicy(4, "linear", end_value=5))
-    assert branch.simulate(6, start=9)[:, 0].tolist() == [32, 32, 25, 19, 12, 5]
+    for make in (sizes, by_function):
+        branch = branch_of(make, state_at(make(), 10), CooldownPolicy(4, "linear", end_value=5))
+        assert branch.simulate(6, start=9)[:, 0].tolist() == [32, 32, 25, 19, 12, 5]
+        again = branch_of(make, state_at(branch, 12), None)
+        again(None)
+        assert again.dataloader.batch_sampler.batch_size == 19
     refused = sizes()
     with pytest.raises(ValueError, match="end_value of 'batch_size' must be at least 1, given 0.0"):
         refused.load_state_dict(state_at(sizes(), 10), resume_policy=CooldownPolicy(4))
@@ -258,16 +279,28 @@ def test_groups_that_joined_the_trunk_cool_down_with_it():
     np.testing.assert_allclose(branch.simulate(5, start=2), expected)
 
 
+class Halved(ParamScheduler):
+    """A user's own."""
+
+    def get_param(self):
+        return 0.5**self.event_index
+
+
 def plateau():
     return ReduceOnPlateauScheduler(make_optimizer(), "lr", "loss")
 
 
 REFUSED = {
-    "a plateau": (plateau, CooldownPolicy(5), "must not be a CooldownPolicy for a schedule that depends on"),
-    "a function": (
-        lambda: ParamScheduler(make_optimizer(), "lr", schedule=lambda event: 0.1),
+    "a plateau": (plateau, CooldownPolicy(5), "must not be a CooldownPolicy for a schedule with a state of its own"),
+    "phases": (
+        lambda: PhaseScheduler(make_optimizer(), "lr", [Constant(0.1), Anneal(1.0, 0.0, 5)]),
         CooldownPolicy(5),
-        "must not be a CooldownPolicy for a schedule that depends on what happens in training",
+        "must not be a CooldownPolicy for a schedule with a state of its own or a get_param.*a PhaseScheduler",
+    ),
+    "an overridden method": (
+        lambda: Halved(make_optimizer(), "lr"),
+        CooldownPolicy(5),
+        "must not be a CooldownPolicy for a schedule with a state of its own or a get_param.*Halved.get_param",
     ),
     "several parameters": (
         lr_and_weight_decay,
@@ -424,6 +457,22 @@ def test_a_state_with_another_entry_is_refused(cooldown):
     assert scheduler.state_dict() == before
 
 
+def test_a_function_among_several_parameters_cools_down():
+    def make():
+        optimizer = make_optimizer(2)
+        rate = ParamScheduler(optimizer, "lr", schedule=own_tenths)
+        return ParamGroupScheduler([rate, ParamScheduler(optimizer, "weight_decay", schedule=a_tenth)])
+
+    trunk = make()
+    branch = branch_of(make, state_at(trunk, 20), CooldownPolicy(10, "linear", {"lr": 0.0}))
+    for event in range(20, 33):
+        branch(None)
+        share = max(1 - (event - 20) / 10, 0)
+        assert values_of(branch.optimizer[0]) == pytest.approx([value * share for value in own_tenths(event)])
+        assert values_of(branch.optimizer[0], "weight_decay") == [a_tenth(event)] * 2
+        branch = branch_of(make, json.loads(json.dumps(branch.state_dict())), None)
+
+
 def test_one_cycle_with_its_momentum_cools_down_the_rate_alone():
     def make():
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1, momentum=0.9)
@@ -470,3 +519,24 @@ def test_a_cool_down_over_tokens(groups):
     counts = np.cumsum([0, *tokens[3:7]])
     np.testing.assert_allclose(rates, np.outer(0.1 * (1 - np.minimum(counts / 1000, 1)), [1] * groups), rtol=1e-12)
     assert len(rates) == 5
+
+
+def test_recorded_states_of_branches_load():
+    """States as version 0.9 wrote them; their form must not change."""
+    own = constant().state_dict()
+    recorded = {
+        "version": 1, "scheduler": "ConstantScheduler", "param_name": "lr", "schedule": own["schedule"], "length": None,
+        "event_index": 22, "value": 0.08, "shift": 0, "handover": None, "cooldown": [20, 10.0, 0.0, "linear"],
+        "param_groups": 1, "base_values": None, "joined": [],
+    }  # fmt: skip
+    branch = branch_of(constant, json.loads(json.dumps(recorded)), None)
+    np.testing.assert_allclose(branch.simulate(4, start=21)[:, 0], [0.09, 0.08, 0.07, 0.06])
+    assert branch.state_dict() == recorded
+
+    def cosine():
+        return CosineDecayScheduler(make_optimizer(lr=0.1), "lr", duration=150, start_value=0.1)
+
+    stretched = {**cosine().state_dict(), "event_index": 70, "value": 0.0312, "stretch": [60, 90.0, 150.0]}
+    scheduler = branch_of(cosine, stretched, None)
+    assert scheduler.simulate(1, start=105)[0, 0] == cosine().simulate(1, start=120)[0, 0]
+    assert scheduler.state_dict() == stretched

@@ -21,6 +21,7 @@ from lehr.handlers import (
     ReduceOnPlateauScheduler,
     StateParamScheduler,
     TimeClock,
+    check_plan,
     create_lr_scheduler_with_warmup,
     dry_run,
 )
@@ -356,6 +357,17 @@ def test_the_plan_with_the_times_of_the_steps_is_what_training_writes(throughput
     assert plan["lr"][-1, 0] == 0.0
 
 
+def test_a_run_that_ends_before_its_deadline_is_found():
+    run = Run(World(constant))
+    finding = check_plan(run.trainer, 4, 100, seconds_per_step=STEP)[0]
+    assert (finding.code, finding.severity) == ("end-not-reached", "warning")
+    assert finding.where.endswith("'lr' on ITERATION_STARTED by TimeClock")
+    assert "after 400 iterations, before the deadline" in finding.message
+    codes = [one.code for one in check_plan(run.trainer, 40, 100, seconds_per_step=STEP)]
+    assert codes == ["jump", "zero-start"]  # from the optimizer's own value to the peak; and no other
+    assert [one.code for one in check_plan(run.trainer, 40, 100)] == ["unforeseen"]
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
@@ -425,3 +437,17 @@ def test_a_state_is_plain_data(tmp_path):
     torch.save(run.scheduler.state_dict(), tmp_path / "state.pt")
     assert torch.load(tmp_path / "state.pt", weights_only=True) == run.scheduler.state_dict()
     assert 0 < run.scheduler.state_dict()["landing"]["progress"] < 1
+
+
+@pytest.mark.parametrize("done", [50, 175, 195])
+def test_the_plan_of_a_resumed_run_lands_as_training_does(done):
+    world = World(constant)
+    first = Run(world, budget=401)
+    first.go(stop_at=done)
+    run = Run(world, budget=401)
+    run.load(first.state())
+    plan = dry_run(run.trainer, 1000, 1000, seconds_per_step=STEP)
+    assert plan.start == done
+    assert run.go()
+    assert plan["lr"][done:, 0].tolist() == pytest.approx(run.values, abs=1e-9)
+    assert plan.num_iterations == done + len(run.values)

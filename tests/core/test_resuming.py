@@ -125,6 +125,12 @@ def test_what_cannot_be_counted_is_not():
     assert times_fired(trainer, own) is None
     assert times_fired(trainer, own | Events.EPOCH_STARTED) is None
     assert times_fired(trainer, Events.COMPLETED) is None
+    trainer.state.dataloader = [0] * 5
+    assert times_fired(trainer, Events.GET_BATCH_STARTED) == 5
+    assert times_fired(trainer, Events.GET_BATCH_STARTED(every=2)) is None
+    for data in (None, iter([0])):
+        trainer.state.dataloader = data
+        assert times_fired(trainer, Events.GET_BATCH_STARTED) is None
 
 
 def resumed_trainer(iteration=1000, epoch_length=100):

@@ -177,6 +177,15 @@ def test_11_is_one_plan_for_any_batch_size(learn):
     assert min(accuracies_in(printed)) > 0.97
 
 
+def test_12_lands_at_the_deadline(learn):
+    printed = learn("lesson12_land_by", "land_by/landing.png")
+    found = re.findall(r"(\d+) steps, the last one ([+-]\S+) steps after the deadline with lr (\S+), test", printed)
+    assert len(found) == 4
+    assert [int(steps) for steps, _, _ in found] == pytest.approx([105, 150, 195, 127], abs=1)
+    assert all(-2 <= float(late) <= 1 and lr == "0" for _, late, lr in found)
+    assert min(accuracies_in(printed)) > 0.96
+
+
 @pytest.mark.proof
 def test_13_saves_steps_and_loses_nothing(learn):
     printed = learn("lesson13_branches", "branches/branches.png")

@@ -19,7 +19,8 @@ KINDS = st.sampled_from(
         Events.EPOCH_COMPLETED,
     ]
 )
-EVENTS = st.tuples(KINDS, FILTERS).map(lambda pair: pair[0](**pair[1]) if pair[1] else pair[0])
+FILTERED = st.tuples(KINDS, FILTERS).map(lambda pair: pair[0](**pair[1]) if pair[1] else pair[0])
+EVENTS = FILTERED | st.just(Events.GET_BATCH_STARTED)
 
 
 class StoppedError(Exception):

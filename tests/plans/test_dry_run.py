@@ -86,6 +86,9 @@ def test_two_names_of_one_scheduler_have_arrays_of_their_own():
 
     plan = assert_as_planned(make, 2, 3)
     assert not np.shares_memory(plan["by epochs"], plan["by iterations"])
+    first, second = (column.event_iterations for column in plan.columns.values())
+    assert first.tolist() == second.tolist()
+    assert not np.shares_memory(first, second)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tracemalloc
 
 import pytest
 from drawn_events import FILTERS
@@ -145,3 +146,15 @@ def test_the_calls_do_not_grow_with_the_iterations(plans):
 
     calls(1)
     assert calls(100) < calls(10) + 1000
+
+
+def test_a_plan_takes_little_more_memory_than_it_keeps():
+    optimizer, trainer = make_optimizer(), Engine(lambda engine, batch: None)
+    CosineDecayScheduler(optimizer, "lr", duration=200_000).attach(trainer)
+    dry_run(trainer, 1, 1000)  # what is made once
+    tracemalloc.start()
+    plan = dry_run(trainer, 200, 1000)
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert plan.num_iterations == 200_000
+    assert peak < 1.4 * kept  # 1.2 where the run is longer than many blocks of values

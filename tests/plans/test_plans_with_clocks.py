@@ -15,6 +15,7 @@ from lehr.handlers import (
     ConstantScheduler,
     CosineDecayScheduler,
     LinearScheduler,
+    LRScheduler,
     SampleClock,
     TimeClock,
     TokenClock,
@@ -206,3 +207,21 @@ def test_a_plan_leaves_everything_as_it_is():
     dry_run(trainer, 4, 6, amounts=AMOUNTS)
     assert (scheduler.state_dict(), values_of(scheduler.optimizer)) == before
     assert np.isfinite(dry_run(trainer, 4, 6, amounts=np.array(AMOUNTS))["lr"]).all()
+
+
+def test_a_plain_loop_is_planned_with_the_amounts_that_it_passes():
+    scheduler = CosineDecayScheduler(make_optimizer(), "lr", 40_000)
+    plan, seen = dry_run(scheduler, 4, 6, amounts=AMOUNTS), []
+    for at, amount in enumerate(AMOUNTS):
+        if at == 10:
+            rest = dry_run(scheduler, 4, 6, amounts=AMOUNTS)
+        scheduler.apply(amount=amount)
+        seen.append(values_of(scheduler.optimizer)[0])
+    assert plan["lr"][:, 0].tolist() == seen
+    assert rest.start == 10
+    assert rest["lr"][10:, 0].tolist() == seen[10:]
+    with pytest.raises(ValueError, match="amounts must be those of steps in a loop with gradient accumulation"):
+        dry_run(scheduler, 4, 6, amounts=AMOUNTS, gradient_accumulation_steps=2)
+    wrapped = LRScheduler(torch.optim.lr_scheduler.StepLR(make_optimizer(), 3))
+    with pytest.raises(ValueError, match="amounts must be left out for a schedule that goes on event by event"):
+        dry_run(wrapped, 4, 6, amounts=AMOUNTS)

@@ -227,6 +227,7 @@ def _ramp() -> Rig:
     loader = DataLoader(torch.zeros(8), batch_size=2)
     lr = CosineAnnealingScheduler(optimizer, "lr", 0.4, 0.1, 20)
     scheduler = BatchRamp(optimizer, loader, "0: 2, 9: 4, 20: 6", lr=lr, scale_betas=True, save_history=True)
+    scheduler.names = ["ramp"] * len(scheduler.names)  # one history of all its values
     return Rig(
         scheduler,
         lambda: [
@@ -234,6 +235,7 @@ def _ramp() -> Rig:
             optimizer.param_groups[0]["lr"],
             *optimizer.param_groups[0]["betas"],
         ],
+        event=Events.EPOCH_STARTED,
     )
 
 

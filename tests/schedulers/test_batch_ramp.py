@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from ignite.engine import Engine, Events
 from torch.utils.data import DataLoader, TensorDataset
 
+from lehr.engine import OptimizerEvents
 from lehr.handlers import (
     BatchRamp,
+    CooldownPolicy,
     CosineDecayScheduler,
     LinearScheduler,
     ParamGroupScheduler,
@@ -332,6 +334,24 @@ def test_thresholds_must_be_in_what_the_clock_counts():
     numbers.attach(Engine(lambda engine, batch: None), clock=SampleClock())
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        Events.ITERATION_STARTED,
+        Events.ITERATION_STARTED(every=2),
+        "iteration_started",
+        Events.GET_BATCH_COMPLETED,
+        OptimizerEvents.STEP_STARTED,
+        Events.GET_BATCH_STARTED | Events.ITERATION_STARTED,
+    ],
+)
+def test_an_event_after_a_batch_is_fetched_is_refused(event):
+    ramp, trainer = BatchRamp(make_adam(), make_loader(), [(0, 8), (2, 16)]), Engine(lambda engine, batch: None)
+    with pytest.raises(ValueError, match="event must be GET_BATCH_STARTED, or EPOCH_STARTED"):
+        ramp.attach(trainer, event)
+    ramp.attach(trainer, Events.GET_BATCH_STARTED(every=2))
+
+
 @pytest.mark.parametrize("options", [{"drop_last": True}, {"num_workers": 1}])
 def test_a_loader_that_goes_on_with_its_size_is_refused_but_for_epochs(options):
     ramp = BatchRamp(make_adam(), make_loader(**options), [(0, 8), (2, 16)])
@@ -375,3 +395,30 @@ def test_a_resumed_run_without_the_state_of_its_ramp_is_told_of():
     trainer.load_state_dict({**state, "max_epochs": 4})
     ramp.seek(10)
     trainer.run(loader)
+
+
+def test_the_plan_with_a_clock_is_what_training_writes():
+    sizes, run = "0 samples: 8, 150: 16, 400: 32", RunLength(counts="samples")
+    make = lambda: training(sizes, SampleClock(), lr=Anneal(0.1, 0.0, 2000), run=run)  # noqa: E731
+    amounts, count = [], 0
+    while len(amounts) < 40:  # each batch has the size at the count before it
+        amounts.append(8 if count < 150 else 16 if count < 400 else 32)
+        count += amounts[-1]
+    trainer, _, loader, seen = make()
+    plan = dry_run(make()[0], max_epochs=4, epoch_length=10, amounts=amounts)
+    trainer.run(loader, max_epochs=4, epoch_length=10)
+    table = np.column_stack([plan[name] for name in ("batch_size", "lr", "betas[0]", "betas[1]")])
+    assert table.tolist() == [list(row) for row in seen]
+
+
+def test_a_branch_of_a_ramp_cools_down_its_rate_alone():
+    make = lambda: BatchRamp(make_adam(), make_loader(), "0: 8, 5: 16, 20: 32", lr=Constant(0.1), scale_betas=True)  # noqa: E731
+    trunk, branch = make(), make()
+    trunk.seek(10)
+    branch.load_state_dict(trunk.state_dict(), resume_policy=CooldownPolicy(20, "linear", end_value={"lr": 0.0}))
+    table, own = branch.simulate(31), trunk.simulate(31)
+    assert (table[:, [0, 2, 3]] == own[:, [0, 2, 3]]).all()
+    np.testing.assert_allclose(table[10:, 1], own[10:, 1] * np.linspace(1, 0, 21), atol=1e-12)
+    again = make()
+    again.load_state_dict(json.loads(json.dumps(branch.state_dict())))
+    assert (again.simulate(31) == table).all()

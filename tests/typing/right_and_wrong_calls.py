@@ -44,7 +44,7 @@ from lehr.handlers import (
     WarmupStableDecayScheduler,
     configure_scheduler,
 )
-from lehr.handlers.schedules import Constant
+from lehr.handlers.schedules import Anneal, Concatenation, Constant, LinearInterpolation, WarmupStableDecay
 
 optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
 lr, half = ExponentialScheduler(optimizer, "lr", gamma=0.9), StepScheduler(optimizer, "lr", 2, gamma=0.5)
@@ -104,6 +104,19 @@ ReduceLROnPlateauScheduler.plot_values(9, metric_values=[1.0] * 9, init_lr=0.1, 
 ReduceOnPlateauScheduler.simulate_values(9, [1.0] * 9, param_name="lr", initial_value=0.1, factor=0.5)
 ReduceOnPlateauScheduler.plot_values(9, metric_values=[1.0] * 9, param_name="lr", initial_value=0.1, factor=0.5)
 
+# Right: durations with units, which are read as events.
+run = RunLength(max_epochs=10, epoch_length=500, counts="steps")
+WarmupStableDecayScheduler(optimizer, "lr", "1%", "79%", 1000, peak_value=0.1, begin="3 epochs", run=run)
+PiecewiseLinear(optimizer, "lr", [("0%", 0.0), (200, 0.1), ("100%", [0.0])], run=run)
+PiecewiseLinear.simulate_values("10%", param_name="lr", milestones_values=[("0%", 0.0), ("2 epochs", 0.1)], run=run)
+ConcatScheduler([lr, half], durations=["10%"], run=run)
+MultiStepStateScheduler(8.0, 0.5, ["10%", 300], "p", run=run)
+configure_scheduler(optimizer, {"type": "StepScheduler", "step_size": "10%"}, run={"total_steps": 100})
+parts = [Anneal(1.0, 0.0, "20%"), WarmupStableDecay(0.1, "1%", 79, "20%"), LinearInterpolation([("0%", 1.0), (3, 0.5)])]
+Concatenation(parts, ["10%", 20]).in_run(run)
+halfway: float = Anneal(1.0, 0.0, "20%").duration / 2
+whole: int = WarmupStableDecay(0.1, 1, 2, 3).num_warmup_events
+
 
 class HalvedEachEvent(ParamScheduler):
     """A scheduler of a user."""
@@ -136,6 +149,10 @@ StepScheduler.simulate_values(9, param_name="lr", step_size=2, gama=0.5)  # type
 StepScheduler.simulate_values(9, step_size=2)  # type: ignore[call-overload]
 StepScheduler.simulate_values(9, param_name=3, step_size=2)  # type: ignore[call-overload]
 StepScheduler.plot_values(9, param_name="lr", step_size=2, begins=3)  # type: ignore[call-overload]
+PiecewiseLinear(optimizer, "lr", [(0, 0.0)], run=200)  # type: ignore[arg-type]
+RunLength(counts="calls")  # type: ignore[arg-type]
+Anneal(1.0, 0.0, ["20%"])  # type: ignore[arg-type]
+WarmupStableDecayScheduler(optimizer, "lr", 1.5, "79%", "20%", run=run)  # type: ignore[arg-type]
 OneCycleScheduler.simulate_values(9, param_name="lr", max_valu=1.0, total_steps=9)  # type: ignore[call-overload]
 StepStateScheduler.simulate_values(9, param_name="p", gamma=0.5, initial_value=1, step_sise=2)  # type: ignore[call-arg]
 StepStateScheduler.plot_values(9, initial_value=8.0, gamma=0.5, step_size=2)  # type: ignore[call-arg]

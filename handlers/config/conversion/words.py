@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from lehr.handlers.core.given_units import GivenUnit
 from lehr.handlers.schedules import (
     Anneal,
     Constant,
@@ -35,8 +36,12 @@ from lehr.handlers.schedules.description import description_of, text_of
 from .phases import Phase
 
 
-def in_words(phase: Phase) -> str:
+def in_words(phase: Phase, given: GivenUnit | None = None) -> str:
     """A phase in words: its events, and what the value does.
+
+    Args:
+        phase: the phase.
+        given: the unit in which durations were given, to say where in the run the phase ends; or None.
 
     Example:
         >>> in_words(Phase(Anneal(0.0, 0.1, duration=500), 0, 500))
@@ -45,7 +50,10 @@ def in_words(phase: Phase) -> str:
         'event 0 on: from 0.1, times 0.5 every 30 steps of 10 events'
     """
     each = f" of {phase.every} events" if phase.every > 1 and not isinstance(phase.schedule, Constant) else ""
-    return f"{events_of(phase)}: {words_of(phase.schedule)}{each}"
+    whole = None if given is None or math.isinf(phase.end) else given.run.num_events
+    part = None if given is None or whole is None else given.in_words(phase.end, whole)
+    until = "" if part is None else f" (to {part})"
+    return f"{events_of(phase)}{until}: {words_of(phase.schedule)}{each}"
 
 
 def events_of(phase: Phase) -> str:

@@ -27,7 +27,7 @@ def handler_with_clock(
         timed = AtTimes(scheduler, clock, event, optimizer)
         counts_itself = event == Events.ITERATION_STARTED
         more = [] if counts_itself else [(Events.ITERATION_STARTED, timed.count)]
-        return timed, [(Events.STARTED, clock.begin), *more]
+        return timed, [(Events.STARTED, clock._begin), *more]
     if event == Events.ITERATION_STARTED:
         return AtIterations(scheduler, clock, event, optimizer), []
     made = AtSteps if is_step_event(event) else AtStarts

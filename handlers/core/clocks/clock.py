@@ -81,10 +81,34 @@ class EventClock(Clock):
         return 1
 
 
-def summed_reading(clock: Clock, engine: Engine) -> "int | torch.Tensor":
+class OnItsWay:
+    """A tensor of a GPU that is copied to the CPU when the GPU has computed it, while the training goes on.
+
+    Args:
+        tensor: the tensor on the GPU.
+    """
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self._copied = tensor.to("cpu", non_blocking=True)  # to pinned memory
+        self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        self._arrived.record(torch.cuda.current_stream(tensor.device))
+
+    def tensor(self) -> torch.Tensor:
+        """The tensor on the CPU; waits for this copy, and for nothing that was queued after it."""
+        self._arrived.synchronize()
+        return self._copied
+
+    def __deepcopy__(self, memo: Any) -> torch.Tensor:
+        return self.tensor().clone()
+
+
+Reading = int | torch.Tensor | OnItsWay
+
+
+def summed_reading(clock: Clock, engine: Engine) -> Reading:
     """How much the batch of this iteration counts on all ranks together.
 
-    With a lag, a tensor is returned as it is, and read later by :func:`amount_of`.
+    With a lag, a tensor is not read yet, but later by :func:`amount_of`.
 
     Raises:
         TypeError, ValueError: the reading is not a whole number of at least 0.
@@ -97,8 +121,12 @@ def summed_reading(clock: Clock, engine: Engine) -> "int | torch.Tensor":
     if type(reading) is int and reading >= 0:
         return reading
     if clock.lag and isinstance(reading, torch.Tensor) and reading.numel() == 1:
-        return reading.detach()
+        return _sent(reading.detach())
     return checked_amount(clock, reading)
+
+
+def _sent(reading: torch.Tensor) -> Reading:
+    return OnItsWay(reading) if reading.is_cuda else reading
 
 
 def checked_amount(clock: Clock, reading: object) -> int:
@@ -113,7 +141,7 @@ def checked_amount(clock: Clock, reading: object) -> int:
     return arguments.whole_number(name, reading, at_least=0)
 
 
-def amount_of(clock: Clock, reading: "int | torch.Tensor") -> int:
+def amount_of(clock: Clock, reading: Reading) -> int:
     """The amount of a reading that :func:`summed_reading` returned.
 
     Raises:
@@ -122,6 +150,8 @@ def amount_of(clock: Clock, reading: "int | torch.Tensor") -> int:
     """
     if isinstance(reading, int):
         return reading
+    if isinstance(reading, OnItsWay):
+        reading = reading.tensor()
     if reading.ndim == 0 or reading.numel() == 1:
         return checked_amount(clock, reading)
     amount, failed = reading.tolist()
@@ -133,7 +163,7 @@ def amount_of(clock: Clock, reading: "int | torch.Tensor") -> int:
     return int(amount)
 
 
-def _summed_over_ranks(clock: Clock, engine: Engine) -> "int | torch.Tensor":
+def _summed_over_ranks(clock: Clock, engine: Engine) -> Reading:
     """The sum over all ranks; each of them takes part, whatever its own reading is, since the others wait for it."""
     error: Exception | None = None
     packed = torch.tensor([0, 1], dtype=torch.int64)
@@ -148,7 +178,7 @@ def _summed_over_ranks(clock: Clock, engine: Engine) -> "int | torch.Tensor":
     total: Any = idist.all_reduce(packed)
     if error is not None:
         raise error
-    return total if clock.lag else amount_of(clock, total)
+    return _sent(total) if clock.lag else amount_of(clock, total)
 
 
 def _packed(reading: torch.Tensor) -> torch.Tensor:

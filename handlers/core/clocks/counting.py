@@ -173,7 +173,7 @@ class AtTimes(Clocked):
 
     def count(self, engine: Engine) -> None:
         """Count the time since the last event."""
-        run, milliseconds = self._clock.milliseconds(engine)
+        run, milliseconds = self._clock._milliseconds(engine)
         if run is not self._run:
             self._run, self._counted = run, 0
         self._count(milliseconds - self._counted)

@@ -74,7 +74,7 @@ class AtLanding(Clocked):
         scheduler = self._scheduler
         run, microseconds, now = self._now(engine)
         now = now.at_next_step(is_first=scheduler._event_index == 0)
-        now = self._planned(now, self._clock.left(engine, now.used, microseconds))
+        now = self._planned(now, self._clock._left_at(engine, now.used, microseconds))
         self._progress.now = now.progress
         if now.progress > 0:
             self._follow()
@@ -85,7 +85,7 @@ class AtLanding(Clocked):
 
     def _now(self, engine: Engine) -> tuple[object, int, LandingState]:
         """The run, its microseconds, and the state with the time since it was counted last."""
-        run, seconds = self._clock.seconds(engine)
+        run, seconds = self._clock._seconds(engine)
         microseconds = round(seconds * 1e6)
         passed = microseconds - (self._counted if run is self._run else 0)
         return run, microseconds, (self._scheduler._landing or LandingState()).after(passed)
@@ -100,7 +100,7 @@ class AtLanding(Clocked):
             if (
                 state.progress == 0
                 and steps > 1
-                and not self._clock.must_cool_down(self._scheduler._event_index, steps, left)
+                and not self._clock._must_cool_down(self._scheduler._event_index, steps, left)
             ):
                 return state
         progress = 1.0 if steps == 1 else min(state.progress + (1 - state.progress) / steps, 1.0)
@@ -161,7 +161,7 @@ def landing_handlers(
     """The handler that writes, and pairs of further events and their handlers."""
     landing = AtLanding(scheduler, clock, event, optimizer)
     return landing, [
-        (Events.STARTED, clock.begin),
+        (Events.STARTED, clock._begin),
         (Events.STARTED, landing.end),
         (Events.ITERATION_COMPLETED, landing.finish),
     ]

@@ -1,5 +1,7 @@
 """Clocks of simulated runs, whose readings are given beforehand, and the handlers that count with them."""
 
+import copy
+import weakref
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -49,6 +51,13 @@ class PlannedTime:
         """The seconds of the run so far."""
         name = getattr(engine.last_event_name, "name", engine.last_event_name)
         return float(self._ends[engine.state.iteration - (name in DURING_ITERATION)])
+
+
+def planned_time(clock: TimeClock, times: PlannedTime) -> TimeClock:
+    """A clock of time as a simulated run has it."""
+    made = copy.copy(clock)
+    made._planned, made._left = times, weakref.WeakKeyDictionary()
+    return made
 
 
 class ClockedAttachment(NamedTuple):

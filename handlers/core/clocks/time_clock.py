@@ -1,6 +1,5 @@
 """A clock that counts the time of training, and lets it land by a deadline."""
 
-import copy
 import math
 import time
 import weakref
@@ -138,7 +137,7 @@ class TimeClock(Clock):
         self.unix_time = arguments.function("unix_time", unix_time, "a function that tells the seconds since 1970")
         if budget is not None and land_by is not None:
             raise ValueError(f"land_by must be None where a budget is given, given {arguments.shown(land_by)}")
-        self.budget = None if budget is None else _seconds("budget", budget)
+        self.budget = None if budget is None else _checked_seconds("budget", budget)
         self.land_by = None if land_by is None else _date("land_by", land_by)
         self._cooldown = _cooldown("cooldown", cooldown)
         self.end_value = arguments.number("end_value", end_value)
@@ -157,17 +156,11 @@ class TimeClock(Clock):
         """Whether the scheduler lands."""
         return self.budget is not None or self.land_by is not None
 
-    def planned(self, times: Callable[[Engine], float]) -> "TimeClock":
-        """This clock as a simulated run has it, whose time a function tells."""
-        made = copy.copy(self)
-        made._planned, made._left = times, weakref.WeakKeyDictionary()
-        return made
-
     def reading(self, engine: Engine) -> int:
         """The milliseconds of the run so far."""
-        return self.milliseconds(engine)[1]
+        return self._milliseconds(engine)[1]
 
-    def begin(self, engine: Engine) -> None:
+    def _begin(self, engine: Engine) -> None:
         """Begin to count the time of a run."""
         self._watches[engine] = Stopwatch(self.now)
         self._left.pop(engine, None)
@@ -179,22 +172,22 @@ class TimeClock(Clock):
         left = self.land_by.timestamp() - self.unix_time()
         return left if self._planned is not None else of_rank_0(left)
 
-    def milliseconds(self, engine: Engine) -> tuple[object, int]:
+    def _milliseconds(self, engine: Engine) -> tuple[object, int]:
         """The run, and its milliseconds so far."""
-        run, seconds = self.seconds(engine)
+        run, seconds = self._seconds(engine)
         return run, round(seconds * 1000)
 
-    def seconds(self, engine: Engine) -> tuple[object, float]:
+    def _seconds(self, engine: Engine) -> tuple[object, float]:
         """The run, and its seconds so far."""
         if self._planned is not None:
             return self, self._planned(engine)
         watch = self._watches.get(engine)
         if watch is None:
-            self.begin(engine)
+            self._begin(engine)
             watch = self._watches[engine]
         return watch, watch.read(engine)
 
-    def left(self, engine: Engine, used: int, of_run: int) -> int:
+    def _left_at(self, engine: Engine, used: int, of_run: int) -> int:
         """The microseconds until the deadline.
 
         Args:
@@ -208,7 +201,7 @@ class TimeClock(Clock):
             self._left[engine] = self._until_date()
         return round(self._left[engine] * 1e6) - of_run
 
-    def must_cool_down(self, event_index: int, steps: int, left: int) -> bool:
+    def _must_cool_down(self, event_index: int, steps: int, left: int) -> bool:
         """Whether the cool-down must begin.
 
         Args:
@@ -222,7 +215,7 @@ class TimeClock(Clock):
         return left <= amount * 1000 if unit == MILLISECONDS else steps <= amount
 
 
-def _seconds(name: str, given: Any) -> float:
+def _checked_seconds(name: str, given: Any) -> float:
     if isinstance(given, str):
         return milliseconds(name, given) / 1000
     return arguments.number(name, given, above=0)

@@ -47,12 +47,14 @@ def _unattached(checked: CheckedRun) -> list[BaseParamScheduler]:
         *(scheduler.original for scheduler in run.schedulers),
         *(handler.owner for handler in run.unsupported),
     ]
+    others = {id(one): one for one in existing}
+    for one in active:
+        others.pop(id(one), None)
+    others = {key: one for key, one in others.items() if not run.optimizers.isdisjoint(optimizers_of(one))}
+    if not others:  # the usual case
+        return []
     used = _ids_in(active) | {id(one) for one in run.references}
-    found = [
-        (one, _ids_in(one))
-        for one in existing
-        if not _is_in(used, one) and not run.optimizers.isdisjoint(optimizers_of(one))
-    ]
+    found = [(one, _ids_in(one)) for one in others.values() if not _is_in(used, one)]
     # The whole scheduler, without its parts.
     return [one for one, _ in found if not any(_is_in(parts, one) for whole, parts in found if whole is not one)]
 

@@ -77,8 +77,10 @@ def _other_conflicts(checked: CheckedRun) -> Iterator[Finding]:
     """Conflicts within a ParamGroupScheduler, with schedulers of ignite, and with unwrapped schedulers of torch."""
     run = checked.run
     of_ignite = [one.handler for one in handlers_of(run.trainer) if isinstance(one.handler, IgniteParamScheduler)]
-    wrapped = {id(thing) for thing in reachable_from([scheduler.original for scheduler in run.schedulers])}
-    of_torch = [one for one in run.references if isinstance(one, TorchLRScheduler) and id(one) not in wrapped]
+    of_torch = [one for one in run.references if isinstance(one, TorchLRScheduler)]
+    if of_torch:
+        wrapped = {id(thing) for thing in reachable_from([scheduler.original for scheduler in run.schedulers])}
+        of_torch = [one for one in of_torch if id(one) not in wrapped]
     for scheduler, locations in checked.original_locations.items():
         yield from _conflicts_within(checked, scheduler)
         for peer in of_ignite:

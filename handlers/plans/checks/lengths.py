@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from lehr.handlers.core.clocks.time_clock import TimeClock
 from lehr.handlers.core.given_units import given_unit
 from lehr.handlers.core.inspection import reads_metric
 from lehr.handlers.plans.plan import counted
@@ -34,6 +35,7 @@ def wrong_lengths(checked: CheckedRun) -> Iterator[Finding]:
         length, events = length_of(written.schedule), written.num_events
         if written.scheduler.clock is not None:
             yield from _unfinished_by_clock(written, length)
+            yield from _not_landed(checked, written)
             continue
         if not length:
             yield from _vanishing(settings, written)
@@ -160,6 +162,16 @@ def _unfinished_by_clock(written: WrittenSchedule, length: float | None) -> Iter
     suggestion = f"make the schedule {counted_up:.6g} {clock.unit} long, or the run longer"
     numbers = {"length": float(length), "events": counted_up, "last_value": last.tolist(), "end_value": end.tolist()}
     yield Finding("end-not-reached", "warning", written.description, message, suggestion, numbers)
+
+
+def _not_landed(checked: CheckedRun, written: WrittenSchedule) -> Iterator[Finding]:
+    """The run ends before the deadline of a clock."""
+    clock, settings = written.scheduler.clock, checked.run.settings
+    if isinstance(clock, TimeClock) and clock.has_deadline and checked.run.stop == settings.iterations:
+        message = f"the run ends after {settings.iterations} iterations, before the deadline: it does not land"
+        suggestion = "make max_epochs larger than what fits before the deadline, which ends the run"
+        numbers = {"iterations": settings.iterations}
+        yield Finding("end-not-reached", "warning", written.description, message, suggestion, numbers)
 
 
 def _how_to_fit(written: WrittenSchedule, events: int) -> str:

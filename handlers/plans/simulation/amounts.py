@@ -8,7 +8,7 @@ import numpy as np
 from ignite.engine import Engine
 
 from lehr.handlers.core.clocks.clock import Clock
-from lehr.handlers.core.clocks.planned import PlannedClock, PlannedTime
+from lehr.handlers.core.clocks.planned import PlannedClock, PlannedTime, planned_time
 from lehr.handlers.core.clocks.time_clock import TimeClock
 from lehr.handlers.core.inspection import ClockedAttachment, counting_function
 from lehr.handlers.schedules import arguments
@@ -35,12 +35,12 @@ class PlannedAmounts:
     default: Sequence[int] | None
     by_clock: Mapping[Clock, Sequence[int]]
     seconds: Sequence[float] | None
-    start: int
+    start: int = 0
 
     def planned(self, clock: Clock) -> Clock | None:
         """A clock that tells the planned amounts; None if they are unknown."""
         if isinstance(clock, TimeClock):
-            return None if self.seconds is None else clock.planned(PlannedTime(self.seconds, self.start))
+            return None if self.seconds is None else planned_time(clock, PlannedTime(self.seconds, self.start))
         amounts = self.by_clock.get(clock, self.default)
         return None if amounts is None else PlannedClock(clock, amounts)
 
@@ -90,7 +90,7 @@ class PlannedCounting:
         return count
 
 
-def planned_amounts(given: object, seconds: object, iterations: int, start: int) -> PlannedAmounts:
+def planned_amounts(given: object, seconds: object, iterations: int) -> PlannedAmounts:
     """The arguments ``amounts`` and ``seconds_per_step`` of :func:`~lehr.handlers.dry_run`, after a check.
 
     Raises:
@@ -104,7 +104,7 @@ def planned_amounts(given: object, seconds: object, iterations: int, start: int)
         by_clock[clock] = _whole(f"amounts[{arguments.shown(clock)}]", amounts, iterations)
     default = None if given is None or isinstance(given, Mapping) else _whole("amounts", given, iterations)
     times = None if seconds is None else _each("seconds_per_step", seconds, iterations)
-    return PlannedAmounts(default, by_clock, times, start)
+    return PlannedAmounts(default, by_clock, times)
 
 
 def _whole(name: str, given: object, iterations: int) -> Sequence[int]:

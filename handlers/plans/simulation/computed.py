@@ -141,7 +141,19 @@ class ComputedScheduler:
     @property
     def is_at_each_iteration(self) -> bool:
         """Whether it writes once before each training step of a whole run."""
-        return bool((self.iterations == np.arange(self.num_events)).all())
+        iterations, count = self.iterations, self.num_events
+        if count and (iterations[0] != 0 or iterations[-1] != count - 1):
+            return False
+        return bool((iterations[1:] > iterations[:-1]).all())  # so each is one more than the one before
+
+    @property
+    def last_moment(self) -> int:
+        """The moment of its last event; -1 if it has none."""
+        if not self.num_events:
+            return -1
+        if len(self._calls) > 1:
+            return int(self.moments[-1])
+        return int(self.iterations[-1]) * self._moments + self._calls[0][0]  # without an array of all moments
 
     def start(self, engine: Engine) -> None:
         """Compute the values of all events.
@@ -211,7 +223,7 @@ class ComputedRun:
                 one.stop_before(moment)
         for one in self._computed:
             one.scheduler.event_iterations = one.iterations
-        for one in sorted(self._computed, key=lambda one: int(one.moments[-1]) if one.num_events else -1):
+        for one in sorted(self._computed, key=lambda one: one.last_moment):
             end_at(one.scheduler.copy, self._engine, one.first_event, one.num_events)
         columns = self._columns(stop)
         for values in recorded:

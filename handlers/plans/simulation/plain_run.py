@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from ignite.engine import Engine, Events
 
+from lehr.handlers.core.clocks.clock import Clock
+from lehr.handlers.core.clocks.counting import AtIterations, check_counts_amounts
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import arguments
 
@@ -18,7 +21,21 @@ class PlainRun(Engine):
     """An engine that stands for a training loop without one. It calls the schedulers; others may observe metrics."""
 
 
-def engine_of(planned: Planned, max_epochs: int, epoch_length: int, accumulation: Accumulation) -> Engine:
+class LoopClock(Clock):
+    """What ``scheduler.apply(amount=...)`` counts in a loop without an engine."""
+
+    def reading(self, engine: Engine) -> int:
+        """Nothing: a simulated run has planned amounts instead."""
+        return 0
+
+
+def engine_of(
+    planned: Planned,
+    max_epochs: int,
+    epoch_length: int,
+    accumulation: Accumulation,
+    amounts: Sequence[int] | None = None,
+) -> Engine:
     """The engine of a run; schedulers of a loop without one get a :class:`PlainRun`.
 
     Args:
@@ -27,6 +44,7 @@ def engine_of(planned: Planned, max_epochs: int, epoch_length: int, accumulation
         max_epochs: epochs of the run.
         epoch_length: iterations of an epoch.
         accumulation: iterations for each step of each optimizer.
+        amounts: what the loop passes to ``apply`` at each iteration; None for events.
 
     Raises:
         TypeError: ``planned`` is something else.
@@ -53,6 +71,16 @@ def engine_of(planned: Planned, max_epochs: int, epoch_length: int, accumulation
         every = accumulation.of_scheduler(scheduler) if event is None else 1
         if event is None:
             event = Events.ITERATION_STARTED if every == 1 else Events.ITERATION_STARTED(every=every)
+            if amounts is not None:
+                if every > 1:
+                    raise ValueError(
+                        "amounts must be those of steps in a loop with gradient accumulation, given "
+                        f"gradient_accumulation_steps {every}: plan the steps, with gradient_accumulation_steps=1"
+                    )
+                check_counts_amounts(scheduler, "amounts")
+                engine.add_event_handler(event, AtIterations(scheduler, LoopClock(), event, None))
+                done.add((int(np.searchsorted(np.cumsum([0, *amounts]), scheduler.event_index)), every))
+                continue
         engine.add_event_handler(event, scheduler)
         if event == Events.ITERATION_STARTED:
             done.add((scheduler.event_index, every))

@@ -80,7 +80,8 @@ class SimulatedScheduler:
     @cached_property
     def description(self) -> str:
         """Its type, its parameter and its events in words."""
-        events = " | ".join(dict.fromkeys(handler.event_text for handler in self.handlers))
+        named = [handler for handler in self.handlers if handler.clocked is None or handler.writes]
+        events = " | ".join(dict.fromkeys(handler.event_text for handler in named))
         return f"{type_name_of(self.original)} of {self.original.param_name!r} on {events}"
 
 

@@ -28,10 +28,12 @@ def unforeseen_by(run: SimulatedRun) -> list[str]:
         if any(engine not in run.engines for engine in engines_of(scheduler))
         and not run.optimizers.isdisjoint(optimizers_of(scheduler))
     ]
-    owners = [scheduler.original for scheduler in run.schedulers] + [one.owner for one in run.unsupported]
-    known = {id(part) for part in reachable_from(owners)}
     referenced = {id(one): one for one in run.references if isinstance(one, BaseParamScheduler)}
-    called = [one for key, one in referenced.items() if key not in known and not engines_of(one)]
+    called = [one for one in referenced.values() if not engines_of(one)]
+    if called:
+        owners = [scheduler.original for scheduler in run.schedulers] + [one.owner for one in run.unsupported]
+        known = {id(part) for part in reachable_from(owners)}
+        called = [one for one in called if id(one) not in known]
     return [
         *(
             f"{arguments.shown(handler.owner)} on {handler.event_text}{_advice(handler)}"
