@@ -75,9 +75,9 @@ class LossForecast:
 
         The losses of a run are averaged in at most 100 windows of steps, as logarithms, and all runs count the same.
         Losses in the warm-up are not fitted, but its steps count in the sums of the law. SciPy minimizes the robust
-        sum of squares (``soft_l1``) of the logarithms from several starts. The exponents and C are held near what the
-        paper found (beta and gamma 0.6 +- 0.1, alpha 0.5 +- 0.1, C to about a factor of 3): losses alone leave them
-        almost free. The order of the runs does not matter, and the same runs give the same forecast.
+        sum of squares (``soft_l1``) of the logarithms from several starts. What losses alone leave almost free is held
+        near what the paper found: alpha near 0.5, beta and gamma near 0.6, C within about a factor of 3, and L0 near
+        nine tenths of the lowest loss. The order of the runs does not matter, and the same runs give the same forecast.
 
         Args:
             runs: runs of the same model on the same data. Three tell the law well: a constant learning rate, a
