@@ -82,7 +82,8 @@ class RunLength:
                 raise ValueError(
                     f"total_time must be left out unless counts is 'milliseconds', given {self.total_time!r}"
                 )
-            units.milliseconds("total_time", self.total_time)
+            if not units.milliseconds("total_time", self.total_time):
+                raise ValueError(f"total_time must be more than 0, given {self.total_time!r}")
         self._check_steps()
 
     def _check_steps(self) -> None:
