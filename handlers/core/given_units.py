@@ -1,6 +1,6 @@
 """The unit in which the durations of a scheduler were given, and parts of a run in that unit, in words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from lehr.engine.event_counts import each_of
@@ -122,6 +122,14 @@ def refuse_in_plain_loop(scheduler: Any, *, counts_amounts: bool) -> None:
                 f"the durations of {shown(scheduler, 100)} were converted: attach it with a clock, or pass the amount "
                 "of each event to apply"
             )
+
+
+def checked_reader(scheduler: Any) -> Callable[[int], Any]:
+    """The function that reads a scheduler's value; before its first event, durations must be in what it counts."""
+    if scheduler._counted is None:
+        refuse_in_plain_loop(scheduler, counts_amounts=False)
+        scheduler._counted = EVENTS
+    return scheduler._read  # type: ignore[no-any-return]
 
 
 def _counts_at(event: Any) -> tuple[tuple[str, ...], str]:

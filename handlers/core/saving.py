@@ -12,14 +12,13 @@ from lehr.engine.history_recorder import remove_last_events
 from lehr.handlers.schedules import Plateau, Schedule, StatefulSchedule, arguments
 from lehr.handlers.schedules.description import description_of, same_schedule, text_of
 from lehr.handlers.schedules.stateful import stateful_parts
-from lehr.handlers.schedules.units import EVENTS
 
 from . import unfinished
 from .adjustment import Adjustment
 from .clocks.clock import amount_of
 from .clocks.landing_state import LandingState
 from .cooldown_policy import CooldownPolicy, refuse_other_unit
-from .engines import clock_of
+from .engines import clock_of, counted_unit
 from .resume_policy import ResumePolicy, adjusted, checked_policy, warn_of_change
 
 __all__ = ["Adjustment", "ResumePolicy", "checked_policy", "load_state", "state_of", "take_back_events"]
@@ -71,13 +70,6 @@ def state_of(scheduler: Any) -> dict[str, Any]:
         state["landing"] = scheduler._landing.state_dict()
     parts = stateful_parts(planned)
     return {**state, "progress": [part.state_dict() for part in parts]} if parts else state
-
-
-def counted_unit(scheduler: Any) -> str | None:
-    """What the event index of a scheduler counts: the unit of a clock, or amounts; None for events."""
-    clock = clock_of(scheduler)
-    unit = scheduler._counted if clock is None else clock.unit
-    return None if unit == EVENTS else unit
 
 
 def description_of_scheduler(scheduler: Any) -> Any:

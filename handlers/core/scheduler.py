@@ -18,7 +18,6 @@ from lehr.engine.history_recorder import Recorder
 from lehr.engine.plain_loop import PlainLoop
 from lehr.handlers.schedules import Constant, FunctionSchedule, Schedule, arguments
 from lehr.handlers.schedules.base import Array
-from lehr.handlers.schedules.units import EVENTS
 from lehr.handlers.targets.target import Location, Target, Value
 
 from . import as_config, saving
@@ -26,7 +25,7 @@ from .attaching import AnyClock, AnyEvent, attached, attached_to_steps, recordin
 from .clocks.counting import apply_amount
 from .copying import private_copy
 from .get_param import GetParam, value_of_schedule
-from .given_units import refuse_in_plain_loop
+from .given_units import checked_reader
 from .illegal_values import limits_of, read_get_param, read_in_block, warn_if_illegal
 from .not_of_torch import NotOfTorch
 from .notebook import html_of
@@ -157,7 +156,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         if 0 <= at < len(block.values):
             value = block.values[at]
         else:
-            value = self._first_read(index) if self._counted is None else self._read(index)
+            value = (self._read if self._counted else checked_reader(self))(index)
         if type(value) is not float:
             value = self._row(value)
         if self._save_history and (engine is not None or self._plain_loop is not None):
@@ -194,9 +193,6 @@ class BaseParamScheduler(SimulateValues, ABC):
         """
         if amount is None and self._written_at is None:
             self(None)
-        elif amount == 1 and self._written_at is None:
-            self._counted = self._counted or EVENTS
-            self(None)
         else:
             apply_amount(self, 1 if amount is None else amount)
 
@@ -223,12 +219,6 @@ class BaseParamScheduler(SimulateValues, ABC):
             0.025
         """
         return attached_to_steps(self)
-
-    def _first_read(self, index: int) -> Any:
-        """The value at the first event, after a check that the durations are in events, where no clock counts."""
-        refuse_in_plain_loop(self, counts_amounts=False)
-        self._counted = EVENTS
-        return self._read(index)
 
     def _read(self, index: int) -> Any:
         """The value of the schedule, or of ``get_param``, at an event."""
@@ -388,8 +378,8 @@ class BaseParamScheduler(SimulateValues, ABC):
 
         ``schedule``, ``length`` and ``value`` are the schedule, its length and the last value; a run that resumes with
         another schedule needs them. ``shift`` and ``handover`` are the effect of an earlier resume policy, and so are
-        ``stretch`` and ``cooldown`` if there are any. ``progress`` is a list of the states of stateful schedules, if
-        there are any. ``version`` is the version of the format.
+        ``stretch`` and ``cooldown`` if there are any. ``counts`` is the unit of a clock. ``progress`` is a list of the
+        states of stateful schedules, if there are any. ``version`` is the version of the format.
         """
         return saving.state_of(self)
 

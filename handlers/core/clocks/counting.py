@@ -15,6 +15,7 @@ from lehr.handlers.core.given_units import refuse_in_plain_loop
 from lehr.handlers.core.saving import NOT_WRITTEN
 from lehr.handlers.core.strided_reading import StridedReader
 from lehr.handlers.schedules import Schedule, arguments
+from lehr.handlers.schedules.units import EVENTS
 
 from .clock import Clock, amount_of, summed_reading
 from .time_clock import TimeClock
@@ -228,6 +229,10 @@ def count_events_again(scheduler: Any) -> None:
 def apply_amount(scheduler: Any, amount: object) -> None:
     """Write the value of this event of a plain loop, and count an amount; see :meth:`BaseParamScheduler.apply`."""
     checked = arguments.whole_number("amount", amount, at_least=0)
+    if checked == 1 and scheduler._written_at is None:
+        scheduler._counted = scheduler._counted or EVENTS
+        scheduler(None)
+        return
     if scheduler._written_at is None:
         check_counts_amounts(scheduler, "amount")
         if checked > 1:
