@@ -85,7 +85,7 @@ def refuse_other_clock(scheduler: Any, clock: Any, event: Any) -> None:
     """
     word = EVENTS if clock is None else UNITS_OF_CLOCKS.get(clock.unit, clock.unit)
     expected: tuple[str, ...] = (word,)
-    place = f"with a clock of {word}"
+    place = f"is attached with a clock of {word}"
     if word == EVENTS:
         expected, place = _counts_at(event)
     elif word not in COUNTS:
@@ -93,9 +93,9 @@ def refuse_other_clock(scheduler: Any, clock: Any, event: Any) -> None:
     for counts in counts_of(scheduler):
         if counts not in expected:
             if word == EVENTS and counts not in EVENTS_OF_RUN:
-                place = "without a clock"
+                place = "counts events"
             raise ValueError(
-                f"run must have counts={expected[0]!r} where the scheduler is attached {place}, given "
+                f"run must have counts={expected[0]!r} where the scheduler {place}, given "
                 f"counts={counts!r}, to which the durations of {shown(scheduler, 100)} were converted"
             )
 
@@ -137,10 +137,10 @@ def _counts_at(event: Any) -> tuple[tuple[str, ...], str]:
     events = each_of(event)
     names = [str(getattr(one, "name", one)).upper() for one in events]  # an event may be given by its name
     if set(names) <= {"EPOCH_STARTED", "EPOCH_COMPLETED"}:
-        return (EPOCHS,), f"to {names[0]}"
+        return (EPOCHS,), f"is attached to {names[0]}"
     if all(name in AT_STEPS and getattr(one, "filter", None) is None for name, one in zip(names, events, strict=True)):
-        return (STEPS,), f"to {names[0]}"
-    return EVENTS_OF_RUN, "without a clock"
+        return (STEPS,), f"is attached to {names[0]}"
+    return EVENTS_OF_RUN, "counts events"
 
 
 def _units_in(value: Any, run: RunLength | None, depth: int) -> Iterator[GivenUnit]:
