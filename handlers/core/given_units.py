@@ -135,7 +135,8 @@ def checked_reader(scheduler: Any) -> Callable[[int], Any]:
 def _counts_at(event: Any) -> tuple[tuple[str, ...], str]:
     """What the events of an engine count, and where that is, in words."""
     events = each_of(event)
-    names = [str(getattr(one, "name", one)).upper() for one in events]  # an event may be given by its name
+    given = [getattr(one, "name", one) for one in events]  # an event may be given by its name
+    names = [one.upper() if isinstance(one, str) else "" for one in given]
     if set(names) <= {"EPOCH_STARTED", "EPOCH_COMPLETED"}:
         return (EPOCHS,), f"is attached to {names[0]}"
     if all(name in AT_STEPS and getattr(one, "filter", None) is None for name, one in zip(names, events, strict=True)):

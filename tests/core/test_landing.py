@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import pickle
 import random
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -21,6 +22,7 @@ from lehr.handlers import (
     ReduceOnPlateauScheduler,
     ResumeWarning,
     StateParamScheduler,
+    StepScheduler,
     TimeClock,
     check_plan,
     create_lr_scheduler_with_warmup,
@@ -429,6 +431,40 @@ def test_a_scheduler_that_is_landing_may_be_detached(lands_again):
         with pytest.warns(ResumeWarning, match="was on its way to a deadline, 50% through its cool-down"):
             trainer.run([0] * 100, max_epochs=2)
         assert values_of(optimizer) == [0.1]  # as its schedule says
+
+
+@pytest.mark.parametrize("is_detached", [False, True])
+def test_a_group_that_joins_a_landing_lands_with_it(is_detached):
+    time, optimizer, seen = [0.0], make_optimizer(lr=0.1), []
+
+    def step(engine, batch):
+        time[0] += 1
+        seen.append(values_of(optimizer))
+        if engine.state.iteration == 80:
+            optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.2})
+        if engine.state.iteration == 90 and is_detached:
+            handle.remove()
+            scheduler.attach(engine)
+
+    trainer, scheduler = Engine(step), StepScheduler(optimizer, "lr", 1000, gamma=0.5)
+    handle = scheduler.attach(trainer, clock=TimeClock(budget=100, cooldown="40%", now=lambda: time[0]))
+    trainer.run([0] * 100)
+    rates = [values[0] for values in seen]
+    if is_detached:
+        assert seen[91:] == [[0.1, 0.2]] * 9
+        return
+    assert all(after < before for before, after in itertools.pairwise(rates[60:]))
+    assert all(joined == pytest.approx(2 * first) for first, joined in seen[80:])
+    assert seen[-1] == [0.0, 0.0]
+
+
+def test_a_clock_of_time_can_be_pickled():
+    clock = pickle.loads(pickle.dumps(TimeClock(budget="1 min", cooldown="40%", end_value=0.1)))
+    assert (clock.budget, clock.end_value, clock.unit) == (60.0, 0.1, "events")
+    trainer, scheduler = Engine(lambda engine, batch: None), ConstantScheduler(make_optimizer(), "lr", 0.1)
+    scheduler.attach(trainer, clock=clock)
+    trainer.run([0] * 3)
+    assert scheduler.event_index == 3
 
 
 def test_a_state_of_a_landing_that_is_loaded_without_a_deadline_warns():

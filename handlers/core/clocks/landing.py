@@ -77,6 +77,8 @@ class AtLanding(Clocked):
         now = self._planned(now, self._clock._left_at(engine, now.used, microseconds))
         self._progress.now = now.progress
         if now.progress > 0:
+            if hasattr(scheduler, "_admit_groups"):
+                scheduler._admit_groups()  # which changes the trunk
             self._follow()
         scheduler(engine, **kwargs)
         scheduler._landing, self._run, self._counted = now, run, microseconds
@@ -135,7 +137,8 @@ def follow_landing(scheduler: Any, landing: Landing) -> None:
 def follow_trunk(scheduler: Any) -> None:
     """Let a scheduler that was landing read its values from the trunk alone from now on."""
     if isinstance(scheduler._schedule, Landing):
-        scheduler._follow(scheduler._schedule.schedule)
+        # That of the first groups, which those that joined follow.
+        scheduler._follow(getattr(scheduler, "_first_schedule", scheduler._schedule.schedule))
 
 
 def check_can_land(scheduler: Any, event: Any) -> None:

@@ -145,8 +145,7 @@ class TimeClock(Clock):
         self.end_value = arguments.number("end_value", end_value)
         self.curve = curve_of_type(arguments.one_of("curve", curve, CURVES), 1)
         self._check_cooldown({"cooldown": cooldown, "end_value": end_value, "curve": curve})
-        self._watches: weakref.WeakKeyDictionary[Engine, Stopwatch] = weakref.WeakKeyDictionary()
-        self._left: weakref.WeakKeyDictionary[Engine, float] = weakref.WeakKeyDictionary()
+        self._forget_runs()
         self._planned: Callable[[Engine], float] | None = None
         if self.has_deadline:
             self.unit = "events"  # type: ignore[misc]
@@ -165,6 +164,17 @@ class TimeClock(Clock):
                 f"cooldown must be at most the budget, {self.budget:g} seconds, given "
                 f"{arguments.shown(given['cooldown'])}"
             )
+
+    def _forget_runs(self) -> None:
+        self._watches: weakref.WeakKeyDictionary[Engine, Stopwatch] = weakref.WeakKeyDictionary()
+        self._left: weakref.WeakKeyDictionary[Engine, float] = weakref.WeakKeyDictionary()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("_watches", "_left")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._forget_runs()
 
     def __deepcopy__(self, memo: Any) -> "TimeClock":
         return self  # it has no state of a scheduler
