@@ -18,7 +18,9 @@ from lehr.handlers.schedules.arguments import shown, shown_text
 
 from .clocks.choosing import checked_clock, handler_with_clock
 from .clocks.clock import Clock
-from .clocks.counting import read_with_strides
+from .clocks.counting import count_events_again, read_with_strides
+from .clocks.landing import follow_trunk
+from .clocks.time_clock import TimeClock
 from .engines import is_attached
 from .given_units import refuse_other_clock
 from .locations import holders_of, label_history, locations_of, may_share, shared_locations
@@ -121,7 +123,7 @@ def attached(scheduler: Any, engine: Engine, event: Any, name: str | None, given
     if isinstance(event, str) and is_step_event(event):
         event = OptimizerEvents[event]
     clock = checked_clock(scheduler, given, event, is_attached(scheduler))
-    refuse_other_clock(scheduler, clock)
+    refuse_other_clock(scheduler, clock, event)
     if clock is None and is_attached(scheduler, by_a_clock=True):
         raise ValueError(f"a scheduler with a clock must be attached once, given {shown(scheduler)}")
     names = scheduler._history_names(name) if scheduler.save_history else []
@@ -145,8 +147,12 @@ def attached(scheduler: Any, engine: Engine, event: Any, name: str | None, given
         for handle in others:
             handle.remove()
         raise
-    if clock is not None and clock.unit != "events":
+    if clock is None:
+        count_events_again(scheduler)
+    elif clock.unit != "events":
         read_with_strides(scheduler)
+    if not (isinstance(clock, TimeClock) and clock.has_deadline):
+        follow_trunk(scheduler)
     ResumeCheck.of(scheduler, engine).add(engine, event, name, clock)
     for history_name in names:
         history = claim_name(recording, history_name, scheduler)

@@ -6,9 +6,12 @@ from typing import Any
 
 from lehr.handlers.schedules import Cooldown, RunLength, Schedule, arguments
 from lehr.handlers.schedules.arguments import Number
+from lehr.handlers.schedules.run_length import COUNTS
+from lehr.handlers.schedules.units import EVENTS, quantity
 from lehr.handlers.schedules.warmup_stable_decay import TYPES
 
 from .adjustment import Adjustment
+from .given_units import EVENTS_OF_RUN, UNITS_OF_CLOCKS
 
 
 @dataclass(frozen=True)
@@ -64,12 +67,17 @@ class CooldownPolicy:
     end_value: Number | Mapping[str, Number] = 0.0
     run: RunLength | None = field(default=None, kw_only=True, compare=False, repr=False)
 
+    _counts: str | None = field(init=False, default=None, compare=False, repr=False)  # what a text was converted to
+
     def __post_init__(self) -> None:
         """Checks the arguments."""
         arguments.instance("run", self.run, RunLength | None, "a RunLength or None")
         events: Any = self.duration
         if isinstance(events, str):
-            events = (self.run or RunLength()).events_of(events, "duration")
+            run = self.run or RunLength()
+            if quantity("duration", events).unit != EVENTS:
+                object.__setattr__(self, "_counts", run.counts)
+            events = run.events_of(events, "duration")
         object.__setattr__(self, "duration", arguments.duration("duration", events, above=0))
         arguments.one_of("curve", self.curve, TYPES)
         ends: Any = self.end_value
@@ -84,6 +92,27 @@ class CooldownPolicy:
         else:
             checked = arguments.number_or_numbers("end_value", ends)
         object.__setattr__(self, "end_value", checked)
+
+
+def refuse_other_unit(policy: CooldownPolicy, counted: str | None) -> None:
+    """Raise an error if the duration of a cool-down was converted to something else than the event index counts.
+
+    Args:
+        policy: the policy.
+        counted: the unit of a clock, or ``"amounts"``; None if it is unknown, or events.
+
+    Raises:
+        ValueError: ``counts`` of the run is another unit.
+    """
+    counts = policy._counts
+    if counts is None or counted is None:
+        return
+    unit = UNITS_OF_CLOCKS.get(counted, counted)
+    if counts in EVENTS_OF_RUN or (unit in COUNTS and counts != unit):
+        raise ValueError(
+            f"run must have the counts of the saved event index, which is in {unit}, given counts={counts!r}, to which "
+            f"the duration of {arguments.shown(policy)} was converted"
+        )
 
 
 def with_cooldown(policy: CooldownPolicy, scheduler: Any, saved: Adjustment, event_index: int) -> Adjustment:

@@ -5,6 +5,8 @@ from typing import Any
 
 from ignite.engine import Engine
 
+from lehr.handlers.schedules.units import EVENTS
+
 # The resume check of each engine, by the id of the scheduler: a subclass may define its own equality.
 CHECKS: "dict[int, weakref.WeakKeyDictionary[Engine, Any]]" = {}
 
@@ -23,6 +25,13 @@ def is_attached(scheduler: Any, by_a_clock: bool = False) -> bool:
 def clock_of(scheduler: Any) -> Any:
     """The clock that a scheduler was attached with; None if it counts events."""
     return next((check.clock for check in _checks_of(scheduler) if check.clock is not None), None)
+
+
+def counted_unit(scheduler: Any) -> str | None:
+    """What the event index of a scheduler counts: the unit of a clock, or amounts; None for events."""
+    clock = clock_of(scheduler)
+    unit = scheduler._counted if clock is None else clock.unit
+    return None if unit == EVENTS else unit
 
 
 def _checks_of(scheduler: Any) -> list[Any]:

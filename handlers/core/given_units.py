@@ -1,8 +1,9 @@
 """The unit in which the durations of a scheduler were given, and parts of a run in that unit, in words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from lehr.engine.event_counts import each_of
 from lehr.handlers.schedules import RunLength
 from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.in_units import InUnits
@@ -10,6 +11,11 @@ from lehr.handlers.schedules.run_length import COUNTS
 from lehr.handlers.schedules.units import EPOCHS, EVENTS, MILLISECONDS, PERCENT, STEPS, has_unit, quantity, shown_part
 
 UNITS_OF_CLOCKS = {"ms": MILLISECONDS}  # where a run has another word
+EVENTS_OF_RUN = (STEPS, EPOCHS)  # what events without a clock may count
+AT_STEPS = (  # with a filter, they may be epochs, or each few steps
+    *("ITERATION_STARTED", "ITERATION_COMPLETED", "GET_BATCH_STARTED", "GET_BATCH_COMPLETED"),
+    *("STEP_STARTED", "STEP_COMPLETED"),
+)
 MAX_DEPTH = 20  # of schedulers, schedules and lists in arguments
 
 
@@ -52,27 +58,90 @@ def given_unit(scheduler: Any) -> GivenUnit | None:
     return next(_units_in(scheduler, None, MAX_DEPTH), None)
 
 
-def refuse_other_clock(scheduler: Any, clock: Any) -> None:
+def counts_of(scheduler: Any) -> list[str]:
+    """What the texts of a scheduler, and of those that it combines, were converted to.
+
+    Args:
+        scheduler: the scheduler.
+
+    Returns:
+        ``counts`` of each length of a run, once.
+    """
+    own = getattr(scheduler, "thresholds_count", EVENTS)
+    found = dict.fromkeys(one.run.counts for one in _units_in(scheduler, None, MAX_DEPTH))
+    return [*found, *([own] if own != EVENTS and own not in found else [])]
+
+
+def refuse_other_clock(scheduler: Any, clock: Any, event: Any) -> None:
     """Raise an error if durations of a scheduler were converted to something else than its event index will count.
 
     Args:
         scheduler: the scheduler.
         clock: the clock that it is attached with; None if it counts events.
+        event: the event that it is attached to.
 
     Raises:
-        ValueError: ``counts`` of its run is another unit than that of the clock.
+        ValueError: ``counts`` of its run is another unit than that of the clock, or of the event.
     """
-    given = given_unit(scheduler)
-    if given is None:
-        return
     word = EVENTS if clock is None else UNITS_OF_CLOCKS.get(clock.unit, clock.unit)
-    expected = (STEPS, EPOCHS) if word == EVENTS else (word,)
-    if given.run.counts not in expected and set(expected) <= set(COUNTS):
-        needed = "counts events" if word == EVENTS else f"is attached with a clock of {word}"
-        raise ValueError(
-            f"run must have counts={expected[0]!r} where the scheduler {needed}, given "
-            f"counts={given.run.counts!r}, to which the durations of {shown(scheduler, 100)} were converted"
-        )
+    expected: tuple[str, ...] = (word,)
+    place = f"is attached with a clock of {word}"
+    if word == EVENTS:
+        expected, place = _counts_at(event)
+    elif word not in COUNTS:
+        return
+    for counts in counts_of(scheduler):
+        if counts not in expected:
+            if word == EVENTS and counts not in EVENTS_OF_RUN:
+                place = "counts events"
+            raise ValueError(
+                f"run must have counts={expected[0]!r} where the scheduler {place}, given "
+                f"counts={counts!r}, to which the durations of {shown(scheduler, 100)} were converted"
+            )
+
+
+def refuse_in_plain_loop(scheduler: Any, *, counts_amounts: bool) -> None:
+    """Raise an error if durations of a scheduler were converted to something else than a plain loop counts.
+
+    Args:
+        scheduler: the scheduler.
+        counts_amounts: whether the loop passes amounts to ``apply``; else it counts events.
+
+    Raises:
+        ValueError: the texts are tokens, samples or milliseconds, and the loop counts events; or the reverse.
+    """
+    for counts in counts_of(scheduler):
+        if counts_amounts and counts in EVENTS_OF_RUN:
+            raise ValueError(
+                f"run must have the counts of the amounts, such as 'tokens', where apply has an amount above 1, given "
+                f"counts={counts!r}, to which the durations of {shown(scheduler, 100)} were converted"
+            )
+        if not counts_amounts and counts not in EVENTS_OF_RUN:
+            raise ValueError(
+                f"run must have counts='steps' where the scheduler counts events, given counts={counts!r}, to which "
+                f"the durations of {shown(scheduler, 100)} were converted: attach it with a clock, or pass the amount "
+                "of each event to apply"
+            )
+
+
+def checked_reader(scheduler: Any) -> Callable[[int], Any]:
+    """The function that reads a scheduler's value; before its first event, durations must be in what it counts."""
+    if scheduler._counted is None:
+        refuse_in_plain_loop(scheduler, counts_amounts=False)
+        scheduler._counted = EVENTS
+    return scheduler._read  # type: ignore[no-any-return]
+
+
+def _counts_at(event: Any) -> tuple[tuple[str, ...], str]:
+    """What the events of an engine count, and where that is, in words."""
+    events = each_of(event)
+    given = [getattr(one, "name", one) for one in events]  # an event may be given by its name
+    names = [one.upper() if isinstance(one, str) else "" for one in given]
+    if set(names) <= {"EPOCH_STARTED", "EPOCH_COMPLETED"}:
+        return (EPOCHS,), f"is attached to {names[0]}"
+    if all(name in AT_STEPS and getattr(one, "filter", None) is None for name, one in zip(names, events, strict=True)):
+        return (STEPS,), f"is attached to {names[0]}"
+    return EVENTS_OF_RUN, "counts events"
 
 
 def _units_in(value: Any, run: RunLength | None, depth: int) -> Iterator[GivenUnit]:

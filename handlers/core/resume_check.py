@@ -17,7 +17,7 @@ from lehr.engine.event_counts import (
 from lehr.engine.optimizer_events import is_step_event, stepping_optimizers, steps_of
 from lehr.handlers.schedules import arguments
 
-from .clocks.resuming import resume_with_clock
+from .clocks.resuming import resume_with_clock, warn_of_other_unit
 from .engines import CHECKS, counts_for, engines_of
 from .pausing import steps_aside
 from .resume_policy import ResumeWarning
@@ -111,6 +111,7 @@ class ResumeCheck:
         if getattr(scheduler, "_lost", ()):
             self._warn_of_lost(scheduler)
         self._follow_engine_around(engine, scheduler)
+        warn_of_other_unit(self.clock, scheduler)
         if scheduler.event_index > 0 and not scheduler._sought:
             self._warn_of_end_or_new_run(engine, scheduler, events)
         if engine.state.iteration == 0:

@@ -17,7 +17,8 @@ from . import unfinished
 from .adjustment import Adjustment
 from .clocks.clock import amount_of
 from .clocks.landing_state import LandingState
-from .engines import clock_of
+from .cooldown_policy import CooldownPolicy, refuse_other_unit
+from .engines import clock_of, counted_unit
 from .resume_policy import ResumePolicy, adjusted, checked_policy, warn_of_change
 
 __all__ = ["Adjustment", "ResumePolicy", "checked_policy", "load_state", "state_of", "take_back_events"]
@@ -40,9 +41,10 @@ LATER_ENTRIES: dict[str, Any] = {
     "unfinished": None,
     "readings": [],
     "landing": None,
+    "counts": None,
     "before_epoch_completed": False,  # of development versions
 }
-RARE_ENTRIES = {"stretch", "cooldown", "unfinished", "readings", "landing", "before_epoch_completed"}
+RARE_ENTRIES = {"stretch", "cooldown", "unfinished", "readings", "landing", "counts", "before_epoch_completed"}
 
 
 def state_of(scheduler: Any) -> dict[str, Any]:
@@ -60,6 +62,8 @@ def state_of(scheduler: Any) -> dict[str, Any]:
     }
     if (left := unfinished.unfinished_of(scheduler)) is not None:
         state["unfinished"] = left._asdict()
+    if (counted := counted_unit(scheduler)) is not None:
+        state["counts"] = counted
     if scheduler._readings:
         state["readings"] = [amount_of(clock_of(scheduler), reading) for reading in scheduler._readings]
     if scheduler._landing is not None:
@@ -110,6 +114,8 @@ def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, po
     is_same = is_same_schedule(state["schedule"], description)
     # A schedule under an overridden get_param cannot be adjusted.
     adjustable = None if scheduler._asks_get_param else planned
+    if isinstance(policy, CooldownPolicy):
+        refuse_other_unit(policy, state["counts"] or counted_unit(scheduler))
     adjustment = adjusted(scheduler, state, adjustable, description, policy, is_same)
     parts = stateful_parts(planned)
     before = [part.state_dict() for part in parts]
@@ -126,7 +132,7 @@ def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, po
         _load_progress(parts, before)
         raise
     scheduler._go_to(state["event_index"])
-    scheduler._landing = state["landing"]
+    scheduler._landing, scheduler._counted = state["landing"], state["counts"]
     was_counted = scheduler._written_at is not None
     scheduler._readings, scheduler._written_at = state["readings"], NOT_WRITTEN if was_counted else None
     scheduler._loaded(state)
@@ -222,6 +228,8 @@ def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Ma
     checked["event_index"] = arguments.whole_number("event_index", state["event_index"], at_least=0)
     readings = arguments.listed("readings", checked["readings"])
     checked["readings"] = tuple(arguments.whole_number("readings", one, at_least=0) for one in readings)
+    if not isinstance(checked["counts"], str | None):
+        raise TypeError(f"state_dict['counts'] must be a unit or None, given {arguments.shown(checked['counts'])}")
     checked["landing"] = LandingState.loaded(checked["landing"])
     checked["shift"] = arguments.whole_number("shift", checked["shift"], at_least=-arguments.MAX_EVENT_INDEX)
     if checked["length"] is not None:

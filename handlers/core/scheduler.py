@@ -25,6 +25,7 @@ from .attaching import AnyClock, AnyEvent, attached, attached_to_steps, recordin
 from .clocks.counting import apply_amount
 from .copying import private_copy
 from .get_param import GetParam, value_of_schedule
+from .given_units import checked_reader
 from .illegal_values import limits_of, read_get_param, read_in_block, warn_if_illegal
 from .not_of_torch import NotOfTorch
 from .notebook import html_of
@@ -75,6 +76,7 @@ class BaseParamScheduler(SimulateValues, ABC):
     _loaded_value: Any = None
     _readings: tuple[Any, ...] = ()  # of a clock, which are not in the event index yet
     _written_at: int | None = None  # the event index of the last value where a clock counts; -1 for the loaded one
+    _counted: str | None = None  # the unit of the event index: that of a clock, "amounts", or "events"
     _landing: Any = None  # a LandingState: how far it is on its way to a deadline
     _reader_type: type[BlockReader] = BlockReader
     _writes_bools = False  # whether get_param may return True or False
@@ -151,7 +153,10 @@ class BaseParamScheduler(SimulateValues, ABC):
         """
         index, record, block = self._event_index, None, self._block_reader
         at = index - block.first_event
-        value = block.values[at] if 0 <= at < len(block.values) else self._read(index)
+        if 0 <= at < len(block.values):
+            value = block.values[at]
+        else:
+            value = (self._read if self._counted else checked_reader(self))(index)
         if type(value) is not float:
             value = self._row(value)
         if self._save_history and (engine is not None or self._plain_loop is not None):
@@ -162,15 +167,17 @@ class BaseParamScheduler(SimulateValues, ABC):
         if record is not None:
             record(row)
 
-    def apply(self, amount: int = 1) -> None:
+    def apply(self, amount: int | None = None) -> None:
         """Write the value of this event, and count the event; call it in your own loop, before the optimizer's step.
 
         Args:
-            amount: what the event adds to ``event_index``, at least 0: 1, or such as the tokens of this batch, summed
-                over all ranks. The schedule is then one over tokens, and the value that of the tokens before the batch.
+            amount: what the event adds to ``event_index``, at least 0: None for 1, or such as the tokens of this batch,
+                summed over all ranks. The schedule is then one over tokens, and the value that of the tokens before
+                the batch.
 
         Raises:
-            ValueError: ``amount`` is not a whole number; or the schedule goes on event by event, as torch's schedulers.
+            ValueError: ``amount`` is not a whole number; the schedule goes on event by event, as torch's schedulers; or
+                durations were converted to tokens, and there is no amount, or to steps, and it is above 1.
 
         Example:
             >>> import torch
@@ -184,10 +191,10 @@ class BaseParamScheduler(SimulateValues, ABC):
             400 0.7
             600 0.6
         """
-        if amount == 1 and self._written_at is None:
+        if amount is None and self._written_at is None:
             self(None)
         else:
-            apply_amount(self, amount)
+            apply_amount(self, 1 if amount is None else amount)
 
     def apply_at_steps(self) -> RemovableHandle:
         """Let the optimizer call :meth:`apply` before each step that it really takes, until ``handle.remove()``.
@@ -371,8 +378,8 @@ class BaseParamScheduler(SimulateValues, ABC):
 
         ``schedule``, ``length`` and ``value`` are the schedule, its length and the last value; a run that resumes with
         another schedule needs them. ``shift`` and ``handover`` are the effect of an earlier resume policy, and so are
-        ``stretch`` and ``cooldown`` if there are any. ``progress`` is a list of the states of stateful schedules, if
-        there are any. ``version`` is the version of the format.
+        ``stretch`` and ``cooldown`` if there are any. ``counts`` is the unit of a clock. ``progress`` is a list of the
+        states of stateful schedules, if there are any. ``version`` is the version of the format.
         """
         return saving.state_of(self)
 

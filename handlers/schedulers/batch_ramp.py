@@ -101,7 +101,7 @@ class BatchRamp(ParamGroupScheduler):
     ) -> None:
         rule = LR_RULES["none" if lr_rule is None else arguments.one_of("lr_rule", lr_rule, ("sqrt", "linear"))]
         arguments.instance("run", run, RunLength | None, "a RunLength or None")
-        milestones, own_sizes, self._counts = in_events(as_thresholds(sizes), run)
+        milestones, own_sizes, self.thresholds_count = in_events(as_thresholds(sizes), run)
         ratios = [size / own_sizes[0] for size in own_sizes]
         members: list[BaseParamScheduler] = [
             BatchSizeScheduler(dataloader, PiecewiseConstant(own_sizes, milestones)),
@@ -141,10 +141,10 @@ class BatchRamp(ParamGroupScheduler):
                 while the learning rate changes.
         """
         unit = UNITS.get(word := getattr(clock, "unit", STEPS), word)
-        if self._counts not in (EVENTS, STEPS if unit == EVENTS else unit):
-            wanted = "left out" if self._counts == STEPS else f"one that counts {self._counts}"
+        if self.thresholds_count not in (EVENTS, STEPS if unit == EVENTS else unit):
+            wanted = "left out" if self.thresholds_count == STEPS else f"one that counts {self.thresholds_count}"
             raise ValueError(
-                f"clock must be {wanted} where the thresholds were converted to {self._counts}, given "
+                f"clock must be {wanted} where the thresholds were converted to {self.thresholds_count}, given "
                 f"{shown(clock)}: give run=RunLength(counts=...) the unit of the clock"
             )
         if any(one in (fetched, fetched.name, fetched.value) for one in each_of(event) for fetched in FETCHED):

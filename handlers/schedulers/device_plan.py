@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from lehr.handlers.core.given_units import refuse_in_plain_loop
 from lehr.handlers.core.illegal_values import warn_in_table
 from lehr.handlers.core.inspection import set_called_by_another, target_of
 from lehr.handlers.core.param_scheduler import ParamScheduler
@@ -69,6 +70,7 @@ class DevicePlan:
         if not isinstance(scheduler, ParamScheduler):
             raise TypeError(f"scheduler must be a ParamScheduler, given {arguments.shown(scheduler)}")
         num_events = arguments.whole_number("num_events", num_events, at_least=1)
+        refuse_in_plain_loop(scheduler, counts_amounts=False)
         if not scheduler.schedule.is_pure:
             raise ValueError(
                 "scheduler must have values that are known in advance, "

@@ -81,7 +81,8 @@ class RunLength:
             if self.counts != MILLISECONDS:
                 given = arguments.shown(self.total_time)
                 raise ValueError(f"total_time must be left out unless counts is 'milliseconds', given {given}")
-            units.milliseconds("total_time", self.total_time)
+            if not units.milliseconds("total_time", self.total_time):
+                raise ValueError(f"total_time must be more than 0, given {arguments.shown(self.total_time)}")
         self._check_steps()
 
     def _check_steps(self) -> None:

@@ -641,7 +641,8 @@ def test_a_run_that_begins_anew_warns():
 
 
 def test_time_counts_while_the_engine_runs():
-    seconds = iter([50.0, 50.0, 51.5, 53.0, 900.0, 901.0, 903.25])
+    first = [50.0, 50.0, 51.5, 51.5, 53.0, 53.0, 54.0]  # at the start, then at the start and the end of each iteration
+    seconds = iter([*first, 900.0, 901.0, 903.25, 903.25, 903.5])
     optimizer, seen = make_optimizer(), []
     trainer = Engine(lambda engine, batch: seen.append(values_of(optimizer)[0]))
     scheduler = ParamScheduler(optimizer, "lr", schedule=COUNTING)
@@ -649,12 +650,27 @@ def test_time_counts_while_the_engine_runs():
     trainer.run([0] * 3)
     scheduler.seek(scheduler.event_index)  # a second run goes on with the time of the first
     trainer.run([0] * 2)
-    assert seen == [0, 1500, 3000, 4000, 6250]
+    assert seen == [0, 1500, 3000, 5000, 7250]
+    assert scheduler.event_index == 7500
+
+
+def test_a_checkpoint_after_a_step_has_the_time_of_that_step():
+    time, indices = [0.0], []
+    scheduler = LinearScheduler(make_optimizer(), "lr", 10**6)
+
+    def step(engine, batch):
+        time[0] += 60
+
+    trainer = Engine(step)
+    scheduler.attach(trainer, clock=TimeClock(now=lambda: time[0]))
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda: indices.append(scheduler.state_dict()["event_index"]))
+    trainer.run([0] * 3)
+    assert indices == [60_000, 120_000, 180_000]
 
 
 @pytest.mark.parametrize("jump", [-100.0, float("-inf"), float("nan"), float("inf")])
 def test_a_clock_that_goes_back_does_no_harm(jump):
-    seconds = iter([0.0, 0.0, 1.0, jump, 3.0, 4.0])
+    seconds = iter([0.0, *(one for one in (0.0, 1.0, jump, 3.0, 4.0) for _ in range(2))])
     optimizer, seen = make_optimizer(), []
     trainer = Engine(lambda engine, batch: seen.append(values_of(optimizer)[0]))
     ParamScheduler(optimizer, "lr", schedule=COUNTING).attach(trainer, clock=TimeClock(now=lambda: next(seconds)))

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import pickle
 import random
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -19,7 +20,9 @@ from lehr.handlers import (
     ParamGroupScheduler,
     ParamScheduler,
     ReduceOnPlateauScheduler,
+    ResumeWarning,
     StateParamScheduler,
+    StepScheduler,
     TimeClock,
     check_plan,
     create_lr_scheduler_with_warmup,
@@ -384,12 +387,105 @@ def test_a_run_that_ends_before_its_deadline_is_found():
         ({"budget": 3, "cooldown": 0}, ValueError, "cooldown must be a whole number of at least 1, given 0"),
         ({"budget": 3, "curve": "log"}, ValueError, "curve must be one of"),
         ({"budget": 3, "end_value": float("nan")}, ValueError, "end_value must be"),
+        ({"budget": "0 s"}, ValueError, "budget must be more than 0, given 0.0"),
+        (
+            {"budget": 30, "cooldown": "1 min"},
+            ValueError,
+            "cooldown must be at most the budget, 30 seconds, given",
+        ),
+        (
+            {"cooldown": "20%"},
+            ValueError,
+            "cooldown must be left out without a deadline, given '20%': give",
+        ),
+        ({"end_value": 0.1}, ValueError, "end_value must be left out without a deadline, given 0.1"),
+        ({"curve": "linear"}, ValueError, "curve must be left out without a deadline, given 'linear'"),
         ({"budget": 3, "unix_time": 7}, TypeError, "unix_time must be a function"),
     ],
 )
 def test_wrong_arguments(options, error, message):
     with pytest.raises(error, match=message):
         TimeClock(**options)
+
+
+@pytest.mark.parametrize("lands_again", [True, False])
+def test_a_scheduler_that_is_landing_may_be_detached(lands_again):
+    time, optimizer = [0.0], make_optimizer()
+
+    def step(engine, batch):
+        time[0] += 1
+
+    trainer, scheduler = Engine(step), ConstantScheduler(optimizer, "lr", 0.1)
+    clock = TimeClock(budget=100, cooldown="40%", now=lambda: time[0])
+    handle = scheduler.attach(trainer, clock=clock)
+    trainer.add_event_handler(Events.ITERATION_COMPLETED(once=80), trainer.terminate)
+    trainer.run([0] * 1000)
+    assert 0 < values_of(optimizer)[0] < 0.1
+    handle.remove()
+    if lands_again:
+        scheduler.attach(trainer, clock=clock)
+        assert trainer.run([0] * 1000, max_epochs=2).iteration == 100
+        assert values_of(optimizer) == [0.0]
+    else:
+        scheduler.attach(trainer)
+        with pytest.warns(ResumeWarning, match="was on its way to a deadline, 50% through its cool-down"):
+            trainer.run([0] * 100, max_epochs=2)
+        assert values_of(optimizer) == [0.1]  # as its schedule says
+
+
+@pytest.mark.parametrize("is_detached", [False, True])
+def test_a_group_that_joins_a_landing_lands_with_it(is_detached):
+    time, optimizer, seen = [0.0], make_optimizer(lr=0.1), []
+
+    def step(engine, batch):
+        time[0] += 1
+        seen.append(values_of(optimizer))
+        if engine.state.iteration == 80:
+            optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.2})
+        if engine.state.iteration == 90 and is_detached:
+            handle.remove()
+            scheduler.attach(engine)
+
+    trainer, scheduler = Engine(step), StepScheduler(optimizer, "lr", 1000, gamma=0.5)
+    handle = scheduler.attach(trainer, clock=TimeClock(budget=100, cooldown="40%", now=lambda: time[0]))
+    trainer.run([0] * 100)
+    rates = [values[0] for values in seen]
+    if is_detached:
+        assert seen[91:] == [[0.1, 0.2]] * 9
+        return
+    assert all(after < before for before, after in itertools.pairwise(rates[60:]))
+    assert all(joined == pytest.approx(2 * first) for first, joined in seen[80:])
+    assert seen[-1] == [0.0, 0.0]
+
+
+def test_a_clock_of_time_can_be_pickled():
+    clock = pickle.loads(pickle.dumps(TimeClock(budget="1 min", cooldown="40%", end_value=0.1)))
+    assert (clock.budget, clock.end_value, clock.unit) == (60.0, 0.1, "events")
+    trainer, scheduler = Engine(lambda engine, batch: None), ConstantScheduler(make_optimizer(), "lr", 0.1)
+    scheduler.attach(trainer, clock=clock)
+    trainer.run([0] * 3)
+    assert scheduler.event_index == 3
+
+
+def test_a_state_of_a_landing_that_is_loaded_without_a_deadline_warns():
+    time = [0.0]
+
+    def step(engine, batch):
+        time[0] += 1
+
+    def make(**clock):
+        trainer, scheduler = Engine(step), ConstantScheduler(make_optimizer(), "lr", 0.1)
+        scheduler.attach(trainer, **clock)
+        return trainer, scheduler
+
+    trainer, scheduler = make(clock=TimeClock(budget=100, cooldown="40%", now=lambda: time[0]))
+    trainer.add_event_handler(Events.ITERATION_COMPLETED(once=80), trainer.terminate)
+    trainer.run([0] * 1000)
+    resumed, again = make()
+    again.load_state_dict(scheduler.state_dict())
+    resumed.load_state_dict(trainer.state_dict())
+    with pytest.warns(ResumeWarning, match="was on its way to a deadline, 50% .* TimeClock that has a deadline"):
+        resumed.run([0] * 1000, max_epochs=1)
 
 
 def several(optimizer):

@@ -27,6 +27,7 @@ def handler_with_clock(
         timed = AtTimes(scheduler, clock, event, optimizer)
         counts_itself = event == Events.ITERATION_STARTED
         more = [] if counts_itself else [(Events.ITERATION_STARTED, timed.count)]
+        more.append((Events.ITERATION_COMPLETED, timed.count))  # a checkpoint has the time of the step before it
         return timed, [(Events.STARTED, clock._begin), *more]
     if event == Events.ITERATION_STARTED:
         return AtIterations(scheduler, clock, event, optimizer), []

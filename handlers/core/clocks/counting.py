@@ -11,12 +11,16 @@ from torch.optim import Optimizer
 from lehr.engine.event_counts import is_repeated_epoch_start
 from lehr.engine.history_recorder import remove_last_events
 from lehr.engine.optimizer_events import is_step_event
+from lehr.handlers.core.given_units import refuse_in_plain_loop
 from lehr.handlers.core.saving import NOT_WRITTEN
 from lehr.handlers.core.strided_reading import StridedReader
 from lehr.handlers.schedules import Schedule, arguments
+from lehr.handlers.schedules.units import EVENTS
 
 from .clock import Clock, amount_of, summed_reading
 from .time_clock import TimeClock
+
+AMOUNTS = "amounts"  # what a plain loop counts that passes them to ``apply``
 
 
 class Clocked:
@@ -47,7 +51,7 @@ class Clocked:
 
     def _write(self, engine: Engine, amount: int, kwargs: Any) -> None:
         scheduler = self._scheduler
-        index = scheduler._event_index
+        index, scheduler._counted = scheduler._event_index, self._clock.unit
         scheduler(engine, amount=amount, **kwargs)
         scheduler._written_at = index
         if self.tell is not None:
@@ -215,12 +219,26 @@ def read_with_strides(scheduler: Any) -> None:
         scheduler._readings = readings
 
 
+def count_events_again(scheduler: Any) -> None:
+    """Let a scheduler that has counted a clock, or amounts, count its events from now on, and keep its last value."""
+    if scheduler._written_at is not None:
+        scheduler._loaded_value = scheduler._last_value()
+        scheduler._loaded_at, scheduler._written_at, scheduler._readings = scheduler._event_index, None, ()
+
+
 def apply_amount(scheduler: Any, amount: object) -> None:
     """Write the value of this event of a plain loop, and count an amount; see :meth:`BaseParamScheduler.apply`."""
     checked = arguments.whole_number("amount", amount, at_least=0)
+    if checked == 1 and scheduler._written_at is None:
+        scheduler._counted = scheduler._counted or EVENTS
+        scheduler(None)
+        return
     if scheduler._written_at is None:
         check_counts_amounts(scheduler, "amount")
+        if checked > 1:
+            refuse_in_plain_loop(scheduler, counts_amounts=True)
         read_with_strides(scheduler)
+    scheduler._counted = scheduler._counted or AMOUNTS
     index = scheduler._event_index
     scheduler(None, amount=checked)
     scheduler._written_at = index

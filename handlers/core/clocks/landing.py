@@ -77,6 +77,8 @@ class AtLanding(Clocked):
         now = self._planned(now, self._clock._left_at(engine, now.used, microseconds))
         self._progress.now = now.progress
         if now.progress > 0:
+            if hasattr(scheduler, "_admit_groups"):
+                scheduler._admit_groups()  # which changes the trunk
             self._follow()
         scheduler(engine, **kwargs)
         scheduler._landing, self._run, self._counted = now, run, microseconds
@@ -132,6 +134,13 @@ def follow_landing(scheduler: Any, landing: Landing) -> None:
     scheduler._forget()
 
 
+def follow_trunk(scheduler: Any) -> None:
+    """Let a scheduler that was landing read its values from the trunk alone from now on."""
+    if isinstance(scheduler._schedule, Landing):
+        # That of the first groups, which those that joined follow.
+        scheduler._follow(getattr(scheduler, "_first_schedule", scheduler._schedule.schedule))
+
+
 def check_can_land(scheduler: Any, event: Any) -> None:
     """Check that a scheduler can land.
 
@@ -140,7 +149,8 @@ def check_can_land(scheduler: Any, event: Any) -> None:
             step.
     """
     is_one = not getattr(scheduler, "_members", ()) and scheduler._number_type is float
-    if not scheduler._is_pure or scheduler._asks_get_param or not is_one or not hasattr(scheduler, "_base"):
+    is_pure = scheduler._is_pure or isinstance(scheduler._schedule, Landing)  # it has begun to land
+    if not is_pure or scheduler._asks_get_param or not is_one or not hasattr(scheduler, "_base"):
         raise ValueError(
             "clock must not have a deadline for a scheduler of several parameters, of no optimizer, or driven by "
             f"metrics or functions, given {arguments.shown(scheduler)}: attach a scheduler of each parameter"

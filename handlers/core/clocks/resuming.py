@@ -7,8 +7,11 @@ from ignite.engine import Engine
 
 from lehr.handlers.core.resume_policy import ResumeWarning
 from lehr.handlers.schedules import arguments
+from lehr.handlers.schedules.units import EVENTS
 
 from .clock import Clock
+from .counting import AMOUNTS
+from .time_clock import TimeClock
 
 
 def resume_with_clock(clock: Clock, engine: Engine, scheduler: Any, warns: bool) -> None:
@@ -25,4 +28,34 @@ def resume_with_clock(clock: Clock, engine: Engine, scheduler: Any, warns: bool)
             f"{clock.unit} so far. To begin at 0 without this warning, call seek(0)",
             ResumeWarning,
             stacklevel=2,
+        )
+
+
+def warn_of_other_unit(clock: Clock | None, scheduler: Any) -> None:
+    """Warn of a scheduler whose event index counts something else than before, or that no longer lands.
+
+    Args:
+        clock: the clock that it is attached with; None if it counts events.
+        scheduler: the scheduler, at the start of a run.
+    """
+    now, before = EVENTS if clock is None else clock.unit, scheduler._counted or EVENTS
+    landing, event_index = scheduler._landing, scheduler.event_index
+    scheduler._counted = now
+    if event_index == 0 or scheduler._sought:
+        return
+    if before != now and not (before == AMOUNTS and now != EVENTS):
+        warnings.warn(
+            f"{arguments.shown(scheduler)} has counted {before} so far, and now counts {now}: attach it as in the "
+            f"saved run, or call seek() with the {now} so far. To go on from {event_index} without this warning, call "
+            f"seek({event_index})",
+            ResumeWarning,
+            stacklevel=3,
+        )
+    elif landing is not None and not (isinstance(clock, TimeClock) and clock.has_deadline):
+        warnings.warn(
+            f"{arguments.shown(scheduler)} was on its way to a deadline, {landing.progress:.0%} through its cool-down, "
+            "and now follows its schedule without one: attach it with a TimeClock that has a deadline. To go on "
+            f"without this warning, call seek({event_index})",
+            ResumeWarning,
+            stacklevel=3,
         )

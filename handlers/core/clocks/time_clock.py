@@ -3,7 +3,7 @@
 import math
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
@@ -18,6 +18,7 @@ from lehr.handlers.schedules.warmup_stable_decay import curve_of_type
 
 from .clock import Clock
 
+COOLDOWN = {"cooldown": "15%", "end_value": 0.0, "curve": "1-sqrt"}  # the defaults of its arguments
 CURVES = ("linear", "cosine", "1-sqrt", "quadratic")
 
 
@@ -93,7 +94,8 @@ class TimeClock(Clock):
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: an argument is out of its range; there are both a budget and a date; the date has no time zone.
+        ValueError: an argument is out of its range; there are both a budget and a date; the date has no time zone;
+            there is a cool-down without a deadline, or one that is longer than the budget.
 
     Example:
         >>> import torch
@@ -102,11 +104,11 @@ class TimeClock(Clock):
         >>> values = []
         >>> trainer = Engine(lambda engine, batch: values.append(round(optimizer.param_groups[0]["lr"], 2)))
         >>> scheduler = LinearScheduler(optimizer, "lr", 10_000, start_value=1.0, end_value=0.0)
-        >>> seconds = iter([100.0, 100.0, 102.0, 107.5])
+        >>> seconds = iter([100.0, 100.0, 102.0, 102.0, 107.5, 107.5, 108.0])  # at each start and end of a step
         >>> handle = scheduler.attach(trainer, clock=TimeClock(now=lambda: next(seconds)))
         >>> _ = trainer.run([0] * 3)
         >>> values, scheduler.event_index
-        ([1.0, 0.8, 0.25], 7500)
+        ([1.0, 0.8, 0.25], 8000)
 
         A run of one minute, in which a step takes 5 seconds:
 
@@ -142,11 +144,37 @@ class TimeClock(Clock):
         self._cooldown = _cooldown("cooldown", cooldown)
         self.end_value = arguments.number("end_value", end_value)
         self.curve = curve_of_type(arguments.one_of("curve", curve, CURVES), 1)
-        self._watches: weakref.WeakKeyDictionary[Engine, Stopwatch] = weakref.WeakKeyDictionary()
-        self._left: weakref.WeakKeyDictionary[Engine, float] = weakref.WeakKeyDictionary()
+        self._check_cooldown({"cooldown": cooldown, "end_value": end_value, "curve": curve})
+        self._forget_runs()
         self._planned: Callable[[Engine], float] | None = None
         if self.has_deadline:
             self.unit = "events"  # type: ignore[misc]
+
+    def _check_cooldown(self, given: Mapping[str, Any]) -> None:
+        """Raises an error for a cool-down without a deadline, or one that takes longer than the budget."""
+        other = next((name for name, default in COOLDOWN.items() if given[name] != default), None)
+        if not self.has_deadline and other is not None:
+            raise ValueError(
+                f"{other} must be left out without a deadline, given {arguments.shown(given[other])}: give a budget or "
+                "land_by"
+            )
+        amount, unit = self._cooldown
+        if self.budget is not None and unit == MILLISECONDS and amount > self.budget * 1000:
+            raise ValueError(
+                f"cooldown must be at most the budget, {self.budget:g} seconds, given "
+                f"{arguments.shown(given['cooldown'])}"
+            )
+
+    def _forget_runs(self) -> None:
+        self._watches: weakref.WeakKeyDictionary[Engine, Stopwatch] = weakref.WeakKeyDictionary()
+        self._left: weakref.WeakKeyDictionary[Engine, float] = weakref.WeakKeyDictionary()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("_watches", "_left")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._forget_runs()
 
     def __deepcopy__(self, memo: Any) -> "TimeClock":
         return self  # it has no state of a scheduler
@@ -217,7 +245,7 @@ class TimeClock(Clock):
 
 def _checked_seconds(name: str, given: Any) -> float:
     if isinstance(given, str):
-        return milliseconds(name, given) / 1000
+        given = milliseconds(name, given) / 1000
     return arguments.number(name, given, above=0)
 
 

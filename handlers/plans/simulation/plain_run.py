@@ -8,6 +8,7 @@ from ignite.engine import Engine, Events
 
 from lehr.handlers.core.clocks.clock import Clock
 from lehr.handlers.core.clocks.counting import AtIterations, check_counts_amounts
+from lehr.handlers.core.given_units import refuse_in_plain_loop
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import arguments
 
@@ -68,6 +69,7 @@ def engine_of(
                 "trainer must be an ignite Engine, a scheduler, a list of schedulers, or a mapping from events to "
                 f"schedulers, given {arguments.shown(scheduler)}"
             )
+        refuse_in_plain_loop(scheduler, counts_amounts=amounts is not None and max(amounts) > 1)
         every = accumulation.of_scheduler(scheduler) if event is None else 1
         if event is None:
             event = Events.ITERATION_STARTED if every == 1 else Events.ITERATION_STARTED(every=every)
