@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from lehr.handlers.schedules.arguments import instance, listed, shown
 from lehr.handlers.schedules.base import Array
 
 from .lr_values import warmup_of
+from .overlaps import follow_one_schedule
 from .runs import Run
 
 FEWEST_LOSSES = 10  # of all runs: the law has seven parameters
@@ -90,7 +89,7 @@ def checked_runs(runs: object) -> tuple[Run, ...]:
             f"runs must have one whose learning rate decays, given {_these(checked)} that stay near their peaks: add a "
             "run whose learning rate falls to a tenth of its peak, by a cosine or in its last fifth"
         )
-    if all(_is_same(checked[0].lrs, run.lrs) for run in checked[1:]):
+    if follow_one_schedule([run.lrs for run in checked]):
         raise ValueError(
             f"runs must have two schedules or more, given {_these(checked)} under one: add a run with the same peak "
             "and another schedule, such as a constant learning rate that falls to a third at once in its middle"
@@ -100,12 +99,6 @@ def checked_runs(runs: object) -> tuple[Run, ...]:
 
 def _these(runs: Sequence[Run]) -> str:
     return "1 run" if len(runs) == 1 else f"{len(runs)} runs"
-
-
-def _is_same(first: Array, second: Array) -> bool:
-    common = min(len(first), len(second))
-    longest = max(len(first), len(second))
-    return common > 0.98 * longest and bool(np.allclose(first[:common], second[:common], atol=0.01 * first.max()))
 
 
 def _sort_key(run: Run) -> tuple[object, ...]:

@@ -105,13 +105,50 @@ def test_the_band_is_wider_with_noise_with_fewer_runs_and_beyond_the_runs(foreca
     assert (low.high - low.low)[100] > 1.5 * float((forecast.predict(decay(100), EVENTS).high - low.low)[100]) / 2
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_the_band_covers_the_losses_of_a_run_left_out(seed):
+def coverage(seed):
     runs = [drawn_run(kind, noise=0.004, seed=3 * seed + at) for at, kind in enumerate(("constant", "cosine", "jump"))]
     run = drawn_run("linear", noise=0.004, seed=100 + seed)
     curve = LossForecast.fit(runs).predict(run.lrs, run.num_events)
     inside = (curve.low[run.fitted_steps] <= run.fitted_losses) & (run.fitted_losses <= curve.high[run.fitted_steps])
-    assert inside.mean() > 0.8
+    return float(inside.mean())
+
+
+def test_the_band_covers_the_losses_of_a_run_left_out():
+    found = [coverage(seed) for seed in range(6)]
+    assert 0.85 <= np.mean(found) <= 0.95, found
+    assert min(found) > 0.75, found
+
+
+def mean_error_left_out(forecast, name):
+    found = [errors for run, errors in zip(forecast.runs, forecast.left_out, strict=True) if run.name == name]
+    return float(np.abs(np.concatenate(found)).mean())
+
+
+def test_a_run_that_is_there_twice_is_left_out_with_its_copy():
+    """Its losses are 1% above the law, which its copy would tell."""
+    constant, cosine, jump = drawn_runs(noise=0.001)
+    off, copy = (
+        Run(cosine.lrs, cosine.steps, drawn_run("cosine", noise=0.001, seed=seed).losses * 1.01, name="off")
+        for seed in (8, 9)
+    )
+    once, twice = LossForecast.fit([constant, jump, off]), LossForecast.fit([constant, jump, off, copy])
+    assert mean_error_left_out(twice, "off") == pytest.approx(mean_error_left_out(once, "off"), rel=0.2)
+
+
+def test_points_that_another_run_has_had_do_not_count_as_left_out():
+    """The first half of the run that jumps is that of the constant run; a cosine begins within 1% of it."""
+    forecast = LossForecast.fit(drawn_runs(noise=0.001))
+    counts = {run.name: len(errors) for run, errors in zip(forecast.runs, forecast.left_out, strict=True)}
+    assert counts == {"constant": 37, "jump": 37, "cosine": 65}  # of 70 points, which begin at event 40
+
+
+def test_numbers_that_the_runs_leave_free_are_uncertain():
+    """A constant learning rate and one that decays at the end tell nothing of gamma; a jump tells something."""
+    free = LossForecast.fit([drawn_run("constant"), drawn_run("linear")])
+    told = LossForecast.fit([*drawn_runs(), drawn_run("linear")])
+    spread_of_gamma = [float(one.fitted_law.uncertainty.deviations[:, 6].std()) for one in (free, told)]
+    assert spread_of_gamma[0] > 0.05
+    assert spread_of_gamma[1] < spread_of_gamma[0]
 
 
 def test_one_loss_far_off_hardly_changes_the_fit(forecast):
@@ -169,6 +206,10 @@ CANNOT_TELL = {
     "no runs": ([], "a run under each of two schedules"),
     "one schedule": ([drawn_run("cosine")], "two schedules or more, given 1 run under one: add a run"),
     "one schedule twice": ([drawn_run("cosine"), drawn_run("cosine", noise=0.01)], "given 2 runs under one"),
+    "one schedule, and its first half": (
+        [drawn_run("cosine"), Run(schedule("cosine", 600)[:300], range(40, 300), np.linspace(4, 3, 260))],
+        "given 2 runs under one: add a run",
+    ),
     "no decay": ([flat(300), flat(600, 0.005)], "whose learning rate decays, .* add a run"),
     "two points": (
         [Run(schedule("cosine", 100), [99], [2.0]), Run(schedule("jump", 100), [99], [2.0])],
@@ -351,4 +392,4 @@ def test_final_losses_at_one_length_under_two_schedules():
     runs = [Run(schedule(kind, 300), [299], [2.5 + 0.1 * (kind == "jump") + 0.001 * random.random()]) for kind in kinds]
     ranking = LossForecast.fit(runs).rank({kind: schedule(kind, 300) for kind in ("jump", "cosine")}, 300)
     assert ranking.names == ("cosine", "jump")
-    assert ranking.probability > 0.9
+    assert 0.6 < ranking.probability < 0.9  # a law of one of the schedules does not tell the other
