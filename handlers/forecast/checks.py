@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from lehr.handlers.schedules.arguments import instance, listed, shown
 from lehr.handlers.schedules.base import Array
 
@@ -114,16 +116,17 @@ def check_asked(asked: Range, lrs: Array, schedule: object) -> None:
     advice = "add a run that reaches it, or give extrapolate=True for a wider band"
     after = lrs[warmup_of(lrs) :]
     lowest, highest = float(after.min()), float(after.max())
+    where = "an array" if isinstance(schedule, np.ndarray | list | tuple) else shown(schedule, 80)
     if highest > asked.highest_lr * (1 + TOLERANCE):
         units = "; is it in percent?" if highest > UNITS_DIFFER * asked.highest_lr else ""
         raise ValueError(
             f"schedule must have learning rates of at most {asked.highest_lr:.4g}, the highest of the runs, given "
-            f"{highest:.4g} in {shown(schedule, 80)}{units}: {advice}"
+            f"{highest:.4g} in {where}{units}: {advice}"
         )
     if lowest < asked.lowest_lr - max(TOLERANCE * asked.lowest_lr, OF_PEAK * asked.highest_lr):
         raise ValueError(
             f"schedule must have learning rates of at least {asked.lowest_lr:.4g}, the lowest of the runs after their "
-            f"warm-up, given {lowest:.4g} in {shown(schedule, 80)}: {advice}"
+            f"warm-up, given {lowest:.4g} in {where}: {advice}"
         )
     if not asked.fewest_events <= len(lrs) <= asked.most_events:
         rule = f"at most {asked.most_events:.0f}, {TIMES_LONGEST} times the longest run"

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lehr.handlers.schedules.arguments import shown_text
 from lehr.handlers.schedules.base import Array
 
 if TYPE_CHECKING:
     from .loss_forecast import LossForecast
 
 MOST_NAMED = 12
+MOST_OF_A_NAME = 40
 WIDTH = 104
 
 
@@ -29,7 +29,8 @@ def report_of(forecast: "LossForecast") -> str:
         f"fitted to {len(runs)} runs with {losses} losses, averaged to {points} points (means of their logarithms)",
     ]
     for at, run in enumerate(runs[:MOST_NAMED]):
-        name = shown_text(run.name or f"run {at}", 40)
+        name = run.name or f"run {at}"
+        name = name if len(name) <= MOST_OF_A_NAME else f"...{name[3 - MOST_OF_A_NAME :]}"  # of a path, the file
         lines.append(
             f"  {name}: mean error {_percent(forecast.residuals[at])}, {_percent(forecast.left_out[at])} when left out"
         )

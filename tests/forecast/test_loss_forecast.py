@@ -244,6 +244,8 @@ def test_wrong_types(forecast):
         forecast.rank([Constant(0.01)], 100)
     with pytest.raises(TypeError, match="schedules must be a mapping of two names or more"):
         forecast.rank({"one": Constant(0.01)}, 100)
+    with pytest.raises(TypeError, match="a name of schedules must be a string, given 1"):
+        forecast.rank({1: Constant(0.01), 2: Constant(0.01)}, 100)
 
 
 def test_an_error_says_how_to_install_scipy(monkeypatch):
@@ -312,6 +314,24 @@ WRONG_SEARCHES = {
     "given twice": ((WarmupStableDecay, {"end_value": (0, 1)}), {"end_value": 1}, ValueError, "in both"),
     "no pair": ((WarmupStableDecay, {"end_value": 1}), {}, TypeError, "must be a pair"),
     "falling": ((WarmupStableDecay, {"end_value": (2, 1)}), {}, ValueError, "lowest and the highest"),
+    "a percentage of no events": (
+        (WarmupStableDecay, {"end_value": ("5%", "10%")}),
+        {},
+        ValueError,
+        r"search\['end_value'\]\[0\] must be a number, since it is no number of events, given '5%'",
+    ),
+    "a fixed percentage": (
+        (WarmupStableDecay, {"num_decay_events": ("5%", "10%")}),
+        {"peak_value": 0.01, "num_warmup_events": "10%"},
+        TypeError,
+        "num_warmup_events must be a number, given '10%'",
+    ),
+    "longer than the run": (
+        (WarmupStableDecay, {"num_decay_events": ("5%", "10%")}),
+        {"peak_value": 0.01, "end_value": 0.001, "num_stable_events": 1500},
+        ValueError,
+        "num_events must be at least 1570, the length of WarmupStableDecay.*, given 600",
+    ),
     "no percentage": ((WarmupStableDecay, {"end_value": ("a", 1)}), {}, ValueError, "percentage of the run"),
     "outside the runs": (
         (WarmupStableDecay, {"num_decay_events": ("5%", "10%")}),
@@ -328,6 +348,23 @@ def test_wrong_searches(forecast, case):
     with pytest.raises(error, match=message) as raised:
         forecast.best(schedule_class, num_events=EVENTS, search=search, **fixed)
     assert len(str(raised.value)) <= 500
+
+
+def test_an_error_about_an_array_has_one_line(forecast):
+    with pytest.raises(ValueError, match="given 0.02 in an array: add a run") as raised:
+        forecast.predict(np.full((EVENTS, 1), 0.02), EVENTS)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_ranking_with_long_names(forecast):
+    text = str(forecast.rank({"a" * 3000: decay(100), "two\nlines": decay(200)}, EVENTS))
+    assert len(text.splitlines()) == 4
+    assert max(map(len, text.splitlines())) < 120
+
+
+def test_the_text_names_runs_by_the_ends_of_their_paths():
+    runs = [Run(run.lrs, run.steps, run.losses, name=f"/a/{'long/' * 20}{run.name}.csv") for run in drawn_runs()]
+    assert "long/constant.csv: mean error" in str(LossForecast.fit(runs))
 
 
 def test_the_text_tells_the_law_its_error_and_its_range(forecast):
