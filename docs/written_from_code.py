@@ -26,6 +26,7 @@ ADVICE = {
     "early-log": "attach the logger after the scheduler, or to a later event",
     "not-reset": "call `scheduler.seek(0)` before a new run; where metrics drive it, load the state from before",
     "past-end": "make the schedule longer, or call `scheduler.seek(0)` for a second run",
+    "reads-gpu": "give the clock a `lag`, such as `TokenClock(tokens_of, lag=2)`",
     "inexact-resume": "attach the saver last of its event, and avoid `terminate_epoch` in runs that are saved",
     "not-restored": "load the scheduler's state, or call `scheduler.seek(event_index)` with the index in the message",
     "illegal-value": "keep the values in the range that the optimizer allows",

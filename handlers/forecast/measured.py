@@ -32,7 +32,7 @@ def as_floats(values: Any) -> Array:
     """Returns numbers as an array of floats.
 
     Raises:
-        TypeError, ValueError: some are texts, booleans, complex or tensors of a graph, or rows are not as long as one another.
+        TypeError, ValueError: some are texts, booleans, complex, or tensors of a graph; or rows differ in length.
     """
     try:
         array = np.asarray(values)

@@ -176,12 +176,18 @@ class Run:
 
     @property
     def fitted_steps(self) -> NDArray[np.int64]:
-        """The steps after the warm-up whose losses are fitted. Shapes: ``(m,)``."""
+        """The steps after the warm-up whose losses are fitted.
+
+        Shapes: ``(m,)``.
+        """
         return np.asarray(self.steps[self._is_fitted])
 
     @property
     def fitted_losses(self) -> Array:
-        """The losses at these steps. Shapes: ``(m,)``."""
+        """The losses at these steps.
+
+        Shapes: ``(m,)``.
+        """
         return np.asarray(self.losses[self._is_fitted], dtype=np.float64)
 
     @property

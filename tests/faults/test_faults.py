@@ -27,6 +27,7 @@ from torch.optim import lr_scheduler as peer
 
 from lehr.engine import OptimizerEvents, ParamHistory
 from lehr.handlers import (
+    BatchRamp,
     BatchSizeScheduler,
     ChainedScheduler,
     ConcatScheduler,
@@ -581,6 +582,10 @@ def test_dropping_all_of_a_run_frees_it_at_once(name, no_collection):
 def test_dropping_a_run_of_real_steps_frees_it_at_once(name, no_collection):
     """What has no optimizer of its own follows the steps of another."""
     rig = made(name)
+    if isinstance(rig.scheduler, BatchRamp):
+        with pytest.raises(ValueError, match="event must be GET_BATCH_STARTED, or EPOCH_STARTED"):
+            rig.scheduler.attach(rig.engine, OptimizerEvents.STEP_STARTED)
+        return
     optimizer = rig.scheduler._stepping_optimizer()
     if optimizer is None:
         optimizer = make_optimizer()
@@ -601,6 +606,8 @@ def test_a_handle_that_is_removed_leaves_nothing_behind(name):
     rig = made(name)
     optimizer = rig.scheduler._stepping_optimizer()
     events = [rig.event, Events.ITERATION_STARTED(every=2), Events.EPOCH_STARTED | Events.EPOCH_COMPLETED]
+    if isinstance(rig.scheduler, BatchRamp):  # which is attached before batches are fetched
+        events, optimizer = [rig.event, Events.GET_BATCH_STARTED(every=2), Events.EPOCH_STARTED(every=2)], None
     for event in events + [OptimizerEvents.STEP_STARTED, OptimizerEvents.STEP_COMPLETED(every=2)] * bool(optimizer):
         if hasattr(rig.engine.state, "rate"):
             del rig.engine.state.rate  # which is to be new each time

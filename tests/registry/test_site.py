@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from cases import for_each
 
+from lehr.handlers.plans.checks.findings import CODES
+
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if not {"build", "generated"} & set(path.parts))
 READABLE, VISIBLE = 4.5, 3.0  # WCAG 2.1 AA: the contrast of text, and of the frame around what has the focus
@@ -125,3 +127,7 @@ def test_the_way_back_from_the_source_leads_to_the_page_of_the_name():
     mended = extension("accessible").mended
     wrong, right = (f'<a href="../api/lehr.plans.Diff.html#{path}.Diff.plot">' for path in ("lehr", "lehr.plans"))
     assert mended(wrong) == mended(right) == right
+
+
+def test_each_finding_has_advice():
+    assert extension("written_from_code").ADVICE.keys() == CODES.keys()
