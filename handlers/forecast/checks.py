@@ -14,7 +14,7 @@ from .runs import Run
 
 FEWEST_LOSSES = 10  # of all runs: the law has seven parameters
 DECAYED = 0.9  # of the peak: a learning rate that stays above has not decayed
-UNITS_DIFFER = 50.0  # times: peaks that differ by more are in different units
+UNITS_DIFFER = 50.0  # times: peaks or losses that differ by more are in different units
 TIMES_LONGEST = 3.5  # the longest run: a longer one is not forecast
 TOLERANCE = 0.05  # of the range of learning rates, and of lengths
 OF_PEAK = 0.005  # of the highest learning rate: a learning rate within it of the lowest one is as good
@@ -85,6 +85,12 @@ def checked_runs(runs: object) -> tuple[Run, ...]:
         raise ValueError(
             f"runs must have learning rates in one unit, given peaks from {min(peaks):.3g} to {max(peaks):.3g}: is one "
             "in percent?"
+        )
+    medians = [float(np.median(run.fitted_losses)) for run in checked]
+    if max(medians) > UNITS_DIFFER * min(medians):
+        raise ValueError(
+            f"runs must have losses in one unit, given medians from {min(medians):.3g} to {max(medians):.3g}: is one a "
+            "sum and another a mean?"
         )
     if not any(run.lrs[run.warmup :].min() < DECAYED * run.lrs.max() for run in checked):
         raise ValueError(

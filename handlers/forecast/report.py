@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 MOST_NAMED = 12
 MOST_OF_A_NAME = 40
 WIDTH = 104
+DOUBTFUL = 0.05  # of the loss: the law does not hold for runs with a larger mean error when left out
 
 
 def report_of(forecast: "LossForecast") -> str:
@@ -40,6 +41,7 @@ def report_of(forecast: "LossForecast") -> str:
     lines += [
         f"mean error on all runs: {_percent(np.concatenate(forecast.residuals))}, "
         f"{_percent(np.concatenate(forecast.left_out))} on runs left out in turn",
+        *_doubts(forecast),
         f"you may ask for learning rates from {covered.lowest_lr:.3g} to {covered.highest_lr:.3g} after the warm-up, "
         f"and for runs of {least}{covered.most_events:.0f} events",
         "outside the law, and so the same in all runs: momentum, weight decay, batch size, model and data",
@@ -47,6 +49,16 @@ def report_of(forecast: "LossForecast") -> str:
     return "\n".join(
         "\n".join(textwrap.wrap(line, WIDTH, subsequent_indent="  ")) if line[0] != " " else line for line in lines
     )
+
+
+def _doubts(forecast: "LossForecast") -> list[str]:
+    """A line where the law does not hold for the runs."""
+    if float(np.abs(np.concatenate(forecast.left_out)).mean()) < DOUBTFUL:
+        return []
+    return [
+        "the law tells these runs badly: check that all have the same model, data, batch size and unit of the loss, "
+        "and that none diverges"
+    ]
 
 
 def _percent(errors: Array) -> str:

@@ -219,6 +219,10 @@ CANNOT_TELL = {
         [Run(schedule("cosine", 300)[:30], [5, 19], [4.0, 3.0], num_warmup_events=20)],
         "losses after its warm-up",
     ),
+    "units of losses differ": (
+        [drawn_run("cosine"), Run(schedule("jump", 600), [300, 599], [3000.0, 2000.0])],
+        "losses in one unit, .*: is one a sum and another a mean",
+    ),
     "units differ": ([drawn_run("cosine"), Run(schedule("jump", 600) * 100, [300, 599], [3.0, 2.0])], "in percent"),
 }
 
@@ -381,6 +385,13 @@ def test_the_text_tells_the_law_its_error_and_its_range(forecast):
     ):
         assert part in text
     assert max(map(len, text.splitlines())) <= 120
+
+
+def test_the_text_says_where_the_law_does_not_hold(forecast):
+    constant, cosine, jump = drawn_runs(noise=0.001)
+    in_bits = Run(jump.lrs, jump.steps, jump.losses / np.log(2))
+    assert "the law tells these runs badly" in str(LossForecast.fit([constant, cosine, in_bits]))
+    assert "badly" not in str(forecast)
 
 
 def test_a_curve_as_a_picture_and_a_table(forecast, axes, tmp_path):
