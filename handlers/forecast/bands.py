@@ -9,7 +9,7 @@ from lehr.handlers.schedules.base import Array
 
 from .fit import TOLERANCE, Fitted, Points, fit_points
 from .law import NUM_FITTED, log_losses
-from .overlaps import held_out_from
+from .overlaps import schedule_numbers, shared_by_pairs, told_up_to
 
 DRAWS = 2000
 BLOCKS = 4  # of a run, whose errors are resampled together: errors of neighbouring steps are alike
@@ -37,21 +37,26 @@ class Uncertainty:
 def left_out_errors(points: Sequence[Points], fitted: Fitted, all_lrs: Sequence[Array]) -> tuple[Array, ...]:
     """The errors on each run of a law that is fitted to the runs of other schedules.
 
-    Only points count that no such run has had, too: the steps before a decay may be those of a constant run.
+    Points do not count where one of these has measured losses under the same learning rates: the steps before a decay
+    may be those of a constant run.
     """
-    numbers, begins = held_out_from(all_lrs)
+    shared = shared_by_pairs(all_lrs)
+    numbers = schedule_numbers(shared)
     schedules = sorted(set(numbers))
     folds = min(len(schedules), MOST_FOLDS)
     fold_of = [schedules.index(number) % folds for number in numbers]
-    errors: dict[int, Array] = {}
-    for fold in range(folds):
-        others = [one for at, one in enumerate(points) if fold_of[at] != fold]
-        law = fit_points(others, fitted.power, fitted.spread, [fitted.numbers]).numbers
-        for at, one in enumerate(points):
-            if fold_of[at] == fold:
-                is_new = one.steps >= begins[at]
-                errors[at] = one.errors(law)[is_new if is_new.any() else slice(None)]
-    return tuple(errors[at] for at in range(len(points)))
+    errors: list[Array] = []
+    laws: dict[int, Array] = {}
+    for at, one in enumerate(points):
+        fold = fold_of[at]
+        others = [other for other in range(len(points)) if fold_of[other] != fold]
+        if fold not in laws:
+            fitted_to = [points[other] for other in others]
+            laws[fold] = fit_points(fitted_to, fitted.power, fitted.spread, [fitted.numbers]).numbers
+        told = max(told_up_to(points[other].steps, int(shared[at, other])) for other in others)
+        is_new = one.steps >= told
+        errors.append(one.errors(laws[fold])[is_new if is_new.any() else slice(None)])
+    return tuple(errors)
 
 
 def uncertainty_of(points: Sequence[Points], fitted: Fitted, all_lrs: Sequence[Array]) -> Uncertainty:

@@ -9,7 +9,7 @@ from lehr.handlers.schedules.arguments import instance, listed, shown
 from lehr.handlers.schedules.base import Array
 
 from .lr_values import warmup_of
-from .overlaps import follow_one_schedule
+from .overlaps import follow_one_schedule, shared_by_pairs
 from .runs import Run
 
 FEWEST_LOSSES = 10  # of all runs: the law has seven parameters
@@ -97,7 +97,7 @@ def checked_runs(runs: object) -> tuple[Run, ...]:
             f"runs must have one whose learning rate decays, given {_these(checked)} that stay near their peaks: add a "
             "run whose learning rate falls to a tenth of its peak, by a cosine or in its last fifth"
         )
-    if follow_one_schedule([run.lrs for run in checked]):
+    if follow_one_schedule(shared_by_pairs([run.lrs for run in checked])):
         raise ValueError(
             f"runs must have two schedules or more, given {_these(checked)} under one: add a run with the same peak "
             "and another schedule, such as a constant learning rate that falls to a third at once in its middle"

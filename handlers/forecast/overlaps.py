@@ -6,6 +6,8 @@ import numpy as np
 
 from lehr.handlers.schedules.base import Array
 
+from .changes import Steps
+
 SAME = 0.01  # of the highest learning rate
 WHOLE = 0.98  # of the events of a run: its schedule is the other one's
 
@@ -27,32 +29,51 @@ def shared_events(first: Array, second: Array) -> int:
     return count
 
 
-def follow_one_schedule(all_lrs: Sequence[Array]) -> bool:
-    """Whether all runs are the longest one, or its beginning.
+def shared_by_pairs(all_lrs: Sequence[Array]) -> Steps:
+    """The events that each two runs share ``(runs, runs)``; of a run with itself, all.
 
-    >>> follow_one_schedule([np.ones(5), np.ones(9)]), follow_one_schedule([np.ones(5), np.zeros(9)])
-    (True, False)
+    >>> shared_by_pairs([np.ones(5), np.array([1.0, 1, 1, 0.5, 0.5])]).tolist()
+    [[5, 3], [3, 5]]
     """
-    longest = max(all_lrs, key=len)
-    return all(shared_events(lrs, longest) >= WHOLE * len(lrs) for lrs in all_lrs)
-
-
-def held_out_from(all_lrs: Sequence[Array]) -> tuple[list[int], list[int]]:
-    """For each run, the number of its schedule, and the event from which no run of another schedule has been like it.
-
-    Runs whose schedules are the same, and as long, have the same number: they are left out together.
-
-    >>> held_out_from([np.ones(5), np.array([1.0, 1, 1, 0.5, 0.5]), np.ones(5)])
-    ([0, 1, 0], [3, 3, 3])
-    """
-    count = len(all_lrs)
-    numbers, begins = list(range(count)), [0] * count
-    shared = np.zeros((count, count), dtype=np.int64)
-    for one in range(count):
+    shared = np.diag([len(lrs) for lrs in all_lrs])
+    for one, lrs in enumerate(all_lrs):
         for other in range(one):
-            shared[one, other] = shared[other, one] = shared_events(all_lrs[one], all_lrs[other])
-            if shared[one, other] >= WHOLE * max(len(all_lrs[one]), len(all_lrs[other])):
-                numbers[one] = min(numbers[one], numbers[other])
-    for one in range(count):
-        begins[one] = max((int(shared[one, at]) for at in range(count) if numbers[at] != numbers[one]), default=0)
-    return numbers, begins
+            shared[one, other] = shared[other, one] = shared_events(lrs, all_lrs[other])
+    return shared
+
+
+def schedule_numbers(shared: Steps) -> list[int]:
+    """A number for the schedule of each run: that of the first run with the same one, and as long.
+
+    >>> schedule_numbers(shared_by_pairs([np.ones(5), np.array([1.0, 1, 1, 0.5, 0.5]), np.ones(5)]))
+    [0, 1, 0]
+    """
+    lengths = np.diag(shared)
+    is_same = shared >= WHOLE * np.maximum(lengths[:, None], lengths)
+    numbers: list[int] = []
+    for at, same in enumerate(is_same):
+        first = int(np.argmax(same))
+        numbers.append(numbers[first] if first < at else at)
+    return numbers
+
+
+def told_up_to(steps: Steps, shared: int) -> int:
+    """The events of a run up to the last loss that another run has measured at ``steps``, in those that they share.
+
+    >>> told_up_to(np.array([10, 20, 30]), shared=25), told_up_to(np.array([30]), shared=25)
+    (21, 0)
+    """
+    count = int(np.searchsorted(steps, shared))
+    return int(steps[count - 1]) + 1 if count else 0
+
+
+def follow_one_schedule(shared: Steps) -> bool:
+    """Whether all runs are one of them, or its beginning.
+
+    >>> follow_one_schedule(shared_by_pairs([np.ones(5), np.ones(9)]))
+    True
+    >>> follow_one_schedule(shared_by_pairs([np.ones(5), np.linspace(1, 0, 9)]))
+    False
+    """
+    is_part = shared >= WHOLE * np.diag(shared)[:, None]
+    return bool(is_part.all(axis=0).any())

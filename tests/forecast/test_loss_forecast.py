@@ -142,6 +142,22 @@ def test_points_that_another_run_has_had_do_not_count_as_left_out():
     assert counts == {"constant": 37, "jump": 37, "cosine": 65}  # of 70 points, which begin at event 40
 
 
+def test_a_final_loss_alone_tells_nothing_of_the_steps_before_it():
+    constant, cosine, jump = drawn_runs(noise=0.001)
+    final = Run(jump.lrs, [592], [jump.losses[-1]], name="final")
+    forecast = LossForecast.fit([constant, cosine, final])
+    counts = {run.name: len(errors) for run, errors in zip(forecast.runs, forecast.left_out, strict=True)}
+    assert counts == {"constant": 65, "cosine": 65, "final": 1}
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_schedules_within_one_percent_of_one_of_them_are_one(order):
+    lrs, steps = schedule("cosine", 600), np.arange(40, 600, 8)
+    runs = [Run(factor * lrs, steps, np.linspace(4, 3, 70)) for factor in (1.0, 0.992, 1.008)]
+    with pytest.raises(ValueError, match="given 3 runs under one"):
+        LossForecast.fit([runs[at] for at in order])
+
+
 def test_numbers_that_the_runs_leave_free_are_uncertain():
     """A constant learning rate and one that decays at the end tell nothing of gamma; a jump tells something."""
     free = LossForecast.fit([drawn_run("constant"), drawn_run("linear")])
