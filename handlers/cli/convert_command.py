@@ -36,7 +36,7 @@ FORMATS = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 @click.option("--to", required=True, type=click.Choice(TARGETS), help="the other library")
 @number_option("--max-epochs", help="epochs of the run")
 @max_steps_option("total_steps")
-@number_option("--epoch-length", help="iterations in an epoch; durations are in epochs then")
+@number_option("--epoch-length", help="iterations in an epoch, where durations count epochs")
 @click.option("--format", "as_format", type=click.Choice(["yaml", "json"]), help="default: as -o ends, or yaml")
 @scheduler_options
 @partial(output_options, what="a .yaml, .yml or .json file, instead of stdout")

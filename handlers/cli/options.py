@@ -85,7 +85,7 @@ def scheduler_options(command: Command, files: str = "") -> Command:
 
 def simulation_options(command: Command) -> Command:
     """Add the arguments and options of a command that simulates: see ``simulate_events``."""
-    command = number_option("--epoch-length", help="iterations in an epoch; durations are in epochs then")(command)
+    command = number_option("--epoch-length", help="iterations in an epoch, where durations count epochs")(command)
     return add_options(
         scheduler_options(command),
         [

@@ -68,9 +68,9 @@ def refuse_other_clock(scheduler: Any, clock: Any) -> None:
     word = EVENTS if clock is None else UNITS_OF_CLOCKS.get(clock.unit, clock.unit)
     expected = (STEPS, EPOCHS) if word == EVENTS else (word,)
     if given.run.counts not in expected and set(expected) <= set(COUNTS):
-        needed = "without a clock" if word == EVENTS else f"with a clock of {word}"
+        needed = "counts events" if word == EVENTS else f"is attached with a clock of {word}"
         raise ValueError(
-            f"run must have counts={expected[0]!r} where the scheduler is attached {needed}, given "
+            f"run must have counts={expected[0]!r} where the scheduler {needed}, given "
             f"counts={given.run.counts!r}, to which the durations of {shown(scheduler, 100)} were converted"
         )
 
