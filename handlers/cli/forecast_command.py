@@ -2,6 +2,8 @@
 
 import shlex
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +35,9 @@ Examples:
     --schedule "WarmupStableDecayScheduler num_warmup_events=500 num_stable_events=20000 num_decay_events=3500" \\
     --schedule plan.yaml
 """
+
+# The options that give arguments of the library, by these.
+OPTIONS = {"num_warmup_events": "--warmup", "num_events": "--steps", "extrapolate=True": "--extrapolate"}
 
 
 @click.command(help=HELP)
@@ -74,11 +79,13 @@ def forecast(
     from lehr.handlers.forecast import LossForecast, Run
 
     plans = {source: _rates(source, options, length) for source in schedules if length is not None}
-    fitted = LossForecast.fit([Run.from_csv(path, num_warmup_events=warmup) for path in runs])
+    with option_names():
+        fitted = LossForecast.fit([Run.from_csv(path, num_warmup_events=warmup) for path in runs])
     click.echo(str(fitted))
     if length is None:
         return
-    curves = {name: fitted.predict(rates, length.steps, extrapolate=extrapolate) for name, rates in plans.items()}
+    with option_names():
+        curves = {name: fitted.predict(rates, length.steps, extrapolate=extrapolate) for name, rates in plans.items()}
     click.echo(f"\nforecast of the loss after {length.steps} steps:")
     if len(curves) > 1:
         click.echo(str(fitted.rank(plans, length.steps, extrapolate=extrapolate)))
@@ -90,6 +97,18 @@ def forecast(
         click.echo(f"wrote {output}")
     if plot is not None:
         _draw(fitted, curves, plot)
+
+
+@contextmanager
+def option_names() -> Iterator[None]:
+    """Names arguments in errors as the options of the command."""
+    try:
+        yield
+    except ValueError as error:
+        text = str(error)
+        for argument, option in OPTIONS.items():
+            text = text.replace(argument, option)
+        raise ValueError(text) from None
 
 
 def _rates(source: str, options: dict[str, Any], length: Length) -> "Array":

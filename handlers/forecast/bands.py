@@ -9,10 +9,12 @@ from lehr.handlers.schedules.base import Array
 
 from .fit import TOLERANCE, Fitted, Points, fit_points
 from .law import NUM_FITTED, log_losses
+from .overlaps import schedule_numbers, shared_by_pairs, told_up_to
 
 DRAWS = 2000
 BLOCKS = 4  # of a run, whose errors are resampled together: errors of neighbouring steps are alike
-MOST_FOLDS = 6  # as many runs or fewer are left out one by one, more in groups
+MOST_FOLDS = 6  # as many schedules or fewer are left out one by one, more in groups
+OF_A_RUN = 100  # errors of a run, however many points it has
 WIDEST = 50.0  # of the logarithm: a band that tells nothing overflows nothing
 COVERED = 0.9  # of the losses lie in the band
 
@@ -22,7 +24,7 @@ class Uncertainty:
     """What a band is made of.
 
     Args:
-        left_out: the logarithm of loss over forecast at the points of each run, for a law fitted to the other runs.
+        left_out: the logarithm of loss over forecast at points of each run, for a law fitted to the other runs.
         deviations: the deviations of the fitted numbers of resampled runs ``(DRAWS, 7)``.
         errors: errors of the logarithm of the loss, as those on runs left out, in a random order ``(DRAWS,)``.
     """
@@ -32,43 +34,66 @@ class Uncertainty:
     errors: Array
 
 
-def left_out_errors(points: Sequence[Points], fitted: Fitted) -> tuple[Array, ...]:
-    """The errors on each run of a law that is fitted to the others."""
-    folds = min(len(points), MOST_FOLDS)
-    errors: dict[int, Array] = {}
-    for fold in range(folds):
-        others = [one for number, one in enumerate(points) if number % folds != fold]
-        numbers = fit_points(others, fitted.power, fitted.spread, [fitted.numbers]).numbers
-        for number in range(fold, len(points), folds):
-            errors[number] = points[number].errors(numbers)
-    return tuple(errors[number] for number in range(len(points)))
+def left_out_errors(points: Sequence[Points], fitted: Fitted, all_lrs: Sequence[Array]) -> tuple[Array, ...]:
+    """The errors on each run of a law that is fitted to the runs of other schedules.
+
+    Points do not count where one of these has measured losses under the same learning rates: the steps before a decay
+    may be those of a constant run.
+    """
+    shared = shared_by_pairs(all_lrs)
+    numbers = schedule_numbers(shared)
+    schedules = sorted(set(numbers))
+    folds = min(len(schedules), MOST_FOLDS)
+    fold_of = [schedules.index(number) % folds for number in numbers]
+    errors: list[Array] = []
+    laws: dict[int, Array] = {}
+    for at, one in enumerate(points):
+        fold = fold_of[at]
+        others = [other for other in range(len(points)) if fold_of[other] != fold]
+        if fold not in laws:
+            fitted_to = [points[other] for other in others]
+            laws[fold] = fit_points(fitted_to, fitted.power, fitted.spread, [fitted.numbers]).numbers
+        told = max(told_up_to(points[other].steps, int(shared[at, other])) for other in others)
+        is_new = one.steps >= told
+        errors.append(one.errors(laws[fold])[is_new if is_new.any() else slice(None)])
+    return tuple(errors)
 
 
-def uncertainty_of(points: Sequence[Points], fitted: Fitted) -> Uncertainty:
-    """Resample the errors on runs left out, in blocks with random signs, and fit the law to them by its derivatives."""
-    left_out = left_out_errors(points, fitted)
+def uncertainty_of(points: Sequence[Points], fitted: Fitted, all_lrs: Sequence[Array]) -> Uncertainty:
+    """Resample the errors on runs left out, in blocks with random signs, and fit the law to them by its derivatives.
+
+    What the fit prefers is drawn, too, as far as it may differ: numbers that the runs leave free are uncertain.
+
+    Args:
+        points: the losses of the runs.
+        fitted: the law that was fitted to them.
+        all_lrs: the learning rates of each run.
+    """
+    left_out = left_out_errors(points, fitted, all_lrs)
     random = np.random.default_rng(0)  # the same band for the same runs
     curvature = np.diag((TOLERANCE / fitted.spread) ** 2)
-    pulls = np.zeros((DRAWS, NUM_FITTED))
+    pulls = random.standard_normal((DRAWS, NUM_FITTED)) * TOLERANCE**2 / fitted.spread
     for one, errors in zip(points, left_out, strict=True):
         slopes = one.weight * log_losses(fitted.numbers, one.changes)[1]
         curvature += slopes.T @ slopes
-        pulls += one.weight * resampled(errors, random) @ slopes
+        pulls += one.weight * resampled(errors, len(one.steps), random) @ slopes
     # Of the smallest norm where the runs leave numbers free, as final losses at one length leave L0.
     deviations = pulls @ np.linalg.pinv(curvature, rcond=1e-12, hermitian=True)
-    sizes = np.abs(np.concatenate(left_out))
+    # All runs count the same; and of n errors, the next one is above the largest with a probability of 1/(n + 1).
+    ranks = (np.arange(OF_A_RUN) + 0.5) / OF_A_RUN
+    sizes = np.concatenate([np.quantile(np.abs(errors), ranks, method="weibull") for errors in left_out])
     errors = np.quantile(np.concatenate([sizes, -sizes]), (np.arange(DRAWS) + 0.5) / DRAWS)
     return Uncertainty(left_out, np.asarray(deviations), random.permutation(errors))
 
 
-def resampled(errors: Array, random: np.random.Generator) -> Array:
-    """Errors with blocks of them in another order and with random signs ``(DRAWS, n)``."""
-    size = max(1, len(errors) // BLOCKS)
-    count = -(-len(errors) // size)
-    begins = random.integers(0, len(errors), (DRAWS, count))
+def resampled(errors: Array, count: int, random: np.random.Generator) -> Array:
+    """Errors of so many points, in blocks of those given with random signs ``(DRAWS, count)``."""
+    size = max(1, count // BLOCKS)
+    blocks = -(-count // size)
+    begins = random.integers(0, len(errors), (DRAWS, blocks))
     at = (begins[:, :, None] + np.arange(size)) % len(errors)
-    signs = random.choice([-1.0, 1.0], (DRAWS, count, 1))
-    return np.asarray((errors[at] * signs).reshape(DRAWS, -1)[:, : len(errors)])
+    signs = random.choice([-1.0, 1.0], (DRAWS, blocks, 1))
+    return np.asarray((errors[at] * signs).reshape(DRAWS, -1)[:, :count])
 
 
 def band_of(uncertainty: Uncertainty, slopes: Array, growth: Array) -> tuple[Array, Array]:

@@ -9,11 +9,12 @@ from lehr.handlers.schedules.arguments import instance, listed, shown
 from lehr.handlers.schedules.base import Array
 
 from .lr_values import warmup_of
+from .overlaps import follow_one_schedule, shared_by_pairs
 from .runs import Run
 
 FEWEST_LOSSES = 10  # of all runs: the law has seven parameters
 DECAYED = 0.9  # of the peak: a learning rate that stays above has not decayed
-UNITS_DIFFER = 50.0  # times: peaks that differ by more are in different units
+UNITS_DIFFER = 50.0  # times: peaks or losses that differ by more are in different units
 TIMES_LONGEST = 3.5  # the longest run: a longer one is not forecast
 TOLERANCE = 0.05  # of the range of learning rates, and of lengths
 OF_PEAK = 0.005  # of the highest learning rate: a learning rate within it of the lowest one is as good
@@ -85,12 +86,18 @@ def checked_runs(runs: object) -> tuple[Run, ...]:
             f"runs must have learning rates in one unit, given peaks from {min(peaks):.3g} to {max(peaks):.3g}: is one "
             "in percent?"
         )
+    medians = [float(np.median(run.fitted_losses)) for run in checked]
+    if max(medians) > UNITS_DIFFER * min(medians):
+        raise ValueError(
+            f"runs must have losses in one unit, given medians from {min(medians):.3g} to {max(medians):.3g}: is one a "
+            "sum and another a mean?"
+        )
     if not any(run.lrs[run.warmup :].min() < DECAYED * run.lrs.max() for run in checked):
         raise ValueError(
             f"runs must have one whose learning rate decays, given {_these(checked)} that stay near their peaks: add a "
             "run whose learning rate falls to a tenth of its peak, by a cosine or in its last fifth"
         )
-    if all(_is_same(checked[0].lrs, run.lrs) for run in checked[1:]):
+    if follow_one_schedule(shared_by_pairs([run.lrs for run in checked])):
         raise ValueError(
             f"runs must have two schedules or more, given {_these(checked)} under one: add a run with the same peak "
             "and another schedule, such as a constant learning rate that falls to a third at once in its middle"
@@ -100,12 +107,6 @@ def checked_runs(runs: object) -> tuple[Run, ...]:
 
 def _these(runs: Sequence[Run]) -> str:
     return "1 run" if len(runs) == 1 else f"{len(runs)} runs"
-
-
-def _is_same(first: Array, second: Array) -> bool:
-    common = min(len(first), len(second))
-    longest = max(len(first), len(second))
-    return common > 0.98 * longest and bool(np.allclose(first[:common], second[:common], atol=0.01 * first.max()))
 
 
 def _sort_key(run: Run) -> tuple[object, ...]:
@@ -121,16 +122,17 @@ def check_asked(asked: Range, lrs: Array, schedule: object) -> None:
     advice = "add a run that reaches it, or give extrapolate=True for a wider band"
     after = lrs[warmup_of(lrs) :]
     lowest, highest = float(after.min()), float(after.max())
+    where = "an array" if isinstance(schedule, np.ndarray | list | tuple) else shown(schedule, 80)
     if highest > asked.highest_lr * (1 + TOLERANCE):
         units = "; is it in percent?" if highest > UNITS_DIFFER * asked.highest_lr else ""
         raise ValueError(
             f"schedule must have learning rates of at most {asked.highest_lr:.4g}, the highest of the runs, given "
-            f"{highest:.4g} in {shown(schedule, 80)}{units}: {advice}"
+            f"{highest:.4g} in {where}{units}: {advice}"
         )
     if lowest < asked.lowest_lr - max(TOLERANCE * asked.lowest_lr, OF_PEAK * asked.highest_lr):
         raise ValueError(
             f"schedule must have learning rates of at least {asked.lowest_lr:.4g}, the lowest of the runs after their "
-            f"warm-up, given {lowest:.4g} in {shown(schedule, 80)}: {advice}"
+            f"warm-up, given {lowest:.4g} in {where}: {advice}"
         )
     if not asked.fewest_events <= len(lrs) <= asked.most_events:
         rule = f"at most {asked.most_events:.0f}, {TIMES_LONGEST} times the longest run"

@@ -8,7 +8,7 @@ import numpy as np
 
 from lehr.handlers.schedules.base import Array
 
-from .changes import Changes, changes_of
+from .changes import Changes, Steps, changes_of
 from .law import log_losses
 from .runs import Run
 
@@ -35,6 +35,7 @@ PEAKS_DIFFER = 1.25  # times
 class Points:
     """The losses of a run as a fit sees them: at most 100, each the mean of the logarithms in a window of steps."""
 
+    steps: Steps
     changes: Changes
     log_losses: Array
 
@@ -85,7 +86,7 @@ def points_of(run: Run, highest_lr: float, lowest_loss: float, power: float) -> 
     window = np.arange(len(steps)) * count // len(steps)
     sizes = np.bincount(window)
     middle = np.rint(np.bincount(window, steps) / sizes).astype(np.int64)
-    return Points(changes_of(run.lrs / highest_lr, middle, power), np.bincount(window, losses) / sizes)
+    return Points(middle, changes_of(run.lrs / highest_lr, middle, power), np.bincount(window, losses) / sizes)
 
 
 def fit_points(points: Sequence[Points], power: float, spread: Array, firsts: Sequence[Array]) -> Fitted:

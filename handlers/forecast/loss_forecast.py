@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from lehr.handlers.schedules.arguments import shown
+from lehr.handlers.schedules.arguments import instance, shown
 from lehr.handlers.schedules.base import Array, Schedule
 
 from .bands import uncertainty_of
@@ -41,7 +41,8 @@ class LossForecast:
         parameters: those of the law.
         runs: the runs that it was fitted to, in an order of their own.
         residuals: the logarithm of loss over forecast at the points of each run.
-        left_out: likewise, for a law that was fitted to the other runs.
+        left_out: likewise, for a law that was fitted to the runs of other schedules, at the points that these have not
+            had, too.
         covered: the learning rates and lengths that the runs cover, and that you may ask for.
         fitted_law: the law with its units and its uncertainty.
 
@@ -92,7 +93,7 @@ class LossForecast:
         covered = range_of(sorted_runs)
         lowest_loss = min(float(run.fitted_losses.min()) for run in sorted_runs)
         fitted, points = fit_runs(sorted_runs, covered.highest_lr, lowest_loss)
-        uncertainty = uncertainty_of(points, fitted)
+        uncertainty = uncertainty_of(points, fitted, [run.lrs for run in sorted_runs])
         return cls(
             parameters=LawParameters.from_fitted(fitted.numbers, covered.highest_lr, lowest_loss, fitted.power),
             runs=sorted_runs,
@@ -112,9 +113,12 @@ class LossForecast:
     ) -> LossCurve:
         """The loss at each event of a run, with a band that should cover 90% of its losses.
 
-        The band comes from the errors on runs left out in turn, and from the parameters that fit them after they are
-        resampled in blocks. It widens with the square root of the length beyond the longest run. It is for losses as
-        smooth as the points of the fit: where a run logs the loss of single batches, for means of a hundredth of it.
+        The band comes from the errors on runs left out in turn, from the parameters that fit them after they are
+        resampled in blocks, and from how far the runs leave parameters free. A run is left out with all runs of its
+        schedule, and events that another run has had as well do not count. So runs that are much alike give too narrow
+        a band for a schedule that is unlike them: fit to schedules as different as those that you ask for. The band
+        widens with the square root of the length beyond the longest run. It is for losses as smooth as the points of
+        the fit: where a run logs the loss of single batches, for means of a hundredth of it.
 
         Args:
             schedule: a schedule, a scheduler, or an array of the learning rate of each event.
@@ -162,14 +166,16 @@ class LossForecast:
             extrapolate: likewise.
 
         Raises:
-            TypeError: ``schedules`` is no mapping.
+            TypeError: ``schedules`` is no mapping from names.
             ValueError: a schedule is outside what the runs cover.
         """
         if not isinstance(schedules, Mapping) or len(schedules) < 2:
             raise TypeError(f"schedules must be a mapping of two names or more to schedules, given {shown(schedules)}")
         law = self.fitted_law
         finals = {
-            name: law.final(law.lrs_of(schedule, num_events, group, extrapolate))
+            instance("a name of schedules", name, str, "a string"): law.final(
+                law.lrs_of(schedule, num_events, group, extrapolate)
+            )
             for name, schedule in schedules.items()
         }
         return rank_losses(finals, law.uncertainty, law.lowest_loss)
@@ -191,8 +197,8 @@ class LossForecast:
         Args:
             schedule_class: a class of schedules, such as ``WarmupStableDecay``.
             num_events: the events of the run.
-            search: the lowest and the highest value of each argument to search, as numbers, or as percentages of
-                ``num_events``: ``{"num_decay_events": ("5%", "90%")}``.
+            search: the lowest and the highest value of each argument to search, as numbers; numbers of events also as
+                percentages of ``num_events``: ``{"num_decay_events": ("5%", "90%")}``.
             extrapolate: as in :meth:`predict`.
             fixed: the other arguments of the class.
 

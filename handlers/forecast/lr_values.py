@@ -8,6 +8,8 @@ from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules.arguments import shown, whole_number
 from lehr.handlers.schedules.base import Array, Schedule
 
+from .measured import as_floats
+
 LONGEST_WARMUP = 0.5  # of the events of a run
 MOST_LR = 100.0  # no optimizer trains with a higher one: it is another unit
 
@@ -30,8 +32,9 @@ def lr_values(name: str, schedule: object, num_events: int, group: int | None = 
         (array([0.2, 0.3]), array([0.3]))
     """
     values = _values(name, schedule, num_events)
+    group = None if group is None else whole_number("group", group, at_least=0)
     if values.ndim == 2:
-        if group is not None and whole_number("group", group, at_least=0) >= values.shape[1]:
+        if group is not None and group >= values.shape[1]:
             raise ValueError(f"group must be less than {values.shape[1]}, the number of param groups, given {group}")
         values = values.mean(axis=1) if group is None else values[:, group]
     elif group not in (None, 0):
@@ -77,7 +80,7 @@ def _values(name: str, schedule: Any, num_events: int) -> Array:
             f"{name} must be a schedule, a scheduler, or an array of learning rates, given {shown(schedule)}"
         )
     try:
-        values = np.asarray(schedule, dtype=np.float64)
+        values = as_floats(schedule)
     except (TypeError, ValueError):
         raise TypeError(f"{name} must have numbers, one for each event, given {shown(schedule)}") from None
     if values.ndim not in (1, 2) or not values.size:

@@ -19,17 +19,35 @@ def numbers(name: str, values: Any) -> Array:
     array([1., 2.])
     """
     try:
-        numbers = np.atleast_1d(np.asarray(values, dtype=np.float64))
+        numbers = np.atleast_1d(as_floats(values))
     except (TypeError, ValueError):
-        raise TypeError(f"{name} must be numbers, given {shown(values)}") from None
+        advice = ": of a tensor, give loss.item()" if "tensor" in shown(values) else ""
+        raise TypeError(f"{name} must be numbers, given {shown(values)}{advice}") from None
     if numbers.ndim != 1:
         raise ValueError(f"{name} must have the shape (n,), given {numbers.shape}")
     return numbers
 
 
+def as_floats(values: Any) -> Array:
+    """Returns numbers as an array of floats.
+
+    Raises:
+        TypeError, ValueError: some are texts, booleans, complex, or tensors of a graph; or rows differ in length.
+    """
+    try:
+        array = np.asarray(values)
+    except RuntimeError as error:  # of a tensor that is part of a graph
+        raise TypeError(str(error)) from None
+    if array.size and array.dtype.kind in "bcSU":
+        raise TypeError(f"texts, booleans and complex numbers are no values, given {shown(values)}")
+    return array.astype(np.float64)
+
+
 def check_measured(steps: Array, losses: Array) -> None:
     """Checks that steps are whole and rise, and that losses are finite and above 0."""
-    if len(steps) != len(losses) or not len(steps):
+    if not len(losses):
+        raise ValueError("losses must have at least one, given none: a run needs a loss after its warm-up")
+    if len(steps) != len(losses):
         raise ValueError(f"steps and losses must be as many as one another, given {len(steps)} and {len(losses)}")
     wrong = np.flatnonzero(~((steps >= 0) & (steps == np.floor(steps)) & (steps < 2**40)))
     if len(wrong):
@@ -57,8 +75,8 @@ def check_units(last: int, schedule: object) -> None:
             f"steps must be less than {MOST_EVENTS}, given {last}: count steps in events, not in tokens or samples"
         )
     length: float | None = None
-    if isinstance(schedule, list | tuple | np.ndarray):
-        length = len(schedule) if np.ndim(schedule) else None
+    if isinstance(schedule, list | tuple) or (isinstance(schedule, np.ndarray) and schedule.ndim):
+        length = len(schedule)
     elif isinstance(schedule, Schedule):
         length = schedule.length
     if length is None:

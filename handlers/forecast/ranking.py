@@ -5,9 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lehr.handlers.schedules.arguments import shown_text
 from lehr.handlers.schedules.base import Array
 
 from .bands import COVERED, DRAWS, WIDEST, Uncertainty
+
+MOST_OF_A_NAME = 60  # characters in the table
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,10 +45,11 @@ class Ranking:
     probability: float
 
     def __str__(self) -> str:
-        width = max(map(len, (*self.names, "schedule")))
+        names = [" ".join(shown_text(name, MOST_OF_A_NAME).split()) for name in self.names]
+        width = max(map(len, (*names, "schedule")))
         rows = [f"   {'schedule':<{width}}  final loss  {COVERED:.0%} band          better than the next"]
         better = [f"{one:.0%}" for one in self.better] + [""]
-        for at, name in enumerate(self.names):
+        for at, name in enumerate(names):
             band = f"{self.low[at]:.4f} to {self.high[at]:.4f}"
             rows.append(f"{at + 1:>2} {name:<{width}}  {self.losses[at]:<10.4f}  {band:<16}  {better[at]}".rstrip())
         rows.append(f"the whole order is right with a probability of {self.probability:.0%}")

@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lehr.handlers.schedules.arguments import shown_text
 from lehr.handlers.schedules.base import Array
 
 if TYPE_CHECKING:
     from .loss_forecast import LossForecast
 
 MOST_NAMED = 12
+MOST_OF_A_NAME = 40
 WIDTH = 104
+DOUBTFUL = 0.05  # of the loss: the law does not hold for runs with a larger mean error when left out
 
 
 def report_of(forecast: "LossForecast") -> str:
@@ -29,7 +30,8 @@ def report_of(forecast: "LossForecast") -> str:
         f"fitted to {len(runs)} runs with {losses} losses, averaged to {points} points (means of their logarithms)",
     ]
     for at, run in enumerate(runs[:MOST_NAMED]):
-        name = shown_text(run.name or f"run {at}", 40)
+        name = run.name or f"run {at}"
+        name = name if len(name) <= MOST_OF_A_NAME else f"...{name[3 - MOST_OF_A_NAME :]}"  # of a path, the file
         lines.append(
             f"  {name}: mean error {_percent(forecast.residuals[at])}, {_percent(forecast.left_out[at])} when left out"
         )
@@ -39,6 +41,7 @@ def report_of(forecast: "LossForecast") -> str:
     lines += [
         f"mean error on all runs: {_percent(np.concatenate(forecast.residuals))}, "
         f"{_percent(np.concatenate(forecast.left_out))} on runs left out in turn",
+        *_doubts(forecast),
         f"you may ask for learning rates from {covered.lowest_lr:.3g} to {covered.highest_lr:.3g} after the warm-up, "
         f"and for runs of {least}{covered.most_events:.0f} events",
         "outside the law, and so the same in all runs: momentum, weight decay, batch size, model and data",
@@ -46,6 +49,16 @@ def report_of(forecast: "LossForecast") -> str:
     return "\n".join(
         "\n".join(textwrap.wrap(line, WIDTH, subsequent_indent="  ")) if line[0] != " " else line for line in lines
     )
+
+
+def _doubts(forecast: "LossForecast") -> list[str]:
+    """A line where the law does not hold for the runs."""
+    if float(np.abs(np.concatenate(forecast.left_out)).mean()) < DOUBTFUL:
+        return []
+    return [
+        "the law tells these runs badly: check that all have the same model, data, batch size and unit of the loss, "
+        "and that none diverges"
+    ]
 
 
 def _percent(errors: Array) -> str:

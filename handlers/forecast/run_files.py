@@ -25,6 +25,13 @@ def read_rows(path: str | PathLike[str]) -> tuple[Array, Array, Array]:
     """
     if (kind := special_file(path)) is not None:
         raise ValueError(f"{shown(str(path))} must be a regular file, given {kind}")
+    try:
+        return _read_rows(path)
+    except UnicodeDecodeError:
+        raise ValueError(f"{shown(str(path))} must be text in UTF-8, with commas between columns") from None
+
+
+def _read_rows(path: str | PathLike[str]) -> tuple[Array, Array, Array]:
     with open(path, newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         headings = [*(reader.fieldnames or ())]
@@ -32,7 +39,8 @@ def read_rows(path: str | PathLike[str]) -> tuple[Array, Array, Array]:
         rates = ["lr"] if "lr" in headings else [name for name in headings if OF_A_GROUP.fullmatch(name)]
         if step not in headings or not rates or "loss" not in headings:
             raise ValueError(
-                f"{shown(str(path))} must have the columns 'step', 'lr' and 'loss', given {shown_names(headings)}"
+                f"{shown(str(path))} must have the columns 'step', 'lr' and 'loss', given "
+                f"{shown_names(headings)}: rename its columns"
             )
         rows = [
             [
@@ -47,10 +55,13 @@ def read_rows(path: str | PathLike[str]) -> tuple[Array, Array, Array]:
         raise ValueError(f"{shown(str(path))} must have a row for each measured loss, given none")
     table = np.array(rows, dtype=np.float64)
     steps, losses, lrs = table[:, 0], table[:, 1], table[:, 2:]
+    if np.isnan(losses).all():
+        raise ValueError(f"{shown(str(path))} must have a row with a loss, given none in {len(rows)} rows")
     falls = np.flatnonzero(np.diff(steps) <= 0)
     if len(falls):
         before, after = steps[falls[0] : falls[0] + 2]
-        raise ValueError(f"the steps of {shown(str(path))} must rise, given {after:g} after {before:g}")
+        advice = "keep one row for each step" if before == after else "sort its rows by their steps"
+        raise ValueError(f"the steps of {shown(str(path))} must rise, given {after:g} after {before:g}: {advice}")
     if steps[0] < 0 or (steps != np.floor(steps)).any():
         raise ValueError(f"the steps of {shown(str(path))} must be whole event indices: count events, not epochs")
     if steps[-1] >= MOST_EVENTS:
@@ -103,7 +114,7 @@ def spread(
             raise ValueError(f"num_warmup_events must be at most the first step of the rows, {given}")
         if warm:
             spaced *= np.minimum(events / warm, 1)
-    elif len(indices) > 1 and first > 2 * float(np.median(np.diff(indices.astype(np.float64)))):
+    elif first > (2 * float(np.median(np.diff(indices.astype(np.float64)))) if len(indices) > 1 else 0):
         where = "the history" if path is None else shown(str(path))
         raise ValueError(
             f"num_warmup_events must be given, since the rows of {where} begin with step {first:.0f}: the events of "

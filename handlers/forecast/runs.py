@@ -93,9 +93,11 @@ class Run:
             group: the index of a param group; None for the mean of all groups.
             name: a name for errors and tables.
 
+        Between the events of a thinned history, the learning rate is interpolated linearly.
+
         Raises:
             TypeError: ``history`` is no history.
-            ValueError: the history has no such name; the losses are not as many as the events.
+            ValueError: the history has no such name; the losses are not as many as the events, or go on after them.
 
         Example:
             >>> history = ParamHistory({"lr": [0.1, 0.1, 0.05, 0.05]})
@@ -113,8 +115,19 @@ class Run:
             measured = metric.to_numpy().mean(axis=1)
             kept = np.asarray(metric.event_indices, dtype=np.float64)[~np.isnan(measured)]
             measured = measured[~np.isnan(measured)]
+            if len(kept) and kept[-1] >= indices[-1] + column.stride:
+                raise ValueError(
+                    f"param_name must be recorded as long as losses, given events up to {indices[-1]} of "
+                    f"{shown(param_name)} and up to {kept[-1]:.0f} of {shown(losses)}: when you resume a run, load the "
+                    "state of its history, too"
+                )
         else:
             measured, kept = numbers("losses", losses), numbers("steps", indices if steps is None else steps)
+            if steps is None and len(measured) != len(indices):
+                raise ValueError(
+                    f"losses must be one for each of the {len(indices)} recorded events, given {len(measured)}: give "
+                    "steps, the event index of each loss"
+                )
         lrs = spread(indices, values, int(indices[-1]) + column.stride)
         return cls(lrs, kept, measured, name=name, group=group)
 
@@ -146,7 +159,10 @@ class Run:
         steps, lrs, losses = read_rows(path)
         known = ~np.isnan(losses)
         values = spread(steps, lrs, int(steps[-1]) + 1, num_warmup_events=num_warmup_events, path=path)
-        return cls(values, steps[known], losses[known], name=name or str(path), group=group)
+        try:
+            return cls(values, steps[known], losses[known], name=name or str(path), group=group)
+        except ValueError as error:
+            raise ValueError(f"{shown(str(path), 100)}: {error}") from None
 
     @property
     def num_events(self) -> int:
@@ -189,6 +205,6 @@ class Run:
 
 
 def _column(history: ParamHistory, argument: str, name: str) -> Any:
-    if name not in history or not len(history[name]):
+    if not isinstance(name, str) or name not in history or not len(history[name]):
         raise ValueError(f"{argument} must be a name in the history, one of {shown([*history])}, given {shown(name)}")
     return history[name]

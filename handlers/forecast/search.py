@@ -42,7 +42,10 @@ def best_schedule(
     twice = [name for name in search if name in fixed]
     if twice:
         raise ValueError(f"search must have other arguments than the fixed ones, given {shown(twice[0])} in both")
-    bounds = {name: _bounds(name, pair, length) for name, pair in search.items()}
+    for name, value in fixed.items():
+        if units[name] in COUNTS:
+            number(name, value)
+    bounds = {name: _bounds(name, pair, length if units[name] in COUNTS else None) for name, pair in search.items()}
     missing = _missing(schedule_class, {*search, *fixed})
     warmup = int(np.median([run.warmup for run in forecast.runs]))
     errors: list[Exception] = []
@@ -51,6 +54,11 @@ def best_schedule(
         given = {name: round(value) if units[name] in COUNTS else value for name, value in values.items()}
         try:
             schedule = schedule_class(**given, **fixed, **_filled(missing, {**given, **fixed}, units, length, warmup))
+            if schedule.length is not None and schedule.length > length:
+                raise ValueError(
+                    f"num_events must be at least {schedule.length:.0f}, the length of {shown(schedule, 80)}, given "
+                    f"{length}"
+                )
             return forecast.final(schedule, length, extrapolate=extrapolate), schedule
         except ValueError as error:
             errors.append(error)
@@ -79,7 +87,7 @@ def _narrowed(
     return best[1]
 
 
-def _bounds(name: str, pair: Any, length: int) -> tuple[float, float]:
+def _bounds(name: str, pair: Any, length: int | None) -> tuple[float, float]:
     if not isinstance(pair, list | tuple) or len(pair) != 2:
         raise TypeError(f"search[{name!r}] must be a pair of the lowest and the highest value, given {shown(pair)}")
     low, high = (_value(f"search[{name!r}][{at}]", one, length) for at, one in enumerate(pair))
@@ -88,16 +96,18 @@ def _bounds(name: str, pair: Any, length: int) -> tuple[float, float]:
     return low, high
 
 
-def _value(name: str, value: Any, length: int) -> float:
+def _value(name: str, value: Any, length: int | None) -> float:
     if not isinstance(value, str):
         return number(name, value)
+    if length is None and value.endswith("%"):
+        raise ValueError(f"{name} must be a number, since it is no number of events, given {shown(value)}")
     try:
         percent = float(value.removesuffix("%"))
     except ValueError:
         percent = np.nan
     if not value.endswith("%") or not 0 <= percent <= 100:
         raise ValueError(f"{name} must be a number or a percentage of the run such as '5%', given {shown(value)}")
-    return percent / 100 * length
+    return percent / 100 * (length or 0)
 
 
 def _missing(schedule_class: type[Schedule], given: set[str]) -> list[str]:

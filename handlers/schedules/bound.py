@@ -86,10 +86,11 @@ def rank_by_bound(
     ranked: list[tuple[str, float, float, float]] = []
     for name, schedule in _named(schedules).items():
         values = _values(name, schedule, num_events)
-        first, second = bound_terms(values, norms[: len(values)])
-        factor = size * float(np.sqrt(first / second))
-        bound = 2 * size * float(np.sqrt(first * second)) if is_tuned else size**2 * first + second
-        ranked.append((name, bound, factor, factor * float(values.max())))
+        highest = float(values.max())  # the unit of the terms, which then neither overflow nor vanish
+        first, second = bound_terms(values / highest, norms[: len(values)])
+        peak = size * float(np.sqrt(first / second))
+        bound = 2 * size * float(np.sqrt(first * second)) if is_tuned else size**2 * first / highest + second * highest
+        ranked.append((name, bound, peak / highest, peak))
     ranked.sort(key=lambda one: one[1])
     least = ranked[0][1]
     return BoundRanking(
@@ -142,6 +143,11 @@ def _values(name: str, schedule: Any, num_events: int) -> Array:
             )
         values = schedule(np.arange(num_events))
     else:
+        if callable(getattr(schedule, "simulate", None)):
+            raise TypeError(
+                f"{shown} must be a schedule, or numbers, given a scheduler: give its schedule, or "
+                f"scheduler.simulate({num_events})[:, 0]"
+            )
         values = np.broadcast_to(_numbers(shown, schedule, num_events), num_events)
     if not (np.isfinite(values) & (values >= 0)).all():
         wrong = int(np.flatnonzero(~(np.isfinite(values) & (values >= 0)))[0])

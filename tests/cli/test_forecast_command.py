@@ -96,6 +96,7 @@ def test_it_draws_in_the_terminal(folder):
 def test_wrong_calls(folder):
     (folder / "bad.csv").write_text("step,loss\n0,3\n1,2\n")
     (folder / "old.png").write_text("")
+    (folder / "late.csv").write_text("step,lr,loss\n900,0.1,3\n910,0.1,2.9\n")
     cases = [
         ((), "RUN must be given"),
         (("nothing.csv",), "nothing.csv: No such file"),
@@ -111,6 +112,9 @@ def test_wrong_calls(folder):
         ),
         ((*RUNS, "--schedule", "'", "--steps", "400"), "--schedule must be a file, or a type with its arguments"),
         ((*RUNS, "--schedule", "none.yaml", "--steps", "400"), "none.yaml"),
+        (("late.csv",), "--warmup must be given, since the rows of 'late.csv' begin with step 900"),
+        ((*RUNS, "--schedule", "plan.yaml", "--steps", "4000"), "--steps must be at most"),
+        ((*RUNS, "--schedule", "plan.yaml", "--steps", "4000"), "or give --extrapolate for a wider band"),
     ]
     for args, words in cases:
         printed = run(*args, code=2)

@@ -105,13 +105,66 @@ def test_the_band_is_wider_with_noise_with_fewer_runs_and_beyond_the_runs(foreca
     assert (low.high - low.low)[100] > 1.5 * float((forecast.predict(decay(100), EVENTS).high - low.low)[100]) / 2
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_the_band_covers_the_losses_of_a_run_left_out(seed):
+def coverage(seed):
     runs = [drawn_run(kind, noise=0.004, seed=3 * seed + at) for at, kind in enumerate(("constant", "cosine", "jump"))]
     run = drawn_run("linear", noise=0.004, seed=100 + seed)
     curve = LossForecast.fit(runs).predict(run.lrs, run.num_events)
     inside = (curve.low[run.fitted_steps] <= run.fitted_losses) & (run.fitted_losses <= curve.high[run.fitted_steps])
-    assert inside.mean() > 0.8
+    return float(inside.mean())
+
+
+def test_the_band_covers_the_losses_of_a_run_left_out():
+    found = [coverage(seed) for seed in range(6)]
+    assert 0.85 <= np.mean(found) <= 0.95, found
+    assert min(found) > 0.75, found
+
+
+def mean_error_left_out(forecast, name):
+    found = [errors for run, errors in zip(forecast.runs, forecast.left_out, strict=True) if run.name == name]
+    return float(np.abs(np.concatenate(found)).mean())
+
+
+def test_a_run_that_is_there_twice_is_left_out_with_its_copy():
+    """Its losses are 1% above the law, which its copy would tell."""
+    constant, cosine, jump = drawn_runs(noise=0.001)
+    off, copy = (
+        Run(cosine.lrs, cosine.steps, drawn_run("cosine", noise=0.001, seed=seed).losses * 1.01, name="off")
+        for seed in (8, 9)
+    )
+    once, twice = LossForecast.fit([constant, jump, off]), LossForecast.fit([constant, jump, off, copy])
+    assert mean_error_left_out(twice, "off") == pytest.approx(mean_error_left_out(once, "off"), rel=0.2)
+
+
+def test_points_that_another_run_has_had_do_not_count_as_left_out():
+    """The first half of the run that jumps is that of the constant run; a cosine begins within 1% of it."""
+    forecast = LossForecast.fit(drawn_runs(noise=0.001))
+    counts = {run.name: len(errors) for run, errors in zip(forecast.runs, forecast.left_out, strict=True)}
+    assert counts == {"constant": 37, "jump": 37, "cosine": 65}  # of 70 points, which begin at event 40
+
+
+def test_a_final_loss_alone_tells_nothing_of_the_steps_before_it():
+    constant, cosine, jump = drawn_runs(noise=0.001)
+    final = Run(jump.lrs, [592], [jump.losses[-1]], name="final")
+    forecast = LossForecast.fit([constant, cosine, final])
+    counts = {run.name: len(errors) for run, errors in zip(forecast.runs, forecast.left_out, strict=True)}
+    assert counts == {"constant": 65, "cosine": 65, "final": 1}
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_schedules_within_one_percent_of_one_of_them_are_one(order):
+    lrs, steps = schedule("cosine", 600), np.arange(40, 600, 8)
+    runs = [Run(factor * lrs, steps, np.linspace(4, 3, 70)) for factor in (1.0, 0.992, 1.008)]
+    with pytest.raises(ValueError, match="given 3 runs under one"):
+        LossForecast.fit([runs[at] for at in order])
+
+
+def test_numbers_that_the_runs_leave_free_are_uncertain():
+    """A constant learning rate and one that decays at the end tell nothing of gamma; a jump tells something."""
+    free = LossForecast.fit([drawn_run("constant"), drawn_run("linear")])
+    told = LossForecast.fit([*drawn_runs(), drawn_run("linear")])
+    spread_of_gamma = [float(one.fitted_law.uncertainty.deviations[:, 6].std()) for one in (free, told)]
+    assert spread_of_gamma[0] > 0.05
+    assert spread_of_gamma[1] < spread_of_gamma[0]
 
 
 def test_one_loss_far_off_hardly_changes_the_fit(forecast):
@@ -169,6 +222,10 @@ CANNOT_TELL = {
     "no runs": ([], "a run under each of two schedules"),
     "one schedule": ([drawn_run("cosine")], "two schedules or more, given 1 run under one: add a run"),
     "one schedule twice": ([drawn_run("cosine"), drawn_run("cosine", noise=0.01)], "given 2 runs under one"),
+    "one schedule, and its first half": (
+        [drawn_run("cosine"), Run(schedule("cosine", 600)[:300], range(40, 300), np.linspace(4, 3, 260))],
+        "given 2 runs under one: add a run",
+    ),
     "no decay": ([flat(300), flat(600, 0.005)], "whose learning rate decays, .* add a run"),
     "two points": (
         [Run(schedule("cosine", 100), [99], [2.0]), Run(schedule("jump", 100), [99], [2.0])],
@@ -177,6 +234,10 @@ CANNOT_TELL = {
     "losses in the warm-up alone": (
         [Run(schedule("cosine", 300)[:30], [5, 19], [4.0, 3.0], num_warmup_events=20)],
         "losses after its warm-up",
+    ),
+    "units of losses differ": (
+        [drawn_run("cosine"), Run(schedule("jump", 600), [300, 599], [3000.0, 2000.0])],
+        "losses in one unit, .*: is one a sum and another a mean",
     ),
     "units differ": ([drawn_run("cosine"), Run(schedule("jump", 600) * 100, [300, 599], [3.0, 2.0])], "in percent"),
 }
@@ -203,6 +264,8 @@ def test_wrong_types(forecast):
         forecast.rank([Constant(0.01)], 100)
     with pytest.raises(TypeError, match="schedules must be a mapping of two names or more"):
         forecast.rank({"one": Constant(0.01)}, 100)
+    with pytest.raises(TypeError, match="a name of schedules must be a string, given 1"):
+        forecast.rank({1: Constant(0.01), 2: Constant(0.01)}, 100)
 
 
 def test_an_error_says_how_to_install_scipy(monkeypatch):
@@ -271,6 +334,24 @@ WRONG_SEARCHES = {
     "given twice": ((WarmupStableDecay, {"end_value": (0, 1)}), {"end_value": 1}, ValueError, "in both"),
     "no pair": ((WarmupStableDecay, {"end_value": 1}), {}, TypeError, "must be a pair"),
     "falling": ((WarmupStableDecay, {"end_value": (2, 1)}), {}, ValueError, "lowest and the highest"),
+    "a percentage of no events": (
+        (WarmupStableDecay, {"end_value": ("5%", "10%")}),
+        {},
+        ValueError,
+        r"search\['end_value'\]\[0\] must be a number, since it is no number of events, given '5%'",
+    ),
+    "a fixed percentage": (
+        (WarmupStableDecay, {"num_decay_events": ("5%", "10%")}),
+        {"peak_value": 0.01, "num_warmup_events": "10%"},
+        TypeError,
+        "num_warmup_events must be a number, given '10%'",
+    ),
+    "longer than the run": (
+        (WarmupStableDecay, {"num_decay_events": ("5%", "10%")}),
+        {"peak_value": 0.01, "end_value": 0.001, "num_stable_events": 1500},
+        ValueError,
+        "num_events must be at least 1570, the length of WarmupStableDecay.*, given 600",
+    ),
     "no percentage": ((WarmupStableDecay, {"end_value": ("a", 1)}), {}, ValueError, "percentage of the run"),
     "outside the runs": (
         (WarmupStableDecay, {"num_decay_events": ("5%", "10%")}),
@@ -289,6 +370,23 @@ def test_wrong_searches(forecast, case):
     assert len(str(raised.value)) <= 500
 
 
+def test_an_error_about_an_array_has_one_line(forecast):
+    with pytest.raises(ValueError, match="given 0.02 in an array: add a run") as raised:
+        forecast.predict(np.full((EVENTS, 1), 0.02), EVENTS)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_ranking_with_long_names(forecast):
+    text = str(forecast.rank({"a" * 3000: decay(100), "two\nlines": decay(200)}, EVENTS))
+    assert len(text.splitlines()) == 4
+    assert max(map(len, text.splitlines())) < 120
+
+
+def test_the_text_names_runs_by_the_ends_of_their_paths():
+    runs = [Run(run.lrs, run.steps, run.losses, name=f"/a/{'long/' * 20}{run.name}.csv") for run in drawn_runs()]
+    assert "long/constant.csv: mean error" in str(LossForecast.fit(runs))
+
+
 def test_the_text_tells_the_law_its_error_and_its_range(forecast):
     text = str(forecast)
     for part in (
@@ -303,6 +401,13 @@ def test_the_text_tells_the_law_its_error_and_its_range(forecast):
     ):
         assert part in text
     assert max(map(len, text.splitlines())) <= 120
+
+
+def test_the_text_says_where_the_law_does_not_hold(forecast):
+    constant, cosine, jump = drawn_runs(noise=0.001)
+    in_bits = Run(jump.lrs, jump.steps, jump.losses / np.log(2))
+    assert "the law tells these runs badly" in str(LossForecast.fit([constant, cosine, in_bits]))
+    assert "badly" not in str(forecast)
 
 
 def test_a_curve_as_a_picture_and_a_table(forecast, axes, tmp_path):
@@ -351,4 +456,4 @@ def test_final_losses_at_one_length_under_two_schedules():
     runs = [Run(schedule(kind, 300), [299], [2.5 + 0.1 * (kind == "jump") + 0.001 * random.random()]) for kind in kinds]
     ranking = LossForecast.fit(runs).rank({kind: schedule(kind, 300) for kind in ("jump", "cosine")}, 300)
     assert ranking.names == ("cosine", "jump")
-    assert ranking.probability > 0.9
+    assert 0.6 < ranking.probability < 0.9  # a law of one of the schedules does not tell the other

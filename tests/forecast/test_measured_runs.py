@@ -34,8 +34,12 @@ def test_several_groups_count_by_their_mean_or_one_of_them():
     schedule = SideBySide([Constant(0.1), Constant(0.3)])
     assert Run(schedule, [3], [2.0]).lrs.tolist() == pytest.approx([0.2] * 4)
     assert Run(schedule, [3], [2.0], group=1).lrs.tolist() == pytest.approx([0.3] * 4)
+    assert Run(schedule, [3], [2.0], group=1.0).lrs.tolist() == pytest.approx([0.3] * 4)
     with pytest.raises(ValueError, match="group must be less than 2"):
         Run(schedule, [3], [2.0], group=2)
+    for group in ("a", False):
+        with pytest.raises(TypeError, match="group must be a number"):
+            Run([0.1] * 5, [3], [2.0], group=group)
 
 
 def test_arrays_are_copied_and_cannot_be_written():
@@ -64,11 +68,24 @@ WRONG = {
     "steps are beyond the array": ([0.1] * 10, [5, 10], [2.0, 2.1], ValueError, "each of 11 events, given 10"),
     "steps are negative": ([0.1] * 10, [-1], [2.0], ValueError, "at least 0"),
     "lengths differ": ([0.1] * 10, [1, 2], [2.0], ValueError, "given 2 and 1"),
-    "no loss": ([0.1] * 10, [], [], ValueError, "given 0 and 0"),
+    "no loss": ([0.1] * 10, [], [], ValueError, "losses must have at least one, given none"),
     "steps are a text": ([0.1] * 10, "many", [2.0], TypeError, "steps must be numbers"),
     "the schedule is a number": (0.1, [1], [2.0], TypeError, "a schedule, a scheduler, or an array"),
     "the schedule is a text": ("cosine", [1], [2.0], TypeError, "a schedule, a scheduler, or an array"),
     "the schedule has texts": (["a", "b"], [1], [2.0], TypeError, "must have numbers"),
+    "steps are booleans": ([0.1] * 10, [False, True], [2.0, 2.1], TypeError, "steps must be numbers, given"),
+    "losses are complex": ([0.1] * 10, [1], [2.0j], TypeError, "losses must be numbers, given"),
+    "losses are texts": ([0.1] * 10, [1, 2], ["2.0", "2.1"], TypeError, "losses must be numbers, given"),
+    "losses are tensors of a graph": (
+        [0.1] * 10,
+        [1],
+        torch.ones(1, requires_grad=True),
+        TypeError,
+        r"losses must be numbers, .*: of a tensor, give loss.item\(\)",
+    ),
+    "learning rates are booleans": ([True] * 10, [1], [2.0], TypeError, "must have numbers, one for each event"),
+    "learning rates are texts": (["0.1"] * 10, [1], [2.0], TypeError, "must have numbers, one for each event"),
+    "rows of learning rates differ": ([[0.1], [0.1, 0.2]], [1], [2.0], TypeError, "must have numbers, one for each"),
     "the schedule depends on a metric": (Plateau(), [1], [2.0], ValueError, "depends on a metric"),
 }
 
@@ -126,6 +143,19 @@ def test_a_history_with_a_metric_and_with_groups():
         Run.from_history(history, "lr", "accuracy")
     with pytest.raises(TypeError, match="history must be a ParamHistory"):
         Run.from_history({"lr": [0.1]}, "lr", [2.0])
+    with pytest.raises(ValueError, match="losses must be one for each of the 2 recorded events, given 3: give steps"):
+        Run.from_history(history, "lr", [2.5, 2.4, 2.3])
+    with pytest.raises(ValueError, match="param_name must be a name in the history"):
+        Run.from_history(history, ["lr"], "loss")
+    with pytest.raises(ValueError, match="losses must have at least one"):
+        Run.from_history(ParamHistory({"lr": [0.1], "loss": [np.nan]}), "lr", "loss")
+
+
+def test_a_resumed_run_needs_its_history():
+    """The learning rates of a new history begin with the resume, and its metric with the run."""
+    history = ParamHistory({"lr": [0.1] * 5, "loss": [np.nan] * 5 + [3.0, 2.0]})
+    with pytest.raises(ValueError, match="up to 4 of 'lr' and up to 6 of 'loss': when you resume a run, load the"):
+        Run.from_history(history, "lr", "loss")
 
 
 def table(tmp_path, text):
@@ -174,6 +204,12 @@ WRONG_TABLES = {
     "steps fall": ("step,lr,loss\n2,0.1,2.0\n1,0.1,2.0\n", "must rise, given 1 after 2"),
     "epochs": ("step,lr,loss\n0.5,0.1,2.0\n1.5,0.1,2.0\n", "count events, not epochs"),
     "tokens": ("step,lr,loss\n1e12,0.1,2.0\n", "not tokens or samples"),
+    "a step twice": ("step,lr,loss\n2,0.1,2.0\n2,0.1,2.0\n", "given 2 after 2: keep one row for each step"),
+    "no losses": ("step,lr,loss\n0,0.1,\n1,0.1,\n", "run.csv' must have a row with a loss, given none"),
+    "other names": ("iteration,lr,loss\n0,0.1,2.0\n", "given 'iteration', 'lr', 'loss': rename"),
+    "a negative loss": ("step,lr,loss\n0,0.1,2.0\n1,0.1,-2.0\n", "run.csv': losses must be finite and above 0"),
+    "a negative learning rate": ("step,lr,loss\n0,0.1,2.0\n1,-0.1,2.0\n", "run.csv': .* learning rates from 0 to 100"),
+    "one late row": ("step,lr,loss\n900,0.1,2.0\n", "num_warmup_events must be given"),
     "NaN": ("step,lr,loss\n0,0.1,2.0\n1,0.1,nan\n", "loss must be finite, given 'nan' in line 3"),
 }
 
@@ -183,6 +219,13 @@ def test_wrong_tables(tmp_path, case):
     text, message = WRONG_TABLES[case]
     with pytest.raises(ValueError, match=message):
         Run.from_csv(table(tmp_path, text))
+
+
+def test_a_table_that_is_no_text(tmp_path):
+    path = tmp_path / "run.csv"
+    path.write_bytes(b"step,lr,loss\n0,0.1,\xff\n")
+    with pytest.raises(ValueError, match=r"run\.csv' must be text in UTF-8"):
+        Run.from_csv(path)
 
 
 def test_a_run_that_never_reaches_a_peak_has_no_losses_to_fit():

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lehr.handlers import LinearScheduler
 from lehr.handlers.schedules import (
     Anneal,
     Concatenation,
@@ -23,6 +25,9 @@ from lehr.handlers.schedules import (
 )
 from lehr.handlers.schedules.bound import bound_terms
 
+SCHEDULER = LinearScheduler(
+    torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1), "lr", 10, start_value=0.1, end_value=0.01
+)
 CURVES = os.environ.get("LEHR_LOSS_CURVES", "")
 needs_curves = pytest.mark.skipif(
     not CURVES, reason="LEHR_LOSS_CURVES names no folder; the losses are public: github.com/fabian-sp/lr-scheduling"
@@ -83,7 +88,7 @@ def test_the_least_bound_is_at_the_best_factor():
     assert bounds[2] == pytest.approx(3.0 * tuned)
 
 
-@given(st.floats(1e-6, 1e6), st.floats(1e-3, 1e3))
+@given(st.one_of(st.floats(1e-6, 1e6), st.sampled_from([1e-300, 1e200])), st.floats(1e-3, 1e3))
 def test_shapes_are_ranked_whatever_their_size(size, norm):
     schedules = {"linear": LINEAR, "constant": CONSTANT, "cosine": Anneal(1.0, 0.0, 100, curve=Cosine())}
     scaled = {name: size * one(np.arange(100)) for name, one in schedules.items()}
@@ -137,6 +142,7 @@ def test_it_prints_as_what_it_is():
         (TypeError, "schedules must be a list or tuple", 3, 10, {}),
         (TypeError, "a name of schedules must be a string", {3: CONSTANT}, 10, {}),
         (TypeError, "schedules\\['it'\\] must be a number, given 'lr'", {"it": "lr"}, 10, {}),
+        (TypeError, "given a scheduler: give its schedule", {"it": SCHEDULER}, 10, {}),
         (ValueError, "at least 0, given -1 at event 0", {"it": Constant(-1.0)}, 10, {}),
         (ValueError, "one for each of 10 events", {"it": [1.0, 2.0]}, 10, {}),
         (ValueError, "must have a value above 0 in 10 events", {"it": Constant(0.0)}, 10, {}),
