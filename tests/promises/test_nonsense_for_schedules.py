@@ -85,7 +85,6 @@ def test_each_argument_of_other_public_classes_is_refused_by_name_or_is_legal(na
         "engine": Engine,
         "optimizer": torch.optim.Optimizer,
         "optimizers": torch.optim.Optimizer,
-        "num_events": int | float,
         "distance": int | float | None,
         "gradient_norms": int | float | list | tuple | np.ndarray | torch.Tensor | np.generic,
     }

@@ -103,8 +103,8 @@ OTHERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "HistoryColumn": (lehr_engine.HistoryColumn, {"max_events": 5}),
     "ParamHistory": (lehr_engine.ParamHistory, {"max_events": 5}),
     "rank_by_bound": (
-        handlers.schedules.rank_by_bound,
-        {"schedules": {"linear": LINE}, "num_events": 10, "distance": 1.0, "gradient_norms": 1.0},
+        partial(handlers.schedules.rank_by_bound, num_events=10),  # a legal number may take all memory
+        {"schedules": {"linear": LINE}, "distance": 1.0, "gradient_norms": 1.0},
     ),
     "preinitialize": (lehr_engine.preinitialize, {"optimizer": make_optimizer()}),
     "OptimizerEvents.attach": (
