@@ -226,12 +226,7 @@ class StepEventHooks:
         state.optimizer, state.optimizer_step, state.optimizer_step_again = self._optimizer(), step, again
         last = engine.last_event_name  # ignite tells by it when an epoch of data started
         try:
-            if is_compiling():
-                _fire_uncompiled(engine, event)
-            elif only_handlers:
-                call_handlers(engine, event)
-            else:
-                engine.fire_event(event)
+            _fire_event(engine, event, only_handlers)
         finally:
             engine.last_event_name = last
             state.optimizer, state.optimizer_step_again = outer, outer_again
@@ -241,6 +236,17 @@ class StepEventHooks:
 
 # How an event is fired within a compiled step; made when it is needed, since torch's compiler takes long to import.
 _FIRE_UNCOMPILED: list[Callable[[Engine, OptimizerEvents], None]] = []
+
+
+def _fire_event(engine: Engine, event: OptimizerEvents, only_handlers: bool) -> None:
+    """Fire an event; a function of its own, since torch compiles none that has a ``try``, as its caller has."""
+    # Within a compiled step, torch only looks at functions that name ``torch``.
+    if torch.compiler.is_compiling():
+        _fire_uncompiled(engine, event)
+    elif only_handlers:
+        call_handlers(engine, event)
+    else:
+        engine.fire_event(event)
 
 
 def _fire_uncompiled(engine: Engine, event: OptimizerEvents) -> None:

@@ -79,11 +79,10 @@ class RunLength:
         arguments.one_of("counts", self.counts, COUNTS)
         if self.total_time is not None:
             if self.counts != MILLISECONDS:
-                raise ValueError(
-                    f"total_time must be left out unless counts is 'milliseconds', given {self.total_time!r}"
-                )
+                given = arguments.shown(self.total_time)
+                raise ValueError(f"total_time must be left out unless counts is 'milliseconds', given {given}")
             if not units.milliseconds("total_time", self.total_time):
-                raise ValueError(f"total_time must be more than 0, given {self.total_time!r}")
+                raise ValueError(f"total_time must be more than 0, given {arguments.shown(self.total_time)}")
         self._check_steps()
 
     def _check_steps(self) -> None:
