@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from ignite.engine import Engine, EventEnum
-from torch.compiler import is_compiling
 from torch.optim import Optimizer
 
 from .error_text import shown
