@@ -258,3 +258,8 @@ def test_a_state_with_another_unit_is_refused():
     scheduler = ConstantScheduler(make_optimizer(), "lr", 0.1)
     with pytest.raises(TypeError, match="counts.* must be a unit or None, given 3"):
         scheduler.load_state_dict({**scheduler.state_dict(), "counts": 3})
+
+
+def test_a_run_takes_time():
+    with pytest.raises(ValueError, match="total_time must be more than 0, given '0 s'"):
+        RunLength(counts="milliseconds", total_time="0 s")
