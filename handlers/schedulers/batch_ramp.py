@@ -110,6 +110,9 @@ class BatchRamp(ParamGroupScheduler):
         if lr is not None or lr_rule is not None:
             members.append(_lr_times(optimizer, lr, factors))
         if arguments.flag("scale_betas", scale_betas):
+            if any("betas" not in group for group in optimizer.param_groups):
+                name = type(optimizer).__name__
+                raise ValueError(f"scale_betas must be False for an optimizer whose groups have no betas, given {name}")
             members += [_ScaledBeta(optimizer, f"betas[{item}]", ratios, milestones) for item in (0, 1)]
         super().__init__(members, save_history=save_history)
 

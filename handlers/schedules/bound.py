@@ -87,9 +87,17 @@ def rank_by_bound(
     for name, schedule in _named(schedules).items():
         values = _values(name, schedule, num_events)
         highest = float(values.max())  # the unit of the terms, which then neither overflow nor vanish
-        first, second = bound_terms(values / highest, norms[: len(values)])
-        peak = size * float(np.sqrt(first / second))
-        bound = 2 * size * float(np.sqrt(first * second)) if is_tuned else size**2 * first / highest + second * highest
+        with np.errstate(all="ignore"):
+            first, second = np.array(bound_terms(values / highest, norms[: len(values)]))
+            peak = float(size * np.sqrt(first / second))
+            bound = size * first / highest * size + second * highest
+            bound = float(2 * size * np.sqrt(first * second) if is_tuned else bound)
+        if not (0 < bound < np.inf and 0 < peak < np.inf):
+            raise ValueError(
+                "schedules, distance and gradient_norms must give a bound within the range of floats, given "
+                f"{arguments.shown(distance, 50)} and {arguments.shown(gradient_norms, 100)} for "
+                f"{arguments.shown(schedule, 100)}"
+            )
         ranked.append((name, bound, peak / highest, peak))
     ranked.sort(key=lambda one: one[1])
     least = ranked[0][1]

@@ -4,6 +4,7 @@ import inspect
 import math
 import re
 import types
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -85,6 +86,7 @@ def test_each_argument_of_other_public_classes_is_refused_by_name_or_is_legal(na
         "engine": Engine,
         "optimizer": torch.optim.Optimizer,
         "optimizers": torch.optim.Optimizer,
+        "schedules": Mapping | list | tuple,
         "distance": int | float | None,
         "gradient_norms": int | float | list | tuple | np.ndarray | torch.Tensor | np.generic,
     }

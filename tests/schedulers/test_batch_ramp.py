@@ -162,7 +162,7 @@ def test_the_schedule_of_another_optimizer_is_refused():
     ):
         with pytest.raises(ValueError, match="lr must be a scheduler of 'lr' of the same optimizer"):
             BatchRamp(adam, make_loader(), [(0, 8)], lr=lr)
-    with pytest.raises(ValueError, match="must be one of"):
+    with pytest.raises(ValueError, match="scale_betas must be False .* given SGD"):
         BatchRamp(
             torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1), make_loader(), [(0, 8)], scale_betas=True
         )
