@@ -65,7 +65,7 @@ class Transformer(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Characters ``(batch, context)`` to scores of the next ones ``(batch, context, characters)``."""
-        return self.head(self.norm(self.blocks(self.characters(x) + self.positions.weight)))  # type: ignore[no-any-return]
+        return self.head(self.norm(self.blocks(self.characters(x) + self.positions.weight)))
 
 
 def train(schedule: Schedule, num_steps: int, seed: int) -> ParamHistory:

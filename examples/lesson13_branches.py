@@ -123,8 +123,8 @@ def main() -> None:
     )
     for length in LENGTHS:
         words = []
-        for kind, by_length in accuracies.items():
-            values = by_length[length]
+        for kind, lengths in accuracies.items():
+            values = lengths[length]
             words.append(f"{kind} {np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}")
         difference = np.subtract(accuracies["branch"][length], accuracies["whole run"][length])
         print(f"{length} epochs, test accuracy: {', '.join(words)}, difference {difference.mean():+.4f}")
