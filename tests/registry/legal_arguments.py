@@ -6,7 +6,7 @@ Written out here are only those that need more than a picture shows: an optimize
 import inspect
 import math
 from collections.abc import Callable
-from functools import partial
+from functools import partial, update_wrapper
 from typing import Any
 
 import gallery
@@ -103,7 +103,8 @@ OTHERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "HistoryColumn": (lehr_engine.HistoryColumn, {"max_events": 5}),
     "ParamHistory": (lehr_engine.ParamHistory, {"max_events": 5}),
     "rank_by_bound": (
-        partial(handlers.schedules.rank_by_bound, num_events=10),  # a legal number may take all memory
+        # A legal number of events may take all memory.
+        update_wrapper(partial(handlers.schedules.rank_by_bound, num_events=10), handlers.schedules.rank_by_bound),
         {"schedules": {"linear": LINE}, "distance": 1.0, "gradient_norms": 1.0},
     ),
     "preinitialize": (lehr_engine.preinitialize, {"optimizer": make_optimizer()}),
