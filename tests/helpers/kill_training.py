@@ -352,7 +352,7 @@ def seconds() -> Training:
     def now() -> float:
         return sum(50 + iteration * 7 % 61 for iteration in range(trainer.state.iteration)) / 1000
 
-    lr = ParamScheduler(optimizer, "lr", save_history=True, schedule=Anneal(0.1, 0.0, 8000, Cosine()))
+    lr = ParamScheduler(optimizer, "lr", save_history=True, schedule=Anneal(0.1, 0.0, 10_000, Cosine()))
     decay = ParamScheduler(optimizer, "weight_decay", save_history=True, schedule=Anneal(1e-3, 0.0, 7000))
     lr.attach(trainer, clock=TimeClock(now=now))
     decay.attach(trainer, Events.EPOCH_STARTED, clock=TimeClock(now=now))
