@@ -163,5 +163,5 @@ def _exact(one: Threshold, run: RunLength) -> Fraction:
         raise ValueError(
             f"{one.name} must be in {run.counts}, events or percent, given {float(one.amount):.12g} {one.unit}"
         )
-    text = f"{float(one.amount):.17g} {'%' if one.unit == PERCENT else one.unit}"
-    return run.exact_events(text, one.name)
+    text = f"{float(one.amount):.12g} {'%' if one.unit == PERCENT else one.unit}"
+    return run.exact_events(units.Quantity(one.amount, one.unit, text), one.name)

@@ -176,7 +176,7 @@ class RunLength:
         """The exact number of events of a duration, which may be a fraction.
 
         Args:
-            duration: as in :meth:`events_of`.
+            duration: as in :meth:`events_of`, or a :class:`Quantity` that was read from a text.
             name: the name of the argument, for errors.
 
         Raises:
@@ -185,9 +185,9 @@ class RunLength:
         >>> RunLength(total_steps=1050).exact_events("1%")
         Fraction(21, 2)
         """
-        if not isinstance(duration, str):
+        if not isinstance(duration, str | Quantity):
             return Fraction(arguments.whole_number(name, duration, at_least=0))
-        given = units.quantity(name, duration)
+        given = duration if isinstance(duration, Quantity) else units.quantity(name, duration)
         if given.unit in (EVENTS, self.counts):
             return given.amount
         if given.unit == PERCENT:

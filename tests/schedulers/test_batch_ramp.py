@@ -61,6 +61,8 @@ RUN = RunLength(max_epochs=4, epoch_length=25, tokens_per_step=1000, samples_per
         ("0 steps: 8, 1_000: 16", None, [1000]),
         ("0%: 8, 10: 16, 50: 32", RUN, [10, 50]),
         ("0: 8, 1 epochs: 16, 3: 32", RUN, [25, 75]),
+        ("0 epochs: 8, 0.1: 16", RunLength(epoch_length=10), [1]),  # exactly, not the next float above
+        ("0%: 8, 0.1: 16", RunLength(total_steps=1000), [1]),
         # 8 samples a step, then 16: 80 of them after 10 steps, 240 after 20.
         ("0 samples: 8, 80: 16, 240: 32", None, [10, 20]),
         ("0 samples: 8, 81: 16, 240: 32", None, [11, 21]),
