@@ -1,7 +1,7 @@
 """A change of the schedule in the code, with which a run goes on that began with another schedule, or cools down."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -45,14 +45,6 @@ class Adjustment:
             begin, duration, end_value, curve = self.cooldown
             text += f", cools down to {end_value} over {duration:g} events from event {begin} on ({curve})"
         return text
-
-    @property
-    def after(self) -> "Adjustment":
-        """The adjustment that still holds under another schedule: the shift, which is the position, and the cool-down.
-
-        The handover led to the former schedule.
-        """
-        return replace(self, handover=None)
 
     def position_at(self, event_index: int) -> int:
         """The event of the schedule in the code that is read at an event."""

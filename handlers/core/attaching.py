@@ -21,11 +21,10 @@ from .clocks.clock import Clock
 from .clocks.counting import count_events_again, read_with_strides
 from .clocks.landing import follow_trunk
 from .clocks.time_clock import TimeClock
-from .engines import is_attached
 from .given_units import refuse_other_clock
 from .locations import holders_of, label_history, locations_of, may_share, shared_locations
+from .repeats import take_back_events
 from .resume_check import ResumeCheck
-from .saving import take_back_events
 
 AnyClock = Clock | None
 AnyEvent = str | Events | OptimizerEvents | CallableEventWithFilter | EventsList
@@ -122,10 +121,8 @@ def attached(scheduler: Any, engine: Engine, event: Any, name: str | None, given
         raise TypeError(f"name must be a string or None, given {shown(name)}")
     if isinstance(event, str) and is_step_event(event):
         event = OptimizerEvents[event]
-    clock = checked_clock(scheduler, given, event, is_attached(scheduler))
+    clock = checked_clock(scheduler, given, event)
     refuse_other_clock(scheduler, clock, event)
-    if clock is None and is_attached(scheduler, by_a_clock=True):
-        raise ValueError(f"a scheduler with a clock must be attached once, given {shown(scheduler)}")
     names = scheduler._history_names(name) if scheduler.save_history else []
     recording = scheduler._recording_engine(engine)
     for history_name in names:

@@ -9,8 +9,8 @@ from ignite.engine import Engine
 
 from .metrics import MetricFeed, saved_metric
 from .param_scheduler import ParamScheduler
+from .repeats import take_repeat
 from .resume_policy import ResumePolicy
-from .saving import take_repeat
 
 
 class SchedulerWithMetric(ParamScheduler):

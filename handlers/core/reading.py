@@ -58,14 +58,14 @@ def read_block(schedule: Schedule, index: int, size: int | None = None) -> tuple
     while True:
         start = index - index % size
         try:
-            values = _evaluate(schedule, start, size)
+            values = evaluate(schedule, np.arange(start, start + size, dtype=np.float64))
             break
         except Exception:
             # The error may concern a later event, such as the end of a table: read fewer events.
             if size == 1:
                 raise
             size = FIRST_BLOCK_SIZE if size > FIRST_BLOCK_SIZE else 1
-    _check_shape(schedule, values, size)
+    check_shape(schedule, values, size)
     values = values.astype(np.float64, copy=False)
     finite = np.isfinite(values)
     if finite.all():
@@ -79,12 +79,14 @@ def read_block(schedule: Schedule, index: int, size: int | None = None) -> tuple
     return start, values[: bad[0]] if len(bad) else values
 
 
-def _evaluate(schedule: Schedule, start: int, size: int) -> NDArray[Any]:
+def evaluate(schedule: Schedule, indices: Array) -> NDArray[Any]:
+    """The values of a schedule at events, as it gives them."""
     with np.errstate(all="ignore"):
-        return np.asarray(schedule.values(np.arange(start, start + size, dtype=np.float64)))
+        return np.asarray(schedule.values(indices))
 
 
-def _check_shape(schedule: Schedule, values: NDArray[Any], size: int) -> None:
+def check_shape(schedule: Schedule, values: NDArray[Any], size: int) -> None:
+    """Raise a ValueError if values are not real numbers for so many events, in the schedule's shape."""
     groups = schedule.groups
     wanted = (size,) if groups is None else (size, groups)
     # A Python function may give one value at one event and a list at the next.

@@ -20,6 +20,7 @@ from lehr.handlers.schedules import arguments
 from .clocks.resuming import resume_with_clock, warn_of_other_unit
 from .engines import CHECKS, counts_for, engines_of
 from .pausing import steps_aside
+from .repeats import take_back_events
 from .resume_policy import ResumeWarning
 from .run_checks import (
     EpochCheck,
@@ -30,7 +31,6 @@ from .run_checks import (
     short_name,
     warn_if_late,
 )
-from .saving import take_back_events
 
 
 class ResumeCheck:

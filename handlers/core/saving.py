@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from lehr.engine.history_recorder import remove_last_events
 from lehr.handlers.schedules import Plateau, Schedule, StatefulSchedule, arguments
 from lehr.handlers.schedules.description import description_of, same_schedule, text_of
 from lehr.handlers.schedules.stateful import stateful_parts
@@ -21,7 +20,7 @@ from .cooldown_policy import CooldownPolicy, refuse_other_unit
 from .engines import clock_of, counted_unit
 from .resume_policy import ResumePolicy, adjusted, checked_policy, warn_of_change
 
-__all__ = ["Adjustment", "ResumePolicy", "checked_policy", "load_state", "state_of", "take_back_events"]
+__all__ = ["Adjustment", "ResumePolicy", "checked_policy", "load_state", "state_of"]
 
 VERSION = 1
 NOT_WRITTEN = -1  # for ``_written_at``, where a clock counts: no value was written since the state was loaded
@@ -167,21 +166,6 @@ def follow_adjusted(scheduler: Any, adjustment: Adjustment) -> None:
             )
         scheduler._follow(schedule)
     scheduler._adjustment = adjustment
-
-
-def take_back_events(scheduler: Any, engine: Any, events: int, name: str | None) -> None:
-    """Take back the last events of a scheduler, since the engine fires them again; keep their metrics."""
-    scheduler._go_to(scheduler._event_index - events)
-    scheduler._repeats = events
-    for history_name in scheduler._history_names(name) if scheduler.save_history else []:
-        remove_last_events(scheduler._recording_engine(engine), history_name, events)
-
-
-def take_repeat(scheduler: Any) -> bool:
-    """Whether the next event is a repeated one, without a new metric; each call counts one repeated event."""
-    is_repeated: bool = scheduler._repeats > 0
-    scheduler._repeats -= is_repeated
-    return is_repeated
 
 
 def checked_state(state: Mapping[str, Any], own: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import numpy as np
 from lehr.handlers.schedules import Schedule
 from lehr.handlers.schedules.base import Array, Value
 
-from .reading import BLOCK_VALUES, FIRST_BLOCK_SIZE, GROWTH, BlockReader, _check_shape, read_block
+from .reading import BLOCK_VALUES, FIRST_BLOCK_SIZE, GROWTH, BlockReader, check_shape, evaluate, read_block
 
 NEAR = 256  # amounts below it are read in blocks of all indices
 LARGEST_STRIDED = 1024  # indices that are read at once
@@ -107,28 +107,8 @@ def read_strided(schedule: Schedule, index: int, stride: int, size: int) -> Arra
     return block[index - start : index - start + 1]
 
 
-def read_at(schedule: Schedule, indices: Array) -> Array:
-    """The values ``(n,)`` or ``(n, G)`` of a pure schedule at any indices, with the bits that training writes.
-
-    Raises:
-        ValueError: a value is NaN or infinite, or the values do not have the schedule's shape.
-    """
-    groups = schedule.groups
-    values = np.empty(len(indices) if groups is None else (len(indices), groups))
-    for first in range(0, len(indices), LARGEST_STRIDED):
-        some = np.asarray(indices[first : first + LARGEST_STRIDED], dtype=np.float64)
-        padded = np.append(some, np.full(-len(some) % FIRST_BLOCK_SIZE, some[-1]))
-        found = _evaluate_at(schedule, padded)[: len(some)]
-        if not np.isfinite(found).all():
-            bad = int(np.flatnonzero(~np.isfinite(found).reshape(len(found), -1).all(axis=1))[0])
-            read_block(schedule, int(some[bad]), FIRST_BLOCK_SIZE)  # which raises the error
-        values[first : first + len(some)] = found
-    return values
-
-
 def _evaluate_at(schedule: Schedule, indices: Array) -> Array:
     """The values at some indices, as many as a multiple of 64."""
-    with np.errstate(all="ignore"):
-        values = np.asarray(schedule.values(indices))
-    _check_shape(schedule, values, len(indices))
+    values = evaluate(schedule, indices)
+    check_shape(schedule, values, len(indices))
     return values.astype(np.float64, copy=False)

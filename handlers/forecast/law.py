@@ -68,20 +68,6 @@ class LawParameters:
             power=power,
         )
 
-    def to_fitted(self, highest_lr: float, lowest_loss: float) -> Array:
-        """The numbers that a fit varies: the inverse of :meth:`from_fitted`."""
-        return np.array(
-            [
-                self.limit / lowest_loss,
-                np.log(self.amplitude / lowest_loss) - self.alpha * self.power * np.log(highest_lr),
-                self.alpha,
-                np.log(self.drop * highest_lr / lowest_loss),
-                np.log(self.rate) + (1 - self.gamma) * np.log(highest_lr),
-                self.beta,
-                self.gamma,
-            ]
-        )
-
     def __str__(self) -> str:
         symbols = ("L0", "A", "alpha", "B", "C", "beta", "gamma", "p")
         shown = zip(symbols, (getattr(self, one.name) for one in fields(self)), strict=True)

@@ -9,6 +9,7 @@ import numpy as np
 from lehr.handlers.schedules.arguments import number, shown, shown_names, whole_number
 from lehr.handlers.schedules.base import Schedule
 from lehr.handlers.schedules.fields import EVENTS, PHASES
+from lehr.handlers.schedules.units import quantity
 
 if TYPE_CHECKING:
     from .loss_forecast import LossForecast
@@ -102,12 +103,12 @@ def _value(name: str, value: Any, length: int | None) -> float:
     if length is None and value.endswith("%"):
         raise ValueError(f"{name} must be a number, since it is no number of events, given {shown(value)}")
     try:
-        percent = float(value.removesuffix("%"))
+        read = quantity(name, value)
     except ValueError:
-        percent = np.nan
-    if not value.endswith("%") or not 0 <= percent <= 100:
+        read = None
+    if read is None or not value.endswith("%") or read.amount > 100:
         raise ValueError(f"{name} must be a number or a percentage of the run such as '5%', given {shown(value)}")
-    return percent / 100 * (length or 0)
+    return float(read.amount * (length or 0) / 100)
 
 
 def _missing(schedule_class: type[Schedule], given: set[str]) -> list[str]:

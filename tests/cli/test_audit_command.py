@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from commands import printed
 from PIL import Image
 
 from lehr.handlers import configure_scheduler
@@ -13,9 +14,7 @@ from lehr.handlers.cli.commands import lehr as command
 
 
 def run(*args, code=0):
-    result = CliRunner().invoke(command, ["audit", *map(str, args)])
-    assert result.exit_code == code, (args, result.output, result.exception)
-    return result.stderr if code == 2 else result.stdout
+    return printed("audit", *args, code=code)
 
 
 def values_of(config, number, **kwargs):

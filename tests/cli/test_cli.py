@@ -12,6 +12,7 @@ import pytest
 import torch
 import yaml
 from click.testing import CliRunner
+from commands import invoked as run
 from PIL import Image
 
 from lehr.engine import configure_optimizer
@@ -21,12 +22,6 @@ from lehr.handlers.cli.commands import lehr as command
 from lehr.handlers.config.catalogue import OPTIONS, known_types
 
 ALL = [one for some in known_types().values() for one in some]
-
-
-def run(*args, code=0):
-    result = CliRunner().invoke(command, args)
-    assert result.exit_code == code, (args, result.output, result.exception)
-    return result
 
 
 def optimizer(groups=1, name="SGD", **options):

@@ -5,10 +5,9 @@ import json
 import pytest
 import torch
 import yaml
-from click.testing import CliRunner
+from commands import invoked
 
 from lehr.handlers import configure_scheduler
-from lehr.handlers.cli.commands import lehr as command
 from lehr.handlers.config import convert_config
 
 TRAINER = {"lr_scheduler_type": "linear", "learning_rate": 0.001, "warmup_steps": 10, "max_steps": 50, "bf16": True}
@@ -31,8 +30,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def run(*args, code=0):
-    result = CliRunner().invoke(command, args)
-    assert result.exit_code == code, (args, result.output, result.exception)
+    result = invoked(*args, code=code)
     return result.stderr if code else result.stdout
 
 

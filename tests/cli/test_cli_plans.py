@@ -6,6 +6,7 @@ import sys
 import pytest
 import torch
 from click.testing import CliRunner
+from commands import invoked
 from ignite.engine import Engine, Events
 from PIL import Image
 
@@ -14,8 +15,7 @@ from lehr.handlers.cli.commands import lehr as command
 
 
 def run(*args, code=0):
-    result = CliRunner().invoke(command, args)
-    assert result.exit_code == code, (args, result.output, result.exception)
+    result = invoked(*args, code=code)
     assert result.stderr == ""
     return result.stdout
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from commands import invoked
 
 from lehr.handlers.cli.commands import lehr as command
 
@@ -31,9 +32,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def run(*args, code=0):
-    result = CliRunner().invoke(command, args)
-    assert result.exit_code == code, (args, result.output, result.exception)
-    return result.stdout
+    return invoked(*args, code=code).stdout
 
 
 def failed(*args):

@@ -5,11 +5,10 @@ import re
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import invoked
 from made_runs import LOW, PEAK, WARM, made_runs, rates_of, true_losses
 from PIL import Image
 
-from lehr.handlers.cli.commands import lehr as command
 from lehr.handlers.forecast import LossForecast, Run
 from lehr.handlers.schedules import Anneal
 
@@ -25,8 +24,7 @@ ONE = (
 
 
 def run(*args, code=0):
-    result = CliRunner().invoke(command, ["forecast", *args])
-    assert result.exit_code == code, (args, result.output, result.exception)
+    result = invoked("forecast", *args, code=code)
     assert (result.stderr == "") is (code == 0)
     return result.stdout if code == 0 else result.stderr
 

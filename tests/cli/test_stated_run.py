@@ -5,10 +5,9 @@ import json
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
+from commands import printed as run
 
 from lehr.handlers import configure_scheduler
-from lehr.handlers.cli.commands import lehr as command
 
 TRAINER = {"lr_scheduler_type": "cosine", "learning_rate": 0.001, "warmup_ratio": 0.1}
 MMENGINE = {"param_scheduler": [{"type": "CosineAnnealingLR"}], "train_cfg": {"max_epochs": 3}}
@@ -28,12 +27,6 @@ def folder(tmp_path, monkeypatch):
     for name, content in files.items():
         (tmp_path / name).write_text(json.dumps(content))
     return tmp_path
-
-
-def run(*args, code=0):
-    result = CliRunner().invoke(command, args)
-    assert result.exit_code == code, (args, result.output, result.exception)
-    return result.stderr if code == 2 else result.stdout
 
 
 @pytest.mark.parametrize("file", ["epochs.json", "float.json", "steps.json"])

@@ -3,18 +3,10 @@
 import json
 
 import pytest
-from click.testing import CliRunner
-
-from lehr.handlers.cli.commands import lehr as command
+from commands import printed as run
 
 RUN = {"total_tokens": "1.2B", "tokens_per_step": 1_000_000}
 CONFIG = {"type": "LinearScheduler", "start_value": 0.1, "duration": "1.2B tokens", "begin": 0}
-
-
-def run(*args, code=0):
-    result = CliRunner().invoke(command, [*map(str, args)])
-    assert result.exit_code == code, (args, result.output, result.exception)
-    return result.stderr if code == 2 else result.stdout
 
 
 @pytest.fixture

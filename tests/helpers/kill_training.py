@@ -343,19 +343,21 @@ def samples() -> Training:
     return Training(trainer, Ragged(trainer, 64), model, optimizer, schedulers)
 
 
+def simulated_time(trainer: Engine) -> Callable[[], float]:
+    """A clock of steps that take from 50 to 110 ms."""
+    return lambda: sum(50 + iteration * 7 % 61 for iteration in range(trainer.state.iteration)) / 1000
+
+
 def seconds() -> Training:
     """By a simulated time, whose steps take from 50 to 110 ms."""
     model = make_network()
     optimizer = make_sgd(model)
     trainer = with_history(create_supervised_trainer(model, optimizer, cross_entropy))
 
-    def now() -> float:
-        return sum(50 + iteration * 7 % 61 for iteration in range(trainer.state.iteration)) / 1000
-
     lr = ParamScheduler(optimizer, "lr", save_history=True, schedule=Anneal(0.1, 0.0, 10_000, Cosine()))
     decay = ParamScheduler(optimizer, "weight_decay", save_history=True, schedule=Anneal(1e-3, 0.0, 7000))
-    lr.attach(trainer, clock=TimeClock(now=now))
-    decay.attach(trainer, Events.EPOCH_STARTED, clock=TimeClock(now=now))
+    lr.attach(trainer, clock=TimeClock(now=simulated_time(trainer)))
+    decay.attach(trainer, Events.EPOCH_STARTED, clock=TimeClock(now=simulated_time(trainer)))
     return Training(trainer, Batches(trainer, 64), model, optimizer, {"lr": lr, "decay": decay})
 
 
@@ -365,12 +367,9 @@ def landing() -> Training:
     optimizer = make_sgd(model)
     trainer = with_history(create_supervised_trainer(model, optimizer, cross_entropy))
 
-    def now() -> float:
-        return sum(50 + iteration * 7 % 61 for iteration in range(trainer.state.iteration)) / 1000
-
     lr = ParamScheduler(optimizer, "lr", save_history=True, schedule=LinearInterpolation([(0, 0.0), (10, 0.1)]))
     decay = ParamScheduler(optimizer, "weight_decay", save_history=True, schedule=Anneal(1e-3, 1e-4, 500))
-    clock = TimeClock(budget="8.5 s", cooldown="40%", now=now)
+    clock = TimeClock(budget="8.5 s", cooldown="40%", now=simulated_time(trainer))
     for scheduler in (lr, decay):
         scheduler.attach(trainer, clock=clock)
     return Training(trainer, Batches(trainer, 64), model, optimizer, {"lr": lr, "decay": decay})

@@ -6,6 +6,7 @@ from ignite.engine import Events, EventsList
 from torch.optim import Optimizer
 
 from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
+from lehr.handlers.core.engines import is_attached
 from lehr.handlers.schedules import arguments
 
 from .clock import Clock, EventClock
@@ -14,7 +15,12 @@ from .landing import check_can_land, landing_handlers
 from .time_clock import TimeClock
 
 # The events at which a value may be written: the batches before them are known, and the value trains the next one.
-EVENTS = (Events.ITERATION_STARTED, Events.EPOCH_STARTED, Events.GET_BATCH_STARTED, OptimizerEvents.STEP_STARTED)
+WRITING_EVENTS = (
+    Events.ITERATION_STARTED,
+    Events.EPOCH_STARTED,
+    Events.GET_BATCH_STARTED,
+    OptimizerEvents.STEP_STARTED,
+)
 
 
 def handler_with_clock(
@@ -36,34 +42,39 @@ def handler_with_clock(
     return made(scheduler, clock, event, optimizer), [(Events.ITERATION_STARTED, counter)]
 
 
-def checked_clock(scheduler: Any, clock: object, event: Any, is_attached: bool) -> Clock | None:
+def checked_clock(scheduler: Any, clock: object, event: Any) -> Clock | None:
     """The clock to count with; None for the default, which counts events.
 
     Args:
         scheduler: the scheduler.
         clock: the argument of ``attach``.
         event: the event of ``attach``.
-        is_attached: whether the scheduler is attached already.
 
     Raises:
         TypeError: it is not a clock.
         ValueError: it does not work with the event or the scheduler.
     """
     if clock is None or isinstance(clock, EventClock):
+        _refuse_second(scheduler, is_attached(scheduler, by_a_clock=True))
         return None
     if not isinstance(clock, Clock):
         raise TypeError(f"clock must be a Clock or None, given {arguments.shown(clock)}")
     if isinstance(event, str):
-        event = next((one for one in EVENTS if one.name == event or one.value == event), event)
-    if isinstance(event, EventsList) or not any(event == one for one in EVENTS):
-        names = ", ".join(one.name for one in EVENTS)
+        event = next((one for one in WRITING_EVENTS if one.name == event or one.value == event), event)
+    if isinstance(event, EventsList) or not any(event == one for one in WRITING_EVENTS):
+        names = ", ".join(one.name for one in WRITING_EVENTS)
         raise ValueError(f"event must be one of {names} where a clock is given, given {arguments.shown(event)}")
-    if is_attached:
-        raise ValueError(
-            f"a scheduler with a clock must be attached once, given {arguments.shown(scheduler)}: remove its handle "
-            "first"
-        )
+    _refuse_second(scheduler, is_attached(scheduler))
     check_counts_amounts(scheduler, "clock")
     if isinstance(clock, TimeClock) and clock.has_deadline:
         check_can_land(scheduler, event)
     return clock
+
+
+def _refuse_second(scheduler: Any, is_second: bool) -> None:
+    """Raise an error if this is a second ``attach`` of a scheduler, of which one is with a clock."""
+    if is_second:
+        raise ValueError(
+            f"a scheduler with a clock must be attached once, given {arguments.shown(scheduler)}: remove its handle "
+            "first"
+        )

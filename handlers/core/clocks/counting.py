@@ -9,9 +9,9 @@ from ignite.engine import Engine
 from torch.optim import Optimizer
 
 from lehr.engine.event_counts import is_repeated_epoch_start
-from lehr.engine.history_recorder import remove_last_events
 from lehr.engine.optimizer_events import is_step_event
 from lehr.handlers.core.given_units import refuse_in_plain_loop
+from lehr.handlers.core.repeats import forget_recorded
 from lehr.handlers.core.saving import NOT_WRITTEN
 from lehr.handlers.core.strided_reading import StridedReader
 from lehr.handlers.schedules import Schedule, arguments
@@ -140,8 +140,8 @@ class AtSteps(Clocked):
         scheduler, readings, self._last = self._scheduler, self._scheduler._readings, None
         scheduler._go_to(scheduler._event_index - amount)
         scheduler._readings, scheduler._repeats = (amount, *readings), int(was_written)
-        for history_name in scheduler._history_names(name) if scheduler.save_history and was_written else []:
-            remove_last_events(scheduler._recording_engine(engine), history_name, 1)
+        if was_written:
+            forget_recorded(scheduler, engine, 1, name)
 
 
 class AtStarts(Clocked):
@@ -170,9 +170,8 @@ class AtTimes(Clocked):
             return
         self.count(engine)
         if not is_repeated_epoch_start(engine) and self._passes(engine):
-            if self._optimizer is not None and state.optimizer_step_again and self._scheduler.save_history:
-                for name in self._scheduler._history_names(kwargs.get("name")):
-                    remove_last_events(self._scheduler._recording_engine(engine), name, 1)
+            if self._optimizer is not None and state.optimizer_step_again:
+                forget_recorded(self._scheduler, engine, 1, kwargs.get("name"))
             self._write(engine, 0, kwargs)
 
     def count(self, engine: Engine) -> None:

@@ -1,0 +1,25 @@
+"""Events that are taken back, since the engine fires them again."""
+
+from typing import Any
+
+from lehr.engine.history_recorder import remove_last_events
+
+
+def take_back_events(scheduler: Any, engine: Any, events: int, name: str | None) -> None:
+    """Take back the last events of a scheduler, since the engine fires them again; keep their metrics."""
+    scheduler._go_to(scheduler._event_index - events)
+    scheduler._repeats = events
+    forget_recorded(scheduler, engine, events, name)
+
+
+def forget_recorded(scheduler: Any, engine: Any, events: int, name: str | None) -> None:
+    """Remove the last events of a scheduler from its history, if it has one; ``name`` is that of ``attach``."""
+    for history_name in scheduler._history_names(name) if scheduler.save_history else []:
+        remove_last_events(scheduler._recording_engine(engine), history_name, events)
+
+
+def take_repeat(scheduler: Any) -> bool:
+    """Whether the next event is a repeated one, without a new metric; each call counts one repeated event."""
+    is_repeated: bool = scheduler._repeats > 0
+    scheduler._repeats -= is_repeated
+    return is_repeated
