@@ -454,7 +454,7 @@ def assert_it_goes_on(rig: Rig) -> None:
     written = [number for row in events for number in row] + _groups_of(rig.scheduler)
     assert all(math.isfinite(number) for number in written)
     if hasattr(rig.scheduler, "dataloader"):
-        assert all(size == int(size) > 0 for size, *_ in events)
+        assert all(type(size) is int and size > 0 for size, *_ in events)
 
 
 def _loads_all_or_nothing(name: str, state: Any, policy: str | None) -> None:

@@ -231,7 +231,7 @@ def _ramp() -> Rig:
     return Rig(
         scheduler,
         lambda: [
-            float(loader.batch_sampler.batch_size),  # type: ignore[union-attr]
+            loader.batch_sampler.batch_size,  # type: ignore[union-attr, list-item]
             optimizer.param_groups[0]["lr"],
             *optimizer.param_groups[0]["betas"],
         ],
