@@ -176,7 +176,7 @@ class RunLength:
         """The exact number of events of a duration, which may be a fraction.
 
         Args:
-            duration: as in :meth:`events_of`, or a :class:`Quantity` that was read from a text.
+            duration: as in :meth:`events_of`, or a ``Quantity`` of ``units.py``.
             name: the name of the argument, for errors.
 
         Raises:
