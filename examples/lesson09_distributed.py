@@ -25,6 +25,7 @@ The picture, ``runs/distributed/schedules.png``, shows the learning rate and wei
 """
 
 import argparse
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -173,6 +174,16 @@ def newest_checkpoint(folder: Path) -> Path:
 # 3. The processes.
 
 
+def run(local_rank: int, options: argparse.Namespace) -> None:
+    """Train, and free the network before ignite closes the process group.
+
+    Trainer and handlers refer to each other, so only the garbage collector frees them, and the network with them. A
+    network that still holds the group keeps Gloo's threads alive, and Gloo can abort a process that ends before them.
+    """
+    train(local_rank, options)
+    gc.collect()
+
+
 def main() -> None:
     """Run the training in each of the processes."""
     parser = argparse.ArgumentParser(description="Data-parallel training on the digits data.")
@@ -190,12 +201,12 @@ def main() -> None:
 
     if "LOCAL_RANK" in os.environ:  # torchrun has started this process, and the others
         with idist.Parallel(backend) as parallel:
-            parallel.run(train, options)
+            parallel.run(run, options)
         return
     with tempfile.TemporaryDirectory() as folder:
         meeting_point = f"file://{folder}/ranks"  # instead of a port, which may be taken
         with idist.Parallel(backend, nproc_per_node=options.nproc, init_method=meeting_point) as parallel:
-            parallel.run(train, options)
+            parallel.run(run, options)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DataLoaderConfiguration
-from frameworks import STEPS, Recorder, both, make_optimizer
+from frameworks import STEPS, Recorder, both, leave_group, make_optimizer
 
 from lehr.handlers import as_torch_scheduler
 
@@ -69,3 +69,4 @@ if __name__ == "__main__":
     state = Accelerator(cpu=True).state
     results = run_all(state.num_processes, Path(sys.argv[1]) / "state")
     Path(sys.argv[1], f"rank-{state.process_index}.json").write_text(json.dumps(results))
+    leave_group()

@@ -7,7 +7,7 @@ from typing import Any
 
 import deepspeed
 import torch
-from frameworks import STEPS, Recorder, both, make_optimizer
+from frameworks import STEPS, Recorder, both, leave_group, make_optimizer
 
 from lehr.handlers import ReduceOnPlateauScheduler, as_torch_scheduler
 
@@ -93,4 +93,4 @@ if __name__ == "__main__":
         "driven": driven(),
     }
     Path(sys.argv[1], f"rank-{torch.distributed.get_rank()}.json").write_text(json.dumps(results))
-    torch.distributed.destroy_process_group()
+    leave_group()

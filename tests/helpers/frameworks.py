@@ -1,8 +1,10 @@
 """What the optimizer trains with in the trainer of a framework, and what was simulated before."""
 
+import gc
 from typing import Any
 
 import torch
+import torch.distributed as dist
 
 from lehr.handlers import CosineDecayScheduler, ExponentialScheduler, LinearScheduler
 
@@ -55,3 +57,10 @@ def held(optimizer: torch.optim.Optimizer) -> tuple[float, float]:
     """The learning rate and the momentum of the first group."""
     group = optimizer.param_groups[0]
     return float(group["lr"]), float(group["momentum"] if "momentum" in group else group["betas"][0])
+
+
+def leave_group() -> None:
+    """Close the process group, if any: gloo's threads, which a live model keeps, can abort a process as Python ends."""
+    gc.collect()
+    if dist.is_initialized():
+        dist.destroy_process_group()

@@ -9,7 +9,7 @@ from typing import Any
 
 import lightning as L  # noqa: N812 -- as its users write
 import torch
-from frameworks import Recorder, both, make_optimizer
+from frameworks import Recorder, both, leave_group, make_optimizer
 from torch.utils.data import DataLoader, TensorDataset
 
 from lehr.handlers import ReduceOnPlateauScheduler, as_torch_scheduler
@@ -112,3 +112,4 @@ if __name__ == "__main__":
     results: dict[str, Any] = {way: results_of(way, Path(sys.argv[1])) for way in ("adapter", "callback")}
     results["driven"] = driven(Path(sys.argv[1]))
     Path(sys.argv[1], f"rank-{RANK}.json").write_text(json.dumps(results))
+    leave_group()

@@ -4,6 +4,7 @@ Run as ``python -m rank_program FOLDER RANK RANKS``, once for each rank: the pro
 there what each of them has written, event by event. Nothing is compared here.
 """
 
+import gc
 import itertools
 import json
 import os
@@ -304,6 +305,7 @@ def main(folder: Path, rank: int, ranks: int) -> None:
     meeting_point, patience = f"file://{folder}/meeting-point", timedelta(seconds=60)
     idist.initialize("gloo", init_method=meeting_point, rank=rank, world_size=ranks, timeout=patience)
     (folder / f"report-{rank}.json").write_text(json.dumps(report_of(rank, ranks)))
+    gc.collect()  # a model that is still there keeps gloo's threads, which can abort a process as Python ends
     idist.finalize()
 
 

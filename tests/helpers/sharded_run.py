@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
-from frameworks import STEPS, Recorder, both, make_optimizer
+from frameworks import STEPS, Recorder, both, leave_group, make_optimizer
 from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
@@ -91,4 +91,4 @@ if __name__ == "__main__":
     results: dict[str, Any] = {way: run(way, Path(sys.argv[1])) for way in ("ddp", "fsdp2")}
     results["metrics"] = run_with_metrics(METRICS[dist.get_rank()])
     Path(sys.argv[1], f"rank-{dist.get_rank()}.json").write_text(json.dumps(results))
-    dist.destroy_process_group()
+    leave_group()

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 import transformers
-from frameworks import STEPS, Recorder, both, make_optimizer
+from frameworks import STEPS, Recorder, both, leave_group, make_optimizer
 
 from lehr.handlers import ReduceOnPlateauScheduler, as_torch_scheduler
 from lehr.handlers.integrations.transformers import SchedulerCallback, run_length
@@ -76,3 +76,4 @@ if __name__ == "__main__":
     results["driven"] = driven["seen"].rates
     results["warnings"] = [str(one.message) for one in caught if "num_processes" in str(one.message)]
     Path(sys.argv[1], f"rank-{os.environ['RANK']}.json").write_text(json.dumps(results))
+    leave_group()
