@@ -10,6 +10,8 @@ from lehr.handlers.schedules.in_units import InUnits
 from lehr.handlers.schedules.run_length import COUNTS
 from lehr.handlers.schedules.units import EPOCHS, EVENTS, MILLISECONDS, PERCENT, STEPS, has_unit, quantity, shown_part
 
+from .simulate_values import SimulateValues
+
 UNITS_OF_CLOCKS = {"ms": MILLISECONDS}  # where a run has another word
 EVENTS_OF_RUN = (STEPS, EPOCHS)  # what events without a clock may count
 AT_STEPS = (  # with a filter, they may be epochs, or each few steps
@@ -145,10 +147,11 @@ def _counts_at(event: Any) -> tuple[tuple[str, ...], str]:
 
 
 def _units_in(value: Any, run: RunLength | None, depth: int) -> Iterator[GivenUnit]:
-    if depth and hasattr(value, "_given") and hasattr(value, "run_length"):  # a scheduler
+    if depth and isinstance(value, SimulateValues):  # a scheduler
         args, kwargs = value._given
+        own = value.run_length
         for one in (*args, *kwargs.values()):
-            yield from _units_in(one, value.run_length, depth - 1)
+            yield from _units_in(one, own, depth - 1)
     elif depth and isinstance(value, list | tuple):
         for one in value:
             yield from _units_in(one, run, depth - 1)
