@@ -111,7 +111,7 @@ def ignored_keys_page() -> str:
     """The keys of configs that are read and have no effect, by library and type."""
     from lehr.handlers.config.checks import without_effect
     from lehr.handlers.config.dialects import TYPES
-    from lehr.handlers.config.spellings import SPELLINGS
+    from lehr.handlers.config.notations import SPELLINGS
 
     types: dict[tuple[str, str], list[str]] = {}
     for dialect, rows in TYPES.items():

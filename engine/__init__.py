@@ -3,7 +3,7 @@
 from .history import ParamHistory
 from .history_column import HistoryColumn
 from .optimizer_events import OptimizerEvents
-from .optimizers import configure_optimizer
+from .optimizer_from_config import configure_optimizer
 from .preinitialize import preinitialize, state_names_to_sparsify
 
 __all__ = [

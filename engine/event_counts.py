@@ -4,7 +4,7 @@ from typing import Any
 
 from ignite.engine import Engine, Events, EventsList
 
-from .event_handlers import filter_arguments
+from .handler_inspection import filter_arguments
 
 COMPLETIONS = ("ITERATION_COMPLETED", "EPOCH_COMPLETED", "STEP_COMPLETED")
 BY_ITERATION = (Events.ITERATION_STARTED, Events.ITERATION_COMPLETED)

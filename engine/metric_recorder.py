@@ -9,7 +9,7 @@ from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 
 from .error_text import shown
-from .event_handlers import put_first
+from .handler_inspection import put_first
 
 if TYPE_CHECKING:
     from .history import ParamHistory

@@ -9,7 +9,7 @@ from ignite.engine import Engine, EventEnum
 from torch.optim import Optimizer
 
 from .error_text import shown
-from .event_handlers import call_handlers, find_first, has_handlers, only_calls_handlers
+from .handler_inspection import call_handlers, find_first, has_handlers, only_calls_handlers
 
 
 class OptimizerEvents(EventEnum):

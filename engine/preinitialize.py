@@ -10,7 +10,7 @@ from torch.optim import Adagrad, Optimizer
 from .cerebras.optimizer import CerebrasOptimizer
 from .error_text import shown
 from .first_step_hooks import BUFFER, State, negative_zeros, register_first_step_hooks
-from .optimizers import LIBRARY
+from .optimizer_from_config import LIBRARY
 
 
 def preinitialize(optimizer: Optimizer) -> None:

@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what type checkers see
     from .config import configure_scheduler
-    from .core.clocks.batch_clocks import SampleClock, TokenClock
     from .core.clocks.clock import Clock, EventClock
     from .core.clocks.time_clock import TimeClock
-    from .core.cooldown_policy import CooldownPolicy
+    from .core.clocks.token_and_sample_clocks import SampleClock, TokenClock
     from .core.drift_check import DriftCheck
     from .core.param_group_scheduler import ParamGroupScheduler
     from .core.param_scheduler import ParamScheduler
     from .core.pausing import paused
-    from .core.resume_policy import ResumeWarning
+    from .core.resuming.cooldown_policy import CooldownPolicy
+    from .core.resuming.policy import ResumeWarning
     from .core.scheduler import BaseParamScheduler
     from .core.state_param_scheduler import StateParamScheduler
     from .forecast.find_lr import find_lr
@@ -26,8 +26,8 @@ if TYPE_CHECKING:  # what type checkers see
     from .schedulers.batch_size import BatchSizeScheduler
     from .schedulers.chained import ChainedScheduler
     from .schedulers.concat import ConcatScheduler
-    from .schedulers.cosine import CosineDecayScheduler, CosineRestartScheduler, WarmupStableDecayScheduler
-    from .schedulers.cycles import CosineAnnealingScheduler, CyclicalScheduler, LinearCyclicalScheduler
+    from .schedulers.cosine_decay import CosineDecayScheduler, CosineRestartScheduler
+    from .schedulers.cyclic import CyclicScheduler
     from .schedulers.decay_scheduler import DecayScheduler
     from .schedulers.decays import (
         ConstantScheduler,
@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # what type checkers see
     )
     from .schedulers.device_plan import DevicePlan
     from .schedulers.factor_functions import LambdaScheduler, MultiplicativeScheduler
+    from .schedulers.ignite_cycles import CosineAnnealingScheduler, CyclicalScheduler, LinearCyclicalScheduler
     from .schedulers.metric_scheduler import MetricScheduler
     from .schedulers.one_cycle import OneCycleScheduler
     from .schedulers.phase_scheduler import PhaseScheduler
@@ -55,8 +56,8 @@ if TYPE_CHECKING:  # what type checkers see
         StepStateScheduler,
     )
     from .schedulers.torch.lr_scheduler import LRScheduler
-    from .schedulers.triangular_cycles import CyclicScheduler
     from .schedulers.warmup import create_lr_scheduler_with_warmup
+    from .schedulers.warmup_stable_decay import WarmupStableDecayScheduler
     from .schedules import RunLength, Schedule
     from .targets.group_selection import Groups
 else:  # a checker that saw this __getattr__ would accept misspelt names
@@ -66,15 +67,15 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
         globals(),
         {
             "config": ("configure_scheduler",),
-            "core.clocks.batch_clocks": ("SampleClock", "TokenClock"),
+            "core.clocks.token_and_sample_clocks": ("SampleClock", "TokenClock"),
             "core.clocks.clock": ("Clock", "EventClock"),
             "core.clocks.time_clock": ("TimeClock",),
-            "core.cooldown_policy": ("CooldownPolicy",),
+            "core.resuming.cooldown_policy": ("CooldownPolicy",),
             "core.drift_check": ("DriftCheck",),
             "core.param_group_scheduler": ("ParamGroupScheduler",),
             "core.param_scheduler": ("ParamScheduler",),
             "core.pausing": ("paused",),
-            "core.resume_policy": ("ResumeWarning",),
+            "core.resuming.policy": ("ResumeWarning",),
             "core.scheduler": ("BaseParamScheduler",),
             "core.state_param_scheduler": ("StateParamScheduler",),
             "forecast.find_lr": ("find_lr",),
@@ -88,8 +89,9 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
             "schedulers.batch_size": ("BatchSizeScheduler",),
             "schedulers.chained": ("ChainedScheduler",),
             "schedulers.concat": ("ConcatScheduler",),
-            "schedulers.cosine": ("CosineDecayScheduler", "CosineRestartScheduler", "WarmupStableDecayScheduler"),
-            "schedulers.cycles": ("CosineAnnealingScheduler", "CyclicalScheduler", "LinearCyclicalScheduler"),
+            "schedulers.cosine_decay": ("CosineDecayScheduler", "CosineRestartScheduler"),
+            "schedulers.warmup_stable_decay": ("WarmupStableDecayScheduler",),
+            "schedulers.ignite_cycles": ("CosineAnnealingScheduler", "CyclicalScheduler", "LinearCyclicalScheduler"),
             "schedulers.decay_scheduler": ("DecayScheduler",),
             "schedulers.decays": (
                 "ConstantScheduler",
@@ -117,7 +119,7 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
                 "StepStateScheduler",
             ),
             "schedulers.torch.lr_scheduler": ("LRScheduler",),
-            "schedulers.triangular_cycles": ("CyclicScheduler",),
+            "schedulers.cyclic": ("CyclicScheduler",),
             "schedulers.warmup": ("create_lr_scheduler_with_warmup",),
             "schedules": ("RunLength", "Schedule"),
             "targets.group_selection": ("Groups",),

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from lehr.engine.error_text import shown
 
 from .options import check_kinds
-from .saved_states import check_is_state, check_saved
+from .saved_state_checks import check_is_state, check_saved
 
 State = dict[str, Any]
 

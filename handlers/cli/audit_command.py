@@ -72,7 +72,7 @@ def audit(log: str, source: str, given: tuple[str, ...], output: str | None, for
     """Print how a log differs from its plan."""
     from lehr.handlers.plans import audit_log, read_log
 
-    from .audited import audit_of_config, draw, lengths_of, table_of
+    from .audit_from_options import audit_of_config, draw, lengths_of, table_of
 
     check_picture_file(output, force)
     name = options["param_name"]

@@ -3,8 +3,9 @@
 import click
 
 from .audit_command import audit
-from .check_command import check, diff
+from .check_command import check
 from .convert_command import convert
+from .diff_command import diff
 from .errors import OneLineErrors
 from .forecast_command import forecast
 from .list_command import list_types

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
-from lehr.error_text import shortened
+from lehr.shortened_text import shortened
 
 EXIT_CODE = 2  # 1 is the result of a command: a plan has an error, or two plans differ
 USER_ERRORS = (TypeError, ValueError, ArithmeticError, ImportError, MemoryError, RecursionError)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .check_command import Length, length_of, trainer_of, training_options
 from .options import check_can_write, number_option, output_options
 from .plot_command import check_picture_file
 from .progress import Progress
+from .training_options import Length, length_of, trainer_of, training_options
 
 if TYPE_CHECKING:
     from lehr.handlers.forecast import LossCurve, LossForecast

@@ -8,7 +8,7 @@ import textwrap
 
 import click
 
-from lehr.handlers.config.recorded_types import Argument, KnownType, recorded_types
+from lehr.handlers.config.recorded_catalogue import Argument, KnownType, recorded_types
 
 HELP = """List all schedules with a description and their arguments.
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from lehr.engine.optimizers import configure_optimizer
+from lehr.engine.optimizer_from_config import configure_optimizer
 from lehr.handlers.config import configure_scheduler
 from lehr.handlers.config.stated_run import stated_run
 from lehr.handlers.core.scheduler import BaseParamScheduler

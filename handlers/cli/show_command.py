@@ -10,7 +10,7 @@ from .options import html_option, output_options, simulation_options
 from .plot_command import check_picture_file
 
 if TYPE_CHECKING:
-    from lehr.handlers.config.described import ConfigDescription
+    from lehr.handlers.config.config_description import ConfigDescription
 
 HELP = """Show what is in a config: in words, and as a picture in the terminal, a file or a page for a browser.
 
@@ -35,7 +35,7 @@ def show(
     source: str, given: tuple[str, ...], output: str | None, force: bool, html: str | None, **options: Any
 ) -> None:
     """Print a description, and draw the values."""
-    from lehr.handlers.config.described import described
+    from lehr.handlers.config.config_description import described
 
     from .drawing import draw_simulation
     from .html_page import check_page_file, write_page_of_events

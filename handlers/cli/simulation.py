@@ -11,7 +11,7 @@ from ignite.engine import Engine
 from lehr.engine.history import safe_heading
 from lehr.handlers.core.copying import private_copy
 from lehr.handlers.core.inspection import column_labels, metric_name_of, reads_metric
-from lehr.handlers.core.reading import read_values
+from lehr.handlers.core.schedule_reading import read_values
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedulers.metric_scheduler import driven_parts
 from lehr.handlers.schedules.base import Array

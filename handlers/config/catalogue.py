@@ -8,7 +8,7 @@ from .dialects import TYPES
 from .dialects.lehr import OPTIONS as OPTIONS
 from .dialects.lehr import REQUIRED, SCHEDULERS, arguments_of, class_of
 from .entries import EntryType
-from .recorded_types import Argument, KnownType
+from .recorded_catalogue import Argument, KnownType
 
 # Arguments that all types take, that have no effect, or that are not data.
 HIDDEN = ("optimizer", "save_history", "trainer", "verbose", "initialize", "last_epoch", "last_step")

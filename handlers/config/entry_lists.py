@@ -11,7 +11,6 @@ from lehr.handlers.schedulers.metric_scheduler import MetricScheduler
 from lehr.handlers.schedules import Schedule, arguments
 from lehr.handlers.schedules.stateful import stateful_parts
 
-from .at_once import combined
 from .checks import text
 from .context import ConfigContext
 from .dialects import entry_schedule, refuse_type
@@ -19,6 +18,7 @@ from .dialects.lehr import SCHEDULERS, Nested, arguments_of
 from .dialects.torch_nested import chain_of
 from .entries import Entry, located
 from .entry_schedules import EntrySchedule
+from .in_parallel import combined
 from .in_sequence import check_sequence, durations_of, in_sequence
 
 

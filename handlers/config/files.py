@@ -10,9 +10,9 @@ from typing import Any
 from lehr.handlers.core.special_files import special_file
 from lehr.handlers.schedules.arguments import shortened, shown
 
-from .base_files import with_bases
 from .containers import Failed
 from .python_files import read_with_bases
+from .yaml_bases import with_bases
 
 MAX_BYTES = 10_000_000
 MAX_NODES = 100_000  # values and keys that are written out in a YAML file, which is slow to read

@@ -8,8 +8,8 @@ from lehr.handlers.schedules import RunLength, arguments
 
 from . import run_length
 from .dialects import TYPES
+from .notations import LIGHTNING, SPELLINGS, flagged_type, has_name, is_known, plain
 from .run_length import UNKNOWN
-from .spellings import LIGHTNING, SPELLINGS, flagged_type, has_name, is_known, plain
 
 MOST_LEVELS, MOST_SECTIONS = 20, 100
 # Where training files have the numbers of a RunLength: in a mapping of this name, and beside an lr_config of mmcv.

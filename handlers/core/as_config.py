@@ -9,8 +9,8 @@ from typing import Any
 from lehr.handlers import schedules
 from lehr.handlers.schedules import Curve, Schedule, Turn, arguments
 from lehr.handlers.schedules.arguments import shown
-from lehr.handlers.schedules.in_units import InUnits
-from lehr.handlers.schedules.rules import Rule
+from lehr.handlers.schedules.awaiting_run_length import InUnits
+from lehr.handlers.schedules.rules_in_turn import Rule
 
 MAX_DEPTH = 50  # of lists and dicts in arguments that are copied
 

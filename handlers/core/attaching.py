@@ -9,22 +9,22 @@ from ignite.engine.events import RemovableEventHandle
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from lehr.engine.event_handlers import unfiltered_handlers
+from lehr.engine.handler_inspection import unfiltered_handlers
 from lehr.engine.history import ParamHistory
 from lehr.engine.history_recorder import check_name_is_free, claim_name
 from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
 from lehr.engine.plain_loop import PlainLoop
 from lehr.handlers.schedules.arguments import shown, shown_text
 
-from .clocks.choosing import checked_clock, handler_with_clock
+from .clocks.choosing_handlers import checked_clock, handler_with_clock
 from .clocks.clock import Clock
-from .clocks.counting import count_events_again, read_with_strides
+from .clocks.counting_handlers import count_events_again, read_with_strides
 from .clocks.landing import follow_trunk
 from .clocks.time_clock import TimeClock
 from .given_units import refuse_other_clock
-from .locations import holders_of, label_history, locations_of, may_share, shared_locations
-from .repeats import take_back_events
-from .resume_check import ResumeCheck
+from .resuming.index_check import ResumeCheck
+from .resuming.repeated_events import take_back_events
+from .written_locations import holders_of, label_history, locations_of, may_share, shared_locations
 
 AnyClock = Clock | None
 AnyEvent = str | Events | OptimizerEvents | CallableEventWithFilter | EventsList

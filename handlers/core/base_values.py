@@ -12,9 +12,9 @@ from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.description import description_of
 from lehr.handlers.targets.param_groups import ParamGroups, PlaceholderOptimizer
 
-from .adjustment import Adjustment
-from .joined_groups import JoinedGroup, as_joined_groups, joining_groups, with_joined_groups
-from .resume_policy import ResumeWarning, level_of_caller
+from .late_groups import JoinedGroup, as_joined_groups, joining_groups, with_joined_groups
+from .resuming.adjustment import Adjustment
+from .resuming.policy import ResumeWarning, level_of_caller
 from .saving import is_same_schedule
 
 ScheduleOf = Callable[[Number], Schedule]

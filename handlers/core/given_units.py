@@ -6,11 +6,9 @@ from typing import Any, NamedTuple
 from lehr.engine.event_counts import each_of
 from lehr.handlers.schedules import RunLength
 from lehr.handlers.schedules.arguments import shown
-from lehr.handlers.schedules.in_units import InUnits
+from lehr.handlers.schedules.awaiting_run_length import InUnits
 from lehr.handlers.schedules.run_length import COUNTS
 from lehr.handlers.schedules.units import EPOCHS, EVENTS, MILLISECONDS, PERCENT, STEPS, has_unit, quantity, shown_part
-
-from .simulate_values import SimulateValues
 
 UNITS_OF_CLOCKS = {"ms": MILLISECONDS}  # where a run has another word
 EVENTS_OF_RUN = (STEPS, EPOCHS)  # what events without a clock may count
@@ -147,9 +145,9 @@ def _counts_at(event: Any) -> tuple[tuple[str, ...], str]:
 
 
 def _units_in(value: Any, run: RunLength | None, depth: int) -> Iterator[GivenUnit]:
-    if depth and isinstance(value, SimulateValues):  # a scheduler
+    if depth and hasattr(value, "_given"):  # a scheduler
         args, kwargs = value._given
-        own = value.run_length
+        own = getattr(value, "run_length", None)
         for one in (*args, *kwargs.values()):
             yield from _units_in(one, own, depth - 1)
     elif depth and isinstance(value, list | tuple):

@@ -9,8 +9,8 @@ import numpy as np
 from lehr.handlers.schedules import Plateau, arguments
 from lehr.handlers.targets.legal_values import ANY_VALUE, LARGEST, LegalRange
 
-from .reading import Limits
-from .resume_policy import level_of_caller
+from .resuming.policy import level_of_caller
+from .schedule_reading import Limits
 
 
 def limits_of(scheduler: Any) -> Limits | None:

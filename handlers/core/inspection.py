@@ -9,16 +9,16 @@ from torch.optim import Optimizer
 from lehr.handlers.schedules import Schedule
 from lehr.handlers.targets.target import Location, Target
 
+from .attached_engines import clock_of, counts_for, engines_of, intended_lead, times_attached
 from .attaching import Filtered
-from .clocks.planned import ClockedAttachment, clocked_attachment, counting_function, is_counter
-from .engines import clock_of, counts_for, engines_of, intended_lead, times_attached
+from .clocks.simulated_clocks import ClockedAttachment, clocked_attachment, counting_function, is_counter
 from .illegal_values import forget_legal_values
-from .locations import Locations, labels_of, locations_of, shared_locations
 from .param_scheduler import ParamScheduler
-from .resume_check import ResumeCheck, nearest_expected
-from .run_checks import how_to_begin_anew
+from .resuming.index_check import ResumeCheck, nearest_expected
+from .resuming.unfinished_event import what_it_brings
+from .run_warnings import how_to_begin_anew
 from .scheduler import EXISTING, BaseParamScheduler
-from .unfinished import what_it_brings
+from .written_locations import Locations, labels_of, locations_of, shared_locations
 
 __all__ = [
     "ClockedAttachment",

@@ -10,10 +10,10 @@ from typing import Any
 from lehr.handlers.schedules import SideBySide
 from lehr.handlers.schedules.arguments import listed, shown
 
-from .adjustment import Adjustment
 from .base_values import as_base_values, kept_in
-from .joined_groups import as_joined_groups
+from .late_groups import as_joined_groups
 from .param_scheduler import ParamScheduler
+from .resuming.adjustment import Adjustment
 from .scheduler import BaseParamScheduler
 
 

@@ -7,9 +7,9 @@ import numpy as np
 from lehr.engine.notebook import as_html, figure_with
 from lehr.engine.plots import draw_values, thinned
 from lehr.handlers.schedules.arguments import shown_text
-from lehr.handlers.schedules.ends import end_of
+from lehr.handlers.schedules.end_event import end_of
 
-from .locations import labels_of, locations_of
+from .written_locations import labels_of, locations_of
 
 EVENTS_WITHOUT_END, MOST_EVENTS, MOST_POINTS = 100, 1_000_000, 2_000
 

@@ -21,7 +21,6 @@ from lehr.handlers.targets.group_selection import Group
 from lehr.handlers.targets.several import Several
 from lehr.handlers.targets.target import Location
 
-from .adjustment import Adjustment
 from .attaching import AnyClock, AnyEvent
 from .common_optimizer import common_optimizer
 from .illegal_values import read_in_block
@@ -35,6 +34,7 @@ from .members import (
     take_base_values_of,
 )
 from .param_scheduler import ParamScheduler
+from .resuming.adjustment import Adjustment
 from .scheduler import BaseParamScheduler
 from .state_param_scheduler import StateParamScheduler
 

@@ -20,10 +20,10 @@ from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, Plac
 from lehr.handlers.targets.target import Location, Value
 
 from . import base_values
-from .adjustment import Adjustment
 from .base_values import BaseValues
 from .copying import private_copy
-from .joined_groups import JoinedGroup
+from .late_groups import JoinedGroup
+from .resuming.adjustment import Adjustment
 from .saving import check_plateau_values, finite_values
 from .scheduler import NOTHING_READ, BaseParamScheduler
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ignite.engine import Engine, Events
 
-from lehr.engine.event_handlers import unfiltered_handlers, unwrapped
+from lehr.engine.handler_inspection import unfiltered_handlers, unwrapped
 from lehr.handlers.schedules.arguments import shown
 
 _PAUSED: "weakref.WeakKeyDictionary[Engine, Removed]" = weakref.WeakKeyDictionary()

@@ -12,13 +12,13 @@ from lehr.handlers.schedules import Plateau, Schedule, StatefulSchedule, argumen
 from lehr.handlers.schedules.description import description_of, same_schedule, text_of
 from lehr.handlers.schedules.stateful import stateful_parts
 
-from . import unfinished
-from .adjustment import Adjustment
+from .attached_engines import clock_of, counted_unit
 from .clocks.clock import amount_of
 from .clocks.landing_state import LandingState
-from .cooldown_policy import CooldownPolicy, refuse_other_unit
-from .engines import clock_of, counted_unit
-from .resume_policy import ResumePolicy, adjusted, checked_policy, warn_of_change
+from .resuming import unfinished_event
+from .resuming.adjustment import Adjustment
+from .resuming.cooldown_policy import CooldownPolicy, refuse_other_unit
+from .resuming.policy import ResumePolicy, adjusted, checked_policy, warn_of_change
 
 __all__ = ["Adjustment", "ResumePolicy", "checked_policy", "load_state", "state_of"]
 
@@ -59,7 +59,7 @@ def state_of(scheduler: Any) -> dict[str, Any]:
         "value": scheduler._last_value() if scheduler._event_index or scheduler._written_at is not None else None,
         **scheduler._adjustment.state_dict(),
     }
-    if (left := unfinished.unfinished_of(scheduler)) is not None:
+    if (left := unfinished_event.unfinished_of(scheduler)) is not None:
         state["unfinished"] = left._asdict()
     if (counted := counted_unit(scheduler)) is not None:
         state["counts"] = counted
@@ -118,7 +118,7 @@ def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, po
     adjustment = adjusted(scheduler, state, adjustable, description, policy, is_same)
     parts = stateful_parts(planned)
     before = [part.state_dict() for part in parts]
-    left = None if state["unfinished"] is None else unfinished.checked(state["unfinished"], parts)
+    left = None if state["unfinished"] is None else unfinished_event.checked(state["unfinished"], parts)
     _load_progress(parts, state.get("progress", []))
     try:
         for at, event in left.phases if left else ():

@@ -22,14 +22,14 @@ from lehr.handlers.targets.target import Location, Target, Value
 
 from . import as_config, saving
 from .attaching import AnyClock, AnyEvent, attached, attached_to_steps, recording_loop
-from .clocks.counting import apply_amount
+from .clocks.counting_handlers import apply_amount
 from .copying import private_copy
 from .get_param import GetParam, value_of_schedule
 from .given_units import checked_reader
 from .illegal_values import limits_of, read_get_param, read_in_block, warn_if_illegal
-from .not_of_torch import NotOfTorch
+from .missing_torch_names import NotOfTorch
 from .notebook import html_of
-from .reading import BlockReader, EventReader, read_values
+from .schedule_reading import BlockReader, EventReader, read_values
 from .simulate_values import SimulateValues
 
 NOTHING_READ, NO_EVENT_READER = BlockReader(Constant(0.0)), EventReader()  # placeholders, which never read

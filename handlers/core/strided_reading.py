@@ -7,7 +7,7 @@ import numpy as np
 from lehr.handlers.schedules import Schedule
 from lehr.handlers.schedules.base import Array, Value
 
-from .reading import BLOCK_VALUES, FIRST_BLOCK_SIZE, GROWTH, BlockReader, check_shape, evaluate, read_block
+from .schedule_reading import BLOCK_VALUES, FIRST_BLOCK_SIZE, GROWTH, BlockReader, check_shape, evaluate, read_block
 
 NEAR = 256  # amounts below it are read in blocks of all indices
 LARGEST_STRIDED = 1024  # indices that are read at once

@@ -1,9 +1,9 @@
 """What a schedule is worth: the learning rate range test, and forecasts of the loss."""
 
 from .find_lr import find_lr
-from .loss_curve import LossCurve
+from .forecast_curve import LossCurve
 from .loss_forecast import LossForecast
-from .range_test import LRRangeTest
+from .range_test_result import LRRangeTest
 from .ranking import Ranking
 from .runs import Run
 

@@ -9,7 +9,7 @@ from lehr.handlers.schedules.base import Array
 
 from .fit import TOLERANCE, Fitted, Points, fit_points
 from .law import NUM_FITTED, log_losses
-from .overlaps import schedule_numbers, shared_by_pairs, told_up_to
+from .shared_events import schedule_numbers, shared_by_pairs, told_up_to
 
 DRAWS = 2000
 BLOCKS = 4  # of a run, whose errors are resampled together: errors of neighbouring steps are alike

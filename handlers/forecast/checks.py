@@ -9,8 +9,8 @@ from lehr.handlers.schedules.arguments import instance, listed, shown
 from lehr.handlers.schedules.base import Array
 
 from .lr_values import warmup_of
-from .overlaps import follow_one_schedule, shared_by_pairs
 from .runs import Run
+from .shared_events import follow_one_schedule, shared_by_pairs
 
 FEWEST_LOSSES = 10  # of all runs: the law has seven parameters
 DECAYED = 0.9  # of the peak: a learning rate that stays above has not decayed

@@ -11,11 +11,11 @@ from ignite.handlers import FastaiLRFinder
 from torch.optim import Optimizer
 
 from lehr.engine.optimizer_events import wrapped_optimizer
-from lehr.handlers.core.trials import Trial, is_running, optimizers_in
+from lehr.handlers.core.trial_runs import Trial, is_running, optimizers_in
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.arguments import shown
 
-from .range_test import LRRangeTest
+from .range_test_result import LRRangeTest
 from .trial_steps import TrialSteps, loss_reader
 
 HIGHEST_SEED = 2**32 - 2**16  # of NumPy, less the rank of a process, which is added

@@ -8,8 +8,8 @@ import numpy as np
 
 from lehr.handlers.schedules.base import Array
 
-from .changes import Changes, Steps, changes_of
 from .law import log_losses
+from .lr_changes import Changes, Steps, changes_of
 from .runs import Run
 
 MOST_POINTS = 100  # of a run: more losses are averaged in as many windows

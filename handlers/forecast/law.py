@@ -18,7 +18,7 @@ import numpy as np
 
 from lehr.handlers.schedules.base import Array
 
-from .changes import Changes
+from .lr_changes import Changes
 
 # The order of the numbers that a fit varies: for losses in units of the lowest loss, and learning rates in units of the
 # highest one, L0, log A, alpha, log B, log C, beta, gamma.

@@ -13,8 +13,8 @@ from .bands import uncertainty_of
 from .checks import Range, checked_runs, range_of
 from .fit import fit_runs
 from .fitted_law import FittedLaw
+from .forecast_curve import LossCurve
 from .law import LawParameters
-from .loss_curve import LossCurve
 from .ranking import Ranking, rank_losses
 from .report import report_of
 from .runs import Run

@@ -8,7 +8,7 @@ from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules.arguments import shown, whole_number
 from lehr.handlers.schedules.base import Array, Schedule
 
-from .measured import as_floats
+from .check_losses import as_floats
 
 LONGEST_WARMUP = 0.5  # of the events of a run
 MOST_LR = 100.0  # no optimizer trains with a higher one: it is another unit

@@ -11,7 +11,7 @@ from lehr.handlers.core.special_files import special_file
 from lehr.handlers.schedules.arguments import shown, shown_names, whole_number
 from lehr.handlers.schedules.base import Array
 
-from .measured import MOST_EVENTS
+from .check_losses import MOST_EVENTS
 
 STEP_HEADINGS = ("step", "event_index")
 OF_A_GROUP = re.compile(r"lr\[\d+\]")  # as ParamHistory.to_csv writes it

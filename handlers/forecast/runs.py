@@ -11,8 +11,8 @@ from lehr.engine import ParamHistory
 from lehr.handlers.schedules.arguments import shown, whole_number
 from lehr.handlers.schedules.base import Array
 
+from .check_losses import check_measured, check_units, numbers
 from .lr_values import lr_values, warmup_of
-from .measured import check_measured, check_units, numbers
 from .run_files import read_rows, spread
 
 

@@ -12,7 +12,7 @@ from ignite.engine import Engine, Events
 from torch.optim import Optimizer
 
 from lehr.engine import OptimizerEvents
-from lehr.handlers.core.trials import quiet_logger
+from lehr.handlers.core.trial_runs import quiet_logger
 from lehr.handlers.schedules.arguments import shown
 
 PATIENCE = 256  # iterations without a step of the optimizer, at first

@@ -10,8 +10,8 @@ from lightning.pytorch.callbacks import GradientAccumulationScheduler
 from lehr.engine.history import ParamHistory
 from lehr.handlers.schedules import arguments
 
+from .callback_core import Make, ScheduledOptimizer, chosen_metric
 from .run_arguments import RunArguments, run_arguments
-from .scheduled_optimizer import Make, ScheduledOptimizer, chosen_metric
 
 METRIC_EVENTS = ("validation", "epoch")
 

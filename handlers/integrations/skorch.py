@@ -8,7 +8,7 @@ from skorch.callbacks import Callback
 
 from lehr.engine.history import ParamHistory
 
-from .scheduled_optimizer import Make, ScheduledOptimizer, chosen_metric
+from .callback_core import Make, ScheduledOptimizer, chosen_metric
 
 STEPS = "scheduler_steps"  # in the history of the net, where its epoch has another number of batches
 

@@ -11,8 +11,8 @@ from transformers.trainer_callback import ExportableState
 from lehr.engine.history import ParamHistory
 from lehr.handlers.schedules import arguments
 
+from .callback_core import Make, ScheduledOptimizer, chosen_metric
 from .run_arguments import RunArguments, run_arguments
-from .scheduled_optimizer import Make, ScheduledOptimizer, chosen_metric
 
 PLAIN_TYPES = ("linear", "constant")  # lr_scheduler_type of a user who has chosen no schedule
 

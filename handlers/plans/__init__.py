@@ -1,7 +1,7 @@
 """Plans of whole runs: computed, checked, compared and drawn before the run starts."""
 
-from .audit import Audit, LoggedDifference
 from .audit_log import audit_log
+from .audit_result import Audit, LoggedDifference
 from .check_plan import check_plan
 from .checks.findings import Finding, Findings
 from .diff_plans import Difference, PlanDiff, diff_plans

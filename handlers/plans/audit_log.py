@@ -12,13 +12,13 @@ from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.arguments import shown, shown_names
 from lehr.handlers.schedules.base import Array
 
-from .audit import Audit, Compared, LoggedDifference
-from .find_relations import find_relations
+from .audit_result import Audit, Compared, LoggedDifference
 from .logs.log import FROM_0, Log, LogColumn, given_rounding, rounding_of
 from .logs.read_log import read_log
 from .plan import Plan, counted
 from .relation_words import in_log
-from .relations import Points, equal, planned_at
+from .relations_to_plan import find_relations
+from .series_relations import Points, equal, planned_at
 
 
 def audit_log(

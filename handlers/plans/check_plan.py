@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from lehr.handlers.core.random_state import random_state_kept
+from lehr.handlers.core.keep_random_state import random_state_kept
 from lehr.handlers.schedules import arguments
 
 from .checks import attachments, clocks, conflicts, groups, lengths, loggers, metrics, resuming, timing, values

@@ -11,11 +11,11 @@ from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.base import Array
 
 from .compared_forecasts import are_forecasts, forecast_lines
-from .find_relations import find_relations
 from .plan import Plan, title_of
 from .plot_plan import panels_for
 from .relation_words import in_plans
-from .relations import Points
+from .relations_to_plan import find_relations
+from .series_relations import Points
 from .unit_axis import add_unit, unit_along_the_top
 
 if TYPE_CHECKING:

@@ -216,8 +216,8 @@ class Plan(Mapping[str, Array]):
             ...     "<h1>two steps</h1>" in path.read_text(encoding="utf-8"), path.stat().st_size > 1_000_000
             (True, True)
         """
-        from .pages.contents import checked_contents
         from .pages.page import write_page
+        from .pages.page_data import checked_contents
 
         write_page(path, checked_contents(self, findings, recorded, other, labels), title)
 

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from .plan import counted
-from .relations import Relation
+from .series_relations import Relation
 
 
 def in_log(relation: Relation, first_step: int = 0, epoch_length: int | None = None) -> str:

@@ -10,8 +10,8 @@ from ignite.engine import Engine, Events
 from ignite.engine.events import RemovableEventHandle
 from torch.utils.data import DataLoader, TensorDataset
 
-from lehr.handlers.core.adjustment import Adjustment
 from lehr.handlers.core.attaching import AnyClock, AnyEvent
+from lehr.handlers.core.resuming.adjustment import Adjustment
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import FunctionSchedule, RunLength, Schedule, arguments
 from lehr.handlers.schedules.base import Array

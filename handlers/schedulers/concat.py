@@ -11,9 +11,9 @@ import torch
 from lehr.handlers.core.base_values import combined
 from lehr.handlers.core.copying import private_copy
 from lehr.handlers.core.illegal_values import warn_in_table
+from lehr.handlers.core.keep_random_state import random_state_kept
 from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.core.random_state import random_state_kept
 from lehr.handlers.core.simulated_rows import rows_of
 from lehr.handlers.schedules import Concatenation, RunLength, Schedule, arguments
 from lehr.handlers.schedules.arguments import Number

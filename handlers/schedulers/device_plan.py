@@ -9,8 +9,8 @@ from lehr.handlers.core.given_units import refuse_in_plain_loop
 from lehr.handlers.core.illegal_values import warn_in_table
 from lehr.handlers.core.inspection import set_called_by_another, target_of
 from lehr.handlers.core.param_scheduler import ParamScheduler
-from lehr.handlers.core.reading import read_values
-from lehr.handlers.core.resume_policy import ResumePolicy
+from lehr.handlers.core.resuming.policy import ResumePolicy
+from lehr.handlers.core.schedule_reading import read_values
 from lehr.handlers.schedules import arguments
 from lehr.handlers.targets.param_groups import ParamGroups
 

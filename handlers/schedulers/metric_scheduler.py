@@ -4,7 +4,7 @@ from typing import Any
 
 from ignite.engine import Engine
 
-from lehr.handlers.core.metric_driven import MetricDrivenScheduler
+from lehr.handlers.core.metric_driven_base import MetricDrivenScheduler
 from lehr.handlers.core.metrics import MetricFeed
 from lehr.handlers.schedules import Greedy, Phases, Plateau, Reduced, RunLength, Schedule, arguments
 from lehr.handlers.schedules.stateful import stateful_parts

@@ -6,7 +6,7 @@ from typing import Any
 from ignite.engine import Engine
 
 from lehr.engine.event_counts import is_repeated_epoch_start
-from lehr.handlers.core.metric_driven import SchedulerWithMetric
+from lehr.handlers.core.metric_driven_base import SchedulerWithMetric
 from lehr.handlers.core.metrics import MetricFeed
 from lehr.handlers.schedules import Phases, Plateau, RunLength, Schedule, arguments
 from lehr.handlers.schedules.durations import resolved

@@ -9,16 +9,16 @@ from ignite.engine import Engine
 
 from lehr.handlers.core.base_values import read_base_values
 from lehr.handlers.core.copying import private_copy
-from lehr.handlers.core.metric_driven import MetricDrivenScheduler
+from lehr.handlers.core.metric_driven_base import MetricDrivenScheduler
 from lehr.handlers.core.metrics import MetricFeed
-from lehr.handlers.core.resume_policy import ResumePolicy
+from lehr.handlers.core.resuming.policy import ResumePolicy
 from lehr.handlers.schedules import Plateau, arguments
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, PlaceholderOptimizer
 
-from .plateau_arguments import LRPlateauArguments, LRPlateauOptions, PlateauArguments
+from .plateau_argument_types import LRPlateauArguments, LRPlateauOptions, PlateauArguments
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # what type checkers see
     from .anneal import Anneal
     from .base import Schedule
-    from .bound import rank_by_bound
-    from .bound_ranking import BoundRanking, RankedSchedule
     from .concatenation import Concatenation
     from .constant import Constant, PiecewiseConstant
     from .cooldown import Bounded, Cooldown
@@ -26,25 +24,27 @@ if TYPE_CHECKING:  # what type checkers see
         Tanh,
     )
     from .cycles import CosineAnnealing, Cyclical, LinearCyclical
+    from .cyclic import Cyclic
     from .decays import ExponentialDecay, InverseTimeDecay, MultiStepDecay, PowerDecay, StepDecay
     from .greedy import Greedy
     from .handover import Handover
     from .interpolation import LinearInterpolation
+    from .loss_bound import rank_by_bound
+    from .loss_bound_ranking import BoundRanking, RankedSchedule
     from .mapped import Mapped
     from .noise import Noise
     from .one_cycle import OneCycle
-    from .phases import Phases
+    from .phases_on_demand import Phases
     from .plateau import Plateau
     from .product import Product
     from .recursion import Recursion, Turn
-    from .reduced import Reduced
+    from .reduced_on_plateau import Reduced
     from .restarts import Restarts
-    from .rules import Addition, Approach, Assignment, Scaling
+    from .rules_in_turn import Addition, Approach, Assignment, Scaling
     from .run_length import RunLength
     from .shift import Shift
     from .side_by_side import SideBySide
     from .stateful import FunctionSchedule, LiveSchedule, StatefulSchedule
-    from .triangular_cycles import Cyclic
     from .warmup_stable_decay import WarmupStableDecay
     from .window import Stretch, Window
 else:  # a checker that saw this __getattr__ would accept misspelt names
@@ -55,8 +55,8 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
         {
             "anneal": ("Anneal",),
             "base": ("Schedule",),
-            "bound": ("rank_by_bound",),
-            "bound_ranking": ("BoundRanking", "RankedSchedule"),
+            "loss_bound": ("rank_by_bound",),
+            "loss_bound_ranking": ("BoundRanking", "RankedSchedule"),
             "concatenation": ("Concatenation",),
             "constant": ("Constant", "PiecewiseConstant"),
             "cooldown": ("Bounded", "Cooldown"),
@@ -83,18 +83,18 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
             "mapped": ("Mapped",),
             "noise": ("Noise",),
             "one_cycle": ("OneCycle",),
-            "phases": ("Phases",),
+            "phases_on_demand": ("Phases",),
             "plateau": ("Plateau",),
             "product": ("Product",),
             "recursion": ("Recursion", "Turn"),
-            "reduced": ("Reduced",),
+            "reduced_on_plateau": ("Reduced",),
             "restarts": ("Restarts",),
-            "rules": ("Addition", "Approach", "Assignment", "Scaling"),
+            "rules_in_turn": ("Addition", "Approach", "Assignment", "Scaling"),
             "run_length": ("RunLength",),
             "shift": ("Shift",),
             "side_by_side": ("SideBySide",),
             "stateful": ("FunctionSchedule", "LiveSchedule", "StatefulSchedule"),
-            "triangular_cycles": ("Cyclic",),
+            "cyclic": ("Cyclic",),
             "warmup_stable_decay": ("WarmupStableDecay",),
             "window": ("Stretch", "Window"),
         },

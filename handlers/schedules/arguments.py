@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lehr.error_text import shortened as shortened
+from lehr.shortened_text import shortened as shortened
 
 Number = float | Sequence[float]
 

@@ -34,7 +34,7 @@ class TakesTexts:
         """Holds the arguments back if a duration is a text such as ``"10%"``; see :meth:`in_run`."""
         for value in (*args, *kwargs.values()):
             if type(value) not in NUMBERS:
-                from .in_units import held_back
+                from .awaiting_run_length import held_back
 
                 return held_back(cls, args, kwargs) or object.__new__(cls)  # type: ignore[return-value, arg-type]
         return object.__new__(cls)

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from .saved_text import ADDRESS, read_text, same_name, same_text
+from .legacy_text import ADDRESS, read_text, same_name, same_text
 
 # A dict, list, str, number, bool or None, as JSON has them.
 Description = Any

@@ -16,7 +16,7 @@ from .concatenation import Concatenation
 from .cooldown import Cooldown
 from .handover import Handover
 from .one_cycle import OneCycle
-from .phases import Phases
+from .phases_on_demand import Phases
 from .shift import Shift
 from .warmup_stable_decay import WarmupStableDecay
 from .window import Stretch, Window

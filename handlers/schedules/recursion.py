@@ -9,7 +9,7 @@ import numpy as np
 from . import arguments, fields
 from .arguments import Number
 from .base import Array, Schedule, common_groups, with_group_axis
-from .rules import Rule
+from .rules_in_turn import Rule
 
 CHUNK_SIZE, MOST_CHUNKS = 1024, 16  # events from one value that is kept to the next; chunks that are computed at once
 

@@ -16,8 +16,8 @@ from lehr.handlers.schedules.arguments import shown
 from .group_selection import Group, Selection, as_groups
 from .legal_values import legal_range
 from .param_names import find_entry
-from .rounding import as_held
 from .target import Location, Target, Value
+from .tensor_precision import as_held
 
 
 class HasParamGroups(Protocol):

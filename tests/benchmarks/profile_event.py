@@ -21,7 +21,7 @@ from contenders import COSINE, bare_loop, optimizer_of
 from ignite.engine import Engine
 
 from lehr.handlers import CosineAnnealingScheduler, ParamScheduler
-from lehr.handlers.core.reading import BLOCK_SIZE, read_block
+from lehr.handlers.core.schedule_reading import BLOCK_SIZE, read_block
 
 HOT_PATH = ParamScheduler.__call__
 ROUNDS = 300

@@ -11,7 +11,7 @@ import torch
 
 from lehr.handlers import configure_scheduler
 from lehr.handlers.config import convert_config
-from lehr.handlers.config.conversion.phases import phases_of
+from lehr.handlers.config.conversion.split_into_phases import phases_of
 from lehr.handlers.core.inspection import members_of
 from lehr.handlers.schedules import (
     Anneal,

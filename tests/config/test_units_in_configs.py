@@ -7,7 +7,7 @@ import pytest
 from optimizers import make_optimizer
 
 from lehr.handlers import RunLength, configure_scheduler
-from lehr.handlers.config.described import described
+from lehr.handlers.config.config_description import described
 
 RUN = {"max_epochs": 4, "epoch_length": 50, "tokens_per_step": 1000}
 WSD = {"type": "WarmupStableDecayScheduler", "num_warmup_events": "1%", "num_stable_events": "79%", "peak_value": 0.1}

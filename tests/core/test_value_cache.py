@@ -9,7 +9,7 @@ from optimizers import make_optimizer, values_of
 from registry import CASES
 
 from lehr.handlers import CyclicScheduler, ParamScheduler, Schedule
-from lehr.handlers.core.reading import BLOCK_SIZE, block_size, read_block
+from lehr.handlers.core.schedule_reading import BLOCK_SIZE, block_size, read_block
 from lehr.handlers.schedules import Concatenation, Constant, CosineAnnealing
 
 EVALUATED: list[tuple[float, int]] = []

@@ -6,7 +6,7 @@ import pytest
 from ignite.engine import Events
 from optimizers import make_trainer
 
-from lehr.engine.event_handlers import call_handlers, closure_of, filter_arguments, handlers_of, running_handlers
+from lehr.engine.handler_inspection import call_handlers, closure_of, filter_arguments, handlers_of, running_handlers
 
 
 def with_engine(engine, *args, **kwargs):

@@ -15,7 +15,7 @@ from cases import for_each
 from ignite.engine import Engine
 
 from lehr.engine import configure_optimizer, preinitialize
-from lehr.engine.optimizers import LIBRARY
+from lehr.engine.optimizer_from_config import LIBRARY
 from lehr.handlers import (
     CosineAnnealingScheduler,
     LinearCyclicalScheduler,

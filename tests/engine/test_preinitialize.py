@@ -10,7 +10,7 @@ from cases import for_each
 from torch.optim import optimizer as torch_optimizer
 
 from lehr.engine import configure_optimizer, preinitialize
-from lehr.engine.optimizers import LIBRARY
+from lehr.engine.optimizer_from_config import LIBRARY
 
 # What each optimizer is tried with; each of these is combined with every implementation that it has.
 OPTIONS: dict[str, list[dict[str, Any]]] = {

@@ -376,7 +376,7 @@ def interrupt(*_: Any) -> None:
 
 
 @patch(
-    "lehr.handlers.core.reading.BLOCK_SIZE", 1024
+    "lehr.handlers.core.schedule_reading.BLOCK_SIZE", 1024
 )  # to read one of the full size takes longer than until the interrupt
 def interrupt_between_any_two_instructions(name: str, interrupts: int, seed: int) -> None:
     """Calls in a tight loop, each stretch of which is ended by an interrupt at a drawn moment."""

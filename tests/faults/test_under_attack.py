@@ -43,7 +43,7 @@ from lehr.handlers import (
 )
 from lehr.handlers.cli.commands import lehr as command
 from lehr.handlers.cli.simulation import heading_of
-from lehr.handlers.core.random_state import calls_user_code
+from lehr.handlers.core.keep_random_state import calls_user_code
 from lehr.handlers.schedules import Assignment, Constant, Mapped, Plateau
 
 # The random state of the process.

@@ -16,7 +16,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 from lehr.handlers import ReduceOnPlateauScheduler, as_torch_scheduler
-from lehr.handlers.integrations.scheduled_optimizer import ScheduledOptimizer
+from lehr.handlers.integrations.callback_core import ScheduledOptimizer
 
 
 def parts(way: str) -> tuple[torch.nn.Module, Any, Any, Recorder]:

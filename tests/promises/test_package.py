@@ -36,7 +36,7 @@ def test_nothing_is_installed_outside_of_lehr():
     }
 
 
-OF_ALL_LAYERS = {"lehr.error_text", "lehr.lazy_exports"}
+OF_ALL_LAYERS = {"lehr.shortened_text", "lehr.lazy_exports"}
 
 
 def test_schedules_import_only_numpy_and_the_standard_library(repository):
@@ -75,7 +75,7 @@ OF_ITS_OWN = {
 }  # fmt: skip
 MECHANISMS = (
     "core.",
-    "schedulers.cycles.CyclicalScheduler",
+    "schedulers.ignite_cycles.CyclicalScheduler",
     "schedulers.decay_scheduler",
 )
 

@@ -16,7 +16,7 @@ from optimizers import make_optimizer, make_trainer, snapshot, values_of
 from registry import CASE_IDS, CASES, CountingScheduler, HalvedCosine, formula
 
 from lehr.handlers import OneCycleScheduler, ParamScheduler
-from lehr.handlers.core import reading
+from lehr.handlers.core import schedule_reading
 from lehr.handlers.schedules import LiveSchedule
 
 each_case = for_each(("example", "groups"), CASES, CASE_IDS)
@@ -104,7 +104,7 @@ def test_a_run_records_what_was_simulated(example, groups, event):
 
 @each_case
 def test_simulate_values_is_the_run_of_its_first_events(example, groups, monkeypatch):
-    monkeypatch.setattr(reading, "BLOCK_SIZE", 128)  # so that these are more than two
+    monkeypatch.setattr(schedule_reading, "BLOCK_SIZE", 128)  # so that these are more than two
     optimizer, events = make_optimizer(groups), 300
     scheduler = example(optimizer)
     rows = example.cls.simulate_values(events, **example.arguments(make_optimizer(groups)))
@@ -117,7 +117,7 @@ def test_simulate_values_is_the_run_of_its_first_events(example, groups, monkeyp
 
 @each_case
 def test_any_event_can_be_reached_in_any_order(example, groups, monkeypatch):
-    monkeypatch.setattr(reading, "BLOCK_SIZE", 128)
+    monkeypatch.setattr(schedule_reading, "BLOCK_SIZE", 128)
     optimizer = make_optimizer(groups)
     scheduler = example(optimizer)
     in_order = scheduler.simulate(300)
@@ -155,7 +155,7 @@ def test_far_events_cost_no_more_than_near_ones(example, groups, monkeypatch):
         else:
             monkeypatch.setattr(cls, "values", counted)
     costs = []
-    for event in (10 * reading.BLOCK_SIZE, 10**9, 10**12):
+    for event in (10 * schedule_reading.BLOCK_SIZE, 10**9, 10**12):
         evaluated.clear()
         scheduler = example(make_optimizer(groups))
         scheduler.seek(event)
@@ -163,7 +163,7 @@ def test_far_events_cost_no_more_than_near_ones(example, groups, monkeypatch):
         assert np.isfinite(values_of(scheduler.optimizer)).all()
         costs.append(sum(evaluated))
     # A block, at most once for each depth of a concatenation; an own get_param is asked once and reads no block.
-    assert max(costs) <= 4 * reading.BLOCK_SIZE
+    assert max(costs) <= 4 * schedule_reading.BLOCK_SIZE
     assert min(costs) > 0 or "get_param" in repr(scheduler)
 
 

@@ -36,7 +36,7 @@ from lehr.engine import ParamHistory
 from lehr.engine.history_state import values_of
 from lehr.handlers import ResumeWarning
 from lehr.handlers.core.saving import LATER_ENTRIES as LATER
-from lehr.handlers.schedulers.torch.steps import TorchSteps
+from lehr.handlers.schedulers.torch.torch_schedule import TorchSteps
 from lehr.handlers.schedules import CumulativeProduct
 from lehr.handlers.schedules.stateful import stateful_parts
 

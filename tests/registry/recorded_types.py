@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lehr.handlers.config.catalogue import known_types
-from lehr.handlers.config.recorded_types import FILE, as_text
+from lehr.handlers.config.recorded_catalogue import FILE, as_text
 
 IN_REPOSITORY = Path(__file__).resolve().parents[2] / "handlers" / "config" / FILE.name
 

@@ -14,7 +14,7 @@ import pytest
 
 import lehr
 from lehr.handlers.cli.convert_command import TARGETS
-from lehr.handlers.config import recorded_types
+from lehr.handlers.config import recorded_catalogue
 from lehr.handlers.config.catalogue import known_types
 from lehr.handlers.config.conversion import convert
 
@@ -148,15 +148,15 @@ lehr.main(["{command}", "--help"], standalone_mode=False)
 
 
 def test_the_list_is_that_of_the_classes():
-    text = recorded_types.FILE.read_text(encoding="utf-8")
-    assert text == recorded_types.as_text(known_types()), "make gallery records the types of lehr list"
-    as_data = json.loads(json.dumps(list(map(str, recorded_types.recorded_types()))))
+    text = recorded_catalogue.FILE.read_text(encoding="utf-8")
+    assert text == recorded_catalogue.as_text(known_types()), "make gallery records the types of lehr list"
+    as_data = json.loads(json.dumps(list(map(str, recorded_catalogue.recorded_types()))))
     assert as_data == list(known_types())
 
 
 def test_the_record_is_in_the_package(repository):
     packaging = tomllib.loads((repository / "pyproject.toml").read_text())["tool"]["setuptools"]
-    assert packaging["package-data"]["lehr.handlers.config"] == [recorded_types.FILE.name]
+    assert packaging["package-data"]["lehr.handlers.config"] == [recorded_catalogue.FILE.name]
 
 
 def test_convert_offers_all_targets():

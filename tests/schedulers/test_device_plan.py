@@ -23,7 +23,7 @@ from lehr.handlers import (
     ResumeWarning,
     check_plan,
 )
-from lehr.handlers.core.reading import BLOCK_SIZE
+from lehr.handlers.core.schedule_reading import BLOCK_SIZE
 from lehr.handlers.schedules import LinearInterpolation
 
 DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]

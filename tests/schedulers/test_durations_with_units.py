@@ -32,8 +32,8 @@ from lehr.handlers import (
 )
 from lehr.handlers import schedules as all_schedules
 from lehr.handlers.schedules import Anneal, Concatenation, Constant, LinearInterpolation, Product, Schedule
+from lehr.handlers.schedules.awaiting_run_length import InUnits
 from lehr.handlers.schedules.durations import durations_of
-from lehr.handlers.schedules.in_units import InUnits
 
 RUN = RunLength(max_epochs=4, epoch_length=50, tokens_per_step=1000, samples_per_step=8)  # 200 steps
 # The numbers of events among the arguments of all schedules and schedulers.

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import cyclic, cyclical, one_cycle, piecewise, values
 
-from lehr.handlers.core.reading import read_block
+from lehr.handlers.core.schedule_reading import read_block
 from lehr.handlers.schedules import (
     Concatenation,
     Constant,

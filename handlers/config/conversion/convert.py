@@ -14,7 +14,7 @@ from lehr.handlers.schedules.description import description_of
 from lehr.handlers.targets.param_groups import HasParamGroups
 
 from . import to_lehr, to_mmengine, to_torch, to_transformers
-from .planned import Planned, planned, stand_in
+from .schedules_of_config import Planned, planned, stand_in
 from .unsayable import UnsayableError
 
 TARGETS: dict[str, Callable[[Planned], Iterator[Any]]] = {

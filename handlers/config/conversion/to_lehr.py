@@ -26,8 +26,8 @@ from lehr.handlers.schedules import (
 )
 
 from .entry_arguments import shortest, unless
-from .phases import Phase, phases_of
-from .planned import Planned, planned, stand_in
+from .schedules_of_config import Planned, planned, stand_in
+from .split_into_phases import Phase, phases_of
 from .unsayable import UnsayableError
 
 MOST_FORMS = 64

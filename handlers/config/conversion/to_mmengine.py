@@ -23,9 +23,9 @@ from lehr.handlers.schedules import (
     StepDecay,
 )
 
-from .in_steps import of_all_groups, whole
-from .phases import Phase
-from .planned import Planned
+from .phases_in_steps import of_all_groups, whole
+from .schedules_of_config import Planned
+from .split_into_phases import Phase
 from .unsayable import UnsayableError, unsayable
 
 SUFFIXES = {"lr": "LR", "momentum": "Momentum"}

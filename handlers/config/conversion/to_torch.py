@@ -23,9 +23,9 @@ from lehr.handlers.schedules import (
     StepDecay,
 )
 
-from .in_steps import is_line, of_all_groups, steps_of, whole, without_holds
-from .phases import Phase, phases_of
-from .planned import Planned
+from .phases_in_steps import is_line, of_all_groups, steps_of, whole, without_holds
+from .schedules_of_config import Planned
+from .split_into_phases import Phase, phases_of
 from .unsayable import UnsayableError, unsayable
 
 ENDLESS = 1_000_000_000

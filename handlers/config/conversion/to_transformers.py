@@ -18,10 +18,10 @@ from lehr.handlers.schedules import (
 )
 
 from .entry_arguments import shortest, unless
-from .in_steps import of_all_groups, steps_of, without_holds
 from .leaves import simple_curve
-from .phases import Phase, phases_of
-from .planned import Planned
+from .phases_in_steps import of_all_groups, steps_of, without_holds
+from .schedules_of_config import Planned
+from .split_into_phases import Phase, phases_of
 from .to_torch import plateau
 from .unsayable import UnsayableError, unsayable
 

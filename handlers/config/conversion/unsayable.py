@@ -1,7 +1,7 @@
 """The error for a part of a config that another library cannot say."""
 
-from .phases import Phase
-from .words import events_of, words_of
+from .phases_in_words import events_of, words_of
+from .split_into_phases import Phase
 
 
 class UnsayableError(Exception):

@@ -35,7 +35,7 @@ from lehr.handlers.schedules import (
     arguments,
 )
 
-from .parts import after, level_above
+from .language_model_parts import after, level_above
 
 UNITS = ("ba", "ep", "dur")
 Time = tuple[float, str]

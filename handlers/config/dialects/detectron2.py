@@ -35,7 +35,7 @@ from lehr.handlers.schedules import (
 )
 
 from .fvcore import INNER, Node, node_of, whole_run, with_warmup
-from .parts import after, needed_steps
+from .language_model_parts import after, needed_steps
 
 # A key of SOLVER with one of these words is about the learning rate.
 WORDS = re.compile(r"(^|_)(LR|LRS|WARMUP|EPOCHS?|SCHED|SCHEDULER|POLICY|POLY|COSINE|CYCLES?|DELAY|GAMMAS?|STEP)(_|$)")

@@ -52,7 +52,7 @@ from lehr.handlers.schedules import (
     arguments,
 )
 
-from .parts import after, annealed, needed_steps
+from .language_model_parts import after, annealed, needed_steps
 
 
 def rates(name: str, value: Any) -> list[float]:

@@ -40,7 +40,7 @@ from lehr.handlers.schedules import (
     arguments,
 )
 
-from .parts import annealed
+from .language_model_parts import annealed
 
 EPSILON = 1e-6  # of fvcore's comparisons of a progress
 MOST_VALUES = 10_000

@@ -51,7 +51,7 @@ from lehr.handlers.schedules import (
 )
 from lehr.handlers.schedules.arguments import shown
 
-from .parts import counting_steps, inner_entry, rising
+from .language_model_parts import counting_steps, inner_entry, rising
 
 
 def _boundaries(name: str, value: object) -> list[int]:

@@ -71,10 +71,10 @@ SCHEDULERS = {
     "ChainedScheduler": SchedulerType("schedulers.chained", counts_metrics=True),
     "ConcatScheduler": SchedulerType("schedulers.concat", Concatenation),
     "ConstantScheduler": SchedulerType("schedulers.decays"),
-    "CosineAnnealingScheduler": SchedulerType("schedulers.cycles", CosineAnnealing),
-    "CosineDecayScheduler": SchedulerType("schedulers.cosine"),
-    "CosineRestartScheduler": SchedulerType("schedulers.cosine"),
-    "CyclicScheduler": SchedulerType("schedulers.triangular_cycles", Cyclic),
+    "CosineAnnealingScheduler": SchedulerType("schedulers.ignite_cycles", CosineAnnealing),
+    "CosineDecayScheduler": SchedulerType("schedulers.cosine_decay"),
+    "CosineRestartScheduler": SchedulerType("schedulers.cosine_decay"),
+    "CyclicScheduler": SchedulerType("schedulers.cyclic", Cyclic),
     "ExpStateScheduler": SchedulerType("schedulers.state_schedulers"),
     "ExponentialScheduler": SchedulerType("schedulers.decays"),
     "InverseSquareRootScheduler": SchedulerType("schedulers.decays"),
@@ -82,7 +82,7 @@ SCHEDULERS = {
     "LRScheduler": SchedulerType("schedulers.torch.lr_scheduler", python_only=True),
     "LambdaScheduler": SchedulerType("schedulers.factor_functions", python_only=True),
     "LambdaStateScheduler": SchedulerType("schedulers.state_schedulers", python_only=True),
-    "LinearCyclicalScheduler": SchedulerType("schedulers.cycles", LinearCyclical),
+    "LinearCyclicalScheduler": SchedulerType("schedulers.ignite_cycles", LinearCyclical),
     "LinearScheduler": SchedulerType("schedulers.decays"),
     "MetricScheduler": SchedulerType("schedulers.metric_scheduler", counts_metrics=True),
     "MultiStepScheduler": SchedulerType("schedulers.decays"),
@@ -101,7 +101,7 @@ SCHEDULERS = {
     "StateParamScheduler": SchedulerType("core.state_param_scheduler"),
     "StepScheduler": SchedulerType("schedulers.decays"),
     "StepStateScheduler": SchedulerType("schedulers.state_schedulers"),
-    "WarmupStableDecayScheduler": SchedulerType("schedulers.cosine"),
+    "WarmupStableDecayScheduler": SchedulerType("schedulers.warmup_stable_decay"),
 }
 REQUIRED = inspect.Parameter.empty
 Nested = Callable[[ConfigContext, str, Any], BaseParamScheduler]

@@ -35,7 +35,7 @@ from lehr.handlers.schedules import (
 )
 from lehr.handlers.schedules.arguments import Number
 
-from .parts import after, annealed, steps_of_run, whole_if_near
+from .language_model_parts import after, annealed, steps_of_run, whole_if_near
 
 CURVES: dict[str, Curve] = {"linear": Linear(), "cosine": Cosine()}
 LAST_CURVES: dict[str, Curve] = {**CURVES, "exponential": Exponential(0.5), "minus_sqrt": Power(0.5)}

@@ -45,7 +45,7 @@ from lehr.handlers.schedules import (
     arguments,
 )
 from lehr.handlers.schedules.arguments import Number
-from lehr.handlers.schedules.rules import Rule
+from lehr.handlers.schedules.rules_in_turn import Rule
 
 from .torch import plateau
 

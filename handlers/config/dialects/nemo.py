@@ -44,7 +44,7 @@ from lehr.handlers.schedules import (
 )
 from lehr.handlers.schedules.arguments import Number
 
-from .parts import after, annealed, needed_steps, steps_of_run
+from .language_model_parts import after, annealed, needed_steps, steps_of_run
 
 # Makes the schedule after the warm-up and the hold, from the base value, the arguments and its first event.
 Falling = Callable[[Number, SimpleNamespace, int], Schedule]

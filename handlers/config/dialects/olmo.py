@@ -19,7 +19,7 @@ from lehr.handlers.config.entry_schedules import EntrySchedule, number_at
 from lehr.handlers.schedules import Anneal, Constant, Cosine, Curve, Linear, Product, Schedule, Shift, arguments
 from lehr.handlers.schedules.arguments import Number
 
-from .parts import after, annealed, level_above
+from .language_model_parts import after, annealed, level_above
 
 # Makes the values of steps from the learning rate and the number of steps, which may be unknown.
 InSteps = Callable[[Number, float | None], Schedule]

@@ -35,7 +35,7 @@ from lehr.handlers.schedules import (
 )
 from lehr.handlers.schedules.arguments import shown
 
-from .parts import Raised, counting_steps, inner_entry, rising
+from .language_model_parts import Raised, counting_steps, inner_entry, rising
 
 CURVES: dict[str, Curve] = {"linear": Linear(), "cosine": Cosine()}
 whole = partial(arguments.whole_number, at_least=-(2**53))

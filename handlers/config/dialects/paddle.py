@@ -60,7 +60,7 @@ from lehr.handlers.schedules import (
 )
 from lehr.handlers.schedules.arguments import shown
 
-from .parts import after, annealed, inner_entry
+from .language_model_parts import after, annealed, inner_entry
 
 Made = Callable[[ConfigContext, SimpleNamespace], Schedule]
 

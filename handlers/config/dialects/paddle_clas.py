@@ -39,6 +39,7 @@ from lehr.handlers.schedules import (
     StepDecay,
 )
 
+from .language_model_parts import whole_if_near
 from .paddle import (
     BELOW_1,
     CYCLIC,
@@ -51,7 +52,6 @@ from .paddle import (
     polynomial,
     warmed_up,
 )
-from .parts import whole_if_near
 
 NO_LENGTH = "epoch_length must be given to configure_scheduler, the iterations of an epoch, given None"
 

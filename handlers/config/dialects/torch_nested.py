@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from lehr.handlers.config.at_once import combined
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Entry, EntryType, located
 from lehr.handlers.config.entry_schedules import EntrySchedule
-from lehr.handlers.schedulers.torch.real_values import real_values
+from lehr.handlers.config.in_parallel import combined
+from lehr.handlers.schedulers.torch.constructed_values import real_values
 from lehr.handlers.schedules import (
     Approach,
     Assignment,
@@ -25,7 +25,7 @@ from lehr.handlers.schedules import (
 from lehr.handlers.schedules.arguments import Number
 
 from .torch import LEAVES
-from .torch_tree import NESTED, Node, nodes_of, refuse_later_failures
+from .torch_nested_tree import NESTED, Node, nodes_of, refuse_later_failures
 
 
 def chain_of(context: ConfigContext, entries: Sequence[Entry]) -> EntrySchedule:

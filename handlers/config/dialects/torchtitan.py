@@ -14,7 +14,7 @@ from lehr.handlers.config.entries import EntryType, Recognition
 from lehr.handlers.config.entry_schedules import EntrySchedule
 from lehr.handlers.schedules import Anneal, Constant, Cosine, Curve, Linear, Power, Product, Schedule, Shift
 
-from .parts import after, annealed, needed_steps
+from .language_model_parts import after, annealed, needed_steps
 
 CURVES: dict[str, Curve] = {"linear": Linear(), "sqrt": Power(0.5), "cosine": Cosine()}
 

@@ -11,7 +11,7 @@ from lehr.handlers.schedules import Schedule, arguments
 from lehr.handlers.schedules.curves import Curve, blend
 from lehr.handlers.schedules.stateful import LiveSchedule
 
-from .counting import Clocked
+from .counting_handlers import Clocked
 from .landing_state import LandingState
 from .time_clock import TimeClock
 

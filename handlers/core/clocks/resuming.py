@@ -5,12 +5,12 @@ from typing import Any
 
 from ignite.engine import Engine
 
-from lehr.handlers.core.resume_policy import ResumeWarning
+from lehr.handlers.core.resuming.policy import ResumeWarning
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.units import EVENTS
 
 from .clock import Clock
-from .counting import AMOUNTS
+from .counting_handlers import AMOUNTS
 from .time_clock import TimeClock
 
 

@@ -6,7 +6,7 @@ from itertools import chain
 import ignite.distributed as idist
 import torch
 
-from lehr.handlers.core.clocks.batch_clocks import TokenClock
+from lehr.handlers.core.clocks.token_and_sample_clocks import TokenClock
 from lehr.handlers.core.inspection import members_of
 from lehr.handlers.plans.simulation.handlers import AttachedHandler
 

@@ -8,7 +8,7 @@ import numpy as np
 from ignite.handlers.param_scheduler import ParamScheduler as IgniteParamScheduler
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
-from lehr.engine.event_handlers import handlers_of
+from lehr.engine.handler_inspection import handlers_of
 from lehr.handlers.core.copying import reachable_from
 from lehr.handlers.core.inspection import locations_of, members_of, shared_locations, times_attached
 from lehr.handlers.plans.simulation.schedulers import SimulatedScheduler

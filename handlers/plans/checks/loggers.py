@@ -5,7 +5,7 @@ from typing import Any
 
 from ignite.handlers.base_logger import BaseOptimizerParamsHandler
 
-from lehr.engine.event_handlers import handlers_of
+from lehr.engine.handler_inspection import handlers_of
 from lehr.engine.optimizer_events import wrapped_optimizer
 from lehr.handlers.core.inspection import filtered_attachment
 from lehr.handlers.plans.simulation.schedulers import SimulatedScheduler

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from ignite.engine import Engine
 from ignite.metrics import Metric
 
-from lehr.engine.event_handlers import handlers_of
+from lehr.engine.handler_inspection import handlers_of
 from lehr.handlers.core import inspection
-from lehr.handlers.core.feeds import how_to_feed, is_fed
 from lehr.handlers.core.inspection import metric_name_of, planned_schedule
+from lehr.handlers.core.metric_feeds import how_to_feed, is_fed
 from lehr.handlers.plans.simulation.handlers import may_write_metrics
 from lehr.handlers.plans.simulation.plain_run import PlainRun
 from lehr.handlers.plans.simulation.schedulers import SimulatedScheduler

@@ -7,13 +7,13 @@ from types import CodeType
 from ignite.engine import Engine, Events
 from ignite.handlers.checkpoint import Checkpoint
 
-from lehr.engine.event_handlers import RegisteredHandler, functions_of, handlers_of, names_in
+from lehr.engine.handler_inspection import RegisteredHandler, functions_of, handlers_of, names_in
 from lehr.engine.optimizer_events import is_step_event
 from lehr.handlers.core import inspection
 from lehr.handlers.core.inspection import engines_of
-from lehr.handlers.core.run_checks import value_past_end
+from lehr.handlers.core.run_warnings import value_past_end
 from lehr.handlers.plans.simulation.schedulers import SimulatedScheduler, WrittenSchedule
-from lehr.handlers.schedules.ends import end_of
+from lehr.handlers.schedules.end_event import end_of
 
 from .checked_run import CheckedRun
 from .findings import Finding

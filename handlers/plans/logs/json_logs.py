@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, TextIO
 
 from lehr.handlers.schedules.arguments import shown
 
+from .columns import counting_of, step_heading, value_headings
 from .log import FROM_1, TRAINER, Counting, Log
-from .names import counting_of, step_heading, value_headings
 
 MOST_CHARACTERS, LONGEST_LINE = 2**28, 1_000_000  # of a document that is read as a whole; of a line
 MMCV_DECIMALS = 5

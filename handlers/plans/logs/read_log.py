@@ -9,9 +9,9 @@ from typing import TextIO
 from lehr.handlers.core.special_files import special_file
 from lehr.handlers.schedules.arguments import shown, shown_names
 
+from .columns import counting_of, step_heading, value_headings
 from .json_logs import read_json
 from .log import Log
-from .names import counting_of, step_heading, value_headings
 from .tensorboard_logs import EVENT_FILE, read_events
 
 MOST_POINTS = 10_000_000

@@ -5,8 +5,8 @@ from typing import Any
 
 from lehr.handlers.schedules.arguments import shown
 
+from .columns import value_headings
 from .log import FROM_0, TRAINER, Log
-from .names import value_headings
 
 EVENT_FILE = "tfevents"  # is in the name of each
 

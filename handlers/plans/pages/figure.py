@@ -12,8 +12,8 @@ from lehr.handlers.plans.plot_plan import lines_of, needs_log
 from lehr.handlers.schedules.base import Array
 
 from . import marks
-from .contents import Contents
 from .escaping import plain
+from .page_data import Contents
 from .traces import (
     UNITS,
     Panel,

@@ -11,8 +11,8 @@ from typing import Any
 from lehr.handlers.plans.checks.findings import Finding
 from lehr.handlers.schedules.arguments import shown, shown_names
 
-from .contents import Contents
 from .figure import figure_of
+from .page_data import Contents
 
 # The browser itself refuses every request to elsewhere. Plotly makes pictures for download from data and blobs.
 POLICY = (

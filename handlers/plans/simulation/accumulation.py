@@ -8,7 +8,7 @@ from typing import Any
 from ignite.engine import Engine
 from torch.optim import Optimizer
 
-from lehr.engine.event_handlers import closure_of
+from lehr.engine.handler_inspection import closure_of
 from lehr.engine.optimizer_events import wrapped_optimizer
 from lehr.handlers.core.inspection import members_of, training_step_of
 from lehr.handlers.core.param_scheduler import ParamScheduler

@@ -8,7 +8,7 @@ import numpy as np
 from ignite.engine import Engine
 
 from lehr.handlers.core.clocks.clock import Clock
-from lehr.handlers.core.clocks.planned import PlannedClock, PlannedTime, planned_time
+from lehr.handlers.core.clocks.simulated_clocks import PlannedClock, PlannedTime, planned_time
 from lehr.handlers.core.clocks.time_clock import TimeClock
 from lehr.handlers.core.inspection import ClockedAttachment, counting_function
 from lehr.handlers.schedules import arguments

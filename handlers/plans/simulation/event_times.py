@@ -8,7 +8,7 @@ from ignite.engine import Events
 from torch.optim import Optimizer
 
 from lehr.engine import OptimizerEvents
-from lehr.engine.event_handlers import filter_arguments
+from lehr.engine.handler_inspection import filter_arguments
 
 from .handlers import AttachedHandler
 from .schedulers import Integers

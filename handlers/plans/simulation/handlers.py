@@ -10,7 +10,7 @@ from typing import Any
 from ignite.engine import CallableEventWithFilter, Engine
 from torch.optim import Optimizer
 
-from lehr.engine.event_handlers import (
+from lehr.engine.handler_inspection import (
     RegisteredHandler,
     filter_arguments,
     functions_of,

@@ -13,11 +13,11 @@ from torch.optim import Optimizer
 from lehr.engine.event_counts import fired_at_end, repeated_epoch_starts
 from lehr.handlers.core import inspection
 from lehr.handlers.core.inspection import metric_name_of, optimizers_of
-from lehr.handlers.core.random_state import random_state_kept
+from lehr.handlers.core.keep_random_state import random_state_kept
 from lehr.handlers.schedules.base import Array
 
 from .amounts import PlannedCounting
-from .computed import ComputedRun, computable, is_seen
+from .computed_schedulers import ComputedRun, computable, is_seen
 from .copies import empty_engine, recorded_values, simulated_schedulers
 from .event_times import Part, has_known_filter, num_calls
 from .handlers import AttachedHandler, attached_handlers, engine_references

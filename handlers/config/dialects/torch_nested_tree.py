@@ -1,0 +1,128 @@
+"""torch's SequentialLR and ChainedScheduler as trees of the schedulers that torch would construct."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+
+from lehr.handlers.config.checks import milestones, minus_one, unchecked
+from lehr.handlers.config.context import ConfigContext
+from lehr.handlers.config.entries import Entry, EntryType, build, lookup, read_entries
+from lehr.handlers.config.entry_schedules import EntrySchedule
+from lehr.handlers.schedulers.torch.constructed_values import TorchDescription
+from lehr.handlers.schedules.arguments import shown
+
+from .torch import LEAVES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node(TorchDescription):
+    """An entry of a torch config, with the entries in it.
+
+    Args:
+        where: the path to the entry in the config.
+        left: the context with the initial values that its constructor leaves to the next scheduler.
+        schedule: its schedule, where the entry contains no others.
+    """
+
+    where: str
+    left: ConfigContext
+    schedule: EntrySchedule | None = None
+
+    @property
+    def leaves(self) -> list["Node"]:
+        """All entries in it that contain no others."""
+        return [leaf for one in self.inner for leaf in one.leaves] if self.inner else [self]
+
+
+def _node(name: str, context: ConfigContext, a: SimpleNamespace) -> Node:
+    """A nested entry."""
+    entries = read_entries(f"{a.where}['schedulers']", a.schedulers)
+    for entry in entries:
+        if entry.type.rpartition(".")[0] != "torch":
+            raise ValueError(
+                f"{entry.where}['type'] must be one of torch's, with its prefix 'torch.', given {shown(entry.type)}"
+            )
+        if entry.type == "torch.ReduceLROnPlateau":
+            raise ValueError(
+                f"{entry.where}: a scheduler that reads a metric cannot be in a {name}, given {shown(entry.type)}"
+            )
+    inner, left = nodes_of(context, entries)
+    given = () if name == "ChainedScheduler" else tuple(a.milestones)
+    if name == "SequentialLR" and len(given) != len(inner) - 1:
+        raise ValueError(
+            f"['milestones'] must be one fewer than the schedulers, given {len(given)} milestones and "
+            f"{len(inner)} schedulers"
+        )
+    return Node(name, {}, inner, given, where=a.where, left=left)
+
+
+def nodes_of(context: ConfigContext, entries: Sequence[Entry]) -> tuple[tuple[Node, ...], ConfigContext]:
+    """The nodes of entries that torch constructs one after the other, and the context for the next one."""
+    inner = []
+    for entry in entries:
+        name = lookup(f"{entry.where}['type']", entry.type.removeprefix("torch."), [*LEAVES, *NESTED])
+        if name in NESTED:
+            node = build(NESTED[name], entry, context)
+        else:
+            if name == "OneCycleLR" and context.epoch_length is not None and entry.values.get("total_steps") is None:
+                raise ValueError(
+                    f"{entry.where}['total_steps'] must be given, in epochs, for a scheduler beside others that count "
+                    "epochs, given none: or leave epoch_length out and count iterations in all of them"
+                )
+            schedule, left = build(LEAVES[name], entry, context), _left_by(name, context, entry)
+            node = Node(name, entry.values, where=entry.where, left=left, schedule=schedule)
+        context = node.left
+        inner.append(node)
+    return tuple(inner), context
+
+
+def _left_by(name: str, context: ConfigContext, entry: Entry) -> ConfigContext:
+    """The context with the initial values that the constructor of a torch class leaves to the next scheduler."""
+    groups, values = len(context.slot.groups()), entry.values
+    if name == "OneCycleLR":
+        first = np.asarray(values["max_lr"], dtype=np.float64) / values.get("div_factor", 25.0)
+    elif name == "CyclicLR" and context.base is None:
+        first = np.asarray(values["base_lr"], dtype=np.float64)
+    else:
+        return replace(context, base=context.initial_values)
+    if first.ndim and len(first) != groups:
+        raise ValueError(f"{entry.where} must have values for {groups} param groups, given {len(first)}")
+    return replace(context, base=tuple(np.broadcast_to(first, groups).tolist()))
+
+
+def refuse_later_failures(node: Node, steps: float) -> None:
+    """Raise an error if torch's own schedulers would fail within so many steps."""
+    if node.name == "ConstantLR" and node.arguments.get("factor") == 0 and node.arguments.get("total_iters", 5) < steps:
+        raise ValueError(
+            f"{node.where}['factor'] must be above 0 where torch combines it with others, since torch divides by it, "
+            "given 0"
+        )
+    begins = [0, *node.milestones] if node.milestones else [0] * len(node.inner)  # all at once in a chain
+    ends = [*node.milestones, np.inf] if node.milestones else [np.inf] * len(node.inner)
+    for one, begin, end in zip(node.inner, begins, ends, strict=True):
+        if begin < min(end, steps):
+            if one.inner and begin > 0:
+                raise ValueError(
+                    f"{one.where} must be the first of its SequentialLR, since torch cannot begin a {one.name} at a "
+                    f"milestone, given one at {begin}"
+                )
+            # A SequentialLR steps the schedulers in its first nested one once more when it is constructed.
+            is_ahead = node.name == "SequentialLR" and bool(one.inner)
+            refuse_later_failures(one, min(end, steps) - begin + is_ahead)
+
+
+NESTED = {
+    "ChainedScheduler": EntryType(
+        "Schedulers at the same time, each changing the value that the others leave.",
+        {"schedulers": unchecked},
+        partial(_node, "ChainedScheduler"),
+    ),
+    "SequentialLR": EntryType(
+        "Schedulers one after another, from milestone to milestone.",
+        {"schedulers": unchecked, "milestones": milestones, "last_epoch": (minus_one, -1)},
+        partial(_node, "SequentialLR"),
+    ),
+}

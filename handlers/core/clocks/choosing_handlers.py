@@ -1,0 +1,80 @@
+"""Which handlers a scheduler with a clock needs, and with what a clock works."""
+
+from typing import Any
+
+from ignite.engine import Events, EventsList
+from torch.optim import Optimizer
+
+from lehr.engine.optimizer_events import OptimizerEvents, is_step_event
+from lehr.handlers.core.attached_engines import is_attached
+from lehr.handlers.schedules import arguments
+
+from .clock import Clock, EventClock
+from .counting_handlers import AtIterations, AtStarts, AtSteps, AtTimes, BatchCounter, Clocked, check_counts_amounts
+from .landing import check_can_land, landing_handlers
+from .time_clock import TimeClock
+
+# The events at which a value may be written: the batches before them are known, and the value trains the next one.
+WRITING_EVENTS = (
+    Events.ITERATION_STARTED,
+    Events.EPOCH_STARTED,
+    Events.GET_BATCH_STARTED,
+    OptimizerEvents.STEP_STARTED,
+)
+
+
+def handler_with_clock(
+    scheduler: Any, clock: Clock, event: Any, optimizer: Optimizer | None
+) -> tuple[Clocked, list[tuple[Any, Any]]]:
+    """The handler that writes, and pairs of further events and their handlers."""
+    if isinstance(clock, TimeClock) and clock.has_deadline:
+        return landing_handlers(scheduler, clock, event, optimizer)
+    if isinstance(clock, TimeClock):
+        timed = AtTimes(scheduler, clock, event, optimizer)
+        counts_itself = event == Events.ITERATION_STARTED
+        more = [] if counts_itself else [(Events.ITERATION_STARTED, timed.count)]
+        more.append((Events.ITERATION_COMPLETED, timed.count))  # a checkpoint has the time of the step before it
+        return timed, [(Events.STARTED, clock._begin), *more]
+    if event == Events.ITERATION_STARTED:
+        return AtIterations(scheduler, clock, event, optimizer), []
+    made = AtSteps if is_step_event(event) else AtStarts
+    counter = BatchCounter(scheduler, clock, event)
+    return made(scheduler, clock, event, optimizer), [(Events.ITERATION_STARTED, counter)]
+
+
+def checked_clock(scheduler: Any, clock: object, event: Any) -> Clock | None:
+    """The clock to count with; None for the default, which counts events.
+
+    Args:
+        scheduler: the scheduler.
+        clock: the argument of ``attach``.
+        event: the event of ``attach``.
+
+    Raises:
+        TypeError: it is not a clock.
+        ValueError: it does not work with the event or the scheduler.
+    """
+    if clock is None or isinstance(clock, EventClock):
+        _refuse_second(scheduler, is_attached(scheduler, by_a_clock=True))
+        return None
+    if not isinstance(clock, Clock):
+        raise TypeError(f"clock must be a Clock or None, given {arguments.shown(clock)}")
+    if isinstance(event, str):
+        event = next((one for one in WRITING_EVENTS if one.name == event or one.value == event), event)
+    if isinstance(event, EventsList) or not any(event == one for one in WRITING_EVENTS):
+        names = ", ".join(one.name for one in WRITING_EVENTS)
+        raise ValueError(f"event must be one of {names} where a clock is given, given {arguments.shown(event)}")
+    _refuse_second(scheduler, is_attached(scheduler))
+    check_counts_amounts(scheduler, "clock")
+    if isinstance(clock, TimeClock) and clock.has_deadline:
+        check_can_land(scheduler, event)
+    return clock
+
+
+def _refuse_second(scheduler: Any, is_second: bool) -> None:
+    """Raise an error if this is a second ``attach`` of a scheduler, of which one is with a clock."""
+    if is_second:
+        raise ValueError(
+            f"a scheduler with a clock must be attached once, given {arguments.shown(scheduler)}: remove its handle "
+            "first"
+        )

@@ -1,0 +1,118 @@
+"""Clocks of simulated runs, whose readings are given beforehand, and the handlers that count with them."""
+
+import copy
+import weakref
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from ignite.engine import Engine
+from torch.optim import Optimizer
+
+from .clock import Clock
+from .counting_handlers import BatchCounter, Clocked
+from .time_clock import TimeClock
+
+DURING_ITERATION = ("ITERATION_STARTED", "STEP_STARTED", "STEP_COMPLETED")
+
+
+class PlannedClock(Clock):
+    """A clock that tells planned amounts, as sums over all ranks.
+
+    Args:
+        clock: the clock of the real run.
+        amounts: how much each iteration of the run counts.
+    """
+
+    is_summed: ClassVar[bool] = False
+
+    def __init__(self, clock: Clock, amounts: Sequence[int]) -> None:
+        super().__init__(clock.lag)
+        self._amounts = amounts
+
+    def reading(self, engine: Engine) -> int:
+        """The amount of this iteration."""
+        return int(self._amounts[engine.state.iteration - 1])
+
+
+class PlannedTime:
+    """A planned time of a run.
+
+    Args:
+        seconds: how long each iteration of the run takes.
+        start: the first iteration of the simulated run, from 0.
+    """
+
+    def __init__(self, seconds: Sequence[float], start: int) -> None:
+        self._ends = np.cumsum([0.0, *seconds])
+        self._ends -= self._ends[start]
+
+    def __call__(self, engine: Engine) -> float:
+        """The seconds of the run so far."""
+        name = getattr(engine.last_event_name, "name", engine.last_event_name)
+        return float(self._ends[engine.state.iteration - (name in DURING_ITERATION)])
+
+
+def planned_time(clock: TimeClock, times: PlannedTime) -> TimeClock:
+    """A clock of time as a simulated run has it."""
+    made = copy.copy(clock)
+    made._planned, made._left = times, weakref.WeakKeyDictionary()
+    return made
+
+
+class ClockedAttachment(NamedTuple):
+    """A handler that ``attach`` has registered for a scheduler with a clock.
+
+    Args:
+        handler: the object that counts.
+        method: the method that the engine calls to count, or to end the run; None where it writes.
+        event: the event of the scheduler, with its filter.
+        optimizer: the optimizer whose steps count, or None.
+    """
+
+    handler: Clocked
+    method: str | None
+    event: Any
+    optimizer: Optimizer | None
+
+    @property
+    def writes(self) -> bool:
+        """Whether the engine calls it to write; else only to count."""
+        return self.method is None and not isinstance(self.handler, BatchCounter)
+
+    @property
+    def scheduler(self) -> Any:
+        """The scheduler."""
+        return self.handler._scheduler
+
+    @property
+    def clock(self) -> Clock:
+        """The clock."""
+        return self.handler._clock
+
+    def planned(self, copied: Any, clock: Clock) -> Clocked:
+        """Such an object for a copy of the scheduler."""
+        handler = self.handler
+        if isinstance(handler, BatchCounter):
+            return BatchCounter(copied, clock, self.event)
+        return type(handler)(copied, clock, self.event, self.optimizer)
+
+
+def clocked_attachment(function: object) -> ClockedAttachment | None:
+    """The attachment behind a handler of an engine; None for any other handler."""
+    owner = getattr(function, "__self__", function)
+    if not isinstance(owner, Clocked):
+        return None
+    optimizer = None if owner._optimizer is None else owner._optimizer()
+    method = None if owner is function else getattr(function, "__name__", None)
+    return ClockedAttachment(owner, method, owner._event, optimizer)
+
+
+def is_counter(function: object) -> bool:
+    """Whether a handler of an engine only begins the time of a run."""
+    return isinstance(getattr(function, "__self__", None), TimeClock)
+
+
+def counting_function(attachment: ClockedAttachment, planned: Clocked) -> Any:
+    """What a simulated run calls in the place of the handler."""
+    return planned if attachment.method is None else getattr(planned, attachment.method)

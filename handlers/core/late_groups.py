@@ -1,0 +1,70 @@
+"""Param groups that join a scheduler in mid-run, and go on from the value that they came with."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from lehr.handlers.schedules import Schedule, arguments
+from lehr.handlers.schedules.late_groups import JoinedGroups
+from lehr.handlers.targets.param_groups import ParamGroups
+
+
+class JoinedGroup(NamedTuple):
+    """A param group that joined in mid-run: at event i it has ``value * (f(i) / reference_value)``.
+
+    Args:
+        event_index: the event before which it joined.
+        value: the value that it came with, or its ``initial_`` entry.
+        reference_value: the value f(j) of the reference group at that event, or its base value.
+    """
+
+    event_index: int
+    value: float
+    reference_value: float
+
+
+def with_joined_groups(schedule: Schedule, num_first: int, reference: int, joined: Sequence[JoinedGroup]) -> Schedule:
+    """A schedule with a column more for each group that joined."""
+    if not joined:
+        return schedule
+    pairs = [(group.value, group.reference_value) for group in joined]
+    return JoinedGroups(schedule, num_first, pairs, reference)
+
+
+def joining_groups(
+    target: ParamGroups, first: int, event_index: int, base_value: float, reference_value: float
+) -> list[JoinedGroup]:
+    """The groups of a target that join before an event.
+
+    Args:
+        target: the target.
+        first: the index of the first of them among the groups that are written.
+        event_index: the event.
+        base_value: the base value of the reference group.
+        reference_value: the value of the reference group at this event.
+    """
+    joining = []
+    groups, held, bases = target.groups(), target.read(), target.base_values()
+    for at in range(first, len(groups)):
+        if f"initial_{target.key}" in groups[at]:
+            joining.append(JoinedGroup(event_index, bases[at], base_value))
+        else:
+            joining.append(JoinedGroup(event_index, held[at], reference_value or base_value))
+    return joining
+
+
+def as_joined_groups(name: str, saved: Any) -> list[JoinedGroup]:
+    """Check the groups that joined in a saved state.
+
+    Raises:
+        TypeError, ValueError: these are not lists of an event index and two numbers.
+    """
+    joined = []
+    for at, entry in enumerate(arguments.listed(name, saved)):
+        values = arguments.list_of(f"{name}[{at}]", entry, arguments.number)
+        if len(values) != 3:
+            raise ValueError(
+                f"{name}[{at}] must be [event_index, value, reference_value], given {arguments.shown(entry)}"
+            )
+        event_index = arguments.whole_number(f"{name}[{at}][0]", values[0], at_least=0)
+        joined.append(JoinedGroup(event_index, values[1], values[2]))
+    return joined

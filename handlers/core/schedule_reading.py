@@ -1,0 +1,278 @@
+"""Reading the values of a schedule: blocks of events for a pure schedule, event by event for any other.
+
+Training and simulation read values here and nowhere else, so they get the same bits.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lehr.handlers.schedules import LiveSchedule, Schedule, arguments
+from lehr.handlers.schedules.base import Array, Value
+from lehr.handlers.targets.legal_values import LARGEST
+
+from .keep_random_state import random_state_kept
+
+BLOCK_SIZE, BLOCK_VALUES = 8192, 2**17  # events of a block at most, and values of all groups together
+Limits = tuple[Any, Any]  # the lowest and the highest legal value: numbers, or an array with one for each column
+FIRST_BLOCK_SIZE, GROWTH = 64, 8  # a first event reads this many; the blocks that follow grow by this factor
+
+
+def block_size(schedule: Schedule) -> int:
+    """The largest number of events to read at once; a formula takes as long for one event as for hundreds.
+
+    This is :data:`BLOCK_SIZE`, or a smaller power of two, so that a block has at most :data:`BLOCK_VALUES` values. For
+    a schedule that is not pure it is 1.
+    """
+    return _block_size_for(schedule.groups) if schedule.is_pure else 1
+
+
+def _block_size_for(groups: int | None) -> int:
+    fitting = max(BLOCK_VALUES // (groups or 1), 1)
+    return min(BLOCK_SIZE, 1 << (fitting.bit_length() - 1))
+
+
+def read_block(schedule: Schedule, index: int, size: int | None = None) -> tuple[int, Array]:
+    """The values of a block of events that includes ``index``, and its first event.
+
+    A block starts at a multiple of its size, which is 1 or a power of two of at least 64. NumPy computes such arrays in
+    whole vectors of the processor, so a value has the same bits in every block. A block is shorter if the schedule
+    raises an error for some of its events.
+
+    Args:
+        schedule: the schedule.
+        index: the event.
+        size: the number of events, a power of two; None for :func:`block_size`.
+
+    Returns:
+        The first event, and values ``(n,)`` or ``(n, G)`` with n <= ``size``.
+
+    Raises:
+        ValueError: the value at ``index`` is NaN or infinite, or the values do not have the schedule's shape.
+    """
+    size = block_size(schedule) if size is None else size
+    while True:
+        start = index - index % size
+        try:
+            values = evaluate(schedule, np.arange(start, start + size, dtype=np.float64))
+            break
+        except Exception:
+            # The error may concern a later event, such as the end of a table: read fewer events.
+            if size == 1:
+                raise
+            size = FIRST_BLOCK_SIZE if size > FIRST_BLOCK_SIZE else 1
+    check_shape(schedule, values, size)
+    values = values.astype(np.float64, copy=False)
+    finite = np.isfinite(values)
+    if finite.all():
+        return start, values
+    # A NaN may come after the end of training: end the block before the first NaN.
+    bad = np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1))
+    bad = bad[bad >= index - start]
+    if index - start in bad:
+        given = arguments.shown_text(str(values[index - start]), 100)
+        raise ValueError(f"{arguments.shown(schedule)} gave {given} for event {index}, and must give finite numbers")
+    return start, values[: bad[0]] if len(bad) else values
+
+
+def evaluate(schedule: Schedule, indices: Array) -> NDArray[Any]:
+    """The values of a schedule at events, as it gives them."""
+    with np.errstate(all="ignore"):
+        return np.asarray(schedule.values(indices))
+
+
+def check_shape(schedule: Schedule, values: NDArray[Any], size: int) -> None:
+    """Raise a ValueError if values are not real numbers for so many events, in the schedule's shape."""
+    groups = schedule.groups
+    wanted = (size,) if groups is None else (size, groups)
+    # A Python function may give one value at one event and a list at the next.
+    if values.shape != wanted and (schedule.is_pure or values.ndim not in (1, 2) or len(values) != size):
+        raise ValueError(
+            f"{arguments.shown(schedule)} gave an array of shape {values.shape} for {size} events, "
+            f"where its groups={groups} wants {wanted}"
+        )
+    if values.dtype.kind not in "fiu":
+        raise ValueError(
+            f"{arguments.shown(schedule)} gave values of type {values.dtype}, where real numbers are wanted"
+        )
+
+
+class BlockReader:
+    """Reads a pure schedule in blocks, and keeps the last block.
+
+    A block is a list of floats, which Python reads fastest. If each group has its own value, a block is an array, since
+    lists would take four times the memory.
+
+    Args:
+        schedule: the schedule.
+        limits: the lowest and the highest legal value. A block ends before the first value outside, so that this value
+            is noticed at its event, and no earlier. The limits are then dropped.
+    """
+
+    def __init__(self, schedule: Schedule, limits: Limits | None = None) -> None:
+        self.schedule, self.limits = schedule, limits
+        self.illegal: tuple[int, float, int] | None = None  # the first illegal value: its event, the value, its column
+        self.first_event, self.values = 0, ()  # type: tuple[int, Any]
+        self.strided: dict[int, Any] = {}  # values by their indices, where a clock counts
+        self._size = FIRST_BLOCK_SIZE // GROWTH
+
+    @property
+    def by_index(self) -> tuple[Any, int]:
+        """The values that were read, and the index of the first: a list, or a mapping from indices with the first 0."""
+        return (self.values, self.first_event) if type(self.values) is list else (self.strided, 0)
+
+    def read(self, index: int) -> Value:
+        """The value at an event: a float, or a list with one for each group.
+
+        Raises:
+            ValueError: as :func:`read_block`.
+        """
+        at = index - self.first_event
+        if not 0 <= at < len(self.values):
+            at = self._read_block(index)
+        value = self.values[at]
+        return value if type(value) is float else value.tolist()
+
+    def _read_block(self, index: int) -> int:
+        follows = index == self.first_event + len(self.values)
+        most = block_size(self.schedule)
+        self._size = min(self._size * GROWTH if follows else FIRST_BLOCK_SIZE, most)
+        first, values = read_block(self.schedule, index, self._size)
+        if self.limits is not None:
+            values = self._legal_part(values, first, index)
+        # Copy the array, since the schedule may change it later.
+        self.first_event, self.values = first, values.tolist() if values.ndim == 1 else values.copy()
+        return index - first
+
+    def _legal_part(self, values: Array, first: int, index: int) -> Array:
+        """The values of a block up to the first illegal one; all of them if the value at ``index`` is illegal."""
+        lowest, highest = self.limits  # type: ignore[misc]
+        if type(lowest) is float and values.min() >= lowest and (highest == LARGEST or values.max() <= highest):
+            return values  # the usual case, and quick to see
+        is_illegal = (values < lowest) | (values > highest)
+        if not is_illegal.any():
+            return values
+        at = index - first
+        rows = np.flatnonzero(is_illegal.reshape(len(values), -1).any(axis=1))
+        rows = rows[rows >= at]
+        if not len(rows):
+            return values
+        if rows[0] > at:
+            return values[: rows[0]]
+        column = int(np.argmax(is_illegal[at]))
+        self.limits, self.illegal = None, (index, float(values[at].flat[column]), column)
+        return values
+
+
+class EventReader:
+    """Reads any schedule event by event, and the pure schedules in it in blocks."""
+
+    def __init__(self) -> None:
+        self._readers: dict[int, Callable[[int], Value] | None] = {}  # of each schedule, by its id
+        self._known: list[Schedule] = []  # kept, so that their ids stay their own
+        self._now: dict[tuple[int, int], Value] | None = None  # the values of one event, while it is read
+
+    @contextlib.contextmanager
+    def one_event(self) -> Iterator[None]:
+        """Within this context, evaluate each schedule once, even if several others contain it."""
+        self._now = {}
+        try:
+            yield
+        finally:
+            self._now = None
+
+    def read(self, schedule: Schedule, index: int) -> Value:
+        """The value at an event: a float, or a list with one for each group.
+
+        Raises:
+            TypeError, ValueError: the value is not a finite number, or the schedule raises the error.
+        """
+        key = id(schedule)
+        try:
+            reader = self._readers[key]
+        except KeyError:
+            reader = self._reader_of(schedule)
+        if self._now is None:
+            return self._read_composition(schedule, index) if reader is None else reader(index)
+        if (key, index) not in self._now:
+            value = self._read_composition(schedule, index) if reader is None else reader(index)
+            self._now[key, index] = value
+        return self._now[key, index]
+
+    def _reader_of(self, schedule: Schedule) -> Callable[[int], Value] | None:
+        """A function that reads this schedule, which is kept; None for a composition.
+
+        A method of this object would be a reference cycle, and keep optimizers until garbage is collected.
+        """
+        reader: Callable[[int], Value] | None = None
+        if schedule.is_pure:
+            reader = BlockReader(schedule).read
+        elif isinstance(schedule, LiveSchedule):
+            reader = schedule.checked
+        self._known.append(schedule)
+        self._readers[id(schedule)] = reader
+        return reader
+
+    def _read_composition(self, schedule: Schedule, index: int) -> Value:
+        value = schedule.value_from_parts(index, self.read)
+        if type(value) is float and isfinite(value):
+            return value
+        if value is None:
+            return read_block(schedule, index)[1].tolist()[0]  # type: ignore[no-any-return]
+        return arguments.value_at(index, value, lambda at: f"the value of {arguments.shown(schedule)} at event {at}")
+
+
+def read_values(schedule: Schedule, start: int, num_events: int, groups: int | None) -> Array:
+    """The values of events ``start`` to ``start + num_events - 1`` as an array ``(num_events, groups)``.
+
+    Args:
+        schedule: the schedule.
+        start: the first event.
+        num_events: the number of events.
+        groups: the number of param groups; None for the number of values of the schedule.
+
+    Raises:
+        ValueError: as :func:`read_block`; or the schedule has values for another number of groups.
+    """
+    groups = groups or schedule.groups
+    with random_state_kept(schedule):
+        if schedule.is_pure:
+            return _read_blocks(schedule, start, num_events, groups)
+        return _read_events(schedule, start, num_events, groups)
+
+
+def _read_blocks(schedule: Schedule, start: int, num_events: int, groups: int | None) -> Array:
+    table = np.empty((num_events, groups or 1))
+    event, stop, largest = start, start + num_events, _block_size_for(schedule.groups)
+    while event < stop:
+        wanted = max(FIRST_BLOCK_SIZE, 1 << (stop - event - 1).bit_length())  # no more than is needed
+        first, values = read_block(schedule, event, min(wanted, largest))
+        rows = values[event - first : stop - first]
+        if rows.ndim == 2 and rows.shape[1] != table.shape[1]:
+            raise ValueError(
+                f"{arguments.shown(schedule)} gave {rows.shape[1]} values at event {event}, for {groups} groups"
+            )
+        table[event - start : event - start + len(rows)] = rows if rows.ndim == 2 else rows[:, None]
+        event += len(rows)
+    return table
+
+
+def _read_events(schedule: Schedule, start: int, num_events: int, groups: int | None) -> Array:
+    reader, values = EventReader(), []
+    for event in range(start, start + num_events):
+        with reader.one_event():
+            values.append(reader.read(schedule, event))
+    # The number of values of a Python function is known only now.
+    groups = groups or next((len(value) if isinstance(value, list) else 1 for value in values), 1)
+    table = np.empty((num_events, groups))
+    for at, value in enumerate(values):
+        if isinstance(value, list) and len(value) != groups:
+            raise ValueError(
+                f"{arguments.shown(schedule)} gave {len(value)} values at event {start + at}, for {groups} groups"
+            )
+        table[at] = value
+    return table

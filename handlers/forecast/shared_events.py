@@ -1,0 +1,79 @@
+"""Which events of a run other runs have had, too: what they measured there tells nothing of another schedule."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lehr.handlers.schedules.base import Array
+
+from .lr_changes import Steps
+
+SAME = 0.01  # of the highest learning rate
+WHOLE = 0.98  # of the events of a run: its schedule is the other one's
+
+
+def shared_events(first: Array, second: Array) -> int:
+    """The number of events at the beginning whose learning rates are the same in two runs, within 1% of the highest.
+
+    >>> shared_events(np.array([0.1, 0.1, 0.1]), np.array([0.1, 0.1, 0.05, 0.01]))
+    2
+    """
+    count, highest = min(len(first), len(second)), max(float(first.max()), float(second.max()))
+    begin = 0
+    while begin < count:  # most runs differ early
+        end = min(count, max(1000, 2 * begin))
+        differs = np.abs(first[begin:end] - second[begin:end]) > SAME * highest
+        if differs.any():
+            return begin + int(np.argmax(differs))
+        begin = end
+    return count
+
+
+def shared_by_pairs(all_lrs: Sequence[Array]) -> Steps:
+    """The events that each two runs share ``(runs, runs)``; of a run with itself, all.
+
+    >>> shared_by_pairs([np.ones(5), np.array([1.0, 1, 1, 0.5, 0.5])]).tolist()
+    [[5, 3], [3, 5]]
+    """
+    shared = np.diag([len(lrs) for lrs in all_lrs])
+    for one, lrs in enumerate(all_lrs):
+        for other in range(one):
+            shared[one, other] = shared[other, one] = shared_events(lrs, all_lrs[other])
+    return shared
+
+
+def schedule_numbers(shared: Steps) -> list[int]:
+    """A number for the schedule of each run: that of the first run with the same one, and as long.
+
+    >>> schedule_numbers(shared_by_pairs([np.ones(5), np.array([1.0, 1, 1, 0.5, 0.5]), np.ones(5)]))
+    [0, 1, 0]
+    """
+    lengths = np.diag(shared)
+    is_same = shared >= WHOLE * np.maximum(lengths[:, None], lengths)
+    numbers: list[int] = []
+    for at, same in enumerate(is_same):
+        first = int(np.argmax(same))
+        numbers.append(numbers[first] if first < at else at)
+    return numbers
+
+
+def told_up_to(steps: Steps, shared: int) -> int:
+    """The events of a run up to the last loss that another run has measured at ``steps``, in those that they share.
+
+    >>> told_up_to(np.array([10, 20, 30]), shared=25), told_up_to(np.array([30]), shared=25)
+    (21, 0)
+    """
+    count = int(np.searchsorted(steps, shared))
+    return int(steps[count - 1]) + 1 if count else 0
+
+
+def follow_one_schedule(shared: Steps) -> bool:
+    """Whether all runs are one of them, or its beginning.
+
+    >>> follow_one_schedule(shared_by_pairs([np.ones(5), np.ones(9)]))
+    True
+    >>> follow_one_schedule(shared_by_pairs([np.ones(5), np.linspace(1, 0, 9)]))
+    False
+    """
+    is_part = shared >= WHOLE * np.diag(shared)[:, None]
+    return bool(is_part.all(axis=0).any())

@@ -1,0 +1,154 @@
+"""What the callbacks have in common: the schedulers of one optimizer, their history, and the metric that they read."""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from lehr.engine.history import ParamHistory
+from lehr.engine.optimizer_events import wrapped_optimizer
+from lehr.handlers.core.inspection import members_of, metric_name_of
+from lehr.handlers.core.metrics import reduced_metric
+from lehr.handlers.core.resuming.policy import ResumeWarning
+from lehr.handlers.core.without_engine import AnyScheduler, metric_driven_parts, written_params
+from lehr.handlers.plans import check_plan
+from lehr.handlers.schedules import arguments
+
+from .run_arguments import RunArguments
+from .torch_scheduler import TorchAdapter, as_torch_scheduler
+
+ABOUT_LENGTH = ("end-not-reached", "repeats", "unit-mismatch")  # codes of findings
+Make = Callable[[Optimizer], AnyScheduler | Sequence[AnyScheduler]]
+
+
+class ScheduledOptimizer:
+    """An optimizer, and the schedulers that a function makes for it; the optimizer gets their first values at once.
+
+    The param groups keep what they held before as ``initial_lr``, ``initial_momentum`` and so on. A run that goes on
+    with this optimizer or its state, or begins anew with it, starts the schedules from there.
+
+    Args:
+        make: a function that takes the optimizer and returns one or several schedulers of it.
+        optimizer: an optimizer of torch, or a wrapper with one as its attribute ``optimizer``.
+        metric_name: the name of the metric that drives the schedulers; None for the name that they were made with.
+        run: the length of the run, to warn of schedules that do not fit it; None for no warning.
+
+    Raises:
+        TypeError, ValueError: as :func:`as_torch_scheduler`; the schedulers are those of another optimizer; a metric is
+            named, but drives none of them; a metric drives them, but has no name, or two.
+    """
+
+    def __init__(
+        self, make: Make, optimizer: Any, metric_name: str | None = None, run: RunArguments | None = None
+    ) -> None:
+        self.optimizer: Optimizer = wrapped_optimizer(optimizer)
+        _restore_initial_values(self.optimizer)
+        before = [_copy_of_values(group) for group in self.optimizer.param_groups]
+        self.history = ParamHistory()
+        made = make(self.optimizer)
+        if run is not None:
+            _warn_of_length(made, run)
+        self.adapter: TorchAdapter = as_torch_scheduler(made, history=self.history)  # type: ignore[assignment]
+        self.adapter.warns_without_metric = False
+        if self.adapter.optimizer is not self.optimizer:
+            raise ValueError(
+                "make must return schedulers of the optimizer that it is given, given those of another one"
+            )
+        _leave_initial_values(self.adapter.scheduler, self.optimizer, before)
+        driven = [one for one in members_of(self.adapter.scheduler) if metric_driven_parts(one)]  # type: ignore[arg-type]
+        self._reduction: str = getattr(driven[0], "reduction", "mean") if driven else "none"
+        self.metric_name = _checked_metric_name(driven, metric_name)
+
+    def step(self) -> None:
+        """Write the values of the next step, after a step of the optimizer."""
+        self.adapter.step()
+
+    def warn_if_begun(self, steps: int) -> None:
+        """Warn where a run has trained before, and its checkpoint has no state of these schedulers."""
+        if steps:
+            warnings.warn(
+                f"the checkpoint has no state of SchedulerCallback: the schedules start at event 0, the run at step "
+                f"{steps}",
+                ResumeWarning,
+                stacklevel=2,
+            )
+
+    def observe(self, metric: float) -> None:
+        """Let the next step of the optimizer train with a metric: the mean of all ranks, or as ``reduction`` says."""
+        value = reduced_metric(metric, self._reduction)
+        assert value is not None  # each rank has read it
+        self.adapter.revise(value)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of the schedulers and the history, as plain data."""
+        return {"scheduler": self.adapter.state_dict(), "history": self.history.state_dict()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from a saved state.
+
+        Raises:
+            TypeError, ValueError: this is not such a state.
+        """
+        if not isinstance(state_dict, Mapping) or set(state_dict) != {"scheduler", "history"}:
+            raise ValueError(f"not the state of a SchedulerCallback: {arguments.shown(state_dict)}")
+        self.adapter.load_state_dict(state_dict["scheduler"])
+        self.history.load_state_dict(state_dict["history"])
+
+
+def _warn_of_length(schedulers: Any, run: RunArguments) -> None:
+    """Warn of schedules that are longer or shorter than the run."""
+    for finding in check_plan(schedulers, **run):
+        if finding.code in ABOUT_LENGTH and finding.severity != "info":
+            warnings.warn(arguments.shortened(str(finding)), stacklevel=4)
+
+
+def _restore_initial_values(optimizer: Optimizer) -> None:
+    """Put back each value with an ``initial_`` entry, over which another scheduler or a former run has written."""
+    for group in optimizer.param_groups:
+        for key in [key for key in group if f"initial_{key}" in group]:
+            initial = group[f"initial_{key}"]
+            if isinstance(group[key], torch.Tensor):
+                group[key].fill_(float(initial))
+            else:
+                group[key] = float(initial) if isinstance(initial, torch.Tensor) else initial
+
+
+def _leave_initial_values(scheduler: AnyScheduler, optimizer: Optimizer, before: Sequence[Mapping[str, Any]]) -> None:
+    """Leave an ``initial_`` entry of what is written, as torch's schedulers do of ``lr``; optimizers save it."""
+    for key in {name.partition("[")[0] for name in written_params(scheduler)}:
+        for group, values in zip(optimizer.param_groups, before, strict=True):
+            if key in values:
+                group.setdefault(f"initial_{key}", values[key])
+
+
+def _copy_of_values(group: Mapping[str, Any]) -> dict[str, Any]:
+    values = {key: value for key, value in group.items() if key != "params"}
+    return {key: value.clone() if isinstance(value, torch.Tensor) else value for key, value in values.items()}
+
+
+def _checked_metric_name(driven: Sequence[Any], metric_name: str | None) -> str | None:
+    if not isinstance(metric_name, str | None):
+        raise TypeError(f"metric_name must be a string or None, given {arguments.shown(metric_name)}")
+    if not driven and metric_name is not None:
+        raise ValueError(f"metric_name must be None where no metric drives a scheduler, given {metric_name!r}")
+    if not driven or metric_name is not None:
+        return metric_name
+    names = {name for one in driven if (name := metric_name_of(one)) is not None}
+    if len(names) != 1:
+        raise ValueError(f"metric_name must be given where the schedulers name {arguments.shown(sorted(names))}")
+    return names.pop()
+
+
+def chosen_metric(metrics: Mapping[str, Any], name: str) -> float:
+    """The metric of this name.
+
+    Raises:
+        ValueError: there is none; the error lists those that there are.
+    """
+    if name not in metrics:
+        raise ValueError(
+            f"metric_name must be one of {arguments.shown(sorted(metrics))}, given {arguments.shown(name)}"
+        )
+    return float(metrics[name])

@@ -1,0 +1,113 @@
+"""The values of torch's own schedulers for a description: each is constructed on an optimizer of its own."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+
+from .optimizer_values import momentum_of
+from .torch_schedule import TorchSteps
+
+
+@dataclass(frozen=True, repr=False)
+class TorchMomenta(TorchSteps):
+    """The momenta, or first betas, that a torch scheduler has in effect beside the learning rates.
+
+    They are read from its optimizer, to which it writes them.
+
+    Example:
+        >>> from torch.optim.lr_scheduler import CyclicLR
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5, momentum=0.9)
+        >>> schedule = TorchMomenta(CyclicLR(optimizer, 0.1, 0.5, step_size_up=2, base_momentum=0.5))
+        >>> [round(schedule.value(i), 4) for i in range(4)]
+        [0.9, 0.7, 0.5, 0.7]
+    """
+
+    def value(self, index: int) -> float | list[float]:
+        """The momenta after ``index`` steps."""
+        super().value(index)
+        momenta = [float(momentum_of(group)) for group in self.wrapped.optimizer.param_groups]
+        return momenta[0] if len(momenta) == 1 else momenta
+
+
+@dataclass(frozen=True)
+class TorchDescription:
+    """A scheduler of torch, by its class and arguments.
+
+    Args:
+        name: the name of the class in ``torch.optim.lr_scheduler``.
+        arguments: its arguments by name; empty for a ``ChainedScheduler`` or ``SequentialLR``.
+        inner: the schedulers in it.
+        milestones: the milestones of a ``SequentialLR``.
+    """
+
+    name: str
+    arguments: Mapping[str, Any]
+    inner: tuple[Self, ...] = ()
+    milestones: tuple[int, ...] = ()
+
+
+def real_values(
+    description: TorchDescription, rates: Sequence[float], momenta: Sequence[float], default: float
+) -> tuple[TorchSteps, TorchMomenta | None]:
+    """The learning rates that a torch scheduler has, and the momenta if it cycles them.
+
+    Args:
+        description: the scheduler.
+        rates: the initial learning rate of each param group.
+        momenta: the initial momentum of each param group.
+        default: the learning rate that the optimizer is made with.
+
+    Raises:
+        TypeError, ValueError: torch refuses the arguments.
+
+    Example:
+        >>> description = TorchDescription("StepLR", {"step_size": 2, "gamma": 0.5})
+        >>> steps, momenta = real_values(description, [1.0], [0.9], default=1.0)
+        >>> [steps.value(i) for i in range(4)], momenta
+        ([1.0, 1.0, 0.5, 0.5], None)
+    """
+    steps = TorchSteps(_on_new_optimizer(description, rates, momenta, default))
+    if not steps.cycles_momentum:
+        return steps, None
+    return steps, TorchMomenta(_on_new_optimizer(description, rates, momenta, default))
+
+
+def _on_new_optimizer(
+    description: TorchDescription, rates: Sequence[float], momenta: Sequence[float], default: float
+) -> Any:
+    groups = [
+        {"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate, "momentum": momentum}
+        for rate, momentum in zip(rates, momenta, strict=True)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _constructed(torch.optim.SGD(groups, lr=default), description)
+
+
+def _constructed(optimizer: torch.optim.Optimizer, description: TorchDescription) -> Any:
+    name = description.name
+    cls: Any = OTHER_CLASSES.get(name) or getattr(torch.optim.lr_scheduler, name)
+    inner = [_constructed(optimizer, one) for one in description.inner]
+    if name == "SequentialLR":
+        return cls(optimizer, inner, milestones=list(description.milestones))
+    if name == "ChainedScheduler":
+        return cls(inner, optimizer=optimizer)
+    return cls(optimizer, **description.arguments)
+
+
+class HeldOneCycleLR(torch.optim.lr_scheduler.OneCycleLR):
+    """A ``OneCycleLR`` that keeps the value of its last step afterwards, where torch raises an error."""
+
+    def get_lr(self) -> Any:
+        """The learning rates of the present step, or of the last one."""
+        present, self.last_epoch = self.last_epoch, min(self.last_epoch, self.total_steps - 1)
+        try:
+            return super().get_lr()
+        finally:
+            self.last_epoch = present
+
+
+OTHER_CLASSES = {"OneCycleLR": HeldOneCycleLR, "SWALR": torch.optim.swa_utils.SWALR}

@@ -1,0 +1,329 @@
+"""A torch scheduler as a schedule."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
+
+from lehr.handlers.schedules import StatefulSchedule, arguments
+from lehr.handlers.schedules.legacy_text import same_text
+from lehr.handlers.targets.group_selection import Group
+from lehr.handlers.targets.param_groups import ParamGroups
+
+from .inspection import COUNTS, configuration_of, schedulers_in, takes_metric
+from .optimizer_values import OtherValues, copied, has_stepped, momentum_of, write_momentum
+from .per_group import add_group, factor_of, keep_groups, known_groups, rates_of
+from .plain_data import is_plain, to_plain
+from .remembered_states import Remembered, State, TorchProgress
+from .saved_state_checks import PLATEAU_COUNTS, checked_saved, refuse_other_attributes
+from .snapshot import Snapshot
+
+
+@dataclass(frozen=True, repr=False)
+class TorchSteps(StatefulSchedule):
+    """The learning rates of a torch scheduler after each call of its ``step()``.
+
+    ``value(i)`` is the learning rate of step i of a plain torch loop, which calls ``scheduler.step()`` once after each
+    optimizer step. Events step the scheduler forward. To go back, it returns to a state that it remembers, or to that
+    in which it was wrapped, and steps from there. While it steps, the optimizer holds the learning rates of its last
+    step; afterwards the optimizer holds again what others have written. If it schedules a momentum, too, it writes that
+    to the optimizer at once, as in torch.
+
+    A scheduler whose ``step`` takes a metric only steps when :meth:`observe` passes one.
+
+    A param group that is added before event j has the learning rate that it comes with at event j. Its initial learning
+    rate, and other bounds of it, are those of the group before it times the ratio of their learning rates. So torch's
+    own formula moves it on from there.
+
+    Args:
+        wrapped: the torch scheduler.
+        target: the param groups whose values are read; None for all.
+
+    Shapes: one value for one param group, else a list with one value for each of G groups.
+
+    Raises:
+        TypeError: its ``step`` has several required arguments; an attribute cannot be copied, which going back needs.
+        ValueError: a learning rate is not finite, or is one tensor with the initial one; at an event, a group was added
+            although each has its own function.
+
+    Example:
+        >>> import torch
+        >>> from torch.optim.lr_scheduler import StepLR
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
+        >>> schedule = TorchSteps(StepLR(optimizer, step_size=2, gamma=0.5))
+        >>> schedule
+        StepLR(step_size=2, gamma=0.5, base_lrs=[0.5])
+        >>> [schedule.value(i) for i in (0, 1, 2, 3, 4, 0)]
+        [0.5, 0.5, 0.25, 0.25, 0.125, 0.5]
+    """
+
+    changed_by_reading, goes_event_by_event = (), True  # the same event again takes no step
+    wrapped: TorchLRScheduler = field(compare=False)
+    target: ParamGroups | None = field(default=None, compare=False)
+    configuration: str = field(init=False)
+    takes_metric: bool = field(init=False)
+    cycles_momentum: bool = field(init=False, compare=False)
+    _is_nested: bool = field(init=False, compare=False)
+    _initial: tuple[Snapshot, list[Any], list[Any]] = field(init=False, compare=False)
+    _progress: TorchProgress = field(init=False, compare=False)
+    _remembered: Remembered = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Copy the state of the scheduler, to go back to it later."""
+        schedulers = schedulers_in(self.wrapped)
+        self._set(
+            takes_metric=takes_metric(self.wrapped),
+            cycles_momentum=any(getattr(one, "cycle_momentum", False) for one in schedulers),
+            _is_nested=len(schedulers) > 1,
+        )
+        groups = self.wrapped.optimizer.param_groups[: known_groups(self.wrapped)]
+        self._begin(rates_of(groups), [copied(momentum_of(group)) for group in groups] if self.cycles_momentum else [])
+
+    def _begin(self, rates: list[Any], momenta: list[Any]) -> None:
+        """Begin with the scheduler as it is, and with these values of its first param groups."""
+        self._set(
+            configuration=configuration_of(self.wrapped, len(rates)),
+            _initial=(Snapshot(self.wrapped), rates, momenta),
+            _progress=TorchProgress(list(map(copied, rates)), list(momenta)),
+            _remembered=Remembered(),
+        )
+
+    @property
+    def groups(self) -> int | None:
+        """The number of param groups whose values are read; None for one."""
+        count = len(self._read_groups())
+        return count if count > 1 else None
+
+    def _read_groups(self) -> list[Group]:
+        return self.wrapped.optimizer.param_groups if self.target is None else self.target.groups()
+
+    @property
+    def other_params(self) -> tuple[str, ...]:
+        """The momentum, if the scheduler cycles it."""
+        return ("momentum",) if self.cycles_momentum else ()
+
+    def description(self) -> dict[str, str]:
+        """Describes the torch scheduler by its class and attributes, as a text."""
+        return {"type": "TorchSteps", "configuration": self.configuration}
+
+    def value(self, index: int) -> float | list[float]:
+        """The learning rates after ``index`` steps; if ``step`` takes a metric, after the steps so far."""
+        now = self._progress
+        if not self.takes_metric and (index != now.position or now.lost):
+            if index == now.position + 1 and not now.lost:
+                self._step(1)
+            else:
+                self._go_to(index)
+                now = self._progress
+        rates, target = now.rates, self.target
+        if len(rates) < len(self.wrapped.optimizer.param_groups):
+            rates = self._add_groups(index)
+        if target is not None and not target.writes_all:
+            chosen, groups = set(map(id, target.groups())), self.wrapped.optimizer.param_groups
+            rates = [rate for rate, group in zip(rates, groups, strict=True) if id(group) in chosen]
+        return float(rates[0]) if len(rates) == 1 else list(map(float, rates))
+
+    @property
+    def is_metric_driven(self) -> bool:
+        """Whether the torch scheduler takes metrics."""
+        return self.takes_metric
+
+    def observe(self, metric: float) -> None:
+        """Step with a metric."""
+        self._step(1, metric)
+
+    def remembered(self) -> tuple[Snapshot, TorchProgress]:
+        """A copy of the present state, for :meth:`put_back`."""
+        return Snapshot(self.wrapped), replace(self._progress, rates=list(map(copied, self._progress.rates)))
+
+    def put_back(self, remembered: tuple[Snapshot, TorchProgress]) -> None:
+        """Restore that state; a scheduler with attributes that cannot be copied stays as it is."""
+        snapshot, progress = remembered
+        if snapshot.is_complete:
+            snapshot.restore()
+            self._set(_progress=progress)
+
+    def _go_to(self, index: int) -> None:
+        """Step to an event; if it is an earlier one, from a state that is remembered, or from the beginning."""
+        now = self._progress
+        went_back = index < now.position or now.lost
+        if went_back:
+            self._go_back(index)
+            now = self._progress
+        for event, _, _ in now.added[len(now.rates) - len(self._initial[1]) :]:
+            if event <= index:
+                self._step_to(event, went_back)
+                self._add_group()
+        self._step_to(index, went_back)
+
+    def _step_to(self, index: int, went_back: bool) -> None:
+        now = self._progress
+        while now.from_start and now.position < self._remembered.next_position < index:
+            self._step(self._remembered.next_position - now.position, went_back=went_back)
+        self._step(index - now.position, went_back=went_back)
+
+    def _add_groups(self, index: int) -> list[Any]:
+        """Add the groups that were added before an event; return the learning rates of all groups."""
+        now, groups = self._progress, self.wrapped.optimizer.param_groups
+        first = len(self._initial[1])
+        for group in groups[first + len(now.added) :]:
+            rate = copied(group["lr"])
+            factor = factor_of(schedulers_in(self.wrapped), now.rates, rate, group)
+            now.added = (*now.added, (index, rate, factor))
+            self._set(_remembered=Remembered())  # the states are those without this group
+        for event, _, _ in now.added[len(now.rates) - first :]:
+            if event <= index:
+                self._add_group()
+        return now.rates + [rate for _, rate, _ in now.added[len(now.rates) - first :]]
+
+    def _add_group(self) -> None:
+        now, known = self._progress, len(self._progress.rates)
+        groups = self.wrapped.optimizer.param_groups[: known + 1]
+        _, rate, factor = now.added[known - len(self._initial[1])]
+        add_group(schedulers_in(self.wrapped), groups, factor, rate)
+        if self.cycles_momentum:
+            now.momenta = [*now.momenta, copied(momentum_of(groups[known]))]
+        now.rates = [*now.rates, copied(rate)]
+
+    def _step(self, times: int, *metric: float, went_back: bool = False) -> None:
+        now, optimizer, before = self._progress, self.wrapped.optimizer, self._progress.momenta
+        groups, rates, others = optimizer.param_groups, now.rates, None
+        held = [group["lr"] for group in groups]
+        may_warn = (self._is_nested or getattr(self.wrapped, "_step_count", 2) <= 1) and not has_stepped(optimizer)
+        if self.cycles_momentum or len(held) != len(rates) or may_warn:
+            others = OtherValues(optimizer, len(rates), self.cycles_momentum)
+        now.lost = not self.takes_metric
+        try:
+            if others is not None:
+                others.replace(before)
+            for group, rate in zip(groups, rates):  # noqa: B905 -- strict doubles the time
+                group["lr"] = rate
+            for _ in range(times):
+                self.wrapped.step(*metric)  # type: ignore[arg-type]
+            rates = [group["lr"] for group in groups]
+            momenta = [momentum_of(group) for group in groups] if self.cycles_momentum else before
+            now.rates, now.momenta, now.position, now.lost = rates, momenta, now.position + times, False
+        finally:
+            try:
+                _restore(groups, held, others)
+            except BaseException:  # an interrupt, such as Ctrl-C
+                _restore(groups, held, others)
+                raise
+        if now.position == self._remembered.next_position and now.from_start and not self.takes_metric:
+            self._remembered.add(self.wrapped, now.rates, now.momenta)
+        if self.cycles_momentum:
+            # Others may write the momentum while this scheduler does not.
+            pairs = zip(momenta, before, strict=True)
+            changed = momenta if went_back else [None if new is old else new for new, old in pairs]
+            try:
+                self._write_momenta(changed)
+            except BaseException:
+                self._write_momenta(changed)
+                raise
+
+    def _write_momenta(self, momenta: Sequence[Any]) -> None:
+        if momenta:
+            read = set(map(id, self._read_groups()))
+            for group, momentum in zip(self.wrapped.optimizer.param_groups, momenta, strict=False):
+                if momentum is not None and id(group) in read:
+                    write_momentum(group, momentum)
+
+    def _go_back(self, index: int = 0) -> None:
+        """Go back to the last state that is not later than an event."""
+        now = self._progress
+        if now.position or now.lost or now.added:
+            position, snapshot, rates, momenta = self._remembered.before(index) or State(0, *self._initial)
+            snapshot.restore()
+            self._set(_progress=TorchProgress(list(map(copied, rates)), list(momenta), position, added=now.added))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The number of steps, the attributes of the torch scheduler, and its values in the param groups.
+
+        If an attribute is not plain data, such as a function, the state keeps the number of steps alone. Loading it
+        repeats the steps.
+        """
+        wrapped, now = self.wrapped.state_dict(), self._progress
+        plain = {key: value for key, value in wrapped.items() if is_plain(value)}
+        complete = (len(plain) == len(wrapped) or self.takes_metric) and not now.lost
+        saved = {"wrapped": plain if complete else {}, "rates": now.rates, "momenta": now.momenta}
+        if now.added:
+            saved["added"] = list(map(list, now.added))
+        return {"configuration": self.configuration, "position": now.position, "saved": to_plain(saved)}
+
+    @contextmanager
+    def expecting_added_groups(self, known: Any) -> Iterator[None]:
+        """Treat the param groups beyond a number as added later, while a state is loaded and from then on.
+
+        A run that is resumed may construct all groups first. After an error, the scheduler is as before.
+
+        Args:
+            known: the number of groups; any other value changes nothing.
+        """
+        before = self.configuration, self._initial, self.remembered()
+        if type(known) is int and 0 < known < len(self._initial[1]):
+            keep_groups(schedulers_in(self.wrapped), known)
+            self._begin(*(values[:known] for values in self._initial[1:]))
+        try:
+            yield
+        except BaseException:
+            configuration, initial, remembered = before
+            if initial is not self._initial:
+                self._set(configuration=configuration, _initial=initial, _remembered=Remembered())
+                self.put_back(remembered)
+            raise
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Load a state; if the configuration differs, take as many steps of this scheduler instead.
+
+        Raises:
+            TypeError, ValueError: this is not the state of such a scheduler; nothing is loaded.
+        """
+        position, wrapped, rates, momenta, added = checked_saved(state_dict, self.wrapped)
+        present, first = len(self.wrapped.optimizer.param_groups), len(self._initial[1])
+        fits = not wrapped or first <= len(rates) == len(momenta or rates) <= present
+        if not fits or first + len(added) > present:
+            raise ValueError(f"not the state of a torch scheduler of {present} param groups: {arguments.shown(rates)}")
+        saved = state_dict["configuration"]
+        same = isinstance(saved, str) and same_text(saved, self.configuration)
+        if not same:
+            kept = (*COUNTS, *PLATEAU_COUNTS) if self.takes_metric else ()
+            own = self.wrapped.state_dict()
+            wrapped = {key: value for key, value in wrapped.items() if key in kept and key in own}
+        schedulers, groups = schedulers_in(self.wrapped), self.wrapped.optimizer.param_groups
+        known = first + len(added)
+        for at in range(known, len(rates)):  # an older version did not save when groups were added
+            added = (*added, (position, rates[at], factor_of(schedulers, rates[:at], rates[at], groups[at])))
+        rates, momenta = rates[:known], momenta[:known]
+        before = self.remembered()
+        self._set(_remembered=Remembered())
+        try:
+            self._go_back()
+            self._set(_progress=replace(self._progress, added=added))
+            for _ in rates[first:] if wrapped else ():
+                self._add_group()
+            refuse_other_attributes(self.wrapped, wrapped)
+            if wrapped:
+                self._load_attributes(wrapped if same else {**self.wrapped.state_dict(), **wrapped})
+                self._set(_progress=TorchProgress(rates, momenta, position, added=added, from_start=False))
+                self._write_momenta(momenta)
+        except BaseException:
+            self.put_back(before)
+            self._set(_progress=before[1])
+            self._write_momenta(before[1].momenta)
+            raise
+
+    def _load_attributes(self, wrapped: dict[str, Any]) -> None:
+        try:
+            self.wrapped.load_state_dict(wrapped)
+        except Exception as error:
+            raise ValueError(f"not the state of such a torch scheduler: {arguments.shown(wrapped)}") from error
+
+
+def _restore(groups: list[Group], held: list[Any], others: OtherValues | None) -> None:
+    """Restore the values of an optimizer from before a step; a second call has no effect."""
+    if others is not None:
+        others.restore()
+    for group, rate in zip(groups, held):  # noqa: B905
+        group["lr"] = rate
