@@ -169,6 +169,7 @@ def test_10_needs_no_trainer(learn):
     assert accuracies_in(printed)[0] > 0.97
 
 
+@pytest.mark.proof
 def test_11_is_one_plan_for_any_batch_size(learn):
     printed = learn("lesson11_units", "units/one_plan.png")
     assert printed.count("nothing found") == 3
@@ -177,6 +178,7 @@ def test_11_is_one_plan_for_any_batch_size(learn):
     assert min(accuracies_in(printed)) > 0.97
 
 
+@pytest.mark.proof
 def test_12_lands_at_the_deadline(learn):
     printed = learn("lesson12_land_by", "land_by/landing.png")
     found = re.findall(r"(\d+) steps, the last one ([+-]\S+) steps after the deadline with lr (\S+), test", printed)

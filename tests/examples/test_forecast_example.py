@@ -49,6 +49,7 @@ def test_it_forecasts_before_it_trains(monkeypatch, capsys):
     assert max(one.errors().max() for one in compared) < 0.02
 
 
+@pytest.mark.proof
 def test_a_small_run(repository, tmp_path):
     done = run_python(str(repository / "examples" / "forecast.py"), "--steps", "200", "--seeds", "1", folder=tmp_path)
     errors = errors_in(done.stdout)
