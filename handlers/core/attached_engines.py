@@ -7,7 +7,7 @@ from ignite.engine import Engine
 
 from lehr.handlers.schedules.units import EVENTS
 
-# The resume check of each engine, by the id of the scheduler: a subclass may define its own equality.
+# The resume check of each engine, by the id of the scheduler, since a subclass may define its own equality.
 CHECKS: "dict[int, weakref.WeakKeyDictionary[Engine, Any]]" = {}
 
 
@@ -28,7 +28,7 @@ def clock_of(scheduler: Any) -> Any:
 
 
 def counted_unit(scheduler: Any) -> str | None:
-    """What the event index of a scheduler counts: the unit of a clock, or amounts; None for events."""
+    """Return the unit that a scheduler's event index counts: that of its clock, or "amounts"; None for events."""
     clock = clock_of(scheduler)
     unit = scheduler._counted if clock is None else clock.unit
     return None if unit == EVENTS else unit
@@ -49,14 +49,14 @@ def counts_for(scheduler: Any, engine: Engine) -> bool:
 
 
 def times_attached(scheduler: Any, engine: Engine) -> int:
-    """How often ``scheduler.attach`` attached a scheduler to an engine."""
+    """Return how often ``scheduler.attach`` attached a scheduler to an engine."""
     checks = CHECKS.get(id(scheduler))
     check = None if checks is None else checks.get(engine)
     return 0 if check is None else len(check._attached)
 
 
 def intended_lead(scheduler: Any, engine: Engine) -> int:
-    """How many events of the engine came before a scheduler that was attached in mid-run."""
+    """Return the number of engine events before the scheduler was attached in mid-run, 0 if unknown."""
     checks = CHECKS.get(id(scheduler))
     check = None if checks is None else checks.get(engine)
     return 0 if check is None else check._lead or 0

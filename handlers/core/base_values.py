@@ -26,7 +26,7 @@ class BaseValues:
 
     Args:
         values: the base values; empty while no param group is selected.
-        schedule_of: makes the schedule from one base value for all groups, or one for each.
+        schedule_of: a function that makes the schedule from one base value for all groups, or from one for each group.
         is_own: whether the values of a group are proportional to its own base value, or start from it.
     """
 
@@ -61,8 +61,8 @@ class BaseValues:
             joined: the groups that joined earlier.
             target: the param groups.
             event_index: the event.
-            value_of_first: returns the value of the first groups at this event; where there are none, for a first group
-                that joins.
+            value_of_first: a function that returns the value of the first groups at this event. Without first groups,
+                it returns the value of the first group that joined.
         """
         num_known = len(self.values) + len(joined)
         if len(target.groups()) <= num_known:
@@ -87,7 +87,7 @@ class BaseValues:
 
 
 def start_from_base_values(scheduler: Any, member: Any, schedule_of: ScheduleOf) -> None:
-    """Let a scheduler know the base values which its schedule starts from, unless it does.
+    """Give a scheduler the base values from which its schedule starts, unless it has base values.
 
     Args:
         scheduler: the scheduler.

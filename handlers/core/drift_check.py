@@ -13,7 +13,7 @@ from lehr.handlers.schedules import arguments
 
 from .scheduler import BaseParamScheduler
 
-MOST_LINES = 4  # of the error
+MOST_LINES = 4  # the error has at most this many lines
 
 
 class DriftCheck:
@@ -68,7 +68,7 @@ class DriftCheck:
 def _compared(scheduler: BaseParamScheduler) -> dict[str, Any]:
     """The data that must be equal on all ranks: the state, and the present values of the target."""
     state = scheduler.state_dict()
-    state.pop("metric", None)  # each rank's own; the next event combines them
+    state.pop("metric", None)  # each rank has its own metric, and the next event combines the metrics
     try:
         return {**state, "held": scheduler._target.read()}
     except ValueError:  # an added group lacks the parameter or is not allowed; the next event raises the error
@@ -90,7 +90,7 @@ def _shown(ranks: list[list[dict[str, Any]]]) -> list[str]:
 
 
 def _names(states: list[dict[str, Any]]) -> str:
-    """How many schedulers a rank has, and which."""
+    """Return the number and the names of a rank's schedulers as text."""
     number = "1 scheduler" if len(states) == 1 else f"{len(states)} schedulers"
     return f"{number}: {', '.join(str(state['scheduler']) + ' of ' + repr(state['param_name']) for state in states)}"
 

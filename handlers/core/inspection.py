@@ -1,4 +1,4 @@
-"""What plans and the command ask about schedulers: the only file that reads private names for them."""
+"""Functions that plans and the command use to read the private attributes of schedulers."""
 
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""The random state of the process in a simulation."""
+"""A context that restores the random state of the process after a simulation."""
 
 import contextlib
 import random
@@ -18,8 +18,8 @@ from .copying import PLAIN, reachable_from
 # None of the code in these modules draws random numbers from the generators of the process.
 WITHOUT_DRAWS = ("lehr.", "ignite.", "torch.optim.")
 
-# Callable objects that no simulation calls, or that run no code of their own. reachable_from gives the function of a
-# partial, too; metrics hold a weak reference to their engine.
+# Callable objects that no simulation calls, or that run no code of their own. reachable_from also gives the
+# function of a partial. Metrics hold a weak reference to their engine.
 NOT_CALLED = (type, partial, weakref.ReferenceType, torch.Tensor, torch.nn.Module, torch.optim.Optimizer)
 KNOWN_CLASSES = ("lehr", "ignite", "torch", "numpy", "collections")
 

@@ -1,4 +1,4 @@
-"""The schedulers that a scheduler of several is made of."""
+"""Functions on the members of a scheduler of several parameters: their states, values and adjustments."""
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
@@ -30,14 +30,14 @@ def member_like(scheduler: BaseParamScheduler) -> BaseParamScheduler:
 
 
 def num_saved(member: BaseParamScheduler) -> int:
-    """The number of its values in a state: one where one value serves all groups."""
+    """Return the number of a member's values in a state: 1 if all groups share a value."""
     if isinstance(member, ParamScheduler) and not member.schedule.is_pure:
         return len(member.optimizer_param_groups)
     return member.schedule.groups or 1
 
 
 def groups_state(member: BaseParamScheduler) -> dict[str, Any]:
-    """The entries of its state that are about param groups."""
+    """Return the entries of a member's state that are about param groups."""
     if isinstance(member, ParamScheduler):
         return member._groups_state()
     return {"param_groups": 0, "base_values": None, "joined": []}
@@ -130,7 +130,7 @@ def split_adjustment(adjustment: Adjustment, members: Sequence[BaseParamSchedule
 
 
 def _width(member: BaseParamScheduler, base_values: Any, joined: Any) -> int:
-    """The number of its values in a saved state."""
+    """Return the number of a member's values in a saved state."""
     saved = as_base_values("base_values", base_values)
     if not isinstance(member, ParamScheduler) or member._base is None or saved is None:
         return num_saved(member)
@@ -140,7 +140,7 @@ def _width(member: BaseParamScheduler, base_values: Any, joined: Any) -> int:
 
 
 def history_row(member: BaseParamScheduler, value: Any) -> list[float]:
-    """Its value in the history: one number for each param group."""
+    """Return a member's value in the history: a number for each param group."""
     if isinstance(member, ParamScheduler) and member._target.float_groups() is None:
         value = member._target.as_held(value)
     if isinstance(value, list):

@@ -11,7 +11,7 @@ from lehr.engine.handler_inspection import RegisteredHandler, functions_of, name
 from lehr.handlers.schedules import Schedule
 from lehr.handlers.schedules.stateful import StatefulSchedule, stateful_parts
 
-DEPTH = 3  # how many functions deep a handler may call ``observe``
+DEPTH = 3  # a call of ``observe`` is found up to this many function calls below a handler
 
 
 def is_fed(part: StatefulSchedule) -> bool:
@@ -51,7 +51,7 @@ def begins_phase(function: Any, part: StatefulSchedule) -> bool:
 
 
 def _brings(function: Any, given: list[Any], part: StatefulSchedule, depth: int) -> bool:
-    owner = getattr(function, "_scheduler", function)  # behind the filter of its event
+    owner = getattr(function, "_scheduler", function)  # the scheduler, if the handler filters its events
     if getattr(owner, "_reads_metric", False) and _schedule_of(owner) is not None and _contains(owner, part):
         return True
     if _feeds(function, part, depth):

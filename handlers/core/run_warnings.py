@@ -1,4 +1,4 @@
-"""What a run says about schedulers that have no effect, come too late, or have come to their end."""
+"""Warnings of schedulers that have no effect, write too late, or are past their end."""
 
 import weakref
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ from .keep_random_state import calls_user_code
 from .metric_feeds import how_to_feed, is_fed
 from .pausing import is_paused
 
-ALMOST_NOTHING = 1e-3  # of the highest value of a schedule
-STEP_BY_STEP = 200_000  # events of a schedule whose events are read one after another
+ALMOST_NOTHING = 1e-3  # a value below this part of the highest value counts as 0
+STEP_BY_STEP = 200_000  # a schedule that is read event by event is read up to this event
 
 
 def short_name(scheduler: Any) -> str:
@@ -48,7 +48,7 @@ def warn_if_late(engine: Engine, scheduler: Any, events: Sequence[Any]) -> None:
 
 
 def _first_values(scheduler: Any) -> Any:
-    """The first value of each group; None if it is not written to an optimizer, or if a user's function has to tell."""
+    """Return the first value of each group; None without an optimizer, or if only a user's function knows it."""
     schedule, target = scheduler._schedule, scheduler._target
     follows_first = isinstance(schedule, Shift) and schedule.by == 1  # its first event has f(1), as in ignite
     is_known = isinstance(target, ParamGroups) and not (scheduler._asks_get_param or scheduler._reads_metric)
@@ -115,7 +115,7 @@ def _sizes_at(schedule: Schedule, indices: Array) -> Array:
 def lr_past_end(scheduler: Any) -> tuple[float, float] | None:
     """The learning rate of a scheduler past its end, as :func:`value_past_end`; None if one of its schedules goes on.
 
-    A group that is frozen while others learn is meant.
+    A group that is frozen while other groups learn is no reason to warn.
     """
     members = getattr(scheduler, "_members", [scheduler])
     of_lr = [member for member in members if getattr(member._target, "key", "") == "lr"]
@@ -163,8 +163,8 @@ class EpochCheck:
         self._scheduler = weakref.ref(scheduler)
         found = metric_parts(scheduler._planned)
         parts: list[tuple[MetricPart, Any, Any]] = [(part, part.progress, part.decisions) for part in found]
-        self._parts = [] if scheduler._reads_metric else parts  # what other handlers pass metrics to
-        self._waiting = [one for one in parts if one[0].first_event > scheduler.event_index]  # what has not begun
+        self._parts = [] if scheduler._reads_metric else parts  # parts whose metrics come from other handlers
+        self._waiting = [one for one in parts if one[0].first_event > scheduler.event_index]  # they have not begun
         self._optimizers: list[weakref.ref[Optimizer]] = []
         if any(map(is_step_event, events)):
             own = scheduler._stepping_optimizer()

@@ -151,7 +151,7 @@ def last_value(scheduler: Any) -> Any:
 
 
 def follow_adjusted(scheduler: Any, adjustment: Adjustment) -> None:
-    """Let a scheduler follow the schedule in the code with an adjustment.
+    """Apply an adjustment to a scheduler's schedule in the code, and let the scheduler follow the result.
 
     Raises:
         ValueError: the adjusted schedule is for another number of param groups.
@@ -245,7 +245,7 @@ def is_same_schedule(saved: Any, own: Any) -> bool:
     """Whether a saved description is that of the schedule in the code.
 
     Raises:
-        ValueError: it is not the description of a schedule.
+        ValueError: ``saved`` is not the description of a schedule.
     """
     try:
         if not isinstance(saved, str):
@@ -265,7 +265,7 @@ def check_plateau_values(
         planned: the schedule with the plateaus.
         state: the state.
         groups: the number of param groups; None if it is unknown.
-        may_be_fewer: whether groups beyond the values go on from their own values.
+        may_be_fewer: whether there may be fewer values than groups; the other groups then keep their own values.
 
     Raises:
         ValueError: there are too many or too few values.
@@ -285,7 +285,9 @@ def _load_progress(schedules: Sequence[StatefulSchedule], progress: Sequence[Any
         ValueError: these are not the states of these schedules.
     """
     if len(progress) != len(schedules):
-        raise ValueError(f"state_dict['progress'] must be that of {len(schedules)} schedules, given {len(progress)}")
+        raise ValueError(
+            f"state_dict['progress'] must have {len(schedules)} entries, one per schedule, given {len(progress)}"
+        )
     loaded: list[tuple[StatefulSchedule, dict[str, Any]]] = []
     try:
         for schedule, state in zip(schedules, progress, strict=True):

@@ -172,8 +172,8 @@ class EventReader:
     """Reads any schedule event by event, and the pure schedules in it in blocks."""
 
     def __init__(self) -> None:
-        self._readers: dict[int, Callable[[int], Value] | None] = {}  # of each schedule, by its id
-        self._known: list[Schedule] = []  # kept, so that their ids stay their own
+        self._readers: dict[int, Callable[[int], Value] | None] = {}  # by the id of the schedule
+        self._known: list[Schedule] = []  # kept alive, so that no other object gets their ids
         self._now: dict[tuple[int, int], Value] | None = None  # the values of one event, while it is read
 
     @contextlib.contextmanager

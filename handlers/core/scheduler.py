@@ -32,7 +32,7 @@ from .notebook import html_of
 from .schedule_reading import BlockReader, EventReader, read_values
 from .simulate_values import SimulateValues
 
-NOTHING_READ, NO_EVENT_READER = BlockReader(Constant(0.0)), EventReader()  # placeholders, which never read
+NOTHING_READ, NO_EVENT_READER = BlockReader(Constant(0.0)), EventReader()  # placeholders that are never called
 
 
 class BaseParamScheduler(SimulateValues, ABC):
@@ -71,13 +71,13 @@ class BaseParamScheduler(SimulateValues, ABC):
     _sought = False  # whether seek() was called since the last run
     _reads_metric = False  # whether a metric is read at the scheduler's own events
     _is_called_by_another = False  # whether another object writes its values
-    _repeats = 0  # the number of next events that were counted before
+    _repeats = 0  # the number of coming events that the engine fires a second time
     _loaded_at = -1  # the event at which a state was loaded, and the value in that state
     _loaded_value: Any = None
-    _readings: tuple[Any, ...] = ()  # of a clock, which are not in the event index yet
+    _readings: tuple[Any, ...] = ()  # readings of a clock that are not yet added to the event index
     _written_at: int | None = None  # the event index of the last value where a clock counts; -1 for the loaded one
     _counted: str | None = None  # the unit of the event index: that of a clock, "amounts", or "events"
-    _landing: Any = None  # a LandingState: how far it is on its way to a deadline
+    _landing: Any = None  # a LandingState, if the clock has a deadline
     _reader_type: type[BlockReader] = BlockReader
     _writes_bools = False  # whether get_param may return True or False
     _number_type: type[float] | type[int] = float
@@ -113,7 +113,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         self._follow(self._planned)
 
     def _register(self) -> None:
-        """Add the scheduler to all that exist; the last thing that the constructor of a subclass does."""
+        """Add the scheduler to :data:`EXISTING`. The constructor of a subclass calls this last."""
         EXISTING[id(self)] = self
 
     _given: tuple[tuple[Any, ...], dict[str, Any]]
@@ -172,8 +172,8 @@ class BaseParamScheduler(SimulateValues, ABC):
 
         Args:
             amount: what the event adds to ``event_index``, at least 0: None for 1, or such as the tokens of this batch,
-                summed over all ranks. The schedule is then one over tokens, and the value that of the tokens before
-                the batch.
+                summed over all ranks. The schedule is then over tokens, and the value belongs to the number of tokens
+                before the batch.
 
         Raises:
             ValueError: ``amount`` is not a whole number; the schedule goes on event by event, as torch's schedulers; or
@@ -470,21 +470,21 @@ class BaseParamScheduler(SimulateValues, ABC):
         return {"scheduler": type(self).__name__, "param_name": self.param_name}
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
-        """Raise an error if the values of a state do not fit; its entries are checked before."""
+        """Raise an error if the values in a state do not fit this scheduler. The entries were checked before."""
 
     def _loaded(self, state: Mapping[str, Any]) -> None:
-        """Load the other entries of a state."""
+        """Load the last value and the event index at which the state was saved."""
         self._sought = False
         self._loaded_at, self._loaded_value = state["event_index"], state["value"]
         if not self._target.is_saved:
             self._target.last = state["value"]
 
     def _take_base_values(self, state: Mapping[str, Any]) -> Callable[[], None]:
-        """Follow the schedule of the base values in a checked state; return a function that takes this back."""
+        """Take the base values from a checked state and follow their schedule; return a function that undoes this."""
         return lambda: None
 
     def _adjust(self, adjustment: saving.Adjustment) -> None:
-        """Follow the schedule in the code with an adjustment."""
+        """Apply an adjustment to the schedule in the code, and read values from the adjusted schedule."""
         saving.follow_adjusted(self, adjustment)
 
     def _last_value(self) -> Any:
@@ -507,5 +507,5 @@ class BaseParamScheduler(SimulateValues, ABC):
 # What inspect and editors show as the arguments of this class, as of its subclasses.
 BaseParamScheduler.__new__.__signature__ = inspect.signature(BaseParamScheduler.__init__)  # type: ignore[attr-defined]
 
-# All schedulers, to find those that are not attached. By their ids: a subclass may compare by value and have no hash.
+# All schedulers, to find schedulers that are not attached. Keys are ids, since a subclass may have no hash.
 EXISTING: "weakref.WeakValueDictionary[int, BaseParamScheduler]" = weakref.WeakValueDictionary()

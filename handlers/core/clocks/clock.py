@@ -41,7 +41,7 @@ class Clock(ABC):
         40
     """
 
-    unit: ClassVar[str] = "units"  # what it counts, for texts
+    unit: ClassVar[str] = "units"  # the unit of the event index, for messages
     is_summed: ClassVar[bool] = True  # whether the readings of all ranks are added
 
     def __init__(self, lag: int = 0) -> None:
@@ -112,8 +112,8 @@ def summed_reading(clock: Clock, engine: Engine) -> Reading:
 
     Raises:
         TypeError, ValueError: the reading is not a whole number of at least 0.
-        RuntimeError: this is so on another rank.
-        Exception: the clock raises it. All ranks raise an error then.
+        RuntimeError: the reading on another rank is not such a number.
+        Exception: the clock raised an error. All ranks then raise an error.
     """
     if clock.is_summed and idist.get_world_size() > 1:
         return _summed_over_ranks(clock, engine)

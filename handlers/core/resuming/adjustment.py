@@ -1,4 +1,4 @@
-"""A change of the schedule in the code, with which a run goes on that began with another schedule, or cools down."""
+"""The adjustment of a schedule when a run resumes: a shift, a stretch, a handover or a cool-down."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,16 +15,18 @@ from lehr.handlers.schedules.warmup_stable_decay import TYPES, curve_of_type
 class Adjustment:
     """A change of the schedule in the code, so that a run that started with another schedule can continue.
 
-    The cool-down is the outermost change, then comes the handover.
+    The handover is applied after the shift or stretch, and the cool-down is applied last.
 
     Args:
         shift: the number that is added to the event index.
         handover: the begin, duration and start value of a :class:`~lehr.handlers.schedules.Handover`; None for no
             handover.
-        stretch: the begin, position and end of a :class:`StretchedRest`; None for none. The shift is 0 then.
+        stretch: the begin, position and end of a :class:`StretchedRest`; None for no stretch. With a stretch, the shift
+            is 0.
         cooldown: the begin, duration, end value and name of the curve of a
-            :class:`~lehr.handlers.schedules.Cooldown`; None for no cool-down. The end value is None where a value is
-            to follow the schedule on; a scheduler of several has one for each in a tuple.
+            :class:`~lehr.handlers.schedules.Cooldown`; None for no cool-down. If the end value is None, the
+            value follows the schedule without a cool-down. A scheduler of several parameters has a tuple with an end
+            value for each.
     """
 
     shift: int = 0
@@ -66,7 +68,7 @@ class Adjustment:
         return Cooldown(schedule, begin, duration, end_value, curve_of_type(curve, duration))
 
     def state_dict(self) -> dict[str, Any]:
-        """The adjustment as plain data; the stretch and the cool-down only where there are any."""
+        """Return the adjustment as plain data, with entries for the stretch and the cool-down only if it has them."""
         state: dict[str, Any] = {
             "shift": self.shift,
             "handover": None if self.handover is None else list(self.handover),
@@ -99,7 +101,7 @@ class Adjustment:
 
 
 def _items(name: str, saved: Any, form: str) -> Any:
-    """The items of an entry of a state, as many as its form has; None for None."""
+    """Return the saved items, after a check that there are as many as in ``form``; None if nothing was saved."""
     if saved is not None and not (isinstance(saved, list | tuple) and len(saved) == form.count(",") + 1):
         raise ValueError(f"{name} must be {form} or None, given {arguments.shown(saved)}")
     return saved
@@ -127,7 +129,7 @@ def _checked_cooldown(begin: Any, duration: Any, end_value: Any, curve: Any) -> 
 
 
 def _checked_end(name: str, value: Any, depth: int = 2) -> Any:
-    """An end value: a number, None, or a list of these; for a scheduler of several, each may be a list."""
+    """Return a checked end value: a number, None, or a tuple of end values, each of which may be a tuple of numbers."""
     if value is None:
         return None
     if not isinstance(value, list | tuple):

@@ -55,7 +55,7 @@ def adjusted(
     policy: ResumePolicy,
     is_same: bool,
 ) -> Adjustment:
-    """The adjustment with which a scheduler resumes; a name of a policy matters if the saved schedule differs.
+    """Return the adjustment with which a scheduler resumes. A policy name has an effect only if the schedule differs.
 
     Args:
         scheduler: the scheduler.
@@ -71,7 +71,7 @@ def adjusted(
     checked_policy(policy)
     saved, event_index = Adjustment.from_state(state), state["event_index"]
     is_pure = planned is not None and planned.is_pure
-    may_cool_down = planned is not None and not stateful_parts(planned)  # also the values of a function
+    may_cool_down = planned is not None and not stateful_parts(planned)  # a user's function may cool down, too
     if saved != Adjustment() and not is_pure and not (may_cool_down and saved == Adjustment(cooldown=saved.cooldown)):
         raise ValueError(
             f"an adjustment must not be given for {_text(description)}, given {arguments.shown(saved.state_dict())}"
