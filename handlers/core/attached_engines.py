@@ -12,18 +12,18 @@ CHECKS: "dict[int, weakref.WeakKeyDictionary[Engine, Any]]" = {}
 
 
 def engines_of(scheduler: Any) -> list[Engine]:
-    """The engines to which ``scheduler.attach`` attached a scheduler."""
+    """Return the engines to which ``scheduler.attach`` attached a scheduler."""
     return list(CHECKS.get(id(scheduler), ()))
 
 
 def is_attached(scheduler: Any, by_a_clock: bool = False) -> bool:
-    """Whether ``scheduler.attach`` has attached a scheduler to an engine, or has done so with a clock."""
+    """Return whether ``scheduler.attach`` has attached a scheduler to an engine, or has done so with a clock."""
     checks = _checks_of(scheduler)
     return any(check.clock is not None if by_a_clock else check._attached for check in checks)
 
 
 def clock_of(scheduler: Any) -> Any:
-    """The clock that a scheduler was attached with; None if it counts events."""
+    """Return the clock that a scheduler was attached with; None if it counts events."""
     return next((check.clock for check in _checks_of(scheduler) if check.clock is not None), None)
 
 
@@ -39,7 +39,7 @@ def _checks_of(scheduler: Any) -> list[Any]:
 
 
 def counts_for(scheduler: Any, engine: Engine) -> bool:
-    """Whether a scheduler was attached to an engine and to others from its first event on, and counts their events.
+    """Return whether a scheduler counts the events of an engine and of others, all attached before its first event.
 
     An engine that it is attached to later, such as that of the next fold, begins a run of its own.
     """

@@ -105,7 +105,7 @@ class AppliedAtSteps:
 
 
 def recording_loop(scheduler: Any, history: ParamHistory | None) -> PlainLoop | None:
-    """A plain loop in which a scheduler records in a history; None for no history."""
+    """Return a plain loop in which a scheduler records in a history; None for no history."""
     if history is None:
         return None
     loop = PlainLoop(history)

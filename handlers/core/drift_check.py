@@ -66,7 +66,7 @@ class DriftCheck:
 
 
 def _compared(scheduler: BaseParamScheduler) -> dict[str, Any]:
-    """The data that must be equal on all ranks: the state, and the present values of the target."""
+    """Return the data that must be equal on all ranks: the state, and the present values of the target."""
     state = scheduler.state_dict()
     state.pop("metric", None)  # each rank has its own metric, and the next event combines the metrics
     try:
@@ -76,7 +76,7 @@ def _compared(scheduler: BaseParamScheduler) -> dict[str, Any]:
 
 
 def _shown(ranks: list[list[dict[str, Any]]]) -> list[str]:
-    """A text per rank on the schedulers that differ: event index, present values, and other differences."""
+    """Return a text per rank on the schedulers that differ: event index, present values, and other differences."""
     if len({len(states) for states in ranks}) > 1:
         return [_names(states) for states in ranks]
     lines: list[list[str]] = [[] for _ in ranks]
@@ -96,7 +96,7 @@ def _names(states: list[dict[str, Any]]) -> str:
 
 
 def _lines(shown: list[str]) -> list[str]:
-    """A line for each rank; with many ranks, a line for those with the same text, and the first few lines."""
+    """Return a line for each rank; with many ranks, a line for those with the same text, and the first few lines."""
     ranks: dict[str, list[str]] = {}
     for rank, text in enumerate(shown):
         ranks.setdefault(text if len(shown) > MOST_LINES else f"{rank} {text}", []).append(str(rank))

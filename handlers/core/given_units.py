@@ -39,7 +39,7 @@ class GivenUnit(NamedTuple):
 
 
 def given_unit(scheduler: Any) -> GivenUnit | None:
-    """The unit of the first duration that a scheduler, or one that it combines, was given as a text.
+    """Return the unit of the first duration that a scheduler, or one that it combines, was given as a text.
 
     Args:
         scheduler: the scheduler.

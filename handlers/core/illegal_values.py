@@ -33,7 +33,7 @@ def _legal_columns(scheduler: Any) -> Sequence[tuple[Any, LegalRange | None]]:
 
 
 def read_in_block(scheduler: Any, index: int) -> Any:
-    """The value of a scheduler's pure schedule at an event."""
+    """Return the value of a scheduler's pure schedule at an event."""
     reader = scheduler._block_reader
     value = reader.read(index)
     if reader.illegal is not None:
@@ -43,7 +43,7 @@ def read_in_block(scheduler: Any, index: int) -> Any:
 
 
 def read_get_param(scheduler: Any, index: int) -> Any:
-    """The value of a scheduler's ``get_param`` at an event."""
+    """Return the value of a scheduler's ``get_param`` at an event."""
     value, legal = scheduler.get_param(), scheduler._target.legal
     if legal is not None and type(value) is float and legal[1] <= value <= legal[2]:
         return value  # a legal value is also finite

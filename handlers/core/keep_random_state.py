@@ -47,7 +47,7 @@ def random_state_kept(*simulated: object) -> Iterator[None]:
 
 
 def calls_user_code(thing: object) -> bool:
-    """Whether an object has a function of a user in it, or an object of a user's class.
+    """Return whether an object has a function of a user in it, or an object of a user's class.
 
     >>> from lehr.handlers.schedules import Anneal, FunctionSchedule
     >>> calls_user_code(Anneal(0.1, 0.0, duration=10)), calls_user_code(FunctionSchedule(abs))
@@ -57,7 +57,7 @@ def calls_user_code(thing: object) -> bool:
 
 
 def _is_plain_formula(thing: Any) -> bool:
-    """Whether an object is a schedule of lehr with numbers alone: the usual case, and quick to see."""
+    """Return whether an object is a schedule of lehr with numbers alone: the usual case, and quick to see."""
     return (
         isinstance(thing, Schedule)
         and type(thing).__module__.startswith("lehr.")

@@ -18,7 +18,7 @@ from .scheduler import BaseParamScheduler
 
 
 def member_like(scheduler: BaseParamScheduler) -> BaseParamScheduler:
-    """A scheduler with the same schedule and target that begins at event 0, so that the given one stays as it is."""
+    """Return a new scheduler with the same schedule and target, at event 0; the given one is not changed."""
     if not isinstance(scheduler, ParamScheduler):
         member = copy(scheduler)
         member._go_to(0)
@@ -76,7 +76,7 @@ def take_base_values_of(scheduler: Any, state: Mapping[str, Any]) -> Callable[[]
 
 
 def states_of_members(state: Mapping[str, Any], members: Sequence[BaseParamScheduler]) -> list[dict[str, Any]]:
-    """The entries about param groups in the state of a scheduler of several, for each of them.
+    """Return the entries about param groups in the state of a scheduler of several, for each of them.
 
     Raises:
         TypeError, ValueError: the state has entries for another number of schedulers.
@@ -106,7 +106,7 @@ def states_of_members(state: Mapping[str, Any], members: Sequence[BaseParamSched
 
 
 def split_adjustment(adjustment: Adjustment, members: Sequence[BaseParamScheduler]) -> list[Adjustment]:
-    """The adjustment of each scheduler, with its values of a handover and its end value of a cool-down.
+    """Return the adjustment of each scheduler, with its values of a handover and its end value of a cool-down.
 
     Raises:
         ValueError: these are the values of another number of schedulers or groups.

@@ -221,7 +221,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         return attached_to_steps(self)
 
     def _read(self, index: int) -> Any:
-        """The value of the schedule, or of ``get_param``, at an event."""
+        """Return the value of the schedule, or of ``get_param``, at an event."""
         if self._asks_get_param:
             return read_get_param(self, index)
         if self._is_pure:
@@ -232,16 +232,16 @@ class BaseParamScheduler(SimulateValues, ABC):
         return value
 
     def _row(self, value: Any) -> Any:
-        """A value other than a float, as plain data to write."""
+        """Return a value other than a float, as plain data to write."""
         return value.tolist() if isinstance(value, np.ndarray) else value
 
     def _recording(self, engine: Engine, name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
-        """A function that records the value of this event in the history, and the argument to call it with."""
+        """Return a function that records the value of this event in the history, and the argument to call it with."""
         width = self._target.history_width(value)
         return self._recorder.appender(engine, name or self.param_name, self, value, width), value
 
     def _named(self, index: int) -> str:
-        """The name of the value of ``get_param`` in an error."""
+        """Return the name of the value of ``get_param`` in an error."""
         return f"the value of {type(self).__name__}.get_param at event {index}"
 
     @property
@@ -304,7 +304,7 @@ class BaseParamScheduler(SimulateValues, ABC):
             self._block_reader = self._reader_type(self._schedule, limits_of(self))  # type: ignore[arg-type]
 
     def get_param(self) -> Value:
-        """The value of the next event: a float, or a list with one for each param group.
+        """Return the value of the next event: a float, or a list with one for each param group.
 
         A subclass may override this method, and read ``self.event_index``. The scheduler then calls it at each event,
         and never earlier. It may return any number, or a list of numbers.
@@ -345,7 +345,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         return attached(self, engine, event, name, clock)
 
     def simulate(self, num_events: int, start: int = 0) -> Array:
-        """The values that events ``start`` to ``start + num_events - 1`` write, without writing them.
+        """Return the values that events ``start`` to ``start + num_events - 1`` write, without writing them.
 
         The scheduler, the optimizer, the disk and the random states stay as they are. A Python function or an
         overridden ``get_param`` runs on a copy of its object. The copy shares only engines, optimizers, modules,
@@ -374,7 +374,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         return self._target.as_held(read_values(schedule, start, num_events, self._num_groups()))  # type: ignore[no-any-return]
 
     def state_dict(self) -> dict[str, Any]:
-        """The state as plain data: the event index, and entries that identify the scheduler and its schedule.
+        """Return the state as plain data: the event index, and entries that identify the scheduler and its schedule.
 
         ``schedule``, ``length`` and ``value`` are the schedule, its length and the last value; a run that resumes with
         another schedule needs them. ``shift`` and ``handover`` are the effect of an earlier resume policy, and so are
@@ -423,7 +423,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         self._resume_policy = saving.checked_policy(policy)
 
     def config(self) -> dict[str, Any]:
-        """A mapping of plain data that :func:`configure_scheduler` turns back into an equal scheduler.
+        """Return a mapping of plain data that :func:`configure_scheduler` turns back into an equal scheduler.
 
         A scheduler that was made from a config returns that config. For any other, ``type`` is the name of the class,
         and the other entries are the arguments that differ from their defaults. The effect of a resume policy, such as
@@ -439,34 +439,34 @@ class BaseParamScheduler(SimulateValues, ABC):
 
     @abstractmethod
     def _num_groups(self) -> int | None:
-        """The number of param groups that are written; None if the target has none."""
+        """Return the number of param groups that are written; None if the target has none."""
 
     def _labels(self) -> list[str] | None:
-        """The labels of the lines in a plot; None for the param groups."""
+        """Return the labels of the lines in a plot; None for the param groups."""
         return None
 
     def _history_names(self, name: str | None) -> list[str]:
-        """The names of the histories if the scheduler is attached with this name."""
+        """Return the names of the histories if the scheduler is attached with this name."""
         return [name or self.param_name]
 
     def _recording_engine(self, engine: Engine) -> Engine:
-        """The engine whose history records the events of this engine."""
+        """Return the engine whose history records the events of this engine."""
         return engine
 
     def _stepping_optimizer(self) -> Optimizer | None:
-        """The optimizer whose steps are :class:`OptimizerEvents`; None if there is not exactly one."""
+        """Return the optimizer whose steps are :class:`OptimizerEvents`; None if there is not exactly one."""
         return None
 
     def _locations(self, engine: Engine) -> dict[str, list[Location]]:
-        """The numbers that are written at the events of an engine, by the names of their histories."""
+        """Return the numbers that are written at the events of an engine, by the names of their histories."""
         return {self.param_name: self._target.locations(engine)}
 
     def _holders(self, engine: Engine) -> list[Any]:
-        """The objects that hold these numbers; there may be more objects than needed."""
+        """Return the objects that hold these numbers; there may be more objects than needed."""
         return self._target.holders(engine)
 
     def _identity(self) -> dict[str, Any]:
-        """The entries that a saved state must share with this scheduler."""
+        """Return the entries that a saved state must share with this scheduler."""
         return {"scheduler": type(self).__name__, "param_name": self.param_name}
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
@@ -488,7 +488,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         saving.follow_adjusted(self, adjustment)
 
     def _last_value(self) -> Any:
-        """The last value that was written, as plain data; None if it is unknown."""
+        """Return the last value that was written, as plain data; None if it is unknown."""
         return saving.last_value(self)
 
     def _write_again(self, engine: Engine) -> None:
@@ -500,7 +500,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         return saving.repr_of(self)
 
     def _repr_html_(self) -> str:
-        """The scheduler in a notebook: its repr, and a picture of its values."""
+        """Return the scheduler in a notebook: its repr, and a picture of its values."""
         return html_of(self)
 
 

@@ -64,7 +64,7 @@ class Clocked:
         scheduler._event_index += amount
 
     def _amount(self) -> int:
-        """The sum of the readings that are to be counted now."""
+        """Return the sum of the readings that are to be counted now."""
         return sum(amount_of(self._clock, reading) for reading in self._due())
 
     def _due(self) -> tuple[Any, ...]:

@@ -86,14 +86,14 @@ class AtLanding(Clocked):
             self.tell(scheduler._event_index - 1)
 
     def _now(self, engine: Engine) -> tuple[object, int, LandingState]:
-        """The run, its microseconds, and the state with the time since it was counted last."""
+        """Return the run, its microseconds, and the state with the time since it was counted last."""
         run, seconds = self._clock._seconds(engine)
         microseconds = round(seconds * 1e6)
         passed = microseconds - (self._counted if run is self._run else 0)
         return run, microseconds, (self._scheduler._landing or LandingState()).after(passed)
 
     def _planned(self, state: LandingState, left: int) -> LandingState:
-        """The state with the progress of this event, so many microseconds before the deadline."""
+        """Return the state with the progress of this event, ``left`` microseconds before the deadline."""
         step_time, steps = state.step_time, 1
         if step_time is None and left > 0:
             return state
@@ -168,7 +168,7 @@ def check_can_land(scheduler: Any, event: Any) -> None:
 def landing_handlers(
     scheduler: Any, clock: TimeClock, event: Any, optimizer: Optimizer | None
 ) -> tuple[AtLanding, list[tuple[Any, Any]]]:
-    """The handler that writes, and pairs of further events and their handlers."""
+    """Return the handler that writes, and pairs of further events and their handlers."""
     landing = AtLanding(scheduler, clock, event, optimizer)
     return landing, [
         (Events.STARTED, clock._begin),

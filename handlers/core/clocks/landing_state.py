@@ -28,11 +28,11 @@ class LandingState:
     begun: int = 0
 
     def after(self, passed: int) -> "LandingState":
-        """The state so many microseconds later, in the same step."""
+        """Return the state after ``passed`` more microseconds of the same step."""
         return replace(self, used=self.used + passed, begun=self.begun + passed)
 
     def at_next_step(self, is_first: bool) -> "LandingState":
-        """The state at the next step."""
+        """Return the state at the next step."""
         return replace(self, recent=self.recent if is_first else (*self.recent, self.begun)[-MOST_RECENT:], begun=0)
 
     @property
@@ -44,15 +44,15 @@ class LandingState:
         return sum(min(one, longest) for one in self.recent) / len(self.recent)
 
     def state_dict(self) -> dict[str, Any]:
-        """The state as plain data."""
+        """Return the state as plain data."""
         return {"used": self.used, "progress": self.progress, "recent": list(self.recent), "begun": self.begun}
 
     @staticmethod
     def loaded(saved: object) -> "LandingState | None":
-        """The state from plain data; None for None.
+        """Return the state that was saved as plain data; None if none was saved.
 
         Raises:
-            TypeError, ValueError: it is not such a state.
+            TypeError, ValueError: ``saved`` is not the state of a landing.
         """
         if saved is None:
             return None

@@ -35,7 +35,7 @@ class Adjustment:
     cooldown: tuple[int, float, Any, str] | None = None
 
     def __str__(self) -> str:
-        """The change in words, to follow the text of the schedule; empty for no change."""
+        """Return the change as text, to append to the text of the schedule; empty for no change."""
         text = f", read {abs(self.shift)} events {'later' if self.shift > 0 else 'earlier'}" if self.shift else ""
         if self.stretch is not None:
             first, position, end = self.stretch
@@ -49,13 +49,13 @@ class Adjustment:
         return text
 
     def position_at(self, event_index: int) -> int:
-        """The event of the schedule in the code that is read at an event."""
+        """Return the event of the schedule in the code that is read at an event."""
         if self.stretch is None:
             return max(event_index + self.shift, 0)
         return int(StretchedRest(_ANY, *self.stretch).position_at(np.array([float(event_index)]))[0])
 
     def applied_to(self, schedule: Schedule) -> Schedule:
-        """The schedule after the change."""
+        """Return the adjusted schedule."""
         if self.shift:
             schedule = Shift(schedule, self.shift)
         if self.stretch is not None:
@@ -82,7 +82,7 @@ class Adjustment:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Adjustment":
-        """The adjustment that :meth:`state_dict` returned as plain data.
+        """Return the adjustment that :meth:`state_dict` returned as plain data.
 
         Raises:
             TypeError, ValueError: the state does not contain an adjustment.
@@ -112,7 +112,7 @@ def _as_lists(value: Any) -> Any:
 
 
 def checked_handover(begin: Any, duration: Any, value: Any) -> tuple[int, float, Any]:
-    """A handover with its checked items."""
+    """Return a handover with its checked items."""
     checked = Handover(Shift(_ANY, 0), begin, duration, value)
     return checked.begin, checked.duration, checked.start_value
 

@@ -116,7 +116,7 @@ def refuse_other_unit(policy: CooldownPolicy, counted: str | None) -> None:
 
 
 def with_cooldown(policy: CooldownPolicy, scheduler: Any, saved: Adjustment, event_index: int) -> Adjustment:
-    """The adjustment of a scheduler that begins to cool down at an event.
+    """Return the adjustment of a scheduler that begins to cool down at an event.
 
     Args:
         policy: the policy.

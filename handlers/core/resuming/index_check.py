@@ -73,7 +73,7 @@ class ResumeCheck:
 
     @classmethod
     def of(cls, scheduler: Any, engine: Engine) -> "ResumeCheck":
-        """The check of a scheduler and an engine; a new one is attached to the engine."""
+        """Return the check of a scheduler and an engine; a new one is attached to the engine."""
         checks = CHECKS.get(id(scheduler))
         if checks is not None and engine in checks:
             return checks[engine]  # type: ignore[no-any-return]
@@ -201,7 +201,7 @@ class ResumeCheck:
             self._take_back(engine, copied, expected)
 
     def _expected(self, engine: Engine, scheduler: Any) -> int | None:
-        """The event index that fits the engine's events; None if unknown."""
+        """Return the event index that fits the engine's events; None if unknown."""
         fired = self._times_fired(engine, scheduler)
         if fired is None:
             return None
@@ -267,7 +267,7 @@ class ResumeCheck:
         scheduler._sought = False
 
     def _times_fired(self, engine: Engine, scheduler: Any) -> int | None:
-        """How often the events have fired; None if unknown, or if the scheduler is attached to several engines."""
+        """Return how often the events have fired; None if unknown, or if the scheduler has several engines."""
         optimizer = scheduler._stepping_optimizer()
         steps = None if optimizer is None else steps_of(engine, optimizer)
         counts = [times_fired(engine, event, steps) for event, _ in self._attached]
@@ -276,7 +276,7 @@ class ResumeCheck:
 
 
 def nearest_expected(scheduler: Any, expected: int) -> int:
-    """The event index that fits a number of events of an engine.
+    """Return the event index that fits a number of events of an engine.
 
     After a resume with ``"keep_fraction"``, the engine may have had as many events as the shifted schedule, such as
     the same number of shorter epochs. The event index is then greater or less by the shift, which is rounded.

@@ -76,7 +76,7 @@ def what_it_brings(registered: RegisteredHandler, scheduler: Any) -> str | None:
 
 
 def handlers_to_come() -> Iterator[RegisteredHandler]:
-    """The handlers that engines call between the handler that is running and the next iteration."""
+    """Return the handlers that engines call between the handler that is running and the next iteration."""
     firing = list(running_handlers())
     for engine, event, handler, args in firing:
         later = _later(engine, event, is_outermost=engine is firing[-1].engine)
@@ -91,7 +91,7 @@ def handlers_to_come() -> Iterator[RegisteredHandler]:
 
 
 def _later(engine: Engine, event: Any, is_outermost: bool) -> list[Any] | None:
-    """The events that follow an event before the next iteration; None if a resumed run comes back to the event."""
+    """Return the events between an event and the next iteration; None if a resumed run fires the event again."""
     later = list(LATER.get(event, ()))
     if event == Events.ITERATION_COMPLETED or later:
         later += [Events.EPOCH_COMPLETED] * is_between_epochs(engine)
@@ -112,7 +112,7 @@ def _passes(engine: Engine, registered: RegisteredHandler) -> bool:
 
 
 def checked(state: Any, parts: list[StatefulSchedule]) -> Unfinished:
-    """The entry ``unfinished`` of a state, after a check.
+    """Return the entry ``unfinished`` of a state, after a check.
 
     Raises:
         TypeError, ValueError: the state is not such an entry.
