@@ -20,7 +20,7 @@ WRITE_BY_INDEX = BaseParamScheduler.__call__, ParamScheduler.__call__, ParamGrou
 
 
 def can_write_at_once(scheduler: BaseParamScheduler) -> bool:
-    """Whether the events of a scheduler write what their indices alone say, one number to each location."""
+    """Return whether the events of a scheduler write what their indices alone say, one number to each location."""
     return (
         scheduler._is_pure
         and not scheduler._reads_metric
@@ -47,7 +47,7 @@ def _writes_by_index(part: BaseParamScheduler) -> bool:
 
 
 def values_at_once(scheduler: BaseParamScheduler, engine: Engine, num_events: int) -> list[tuple[Location, Array]]:
-    """The values ``(num_events,)`` that the next events of a scheduler write to each location.
+    """Return the values ``(num_events,)`` that the next events of a scheduler write to each location.
 
     The first of these events comes, so that the scheduler raises what it would raise. Where two members of a
     ``ParamGroupScheduler`` write one location, it is there twice, and the last one wins. Locations with equal values
@@ -71,7 +71,7 @@ def values_at_once(scheduler: BaseParamScheduler, engine: Engine, num_events: in
 
 
 def _read(schedule: Schedule, first: int, num_events: int) -> Array:
-    """The values of a pure schedule, ``(n,)`` or ``(n, G)``, in a few blocks."""
+    """Return the values of a pure schedule, ``(n,)`` or ``(n, G)``, in a few blocks."""
     groups = schedule.groups
     values = np.empty(num_events if groups is None else (num_events, groups))
     size = max(FIRST_BLOCK_SIZE, 1 << (-(-num_events // MOST_BLOCKS) - 1).bit_length())
@@ -85,7 +85,7 @@ def _read(schedule: Schedule, first: int, num_events: int) -> Array:
 
 
 def _written(part: BaseParamScheduler, engine: Engine, values: Array) -> list[tuple[Location, Array]]:
-    """The values of each location of a target."""
+    """Return the values of each location of a target."""
     locations, target = part._target.locations(engine), part._target
     groups = len(locations)
     if values.ndim == 1:

@@ -42,7 +42,7 @@ def remember_config(scheduler: Any, config: dict[str, Any]) -> None:
 
 
 def config_of(scheduler: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of a scheduler that was constructed with these arguments.
+    """Return the config of a scheduler that was constructed with these arguments.
 
     Raises:
         TypeError: an argument is not plain data.
@@ -61,7 +61,7 @@ def config_of(scheduler: object, args: tuple[Any, ...], kwargs: Mapping[str, Any
 
 
 def _signature(cls: type) -> inspect.Signature:
-    """The arguments of a class; if it only passes ``*args`` on, the arguments of its base class."""
+    """Return the arguments of a class; if it only passes ``*args`` on, the arguments of its base class."""
     for one in cls.__mro__:
         if "__init__" in vars(one):
             _, *rest = inspect.signature(one.__init__).parameters.values()  # type: ignore[misc]
@@ -71,7 +71,7 @@ def _signature(cls: type) -> inspect.Signature:
 
 
 def copied_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A deep copy of a config.
+    """Return a deep copy of a config.
 
     Raises:
         TypeError: a value is not plain data.
@@ -134,5 +134,5 @@ def _same(value: Any, default: Any) -> bool:
 
 
 def _is_public(cls: type) -> bool:
-    """Whether a class is one of ``lehr.handlers.schedules``, so that a config can name it."""
+    """Return whether a class is one of ``lehr.handlers.schedules``, so that a config can name it."""
     return cls.__name__ in schedules.__all__ and getattr(schedules, cls.__name__) is cls

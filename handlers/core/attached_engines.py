@@ -7,28 +7,28 @@ from ignite.engine import Engine
 
 from lehr.handlers.schedules.units import EVENTS
 
-# The resume check of each engine, by the id of the scheduler: a subclass may define its own equality.
+# The resume check of each engine, by the id of the scheduler, since a subclass may define its own equality.
 CHECKS: "dict[int, weakref.WeakKeyDictionary[Engine, Any]]" = {}
 
 
 def engines_of(scheduler: Any) -> list[Engine]:
-    """The engines to which ``scheduler.attach`` attached a scheduler."""
+    """Return the engines to which ``scheduler.attach`` attached a scheduler."""
     return list(CHECKS.get(id(scheduler), ()))
 
 
 def is_attached(scheduler: Any, by_a_clock: bool = False) -> bool:
-    """Whether ``scheduler.attach`` has attached a scheduler to an engine, or has done so with a clock."""
+    """Return whether ``scheduler.attach`` has attached a scheduler to an engine, or has done so with a clock."""
     checks = _checks_of(scheduler)
     return any(check.clock is not None if by_a_clock else check._attached for check in checks)
 
 
 def clock_of(scheduler: Any) -> Any:
-    """The clock that a scheduler was attached with; None if it counts events."""
+    """Return the clock that a scheduler was attached with; None if it counts events."""
     return next((check.clock for check in _checks_of(scheduler) if check.clock is not None), None)
 
 
 def counted_unit(scheduler: Any) -> str | None:
-    """What the event index of a scheduler counts: the unit of a clock, or amounts; None for events."""
+    """Return the unit that a scheduler's event index counts: that of its clock, or "amounts"; None for events."""
     clock = clock_of(scheduler)
     unit = scheduler._counted if clock is None else clock.unit
     return None if unit == EVENTS else unit
@@ -39,7 +39,7 @@ def _checks_of(scheduler: Any) -> list[Any]:
 
 
 def counts_for(scheduler: Any, engine: Engine) -> bool:
-    """Whether a scheduler was attached to an engine and to others from its first event on, and counts their events.
+    """Return whether a scheduler counts the events of an engine and of others, all attached before its first event.
 
     An engine that it is attached to later, such as that of the next fold, begins a run of its own.
     """
@@ -49,14 +49,14 @@ def counts_for(scheduler: Any, engine: Engine) -> bool:
 
 
 def times_attached(scheduler: Any, engine: Engine) -> int:
-    """How often ``scheduler.attach`` attached a scheduler to an engine."""
+    """Return how often ``scheduler.attach`` attached a scheduler to an engine."""
     checks = CHECKS.get(id(scheduler))
     check = None if checks is None else checks.get(engine)
     return 0 if check is None else len(check._attached)
 
 
 def intended_lead(scheduler: Any, engine: Engine) -> int:
-    """How many events of the engine came before a scheduler that was attached in mid-run."""
+    """Return the number of engine events before the scheduler was attached in mid-run, 0 if unknown."""
     checks = CHECKS.get(id(scheduler))
     check = None if checks is None else checks.get(engine)
     return 0 if check is None else check._lead or 0

@@ -75,7 +75,7 @@ class Filtered:
             return
         if self._passes is None or self._passes(engine, state.get_event_attrib_value(self._event)):
             if self._optimizer is not None and state.optimizer_step_again and self._scheduler.event_index > 0:
-                take_back_events(self._scheduler, engine, 1, kwargs.get("name"))  # the step before failed
+                take_back_events(self._scheduler, engine, 1, kwargs.get("name"))  # the step before has failed
             self._scheduler(engine, **kwargs)
 
 
@@ -105,7 +105,7 @@ class AppliedAtSteps:
 
 
 def recording_loop(scheduler: Any, history: ParamHistory | None) -> PlainLoop | None:
-    """A plain loop in which a scheduler records in a history; None for no history."""
+    """Return a plain loop in which a scheduler records in a history; None for no history."""
     if history is None:
         return None
     loop = PlainLoop(history)
@@ -181,7 +181,7 @@ def _warn_of_conflicts(engine: Engine, event: Any, scheduler: Any) -> None:
 
 
 def _bare(engine: Engine, event: Any, scheduler: Any, others: list[Any], clock: Any) -> tuple[Any, Any]:
-    """The event without its filter, and the handler to add to it; adds what else is needed, which is in ``others``."""
+    """Return the event without its filter, and its handler; append the handles of further handlers to ``others``."""
     optimizer = None
     if is_step_event(event):
         optimizer = scheduler._stepping_optimizer()

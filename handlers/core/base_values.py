@@ -26,7 +26,7 @@ class BaseValues:
 
     Args:
         values: the base values; empty while no param group is selected.
-        schedule_of: makes the schedule from one base value for all groups, or one for each.
+        schedule_of: a function that makes the schedule from one base value for all groups, or from one for each group.
         is_own: whether the values of a group are proportional to its own base value, or start from it.
     """
 
@@ -35,7 +35,7 @@ class BaseValues:
     is_own: bool = True
 
     def schedule(self, joined: Sequence[JoinedGroup] = ()) -> Schedule:
-        """The schedule of the first groups; without any, that of the first group that joined, or of a base value 1."""
+        """Return the schedule of the first groups; without any, the schedule from the first joined value, or from 1."""
         base: Number = joined[0].value if joined else 1.0
         return self.schedule_of(one_or_all(self.values) if self.values else base)
 
@@ -45,7 +45,7 @@ class BaseValues:
         return next((at for at, value in enumerate(self.values) if value), 0)
 
     def for_all_groups(self, schedule: Schedule, joined: Sequence[JoinedGroup]) -> Schedule:
-        """The schedule of the first groups with a column more for each group that joined."""
+        """Return the schedule of the first groups with a column more for each group that joined."""
         return with_joined_groups(schedule, len(self.values), self.reference, joined)
 
     def with_new_groups(
@@ -55,14 +55,14 @@ class BaseValues:
         event_index: int,
         value_of_first: Callable[[Sequence[JoinedGroup]], Any],
     ) -> Sequence[JoinedGroup]:
-        """All groups that joined before an event, including those that were added since the last event.
+        """Return all groups that joined before an event, including those that were added since the last event.
 
         Args:
             joined: the groups that joined earlier.
             target: the param groups.
             event_index: the event.
-            value_of_first: returns the value of the first groups at this event; where there are none, for a first group
-                that joins.
+            value_of_first: a function that returns the value of the first groups at this event. Without first groups,
+                it returns the value of the first group that joined.
         """
         num_known = len(self.values) + len(joined)
         if len(target.groups()) <= num_known:
@@ -76,7 +76,7 @@ class BaseValues:
     def handed_over(
         self, adjustment: Adjustment, joined: Sequence[JoinedGroup]
     ) -> tuple[Adjustment, Sequence[JoinedGroup]]:
-        """An adjustment of the first groups, and the groups that join them at its handover with their saved values."""
+        """Return the adjustment of the first groups, and the groups that join at its handover with saved values."""
         if not joined or adjustment.handover is None or not isinstance(adjustment.handover[2], tuple):
             return adjustment, joined
         begin, duration, values = adjustment.handover
@@ -87,7 +87,7 @@ class BaseValues:
 
 
 def start_from_base_values(scheduler: Any, member: Any, schedule_of: ScheduleOf) -> None:
-    """Let a scheduler know the base values which its schedule starts from, unless it does.
+    """Give a scheduler the base values from which its schedule starts, unless it has base values.
 
     Args:
         scheduler: the scheduler.
@@ -102,12 +102,12 @@ def start_from_base_values(scheduler: Any, member: Any, schedule_of: ScheduleOf)
 
 
 def own_base_values(scheduler: Any) -> tuple[float, ...]:
-    """The base values of a scheduler whose values start from those of each group; empty for any other."""
+    """Return the base values of a scheduler whose values start from those of each group; empty for any other."""
     return scheduler._base.values if scheduler._base is not None and scheduler._base.is_own else ()
 
 
 def read_base_values(target: ParamGroups, argument: str | None) -> tuple[float, ...]:
-    """The base values of the param groups of a target.
+    """Return the base values of the param groups of a target.
 
     Warns if a group has both a value and another ``initial_`` entry.
 
@@ -151,7 +151,7 @@ def warn_of_trained_base_values(scheduler: Any) -> None:
 
 
 def has_trained(target: ParamGroups) -> bool:
-    """Whether an optimizer has a state or was loaded, so that its groups may hold values that were scheduled before."""
+    """Return whether an optimizer has a state or was loaded, so that its groups may hold scheduled values."""
     groups = target.groups()
     if all(f"initial_{target.key}" in group for group in groups):
         return False
@@ -168,7 +168,7 @@ def one_or_all(values: Sequence[float]) -> Number:
 def relative_to_groups(
     target: ParamGroups, schedule: Schedule | Callable[[int], Any] | None, type_name: str
 ) -> BaseValues:
-    """The base values of a schedule, or a function, of factors.
+    """Return the base values of a schedule, or a function, of factors.
 
     Args:
         target: the param groups.
@@ -188,19 +188,19 @@ def relative_to_groups(
 
 
 def multiple_of(schedule: Schedule, base: Number) -> Schedule:
-    """The base values times the factors of a schedule."""
+    """Return the base values times the factors of a schedule."""
     return Product([Constant(base), schedule])
 
 
 def independent_of_base(schedule: Schedule, base: Number) -> Schedule:
-    """The schedule itself, which does not depend on the base values."""
+    """Return the schedule itself, which does not depend on the base values."""
     return schedule
 
 
 def combined(
     schedulers: Sequence[Any], combine: Callable[[list[Schedule], Number], Schedule], own: Sequence[float] = ()
 ) -> tuple[Schedule, BaseValues | None]:
-    """The combined schedule of schedulers of the same param groups, and the base values that it starts from, if any.
+    """Return the combined schedule of schedulers of the same param groups, and its base values, if any.
 
     Args:
         schedulers: the schedulers.
@@ -294,7 +294,7 @@ def resumed_base_values(
     last: Any,
     target: ParamGroups,
 ) -> tuple[BaseValues, Sequence[JoinedGroup]]:
-    """The base values with which a scheduler resumes, and the groups that joined the saved run.
+    """Return the base values with which a scheduler resumes, and the groups that joined the saved run.
 
     The base values of the code are compared like the schedule: if they differ from the saved ones, the loading
     scheduler warns and follows its policy. One case needs no warning: the groups hold the last values of the saved run,

@@ -19,7 +19,7 @@ PLAIN = {float, int, bool, str, type(None)}  # the types of most parts, which ho
 
 
 def private_copy(thing: T, kept: Iterable[object] = (), replaced: Sequence[tuple[object, object]] = ()) -> T:
-    """A deep copy of a schedule or a scheduler, without the model and the state of the optimizer.
+    """Return a deep copy of a schedule or a scheduler, without the model and the state of the optimizer.
 
     The copy shares engines, modules, data loaders, trained tensors and tensors larger than :data:`LARGEST`. A stand-in
     replaces each optimizer: it has copies of the hyper-parameters, empty parameters of the same shapes on torch's
@@ -49,7 +49,7 @@ def private_copy(thing: T, kept: Iterable[object] = (), replaced: Sequence[tuple
 
 
 def _stand_in_for(optimizer: torch.optim.Optimizer, memo: dict[int, Any]) -> Any:
-    """An optimizer of the same class, with copies of the hyper-parameters, without parameters or state."""
+    """Return an optimizer of the same class, with copies of the hyper-parameters, without parameters or state."""
     groups = []
     for group in optimizer.param_groups:
         tensors = [value for key, value in group.items() if key != "params" and isinstance(value, torch.Tensor)]
@@ -74,7 +74,7 @@ def _is_shared(thing: object) -> bool:
 
 
 def reachable_from(whole: object, kept: Container[int] = ()) -> Iterable[object]:
-    """All objects that a deep copy reaches, except plain ones and the contents of shared objects and optimizers."""
+    """Return the objects that a deep copy reaches, without plain ones and contents of shared objects or optimizers."""
     seen: dict[int, object] = {}
     waiting = [whole]
     while waiting:

@@ -13,7 +13,7 @@ from lehr.handlers.schedules import arguments
 
 from .scheduler import BaseParamScheduler
 
-MOST_LINES = 4  # of the error
+MOST_LINES = 4  # the error has at most this many lines
 
 
 class DriftCheck:
@@ -66,9 +66,9 @@ class DriftCheck:
 
 
 def _compared(scheduler: BaseParamScheduler) -> dict[str, Any]:
-    """The data that must be equal on all ranks: the state, and the present values of the target."""
+    """Return the data that must be equal on all ranks: the state, and the present values of the target."""
     state = scheduler.state_dict()
-    state.pop("metric", None)  # each rank's own; the next event combines them
+    state.pop("metric", None)  # each rank has its own metric, and the next event combines the metrics
     try:
         return {**state, "held": scheduler._target.read()}
     except ValueError:  # an added group lacks the parameter or is not allowed; the next event raises the error
@@ -76,7 +76,7 @@ def _compared(scheduler: BaseParamScheduler) -> dict[str, Any]:
 
 
 def _shown(ranks: list[list[dict[str, Any]]]) -> list[str]:
-    """A text per rank on the schedulers that differ: event index, present values, and other differences."""
+    """Return a text per rank on the schedulers that differ: event index, present values, and other differences."""
     if len({len(states) for states in ranks}) > 1:
         return [_names(states) for states in ranks]
     lines: list[list[str]] = [[] for _ in ranks]
@@ -90,13 +90,13 @@ def _shown(ranks: list[list[dict[str, Any]]]) -> list[str]:
 
 
 def _names(states: list[dict[str, Any]]) -> str:
-    """How many schedulers a rank has, and which."""
+    """Return the number and the names of a rank's schedulers as text."""
     number = "1 scheduler" if len(states) == 1 else f"{len(states)} schedulers"
     return f"{number}: {', '.join(str(state['scheduler']) + ' of ' + repr(state['param_name']) for state in states)}"
 
 
 def _lines(shown: list[str]) -> list[str]:
-    """A line for each rank; with many ranks, a line for those with the same text, and the first few lines."""
+    """Return a line for each rank; with many ranks, a line for those with the same text, and the first few lines."""
     ranks: dict[str, list[str]] = {}
     for rank, text in enumerate(shown):
         ranks.setdefault(text if len(shown) > MOST_LINES else f"{rank} {text}", []).append(str(rank))

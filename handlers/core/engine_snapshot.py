@@ -204,12 +204,12 @@ def _random_setter(generator: Any) -> Callable[[], object]:
 
 
 def _bits_of(generator: Any) -> Any:
-    """The bit generator of a generator of NumPy, of either kind."""
+    """Return the bit generator of a generator of NumPy, of either kind."""
     return generator.bit_generator if isinstance(generator, np.random.Generator) else generator._bit_generator
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two states are equal, tensors and arrays by their numbers."""
+    """Return whether two states are equal, tensors and arrays by their numbers."""
     if type(one) is not type(other):
         return False
     if isinstance(one, torch.Tensor):

@@ -13,7 +13,7 @@ from .saving import description_of_scheduler
 
 
 def value_of_schedule(scheduler: Any) -> Value:
-    """The value that the schedule of a scheduler has for its next event.
+    """Return the value that the schedule of a scheduler has for its next event.
 
     Raises:
         TypeError: it has no schedule.
@@ -36,7 +36,7 @@ class GetParam:
         self._scheduler = scheduler
 
     def __call__(self, event_index: int) -> Value:
-        """The value that ``get_param`` returns at an event."""
+        """Return the value that ``get_param`` returns at an event."""
         with temporarily(self._scheduler, _event_index=event_index):
             value = self._scheduler.get_param()
         return int(value) if isinstance(value, bool) and self._scheduler._writes_bools else value

@@ -1,4 +1,4 @@
-"""The unit in which the durations of a scheduler were given, and parts of a run in that unit, in words."""
+"""Functions that find the unit of a scheduler's durations, and refuse a unit that the scheduler does not count."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -10,13 +10,13 @@ from lehr.handlers.schedules.awaiting_run_length import InUnits
 from lehr.handlers.schedules.run_length import COUNTS
 from lehr.handlers.schedules.units import EPOCHS, EVENTS, MILLISECONDS, PERCENT, STEPS, has_unit, quantity, shown_part
 
-UNITS_OF_CLOCKS = {"ms": MILLISECONDS}  # where a run has another word
-EVENTS_OF_RUN = (STEPS, EPOCHS)  # what events without a clock may count
-AT_STEPS = (  # with a filter, they may be epochs, or each few steps
+UNITS_OF_CLOCKS = {"ms": MILLISECONDS}  # units of clocks that a RunLength calls by another name
+EVENTS_OF_RUN = (STEPS, EPOCHS)  # the units that a scheduler without a clock may count
+AT_STEPS = (  # without a filter, each of these events is a step
     *("ITERATION_STARTED", "ITERATION_COMPLETED", "GET_BATCH_STARTED", "GET_BATCH_COMPLETED"),
     *("STEP_STARTED", "STEP_COMPLETED"),
 )
-MAX_DEPTH = 20  # of schedulers, schedules and lists in arguments
+MAX_DEPTH = 20  # how deep arguments of schedulers, schedules and lists are searched
 
 
 class GivenUnit(NamedTuple):
@@ -26,7 +26,7 @@ class GivenUnit(NamedTuple):
     unit: str
 
     def in_words(self, part: float, whole: float) -> str | None:
-        """A part of the events of a run in this unit; None if there is nothing to add to the events.
+        """Return a part of a run as text in this unit; None for events and percentages, or if there is no conversion.
 
         >>> run = RunLength(total_tokens="1.2B", tokens_per_step=1_000_000)
         >>> GivenUnit(run, "tokens").in_words(900, 1200)
@@ -39,7 +39,7 @@ class GivenUnit(NamedTuple):
 
 
 def given_unit(scheduler: Any) -> GivenUnit | None:
-    """The unit of the first duration that a scheduler, or one that it combines, was given as a text.
+    """Return the unit of the first duration that a scheduler, or one that it combines, was given as a text.
 
     Args:
         scheduler: the scheduler.
@@ -59,13 +59,13 @@ def given_unit(scheduler: Any) -> GivenUnit | None:
 
 
 def counts_of(scheduler: Any) -> list[str]:
-    """What the texts of a scheduler, and of those that it combines, were converted to.
+    """Return the units to which the durations of a scheduler, and of the schedulers that it combines, were converted.
 
     Args:
         scheduler: the scheduler.
 
     Returns:
-        ``counts`` of each length of a run, once.
+        ``counts`` of each :class:`~lehr.handlers.RunLength`, without repetitions.
     """
     own = getattr(scheduler, "thresholds_count", EVENTS)
     found = dict.fromkeys(one.run.counts for one in _units_in(scheduler, None, MAX_DEPTH))
@@ -73,7 +73,7 @@ def counts_of(scheduler: Any) -> list[str]:
 
 
 def refuse_other_clock(scheduler: Any, clock: Any, event: Any) -> None:
-    """Raise an error if durations of a scheduler were converted to something else than its event index will count.
+    """Raise an error if durations of a scheduler were converted to a unit that its event index will not count.
 
     Args:
         scheduler: the scheduler.
@@ -101,7 +101,7 @@ def refuse_other_clock(scheduler: Any, clock: Any, event: Any) -> None:
 
 
 def refuse_in_plain_loop(scheduler: Any, *, counts_amounts: bool) -> None:
-    """Raise an error if durations of a scheduler were converted to something else than a plain loop counts.
+    """Raise an error if durations of a scheduler were converted to a unit that a plain loop does not count.
 
     Args:
         scheduler: the scheduler.
@@ -125,7 +125,10 @@ def refuse_in_plain_loop(scheduler: Any, *, counts_amounts: bool) -> None:
 
 
 def checked_reader(scheduler: Any) -> Callable[[int], Any]:
-    """The function that reads a scheduler's value; before its first event, durations must be in what it counts."""
+    """Return the function that reads a scheduler's value.
+
+    Before the scheduler's first event, its durations must be in the unit that the scheduler counts.
+    """
     if scheduler._counted is None:
         refuse_in_plain_loop(scheduler, counts_amounts=False)
         scheduler._counted = EVENTS
@@ -133,7 +136,7 @@ def checked_reader(scheduler: Any) -> Callable[[int], Any]:
 
 
 def _counts_at(event: Any) -> tuple[tuple[str, ...], str]:
-    """What the events of an engine count, and where that is, in words."""
+    """Return the units that an event of an engine may count, and the place of the event as text for an error."""
     events = each_of(event)
     given = [getattr(one, "name", one) for one in events]  # an event may be given by its name
     names = [one.upper() if isinstance(one, str) else "" for one in given]

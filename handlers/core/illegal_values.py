@@ -1,4 +1,4 @@
-"""The warning of the first value that an optimizer does not allow."""
+"""Functions that warn once, at the first value that the optimizer does not allow."""
 
 import warnings
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from .schedule_reading import Limits
 
 
 def limits_of(scheduler: Any) -> Limits | None:
-    """The lowest and the highest legal value of each column; None if all are legal, and after a warning."""
+    """Return the lowest and the highest legal value of each column; None if all are legal, or after the warning."""
     if scheduler._target.legal is not None:
         return scheduler._target.legal[1:]  # type: ignore[no-any-return]
     columns = [legal or ANY_VALUE for _, legal in _legal_columns(scheduler)]
@@ -24,16 +24,16 @@ def limits_of(scheduler: Any) -> Limits | None:
 
 
 def _legal_columns(scheduler: Any) -> Sequence[tuple[Any, LegalRange | None]]:
-    """The member and the legal values of each column of a scheduler of several; nothing for any other.
+    """Return the member and the legal values of each column; empty if the scheduler has no members.
 
-    Where the values are read event by event, each member warns of its own.
+    It is also empty if values are read event by event. Each member then warns of its own values.
     """
     members = getattr(scheduler, "_members", ()) if scheduler._is_pure else ()
     return [(member, member._target.legal) for member in members for _ in range(member.schedule.groups or 1)]
 
 
 def read_in_block(scheduler: Any, index: int) -> Any:
-    """The value of a scheduler's pure schedule at an event."""
+    """Return the value of a scheduler's pure schedule at an event."""
     reader = scheduler._block_reader
     value = reader.read(index)
     if reader.illegal is not None:
@@ -43,10 +43,10 @@ def read_in_block(scheduler: Any, index: int) -> Any:
 
 
 def read_get_param(scheduler: Any, index: int) -> Any:
-    """The value of a scheduler's ``get_param`` at an event."""
+    """Return the value of a scheduler's ``get_param`` at an event."""
     value, legal = scheduler.get_param(), scheduler._target.legal
     if legal is not None and type(value) is float and legal[1] <= value <= legal[2]:
-        return value  # which is finite, too
+        return value  # a legal value is also finite
     value = arguments.value_at(index, value, scheduler._named)
     if legal is not None:
         warn_if_illegal(scheduler, index, value)
@@ -60,7 +60,7 @@ def warn_if_illegal(scheduler: Any, index: int, value: Any) -> None:
     if values and (min(values) < lowest or (highest < LARGEST and max(values) > highest)):
         _warn(scheduler, index, next(one for one in values if not lowest <= one <= highest), 0)
     elif isinstance(scheduler._schedule, Plateau):
-        forget_legal_values(scheduler)  # it only reduces what was legal
+        forget_legal_values(scheduler)  # a plateau only reduces a value that was legal
 
 
 def warn_in_table(scheduler: Any, table: Any) -> None:
@@ -74,13 +74,13 @@ def warn_in_table(scheduler: Any, table: Any) -> None:
 
 
 def forget_legal_values(scheduler: Any) -> None:
-    """Let a scheduler warn no more."""
+    """Stop the warnings of a scheduler about illegal values."""
     for one in [scheduler, *getattr(scheduler, "_members", ())]:
         one._target.legal = one._block_reader.limits = None
 
 
 def _warn(scheduler: Any, index: int, value: float, column: int) -> None:
-    """Warn once, whatever follows."""
+    """Warn of an illegal value, and stop further warnings."""
     columns = _legal_columns(scheduler)
     written = columns[column][0] if columns else scheduler
     name, rule = arguments.shown(written.param_name, 100), (written._target.legal or ANY_VALUE).rule

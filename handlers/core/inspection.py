@@ -1,4 +1,4 @@
-"""What plans and the command ask about schedulers: the only file that reads private names for them."""
+"""Functions that plans and the command use to read the private attributes of schedulers."""
 
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
@@ -77,7 +77,7 @@ class FilteredAttachment(NamedTuple):
 
 
 def filtered_attachment(handler: object) -> FilteredAttachment | None:
-    """The scheduler, filter and optimizer behind a handler that ``attach`` made; None for any other handler."""
+    """Return the scheduler, filter and optimizer behind a handler that ``attach`` made; None for any other handler."""
     if (clocked := clocked_attachment(handler)) is not None:
         return FilteredAttachment(clocked.scheduler, getattr(clocked.event, "filter", None), clocked.optimizer)
     if not isinstance(handler, Filtered):
@@ -87,7 +87,7 @@ def filtered_attachment(handler: object) -> FilteredAttachment | None:
 
 
 def resumed_scheduler(handler: object) -> BaseParamScheduler | None:
-    """The scheduler that a handler corrects when a run is resumed; None for any other handler."""
+    """Return the scheduler that a handler corrects when a run is resumed; None for any other handler."""
     return handler.scheduler if isinstance(handler, ResumeCheck) else None
 
 
@@ -118,48 +118,48 @@ def prepare_copy(copied: BaseParamScheduler, metrics: Collection[str]) -> None:
 
 
 def existing_schedulers() -> list[BaseParamScheduler]:
-    """All schedulers that exist in this process, without the copies of simulated runs."""
+    """Return all schedulers that exist in this process, without the copies of simulated runs."""
     return list(EXISTING.values())
 
 
 def members_of(scheduler: BaseParamScheduler) -> Sequence[BaseParamScheduler]:
-    """The schedulers that a ``ParamGroupScheduler`` combines; for any other scheduler, itself."""
+    """Return the schedulers that a ``ParamGroupScheduler`` combines; for any other scheduler, itself."""
     members: Sequence[BaseParamScheduler] = vars(scheduler).get("_members", [scheduler])
     return members
 
 
 def optimizers_of(scheduler: BaseParamScheduler) -> set[int]:
-    """The ids of the optimizers that a scheduler writes to."""
+    """Return the ids of the optimizers that a scheduler writes to."""
     return {id(member.optimizer) for member in members_of(scheduler) if isinstance(member, ParamScheduler)}
 
 
 def base_values_of(scheduler: BaseParamScheduler) -> list[float]:
-    """The base value of each param group that a scheduler writes; empty for any other target."""
+    """Return the base value of each param group that a scheduler writes; empty for any other target."""
     return scheduler._target.base_values() if isinstance(scheduler, ParamScheduler) else []
 
 
 def planned_schedule(scheduler: BaseParamScheduler) -> Schedule | None:
-    """The schedule from the code, before any resume policy; None if the scheduler only has ``get_param``."""
+    """Return the schedule from the code, before any resume policy; None if the scheduler only has ``get_param``."""
     return scheduler._planned
 
 
 def metric_name_of(scheduler: BaseParamScheduler) -> str | None:
-    """The name of the metric that drives a scheduler, or None."""
+    """Return the name of the metric that drives a scheduler, or None."""
     return getattr(scheduler, "metric_name", None)
 
 
 def reads_metric(scheduler: BaseParamScheduler) -> bool:
-    """Whether a scheduler reads a metric at each of its events."""
+    """Return whether a scheduler reads a metric at each of its events."""
     return scheduler._reads_metric
 
 
 def is_written_elsewhere(scheduler: BaseParamScheduler) -> bool:
-    """Whether another object, such as a ``DevicePlan``, writes the values of a scheduler."""
+    """Return whether another object, such as a ``DevicePlan``, writes the values of a scheduler."""
     return scheduler._is_called_by_another
 
 
 def target_of(scheduler: BaseParamScheduler) -> Target:
-    """The target that a scheduler writes to."""
+    """Return the target that a scheduler writes to."""
     return scheduler._target
 
 
@@ -169,30 +169,30 @@ def set_called_by_another(scheduler: BaseParamScheduler) -> None:
 
 
 def column_labels(scheduler: BaseParamScheduler) -> list[str] | None:
-    """The label of each column of a scheduler's values; None if the parameter and its groups label them."""
+    """Return the label of each column of a scheduler's values; None if the parameter and its groups label them."""
     return scheduler._labels()
 
 
 def was_sought(scheduler: BaseParamScheduler) -> bool:
-    """Whether ``seek`` was called after the scheduler was last attached or resumed."""
+    """Return whether ``seek`` was called after the scheduler was last attached or resumed."""
     return scheduler._sought
 
 
 def history_names(scheduler: BaseParamScheduler, name: str | None) -> list[str]:
-    """The names of the histories of a scheduler that was attached with a name, or without one."""
+    """Return the names of the histories of a scheduler that was attached with a name, or without one."""
     return scheduler._history_names(name)
 
 
 def history_engine(scheduler: BaseParamScheduler, engine: Engine) -> Engine:
-    """The engine in whose state a scheduler records what it writes at the events of an engine."""
+    """Return the engine in whose state a scheduler records what it writes at the events of an engine."""
     return scheduler._recording_engine(engine)
 
 
 def type_name_of(scheduler: BaseParamScheduler) -> str:
-    """The type that the config of a scheduler names; without a config, the name of its class."""
+    """Return the type that the config of a scheduler names; without a config, the name of its class."""
     return str((scheduler._config or {}).get("type", type(scheduler).__name__))
 
 
 def training_step_of(engine: Engine) -> Any:
-    """The function that an engine calls for each batch."""
+    """Return the function that an engine calls for each batch."""
     return engine._process_function

@@ -1,4 +1,4 @@
-"""The random state of the process in a simulation."""
+"""A context that restores the random state of the process after a simulation."""
 
 import contextlib
 import random
@@ -18,8 +18,8 @@ from .copying import PLAIN, reachable_from
 # None of the code in these modules draws random numbers from the generators of the process.
 WITHOUT_DRAWS = ("lehr.", "ignite.", "torch.optim.")
 
-# Callable objects that no simulation calls, or that run no code of their own. reachable_from gives the function of a
-# partial, too; metrics hold a weak reference to their engine.
+# Callable objects that no simulation calls, or that run no code of their own. reachable_from also gives the
+# function of a partial. Metrics hold a weak reference to their engine.
 NOT_CALLED = (type, partial, weakref.ReferenceType, torch.Tensor, torch.nn.Module, torch.optim.Optimizer)
 KNOWN_CLASSES = ("lehr", "ignite", "torch", "numpy", "collections")
 
@@ -47,7 +47,7 @@ def random_state_kept(*simulated: object) -> Iterator[None]:
 
 
 def calls_user_code(thing: object) -> bool:
-    """Whether an object has a function of a user in it, or an object of a user's class.
+    """Return whether an object has a function of a user in it, or an object of a user's class.
 
     >>> from lehr.handlers.schedules import Anneal, FunctionSchedule
     >>> calls_user_code(Anneal(0.1, 0.0, duration=10)), calls_user_code(FunctionSchedule(abs))
@@ -57,7 +57,7 @@ def calls_user_code(thing: object) -> bool:
 
 
 def _is_plain_formula(thing: Any) -> bool:
-    """Whether an object is a schedule of lehr with numbers alone: the usual case, and quick to see."""
+    """Return whether an object is a schedule of lehr with numbers alone: the usual case, and quick to see."""
     return (
         isinstance(thing, Schedule)
         and type(thing).__module__.startswith("lehr.")

@@ -23,7 +23,7 @@ class JoinedGroup(NamedTuple):
 
 
 def with_joined_groups(schedule: Schedule, num_first: int, reference: int, joined: Sequence[JoinedGroup]) -> Schedule:
-    """A schedule with a column more for each group that joined."""
+    """Return a schedule with a column more for each group that joined."""
     if not joined:
         return schedule
     pairs = [(group.value, group.reference_value) for group in joined]
@@ -33,7 +33,7 @@ def with_joined_groups(schedule: Schedule, num_first: int, reference: int, joine
 def joining_groups(
     target: ParamGroups, first: int, event_index: int, base_value: float, reference_value: float
 ) -> list[JoinedGroup]:
-    """The groups of a target that join before an event.
+    """Return the groups of a target that join before an event.
 
     Args:
         target: the target.

@@ -1,4 +1,4 @@
-"""The schedulers that a scheduler of several is made of."""
+"""Functions on the members of a scheduler of several parameters: their states, values and adjustments."""
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
@@ -18,7 +18,7 @@ from .scheduler import BaseParamScheduler
 
 
 def member_like(scheduler: BaseParamScheduler) -> BaseParamScheduler:
-    """A scheduler with the same schedule and target that begins at event 0, so that the given one stays as it is."""
+    """Return a new scheduler with the same schedule and target, at event 0; the given one is not changed."""
     if not isinstance(scheduler, ParamScheduler):
         member = copy(scheduler)
         member._go_to(0)
@@ -30,14 +30,14 @@ def member_like(scheduler: BaseParamScheduler) -> BaseParamScheduler:
 
 
 def num_saved(member: BaseParamScheduler) -> int:
-    """The number of its values in a state: one where one value serves all groups."""
+    """Return the number of a member's values in a state: 1 if all groups share a value."""
     if isinstance(member, ParamScheduler) and not member.schedule.is_pure:
         return len(member.optimizer_param_groups)
     return member.schedule.groups or 1
 
 
 def groups_state(member: BaseParamScheduler) -> dict[str, Any]:
-    """The entries of its state that are about param groups."""
+    """Return the entries of a member's state that are about param groups."""
     if isinstance(member, ParamScheduler):
         return member._groups_state()
     return {"param_groups": 0, "base_values": None, "joined": []}
@@ -76,7 +76,7 @@ def take_base_values_of(scheduler: Any, state: Mapping[str, Any]) -> Callable[[]
 
 
 def states_of_members(state: Mapping[str, Any], members: Sequence[BaseParamScheduler]) -> list[dict[str, Any]]:
-    """The entries about param groups in the state of a scheduler of several, for each of them.
+    """Return the entries about param groups in the state of a scheduler of several, for each of them.
 
     Raises:
         TypeError, ValueError: the state has entries for another number of schedulers.
@@ -106,7 +106,7 @@ def states_of_members(state: Mapping[str, Any], members: Sequence[BaseParamSched
 
 
 def split_adjustment(adjustment: Adjustment, members: Sequence[BaseParamScheduler]) -> list[Adjustment]:
-    """The adjustment of each scheduler, with its values of a handover and its end value of a cool-down.
+    """Return the adjustment of each scheduler, with its values of a handover and its end value of a cool-down.
 
     Raises:
         ValueError: these are the values of another number of schedulers or groups.
@@ -130,7 +130,7 @@ def split_adjustment(adjustment: Adjustment, members: Sequence[BaseParamSchedule
 
 
 def _width(member: BaseParamScheduler, base_values: Any, joined: Any) -> int:
-    """The number of its values in a saved state."""
+    """Return the number of a member's values in a saved state."""
     saved = as_base_values("base_values", base_values)
     if not isinstance(member, ParamScheduler) or member._base is None or saved is None:
         return num_saved(member)
@@ -140,7 +140,7 @@ def _width(member: BaseParamScheduler, base_values: Any, joined: Any) -> int:
 
 
 def history_row(member: BaseParamScheduler, value: Any) -> list[float]:
-    """Its value in the history: one number for each param group."""
+    """Return a member's value in the history: a number for each param group."""
     if isinstance(member, ParamScheduler) and member._target.float_groups() is None:
         value = member._target.as_held(value)
     if isinstance(value, list):

@@ -75,7 +75,7 @@ class MetricDrivenScheduler(SchedulerWithMetric):
             raise
 
     def _reads_metric_at(self, index: int) -> bool:
-        """Whether an event reads the metric."""
+        """Return whether an event reads the metric."""
         return True
 
     @abstractmethod
@@ -84,14 +84,14 @@ class MetricDrivenScheduler(SchedulerWithMetric):
 
     @abstractmethod
     def _schedule_state(self) -> Any:
-        """The state of the schedule that the metric may change."""
+        """Return the state of the schedule that the metric may change."""
 
     @abstractmethod
     def _restore_schedule(self, state: Any) -> None:
         """Restore that state."""
 
     def state_dict(self) -> dict[str, Any]:
-        """The state as plain data, with the metric for the next event; see :meth:`BaseParamScheduler.state_dict`."""
+        """Return the state with the metric for the next event; see :meth:`BaseParamScheduler.state_dict`."""
         return {**super().state_dict(), **({"metric": self._feed.state()} if self._reads_metric else {})}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: ResumePolicy | None = None) -> None:

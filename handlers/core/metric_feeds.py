@@ -11,11 +11,11 @@ from lehr.engine.handler_inspection import RegisteredHandler, functions_of, name
 from lehr.handlers.schedules import Schedule
 from lehr.handlers.schedules.stateful import StatefulSchedule, stateful_parts
 
-DEPTH = 3  # how many functions deep a handler may call ``observe``
+DEPTH = 3  # a call of ``observe`` is found up to this many function calls below a handler
 
 
 def is_fed(part: StatefulSchedule) -> bool:
-    """Whether the code of the training step or a handler of any engine passes metrics to a part of a schedule.
+    """Return whether the code of the training step or a handler of any engine passes metrics to a part of a schedule.
 
     Args:
         part: a schedule that metrics drive.
@@ -25,7 +25,7 @@ def is_fed(part: StatefulSchedule) -> bool:
 
 
 def how_to_feed(scheduler: Any, part: StatefulSchedule) -> str:
-    """How to pass metrics to a part of a scheduler's schedule, in words."""
+    """Return how to pass metrics to a part of a scheduler's schedule, in words."""
     if hasattr(scheduler, "observe"):
         return "attach observe: evaluator.add_event_handler(Events.COMPLETED, scheduler.observe)"
     kind = type(part).__name__
@@ -36,12 +36,12 @@ def how_to_feed(scheduler: Any, part: StatefulSchedule) -> str:
 
 
 def brings_metric(registered: RegisteredHandler, part: StatefulSchedule) -> bool:
-    """Whether a handler, or an engine that its code runs, passes metrics to a part of a schedule."""
+    """Return whether a handler, or an engine that its code runs, passes metrics to a part of a schedule."""
     return _brings(registered.handler, [*registered.args, *registered.kwargs.values()], part, DEPTH)
 
 
 def begins_phase(function: Any, part: StatefulSchedule) -> bool:
-    """Whether the code of a user's function begins the next phase of a schedule."""
+    """Return whether the code of a user's function begins the next phase of a schedule."""
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     if code is None or str(function.__module__).startswith(("lehr.", "ignite.")):
         return False
@@ -51,7 +51,7 @@ def begins_phase(function: Any, part: StatefulSchedule) -> bool:
 
 
 def _brings(function: Any, given: list[Any], part: StatefulSchedule, depth: int) -> bool:
-    owner = getattr(function, "_scheduler", function)  # behind the filter of its event
+    owner = getattr(function, "_scheduler", function)  # the scheduler, if the handler filters its events
     if getattr(owner, "_reads_metric", False) and _schedule_of(owner) is not None and _contains(owner, part):
         return True
     if _feeds(function, part, depth):
@@ -93,7 +93,7 @@ def _feeds(function: Any, part: StatefulSchedule, depth: int) -> bool:
 
 
 def _schedule_of(thing: Any) -> Schedule | None:
-    """A schedule, or the schedule of a scheduler; None for anything else."""
+    """Return a schedule, or the schedule of a scheduler; None for anything else."""
     schedule = getattr(thing, "_planned", thing)
     return schedule if isinstance(schedule, Schedule) else None
 

@@ -15,7 +15,7 @@ REDUCTIONS = ("mean", "min", "max", "rank0", "none")
 
 
 def metric_of(engine: Engine, metric_name: str, reduction: str = "none") -> float | None:
-    """The value of a metric in ``engine.state.metrics``; None where it is missing.
+    """Return the value of a metric in ``engine.state.metrics``; None where it is missing.
 
     Args:
         engine: usually the evaluator.
@@ -32,12 +32,12 @@ def metric_of(engine: Engine, metric_name: str, reduction: str = "none") -> floa
 
 
 def reduced_metric(metric: float, reduction: str) -> float | None:
-    """The metric of this rank combined with those of the others, as in :func:`metric_of`; None if one has none."""
+    """Return the combined metric of all ranks, as in :func:`metric_of`; None if it is missing on a rank."""
     return metric if reduction == "none" or idist.get_world_size() == 1 else _reduced(metric, reduction)[0]
 
 
 def _metric_of(engine: Engine, metric_name: str, reduction: str) -> tuple[float | None, list[int]]:
-    """The value of a metric, and the ranks on which it is missing if several ranks are combined."""
+    """Return the value of a metric, and the ranks on which it is missing if several ranks are combined."""
     metric: Any = (getattr(engine.state, "metrics", None) or {}).get(metric_name)
     return (metric, []) if reduction == "none" or idist.get_world_size() == 1 else _reduced(metric, reduction)
 
@@ -102,7 +102,7 @@ class MetricFeed:
             self._engine = weakref.ref(engine)
 
     def read(self, engine: Engine, is_required: bool = True) -> float | None:
-        """The metric of an event; None if it is missing and not required.
+        """Return the metric of an event; None if it is missing and not required.
 
         Raises:
             TypeError: with several ranks, the metric is not a number.
@@ -122,7 +122,7 @@ class MetricFeed:
         return metric
 
     def state(self) -> list[Any]:
-        """A list with the metric that the next event will read; empty if there is none."""
+        """Return a list with the metric that the next event will read; empty if there is none."""
         engine = self._engine()
         metric: Any = None if engine is None else metric_of(engine, self.name)
         metric = self._saved if metric is None else metric
@@ -137,7 +137,7 @@ class MetricFeed:
 
 
 def _present_metrics(engine: Engine, ranks: list[int]) -> str:
-    """The metrics of an engine that have a value, for the error of one that has none on some of the ranks."""
+    """Return the metrics of an engine that have a value, for the error of one that has none on some of the ranks."""
     if ranks and idist.get_rank() not in ranks:  # the metrics here have it
         return "on every rank"
     metrics = getattr(engine.state, "metrics", None) or {}
@@ -156,7 +156,7 @@ def no_engine() -> None:
 
 
 def saved_metric(state_dict: object) -> list[float]:
-    """The entry ``metric`` of a saved state, after a check.
+    """Return the entry ``metric`` of a saved state, after a check.
 
     Raises:
         TypeError: the entry is not a list with at most one float.

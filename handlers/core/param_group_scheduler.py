@@ -155,7 +155,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         return [member for member in self._members if isinstance(member, ParamScheduler)]
 
     def _read(self, index: int) -> list[Any]:
-        """The value of each scheduler."""
+        """Return the value of each scheduler."""
         if self._is_pure:
             return self._values_in(read_in_block(self, index))
         self._at_event(self._members)
@@ -170,7 +170,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         return self._values_in(value.tolist()) if isinstance(value, np.ndarray) else value
 
     def _values_in(self, row: Any) -> list[Any]:
-        """The value of each scheduler, from a row of all values."""
+        """Return the value of each scheduler, from a row of all values."""
         values = [row[columns] for columns in self._columns]
         return [
             value if type(value) is float else member._row(value)
@@ -232,7 +232,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         return handle
 
     def simulate(self, num_events: int, start: int = 0) -> Array:
-        """The values that events ``start`` to ``start + num_events - 1`` would write.
+        """Return the values that events ``start`` to ``start + num_events - 1`` would write.
 
         See :meth:`BaseParamScheduler.simulate`.
 
@@ -272,7 +272,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         return [float(value) for row in rows for value in (row if isinstance(row, list) else [row])]
 
     def state_dict(self) -> dict[str, Any]:
-        """The state as plain data, with the param groups of each scheduler; see :meth:`ParamScheduler.state_dict`."""
+        """Return the state with the param groups of each scheduler; see :meth:`ParamScheduler.state_dict`."""
         own = [groups_state(member) for member in self._members]
         return super().state_dict() | {key: [state[key] for state in own] for key in own[0]}
 
@@ -338,7 +338,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         names: Sequence[str] | None = None,
         save_history: bool = False,
     ) -> list[list[float]]:
-        """The values that the first events would write; schedulers and optimizers stay as they are.
+        """Return the values that the first events would write; schedulers and optimizers stay as they are.
 
         Args:
             num_events: the number of events.

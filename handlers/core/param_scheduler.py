@@ -198,7 +198,7 @@ class ParamScheduler(BaseParamScheduler):
         return self._base.with_new_groups(self._joined, self._target, self._event_index, value_of_first)
 
     def _schedule_of_first(self, joined: Sequence[JoinedGroup]) -> Schedule:
-        """The schedule without the groups that joined; where there was no other group, that of the first to join."""
+        """Return the schedule without joined groups; if all groups joined, the schedule of the first of them."""
         if self._base is None or self._base.values:
             return self._first_schedule  # type: ignore[no-any-return]
         return self._adjustment.applied_to(self._base.schedule(joined))
@@ -290,7 +290,7 @@ class ParamScheduler(BaseParamScheduler):
         return finite_values(self._target.read)
 
     def state_dict(self) -> dict[str, Any]:
-        """The state as plain data: see :meth:`BaseParamScheduler.state_dict`.
+        """Return the state as plain data: see :meth:`BaseParamScheduler.state_dict`.
 
         ``param_groups`` is the number of param groups; groups beyond that number were added later. ``base_values`` has
         the values that the schedule started from, or None. ``joined`` has, for each group that continues from its own
@@ -319,7 +319,7 @@ class ParamScheduler(BaseParamScheduler):
             self._target.known_groups = state["param_groups"]
 
     def simulate(self, num_events: int, start: int = 0) -> Array:
-        """The values that events ``start`` to ``start + num_events - 1`` would write.
+        """Return the values that events ``start`` to ``start + num_events - 1`` would write.
 
         See :meth:`BaseParamScheduler.simulate`.
 

@@ -15,7 +15,7 @@ _PAUSED: "weakref.WeakKeyDictionary[Engine, Removed]" = weakref.WeakKeyDictionar
 
 
 def is_paused(engine: Engine) -> bool:
-    """Whether the schedulers of an engine are paused."""
+    """Return whether the schedulers of an engine are paused."""
     return engine in _PAUSED
 
 
@@ -59,7 +59,7 @@ def paused(*engines: Engine) -> Iterator[None]:
 
 
 def steps_aside(engine: Engine) -> bool:
-    """Whether the schedulers of an engine that starts a run are paused; pause them if a finder of ignite runs it."""
+    """Pause the schedulers of an engine if a finder of ignite runs it; return whether they are paused."""
     if not is_paused(engine) and _has_finder(engine):
         _PAUSED[engine] = Removed(engine)
         engine.add_event_handler(Events.COMPLETED, _finder_ended)
@@ -87,7 +87,7 @@ def _finder_ended(engine: Engine) -> None:
 def _finder_failed(engine: Engine, error: BaseException) -> None:
     _finder_ended(engine)
     if Events.EXCEPTION_RAISED not in engine._event_handlers:
-        raise error  # as the engine does where nothing handles errors
+        raise error  # the engine also raises the error if no handler takes it
 
 
 class Removed:
@@ -116,7 +116,7 @@ class Removed:
 
 
 def _is_of_scheduler(handler: Any) -> bool:
-    """Whether a handler, also behind a filter of ignite, calls a scheduler of lehr."""
+    """Return whether a handler, also behind a filter of ignite, calls a scheduler of lehr."""
     function, _ = unwrapped(handler)
     owner = type(getattr(function, "__self__", function))
     return hasattr(owner, "_stepping_optimizer") or hasattr(owner, "calls_scheduler")

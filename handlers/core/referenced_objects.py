@@ -69,7 +69,7 @@ class Search:
 
 
 def _package_of(thing: Any) -> str:
-    """The package of the code of a function or object."""
+    """Return the package of the code of a function or object."""
     while isinstance(thing, partial | MethodType):
         thing = thing.func if isinstance(thing, partial) else thing.__func__
     owner = thing if isinstance(thing, FunctionType | type) else type(thing)
@@ -77,7 +77,7 @@ def _package_of(thing: Any) -> str:
 
 
 def _is_own(package: str, of_roots: set[str]) -> bool:
-    """Whether a package is the user's own: that of the training step, or one that is not installed."""
+    """Return whether a package is the user's own: that of the training step, or one that is not installed."""
     if package in NOT_SEARCHED or package in sys.stdlib_module_names:
         return package == "__main__"
     file = getattr(sys.modules.get(package), "__file__", None) or ""
@@ -110,7 +110,7 @@ def _setters_of(function: FunctionType) -> Iterator[Callable[[], object]]:
 
 
 def modules_with(parameters: Iterable[torch.Tensor]) -> list[torch.nn.Module]:
-    """The modules that exist and hold one of these parameters, also in a module within them."""
+    """Return the modules that exist and hold one of these parameters, also in a module within them."""
     wanted = set(map(id, parameters))
     found = []
     for module in gc.get_objects():

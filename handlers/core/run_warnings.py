@@ -1,4 +1,4 @@
-"""What a run says about schedulers that have no effect, come too late, or have come to their end."""
+"""Warnings of schedulers that have no effect, write too late, or are past their end."""
 
 import weakref
 from collections.abc import Sequence
@@ -24,12 +24,12 @@ from .keep_random_state import calls_user_code
 from .metric_feeds import how_to_feed, is_fed
 from .pausing import is_paused
 
-ALMOST_NOTHING = 1e-3  # of the highest value of a schedule
-STEP_BY_STEP = 200_000  # events of a schedule whose events are read one after another
+ALMOST_NOTHING = 1e-3  # a value below this part of the highest value counts as 0
+STEP_BY_STEP = 200_000  # a schedule that is read event by event is read up to this event
 
 
 def short_name(scheduler: Any) -> str:
-    """The class and the parameter of a scheduler, for a message."""
+    """Return the class and the parameter of a scheduler, for a message."""
     return f"{arguments.shown_text(type(scheduler).__name__, 100)} of {arguments.shown(scheduler.param_name, 100)}"
 
 
@@ -48,7 +48,7 @@ def warn_if_late(engine: Engine, scheduler: Any, events: Sequence[Any]) -> None:
 
 
 def _first_values(scheduler: Any) -> Any:
-    """The first value of each group; None if it is not written to an optimizer, or if a user's function has to tell."""
+    """Return the first value of each group; None without an optimizer, or if only a user's function knows it."""
     schedule, target = scheduler._schedule, scheduler._target
     follows_first = isinstance(schedule, Shift) and schedule.by == 1  # its first event has f(1), as in ignite
     is_known = isinstance(target, ParamGroups) and not (scheduler._asks_get_param or scheduler._reads_metric)
@@ -76,16 +76,17 @@ def _warn_of_late(engine: Engine, scheduler: Any, events: Sequence[Any], name: s
 
 
 def _few(values: Any) -> str:
-    """The different values of the groups in words, at most four of them."""
+    """Return the different values of the groups in words, at most four of them."""
     words = list(dict.fromkeys(f"{value:.4g}" for value in values))
     return ", ".join(words[:4]) + (", ..." if len(words) > 4 else "")
 
 
 def value_past_end(schedule: Schedule, event_index: int) -> tuple[float, float] | None:
-    """The value at an event past the end of a schedule, and the highest value before; None if it may be meant.
+    """Return the value at an event past the end of a schedule, and the highest value before, to warn of; else None.
 
-    It is meant if it is not almost 0 beside the highest value, as after a warm-up, or if the value rises again. Metrics
-    and functions of users may do anything, and a schedule that goes step by step is read up to ``STEP_BY_STEP`` only.
+    There is no warning if the value is not almost 0 beside the highest value, as after a warm-up, or if it rises
+    again. Nor is there one for schedules with metrics or a user's function, whose values are unknown, or for an
+    event-by-event schedule that would be read beyond event ``STEP_BY_STEP``.
 
     Args:
         schedule: the schedule, which stays as it is.
@@ -107,15 +108,15 @@ def value_past_end(schedule: Schedule, event_index: int) -> tuple[float, float] 
 
 
 def _sizes_at(schedule: Schedule, indices: Array) -> Array:
-    """The absolute values of a schedule at events, the first axis."""
+    """Return the absolute values of a schedule at events, the first axis."""
     indices = indices.round()
     return np.abs(schedule(indices) if schedule.is_pure else [schedule(int(index)) for index in indices])
 
 
 def lr_past_end(scheduler: Any) -> tuple[float, float] | None:
-    """The learning rate of a scheduler past its end, as :func:`value_past_end`; None if one of its schedules goes on.
+    """Return the highest :func:`value_past_end` of a learning rate; None if one of the schedules goes on.
 
-    A group that is frozen while others learn is meant.
+    A group that is frozen while other groups learn is no reason to warn.
     """
     members = getattr(scheduler, "_members", [scheduler])
     of_lr = [member for member in members if getattr(member._target, "key", "") == "lr"]
@@ -126,19 +127,19 @@ def lr_past_end(scheduler: Any) -> tuple[float, float] | None:
 
 
 def how_to_begin_anew(scheduler: Any) -> str:
-    """How a scheduler begins anew, in words; metrics have changed more than its event index."""
+    """Return how a scheduler begins anew, in words; metrics have changed more than its event index."""
     has_metrics = bool(metric_parts(scheduler._planned))
     return "load the states that it and its optimizer had before its first event" if has_metrics else "call seek(0)"
 
 
 def engine_around(engine: Engine) -> Engine | None:
-    """The engine with a handler that runs an engine, as a trainer runs an evaluator; None without one."""
+    """Return the engine with a handler that runs an engine, as a trainer runs an evaluator; None without one."""
     others = (running.engine for running in running_handlers() if running.engine is not engine)
     return next(others, None)
 
 
 def is_of_training(engine: Engine, events: Sequence[Any]) -> bool:
-    """Whether a run has several events of a scheduler, and no other engine is running, as while an evaluator runs."""
+    """Return whether a run has several events of a scheduler, and no other engine is running around it."""
     if engine_around(engine) is not None:
         return False
     if Events.STARTED in [one for event in events for one in each_of(event)]:
@@ -163,8 +164,8 @@ class EpochCheck:
         self._scheduler = weakref.ref(scheduler)
         found = metric_parts(scheduler._planned)
         parts: list[tuple[MetricPart, Any, Any]] = [(part, part.progress, part.decisions) for part in found]
-        self._parts = [] if scheduler._reads_metric else parts  # what other handlers pass metrics to
-        self._waiting = [one for one in parts if one[0].first_event > scheduler.event_index]  # what has not begun
+        self._parts = [] if scheduler._reads_metric else parts  # parts whose metrics come from other handlers
+        self._waiting = [one for one in parts if one[0].first_event > scheduler.event_index]  # they have not begun
         self._optimizers: list[weakref.ref[Optimizer]] = []
         if any(map(is_step_event, events)):
             own = scheduler._stepping_optimizer()

@@ -47,7 +47,7 @@ RARE_ENTRIES = {"stretch", "cooldown", "unfinished", "readings", "landing", "cou
 
 
 def state_of(scheduler: Any) -> dict[str, Any]:
-    """The state of a scheduler as plain data."""
+    """Return the state of a scheduler as plain data."""
     planned = scheduler._planned
     length = None if planned is None else planned.length
     state = {
@@ -72,7 +72,7 @@ def state_of(scheduler: Any) -> dict[str, Any]:
 
 
 def description_of_scheduler(scheduler: Any) -> Any:
-    """The schedule in the code as plain data, which is the same in every process."""
+    """Return the schedule in the code as plain data, which is the same in every process."""
     planned = None if scheduler._planned is None else description_of(scheduler._planned)
     if not scheduler._asks_get_param:
         return planned
@@ -80,7 +80,7 @@ def description_of_scheduler(scheduler: Any) -> Any:
 
 
 def repr_of(scheduler: Any) -> str:
-    """A scheduler in one line of about 120 characters."""
+    """Return a scheduler in one line of about 120 characters."""
     name = arguments.shown_text(scheduler.param_name, 40)
     first = f"<{type(scheduler).__name__} of {name!r} at event {scheduler._event_index}: "
     last = f"{arguments.shown_text(str(scheduler._adjustment), 80)}>"
@@ -139,7 +139,7 @@ def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, po
 
 
 def last_value(scheduler: Any) -> Any:
-    """The last value that a scheduler wrote, as plain data; None if it is unknown."""
+    """Return the last value that a scheduler wrote, as plain data; None if it is unknown."""
     if not scheduler._target.is_saved:
         return scheduler._target.last
     last = scheduler._event_index - 1 if scheduler._written_at is None else scheduler._written_at
@@ -151,7 +151,7 @@ def last_value(scheduler: Any) -> Any:
 
 
 def follow_adjusted(scheduler: Any, adjustment: Adjustment) -> None:
-    """Let a scheduler follow the schedule in the code with an adjustment.
+    """Apply an adjustment to a scheduler's schedule in the code, and let the scheduler follow the result.
 
     Raises:
         ValueError: the adjusted schedule is for another number of param groups.
@@ -242,10 +242,10 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def is_same_schedule(saved: Any, own: Any) -> bool:
-    """Whether a saved description is that of the schedule in the code.
+    """Return whether a saved description is that of the schedule in the code.
 
     Raises:
-        ValueError: it is not the description of a schedule.
+        ValueError: ``saved`` is not the description of a schedule.
     """
     try:
         if not isinstance(saved, str):
@@ -265,7 +265,7 @@ def check_plateau_values(
         planned: the schedule with the plateaus.
         state: the state.
         groups: the number of param groups; None if it is unknown.
-        may_be_fewer: whether groups beyond the values go on from their own values.
+        may_be_fewer: whether there may be fewer values than groups; the other groups then keep their own values.
 
     Raises:
         ValueError: there are too many or too few values.
@@ -285,7 +285,9 @@ def _load_progress(schedules: Sequence[StatefulSchedule], progress: Sequence[Any
         ValueError: these are not the states of these schedules.
     """
     if len(progress) != len(schedules):
-        raise ValueError(f"state_dict['progress'] must be that of {len(schedules)} schedules, given {len(progress)}")
+        raise ValueError(
+            f"state_dict['progress'] must have {len(schedules)} entries, one per schedule, given {len(progress)}"
+        )
     loaded: list[tuple[StatefulSchedule, dict[str, Any]]] = []
     try:
         for schedule, state in zip(schedules, progress, strict=True):
@@ -300,7 +302,7 @@ def _load_progress(schedules: Sequence[StatefulSchedule], progress: Sequence[Any
 
 
 def finite_values(read: Any) -> list[float] | None:
-    """The values that a target holds; None if it cannot be read, or if a value is not finite."""
+    """Return the values that a target holds; None if it cannot be read, or if a value is not finite."""
     try:
         held: list[float] = read()
     except ValueError:  # an added group lacks the parameter or is not allowed; the next event raises it

@@ -23,7 +23,7 @@ FIRST_BLOCK_SIZE, GROWTH = 64, 8  # a first event reads this many; the blocks th
 
 
 def block_size(schedule: Schedule) -> int:
-    """The largest number of events to read at once; a formula takes as long for one event as for hundreds.
+    """Return the largest number of events to read at once; a formula takes as long for one event as for hundreds.
 
     This is :data:`BLOCK_SIZE`, or a smaller power of two, so that a block has at most :data:`BLOCK_VALUES` values. For
     a schedule that is not pure it is 1.
@@ -37,7 +37,7 @@ def _block_size_for(groups: int | None) -> int:
 
 
 def read_block(schedule: Schedule, index: int, size: int | None = None) -> tuple[int, Array]:
-    """The values of a block of events that includes ``index``, and its first event.
+    """Return the values of a block of events that includes ``index``, and its first event.
 
     A block starts at a multiple of its size, which is 1 or a power of two of at least 64. NumPy computes such arrays in
     whole vectors of the processor, so a value has the same bits in every block. A block is shorter if the schedule
@@ -80,7 +80,7 @@ def read_block(schedule: Schedule, index: int, size: int | None = None) -> tuple
 
 
 def evaluate(schedule: Schedule, indices: Array) -> NDArray[Any]:
-    """The values of a schedule at events, as it gives them."""
+    """Return the unchecked values of a schedule at events."""
     with np.errstate(all="ignore"):
         return np.asarray(schedule.values(indices))
 
@@ -126,7 +126,7 @@ class BlockReader:
         return (self.values, self.first_event) if type(self.values) is list else (self.strided, 0)
 
     def read(self, index: int) -> Value:
-        """The value at an event: a float, or a list with one for each group.
+        """Return the value at an event: a float, or a list with one for each group.
 
         Raises:
             ValueError: as :func:`read_block`.
@@ -149,7 +149,7 @@ class BlockReader:
         return index - first
 
     def _legal_part(self, values: Array, first: int, index: int) -> Array:
-        """The values of a block up to the first illegal one; all of them if the value at ``index`` is illegal."""
+        """Return the values of a block before the first illegal one; all if the value at ``index`` is illegal."""
         lowest, highest = self.limits  # type: ignore[misc]
         if type(lowest) is float and values.min() >= lowest and (highest == LARGEST or values.max() <= highest):
             return values  # the usual case, and quick to see
@@ -172,8 +172,8 @@ class EventReader:
     """Reads any schedule event by event, and the pure schedules in it in blocks."""
 
     def __init__(self) -> None:
-        self._readers: dict[int, Callable[[int], Value] | None] = {}  # of each schedule, by its id
-        self._known: list[Schedule] = []  # kept, so that their ids stay their own
+        self._readers: dict[int, Callable[[int], Value] | None] = {}  # by the id of the schedule
+        self._known: list[Schedule] = []  # kept alive, so that no other object gets their ids
         self._now: dict[tuple[int, int], Value] | None = None  # the values of one event, while it is read
 
     @contextlib.contextmanager
@@ -186,7 +186,7 @@ class EventReader:
             self._now = None
 
     def read(self, schedule: Schedule, index: int) -> Value:
-        """The value at an event: a float, or a list with one for each group.
+        """Return the value at an event: a float, or a list with one for each group.
 
         Raises:
             TypeError, ValueError: the value is not a finite number, or the schedule raises the error.
@@ -204,7 +204,7 @@ class EventReader:
         return self._now[key, index]
 
     def _reader_of(self, schedule: Schedule) -> Callable[[int], Value] | None:
-        """A function that reads this schedule, which is kept; None for a composition.
+        """Return a function that reads this schedule, which is kept; None for a composition.
 
         A method of this object would be a reference cycle, and keep optimizers until garbage is collected.
         """
@@ -227,7 +227,7 @@ class EventReader:
 
 
 def read_values(schedule: Schedule, start: int, num_events: int, groups: int | None) -> Array:
-    """The values of events ``start`` to ``start + num_events - 1`` as an array ``(num_events, groups)``.
+    """Return the values of events ``start`` to ``start + num_events - 1`` as an array ``(num_events, groups)``.
 
     Args:
         schedule: the schedule.

@@ -32,7 +32,7 @@ from .notebook import html_of
 from .schedule_reading import BlockReader, EventReader, read_values
 from .simulate_values import SimulateValues
 
-NOTHING_READ, NO_EVENT_READER = BlockReader(Constant(0.0)), EventReader()  # placeholders, which never read
+NOTHING_READ, NO_EVENT_READER = BlockReader(Constant(0.0)), EventReader()  # placeholders that are never called
 
 
 class BaseParamScheduler(SimulateValues, ABC):
@@ -71,13 +71,13 @@ class BaseParamScheduler(SimulateValues, ABC):
     _sought = False  # whether seek() was called since the last run
     _reads_metric = False  # whether a metric is read at the scheduler's own events
     _is_called_by_another = False  # whether another object writes its values
-    _repeats = 0  # the number of next events that were counted before
+    _repeats = 0  # the number of coming events that the engine fires a second time
     _loaded_at = -1  # the event at which a state was loaded, and the value in that state
     _loaded_value: Any = None
-    _readings: tuple[Any, ...] = ()  # of a clock, which are not in the event index yet
+    _readings: tuple[Any, ...] = ()  # readings of a clock that are not yet added to the event index
     _written_at: int | None = None  # the event index of the last value where a clock counts; -1 for the loaded one
     _counted: str | None = None  # the unit of the event index: that of a clock, "amounts", or "events"
-    _landing: Any = None  # a LandingState: how far it is on its way to a deadline
+    _landing: Any = None  # a LandingState, if the clock has a deadline
     _reader_type: type[BlockReader] = BlockReader
     _writes_bools = False  # whether get_param may return True or False
     _number_type: type[float] | type[int] = float
@@ -113,7 +113,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         self._follow(self._planned)
 
     def _register(self) -> None:
-        """Add the scheduler to all that exist; the last thing that the constructor of a subclass does."""
+        """Add the scheduler to :data:`EXISTING`. The constructor of a subclass calls this last."""
         EXISTING[id(self)] = self
 
     _given: tuple[tuple[Any, ...], dict[str, Any]]
@@ -172,8 +172,8 @@ class BaseParamScheduler(SimulateValues, ABC):
 
         Args:
             amount: what the event adds to ``event_index``, at least 0: None for 1, or such as the tokens of this batch,
-                summed over all ranks. The schedule is then one over tokens, and the value that of the tokens before
-                the batch.
+                summed over all ranks. The schedule is then over tokens, and the value belongs to the number of tokens
+                before the batch.
 
         Raises:
             ValueError: ``amount`` is not a whole number; the schedule goes on event by event, as torch's schedulers; or
@@ -221,7 +221,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         return attached_to_steps(self)
 
     def _read(self, index: int) -> Any:
-        """The value of the schedule, or of ``get_param``, at an event."""
+        """Return the value of the schedule, or of ``get_param``, at an event."""
         if self._asks_get_param:
             return read_get_param(self, index)
         if self._is_pure:
@@ -232,16 +232,16 @@ class BaseParamScheduler(SimulateValues, ABC):
         return value
 
     def _row(self, value: Any) -> Any:
-        """A value other than a float, as plain data to write."""
+        """Return a value other than a float, as plain data to write."""
         return value.tolist() if isinstance(value, np.ndarray) else value
 
     def _recording(self, engine: Engine, name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
-        """A function that records the value of this event in the history, and the argument to call it with."""
+        """Return a function that records the value of this event in the history, and the argument to call it with."""
         width = self._target.history_width(value)
         return self._recorder.appender(engine, name or self.param_name, self, value, width), value
 
     def _named(self, index: int) -> str:
-        """The name of the value of ``get_param`` in an error."""
+        """Return the name of the value of ``get_param`` in an error."""
         return f"the value of {type(self).__name__}.get_param at event {index}"
 
     @property
@@ -304,7 +304,7 @@ class BaseParamScheduler(SimulateValues, ABC):
             self._block_reader = self._reader_type(self._schedule, limits_of(self))  # type: ignore[arg-type]
 
     def get_param(self) -> Value:
-        """The value of the next event: a float, or a list with one for each param group.
+        """Return the value of the next event: a float, or a list with one for each param group.
 
         A subclass may override this method, and read ``self.event_index``. The scheduler then calls it at each event,
         and never earlier. It may return any number, or a list of numbers.
@@ -345,7 +345,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         return attached(self, engine, event, name, clock)
 
     def simulate(self, num_events: int, start: int = 0) -> Array:
-        """The values that events ``start`` to ``start + num_events - 1`` write, without writing them.
+        """Return the values that events ``start`` to ``start + num_events - 1`` write, without writing them.
 
         The scheduler, the optimizer, the disk and the random states stay as they are. A Python function or an
         overridden ``get_param`` runs on a copy of its object. The copy shares only engines, optimizers, modules,
@@ -374,7 +374,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         return self._target.as_held(read_values(schedule, start, num_events, self._num_groups()))  # type: ignore[no-any-return]
 
     def state_dict(self) -> dict[str, Any]:
-        """The state as plain data: the event index, and entries that identify the scheduler and its schedule.
+        """Return the state as plain data: the event index, and entries that identify the scheduler and its schedule.
 
         ``schedule``, ``length`` and ``value`` are the schedule, its length and the last value; a run that resumes with
         another schedule needs them. ``shift`` and ``handover`` are the effect of an earlier resume policy, and so are
@@ -423,7 +423,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         self._resume_policy = saving.checked_policy(policy)
 
     def config(self) -> dict[str, Any]:
-        """A mapping of plain data that :func:`configure_scheduler` turns back into an equal scheduler.
+        """Return a mapping of plain data that :func:`configure_scheduler` turns back into an equal scheduler.
 
         A scheduler that was made from a config returns that config. For any other, ``type`` is the name of the class,
         and the other entries are the arguments that differ from their defaults. The effect of a resume policy, such as
@@ -439,56 +439,56 @@ class BaseParamScheduler(SimulateValues, ABC):
 
     @abstractmethod
     def _num_groups(self) -> int | None:
-        """The number of param groups that are written; None if the target has none."""
+        """Return the number of param groups that are written; None if the target has none."""
 
     def _labels(self) -> list[str] | None:
-        """The labels of the lines in a plot; None for the param groups."""
+        """Return the labels of the lines in a plot; None for the param groups."""
         return None
 
     def _history_names(self, name: str | None) -> list[str]:
-        """The names of the histories if the scheduler is attached with this name."""
+        """Return the names of the histories if the scheduler is attached with this name."""
         return [name or self.param_name]
 
     def _recording_engine(self, engine: Engine) -> Engine:
-        """The engine whose history records the events of this engine."""
+        """Return the engine whose history records the events of this engine."""
         return engine
 
     def _stepping_optimizer(self) -> Optimizer | None:
-        """The optimizer whose steps are :class:`OptimizerEvents`; None if there is not exactly one."""
+        """Return the optimizer whose steps are :class:`OptimizerEvents`; None if there is not exactly one."""
         return None
 
     def _locations(self, engine: Engine) -> dict[str, list[Location]]:
-        """The numbers that are written at the events of an engine, by the names of their histories."""
+        """Return the numbers that are written at the events of an engine, by the names of their histories."""
         return {self.param_name: self._target.locations(engine)}
 
     def _holders(self, engine: Engine) -> list[Any]:
-        """The objects that hold these numbers; there may be more objects than needed."""
+        """Return the objects that hold these numbers; there may be more objects than needed."""
         return self._target.holders(engine)
 
     def _identity(self) -> dict[str, Any]:
-        """The entries that a saved state must share with this scheduler."""
+        """Return the entries that a saved state must share with this scheduler."""
         return {"scheduler": type(self).__name__, "param_name": self.param_name}
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
-        """Raise an error if the values of a state do not fit; its entries are checked before."""
+        """Raise an error if the values in a state do not fit this scheduler. The entries were checked before."""
 
     def _loaded(self, state: Mapping[str, Any]) -> None:
-        """Load the other entries of a state."""
+        """Load the last value and the event index at which the state was saved."""
         self._sought = False
         self._loaded_at, self._loaded_value = state["event_index"], state["value"]
         if not self._target.is_saved:
             self._target.last = state["value"]
 
     def _take_base_values(self, state: Mapping[str, Any]) -> Callable[[], None]:
-        """Follow the schedule of the base values in a checked state; return a function that takes this back."""
+        """Take the base values from a checked state and follow their schedule; return a function that undoes this."""
         return lambda: None
 
     def _adjust(self, adjustment: saving.Adjustment) -> None:
-        """Follow the schedule in the code with an adjustment."""
+        """Apply an adjustment to the schedule in the code, and read values from the adjusted schedule."""
         saving.follow_adjusted(self, adjustment)
 
     def _last_value(self) -> Any:
-        """The last value that was written, as plain data; None if it is unknown."""
+        """Return the last value that was written, as plain data; None if it is unknown."""
         return saving.last_value(self)
 
     def _write_again(self, engine: Engine) -> None:
@@ -500,12 +500,12 @@ class BaseParamScheduler(SimulateValues, ABC):
         return saving.repr_of(self)
 
     def _repr_html_(self) -> str:
-        """The scheduler in a notebook: its repr, and a picture of its values."""
+        """Return the scheduler in a notebook: its repr, and a picture of its values."""
         return html_of(self)
 
 
 # What inspect and editors show as the arguments of this class, as of its subclasses.
 BaseParamScheduler.__new__.__signature__ = inspect.signature(BaseParamScheduler.__init__)  # type: ignore[attr-defined]
 
-# All schedulers, to find those that are not attached. By their ids: a subclass may compare by value and have no hash.
+# All schedulers, to find schedulers that are not attached. Keys are ids, since a subclass may have no hash.
 EXISTING: "weakref.WeakValueDictionary[int, BaseParamScheduler]" = weakref.WeakValueDictionary()

@@ -52,7 +52,7 @@ class SimulateValues:
 
     @classmethod  # type: ignore[misc] # arguments are given by name, which no annotation says
     def simulate_values(cls, num_events: int | str, **scheduler_kwargs: Any) -> list[list[float]]:
-        """The values that the first events would write, without an optimizer.
+        """Return the values that the first events would write, without an optimizer.
 
         Args:
             num_events: the number of events; with ``run``, also a text such as ``"100%"``.
@@ -116,7 +116,7 @@ class SimulateValues:
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> tuple[Any, Array]:
-        """A scheduler with these arguments but no optimizer, and the values of its first events."""
+        """Return a scheduler with these arguments but no optimizer, and the values of its first events."""
         without = ("optimizer", "param_group_index", "save_history")
         scheduler: Any = cls._without_optimizer(
             **{key: one for key, one in scheduler_kwargs.items() if key not in without}
@@ -125,7 +125,7 @@ class SimulateValues:
 
     @classmethod
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
-        """A scheduler with these arguments that writes nowhere."""
+        """Return a scheduler with these arguments that writes nowhere."""
         return cls(**scheduler_kwargs)
 
 

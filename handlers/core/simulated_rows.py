@@ -9,7 +9,7 @@ from lehr.handlers.schedules.base import Array
 
 
 def rows_of(table: Array, number_type: type[float] | type[int]) -> list[list[Any]]:
-    """A table of values as ``[[0, value_0, ...], [1, value_0, ...], ...]``.
+    """Return a table of values as ``[[0, value_0, ...], [1, value_0, ...], ...]``.
 
     Args:
         table: the values of the first events, ``(num_events, groups)``.

@@ -29,7 +29,7 @@ class StridedReader(BlockReader):
         self._stride, self._next, self._count = 0, -1, 0  # the last amount; what follows the indices that were foreseen
 
     def read(self, index: int) -> Value:
-        """The value at an event: a float, or a list with one for each group.
+        """Return the value at an event: a float, or a list with one for each group.
 
         Raises:
             ValueError: as :func:`.read_block`.
@@ -41,7 +41,7 @@ class StridedReader(BlockReader):
         return value if type(value) is float else value.tolist()
 
     def _read_anew(self, index: int) -> Any:
-        """The value at an index that was not foreseen; foresee others."""
+        """Return the value at an index that was not foreseen; foresee others."""
         amount, last, self._last = index - self._last, self._last, index
         if last < 0 or 0 < amount < NEAR or self._follows(index):
             return self._read_near(index)
@@ -53,7 +53,7 @@ class StridedReader(BlockReader):
         return self._read_far(index, self._stride, FIRST_BLOCK_SIZE if is_short or is_equal else 1)
 
     def _follows(self, index: int) -> bool:
-        """Whether an index comes soon after a block of all indices."""
+        """Return whether an index comes soon after a block of all indices."""
         return len(self.values) > 0 and 0 <= index - self.first_event - len(self.values) < NEAR
 
     def _read_near(self, index: int) -> Any:
@@ -81,7 +81,7 @@ class StridedReader(BlockReader):
 
 
 def read_strided(schedule: Schedule, index: int, stride: int, size: int) -> Array:
-    """The values at ``size`` indices from ``index`` on, ``stride`` apart: fewer if one cannot be computed.
+    """Return the values at ``size`` indices from ``index`` on, ``stride`` apart: fewer if one cannot be computed.
 
     Args:
         schedule: a pure schedule.
@@ -108,7 +108,7 @@ def read_strided(schedule: Schedule, index: int, stride: int, size: int) -> Arra
 
 
 def _evaluate_at(schedule: Schedule, indices: Array) -> Array:
-    """The values at some indices, as many as a multiple of 64."""
+    """Return the values at some indices, as many as a multiple of 64."""
     values = evaluate(schedule, indices)
     check_shape(schedule, values, len(indices))
     return values.astype(np.float64, copy=False)

@@ -22,13 +22,13 @@ OF_STATE = ("iteration", "epoch", "epoch_length", "max_epochs", "max_iters", "ba
 
 
 def is_running(engine: Engine) -> bool:
-    """Whether an engine is in a run at this moment. After ``interrupt()`` it is not."""
+    """Return whether an engine is in a run at this moment. After ``interrupt()`` it is not."""
     run: Any = engine._internal_run_generator
     return bool(run.gi_running) if run is not None else engine._dataloader_iter is not None
 
 
 def optimizers_in(trainer: Engine) -> list[Optimizer]:
-    """The optimizers that the training step of a trainer refers to."""
+    """Return the optimizers that the training step of a trainer refers to."""
     found = [wrapped_optimizer(one) for one in Search(training_step_of(trainer)).found if isinstance(one, Optimizer)]
     return list({id(one): one for one in found}.values())
 
@@ -108,19 +108,19 @@ class Trial:
             self._trainer.run(self._trainer.state.dataloader)
 
     def _is_kept(self, handler: Any) -> bool:
-        """Whether a handler is called: one that the user names, or a private method that the engine itself adds."""
+        """Return whether a handler is called: the user named it, or it is a private method that the engine adds."""
         is_private = getattr(handler, "__name__", "").startswith("_")
         return handler in self._kept or (is_private and getattr(handler, "__self__", None) is self._trainer)
 
     def _is_of_others(self, hook: Any) -> bool:
-        """Whether a hook of an optimizer calls a scheduler, or the handlers of another engine."""
+        """Return whether a hook of an optimizer calls a scheduler, or the handlers of another engine."""
         owner = getattr(hook, "__self__", hook)
         is_own = owner in step_hooks(self._trainer)
         return isinstance(owner, AppliedAtSteps) or (isinstance(owner, StepEventHooks) and not is_own)
 
 
 def quiet_logger(logger: logging.Logger, level: int = logging.WARNING) -> logging.Logger:
-    """A logger that passes warnings and errors to a logger, or what has another level, and nothing else."""
+    """Return a logger that passes warnings and errors to a logger, or what has another level, and nothing else."""
     quiet = logging.Logger(logger.name, level)
     quiet.parent = logger
     return quiet

@@ -59,25 +59,25 @@ def _each_of(scheduler: Any) -> Sequence[Any]:
 
 
 def optimizer_of(scheduler: AnyScheduler) -> Optimizer:
-    """The optimizer that a scheduler of :func:`one_of_all` writes to."""
+    """Return the optimizer that a scheduler of :func:`one_of_all` writes to."""
     optimizer = scheduler._stepping_optimizer()
     assert optimizer is not None
     return optimizer
 
 
 def written_params(scheduler: AnyScheduler) -> set[str]:
-    """The names of the entries of the param groups that a scheduler writes, such as ``lr`` and ``betas[0]``."""
+    """Return the names of the entries of the param groups that a scheduler writes, such as ``lr`` and ``betas[0]``."""
     rows = scheduler._locations(None).values()  # type: ignore[arg-type]
     return {location.param_name for row in rows for location in row}
 
 
 def metric_driven_parts(scheduler: AnyScheduler) -> list[Any]:
-    """The parts of the schedule of a scheduler that metrics drive."""
+    """Return the parts of the schedule of a scheduler that metrics drive."""
     return [part for part in stateful_parts(scheduler.schedule) if part.is_metric_driven]
 
 
 def parts_changed_by_reading(scheduler: AnyScheduler) -> list[Any]:
-    """The parts of a schedule that must be put back before an event is read again."""
+    """Return the parts of a schedule that must be put back before an event is read again."""
     return [part for part in stateful_parts(scheduler.schedule) if part.changed_by_reading != ()]
 
 

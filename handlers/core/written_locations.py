@@ -13,7 +13,7 @@ Locations = dict[str, list[Location]]  # the keys are names of histories
 
 
 def locations_of(handler: Any, engine: Engine | None) -> Locations:
-    """The numbers that a handler writes at the events of an engine; none if it is not a scheduler.
+    """Return the numbers that a handler writes at the events of an engine; none if it is not a scheduler.
 
     There are none either if its param groups are missing or not allowed; the next event raises that error.
     """
@@ -24,14 +24,14 @@ def locations_of(handler: Any, engine: Engine | None) -> Locations:
 
 
 def holders_of(locations: Locations) -> set[int] | None:
-    """The ids of the holders of these locations; None if a tensor may be in several holders."""
+    """Return the ids of the holders of these locations; None if a tensor may be in several holders."""
     found = [location for some in locations.values() for location in some]
     holders = {id(location.holder) for location in found}
     return holders if all(location.identity[0] in holders for location in found) else None
 
 
 def may_share(holders: set[int] | None, handler: Any, engine: Engine) -> bool:
-    """Whether a handler may write a number in these holders; faster than comparing locations."""
+    """Return whether a handler may write a number in these holders; faster than comparing locations."""
     find = getattr(type(handler), "_holders", None)
     with suppress(TypeError, ValueError):
         return find is not None and (holders is None or not holders.isdisjoint(map(id, find(handler, engine))))
@@ -39,7 +39,7 @@ def may_share(holders: set[int] | None, handler: Any, engine: Engine) -> bool:
 
 
 def labels_of(locations: Sequence[Location]) -> list[str]:
-    """The names of the param groups, with the number of the optimizer if there are several; empty for no group."""
+    """Return the names of the param groups, with the optimizer's number if there are several; empty for no group."""
     optimizers = {id(location.owner): location.owner for location in locations if location.is_in_optimizer}
     names = {
         id(group): str(group.get("name", f"group {number}"))
@@ -64,6 +64,6 @@ def label_history(history: ParamHistory, names: Sequence[str], scheduler: Any, e
 
 
 def shared_locations(one: Mapping[str, Iterable[Location]], other: Mapping[str, Iterable[Location]]) -> list[Location]:
-    """The locations in ``one`` whose numbers ``other`` has, too."""
+    """Return the locations in ``one`` whose numbers ``other`` has, too."""
     known = {location.identity for locations in other.values() for location in locations}
     return [location for locations in one.values() for location in locations if location.identity in known]

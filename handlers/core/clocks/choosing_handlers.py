@@ -26,7 +26,7 @@ WRITING_EVENTS = (
 def handler_with_clock(
     scheduler: Any, clock: Clock, event: Any, optimizer: Optimizer | None
 ) -> tuple[Clocked, list[tuple[Any, Any]]]:
-    """The handler that writes, and pairs of further events and their handlers."""
+    """Return the handler that writes, and pairs of further events and their handlers."""
     if isinstance(clock, TimeClock) and clock.has_deadline:
         return landing_handlers(scheduler, clock, event, optimizer)
     if isinstance(clock, TimeClock):
@@ -43,7 +43,7 @@ def handler_with_clock(
 
 
 def checked_clock(scheduler: Any, clock: object, event: Any) -> Clock | None:
-    """The clock to count with; None for the default, which counts events.
+    """Return the clock to count with; None for the default, which counts events.
 
     Args:
         scheduler: the scheduler.

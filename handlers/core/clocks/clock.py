@@ -41,7 +41,7 @@ class Clock(ABC):
         40
     """
 
-    unit: ClassVar[str] = "units"  # what it counts, for texts
+    unit: ClassVar[str] = "units"  # the unit of the event index, for messages
     is_summed: ClassVar[bool] = True  # whether the readings of all ranks are added
 
     def __init__(self, lag: int = 0) -> None:
@@ -49,7 +49,7 @@ class Clock(ABC):
 
     @abstractmethod
     def reading(self, engine: Engine) -> "int | torch.Tensor":
-        """How much ``engine.state.batch`` counts on this rank: a whole number of at least 0, or a tensor with one."""
+        """Return the amount of ``engine.state.batch`` on this rank: a whole number from 0 on, or a tensor with one."""
 
     def __repr__(self) -> str:
         lag = f"lag={self.lag}" if getattr(self, "lag", 0) else ""
@@ -94,7 +94,7 @@ class OnItsWay:
         self._arrived.record(torch.cuda.current_stream(tensor.device))
 
     def tensor(self) -> torch.Tensor:
-        """The tensor on the CPU; waits for this copy, and for nothing that was queued after it."""
+        """Return the tensor on the CPU. Wait for this copy, but not for GPU work that was queued after it."""
         self._arrived.synchronize()
         return self._copied
 
@@ -106,14 +106,14 @@ Reading = int | torch.Tensor | OnItsWay
 
 
 def summed_reading(clock: Clock, engine: Engine) -> Reading:
-    """How much the batch of this iteration counts on all ranks together.
+    """Return how much the batch of this iteration counts on all ranks together.
 
     With a lag, a tensor is not read yet, but later by :func:`amount_of`.
 
     Raises:
         TypeError, ValueError: the reading is not a whole number of at least 0.
-        RuntimeError: this is so on another rank.
-        Exception: the clock raises it. All ranks raise an error then.
+        RuntimeError: the reading on another rank is not such a number.
+        Exception: the clock raised an error. All ranks then raise an error.
     """
     if clock.is_summed and idist.get_world_size() > 1:
         return _summed_over_ranks(clock, engine)
@@ -130,7 +130,7 @@ def _sent(reading: torch.Tensor) -> Reading:
 
 
 def checked_amount(clock: Clock, reading: object) -> int:
-    """A reading as an int.
+    """Return a reading as an int.
 
     Raises:
         TypeError, ValueError: it is not a whole number of at least 0.
@@ -142,7 +142,7 @@ def checked_amount(clock: Clock, reading: object) -> int:
 
 
 def amount_of(clock: Clock, reading: Reading) -> int:
-    """The amount of a reading that :func:`summed_reading` returned.
+    """Return the amount of a reading that :func:`summed_reading` returned.
 
     Raises:
         TypeError, ValueError: the reading is not a whole number of at least 0.
@@ -164,7 +164,7 @@ def amount_of(clock: Clock, reading: Reading) -> int:
 
 
 def _summed_over_ranks(clock: Clock, engine: Engine) -> Reading:
-    """The sum over all ranks; each of them takes part, whatever its own reading is, since the others wait for it."""
+    """Return the sum over all ranks. A rank with a bad reading takes part, too, since the other ranks wait for it."""
     error: Exception | None = None
     packed = torch.tensor([0, 1], dtype=torch.int64)
     try:
@@ -182,7 +182,7 @@ def _summed_over_ranks(clock: Clock, engine: Engine) -> Reading:
 
 
 def _packed(reading: torch.Tensor) -> torch.Tensor:
-    """A reading and whether it is bad, computed where the reading is, so that nothing waits for it."""
+    """Return a reading and whether it is bad, computed on the reading's device, so that nothing waits for the GPU."""
     whole = reading.to(torch.int64)
     is_bad = (whole != reading) | (whole < 0)
     return torch.stack([torch.where(is_bad, torch.zeros_like(whole), whole), is_bad.to(torch.int64)])

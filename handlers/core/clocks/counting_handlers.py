@@ -20,7 +20,7 @@ from lehr.handlers.schedules.units import EVENTS
 from .clock import Clock, amount_of, summed_reading
 from .time_clock import TimeClock
 
-AMOUNTS = "amounts"  # what a plain loop counts that passes them to ``apply``
+AMOUNTS = "amounts"  # the unit of a plain loop that passes amounts to ``apply``
 
 
 class Clocked:
@@ -34,7 +34,7 @@ class Clocked:
     """
 
     calls_scheduler = True
-    tell: Callable[[int], None] | None = None  # is told the event index of each value, in a simulated run
+    tell: Callable[[int], None] | None = None  # in a simulated run, called with the event index of each value
 
     def __init__(self, scheduler: Any, clock: Clock, event: Any, optimizer: Optimizer | None) -> None:
         self._scheduler, self._clock, self._event = scheduler, clock, event
@@ -64,7 +64,7 @@ class Clocked:
         scheduler._event_index += amount
 
     def _amount(self) -> int:
-        """The sum of the readings that are to be counted now."""
+        """Return the sum of the readings that are to be counted now."""
         return sum(amount_of(self._clock, reading) for reading in self._due())
 
     def _due(self) -> tuple[Any, ...]:
@@ -116,7 +116,7 @@ class BatchCounter(Clocked):
 
 
 class AtSteps(Clocked):
-    """Writes at real steps, and then counts all batches since the last one: those that the step trains on."""
+    """Writes at real steps, and then counts the batches that the step trains on."""
 
     _last: tuple[int, bool] | None = None  # the amount of the last step, and whether a value was written
 
@@ -160,7 +160,7 @@ class AtTimes(Clocked):
 
     def __init__(self, scheduler: Any, clock: TimeClock, event: Any, optimizer: Optimizer | None) -> None:
         super().__init__(scheduler, clock, event, optimizer)
-        self._run: object = None  # the run of the engine whose time is counted, and how much of it was
+        self._run: object = None  # the run whose time is counted; _counted is its counted time
         self._counted = 0
 
     def __call__(self, engine: Engine, **kwargs: Any) -> None:
@@ -214,7 +214,7 @@ def read_with_strides(scheduler: Any) -> None:
     if scheduler._reader_type is not StridedReader:
         scheduler._reader_type = StridedReader
         index, readings = scheduler._event_index, scheduler._readings
-        scheduler._go_to(index)  # which makes a new reader
+        scheduler._go_to(index)  # this makes a new reader
         scheduler._readings = readings
 
 

@@ -25,13 +25,13 @@ class Progress:
 
 @dataclass(frozen=True, repr=False)
 class Landing(LiveSchedule):
-    """A schedule on its way to an end value, as far as a cool-down is.
+    """A schedule that moves to an end value with the progress of a cool-down.
 
     Args:
         schedule: the schedule of the trunk, which goes on below the cool-down.
         end_value: the value at the end.
         curve: the curve of the cool-down.
-        progress: how far it is.
+        progress: the progress of the cool-down.
     """
 
     schedule: Schedule
@@ -63,7 +63,7 @@ class AtLanding(Clocked):
 
     def __init__(self, scheduler: Any, clock: TimeClock, event: Any, optimizer: Optimizer | None) -> None:
         super().__init__(scheduler, clock, event, optimizer)
-        self._run: object = None  # the run of the engine whose time is counted, and how much of it was
+        self._run: object = None  # the run whose time is counted; _counted is its counted time
         self._counted, self._progress = 0, Progress()
 
     def __call__(self, engine: Engine, **kwargs: Any) -> None:
@@ -78,7 +78,7 @@ class AtLanding(Clocked):
         self._progress.now = now.progress
         if now.progress > 0:
             if hasattr(scheduler, "_admit_groups"):
-                scheduler._admit_groups()  # which changes the trunk
+                scheduler._admit_groups()  # this changes the trunk
             self._follow()
         scheduler(engine, **kwargs)
         scheduler._landing, self._run, self._counted = now, run, microseconds
@@ -86,14 +86,14 @@ class AtLanding(Clocked):
             self.tell(scheduler._event_index - 1)
 
     def _now(self, engine: Engine) -> tuple[object, int, LandingState]:
-        """The run, its microseconds, and the state with the time since it was counted last."""
+        """Return the run, its microseconds, and the state with the time since it was counted last."""
         run, seconds = self._clock._seconds(engine)
         microseconds = round(seconds * 1e6)
         passed = microseconds - (self._counted if run is self._run else 0)
         return run, microseconds, (self._scheduler._landing or LandingState()).after(passed)
 
     def _planned(self, state: LandingState, left: int) -> LandingState:
-        """The state with the progress of this event, so many microseconds before the deadline."""
+        """Return the state with the progress of this event, ``left`` microseconds before the deadline."""
         step_time, steps = state.step_time, 1
         if step_time is None and left > 0:
             return state
@@ -117,7 +117,7 @@ class AtLanding(Clocked):
 
     def finish(self, engine: Engine) -> None:
         """Count the time of the step, which a checkpoint may contain; end the run if it was the last one."""
-        if self._scheduler._landing is not None:  # it has begun
+        if self._scheduler._landing is not None:  # the landing has begun
             self._run, self._counted, self._scheduler._landing = self._now(engine)
         self.end(engine)
 
@@ -137,7 +137,7 @@ def follow_landing(scheduler: Any, landing: Landing) -> None:
 def follow_trunk(scheduler: Any) -> None:
     """Let a scheduler that was landing read its values from the trunk alone from now on."""
     if isinstance(scheduler._schedule, Landing):
-        # That of the first groups, which those that joined follow.
+        # Follow the schedule of the first groups. The groups that joined follow it.
         scheduler._follow(getattr(scheduler, "_first_schedule", scheduler._schedule.schedule))
 
 
@@ -168,7 +168,7 @@ def check_can_land(scheduler: Any, event: Any) -> None:
 def landing_handlers(
     scheduler: Any, clock: TimeClock, event: Any, optimizer: Optimizer | None
 ) -> tuple[AtLanding, list[tuple[Any, Any]]]:
-    """The handler that writes, and pairs of further events and their handlers."""
+    """Return the handler that writes, and pairs of further events and their handlers."""
     landing = AtLanding(scheduler, clock, event, optimizer)
     return landing, [
         (Events.STARTED, clock._begin),

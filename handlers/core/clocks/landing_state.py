@@ -1,4 +1,4 @@
-"""What a landing has to remember."""
+"""The state of a landing: the used time, the progress of the cool-down and recent step times."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,19 +7,19 @@ from typing import Any
 
 from lehr.handlers.schedules import arguments
 
-MOST_RECENT = 32  # steps whose times make the rate
-LONGEST = 3.0  # times their median counts a step at most, such as one with an evaluation
+MOST_RECENT = 32  # the time of a step is the mean over this many last steps
+LONGEST = 3.0  # a longer step, such as with an evaluation, counts as 3 times the median
 
 
 @dataclass(frozen=True)
 class LandingState:
-    """What a landing has to remember, as plain numbers. Times are whole microseconds, so that sums are exact.
+    """The state of a landing as plain numbers. Times are whole microseconds, so that sums are exact.
 
     Args:
         used: the time that was used, up to the last event or the end of its iteration.
         progress: how far the cool-down is, from 0 to 1.
         recent: how long the last steps took.
-        begun: how much of the time is that of the step that has begun.
+        begun: the time that the current step has taken so far.
     """
 
     used: int = 0
@@ -28,11 +28,11 @@ class LandingState:
     begun: int = 0
 
     def after(self, passed: int) -> "LandingState":
-        """The state so many microseconds later, in the same step."""
+        """Return the state after ``passed`` more microseconds of the same step."""
         return replace(self, used=self.used + passed, begun=self.begun + passed)
 
     def at_next_step(self, is_first: bool) -> "LandingState":
-        """The state at the next step."""
+        """Return the state at the next step."""
         return replace(self, recent=self.recent if is_first else (*self.recent, self.begun)[-MOST_RECENT:], begun=0)
 
     @property
@@ -44,15 +44,15 @@ class LandingState:
         return sum(min(one, longest) for one in self.recent) / len(self.recent)
 
     def state_dict(self) -> dict[str, Any]:
-        """The state as plain data."""
+        """Return the state as plain data."""
         return {"used": self.used, "progress": self.progress, "recent": list(self.recent), "begun": self.begun}
 
     @staticmethod
     def loaded(saved: object) -> "LandingState | None":
-        """The state from plain data; None for None.
+        """Return the state that was saved as plain data; None if none was saved.
 
         Raises:
-            TypeError, ValueError: it is not such a state.
+            TypeError, ValueError: ``saved`` is not the state of a landing.
         """
         if saved is None:
             return None

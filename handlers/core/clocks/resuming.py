@@ -1,4 +1,4 @@
-"""What a run that resumes can check of a scheduler with a clock."""
+"""Checks of a scheduler with a clock when a run resumes."""
 
 import warnings
 from typing import Any
@@ -15,7 +15,7 @@ from .time_clock import TimeClock
 
 
 def resume_with_clock(clock: Clock, engine: Engine, scheduler: Any, warns: bool) -> None:
-    """Write values that no checkpoint has; warn of a scheduler that was left behind.
+    """Write values that no checkpoint has, and warn of a scheduler whose state was not loaded.
 
     The engine does not know how much its batches counted, so only a scheduler that has counted nothing is noticed.
     """
@@ -32,7 +32,7 @@ def resume_with_clock(clock: Clock, engine: Engine, scheduler: Any, warns: bool)
 
 
 def warn_of_other_unit(clock: Clock | None, scheduler: Any) -> None:
-    """Warn of a scheduler whose event index counts something else than before, or that no longer lands.
+    """Warn if a scheduler's event index counts another unit than before, or if its deadline is gone.
 
     Args:
         clock: the clock that it is attached with; None if it counts events.

@@ -31,7 +31,7 @@ class PlannedClock(Clock):
         self._amounts = amounts
 
     def reading(self, engine: Engine) -> int:
-        """The amount of this iteration."""
+        """Return the amount of this iteration."""
         return int(self._amounts[engine.state.iteration - 1])
 
 
@@ -48,13 +48,13 @@ class PlannedTime:
         self._ends -= self._ends[start]
 
     def __call__(self, engine: Engine) -> float:
-        """The seconds of the run so far."""
+        """Return the seconds of the run so far."""
         name = getattr(engine.last_event_name, "name", engine.last_event_name)
         return float(self._ends[engine.state.iteration - (name in DURING_ITERATION)])
 
 
 def planned_time(clock: TimeClock, times: PlannedTime) -> TimeClock:
-    """A clock of time as a simulated run has it."""
+    """Return a clock of time as a simulated run has it."""
     made = copy.copy(clock)
     made._planned, made._left = times, weakref.WeakKeyDictionary()
     return made
@@ -99,7 +99,7 @@ class ClockedAttachment(NamedTuple):
 
 
 def clocked_attachment(function: object) -> ClockedAttachment | None:
-    """The attachment behind a handler of an engine; None for any other handler."""
+    """Return the attachment behind a handler of an engine; None for any other handler."""
     owner = getattr(function, "__self__", function)
     if not isinstance(owner, Clocked):
         return None
@@ -109,7 +109,7 @@ def clocked_attachment(function: object) -> ClockedAttachment | None:
 
 
 def is_counter(function: object) -> bool:
-    """Whether a handler of an engine only begins the time of a run."""
+    """Return whether a handler of an engine only begins the time of a run."""
     return isinstance(getattr(function, "__self__", None), TimeClock)
 
 

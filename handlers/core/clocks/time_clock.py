@@ -36,7 +36,7 @@ class Stopwatch:
         self._read_at: tuple[Any, Any] | None = None
 
     def read(self, engine: Engine) -> float:
-        """The seconds of the run so far; the same for all schedulers of one event, and on all ranks."""
+        """Return the seconds of the run so far; the same for all schedulers of one event, and on all ranks."""
         at = engine.state.iteration, engine.last_event_name
         if at != self._read_at:
             self._count_to(self._now())
@@ -56,7 +56,7 @@ class Stopwatch:
 
 
 def of_rank_0(number: float) -> float:
-    """The number of rank 0, on all ranks."""
+    """Return the number of rank 0, on all ranks."""
     if idist.get_world_size() == 1:
         return number
     told: Any = idist.broadcast(torch.tensor([number], dtype=torch.float64), src=0)
@@ -185,7 +185,7 @@ class TimeClock(Clock):
         return self.budget is not None or self.land_by is not None
 
     def reading(self, engine: Engine) -> int:
-        """The milliseconds of the run so far."""
+        """Return the milliseconds of the run so far."""
         return self._milliseconds(engine)[1]
 
     def _begin(self, engine: Engine) -> None:
@@ -201,12 +201,12 @@ class TimeClock(Clock):
         return left if self._planned is not None else of_rank_0(left)
 
     def _milliseconds(self, engine: Engine) -> tuple[object, int]:
-        """The run, and its milliseconds so far."""
+        """Return the run, and its milliseconds so far."""
         run, seconds = self._seconds(engine)
         return run, round(seconds * 1000)
 
     def _seconds(self, engine: Engine) -> tuple[object, float]:
-        """The run, and its seconds so far."""
+        """Return the run, and its seconds so far."""
         if self._planned is not None:
             return self, self._planned(engine)
         watch = self._watches.get(engine)
@@ -216,7 +216,7 @@ class TimeClock(Clock):
         return watch, watch.read(engine)
 
     def _left_at(self, engine: Engine, used: int, of_run: int) -> int:
-        """The microseconds until the deadline.
+        """Return the microseconds until the deadline.
 
         Args:
             engine: the engine.
@@ -230,7 +230,7 @@ class TimeClock(Clock):
         return round(self._left[engine] * 1e6) - of_run
 
     def _must_cool_down(self, event_index: int, steps: int, left: int) -> bool:
-        """Whether the cool-down must begin.
+        """Return whether the cool-down must begin.
 
         Args:
             event_index: the steps so far.
@@ -250,7 +250,7 @@ def _checked_seconds(name: str, given: Any) -> float:
 
 
 def _date(name: str, given: Any) -> datetime:
-    """A date with its time zone."""
+    """Return a date with its time zone."""
     try:
         date = given if isinstance(given, datetime) else datetime.fromisoformat(given)
     except (TypeError, ValueError) as error:
@@ -265,7 +265,7 @@ def _date(name: str, given: Any) -> datetime:
 
 
 def _cooldown(name: str, given: Any) -> tuple[Fraction | int, str]:
-    """The length of a cool-down, with its unit: a percentage, milliseconds or steps."""
+    """Return the length of a cool-down, with its unit: a percentage, milliseconds or steps."""
     if not isinstance(given, str):
         return arguments.whole_number(name, given, at_least=1), STEPS
     read = quantity(name, given)

@@ -48,7 +48,7 @@ class TokenClock(Clock):
         self.tokens_of = arguments.function("tokens_of", tokens_of, "a function of the engine")
 
     def reading(self, engine: Engine) -> Any:
-        """The tokens of the batch of this iteration."""
+        """Return the tokens of the batch of this iteration."""
         return self.tokens_of(engine)
 
 
@@ -89,7 +89,7 @@ class SampleClock(Clock):
         self.samples_of = samples_of
 
     def reading(self, engine: Engine) -> Any:
-        """The samples of the batch of this iteration.
+        """Return the samples of the batch of this iteration.
 
         Raises:
             ValueError: the batch has no tensor, and ``samples_of`` was not given.
@@ -106,7 +106,7 @@ class SampleClock(Clock):
 
 
 def first_length(batch: Any) -> int | None:
-    """The length of the first tensor or array in a batch; None if there is none."""
+    """Return the length of the first tensor or array in a batch; None if there is none."""
     shape = getattr(batch, "shape", None)
     if shape is not None:
         return int(shape[0]) if len(shape) else None

@@ -1,4 +1,4 @@
-"""A change of the schedule in the code, with which a run goes on that began with another schedule, or cools down."""
+"""The adjustment of a schedule when a run resumes: a shift, a stretch, a handover or a cool-down."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,16 +15,18 @@ from lehr.handlers.schedules.warmup_stable_decay import TYPES, curve_of_type
 class Adjustment:
     """A change of the schedule in the code, so that a run that started with another schedule can continue.
 
-    The cool-down is the outermost change, then comes the handover.
+    The handover is applied after the shift or stretch, and the cool-down is applied last.
 
     Args:
         shift: the number that is added to the event index.
         handover: the begin, duration and start value of a :class:`~lehr.handlers.schedules.Handover`; None for no
             handover.
-        stretch: the begin, position and end of a :class:`StretchedRest`; None for none. The shift is 0 then.
+        stretch: the begin, position and end of a :class:`StretchedRest`; None for no stretch. With a stretch, the shift
+            is 0.
         cooldown: the begin, duration, end value and name of the curve of a
-            :class:`~lehr.handlers.schedules.Cooldown`; None for no cool-down. The end value is None where a value is
-            to follow the schedule on; a scheduler of several has one for each in a tuple.
+            :class:`~lehr.handlers.schedules.Cooldown`; None for no cool-down. If the end value is None, the
+            value follows the schedule without a cool-down. A scheduler of several parameters has a tuple with an end
+            value for each.
     """
 
     shift: int = 0
@@ -33,7 +35,7 @@ class Adjustment:
     cooldown: tuple[int, float, Any, str] | None = None
 
     def __str__(self) -> str:
-        """The change in words, to follow the text of the schedule; empty for no change."""
+        """Return the change as text, to append to the text of the schedule; empty for no change."""
         text = f", read {abs(self.shift)} events {'later' if self.shift > 0 else 'earlier'}" if self.shift else ""
         if self.stretch is not None:
             first, position, end = self.stretch
@@ -47,13 +49,13 @@ class Adjustment:
         return text
 
     def position_at(self, event_index: int) -> int:
-        """The event of the schedule in the code that is read at an event."""
+        """Return the event of the schedule in the code that is read at an event."""
         if self.stretch is None:
             return max(event_index + self.shift, 0)
         return int(StretchedRest(_ANY, *self.stretch).position_at(np.array([float(event_index)]))[0])
 
     def applied_to(self, schedule: Schedule) -> Schedule:
-        """The schedule after the change."""
+        """Return the adjusted schedule."""
         if self.shift:
             schedule = Shift(schedule, self.shift)
         if self.stretch is not None:
@@ -66,7 +68,7 @@ class Adjustment:
         return Cooldown(schedule, begin, duration, end_value, curve_of_type(curve, duration))
 
     def state_dict(self) -> dict[str, Any]:
-        """The adjustment as plain data; the stretch and the cool-down only where there are any."""
+        """Return the adjustment as plain data, with entries for the stretch and the cool-down only if it has them."""
         state: dict[str, Any] = {
             "shift": self.shift,
             "handover": None if self.handover is None else list(self.handover),
@@ -80,7 +82,7 @@ class Adjustment:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Adjustment":
-        """The adjustment that :meth:`state_dict` returned as plain data.
+        """Return the adjustment that :meth:`state_dict` returned as plain data.
 
         Raises:
             TypeError, ValueError: the state does not contain an adjustment.
@@ -99,7 +101,7 @@ class Adjustment:
 
 
 def _items(name: str, saved: Any, form: str) -> Any:
-    """The items of an entry of a state, as many as its form has; None for None."""
+    """Return the saved items, after a check that there are as many as in ``form``; None if nothing was saved."""
     if saved is not None and not (isinstance(saved, list | tuple) and len(saved) == form.count(",") + 1):
         raise ValueError(f"{name} must be {form} or None, given {arguments.shown(saved)}")
     return saved
@@ -110,7 +112,7 @@ def _as_lists(value: Any) -> Any:
 
 
 def checked_handover(begin: Any, duration: Any, value: Any) -> tuple[int, float, Any]:
-    """A handover with its checked items."""
+    """Return a handover with its checked items."""
     checked = Handover(Shift(_ANY, 0), begin, duration, value)
     return checked.begin, checked.duration, checked.start_value
 
@@ -127,7 +129,7 @@ def _checked_cooldown(begin: Any, duration: Any, end_value: Any, curve: Any) -> 
 
 
 def _checked_end(name: str, value: Any, depth: int = 2) -> Any:
-    """An end value: a number, None, or a list of these; for a scheduler of several, each may be a list."""
+    """Return a checked end value: a number, None, or a tuple of end values, each of which may be a tuple of numbers."""
     if value is None:
         return None
     if not isinstance(value, list | tuple):

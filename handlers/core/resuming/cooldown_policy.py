@@ -67,7 +67,7 @@ class CooldownPolicy:
     end_value: Number | Mapping[str, Number] = 0.0
     run: RunLength | None = field(default=None, kw_only=True, compare=False, repr=False)
 
-    _counts: str | None = field(init=False, default=None, compare=False, repr=False)  # what a text was converted to
+    _counts: str | None = field(init=False, default=None, compare=False, repr=False)  # the unit of a converted text
 
     def __post_init__(self) -> None:
         """Checks the arguments."""
@@ -95,7 +95,7 @@ class CooldownPolicy:
 
 
 def refuse_other_unit(policy: CooldownPolicy, counted: str | None) -> None:
-    """Raise an error if the duration of a cool-down was converted to something else than the event index counts.
+    """Raise an error if the duration of a cool-down was converted to a unit that the event index does not count.
 
     Args:
         policy: the policy.
@@ -116,7 +116,7 @@ def refuse_other_unit(policy: CooldownPolicy, counted: str | None) -> None:
 
 
 def with_cooldown(policy: CooldownPolicy, scheduler: Any, saved: Adjustment, event_index: int) -> Adjustment:
-    """The adjustment of a scheduler that begins to cool down at an event.
+    """Return the adjustment of a scheduler that begins to cool down at an event.
 
     Args:
         policy: the policy.
@@ -140,7 +140,7 @@ def with_cooldown(policy: CooldownPolicy, scheduler: Any, saved: Adjustment, eve
 
 
 def _ends_of(scheduler: Any, ends: Any) -> Any:
-    """The end value of a scheduler, checked; for a scheduler of several, one for each in a tuple."""
+    """Return the checked end value of a scheduler; for a scheduler of several parameters, a tuple of end values."""
     members = getattr(scheduler, "_members", None)
     names = [scheduler.param_name] if members is None else [member.param_name for member in members]
     if not isinstance(ends, Mapping):
@@ -160,9 +160,9 @@ def _ends_of(scheduler: Any, ends: Any) -> Any:
 
 
 def _fitting(end_value: Any, scheduler: Any) -> Any:
-    """The end value, whose number of values must be that of a scheduler's groups."""
+    """Return the end value, after a check that it has as many values as the scheduler has groups."""
     schedule: Schedule = getattr(scheduler, "_first_schedule", scheduler._schedule)
-    has_joined = bool(getattr(scheduler, "_joined", ()))  # and follows its first groups
+    has_joined = bool(getattr(scheduler, "_joined", ()))  # groups that joined follow the first groups
     groups = schedule.groups or (len(scheduler._base.values) if has_joined else scheduler._num_groups())
     if isinstance(end_value, Sequence) and groups not in (None, len(end_value)):
         raise ValueError(

@@ -48,13 +48,13 @@ class ResumeCheck:
 
     def __init__(self, scheduler: Any, engine: Engine) -> None:
         self._scheduler, self._engine = weakref.ref(scheduler), weakref.ref(engine)
-        self._attached: list[tuple[Any, str | None]] = []  # the events, and the names of the history
+        self._attached: list[tuple[Any, str | None]] = []  # pairs of an event and the name of its history
         self._epoch_check: RemovableEventHandle | None = None
-        self._has_warned = False  # of a run that begins anew
-        self._engine_around: weakref.ref[Engine] | None = None  # the trainer that runs the engine, and its iteration
-        self._iteration_around = 0
-        self._joined_late = False  # whether the engine was attached when the scheduler had had events
-        self._clock: weakref.ref[Any] | None = None  # what the event index counts, if it does not count events
+        self._has_warned = False  # whether it has warned of a run that begins anew
+        self._engine_around: weakref.ref[Engine] | None = None  # the trainer that runs the engine
+        self._iteration_around = 0  # the iteration of that trainer
+        self._joined_late = False  # whether the scheduler had events before it was attached
+        self._clock: weakref.ref[Any] | None = None  # the clock of the scheduler; None if it counts events
         self._lead: int | None = None  # the engine's number of events minus the scheduler's, as intended
         if id(scheduler) not in CHECKS:
             CHECKS[id(scheduler)] = weakref.WeakKeyDictionary()
@@ -73,7 +73,7 @@ class ResumeCheck:
 
     @classmethod
     def of(cls, scheduler: Any, engine: Engine) -> "ResumeCheck":
-        """The check of a scheduler and an engine; a new one is attached to the engine."""
+        """Return the check of a scheduler and an engine; a new one is attached to the engine."""
         checks = CHECKS.get(id(scheduler))
         if checks is not None and engine in checks:
             return checks[engine]  # type: ignore[no-any-return]
@@ -103,7 +103,7 @@ class ResumeCheck:
                 CHECKS[id(scheduler)].pop(engine, None)
 
     def __call__(self, engine: Engine) -> None:
-        """Compare and correct if the run resumes; warn of what would have no effect in it."""
+        """Compare and correct the event index if the run resumes; warn if the scheduler has no effect in the run."""
         scheduler = self._scheduler()
         if scheduler is None or not engine.has_event_handler(scheduler) or steps_aside(engine):
             return
@@ -164,7 +164,7 @@ class ResumeCheck:
 
     @staticmethod
     def _warn_of_lost(scheduler: Any) -> None:
-        """Warn of what came with handlers that followed the saver."""
+        """Warn of metrics and phases that the handlers after the saver passed, and that are not in the checkpoint."""
         lost, scheduler._lost = " and ".join(dict.fromkeys(scheduler._lost)), ()
         warnings.warn(
             f"{short_name(scheduler)} was saved before other handlers of the same event brought it {lost}, and "
@@ -175,7 +175,7 @@ class ResumeCheck:
         )
 
     def _resume(self, engine: Engine, scheduler: Any) -> None:
-        """Compare and correct."""
+        """Compare the event index with the engine's events, and correct it."""
         if self.clock is not None:
             resume_with_clock(self.clock, engine, scheduler, warns=self._lead is None)
             self._lead, scheduler._sought = None, False
@@ -201,7 +201,7 @@ class ResumeCheck:
             self._take_back(engine, copied, expected)
 
     def _expected(self, engine: Engine, scheduler: Any) -> int | None:
-        """The event index that fits the engine's events; None if unknown."""
+        """Return the event index that fits the engine's events; None if unknown."""
         fired = self._times_fired(engine, scheduler)
         if fired is None:
             return None
@@ -220,7 +220,7 @@ class ResumeCheck:
             for _ in range(fired_at_end(engine, event, completion))
         ]
         num_missed = expected - scheduler.event_index
-        if 0 < num_missed <= len(may_be_missed):  # the last ones
+        if 0 < num_missed <= len(may_be_missed):  # ignite skipped the last of these handlers
             for name in may_be_missed[-num_missed:]:
                 scheduler(engine, name=name)
 
@@ -267,7 +267,7 @@ class ResumeCheck:
         scheduler._sought = False
 
     def _times_fired(self, engine: Engine, scheduler: Any) -> int | None:
-        """How often the events have fired; None if unknown, or if the scheduler is attached to several engines."""
+        """Return how often the events have fired; None if unknown, or if the scheduler has several engines."""
         optimizer = scheduler._stepping_optimizer()
         steps = None if optimizer is None else steps_of(engine, optimizer)
         counts = [times_fired(engine, event, steps) for event, _ in self._attached]
@@ -276,7 +276,7 @@ class ResumeCheck:
 
 
 def nearest_expected(scheduler: Any, expected: int) -> int:
-    """The event index that fits a number of events of an engine.
+    """Return the event index that fits a number of events of an engine.
 
     After a resume with ``"keep_fraction"``, the engine may have had as many events as the shifted schedule, such as
     the same number of shorter epochs. The event index is then greater or less by the shift, which is rounded.

@@ -43,7 +43,7 @@ ResumeWarning.__module__ = "lehr.handlers"
 
 
 def checked_policy(policy: Any) -> ResumePolicy:
-    """The policy, which must be one of :data:`POLICIES` or a :class:`CooldownPolicy`."""
+    """Return the policy, which must be one of :data:`POLICIES` or a :class:`CooldownPolicy`."""
     return policy if isinstance(policy, CooldownPolicy) else arguments.one_of("resume_policy", policy, POLICIES)
 
 
@@ -55,7 +55,7 @@ def adjusted(
     policy: ResumePolicy,
     is_same: bool,
 ) -> Adjustment:
-    """The adjustment with which a scheduler resumes; a name of a policy matters if the saved schedule differs.
+    """Return the adjustment with which a scheduler resumes. A policy name has an effect only if the schedule differs.
 
     Args:
         scheduler: the scheduler.
@@ -71,7 +71,7 @@ def adjusted(
     checked_policy(policy)
     saved, event_index = Adjustment.from_state(state), state["event_index"]
     is_pure = planned is not None and planned.is_pure
-    may_cool_down = planned is not None and not stateful_parts(planned)  # also the values of a function
+    may_cool_down = planned is not None and not stateful_parts(planned)  # a user's function may cool down, too
     if saved != Adjustment() and not is_pure and not (may_cool_down and saved == Adjustment(cooldown=saved.cooldown)):
         raise ValueError(
             f"an adjustment must not be given for {_text(description)}, given {arguments.shown(saved.state_dict())}"
@@ -107,7 +107,7 @@ def adjusted(
 
 
 def _at_same_step(saved: Adjustment, event_index: int) -> Adjustment:
-    """The adjustment under another schedule, at the event that the saved run had reached in its own."""
+    """Return the adjustment under another schedule, at the event that the saved run had reached in its own."""
     shift = saved.shift if saved.stretch is None else saved.position_at(event_index) - event_index
     return Adjustment(shift, cooldown=saved.cooldown)
 
@@ -139,7 +139,7 @@ def _from_same_value(state: Mapping[str, Any], length: float, saved: Adjustment,
 
 
 def _fraction(state: Mapping[str, Any], saved: Adjustment, policy: str) -> float:
-    """How far the saved run was through its schedule: 1 at its end."""
+    """Return how far the saved run was through its schedule: 1 at its end."""
     if not state["length"]:
         raise ValueError(
             f"resume_policy must not be {policy!r} where the saved schedule has no known end: "
@@ -184,7 +184,7 @@ def warn_of_change(state: Mapping[str, Any], description: Any, policy: ResumePol
 
 
 def level_of_caller() -> int:
-    """The ``stacklevel`` with which ``warnings.warn`` points to the user's code, outside of this package."""
+    """Return the ``stacklevel`` with which ``warnings.warn`` points to the user's code, outside of this package."""
     frame, level = sys._getframe(1), 1
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("lehr."):
         frame, level = frame.f_back, level + 1
@@ -192,12 +192,12 @@ def level_of_caller() -> int:
 
 
 def _text(description: Any) -> str:
-    """The beginning of a description as text."""
+    """Return the beginning of a description as text."""
     return arguments.shown_text(_full_text(description))
 
 
 def _full_text(description: Any) -> str:
-    """A description as text for a message; version 0 saved the text itself."""
+    """Return a description as text for a message; version 0 saved the text itself."""
     return description if isinstance(description, str) else text_of(description)
 
 

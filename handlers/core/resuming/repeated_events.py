@@ -1,4 +1,4 @@
-"""Events that are taken back, since the engine fires them again."""
+"""Functions that take back events of a scheduler that the engine fires again."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def forget_recorded(scheduler: Any, engine: Any, events: int, name: str | None) 
 
 
 def take_repeat(scheduler: Any) -> bool:
-    """Whether the next event is a repeated one, without a new metric; each call counts one repeated event."""
+    """Return whether the next event is repeated and has no new metric; each call uses up one repeated event."""
     is_repeated: bool = scheduler._repeats > 0
     scheduler._repeats -= is_repeated
     return is_repeated

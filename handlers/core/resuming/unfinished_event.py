@@ -1,6 +1,6 @@
-"""What an event still brings to a scheduler that is saved by one of the handlers of the event.
+"""The metrics and phase starts that handlers after the saver pass to a scheduler, and its checkpoint lacks.
 
-A run that resumes from such a checkpoint does not come back to the handlers that follow the saver.
+A run that resumes from such a checkpoint does not call the handlers after the saver again.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,16 +17,16 @@ from lehr.handlers.schedules.metric_parts import metric_parts
 from lehr.handlers.schedules.stateful import StatefulSchedule, stateful_parts
 
 WITHIN_ITERATION = (Events.ITERATION_STARTED, OptimizerEvents.STEP_STARTED, OptimizerEvents.STEP_COMPLETED)
-# The events that follow an event in the same iteration.
+# For each event, the events that follow it in the same iteration.
 LATER: dict[Any, tuple[Any, ...]] = dict.fromkeys(WITHIN_ITERATION, (Events.ITERATION_COMPLETED,))
 
 
 class Unfinished(NamedTuple):
-    """What handlers that follow a saver bring to a scheduler.
+    """The metrics and phase starts that handlers after a saver pass to a scheduler.
 
     Args:
         phases: for each ``next_phase``, the position of the stateful schedule, and the first event of the phase.
-        lost: what cannot be made up when the run resumes, in words.
+        lost: texts, each on something that a resumed run cannot recover.
     """
 
     phases: list[list[int]]
@@ -34,14 +34,14 @@ class Unfinished(NamedTuple):
 
 
 def unfinished_of(scheduler: Any) -> Unfinished | None:
-    """What the handlers that follow the present one bring to a scheduler; None if they bring nothing."""
+    """Return the metrics and phase starts that handlers after the running one will pass to a scheduler, if any."""
     if not stateful_parts(scheduler._planned):
         return None
     return brought_by(handlers_to_come(), scheduler)
 
 
 def brought_by(handlers: Iterator[RegisteredHandler], scheduler: Any) -> Unfinished | None:
-    """What handlers bring to a scheduler, which they call in this order; None if they bring nothing."""
+    """Return the metrics and phase starts that handlers, called in this order, pass to a scheduler, if any."""
     parts, found, event = stateful_parts(scheduler._planned), Unfinished([], []), scheduler._event_index
     for registered in handlers:
         brought = what_it_brings(registered, scheduler)
@@ -59,9 +59,9 @@ def brought_by(handlers: Iterator[RegisteredHandler], scheduler: Any) -> Unfinis
 
 
 def what_it_brings(registered: RegisteredHandler, scheduler: Any) -> str | None:
-    """What a handler brings to a scheduler: ``"an event"``, ``"a metric"``, ``"a phase"`` or ``"next_phase"``, or None.
+    """Return what a handler does: ``"an event"``, ``"a metric"``, ``"a phase"``, ``"next_phase"``, or None.
 
-    ``"next_phase"`` is one that the code of a user's function calls, perhaps under a condition.
+    ``"a phase"`` is a handler that begins a phase, ``"next_phase"`` a user's function whose code may begin a phase.
     """
     function, planned = registered.handler, scheduler._planned
     if function is scheduler or getattr(function, "_scheduler", None) is scheduler:
@@ -76,7 +76,7 @@ def what_it_brings(registered: RegisteredHandler, scheduler: Any) -> str | None:
 
 
 def handlers_to_come() -> Iterator[RegisteredHandler]:
-    """The handlers that engines call between the handler that is running and the next iteration."""
+    """Return the handlers that engines call between the handler that is running and the next iteration."""
     firing = list(running_handlers())
     for engine, event, handler, args in firing:
         later = _later(engine, event, is_outermost=engine is firing[-1].engine)
@@ -91,7 +91,7 @@ def handlers_to_come() -> Iterator[RegisteredHandler]:
 
 
 def _later(engine: Engine, event: Any, is_outermost: bool) -> list[Any] | None:
-    """The events that follow an event before the next iteration; None if a resumed run comes back to the event."""
+    """Return the events between an event and the next iteration; None if a resumed run fires the event again."""
     later = list(LATER.get(event, ()))
     if event == Events.ITERATION_COMPLETED or later:
         later += [Events.EPOCH_COMPLETED] * is_between_epochs(engine)
@@ -103,7 +103,7 @@ def _later(engine: Engine, event: Any, is_outermost: bool) -> list[Any] | None:
 
 
 def _passes(engine: Engine, registered: RegisteredHandler) -> bool:
-    """Whether an event passes the filter of a handler; a user's filter, which may count its calls, is not called."""
+    """Return whether an event passes a handler's filter; True for a user's filter, which is not called."""
     event = getattr(registered.handler, "_event", registered.event)
     event_filter = registered.event_filter or getattr(event, "filter", None)
     if event_filter is None or filter_arguments(event_filter) is None:
@@ -112,10 +112,10 @@ def _passes(engine: Engine, registered: RegisteredHandler) -> bool:
 
 
 def checked(state: Any, parts: list[StatefulSchedule]) -> Unfinished:
-    """The entry ``unfinished`` of a state, after a check.
+    """Return the entry ``unfinished`` of a state, after a check.
 
     Raises:
-        TypeError, ValueError: it is not such an entry.
+        TypeError, ValueError: the state is not such an entry.
     """
     if not isinstance(state, Mapping) or set(state) != set(Unfinished._fields):
         raise ValueError(f"unfinished must have the entries {[*Unfinished._fields]}, given {arguments.shown(state)}")
