@@ -29,7 +29,7 @@ def test_nothing_is_installed_outside_of_lehr():
         "__init__.py",
         "__pycache__",
         "py.typed",
-        "error_text.py",
+        "shortened_text.py",
         "lazy_exports.py",
         "handlers",
         "engine",
