@@ -7,7 +7,7 @@ engine gives them in :mod:`lehr.engine`.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-__version__ = "0.9.0"
+__version__ = "1.0.0"
 
 # Installed, the packages lie in this folder; in a clone of the repository, beside it.
 if not Path(__path__[0], "handlers").is_dir():

@@ -228,6 +228,34 @@ def test_a_date_is_met_whatever_happens_before_it(throughput):
     assert_landed(first.values + run.values, late, throughput(BUDGET, 99))
 
 
+def test_a_date_in_the_past_is_refused_before_a_new_run():
+    world = World(constant)
+    date = datetime(2026, 12, 1, 5, tzinfo=UTC)
+    options = {"budget": None, "land_by": date, "unix_time": lambda: date.timestamp() + world.now() - 1000.0 + 90.0}
+    run = Run(world, **options)
+    with pytest.raises(
+        ValueError, match="land_by must be after the start of the run, given 2026-12-01T05.*, which is 90 s"
+    ):
+        run.go()
+    assert run.values == []
+    assert run.scheduler.event_index == 0
+    with pytest.raises(ValueError, match="land_by must be after the start of the run"):
+        dry_run(run.trainer, 1, 100, seconds_per_step=2.0)
+
+
+def test_a_run_that_resumes_after_its_date_lands_at_its_next_step():
+    world = World(constant)
+    date = datetime(2026, 12, 1, 5, tzinfo=UTC)
+    options = {"budget": None, "land_by": date, "unix_time": lambda: date.timestamp() + world.now() - 1000.0 - 1000.0}
+    first = Run(world, **options)
+    first.go(stop_at=100)
+    world.idle += 3600.0
+    run = Run(world, **options)
+    run.load(first.state())
+    assert run.go()
+    assert run.values == [0.0]
+
+
 def test_a_clock_that_jumps_or_goes_back_does_no_harm():
     world = World(constant)
     glitches = {500: -1e6, 900: float("nan"), 1500: -3.0, 1790: -1e9}

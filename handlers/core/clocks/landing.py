@@ -115,6 +115,12 @@ class AtLanding(Clocked):
             trunk = schedule.schedule if isinstance(schedule, Landing) else schedule
             follow_landing(scheduler, Landing(trunk, clock.end_value, clock.curve, self._progress))
 
+    def start(self, engine: Engine) -> None:
+        """Check the date of the deadline in a new run; end a run that has landed before."""
+        if self._scheduler._event_index == 0:
+            self._clock.check_date(engine)
+        self.end(engine)
+
     def finish(self, engine: Engine) -> None:
         """Count the time of the step, which a checkpoint may contain; end the run if it was the last one."""
         if self._scheduler._landing is not None:  # the landing has begun
@@ -172,6 +178,6 @@ def landing_handlers(
     landing = AtLanding(scheduler, clock, event, optimizer)
     return landing, [
         (Events.STARTED, clock._begin),
-        (Events.STARTED, landing.end),
+        (Events.STARTED, landing.start),
         (Events.ITERATION_COMPLETED, landing.finish),
     ]

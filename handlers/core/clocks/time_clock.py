@@ -95,7 +95,8 @@ class TimeClock(Clock):
     Raises:
         TypeError: an argument has the wrong type.
         ValueError: an argument is out of its range; there are both a budget and a date; the date has no time zone;
-            there is a cool-down without a deadline, or one that is longer than the budget.
+            there is a cool-down without a deadline, or one that is longer than the budget. When a new run starts: the
+            date is past.
 
     Example:
         >>> import torch
@@ -194,6 +195,14 @@ class TimeClock(Clock):
         self._left.pop(engine, None)
         if self.land_by is not None:
             self._left[engine] = self._until_date()
+
+    def check_date(self, engine: Engine) -> None:
+        """Raise a ValueError if the date was past when this run started."""
+        if self.land_by is not None and (left := self._left_at(engine, 0, 0)) <= 0:
+            raise ValueError(
+                f"land_by must be after the start of the run, given {self.land_by.isoformat()}, which is "
+                f"{-left / 1e6:g} seconds before it"
+            )
 
     def _until_date(self) -> float:
         assert self.land_by is not None
