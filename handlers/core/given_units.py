@@ -7,6 +7,7 @@ from lehr.engine.event_counts import each_of
 from lehr.handlers.schedules import RunLength
 from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.awaiting_run_length import InUnits
+from lehr.handlers.schedules.durations import NUMBERS
 from lehr.handlers.schedules.run_length import COUNTS
 from lehr.handlers.schedules.units import EPOCHS, EVENTS, MILLISECONDS, PERCENT, STEPS, has_unit, quantity, shown_part
 
@@ -152,7 +153,8 @@ def _units_in(value: Any, run: RunLength | None, depth: int) -> Iterator[GivenUn
         args, kwargs = value._given
         own = getattr(value, "run_length", None)
         for one in (*args, *kwargs.values()):
-            yield from _units_in(one, own, depth - 1)
+            if type(one) not in NUMBERS:
+                yield from _units_in(one, own, depth - 1)
     elif depth and isinstance(value, list | tuple):
         for one in value:
             yield from _units_in(one, run, depth - 1)
