@@ -118,7 +118,7 @@ class AtLanding(Clocked):
     def start(self, engine: Engine) -> None:
         """Check the date of the deadline in a new run; end a run that has landed before."""
         if self._scheduler._event_index == 0:
-            self._clock.check_date(engine)
+            self._clock._check_date(engine)
         self.end(engine)
 
     def finish(self, engine: Engine) -> None:

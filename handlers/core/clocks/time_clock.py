@@ -196,7 +196,7 @@ class TimeClock(Clock):
         if self.land_by is not None:
             self._left[engine] = self._until_date()
 
-    def check_date(self, engine: Engine) -> None:
+    def _check_date(self, engine: Engine) -> None:
         """Raise a ValueError if the date was past when this run started."""
         if self.land_by is not None and (left := self._left_at(engine, 0, 0)) <= 0:
             raise ValueError(
