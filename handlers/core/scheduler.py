@@ -337,8 +337,9 @@ class BaseParamScheduler(SimulateValues, ABC):
 
         Args:
             engine: the engine, usually the trainer.
-            event: the event, with or without a filter; the scheduler counts the events that pass the filter. An event
-                of :class:`~lehr.engine.OptimizerEvents` is a real step of the scheduler's optimizer.
+            event: the event, or its name, such as ``"EPOCH_STARTED"``. The scheduler counts the events that pass the
+                filter of the event, if it has one. An event of :class:`~lehr.engine.OptimizerEvents` is a real step of
+                the scheduler's optimizer.
             name: name of the history; None for ``param_name``.
             clock: what ``event_index`` counts, such as a :class:`TokenClock`; None to count the events.
 

@@ -6,7 +6,6 @@ from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
-import torch
 
 from lehr.handlers.core.base_values import combined
 from lehr.handlers.core.copying import private_copy
@@ -19,6 +18,7 @@ from lehr.handlers.schedules import Concatenation, RunLength, Schedule, argument
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.durations import as_events, checked_run, in_events
 from lehr.handlers.targets.param_groups import ParamGroups
+from lehr.loaded_types import is_tensor
 
 from .same_target import same_target
 
@@ -155,7 +155,7 @@ def _concatenation(durations: Sequence[int], schedules: list[Schedule], base: Nu
 def _has_tensors(scheduler: ParamScheduler) -> bool:
     """Whether a hyper-parameter is a tensor, which may stand for several."""
     values = (value for group in scheduler.optimizer_param_groups for value in group.values())
-    return any(isinstance(value, torch.Tensor) for value in values)
+    return any(map(is_tensor, values))
 
 
 def _rows_at_once(scheduler: ParamScheduler, num_events: int, targets: list[ParamGroups]) -> list[list[float]]:
