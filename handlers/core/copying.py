@@ -7,8 +7,8 @@ from functools import partial
 from types import MethodType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lehr.engine.loaded_types import is_tensor, loaded_types
 from lehr.handlers.schedules.arguments import shortened, shown
-from lehr.loaded_types import is_tensor, loaded_types
 
 if TYPE_CHECKING:
     import torch

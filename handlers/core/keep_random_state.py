@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from lehr.engine.loaded_types import loaded_types
 from lehr.handlers.schedules import Schedule
-from lehr.loaded_types import loaded_types
 
 from .copying import PLAIN, reachable_from
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from lehr.engine.loaded_types import is_engine
 from lehr.handlers.schedules import LiveSchedule, RunLength, Schedule, Shift, arguments
 from lehr.handlers.schedules.durations import resolved
 from lehr.handlers.targets.engine_attribute import EngineAttribute
 from lehr.handlers.targets.target import Value
-from lehr.loaded_types import is_engine
 
 from .scheduler import BaseParamScheduler
 

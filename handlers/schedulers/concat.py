@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from lehr.engine.loaded_types import is_tensor
 from lehr.handlers.core.base_values import combined
 from lehr.handlers.core.copying import private_copy
 from lehr.handlers.core.illegal_values import warn_in_table
@@ -18,7 +19,6 @@ from lehr.handlers.schedules import Concatenation, RunLength, Schedule, argument
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.durations import as_events, checked_run, in_events
 from lehr.handlers.targets.param_groups import ParamGroups
-from lehr.loaded_types import is_tensor
 
 from .same_target import same_target
 

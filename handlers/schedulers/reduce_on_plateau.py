@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
+from lehr.engine.loaded_types import is_engine
 from lehr.handlers.core.base_values import read_base_values
 from lehr.handlers.core.copying import private_copy
 from lehr.handlers.core.metric_driven_base import MetricDrivenScheduler
@@ -16,7 +17,6 @@ from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, PlaceholderOptimizer
-from lehr.loaded_types import is_engine
 
 from .plateau_argument_types import LRPlateauArguments, LRPlateauOptions, PlateauArguments
 

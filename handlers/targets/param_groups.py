@@ -7,9 +7,9 @@ from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from lehr.engine.loaded_types import is_tensor
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.arguments import shown
-from lehr.loaded_types import is_tensor
 
 from .group_selection import Group, Selection, as_groups
 from .legal_values import legal_range

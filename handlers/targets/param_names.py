@@ -4,8 +4,8 @@ import difflib
 from collections.abc import Sequence
 from typing import Any
 
+from lehr.engine.loaded_types import is_tensor
 from lehr.handlers.schedules import arguments
-from lehr.loaded_types import is_tensor
 
 from .group_selection import Group
 

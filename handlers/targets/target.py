@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lehr.loaded_types import is_tensor
+from lehr.engine.loaded_types import is_tensor
 
 from .legal_values import LegalRange
 

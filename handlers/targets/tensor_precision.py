@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lehr.engine.loaded_types import is_tensor
 from lehr.handlers.schedules.base import Array
-from lehr.loaded_types import is_tensor
 
 if TYPE_CHECKING:
     import torch

@@ -1,4 +1,4 @@
-"""``lehr simulate``, ``lehr plot`` and ``lehr list`` where neither torch nor ignite can be imported."""
+"""The commands that need no engine where neither torch nor ignite can be imported."""
 
 import json
 import subprocess
@@ -79,7 +79,8 @@ def test_values_and_pictures_need_no_torch(tmp_path):
     simulations = [["simulate", str(file), "--groups", str(groups), "-n", "60", "--csv"] for file, groups in files]
     picture = tmp_path / "picture.png"
     plots = [["plot", str(files[0][0]), "-n", "60"], ["plot", str(files[0][0]), "-n", "60", "-o", str(picture)]]
-    others = [["list"], ["simulate", "--help"]]
+    described = [["show", str(files[0][0]), "-n", "60"], ["convert", "torch.StepLR", "step_size=3", "--to", "lehr"]]
+    others = [*described, ["list"], ["simulate", "--help"]]
     outputs = outputs_without_torch([*simulations, *plots, *others])
     for call, output in zip(simulations, outputs, strict=False):
         assert invoked(*call, "--optimizer", "sgd").output == output, call  # with the optimizer of torch
