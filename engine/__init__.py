@@ -1,10 +1,27 @@
 """What an engine gives schedulers: events of real steps, a history of the values, optimizers by name."""
 
-from .history import ParamHistory
-from .history_column import HistoryColumn
-from .optimizer_events import OptimizerEvents
-from .optimizer_from_config import configure_optimizer
-from .preinitialize import preinitialize, state_names_to_sparsify
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what type checkers see
+    from .history import ParamHistory
+    from .history_column import HistoryColumn
+    from .initial_state import preinitialize, state_names_to_sparsify
+    from .optimizer_events import OptimizerEvents
+    from .optimizer_from_config import configure_optimizer
+else:  # a checker that saw this __getattr__ would accept misspelt names
+    from lehr.lazy_exports import lazy_exports
+
+    __getattr__, __dir__ = lazy_exports(
+        globals(),
+        {
+            "history": ("ParamHistory",),
+            "history_column": ("HistoryColumn",),
+            "optimizer_events": ("OptimizerEvents",),
+            "optimizer_from_config": ("configure_optimizer",),
+            "initial_state": ("preinitialize", "state_names_to_sparsify"),
+        },
+        brings_history=True,
+    )
 
 __all__ = [
     "HistoryColumn",

@@ -44,7 +44,7 @@ def is_epoch_event(event: Any) -> bool:
 
 def is_completion(event: Any) -> bool:
     """Whether an event, or one in a list of events, comes after a training step: what is written then is late."""
-    return any(getattr(one, "name", "") in COMPLETIONS for one in each_of(event))
+    return any(getattr(one, "name", one) in COMPLETIONS for one in each_of(event))
 
 
 def is_by_iteration(event: Any) -> bool:

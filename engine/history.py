@@ -7,20 +7,18 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
-from ignite.engine import Engine
-from ignite.engine.events import RemovableEventHandle
 from numpy.typing import NDArray
 
 from .error_text import shown
 from .history_column import HistoryColumn
 from .history_csv import csv_rows
 from .history_state import columns_of_state, state_of_columns
-from .metric_recorder import attach_recorder
 from .notebook import MOST_PANELS, as_html, figure_with
 from .plots import draw_values, without_math
 
 if TYPE_CHECKING:
+    from ignite.engine import Engine
+    from ignite.engine.events import RemovableEventHandle
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
@@ -80,8 +78,8 @@ class ParamHistory:
         return self.setdefault(name).appender(groups, per_group)
 
     def record(
-        self, name: str, engine: Engine, *, output_transform: Callable[[Any], Any] | None = None
-    ) -> RemovableEventHandle:
+        self, name: str, engine: "Engine", *, output_transform: Callable[[Any], Any] | None = None
+    ) -> "RemovableEventHandle":
         """Record a number of each iteration, such as the training loss, under a name.
 
         The number is ``engine.state.output`` after the iteration. The number of the i-th iteration, from 0, has the
@@ -102,6 +100,7 @@ class ParamHistory:
             ValueError: something else records under this name.
 
         Example:
+            >>> from ignite.engine import Engine
             >>> trainer = Engine(lambda engine, batch: 1.0 / engine.state.iteration)
             >>> history = ParamHistory()
             >>> handle = history.record("loss", trainer)
@@ -109,6 +108,8 @@ class ParamHistory:
             >>> history["loss"], history["loss"].event_indices.tolist()
             ([1.0, 0.5, 0.3333333333333333, 0.25], [0, 1, 2, 3])
         """
+        from .metric_recorder import attach_recorder
+
         return attach_recorder(self, name, engine, output_transform)
 
     def to_numpy(self, name: str) -> NDArray[np.float64]:
@@ -306,8 +307,3 @@ def safe_heading(heading: str) -> str:
     ('lr', "'=1+1")
     """
     return f"'{heading}" if heading[:1] in ("=", "+", "-", "@", "\t", "\r") else heading
-
-
-# With "param_history" in ignite's ``state_dict_user_keys``, a checkpoint has the history itself. To unpickle it only
-# calls load_state_dict, which takes plain data.
-torch.serialization.add_safe_globals([ParamHistory])

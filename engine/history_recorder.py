@@ -1,12 +1,13 @@
 """Records the values of schedulers in the history of an engine, and lets one scheduler record under each name."""
 
 from collections.abc import Callable
-from typing import Any
-
-from ignite.engine import Engine
+from typing import TYPE_CHECKING, Any
 
 from .error_text import shown
 from .history import ParamHistory
+
+if TYPE_CHECKING:
+    from ignite.engine import Engine
 
 
 class Recorder:
@@ -19,7 +20,7 @@ class Recorder:
         self.append: Callable[[Any], None] = list[Any]().append
 
     def appender(
-        self, engine: Engine, name: str, scheduler: object, value: float | list[float], groups: int
+        self, engine: "Engine", name: str, scheduler: object, value: float | list[float], groups: int
     ) -> Callable[[Any], None]:
         """The function that appends a value like this one, for so many groups, to the history of an engine.
 
@@ -38,7 +39,7 @@ class Recorder:
         return self.append
 
 
-def claim_name(engine: Engine, name: str, scheduler: object) -> ParamHistory:
+def claim_name(engine: "Engine", name: str, scheduler: object) -> ParamHistory:
     """The history of an engine, in which a scheduler now records under this name. Makes the history if it is missing.
 
     Raises:
@@ -53,7 +54,7 @@ def claim_name(engine: Engine, name: str, scheduler: object) -> ParamHistory:
     return history
 
 
-def check_name_is_free(engine: Engine, name: str, scheduler: object) -> None:
+def check_name_is_free(engine: "Engine", name: str, scheduler: object) -> None:
     """Check that no other scheduler of an engine records under this name.
 
     A scheduler that is attached to an evaluator, with this engine as its ``trainer``, is a scheduler of this engine.
@@ -70,19 +71,19 @@ def check_name_is_free(engine: Engine, name: str, scheduler: object) -> None:
         )
 
 
-def num_recorded(engine: Engine | None, name: str) -> int:
+def num_recorded(engine: "Engine | None", name: str) -> int:
     """How many events the history of an engine has under a name."""
     history = _history_of(engine)
     return history[name].num_events if history is not None and name in history else 0
 
 
-def remove_last_events(engine: Engine | None, name: str, num_events: int) -> None:
+def remove_last_events(engine: "Engine | None", name: str, num_events: int) -> None:
     """Remove the last events under a name from the history of an engine, if it has one."""
     history = _history_of(engine)
     if history is not None and name in history:
         history[name].take_back(num_events)
 
 
-def _history_of(engine: Engine | None) -> ParamHistory | None:
+def _history_of(engine: "Engine | None") -> ParamHistory | None:
     history = None if engine is None else getattr(engine.state, "param_history", None)
     return history if isinstance(history, ParamHistory) else None

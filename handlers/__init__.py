@@ -124,6 +124,7 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
             "schedules": ("RunLength", "Schedule"),
             "targets.group_selection": ("Groups",),
         },
+        brings_history=True,
     )
 
 __all__ = [

@@ -1,12 +1,13 @@
 """Public names that are imported when they are first used."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
 
 def lazy_exports(
-    package: dict[str, Any], names: Mapping[str, Sequence[str]]
+    package: dict[str, Any], names: Mapping[str, Sequence[str]], brings_history: bool = False
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """The ``__getattr__`` and ``__dir__`` of a package whose public names are imported when they are first used.
 
@@ -16,6 +17,8 @@ def lazy_exports(
     Args:
         package: the ``globals()`` of the package.
         names: the public names of each submodule, by its name relative to the package.
+        brings_history: whether one of the names may make a history, which ``torch.load`` must then know. To tell it
+            imports torch, as the name itself does when it is used.
     """
     submodules = {module.partition(".")[0] for module in names}
     modules = {name: module for module, some in names.items() for name in some}
@@ -25,7 +28,10 @@ def lazy_exports(
             return import_module(f".{name}", package["__name__"])  # the import adds it to the package
         if name not in modules:
             raise AttributeError(f"module {package['__name__']!r} has no attribute {name!r}", name=name)
-        value = package[name] = getattr(import_module(f".{modules[name]}", package["__name__"]), name)
+        value = getattr(import_module(f".{modules[name]}", package["__name__"]), name)
+        if brings_history and "lehr.engine.history" in sys.modules:
+            import_module("lehr.engine.history_in_checkpoints")
+        package[name] = value
         return value
 
     def names_of() -> list[str]:

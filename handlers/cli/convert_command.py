@@ -50,10 +50,10 @@ def convert(
     **options: Any,
 ) -> None:
     """Print a config of another library, or write it to a file."""
-    from lehr.handlers.config import convert_config
+    from lehr.handlers.config.conversion import convert_config
     from lehr.handlers.schedules.arguments import shown
 
-    from .making import make_optimizer
+    from .making import make_param_groups
     from .parsing import config_of
 
     if output is not None:
@@ -68,7 +68,7 @@ def convert(
     made = convert_config(
         config_of(source, given),
         to=to,
-        optimizer=make_optimizer(options) if described else None,
+        optimizer=make_param_groups(options) if described else None,
         param_name=options["param_name"],
         epoch_length=options["epoch_length"],
         max_epochs=options["max_epochs"],

@@ -1,35 +1,64 @@
 """Makes the optimizer and the scheduler that the options of a command describe."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch.optim import Optimizer
-
-from lehr.engine.optimizer_from_config import configure_optimizer
-from lehr.handlers.config import configure_scheduler
+from lehr.handlers.config.configure import configure_scheduler
 from lehr.handlers.config.stated_run import stated_run
 from lehr.handlers.core.scheduler import BaseParamScheduler
 from lehr.handlers.schedules import RunLength
 from lehr.handlers.schedules.arguments import shown
+from lehr.handlers.targets.param_groups import HasParamGroups
 
 from .parsing import config_of, pairs_of
+from .plain_sgd import PlainSGD, is_legal_for_sgd
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
 
 MOST_GROUPS = 1000
 TUPLES = ("betas", "etas", "step_sizes")  # for these, a list is the value of each param group
 
 
-def make_optimizer(options: Mapping[str, Any]) -> Optimizer:
+def make_optimizer(options: Mapping[str, Any]) -> "Optimizer":
     """The optimizer of the options, with one parameter in each param group.
 
     Raises:
         TypeError, ValueError, ImportError: see :func:`configure_optimizer`.
         ValueError: there are too many groups, or a list does not have a value for each group.
     """
+    import torch
+
+    from lehr.engine.optimizer_from_config import configure_optimizer
+
+    groups, initial = _groups_of(options)
+    with_params = [{"params": [torch.nn.Parameter(torch.zeros(1))], **group} for group in groups]
+    return configure_optimizer(options["optimizer"], with_params, **initial)
+
+
+def make_param_groups(options: Mapping[str, Any]) -> HasParamGroups:
+    """The optimizer of the options, or a :class:`PlainSGD` with the same param groups, which needs no torch.
+
+    Raises:
+        TypeError, ValueError, ImportError: see :func:`make_optimizer`.
+    """
+    groups, initial = _groups_of(options)
+    given = [value for part in (initial, *groups) for value in part.items()]
+    if options["optimizer"] == "SGD" and all(is_legal_for_sgd(key, value) for key, value in given):
+        return PlainSGD(groups, initial)
+    return make_optimizer(options)  # which raises the error, if there is one
+
+
+def _groups_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The own values of each param group, and the values for all groups.
+
+    Raises:
+        ValueError: there are too many groups, or a list does not have a value for each group.
+    """
     number = options["groups"]
     if number > MOST_GROUPS:
         raise ValueError(f"--groups must be at most {MOST_GROUPS}, given {number}")
-    groups: list[dict[str, Any]] = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(number)]
+    groups: list[dict[str, Any]] = [{} for _ in range(number)]
     initial = {"lr": 0.1, **pairs_of("--initial", options["initial"])}
     if "params" in initial:
         raise ValueError(
@@ -44,7 +73,7 @@ def make_optimizer(options: Mapping[str, Any]) -> Optimizer:
             for group, own in zip(groups, value, strict=True):
                 group[key] = own
             initial[key] = value[0]
-    return configure_optimizer(options["optimizer"], groups, **initial)
+    return groups, initial
 
 
 def with_stated_length(
@@ -79,8 +108,19 @@ def _in_words(run: RunLength) -> str:
     return f"{run.max_epochs} epochs" if run.steps is None else f"{run.steps} steps"
 
 
-def make_scheduler(source: str, given: tuple[str, ...], options: Mapping[str, Any]) -> BaseParamScheduler:
+def make_scheduler(
+    source: str,
+    given: tuple[str, ...],
+    options: Mapping[str, Any],
+    make: Callable[[Mapping[str, Any]], HasParamGroups] = make_param_groups,
+) -> BaseParamScheduler:
     """The scheduler of a type with its arguments, or of a file.
+
+    Args:
+        source: the type or the file.
+        given: the arguments of the type.
+        options: the options of the command.
+        make: the function that makes the optimizer of the options.
 
     Raises:
         TypeError, ValueError, ImportError, FileNotFoundError: see :func:`configure_scheduler`.
@@ -91,7 +131,7 @@ def make_scheduler(source: str, given: tuple[str, ...], options: Mapping[str, An
         raise ValueError("--epoch-length must be given with --in-epochs, given none")
     if in_epochs and options.get("event") == "epoch":
         raise ValueError("--in-epochs is for --event iteration: with --event epoch, an event is an epoch anyway")
-    optimizer, config = make_optimizer(options), config_of(source, given)
+    optimizer, config = make(options), config_of(source, given)
     return configure_scheduler(
         optimizer,
         config,

@@ -38,13 +38,15 @@ def show(
     from lehr.handlers.config.config_description import described
 
     from .drawing import draw_simulation
-    from .html_page import check_page_file, write_page_of_events
     from .making import make_scheduler
     from .parsing import config_of
     from .simulation import simulate_events
 
     check_picture_file(output, force)
-    check_page_file(html, force)
+    if html is not None:
+        from .html_page import check_page_file, write_page_of_events
+
+        check_page_file(html, force)
     of_page_alone = html is not None and not options["in_epochs"]
     of_simulation = {**options, "epoch_length": None} if of_page_alone else options
     of_simulation["in_epochs"] = of_simulation["in_epochs"] or of_simulation["epoch_length"] is not None

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import click
-from ignite.engine import Engine
 
 from lehr.engine.history import safe_heading
 from lehr.handlers.core.copying import private_copy
-from lehr.handlers.core.inspection import column_labels, metric_name_of, reads_metric
 from lehr.handlers.core.schedule_reading import read_values
 from lehr.handlers.core.scheduler import BaseParamScheduler
+from lehr.handlers.core.scheduler_parts import column_labels, metric_name_of, reads_metric
 from lehr.handlers.schedulers.metric_scheduler import driven_parts
 from lehr.handlers.schedules.base import Array
 
@@ -96,6 +95,8 @@ def metric_chunks(
             metric stays, as in ``engine.state.metrics``.
         epoch_length: events in an epoch, if there is a metric for each epoch.
     """
+    from ignite.engine import Engine
+
     engine: Any = Engine(lambda engine, batch: None)
     scheduler.save_history = True
     for start, size in _chunks(num_events, SEQUENTIAL_CHUNK):

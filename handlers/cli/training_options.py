@@ -95,7 +95,7 @@ def trainer_of(source: str, given: tuple[str, ...], options: Mapping[str, Any], 
     """A trainer that trains nothing, with the scheduler of a plan attached to it."""
     from ignite.engine import Engine, Events
 
-    from .making import make_scheduler
+    from .making import make_optimizer, make_scheduler
 
     trainer = Engine(lambda engine, batch: None)
     if options["in_epochs"] and options["epoch_length"] is None and options["max_epochs"] is not None:
@@ -104,5 +104,5 @@ def trainer_of(source: str, given: tuple[str, ...], options: Mapping[str, Any], 
         options = {**options, "max_epochs": None, "total_steps": length.steps}  # what the config counts are iterations
     elif options["event"] != "epoch":
         options = {**options, "max_epochs": length.max_epochs}
-    make_scheduler(source, given, options).attach(trainer, Events(EVENTS[options["event"]]))
+    make_scheduler(source, given, options, make_optimizer).attach(trainer, Events(EVENTS[options["event"]]))
     return trainer

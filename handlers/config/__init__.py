@@ -9,7 +9,9 @@ else:  # a checker that saw this __getattr__ would accept misspelt names
     from lehr.lazy_exports import lazy_exports
 
     __getattr__, __dir__ = lazy_exports(
-        globals(), {"configure": ("configure_scheduler",), "conversion": ("convert_config",)}
+        globals(),
+        {"configure": ("configure_scheduler",), "conversion": ("convert_config",)},
+        brings_history=True,
     )
 
 __all__ = ["configure_scheduler", "convert_config"]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lehr.handlers.core.given_units import given_unit
-from lehr.handlers.core.inspection import members_of
 from lehr.handlers.core.param_scheduler import ParamScheduler
+from lehr.handlers.core.scheduler_parts import members_of
 from lehr.handlers.schedules import RunLength, StepDecay
 from lehr.handlers.schedules.units import SAMPLES, TOKENS, shown_amount
 

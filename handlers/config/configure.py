@@ -9,9 +9,9 @@ from typing import Any
 
 from lehr.handlers.core.as_config import copied_config, remember_config
 from lehr.handlers.core.base_values import start_from_base_values
-from lehr.handlers.core.inspection import members_of, target_of
 from lehr.handlers.core.param_scheduler import ParamScheduler
 from lehr.handlers.core.scheduler import BaseParamScheduler
+from lehr.handlers.core.scheduler_parts import members_of, target_of
 from lehr.handlers.schedules import RunLength, Schedule, arguments
 from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups
 

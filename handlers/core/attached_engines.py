@@ -1,17 +1,18 @@
 """The engines that schedulers are attached to."""
 
 import weakref
-from typing import Any
-
-from ignite.engine import Engine
+from typing import TYPE_CHECKING, Any
 
 from lehr.handlers.schedules.units import EVENTS
+
+if TYPE_CHECKING:
+    from ignite.engine import Engine
 
 # The resume check of each engine, by the id of the scheduler, since a subclass may define its own equality.
 CHECKS: "dict[int, weakref.WeakKeyDictionary[Engine, Any]]" = {}
 
 
-def engines_of(scheduler: Any) -> list[Engine]:
+def engines_of(scheduler: Any) -> "list[Engine]":
     """Return the engines to which ``scheduler.attach`` attached a scheduler."""
     return list(CHECKS.get(id(scheduler), ()))
 
@@ -38,7 +39,7 @@ def _checks_of(scheduler: Any) -> list[Any]:
     return list(CHECKS[id(scheduler)].values()) if id(scheduler) in CHECKS else []
 
 
-def counts_for(scheduler: Any, engine: Engine) -> bool:
+def counts_for(scheduler: Any, engine: "Engine") -> bool:
     """Return whether a scheduler counts the events of an engine and of others, all attached before its first event.
 
     An engine that it is attached to later, such as that of the next fold, begins a run of its own.
@@ -48,14 +49,14 @@ def counts_for(scheduler: Any, engine: Engine) -> bool:
     return len(engines_of(scheduler)) > 1 and check is not None and not check._joined_late
 
 
-def times_attached(scheduler: Any, engine: Engine) -> int:
+def times_attached(scheduler: Any, engine: "Engine") -> int:
     """Return how often ``scheduler.attach`` attached a scheduler to an engine."""
     checks = CHECKS.get(id(scheduler))
     check = None if checks is None else checks.get(engine)
     return 0 if check is None else len(check._attached)
 
 
-def intended_lead(scheduler: Any, engine: Engine) -> int:
+def intended_lead(scheduler: Any, engine: "Engine") -> int:
     """Return the number of engine events before the scheduler was attached in mid-run, 0 if unknown."""
     checks = CHECKS.get(id(scheduler))
     check = None if checks is None else checks.get(engine)

@@ -119,8 +119,9 @@ def attached(scheduler: Any, engine: Engine, event: Any, name: str | None, given
         raise TypeError(f"engine must be an ignite Engine, given {shown(engine)}")
     if not isinstance(name, str | None):
         raise TypeError(f"name must be a string or None, given {shown(name)}")
-    if isinstance(event, str) and is_step_event(event):
-        event = OptimizerEvents[event]
+    if isinstance(event, str):
+        events_by_name = OptimizerEvents if is_step_event(event) else Events
+        event = events_by_name.__members__.get(event, event)
     clock = checked_clock(scheduler, given, event)
     refuse_other_clock(scheduler, clock, event)
     names = scheduler._history_names(name) if scheduler.save_history else []

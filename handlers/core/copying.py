@@ -5,13 +5,13 @@ from collections import defaultdict, deque
 from collections.abc import Container, Iterable, Sequence
 from functools import partial
 from types import MethodType, SimpleNamespace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
-from ignite.engine import Engine
-from torch.utils.data import DataLoader
-
+from lehr.engine.loaded_types import is_tensor, loaded_types
 from lehr.handlers.schedules.arguments import shortened, shown
+
+if TYPE_CHECKING:
+    import torch
 
 T = TypeVar("T")
 LARGEST = 1_000_000  # the most numbers of a tensor that is copied
@@ -35,12 +35,13 @@ def private_copy(thing: T, kept: Iterable[object] = (), replaced: Sequence[tuple
     """
     memo: dict[int, Any] = {id(part): part for part in kept} | {id(part): instead for part, instead in replaced}
     reached = [part for part in reachable_from(thing, memo) if id(part) not in memo]
-    memo |= {id(part): part for part in reached if _is_shared(part)}
+    shared, optimizers = _shared_types(), loaded_types("torch.optim.Optimizer")
+    memo |= {id(part): part for part in reached if _is_shared(part, shared)}
     # clone() copies only the numbers of a view; deepcopy copies all memory of its base tensor.
-    memo |= {id(part): part.clone() for part in reached if isinstance(part, torch.Tensor) and not _is_shared(part)}
+    memo |= {id(part): part.clone() for part in reached if is_tensor(part) and not _is_shared(part, shared)}
     try:
         for part in reached:
-            if isinstance(part, torch.optim.Optimizer):
+            if isinstance(part, optimizers):
                 memo[id(part)] = _stand_in_for(part, memo)
         return copy.deepcopy(thing, memo)
     except (TypeError, RuntimeError) as error:  # a RecursionError is a RuntimeError
@@ -48,11 +49,13 @@ def private_copy(thing: T, kept: Iterable[object] = (), replaced: Sequence[tuple
         raise TypeError(shortened(message)) from error
 
 
-def _stand_in_for(optimizer: torch.optim.Optimizer, memo: dict[int, Any]) -> Any:
+def _stand_in_for(optimizer: "torch.optim.Optimizer", memo: dict[int, Any]) -> Any:
     """Return an optimizer of the same class, with copies of the hyper-parameters, without parameters or state."""
+    import torch
+
     groups = []
     for group in optimizer.param_groups:
-        tensors = [value for key, value in group.items() if key != "params" and isinstance(value, torch.Tensor)]
+        tensors = [value for key, value in group.items() if key != "params" and is_tensor(value)]
         own = {id(tensor): tensor.detach().clone() for tensor in tensors if memo.get(id(tensor), tensor) is tensor}
         memo |= own
         params = [torch.empty_like(param, device="meta") for param in group["params"]]
@@ -67,14 +70,17 @@ def _stand_in_for(optimizer: torch.optim.Optimizer, memo: dict[int, Any]) -> Any
     return stand_in
 
 
-def _is_shared(thing: object) -> bool:
-    if isinstance(thing, torch.Tensor):
-        return thing.requires_grad or thing.numel() > LARGEST
-    return isinstance(thing, Engine | torch.nn.Module | DataLoader)
+def _shared_types() -> tuple[type[Any], ...]:
+    return loaded_types("ignite.engine.Engine", "torch.nn.Module", "torch.utils.data.DataLoader")
+
+
+def _is_shared(thing: object, types: tuple[type[Any], ...]) -> bool:
+    return thing.requires_grad or thing.numel() > LARGEST if is_tensor(thing) else isinstance(thing, types)
 
 
 def reachable_from(whole: object, kept: Container[int] = ()) -> Iterable[object]:
     """Return the objects that a deep copy reaches, without plain ones and contents of shared objects or optimizers."""
+    shared, optimizers = _shared_types(), loaded_types("torch.optim.Optimizer")
     seen: dict[int, object] = {}
     waiting = [whole]
     while waiting:
@@ -83,7 +89,7 @@ def reachable_from(whole: object, kept: Container[int] = ()) -> Iterable[object]
             seen[id(thing)] = thing
             # Lists come first: there may be many.
             is_list = type(thing) in (tuple, list) and id(thing) not in kept
-            if is_list or not (id(thing) in kept or _is_shared(thing) or isinstance(thing, torch.optim.Optimizer)):
+            if is_list or not (id(thing) in kept or _is_shared(thing, shared) or isinstance(thing, optimizers)):
                 parts = thing if is_list else _parts_of(thing)
                 waiting.extend([part for part in parts if type(part) not in PLAIN])
     return seen.values()

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from lehr.engine.event_counts import each_of
 from lehr.handlers.schedules import RunLength
 from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.awaiting_run_length import InUnits
@@ -138,6 +137,8 @@ def checked_reader(scheduler: Any) -> Callable[[int], Any]:
 
 def _counts_at(event: Any) -> tuple[tuple[str, ...], str]:
     """Return the units that an event of an engine may count, and the place of the event as text for an error."""
+    from lehr.engine.event_counts import each_of
+
     events = each_of(event)
     given = [getattr(one, "name", one) for one in events]  # an event may be given by its name
     names = [one.upper() if isinstance(one, str) else "" for one in given]

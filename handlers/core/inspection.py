@@ -1,13 +1,13 @@
 """Functions that plans and the command use to read the private attributes of schedulers."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from ignite.engine import Engine
 from torch.optim import Optimizer
 
 from lehr.handlers.schedules import Schedule
-from lehr.handlers.targets.target import Location, Target
+from lehr.handlers.targets.target import Location
 
 from .attached_engines import clock_of, counts_for, engines_of, intended_lead, times_attached
 from .attaching import Filtered
@@ -18,6 +18,7 @@ from .resuming.index_check import ResumeCheck, nearest_expected
 from .resuming.unfinished_event import what_it_brings
 from .run_warnings import how_to_begin_anew
 from .scheduler import EXISTING, BaseParamScheduler
+from .scheduler_parts import column_labels, members_of, metric_name_of, reads_metric, target_of
 from .written_locations import Locations, labels_of, locations_of, shared_locations
 
 __all__ = [
@@ -122,12 +123,6 @@ def existing_schedulers() -> list[BaseParamScheduler]:
     return list(EXISTING.values())
 
 
-def members_of(scheduler: BaseParamScheduler) -> Sequence[BaseParamScheduler]:
-    """Return the schedulers that a ``ParamGroupScheduler`` combines; for any other scheduler, itself."""
-    members: Sequence[BaseParamScheduler] = vars(scheduler).get("_members", [scheduler])
-    return members
-
-
 def optimizers_of(scheduler: BaseParamScheduler) -> set[int]:
     """Return the ids of the optimizers that a scheduler writes to."""
     return {id(member.optimizer) for member in members_of(scheduler) if isinstance(member, ParamScheduler)}
@@ -143,34 +138,14 @@ def planned_schedule(scheduler: BaseParamScheduler) -> Schedule | None:
     return scheduler._planned
 
 
-def metric_name_of(scheduler: BaseParamScheduler) -> str | None:
-    """Return the name of the metric that drives a scheduler, or None."""
-    return getattr(scheduler, "metric_name", None)
-
-
-def reads_metric(scheduler: BaseParamScheduler) -> bool:
-    """Return whether a scheduler reads a metric at each of its events."""
-    return scheduler._reads_metric
-
-
 def is_written_elsewhere(scheduler: BaseParamScheduler) -> bool:
     """Return whether another object, such as a ``DevicePlan``, writes the values of a scheduler."""
     return scheduler._is_called_by_another
 
 
-def target_of(scheduler: BaseParamScheduler) -> Target:
-    """Return the target that a scheduler writes to."""
-    return scheduler._target
-
-
 def set_called_by_another(scheduler: BaseParamScheduler) -> None:
     """Record that another object, such as a ``DevicePlan``, writes the values of a scheduler."""
     scheduler._is_called_by_another = True
-
-
-def column_labels(scheduler: BaseParamScheduler) -> list[str] | None:
-    """Return the label of each column of a scheduler's values; None if the parameter and its groups label them."""
-    return scheduler._labels()
 
 
 def was_sought(scheduler: BaseParamScheduler) -> bool:

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 
+from lehr.engine.loaded_types import loaded_types
 from lehr.handlers.schedules import Schedule
 
 from .copying import PLAIN, reachable_from
@@ -20,7 +20,8 @@ WITHOUT_DRAWS = ("lehr.", "ignite.", "torch.optim.")
 
 # Callable objects that no simulation calls, or that run no code of their own. reachable_from also gives the
 # function of a partial. Metrics hold a weak reference to their engine.
-NOT_CALLED = (type, partial, weakref.ReferenceType, torch.Tensor, torch.nn.Module, torch.optim.Optimizer)
+NOT_CALLED = (type, partial, weakref.ReferenceType)
+NOT_CALLED_OF_TORCH = ("torch.Tensor", "torch.nn.Module", "torch.optim.Optimizer")
 KNOWN_CLASSES = ("lehr", "ignite", "torch", "numpy", "collections")
 
 
@@ -37,6 +38,8 @@ def random_state_kept(*simulated: object) -> Iterator[None]:
     if all(map(_is_plain_formula, simulated)) or not calls_user_code(simulated):
         yield
         return
+    import torch
+
     python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     try:
         yield
@@ -53,7 +56,8 @@ def calls_user_code(thing: object) -> bool:
     >>> calls_user_code(Anneal(0.1, 0.0, duration=10)), calls_user_code(FunctionSchedule(abs))
     (False, True)
     """
-    return any(map(_is_user_code, reachable_from(thing)))
+    not_called = NOT_CALLED + loaded_types(*NOT_CALLED_OF_TORCH)
+    return any(_is_user_code(part) for part in reachable_from(thing) if not isinstance(part, not_called))
 
 
 def _is_plain_formula(thing: Any) -> bool:
@@ -66,8 +70,6 @@ def _is_plain_formula(thing: Any) -> bool:
 
 
 def _is_user_code(thing: Any) -> bool:
-    if isinstance(thing, NOT_CALLED):
-        return False
     module = getattr(thing, "__module__", None)  # of a function, or of the class of an object
     if callable(thing):
         is_of_list = isinstance(getattr(thing, "__self__", None), list | array)  # the append of a history's column

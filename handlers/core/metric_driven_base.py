@@ -3,14 +3,15 @@
 import copy
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
-
-from ignite.engine import Engine
+from typing import TYPE_CHECKING, Any
 
 from .metrics import MetricFeed, saved_metric
 from .param_scheduler import ParamScheduler
 from .resuming.policy import ResumePolicy
 from .resuming.repeated_events import take_repeat
+
+if TYPE_CHECKING:
+    from ignite.engine import Engine
 
 
 class SchedulerWithMetric(ParamScheduler):
@@ -50,7 +51,7 @@ class MetricDrivenScheduler(SchedulerWithMetric):
 
     _reads_metric = True
 
-    def __call__(self, engine: Engine | None, name: str | None = None, amount: int = 1) -> None:
+    def __call__(self, engine: "Engine | None", name: str | None = None, amount: int = 1) -> None:
         """Pass the metric to the schedule, write the value of this event, record it, and count the event.
 
         Args:
@@ -79,7 +80,7 @@ class MetricDrivenScheduler(SchedulerWithMetric):
         return True
 
     @abstractmethod
-    def _give_metric(self, engine: Engine) -> None:
+    def _give_metric(self, engine: "Engine") -> None:
         """Read the metric and pass it to the schedule."""
 
     @abstractmethod

@@ -2,19 +2,18 @@
 
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any
-
-import ignite.distributed as idist
-import torch
-from ignite.engine import Engine
+from typing import TYPE_CHECKING, Any
 
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.plateau import checked_metric
 
+if TYPE_CHECKING:
+    from ignite.engine import Engine
+
 REDUCTIONS = ("mean", "min", "max", "rank0", "none")
 
 
-def metric_of(engine: Engine, metric_name: str, reduction: str = "none") -> float | None:
+def metric_of(engine: "Engine", metric_name: str, reduction: str = "none") -> float | None:
     """Return the value of a metric in ``engine.state.metrics``; None where it is missing.
 
     Args:
@@ -33,17 +32,26 @@ def metric_of(engine: Engine, metric_name: str, reduction: str = "none") -> floa
 
 def reduced_metric(metric: float, reduction: str) -> float | None:
     """Return the combined metric of all ranks, as in :func:`metric_of`; None if it is missing on a rank."""
-    return metric if reduction == "none" or idist.get_world_size() == 1 else _reduced(metric, reduction)[0]
+    return metric if reduction == "none" or _is_alone() else _reduced(metric, reduction)[0]
 
 
-def _metric_of(engine: Engine, metric_name: str, reduction: str) -> tuple[float | None, list[int]]:
+def _metric_of(engine: "Engine", metric_name: str, reduction: str) -> tuple[float | None, list[int]]:
     """Return the value of a metric, and the ranks on which it is missing if several ranks are combined."""
     metric: Any = (getattr(engine.state, "metrics", None) or {}).get(metric_name)
-    return (metric, []) if reduction == "none" or idist.get_world_size() == 1 else _reduced(metric, reduction)
+    return (metric, []) if reduction == "none" or _is_alone() else _reduced(metric, reduction)
+
+
+def _is_alone() -> bool:
+    import ignite.distributed as idist
+
+    return bool(idist.get_world_size() == 1)
 
 
 def _reduced(metric: object, reduction: str) -> tuple[float | None, list[int]]:
     """Combine the values in the order of the ranks, so that the result is bit-identical on each rank."""
+    import ignite.distributed as idist
+    import torch
+
     status, value = 0.0, 0.0
     if metric is None:
         status = 1.0
@@ -96,12 +104,12 @@ class MetricFeed:
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_engine": no_engine}  # a reference to an engine cannot be copied
 
-    def follow(self, engine: Engine) -> None:
+    def follow(self, engine: "Engine") -> None:
         """Remember the engine; :meth:`state` saves its metric."""
         if self._engine() is not engine:
             self._engine = weakref.ref(engine)
 
-    def read(self, engine: Engine, is_required: bool = True) -> float | None:
+    def read(self, engine: "Engine", is_required: bool = True) -> float | None:
         """Return the metric of an event; None if it is missing and not required.
 
         Raises:
@@ -136,19 +144,25 @@ class MetricFeed:
         self._saved = saved[0] if saved else None
 
 
-def _present_metrics(engine: Engine, ranks: list[int]) -> str:
+def _present_metrics(engine: "Engine", ranks: list[int]) -> str:
     """Return the metrics of an engine that have a value, for the error of one that has none on some of the ranks."""
-    if ranks and idist.get_rank() not in ranks:  # the metrics here have it
+    if ranks and _rank() not in ranks:  # the metrics here have it
         return "on every rank"
     metrics = getattr(engine.state, "metrics", None) or {}
     return arguments.shown(sorted(str(name) for name, value in metrics.items() if value is not None))
 
 
-def _missing_where(engine: Engine, name: str, ranks: list[int]) -> str:
+def _missing_where(engine: "Engine", name: str, ranks: list[int]) -> str:
     """On which ranks a metric is missing, and that it is None here rather than not there."""
-    is_none = name in (getattr(engine.state, "metrics", None) or {}) and (not ranks or idist.get_rank() in ranks)
+    is_none = name in (getattr(engine.state, "metrics", None) or {}) and (not ranks or _rank() in ranks)
     where = f"; it is missing on rank {arguments.shown_text(', '.join(map(str, ranks)), 100)}" if ranks else ""
     return f"{', which is None' if is_none else ''}{where}"
+
+
+def _rank() -> int:
+    import ignite.distributed as idist
+
+    return idist.get_rank()
 
 
 def no_engine() -> None:

@@ -6,12 +6,9 @@ from copy import copy
 from itertools import accumulate
 from operator import call
 from types import BuiltinFunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ignite.engine import Engine, Events
-from ignite.engine.events import RemovableEventHandle
-from torch.optim import Optimizer
 
 from lehr.engine.history_recorder import Recorder, num_recorded, remove_last_events
 from lehr.handlers.schedules import SideBySide
@@ -21,7 +18,6 @@ from lehr.handlers.targets.group_selection import Group
 from lehr.handlers.targets.several import Several
 from lehr.handlers.targets.target import Location
 
-from .attaching import AnyClock, AnyEvent
 from .common_optimizer import common_optimizer
 from .illegal_values import read_in_block
 from .members import (
@@ -37,6 +33,13 @@ from .param_scheduler import ParamScheduler
 from .resuming.adjustment import Adjustment
 from .scheduler import BaseParamScheduler
 from .state_param_scheduler import StateParamScheduler
+
+if TYPE_CHECKING:
+    from ignite.engine import Engine
+    from ignite.engine.events import RemovableEventHandle
+    from torch.optim import Optimizer
+
+    from .attaching import AnyClock, AnyEvent
 
 
 class ParamGroupScheduler(BaseParamScheduler):
@@ -108,7 +111,7 @@ class ParamGroupScheduler(BaseParamScheduler):
     def _common_target(self) -> Several:
         return Several([member._target for member in self._members])
 
-    def __call__(self, engine: Engine | None, name: str | None = None, amount: int = 1) -> None:
+    def __call__(self, engine: "Engine | None", name: str | None = None, amount: int = 1) -> None:
         """Write the values of this event, record them, and count the event; see :meth:`BaseParamScheduler.__call__`."""
         if self._admits:
             have_joined = [member._admit_groups() for member in self._at_event(self._param_schedulers())]
@@ -177,7 +180,7 @@ class ParamGroupScheduler(BaseParamScheduler):
             for member, value in zip(self._members, values, strict=True)
         ]
 
-    def _recording(self, engine: Engine, name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
+    def _recording(self, engine: "Engine", name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
         rows: dict[str, list[float]] = {}
         for own_name, member, its_value in zip(self.names, self._members, value, strict=True):
             rows.setdefault(name or own_name, []).extend(history_row(member, its_value))
@@ -190,7 +193,7 @@ class ParamGroupScheduler(BaseParamScheduler):
             return deque(maxlen=0).extend, map(call, appends, rows.values())
         return self._record_all_or_nothing(engine, list(rows)), zip(appends, rows.values(), strict=True)
 
-    def _record_all_or_nothing(self, engine: Engine, names: list[str]) -> Callable[[Any], None]:
+    def _record_all_or_nothing(self, engine: "Engine", names: list[str]) -> Callable[[Any], None]:
         lengths, index = {name: num_recorded(engine, name) for name in names}, self._event_index
 
         def record(rows: Iterable[tuple[Callable[[Any], None], list[float]]]) -> None:
@@ -207,11 +210,11 @@ class ParamGroupScheduler(BaseParamScheduler):
 
     def attach(
         self,
-        engine: Engine,
-        event: AnyEvent = Events.ITERATION_STARTED,
+        engine: "Engine",
+        event: "AnyEvent" = "ITERATION_STARTED",
         name: str | None = None,
-        clock: AnyClock = None,
-    ) -> RemovableEventHandle:
+        clock: "AnyClock" = None,
+    ) -> "RemovableEventHandle":
         """Write at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
 
         Creates missing attributes of ``engine.state``; see :meth:`StateParamScheduler.attach`.
@@ -260,7 +263,7 @@ class ParamGroupScheduler(BaseParamScheduler):
     def _num_groups(self) -> None:
         return None
 
-    def _stepping_optimizer(self) -> Optimizer | None:
+    def _stepping_optimizer(self) -> "Optimizer | None":
         return common_optimizer(self._members)
 
     def _last_value(self) -> list[float] | None:
@@ -293,7 +296,7 @@ class ParamGroupScheduler(BaseParamScheduler):
                 if not member._target.is_saved:
                     member._target.last = values[end - 1]
 
-    def _write_again(self, engine: Engine) -> None:
+    def _write_again(self, engine: "Engine") -> None:
         for member in self._members:
             member._write_again(engine)
 
@@ -303,7 +306,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         self._follow(SideBySide([member.schedule for member in self._members]))
         self._adjustment = adjustment
 
-    def _locations(self, engine: Engine) -> dict[str, list[Location]]:
+    def _locations(self, engine: "Engine") -> dict[str, list[Location]]:
         locations: dict[str, list[Location]] = {}
         for name, member in zip(self.names, self._members, strict=True):
             for own_name, its_own in member._locations(engine).items():

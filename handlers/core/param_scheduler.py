@@ -4,13 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import partial
 from itertools import count
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from ignite.engine import Engine
-from torch.optim import Optimizer
 
-from lehr.engine.optimizer_events import wrapped_optimizer
 from lehr.handlers.schedules import RunLength, Schedule, arguments
 from lehr.handlers.schedules.base import Array
 from lehr.handlers.schedules.durations import resolved
@@ -26,6 +23,10 @@ from .late_groups import JoinedGroup
 from .resuming.adjustment import Adjustment
 from .saving import check_plateau_values, finite_values
 from .scheduler import NOTHING_READ, BaseParamScheduler
+
+if TYPE_CHECKING:
+    from ignite.engine import Engine
+    from torch.optim import Optimizer
 
 # What the usual event needs, as one tuple: it takes less time to read than attributes, and is replaced as a whole. The
 # first six are those of FloatGroups; then the values of a block of events, its first event, the part of the history
@@ -137,7 +138,7 @@ class ParamScheduler(BaseParamScheduler):
     _usual: UsualEvent | None = None
     _caches = BaseParamScheduler._caches | {"_usual"}
 
-    def __call__(self, engine: Engine | None, name: str | None = None, amount: int = 1) -> None:
+    def __call__(self, engine: "Engine | None", name: str | None = None, amount: int = 1) -> None:
         """Write the value of this event, record it, and count the event.
 
         Args:
@@ -262,14 +263,14 @@ class ParamScheduler(BaseParamScheduler):
         value = super()._row(value)
         return self._target.fitted(value, self._target.groups()) if isinstance(value, list) else value
 
-    def _recording(self, engine: Engine, name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
+    def _recording(self, engine: "Engine", name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
         if not self._target.groups():  # the group is still to come
             return lambda row: None, value
         if self._target.float_groups() is None:
             value = self._target.as_held(value)
         return super()._recording(engine, name, value)
 
-    def _locations(self, engine: Engine) -> dict[str, list[Location]]:
+    def _locations(self, engine: "Engine") -> dict[str, list[Location]]:
         locations = super()._locations(engine)
         if any("momentum" in part.other_params for part in stateful_parts(self._planned)):
             groups = self._target.groups()
@@ -277,10 +278,14 @@ class ParamScheduler(BaseParamScheduler):
             locations.setdefault("momentum", [Location(group, key, item, self.optimizer) for group in groups])
         return locations
 
-    def _holders(self, engine: Engine) -> list[Any]:
+    def _holders(self, engine: "Engine") -> list[Any]:
         return super()._holders(engine) if self._is_pure else self.optimizer.param_groups  # torch may write any
 
-    def _stepping_optimizer(self) -> Optimizer | None:
+    def _stepping_optimizer(self) -> "Optimizer | None":
+        from torch.optim import Optimizer
+
+        from lehr.engine.optimizer_events import wrapped_optimizer
+
         optimizer = wrapped_optimizer(self.optimizer)
         return optimizer if isinstance(optimizer, Optimizer) else None
 

@@ -13,9 +13,7 @@ from lehr.handlers.schedules.description import description_of, same_schedule, t
 from lehr.handlers.schedules.stateful import stateful_parts
 
 from .attached_engines import clock_of, counted_unit
-from .clocks.clock import amount_of
 from .clocks.landing_state import LandingState
-from .resuming import unfinished_event
 from .resuming.adjustment import Adjustment
 from .resuming.cooldown_policy import CooldownPolicy, refuse_other_unit
 from .resuming.policy import ResumePolicy, adjusted, checked_policy, warn_of_change
@@ -48,6 +46,9 @@ RARE_ENTRIES = {"stretch", "cooldown", "unfinished", "readings", "landing", "cou
 
 def state_of(scheduler: Any) -> dict[str, Any]:
     """Return the state of a scheduler as plain data."""
+    from .clocks.clock import amount_of
+    from .resuming import unfinished_event
+
     planned = scheduler._planned
     length = None if planned is None else planned.length
     state = {
@@ -109,6 +110,8 @@ def load_state(scheduler: Any, state_dict: Mapping[str, Any], policy: ResumePoli
 
 
 def _load_checked(scheduler: Any, state: Mapping[str, Any], description: Any, policy: ResumePolicy) -> None:
+    from .resuming import unfinished_event
+
     planned = scheduler._planned
     is_same = is_same_schedule(state["schedule"], description)
     # A schedule under an overridden get_param cannot be adjusted.

@@ -5,13 +5,9 @@ import inspect
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from ignite.engine import Engine, Events
-from ignite.engine.events import RemovableEventHandle
-from torch.optim import Optimizer
-from torch.utils.hooks import RemovableHandle
 
 from lehr.engine.history import ParamHistory
 from lehr.engine.history_recorder import Recorder
@@ -21,8 +17,6 @@ from lehr.handlers.schedules.base import Array
 from lehr.handlers.targets.target import Location, Target, Value
 
 from . import as_config, saving
-from .attaching import AnyClock, AnyEvent, attached, attached_to_steps, recording_loop
-from .clocks.counting_handlers import apply_amount
 from .copying import private_copy
 from .get_param import GetParam, value_of_schedule
 from .given_units import checked_reader
@@ -31,6 +25,14 @@ from .missing_torch_names import NotOfTorch
 from .notebook import html_of
 from .schedule_reading import BlockReader, EventReader, read_values
 from .simulate_values import SimulateValues
+
+if TYPE_CHECKING:
+    from ignite.engine import Engine
+    from ignite.engine.events import RemovableEventHandle
+    from torch.optim import Optimizer
+    from torch.utils.hooks import RemovableHandle
+
+    from .attaching import AnyClock, AnyEvent
 
 NOTHING_READ, NO_EVENT_READER = BlockReader(Constant(0.0)), EventReader()  # placeholders that are never called
 
@@ -143,7 +145,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         vars(self).update(state, _target=copy.copy(state["_target"]))
         self._forget()
 
-    def __call__(self, engine: Engine | None, name: str | None = None, amount: int = 1) -> None:
+    def __call__(self, engine: "Engine | None", name: str | None = None, amount: int = 1) -> None:
         """Write the value of this event, record it, and count the event.
 
         Args:
@@ -194,9 +196,11 @@ class BaseParamScheduler(SimulateValues, ABC):
         if amount is None and self._written_at is None:
             self(None)
         else:
+            from .clocks.counting_handlers import apply_amount
+
             apply_amount(self, 1 if amount is None else amount)
 
-    def apply_at_steps(self) -> RemovableHandle:
+    def apply_at_steps(self) -> "RemovableHandle":
         """Let the optimizer call :meth:`apply` before each step that it really takes, until ``handle.remove()``.
 
         Under gradient accumulation, or where a ``GradScaler`` skips steps, the scheduler then counts no other
@@ -218,6 +222,8 @@ class BaseParamScheduler(SimulateValues, ABC):
             0.05
             0.025
         """
+        from .attaching import attached_to_steps
+
         return attached_to_steps(self)
 
     def _read(self, index: int) -> Any:
@@ -235,7 +241,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         """Return a value other than a float, as plain data to write."""
         return value.tolist() if isinstance(value, np.ndarray) else value
 
-    def _recording(self, engine: Engine, name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
+    def _recording(self, engine: "Engine", name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
         """Return a function that records the value of this event in the history, and the argument to call it with."""
         width = self._target.history_width(value)
         return self._recorder.appender(engine, name or self.param_name, self, value, width), value
@@ -271,6 +277,8 @@ class BaseParamScheduler(SimulateValues, ABC):
 
     @history.setter
     def history(self, history: ParamHistory | None) -> None:
+        from .attaching import recording_loop
+
         self._plain_loop = recording_loop(self, history)
         self.save_history = history is not None
 
@@ -317,11 +325,11 @@ class BaseParamScheduler(SimulateValues, ABC):
 
     def attach(
         self,
-        engine: Engine,
-        event: AnyEvent = Events.ITERATION_STARTED,
+        engine: "Engine",
+        event: "AnyEvent" = "ITERATION_STARTED",
         name: str | None = None,
-        clock: AnyClock = None,
-    ) -> RemovableEventHandle:
+        clock: "AnyClock" = None,
+    ) -> "RemovableEventHandle":
         """Write at each of these events of an engine.
 
         If a resumed run starts and the event index does not match the engine's events, it warns with a
@@ -329,8 +337,9 @@ class BaseParamScheduler(SimulateValues, ABC):
 
         Args:
             engine: the engine, usually the trainer.
-            event: the event, with or without a filter; the scheduler counts the events that pass the filter. An event
-                of :class:`~lehr.engine.OptimizerEvents` is a real step of the scheduler's optimizer.
+            event: the event, or its name, such as ``"EPOCH_STARTED"``. The scheduler counts the events that pass the
+                filter of the event, if it has one. An event of :class:`~lehr.engine.OptimizerEvents` is a real step of
+                the scheduler's optimizer.
             name: name of the history; None for ``param_name``.
             clock: what ``event_index`` counts, such as a :class:`TokenClock`; None to count the events.
 
@@ -342,6 +351,8 @@ class BaseParamScheduler(SimulateValues, ABC):
             ValueError: the engine has no such event; with ``save_history``, another attached scheduler has a history of
                 this name; the clock does not work with the event or the scheduler.
         """
+        from .attaching import attached
+
         return attached(self, engine, event, name, clock)
 
     def simulate(self, num_events: int, start: int = 0) -> Array:
@@ -449,19 +460,19 @@ class BaseParamScheduler(SimulateValues, ABC):
         """Return the names of the histories if the scheduler is attached with this name."""
         return [name or self.param_name]
 
-    def _recording_engine(self, engine: Engine) -> Engine:
+    def _recording_engine(self, engine: "Engine") -> "Engine":
         """Return the engine whose history records the events of this engine."""
         return engine
 
-    def _stepping_optimizer(self) -> Optimizer | None:
+    def _stepping_optimizer(self) -> "Optimizer | None":
         """Return the optimizer whose steps are :class:`OptimizerEvents`; None if there is not exactly one."""
         return None
 
-    def _locations(self, engine: Engine) -> dict[str, list[Location]]:
+    def _locations(self, engine: "Engine") -> dict[str, list[Location]]:
         """Return the numbers that are written at the events of an engine, by the names of their histories."""
         return {self.param_name: self._target.locations(engine)}
 
-    def _holders(self, engine: Engine) -> list[Any]:
+    def _holders(self, engine: "Engine") -> list[Any]:
         """Return the objects that hold these numbers; there may be more objects than needed."""
         return self._target.holders(engine)
 
@@ -491,7 +502,7 @@ class BaseParamScheduler(SimulateValues, ABC):
         """Return the last value that was written, as plain data; None if it is unknown."""
         return saving.last_value(self)
 
-    def _write_again(self, engine: Engine) -> None:
+    def _write_again(self, engine: "Engine") -> None:
         """Write the last value again if no checkpoint contains it."""
         if not self._target.is_saved and self._target.last is not None:
             self._target.write(self._target.last, engine)

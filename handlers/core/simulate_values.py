@@ -3,9 +3,6 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, overload
 
-from torch.optim import Optimizer
-from torch.utils.data import DataLoader
-
 from lehr.engine.plots import draw_values
 from lehr.handlers.schedules import RunLength
 from lehr.handlers.schedules.base import Array
@@ -16,6 +13,8 @@ from .simulated_rows import rows_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
+    from torch.optim import Optimizer
+    from torch.utils.data import DataLoader
 
     class AnyTarget(Optimizer, DataLoader[Any]):
         """Anything that the first argument of a scheduler may be, where the scheduler can be simulated without it."""

@@ -3,19 +3,21 @@
 import warnings
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ignite.engine import Engine, Events
-from ignite.engine.events import RemovableEventHandle
-
-from lehr.engine.event_counts import is_completion
+from lehr.engine.loaded_types import is_engine
 from lehr.handlers.schedules import LiveSchedule, RunLength, Schedule, Shift, arguments
 from lehr.handlers.schedules.durations import resolved
 from lehr.handlers.targets.engine_attribute import EngineAttribute
 from lehr.handlers.targets.target import Value
 
-from .attaching import AnyClock, AnyEvent
 from .scheduler import BaseParamScheduler
+
+if TYPE_CHECKING:
+    from ignite.engine import Engine
+    from ignite.engine.events import RemovableEventHandle
+
+    from .attaching import AnyClock, AnyEvent
 
 
 class StateParamScheduler(BaseParamScheduler):
@@ -89,11 +91,11 @@ class StateParamScheduler(BaseParamScheduler):
 
     def attach(
         self,
-        engine: Engine,
-        event: AnyEvent = Events.ITERATION_COMPLETED,
+        engine: "Engine",
+        event: "AnyEvent" = "ITERATION_COMPLETED",
         name: str | None = None,
-        clock: AnyClock = None,
-    ) -> RemovableEventHandle:
+        clock: "AnyClock" = None,
+    ) -> "RemovableEventHandle":
         """Write at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
 
         Creates the attribute if it is missing, with the value before the first event: ``schedule(0)``, or ``f(0)``
@@ -109,7 +111,7 @@ class StateParamScheduler(BaseParamScheduler):
             TypeError: ``engine`` is not an ignite ``Engine``.
             ValueError: with ``create_new``, ``engine.state`` has the attribute already; the attribute counts an event.
         """
-        exists = isinstance(engine, Engine) and hasattr(engine.state, self.param_name)
+        exists = is_engine(engine) and hasattr(engine.state, self.param_name)
         if exists and self.param_name in engine.state.event_to_attr.values():
             raise ValueError(
                 f"param_name must not be the name of an attribute in which the engine counts an event, given "
@@ -131,8 +133,10 @@ class StateParamScheduler(BaseParamScheduler):
             self._write_before_first_event(engine, event)
         return handle
 
-    def _write_before_first_event(self, engine: Engine, event: Any) -> None:
+    def _write_before_first_event(self, engine: "Engine", event: Any) -> None:
         """Create the attribute, and log a warning if an iteration trains without a value."""
+        from lehr.engine.event_counts import is_completion
+
         schedule, value = self._schedule, self._target.last
         if value is None and schedule is not None and schedule.is_pure and not self._asks_get_param:
             # The first event of ignite's five has f(1).

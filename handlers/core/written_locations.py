@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
-
-from ignite.engine import Engine
+from typing import TYPE_CHECKING, Any
 
 from lehr.engine.history import ParamHistory
 from lehr.handlers.targets.target import Location
 
+if TYPE_CHECKING:
+    from ignite.engine import Engine
+
 Locations = dict[str, list[Location]]  # the keys are names of histories
 
 
-def locations_of(handler: Any, engine: Engine | None) -> Locations:
+def locations_of(handler: Any, engine: "Engine | None") -> Locations:
     """Return the numbers that a handler writes at the events of an engine; none if it is not a scheduler.
 
     There are none either if its param groups are missing or not allowed; the next event raises that error.
@@ -30,7 +31,7 @@ def holders_of(locations: Locations) -> set[int] | None:
     return holders if all(location.identity[0] in holders for location in found) else None
 
 
-def may_share(holders: set[int] | None, handler: Any, engine: Engine) -> bool:
+def may_share(holders: set[int] | None, handler: Any, engine: "Engine") -> bool:
     """Return whether a handler may write a number in these holders; faster than comparing locations."""
     find = getattr(type(handler), "_holders", None)
     with suppress(TypeError, ValueError):
@@ -54,7 +55,7 @@ def labels_of(locations: Sequence[Location]) -> list[str]:
     return labels
 
 
-def label_history(history: ParamHistory, names: Sequence[str], scheduler: Any, engine: Engine | None) -> None:
+def label_history(history: ParamHistory, names: Sequence[str], scheduler: Any, engine: "Engine | None") -> None:
     """Store in a history the names of the param groups that a scheduler records under these names."""
     locations = locations_of(scheduler, engine)
     everything = [location for rows in locations.values() for location in rows]

@@ -6,8 +6,8 @@ from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
-import torch
 
+from lehr.engine.loaded_types import is_tensor
 from lehr.handlers.core.base_values import combined
 from lehr.handlers.core.copying import private_copy
 from lehr.handlers.core.illegal_values import warn_in_table
@@ -155,7 +155,7 @@ def _concatenation(durations: Sequence[int], schedules: list[Schedule], base: Nu
 def _has_tensors(scheduler: ParamScheduler) -> bool:
     """Whether a hyper-parameter is a tensor, which may stand for several."""
     values = (value for group in scheduler.optimizer_param_groups for value in group.values())
-    return any(isinstance(value, torch.Tensor) for value in values)
+    return any(map(is_tensor, values))
 
 
 def _rows_at_once(scheduler: ParamScheduler, num_events: int, targets: list[ParamGroups]) -> list[list[float]]:

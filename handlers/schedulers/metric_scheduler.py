@@ -1,8 +1,6 @@
 """A scheduler for a schedule that depends on a metric."""
 
-from typing import Any
-
-from ignite.engine import Engine
+from typing import TYPE_CHECKING, Any
 
 from lehr.handlers.core.metric_driven_base import MetricDrivenScheduler
 from lehr.handlers.core.metrics import MetricFeed
@@ -10,6 +8,9 @@ from lehr.handlers.schedules import Greedy, Phases, Plateau, Reduced, RunLength,
 from lehr.handlers.schedules.stateful import stateful_parts
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups
+
+if TYPE_CHECKING:
+    from ignite.engine import Engine
 
 
 class MetricScheduler(MetricDrivenScheduler):
@@ -89,7 +90,7 @@ class MetricScheduler(MetricDrivenScheduler):
     def _reads_metric_at(self, index: int) -> bool:
         return index % self.every == 0 and (index > 0 or self.every == 1)
 
-    def _give_metric(self, engine: Engine) -> None:
+    def _give_metric(self, engine: "Engine") -> None:
         metric = self._feed.read(engine, is_required=self._event_index > 0)
         if metric is not None:
             self.observe(metric)

@@ -1,11 +1,8 @@
 """A scheduler whose next phase begins on demand."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ignite.engine import Engine
-
-from lehr.engine.event_counts import is_repeated_epoch_start
 from lehr.handlers.core.metric_driven_base import SchedulerWithMetric
 from lehr.handlers.core.metrics import MetricFeed
 from lehr.handlers.schedules import Phases, Plateau, RunLength, Schedule, arguments
@@ -13,6 +10,9 @@ from lehr.handlers.schedules.durations import resolved
 from lehr.handlers.schedules.plateau import checked_metric
 from lehr.handlers.targets.group_selection import Selection
 from lehr.handlers.targets.param_groups import HasParamGroups
+
+if TYPE_CHECKING:
+    from ignite.engine import Engine
 
 
 class PhaseScheduler(SchedulerWithMetric):
@@ -115,7 +115,7 @@ class PhaseScheduler(SchedulerWithMetric):
         super()._go_to(event_index)
         self._phases.go_to(event_index)
 
-    def next_phase(self, engine: Engine | None = None) -> None:
+    def next_phase(self, engine: "Engine | None" = None) -> None:
         """Let the next phase begin with the next event.
 
         Args:
@@ -125,11 +125,13 @@ class PhaseScheduler(SchedulerWithMetric):
         Raises:
             ValueError: there is no next phase.
         """
+        from lehr.engine.event_counts import is_repeated_epoch_start
+
         if engine is None or not is_repeated_epoch_start(engine):
             self._follow_count()
             self._phases.begin_next()
 
-    def observe(self, engine: Engine) -> None:
+    def observe(self, engine: "Engine") -> None:
         """Read the metric of an engine, usually an evaluator; begin the next phase if the metric has stopped improving.
 
         Args:

@@ -1,11 +1,12 @@
 """The keyword arguments of the schedulers that reduce on a plateau, for type checkers."""
 
-from typing import Any, TypedDict
-
-from ignite.engine import Engine
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from lehr.handlers.schedules.arguments import Number
 from lehr.handlers.targets.group_selection import Selection
+
+if TYPE_CHECKING:
+    from ignite.engine import Engine
 
 
 class PlateauRule(TypedDict, total=False):
@@ -38,7 +39,7 @@ class Ignored(TypedDict, total=False):
 
     optimizer: Any
     metric_name: str
-    trainer: Engine | None
+    trainer: "Engine | None"
     param_group_index: Selection
     save_history: bool
 

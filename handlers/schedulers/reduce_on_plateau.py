@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
-from ignite.engine import Engine
 
+from lehr.engine.loaded_types import is_engine
 from lehr.handlers.core.base_values import read_base_values
 from lehr.handlers.core.copying import private_copy
 from lehr.handlers.core.metric_driven_base import MetricDrivenScheduler
@@ -21,6 +21,7 @@ from lehr.handlers.targets.param_groups import HasParamGroups, ParamGroups, Plac
 from .plateau_argument_types import LRPlateauArguments, LRPlateauOptions, PlateauArguments
 
 if TYPE_CHECKING:
+    from ignite.engine import Engine
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
@@ -94,7 +95,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         save_history: bool = False,
         param_group_index: Selection = None,
         *,
-        trainer: Engine | None = None,
+        trainer: "Engine | None" = None,
         initial_value: Number | None = None,
         nan_policy: str = "worse",
         missing_policy: str = "raise",
@@ -103,7 +104,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         begin: int = 0,
     ) -> None:
         self._feed = MetricFeed(metric_name, reduction)
-        if not isinstance(trainer, Engine | None):
+        if trainer is not None and not is_engine(trainer):
             raise TypeError(f"trainer must be an ignite Engine or None, given {arguments.shown(trainer)}")
         if arguments.flag("relative", relative):
             target = ParamGroups(optimizer, param_name, param_group_index)
@@ -135,7 +136,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         elif initial_value is None:
             raise ValueError("initial_value must be given without an optimizer, given None")
 
-    def __call__(self, engine: Engine | None, name: str | None = None, amount: int = 1) -> None:
+    def __call__(self, engine: "Engine | None", name: str | None = None, amount: int = 1) -> None:
         """Observe the metric of this event, write the value, record it, and count the event.
 
         Args:
@@ -159,7 +160,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
             self._plateau.go_on_from([*values, *(value * ratio for value in held[len(values) :])])
         return is_new
 
-    def _give_metric(self, engine: Engine) -> None:
+    def _give_metric(self, engine: "Engine") -> None:
         self.observe(engine)
 
     def _schedule_state(self) -> Any:
@@ -169,10 +170,10 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         self._plateau.put_back(state)
         self._goes_on_from_groups = False  # the groups may hold the next value already
 
-    def _recording_engine(self, engine: Engine) -> Engine:
+    def _recording_engine(self, engine: "Engine") -> "Engine":
         return engine if self.trainer is None else self.trainer
 
-    def observe(self, engine: Engine | float) -> None:
+    def observe(self, engine: "Engine | float") -> None:
         """Observe a metric, without writing; for a plain loop, or for a plateau inside another scheduler.
 
         Args:
@@ -181,7 +182,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         Raises:
             TypeError, ValueError: as at an event; see the class.
         """
-        if not isinstance(engine, Engine):
+        if not is_engine(engine):
             if self._goes_on_from_groups and not self._repeats:
                 self._plateau.go_on_from(self._target.read())
             self._plateau.observe(engine)
@@ -334,7 +335,7 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
         self,
         optimizer: HasParamGroups,
         metric_name: str,
-        trainer: Engine | None = None,
+        trainer: "Engine | None" = None,
         save_history: bool = False,
         param_group_index: Selection = None,
         **scheduler_kwargs: Unpack[LRPlateauOptions],

@@ -1,21 +1,26 @@
 """An attribute of an engine's state."""
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any
-
-from ignite.engine import Engine, State
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.arguments import shown
 
 from .target import Location, Target
 
-# The names that ignite and lehr use themselves.
-OWN_NAMES = frozenset(
-    {*vars(State()), *dir(State), "param_history", "optimizer", "optimizer_step", "optimizer_steps"}
-    | {"optimizer_step_again"}
-)
+if TYPE_CHECKING:
+    from ignite.engine import Engine
+
+NAMES_OF_LEHR = {"param_history", "optimizer", "optimizer_step", "optimizer_steps", "optimizer_step_again"}
+
+
+@cache
+def own_names() -> frozenset[str]:
+    """The names that ignite and lehr use themselves."""
+    from ignite.engine import State
+
+    return frozenset({*vars(State()), *dir(State)} | NAMES_OF_LEHR)
 
 
 class EngineAttribute(Target):
@@ -32,14 +37,14 @@ class EngineAttribute(Target):
     is_saved = False
 
     def __init__(self, name: str, number_type: type[float] | type[int] = float) -> None:
-        if isinstance(name, str) and name in OWN_NAMES:
+        if isinstance(name, str) and name in own_names():
             raise ValueError(
                 "param_name must not be the name of an attribute that the engine itself uses, such as 'iteration' or "
                 f"'epoch', given {arguments.shown(name)}"
             )
         self.name, self.number_type = name, number_type
 
-    def check(self, value: Any, engine: Engine | None) -> Callable[[], None]:
+    def check(self, value: Any, engine: "Engine | None") -> Callable[[], None]:
         """The function that writes the value; any value can be written if there is an engine.
 
         Raises:
@@ -49,7 +54,7 @@ class EngineAttribute(Target):
             raise TypeError(f"engine must be given to write {shown(self.name)} to its state, given None")
         return partial(self.write, value, engine)
 
-    def write(self, value: Any, engine: Engine | None) -> None:
+    def write(self, value: Any, engine: "Engine | None") -> None:
         """Set the attribute.
 
         Raises:
@@ -64,10 +69,10 @@ class EngineAttribute(Target):
         """The last value that was written."""
         return self.last
 
-    def holders(self, engine: Engine) -> list[Any]:
+    def holders(self, engine: "Engine") -> list[Any]:
         """The state of the engine."""
         return [engine.state]
 
-    def locations(self, engine: Engine | None) -> list[Location]:
+    def locations(self, engine: "Engine | None") -> list[Location]:
         """The location of the attribute; none without an engine."""
         return [] if engine is None else [Location(engine.state, self.name, None, engine.state)]

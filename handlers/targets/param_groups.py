@@ -5,11 +5,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import repeat
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import torch
-from ignite.engine import Engine
-
+from lehr.engine.loaded_types import is_tensor
 from lehr.handlers.schedules import arguments
 from lehr.handlers.schedules.arguments import shown
 
@@ -18,6 +16,10 @@ from .legal_values import legal_range
 from .param_names import find_entry
 from .target import Location, Target, Value
 from .tensor_precision import as_held
+
+if TYPE_CHECKING:
+    import torch
+    from ignite.engine import Engine
 
 
 class HasParamGroups(Protocol):
@@ -218,23 +220,22 @@ class ParamGroups(Target):
                 initial = group[initial_key]
                 if self.item is not None and isinstance(initial, list | tuple):
                     initial = initial[self.item]
-                is_tensor = isinstance(initial, torch.Tensor)
-                values[at] = arguments.number(initial_key, float(initial) if is_tensor else initial)
+                values[at] = arguments.number(initial_key, float(initial) if is_tensor(initial) else initial)
         return values
 
     def as_held(self, values: Any) -> Any:
         """Values as the groups hold them: a tensor of less than 64 bits rounds them. See :meth:`Target.as_held`."""
         return as_held(self._held_by(self.groups()), values)
 
-    def holders(self, engine: Engine | None = None) -> list[Any]:
+    def holders(self, engine: "Engine | None" = None) -> list[Any]:
         """The groups."""
         return self.groups()
 
-    def locations(self, engine: Engine | None = None) -> list[Location]:
+    def locations(self, engine: "Engine | None" = None) -> list[Location]:
         """The entry of each group."""
         return [Location(group, self.key, self.item, self.optimizer) for group in self.groups()]
 
-    def tensors(self, own_values: bool) -> list[torch.Tensor]:
+    def tensors(self, own_values: bool) -> "list[torch.Tensor]":
         """The tensors of the groups.
 
         Args:
@@ -245,7 +246,7 @@ class ParamGroups(Target):
         """
         held = self._held_by(self.groups())
         for at, old in enumerate(held):
-            if not isinstance(old, torch.Tensor):
+            if not is_tensor(old):
                 raise ValueError(
                     f"{self.key!r} must be a tensor in all param groups that are written, given {old!r} in the "
                     f"group {at}: construct the optimizer with torch.tensor({old!r}), on the device of its parameters"
@@ -254,7 +255,7 @@ class ParamGroups(Target):
             self._refuse_shared(held, range(len(held)))
         return held
 
-    def write(self, value: Value, engine: Engine | None = None) -> None:
+    def write(self, value: Value, engine: "Engine | None" = None) -> None:
         """Write one value to all groups, or one value of a list to each group.
 
         Raises:
@@ -274,7 +275,7 @@ class ParamGroups(Target):
                 return
         self.check(value, engine)()
 
-    def check(self, value: Value, engine: Engine | None = None) -> Callable[[], None]:
+    def check(self, value: Value, engine: "Engine | None" = None) -> Callable[[], None]:
         """Raise an error if the value cannot be written to all groups; else return a function that writes it.
 
         Raises:
@@ -316,7 +317,7 @@ class ParamGroups(Target):
         filled = None
         # torch.compile runs this loop as it is, since repeat() has no end; a graph of one fill would cost more.
         for group, old, new in zip(groups, held, values):  # noqa: B905
-            if isinstance(old, torch.Tensor):
+            if is_tensor(old):
                 if old is not filled:  # groups with one value may share a tensor
                     (old.detach() if old.requires_grad else old).fill_(new)
                 filled = old
@@ -338,7 +339,7 @@ class ParamGroups(Target):
         self._refuse_shared(self._held_by(self.groups()), values)
 
     def _refuse_shared(self, held: list[Any], values: Iterable[Any]) -> None:
-        if not any(isinstance(old, torch.Tensor) for old in held):
+        if not any(is_tensor(old) for old in held):
             return
         owned = [
             id(held) for held in self._held_by(group for group in self.optimizer.param_groups if self.key in group)
@@ -348,7 +349,7 @@ class ParamGroups(Target):
         owners, written = Counter(owned), Counter(map(id, held))
         of_tensor: dict[int, Any] = {}
         for tensor, value in zip(held, values):  # noqa: B905 -- repeat() has no end
-            if isinstance(tensor, torch.Tensor) and (
+            if is_tensor(tensor) and (
                 owners[id(tensor)] > written[id(tensor)] or of_tensor.setdefault(id(tensor), value) != value
             ):
                 raise ValueError(

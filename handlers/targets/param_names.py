@@ -4,8 +4,7 @@ import difflib
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
+from lehr.engine.loaded_types import is_tensor
 from lehr.handlers.schedules import arguments
 
 from .group_selection import Group
@@ -69,6 +68,6 @@ def _items(key: str, value: object) -> Sequence[Any]:
 
 
 def _is_number(value: object) -> bool:
-    if isinstance(value, torch.Tensor):
+    if is_tensor(value):
         return value.is_floating_point() and value.numel() == 1
     return isinstance(value, arguments.REAL) and not isinstance(value, bool)

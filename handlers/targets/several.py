@@ -1,13 +1,14 @@
 """A target that consists of several targets."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
-
-from ignite.engine import Engine
+from typing import TYPE_CHECKING, Any
 
 from .group_selection import Group
 from .param_groups import FloatGroups
 from .target import Location, Target
+
+if TYPE_CHECKING:
+    from ignite.engine import Engine
 
 
 class Several(Target):
@@ -25,7 +26,7 @@ class Several(Target):
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_float_groups": []}  # a copy looks the groups up again
 
-    def write(self, value: Any, engine: Engine | None) -> None:
+    def write(self, value: Any, engine: "Engine | None") -> None:
         """Check the value of each target, and then write all of them."""
         writes = self._float_writes(value)
         if writes is None:
@@ -59,7 +60,7 @@ class Several(Target):
             writes.append((groups, key, own))
         return writes or None
 
-    def check(self, value: Any, engine: Engine | None) -> Callable[[], None]:
+    def check(self, value: Any, engine: "Engine | None") -> Callable[[], None]:
         """Check the value of each target."""
         writes = [target.check(own, engine) for target, own in zip(self.targets, value, strict=True)]
 
@@ -74,10 +75,10 @@ class Several(Target):
         rows = [target.read() for target in self.targets]
         return [value for row in rows for value in (row if isinstance(row, list) else [row])]
 
-    def holders(self, engine: Engine) -> list[Any]:
+    def holders(self, engine: "Engine") -> list[Any]:
         """The holders of all targets."""
         return [holder for target in self.targets for holder in target.holders(engine)]
 
-    def locations(self, engine: Engine) -> list[Location]:
+    def locations(self, engine: "Engine") -> list[Location]:
         """The locations of all targets."""
         return [location for target in self.targets for location in target.locations(engine)]

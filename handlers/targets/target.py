@@ -3,12 +3,14 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import torch
-from ignite.engine import Engine
+from lehr.engine.loaded_types import is_tensor
 
 from .legal_values import LegalRange
+
+if TYPE_CHECKING:
+    from ignite.engine import Engine
 
 Value = float | list[float]
 
@@ -32,7 +34,7 @@ class Location(NamedTuple):
     def identity(self) -> tuple[int, str, int | None]:
         """A key for the number; it is equal for two param groups that share a tensor."""
         held = self.holder.get(self.key) if isinstance(self.holder, dict) else None
-        return (id(held) if isinstance(held, torch.Tensor) else id(self.holder)), self.key, self.item
+        return (id(held) if is_tensor(held) else id(self.holder)), self.key, self.item
 
     @property
     def label(self) -> str:
@@ -74,14 +76,14 @@ class Target(ABC):
     legal: LegalRange | None = None  # the values that the optimizer allows; None for all
 
     @abstractmethod
-    def check(self, value: Any, engine: Engine | None) -> Callable[[], None]:
+    def check(self, value: Any, engine: "Engine | None") -> Callable[[], None]:
         """Raise an error if the value cannot be written; else return a function that writes it.
 
         Raises:
             TypeError, ValueError: the target cannot take this value; nothing is written.
         """
 
-    def write(self, value: Any, engine: Engine | None) -> None:
+    def write(self, value: Any, engine: "Engine | None") -> None:
         """Check a value and write it.
 
         Raises:
@@ -98,11 +100,11 @@ class Target(ABC):
         """The present value as plain data; for an engine's state, the last value that was written."""
 
     @abstractmethod
-    def holders(self, engine: Engine) -> list[Any]:
+    def holders(self, engine: "Engine") -> list[Any]:
         """The ``holder`` of each :class:`Location`; faster than :meth:`locations`."""
 
     @abstractmethod
-    def locations(self, engine: Engine) -> list[Location]:
+    def locations(self, engine: "Engine") -> list[Location]:
         """The location of each number that is written at the events of an engine."""
 
     def as_held(self, values: Any) -> Any:

@@ -1,12 +1,15 @@
 """What param groups hold after a value was written: a tensor of less than 64 bits rounds it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
+from lehr.engine.loaded_types import is_tensor
 from lehr.handlers.schedules.base import Array
+
+if TYPE_CHECKING:
+    import torch
 
 
 def as_held(held: Sequence[Any], values: Any) -> Any:
@@ -16,7 +19,11 @@ def as_held(held: Sequence[Any], values: Any) -> Any:
         held: the number or tensor of each group.
         values: a number, a list with one for each group, or a table ``(events, groups)``.
     """
-    dtypes = [one.dtype if isinstance(one, torch.Tensor) else torch.float64 for one in held]
+    if not any(map(is_tensor, held)):
+        return values
+    import torch
+
+    dtypes = [one.dtype if is_tensor(one) else torch.float64 for one in held]
     if not any(dtype is not torch.float64 for dtype in dtypes):
         return values
     if isinstance(values, np.ndarray):
@@ -26,5 +33,7 @@ def as_held(held: Sequence[Any], values: Any) -> Any:
     return rounded if isinstance(values, list) or len(set(rounded)) > 1 else rounded[0]
 
 
-def _rounded(values: Array, dtype: torch.dtype) -> Array:
+def _rounded(values: Array, dtype: "torch.dtype") -> Array:
+    import torch
+
     return values if dtype is torch.float64 else torch.from_numpy(values.copy()).to(dtype).double().numpy()

@@ -1,5 +1,6 @@
 """What attaching says at once of two who write the same, and what it asks to find that out."""
 
+import inspect
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -9,10 +10,12 @@ from ignite.engine import Events
 from logs import logged, logging_trainer
 from optimizers import make_optimizer
 
+from lehr.engine import OptimizerEvents
 from lehr.handlers import (
     ConstantScheduler,
     CosineAnnealingScheduler,
     LambdaScheduler,
+    LambdaStateScheduler,
     LRScheduler,
     ParamGroupScheduler,
     ParamScheduler,
@@ -110,3 +113,22 @@ def test_schedulers_of_other_optimizers_are_not_asked_for_their_locations(traine
             scheduler.attach(trainer)
     assert asked.call_count == len(schedulers)  # each for its own
     assert logged(caplog) == []
+
+
+@pytest.mark.parametrize("event", [Events.EPOCH_STARTED, Events.ITERATION_COMPLETED, OptimizerEvents.STEP_STARTED])
+def test_an_event_by_its_name_is_the_event(event, trainer):
+    optimizer = make_optimizer()
+    handle = CosineAnnealingScheduler(optimizer, "lr", 1.0, 0.0, 10).attach(trainer, event.name)
+    assert handle.event_name is event
+
+
+def test_the_default_event_equals_that_of_ignite(trainer):
+    default = inspect.signature(ParamScheduler.attach).parameters["event"].default
+    assert default == Events.ITERATION_STARTED
+    assert hash(default) == hash(Events.ITERATION_STARTED)
+    assert constant(make_optimizer()).attach(trainer).event_name is Events.ITERATION_STARTED
+
+
+def test_a_late_default_event_of_a_state_is_told_of(trainer, caplog):
+    LambdaStateScheduler(lambda event_index: 0.5, "rate", create_new=True).attach(trainer)
+    assert "attached to ITERATION_COMPLETED: engine.state.rate is None in the iterations before" in caplog.text

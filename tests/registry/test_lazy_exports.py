@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import torch
 
 import lehr
 from lehr.handlers.cli.convert_command import TARGETS
@@ -18,7 +19,7 @@ from lehr.handlers.config import recorded_catalogue
 from lehr.handlers.config.catalogue import known_types
 from lehr.handlers.config.conversion import convert
 
-PACKAGES = ("lehr.handlers", "lehr.handlers.config", "lehr.handlers.schedules")
+PACKAGES = ("lehr.engine", "lehr.handlers", "lehr.handlers.config", "lehr.handlers.schedules")
 HEAVY = "print(sorted({'torch', 'ignite', 'numpy', 'matplotlib', 'yaml', 'plotly'} & set(sys.modules)))"
 COMMANDS = ("list", "show", "plot", "simulate", "check", "diff", "convert", "audit")
 
@@ -71,6 +72,16 @@ def test_every_name_is_the_object_that_its_module_has(package):
 def test_dir_has_all_names_before_they_are_imported():
     code = f"import sys, lehr.handlers as h; assert set(h.__all__) | {{'plans', 'schedules'}} <= set(dir(h)); {HEAVY}"
     assert printed(code) == "[]\n"
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["handlers import StepScheduler", "handlers.config import configure_scheduler", "engine import ParamHistory"],
+)
+def test_torch_loads_a_history_once_a_public_name_is_imported(names, tmp_path):
+    torch.save(lehr.engine.ParamHistory({"lr": [[0.5]]}), tmp_path / "history.pt")
+    load = f"torch.load({str(tmp_path / 'history.pt')!r}, weights_only=True)"
+    assert printed(f"from lehr.{names}; import torch; print({load})") == "<ParamHistory of 'lr': 1 events>\n"
 
 
 def test_star_import():

@@ -7,8 +7,8 @@ from typing import Any
 
 from lehr.handlers.config import run_length
 from lehr.handlers.config.configure import configure_scheduler
-from lehr.handlers.core.inspection import members_of, metric_name_of, reads_metric, target_of
 from lehr.handlers.core.param_scheduler import ParamScheduler
+from lehr.handlers.core.scheduler_parts import members_of, metric_name_of, reads_metric, target_of
 from lehr.handlers.schedules import RunLength, Schedule
 from lehr.handlers.targets.param_groups import ParamGroups
 

@@ -10,7 +10,6 @@ from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Entry, EntryType, located
 from lehr.handlers.config.entry_schedules import EntrySchedule
 from lehr.handlers.config.in_parallel import combined
-from lehr.handlers.schedulers.torch.constructed_values import real_values
 from lehr.handlers.schedules import (
     Approach,
     Assignment,
@@ -144,6 +143,8 @@ def _momentum(momenta: Sequence[Schedule | None], starts: Sequence[int]) -> Sche
 
 def _real(context: ConfigContext, node: Node, steps: float) -> EntrySchedule:
     """The values of torch's own schedulers, where the result depends on their implementation."""
+    from lehr.handlers.schedulers.torch.constructed_values import real_values
+
     refuse_later_failures(node, steps)
     try:
         momenta = context.of("momentum").initial_values

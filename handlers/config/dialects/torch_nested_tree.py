@@ -11,7 +11,7 @@ from lehr.handlers.config.checks import milestones, minus_one, unchecked
 from lehr.handlers.config.context import ConfigContext
 from lehr.handlers.config.entries import Entry, EntryType, build, lookup, read_entries
 from lehr.handlers.config.entry_schedules import EntrySchedule
-from lehr.handlers.schedulers.torch.constructed_values import TorchDescription
+from lehr.handlers.schedulers.torch_description import TorchDescription
 from lehr.handlers.schedules.arguments import shown
 
 from .torch import LEAVES

@@ -1,11 +1,13 @@
 """The values of torch's own schedulers for a description: each is constructed on an optimizer of its own."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import torch
+
+from lehr.handlers.schedulers.torch_description import TorchDescription
 
 from .optimizer_values import momentum_of
 from .torch_schedule import TorchSteps
@@ -30,23 +32,6 @@ class TorchMomenta(TorchSteps):
         super().value(index)
         momenta = [float(momentum_of(group)) for group in self.wrapped.optimizer.param_groups]
         return momenta[0] if len(momenta) == 1 else momenta
-
-
-@dataclass(frozen=True)
-class TorchDescription:
-    """A scheduler of torch, by its class and arguments.
-
-    Args:
-        name: the name of the class in ``torch.optim.lr_scheduler``.
-        arguments: its arguments by name; empty for a ``ChainedScheduler`` or ``SequentialLR``.
-        inner: the schedulers in it.
-        milestones: the milestones of a ``SequentialLR``.
-    """
-
-    name: str
-    arguments: Mapping[str, Any]
-    inner: tuple[Self, ...] = ()
-    milestones: tuple[int, ...] = ()
 
 
 def real_values(
