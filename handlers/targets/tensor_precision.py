@@ -1,4 +1,4 @@
-"""What param groups hold after a value was written: a tensor of less than 64 bits rounds it."""
+"""The rounding of values by tensors in param groups: a tensor of less than 64 bits rounds what is written to it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,11 +10,11 @@ from lehr.handlers.schedules.base import Array
 
 
 def as_held(held: Sequence[Any], values: Any) -> Any:
-    """Values as param groups hold them.
+    """Return the values after the tensors of param groups have rounded them to their dtypes.
 
     Args:
-        held: the number or tensor of each group.
-        values: a number, a list with one for each group, or a table ``(events, groups)``.
+        held: the number or tensor that each group holds.
+        values: a number, a list with one number for each group, or an array ``(events, groups)``.
     """
     dtypes = [one.dtype if isinstance(one, torch.Tensor) else torch.float64 for one in held]
     if not any(dtype is not torch.float64 for dtype in dtypes):

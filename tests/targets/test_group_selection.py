@@ -189,9 +189,9 @@ def test_it_is_ignored(schedule):
         (
             Groups(added="refuse"),
             COUNTING,
-            "must not be given more param groups whose 'lr' is scheduled.* had 2 .* has 3",
+            "must not receive more param groups whose 'lr' is scheduled.* had 2 .* has 3",
         ),
-        (Groups("body", added="refuse"), COUNTING, "must not be given more param groups"),
+        (Groups("body", added="refuse"), COUNTING, "must not receive more param groups"),
         (None, EACH, r"2 values of 'lr' cannot be written to 3 param groups; .*Groups\(added='adopt'\)"),
     ],
 )
@@ -274,7 +274,7 @@ def test_names_that_a_loaded_state_has_taken_away_are_told():
     scheduler(trainer)
     optimizer.load_state_dict(make_optimizer(2).state_dict())
     with pytest.raises(
-        ValueError, match="must select at least one .* as before, given 'head': loading a state of the optimizer"
+        ValueError, match="must still select at least one .*, given 'head'; loading a state of the optimizer"
     ):
         scheduler(trainer)
     assert (scheduler.event_index, len(trainer.state.param_history["lr"])) == (1, 1)
