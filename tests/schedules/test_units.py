@@ -118,7 +118,7 @@ def test_a_duration_becomes_events_by_the_numbers_of_the_run(numbers, duration, 
 
 MISSING = [
     ({}, "10%", "given '10%': give the run total_steps, or max_epochs and epoch_length"),
-    ({"max_epochs": 3}, "10%", "given '10%': give the run epoch_length, or counts='epochs' where"),
+    ({"max_epochs": 3}, "10%", "given '10%': give the run epoch_length, or counts='epochs' if"),
     ({"counts": "epochs"}, "10%", "given '10%': give the run max_epochs"),
     ({"counts": "tokens"}, "10%", "given '10%': give the run total_tokens"),
     ({"total_steps": 100}, "2B tokens", "convert to steps, given '2B tokens': give the run tokens_per_step"),
@@ -152,13 +152,13 @@ INCONSISTENT = [
     ),
     (
         {"total_steps": 100, "total_tokens": 1000, "tokens_per_step": 20},
-        "all numbers must give the same steps, given total_steps = 100, and total_tokens / tokens_per_step = "
-        "1000 / 20 = 50",
+        "all arguments must lead to the same number of steps, given total_steps = 100, and "
+        "total_tokens / tokens_per_step = 1000 / 20 = 50",
     ),
     (
         {"total_samples": 100, "samples_per_step": 10, "total_tokens": 1000, "tokens_per_step": 20},
-        "all numbers must give the same steps, given total_tokens / tokens_per_step = 1000 / 20 = 50, and "
-        "total_samples / samples_per_step = 100 / 10 = 10",
+        "all arguments must lead to the same number of steps, given total_tokens / tokens_per_step = 1000 / 20 = 50, "
+        "and total_samples / samples_per_step = 100 / 10 = 10",
     ),
     ({"max_epochs": 0}, "max_epochs must be a whole number of at least 1, given 0"),
     ({"tokens_per_step": 0}, "tokens_per_step must be more than 0, given 0"),
@@ -167,7 +167,7 @@ INCONSISTENT = [
         {"counts": "calls"},
         "counts must be one of 'steps', 'epochs', 'tokens', 'samples', 'milliseconds', given 'calls'",
     ),
-    ({"total_time": "8 h"}, "total_time must be left out unless counts is 'milliseconds', given '8 h'"),
+    ({"total_time": "8 h"}, "total_time must be left out if counts is not 'milliseconds', given '8 h'"),
 ]
 
 

@@ -431,5 +431,7 @@ def test_a_group_that_was_added_to_torchs_scheduler_after_the_last_saved_event()
     ],
 )
 def test_what_starts_from_the_value_of_a_group_refuses_one_that_is_still_to_come(make):
-    with pytest.raises(ValueError, match="param_group_index must select an existing group, because .* starts from .*, given Groups"):
+    with pytest.raises(
+        ValueError, match="param_group_index must select an existing group, because .* starts from .*, given Groups"
+    ):
         make(sgd(0.1), Groups("head", required=False))
