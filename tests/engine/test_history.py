@@ -157,7 +157,7 @@ def test_two_schedulers_may_not_record_under_one_name():
     first = LinearCyclicalScheduler(optimizer, "lr", 0, 1, 4, save_history=True, param_group_index=0)
     second = LinearCyclicalScheduler(optimizer, "lr", 0, 2, 4, save_history=True, param_group_index=1)
     first.attach(trainer)
-    with pytest.raises(ValueError, match="(?s)name must not be .*'lr'.*attach one of them with another name"):
+    with pytest.raises(ValueError, match="(?s)name must not be .*'lr'.*attach one of these schedulers with another name"):
         second.attach(trainer)
     assert not trainer.has_event_handler(second)
     # By ignite's own method the clash shows at the first event, before the first training step.
@@ -341,7 +341,7 @@ def test_a_clash_is_told_before_anything_is_written():
 
 def test_headings_that_clash_are_refused(tmp_path):
     for columns in ({"lr": [[1.0, 2.0]], "lr[0]": [[1.0]]}, {"event_index": [[1.0]]}):
-        with pytest.raises(ValueError, match="names must give different headings, given .* twice"):
+        with pytest.raises(ValueError, match="names must lead to different headings, given .* twice"):
             ParamHistory(columns).to_csv(tmp_path / "history.csv")
     assert list(tmp_path.iterdir()) == []
 

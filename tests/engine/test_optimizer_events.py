@@ -283,7 +283,7 @@ def test_wrong_arguments_are_refused_by_name():
         OptimizerEvents.attach(None, optimizer)
     with pytest.raises(TypeError, match=r"optimizers\[1\] must be a torch optimizer, given 3"):
         OptimizerEvents.attach(trainer, optimizer, 3)
-    with pytest.raises(ValueError, match="optimizers must be one or more"):
+    with pytest.raises(ValueError, match="optimizers must contain at least one optimizer"):
         OptimizerEvents.attach(trainer)
     assert not optimizer._optimizer_step_pre_hooks
     loader = torch.utils.data.DataLoader(torch.zeros(4))

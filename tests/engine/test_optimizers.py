@@ -119,7 +119,7 @@ def test_a_generator_is_whole_after_an_error(name, wrong):
     ("value", "error"), [(-1.0, ValueError), ("fast", TypeError), (torch.tensor(-1.0), ValueError)], ids=str
 )
 def test_a_value_that_it_refuses_is_named(name, value, error):
-    with pytest.raises(error, match=rf"arguments of {name} must be such as it takes, given \{{'lr': "):
+    with pytest.raises(error, match=rf"arguments of {name} must have values that {name} accepts, given \{{'lr': "):
         configure_optimizer(name, make_params(), lr=value)
 
 

@@ -167,7 +167,7 @@ def test_an_output_that_is_no_number(output):
 def test_a_name_has_one_recorder():
     history, trainer = ParamHistory(), make_trainer()
     handle = history.record("loss", trainer)
-    with pytest.raises(ValueError, match="nothing else records under, given 'loss'"):
+    with pytest.raises(ValueError, match="nothing else records, given 'loss'"):
         history.record("loss", trainer)
     scheduler = CosineAnnealingScheduler(make_optimizer(1), "lr", 0.1, 0.01, 7, save_history=True)
     with pytest.raises(ValueError, match="must not be that of another scheduler's history, given 'loss'"):
@@ -175,7 +175,7 @@ def test_a_name_has_one_recorder():
     handle.remove()
     history.record("loss", trainer)
     scheduler.attach(trainer)
-    with pytest.raises(ValueError, match="nothing else records under, given 'lr'"):
+    with pytest.raises(ValueError, match="nothing else records, given 'lr'"):
         history.record("lr", trainer)
 
 
