@@ -144,7 +144,12 @@ WRONG: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     ("Lamb", {"weight_decay": -0.1}, ValueError, "weight_decay must be at least 0, given -0.1"),
     ("SGD", {"lr": 0.1, "nesterov": True}, ValueError, "nesterov must be False without momentum"),
     ("SGD", {"lr": 0.1, "momentum": -0.1}, ValueError, "momentum must be at least 0"),
-    ("Adafactor", {"lr": None}, ValueError, "lr must be None with relative_step=True, and a number with relative_step=False"),
+    (
+        "Adafactor",
+        {"lr": None},
+        ValueError,
+        "lr must be None with relative_step=True, and a number with relative_step=False",
+    ),
     ("Adafactor", {"lr": 0.1, "relative_step": True}, ValueError, "lr must be None with relative_step=True"),
     ("Adafactor", {"lr": 0.1, "warmup_init": True}, ValueError, "warmup_init must be False if relative_step is"),
     ("Adafactor", {"lr": 0.1, "eps": 1e-3}, TypeError, "eps must be two numbers, given 0.001"),

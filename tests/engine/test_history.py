@@ -157,7 +157,9 @@ def test_two_schedulers_may_not_record_under_one_name():
     first = LinearCyclicalScheduler(optimizer, "lr", 0, 1, 4, save_history=True, param_group_index=0)
     second = LinearCyclicalScheduler(optimizer, "lr", 0, 2, 4, save_history=True, param_group_index=1)
     first.attach(trainer)
-    with pytest.raises(ValueError, match="(?s)name must not be .*'lr'.*attach one of these schedulers with another name"):
+    with pytest.raises(
+        ValueError, match="(?s)name must not be .*'lr'.*attach one of these schedulers with another name"
+    ):
         second.attach(trainer)
     assert not trainer.has_event_handler(second)
     # By ignite's own method the clash shows at the first event, before the first training step.
