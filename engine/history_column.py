@@ -215,7 +215,7 @@ class HistoryColumn(Sequence[Any]):
             row += len(rows)
 
     def _parts(self, first: int = 0, end: int | None = None) -> "Iterator[tuple[Section, array[float]]]":
-        """Yield each section of the kept events from ``first`` to ``end``, and a copy of its values of these events."""
+        """Yield the sections of the kept events from ``first`` to ``end``, each with a copy of these events' values."""
         end, stride = len(self) if end is None else end, self.stride
         at = self._section_of(first) if first < end else 0
         while first < end:

@@ -98,7 +98,7 @@ class AdamW(CerebrasOptimizer):
         defaults = {"correct_bias": True, "amsgrad": False} if FROM_TORCH in group else {"amsgrad": False}
         group, own = {**defaults, **group}, own_group["correct_bias"]
         if group.get(OF_CEREBRAS) or not group.get("decoupled_weight_decay", True):
-            raise _of_another_rule(f"AdamW with correct_bias={own}", "Adam, with its weight decay in the gradient")
+            raise _of_another_rule(f"AdamW with correct_bias={own}", "Adam, whose weight decay is part of the gradient")
         if group.get("correct_bias", own) != own:
             raise _of_another_rule(f"AdamW with correct_bias={own}", f"AdamW with correct_bias={not own}")
         return group
@@ -133,7 +133,7 @@ class Adam(AdamW):
             rest = {key: value for key, value in group.items() if key not in ("correct_bias", OF_CEREBRAS)}
             return {**rest, "weight_decay": group[OF_CEREBRAS]}
         if "correct_bias" in group or group.get("decoupled_weight_decay", False):
-            raise _of_another_rule("Adam", "AdamW, with its weight decay beside the gradient")
+            raise _of_another_rule("Adam", "AdamW, whose weight decay is not part of the gradient")
         return group
 
 

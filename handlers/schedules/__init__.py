@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # what type checkers see
+if TYPE_CHECKING:  # type checkers read these imports
     from .anneal import Anneal
     from .base import Schedule
     from .concatenation import Concatenation

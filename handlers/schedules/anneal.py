@@ -32,7 +32,7 @@ class Anneal(Schedule):
             and repeats both ways for ever; ``"stretch"`` goes back a part of the way and reaches the end value again
             after ``duration`` more events.
 
-    Shapes: ``(n,)``, or ``(n, G)`` where a value is a list.
+    Shapes: ``(n,)``, or ``(n, G)`` if a value is a list.
 
     Raises:
         TypeError: an argument has the wrong type.

@@ -27,7 +27,7 @@ FORMER_NAMES = {"ahead": "is_pure", "from_parts": "value_from_parts"}
 class TakesTexts:
     """A base class whose constructor returns :class:`.InUnits` if a duration is a text such as ``"10%"``.
 
-    ``__new__`` stands in a class of its own so that the signature of each schedule lists the fields of the schedule.
+    ``__new__`` is not in :class:`Schedule`, so that the signature of each schedule lists the fields of the schedule.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:

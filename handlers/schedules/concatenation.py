@@ -16,7 +16,7 @@ from .duration_types import ListedEvents
 
 @dataclass(frozen=True)
 class Concatenation(Schedule):
-    """Schedules one after another, each from its own event 0; the last one goes on for ever.
+    """Several schedules one after another, each from its own event 0. The last schedule has no end.
 
     With durations d_0, d_1, ... and the starts ``t_k = d_0 + ... + d_{k-1}``::
 

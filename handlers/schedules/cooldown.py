@@ -28,7 +28,7 @@ class Cooldown(Wrapper):
             parameter group.
         curve: the curve of the cool-down.
 
-    Shapes: the shape of ``schedule``, or ``(n, G)`` where ``end_value`` is a list.
+    Shapes: the shape of ``schedule``, or ``(n, G)`` if ``end_value`` is a list.
 
     Raises:
         TypeError: an argument has the wrong type.

@@ -84,7 +84,7 @@ class Cyclic(Schedule):
 
     @property
     def is_pure(self) -> bool:
-        """Whether there is no ``scale_fn``, which must be called only when the event comes."""
+        """False with a ``scale_fn``, because this function must be called only when the event comes; otherwise True."""
         return self.scale_fn is None
 
     def values(self, indices: Array) -> Array:

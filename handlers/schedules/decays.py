@@ -20,7 +20,7 @@ class Decay(Schedule):
     Args:
         initial_value: a float, or a list of G floats, one for each parameter group.
 
-    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
+    Shapes: ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
 
     Raises:
         TypeError, ValueError: an argument is not a finite number.
@@ -63,7 +63,7 @@ class ExponentialDecay(GammaDecay):
         staircase: whether to decay in steps, every ``decay_events`` events; the exponent is then
             ``floor(i / decay_events)``.
 
-    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
+    Shapes: ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
 
     Raises:
         TypeError, ValueError: an argument is not a finite number, or out of its range.
@@ -104,7 +104,7 @@ class StepDecay(GammaDecay):
         step_size: events from one step to the next, above 0. With 2.5, for example, the steps are at events 3, 5, 8,
             10, ...
 
-    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
+    Shapes: ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
 
     Raises:
         TypeError, ValueError: an argument is not a finite number, or out of its range.
@@ -132,7 +132,7 @@ class MultiStepDecay(GammaDecay):
         milestones: the event indices at which ``gamma`` is applied, in rising order. A milestone that is listed twice
             counts twice.
 
-    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
+    Shapes: ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
 
     Raises:
         TypeError: an argument is not a number; ``milestones`` is not a list or tuple of numbers.
@@ -167,7 +167,7 @@ class PowerDecay(Decay):
         timescale: the event at which the value is ``initial_value * 2 ** -power``, above 0.
         power: the exponent, at least 0. With a larger exponent, the value falls faster.
 
-    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
+    Shapes: ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
 
     Raises:
         TypeError, ValueError: an argument is not a finite number, or out of its range.
@@ -199,7 +199,7 @@ class InverseTimeDecay(Decay):
         exponent: the power of time, at least 0.
         staircase: whether to decay in steps; ``floor(i ** exponent / decay_events)`` then replaces the quotient.
 
-    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
+    Shapes: ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
 
     Raises:
         TypeError, ValueError: an argument is not a finite number, or out of its range.

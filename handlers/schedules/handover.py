@@ -19,7 +19,7 @@ class Handover(Wrapper):
     With the progress ``p = min(max(i - begin, 0) / duration, 1)``::
 
         value(i) = schedule(i)                                            for i < begin
-        value(i) = start_value + (schedule(i) - start_value) * p          from then on
+        value(i) = start_value + (schedule(i) - start_value) * p          for i >= begin
 
     From ``begin`` on, the values stay between ``start_value`` and the values of the other schedule. If ``start_value``
     is the last value of a run, the resumed run can thus change to another schedule without a jump. We chose the formula
@@ -31,7 +31,7 @@ class Handover(Wrapper):
         duration: events of the handover, above 0.
         start_value: value at ``begin``; a float, or a list of G floats, one for each parameter group.
 
-    Shapes: the shape of ``schedule``, or ``(n, G)`` where ``start_value`` is a list.
+    Shapes: the shape of ``schedule``, or ``(n, G)`` if ``start_value`` is a list.
 
     Raises:
         TypeError: an argument has the wrong type.

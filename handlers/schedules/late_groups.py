@@ -28,8 +28,8 @@ def joined_pair(name: str, value: object) -> Joined:
 class JoinedGroups(Schedule):
     """A schedule for the first groups, and for groups that were added later and have a multiple of its value.
 
-    The value of the reference group, one of the first groups, is f(i). A group was added with value v at an event at
-    which f was r. Its value is::
+    The value of the reference group, one of the first groups, is f(i). For a group that was added with the value v at
+    an event j, let r be f(j). The value of this group is::
 
         value(i) = v * (f(i) / r)
 

@@ -38,7 +38,8 @@ class OneCycle(Schedule):
         anneal_strategy: ``"cos"`` or ``"linear"``.
         div_factor: ``max_value`` divided by the initial value, above 0.
         final_div_factor: the initial value divided by the final value, above 0.
-        three_phase: whether to go back to the initial value before the final value, in a phase of its own.
+        three_phase: whether the value first goes down to the initial value, and then in a third phase to the final
+            value.
         base_value: the lowest value of an inverse cycle; a float, or a list of G floats; only with ``inverse=True``.
         inverse: whether to go down first and up again. ``div_factor`` and ``final_div_factor`` then have no effect.
 

@@ -46,7 +46,8 @@ class Phases(StatefulSchedule):
     ``phases[k]((i - t_k) * length / (end - t_k))``. If the last phase begins at ``end`` or later, it has its last value
     at once.
 
-    Two calls start the next phase: :meth:`begin_next`, and :meth:`observe` with a metric that has stopped improving.
+    A call of :meth:`begin_next` starts the next phase. So does a call of :meth:`observe`, if the metric has stopped
+    improving.
 
     Args:
         phases: two or more pure schedules.

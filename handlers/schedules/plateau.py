@@ -73,9 +73,9 @@ class Plateau(StatefulSchedule):
         a < b * (1 - threshold)   mode="min", threshold_mode="rel"        a > b * (1 + threshold)   mode="max"
         a < b - threshold         mode="min", threshold_mode="abs"        a > b + threshold         mode="max"
 
-    When more than ``patience`` metrics in a row are no improvement, the value is reduced:
-    ``value = max(value * factor, min_value)``, in each group where the reduction is more than ``eps``. The next
-    ``cooldown`` metrics are then not counted.
+    After more than ``patience`` metrics in a row without an improvement, the value is reduced to
+    ``max(value * factor, min_value)``, in each group whose reduction is more than ``eps``. The next ``cooldown``
+    metrics are then not counted.
 
     Args:
         mode: ``"min"`` if a smaller metric is better, ``"max"`` if a larger metric is better.
@@ -199,7 +199,7 @@ class Plateau(StatefulSchedule):
 
     @property
     def in_cooldown(self) -> bool:
-        """Whether the next metric will not be counted, because a reduction was less than ``cooldown`` metrics ago."""
+        """Whether the next metric will not be counted because of the cooldown after a reduction."""
         return self._progress.cooldown_counter > 0
 
     def reset(self) -> None:

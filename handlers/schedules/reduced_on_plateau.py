@@ -17,9 +17,9 @@ class Reduced(StatefulSchedule):
     """Another schedule times a ratio, which falls by the rule of a :class:`Plateau` when a metric stops improving.
 
     ``value(i) = schedule(i) * ratio``. Each group has its own ratio, which is 1 at first. Pass metrics to
-    :meth:`observe`. A reduction changes the ratio so that the next value v becomes ``max(v * factor, min_value)``,
-    unless the reduction would be ``eps`` or less. A :class:`Product` of a schedule and a plateau differs: there,
-    ``min_value`` and ``eps`` apply to the ratio.
+    :meth:`observe`. A reduction changes the ratio so that the next value v becomes ``max(v * factor, min_value)``. A
+    reduction by ``eps`` or less is not made. In a :class:`.Product` of a schedule and a plateau, ``min_value`` and
+    ``eps`` would apply to the ratio instead of the value.
 
     Args:
         schedule: the other schedule, which must be pure.

@@ -147,7 +147,7 @@ class StatefulSchedule(LiveSchedule):
 
     @property
     def other_params(self) -> tuple[str, ...]:
-        """The names of further parameters that the schedule writes by itself, as some torch schedulers do."""
+        """The names of other parameters that the schedule itself writes, as some torch schedulers do."""
         return ()
 
     @abstractmethod
@@ -159,7 +159,7 @@ class StatefulSchedule(LiveSchedule):
         """Continue from a saved state.
 
         Raises:
-            TypeError, ValueError: ``state_dict`` is not the state of such a schedule. Nothing is loaded then.
+            TypeError, ValueError: ``state_dict`` is not the state of a schedule of this class. Nothing is loaded then.
         """
 
 

@@ -13,7 +13,7 @@ from .wrapper import Wrapper
 
 @dataclass(frozen=True)
 class StretchedRest(Wrapper):
-    """Another schedule, whose rest is stretched or compressed from one event on, so that its end stays where it was.
+    """Another schedule, whose rest is read slower or faster after event ``begin`` and still ends at event ``end``.
 
     With b = ``begin``, p = ``position`` and L = ``end``::
 

@@ -140,7 +140,7 @@ def nearest(amount: Fraction) -> int:
 
 
 def positive(name: str, amount: Fraction, whole: int, given: str, unit: str = EVENTS) -> int:
-    """Return ``whole``, the rounded amount. Raise an error if it is 0 although ``amount`` is above 0, or is too large.
+    """Return ``whole``, the rounded amount. Raise an error if only the rounding made it 0, or if it is too large.
 
     >>> positive("duration", Fraction(1, 5), 0, "'1%'")
     Traceback (most recent call last):

@@ -14,7 +14,7 @@ from .wrapper import Wrapper
 
 @dataclass(frozen=True)
 class Window(Wrapper):
-    """Another schedule in a window of events. It begins at one event, and its value is kept after another event.
+    """Another schedule in a window of events: it starts at event ``begin``, and its value is kept from ``end`` on.
 
     With ``k = min(i, end - 1) - begin``::
 

@@ -1,4 +1,4 @@
-"""The rounding of values by tensors in param groups: a tensor of less than 64 bits rounds what is written to it."""
+"""The rounding of values by tensors in param groups: a tensor of less than 64 bits rounds the values that it stores."""
 
 from collections.abc import Sequence
 from typing import Any

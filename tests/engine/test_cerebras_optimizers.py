@@ -356,7 +356,12 @@ REFUSED = [
     ("cerebras.AdamW", {"correct_bias": False}, saved("AdamW"), "given one of AdamW with correct_bias=True"),
     ("cerebras.AdamW", {}, saved("cerebras.Adam"), "given one without the option 'correct_bias'"),
     ("cerebras.AdamW", {}, saved("cerebras.Lamb"), "given one without the option 'correct_bias'"),
-    ("cerebras.Adam", {}, saved("cerebras.AdamW"), "given one of AdamW, with its weight decay beside the gradient"),
+    (
+        "cerebras.Adam",
+        {},
+        saved("cerebras.AdamW"),
+        "given one of AdamW, whose weight decay is not part of the gradient",
+    ),
     ("cerebras.Lamb", {}, saved("Lamb"), "given one with the option 'grad_averaging'"),
     ("cerebras.Lamb", {}, saved("cerebras.AdamW"), "given one without the option 'adam'"),
     ("Adam", {}, saved("NAdam"), "given one of an optimizer with the option 'momentum_decay'"),
@@ -369,8 +374,8 @@ REFUSED = [
 ]
 if TELLS_ADAM_FROM_ADAMW:
     REFUSED += [
-        ("cerebras.AdamW", {}, saved("Adam"), "given one of Adam, with its weight decay in the gradient"),
-        ("cerebras.Adam", {}, saved("AdamW"), "given one of AdamW, with its weight decay beside the gradient"),
+        ("cerebras.AdamW", {}, saved("Adam"), "given one of Adam, whose weight decay is part of the gradient"),
+        ("cerebras.Adam", {}, saved("AdamW"), "given one of AdamW, whose weight decay is not part of the gradient"),
     ]
 if HAS_ADAFACTOR:
     REFUSED += [
