@@ -1,4 +1,4 @@
-"""What an engine gives schedulers: events of real steps, a history of the values, optimizers by name."""
+"""Additions to ignite's engine: events of the optimizer's steps, a history of the values, and optimizers by name."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Counts how often an event has fired, from the state of an engine alone, so also after a resume in a new process."""
+"""Functions that count how often an event has fired. They read only the engine's state, so they work after a resume."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ BY_ITERATION = (Events.ITERATION_STARTED, Events.ITERATION_COMPLETED)
 
 
 def times_fired(engine: Engine, event: Any, optimizer_steps: int | None = None) -> int | None:
-    """How often an event has fired and passed its filter, up to where the engine is; None if nothing tells.
+    """Return how often an event has fired and passed its filter so far; None if the engine's state does not tell.
 
-    The count is a formula for ignite's own filters, so it takes the same time at any iteration.
+    For ignite's own filters, the count is a formula, so it takes the same time at any iteration.
 
     Args:
         engine: an engine between two iterations.
         event: an event, a list of events, or the name of an event.
-        optimizer_steps: how many steps the optimizer has made, for the events of those steps.
+        optimizer_steps: the number of steps that the optimizer has made, for :class:`.OptimizerEvents`.
 
     Example:
         >>> engine = Engine(lambda engine, batch: None)
@@ -38,34 +38,40 @@ def times_fired(engine: Engine, event: Any, optimizer_steps: int | None = None) 
 
 
 def is_epoch_event(event: Any) -> bool:
-    """Whether an event, or one in a list of events, is the start or end of an epoch."""
+    """Return whether an event is the start or end of an epoch. A list of events needs only one such event."""
     return any(one in (Events.EPOCH_STARTED, Events.EPOCH_COMPLETED) for one in each_of(event))
 
 
 def is_completion(event: Any) -> bool:
-    """Whether an event, or one in a list of events, comes after a training step: what is written then is late."""
+    """Return whether an event follows a training step, so that a value written at it is too late for this step.
+
+    A list of events needs only one such event.
+    """
     return any(getattr(one, "name", one) in COMPLETIONS for one in each_of(event))
 
 
 def is_by_iteration(event: Any) -> bool:
-    """Whether an event, or one in a list of events, is the start or end of an iteration."""
+    """Return whether an event is the start or end of an iteration. A list of events needs only one such event."""
     return any(one in BY_ITERATION for one in each_of(event))
 
 
 def begins_late(event: Any) -> bool:
-    """Whether the filter of an event lets only later ones pass, as after another scheduler."""
+    """Return whether the filter of an event skips the first events, so that another scheduler can run before."""
     given = [filter_arguments(one.filter) or {} for one in each_of(event) if getattr(one, "filter", None)]
     return any("once" in one or one.get("after_", 0) > 0 for one in given)
 
 
 def has_whole_epochs(engine: Engine) -> bool:
-    """Whether all epochs so far had their full length. A run that was stopped within one counts the rest as another."""
+    """Return whether all epochs so far had their full length.
+
+    If a run is stopped within an epoch, ignite counts the rest of this epoch as another epoch.
+    """
     state = engine.state
     return state.epoch_length is not None and state.epoch == state.iteration // state.epoch_length
 
 
 def repeated_epoch_starts(engine: Engine, event: Any) -> int:
-    """How many starts of the current epoch ignite fires a second time, after a resume within that epoch."""
+    """Return how many times ignite fires ``event`` again for the current epoch, after a resume within this epoch."""
     begun = _epochs_begun(engine)
     if begun is None or engine.state.epoch != begun - 1:
         return 0
@@ -74,27 +80,28 @@ def repeated_epoch_starts(engine: Engine, event: Any) -> int:
 
 
 def is_repeated_epoch_start(engine: Engine) -> bool:
-    """Whether the engine starts an epoch that had started before the run was resumed."""
+    """Return whether the engine is starting an epoch again that had started before the run was resumed."""
     state = engine.state
     begun_before = state.epoch_length is not None and state.iteration > (state.epoch - 1) * state.epoch_length
     return begun_before and engine.last_event_name == Events.EPOCH_STARTED
 
 
 def is_between_epochs(engine: Engine) -> bool:
-    """Whether the last iteration of an epoch was the last one."""
+    """Return whether the engine has just made the last iteration of an epoch."""
     state = engine.state
     return state.iteration > 0 and state.epoch_length is not None and state.iteration % state.epoch_length == 0
 
 
 def fired_at_end(engine: Engine, event: Any, only: Any = None) -> int:
-    """How many completions of the last iteration or epoch have fired.
+    """Return how many ``ITERATION_COMPLETED`` and ``EPOCH_COMPLETED`` events of the last iteration have fired.
 
-    A checkpoint that was saved at such an event may precede them, and then ignite does not fire them again.
+    If a checkpoint was saved at one of these events, before the scheduler was called, ignite does not fire the event
+    again after a resume.
 
     Args:
         engine: an engine between two iterations.
         event: an event, or a list of events.
-        only: ``ITERATION_COMPLETED`` or ``EPOCH_COMPLETED`` to count only these; None to count both.
+        only: ``ITERATION_COMPLETED`` or ``EPOCH_COMPLETED`` to count only this event; None to count both events.
     """
     between_epochs, total = is_between_epochs(engine), 0
     for one in each_of(event):
@@ -109,20 +116,20 @@ def fired_at_end(engine: Engine, event: Any, only: Any = None) -> int:
 
 
 def each_of(event: Any) -> list[Any]:
-    """The events in a list of events, or the one event."""
+    """Return the events of a list of events, or a list with the event itself."""
     return list(event) if isinstance(event, EventsList) else [event]
 
 
 def _fired(engine: Engine, event: Any, optimizer_steps: int | None) -> int | None:
-    """How often an event has fired, before any filter."""
+    """Return how often an event has fired, whether or not it passed its filter."""
     state = engine.state
     if event in BY_ITERATION:
         return int(state.iteration)
     if event == Events.EPOCH_STARTED:
         return _epochs_begun(engine)
     if event == Events.GET_BATCH_STARTED:
-        # Without data, ignite fires none; where the data have no length, one more at their first end. A filter of it
-        # counts from 0.
+        # ignite fires no such event without data, and one event too many at the first end of data without a length.
+        # A filter of this event counts from 0.
         is_known = hasattr(state.dataloader, "__len__") and getattr(event, "filter", None) is None
         return int(state.iteration) if is_known else None
     if event == Events.EPOCH_COMPLETED:
@@ -136,7 +143,7 @@ def _epochs_begun(engine: Engine) -> int | None:
 
 
 def _passed(event_filter: Any, fired: int) -> int | None:
-    """How many of the first ``fired`` events pass a filter; None for a filter that is not one of ignite's own."""
+    """Return how many of the first ``fired`` events pass a filter; None if the filter is a user's function."""
     if event_filter is None:
         return fired
     given = filter_arguments(event_filter)

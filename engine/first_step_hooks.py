@@ -1,6 +1,6 @@
 """Hooks that correct the first step of each parameter after :func:`preinitialize`, and then remove themselves.
 
-Rprop and ASGD store the learning rate of a parameter's first step, and a schedule may write it after
+Rprop and ASGD store the learning rate of a parameter's first step, but a schedule may write this learning rate after
 :func:`preinitialize`. SGD copies the first gradient into the momentum buffer without dampening.
 """
 
@@ -17,19 +17,19 @@ State = dict[str, Any]
 
 
 def negative_zeros(param: torch.Tensor) -> torch.Tensor:
-    """The momentum buffer of an SGD before its first step.
+    """Return the momentum buffer of an SGD before its first step.
 
-    The zeros are negative, since ``momentum * -0.0 + gradient`` is the gradient bit for bit. A positive zero would turn
-    a gradient of -0.0 into 0.0.
+    The zeros are negative, because ``momentum * -0.0 + gradient`` is the gradient bit for bit. A positive zero would
+    turn a gradient of -0.0 into 0.0.
     """
     return torch.full_like(param, complex(-0.0, -0.0) if param.is_complex() else -0.0)
 
 
 def register_first_step_hooks(optimizer: Optimizer) -> None:
-    """Register hooks with an optimizer, if it needs any, until each of its parameters has made a step.
+    """Register the hooks that an optimizer needs until each of its parameters has made a step.
 
-    The state of a parameter tells whether it has made a step, so a loaded state works as well. A second call replaces
-    the hooks of the first one.
+    The state of a parameter tells whether the parameter has made a step, also after a state was loaded. A second call
+    replaces the hooks of the first call.
     """
     if registered := _REGISTERED.pop(optimizer, None):
         registered.remove()
@@ -44,10 +44,10 @@ def register_first_step_hooks(optimizer: Optimizer) -> None:
 
 
 class FirstStepHooks(ABC):
-    """Hooks before and after each step of an optimizer, while any of ``params`` has not made its first step.
+    """Hooks before and after each step of an optimizer, until all of ``params`` have made their first step.
 
     Args:
-        optimizer: the optimizer. The hooks do not keep it alive.
+        optimizer: the optimizer. The hooks hold no reference to it.
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
@@ -61,18 +61,18 @@ class FirstStepHooks(ABC):
 
     @abstractmethod
     def needs_hook(self, group: State, param: torch.Tensor, state: State) -> bool:
-        """Whether a parameter has made no step, and its first step needs a hook."""
+        """Return whether a parameter has not made a step yet, and its first step needs a hook."""
 
     @abstractmethod
     def before_step(self, optimizer: Optimizer) -> None:
-        """Prepare the first step of all ``params``. Only the step itself tells which of them have a gradient."""
+        """Prepare the first step of all ``params``. Only the step itself shows which parameters have a gradient."""
 
     @abstractmethod
     def after_step(self, optimizer: Optimizer) -> None:
         """Remove the parameters that have made their first step from ``params``."""
 
     def register(self, optimizer: Optimizer) -> None:
-        """Register the hooks."""
+        """Register the hooks with the optimizer."""
 
         def after(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
             self.after_step(optimizer)
@@ -85,7 +85,7 @@ class FirstStepHooks(ABC):
         ]
 
     def remove(self) -> None:
-        """Remove the hooks."""
+        """Remove the hooks from the optimizer."""
         for handle in self._handles:
             handle.remove()
 
@@ -94,14 +94,14 @@ _REGISTERED: weakref.WeakKeyDictionary[Optimizer, FirstStepHooks] = weakref.Weak
 
 
 class FirstLearningRates(FirstStepHooks):
-    """Writes the learning rate of the first step into the state of an ASGD (``eta``) or Rprop (``step_size``)."""
+    """Hooks that write the learning rate of the first step to the state of ASGD (``eta``) or Rprop (``step_size``)."""
 
     def needs_hook(self, group: State, param: torch.Tensor, state: State) -> bool:
-        """Whether the step count in the state is 0."""
+        """Return whether the step count in the state is 0."""
         return "step" in state and not state["step"].is_meta and not state["step"]
 
     def before_step(self, optimizer: Optimizer) -> None:
-        """Write the learning rate of this step."""
+        """Write the learning rate of this step to the state of each parameter that has made no step."""
         key = "eta" if isinstance(optimizer, ASGD) else "step_size"
         lrs = {param: group["lr"] for group in optimizer.param_groups for param in group["params"]}
         for param in self.params:
@@ -109,22 +109,24 @@ class FirstLearningRates(FirstStepHooks):
             if state and lr is not None:
                 lr = lr.detach().squeeze() if isinstance(lr, torch.Tensor) else lr
                 stored = torch.view_as_real(state[key]) if state[key].is_complex() else state[key]
-                if _is_capturing():  # a graph cannot read the step count on the device, so it compares at each replay
+                # While a graph is captured, Python cannot read the step count on the device. The graph compares it at
+                # each replay instead.
+                if _is_capturing():
                     stored.masked_fill_(state["step"] == 0, lr)
                 elif not state["step"]:
                     stored.fill_(lr)
 
     def after_step(self, optimizer: Optimizer) -> None:
-        """Keep the parameters that had no gradient."""
+        """Keep only the parameters that had no gradient, and thus made no step."""
         if not _is_capturing():
             self.params = [param for param in self.params if self.needs_hook({}, param, optimizer.state.get(param, {}))]
 
 
 class UndampedFirstSteps(FirstStepHooks):
-    """Lets torch make the first step of an SGD with dampening without its momentum buffer.
+    """Hooks that let torch make the first step of an SGD with dampening without the buffer of :func:`preinitialize`.
 
-    torch then makes a buffer, which is copied into the one of :func:`preinitialize`. Complex parameters need the same,
-    since for them ``momentum * -0.0`` is a positive zero, and infinities times one differ.
+    torch then makes its own buffer, which is copied into the buffer of :func:`preinitialize`. Complex parameters need
+    these hooks, too: for complex numbers, ``momentum * -0.0`` is a positive zero, and an infinity times 1 changes.
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
@@ -132,22 +134,22 @@ class UndampedFirstSteps(FirstStepHooks):
         self._buffers: dict[torch.Tensor, torch.Tensor] = {}
 
     def needs_hook(self, group: State, param: torch.Tensor, state: State) -> bool:
-        """Whether the buffer is still the one of :func:`preinitialize`."""
+        """Return whether the parameter needs the hooks and its buffer is unchanged since :func:`preinitialize`."""
         return bool(group["dampening"] != 0 or param.is_complex()) and _is_untouched(state.get(BUFFER))
 
     def before_step(self, optimizer: Optimizer) -> None:
-        """Take the buffers out of the state, except those that a loaded state has changed."""
+        """Take the buffers out of the state, except for buffers that a loaded state has changed."""
         if _is_capturing():
             raise RuntimeError(
-                "the first step of an SGD with dampening or complex parameters must not be captured, since no later "
-                "step does the same: make one step before"
+                "the first step of an SGD with dampening or complex parameters must not be captured, because later "
+                "steps differ from it; make one step before the capture"
             )
         for param in self.params:
             state = optimizer.state.get(param, {})
             if _is_untouched(state.get(BUFFER)):
                 self._buffers[param] = state[BUFFER]
                 state[BUFFER] = None
-            elif state.get(BUFFER, param) is not None:  # None: taken out before a step that raised an error
+            elif state.get(BUFFER, param) is not None:  # it is None after a step that raised an error
                 self._buffers.pop(param, None)
 
     def after_step(self, optimizer: Optimizer) -> None:
@@ -167,7 +169,7 @@ class UndampedFirstSteps(FirstStepHooks):
 
 
 def _is_untouched(buffer: torch.Tensor | None) -> bool:
-    """Whether a momentum buffer has only negative zeros."""
+    """Return whether a momentum buffer has only negative zeros."""
     if buffer is None or buffer.is_meta or buffer.layout != torch.strided or not buffer.numel():
         return False
     parts = torch.view_as_real(buffer) if buffer.is_complex() else buffer

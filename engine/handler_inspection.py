@@ -1,4 +1,4 @@
-"""Reads the handlers of an ignite engine, the filters of their events, and the closures of functions."""
+"""Functions that inspect an ignite engine: its handlers, the filters of their events, and the objects they refer to."""
 
 import logging
 import sys
@@ -21,8 +21,8 @@ class RegisteredHandler(NamedTuple):
         event: the event, without its filter.
         handler: the handler as the user gave it.
         event_filter: the filter of the event, or None.
-        args: the arguments that follow the engine.
-        kwargs: the arguments that are passed by name.
+        args: the positional arguments of the handler after the engine.
+        kwargs: the keyword arguments of the handler.
     """
 
     event: Any
@@ -33,7 +33,7 @@ class RegisteredHandler(NamedTuple):
 
 
 def handlers_of(engine: Engine, event: Any = None) -> Iterator[RegisteredHandler]:
-    """The handlers of one event, or of all events, in the order in which the engine calls them.
+    """Yield the handlers of one event, or of all events if ``event`` is None, in the order in which they are called.
 
     Raises:
         RuntimeError: this version of ignite stores filters in an unknown way.
@@ -51,19 +51,19 @@ def handlers_of(engine: Engine, event: Any = None) -> Iterator[RegisteredHandler
     stored = engine._event_handlers
     for one, registered in list(stored.items()) if event is None else [(event, stored.get(event, []))]:
         for handler, args, kwargs in registered:
-            # ignite passes a weak reference to the engine as the first argument, if the handler takes the engine.
+            # If the handler takes the engine, ignite stores a weak reference to the engine as the first argument.
             takes_engine = args and isinstance(args[0], weakref.ref) and args[0]() is engine
             yield RegisteredHandler(one, *unwrapped(handler), tuple(args[1:] if takes_engine else args), kwargs)
 
 
 def put_first(engine: Engine, event: Any) -> None:
-    """Let the engine call the handler of an event that was added last before all others."""
+    """Move the handler that was added last to an event to the front, so that the engine calls it first."""
     handlers = engine._event_handlers[event]
     handlers.insert(0, handlers.pop())
 
 
 def unfiltered_handlers(engine: Engine, event: Any) -> list[Any]:
-    """The handlers of an event that has no filter, in the order in which the engine calls them.
+    """Return the handlers that were added to an event without a filter, in the order in which they are called.
 
     Raises:
         RuntimeError: this version of ignite stores filters in an unknown way.
@@ -73,9 +73,10 @@ def unfiltered_handlers(engine: Engine, event: Any) -> list[Any]:
 
 
 def find_first(engine: Engine, events: Iterable[Any]) -> None:
-    """Let an engine find these events first among all that it allows.
+    """Move events to the front of the list of events that an engine allows.
 
-    It compares an event that ``fire_event`` is given with one after another, which takes longer than most handlers.
+    ``fire_event`` compares its event with the items of this list one after another, which takes longer than most
+    handlers.
     """
     first = list(events)
     engine._allowed_events[:] = first + [event for event in engine._allowed_events if event not in first]
@@ -85,12 +86,12 @@ _FIRE_EVENT, _FIRE_EVENT_UNCHECKED = Engine.fire_event, Engine._fire_event
 
 
 def has_handlers(engine: Engine, event: Any) -> bool:
-    """Whether an event, with a filter or without, has handlers."""
+    """Return whether an event has handlers, with or without a filter."""
     return bool(engine._event_handlers.get(event))
 
 
 def only_calls_handlers(engine: Engine) -> bool:
-    """Whether an engine that fires an event only calls its handlers: it fires events as ignite does, and logs none."""
+    """Return whether ``fire_event`` of an engine only calls handlers: it is ignite's own, and does not log."""
     return (
         getattr(engine.fire_event, "__func__", None) is _FIRE_EVENT
         and getattr(engine._fire_event, "__func__", None) is _FIRE_EVENT_UNCHECKED
@@ -99,10 +100,10 @@ def only_calls_handlers(engine: Engine) -> bool:
 
 
 def call_handlers(engine: Engine, event: Any) -> None:
-    """Call the handlers of an event as ``fire_event`` does, but make no text for the log, which takes longer."""
+    """Call the handlers of an event as ``fire_event`` does, but save the time for a log message."""
     engine.last_event_name = event
     for handler, args, kwargs in engine._event_handlers[event]:
-        if args and isinstance(args[0], weakref.ref):  # ignite passes the engine so
+        if args and isinstance(args[0], weakref.ref):  # ignite stores the engine as a weak reference
             handler(args[0](), *args[1:], **kwargs)
         else:
             handler(*args, **kwargs)
@@ -115,7 +116,7 @@ class RunningHandler(NamedTuple):
         engine: the engine.
         event: the event.
         handler: the handler as the engine stores it.
-        args: its arguments as the engine stores them.
+        args: the arguments of the handler as the engine stores them.
     """
 
     engine: Engine
@@ -124,7 +125,7 @@ class RunningHandler(NamedTuple):
     args: Any
 
 
-# The variables of a RunningHandler, in ignite's function and in the one of this file.
+# The local variables with the values of a RunningHandler, in ignite's ``_fire_event`` and in ``call_handlers`` above.
 _VARIABLES = {
     "_fire_event": ("self", "event_name", "func", "args"),
     "call_handlers": ("engine", "event", "handler", "args"),
@@ -132,7 +133,7 @@ _VARIABLES = {
 
 
 def running_handlers() -> Iterator[RunningHandler]:
-    """The handlers that engines are calling in this thread, innermost first, up to the caller of this function."""
+    """Yield the handlers that engines are calling in this thread at the moment, the innermost handler first."""
     frame: Any = sys._getframe(1)
     while frame is not None:
         names = _VARIABLES.get(frame.f_code.co_name)
@@ -144,7 +145,7 @@ def running_handlers() -> Iterator[RunningHandler]:
 
 
 def unwrapped(handler: Any) -> tuple[Any, Any]:
-    """The handler that the user gave, and its filter, which ignite stores in a function around the handler."""
+    """Return the handler that the user gave, and its filter or None. ignite wraps both in a function."""
     if not (isinstance(handler, FunctionType) and hasattr(handler, "_parent")):
         return handler, None
     stored = closure_of(handler)
@@ -156,28 +157,32 @@ def unwrapped(handler: Any) -> tuple[Any, Any]:
 
 
 def filter_arguments(event_filter: Any) -> Mapping[str, Any] | None:
-    """The arguments of a filter of ignite: ``every``, ``once``, ``before_``, ``after_``; None for a user's filter."""
+    """Return the arguments of ignite's own filter, such as ``every`` or ``once``; None for the filter of a user."""
     if not getattr(event_filter, "__qualname__", "").startswith("CallableEventWithFilter."):
         return None
     return closure_of(event_filter)
 
 
 def closure_of(function: FunctionType) -> dict[str, Any]:
-    """The variables of outer functions that a function uses, by name, as far as they are assigned."""
+    """Return the assigned variables of outer functions that a function uses, as a dict from names to values."""
     found = {}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        with suppress(ValueError):  # the cell is empty
+        with suppress(ValueError):  # the variable is not assigned yet
             found[name] = cell.cell_contents
     return found
 
 
 def functions_of(engine: Engine) -> list[Any]:
-    """The training step and the handlers of an engine."""
+    """Return the training step and the handlers of an engine."""
     return [engine._process_function, *(registered.handler for registered in handlers_of(engine))]
 
 
 def references_of(function: Any) -> list[Any]:
-    """The objects that a function refers to: arguments of a partial, attributes of its object, closure, globals."""
+    """Return the objects that a function refers to.
+
+    These are the arguments of a ``partial``, the object of a method and the attributes that it uses, the variables of
+    outer functions, and globals.
+    """
     found: list[Any] = []
     attributes: dict[str, Any] = {}
     while isinstance(function, partial):
@@ -195,7 +200,7 @@ def references_of(function: Any) -> list[Any]:
 
 
 def names_in(code: CodeType) -> Iterator[str]:
-    """The names of globals and attributes that code uses, also in the functions within it."""
+    """Yield the names of globals and attributes that code uses, including the code of inner functions."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):

@@ -1,4 +1,4 @@
-"""The values that schedulers have written in a run, and its metrics, event by event."""
+"""The class :class:`ParamHistory`, which records the values that schedulers write in a run, and metrics."""
 
 import csv
 import weakref
@@ -24,21 +24,22 @@ if TYPE_CHECKING:
 
 
 class ParamHistory:
-    """The history of a run: ``engine.state.param_history``.
+    """The history of a run: the values that schedulers with ``save_history=True`` wrote, and metrics.
 
-    ``history[name]`` is a :class:`HistoryColumn` and reads as a list of lists: a list of group values for each event at
-    which a scheduler with ``save_history=True`` wrote. A scheduler makes the history if there is none. To save it with
-    a run, make it yourself and give it to ignite's ``Checkpoint``. The class reads like a dictionary but is not a
-    ``Mapping``, since ``Checkpoint`` would look into a mapping for objects to save.
+    The history is ``engine.state.param_history``. ``history[name]`` is a :class:`HistoryColumn`, which reads as a list
+    of lists: one list for each event, with a value for each param group. A scheduler constructs the history if there is
+    none. To save the history with a run, construct it yourself and pass it to ignite's ``Checkpoint``. The class reads
+    like a dictionary but is not a ``Mapping``, because ``Checkpoint`` would search a mapping for objects to save.
 
     :meth:`record` adds a metric, such as the training loss.
 
-    ``max_events`` bounds the memory of each name to about ``8 * max_events * groups`` bytes: see
+    ``max_events`` limits the memory of each column to about ``8 * max_events * groups`` bytes; see
     :class:`HistoryColumn`.
 
     Args:
-        columns: the first values, by name.
-        max_events: how many events of each name to keep at most; None for all. By name only.
+        columns: the first values, by the name of the column.
+        max_events: the largest number of events that each column keeps, at least 2; None to keep all events. Pass it by
+            name.
 
     Raises:
         TypeError: ``max_events`` is not an int or None; ``columns`` is not a mapping.
@@ -67,14 +68,17 @@ class ParamHistory:
         if not isinstance(columns, Mapping | ParamHistory | None):
             raise TypeError(f"columns must be a mapping of names to rows, given {shown(columns)}")
         self.columns: dict[str, HistoryColumn] = {}
-        # The scheduler that records under each name. The history does not keep it alive.
+        # The scheduler that records under each name. The references are weak, so a scheduler may be deleted.
         self.recorders: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
-        self.labels: dict[str, list[str]] = {}  # the names of the param groups under each name; not saved
+        self.labels: dict[str, list[str]] = {}  # the names of the param groups in each column; they are not saved
         for name, rows in (columns or {}).items():
             self[name] = rows
 
     def appender(self, name: str, groups: int, per_group: bool) -> Callable[[Any], None]:
-        """The function that adds an event to a column, which is made if missing: see :meth:`HistoryColumn.appender`."""
+        """Return the function that adds an event to a column; see :meth:`HistoryColumn.appender`.
+
+        A missing column is added first.
+        """
         return self.setdefault(name).appender(groups, per_group)
 
     def record(
@@ -82,22 +86,23 @@ class ParamHistory:
     ) -> "RemovableEventHandle":
         """Record a number of each iteration, such as the training loss, under a name.
 
-        The number is ``engine.state.output`` after the iteration. The number of the i-th iteration, from 0, has the
-        index i, as the value that a scheduler wrote before that iteration. An iteration that was not recorded has NaN.
-        A second run goes on after the last event of the first one. In a distributed run, each rank records its own.
+        The number is ``engine.state.output`` after the iteration. The number of the i-th iteration, counted from 0, has
+        the index i, like the value that a scheduler wrote before this iteration. If an iteration was not recorded, its
+        value is NaN. A second run continues after the last event of the first run. In a distributed run, each rank
+        records its own numbers.
 
         Args:
             name: the name of the column.
-            engine: the trainer. It gets this history as ``engine.state.param_history``, unless it has one.
-            output_transform: a function that gives the number for ``engine.state.output``, where the output is no
-                number. A tensor of one number is one, and costs a transfer where it is on a device.
+            engine: the trainer. If it has no ``engine.state.param_history`` yet, this history is set there.
+            output_transform: a function that computes the number from ``engine.state.output``. None if the output is a
+                number, or a tensor of one number. The program waits for a tensor on a GPU.
 
         Returns:
-            A handle whose ``remove()`` ends the recording.
+            A handle whose ``remove()`` stops the recording.
 
         Raises:
             TypeError: an argument has the wrong type; at the first iteration, the output is not a number.
-            ValueError: something else records under this name.
+            ValueError: a scheduler, or another call of this method, records under this name.
 
         Example:
             >>> from ignite.engine import Engine
@@ -113,12 +118,12 @@ class ParamHistory:
         return attach_recorder(self, name, engine, output_transform)
 
     def to_numpy(self, name: str) -> NDArray[np.float64]:
-        """The values under a name as an array.
+        """Return the values of a column as an array.
 
         Args:
-            name: the name of the history.
+            name: the name of the column.
 
-        Shapes: the array is ``(events, groups)``; NaN where an event has fewer groups than another.
+        Shapes: the array is ``(events, groups)``. If an event has fewer groups than another event, the rest is NaN.
 
         Raises:
             KeyError: nothing was recorded under this name.
@@ -126,10 +131,11 @@ class ParamHistory:
         return self[name].to_numpy()
 
     def to_csv(self, path: str | PathLike[str]) -> None:
-        """Write a table with a row for each event, and a column for each name, or ``name[group]`` for each group.
+        """Write a CSV file with a row for each event, and a column for each name, or ``name[group]`` for each group.
 
-        A reader gets the same float64 numbers. A cell is empty if its name has no such event. A heading that begins
-        with ``=``, ``+``, ``-``, ``@`` or a tab gets an apostrophe before it, so that no spreadsheet calculates it.
+        A reader gets the same float64 numbers. If a column has no value for an event, the cell is empty. A heading that
+        begins with ``=``, ``+``, ``-``, ``@`` or a tab is written after an apostrophe, so that no spreadsheet computes
+        it.
 
         Args:
             path: the file to write.
@@ -144,7 +150,7 @@ class ParamHistory:
             file.writelines(csv_rows([*self.values()]))
 
     def to_pandas(self) -> Any:
-        """The table of :meth:`to_csv` as a ``pandas.DataFrame``, whose index is the event index.
+        """Return the table of :meth:`to_csv` as a ``pandas.DataFrame``, whose index is the event index.
 
         Raises:
             ImportError: pandas is not installed.
@@ -158,24 +164,24 @@ class ParamHistory:
         return pandas.DataFrame(columns, dtype=np.float64).sort_index().rename_axis("event_index")
 
     def _headings(self, heading_of: Callable[[str], str]) -> list[str]:
-        """The headings of the groups of all columns."""
+        """Return the heading of each group of each column."""
         headings: dict[str, None] = {}
         for name, column in self.items():
             groups = column.num_groups
             for group in range(groups):
                 heading = heading_of(name if groups == 1 else f"{name}[{group}]")
                 if heading in headings or heading == "event_index":
-                    raise ValueError(f"names must give different headings, given {shown(heading)} twice")
+                    raise ValueError(f"names must lead to different headings, given {shown(heading)} twice")
                 headings[heading] = None
         return list(headings)
 
     def plot(self, name: str, ax: "Axes | None" = None, **line_style: Any) -> "list[Line2D]":
-        """Draw the values under a name over the events, a line for each group.
+        """Draw the values of a column over the events, with a line for each group.
 
-        The lines have the names of the param groups if a scheduler with this history was attached in this process.
+        If a scheduler with this history was attached in this process, the legend shows the names of the param groups.
 
         Args:
-            name: the name of the history.
+            name: the name of the column.
             ax: the axes to draw into; None for a new figure of pyplot.
             line_style: arguments of matplotlib's ``Axes.plot``, such as ``color``.
 
@@ -193,7 +199,7 @@ class ParamHistory:
         )
 
     def _repr_html_(self) -> str:
-        """The history in a notebook: the number of events under each name, and a picture."""
+        """Return the HTML that a notebook shows: the number of events in each column, and a picture."""
         names = [name for name in self if len(self[name])][:MOST_PANELS]
         figure = figure_with(len(names)) if names else None
         for name, panel in zip(names, figure.axes if figure else (), strict=False):
@@ -202,18 +208,19 @@ class ParamHistory:
         return as_html("\n".join(["a history of " + (", ".join(self) or "nothing"), *counts]), figure)
 
     def state_dict(self) -> dict[str, Any]:
-        """The whole history as plain data.
+        """Return the whole history as plain data.
 
-        ``torch.load(weights_only=True)``, JSON and distributed checkpoints keep it, and load it into an empty history.
-        The values of a name are one text, the base 64 of their bytes: read them from the history, not from its state.
+        ``torch.load(weights_only=True)``, JSON and distributed checkpoints can save this data and load it into an empty
+        history. The values of a column are one text, the base 64 of their bytes. To read values, read the history
+        instead of its state.
         """
         return state_of_columns({name: column.state_dict() for name, column in self.columns.items()})
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Replace all recorded values, or none after an error.
+        """Replace all recorded values by a saved state. After an error, nothing is replaced.
 
         Args:
-            state_dict: what :meth:`state_dict` returned.
+            state_dict: the result of :meth:`state_dict`.
 
         Raises:
             TypeError: ``state_dict`` is not a mapping, or a name is not a string.
@@ -232,25 +239,25 @@ class ParamHistory:
         del self.columns[name]
 
     def setdefault(self, name: str, rows: Iterable[float | Sequence[float]] = ()) -> HistoryColumn:
-        """The column with this name. Makes it from ``rows`` if it is missing."""
+        """Return the column with this name. If it is missing, add it first, with the events ``rows``."""
         if name not in self.columns:
             self[name] = rows
         return self.columns[name]
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The column with this name, or ``default``."""
+        """Return the column with this name, or ``default`` if it is missing."""
         return self.columns.get(name, default)
 
     def keys(self) -> KeysView[str]:
-        """The names."""
+        """Return the names of the columns."""
         return self.columns.keys()
 
     def values(self) -> ValuesView[HistoryColumn]:
-        """The columns."""
+        """Return the columns."""
         return self.columns.values()
 
     def items(self) -> ItemsView[str, HistoryColumn]:
-        """Names and columns."""
+        """Return pairs of a name and its column."""
         return self.columns.items()
 
     def __contains__(self, name: object) -> bool:
@@ -276,11 +283,11 @@ class ParamHistory:
         return {"columns": self.state_dict(), "max_events": self.max_events}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # An older version saved the columns alone, each of which is a mapping.
+        # An older version saved only the columns, each of which is a mapping.
         older = not isinstance(state, Mapping) or isinstance(state.get("max_events", {}), Mapping)
         given: dict[str, Any] = {"columns": state, "max_events": None} if older else state
         if set(given) != {"columns", "max_events"}:
-            raise ValueError("not the state of a history: it must have columns and max_events")
+            raise ValueError("not the state of a history: the state must have columns and max_events")
         self.max_events = HistoryColumn(max_events=given["max_events"]).max_events
         self.columns = {}
         self.recorders, self.labels = weakref.WeakValueDictionary(), {}
@@ -288,7 +295,10 @@ class ParamHistory:
 
 
 def pandas_module(function: str) -> Any:
-    """The module pandas, imported for a function.
+    """Import and return the module pandas.
+
+    Args:
+        function: the name of the function that needs pandas, for the error.
 
     Raises:
         ImportError: pandas is not installed.
@@ -301,7 +311,7 @@ def pandas_module(function: str) -> Any:
 
 
 def safe_heading(heading: str) -> str:
-    """A heading of a CSV file that no spreadsheet takes for a formula.
+    """Return the heading of a CSV column, with an apostrophe before it if a spreadsheet would take it for a formula.
 
     >>> safe_heading("lr"), safe_heading("=1+1")
     ('lr', "'=1+1")

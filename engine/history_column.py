@@ -1,4 +1,4 @@
-"""The values that were written under one name, event by event."""
+"""The class :class:`HistoryColumn`: the recorded values of one name, event by event."""
 
 from array import array
 from bisect import bisect_right
@@ -14,27 +14,29 @@ from numpy.typing import NDArray
 from .error_text import shown
 from .history_state import is_list_of, require, text_of, values_of
 
-MOST_PRINTED = 100  # events that a repr shows
+MOST_PRINTED = 100  # a repr shows at most this number of events
 MOST_GROUPS, MOST_EVENTS = 2**20, 2**53
-VALUES_AT_ONCE = 4096  # that an iteration reads
+VALUES_AT_ONCE = 4096  # an iterator reads this number of values at once
 
 
 @dataclass(slots=True)
 class Section:
-    """Successive events of one shape. States call it a run. A named tuple takes longer to read.
+    """Consecutive events whose values have the same shape. In saved states, a section is called a run.
+
+    The class is not a named tuple, because attributes of a named tuple are slower to read.
 
     Args:
-        first_event: the position of its first event among the events that are kept.
-        first_value: the position of its first value in the array of all values.
-        groups: values of an event; 0 if an event is a bare number, of an engine's attribute or a batch size.
-        stored: numbers in the array for each event: ``groups``, or 1 if all groups have the same value.
+        first_event: the position of the section's first event among the events that are kept.
+        first_value: the position of the section's first value in the array of all values.
+        groups: the number of values of an event; 0 if an event is a bare number, such as a batch size.
+        stored: the number of stored values of an event: ``groups``, or 1 if all groups have the same value.
     """
 
     first_event: int
     first_value: int
     groups: int
     stored: int
-    origin: int = field(init=False)  # where the values of event 0 would be, if all events had this shape
+    origin: int = field(init=False)  # the position of the values of event 0, if all events had the same shape
 
     def __post_init__(self) -> None:
         self.origin = self.first_value - self.first_event * self.stored
@@ -44,20 +46,20 @@ NO_EVENTS = Section(0, 0, 0, 1)
 
 
 class HistoryColumn(Sequence[Any]):
-    """The recorded values under one name: a sequence with a list of group values for each event.
+    """The recorded values of one name: a sequence with one list for each event, with a value for each param group.
 
-    Where there are no param groups, as for an attribute of ``engine.state`` or a batch size, an event is a bare number.
+    If there are no param groups, as for a batch size or an attribute of ``engine.state``, an event is a bare number.
 
-    All values are in one array, with 8 bytes for each. A value that is the same for all groups of an event is stored
-    once.
+    All values are stored in one array, with 8 bytes for each value. If all groups of an event have the same value, this
+    value is stored once.
 
-    With ``max_events``, the column keeps at most so many events. When there is one more, it drops every second event,
-    and from then on keeps every second event only. The events that it keeps are evenly spaced and include the first
-    one; :attr:`event_indices` has their indices.
+    With ``max_events``, the column keeps at most this number of events. When there is one event more, the column drops
+    every second event, and from then on keeps only every second event. The kept events are evenly spaced and include
+    the first event. :attr:`event_indices` returns their indices.
 
     Args:
         rows: the first events.
-        max_events: how many events to keep at most, at least 2; None for all.
+        max_events: the largest number of events to keep, at least 2; None to keep all events.
 
     Raises:
         TypeError: ``max_events`` is not an int or None.
@@ -79,12 +81,12 @@ class HistoryColumn(Sequence[Any]):
         if max_events is not None and max_events < 2:
             raise ValueError(f"max_events must be at least 2, given {shown(max_events)}")
         self.max_events = max_events
-        self.stride: int = 1  # events from one that is kept to the next
+        self.stride: int = 1  # the number of events from one kept event to the next
         self._values = array("d")
         self._sections: list[Section] = []
-        self.section: Section | None = None  # the last one; an attribute, since it is read at each event
-        # How many events are left out before the next one that is kept, and how many more are kept before every second
-        # one is dropped. A list, since the function that adds an event reads it faster than attributes.
+        self.section: Section | None = None  # the last section; it is an attribute because each event reads it
+        # The number of events that are left out before the next kept event, and the number of events that are kept
+        # before every second event is dropped. A list is faster to read than two attributes.
         self._countdown = [0, self._room()]
         for row in rows:
             self.append(row)
@@ -96,7 +98,7 @@ class HistoryColumn(Sequence[Any]):
             row: a list with a value for each group, or a bare number.
 
         Raises:
-            TypeError, ValueError: a value is not a number, or there is none.
+            TypeError, ValueError: a value is not a number, or ``row`` is empty.
         """
         if not isinstance(row, Iterable):
             self.appender(groups=0, per_group=False)(float(row))
@@ -107,16 +109,16 @@ class HistoryColumn(Sequence[Any]):
         self.appender(len(values), per_group=True)(values)
 
     def appender(self, groups: int, per_group: bool) -> Callable[[Any], None]:
-        """Open a section for events of so many groups, and return the function that adds one event.
+        """Open a section for events of ``groups`` groups, and return the function that adds one event.
 
-        The function takes a list with a value for each group if ``per_group``; otherwise a float, which is the value of
-        all groups, or a bare number if ``groups`` is 0. It is valid while the attribute ``section`` stays the same
-        object.
+        If ``per_group``, the function takes a list with a value for each group. Otherwise it takes a float, which is
+        the value of all groups, or a bare number if ``groups`` is 0. The function is valid while the attribute
+        ``section`` stays the same object.
         """
         stored, last = groups if per_group else 1, self.section
         if last is None or (last.groups, last.stored) != (groups, stored):
             if last is not None and last.first_event == len(self):
-                self._sections.pop()  # it has no events
+                self._sections.pop()  # the last section has no events
             self.section = Section(len(self), len(self._values), groups, stored)
             self._sections.append(self.section)
         add = self._values.extend if per_group else self._values.append
@@ -138,7 +140,7 @@ class HistoryColumn(Sequence[Any]):
         return add_or_skip
 
     def _halve(self, num_events: int) -> None:
-        """Drop every second event of so many that were recorded."""
+        """Drop every second event. ``num_events`` is the number of recorded events."""
         values, sections = array("d"), list[Section]()
         kept = 0
         for section, part in self._parts():
@@ -152,33 +154,33 @@ class HistoryColumn(Sequence[Any]):
         self._count_down(num_events)
 
     def _count_down(self, num_events: int) -> None:
-        """Set the countdown after so many events were recorded."""
+        """Set the countdown. ``num_events`` is the number of recorded events."""
         self._countdown[:] = len(self) * self.stride - num_events, self._room()
 
     def _room(self) -> int:
-        """How many more events are kept before every second one is dropped; negative if that never happens."""
+        """Return how many more events are kept before every second event is dropped; -1 if events are never dropped."""
         return -1 if self.max_events is None else self.max_events - len(self)
 
     @property
     def num_events(self) -> int:
-        """How many events were recorded, including those that were dropped."""
+        """The number of events that were recorded, including the dropped events."""
         return len(self) * self.stride - self._countdown[0]
 
     @property
     def num_groups(self) -> int:
-        """The columns of :meth:`to_numpy`: the groups of the event that has most, and at least 1."""
+        """The number of columns of :meth:`to_numpy`: the largest number of groups of an event, at least 1."""
         return max((section.groups or 1 for section in self._sections), default=1)
 
     @property
     def event_indices(self) -> NDArray[np.int64]:
-        """The indices of the events that are kept, from 0.
+        """The indices of the kept events, counted from 0.
 
         Shapes: ``(events,)``.
         """
         return np.arange(len(self)) * self.stride
 
     def take_back(self, num_events: int) -> None:
-        """Remove the last events, or all if there are fewer."""
+        """Remove the last ``num_events`` events, or all events if there are fewer."""
         left = max(self.num_events - num_events, 0)
         kept = -(-left // self.stride)
         while self._sections and self._sections[-1].first_event >= kept:
@@ -189,20 +191,20 @@ class HistoryColumn(Sequence[Any]):
         self._count_down(left)
 
     def to_numpy(self) -> NDArray[np.float64]:
-        """The values as an array.
+        """Return the values as an array.
 
-        Shapes: ``(events, groups)``; NaN where an event has fewer groups than another.
+        Shapes: ``(events, groups)``. If an event has fewer groups than another event, the rest is NaN.
         """
         table = np.full((len(self), self.num_groups), np.nan)
         self.fill(table, 0)
         return table
 
     def fill(self, table: NDArray[np.float64], first: int) -> None:
-        """Write the kept events from a position on into an array, which they must fill.
+        """Write the values of kept events to an array, one row for each event.
 
         Args:
-            table: the array.
-            first: the position of the first event among the kept ones, from 0.
+            table: the array. There must be enough kept events to fill it.
+            first: the position of the first event among the kept events, counted from 0.
 
         Shapes: ``table`` is ``(events, groups)``.
         """
@@ -213,7 +215,7 @@ class HistoryColumn(Sequence[Any]):
             row += len(rows)
 
     def _parts(self, first: int = 0, end: int | None = None) -> "Iterator[tuple[Section, array[float]]]":
-        """Each section of the kept events from ``first`` to ``end``, with a copy of its values there."""
+        """Yield the sections of the kept events from ``first`` to ``end``, each with a copy of these events' values."""
         end, stride = len(self) if end is None else end, self.stride
         at = self._section_of(first) if first < end else 0
         while first < end:
@@ -227,10 +229,10 @@ class HistoryColumn(Sequence[Any]):
             first, at = stop, at + 1
 
     def _earlier(self, index: int) -> tuple[int, Section]:
-        """The event that an index means, counted from the first one, and its section.
+        """Return the position of the kept event at an index, which may be negative, and its section.
 
         Raises:
-            IndexError: there is no such event.
+            IndexError: there is no event at this index.
         """
         kept = len(self)
         event = index + kept if index < 0 else index
@@ -239,26 +241,26 @@ class HistoryColumn(Sequence[Any]):
         return event, self._sections[self._section_of(event)]
 
     def _section_of(self, event: int) -> int:
-        """The position of the section that has a kept event."""
+        """Return the position of the section to which a kept event belongs."""
         return bisect_right(self._sections, event, key=attrgetter("first_event")) - 1
 
     def _ends(self) -> list[int]:
-        """The position after the last value of each section."""
+        """Return the position after the last value of each section."""
         return [*(section.first_value for section in self._sections[1:]), len(self._values)] if self._sections else []
 
     def state_dict(self) -> dict[str, Any]:
-        """The column as plain data: the values as a text, and ints."""
+        """Return the column as plain data: the values as one text, and ints."""
         skipped = self.stride - 1 - self._countdown[0] if len(self) else 0
         runs = [[one.first_event, one.first_value, one.groups, one.stored] for one in self._sections]
         return {"values": text_of(self._values), "runs": runs, "stride": self.stride, "left_out": skipped}
 
     @classmethod
     def from_state_dict(cls, state_dict: Mapping[str, Any], max_events: int | None = None) -> "HistoryColumn":
-        """The column with this state, thinned if it has more than ``max_events`` events.
+        """Return the column of a saved state. If it has more than ``max_events`` events, drop every second event.
 
         Args:
-            state_dict: what :meth:`state_dict` returned.
-            max_events: how many events to keep at most; None for all.
+            state_dict: the result of :meth:`state_dict`.
+            max_events: the largest number of events to keep; None to keep all events.
 
         Raises:
             ValueError: ``state_dict`` is not the state of a column.
@@ -328,7 +330,7 @@ class HistoryColumn(Sequence[Any]):
         return chain.from_iterable(self._blocks(len(self)))
 
     def _blocks(self, kept: int) -> Iterator[list[Any]]:
-        """The first events, as lists of many: to read them one by one takes longer."""
+        """Yield the first ``kept`` events in lists of many events, which is faster than reading them one by one."""
         size = max(VALUES_AT_ONCE // self.num_groups, 1)
         for first in range(0, kept, size):
             for section, part in self._parts(first, min(first + size, kept)):
@@ -350,5 +352,5 @@ class HistoryColumn(Sequence[Any]):
 
 
 def _rows(section: Section, part: "array[float]") -> NDArray[np.float64]:
-    """Values of a section as an array ``(events, stored)``."""
+    """Return values of a section as an array ``(events, stored)``."""
     return np.asarray(part).reshape(-1, section.stored)

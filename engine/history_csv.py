@@ -1,4 +1,4 @@
-"""The rows of a CSV file with the values of several columns, a block at a time."""
+"""The function :func:`csv_rows`, which writes the rows of a CSV file with the values of several columns."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,9 +11,10 @@ CELLS_AT_ONCE = 2**13
 
 
 def csv_rows(columns: Sequence[HistoryColumn]) -> Iterator[str]:
-    """Blocks of rows as text: the index of an event, and the values of all groups of all columns at it.
+    """Yield blocks of rows as text. A row has the index of an event and the values of all groups of all columns.
 
-    There is a row for each event that any column keeps, in order. A cell is empty where a value is missing or NaN.
+    There is a row for each event that at least one column keeps, in order. If a value is missing or NaN, its cell is
+    empty.
     """
     kept = [range(0, len(column) * column.stride, column.stride) for column in columns]
     groups = [column.num_groups for column in columns]
@@ -33,7 +34,7 @@ def csv_rows(columns: Sequence[HistoryColumn]) -> Iterator[str]:
             left += width
         cells = iter(_cells(table.ravel()))
         rows = zip(map(str, indices.tolist()), *[cells] * sum(groups), strict=True)
-        # A number needs no quotes: csv.writer, which looks for characters that do, takes half as long again.
+        # ``csv.writer`` would take half as long again, because it looks for characters that need quotes.
         yield "".join(f"{row}\r\n" for row in map(",".join, rows))
         begin = end
 

@@ -1,4 +1,4 @@
-"""Records the values of schedulers in the history of an engine, and lets one scheduler record under each name."""
+"""Functions that record values of schedulers in the history of an engine, with one scheduler for each name."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """Records the values of one scheduler. At most events, to record a value is to append it to an array."""
+    """An object that records the values of one scheduler. At most events, it only appends a value to an array."""
 
     def __init__(self) -> None:
         self.section: Any = None  # the section of the column that _append extends
@@ -22,7 +22,14 @@ class Recorder:
     def appender(
         self, engine: "Engine", name: str, scheduler: object, value: float | list[float], groups: int
     ) -> Callable[[Any], None]:
-        """The function that appends a value like this one, for so many groups, to the history of an engine.
+        """Return the function that appends values of the type of ``value`` to the history of an engine.
+
+        Args:
+            engine: the engine.
+            name: the name of the column.
+            scheduler: the scheduler that records the value.
+            value: a value of all groups, or a list with a value for each group.
+            groups: the number of groups.
 
         Raises:
             ValueError: another scheduler that is attached to the engine records under this name.
@@ -40,7 +47,7 @@ class Recorder:
 
 
 def claim_name(engine: "Engine", name: str, scheduler: object) -> ParamHistory:
-    """The history of an engine, in which a scheduler now records under this name. Makes the history if it is missing.
+    """Let a scheduler record under a name, and return the history of the engine. A missing history is added first.
 
     Raises:
         ValueError: another scheduler that is attached to the engine records under this name.
@@ -57,7 +64,7 @@ def claim_name(engine: "Engine", name: str, scheduler: object) -> ParamHistory:
 def check_name_is_free(engine: "Engine", name: str, scheduler: object) -> None:
     """Check that no other scheduler of an engine records under this name.
 
-    A scheduler that is attached to an evaluator, with this engine as its ``trainer``, is a scheduler of this engine.
+    A scheduler that is attached to an evaluator counts as a scheduler of this engine if its ``trainer`` is this engine.
 
     Raises:
         ValueError: another scheduler records under this name.
@@ -67,18 +74,18 @@ def check_name_is_free(engine: "Engine", name: str, scheduler: object) -> None:
     if other is not scheduler and (engine.has_event_handler(other) or getattr(other, "trainer", None) is engine):
         raise ValueError(
             f"name must not be that of another scheduler's history, given {shown(name)} for {shown(scheduler)} "
-            f"and {shown(other)}: attach one of them with another name"
+            f"and {shown(other)}; attach one of these schedulers with another name"
         )
 
 
 def num_recorded(engine: "Engine | None", name: str) -> int:
-    """How many events the history of an engine has under a name."""
+    """Return the number of events that the history of an engine has under a name."""
     history = _history_of(engine)
     return history[name].num_events if history is not None and name in history else 0
 
 
 def remove_last_events(engine: "Engine | None", name: str, num_events: int) -> None:
-    """Remove the last events under a name from the history of an engine, if it has one."""
+    """Remove the last events under a name from the history of an engine, if the engine has a history."""
     history = _history_of(engine)
     if history is not None and name in history:
         history[name].take_back(num_events)

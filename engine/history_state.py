@@ -1,4 +1,4 @@
-"""The values of a history as plain data: one text, which every kind of checkpoint stores and loads as a whole."""
+"""Functions that convert a history to plain data and back. The values of a column become one text."""
 
 import binascii
 import sys
@@ -8,14 +8,14 @@ from typing import Any
 
 from .error_text import shown
 
-VERSION = 1  # of the state of a history; states of version 0 have no such entry
-COLUMN = ("values", "runs", "stride", "left_out")  # the state of a column
+VERSION = 1  # the version of the state of a history; states of version 0 have no entry "version"
+COLUMN = ("values", "runs", "stride", "left_out")  # the entries of the state of a column
 
 
 def text_of(values: "array[float]") -> str:
-    """Doubles as text: the base 64 of their bytes, the least significant byte of each first.
+    """Return float64 values as a text: the base 64 of their bytes, with the least significant byte first.
 
-    The text is plain data for ``torch.load(weights_only=True)``, JSON and distributed checkpoints. It has 10.7
+    ``torch.load(weights_only=True)``, JSON and distributed checkpoints accept the text as plain data. It has 10.7
     characters for each value, and keeps every bit, also of infinities and NaNs.
 
     >>> text_of(array("d", [1.0, 0.1]))
@@ -25,10 +25,10 @@ def text_of(values: "array[float]") -> str:
 
 
 def values_of(saved: Any) -> "array[float]":
-    """The doubles of a text, or of the list that older versions saved.
+    """Return the float64 values of a text, or of a list, which older versions saved.
 
     Raises:
-        ValueError: ``saved`` is neither.
+        ValueError: ``saved`` is neither a text of :func:`text_of` nor a list of floats.
 
     >>> values_of("AAAAAAAA8D+amZmZmZm5Pw==")
     array('d', [1.0, 0.1])
@@ -38,7 +38,7 @@ def values_of(saved: Any) -> "array[float]":
         return array("d", saved)
     try:
         data = binascii.a2b_base64(saved, strict_mode=True)
-    except ValueError:  # binascii.Error is one, and so is the error of a text that is not ASCII
+    except ValueError:  # binascii.Error is a ValueError; a text that is not ASCII raises a ValueError, too
         data = b"no"
     require(len(data) % 8 == 0, "the text of values must be the base 64 of doubles")
     values = array("d")
@@ -53,16 +53,17 @@ def _in_order(values: "array[float]") -> "array[float]":
 
 
 def state_of_columns(columns: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The state of a history, from the states of its columns.
+    """Return the state of a history, from the states of its columns.
 
-    The names are values and not keys: a distributed checkpoint only loads the keys that the new history has already.
+    The names of the columns are values and not keys, because a distributed checkpoint loads only keys that the new
+    history already has.
     """
     rows = [[name, *(state[entry] for entry in COLUMN)] for name, state in columns.items()]
     return {"version": VERSION, "columns": rows}
 
 
 def columns_of_state(state: Any) -> dict[str, Any]:
-    """The states of the columns, by name, of a history that this or an earlier version saved.
+    """Return the state of each column by its name, from the state of a history of this or an earlier version.
 
     Raises:
         TypeError: ``state`` is not a mapping, or a name is not a string.
@@ -70,7 +71,7 @@ def columns_of_state(state: Any) -> dict[str, Any]:
     """
     if not isinstance(state, Mapping):
         raise TypeError(f"state_dict must be a mapping, given one {type(state).__name__}")
-    if isinstance(state.get("version", {}), Mapping):  # version 0: the state of each column under its name
+    if isinstance(state.get("version", {}), Mapping):  # version 0 saved the state of each column under its name
         columns = list(state.items())
     else:
         version, rows = state["version"], state.get("columns")
@@ -93,11 +94,11 @@ def columns_of_state(state: Any) -> dict[str, Any]:
 
 
 def is_list_of(kind: type, values: Any) -> bool:
-    """Whether an object is a list, or a tuple, of objects of exactly this class."""
+    """Return whether an object is a list or tuple of objects whose class is exactly ``kind``."""
     return isinstance(values, list | tuple) and all(type(value) is kind for value in values)
 
 
 def require(condition: bool, rule: str) -> None:
-    """Raise if the state of a column breaks a rule."""
+    """Raise an error that shows ``rule`` if ``condition`` is False."""
     if not condition:
         raise ValueError(f"not the state of a history column: {rule}")

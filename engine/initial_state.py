@@ -1,4 +1,4 @@
-"""Makes the whole state of an optimizer before its first step, and tells what is in it."""
+"""The function :func:`preinitialize`, which makes the state of an optimizer before its first step."""
 
 import inspect
 from collections import defaultdict
@@ -14,32 +14,35 @@ from .optimizer_from_config import LIBRARY
 
 
 def preinitialize(optimizer: Optimizer) -> None:
-    """Make the state that an optimizer would make at its first step, and nothing else.
+    """Make the state that an optimizer would make at its first step, without making a step.
 
     Graph capture, a compiled first step and a sharded checkpoint need all tensors of the state before training. The
-    optimizer's own code makes them, so training goes on bit for bit as without. Parameters, gradients,
-    hyper-parameters and random numbers stay as they are, and no hook is called. After an error the optimizer is as it
-    was. A second call changes nothing.
+    optimizer's own code makes these tensors, so the values of training do not change, bit for bit. This function does
+    not change parameters, gradients, hyper-parameters or random numbers, and it calls no hook. If it raises an error,
+    the optimizer is unchanged. A second call changes nothing.
 
-    - Existing state stays, so a resumed run may call this.
-    - A parameter that needs no gradient gets no state, as in training. If you unfreeze one, call this again.
-    - Options that decide about the state, such as ``amsgrad``, ``centered``, ``dampening`` or a ``momentum`` of 0, are
-      read now. If a schedule turns one on, let it write its first value before.
-    - The momentum buffer of SGD begins with -0.0, which added to a gradient leaves the gradient as it is. A parameter
-      whose gradient is sparse at the time of this call gets no buffer: its buffer would have to be sparse.
-    - Hooks help with the first steps of Rprop, ASGD and SGD, and then remove themselves: Rprop and ASGD store the
-      learning rate of a parameter's first step, and SGD does not dampen it. With ``dampening`` or complex parameters,
-      make one step of SGD before you capture a graph. Hooks are neither saved nor copied. Call this again after you
-      copy an optimizer, or load a state without steps; a buffer of -0.0 alone counts as a state without steps.
-    - torch's ``load_state_dict`` converts state to the type of its parameter. ASGD and NAdam keep single numbers in
-      float32. So with float64 parameters, a state that is loaded before the first step has a few more digits.
+    - The function keeps existing state, so a resumed run may call it.
+    - A parameter that needs no gradient gets no state, as in training. If you unfreeze it, call the function again.
+    - The function reads the options that determine the state, such as ``amsgrad``, ``centered``, ``dampening`` or a
+      ``momentum`` of 0. If a schedule turns on an option, let the schedule write its first value before.
+    - The momentum buffer of SGD starts at -0.0, because a sum of -0.0 and a gradient is exactly the gradient. If the
+      gradient of a parameter is sparse at the time of the call, the parameter gets no buffer, because its buffer would
+      have to be sparse.
+    - Hooks correct the first steps of Rprop, ASGD and SGD, and then remove themselves. Rprop and ASGD store the
+      learning rate of a parameter's first step. SGD does not dampen the first gradient. With ``dampening`` or complex
+      parameters, make one step of SGD before you capture a graph. The hooks are neither saved nor copied. So call the
+      function again after you copy the optimizer or load a state without steps. A state with a buffer of only -0.0 is a
+      state without steps.
+    - torch's ``load_state_dict`` converts the state to the dtype of its parameter, but ASGD and NAdam make single
+      numbers in float32. So with float64 parameters, these numbers have more digits if you load a state before the
+      first step.
 
     Args:
-        optimizer: an optimizer that :func:`configure_optimizer` knows, or one of a subclass.
+        optimizer: an optimizer whose class, or base class, :func:`configure_optimizer` knows.
 
     Raises:
         TypeError: the class of the optimizer is unknown.
-        RuntimeError: the optimizer does not support a parameter, such as a complex one of Adafactor.
+        RuntimeError: the optimizer does not support a parameter, such as a complex parameter of Adafactor.
 
     Example:
         >>> import torch
@@ -54,7 +57,7 @@ def preinitialize(optimizer: Optimizer) -> None:
     name = _known_name(optimizer)
     made: dict[torch.Tensor, State] = {}
     group_options: list[tuple[State, State]] = []
-    # An optimizer cannot update tensors that were made in inference mode.
+    # Inference mode is off, because an optimizer cannot update tensors that were made in inference mode.
     with torch.inference_mode(False), torch.no_grad():
         for group in optimizer.param_groups:
             for param in group["params"]:
@@ -72,12 +75,12 @@ def preinitialize(optimizer: Optimizer) -> None:
 
 
 def state_names_to_sparsify(optimizer: Optimizer) -> list[str]:
-    """List the names of the states with one number for each number of a parameter.
+    """Return the names of the states that have the shape of their parameter, such as ``exp_avg``.
 
-    Where you set numbers of a parameter to zero for good, set the same numbers of these states to zero.
+    If you set elements of a parameter to zero permanently, set the same elements of these states to zero.
 
     Args:
-        optimizer: an optimizer that :func:`configure_optimizer` knows, or one of a subclass. It may have no state yet.
+        optimizer: an optimizer whose class, or base class, :func:`configure_optimizer` knows. It needs no state yet.
 
     Raises:
         TypeError: the class of the optimizer is unknown.
@@ -91,7 +94,7 @@ def state_names_to_sparsify(optimizer: Optimizer) -> list[str]:
     name, names = _known_name(optimizer), set()
     with torch.inference_mode(False), torch.no_grad():
         for group in optimizer.param_groups:
-            for shape in [(2, 3), (3,)]:  # Adafactor keeps one number for each number of a vector alone
+            for shape in [(2, 3), (3,)]:  # Adafactor has a state of the parameter's shape only if this is a vector
                 param = torch.nn.Parameter(group["params"][0].new_zeros(shape))
                 state, _ = _initial_state(name, optimizer, group, param)
                 names |= {key for key, value in state.items() if getattr(value, "shape", None) == shape}
@@ -99,7 +102,7 @@ def state_names_to_sparsify(optimizer: Optimizer) -> list[str]:
 
 
 def _known_name(optimizer: Optimizer) -> str:
-    """The name of the optimizer's class, or of its base class, among those that :func:`configure_optimizer` knows."""
+    """Return the name by which :func:`configure_optimizer` knows the optimizer's class or base class."""
     if isinstance(optimizer, CerebrasOptimizer):
         return f"cerebras.{type(optimizer).__name__}"
     for base in type(optimizer).__mro__:
@@ -109,25 +112,25 @@ def _known_name(optimizer: Optimizer) -> str:
 
 
 def _initial_state(name: str, optimizer: Optimizer, group: State, param: torch.Tensor) -> tuple[State, State]:
-    """The state that the optimizer's own code makes for a parameter, and the options that it adds to the group.
+    """Return the state that the optimizer's own code makes for a parameter, and the options that it adds to the group.
 
-    The code runs on a copy of the optimizer with one parameter, whose gradient is zeros. So there is never more than
-    one such gradient in memory.
+    The code runs on a copy of the optimizer that has only this parameter, with a gradient of zeros. So there is only
+    one gradient of zeros in memory at a time.
     """
-    copied = param.detach()  # shares the numbers, which nothing writes, and has its own gradient
+    copied = param.detach()  # it shares the elements, which are not written, but has its own gradient
     copied.grad = torch.zeros_like(copied)
     scratch: Any = object.__new__(type(optimizer))
     scratch.__dict__.update(optimizer.__dict__)
     scratch.state = defaultdict(dict)
     scratch_group = {**group, "params": [copied]}
-    if isinstance(optimizer, Adagrad):  # in torch 2.4, its constructor makes the state
+    if isinstance(optimizer, Adagrad):  # in torch 2.4, the constructor of Adagrad makes the state
         options = inspect.signature(Adagrad).parameters.keys() & group.keys() - {"params"}
         scratch.state.update(Adagrad([copied], **{key: group[key] for key in options}).state)
-    if hasattr(scratch, "init_group"):  # the name in pytorch-optimizer and for Cerebras
+    if hasattr(scratch, "init_group"):  # pytorch-optimizer and the optimizers of Cerebras use this name
         scratch.init_group(scratch_group)
     else:
         init_group = scratch._init_group
-        # After the group it takes lists, which it fills for the step, and in torch 2.4 the option amsgrad.
+        # ``_init_group`` takes the group, then lists that it fills for the step, and in torch 2.4 the option amsgrad.
         _, *names = inspect.signature(init_group).parameters
         init_group(scratch_group, *(group[one] if one == "amsgrad" else [] for one in names))
     state = {**scratch.state[copied], **_state_of_step(name, group, param)}
@@ -135,11 +138,11 @@ def _initial_state(name: str, optimizer: Optimizer, group: State, param: torch.T
 
 
 def _state_of_step(name: str, group: State, param: torch.Tensor) -> State:
-    """The state that an optimizer's own code makes only within its first step."""
+    """Return the state that an optimizer makes only within its first step, and that its own code cannot make before."""
     if name == "SGD":
         sparse = param.grad is not None and param.grad.layout != torch.strided
         return {BUFFER: negative_zeros(param)} if group["momentum"] != 0 and not sparse else {}
-    if name == "Lamb":  # it writes these for its user and does not read them
+    if name == "Lamb":  # Lamb writes these numbers for its user, and does not read them
         zero = torch.zeros((), dtype=param.dtype.to_real(), device=param.device)
         return {"weight_norm": zero, "adam_norm": zero.clone(), "trust_ratio": torch.ones_like(zero)}
     return {}

@@ -1,4 +1,4 @@
-"""Records a metric of the training step beside the values of schedulers, at the index of its iteration."""
+"""The handler :class:`MetricRecorder`, which records a metric of each training step in the history."""
 
 import math
 from collections.abc import Callable
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 class MetricRecorder:
     """A handler that records a number of each iteration under a name.
 
-    The number of the i-th iteration, from 0, has the index i in the column. An iteration that was not recorded has NaN:
-    one before the handler was attached, or one that a checkpoint has missed.
+    The number of the i-th iteration, counted from 0, has the index i in the column. If an iteration was not recorded,
+    its value is NaN. This happens before the handler was attached, or if a checkpoint lacks the iteration.
 
     Args:
         history: the history.
         name: the name of the column.
-        output_transform: a function that gives the number for ``engine.state.output``; None for the output itself.
+        output_transform: a function that computes the number from ``engine.state.output``; None for the output itself.
     """
 
     def __init__(self, history: "ParamHistory", name: str, output_transform: Callable[[Any], Any] | None) -> None:
         self._history, self._name, self._transform = history, name, output_transform
-        self._section: Any = None  # the section of the column that _append extends
+        self._section: Any = None  # the section of the column to which ``_append`` adds events
         self._append: Callable[[Any], None] = list[Any]().append
-        self._before = 0  # the events of earlier runs, which counted iterations from 1 too
-        self._iteration = 0  # of the last event
+        self._before = 0  # the number of events of earlier runs, which also counted iterations from 1
+        self._iteration = 0  # the iteration of the last event
 
     def __call__(self, engine: Engine) -> None:
         """Record the number of this iteration.
@@ -44,7 +44,7 @@ class MetricRecorder:
         value = _number(self._name, output if self._transform is None else self._transform(output))
         column, iteration = self._history.setdefault(self._name), engine.state.iteration
         if iteration <= self._iteration:
-            self._before = 0  # another run, or an earlier state of the run
+            self._before = 0  # another run has begun, or an earlier state of the run was loaded
         self._iteration = iteration
         missing = self._before + iteration - 1 - column.num_events
         if missing < 0:  # the history has the events of an earlier run
@@ -73,26 +73,28 @@ def attach_recorder(
     state: Any = engine.state
     other = history.recorders.get(name)
     if other is not None and engine.has_event_handler(other):
-        raise ValueError(f"name must be one that nothing else records under, given {shown(name)} for {shown(other)}")
+        raise ValueError(
+            f"name must be a name under which nothing else records, given {shown(name)}, which {shown(other)} uses"
+        )
     recorder = MetricRecorder(history, name, output_transform)
     if getattr(state, "param_history", None) is None:
         state.param_history = history
     handle = engine.add_event_handler(Events.ITERATION_COMPLETED, recorder)
-    # A handler that saves a checkpoint saves the metric of its own iteration, too.
+    # The recorder runs first, so that a handler that saves a checkpoint also saves the metric of its own iteration.
     put_first(engine, Events.ITERATION_COMPLETED)
     history.recorders[name] = recorder
     return handle
 
 
 def _number(name: str, value: Any) -> float:
-    """A number, or a tensor or an array of one number, as a float."""
+    """Return a number, or a tensor or an array of one number, as a float."""
     if type(value) is float:
         return value
     if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(
-            f"engine.state.output must be a number to be recorded as {shown(name)}, given {shown(value)}: pass "
+            f"engine.state.output must be a number to be recorded as {shown(name)}, given {shown(value)}; pass "
             "output_transform, such as lambda output: output['loss']"
         )
     return float(value)

@@ -1,4 +1,4 @@
-"""How plans and histories look in a notebook."""
+"""Functions that make the HTML and the pictures of plans and histories for a notebook."""
 
 import base64
 import html
@@ -12,7 +12,7 @@ MOST_PANELS = 8
 
 
 def figure_with(panels: int) -> "Figure":
-    """A figure with so many panels, one below the other."""
+    """Return a figure with a number of panels, one below the other."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 0.8 + 1.7 * panels), layout="constrained")
@@ -21,7 +21,7 @@ def figure_with(panels: int) -> "Figure":
 
 
 def as_html(text: str, figure: "Figure | None" = None) -> str:
-    """A text and a picture as HTML that refers to nothing outside.
+    """Return a text and a picture as HTML that contains the picture and refers to no other file.
 
     >>> as_html("lr < 1")
     '<pre>lr &lt; 1</pre>'

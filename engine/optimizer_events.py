@@ -1,4 +1,4 @@
-"""Events of the steps that an optimizer really makes, with gradient accumulation or a ``GradScaler`` as well."""
+"""The events :class:`OptimizerEvents`, which fire at the steps that an optimizer really makes."""
 
 import weakref
 from collections.abc import Callable
@@ -15,23 +15,23 @@ from .handler_inspection import call_handlers, find_first, has_handlers, only_ca
 class OptimizerEvents(EventEnum):
     """Events of an engine for the steps that an optimizer really makes.
 
-    - ``STEP_STARTED``: just before the optimizer changes its parameters. A scheduler that is attached to this event
-      writes the value of this very step.
-    - ``STEP_COMPLETED``: just after.
+    - ``STEP_STARTED`` fires just before the optimizer changes its parameters. A scheduler that is attached to this
+      event writes the value for the same step.
+    - ``STEP_COMPLETED`` fires just after the optimizer has changed its parameters.
 
-    If a step raises an error, the next step starts again with the same number, and a scheduler counts both as one.
+    If a step raises an error, the next step starts with the same number, and a scheduler counts both as one step.
 
-    The events come from torch's own step hooks, whoever calls ``step()``. A batch that only accumulates gradients fires
-    none, and neither does a step that a ``GradScaler`` skips. (A fused optimizer skips such a step by itself. Then
-    lehr reads its ``found_inf``, which waits for the GPU.)
+    The events come from torch's own step hooks, so they fire whenever ``step()`` is called. A batch that only
+    accumulates gradients fires no event. A step that a ``GradScaler`` skips fires no event, either. (A fused optimizer
+    itself skips such a step. To know this, lehr reads its ``found_inf``, which waits for the GPU.)
 
-    ``scheduler.attach(engine, OptimizerEvents.STEP_STARTED)`` does all that is needed. For other handlers, call
+    To attach a scheduler, call ``scheduler.attach(engine, OptimizerEvents.STEP_STARTED)``. For other handlers, call
     :meth:`attach` first.
 
-    Filters work as for ignite's events: ``STEP_STARTED(every=10)`` sees the number of the step, from 1.
-    ``engine.state.optimizer_steps`` counts the steps: a list with a count for each optimizer, which is saved with the
-    engine. To load the state of an engine that was saved without it, add the entry ``"optimizer_steps"``, such as
-    ``[0]``. While an event fires, ``engine.state.optimizer`` is the optimizer that makes the step, and
+    Filters work as for ignite's events: ``STEP_STARTED(every=10)`` filters by the number of the step, counted from 1.
+    ``engine.state.optimizer_steps`` is a list with the number of steps of each optimizer, which is saved with the
+    engine. If you load the state of an engine that was saved without this entry, add ``"optimizer_steps"`` to the
+    state, such as ``[0]``. While an event fires, ``engine.state.optimizer`` is the optimizer that makes the step, and
     ``engine.state.optimizer_step`` is the number of the step.
 
     Example:
@@ -58,39 +58,40 @@ class OptimizerEvents(EventEnum):
     def attach(engine: Engine, *optimizers: Optimizer) -> "StepsHandle":
         """Fire the events of an engine at the steps of one or more optimizers.
 
-        If you attach an optimizer twice, its events fire once, until you remove both handles. The optimizers do not
-        keep the engine alive, nor the engine the optimizers.
+        If you attach an optimizer twice, each step fires an event once, until you remove both handles. The engine and
+        the optimizers hold only weak references to each other.
 
         Args:
             engine: the engine, usually the trainer.
-            optimizers: one or more optimizers of torch, or wrappers with one as ``optimizer``, as those of accelerate.
+            optimizers: one or more torch optimizers, or wrappers whose attribute ``optimizer`` is a torch optimizer, as
+                in accelerate.
 
         Returns:
-            A handle. Its ``remove()`` removes the hooks; the counts stay.
+            A handle. Its ``remove()`` removes the hooks, but keeps the counts.
 
         Raises:
-            TypeError: ``engine`` is not an engine, or an optimizer is not one of torch.
+            TypeError: ``engine`` is not an engine; an optimizer is not a torch optimizer.
             ValueError: there is no optimizer.
         """
         if not isinstance(engine, Engine):
             raise TypeError(f"engine must be an ignite Engine, given {shown(engine)}")
         if not optimizers:
-            raise ValueError("optimizers must be one or more, given none")
+            raise ValueError("optimizers must contain at least one optimizer, given none")
         found = [wrapped_optimizer(optimizer) for optimizer in optimizers]
         for at, (optimizer, given) in enumerate(zip(found, optimizers, strict=True)):
             if not isinstance(optimizer, Optimizer):
                 raise TypeError(f"optimizers[{at}] must be a torch optimizer, given {shown(given)}")
             if not _has_hooks(optimizer):
                 raise TypeError(
-                    f"optimizers[{at}] must be a torch optimizer, or a wrapper with one as its attribute 'optimizer', "
-                    f"given {shown(given)}"
+                    f"optimizers[{at}] must be a torch optimizer, or a wrapper whose attribute 'optimizer' is a torch "
+                    f"optimizer, given {shown(given)}"
                 )
         _register_events(engine)
         return StepsHandle([_hooks_of(engine, optimizer) for optimizer in found])
 
 
 def wrapped_optimizer(optimizer: Any) -> Any:
-    """The optimizer of torch in a wrapper, such as accelerate's; any other object itself."""
+    """Return the torch optimizer inside a wrapper, such as a wrapper of accelerate. Return other objects unchanged."""
     for _ in range(10):
         inner = getattr(optimizer, "optimizer", None)
         if _has_hooks(optimizer) or inner is None:
@@ -100,33 +101,33 @@ def wrapped_optimizer(optimizer: Any) -> Any:
 
 
 def _has_hooks(optimizer: object) -> bool:
-    """Whether an object is an optimizer of torch; a wrapper may be of a subclass that has no hooks."""
+    """Return whether an object is a torch optimizer with hooks. A wrapper may be an ``Optimizer`` without hooks."""
     return isinstance(optimizer, Optimizer) and hasattr(optimizer, "_optimizer_step_pre_hooks")
 
 
 def is_step_event(event: object) -> bool:
-    """Whether an event, with a filter or without, is one of these events."""
+    """Return whether an event, with or without a filter, is one of :class:`OptimizerEvents`."""
     return event == OptimizerEvents.STEP_STARTED or event == OptimizerEvents.STEP_COMPLETED
 
 
 def steps_of(engine: Engine, optimizer: Optimizer) -> int | None:
-    """How many steps of an optimizer an engine has counted; None if the optimizer is not attached."""
+    """Return the number of steps of an optimizer that an engine has counted; None if the optimizer is not attached."""
     hooks = _HOOKS[engine].get(optimizer) if engine in _HOOKS else None
     return None if hooks is None else hooks.steps(engine)
 
 
 def stepping_optimizers(engine: Engine) -> list[Optimizer]:
-    """The optimizers whose steps fire the events of an engine."""
+    """Return the optimizers whose steps fire the events of an engine."""
     return [optimizer for optimizer, hooks in _HOOKS.get(engine, {}).items() if hooks.are_registered]
 
 
 def step_hooks(engine: Engine) -> "list[StepEventHooks]":
-    """The hooks that fire the events of an engine."""
+    """Return the hooks of all optimizers that are attached to an engine."""
     return list(_HOOKS.get(engine, {}).values())
 
 
 class StepsHandle:
-    """Removes the hooks that :meth:`OptimizerEvents.attach` has registered."""
+    """A handle that removes the hooks which :meth:`OptimizerEvents.attach` has registered."""
 
     def __init__(self, hooks: "list[StepEventHooks]") -> None:
         self._hooks = hooks
@@ -134,7 +135,7 @@ class StepsHandle:
             one.register()
 
     def remove(self) -> None:
-        """Remove the hooks. A second call does nothing."""
+        """Remove the hooks from the optimizers. A second call does nothing."""
         for one in self._hooks:
             one.remove()
         self._hooks = []
@@ -147,7 +148,7 @@ class StepsHandle:
 
 
 class StepEventHooks:
-    """Hooks of one optimizer that fire the events of one engine. They keep neither alive.
+    """The hooks of one optimizer, which fire the events of one engine. They hold only weak references to both.
 
     Args:
         engine: the engine.
@@ -159,22 +160,23 @@ class StepEventHooks:
         self._engine, self._optimizer, self._position = weakref.ref(engine), weakref.ref(optimizer), position
         self._handles: list[Any] = []
         self._users = 0
-        self._in_step = False  # a step has started and not completed, or has failed
+        self._in_step = False  # whether a step has started and has not completed; it stays True after an error
         weakref.finalize(engine, self._remove_all).atexit = False
 
     @property
     def are_registered(self) -> bool:
-        """Whether the steps fire the events."""
+        """Whether the hooks are registered, so that the steps fire events."""
         return bool(self._handles)
 
     def steps(self, engine: Engine) -> int:
-        """How many steps the engine has counted."""
-        state: Any = engine.state  # vars(state) would make CPython store it as a dict, and the whole run 10% slower
+        """Return the number of steps of the optimizer that the engine has counted."""
+        # ``vars(state)`` would make CPython store the attributes in a dict, which would slow down the run by 10%.
+        state: Any = engine.state
         counts: list[int] = state.optimizer_steps
         return counts[self._position] if self._position < len(counts) else 0
 
     def register(self) -> None:
-        """Register the hooks with the optimizer for one more user, if they are not registered yet."""
+        """Register the hooks with the optimizer if they are not registered yet, and count one more user."""
         optimizer = self._optimizer()
         if not self._handles and optimizer is not None:
             self._handles = [
@@ -184,7 +186,7 @@ class StepEventHooks:
         self._users += 1
 
     def remove(self) -> None:
-        """Remove the hooks if this was the last user."""
+        """Count one user less, and remove the hooks if there is no user any more."""
         self._users -= 1
         if self._users == 0:
             self._remove_all()
@@ -223,23 +225,24 @@ class StepEventHooks:
             return
         outer_step, outer_again = state.optimizer_step, state.optimizer_step_again
         state.optimizer, state.optimizer_step, state.optimizer_step_again = self._optimizer(), step, again
-        last = engine.last_event_name  # ignite tells by it when an epoch of data started
+        last = engine.last_event_name  # ignite reads this name to know whether an epoch has just started
         try:
             _fire_event(engine, event, only_handlers)
         finally:
             engine.last_event_name = last
             state.optimizer, state.optimizer_step_again = outer, outer_again
-            if outer is not None:  # one optimizer steps within a step of another one
+            if outer is not None:  # this optimizer makes a step within a step of another optimizer
                 state.optimizer_step = outer_step
 
 
-# How an event is fired within a compiled step; made when it is needed, since torch's compiler takes long to import.
+# The function that fires an event within a compiled step. It is constructed when it is first needed, because the import
+# of torch's compiler takes long.
 _FIRE_UNCOMPILED: list[Callable[[Engine, OptimizerEvents], None]] = []
 
 
 def _fire_event(engine: Engine, event: OptimizerEvents, only_handlers: bool) -> None:
-    """Fire an event; a function of its own, since torch compiles none that has a ``try``, as its caller has."""
-    # Within a compiled step, torch only looks at functions that name ``torch``.
+    """Fire an event. This is a separate function because torch does not compile its caller, which has a ``try``."""
+    # Within a compiled step, torch compiles only functions whose code names ``torch``.
     if torch.compiler.is_compiling():
         _fire_uncompiled(engine, event)
     elif only_handlers:
@@ -249,7 +252,7 @@ def _fire_event(engine: Engine, event: OptimizerEvents, only_handlers: bool) -> 
 
 
 def _fire_uncompiled(engine: Engine, event: OptimizerEvents) -> None:
-    """Fire an event, whose handlers are not compiled with the step: they do something else at each of its events."""
+    """Fire an event within a compiled step. The handlers are not compiled, because they differ from event to event."""
     if not _FIRE_UNCOMPILED:
         fire: Any = torch.compiler.disable(lambda engine, event: engine.fire_event(event))  # type: ignore[no-untyped-call]
         _FIRE_UNCOMPILED.append(fire)
@@ -258,7 +261,8 @@ def _fire_uncompiled(engine: Engine, event: OptimizerEvents) -> None:
 
 _HOOKS: weakref.WeakKeyDictionary[Engine, weakref.WeakKeyDictionary[Optimizer, StepEventHooks]]
 _HOOKS = weakref.WeakKeyDictionary()
-_ATTACHED: weakref.WeakKeyDictionary[Engine, int] = weakref.WeakKeyDictionary()  # optimizers, also those that are gone
+# The number of optimizers that were ever attached to an engine, including optimizers that have been deleted.
+_ATTACHED: weakref.WeakKeyDictionary[Engine, int] = weakref.WeakKeyDictionary()
 
 
 def _hooks_of(engine: Engine, optimizer: Optimizer) -> StepEventHooks:
@@ -285,6 +289,6 @@ def _register_events(engine: Engine) -> None:
 
 
 def _is_skipped(optimizer: Optimizer) -> bool:
-    """Whether a ``GradScaler`` tells a fused optimizer to skip this step."""
+    """Return whether a ``GradScaler`` tells a fused optimizer to skip this step."""
     found_inf = getattr(optimizer, "found_inf", None)
     return found_inf is not None and isinstance(found_inf, torch.Tensor) and bool(found_inf.item())

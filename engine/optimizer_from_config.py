@@ -1,4 +1,4 @@
-"""Makes an optimizer from its name and arguments, as a config has them."""
+"""The function :func:`configure_optimizer`, which constructs an optimizer from a name and arguments in a config."""
 
 import difflib
 import importlib
@@ -16,7 +16,7 @@ from .cerebras.options import check_kinds
 from .error_text import shown
 from .update_rule_check import check_update_rule
 
-# The package of each class. A fixed table: a name in a config never becomes the path of an import.
+# The package of each class. The table is fixed, so that a name in a config is never imported as a path.
 LIBRARY = {
     **dict.fromkeys(("SGD", "Adam", "AdamW", "Adamax", "NAdam", "RAdam"), "torch.optim"),
     **dict.fromkeys(("Adagrad", "Adadelta", "Adafactor", "ASGD", "RMSprop", "Rprop"), "torch.optim"),
@@ -29,32 +29,34 @@ Params = Iterable[torch.Tensor] | Iterable[tuple[str, torch.Tensor]] | Iterable[
 
 
 def configure_optimizer(optimizer_type: str | Mapping[str, Any], params: Params, **kwargs: Any) -> Optimizer:
-    """The optimizer with this name, such as ``torch.optim.AdamW(params, **kwargs)``.
+    """Return the optimizer of a name, such as ``torch.optim.AdamW(params, **kwargs)``.
 
-    It differs from a call of the class in three ways. An argument that the optimizer does not know is always an error.
-    ``params`` is read after all other arguments are checked: after such an error, you can use a generator again. And
-    ``load_state_dict`` compares update rules: it refuses a state with ``correct_bias=False``, one with the options of
-    another optimizer, and the states of Adam, AdamW, Adafactor and Lamb of Cerebras, and it warns of another
-    ``decoupled_weight_decay``. A copy of an optimizer of torch does not compare any more.
+    It differs from a call of the class in three ways:
+
+    - An argument that the optimizer does not know is always an error.
+    - All other arguments are checked before ``params`` is read. So after an error, you can use a generator again.
+    - ``load_state_dict`` compares update rules. It raises an error for a state with ``correct_bias=False``, for a state
+      with the options of another optimizer, and for the states of Adam, AdamW, Adafactor and Lamb of Cerebras. It warns
+      about another ``decoupled_weight_decay``. A copy of a torch optimizer does not compare update rules.
 
     Args:
         optimizer_type: a name in upper or lower case, or a mapping with the name as ``"type"`` and arguments. The names
             are ``"SGD"``, ``"Adam"``, ``"AdamW"``, ``"Adamax"``, ``"NAdam"``, ``"RAdam"``, ``"Adagrad"``,
-            ``"Adadelta"``, ``"Adafactor"``, ``"ASGD"``, ``"RMSprop"`` and ``"Rprop"`` of torch; ``"Lamb"`` and
-            ``"Lion"`` of pytorch-optimizer, which ``pip install 'lehr[optimizers]'`` installs; and, with the arguments
-            and defaults of Cerebras, ``"cerebras.SGD"``, ``"cerebras.Lamb"`` and all of torch's names likewise. Adam,
+            ``"Adadelta"``, ``"Adafactor"``, ``"ASGD"``, ``"RMSprop"`` and ``"Rprop"`` of torch, and ``"Lamb"`` and
+            ``"Lion"`` of pytorch-optimizer, which ``pip install 'lehr[optimizers]'`` installs. All of torch's names and
+            ``"Lamb"`` can have the prefix ``"cerebras."``, which selects the arguments and defaults of Cerebras. Adam,
             AdamW, Adafactor, Lamb and SGD of Cerebras are classes of lehr with Cerebras' updates. The others are
-            torch's classes, whose updates are the same.
-        params: what to train: tensors, pairs of a name and a tensor, or a dictionary for each param group, with its
-            tensors under ``"params"`` and its own options. A group may have further keys, such as ``"tags"``, which
-            stay in the group, as in torch. The dictionaries are not changed.
+            torch's classes, whose updates are the same as Cerebras' updates.
+        params: the parameters to train: tensors, pairs of a name and a tensor, or a dictionary for each param group,
+            with its tensors under ``"params"`` and its own options. As in torch, a group may have other keys, such as
+            ``"tags"``, which stay in the group. The dictionaries are not changed.
         kwargs: arguments of the optimizer by their names, such as ``lr``, ``betas`` or ``weight_decay``. They apply to
-            each param group without an option of its own.
+            each param group without its own option of this name.
 
     Raises:
-        TypeError: ``optimizer_type`` is neither a string nor a mapping with one as ``"type"``; the optimizer does not
-            know an argument, or needs one that is missing; ``params`` has a wrong type.
-        ValueError: ``optimizer_type`` is unknown; an argument is out of its range, or given twice.
+        TypeError: ``optimizer_type`` is neither a string nor a mapping with a string as ``"type"``; the optimizer does
+            not know an argument; an argument is missing; ``params`` has a wrong type.
+        ValueError: ``optimizer_type`` is unknown; an argument is out of its range, or is given twice.
         ImportError: the package of the optimizer is not installed.
 
     Example:
@@ -93,7 +95,7 @@ def configure_optimizer(optimizer_type: str | Mapping[str, Any], params: Params,
         _check_names(name, given, _signature(optimizer_class))
     _check_values(name, optimizer_class, options, given, check)
     if isinstance(params, Iterable) and not isinstance(params, torch.Tensor | dict | str):
-        # torch writes its defaults into the dictionaries that it is given, but a config may be used again.
+        # torch would write its defaults into the user's dictionaries, but a config may be used again.
         params = [dict(entry) if isinstance(entry, dict) else entry for entry in params]  # type: ignore[assignment]
     optimizer: Optimizer = optimizer_class(params, **options)
     for group in optimizer.param_groups:
@@ -104,7 +106,7 @@ def configure_optimizer(optimizer_type: str | Mapping[str, Any], params: Params,
 
 
 def _named(optimizer_type: str | Mapping[str, Any], kwargs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The name of the optimizer, and all arguments."""
+    """Return the name of the optimizer, and all its arguments."""
     config = {"type": optimizer_type, **kwargs}
     if isinstance(optimizer_type, Mapping):
         twice = sorted(optimizer_type.keys() & kwargs.keys())
@@ -119,7 +121,7 @@ def _named(optimizer_type: str | Mapping[str, Any], kwargs: dict[str, Any]) -> t
 
 
 def _known(given: str, name: str, names: Iterable[str], prefix: str = "") -> str:
-    """The one of the names that is meant, in upper or lower case."""
+    """Return the name among ``names`` that is equal to ``name`` in lower case, or raise an error."""
     by_lower_case = {one.lower(): one for one in names}
     if name.lower() in by_lower_case:
         return by_lower_case[name.lower()]
@@ -130,7 +132,7 @@ def _known(given: str, name: str, names: Iterable[str], prefix: str = "") -> str
 
 
 def _class_of(name: str) -> type[Any]:
-    """The class with a name without a prefix."""
+    """Return the class of a name in ``LIBRARY``."""
     name = _known(name, name, LIBRARY)
     try:
         optimizer_class: type[Any] = getattr(importlib.import_module(LIBRARY[name]), name)
@@ -145,13 +147,13 @@ def _class_of(name: str) -> type[Any]:
 
 
 def _signature(optimizer_class: type[Any]) -> list[str]:
-    """The names of the arguments. Some classes take any others too, and store options that nothing reads."""
+    """Return the names of a class's arguments, without ``**kwargs``, which would accept names that nothing reads."""
     parameters = list(inspect.signature(optimizer_class).parameters.values())[1:]
     return [parameter.name for parameter in parameters if parameter.kind is not inspect.Parameter.VAR_KEYWORD]
 
 
 def _check_names(name: str, given: dict[str, Any], names: list[str]) -> None:
-    """Check that the optimizer has all arguments."""
+    """Check that the optimizer knows all given arguments."""
     for key in given:
         if key not in names:
             near = difflib.get_close_matches(key, names, n=1) if isinstance(key, str) else []
@@ -162,7 +164,7 @@ def _check_names(name: str, given: dict[str, Any], names: list[str]) -> None:
 
 
 def _check_options_of_page(defaults: dict[str, Any], options: dict[str, Any]) -> None:
-    """Check options by the kinds of their defaults."""
+    """Check that each option has the type of its default."""
     pairs = [name for name, default in defaults.items() if isinstance(default, tuple)]
     check_kinds(options, defaults, pairs, [name for name, default in defaults.items() if default is None])
 
@@ -170,17 +172,21 @@ def _check_options_of_page(defaults: dict[str, Any], options: dict[str, Any]) ->
 def _check_values(
     name: str, optimizer_class: type[Any], options: dict[str, Any], given: dict[str, Any], check: Check
 ) -> None:
-    """Check the values by an optimizer of a throw-away parameter: some classes read ``params`` before the others."""
+    """Check the values by constructing the optimizer for a temporary parameter.
+
+    The optimizer of the user's ``params`` is not constructed yet, because some classes read ``params`` before they
+    check their other arguments.
+    """
     try:
         check(options)
         optimizer_class([torch.nn.Parameter(torch.zeros(1))], **options)
-    except Exception as error:  # pytorch-optimizer raises its own errors, few of which show the value
+    except Exception as error:  # pytorch-optimizer raises errors of its own classes, and few errors show the value
         raised = TypeError if isinstance(error, TypeError) else ValueError
         raise raised(
-            f"arguments of {name} must be such as it takes, given {shown(given)}: {str(error)[:200]}"
+            f"arguments of {name} must have values that {name} accepts, given {shown(given)}: {str(error)[:200]}"
         ) from error
 
 
 def _as_in(default: Any, value: Any) -> Any:
-    """A list of a file as a tuple, where the default is one."""
+    """Return a list as a tuple if the default is a tuple, because a config file has no tuples."""
     return tuple(value) if isinstance(default, tuple) and isinstance(value, list) else value

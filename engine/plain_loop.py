@@ -1,4 +1,4 @@
-"""What stands for an engine in a plain loop, where a scheduler records in a history of its own."""
+"""The class :class:`PlainLoop`, which replaces an engine when a scheduler records in a plain training loop."""
 
 from types import SimpleNamespace
 
@@ -7,7 +7,7 @@ from .history import ParamHistory
 
 
 class PlainLoop:
-    """The state of a training loop without an engine.
+    """A substitute for an engine in a plain training loop. Its state has a history.
 
     Args:
         history: the history in which the schedulers of the loop record.
@@ -22,5 +22,5 @@ class PlainLoop:
         self.state: SimpleNamespace = SimpleNamespace(param_history=history)
 
     def has_event_handler(self, scheduler: object) -> bool:
-        """Whether a scheduler records in this history."""
+        """Return whether a scheduler records in the history of this loop."""
         return getattr(scheduler, "history", None) is self.state.param_history

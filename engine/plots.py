@@ -1,4 +1,4 @@
-"""Draws the values of a parameter over the events, a line for each param group."""
+"""The function :func:`draw_values`, which draws the values of a parameter over the events, and its helpers."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart. The line styles are for prints in grey.
+# Okabe and Ito's colours, which colour-blind readers can distinguish. The line styles are for prints in grey.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 LINE_STYLES = ("-", "--", "-.", ":")
-MOST_NAMED = 12  # lines of a legend
+MOST_NAMED = 12  # a plot of more lines has no legend
 
 
 def style_of(line: int, lines: int) -> dict[str, Any]:
-    """The colour and the style of one of several lines. More than seven lines are shaded from dark to light."""
+    """Return the colour and the style of one of several lines. More than seven lines are shaded from dark to light."""
     if lines <= len(COLORS):
         return {"color": COLORS[line], "linestyle": LINE_STYLES[line % len(LINE_STYLES)]}
     from matplotlib import colormaps
@@ -27,14 +27,15 @@ def style_of(line: int, lines: int) -> dict[str, Any]:
 
 
 def without_math(text: str) -> str:
-    """A text that matplotlib draws as it is, and not as a formula between dollar signs."""
+    """Return a text with escaped dollar signs, so that matplotlib does not draw it as a formula."""
     return text.replace("$", r"\$")
 
 
 def thinned(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:
-    """The indices of at most ``most`` values, and of both ends, whose line looks like that of all values.
+    """Return the indices of some values whose line looks like the line of all values.
 
-    They are those of the least and the largest value of each of ``most / 2`` equal intervals. NaN counts as 0.
+    The values are divided into ``most / 2`` equal intervals. The result has the indices of the least and the largest
+    value of each interval, and of the first and the last value. NaN counts as 0.
 
     >>> thinned(np.array([0.0, 5.0, 1.0, 2.0, 9.0, 3.0]), most=4).tolist()
     [0, 1, 3, 4, 5]
@@ -49,7 +50,7 @@ def thinned(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:
 
 
 def drawstyle_of(values: NDArray[np.float64]) -> str:
-    """How to join values: in steps if they rarely change, since a slope would show values that do not occur."""
+    """Return the draw style of a line: steps if the values rarely change, because a slope would show wrong values."""
     return "steps-post" if len(values) > 1 and np.mean(values[1:] != values[:-1]) < 0.25 else "default"
 
 
@@ -68,14 +69,15 @@ def draw_values(
     Args:
         indices: event indices ``(n,)``.
         values: ``(n, G)``, a column for each group.
-        param_name: the label of the value axis, and of the lines, with the index of the group.
-        ax: axes to draw into; the current axes of pyplot if None.
-        labels: other labels of the lines.
-        title: the title of the axes, unless you set one. Several calls with the same axes list their titles.
+        param_name: the label of the value axis. The lines have the same label, with the index of the group.
+        ax: the axes to draw into; None for the current axes of pyplot.
+        labels: other labels of the lines, one for each group.
+        title: the title of the axes. It does not replace a title that you set. The titles of several calls with the
+            same axes are joined by commas.
         line_style: arguments of ``Axes.plot``, such as ``color``, ``marker`` or another ``label``.
     """
     if ax is None:
-        # Imported here, since only drawing needs matplotlib, and the import takes most of a second.
+        # The import stands here because it takes most of a second, and only drawing needs it.
         from matplotlib import pyplot as plt
 
         ax = plt.gca()
@@ -83,7 +85,7 @@ def draw_values(
     if labels is None or len(labels) != len(columns):
         numbered = [f"{param_name}, group {group}" for group in range(len(columns))]
         labels = numbered if len(columns) > 1 else [param_name]
-    drawn = len(ax.lines)  # lines of other calls, which keep their colours
+    drawn = len(ax.lines)  # the number of lines of earlier calls, which keep their colours
     count = drawn + len(columns)
     lines = []
     for at, (column, label) in enumerate(zip(columns, labels, strict=True), start=drawn):
@@ -99,11 +101,14 @@ def draw_values(
 
 
 def _add_title(ax: "Axes", title: str, is_first: bool) -> None:
-    """Add a title to those of earlier calls; leave a title alone that the user set, or lines without a title."""
+    """Add a title to the titles of earlier calls.
+
+    Do not change a title that the user set, and do not add a title if there are already lines without a title.
+    """
     earlier = ax.get_title()
     is_ours = bool(earlier) and ax.title.get_gid() == earlier
     if is_ours:
         title = earlier if f", {title}, " in f", {earlier}, " else f"{earlier}, {title}"
     if is_ours or (is_first and not earlier):
-        # The gid tells whether a title is ours: it is the same text.
+        # We mark our own title by a gid with the same text.
         ax.set_title(title, fontsize="medium", wrap=True).set_gid(title)

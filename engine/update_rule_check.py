@@ -1,4 +1,4 @@
-"""A saved state of an optimizer with another update rule is refused, or warned about, when it is loaded."""
+"""A check of saved states: loading the state of an optimizer with another update rule raises an error or a warning."""
 
 import warnings
 from typing import Any
@@ -7,23 +7,26 @@ from torch.optim import Optimizer
 
 from .cerebras.defaults import PAGE
 
-# What the states of optimizers have that torch's do not read: in a param group, and for a parameter.
+# Options of param groups, and states of a parameter, that torch's optimizers do not read.
 FOREIGN_OPTIONS = {"clip_threshold": "the Adafactor of Cerebras or Hugging Face", "adam": "the Lamb of Cerebras"}
-# The options that tell one class from another. Not those that torch came to have in later versions, which it fills in.
+# The options that distinguish the classes. Options that torch added in later versions are left out, because torch adds
+# them to an older state.
 TELLING = {name for _, defaults in PAGE.values() for name in defaults} - {"lr", "weight_decay", "maximize", "foreach"}
-TELLING |= {"beta2_decay", "d"}  # of torch's Adafactor
-ADAMAX = "exp_inf"  # a state of Adamax, whose options RAdam has, too
+TELLING |= {"beta2_decay", "d"}  # options of torch's Adafactor
+ADAMAX = "exp_inf"  # a state that distinguishes Adamax from RAdam, which has the same options
 FOREIGN_STATES = ("beta1_product", "beta1_power")
 
 
 def check_update_rule(optimizer: Optimizer, state_dict: dict[str, Any]) -> dict[str, Any]:
-    """A hook for ``register_load_state_dict_pre_hook``: compares the update rule of a state with that of an optimizer.
+    """Compare the update rule of a saved state with the rule of an optimizer.
+
+    This is a hook for ``register_load_state_dict_pre_hook``.
 
     Returns:
-        The state to load, without an option that would warn again after the next save.
+        The state to load, without an option that would cause the same warning after the next save.
 
     Raises:
-        ValueError: the optimizer would make other updates than the one that the state is of; nothing is loaded then.
+        ValueError: the state comes from an optimizer that makes other updates. Nothing is loaded then.
     """
     name, own = type(optimizer).__name__, optimizer.defaults
     for group in state_dict.get("param_groups", ()):
@@ -54,13 +57,13 @@ def check_update_rule(optimizer: Optimizer, state_dict: dict[str, Any]) -> dict[
 
 
 def _compare_options(optimizer: Optimizer, group: dict[str, Any]) -> None:
-    """Refuse a param group with options of another optimizer, or without those of this one."""
+    """Raise an error if a saved param group has an option of another optimizer, or lacks one of this optimizer."""
     name, held = type(optimizer).__name__, {key for one in optimizer.param_groups for key in one}
     foreign = sorted(TELLING & group.keys() - held - {"correct_bias"})
     if foreign:
         _refuse(name, f"an optimizer with the option {foreign[0]!r}", "")
     missing = TELLING & optimizer.defaults.keys() - group.keys()
-    if "foreach" not in group:  # of Hugging Face or of an early torch
+    if "foreach" not in group:  # the state comes from Hugging Face or an early version of torch
         missing -= {"amsgrad"}
     if missing:
         _refuse(name, f"an optimizer without the option {min(missing)!r}", "")
@@ -68,10 +71,12 @@ def _compare_options(optimizer: Optimizer, group: dict[str, Any]) -> None:
 
 def _refuse(name: str, rule: str, call: str) -> None:
     raise ValueError(
-        f"the state must be one of {name}, given one of {rule}, with other updates: make that optimizer by "
-        f"configure_optimizer{call}, or begin without its state"
+        f"the state must be a state of {name}, given one of {rule}, which makes other updates; construct that "
+        f"optimizer by configure_optimizer{call}, or start without a saved state"
     )
 
 
 def _warn(name: str, rule: str) -> None:
-    warnings.warn(f"the state that {name} loads is of {rule}: the next steps have another update rule", stacklevel=6)
+    warnings.warn(
+        f"{name} loads a state of {rule}: the next steps follow another update rule than the steps before", stacklevel=6
+    )

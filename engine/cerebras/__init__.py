@@ -1,1 +1,1 @@
-"""The optimizers of Cerebras' page, as ``configure_optimizer("cerebras.AdamW", ...)`` makes them."""
+"""The optimizers that Cerebras documents, which ``configure_optimizer("cerebras.AdamW", ...)`` constructs."""

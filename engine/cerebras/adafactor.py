@@ -1,4 +1,4 @@
-"""Adafactor with the arguments of its paper."""
+"""The optimizer Adafactor of Cerebras, which has the arguments of the paper, as torch's Adafactor does not."""
 
 import torch
 
@@ -6,30 +6,30 @@ from .optimizer import CerebrasOptimizer, State, count_of, zeros_like
 
 
 class Adafactor(CerebrasOptimizer):
-    """A second moment by rows and columns, and a step that may be relative to the size of the parameter.
+    """Adafactor: it stores the second moment by rows and columns, and may scale its step by the size of the parameter.
 
-    With gradient g, parameter p, step t, counted from 1, ``beta2 = 1 - t**decay_rate`` and ``rms`` the root of the
-    mean of squares::
+    The gradient is g, the parameter p, and the step t, counted from 1. ``beta2`` is ``1 - t**decay_rate``, and ``rms``
+    is the root mean square::
 
-        v = beta2 * v + (1 - beta2) * (g**2 + eps[0])       p with fewer than two dimensions
-        v = outer(r, c) / mean(r)                           else; r and c are means of v over columns and rows
+        v = beta2 * v + (1 - beta2) * (g**2 + eps[0])       if p has fewer than two dimensions
+        v = outer(r, c) / mean(r)                           otherwise; r and c are means of v over columns and rows
         u = g / sqrt(v)
         u = u / max(1, rms(u) / clip_threshold) * a
-        m = beta1 * m + (1 - beta1) * u                     in the place of u, where there is a beta1
+        m = beta1 * m + (1 - beta1) * u                     only with beta1; m then replaces u in the next line
         p = p - weight_decay * a * p - u
 
-    The step size a is ``lr``, times ``max(eps[1], rms(p))`` with ``scale_parameter``. With ``relative_step``, where
-    ``lr`` must be None, it is ``min(0.01, 1 / sqrt(t))`` in the place of ``lr``; with ``warmup_init`` too,
-    ``min(1e-6 * t, 1 / sqrt(t))``.
+    The step size a is ``lr``. With ``scale_parameter``, it is ``lr * max(eps[1], rms(p))``. With ``relative_step``,
+    ``lr`` must be None, and ``min(0.01, 1 / sqrt(t))`` replaces ``lr``. With ``relative_step`` and ``warmup_init``,
+    ``min(1e-6 * t, 1 / sqrt(t))`` replaces ``lr``.
 
     Args:
-        params: what to train, as in torch.
-        options: ``lr``, ``eps``, ``clip_threshold``, ``decay_rate``, ``beta1``, ``weight_decay``, ``scale_parameter``,
-            ``relative_step`` and ``warmup_init``, all of them.
+        params: the parameters to train, as in torch.
+        options: all of ``lr``, ``eps``, ``clip_threshold``, ``decay_rate``, ``beta1``, ``weight_decay``,
+            ``scale_parameter``, ``relative_step`` and ``warmup_init``.
 
     Raises:
-        ValueError: an option is out of its range; ``lr`` is given with ``relative_step``, or None without it;
-            ``warmup_init`` without ``relative_step``.
+        ValueError: an option is out of its range; ``lr`` is given with ``relative_step``, or is None without it;
+            ``warmup_init`` is True without ``relative_step``.
 
     Source: Shazeer and Stern, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost", 2018,
     https://arxiv.org/abs/1804.04235.
@@ -44,18 +44,18 @@ class Adafactor(CerebrasOptimizer):
         super().check_group(group)
         if (group["lr"] is None) != group["relative_step"]:
             raise ValueError(
-                "lr must be None with relative_step=True, and a number without it, given "
+                "lr must be None with relative_step=True, and a number with relative_step=False, given "
                 f"lr={group['lr']!r} and relative_step={group['relative_step']}"
             )
         if group["warmup_init"] and not group["relative_step"]:
-            raise ValueError("warmup_init must be False where relative_step is False, given True")
+            raise ValueError("warmup_init must be False if relative_step is False, given True")
         if not group["decay_rate"] <= 0:
             raise ValueError(f"decay_rate must be at most 0, given {group['decay_rate']!r}")
         if not group["clip_threshold"] > 0:
             raise ValueError(f"clip_threshold must be more than 0, given {group['clip_threshold']!r}")
 
     def initial_state(self, group: State, param: torch.Tensor) -> State:
-        """The step count, the second moment and, with a ``beta1``, the first one."""
+        """Return the step count, the second moment and, with ``beta1``, the first moment, before the first step."""
         state = {"step": count_of(0.0, param)}
         if group["beta1"] is not None:
             state["exp_avg"] = zeros_like(param)
@@ -65,7 +65,7 @@ class Adafactor(CerebrasOptimizer):
         return {**state, "exp_avg_sq_row": rows, "exp_avg_sq_col": columns}
 
     def update(self, group: State, param: torch.Tensor, grad: torch.Tensor, state: State) -> None:
-        """The formula of the class."""
+        """Change the parameter and its state by the formula of the class docstring."""
         step = state["step"].add_(1)
         size = group["lr"]
         if group["relative_step"]:
@@ -79,7 +79,7 @@ class Adafactor(CerebrasOptimizer):
         param.sub_(param * (size * group["weight_decay"])).sub_(update)
 
     def scaled(self, group: State, grad: torch.Tensor, state: State) -> torch.Tensor:
-        """Count a gradient, and divide it by the root of the second moment."""
+        """Update the second moment by a gradient, and return the gradient divided by the root of the second moment."""
         new = state["step"] ** group["decay_rate"]  # 1 - beta2
         square = grad * grad + group["eps"][0]
         if "exp_avg_sq" in state:

@@ -1,4 +1,4 @@
-"""Adam and AdamW with eps beside the root of the uncorrected second moment."""
+"""The optimizers Adam and AdamW of Cerebras, which add ``eps`` before they correct the bias of the second moment."""
 
 import warnings
 
@@ -6,9 +6,9 @@ import torch
 
 from .optimizer import CerebrasOptimizer, State, count_of, zeros_like
 
-FROM_TORCH = "foreach"  # an option that the states of torch's optimizers alone have
+FROM_TORCH = "foreach"  # an option that only the states of torch's optimizers have
 OF_TORCH = (FROM_TORCH, "fused", "capturable", "differentiable", "decoupled_weight_decay")
-OF_CEREBRAS = "l2_regularization_rate"  # and one that the states of Cerebras' Adam and AdamW have
+OF_CEREBRAS = "l2_regularization_rate"  # an option that only the states of Cerebras' own Adam and AdamW have
 
 
 class AdamW(CerebrasOptimizer):
@@ -18,39 +18,40 @@ class AdamW(CerebrasOptimizer):
 
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * g**2
-        c = sqrt(1 - beta2**t) / (1 - beta1**t)     or 1 without correct_bias
+        c = sqrt(1 - beta2**t) / (1 - beta1**t)     c = 1 if correct_bias is False
         p = p - lr * (c * m / (sqrt(v) + eps) + weight_decay * p)
 
     torch adds ``eps`` to the corrected root instead: ``m / (1 - beta1**t) / (sqrt(v / (1 - beta2**t)) + eps)``. With
-    ``amsgrad``, v in the last line is the largest v so far. The powers of the betas are products over the steps, so a
-    schedule may change them.
+    ``amsgrad``, v in the last line is the largest v so far. The powers of the betas are computed as products over the
+    steps, so a schedule may change the betas.
 
-    :meth:`load_state_dict` reads the states of this class, of Cerebras, of Hugging Face's AdamW, whose weight decay
-    comes after the rest of the step, and, with a warning, of torch's AdamW.
+    :meth:`load_state_dict` reads the states of this class and of Cerebras. It also reads the states of Hugging Face's
+    AdamW, which decays the weights after the rest of the step, and, with a warning, the states of torch's AdamW.
 
     Args:
-        params: what to train, as in torch.
-        options: ``lr``, ``betas``, ``eps``, ``weight_decay``, ``correct_bias`` and ``amsgrad``, all of them.
+        params: the parameters to train, as in torch.
+        options: all of ``lr``, ``betas``, ``eps``, ``weight_decay``, ``correct_bias`` and ``amsgrad``.
 
     Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019, https://arxiv.org/abs/1711.05101;
-    Kingma and Ba, "Adam", 2015, https://arxiv.org/abs/1412.6980, the order of the last paragraph of section 2.
+    Kingma and Ba, "Adam", 2015, https://arxiv.org/abs/1412.6980, with the order of computation in the last paragraph of
+    section 2.
     """
 
     counts = ("beta1_product", "beta2_product")
 
     def initial_state(self, group: State, param: torch.Tensor) -> State:
-        """The moments, and the products of the betas so far where the bias is corrected."""
+        """Return the moments before the first step and, if the bias is corrected, the products of the betas."""
         moments = ["exp_avg", "exp_avg_sq"] + ["max_exp_avg_sq"] * group["amsgrad"]
         products = self.counts if group.get("correct_bias", True) else ()
         return {name: zeros_like(param) for name in moments} | {name: count_of(1.0, param) for name in products}
 
     def update(self, group: State, param: torch.Tensor, grad: torch.Tensor, state: State) -> None:
-        """The formula of the class."""
+        """Change the parameter and its state by the formula of the class docstring."""
         update = self.adam_step(group, grad, state)
         param.sub_(update.add_(param * group["weight_decay"]).mul_(group["lr"]))
 
     def adam_step(self, group: State, grad: torch.Tensor, state: State) -> torch.Tensor:
-        """Count a gradient, and return ``c * m / (sqrt(v) + eps)``."""
+        """Update the moments by a gradient, and return ``c * m / (sqrt(v) + eps)``."""
         beta1, beta2 = group["betas"]
         first, second = state["exp_avg"], state["exp_avg_sq"]
         first.mul_(beta1).add_(grad * (1 - beta1))
@@ -65,14 +66,14 @@ class AdamW(CerebrasOptimizer):
         return update
 
     def converted(self, state_dict: State) -> State:
-        """A saved state as this class saves it.
+        """Return a saved state, converted to the form in which this class saves its state.
 
         Raises:
-            ValueError: the state has another ``correct_bias``, or its weight decay goes another way.
+            ValueError: the state has another ``correct_bias``, or another rule of weight decay.
         """
         own = [self.defaults] * max(len(state_dict["param_groups"]) - len(self.param_groups), 0)  # torch refuses more
         adapted_groups = list(map(self.adapted, state_dict["param_groups"], [*self.param_groups, *own]))
-        # Without the options of torch, so that the next save and load is one of this class.
+        # The options of torch are removed, so that the state counts as a state of this class after the next save.
         groups = [{key: value for key, value in group.items() if key not in OF_TORCH} for group in adapted_groups]
         self.check_options(groups)
         states = dict(state_dict["state"])
@@ -82,14 +83,14 @@ class AdamW(CerebrasOptimizer):
         if any(FROM_TORCH in group for group in state_dict["param_groups"]):
             name = type(self).__name__
             warnings.warn(
-                f"the state of torch's {name} goes on in cerebras.{name}, which adds eps to the root of the second "
-                "moment before it corrects the bias: the next steps differ from those of torch",
+                f"cerebras.{name} loads a state of torch's {name}: the next steps differ from the steps of torch, "
+                f"because cerebras.{name} adds eps to the root of the second moment before it corrects the bias",
                 stacklevel=3,
             )
         return adapted
 
     def adapted(self, group: State, own_group: State) -> State:
-        """A saved param group with the options of this class, to take the place of one of its own.
+        """Return a saved param group, converted to the options of this class.
 
         Raises:
             ValueError: the group has another update rule.
@@ -97,32 +98,33 @@ class AdamW(CerebrasOptimizer):
         defaults = {"correct_bias": True, "amsgrad": False} if FROM_TORCH in group else {"amsgrad": False}
         group, own = {**defaults, **group}, own_group["correct_bias"]
         if group.get(OF_CEREBRAS) or not group.get("decoupled_weight_decay", True):
-            raise _of_another_rule(f"AdamW with correct_bias={own}", "Adam, with its weight decay in the gradient")
+            raise _of_another_rule(f"AdamW with correct_bias={own}", "Adam, whose weight decay is part of the gradient")
         if group.get("correct_bias", own) != own:
             raise _of_another_rule(f"AdamW with correct_bias={own}", f"AdamW with correct_bias={not own}")
         return group
 
 
 class Adam(AdamW):
-    """Adam, with its weight decay in the gradient: ``g + weight_decay * p`` in the place of g.
+    """Adam, which adds the weight decay to the gradient: ``g + weight_decay * p`` replaces g.
 
-    For the rest of the formula, see :class:`AdamW`; the bias is always corrected. :meth:`load_state_dict` reads the
+    For the rest of the formula, see :class:`AdamW`. The bias is always corrected. :meth:`load_state_dict` reads the
     states of this class, of Cerebras and, with a warning, of torch's Adam.
 
     Args:
-        params: what to train, as in torch.
-        options: ``lr``, ``betas``, ``eps``, ``weight_decay`` and ``amsgrad``, all of them.
+        params: the parameters to train, as in torch.
+        options: all of ``lr``, ``betas``, ``eps``, ``weight_decay`` and ``amsgrad``.
 
-    Source: Kingma and Ba, "Adam", 2015, https://arxiv.org/abs/1412.6980, the order of the last paragraph of section 2.
+    Source: Kingma and Ba, "Adam", 2015, https://arxiv.org/abs/1412.6980, with the order of computation in the last
+    paragraph of section 2.
     """
 
     def update(self, group: State, param: torch.Tensor, grad: torch.Tensor, state: State) -> None:
-        """The formula of the class."""
+        """Change the parameter and its state by the formula of the class docstring."""
         update = self.adam_step(group, grad + param * group["weight_decay"], state)
         param.sub_(update.mul_(group["lr"]))
 
     def adapted(self, group: State, own_group: State) -> State:
-        """A saved param group with the options of this class, to take the place of one of its own.
+        """Return a saved param group, converted to the options of this class.
 
         Raises:
             ValueError: the group has another update rule.
@@ -131,16 +133,16 @@ class Adam(AdamW):
             rest = {key: value for key, value in group.items() if key not in ("correct_bias", OF_CEREBRAS)}
             return {**rest, "weight_decay": group[OF_CEREBRAS]}
         if "correct_bias" in group or group.get("decoupled_weight_decay", False):
-            raise _of_another_rule("Adam", "AdamW, with its weight decay beside the gradient")
+            raise _of_another_rule("Adam", "AdamW, whose weight decay is not part of the gradient")
         return group
 
 
 def _with_products(group: State, saved: State) -> State:
-    """The state of a parameter, with products of the betas where another library has steps or powers."""
+    """Return the state of a parameter, where steps or powers of another library are replaced by products of betas."""
     state = dict(saved)
     step = state.pop("step", None)
     for beta, name in zip(group["betas"], ("beta1", "beta2"), strict=True):
-        power = state.pop(f"{name}_power", None)  # the one of the next step
+        power = state.pop(f"{name}_power", None)  # this is the power for the next step
         if power is not None:
             state[f"{name}_product"] = float(power) / float(beta or 1)
         elif step is not None and group.get("correct_bias", True):
@@ -150,6 +152,6 @@ def _with_products(group: State, saved: State) -> State:
 
 def _of_another_rule(own: str, saved: str) -> ValueError:
     return ValueError(
-        f"the state must be one of the same update rule, cerebras.{own}, given one of {saved}: make the optimizer that "
-        "the state is of, or begin without its state"
+        f"the state must be a state of cerebras.{own}, given one of {saved}, which has another update rule; construct "
+        "the optimizer from which the state comes, or start without a saved state"
     )

@@ -1,7 +1,8 @@
-"""Each optimizer of Cerebras' page, with its arguments and their defaults.
+"""The table of Cerebras' optimizers: the class, the arguments and the defaults of each optimizer.
 
-torch's classes make the updates of the page where they are named here. The signatures of the page count where its
-texts name other defaults: eps of Adagrad is 1e-6 there, and that of Lamb as well. NAdam has ``foreach`` in its text.
+The table follows the signatures on the documentation page of Cerebras. If a torch class makes the same updates, the
+table names the torch class. The text of the page names other defaults for ``eps`` of Adagrad and Lamb than the
+signatures, which have 1e-6. The option ``foreach`` of NAdam stands only in the text.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Lamb without bias correction."""
+"""The optimizer Lamb of Cerebras, which does not correct the bias of the moments."""
 
 import torch
 
@@ -6,7 +6,7 @@ from .optimizer import CerebrasOptimizer, State, zeros_like
 
 
 class Lamb(CerebrasOptimizer):
-    """Adam's step, scaled for each parameter to the size of the parameter.
+    """Lamb: the step of Adam, scaled for each parameter by the norm of the parameter.
 
     With gradient g and parameter p::
 
@@ -15,12 +15,12 @@ class Lamb(CerebrasOptimizer):
         u = m / (sqrt(v) + eps) + weight_decay * p
         p = p - lr * u * min(norm(p), 10) / norm(u)
 
-    The ratio of the norms is 1 where one of them is 0, or with ``adam``. The bias is not corrected, as in the paper's
-    third version.
+    The ratio of the norms is 1 if one of the norms is 0, or if ``adam`` is True. The bias is not corrected, as in the
+    third version of the paper.
 
     Args:
-        params: what to train, as in torch.
-        options: ``lr``, ``betas``, ``eps``, ``weight_decay`` and ``adam``, all of them.
+        params: the parameters to train, as in torch.
+        options: all of ``lr``, ``betas``, ``eps``, ``weight_decay`` and ``adam``.
 
     Source: You et al., "Large Batch Optimization for Deep Learning: Training BERT in 76 minutes", 2020,
     https://arxiv.org/abs/1904.00962.
@@ -29,11 +29,11 @@ class Lamb(CerebrasOptimizer):
     foreign = ("grad_averaging",)
 
     def initial_state(self, group: State, param: torch.Tensor) -> State:
-        """The moments."""
+        """Return the moments before the first step."""
         return {name: zeros_like(param) for name in ("exp_avg", "exp_avg_sq")}
 
     def update(self, group: State, param: torch.Tensor, grad: torch.Tensor, state: State) -> None:
-        """The formula of the class."""
+        """Change the parameter and its state by the formula of the class docstring."""
         beta1, beta2 = group["betas"]
         state["exp_avg"].mul_(beta1).add_(grad * (1 - beta1))
         state["exp_avg_sq"].mul_(beta2).add_(grad * grad * (1 - beta2))

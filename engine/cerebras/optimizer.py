@@ -1,4 +1,4 @@
-"""An optimizer that updates one parameter at a time, in the style of torch's."""
+"""The base class of the optimizers of Cerebras, which update one parameter at a time."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
@@ -16,14 +16,15 @@ State = dict[str, Any]
 
 
 class CerebrasOptimizer(Optimizer):
-    """An optimizer with an update that no optimizer of torch makes.
+    """The base class of optimizers with an update that no torch optimizer makes.
 
-    A subclass gives the state of a parameter before its first step (:meth:`initial_state`) and the update of a
-    parameter (:meth:`update`). Single numbers in the state are tensors of float64, or of float32 where the device has
-    no float64.
+    A subclass implements two methods: :meth:`initial_state` returns the state of a parameter before its first step, and
+    :meth:`update` changes a parameter. Single numbers in the state are float64 tensors, or float32 tensors if the
+    device has no float64.
 
     Args:
-        params: what to train, as in torch: tensors, pairs of a name and a tensor, or a dictionary for each param group.
+        params: the parameters to train, as in torch: tensors, pairs of a name and a tensor, or a dictionary for each
+            param group.
         options: all options of the optimizer.
 
     Raises:
@@ -38,14 +39,14 @@ class CerebrasOptimizer(Optimizer):
     optional: tuple[str, ...] = ()
     """The names of the options that may be None."""
     foreign: tuple[str, ...] = ()
-    """The names of the options that only optimizers of the same name have in other libraries."""
+    """The names of options that an optimizer of the same name has in another library, but not here."""
 
     def __init__(self, params: Any, **options: Any) -> None:
         super().__init__(params, options)
 
     @abstractmethod
     def initial_state(self, group: State, param: torch.Tensor) -> State:
-        """The state of a parameter before its first step."""
+        """Return the state of a parameter before its first step."""
 
     @abstractmethod
     def update(self, group: State, param: torch.Tensor, grad: torch.Tensor, state: State) -> None:
@@ -55,7 +56,7 @@ class CerebrasOptimizer(Optimizer):
         """Add a param group.
 
         Raises:
-            TypeError, ValueError: see the class; the group is not added then.
+            TypeError, ValueError: an option of the group is wrong; see the class. The group is not added then.
         """
         super().add_param_group(param_group)
         try:
@@ -72,17 +73,17 @@ class CerebrasOptimizer(Optimizer):
         check_kinds(group, self.defaults, self.pairs, self.optional)
 
     def init_group(self, group: State) -> None:
-        """Make the state of each parameter of a group that has a gradient and no state."""
+        """Make the state of each parameter of a group that has a gradient and no state yet."""
         for param in group["params"]:
             if param.grad is not None and not self.state[param]:
                 self.state[param].update(self.initial_state(group, param))
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Make one step.
+        """Make one step, and return the loss of ``closure`` or None.
 
         Args:
-            closure: computes the gradients again, and returns the loss.
+            closure: a function that computes the gradients again, and returns the loss.
 
         Raises:
             RuntimeError: a gradient is sparse.
@@ -106,21 +107,22 @@ class CerebrasOptimizer(Optimizer):
         """Check that saved param groups have the options of this class.
 
         Raises:
-            ValueError: they are of another optimizer.
+            ValueError: the param groups come from another optimizer.
         """
         for saved in groups:
             missing, foreign = sorted(self.defaults.keys() - saved.keys()), sorted(saved.keys() & set(self.foreign))
             if missing or foreign:
                 option = f"without the option {missing[0]!r}" if missing else f"with the option {foreign[0]!r}"
                 raise ValueError(
-                    f"the state must be one of cerebras.{type(self).__name__}, given one {option} in its param groups"
+                    f"the state must be a state of cerebras.{type(self).__name__}, given one {option} in its param "
+                    "groups"
                 )
 
     def converted(self, state_dict: State) -> State:
-        """A saved state as this class saves it; a subclass may read other states.
+        """Return a saved state in the form in which this class saves it. A subclass may convert other states.
 
         Raises:
-            ValueError: the state is one of another optimizer.
+            ValueError: the state comes from another optimizer.
         """
         self.check_options(state_dict["param_groups"])
         for saved, group in zip(state_dict["param_groups"], self.param_groups, strict=False):
@@ -133,7 +135,7 @@ class CerebrasOptimizer(Optimizer):
                 own = self.initial_state(saved, param) if given else {}
                 if not own.keys() <= given.keys():
                     raise ValueError(
-                        f"the state must be one of cerebras.{type(self).__name__}, with {sorted(own)} for each "
+                        f"the state must be a state of cerebras.{type(self).__name__}, with {sorted(own)} for each "
                         f"parameter, given one with {shown(sorted(given))}"
                     )
                 for name, value in own.items():
@@ -141,15 +143,15 @@ class CerebrasOptimizer(Optimizer):
         return state_dict
 
     def load_state_dict(self, state_dict: State) -> None:
-        """Load a state of :meth:`state_dict`. Its options replace the present ones, as in torch.
+        """Load a state of :meth:`state_dict`. The saved options replace the present options, as in torch.
 
         Raises:
-            TypeError, ValueError: the state is one of another optimizer, or none at all; nothing is loaded then.
+            TypeError, ValueError: ``state_dict`` is not the state of this optimizer. Nothing is loaded then.
         """
         check_is_state(state_dict)
         state_dict = self.converted(dict(state_dict))
         super().load_state_dict(state_dict)
-        # torch converts all numbers to the type of their parameter, which may hold a count in 8 bits.
+        # torch converts all numbers to the dtype of their parameter, which may be too small for a count.
         ids = [id for group in state_dict["param_groups"] for id in group["params"]]
         params = [param for group in self.param_groups for param in group["params"]]
         for id, param in zip(ids, params, strict=True):
@@ -159,11 +161,11 @@ class CerebrasOptimizer(Optimizer):
 
 
 def count_of(value: float, param: torch.Tensor) -> torch.Tensor:
-    """A single number in the state of a parameter."""
+    """Return a tensor with a single number, for the state of a parameter."""
     dtype = torch.float32 if param.device.type == "mps" else torch.float64
     return torch.tensor(value, dtype=dtype, device=param.device)
 
 
 def zeros_like(param: torch.Tensor) -> torch.Tensor:
-    """Zeros in the shape and the memory format of a parameter."""
+    """Return zeros with the shape and the memory format of a parameter."""
     return torch.zeros_like(param, memory_format=torch.preserve_format)

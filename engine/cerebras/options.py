@@ -1,4 +1,4 @@
-"""Checks of the options of Cerebras' optimizers."""
+"""The function :func:`check_kinds`, which checks the options of Cerebras' optimizers."""
 
 import math
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ import torch
 
 from lehr.engine.error_text import shown
 
-# The least value of an option, and the value that it must be below; any finite number where an option is not named.
+# The least value of each option, and the value that the option must be below. Other options may be any finite number.
 RANGES = {
     "lr": (0.0, math.inf),
     "betas": (0.0, 1.0),
@@ -34,8 +34,8 @@ def check_kinds(
     Args:
         options: the options by name, such as a param group.
         names: the options to check.
-        pairs: the names of those that are two numbers.
-        optional: the names of those that may be None.
+        pairs: the names of the options that are two numbers.
+        optional: the names of the options that may be None.
 
     Raises:
         TypeError: an option has the wrong type.
@@ -54,7 +54,7 @@ def check_kinds(
         for one in value if name in pairs else [value]:
             _check_number(name, one, value)
         if name == "step_sizes" and value[0] > value[1]:
-            raise ValueError(f"step_sizes must be the least size and the largest, given {shown(value)}")
+            raise ValueError(f"step_sizes must be the least size and then the largest size, given {shown(value)}")
 
 
 def _check_number(name: str, number: Any, given: Any) -> None:

@@ -1,4 +1,4 @@
-"""SGD with a momentum buffer that begins at zero."""
+"""The optimizer SGD of Cerebras, whose momentum buffer starts at zero."""
 
 import torch
 
@@ -6,20 +6,20 @@ from .optimizer import CerebrasOptimizer, State, zeros_like
 
 
 class SGD(CerebrasOptimizer):
-    """SGD whose ``dampening`` holds at each step. torch's first step is not dampened.
+    """SGD that applies ``dampening`` at each step. The SGD of torch does not dampen the first step.
 
-    With gradient g, parameter p and buffer b, which begins at 0::
+    With gradient g, parameter p and buffer b, which starts at 0::
 
         g = g + weight_decay * p
         b = momentum * b + (1 - dampening) * g
-        p = p - lr * b                        or g without momentum, and g + momentum * b with nesterov
+        p = p - lr * b                        without momentum, g replaces b; with nesterov, g + momentum * b does
 
     Args:
-        params: what to train, as in torch.
-        options: ``lr``, ``momentum``, ``dampening``, ``weight_decay``, ``nesterov`` and ``maximize``, all of them.
+        params: the parameters to train, as in torch.
+        options: all of ``lr``, ``momentum``, ``dampening``, ``weight_decay``, ``nesterov`` and ``maximize``.
 
     Raises:
-        ValueError: an option is out of its range, or ``nesterov`` has no momentum, or a dampening.
+        ValueError: an option is out of its range; ``nesterov`` is True without momentum, or with dampening.
     """
 
     def check_group(self, group: State) -> None:
@@ -27,16 +27,16 @@ class SGD(CerebrasOptimizer):
         super().check_group(group)
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
             raise ValueError(
-                "nesterov must be False without a momentum or with a dampening, given True with "
+                "nesterov must be False without momentum or with dampening, given True with "
                 f"momentum={group['momentum']} and dampening={group['dampening']}"
             )
 
     def initial_state(self, group: State, param: torch.Tensor) -> State:
-        """The buffer, where there is a momentum."""
+        """Return the momentum buffer before the first step, or an empty state if ``momentum`` is 0."""
         return {"momentum_buffer": zeros_like(param)} if group["momentum"] != 0 else {}
 
     def update(self, group: State, param: torch.Tensor, grad: torch.Tensor, state: State) -> None:
-        """The formula of the class."""
+        """Change the parameter and its state by the formula of the class docstring."""
         grad = grad + param * group["weight_decay"]
         if group["momentum"] != 0:
             buffer = state["momentum_buffer"].mul_(group["momentum"]).add_(grad * (1 - group["dampening"]))

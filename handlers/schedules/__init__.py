@@ -1,8 +1,8 @@
-"""Schedules: the value of a hyper-parameter at each event. Most are pure functions of the event index."""
+"""Schedules, which give the value of a hyper-parameter at each event. Most are pure functions of the event index."""
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # what type checkers see
+if TYPE_CHECKING:  # type checkers read these imports
     from .anneal import Anneal
     from .base import Schedule
     from .concatenation import Concatenation
@@ -47,7 +47,7 @@ if TYPE_CHECKING:  # what type checkers see
     from .stateful import FunctionSchedule, LiveSchedule, StatefulSchedule
     from .warmup_stable_decay import WarmupStableDecay
     from .window import Stretch, Window
-else:  # a checker that saw this __getattr__ would accept misspelt names
+else:  # if type checkers saw this ``__getattr__``, they would accept misspelt names
     from lehr.lazy_exports import lazy_exports
 
     __getattr__, __dir__ = lazy_exports(

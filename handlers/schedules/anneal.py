@@ -1,4 +1,4 @@
-"""A schedule from one value to another, along a curve."""
+"""The schedule :class:`Anneal`, which moves from one value to another along a curve."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +14,7 @@ from .duration_types import Duration
 
 @dataclass(frozen=True)
 class Anneal(Schedule):
-    """From ``start_value`` at event 0 to ``end_value`` at event ``duration``, along a curve.
+    """A schedule that moves from ``start_value`` at event 0 to ``end_value`` at event ``duration``, along a curve.
 
     With the progress ``p = i / duration``::
 
@@ -23,16 +23,16 @@ class Anneal(Schedule):
         value(i) = start_value + (end_value - start_value) * curve(p / ceil(p))      beyond="stretch"
 
     Args:
-        start_value: value at event 0; a float, or one for each of G parameter groups.
-        end_value: value at event ``duration``, likewise.
+        start_value: value at event 0; a float, or a list of G floats, one for each parameter group.
+        end_value: value at event ``duration``; a float, or a list of G floats.
         duration: events from the start value to the end value, at least 0, not necessarily whole; with 0, event 0 has
             the end value.
-        curve: the curve between them.
+        curve: the curve from the start value to the end value.
         beyond: the values after ``duration``: ``"hold"`` keeps the end value; ``"mirror"`` goes back to the start value
-            and on in this way for ever; ``"stretch"`` goes a part of the way back and reaches the end value again after
-            ``duration`` more events.
+            and repeats both ways for ever; ``"stretch"`` goes back a part of the way and reaches the end value again
+            after ``duration`` more events.
 
-    Shapes: ``(n,)``, or ``(n, G)`` where a value is a list.
+    Shapes: ``(n,)``, or ``(n, G)`` if a value is a list.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -53,22 +53,22 @@ class Anneal(Schedule):
     beyond: Literal["hold", "mirror", "stretch"] = fields.one_of(("hold", "mirror", "stretch"), "hold")
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
+        """Check the arguments."""
         super().__post_init__()
-        if self.beyond != "mirror":  # whose cycles may be shorter than an event
+        if self.beyond != "mirror":  # a mirrored cycle may be shorter than one event
             arguments.duration("duration", self.duration)
 
     @property
     def length(self) -> float:
-        """The duration."""
+        """The number of events until the end value, which is ``duration``."""
         return self.duration
 
     def values(self, indices: Array) -> Array:
-        """The formula of the class docstring."""
+        """Return the values by the formula of the class docstring."""
         if self.duration == 0:
             progress = np.ones_like(indices)
         elif self.beyond == "mirror":
-            # The remainder of event indices is exact; that of the progress is not, for large indices.
+            # The remainder of event indices is exact. For large indices, the remainder of the progress would not be.
             progress = 1 - np.abs(indices % (2 * self.duration) / self.duration - 1)
         elif self.beyond == "stretch":
             progress = indices / (self.duration * np.maximum(np.ceil(indices / self.duration), 1))
@@ -78,6 +78,6 @@ class Anneal(Schedule):
 
 
 def between(start_value: Number, end_value: Number, fraction: Array) -> Array:
-    """Blends two values, or two lists of G values: ``(n,)`` or ``(n, G)`` for fractions ``(n,)``."""
+    """Blend two values, or two lists of G values. Fractions ``(n,)`` give an array ``(n,)`` or ``(n, G)``."""
     start, end = np.asarray(start_value, dtype=np.float64), np.asarray(end_value, dtype=np.float64)
     return blend(start, end, fraction[:, None] if start.ndim or end.ndim else fraction)

@@ -1,7 +1,7 @@
-"""Checks of arguments. Each error names the argument, the rule and the value that breaks it.
+"""Functions that check arguments. Each error names the argument, the rule and the value that breaks the rule.
 
-The checks run when an object is made, so that a bad argument stops the program before the first training step. An
-argument of the wrong type is a ``TypeError``, a wrong value a ``ValueError``.
+The checks run when an object is constructed, so that a bad argument stops the program before the first training step.
+An argument of a wrong type raises a ``TypeError``, and an argument with a wrong value raises a ``ValueError``.
 """
 
 import math
@@ -17,21 +17,21 @@ from lehr.shortened_text import shortened as shortened
 
 Number = float | Sequence[float]
 
-# An isinstance check of an abstract class is slow, so that the usual types come first.
+# The usual types come first, because ``isinstance`` is slow for an abstract class such as ``Real``.
 REAL, INTEGRAL = (float, int, Real), (int, Integral)
 
-# Event indices are float64 in formulas, which holds whole numbers exactly up to here.
+# Event indices are float64 in formulas. Up to this number, float64 represents each whole number exactly.
 MAX_EVENT_INDEX = 2**53
 
 
-# Characters of a value in an error text; how deep a value is shown.
+# The largest number of characters of a value in an error text, and the largest nesting depth that is shown.
 MAX_SHOWN, MAX_SHOWN_DEPTH = 200, 20
 BRACKETS: dict[type, tuple[str, str]] = {list: ("[", "]"), tuple: ("(", ")"), set: ("{", "}")}
 DICT_REPRS: tuple[Any, ...] = (dict.__repr__, OrderedDict.__repr__)
 
 
 def shown(value: object, length: int = MAX_SHOWN) -> str:
-    """The repr of a value for an error text, of at most ``length`` characters; no more of the value is read.
+    """Return the repr of a value for an error text, cut to ``length`` characters. The rest of the value is not read.
 
     >>> shown("lr"), len(shown([0] * 10_000)), shown(10**5000)
     ("'lr'", 200, 'an int that is too large to be shown')
@@ -40,12 +40,12 @@ def shown(value: object, length: int = MAX_SHOWN) -> str:
 
 
 def shown_text(text: str, length: int = MAX_SHOWN) -> str:
-    """The beginning of a text, of at most ``length`` characters."""
+    """Return a text, cut to ``length`` characters."""
     return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
 def shown_names(names: Iterable[str]) -> str:
-    """Names for an error text, as many as 200 characters have room for.
+    """Return names for an error text, separated by commas and cut to 200 characters.
 
     >>> shown_names(["lr", "momentum"])
     "'lr', 'momentum'"
@@ -54,7 +54,7 @@ def shown_names(names: Iterable[str]) -> str:
 
 
 def _repr_of(value: Any, length: int, depth: int) -> str:
-    """The repr of a value; of a list, a dict or a text that is longer than ``length``, only the beginning."""
+    """Return the repr of a value. If a list, a dict or a text is longer than ``length``, return only its beginning."""
     kind: Any = type(value)
     if kind in BRACKETS and value:
         start, end = BRACKETS[kind]
@@ -68,14 +68,14 @@ def _repr_of(value: Any, length: int, depth: int) -> str:
         return repr(value)
     except RecursionError:
         return f"a {kind.__name__} that is nested too deeply to be shown"
-    except ValueError:  # Python shows no ints of more than 4300 digits
+    except ValueError:  # Python refuses to show an int of more than 4300 digits
         return f"an {kind.__name__} that is too large to be shown"
     except Exception:
         return f"a {kind.__name__} that cannot be shown"
 
 
 def _joined(items: Iterable[tuple[Any, ...]], length: int, depth: int, alone: bool = False) -> str:
-    """Items, or keys and values, until the text has this length."""
+    """Return items, or keys and values, as one text. Stop when the text has ``length`` characters."""
     if not depth:
         return "..."
     text = ""
@@ -88,9 +88,10 @@ def _joined(items: Iterable[tuple[Any, ...]], length: int, depth: int, alone: bo
 
 
 def within_limits(name: str, value: Any, *, depth: int = 50, values: int = 1_000_000) -> None:
-    """Checks that lists and mappings are not nested deeper than ``depth`` and have at most that many values in all.
+    """Check that lists and mappings are nested at most ``depth`` deep and have at most ``values`` values in all.
 
-    A list that is in others more than once counts each time, so that a few lists may have millions of values.
+    A list that is contained in other lists several times counts several times, so a few lists may have millions of
+    values.
 
     >>> loop = []
     >>> loop.append(loop)
@@ -99,7 +100,7 @@ def within_limits(name: str, value: Any, *, depth: int = 50, values: int = 1_000
     ...
     ValueError: config must be nested at most 50 deep, given more
     """
-    level, count = {id(value): (value, 1)}, 0  # each list once, and how often it is there
+    level, count = {id(value): (value, 1)}, 0  # each list of one level, with the number of times that it is contained
     for _ in range(depth):
         inner: dict[int, tuple[Any, int]] = {}
         for one, times in level.values():
@@ -124,7 +125,7 @@ def number(
     at_most: float | None = None,
     below: float | None = None,
 ) -> float:
-    """Returns ``value`` as a finite float within the given bounds.
+    """Return ``value`` as a finite float within the given bounds.
 
     >>> number("gamma", 1)
     1.0
@@ -157,7 +158,7 @@ def number(
 
 
 def duration(name: str, value: object, *, at_least: float | None = None, above: float | None = None) -> float:
-    """Returns a number of events as a finite float within the given bounds, and not between 0 and 1.
+    """Return a number of events as a finite float within the given bounds. A number between 0 and 1 is an error.
 
     >>> duration("duration", 0.9, above=0)
     Traceback (most recent call last):
@@ -175,12 +176,12 @@ def duration(name: str, value: object, *, at_least: float | None = None, above: 
 
 
 def number_or_numbers(name: str, value: object) -> float | tuple[float, ...]:
-    """Returns one finite float for all parameter groups, or a tuple with one for each.
+    """Return one finite float for all parameter groups, or a tuple with one float for each parameter group.
 
     >>> number_or_numbers("max_value", [0.1, 1])
     (0.1, 1.0)
     """
-    if type(value) is float:  # the usual type first: an isinstance check of an abstract class is slow
+    if type(value) is float:  # the usual type comes first, because the checks below are slow
         return number(name, value)
     if isinstance(value, np.ndarray):
         value = value.tolist()
@@ -193,23 +194,24 @@ def number_or_numbers(name: str, value: object) -> float | tuple[float, ...]:
 
 
 def value_at(index: int, value: object, named: Callable[[int], str]) -> float | list[float]:
-    """Returns the value that a user's code gave for an event, as a finite float or a list with one for each group.
+    """Return the value that a user's code returned at an event, as a finite float or a list of finite floats.
 
     Args:
         index: the event index.
         value: the value.
-        named: gives the name of the value for an error text; called only for an error.
+        named: a function that returns the name of the value for an error text. It is called only for an error.
     """
     if type(value) is float and math.isfinite(value):
         return value
-    # The sum of many floats takes a fraction of the time of their checks; where it overflows, they are checked.
+    # The sum is finite only if each float is finite, and is faster than a check of each float. It may overflow for
+    # finite floats, so each float is then checked.
     if type(value) is not list or set(map(type, value)) != {float} or not math.isfinite(sum(value)):
         value = number_or_numbers(named(index), value)
     return list(value) if isinstance(value, tuple) else value
 
 
 def whole_number(name: str, value: object, *, at_least: int) -> int:
-    """Returns ``value`` as an int of at least ``at_least``; a whole float such as 100.0 is accepted.
+    """Return ``value`` as an int of at least ``at_least``. A whole float such as 100.0 is accepted.
 
     >>> whole_number("cycle_size", 2.5, at_least=2)
     Traceback (most recent call last):
@@ -225,7 +227,7 @@ def whole_number(name: str, value: object, *, at_least: int) -> int:
 
 
 def listed(name: str, values: object) -> list[Any]:
-    """Returns a list or tuple as a list.
+    """Return a list or tuple as a list.
 
     >>> listed("durations", 3)
     Traceback (most recent call last):
@@ -238,7 +240,7 @@ def listed(name: str, values: object) -> list[Any]:
 
 
 def list_of(name: str, values: object, check: Callable[[str, Any], Any], at_least: int = 0) -> tuple[Any, ...]:
-    """Returns a list or tuple of ``at_least`` items or more as a tuple of ``check(name, item)`` for each item.
+    """Return a tuple of ``check(name, item)`` for each item of a list or tuple of at least ``at_least`` items.
 
     >>> list_of("weights", [1, "a"], number)
     Traceback (most recent call last):
@@ -252,7 +254,7 @@ def list_of(name: str, values: object, check: Callable[[str, Any], Any], at_leas
 
 
 def instance(name: str, value: Any, wanted: type | UnionType, rule: str) -> Any:
-    """Returns ``value``, which must be an instance of ``wanted``; an error says that it must be ``rule``.
+    """Return ``value``, which must be an instance of ``wanted``. The error says that ``value`` must be ``rule``.
 
     >>> instance("model", 0.5, str, "the name of a model")
     Traceback (most recent call last):
@@ -265,12 +267,12 @@ def instance(name: str, value: Any, wanted: type | UnionType, rule: str) -> Any:
 
 
 def rising(name: str, values: object) -> tuple[int, ...]:
-    """Returns whole numbers of at least 0, none of which is less than the one before, as a tuple.
+    """Return whole numbers of at least 0 as a tuple. Each number must be at least the number before.
 
     >>> rising("milestones", [30, 60, 45])
     Traceback (most recent call last):
     ...
-    ValueError: milestones[2] must be at least the one before, 60, given 45
+    ValueError: milestones[2] must be at least milestones[1]=60, given 45
     """
     if isinstance(values, str | bytes) or not isinstance(values, Sequence):
         raise TypeError(f"{name} must be a list or tuple of event indices, given {shown(values)}")
@@ -278,12 +280,14 @@ def rising(name: str, values: object) -> tuple[int, ...]:
     for position, value in enumerate(values):
         result.append(whole_number(f"{name}[{position}]", value, at_least=0))
         if position and result[-1] < result[-2]:
-            raise ValueError(f"{name}[{position}] must be at least the one before, {result[-2]}, given {shown(value)}")
+            raise ValueError(
+                f"{name}[{position}] must be at least {name}[{position - 1}]={result[-2]}, given {shown(value)}"
+            )
     return tuple(result)
 
 
 def flag(name: str, value: object) -> bool:
-    """Returns ``value``, which must be True or False.
+    """Return ``value``, which must be True or False.
 
     >>> flag("monotonic", "yes")
     Traceback (most recent call last):
@@ -296,7 +300,7 @@ def flag(name: str, value: object) -> bool:
 
 
 def one_of(name: str, value: object, options: Iterable[str]) -> str:
-    """Returns ``value``, which must be one of the strings in ``options``.
+    """Return ``value``, which must be one of the strings in ``options``.
 
     >>> one_of("anneal_strategy", "sine", ["cos", "linear"])
     Traceback (most recent call last):
@@ -312,7 +316,7 @@ def one_of(name: str, value: object, options: Iterable[str]) -> str:
 
 
 def function(name: str, value: Any, rule: str) -> Any:
-    """Returns ``value``, which must be callable and no class; an error says that it must be ``rule``.
+    """Return ``value``, which must be callable and not a class. The error says that ``value`` must be ``rule``.
 
     >>> function("function", 0.5, "a function of the event index")
     Traceback (most recent call last):
@@ -325,7 +329,7 @@ def function(name: str, value: Any, rule: str) -> Any:
 
 
 def state_of(name: str, state_dict: Any, keys: Iterable[str]) -> Mapping[str, Any]:
-    """Returns a saved state, which must be a mapping with exactly these keys.
+    """Return a saved state, which must be a mapping with exactly the keys ``keys``.
 
     >>> state_of("a plateau", {"best": 0.5}, ["best", "values"])
     Traceback (most recent call last):
@@ -341,7 +345,7 @@ NOT_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 
 
 def saved_float(value: float | None) -> float | str | None:
-    """Returns a float as JSON has it: infinity and NaN as a text.
+    """Return a float in a form that JSON can hold: infinity and NaN become a text.
 
     >>> saved_float(0.5), saved_float(math.inf)
     (0.5, 'inf')
@@ -350,7 +354,7 @@ def saved_float(value: float | None) -> float | str | None:
 
 
 def loaded_float(saved: Any) -> Any:
-    """Returns what :func:`saved_float` saved; anything else stays as it is.
+    """Return the float that :func:`saved_float` saved. Return any other object unchanged.
 
     >>> loaded_float("inf"), loaded_float(0.5)
     (inf, 0.5)
@@ -359,7 +363,7 @@ def loaded_float(saved: Any) -> Any:
 
 
 def groups_of(*values: Any) -> int | None:
-    """The number of parameter groups that the tuples among ``values`` have values for; None without a tuple."""
+    """Return the length of the first tuple among ``values``, which has one value per parameter group; or None."""
     for value in values:
         if type(value) is tuple:
             return len(value)
@@ -367,8 +371,8 @@ def groups_of(*values: Any) -> int | None:
 
 
 def same_groups(counts: Mapping[str, int | None]) -> None:
-    """Checks that arguments have values for the same number of parameter groups; None is for any number of them."""
+    """Check that arguments have values for the same number of parameter groups. A count of None fits any number."""
     given = {name: count for name, count in counts.items() if count is not None}
     if len(set(given.values())) > 1:
         shown_counts = " and ".join(f"{name} with {count}" for name, count in given.items())
-        raise ValueError(f"{' and '.join(given)} must have as many values as one another, given {shown_counts}")
+        raise ValueError(f"{' and '.join(given)} must have the same number of values, given {shown_counts}")

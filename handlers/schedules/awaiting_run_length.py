@@ -1,4 +1,4 @@
-"""A schedule whose durations are texts, until the length of the run is known."""
+"""A placeholder for a schedule with durations such as ``"10%"``, until the length of the run is known."""
 
 import inspect
 from collections.abc import Mapping
@@ -14,16 +14,17 @@ from .run_length import RunLength
 
 @dataclass(frozen=True, repr=False)
 class InUnits(Schedule):
-    """The arguments of a schedule of which a duration is a text such as ``"10%"``, or of one that contains such.
+    """The arguments of a schedule with durations such as ``"10%"``, until the length of the run is known.
 
-    A schedule that is constructed with a text is of this class. It has no values before :meth:`in_run`.
+    If you construct a schedule with a text as a duration, or from a schedule with such a text, you get an instance of
+    this class. It has no values. :meth:`in_run` returns the schedule itself.
 
     Args:
         schedule_type: the class of the schedule.
-        given: its arguments by name.
+        given: the arguments of the schedule by name.
 
     Raises:
-        TypeError, ValueError: an argument is unknown or missing; a text has another form.
+        TypeError, ValueError: an argument is unknown or missing; a text is not a number with a unit.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal
@@ -38,16 +39,16 @@ class InUnits(Schedule):
     given: Mapping[str, Any] = field(hash=False)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Hold the arguments as they are."""
+        """Construct an instance of this class, without the check for texts of other schedules."""
         return object.__new__(cls)
 
     def __post_init__(self) -> None:
-        """Checks the texts, each by itself."""
+        """Check that each text is a number with a unit."""
         for name, text in self._texts():
             units.quantity(name, text)
 
     def in_run(self, run: RunLength | None) -> Schedule:
-        """The schedule with its durations in events."""
+        """Return the schedule itself, with its durations in events of the run."""
         if run is None:
             refuse_without_run(*next(self.texts_inside()))
         given = {name: _in_run(value, run) for name, value in self.given.items()}
@@ -55,27 +56,27 @@ class InUnits(Schedule):
 
     @property
     def is_pure(self) -> bool:
-        """Raises an error: the length of the run is missing."""
+        """Raise an error, because the length of the run is missing."""
         self.in_run(None)
         raise AssertionError
 
     def values(self, indices: Array) -> Array:
-        """Raises an error: the length of the run is missing."""
+        """Raise an error, because the length of the run is missing."""
         self.in_run(None)
         raise AssertionError
 
     def __repr__(self) -> str:
-        """The constructor call."""
+        """Return the constructor call of the schedule."""
         given = ", ".join(f"{name}={arguments.shown(value)}" for name, value in self.given.items())
         return f"{self.schedule_type.__name__}({given})"
 
     def _texts(self) -> list[tuple[str, str]]:
-        """The texts among its own arguments, with their names."""
+        """Return the name and the text of each duration of this schedule that is a text."""
         names = [name for name in durations_of(self.schedule_type) if name in self.given]
         return [pair for name in names for pair in texts_of(name, self.given[name])]
 
     def texts_inside(self) -> Any:
-        """Its own texts, then those of the schedules in it."""
+        """Yield the names and texts of this schedule's durations, and then of the schedules that it contains."""
         yield from self._texts()
         for value in self.given.values():
             for one in value if isinstance(value, list | tuple) else [value]:
@@ -84,7 +85,7 @@ class InUnits(Schedule):
 
 
 def held_back(cls: type[Schedule], args: tuple[Any, ...], kwargs: dict[str, Any]) -> InUnits | None:
-    """The arguments of a schedule, if one is a text or a schedule with texts; else None."""
+    """Return the arguments of a schedule as :class:`InUnits` if an argument is, or contains, a text; otherwise None."""
     names, durations = _known(cls)
     for name, value in (*zip(names, args, strict=False), *kwargs.items()):
         if type(value) in NUMBERS:
@@ -92,14 +93,14 @@ def held_back(cls: type[Schedule], args: tuple[Any, ...], kwargs: dict[str, Any]
         if _is_in_units(value) or (name in durations and has_text(value)):
             try:
                 return InUnits(cls, dict(inspect.signature(cls).bind(*args, **kwargs).arguments))
-            except TypeError:  # an argument is missing or unknown: the class itself raises the error
+            except TypeError:  # an argument is missing or unknown; the constructor of the class raises the error
                 return None
     return None
 
 
 @lru_cache(maxsize=256)
 def _known(cls: type) -> tuple[list[str], Mapping[str, str]]:
-    """The names of the arguments of a schedule, and those that are durations."""
+    """Return the names of all arguments of a schedule, and the names of the durations with their units."""
     return list(inspect.signature(cls).parameters), durations_of(cls)
 
 

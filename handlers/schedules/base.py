@@ -1,4 +1,4 @@
-"""The base class of schedules: pure functions from the event index to a value."""
+"""The base class :class:`Schedule`, a pure function from the event index to a value."""
 
 import warnings
 from abc import ABC, abstractmethod
@@ -20,18 +20,18 @@ Array = NDArray[np.float64]
 Value = float | list[float]
 
 
-# Attributes of schedules that had another name before 0.2: {their name then: their name today}.
+# Attributes of schedules that were renamed in 0.2: {former name: new name}.
 FORMER_NAMES = {"ahead": "is_pure", "from_parts": "value_from_parts"}
 
 
 class TakesTexts:
-    """Its constructor holds the arguments back where a duration is a text.
+    """A base class whose constructor returns :class:`.InUnits` if a duration is a text such as ``"10%"``.
 
-    It is a class of its own so that the signature of each schedule is that of its fields.
+    ``__new__`` is not in :class:`Schedule`, so that the signature of each schedule lists the fields of the schedule.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Holds the arguments back if a duration is a text such as ``"10%"``; see :meth:`in_run`."""
+        """Return :class:`.InUnits` if a duration is a text such as ``"10%"``; see :meth:`in_run`."""
         for value in (*args, *kwargs.values()):
             if type(value) not in NUMBERS:
                 from .awaiting_run_length import held_back
@@ -44,13 +44,13 @@ class TakesTexts:
 class Schedule(TakesTexts, ABC):
     """The value of a hyper-parameter as a pure function of the event index.
 
-    A schedule knows no optimizer and no engine, and does not count its calls: you may ask for any index in any order,
-    and the value of an index is always the same. A subclass is a frozen dataclass. Its fields are plain data, and its
-    one method, :meth:`values`, is the formula.
+    A schedule knows no optimizer and no engine, and does not count its calls. You may ask for any index in any order,
+    and the value of an index is always the same. A subclass is a frozen dataclass whose fields are plain data. It
+    implements one method: :meth:`values` computes the formula.
 
-    Shapes: ``schedule(i)`` of an int is a float; ``schedule(indices)`` of an array ``(n,)`` is a float64
-    array ``(n,)``. A schedule with one value for each of G parameter groups has one more axis: ``(G,)`` and
-    ``(n, G)``.
+    Shapes: if ``i`` is an int, ``schedule(i)`` is a float. If ``indices`` is an array ``(n,)``, ``schedule(indices)``
+    is a float64 array ``(n,)``. A schedule with one value for each of G parameter groups adds an axis: the shapes are
+    ``(G,)`` and ``(n, G)``.
 
     Example:
         >>> @dataclass(frozen=True)
@@ -70,11 +70,13 @@ class Schedule(TakesTexts, ABC):
     """
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
+        """Check the arguments."""
         fields.check(self)
 
     def in_run(self, run: RunLength | None) -> "Schedule":
-        """The schedule with durations such as ``"10%"`` in events of a run; itself if no duration is a text.
+        """Return the schedule with durations such as ``"10%"`` converted to events of a run.
+
+        A schedule whose durations are numbers returns itself.
 
         A scheduler calls this with its argument ``run``.
 
@@ -90,13 +92,14 @@ class Schedule(TakesTexts, ABC):
         return self
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Accept the names that these attributes had before 0.2, with a warning."""
+        """Accept a subclass that defines an attribute by its name from before 0.2, and warn about it."""
         super().__init_subclass__(**kwargs)
         own = [base for base in cls.__mro__ if base is cls or not issubclass(base, Schedule)]
         for old, new in FORMER_NAMES.items():
             for base in own:
                 if old in vars(base):
-                    warnings.warn(_renamed(base.__name__, old, new), DeprecationWarning, stacklevel=3)  # over ABCMeta
+                    # The class statement is three levels up, because ABCMeta is between.
+                    warnings.warn(_renamed(base.__name__, old, new), DeprecationWarning, stacklevel=3)
                     setattr(cls, new, vars(base)[old])
                     break
 
@@ -107,30 +110,30 @@ class Schedule(TakesTexts, ABC):
         return self.is_pure
 
     def from_parts(self, index: int, read: "Callable[[Schedule, int], Value]") -> "Value | None":
-        """The former name of :meth:`value_from_parts`."""
+        """Call :meth:`value_from_parts`, which had this name before 0.2."""
         warnings.warn(_renamed(type(self).__name__, "from_parts", "value_from_parts"), DeprecationWarning, stacklevel=2)
         return self.value_from_parts(index, read)
 
-    # Whether the value at event i takes the values of all events before: such a schedule cannot count tokens.
+    # Whether the value at an event depends on the values at all earlier events. Then the schedule cannot count tokens.
     goes_event_by_event: ClassVar[bool] = False
 
     @abstractmethod
     def values(self, indices: Array) -> Array:
-        """The formula. Indices are whole numbers >= 0 as a float64 array ``(n,)``, in any order."""
+        """Return the values at event indices: whole numbers >= 0 in a float64 array ``(n,)``, in any order."""
 
     @property
     def groups(self) -> int | None:
-        """The number of parameter groups that the schedule has values for; None for one value for all groups."""
+        """The number of parameter groups for which the schedule has values; None if all groups have the same value."""
         return fields.groups_of(self)
 
     @property
     def length(self) -> float | None:
-        """The number of events until the schedule ends, or of its first cycle; None if it has no end."""
+        """The number of events until the schedule or its first cycle ends; None if the schedule has no end."""
         return None
 
     @property
     def parts(self) -> "tuple[Schedule, ...]":
-        """The schedules in the fields of this one."""
+        """The schedules that this schedule contains in its fields."""
         found: list[object] = []
         for name in fields.names_of(type(self)):
             value = getattr(self, name)
@@ -140,17 +143,21 @@ class Schedule(TakesTexts, ABC):
 
     @property
     def is_pure(self) -> bool:
-        """Whether values depend on the event index alone, and may be computed before their event; see LiveSchedule."""
+        """Whether the values depend only on the event index, so that they may be computed before their events.
+
+        A :class:`.LiveSchedule` is not pure.
+        """
         return all(part.is_pure for part in self.parts)
 
     def value_from_parts(self, index: int, read: "Callable[[Schedule, int], Value]") -> "Value | None":
-        """The value at one event, computed from the values of the parts; None where only :meth:`values` can compute it.
+        """Return the value at one event, computed from the values of the parts.
 
-        A schedule with a :class:`LiveSchedule` in it is read in this way, event by event.
+        A schedule that contains a :class:`.LiveSchedule` is read in this way, event by event. Return None if only
+        :meth:`values` can compute the value.
 
         Args:
             index: the event index.
-            read: returns the value of a part at an event index of the part.
+            read: a function that returns the value of a part at an event index of this part.
         """
         return None
 
@@ -159,7 +166,7 @@ class Schedule(TakesTexts, ABC):
     @overload
     def __call__(self, index: ArrayLike) -> Array: ...
     def __call__(self, index: int | ArrayLike) -> float | Array:
-        """The value at an event index (a whole number >= 0), or the values at an array of them.
+        """Return the value at an event index, a whole number >= 0, or the values at an array of event indices.
 
         Raises:
             TypeError: an index is not a number.
@@ -169,7 +176,7 @@ class Schedule(TakesTexts, ABC):
             arguments.within_limits("event_index", index, values=10**9)
         given = np.asarray(index)
         if given.dtype.kind not in "iuf":
-            raise TypeError(f"event_index must be an int or an array of them, given {arguments.shown(index)}")
+            raise TypeError(f"event_index must be an int or an array of ints, given {arguments.shown(index)}")
         indices = given.astype(np.float64)
         if not ((indices >= 0) & (indices <= arguments.MAX_EVENT_INDEX) & (indices == np.floor(indices))).all():
             raise ValueError(
@@ -177,62 +184,63 @@ class Schedule(TakesTexts, ABC):
                 f"given {arguments.shown(index)}"
             )
         with np.errstate(all="ignore"):
-            # Arrays only: NumPy rounds x ** y differently for a scalar and for an array of one.
+            # A single index also becomes an array, because NumPy rounds x ** y differently for scalars and for arrays.
             values = np.asarray(self.values(np.atleast_1d(indices)), dtype=np.float64)
         if indices.ndim:
             return values
         return float(values[0]) if values.ndim == 1 else values[0]
 
     def __repr__(self) -> str:
-        """The constructor call, with functions by name."""
+        """Return the constructor call, in which functions are shown by their names."""
         return text_of(self.description())
 
     def description(self) -> Description:
-        """Describes the schedule as plain data, the same in every process."""
+        """Describe the schedule as plain data, the same in every process."""
         return fields_of(self)
 
     def _set(self, **values: object) -> None:
-        """Sets fields of the frozen dataclass; for ``__post_init__`` only."""
+        """Set fields of the frozen dataclass; for ``__post_init__`` only."""
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
 
-# Returns its second argument, which must be a schedule; the first one is its name in errors.
+# ``checked_schedule(name, value)`` returns ``value`` if it is a schedule; otherwise it raises an error about ``name``.
 checked_schedule = partial(arguments.instance, wanted=Schedule, rule="a Schedule")
 
 
 def schedule_field() -> Any:
-    """A field for a schedule."""
+    """Return a field for a schedule."""
     return fields.argument(checked_schedule, groups=attrgetter("groups"))
 
 
 def schedules_field(at_least: int = 1, groups: fields.Groups | None = None) -> Any:
-    """A field for a list of schedules, which becomes a tuple."""
+    """Return a field for a list of schedules, which becomes a tuple."""
     return fields.list_of(checked_schedule, at_least=at_least, groups=groups)
 
 
 def common_groups(parts: Iterable[Any]) -> int | None:
-    """The number of parameter groups that schedules or rules have values for; None if each has one value for all.
+    """Return the number of parameter groups for which schedules or rules have values; None if all groups share values.
 
     Raises:
-        ValueError: they have values for different numbers of groups.
+        ValueError: the schedules have values for different numbers of groups.
     """
     counts = {part.groups for part in parts} - {None}
     if len(counts) > 1:
-        raise ValueError(f"schedules must have values for as many groups as one another, given {sorted(counts)}")
+        raise ValueError(f"schedules must have values for the same number of groups, given {sorted(counts)}")
     return next(iter(counts), None)
 
 
 def with_group_axis(values: NDArray[Any], wanted: bool) -> NDArray[Any]:
-    """Values ``(n,)`` as ``(n, 1)`` if wanted; values ``(n, G)`` as they are."""
+    """Return values ``(n,)`` as an array ``(n, 1)`` if ``wanted``; return values ``(n, G)`` unchanged."""
     return values[:, None] if wanted and values.ndim == 1 else values
 
 
 @description_of.register
 def _(schedule: Schedule, outer: tuple[int, ...] = ()) -> Description:
     description = schedule.description()
-    return {"repr": description} if isinstance(description, str) else description  # a text, as before 0.2
+    # Before 0.2, ``description()`` returned a text. Schedules of users may still do so.
+    return {"repr": description} if isinstance(description, str) else description
 
 
 def _renamed(class_name: str, old: str, new: str) -> str:
-    return f"{class_name}.{old} is now called {new}: rename it"
+    return f"{class_name}.{old} is now called {new}: use the new name"

@@ -1,4 +1,4 @@
-"""One schedule after another."""
+"""The schedule :class:`Concatenation`, which follows several schedules one after another."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -16,22 +16,23 @@ from .duration_types import ListedEvents
 
 @dataclass(frozen=True)
 class Concatenation(Schedule):
-    """Schedules one after another, each from its own event 0; the last one goes on for ever.
+    """Several schedules one after another, each from its own event 0. The last schedule has no end.
 
     With durations d_0, d_1, ... and the starts ``t_k = d_0 + ... + d_{k-1}``::
 
         value(i) = schedules[k](i - t_k)    for the last k with t_k <= i
 
     Args:
-        schedules: two or more. Some may have one value for all groups, others one for each of G groups.
-        durations: events of each schedule but the last, at least 0; a schedule of 0 events is skipped.
+        schedules: two or more schedules. Some may have one value for all groups, and others one value for each of G
+            groups.
+        durations: events of each schedule except the last, at least 0; a schedule of 0 events is skipped.
 
-    Shapes: ``(n,)``, or ``(n, G)`` where one of the schedules has it.
+    Shapes: ``(n,)``, or ``(n, G)`` if one of the schedules has values for G groups.
 
     Raises:
         TypeError: a duration is not a number.
-        ValueError: durations negative or not whole, or not one fewer than the schedules; schedules for
-            different numbers of groups.
+        ValueError: a duration is negative or not whole; there are not one fewer durations than schedules; the schedules
+            have values for different numbers of groups.
 
     Example:
         >>> from lehr.handlers.schedules import LinearCyclical, CosineAnnealing
@@ -48,15 +49,15 @@ class Concatenation(Schedule):
     _groups: int | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Checks the durations, and keeps both sequences as tuples."""
+        """Check the durations, and convert both lists to tuples."""
         super().__post_init__()
         if len(self.schedules) < 2 or len(self.durations) != len(self.schedules) - 1:
             raise ValueError(
-                "durations must be one fewer than the schedules, which must be two or more, "
+                "durations must have one item fewer than schedules, which must have at least two items, "
                 f"given {len(self.schedules)} schedules and durations {arguments.shown(list(self.durations))}"
             )
-        # Pure schedules do not change. To examine all schedules for each block would be slow, above all where
-        # concatenations are nested.
+        # These attributes are stored because pure schedules do not change, and because an examination of all schedules
+        # for each block of events would be slow, above all in nested concatenations.
         self._set(
             _starts=tuple(accumulate(self.durations, initial=0)),
             _is_pure=all(schedule.is_pure for schedule in self.schedules),
@@ -65,7 +66,7 @@ class Concatenation(Schedule):
 
     @property
     def groups(self) -> int | None:
-        """The number of groups of the schedules that have one value a group."""
+        """The number of groups for which the schedules have values; None if all groups have the same value."""
         return self._groups if self._is_pure else common_groups(self.schedules)
 
     @property
@@ -75,17 +76,17 @@ class Concatenation(Schedule):
 
     @property
     def length(self) -> float | None:
-        """The sum of all durations and of the length of the last schedule."""
+        """The sum of all durations, plus the length of the last schedule; None if the last schedule has no end."""
         last = self.schedules[-1].length
         return None if last is None else sum(self.durations) + last
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
-        """The value of the schedule in force."""
+        """Return the value of the schedule that is active at the event."""
         active = bisect_right(self._starts, index) - 1
         return read(self.schedules[active], index - self._starts[active])
 
     def values(self, indices: Array) -> Array:
-        """The formula of the class docstring; only the schedules in force are evaluated."""
+        """Return the values by the formula of the class docstring. Only the active schedules are evaluated."""
         first, last = (
             bisect_right(self._starts, float(bound)) - 1
             for bound in (indices.min(initial=np.inf), indices.max(initial=0.0))
@@ -102,7 +103,7 @@ class Concatenation(Schedule):
         return values
 
     def _in_force(self, indices: Array, first: int, last: int) -> list[tuple[int, Any]]:
-        """The numbers of the schedules in force, from the first to the last one, with the positions of their events."""
+        """Return the number of each active schedule from ``first`` to ``last``, with the positions of its events."""
         order = np.argsort(indices, kind="stable")
         ends = np.searchsorted(indices, self._starts[first + 1 : last + 1], sorter=order)
         return [(number, events) for number, events in enumerate(np.split(order, ends), first) if len(events)]

@@ -1,4 +1,4 @@
-"""Constant values: one at all events, or one after another."""
+"""Schedules of constant values: one value at all events, or several values one after another."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Constant(Schedule):
     """The same value at every event: ``value(i) = value``.
 
     Args:
-        value: a float, or one for each of G parameter groups.
+        value: a float, or a list of G floats, one for each parameter group.
 
     Shapes: ``(n,)``, or ``(n, G)``.
 
@@ -32,7 +32,7 @@ class Constant(Schedule):
     value: Number = fields.value()
 
     def values(self, indices: Array) -> Array:
-        """The value for each event."""
+        """Return the same value for each event."""
         value = np.asarray(self.value, dtype=np.float64)
         return np.broadcast_to(value, (len(indices), *value.shape))
 
@@ -48,17 +48,19 @@ def _checked_constants(name: str, values: Any) -> tuple[Number, ...]:
 
 @dataclass(frozen=True)
 class PiecewiseConstant(Schedule):
-    """One value after another, from event to event: ``value(i) = constants[number of milestones that are <= i]``.
+    """Several constant values one after another: ``value(i) = constants[number of milestones that are <= i]``.
 
     Args:
-        constants: the values, one more than the milestones; each a float, or a list with one for each of G groups.
-        milestones: event indices at which the next value begins, rising.
+        constants: the values, one more than the milestones; each value is a float, or a list of G floats, one for each
+            parameter group.
+        milestones: the event indices at which the next value begins, in rising order.
 
-    Shapes: ``(n,)``, or ``(n, G)`` where a value is a list.
+    Shapes: ``(n,)``, or ``(n, G)`` if a value is a list.
 
     Raises:
-        TypeError: a number is not one; an argument is not a list or tuple.
-        ValueError: a number is out of its range; milestones that fall; not one fewer milestones than values.
+        TypeError: a value or a milestone is not a number; an argument is not a list or tuple.
+        ValueError: a number is out of its range; a milestone is less than the milestone before; there is not exactly
+            one value more than there are milestones.
 
     Example:
         >>> PiecewiseConstant([1.0, 0.1, 0.01], milestones=[2, 3])([0, 1, 2, 3, 4]).tolist()
@@ -69,11 +71,11 @@ class PiecewiseConstant(Schedule):
     milestones: ListedEvents = fields.rising()
 
     def __post_init__(self) -> None:
-        """Checks the numbers, and keeps both sequences as tuples."""
+        """Check the numbers, and convert both lists to tuples."""
         super().__post_init__()
         if len(self.constants) != len(self.milestones) + 1:
             raise ValueError(
-                f"constants must be one more than the milestones, given {len(self.constants)} constants "
+                f"constants must have one item more than milestones, given {len(self.constants)} constants "
                 f"and {len(self.milestones)} milestones"
             )
 
@@ -83,7 +85,7 @@ class PiecewiseConstant(Schedule):
         return max(self.milestones, default=0)
 
     def values(self, indices: Array) -> Array:
-        """The formula of the class docstring."""
+        """Return the values by the formula of the class docstring."""
         shape = () if self.groups is None else (self.groups,)
         table = np.stack(
             [np.broadcast_to(np.asarray(constant, dtype=np.float64), shape) for constant in self.constants]

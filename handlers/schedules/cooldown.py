@@ -1,4 +1,4 @@
-"""Schedules that end another one with a cool-down, or bound its values."""
+"""Schedules that change another schedule: :class:`Cooldown` ends it early, and :class:`Bounded` limits its values."""
 
 from dataclasses import dataclass
 
@@ -14,20 +14,21 @@ from .wrapper import Wrapper
 
 @dataclass(frozen=True)
 class Cooldown(Wrapper):
-    """A schedule that from an event on moves from its present value to an end value, along a curve.
+    """A schedule that moves from the values of another schedule to an end value, along a curve.
 
     With the progress ``p = min(max(i - begin, 0) / duration, 1)``::
 
         value(i) = schedule(i) + (end_value - schedule(i)) * curve(p)
 
     Args:
-        schedule: the schedule, which continues during the cool-down.
+        schedule: the other schedule, which continues during the cool-down.
         begin: the event at which the cool-down begins, at least 0.
         duration: events of the cool-down, above 0.
-        end_value: value at the end of the cool-down and after it; a float, or one for each of G parameter groups.
+        end_value: value at the end of the cool-down and after it; a float, or a list of G floats, one for each
+            parameter group.
         curve: the curve of the cool-down.
 
-    Shapes: the shape of ``schedule``, or ``(n, G)`` where ``end_value`` is a list.
+    Shapes: the shape of ``schedule``, or ``(n, G)`` if ``end_value`` is a list.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -49,11 +50,11 @@ class Cooldown(Wrapper):
 
     @property
     def length(self) -> float:
-        """The events until the end of the cool-down."""
+        """The number of events until the end of the cool-down."""
         return self.begin + self.duration
 
     def _changed(self, values: Array, indices: Array) -> Array:
-        """The formula of the class docstring."""
+        """Return the values by the formula of the class docstring."""
         end = np.asarray(self.end_value, dtype=np.float64)
         fraction = self.curve(np.clip((indices - self.begin) / self.duration, 0, 1))
         values = with_group_axis(values, end.ndim == 1)
@@ -62,17 +63,17 @@ class Cooldown(Wrapper):
 
 @dataclass(frozen=True)
 class Bounded(Wrapper):
-    """A schedule with its values kept within bounds: ``value(i) = min(max(schedule(i), at_least), at_most)``.
+    """A schedule that limits the values of another schedule: ``value(i) = min(max(schedule(i), at_least), at_most)``.
 
     Args:
-        schedule: the schedule.
-        at_least: the lower bound; None for no limit.
-        at_most: the upper bound, not below the lower one; None for no limit.
+        schedule: the other schedule.
+        at_least: the lower bound; None for no bound.
+        at_most: the upper bound, at least the lower bound; None for no bound.
 
     Shapes: the shape of ``schedule``.
 
     Raises:
-        TypeError, ValueError: a bound is not a finite number; the upper one is below the lower one.
+        TypeError, ValueError: a bound is not a finite number; the upper bound is below the lower bound.
 
     Example:
         >>> from lehr.handlers.schedules import ExponentialDecay
@@ -84,12 +85,12 @@ class Bounded(Wrapper):
     at_most: float | None = fields.number(None)
 
     def __post_init__(self) -> None:
-        """Checks the bounds."""
+        """Check the bounds."""
         super().__post_init__()
         if self.at_least is not None and self.at_most is not None and self.at_most < self.at_least:
-            raise ValueError(f"at_most must not be less than at_least, {self.at_least}, given {self.at_most}")
+            raise ValueError(f"at_most must be at least at_least={self.at_least}, given {self.at_most}")
 
     def _changed(self, values: Array, indices: Array) -> Array:
-        """The values within the bounds."""
+        """Return the values, limited by the bounds."""
         low = -np.inf if self.at_least is None else self.at_least
         return np.asarray(np.clip(values, low, np.inf if self.at_most is None else self.at_most))

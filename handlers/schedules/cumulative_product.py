@@ -1,4 +1,4 @@
-"""The product of all factors that a function has returned so far."""
+"""The schedule :class:`CumulativeProduct`: the product of the factors that a function has returned at all events."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,12 +14,13 @@ MOST_REMEMBERED = 512
 
 @dataclass
 class Remembered:
-    """The products of events 0, ``every``, ``2 * every`` and so on, of the calls since event 0.
+    """The products at events 0, ``every``, ``2 * every`` and so on, for a schedule that goes back to an earlier event.
 
     Args:
         products: the products.
-        every: the distance in events, which doubles where the products become too many.
-        next_event: the event whose product comes next; -1 where the last product is not one of calls since event 0.
+        every: the number of events from one product to the next. It doubles when there are too many products.
+        next_event: the event whose product is added next; -1 if the present product was loaded from a saved state, and
+            thus is not a product of factors that this object has seen.
     """
 
     products: list[float]
@@ -27,14 +28,14 @@ class Remembered:
     next_event: int = 1
 
     def add(self, product: float) -> None:
-        """Remembers the product of the next event."""
+        """Remember the product of the next event."""
         self.products.append(product)
         if len(self.products) > MOST_REMEMBERED:
             self.products, self.every = self.products[::2], 2 * self.every
         self.next_event = len(self.products) * self.every
 
     def before(self, index: int) -> tuple[int, float]:
-        """The last remembered event that is not later than this one, and its product."""
+        """Return the last event with a remembered product that is not later than ``index``, and this product."""
         at = min(index // self.every, len(self.products) - 1)
         self.next_event = len(self.products) * self.every
         return at * self.every, self.products[at]
@@ -42,23 +43,23 @@ class Remembered:
 
 @dataclass(frozen=True, repr=False)
 class CumulativeProduct(StatefulSchedule):
-    """The product of a function's values at the events so far.
+    """The product of all factors that a function has returned so far.
 
     The value at event i is ``function(1) * ... * function(i)``, and 1 at event 0.
 
-    The function is called once for each event, when the event comes, and never for event 0, whose value is 1. The
-    schedule keeps and saves the product, so that the next event takes one call. To seek to event i takes a call for
-    each event since the last value. The schedule remembers up to 512 products, at equal distances,
-    so that to go back takes as many calls as lie between two of them.
+    The schedule calls the function once for each event, when the event comes, and never for event 0. It keeps and saves
+    the product, so that the next event takes one call. A seek to a later event takes one call for each event since the
+    last value. The schedule also remembers up to 512 products at equal distances, so that a seek to an earlier event
+    takes at most as many calls as there are events between two of these products.
 
     Args:
-        function: ``int -> float``, the factor of an event.
+        function: a function ``int -> float`` that returns the factor of an event index.
 
     Shapes: ``(n,)``; all groups have the same value.
 
     Raises:
-        TypeError: ``function`` cannot be called; or, at the event, its value is not a number.
-        ValueError: at the event, its value is NaN or infinite.
+        TypeError: ``function`` cannot be called; or, at an event, ``function`` returns no number.
+        ValueError: at an event, ``function`` returns NaN or infinity, or the product becomes infinite.
 
     Example:
         >>> product = CumulativeProduct(lambda event_index: 0.5 if event_index % 2 else 1.0)
@@ -67,22 +68,22 @@ class CumulativeProduct(StatefulSchedule):
     """
 
     function: Callable[[int], float] = fields.function("a function of the event index")
-    changed_by_reading = ()  # the same event again changes nothing
+    changed_by_reading = ()  # reading the same event again does not change the state
     goes_event_by_event = True
     _product: dict[str, Any] = field(init=False, repr=False, compare=False)
     _remembered: "Remembered" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Checks the function, and begins with event 0."""
+        """Check the function, and start at event 0 with the product 1."""
         super().__post_init__()
         self._set(_product={"event_index": 0, "product": 1.0}, _remembered=Remembered([1.0]))
 
     def value(self, index: int) -> float:
-        """Multiplies on from the last event, or from a remembered one if that is later.
+        """Return the product at an event. Multiply the factors since the last event, or since a remembered event.
 
         Raises:
             TypeError: a factor is not a number.
-            ValueError: a factor is NaN or infinite.
+            ValueError: a factor or the product is NaN or infinite.
         """
         last, remembered = self._product, self._remembered
         product: float = last["product"]
@@ -105,17 +106,17 @@ class CumulativeProduct(StatefulSchedule):
         return product
 
     def state_dict(self) -> dict[str, Any]:
-        """The last event, and the product up to it."""
+        """Return the last event, and the product at this event."""
         return dict(self._product)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Goes on from a saved state.
+        """Continue from a saved state.
 
         Raises:
-            TypeError, ValueError: the state is not one of such a product; nothing is loaded then.
+            TypeError, ValueError: ``state_dict`` is not the state of a cumulative product. Nothing is loaded then.
         """
         state = arguments.state_of("a product", state_dict, self._product)
         event_index = arguments.whole_number("event_index", state["event_index"], at_least=0)
         product = arguments.number("product", state["product"])
         self._product.update(event_index=event_index, product=product)
-        self._remembered.next_event = -1  # the function may be another one than that of the state
+        self._remembered.next_event = -1  # the saved product may be the product of another function

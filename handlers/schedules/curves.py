@@ -1,4 +1,4 @@
-"""Curves: how far a schedule is from one value to the next, as a function of progress."""
+"""Curves, such as :class:`Cosine`: functions from progress to the fraction of the way between two values."""
 
 import dataclasses
 from abc import ABC, abstractmethod
@@ -13,17 +13,17 @@ from .base import Array
 
 
 def linear(progress: Array) -> Array:
-    """A straight line: ``f(p) = p``."""
+    """Return the fractions on a straight line: ``f(p) = p``."""
     return progress
 
 
 def cosine(progress: Array) -> Array:
-    """Half a cosine wave: ``f(p) = (1 - cos(pi * p)) / 2``, flat at both ends."""
+    """Return the fractions on half a cosine wave, which is flat at both ends: ``f(p) = (1 - cos(pi * p)) / 2``."""
     return (1 - np.cos(np.pi * progress)) / 2
 
 
 def triangle(progress: Array) -> Array:
-    """A triangle: ``f(p) = 1 - |2p - 1|``, which rises until ``p = 1/2`` and falls to 0 again."""
+    """Return the fractions on a triangle, which rises until ``p = 1/2`` and then falls: ``f(p) = 1 - |2p - 1|``."""
     return 1 - np.abs(2 * progress - 1)
 
 
@@ -31,10 +31,11 @@ CURVES: dict[str, Callable[[Array], Array]] = {"cos": cosine, "linear": linear}
 
 
 def blend(start: float | Array, end: float | Array, fraction: Array) -> Array:
-    """``start + (end - start) * fraction``, for a fraction in [0, 1].
+    """Return ``start + (end - start) * fraction``, for a fraction in [0, 1].
 
-    A fraction of 0 gives exactly ``start``, and 1 exactly ``end``; if both are equal, each fraction gives exactly that
-    value. The plain formula misses its end by a rounding error, which for a small ``end`` is most of its digits.
+    A fraction of 0 gives exactly ``start``, and a fraction of 1 gives exactly ``end``. If ``start`` and ``end`` are
+    equal, each fraction gives exactly their value. The plain formula would miss ``end`` by a rounding error; for a
+    small ``end``, this error would change most of its digits.
 
     >>> blend(0.1, 1e-20, np.array([0.0, 0.5, 1.0])).tolist()
     [0.1, 0.05, 1e-20]
@@ -44,7 +45,7 @@ def blend(start: float | Array, end: float | Array, fraction: Array) -> Array:
 
 
 def rounded_if_near(numbers: float | Array) -> Array:
-    """Rounds those of the numbers that are within a rounding error of a whole number.
+    """Return the numbers, where each number within a rounding error of a whole number is replaced by this whole number.
 
     >>> rounded_if_near(np.array([2.9999999999999996, 2.5, 3.0])).tolist()
     [3.0, 2.5, 3.0]
@@ -55,9 +56,10 @@ def rounded_if_near(numbers: float | Array) -> Array:
 
 @dataclass(frozen=True)
 class Curve(ABC):
-    """A function from progress to the fraction of the way from one value to another; both are in [0, 1].
+    """A function from progress in [0, 1] to the fraction in [0, 1] of the way from one value to another.
 
-    A subclass is a frozen dataclass. Its fields are plain data, and its one method is the formula.
+    A subclass is a frozen dataclass whose fields are plain data. It implements one method: ``__call__`` computes the
+    formula.
 
     Shapes: ``curve(p)`` has the shape of the array ``p``.
 
@@ -71,7 +73,7 @@ class Curve(ABC):
     """
 
     def __post_init__(self) -> None:
-        """Checks the arguments; a field of type float, also of a user's curve, must be a finite number."""
+        """Check the arguments. Each field of type float must be a finite number, also in a curve of a user."""
         for field in dataclasses.fields(self):
             if field.type in (float, "float") and not field.metadata:
                 object.__setattr__(self, field.name, arguments.number(field.name, getattr(self, field.name)))
@@ -79,11 +81,11 @@ class Curve(ABC):
 
     @abstractmethod
     def __call__(self, progress: Array) -> Array:
-        """The formula, for an array of progress in [0, 1]."""
+        """Return the fraction for each progress in an array. Each progress is in [0, 1]."""
 
 
 def curve_field(default: Any = fields.REQUIRED) -> Any:
-    """A field for a curve."""
+    """Return a field for a curve."""
     return fields.instance(Curve, "a Curve such as Cosine()", default)
 
 
@@ -91,7 +93,7 @@ def curve_field(default: Any = fields.REQUIRED) -> Any:
 class Linear(Curve):
     """A straight line: ``f(p) = p``.
 
-    Shapes: as ``p``.
+    Shapes: the shape of ``p``.
 
     Example:
         >>> Linear()(np.array([0.0, 0.25, 1.0])).tolist()
@@ -99,7 +101,7 @@ class Linear(Curve):
     """
 
     def __call__(self, progress: Array) -> Array:
-        """The formula."""
+        """Return the fraction for each progress, by the formula of the class docstring."""
         return linear(progress)
 
 
@@ -107,7 +109,7 @@ class Linear(Curve):
 class Cosine(Curve):
     """Half a cosine wave, flat at both ends: ``f(p) = (1 - cos(pi * p)) / 2``.
 
-    Shapes: as ``p``.
+    Shapes: the shape of ``p``.
 
     Example:
         >>> Cosine()(np.array([0.0, 0.5, 1.0])).round(4).tolist()
@@ -115,18 +117,20 @@ class Cosine(Curve):
     """
 
     def __call__(self, progress: Array) -> Array:
-        """The formula."""
+        """Return the fraction for each progress, by the formula of the class docstring."""
         return cosine(progress)
 
 
 @dataclass(frozen=True)
 class Power(Curve):
-    """Fast at first for a power below 1: ``f(p) = p ** power``. A decay by 0.5 is known as "1-sqrt".
+    """A power of the progress: ``f(p) = p ** power``. A power below 1 is fast at first.
+
+    A decay with ``power=0.5`` is known as "1-sqrt".
 
     Args:
         power: the exponent, above 0.
 
-    Shapes: as ``p``.
+    Shapes: the shape of ``p``.
 
     Raises:
         TypeError: ``power`` is not a number.
@@ -143,18 +147,18 @@ class Power(Curve):
     power: float = fields.number(0.5, above=0)
 
     def __call__(self, progress: Array) -> Array:
-        """The formula."""
+        """Return the fraction for each progress, by the formula of the class docstring."""
         return np.asarray(progress**self.power)
 
 
 @dataclass(frozen=True)
 class Polynomial(Curve):
-    """A polynomial, flat at its end for a power above 1: ``f(p) = 1 - (1 - p) ** power``.
+    """A polynomial: ``f(p) = 1 - (1 - p) ** power``. With a power above 1, it is flat at its end.
 
     Args:
         power: the exponent, at least 0.
 
-    Shapes: as ``p``.
+    Shapes: the shape of ``p``.
 
     Raises:
         TypeError: ``power`` is not a number.
@@ -171,7 +175,7 @@ class Polynomial(Curve):
     power: float = fields.number(1.0, at_least=0)
 
     def __call__(self, progress: Array) -> Array:
-        """The formula."""
+        """Return the fraction for each progress, by the formula of the class docstring."""
         return np.asarray(1 - (1 - progress) ** self.power)
 
 
@@ -182,7 +186,7 @@ class Exponential(Curve):
     Args:
         ratio: the value of the exponential at the end, in (0, 1). A smaller ratio is faster at first.
 
-    Shapes: as ``p``.
+    Shapes: the shape of ``p``.
 
     Raises:
         TypeError: ``ratio`` is not a number.
@@ -196,20 +200,21 @@ class Exponential(Curve):
     ratio: float = fields.number(0.1, above=0, below=1)
 
     def __call__(self, progress: Array) -> Array:
-        """The formula."""
+        """Return the fraction for each progress, by the formula of the class docstring."""
         return np.asarray((1 - self.ratio**progress) / (1 - self.ratio))
 
 
 @dataclass(frozen=True)
 class Logarithmic(Curve):
-    """A logarithm, fast at first: ``f(p) = log(1 + (base - 1) * p) / log(base)``.
+    """A logarithm, which is fast at first: ``f(p) = log(1 + (base - 1) * p) / log(base)``.
 
-    DeepSpeed warms up along it: in ``n`` steps by default, with ``base=n`` and the progress ``i / (n - 1)``.
+    DeepSpeed warms up along this curve by default. For ``n`` warm-up steps, ``base`` is ``n`` and the progress at
+    step ``i`` is ``i / (n - 1)``.
 
     Args:
         base: the base of the logarithm, above 1. A larger base is faster at first.
 
-    Shapes: as ``p``.
+    Shapes: the shape of ``p``.
 
     Raises:
         TypeError: ``base`` is not a number.
@@ -223,7 +228,7 @@ class Logarithmic(Curve):
     base: float = fields.number(10.0, above=1)
 
     def __call__(self, progress: Array) -> Array:
-        """The formula."""
+        """Return the fraction for each progress, by the formula of the class docstring."""
         return np.asarray(np.log1p((self.base - 1) * progress) / np.log(self.base))
 
 
@@ -232,9 +237,9 @@ class Stairs(Curve):
     """Stairs of equal height: ``f(p) = floor(p * count) / count``.
 
     Args:
-        count: the number of stairs, at least 1; the last one is the end.
+        count: the number of stairs, at least 1. The last stair begins at ``p = 1``.
 
-    Shapes: as ``p``.
+    Shapes: the shape of ``p``.
 
     Raises:
         TypeError: ``count`` is not a number.
@@ -248,7 +253,7 @@ class Stairs(Curve):
     count: int = fields.whole_number(at_least=1)
 
     def __call__(self, progress: Array) -> Array:
-        """The formula."""
+        """Return the fraction for each progress, by the formula of the class docstring."""
         return np.asarray(np.floor(rounded_if_near(progress * self.count)) / self.count)
 
 
@@ -256,13 +261,13 @@ class Stairs(Curve):
 class Tanh(Curve):
     """A part of the hyperbolic tangent: ``f(p) = (1 + tanh(lower * (1 - p) + upper * p)) / 2``.
 
-    It does not begin exactly at 0 or end exactly at 1: with the defaults it goes from 8e-7 to 0.9975.
+    The curve begins slightly above 0 and ends slightly below 1: with the defaults, it goes from 8e-7 to 0.9975.
 
     Args:
         lower: the argument of tanh at the beginning.
         upper: the argument of tanh at the end, more than ``lower``.
 
-    Shapes: as ``p``.
+    Shapes: the shape of ``p``.
 
     Raises:
         TypeError: an argument is not a number.
@@ -280,26 +285,27 @@ class Tanh(Curve):
     upper: float = 3.0
 
     def __post_init__(self) -> None:
-        """Checks the numbers."""
+        """Check the numbers."""
         super().__post_init__()
         if self.lower >= self.upper:
             raise ValueError(
-                f"lower must be less than upper, {arguments.shown(self.upper)}, given {arguments.shown(self.lower)}"
+                f"lower must be less than upper={arguments.shown(self.upper)}, given {arguments.shown(self.lower)}"
             )
 
     def __call__(self, progress: Array) -> Array:
-        """The formula."""
+        """Return the fraction for each progress, by the formula of the class docstring."""
         return np.asarray((1 + np.tanh(self.lower * (1 - progress) + self.upper * progress)) / 2)
 
 
 @dataclass(frozen=True)
 class Rex(Curve):
-    """Slow at first and fast at the end: ``f(p) = 1 - (1 - p) / (1 - d + d * (1 - p))``.
+    """A curve that is slow at first and fast at the end: ``f(p) = 1 - (1 - p) / (1 - d + d * (1 - p))``.
 
     Args:
-        d: in [0, 1); a larger d moves the change towards the end. 0 is a straight line, 1/2 the paper's REX.
+        d: a number in [0, 1). A larger ``d`` moves the change towards the end. ``d=0`` is a straight line, and
+            ``d=0.5`` is the REX curve of the paper.
 
-    Shapes: as ``p``.
+    Shapes: the shape of ``p``.
 
     Raises:
         TypeError: ``d`` is not a number.
@@ -316,22 +322,22 @@ class Rex(Curve):
     d: float = fields.number(0.5, at_least=0, below=1)
 
     def __call__(self, progress: Array) -> Array:
-        """The formula."""
+        """Return the fraction for each progress, by the formula of the class docstring."""
         return np.asarray(1 - (1 - progress) / (1 - self.d + self.d * (1 - progress)))
 
 
 @dataclass(frozen=True)
 class KDecay(Curve):
-    """Another curve, of a power of the progress: ``f(p) = curve(p ** k)``.
+    """A curve that applies another curve to a power of the progress: ``f(p) = curve(p ** k)``.
 
     Args:
         curve: the other curve.
-        k: the exponent, above 0; a k above 1 moves the change towards the end.
+        k: the exponent, above 0. A ``k`` above 1 moves the change towards the end.
 
-    Shapes: as ``p``.
+    Shapes: the shape of ``p``.
 
     Raises:
-        TypeError: ``curve`` is no curve; ``k`` is not a number.
+        TypeError: ``curve`` is not a :class:`Curve`; ``k`` is not a number.
         ValueError: ``k`` is out of its range.
 
     Source: Zhang and Li, "k-decay: A New Method for Learning Rate Schedule", 2020,
@@ -346,21 +352,21 @@ class KDecay(Curve):
     k: float = fields.number(above=0)
 
     def __call__(self, progress: Array) -> Array:
-        """The formula."""
+        """Return the fraction for each progress, by the formula of the class docstring."""
         return self.curve(progress**self.k)
 
 
 @dataclass(frozen=True)
 class Reversed(Curve):
-    """Another curve, backwards: ``f(p) = 1 - curve(1 - p)``, a warm-up that mirrors a decay.
+    """A curve that reverses another curve: ``f(p) = 1 - curve(1 - p)``. A warm-up with it mirrors a decay.
 
     Args:
         curve: the other curve.
 
-    Shapes: as ``p``.
+    Shapes: the shape of ``p``.
 
     Raises:
-        TypeError: ``curve`` is no curve.
+        TypeError: ``curve`` is not a :class:`Curve`.
 
     Example:
         >>> Reversed(Power(0.5))(np.array([0.0, 0.75, 1.0])).tolist()
@@ -370,5 +376,5 @@ class Reversed(Curve):
     curve: Curve = curve_field()
 
     def __call__(self, progress: Array) -> Array:
-        """The formula."""
+        """Return the fraction for each progress, by the formula of the class docstring."""
         return 1 - self.curve(1 - progress)

@@ -1,4 +1,4 @@
-"""Cycles as in ignite: they may grow, change their start and end values, and have warm-ups in between."""
+"""The cyclical schedules of ignite, whose cycles may grow, change their values, and have warm-ups between them."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -12,30 +12,31 @@ from .base import Array, Schedule
 from .curves import blend, cosine, linear, triangle
 from .duration_types import Events
 
-LONGEST = 2 * arguments.MAX_EVENT_INDEX  # events of a cycle
+LONGEST = 2 * arguments.MAX_EVENT_INDEX  # a cycle has at most this number of events
 
 
 @dataclass(frozen=True)
 class Cyclical(Schedule):
-    """From ``start_value`` towards ``end_value``, cycle after cycle; a subclass names the curve.
+    """Cycles from ``start_value`` towards ``end_value``, along a curve that a subclass defines.
 
-    In cycle k, counted from 0, with ``start_k = start_value * start_value_mult**k`` and ``end_k`` likewise,
-    at position j of a cycle of ``c_k`` events and a warm-up of ``w_k``::
+    Cycle k, counted from 0, has ``c_k`` events and then a warm-up of ``w_k`` events. Its values are
+    ``start_k = start_value * start_value_mult**k`` and ``end_k = end_value * end_value_mult**k``. At position j::
 
         value = start_k + (end_k - start_k) * curve(j / c_k)               for j <= c_k
         value = end_k + (start_{k+1} - end_k) * (j - c_k) / w_k            for c_k < j < c_k + w_k
 
-    and ``c_{k+1} = floor(c_k * cycle_mult)``, ``w_{k+1} = floor(w_k * cycle_mult)``. Without a
-    warm-up, the last event of a cycle is ``j = c_k - 1``, so the value does not reach ``curve(1)``.
+    The sizes grow by ``c_{k+1} = floor(c_k * cycle_mult)`` and ``w_{k+1} = floor(w_k * cycle_mult)``. Without a
+    warm-up, the last event of a cycle is ``j = c_k - 1``, so the value does not reach ``end_k``.
 
     Args:
         start_value: value at the start of the first cycle.
         end_value: end value of the first cycle.
         cycle_size: events in the first cycle, at least 2.
-        cycle_mult: ratio of one cycle's size to the last one's, at least 1.
-        start_value_mult: ratio of one cycle's start value to the last one's.
-        end_value_mult: the same for the end value.
-        warmup_duration: events from one cycle's end value to the next one's start value, at least 0.
+        cycle_mult: factor of the number of events from each cycle to the next, at least 1.
+        start_value_mult: factor of the start value from each cycle to the next.
+        end_value_mult: factor of the end value from each cycle to the next.
+        warmup_duration: events of the warm-up from the end value of the first cycle to the start value of the second,
+            at least 0.
 
     Shapes: ``(n,)``; all groups have the same value.
 
@@ -61,25 +62,29 @@ class Cyclical(Schedule):
     warmup_duration: Events = fields.whole_number(0, unit=fields.PHASES)
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
+        """Check the arguments."""
         super().__post_init__()
         if self.cycle_mult < 1:
             raise ValueError(
-                f"cycle_mult must be at least 1, given {arguments.shown(self.cycle_mult)}: it would shrink "
-                f"a cycle of {self.cycle_size} events below 2"
+                f"cycle_mult must be at least 1, given {arguments.shown(self.cycle_mult)}; a lower ratio would shrink "
+                f"a cycle of {self.cycle_size} events to fewer than 2 events"
             )
 
     @abstractmethod
     def curve(self, progress: Array) -> Array:
-        """The fraction of the way from start to end value, for the progress through the cycle; both are in [0, 1]."""
+        """Return the fraction of the way from the start value to the end value.
+
+        Args:
+            progress: the progress through the cycle, in [0, 1].
+        """
 
     @property
     def length(self) -> float:
-        """The events of the first cycle and its warm-up."""
+        """The number of events of the first cycle and its warm-up."""
         return self.cycle_size + self.warmup_duration
 
     def values(self, indices: Array) -> Array:
-        """The formula of the class docstring."""
+        """Return the values by the formula of the class docstring."""
         cycle, position, size, warmup = self._locate(indices)
         start = _scaled(self.start_value, self.start_value_mult, cycle)
         end = _scaled(self.end_value, self.end_value_mult, cycle)
@@ -92,22 +97,22 @@ class Cyclical(Schedule):
         return np.where(position > size, blend(end, next_start, warmed_up), annealed)
 
     def cycle_at(self, index: int) -> "Cycle":
-        """The cycle of an event, and the position of the event in it."""
+        """Return the cycle of an event, and the position of the event in it."""
         cycle, position, size, warmup = (
             int(np.asarray(found).item()) for found in self._locate(np.array([index], dtype=np.float64))
         )
-        # From the end of a cycle on, the warm-up goes to the start value of the next one.
+        # After the events of a cycle, its warm-up goes to the start value of the next cycle.
         starts = self.start_value * self.start_value_mult ** (cycle + (position >= size))
         return Cycle(cycle, position, starts, self.end_value * self.end_value_mult**cycle, size, warmup, size + warmup)
 
     def _locate(self, indices: Array) -> tuple[Array, Array, float | Array, float | Array]:
-        """For each index: its cycle, its position in the cycle, and the size and warm-up of the cycle."""
+        """Return the cycle of each index, the position in the cycle, and the cycle's size and warm-up."""
         sizes = self.cycle_size, self.warmup_duration
         total = sum(sizes)
         if _grown(sizes, self.cycle_mult) == sizes:
             cycle = np.floor(indices / total)
             return cycle, indices - cycle * total, *sizes
-        # A table reaches to the next power of two above the last index, so that few tables are made.
+        # A table reaches to the next power of two above the last index, so that one table serves many calls.
         table = _growing_cycles(sizes, self.cycle_mult, 1 << int(indices.max(initial=0)).bit_length())
         cycle = np.searchsorted(table[0], indices, side="right") - 1
         first, size, warmup = table[:, cycle]
@@ -115,7 +120,7 @@ class Cyclical(Schedule):
 
 
 class Cycle(NamedTuple):
-    """A cycle, with ignite's names, and a position in it."""
+    """A cycle and the position of an event in this cycle, by the names that ignite uses."""
 
     cycle: int
     position: int
@@ -128,16 +133,16 @@ class Cycle(NamedTuple):
 
 @dataclass(frozen=True)
 class Cycles(Cyclical):
-    """Cycles without a curve: the value stays at the start value. A scheduler with its own ``get_param`` uses them."""
+    """Cycles whose value stays at the start value. A scheduler with its own ``get_param`` uses these cycles."""
 
     def curve(self, progress: Array) -> Array:
-        """0 at every event."""
+        """Return 0 at every event."""
         return np.zeros_like(progress)
 
 
 @dataclass(frozen=True)
 class LinearCyclical(Cyclical):
-    """Linear from start to end value and back in each cycle, or only to the end value if ``monotonic``.
+    """Cycles that go linearly from the start value to the end value and back, or only forth if ``monotonic`` is True.
 
     At position j of a cycle of c events from ``start`` to ``end``; see :class:`Cyclical` for later cycles::
 
@@ -148,18 +153,19 @@ class LinearCyclical(Cyclical):
         start_value: value at the start of the first cycle.
         end_value: end value of the first cycle.
         cycle_size: events in the first cycle, at least 2.
-        cycle_mult: ratio of one cycle's size to the last one's, at least 1.
-        start_value_mult: ratio of one cycle's start value to the last one's.
-        end_value_mult: the same for the end value.
-        warmup_duration: events from one cycle's end value to the next one's start value, at least 0.
-        monotonic: whether a cycle goes only to the end value, followed by a jump or a warm-up to the start value.
+        cycle_mult: factor of the number of events from each cycle to the next, at least 1.
+        start_value_mult: factor of the start value from each cycle to the next.
+        end_value_mult: factor of the end value from each cycle to the next.
+        warmup_duration: events of the warm-up from the end value of the first cycle to the start value of the second,
+            at least 0.
+        monotonic: whether a cycle goes only to the end value. A jump or a warm-up to the start value follows.
 
     Shapes: ``(n,)``; all groups have the same value.
 
     Raises:
-        TypeError: an argument is not a number, or ``monotonic`` not True or False.
-        ValueError: an argument is out of its range, NaN or infinite; a warm-up with a cycle that goes back to its start
-            value by itself.
+        TypeError: an argument is not a number; ``monotonic`` is not True or False.
+        ValueError: an argument is out of its range, NaN or infinite; ``warmup_duration`` is not 0 although the cycle
+            itself goes back to its start value.
 
     Source: Smith, "Cyclical Learning Rates for Training Neural Networks", 2017, https://arxiv.org/abs/1506.01186 (the
     triangular cycle).
@@ -174,22 +180,22 @@ class LinearCyclical(Cyclical):
     monotonic: bool = fields.flag(False)
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
+        """Check the arguments."""
         super().__post_init__()
         if self.warmup_duration and not self.monotonic:
             raise ValueError(
-                f"warmup_duration must be 0 unless monotonic is True, given {arguments.shown(self.warmup_duration)}: "
-                "the cycle goes back to its start value by itself"
+                f"warmup_duration must be 0 if monotonic is False, given {arguments.shown(self.warmup_duration)}; "
+                "without monotonic=True, the cycle itself goes back to its start value"
             )
 
     def curve(self, progress: Array) -> Array:
-        """Triangle, or straight line if monotonic."""
+        """Return the fraction on a triangle, or on a straight line if ``monotonic`` is True."""
         return linear(progress) if self.monotonic else triangle(progress)
 
 
 @dataclass(frozen=True)
 class CosineAnnealing(Cyclical):
-    """Half a cosine wave from start to end value in each cycle.
+    """Cycles along half a cosine wave, from the start value to the end value.
 
     At position j of a cycle of c events from ``start`` to ``end``; see :class:`Cyclical` for later cycles::
 
@@ -199,10 +205,11 @@ class CosineAnnealing(Cyclical):
         start_value: value at the start of the first cycle.
         end_value: end value of the first cycle.
         cycle_size: events in the first cycle, at least 2.
-        cycle_mult: ratio of one cycle's size to the last one's, at least 1.
-        start_value_mult: ratio of one cycle's start value to the last one's.
-        end_value_mult: the same for the end value.
-        warmup_duration: events from one cycle's end value to the next one's start value, at least 0.
+        cycle_mult: factor of the number of events from each cycle to the next, at least 1.
+        start_value_mult: factor of the start value from each cycle to the next.
+        end_value_mult: factor of the end value from each cycle to the next.
+        warmup_duration: events of the warm-up from the end value of the first cycle to the start value of the second,
+            at least 0.
 
     Shapes: ``(n,)``; all groups have the same value.
 
@@ -219,7 +226,7 @@ class CosineAnnealing(Cyclical):
     """
 
     def curve(self, progress: Array) -> Array:
-        """Half a cosine wave."""
+        """Return the fraction on half a cosine wave."""
         return cosine(progress)
 
 
@@ -228,16 +235,16 @@ def _scaled(value: float, ratio: float, cycle: Array) -> float | Array:
 
 
 def _grown(sizes: tuple[int, int], ratio: float) -> tuple[int, int]:
-    """The size and warm-up of the next cycle, rounded down as in ignite, and limited to possible event indices."""
+    """Return the size and warm-up of the next cycle, rounded down as in ignite, and at most ``LONGEST``."""
     size, warmup = (int(min(duration * ratio, LONGEST)) for duration in sizes)
     return size, warmup
 
 
 @lru_cache(maxsize=64)
 def _growing_cycles(sizes: tuple[int, int], ratio: float, horizon: int) -> Array:
-    """First event, size and warm-up of every cycle that begins before ``horizon``: rows of ``(3, cycles)``.
+    """Return the first events, sizes and warm-ups of all cycles that begin before ``horizon``, as ``(3, cycles)``.
 
-    Each cycle is at least one event longer than the one before, so that n events have fewer than ``sqrt(2n)`` cycles.
+    Each cycle is at least one event longer than the cycle before, so n events have fewer than ``sqrt(2n)`` cycles.
     """
     tables: list[Array] = []
     start = 0.0
@@ -256,21 +263,21 @@ def _growing_cycles(sizes: tuple[int, int], ratio: float, horizon: int) -> Array
 
 
 def _estimated_cycles(size: int, ratio: float, events: float) -> int:
-    """About how many growing cycles the events have, of which the first has ``size``."""
+    """Return an estimate of the number of growing cycles in ``events`` events; the first cycle has ``size`` events."""
     cycles = np.log1p(events / size * (ratio - 1)) / np.log(ratio)
     return int(min(1.02 * cycles + 8, events / size + 1, 2**17))
 
 
 def _growing(size: int, ratio: float, horizon: int, count: int) -> Array:
-    """The sizes of ``count`` cycles from one of ``size`` on, or fewer, up to the first of at least ``horizon``.
+    """Return the sizes of ``count`` growing cycles. Stop earlier after the first size of at least ``horizon``.
 
-    Each size depends on the one before. A division by ``1 / ratio``, rounded down, gives the next one in a loop of
-    NumPy. Where the rounding error of ``1 / ratio`` gave another size than :func:`_grown`, the loop begins again.
+    Each size depends on the size before. A NumPy loop computes each next size by a division by ``1 / ratio``, rounded
+    down. If the rounding error of ``1 / ratio`` leads to another size than :func:`_grown`, the loop starts again there.
     """
     sizes, first = np.full(count, 1 / ratio), 0
     sizes[0] = size
     while first < count:
-        with np.errstate(over="ignore", invalid="ignore"):  # beyond the last size that is kept
+        with np.errstate(over="ignore", invalid="ignore"):  # sizes beyond the horizon may overflow; they are cut off
             np.floor_divide.accumulate(sizes[first:], out=sizes[first:])
         sizes = sizes[: np.searchsorted(sizes, horizon) + 1]
         grown = np.floor(sizes[first:-1] * ratio)

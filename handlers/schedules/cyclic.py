@@ -1,4 +1,4 @@
-"""Triangular cycles between two bounds, whose height may shrink: cyclical learning rates."""
+"""The schedule :class:`Cyclic`: triangular cycles between two bounds, whose height may change from cycle to cycle."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,33 +16,35 @@ MODES = ("triangular", "triangular2", "exp_range")
 
 @dataclass(frozen=True, repr=False)
 class Cyclic(Schedule):
-    """Up from ``base_value`` to ``max_value`` and down again, for ever, at a height that may change.
+    """Cycles that go up from ``base_value`` to ``max_value`` and down again, for ever, at a height that may change.
 
-    With u = ``step_size_up``, d = ``step_size_down``, at event i, in cycle ``k = 1 + floor(i / (u + d))`` at
+    With u = ``step_size_up`` and d = ``step_size_down``, event i is in cycle ``k = 1 + floor(i / (u + d))`` at
     position ``j = i mod (u + d)``::
 
         height = j / u              for j <= u
-        height = (u + d - j) / d    after
+        height = (u + d - j) / d    for j > u
         value = base_value + (max_value - base_value) * height * scale
 
-    where scale is 1 (``"triangular"``), ``2**(1 - k)`` (``"triangular2"``), ``gamma**i`` (``"exp_range"``), or
-    ``scale_fn(k)`` (``scale_mode="cycle"``) or ``scale_fn(i)`` (``"iterations"``). With ``inverse``, for
-    momentum or betas[0] beside a cycled learning rate::
+    The scale is 1 (``mode="triangular"``), ``2**(1 - k)`` (``mode="triangular2"``) or ``gamma**i``
+    (``mode="exp_range"``). With a ``scale_fn``, the scale is ``scale_fn(k)`` (``scale_mode="cycle"``) or
+    ``scale_fn(i)`` (``scale_mode="iterations"``). With ``inverse=True``, for the momentum or ``betas[0]`` of an
+    optimizer whose learning rate follows such cycles::
 
         value = max_value - (max_value - base_value) * height * scale
 
     Args:
-        base_value: the lower bound; a float, or one for each of G parameter groups.
-        max_value: the upper bound of the first cycle, likewise.
-        step_size_up: events from lower to upper bound, at least 1, not necessarily whole.
-        step_size_down: events from upper to lower bound, likewise; None for ``step_size_up``.
-        mode: ``"triangular"``, ``"triangular2"`` or ``"exp_range"``; without effect beside ``scale_fn``.
+        base_value: the lower bound; a float, or a list of G floats, one for each parameter group.
+        max_value: the upper bound of the first cycle; a float, or a list of G floats.
+        step_size_up: events from the lower to the upper bound, at least 1, not necessarily whole.
+        step_size_down: events from the upper to the lower bound, at least 1, not necessarily whole; None for
+            ``step_size_up``.
+        mode: ``"triangular"``, ``"triangular2"`` or ``"exp_range"``; ignored if ``scale_fn`` is given.
         gamma: base of the exponential of ``"exp_range"``, above 0.
-        scale_fn: a function of k or i instead of ``mode``. It is called when the event comes, never before.
-        scale_mode: ``"cycle"`` or ``"iterations"``: whether ``scale_fn`` is called with k or i.
+        scale_fn: a function of k or i that replaces ``mode``. It is called when the event comes, never before.
+        scale_mode: the argument of ``scale_fn``: ``"cycle"`` for k, or ``"iterations"`` for i.
         inverse: whether to start at ``max_value`` and go down first.
 
-    Shapes: ``(n,)``, or ``(n, G)`` where a bound has one value per group.
+    Shapes: ``(n,)``, or ``(n, G)`` if a bound is a list.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -69,31 +71,31 @@ class Cyclic(Schedule):
     inverse: bool = fields.flag(False)
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
+        """Check the arguments."""
         super().__post_init__()
         if self.step_size_down is None:
             self._set(step_size_down=self.step_size_up)
 
     @property
     def length(self) -> float:
-        """The events of the first cycle."""
+        """The number of events of the first cycle."""
         assert self.step_size_down is not None
         return self.step_size_up + self.step_size_down
 
     @property
     def is_pure(self) -> bool:
-        """False with a user's ``scale_fn``, which is called only when the event comes."""
+        """False with a ``scale_fn``, because this function must be called only when the event comes; otherwise True."""
         return self.scale_fn is None
 
     def values(self, indices: Array) -> Array:
-        """The formula of the class docstring."""
+        """Return the values by the formula of the class docstring."""
         up, down = self.step_size_up, self.step_size_down
         assert down is not None
         cycle, position = np.divmod(indices, up + down)
         height = np.minimum(position / up, (up + down - position) / down) * self._scale(cycle + 1, indices)
         bounds = np.asarray(self.base_value), np.asarray(self.max_value)
         start, far = bounds[::-1] if self.inverse else bounds
-        # blend() does not fit: a scale above 1 goes beyond the bounds.
+        # blend() would limit the values to the bounds, but a scale above 1 must go beyond the bounds.
         return np.asarray(start + (far - start) * (height if self.groups is None else height[:, None]))
 
     def _scale(self, cycle: Array, indices: Array) -> float | Array:

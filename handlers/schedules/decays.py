@@ -1,4 +1,4 @@
-"""Decays without an end: by a factor at each event, after a number of events or at given events; as a power of time."""
+"""Decays without an end, such as :class:`ExponentialDecay`, :class:`StepDecay` and :class:`PowerDecay`."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from .duration_types import Duration, ListedEvents
 
 @dataclass(frozen=True)
 class Decay(Schedule):
-    """An initial value times a factor: ``value(i) = initial_value * factor(i)``; a subclass says which.
+    """An initial value times a factor, which a subclass defines: ``value(i) = initial_value * factor(i)``.
 
     Args:
-        initial_value: a float, or one for each of G parameter groups.
+        initial_value: a float, or a list of G floats, one for each parameter group.
 
-    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
+    Shapes: ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
 
     Raises:
         TypeError, ValueError: an argument is not a finite number.
@@ -30,10 +30,10 @@ class Decay(Schedule):
 
     @abstractmethod
     def factor(self, indices: Array) -> Array:
-        """The factor of the initial value, ``(n,)`` for indices ``(n,)``."""
+        """Return the factors ``(n,)`` of the initial value at event indices ``(n,)``."""
 
     def values(self, indices: Array) -> Array:
-        """The formula of the class docstring."""
+        """Return the values by the formula of the class docstring."""
         factor = self.factor(indices)
         return np.asarray(self.initial_value) * (factor if self.groups is None else factor[:, None])
 
@@ -45,10 +45,10 @@ class GammaDecay(Decay):
 
     @abstractmethod
     def times(self, indices: Array) -> Array:
-        """How often ``gamma`` was applied."""
+        """Return how often ``gamma`` has been applied at each event."""
 
     def factor(self, indices: Array) -> Array:
-        """``gamma``, raised to the number of times that it was applied."""
+        """Return ``gamma``, raised to the number of times that it has been applied."""
         return np.asarray(self.gamma ** self.times(indices))
 
 
@@ -57,12 +57,13 @@ class ExponentialDecay(GammaDecay):
     """A decay by a factor at every event: ``value(i) = initial_value * gamma ** (i / decay_events)``.
 
     Args:
-        initial_value: value at event 0; a float, or one for each of G parameter groups.
-        gamma: factor of each ``decay_events`` events.
+        initial_value: value at event 0; a float, or a list of G floats, one for each parameter group.
+        gamma: the factor of the value in ``decay_events`` events.
         decay_events: events in which the value is multiplied by ``gamma``, above 0.
-        staircase: whether to decay in steps, at every ``decay_events``-th event: ``floor(i / decay_events)``.
+        staircase: whether to decay in steps, every ``decay_events`` events; the exponent is then
+            ``floor(i / decay_events)``.
 
-    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
+    Shapes: ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
 
     Raises:
         TypeError, ValueError: an argument is not a finite number, or out of its range.
@@ -79,16 +80,16 @@ class ExponentialDecay(GammaDecay):
     staircase: bool = fields.flag(False)
 
     def __post_init__(self) -> None:
-        """Checks the numbers."""
+        """Check the numbers."""
         super().__post_init__()
         if self.gamma < 0 and not self.staircase and self.decay_events != 1:
             raise ValueError(
-                "gamma must be at least 0 unless staircase is True or decay_events is 1, "
+                "gamma must be at least 0 if staircase is False and decay_events is not 1, "
                 f"given {arguments.shown(self.gamma)}"
             )
 
     def times(self, indices: Array) -> Array:
-        """The events so far in units of ``decay_events``, whole ones with ``staircase``."""
+        """Return the event indices divided by ``decay_events``, rounded down if ``staircase`` is True."""
         times = indices / self.decay_events
         return np.floor(times) if self.staircase else times
 
@@ -98,11 +99,12 @@ class StepDecay(GammaDecay):
     """A decay by a factor at each step: ``value(i) = initial_value * gamma ** floor(i / step_size)``.
 
     Args:
-        initial_value: value at event 0; a float, or one for each of G parameter groups.
-        gamma: factor of each step.
-        step_size: events from one step to the next, above 0; with 2.5, for example, steps are at 3, 5, 8, 10, ...
+        initial_value: value at event 0; a float, or a list of G floats, one for each parameter group.
+        gamma: the factor of the value at each step.
+        step_size: events from one step to the next, above 0. With 2.5, for example, the steps are at events 3, 5, 8,
+            10, ...
 
-    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
+    Shapes: ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
 
     Raises:
         TypeError, ValueError: an argument is not a finite number, or out of its range.
@@ -116,7 +118,7 @@ class StepDecay(GammaDecay):
     step_size: Duration = fields.duration(above=0)
 
     def times(self, indices: Array) -> Array:
-        """The number of steps."""
+        """Return the number of steps at each event."""
         return indices // self.step_size
 
 
@@ -125,15 +127,16 @@ class MultiStepDecay(GammaDecay):
     """A decay by a factor at given events: ``value(i) = initial_value * gamma ** (milestones that are <= i)``.
 
     Args:
-        initial_value: value before the first milestone; a float, or one for each of G parameter groups.
-        gamma: factor of each milestone.
-        milestones: event indices at which the factor is applied, rising; a milestone that is listed twice counts twice.
+        initial_value: value before the first milestone; a float, or a list of G floats, one for each parameter group.
+        gamma: the factor of the value at each milestone.
+        milestones: the event indices at which ``gamma`` is applied, in rising order. A milestone that is listed twice
+            counts twice.
 
-    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
+    Shapes: ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
 
     Raises:
-        TypeError: a number is not one, ``milestones`` not a list or tuple.
-        ValueError: a number is not finite, a milestone negative or not whole, or less than the one before.
+        TypeError: an argument is not a number; ``milestones`` is not a list or tuple of numbers.
+        ValueError: a number is not finite; a milestone is negative, not whole, or less than the milestone before.
 
     Example:
         >>> MultiStepDecay(initial_value=8.0, gamma=0.5, milestones=[1, 3, 3])([0, 1, 2, 3]).tolist()
@@ -149,7 +152,7 @@ class MultiStepDecay(GammaDecay):
         return max(self.milestones, default=0)
 
     def times(self, indices: Array) -> Array:
-        """The number of milestones so far."""
+        """Return the number of milestones up to each event."""
         return np.searchsorted(self.milestones, indices, side="right").astype(np.float64)
 
 
@@ -157,14 +160,14 @@ class MultiStepDecay(GammaDecay):
 class PowerDecay(Decay):
     """A decay as a power of time: ``value(i) = initial_value * (1 + i / timescale) ** -power``.
 
-    With the power 1/2 it is known as inverse square root decay.
+    With ``power=0.5``, this is known as inverse square root decay.
 
     Args:
-        initial_value: value at event 0; a float, or one for each of G parameter groups.
+        initial_value: value at event 0; a float, or a list of G floats, one for each parameter group.
         timescale: the event at which the value is ``initial_value * 2 ** -power``, above 0.
-        power: the exponent, at least 0; a larger one falls faster.
+        power: the exponent, at least 0. With a larger exponent, the value falls faster.
 
-    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
+    Shapes: ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
 
     Raises:
         TypeError, ValueError: an argument is not a finite number, or out of its range.
@@ -180,7 +183,7 @@ class PowerDecay(Decay):
     power: float = fields.number(0.5, at_least=0)
 
     def factor(self, indices: Array) -> Array:
-        """The formula of the class docstring, for an initial value of 1."""
+        """Return the factors by the formula of the class docstring, for an initial value of 1."""
         times = (indices + self.timescale) / self.timescale
         return np.asarray(1 / np.sqrt(times) if self.power == 0.5 else times**-self.power)
 
@@ -190,13 +193,13 @@ class InverseTimeDecay(Decay):
     """A decay as the inverse of time: ``value(i) = initial_value / (1 + decay_rate * i ** exponent / decay_events)``.
 
     Args:
-        initial_value: value at event 0; a float, or one for each of G parameter groups.
-        decay_rate: how fast, at least 0.
-        decay_events: the events that the rate is for, above 0.
+        initial_value: value at event 0; a float, or a list of G floats, one for each parameter group.
+        decay_rate: the speed of the decay, at least 0.
+        decay_events: the number of events to which ``decay_rate`` refers, above 0.
         exponent: the power of time, at least 0.
-        staircase: whether to decay in steps: ``floor(i ** exponent / decay_events)``.
+        staircase: whether to decay in steps; ``floor(i ** exponent / decay_events)`` then replaces the quotient.
 
-    Shapes: ``(n,)``, or ``(n, G)`` where ``initial_value`` is a list.
+    Shapes: ``(n,)``, or ``(n, G)`` if ``initial_value`` is a list.
 
     Raises:
         TypeError, ValueError: an argument is not a finite number, or out of its range.
@@ -213,20 +216,22 @@ class InverseTimeDecay(Decay):
 
     @classmethod
     def in_events(cls, given: dict[str, Any], epoch_length: int) -> dict[str, Any]:
-        """Converts ``decay_events``, which divides a power of time, by the same power of the epoch length.
+        """Return the arguments with ``decay_events`` converted from epochs to events.
+
+        Since ``decay_events`` divides a power of time, it is multiplied by the same power of the epoch length.
 
         Raises:
             ValueError: ``exponent`` is more than 20.
         """
         power = arguments.number("exponent", given["exponent"], at_least=0)
         if power > 20 and epoch_length > 1:
-            raise ValueError(f"exponent must be at most 20 with epoch_length, given {power}")
+            raise ValueError(f"exponent must be at most 20 if epoch_length is given, given {power}")
         if isinstance(given["decay_events"], str):
             return given
         events_in_it = arguments.number("decay_events", given["decay_events"]) * float(epoch_length) ** power
         return {**given, "decay_events": events_in_it}
 
     def factor(self, indices: Array) -> Array:
-        """The formula of the class docstring, for an initial value of 1."""
+        """Return the factors by the formula of the class docstring, for an initial value of 1."""
         times = rounded_if_near(indices**self.exponent / self.decay_events)
         return np.asarray(1 / (1 + self.decay_rate * (np.floor(times) if self.staircase else times)))

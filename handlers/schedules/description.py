@@ -1,4 +1,4 @@
-"""Descriptions of schedules as plain data, the same in every process."""
+"""Descriptions of schedules as plain data, which saved states contain to recognise the same schedule later."""
 
 import math
 import re
@@ -12,26 +12,26 @@ import numpy as np
 
 from .legacy_text import ADDRESS, read_text, same_name, same_text
 
-# A dict, list, str, number, bool or None, as JSON has them.
+# A value that JSON can hold: a dict, list, str, number, bool or None.
 Description = Any
-# The dataclasses that were described, by name, to look up the defaults of their fields.
+# The dataclasses that were described, by name. ``same_schedule`` looks up the defaults of their fields.
 CLASSES: WeakValueDictionary[str, type] = WeakValueDictionary()
 RECURSIVE, MAX_DEPTH = {"repr": "..."}, 110
 
 
 @singledispatch
 def description_of(value: Any, outer: tuple[int, ...] = ()) -> Description:
-    """Describes a schedule, or a value in one of its fields, as plain data.
+    """Describe a schedule, or a value in one of its fields, as plain data.
 
-    A schedule, a curve or another dataclass becomes a dict of its class, as ``type``, and of all fields that count in
-    comparisons. An object without a repr of its own becomes a dict of its class, whatever it holds. The other
-    dicts are ``{"function": name}``, ``{"dict": {...}}``, ``{"set": [...]}``, and ``{"repr": text}`` of any other
-    object. Names are without modules, so that code can move to another file.
+    A schedule, a curve or another dataclass becomes a dict: ``type`` is the name of its class, and the other keys are
+    the fields with ``compare=True``. An object without its own ``__repr__`` becomes a dict with only ``type``. Other
+    values become ``{"function": name}``, ``{"dict": {...}}``, ``{"set": [...]}`` or ``{"repr": text}``. The names do
+    not contain modules, so that code can move to another file.
 
     Args:
         value: the schedule or the value.
-        outer: the ids of the objects that contain ``value``; an object that contains itself, or is nested more
-            than 110 deep, is described as "...".
+        outer: the ids of the objects that contain ``value``. An object that contains itself, or is nested more than
+            110 levels deep, is described as "...".
 
     Example:
         >>> from lehr.handlers.schedules import Cosine, KDecay
@@ -66,14 +66,14 @@ def description_of(value: Any, outer: tuple[int, ...] = ()) -> Description:
     name = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
     if callable(value) and isinstance(name, str):
         return {"function": name}
-    # What an object holds may be large, change in training, or lead back to the scheduler: only its class counts.
+    # The attributes of an object may be large, change in training, or refer to the scheduler. Only its class is named.
     if repr(value) == object.__repr__(value):
         return {"type": type(value).__qualname__}
     return {"repr": re.sub(ADDRESS, "", repr(value))}
 
 
 def fields_of(value: Any, outer: tuple[int, ...] = ()) -> dict[str, Description]:
-    """Describes a dataclass by its class and by all fields that count in comparisons."""
+    """Describe a dataclass by its class and by its fields with ``compare=True``."""
     name = type(value).__qualname__
     CLASSES[name] = type(value)
     compared = {_key(field): getattr(value, field.name) for field in fields(value) if field.compare}
@@ -85,7 +85,7 @@ def _key(field: Field[Any]) -> str:
 
 
 def text_of(description: Description) -> str:
-    """Returns a description as a short text, for reprs, warnings and errors.
+    """Return a description as a short text, for reprs, warnings and errors.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal, FunctionSchedule
@@ -115,15 +115,15 @@ def text_of(description: Description) -> str:
 
 
 def same_schedule(saved: Description, own: Description) -> bool:
-    """Returns whether a saved description is that of today's schedule.
+    """Return whether a saved description describes the present schedule.
 
-    A field that ``saved`` lacks was added in a later version, and is the same if it has its default. Numbers are
-    compared by value, functions and classes by name. Of an object that is no dataclass, such as a torch scheduler, only
-    the attributes that both sides have are compared: they differ between versions.
+    If ``saved`` does not have a field of ``own``, a later version added the field, which must then have its default.
+    Numbers are compared by value, and functions and classes by name. For an object that is not a dataclass, such as a
+    torch scheduler, only the attributes in both descriptions are compared, because attributes differ between versions.
 
     Args:
-        saved: a description, or the text that versions before 0.2 saved in its place.
-        own: the description of today's schedule, from :func:`description_of`, or its text.
+        saved: a saved description, or the text that versions before 0.2 saved instead.
+        own: the description of the present schedule, from :func:`description_of`, or its text.
 
     Example:
         >>> from lehr.handlers.schedules import FunctionSchedule, Linear, Power
@@ -134,7 +134,7 @@ def same_schedule(saved: Description, own: Description) -> bool:
         >>> same_schedule("FunctionSchedule(function=builtins.abs)", description_of(FunctionSchedule(abs)))
         True
     """
-    if repr(saved) == repr(own):  # the usual case, and quick to find
+    if repr(saved) == repr(own):  # the usual case, which is fast to check
         return True
     if isinstance(saved, str):
         read, own_read = read_text(saved), read_text(own) if isinstance(own, str) else own
@@ -175,7 +175,7 @@ def _same_field(key: str, saved: dict[str, Description], own: dict[str, Descript
 
 
 def _read(description: Description) -> Description:
-    """Reads a text within a description, as far as it is a call or a name."""
+    """Return a description in which a text of a call or a name is replaced by the description of this call or name."""
     match description:
         case {"type": "TorchSteps", "configuration": str(text)} | {"repr": str(text)}:
             read = read_text(text)

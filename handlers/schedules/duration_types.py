@@ -1,7 +1,7 @@
-"""Types of the fields of schedules that are durations: each also takes a text such as ``"10%"``, and is read as events.
+"""Types of schedule fields that are durations: you may set them to a text such as ``"10%"``, and read them as numbers.
 
-A type checker sees a descriptor, whose argument has another type than its value. The annotation of the field itself is
-the type of the value.
+A type checker sees a descriptor, which has one type for the argument and another type for the value. At run time, the
+annotation of a field is the type of the value.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Given = TypeVar("Given", contravariant=True)
 
     class InEvents(Generic[Value, Given]):
-        """A duration that is given as one type and read as another."""
+        """A duration that is set as one type and read as another type."""
 
         def __get__(self, instance: object, owner: Any) -> Value: ...
         def __set__(self, instance: object, value: Given) -> None: ...

@@ -1,4 +1,4 @@
-"""Converts the arguments of a schedule to events: numbers of epochs, and texts with a unit."""
+"""The conversion of a schedule's arguments to events, from numbers of epochs or from texts such as ``"10%"``."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +12,7 @@ from .run_length import RunLength
 from .units import has_unit
 
 PAIRS = (list, tuple)
-NUMBERS = {float, int, bool, type(None)}  # types of arguments that have no text in them
+NUMBERS = {float, int, bool, type(None)}  # arguments of these types cannot contain a text
 
 
 def in_events(
@@ -22,23 +22,23 @@ def in_events(
     run: RunLength | None = None,
     begin: float | str = 0,
 ) -> dict[str, Any]:
-    """Converts arguments of a schedule to events: texts such as ``"10%"``, and numbers of epochs.
+    """Return the arguments of a schedule with durations in events, converted from epochs or from texts like ``"10%"``.
 
-    With ``epoch_length``, a number of epochs is multiplied by it, and a factor that is applied at each event becomes
-    its ``epoch_length``-th root. Texts are converted by the length of the run, and the phases of a schedule together,
-    so that parts of the run add up to the run; see :class:`RunLength`.
+    With ``epoch_length``, a number of epochs is multiplied by ``epoch_length``. A factor that is applied at each event
+    becomes its ``epoch_length``-th root. Texts are converted by the length of the run. The phases of a schedule are
+    converted together, so that percentages that add up to 100% fill the run; see :class:`RunLength`.
 
     Args:
         schedule_type: the class of the schedule.
-        given: its arguments by name; None stays None.
-        epoch_length: events in an epoch, at least 1, where numbers are epochs; None where they are events.
-        run: the length of the run; None where no argument has a text other than of epochs.
-        begin: the events before the first phase, a number or a text.
+        given: the arguments of the schedule by name; None stays None.
+        epoch_length: events in an epoch, at least 1, if numbers are epochs; None if numbers are events.
+        run: the length of the run; may be None if no text needs it.
+        begin: the number of events before the first phase, or a text.
 
     Raises:
-        TypeError, ValueError: ``epoch_length`` is no whole number of at least 1; a duration is no whole number of
-            events; an argument has another meaning when time is counted in epochs; there is a text but no run, or the
-            run cannot convert it.
+        TypeError, ValueError: ``epoch_length`` is not a whole number of at least 1; a duration is not a whole number of
+            events; an argument cannot be converted from epochs to events; there is a text but no run, or the run cannot
+            convert the text.
 
     Example:
         >>> from lehr.handlers.schedules import MultiStepDecay
@@ -47,7 +47,7 @@ def in_events(
         >>> in_events(MultiStepDecay, {"milestones": ["30%", 80]}, run=RunLength(total_steps=100))
         {'milestones': [30, 80]}
     """
-    if epoch_length is None and NUMBERS.issuperset(map(type, given.values())):  # the usual case, at once
+    if epoch_length is None and NUMBERS.issuperset(map(type, given.values())):  # the usual case, which is fast to check
         return dict(given)
     converted = dict(given)
     if epoch_length is not None:
@@ -58,20 +58,20 @@ def in_events(
 
 
 def has_text(value: Any) -> bool:
-    """Whether a duration, or one in a list or in a list of pairs, is a text.
+    """Return whether a duration is a text, or whether a list of durations or of pairs contains such a text.
 
     >>> [has_text(value) for value in (3, "10%", [1, "10%"], [("10%", 0.1)], [(1, 0.1)])]
     [False, True, True, True, False]
     """
     if type(value) is list or type(value) is tuple:
         firsts = [one[0] if type(one) in PAIRS and one else one for one in value]
-        if str not in map(type, firsts):  # the usual list, at once
+        if str not in map(type, firsts):  # the usual case, which is fast to check
             return False
     return next(texts_of("", value), None) is not None
 
 
 def texts_of(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    """The texts of a duration, of a list of them or of a list of pairs, with their names.
+    """Yield the name and the text of each text in a duration, in a list of durations or in a list of pairs.
 
     >>> list(texts_of("milestones_values", [("10%", 0.1), (5, 0.2)]))
     [('milestones_values[0]', '10%')]
@@ -85,7 +85,7 @@ def texts_of(name: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def durations_of(schedule_type: Any) -> Mapping[str, str]:
-    """The names of the arguments of a schedule that are numbers of events, with their unit."""
+    """Return the names of those arguments of a schedule that are numbers of events, with their units."""
     return _durations_of(schedule_type) if isinstance(schedule_type, type) and is_dataclass(schedule_type) else {}
 
 
@@ -96,25 +96,25 @@ def _durations_of(schedule_type: Any) -> Mapping[str, str]:
 
 
 def with_epoch_length(run: RunLength | None, length: int) -> RunLength:
-    """The length of a run, with the length of an epoch where it has none.
+    """Return the length of a run, with ``epoch_length`` set to ``length``.
 
     Raises:
-        ValueError: it has another one.
+        ValueError: the run has another ``epoch_length``.
     """
     if run is None:
         return RunLength(epoch_length=length)
     if run.epoch_length not in (None, length):
-        raise ValueError(f"epoch_length must be that of run, {run.epoch_length}, given {length}")
+        raise ValueError(f"epoch_length must be equal to run.epoch_length={run.epoch_length}, given {length}")
     return replace(run, epoch_length=length)
 
 
 def checked_run(run: Any) -> RunLength | None:
-    """Returns the argument ``run`` of a scheduler, which must be a :class:`RunLength` or None."""
+    """Return the argument ``run`` of a scheduler, which must be a :class:`RunLength` or None."""
     return run if run is None else arguments.instance("run", run, RunLength, "a RunLength or None")
 
 
 def as_events(name: str, duration: Any, run: RunLength | None) -> Any:
-    """A duration in events if it is a text; else as it is.
+    """Return a duration in events if it is a text; return any other duration unchanged.
 
     >>> as_events("num_events", "10%", RunLength(total_steps=200)), as_events("num_events", 7, None)
     (20, 7)
@@ -127,21 +127,21 @@ def as_events(name: str, duration: Any, run: RunLength | None) -> Any:
 
 
 def resolved(schedule: Any, run: Any) -> Any:
-    """A schedule with its texts in events, after a check of the argument ``run``; anything else as it is."""
+    """Check the argument ``run``, and return a schedule with its texts in events. Return other objects unchanged."""
     known = checked_run(run)
     return schedule.in_run(known) if hasattr(schedule, "in_run") else schedule
 
 
 def refuse_without_run(name: str, text: str) -> NoReturn:
-    """Raises the error for a text without a run."""
+    """Raise the error for a duration that is a text although no ``run`` is given."""
     raise ValueError(
-        f"{name} must be a number of events where no run is given, given {arguments.shown(text)}: "
+        f"{name} must be a number of events if no run is given, given {arguments.shown(text)}; "
         "pass run=RunLength(...), such as RunLength(max_epochs=10, epoch_length=500)"
     )
 
 
 def duration_in_events(name: str, value: object, epoch_length: int) -> float:
-    """Converts one duration to events, which must be a whole number of them.
+    """Convert one duration from epochs to events. The number of events must be whole.
 
     >>> duration_in_events("end", 0.3, 7)
     Traceback (most recent call last):
@@ -161,11 +161,11 @@ def duration_in_events(name: str, value: object, epoch_length: int) -> float:
 
 
 def _epochs_in_events(schedule_type: Callable[..., Any], given: Mapping[str, Any], length: int) -> dict[str, Any]:
-    """The arguments with each number of epochs as events; texts stay."""
-    if hasattr(schedule_type, "in_events"):  # with its own conversion
+    """Return the arguments with each number of epochs converted to events. Texts are not converted here."""
+    if hasattr(schedule_type, "in_events"):  # the class has its own conversion
         return dict(schedule_type.in_events(given, length))
     if not is_dataclass(schedule_type):
-        raise ValueError("epoch_length must be left out where a function is given, which it cannot be applied to")
+        raise ValueError("epoch_length must be left out if a function is given, which cannot be converted to events")
     units = {one.name: one.metadata.get("unit") for one in fields(schedule_type)}
     converted = dict(given)
     for name, value in given.items():
@@ -173,7 +173,7 @@ def _epochs_in_events(schedule_type: Callable[..., Any], given: Mapping[str, Any
         if value is None or unit is None:
             continue
         if unit == AMBIGUOUS:
-            raise ValueError(f"epoch_length must be left out where {name} is given, which it cannot be applied to")
+            raise ValueError(f"epoch_length must be left out if {name} is given, which cannot be converted to events")
         if unit == PER_EVENT:
             converted[name] = _root(name, value, length)
         else:
@@ -184,7 +184,7 @@ def _epochs_in_events(schedule_type: Callable[..., Any], given: Mapping[str, Any
 def _texts_in_events(
     schedule_type: Callable[..., Any], given: dict[str, Any], run: RunLength | None, begin: float | str
 ) -> dict[str, Any]:
-    """The arguments with each text as events."""
+    """Return the arguments with each text converted to events."""
     units = durations_of(schedule_type)
     textual = [name for name in units if type(given.get(name)) not in NUMBERS and has_text(given[name])]
     if not textual:
@@ -194,7 +194,7 @@ def _texts_in_events(
     converted = dict(given)
     for name in textual:
         if units[name] == EVENTS:
-            before = begin if isinstance(given[name], list | tuple) else 0  # a list is one of events, not of durations
+            before = begin if isinstance(given[name], list | tuple) else 0  # a list contains event indices
             converted[name] = _each(name, given[name], partial(_event_after, run, before), texts=True)
     phases = {name: given[name] for name in units if units[name] == PHASES and given.get(name) is not None}
     if any(name in textual for name in phases):
@@ -207,7 +207,7 @@ def _event_after(run: RunLength, begin: float | str, name: str, text: str) -> in
 
 
 def _phases_in_events(phases: dict[str, Any], run: RunLength, begin: float | str) -> dict[str, Any]:
-    """The phases of a schedule in events, rounded at their borders."""
+    """Return the durations of a schedule's phases in events. The events at which phases begin are rounded."""
     names, durations = ["begin"], [begin]
     for name, value in phases.items():
         listed = isinstance(value, list | tuple)
@@ -223,10 +223,17 @@ def _phases_in_events(phases: dict[str, Any], run: RunLength, begin: float | str
 
 
 def _each(name: str, value: Any, convert: Callable[[str, Any], Any], *, texts: bool) -> Any:
-    """A duration, each in a list of them or the first item of each pair, converted if it is (no) text."""
+    """Return a duration, a list of durations or a list of pairs, with ``convert`` applied to some durations.
+
+    Args:
+        name: the name of the argument.
+        value: the duration, the list of durations, or the list of pairs that begin with a duration.
+        convert: a function of the name and the value of a duration.
+        texts: True to convert texts only; False to convert numbers only.
+    """
     if not isinstance(value, list | tuple):
         return convert(name, value) if has_unit(value) == texts else value
-    if value and isinstance(value[0], list | tuple):  # pairs; the schedule refuses other items
+    if value and isinstance(value[0], list | tuple):  # a list of pairs; the schedule raises an error for other items
         return [
             (convert(f"{name}[{position}]", item[0]), *item[1:])
             if isinstance(item, list | tuple) and item and has_unit(item[0]) == texts

@@ -1,4 +1,4 @@
-"""The event after which a schedule holds a value or starts again, also where it depends on what happens in training."""
+"""The function :func:`end_of`, which returns the event at which a schedule or its first cycle ends."""
 
 from functools import singledispatch
 
@@ -8,9 +8,9 @@ from .concatenation import Concatenation
 
 @singledispatch
 def end_of(schedule: Schedule) -> float | None:
-    """The number of events until a schedule ends, or until the end of its first cycle; None if it has no end.
+    """Return the number of events until a schedule or its first cycle ends; None if the schedule has no end.
 
-    This is ``schedule.length``, except for schedules that register another function.
+    The number is ``schedule.length``, except for classes of schedules that register another function.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal, Constant

@@ -1,7 +1,7 @@
-"""Fields of a schedule: each checks its argument when the schedule is made.
+"""Dataclass fields for schedules. Each field checks its argument when the schedule is constructed.
 
-A field also says how its argument is converted from epochs to events (``unit``), and how many parameter groups its
-argument has values for (``groups``).
+A field also says how its argument is converted from epochs to events (``unit``), and for how many parameter groups the
+argument has values (``groups``).
 """
 
 import dataclasses
@@ -12,16 +12,18 @@ from weakref import WeakKeyDictionary
 
 from . import arguments
 
-# Units: a number of events, a list of such or pairs that begin with one; the same, of phases that follow one another in
-# the order of the fields; a factor that is applied at each event; an argument that has another meaning when time is
-# counted in epochs.
+# The units of arguments:
+# - EVENTS: a number of events, a list of such numbers, or a list of pairs that begin with such a number;
+# - PHASES: the same, for phases that follow one another in the order of the fields;
+# - PER_EVENT: a factor that is applied at each event;
+# - AMBIGUOUS: an argument that cannot be converted from epochs to events.
 EVENTS, PHASES, PER_EVENT, AMBIGUOUS = "events", "phases", "per event", "ambiguous"
 Check = Callable[[str, Any], Any]
 Groups = Callable[[Any], int | None]
-MAX_DEPTH, MAX_PARTS = 50, 100_000  # of schedules in schedules, or curves in curves
-# The types of most arguments. An isinstance check of an abstract class such as Schedule is slow.
+MAX_DEPTH, MAX_PARTS = 50, 100_000  # limits for schedules that contain schedules, and curves that contain curves
+# The types of most arguments. They are checked first, because ``isinstance`` is slow for an abstract class.
 PLAIN = {float, int, bool, str, type(None)}
-# The name of a field, its check, whether None is its default, and its ``groups``.
+# The name of a field, its ``check``, whether its default is None, and its ``groups``.
 CheckedField = tuple[str, Check, bool, Groups | None]
 _NAMES: WeakKeyDictionary[type, list[str]] = WeakKeyDictionary()
 _CHECKED_FIELDS: WeakKeyDictionary[type, list[CheckedField]] = WeakKeyDictionary()
@@ -36,67 +38,68 @@ def argument(
     unit: str | None = None,
     groups: Groups | None = None,
 ) -> Any:
-    """A field whose argument is replaced by ``check(name, argument)``; None is not checked where it is the default."""
+    """Return a field whose argument is replaced by ``check(name, argument)``. A default of None is not checked."""
     return dataclasses.field(default=default, metadata={"check": check, "unit": unit, "groups": groups})
 
 
 def value(default: Any = REQUIRED) -> Any:
-    """A field for a value of the hyper-parameter: a float, or a list with one for each parameter group."""
+    """Return a field for a value of the hyper-parameter: a float, or a list with one for each parameter group."""
     return argument(arguments.number_or_numbers, default, groups=arguments.groups_of)
 
 
 def duration(default: Any = REQUIRED, *, unit: str = EVENTS, **bounds: Any) -> Any:
-    """A field for a number of events within the bounds of :func:`.arguments.number`, and not between 0 and 1."""
+    """Return a field for a number of events: 0, or at least 1, and within the bounds of :func:`.arguments.number`."""
     return argument(partial(arguments.duration, **bounds), default, unit=unit)
 
 
 def number(default: Any = REQUIRED, *, unit: str | None = None, **bounds: Any) -> Any:
-    """A field for a finite number within the bounds of :func:`.arguments.number`."""
+    """Return a field for a finite number within the bounds of :func:`.arguments.number`."""
     return argument(partial(arguments.number, **bounds), default, unit=unit)
 
 
 def whole_number(default: Any = REQUIRED, *, at_least: int = 0, unit: str | None = None) -> Any:
-    """A field for a whole number."""
+    """Return a field for a whole number."""
     return argument(partial(arguments.whole_number, at_least=at_least), default, unit=unit)
 
 
 def rising(default: Any = REQUIRED) -> Any:
-    """A field for a list of event indices, none of which is less than the one before."""
+    """Return a field for a list of event indices in rising order, in which an index may be repeated."""
     return argument(arguments.rising, default, unit=EVENTS)
 
 
 def flag(default: bool) -> Any:
-    """A field for True or False."""
+    """Return a field for True or False."""
     return argument(arguments.flag, default)
 
 
 def one_of(options: Iterable[str], default: str) -> Any:
-    """A field for one of these strings."""
+    """Return a field for one of the strings in ``options``."""
     return argument(partial(arguments.one_of, options=tuple(options)), default)
 
 
 def function(rule: str, default: Any = REQUIRED, *, unit: str | None = None) -> Any:
-    """A field for a user's function; an error says that the argument must be ``rule``."""
+    """Return a field for a user's function; an error says that the argument must be ``rule``."""
     return argument(partial(arguments.function, rule=rule), default, unit=unit)
 
 
 def instance(wanted: type, rule: str, default: Any = REQUIRED, *, groups: Groups | None = None) -> Any:
-    """A field for an instance of a class; an error says that the argument must be ``rule``."""
+    """Return a field for an instance of a class; an error says that the argument must be ``rule``."""
     return argument(partial(arguments.instance, wanted=wanted, rule=rule), default, groups=groups)
 
 
 def list_of(
     check: Check, default: Any = REQUIRED, *, at_least: int = 0, unit: str | None = None, groups: Groups | None = None
 ) -> Any:
-    """A field for a list of ``at_least`` items or more. ``check(name, item)`` replaces each item."""
+    """Return a field for a list of ``at_least`` items or more. ``check(name, item)`` replaces each item."""
     return argument(partial(arguments.list_of, check=check, at_least=at_least), default, unit=unit, groups=groups)
 
 
 def check(owner: Any) -> None:
-    """Checks the arguments of a dataclass that has such fields, and keeps what the checks return.
+    """Check the arguments of a dataclass with these fields, and replace each argument by the result of its check.
 
     Raises:
-        TypeError, ValueError: as the checks; or two arguments have values for different numbers of parameter groups.
+        TypeError, ValueError: a check raises an error; or two arguments have values for different numbers of parameter
+            groups.
     """
     counts = {}
     for name, check_argument, is_optional, groups in _checked_fields(owner):
@@ -115,9 +118,9 @@ def check(owner: Any) -> None:
 
 
 def _refuse_depth(name: str, value: Any) -> None:
-    """Raises an error for a composition that Python could not evaluate, copy or save in reasonable time.
+    """Raise an error for a composition that is too deep or too large to be evaluated, copied or saved.
 
-    A schedule may be in another one more than once, so that a few objects make a composition of millions.
+    A few objects may form a composition of millions, because a schedule may contain the same schedule repeatedly.
     """
     level, count = _dataclasses_in([value]), 0
     for _ in range(MAX_DEPTH):
@@ -126,12 +129,12 @@ def _refuse_depth(name: str, value: Any) -> None:
             return
         count += len(level)
         if count > MAX_PARTS:
-            raise ValueError(f"{name} must have at most {MAX_PARTS} schedules and curves in it, given more")
+            raise ValueError(f"{name} must contain at most {MAX_PARTS} schedules and curves, given more")
     raise ValueError(f"{name} must be nested at most {MAX_DEPTH} deep, given more")
 
 
 def _dataclasses_in(values: Iterable[Any]) -> list[Any]:
-    """The dataclasses, such as schedules, among values and among the items of tuples."""
+    """Return the dataclasses, such as schedules, among the values and among the items of tuples."""
     found: list[Any] = []
     for value in values:
         if type(value) not in PLAIN:
@@ -140,7 +143,7 @@ def _dataclasses_in(values: Iterable[Any]) -> list[Any]:
 
 
 def groups_of(owner: Any) -> int | None:
-    """The number of parameter groups that the arguments of a dataclass have values for; None for one value for all."""
+    """Return the number of parameter groups for which a dataclass has values; None if all groups share one value."""
     known = _FIELDS_WITH_GROUPS.get(type(owner))
     if known is None:
         fields = _checked_fields(owner)
@@ -155,7 +158,7 @@ def groups_of(owner: Any) -> int | None:
 
 
 def names_of(owner: Any) -> list[str]:
-    """The names of the fields of a dataclass, looked up once for each class."""
+    """Return the names of the fields of a dataclass. They are looked up once for each class."""
     known = _NAMES.get(owner)
     if known is None:
         known = _NAMES[owner] = [field.name for field in dataclasses.fields(owner)]
@@ -163,7 +166,7 @@ def names_of(owner: Any) -> list[str]:
 
 
 def _checked_fields(owner: Any) -> list[CheckedField]:
-    """The fields that check their arguments, looked up once for each class."""
+    """Return the fields that check their arguments. They are looked up once for each class."""
     known = _CHECKED_FIELDS.get(type(owner))
     if known is None:
         known = _CHECKED_FIELDS[type(owner)] = [

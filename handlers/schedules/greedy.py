@@ -1,4 +1,4 @@
-"""A value that rises while a metric improves, and falls while the metric does not."""
+"""The schedule :class:`Greedy`, whose value rises while a metric improves, and falls while the metric does not."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from .stateful import StatefulSchedule
 
 @dataclass
 class GreedyProgress:
-    """The state of a greedy schedule."""
+    """The state of a :class:`Greedy` schedule."""
 
     values: list[float] = field(default_factory=list)
     best: float | None = None
@@ -25,7 +25,7 @@ class GreedyProgress:
     window_sum: float = 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        """The state as plain data."""
+        """Return the state as plain data."""
         saved = {name: arguments.saved_float(getattr(self, name)) for name in ("best", "window_sum")}
         return {
             **vars(self),
@@ -37,35 +37,36 @@ class GreedyProgress:
 
 @dataclass(frozen=True, repr=False)
 class Greedy(StatefulSchedule):
-    """A value that is divided by a factor after metrics that improve, and multiplied by it after metrics that do not.
+    """A value that rises after metrics that improve, and falls after metrics that do not improve.
 
-    The value does not depend on the event index, but on the metrics given to :meth:`observe`. :class:`Plateau` says
-    which metric is an improvement. After more than ``patience`` improvements in a row, ``value = min(value / factor,
-    max_value)``, and the next ``warmup`` metrics are not counted. After more than ``patience`` metrics in a row without
-    an improvement, ``value = max(value * factor, min_value)``, and the next ``cooldown`` metrics are not counted. After
-    ``reset_start`` such falls with all groups at ``min_value``, the schedule starts again with its initial value.
+    The value depends on the metrics that you pass to :meth:`observe`, and not on the event index. :class:`Plateau`
+    defines which metric is an improvement. After more than ``patience`` improvements in a row,
+    ``value = min(value / factor, max_value)``, and the next ``warmup`` metrics are not counted. After more than
+    ``patience`` metrics in a row without an improvement, ``value = max(value * factor, min_value)``, and the next
+    ``cooldown`` metrics are not counted. After ``reset_start`` falls with all groups at ``min_value``, the schedule
+    starts again from its initial value.
 
     Args:
-        initial_value: the first value; a list for one value per group.
-        mode: ``"min"`` or ``"max"``: whether a smaller or a larger metric is better.
-        factor: above 0 and less than 1.
+        initial_value: the first value; a float, or a list of G floats, one for each parameter group.
+        mode: ``"min"`` if a smaller metric is better, ``"max"`` if a larger metric is better.
+        factor: the factor of a fall, above 0 and less than 1.
         patience: the number of metrics in a row that change nothing, at least 0.
-        threshold: by how much a metric must be better to be an improvement.
+        threshold: the amount by which a metric must be better to be an improvement.
         threshold_mode: ``"rel"`` or ``"abs"``.
         cooldown: the number of metrics after a fall that are not counted, at least 0.
         warmup: the number of metrics after a rise that are not counted, at least 0.
-        min_value: the lower bound of the value; a list for one value per group.
-        max_value: the upper bound of the value, likewise.
-        eps: a change by eps or less is not made.
+        min_value: the lower bound of the value; a float, or a list of G floats.
+        max_value: the upper bound of the value; a float, or a list of G floats.
+        eps: a change of the value by ``eps`` or less is not made.
         smooth: whether to use the mean of the last metrics instead of the last metric.
         window_size: the number of metrics in this mean, at least 1.
         reset_start: the number of falls at ``min_value`` before a new start, at least 0.
 
-    Shapes: one value, or one for each of G groups.
+    Shapes: one value, or G values, one for each group.
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: an argument is out of its range; lists of different lengths.
+        ValueError: an argument is out of its range; two arguments are lists of different lengths.
 
     Source: Subramanian, Krishnamoorthy and Murthy, "Dynamic Learning Rate Scheduling based on Loss Changes Leads to
     Faster Convergence", 2025, https://arxiv.org/abs/2512.14527; the rule is that of transformers 5.23.
@@ -99,7 +100,7 @@ class Greedy(StatefulSchedule):
     _progress: GreedyProgress = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Checks the arguments, and begins without metrics."""
+        """Check the arguments, and start without metrics."""
         super().__post_init__()
         self._start_again()
 
@@ -109,18 +110,18 @@ class Greedy(StatefulSchedule):
         return True
 
     def value(self, index: int) -> float | list[float]:
-        """The present value, at any event."""
+        """Return the present value, whatever the event index."""
         values = self._progress.values
         return values[0] if self.groups is None else list(values)
 
     def observe(self, metric: float) -> None:
-        """Counts a metric, and changes the value after enough metrics with or without an improvement.
+        """Count a metric, and change the value after enough metrics with or without an improvement.
 
         Args:
             metric: the metric, a number.
 
         Raises:
-            TypeError: the metric is no number.
+            TypeError: the metric is not a number.
         """
         now = self._progress
         metric = checked_metric(metric)
@@ -147,7 +148,7 @@ class Greedy(StatefulSchedule):
             now.warmup_counter, now.num_good_epochs = self.warmup, 0
         elif now.num_bad_epochs > self.patience:
             self._change(self.factor)
-            # A fall at min_value is counted before a new start, and the cool-down set after it.
+            # A new start replaces ``self._progress``, so the cool-down is set after it.
             if all(value <= low for value, low in zip(now.values, self._each(self.min_value), strict=True)):
                 now.reset_counter += 1
                 if now.reset_counter >= self.reset_start:
@@ -169,26 +170,28 @@ class Greedy(StatefulSchedule):
         self._set(_progress=GreedyProgress(values=list(self._each(self.initial_value))))
 
     def state_dict(self) -> dict[str, Any]:
-        """The values, the best metric (None before the first), the counts and the window of the mean."""
+        """Return the values, the best metric (None before the first metric), the counts and the last metrics."""
         return self._progress.state_dict()
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Goes on from a saved state.
+        """Continue from a saved state.
 
         Raises:
-            TypeError, ValueError: the state is not one of such a schedule; nothing is loaded then.
+            TypeError, ValueError: ``state_dict`` is not the state of a :class:`Greedy`. Nothing is loaded then.
         """
         state = arguments.state_of("a greedy schedule", state_dict, vars(self._progress))
         best, total = arguments.loaded_float(state["best"]), arguments.loaded_float(state["window_sum"])
         values, window = state["values"], state["window"]
         if not (best is None or type(best) is float) or not isinstance(values, list) or not isinstance(window, list):
             raise TypeError(
-                f"a greedy schedule's best must be a float, its values and window lists, given {arguments.shown(state)}"
+                "the state of Greedy must have a float or None as best, and lists as values and window, given "
+                f"{arguments.shown(state)}"
             )
         window = list(map(arguments.loaded_float, window))
         if len(values) != (self.groups or 1) or not all(type(one) is float for one in (*window, total)):
             raise ValueError(
-                f"a greedy schedule's values must be {self.groups or 1} floats, given {arguments.shown(state)}"
+                f"the state of Greedy must have {self.groups or 1} values, and only floats in window and window_sum, "
+                f"given {arguments.shown(state)}"
             )
         arguments.number_or_numbers("values", values)
         names = ("num_bad_epochs", "num_good_epochs", "cooldown_counter", "warmup_counter", "reset_counter")

@@ -1,4 +1,4 @@
-"""A schedule that gradually takes over from another value."""
+"""The schedule :class:`Handover`, which moves gradually from a given value to the values of another schedule."""
 
 from dataclasses import dataclass
 
@@ -14,27 +14,29 @@ from .wrapper import Wrapper
 
 @dataclass(frozen=True)
 class Handover(Wrapper):
-    """A schedule that starts from a given value, and gradually moves to its own values.
+    """A schedule that starts from a given value, and gradually moves to the values of another schedule.
 
     With the progress ``p = min(max(i - begin, 0) / duration, 1)``::
 
         value(i) = schedule(i)                                            for i < begin
-        value(i) = start_value + (schedule(i) - start_value) * p          from then on
+        value(i) = start_value + (schedule(i) - start_value) * p          for i >= begin
 
-    The values stay between ``start_value`` and the schedule, and do not jump at ``begin``. In this way a resumed run
-    can change to another schedule. The formula is our own choice, not taken from a paper.
+    From ``begin`` on, the values stay between ``start_value`` and the values of the other schedule. If ``start_value``
+    is the last value of a run, the resumed run can thus change to another schedule without a jump. We chose the formula
+    ourselves; it is not from a paper.
 
     Args:
-        schedule: the schedule.
+        schedule: the other schedule.
         begin: the event at which the handover begins, at least 0.
         duration: events of the handover, above 0.
-        start_value: value at ``begin``; a float, or one for each of G parameter groups.
+        start_value: value at ``begin``; a float, or a list of G floats, one for each parameter group.
 
-    Shapes: the shape of ``schedule``, or ``(n, G)`` where ``start_value`` is a list.
+    Shapes: the shape of ``schedule``, or ``(n, G)`` if ``start_value`` is a list.
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: an argument is out of its range; schedule and ``start_value`` are for different numbers of groups.
+        ValueError: an argument is out of its range; ``schedule`` and ``start_value`` have values for different numbers
+            of groups.
 
     Example:
         >>> from lehr.handlers.schedules import Constant
@@ -48,12 +50,12 @@ class Handover(Wrapper):
 
     @property
     def length(self) -> float | None:
-        """The events until both the schedule and the handover have ended."""
+        """The number of events until the other schedule and the handover have both ended; None if there is no end."""
         length = self.schedule.length
         return None if length is None else max(length, self.begin + self.duration)
 
     def _changed(self, values: Array, indices: Array) -> Array:
-        """The formula of the class docstring."""
+        """Return the values by the formula of the class docstring."""
         start = np.asarray(self.start_value, dtype=np.float64)
         progress = np.clip((indices - self.begin) / self.duration, 0, 1)
         progress = np.where(indices < self.begin, 1.0, progress)

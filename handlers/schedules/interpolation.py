@@ -1,4 +1,4 @@
-"""Straight lines through given points."""
+"""The schedule :class:`LinearInterpolation`: straight lines through given points."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,9 @@ def _checked_points(name: str, given: Any) -> tuple[tuple[int, arguments.Number]
             raise ValueError(f"the milestone of {one} must be at most {arguments.MAX_EVENT_INDEX}, given {milestone}")
         if points and milestone <= points[-1][0]:
             last = points[-1][0]
-            raise ValueError(f"the milestone of {one} must be later than the one before, {last}, given {milestone}")
+            raise ValueError(
+                f"the milestone of {one} must be later than the milestone before, {last}, given {milestone}"
+            )
         points.append((milestone, arguments.number_or_numbers(f"the value of {one}", pair[1])))
     arguments.same_groups(
         {f"the value of {name}[{at}]": arguments.groups_of(value) for at, (_, value) in enumerate(points)}
@@ -39,22 +41,25 @@ def _checked_points(name: str, given: Any) -> tuple[tuple[int, arguments.Number]
 
 @dataclass(frozen=True)
 class LinearInterpolation(Schedule):
-    """Straight lines between the values at given events; flat before the first and after the last.
+    """Straight lines between the values at given events, which are called milestones.
 
     With milestones m_0 < m_1 < ... and their values v_0, v_1, ..., for m_k <= i <= m_{k+1}::
 
         value = v_k + (v_{k+1} - v_k) * (i - m_k) / (m_{k+1} - m_k)
 
-    Args:
-        milestones_values: pairs of an event index, an int, and a value, or a list with one for each of G
-            parameter groups; at least one pair, event indices rising.
+    Before the first milestone and after the last milestone, the value is constant.
 
-    Shapes: ``(n,)``, or ``(n, G)`` where one of the values is a list.
+    Args:
+        milestones_values: at least one pair (milestone, value). A milestone is an event index, an int; the milestones
+            rise. A value is a float, or a list of G floats, one for each parameter group.
+
+    Shapes: ``(n,)``, or ``(n, G)`` if one of the values is a list.
 
     Raises:
-        TypeError: not a list or tuple; a milestone is not an int, a value not a number or a list of them.
-        ValueError: no pairs, something other than a pair, milestones that do not rise, a value that is NaN
-            or infinite, lists of different lengths.
+        TypeError: the argument is not a list or tuple; a milestone is not an int; a value is not a number or a list of
+            numbers.
+        ValueError: there is no pair; an item is not a pair; the milestones do not rise; a value is NaN or infinite; two
+            values are lists of different lengths.
 
     Example:
         >>> LinearInterpolation([(1, 1.0), (3, 0.5), (4, 0.0)])([0, 1, 2, 3, 4, 5]).tolist()
@@ -71,11 +76,11 @@ class LinearInterpolation(Schedule):
 
     @property
     def length(self) -> float:
-        """The event index of the last milestone."""
+        """The event index of the last milestone, at least 0."""
         return max(self.milestones_values[-1][0], 0)
 
     def values(self, indices: Array) -> Array:
-        """The formula of the class docstring."""
+        """Return the values by the formula of the class docstring."""
         milestones, values = zip(*self.milestones_values, strict=True)
         if self.groups is None:
             return np.asarray(np.interp(indices, milestones, values))

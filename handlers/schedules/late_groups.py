@@ -1,4 +1,4 @@
-"""A schedule for param groups of which some joined in mid-run."""
+"""The schedule :class:`JoinedGroups`, for an optimizer to which param groups were added in mid-run."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ import numpy as np
 from . import arguments, fields
 from .base import Array, Schedule, Value, schedule_field, with_group_axis
 
-# The value with which a group joined, and the value of the reference group at that event.
+# The value with which a group was added, and the value of the reference group at the same event.
 Joined = tuple[float, float]
 
 
 def joined_pair(name: str, value: object) -> Joined:
-    """A pair of :class:`JoinedGroups`.
+    """Return an item of the argument ``joined`` as a tuple of two floats.
 
     Raises:
-        TypeError, ValueError: this is not a pair of finite numbers.
+        TypeError, ValueError: ``value`` is not a pair of finite numbers.
     """
     pair = arguments.number_or_numbers(name, value)
     if not isinstance(pair, tuple) or len(pair) != 2:
@@ -26,18 +26,19 @@ def joined_pair(name: str, value: object) -> Joined:
 
 @dataclass(frozen=True)
 class JoinedGroups(Schedule):
-    """A schedule of the first groups, and a multiple of it for each group that joined later.
+    """A schedule for the first groups, and for groups that were added later and have a multiple of its value.
 
-    With f(i) the value of the reference group, and a group that joined with value v when f was r::
+    The value of the reference group, one of the first groups, is f(i). For a group that was added with the value v at
+    an event j, let r be f(j). The value of this group is::
 
         value(i) = v * (f(i) / r)
 
-    A group whose r is 0 keeps the value v.
+    If r is 0, the group keeps the value v.
 
     Args:
-        schedule: the schedule of the groups that were there first.
-        num_first: the number of these groups.
-        joined: a pair (v, r) for each group that joined.
+        schedule: the schedule of the first groups, from the beginning of the run.
+        num_first: the number of the first groups.
+        joined: a pair (v, r) for each group that was added later.
         reference: the index of the reference group among the first groups.
 
     Shapes: ``(n, num_first + len(joined))``.
@@ -63,18 +64,18 @@ class JoinedGroups(Schedule):
 
     @property
     def length(self) -> float | None:
-        """The length of the schedule."""
+        """The length of the schedule of the first groups."""
         return self.schedule.length
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
-        """The formula of the class docstring for one event."""
+        """Return the value at one event by the formula of the class docstring."""
         value = read(self.schedule, index)
         first = value[: self.num_first] if isinstance(value, list) else [value] * self.num_first
         reference = value[self.reference] if isinstance(value, list) else value
         return [*first, *(v * (reference / r) if r else v for v, r in self.joined)]
 
     def values(self, indices: Array) -> Array:
-        """The formula of the class docstring."""
+        """Return the values by the formula of the class docstring."""
         values = with_group_axis(self.schedule.values(indices), True)
         reference = values[:, min(self.reference, values.shape[1] - 1)]
         first = np.broadcast_to(values[:, : self.num_first], (len(values), self.num_first))

@@ -1,17 +1,17 @@
-"""Reads the texts by which versions before 0.2 described a schedule in its saved state."""
+"""Functions that read the texts by which versions before 0.2 described a schedule in its saved state."""
 
 import ast
 import re
 from typing import Any
 
-# Classes and functions that had another name in earlier versions: {their name then: their name today}.
+# Classes and functions that were renamed: {former name: new name}.
 RENAMED = {"_Custom": "UserDecay"}
 ADDRESS = r" at 0x[0-9a-fA-F]+"
 _NAME = re.compile(r"(?<![\w.])([A-Za-z_][\w.<>]*)")
 
 
 def read_text(text: str) -> Any:
-    """Reads a text such as ``Anneal(start_value=0.1, ...)`` as a description; None where it is not of this form.
+    """Return the description of a text such as ``Anneal(start_value=0.1, ...)``; None for a text of another form.
 
     Example:
         >>> read_text("Product(schedules=(Constant(value=0.3), FunctionSchedule(function=rates.half)))")["schedules"][1]
@@ -68,7 +68,7 @@ def _name(text: str) -> str:
 
 
 def same_name(saved: str, own: str) -> bool:
-    """Returns whether two names are the same but for the module that earlier versions put before them.
+    """Return whether two names are equal after the removal of the module that earlier versions put before a name.
 
     >>> same_name("builtins.len", "len"), same_name("registry.half", "halved")
     (True, False)
@@ -78,7 +78,7 @@ def same_name(saved: str, own: str) -> bool:
 
 
 def same_text(saved: str, own: str) -> bool:
-    """Returns whether two texts are the same but for modules and addresses; for texts that cannot be read.
+    """Return whether two texts are equal apart from modules and addresses. This is for texts that cannot be read.
 
     >>> same_text("Own(rate=twice a day, function=rates.half)", "Own(rate=twice a day, function=half)")
     True

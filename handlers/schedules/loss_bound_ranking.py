@@ -1,4 +1,4 @@
-"""The ranking of schedules by a bound: a table."""
+"""The table that :func:`.rank_by_bound` returns, with one row for each schedule."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ class RankedSchedule:
     """A schedule in a :class:`BoundRanking`.
 
     Args:
-        name: its name.
+        name: the name of the schedule.
         bound: the bound, in the units of ``distance`` times ``gradient_norms``.
-        excess: the bound over the least one, minus 1: 0 for the best schedule.
-        factor: what to multiply the values of the schedule by for its least bound.
-        peak: the largest value of the schedule times ``factor``: the best peak of this shape.
+        excess: the bound divided by the least bound of all schedules, minus 1; 0 for the best schedule.
+        factor: the factor of the schedule's values that minimises its bound.
+        peak: the largest value of the schedule times ``factor``, which is the best peak of this shape.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal, rank_by_bound
@@ -34,11 +34,11 @@ class RankedSchedule:
 
 
 class BoundRanking(Sequence[RankedSchedule]):
-    """What :func:`.rank_by_bound` returns: a sequence, the least bound first, that prints as a table.
+    """The result of :func:`.rank_by_bound`: the schedules, sorted by their bounds. It prints as a table.
 
     Args:
-        ranked: the schedules.
-        is_tuned: whether each bound is that of the best base rate, instead of the values as they are.
+        ranked: the schedules, the least bound first.
+        is_tuned: whether the bound of each schedule is for its values times its best ``factor``.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal, Constant, rank_by_bound
@@ -53,7 +53,7 @@ class BoundRanking(Sequence[RankedSchedule]):
 
     @property
     def names(self) -> list[str]:
-        """The names, the least bound first."""
+        """The names of the schedules, the least bound first."""
         return [one.name for one in self.ranked]
 
     @overload
@@ -61,7 +61,7 @@ class BoundRanking(Sequence[RankedSchedule]):
     @overload
     def __getitem__(self, at: slice) -> Sequence[RankedSchedule]: ...
     def __getitem__(self, at: int | str | slice) -> RankedSchedule | Sequence[RankedSchedule]:
-        """The schedule at a rank, from 0, or with a name."""
+        """Return the schedule at a rank, counted from 0, or the schedule of a name."""
         if not isinstance(at, str):
             return self.ranked[at]
         if at not in self.names:

@@ -1,4 +1,4 @@
-"""A schedule whose values are a function of the values of another one."""
+"""The schedule :class:`Mapped`, whose values are a function of the values of another schedule."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ from .wrapper import Wrapper
 
 @dataclass(frozen=True)
 class Mapped(Wrapper):
-    """A schedule that follows another one: ``value(i) = function(schedule(i))``, in each parameter group.
+    """A function of the values of another schedule: ``value(i) = function(schedule(i))``, for each parameter group.
 
-    It couples one parameter to another, such as the weight decay or the batch size to the learning rate. The schedulers
-    of both parameters must have the same events, as in a :class:`~lehr.handlers.ParamGroupScheduler`.
+    You can couple one parameter to another with it, such as the weight decay or the batch size to the learning rate.
+    The schedulers of both parameters must run at the same events, as in a :class:`~lehr.handlers.ParamGroupScheduler`.
 
     Args:
         schedule: the other schedule.
-        function: ``float -> float``, a pure function: it may be called for any event, in any order.
+        function: a pure function ``float -> float``. It may be called for any event, in any order.
 
     Shapes: the shape of ``schedule``.
 
     Raises:
-        TypeError: ``schedule`` is no schedule, or ``function`` cannot be called; at the event, the value of the
-            function is no number.
-        ValueError: at the event, the value of the function is NaN or infinite, or cannot be computed.
+        TypeError: ``schedule`` is not a schedule; ``function`` cannot be called; at an event, ``function`` returns no
+            number.
+        ValueError: at an event, ``function`` returns NaN or infinity, or raises an ``ArithmeticError``.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal
@@ -39,12 +39,12 @@ class Mapped(Wrapper):
     function: Callable[[float], float] = fields.function("a function of a value")
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
-        """The function of the value of the schedule."""
+        """Return the function of the other schedule's value at one event."""
         value = read(self.schedule, index)
         return [self._value_of(one) for one in value] if isinstance(value, list) else self._value_of(value)
 
     def _changed(self, values: Array, indices: Array) -> Array:
-        """The function of each value."""
+        """Return the function of each value of the other schedule."""
         values = np.asarray(values, dtype=np.float64)
         return np.array([self._value_of(value) for value in values.ravel().tolist()]).reshape(values.shape)
 

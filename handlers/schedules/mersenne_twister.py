@@ -1,18 +1,18 @@
-"""The Mersenne twister for many seeds at once, with the same numbers as torch and NumPy draw on a CPU."""
+"""The Mersenne twister for many seeds at once. It draws the same numbers as torch and NumPy do on a CPU."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 Words = NDArray[np.uint32]
-SIZE, MIDDLE = 624, 397  # a state has so many words; each new word depends on the one in the middle
+SIZE, MIDDLE = 624, 397  # the number of words in a state, and the index of a word on which each new word depends
 FACTOR = np.uint32(1812433253)
 
 
 def first_words(seeds: Words, count: int) -> Words:
-    """The first 32-bit numbers ``(count, n)`` of a generator of each of n seeds.
+    """Return the first ``count`` 32-bit numbers that a generator draws, for each of n seeds, as ``(count, n)``.
 
-    These are the numbers of ``np.random.RandomState(seed)``, and of ``torch.Generator().manual_seed(seed)``. The loop
-    goes over the words of a state, and NumPy over the seeds.
+    ``np.random.RandomState(seed)`` and ``torch.Generator().manual_seed(seed)`` draw the same numbers. The Python loop
+    goes over the words of a state, and NumPy goes over the seeds.
 
     Source: Matsumoto and Nishimura, "Mersenne Twister: A 623-Dimensionally Equidistributed Uniform Pseudo-Random Number
     Generator", 1998, https://doi.org/10.1145/272991.272995.
@@ -22,7 +22,7 @@ def first_words(seeds: Words, count: int) -> Words:
     """
     words = np.empty((SIZE + count, len(seeds)), dtype=np.uint32)
     _seed(words[: min(SIZE, MIDDLE + count)], seeds, count)
-    for start in range(0, count, SIZE - MIDDLE):  # a later word depends on one of these
+    for start in range(0, count, SIZE - MIDDLE):  # one block at a time, because later words depend on this block
         stop = min(start + SIZE - MIDDLE, count)
         mixed = words[start:stop] & 0x80000000 | words[start + 1 : stop + 1] & 0x7FFFFFFF
         twisted = mixed >> 1 ^ (mixed & 1) * np.uint32(0x9908B0DF)
@@ -31,7 +31,7 @@ def first_words(seeds: Words, count: int) -> Words:
 
 
 def _seed(state: Words, seeds: Words, count: int) -> None:
-    """Fill a state from the seeds, except rows between ``count`` and the middle, on which no word depends."""
+    """Fill a state from the seeds, without rows between ``count`` and ``MIDDLE``, on which no word depends."""
     row, high = seeds.copy(), np.empty_like(seeds)
     state[0] = row
     for number, place in enumerate(np.arange(1, len(state), dtype=np.uint32), 1):

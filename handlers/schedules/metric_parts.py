@@ -1,4 +1,4 @@
-"""The parts of a schedule that metrics drive, and the event at which each begins."""
+"""The function :func:`metric_parts`, which finds the parts of a schedule whose values depend on metrics."""
 
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from .window import Window
 
 
 class MetricPart(NamedTuple):
-    """A part of a schedule that metrics drive.
+    """A part of a schedule whose values depend on metrics.
 
     Args:
         schedule: the part.
@@ -22,17 +22,17 @@ class MetricPart(NamedTuple):
 
     @property
     def progress(self) -> dict[str, Any]:
-        """The state of the part, as far as metrics change it."""
+        """The entries of the part's state that metrics change."""
         return {key: value for key, value in self.schedule.state_dict().items() if key != "event_index"}
 
     @property
     def decisions(self) -> dict[str, Any]:
-        """What the metrics so far have led to: reduced values, or phases that began."""
+        """The entries of the part's state that show the effect of the metrics: reduced values, or phases that began."""
         return {key: value for key, value in self.progress.items() if key in ("values", "ratios", "starts", "saved")}
 
 
 def metric_parts(schedule: Schedule | None, first_event: int = 0) -> list[MetricPart]:
-    """The parts of a schedule that metrics drive.
+    """Return the parts of a schedule whose values depend on metrics.
 
     Args:
         schedule: the schedule; None has no parts.

@@ -31,9 +31,10 @@ class NamedPhase(NamedTuple):
 
 @singledispatch
 def phases_of(schedule: Schedule) -> tuple[NamedPhase, ...]:
-    """The phases of a schedule in order, the first of which begins at event 0; empty for a schedule without phases.
+    """Return the phases of a schedule in order. The first phase begins at event 0.
 
-    A schedule that is composed of others has the phases of the first part that has any.
+    A schedule without phases returns an empty tuple. A composition for which no function is registered has the phases
+    of its first part that has phases.
 
     Example:
         >>> from lehr.handlers.schedules import Constant, LinearInterpolation
@@ -97,7 +98,7 @@ def _(schedule: Window) -> tuple[NamedPhase, ...]:
 
 @phases_of.register
 def _(schedule: Shift) -> tuple[NamedPhase, ...]:
-    # A schedule that is shifted back waits at its event 0, which is in its first phase.
+    # The first phase still begins at event 0 if a schedule is shifted to later events.
     shifted = [(max(first - schedule.by, 0) if first else 0, name) for first, name in phases_of(schedule.schedule)]
     return _not_empty(*itertools.starmap(NamedPhase, shifted))
 
@@ -108,7 +109,7 @@ def _(schedule: Stretch) -> tuple[NamedPhase, ...]:
 
 
 def _joined(schedules: Sequence[Schedule], starts: list[int]) -> tuple[NamedPhase, ...]:
-    """The phases of schedules that begin at these events, each schedule until the next one begins."""
+    """Return the phases of consecutive schedules, each of which begins at one of ``starts`` and ends at the next."""
     found: list[NamedPhase] = []
     for schedule, (start, end) in zip(schedules, pairwise([*starts, inf]), strict=False):
         is_warmup = start == 0 and _rises(schedule, end)
@@ -118,22 +119,22 @@ def _joined(schedules: Sequence[Schedule], starts: list[int]) -> tuple[NamedPhas
 
 
 def _phases_or_whole(schedule: Schedule) -> tuple[NamedPhase, ...]:
-    """The phases of a schedule; the whole schedule as one phase if it has none."""
+    """Return the phases of a schedule; if the schedule has no phases, return the whole schedule as one phase."""
     return phases_of(schedule) or (NamedPhase(0, _name_of(schedule)),)
 
 
 def _not_empty(*phases: NamedPhase) -> tuple[NamedPhase, ...]:
-    """Those of consecutive phases that last for at least one event."""
+    """Return the phases that last for at least one event."""
     ends = [*(phase.first_event for phase in phases[1:]), inf]
     return tuple(phase for phase, end in zip(phases, ends, strict=False) if phase.first_event < end)
 
 
 def _rises(schedule: Schedule, end: float) -> bool:
-    """Whether a schedule has higher values at its end than at event 0."""
+    """Return whether a schedule has higher values at its end than at event 0."""
     return schedule.is_pure and end < inf and bool(np.all(np.asarray(schedule(int(end))) > schedule(0)))
 
 
 def _name_of(schedule: Schedule) -> str:
-    """The class of a schedule, or of the curve of an :class:`.Anneal`, in lower-case words."""
+    """Return the class name of a schedule in lower-case words. For an :class:`.Anneal`, use the class of its curve."""
     named = schedule.curve if isinstance(schedule, Anneal) else schedule
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(named).__name__).lower()

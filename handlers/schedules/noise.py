@@ -1,4 +1,4 @@
-"""Random noise that is the same in every run."""
+"""The schedule :class:`Noise`, which multiplies another schedule by random noise that is the same in every run."""
 
 import math
 from dataclasses import dataclass
@@ -13,26 +13,26 @@ from .duration_types import Events, OptionalEvents
 from .mersenne_twister import Words, first_words
 from .wrapper import Wrapper
 
-BLOCK_SIZE = 2048  # events whose noise is drawn at once where a schedule is read event by event
+BLOCK_SIZE = 2048  # if a schedule is read event by event, the noise of this number of events is drawn at once
 
 
 @dataclass(frozen=True)
 class Noise(Wrapper):
-    """A schedule times random noise, which depends only on a seed and the event index.
+    """Another schedule, multiplied by random noise that depends only on a seed and the event index.
 
     ``value(i) = schedule(i) * (1 + n)``. For each event, n is drawn from a normal distribution of standard deviation
     ``std`` until ``|n| < limit``; or from a uniform distribution between ``-limit`` and ``limit``.
 
-    The random numbers are the same as of ``torch.Generator().manual_seed(seed + i)``, drawn one by one in float32.
+    ``torch.Generator().manual_seed(seed + i)`` draws the same random numbers, one by one in float32.
 
     Args:
-        schedule: the schedule.
+        schedule: the other schedule.
         seed: a whole number of at least 0.
         std: standard deviation of the normal distribution, above 0.
         limit: bound of the noise, above 0, as a fraction of the value; at least a hundredth of ``std``.
         distribution: ``"normal"`` or ``"uniform"``.
         begin: the first event with noise, at least 0.
-        end: the first event without noise again; None for no end.
+        end: the first event after the noise; None if the noise does not end.
 
     Shapes: the shape of ``schedule``; all groups have the same noise.
 
@@ -54,50 +54,53 @@ class Noise(Wrapper):
     end: OptionalEvents = fields.whole_number(None, unit=fields.EVENTS)
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
+        """Check the arguments."""
         super().__post_init__()
         if self.distribution == "normal" and self.limit < self.std / 100:
-            raise ValueError(f"limit must be at least a hundredth of std, {self.std}, given {self.limit}")
+            raise ValueError(f"limit must be at least a hundredth of std={self.std}, given {self.limit}")
         if self.end is not None and self.end < self.begin:
-            raise ValueError(f"end must be a whole number of at least {self.begin}, given {self.end}")
+            raise ValueError(f"end must be at least begin={self.begin}, given {self.end}")
 
     def _changed(self, values: Array, indices: Array) -> Array:
-        """The values with the noise of their events."""
+        """Return the values, multiplied by the noise of their events."""
         noise = np.array([self.at(int(indices[0]))]) if len(indices) == 1 else self._noise(indices)
         return np.asarray(values * with_group_axis(1 + noise, values.ndim == 2))
 
     def at(self, index: int) -> float:
-        """The noise n of an event. It is drawn together with that of the events around, which is kept for a while."""
+        """Return the noise n of one event.
+
+        The noise of a block of events is drawn at once and cached, because the next events are often read next.
+        """
         if not self._is_noisy(index):
             return 0.0
         first = index - index % BLOCK_SIZE
         return float(_block(self.seed + first, self.std, self.limit, self.distribution)[index - first])
 
     def _noise(self, indices: Array) -> Array:
-        """The noise of some events."""
+        """Return the noise n of each event."""
         noise, noisy = np.zeros(len(indices)), self._is_noisy(indices)
         seeds = _seeds(self.seed, indices[noisy])
         noise[noisy] = _drawn(seeds, self.std, self.limit, self.distribution)
         return noise
 
     def _is_noisy(self, indices: Any) -> Any:
-        """Whether events have noise: one event, or an array of them."""
+        """Return whether one event, or each event of an array, has noise."""
         return (indices >= self.begin) & (indices < (np.inf if self.end is None else self.end))
 
 
 def _seeds(seed: int, indices: Array) -> Words:
-    """The lower 32 bits of ``seed + i``, which are all that a Mersenne twister takes."""
+    """Return the lower 32 bits of ``seed + i``. A Mersenne twister uses only these bits of a seed."""
     return (np.uint64(seed % 2**32) + indices.astype(np.uint64)).astype(np.uint32)
 
 
 @lru_cache(maxsize=16)
 def _block(seed: int, std: float, limit: float, distribution: str) -> Array:
-    """The noise of :data:`BLOCK_SIZE` seeds from this one on."""
+    """Return the noise of :data:`BLOCK_SIZE` consecutive seeds, the first of which is ``seed``."""
     return _drawn(_seeds(seed, np.arange(BLOCK_SIZE, dtype=np.float64)), std, limit, distribution)
 
 
 def _drawn(seeds: Words, std: float, limit: float, distribution: str) -> Array:
-    """The noise of each seed."""
+    """Return the noise of each seed."""
     if distribution == "uniform":
         # torch uses 24 bits for a uniform number in float32.
         return np.asarray(2 * ((first_words(seeds, 1)[0] & 0xFFFFFF) * 2.0**-24 - 0.5) * limit)
@@ -111,22 +114,22 @@ def _drawn(seeds: Words, std: float, limit: float, distribution: str) -> Array:
             for function in (math.cos, math.sin):
                 noise = (radius * list(map(function, angle.tolist()))).astype(np.float32) * np.float64(std)
                 again = np.abs(noise) >= limit
-                drawn[left[column]] = noise  # the last one stays
+                drawn[left[column]] = noise  # a later number overwrites this number if it must be drawn again
                 column, radius, angle = column[again], radius[again], angle[again]
         left, tried, count = left[column], count, 4 * count
     return drawn
 
 
 def _polar(words: Words) -> tuple[Array, Array]:
-    """The radius and the angle of two normal numbers, by the formula of Box and Muller, for four words ``(4, n)``.
+    """Return the radius and the angle of two normal numbers, by the formula of Box and Muller, from words ``(4, n)``.
 
-    Python computes the logarithm here, and the sine and cosine later: NumPy rounds them in other ways.
+    Python computes the logarithm, and later the sine and cosine, because NumPy rounds these functions differently.
     """
     angle, radius = _uniform(words[0], words[1]), _uniform(words[2], words[3])
     return np.sqrt(-2 * np.array(list(map(math.log1p, (-radius).tolist())))), 2 * math.pi * angle
 
 
 def _uniform(high: Words, low: Words) -> Array:
-    """Numbers in [0, 1) of 53 random bits."""
+    """Return numbers in [0, 1) that have 53 random bits."""
     bits = (high.astype(np.uint64) << np.uint64(32) | low) & np.uint64((1 << 53) - 1)
     return np.asarray(bits * 2.0**-53)

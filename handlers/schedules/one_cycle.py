@@ -1,4 +1,4 @@
-"""The 1cycle policy: up to a peak, down again, and on to a much lower final value."""
+"""The schedule :class:`OneCycle` of the 1cycle policy: up to a peak, down again, and to a much lower final value."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -14,39 +14,41 @@ from .duration_types import Events
 
 @dataclass(frozen=True)
 class OneCycle(Schedule):
-    """From an initial value up to ``max_value`` and down again; the last value is kept.
+    """One cycle from an initial value up to ``max_value`` and down to a final value, which is kept.
 
-    With N = ``total_steps``, p = ``pct_start``, initial = max_value / div_factor and final = initial /
-    final_div_factor, the value follows ``curve`` along these points (event: value)::
+    With N = ``total_steps``, p = ``pct_start``, initial = ``max_value / div_factor`` and final =
+    ``initial / final_div_factor``, the value follows ``curve`` along these points (event: value)::
 
         two phases:    0: initial,  pN - 1: max_value,  N - 1: final
         three phases:  0: initial,  pN - 1: max_value,  2pN - 2: initial,  N - 1: final
 
-    ``curve(q)`` is ``(1 - cos(pi * q)) / 2``, or q if ``anneal_strategy`` is ``"linear"``. The peak lies
-    between two events where pN is not whole. After event N - 1, the value of event N - 1 is kept.
+    ``curve(q)`` is ``(1 - cos(pi * q)) / 2``, or ``q`` if ``anneal_strategy`` is ``"linear"``. If pN is not whole, the
+    peak lies between two events. After event N - 1, the value of event N - 1 is kept.
 
-    With ``inverse``, a cycle for momentum or betas[0] beside such a cycle of the learning rate, down and up again::
+    With ``inverse=True``, the cycle goes down and up again. Use it for the momentum or ``betas[0]`` of an optimizer
+    whose learning rate follows a cycle::
 
         two phases:    0: max_value,  pN - 1: base_value,  N - 1: max_value
         three phases:  0: max_value,  pN - 1: base_value,  2pN - 2: max_value,  N - 1: max_value
 
     Args:
-        max_value: the highest value; a float, or one for each of G parameter groups.
+        max_value: the highest value; a float, or a list of G floats, one for each parameter group.
         total_steps: N, the events in the cycle, at least 1.
         pct_start: p in [0, 1], the fraction of the cycle before the peak.
         anneal_strategy: ``"cos"`` or ``"linear"``.
-        div_factor: max_value / initial, above 0.
-        final_div_factor: initial / final, above 0.
-        three_phase: whether to return to the initial value first, and only then to the final value.
-        base_value: the lowest value of an inverse cycle, like ``max_value``; only with ``inverse``.
-        inverse: whether to go down first and up again. The div factors then have no effect.
+        div_factor: ``max_value`` divided by the initial value, above 0.
+        final_div_factor: the initial value divided by the final value, above 0.
+        three_phase: whether the value first goes down to the initial value, and then in a third phase to the final
+            value.
+        base_value: the lowest value of an inverse cycle; a float, or a list of G floats; only with ``inverse=True``.
+        inverse: whether to go down first and up again. ``div_factor`` and ``final_div_factor`` then have no effect.
 
-    Shapes: ``(n,)``, or ``(n, G)`` where ``max_value`` or ``base_value`` has one value per group.
+    Shapes: ``(n,)``, or ``(n, G)`` if ``max_value`` or ``base_value`` is a list.
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: an argument is out of its range; ``base_value`` without ``inverse``; ``max_value`` and
-            ``base_value`` are for different numbers of groups.
+        ValueError: an argument is out of its range; ``base_value`` is given although ``inverse`` is False;
+            ``max_value`` and ``base_value`` are lists of different lengths.
 
     Source: Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
     Rates", 2018, https://arxiv.org/abs/1708.07120.
@@ -70,13 +72,13 @@ class OneCycle(Schedule):
     _points: tuple[Array, Array] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
+        """Check the arguments."""
         super().__post_init__()
         if self.inverse and self.base_value is None:
-            raise TypeError("base_value must be a number, given None, where inverse is True")
+            raise TypeError("base_value must be a number if inverse is True, given None")
         if self.base_value is not None and not self.inverse:
             raise ValueError(
-                f"base_value must be left out unless inverse is True, given {arguments.shown(self.base_value)}"
+                f"base_value must be left out if inverse is False, given {arguments.shown(self.base_value)}"
             )
         with np.errstate(over="ignore"):
             self._set(_points=self._path())
@@ -85,26 +87,26 @@ class OneCycle(Schedule):
 
     @property
     def length(self) -> float:
-        """The total steps."""
+        """The number of events in the cycle, which is ``total_steps``."""
         return self.total_steps
 
     def values(self, indices: Array) -> Array:
-        """The formula of the class docstring."""
+        """Return the values by the formula of the class docstring."""
         knots, levels = self._points
         indices = np.minimum(indices, self.total_steps - 1)
-        # An index belongs to the first phase that has not ended before it, or to the last one. The running maximum
-        # skips a phase that ends before it starts, as happens for pN < 1.
+        # An index belongs to the first phase that ends at this index or later, or else to the last phase. The running
+        # maximum skips a phase that ends before it starts, as happens for pN < 1.
         ends = np.maximum.accumulate(knots[1:-1])
         phase: Any = np.searchsorted(ends, (indices.min(initial=np.inf), indices.max(initial=0)))
         phase = phase[0] if phase[0] == phase[1] else np.searchsorted(ends, indices)
         start, end = knots[phase], knots[phase + 1]
-        # A phase of 0 events (pN = 1) is at its end.
+        # The progress through a phase of 0 events (pN = 1) is 1.
         progress = np.divide(indices - start, end - start, out=np.ones_like(indices), where=end != start)
         fraction = CURVES[self.anneal_strategy](progress)
         return blend(levels[phase], levels[phase + 1], fraction if levels.ndim == 1 else fraction[:, None])
 
     def _path(self) -> tuple[Array, Array]:
-        """The events ``(K,)`` and values ``(K,)`` or ``(K, G)`` of the points of the class docstring."""
+        """Return the events ``(K,)`` and the values ``(K,)`` or ``(K, G)`` of the points in the class docstring."""
         peak = self.pct_start * self.total_steps
         peak_value = np.asarray(self.max_value, dtype=np.float64)
         if self.base_value is None:
@@ -121,7 +123,7 @@ class OneCycle(Schedule):
 
 
 def cycle_length(total_steps: int | None, epochs: int | None, steps_per_epoch: int | None) -> int:
-    """The number of events in a cycle, given as ``total_steps``, or as epochs and the steps of an epoch.
+    """Return the number of events in a cycle: ``total_steps``, or ``epochs * steps_per_epoch``.
 
     >>> cycle_length(None, epochs=3, steps_per_epoch=100)
     300

@@ -1,4 +1,4 @@
-"""Phases whose begin is decided during training."""
+"""The schedule :class:`Phases`, whose later phases begin when a call or a metric starts them during training."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,48 +12,58 @@ from .duration_types import ListedEvents, OptionalEvents
 from .plateau import Plateau
 from .stateful import StatefulSchedule
 
-BLOCK_SIZE = 64  # events that are read at once
+BLOCK_SIZE = 64  # the values of this number of events are computed at once
 
 
 @dataclass
 class PhasesProgress:
-    """The state of phases: the event at which each phase after the first began, and the last event that was read."""
+    """The state of :class:`Phases`.
+
+    Args:
+        starts: the event at which each phase after the first phase began.
+        event_index: the last event that was read; -1 before the first event.
+        first_read: the event of the first value in ``read``.
+        read: the values of some consecutive events of one phase, computed in advance.
+    """
 
     starts: list[int]
     event_index: int = -1
     first_read: int = 0
-    read: list[Any] = field(default_factory=list)  # the values of some events of a phase, from the first one
+    read: list[Any] = field(default_factory=list)
 
 
 @dataclass(frozen=True, repr=False)
 class Phases(StatefulSchedule):
-    """Schedules one after another, each from its own event 0; a call of :meth:`begin_next` starts the next one.
+    """Schedules one after another, each from its own event 0. A call of :meth:`begin_next` starts the next schedule.
 
-    With the starts ``t_0 = 0 <= t_1 <= ...`` of the phases that have begun so far, and k the last of them with
+    The phases that have begun so far have the starts ``t_0 = 0 <= t_1 <= ...``. At event i, k is the last phase with
     ``t_k <= i``::
 
         value(i) = u_k * phases[k](i - t_k)     u_0 = 1,  u_k = u_{k-1} * phases[k-1](t_k - t_{k-1})
 
-    so that a later phase multiplies the last value of the phase before. With ``relative=False`` all ``u_k`` are 1. With
-    ``end``, the last phase is stretched to end at that event, ``phases[k]((i - t_k) * length / (end - t_k))``. If it
-    begins at ``end`` or later, it has its last value at once.
+    Thus the values of a later phase are factors of the last value of the phase before. With ``relative=False``, all
+    ``u_k`` are 1. With ``end``, the last phase is stretched or shortened to end at this event, by
+    ``phases[k]((i - t_k) * length / (end - t_k))``. If the last phase begins at ``end`` or later, it has its last value
+    at once.
 
-    :meth:`begin_next` starts the next phase, as does a metric that stops improving, given to :meth:`observe`.
+    A call of :meth:`begin_next` starts the next phase. So does a call of :meth:`observe`, if the metric has stopped
+    improving.
 
     Args:
         phases: two or more pure schedules.
-        relative: whether the phases after the first are factors.
-        end: the event at which the last phase ends; None for its own length.
-        starts: events at which the second phase, the third and so on begin without a call, rising.
-        flat: metrics start the next phase when this plateau would reduce; its ``factor`` and values have no effect.
-            None where no metric comes.
+        relative: whether the values of the phases after the first phase are factors.
+        end: the event at which the last phase ends; None to keep the length of the last phase.
+        starts: the events at which the second phase, the third phase and so on begin without a call, in rising order.
+        flat: a plateau that receives the metrics. The next phase begins when the plateau would reduce its value. Its
+            ``factor`` and values have no effect. None if you pass no metrics.
 
-    Shapes: one value, or one for each of G groups where one of the phases has it.
+    Shapes: one value, or G values, one for each group, if one of the phases has values for G groups.
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: fewer than two phases, or one that depends on what happens in training; phases for different
-            numbers of groups; more starts than later phases; ``end`` where the last phase has no length.
+        ValueError: there are fewer than two phases; a phase is not pure; two phases have values for different numbers
+            of groups; there are more ``starts`` than later phases; ``end`` is given although the last phase has no
+            length.
 
     Source: Hu et al., "MiniCPM: Unveiling the Potential of Small Language Models with Scalable Training
     Strategies", 2024, https://arxiv.org/abs/2404.06395 (a decay that may begin at any event of the stable phase).
@@ -77,48 +87,50 @@ class Phases(StatefulSchedule):
     _progress: PhasesProgress = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Checks the arguments, and begins with the first phase."""
+        """Check the arguments, and start the first phase."""
         super().__post_init__()
         for number, phase in enumerate(self.phases):
             if not phase.is_pure:
                 raise ValueError(
-                    f"phases[{number}] must not depend on what happens in training, given {arguments.shown(phase)}"
+                    f"phases[{number}] must be a pure schedule, whose values depend only on the event index, given "
+                    f"{arguments.shown(phase)}"
                 )
         if len(self.starts) >= len(self.phases):
             raise ValueError(
-                f"starts must be at most {len(self.phases) - 1}, one a later phase, "
+                f"starts must have at most {len(self.phases) - 1} items, one for each phase after the first, "
                 f"given {arguments.shown(self.starts)}"
             )
         if self.end is not None and not self.phases[-1].length:
             raise ValueError(
-                f"end must be None where the last phase has no length, given {arguments.shown(self.phases[-1])}"
+                "end must be None if the last phase has no length, given "
+                f"{self.end} and the last phase {arguments.shown(self.phases[-1])}"
             )
         self._set(_progress=PhasesProgress(list(self.starts)))
 
     @property
     def parts(self) -> tuple[Schedule, ...]:
-        """The phases, without ``flat``, whose state is saved in the state of this schedule."""
+        """The phases. ``flat`` is not a part, because the state of this schedule contains the state of ``flat``."""
         return tuple(self.phases)
 
     @property
     def is_metric_driven(self) -> bool:
-        """Whether metrics may begin the next phase."""
+        """Whether metrics may start the next phase."""
         return self.flat is not None
 
     @property
     def phase(self) -> int:
-        """The number, from 0, of the phase of the next event, the one after the last that was read."""
+        """The number of the phase of the next event, counted from 0. The next event follows the last event read."""
         return self._phase_at(self._progress.event_index + 1)
 
     def _phase_at(self, index: int) -> int:
         return sum(1 for start in self._progress.starts if start <= index)
 
     def go_to(self, event_index: int) -> None:
-        """Goes to an event: the one before it counts as the last that was read."""
+        """Make an event the next event: the event before counts as the last event that was read."""
         self._progress.event_index = event_index - 1
 
     def value(self, index: int) -> float | list[float]:
-        """The formula of the class docstring."""
+        """Return the value at an event by the formula of the class docstring, and remember the event."""
         now = self._progress
         now.event_index = index
         at = index - now.first_read
@@ -128,13 +140,13 @@ class Phases(StatefulSchedule):
         return now.read[at]  # type: ignore[no-any-return]
 
     def _read(self, index: int) -> None:
-        """Reads the events of the same phase around this one, which are pure until the next phase begins."""
+        """Compute the values of a block of events around ``index`` in the same phase, which is pure until it ends."""
         now = self._progress
         starts, phase = (0, *now.starts), self._phase_at(index)
         first = index - (index - starts[phase]) % BLOCK_SIZE
         try:
             values = self._values_of(phase, np.arange(first, first + BLOCK_SIZE, dtype=np.float64) - starts[phase])
-        except Exception:  # perhaps about a later event: only this one counts
+        except Exception:  # the error may come from a later event of the block, so compute only the event itself
             first = index
             values = self._values_of(phase, np.array([index - starts[phase]], dtype=np.float64))
         for before in range(phase if self.relative else 0):
@@ -154,41 +166,41 @@ class Phases(StatefulSchedule):
             return np.asarray(schedule.values(inner), dtype=np.float64)
 
     def begin_next(self, event_index: int | None = None) -> None:
-        """Starts the next phase at an event; None is the event after the last that was read.
+        """Start the next phase at an event.
 
         Args:
-            event_index: the first event of the next phase.
+            event_index: the first event of the next phase; None for the event after the last event that was read.
 
         Raises:
-            TypeError: ``event_index`` is no number.
-            ValueError: ``event_index`` is negative, not whole, or before the start of the phase before; there is no
-                next phase.
+            TypeError: ``event_index`` is not a number.
+            ValueError: ``event_index`` is negative, not whole, or less than the start of the last phase that has begun;
+                all phases have begun already.
         """
         now = self._progress
         event = now.event_index + 1 if event_index is None else event_index
         event = arguments.whole_number("event_index", event, at_least=0)
         if len(now.starts) == len(self.phases) - 1:
             raise ValueError(
-                f"there is no phase after the last of {len(self.phases)}, which begins at {now.starts[-1]}"
+                f"there is no next phase: the last of {len(self.phases)} phases began at event {now.starts[-1]}"
             )
         if now.starts and event < now.starts[-1]:
             raise ValueError(
-                f"event_index must be at least {now.starts[-1]}, where the phase before begins, given {event}"
+                f"event_index must be at least {now.starts[-1]}, the start of the phase before, given {event}"
             )
         now.starts, now.read = [*now.starts, event], []
 
     def observe(self, metric: float) -> None:
-        """Counts a metric, and starts the next phase at the next event if ``flat`` would reduce.
+        """Pass a metric to ``flat``, and start the next phase at the next event if ``flat`` would reduce its value.
 
         Args:
             metric: the metric, a number.
 
         Raises:
-            TypeError: as :meth:`Plateau.observe`.
-            ValueError: as :meth:`Plateau.observe`; or ``flat`` is None.
+            TypeError: :meth:`Plateau.observe` raises this error.
+            ValueError: :meth:`Plateau.observe` raises this error; or ``flat`` is None.
         """
         if self.flat is None:
-            raise ValueError("flat must be a Plateau for a metric to begin a phase, given None")
+            raise ValueError("flat must be a Plateau if metrics start a phase, given None")
         if len(self._progress.starts) == len(self.phases) - 1:
             return
         self.flat.go_on_from(1.0)
@@ -197,22 +209,23 @@ class Phases(StatefulSchedule):
             self.begin_next()
 
     def state_dict(self) -> dict[str, Any]:
-        """The starts, the last event that was read, and the state of ``flat``."""
+        """Return the starts, the last event that was read, and the state of ``flat``."""
         flat = None if self.flat is None else self.flat.state_dict()
         return {"starts": list(self._progress.starts), "event_index": self._progress.event_index, "flat": flat}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Goes on from a saved state.
+        """Continue from a saved state.
 
         Raises:
-            TypeError, ValueError: the state is not one of such phases; nothing is loaded then.
+            TypeError, ValueError: ``state_dict`` is not the state of a :class:`Phases`. Nothing is loaded then.
         """
         state = arguments.state_of("phases", state_dict, self.state_dict())
         starts = list(arguments.rising("starts", state["starts"]))
         event_index = arguments.whole_number("event_index", state["event_index"], at_least=-1)
         if len(starts) >= len(self.phases):
             raise ValueError(
-                f"starts must be at most {len(self.phases) - 1}, one a later phase, given {arguments.shown(starts)}"
+                f"starts must have at most {len(self.phases) - 1} items, one for each phase after the first, given "
+                f"{arguments.shown(starts)}"
             )
         if (self.flat is None) != (state["flat"] is None):
             raise ValueError(

@@ -1,4 +1,4 @@
-"""A value that is reduced when a metric stops improving."""
+"""The schedule :class:`Plateau`, whose value is reduced when a metric stops improving."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,13 +11,13 @@ from .stateful import StatefulSchedule
 
 
 def checked_metric(metric: object) -> float:
-    """Returns a metric as a float.
+    """Return a metric as a float.
 
     Raises:
-        TypeError: the metric is no number, such as a text, or an int that is too large for a float.
+        TypeError: the metric is not a number, or is an int that is too large for a float.
     """
     try:
-        if not isinstance(metric, str | bytes | bytearray):  # float() reads these
+        if not isinstance(metric, str | bytes | bytearray):  # float() would accept a text such as "0.5"
             return float(metric)  # type: ignore[arg-type]
     except (TypeError, ValueError, RuntimeError):
         pass
@@ -27,7 +27,10 @@ def checked_metric(metric: object) -> float:
 
 
 def improves(metric: float, best: float | None, mode: str, threshold: float, threshold_mode: str) -> bool:
-    """Whether a metric is better than the best so far, by the rule of :class:`Plateau`; any is better than None."""
+    """Return whether a metric is better than the best metric, by the rule of :class:`Plateau`.
+
+    If ``best`` is None, any finite metric is better.
+    """
     sign = 1.0 if mode == "min" else -1.0
     best = sign * math.inf if best is None else best
     bound = best * (1.0 - sign * threshold) if threshold_mode == "rel" else best - sign * threshold
@@ -36,16 +39,16 @@ def improves(metric: float, best: float | None, mode: str, threshold: float, thr
 
 @dataclass
 class PlateauProgress:
-    """The state of a plateau."""
+    """The state of a :class:`Plateau`."""
 
-    values: list[float] = field(default_factory=list)  # one for each group, or one for all of them
+    values: list[float] = field(default_factory=list)  # a value for each group, or one value for all groups
     best: float | None = None
     num_bad_epochs: int = 0
     cooldown_counter: int = 0
     num_metrics: int = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """The state as plain data."""
+        """Return the state as plain data."""
         return {**vars(self), "values": list(self.values), "best": arguments.saved_float(self.best)}
 
 
@@ -64,41 +67,41 @@ def _checked_eps(name: str, value: object) -> Number:
 class Plateau(StatefulSchedule):
     """A value that is multiplied by a factor when a metric has not improved for more than ``patience`` metrics.
 
-    The value does not depend on the event index, but on the metrics given to :meth:`observe`. With the best metric b so
-    far, a metric a is an improvement if::
+    The value depends on the metrics that you pass to :meth:`observe`, and not on the event index. If b is the best
+    metric so far, a metric a is an improvement if::
 
         a < b * (1 - threshold)   mode="min", threshold_mode="rel"        a > b * (1 + threshold)   mode="max"
         a < b - threshold         mode="min", threshold_mode="abs"        a > b + threshold         mode="max"
 
-    After ``patience`` metrics in a row without an improvement, the next such metric reduces the value:
-    ``value = max(value * factor, min_value)`` in each group where that is less by more than ``eps``. The next
-    ``cooldown`` metrics are then not counted.
+    After more than ``patience`` metrics in a row without an improvement, the value is reduced to
+    ``max(value * factor, min_value)``, in each group whose reduction is more than ``eps``. The next ``cooldown``
+    metrics are then not counted.
 
     Args:
-        mode: ``"min"`` or ``"max"``: whether a smaller or a larger metric is better.
+        mode: ``"min"`` if a smaller metric is better, ``"max"`` if a larger metric is better.
         factor: the factor of a reduction, at least 0 and less than 1.
         patience: the number of metrics in a row without an improvement that change nothing.
-        threshold: by how much a metric must be better to be an improvement; see above.
-        threshold_mode: ``"rel"`` or ``"abs"``. Use ``"abs"`` for a metric that may be negative, as some losses: the
-            relative bound of a negative metric is worse than the metric, not better.
+        threshold: the amount by which a metric must be better to be an improvement; see the formula above.
+        threshold_mode: ``"rel"`` or ``"abs"``. Use ``"abs"`` for a metric that may be negative, such as some losses,
+            because a negative metric counts as an improvement with ``"rel"`` even if it is slightly worse.
         cooldown: the number of metrics after a reduction that are not counted.
-        min_value: the lower bound of the value; a list for one value per group.
-        eps: a reduction by eps or less is not made; a list for one number per group.
-        initial_value: the value before the first reduction; by default 1, a factor to multiply with another schedule; a
-            list for one value per group; None if a scheduler sets it later.
-        nan_policy: the effect of a metric that is NaN: ``"worse"``, no improvement, as in torch; ``"ignore"``, not
-            counted; ``"raise"``, a ValueError.
+        min_value: the lower bound of the value; a float, or a list of G floats, one for each parameter group.
+        eps: a reduction by ``eps`` or less is not made; a float, or a list of G floats.
+        initial_value: the value before the first reduction; a float, or a list of G floats. The default of 1 makes the
+            plateau a factor for another schedule. None if a scheduler sets the value later.
+        nan_policy: the effect of a metric that is NaN. ``"worse"`` counts it as no improvement, as torch does;
+            ``"ignore"`` does not count it; ``"raise"`` raises a ValueError.
         begin: the number of the first metric that is counted, from 0.
-        end: the number of the first metric that is not counted any more; None for no end.
-        initial_best: the first metric is an improvement if it is better than this; None for any first metric.
+        end: the number of the first metric that is not counted any more; None to count all metrics from ``begin`` on.
+        initial_best: the best metric before the first metric; None if any first metric is an improvement.
         eps_before_floor: whether to compare ``eps`` with the reduction before ``min_value`` is applied. A value below
-            ``min_value`` is then raised to it.
+            ``min_value`` is then raised to ``min_value``.
 
-    Shapes: one value, or one for each of G groups where ``initial_value`` or ``min_value`` is a list.
+    Shapes: one value, or G values, one for each group, if ``initial_value`` or ``min_value`` is a list.
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: an argument is out of its range; lists of different lengths.
+        ValueError: an argument is out of its range; two arguments are lists of different lengths.
 
     Example:
         >>> plateau = Plateau(factor=0.5, patience=1)
@@ -130,10 +133,10 @@ class Plateau(StatefulSchedule):
     _progress: PlateauProgress = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Checks the arguments, and begins without metrics."""
+        """Check the arguments, and start without metrics."""
         super().__post_init__()
         if self.end is not None and self.end < self.begin:
-            raise ValueError(f"end must be a whole number of at least {self.begin}, given {self.end}")
+            raise ValueError(f"end must be at least begin={self.begin}, given {self.end}")
         self._set(_progress=PlateauProgress())
         if self.initial_value is not None:
             self.go_on_from(self.initial_value)
@@ -145,39 +148,39 @@ class Plateau(StatefulSchedule):
 
     @property
     def groups(self) -> int | None:
-        """The number of values; None for one."""
+        """The number of values; None if there is one value for all groups."""
         return len(self._progress.values) if len(self._progress.values) > 1 else None
 
     def value(self, index: int) -> float | list[float]:
-        """The present value, at any event."""
+        """Return the present value, whatever the event index."""
         values = self._progress.values
         return values[0] if len(values) == 1 else list(values)
 
     def go_on_from(self, values: Number) -> None:
-        """Replaces the present values.
+        """Replace the present values.
 
         Raises:
-            ValueError: the number of values is not that of ``min_value`` or ``eps``.
+            ValueError: ``min_value`` or ``eps`` is a list with another number of values.
         """
         own = tuple(values) if isinstance(values, Sequence) else (values,) * (self._own_groups() or 1)
         self._check_groups(len(own))
         self._progress.values = list(own)
 
     def observe(self, metric: float) -> None:
-        """Counts a metric, and reduces the value after too many metrics without an improvement.
+        """Count a metric, and reduce the value after too many metrics without an improvement.
 
         Args:
             metric: the metric, a number.
 
         Raises:
-            TypeError: the metric is no number.
+            TypeError: the metric is not a number.
             ValueError: the metric is NaN, and ``nan_policy`` is ``"raise"``.
         """
         metric = checked_metric(metric)
         if math.isnan(metric) and self.nan_policy != "worse":
             if self.nan_policy == "ignore":
                 return
-            raise ValueError("the metric must not be NaN where nan_policy is 'raise', given nan")
+            raise ValueError("the metric must not be NaN if nan_policy is 'raise', given nan")
         now = self._progress
         now.num_metrics += 1
         if not self.begin < now.num_metrics <= (math.inf if self.end is None else self.end):
@@ -196,13 +199,14 @@ class Plateau(StatefulSchedule):
 
     @property
     def in_cooldown(self) -> bool:
-        """Whether the next metric is not counted because of a reduction before."""
+        """Whether the next metric will not be counted because of the cooldown after a reduction."""
         return self._progress.cooldown_counter > 0
 
     def reset(self) -> None:
-        """Forgets the best metric, the metrics without an improvement and the cooldown; the value stays.
+        """Forget the best metric, the count of metrics without an improvement and the cooldown, but keep the value.
 
-        Call it where metrics from now on cannot be compared with the earlier ones, such as after a change of the loss.
+        Call this method when the next metrics cannot be compared with earlier metrics, such as after a change of the
+        loss function.
 
         Example:
             >>> plateau = Plateau(factor=0.5, patience=0, cooldown=3)
@@ -211,7 +215,7 @@ class Plateau(StatefulSchedule):
             >>> plateau.value(0), plateau.in_cooldown
             (0.5, True)
             >>> plateau.reset()
-            >>> plateau.observe(5.0)  # the best of a new beginning
+            >>> plateau.observe(5.0)  # the first metric after the reset is the best
             >>> plateau.value(0), plateau.in_cooldown
             (0.5, False)
         """
@@ -233,30 +237,31 @@ class Plateau(StatefulSchedule):
         return arguments.groups_of(self.min_value, self.eps)
 
     def remembered(self) -> PlateauProgress:
-        """A copy of the state, for :meth:`put_back`."""
+        """Return a copy of the state, to pass to :meth:`put_back` later."""
         return PlateauProgress(**self._progress.state_dict())
 
     def put_back(self, remembered: PlateauProgress) -> None:
-        """Returns to a state of :meth:`remembered`."""
+        """Restore a state that :meth:`remembered` returned."""
         self._set(_progress=remembered)
 
     def state_dict(self) -> dict[str, Any]:
-        """The values, the best metric (None before the first), and the three counts."""
+        """Return the values, the best metric (None before the first metric), and the counts of metrics."""
         return self._progress.state_dict()
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Goes on from a saved state.
+        """Continue from a saved state.
 
         Raises:
-            TypeError, ValueError: the state is not one of a plateau; nothing is loaded then.
+            TypeError, ValueError: ``state_dict`` is not the state of a :class:`Plateau`. Nothing is loaded then.
         """
         state = arguments.state_of("a plateau", state_dict, vars(self._progress))
         best, values = arguments.loaded_float(state["best"]), state["values"]
         if not (best is None or (type(best) is float and not math.isnan(best))) or not isinstance(values, list):
             raise TypeError(
-                f"the state of a plateau must have a float as best and a list of values, given {arguments.shown(state)}"
+                "the state of a plateau must have a float or None as best, and a list as values, given "
+                f"{arguments.shown(state)}"
             )
-        if len(values) == 1:  # as saved while min_value was one number for all groups
+        if len(values) == 1:  # the state was saved when min_value was one number for all groups
             values = values * (self._own_groups() or 1)
         numbers = arguments.number_or_numbers("values", values)
         self._check_groups(arguments.groups_of(numbers))

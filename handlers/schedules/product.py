@@ -1,4 +1,4 @@
-"""Schedules multiplied with one another."""
+"""The schedule :class:`Product`, which multiplies the values of several schedules."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,16 +12,18 @@ from .base import Array, Schedule, Value, common_groups, schedules_field, with_g
 class Product(Schedule):
     """The product of the values of several schedules: ``value(i) = schedules[0](i) * schedules[1](i) * ...``.
 
-    Usually one schedule has values of the hyper-parameter, and the others are factors: a decay, a plateau from 1 on.
+    Usually one schedule has values of the hyper-parameter, and the other schedules are factors, such as a warm-up from
+    0 to 1 or a :class:`.Plateau` that starts at 1.
 
     Args:
-        schedules: one or more. Some may have one value for all groups, others one for each of G groups.
+        schedules: one or more schedules. Some may have one value for all groups, and others one value for each of G
+            groups.
 
-    Shapes: ``(n,)``, or ``(n, G)`` where one of the schedules has it.
+    Shapes: ``(n,)``, or ``(n, G)`` if one of the schedules has values for G groups.
 
     Raises:
         TypeError: ``schedules`` is not a list or tuple of schedules.
-        ValueError: no schedules; schedules for different numbers of groups.
+        ValueError: there is no schedule; two schedules have values for different numbers of groups.
 
     Example:
         >>> from lehr.handlers.schedules import LinearInterpolation
@@ -39,7 +41,7 @@ class Product(Schedule):
         return max((length for part in self.schedules if (length := part.length) is not None), default=None)
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
-        """The product of the values."""
+        """Return the product of the values at one event."""
         product: Value = 1.0
         for value in [read(schedule, index) for schedule in self.schedules]:
             if isinstance(product, list) and isinstance(value, list):
@@ -51,7 +53,7 @@ class Product(Schedule):
         return product
 
     def values(self, indices: Array) -> Array:
-        """The formula of the class docstring."""
+        """Return the values by the formula of the class docstring."""
         parts = [np.asarray(schedule.values(indices)) for schedule in self.schedules]
         values = np.ones((len(indices), *max((part.shape[1:] for part in parts), key=len)))
         for part in parts:

@@ -1,4 +1,4 @@
-"""A value that several rules change one after another, as independent schedulers of one parameter do."""
+"""The schedule :class:`Recursion`: a value that several rules change one after another at the same events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,23 +11,24 @@ from .arguments import Number
 from .base import Array, Schedule, common_groups, with_group_axis
 from .rules_in_turn import Rule
 
-CHUNK_SIZE, MOST_CHUNKS = 1024, 16  # events from one value that is kept to the next; chunks that are computed at once
+# The number of events from one stored value to the next, and the number of chunks that are computed at once.
+CHUNK_SIZE, MOST_CHUNKS = 1024, 16
 
 
 @dataclass(frozen=True)
 class Turn:
-    """The events at which a rule changes the value: every ``every``-th event, with the number ``n = event // every``.
+    """A rule, and the events at which it changes the value: the events ``n * every`` with ``begin <= n < end``.
 
     Args:
-        rule: the rule. Its step is ``n - begin``.
-        begin: the number n of the first event in its window.
-        end: the number n of the first event after its window; None for no end.
-        every: events from one turn to the next.
+        rule: the rule. Its step at event ``n * every`` is ``n - begin``.
+        begin: the number n of the first event at which the rule is applied.
+        end: the number n of the first event after ``begin`` at which the rule is not applied; None for no end.
+        every: events from one change of the value to the next.
 
     Raises:
-        TypeError: ``rule`` is no rule; another argument is not a number.
-        ValueError: another argument is negative or not whole, or ``every`` is 0; ``rule`` depends on what happens in
-            training.
+        TypeError: ``rule`` is not a rule; another argument is not a number.
+        ValueError: another argument is negative or not whole, or ``every`` is 0; ``rule`` contains a schedule that is
+            not pure.
 
     Example:
         >>> from lehr.handlers.schedules import ExponentialDecay, Scaling
@@ -41,36 +42,34 @@ class Turn:
     every: int = fields.whole_number(1, at_least=1)
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
+        """Check the arguments."""
         fields.check(self)
         for part in vars(self.rule).values():
             if isinstance(part, Schedule) and not part.is_pure:
-                raise ValueError(
-                    f"rule must not depend on what happens in training, given {arguments.shown(self.rule)}"
-                )
+                raise ValueError(f"rule must contain only pure schedules, given {arguments.shown(self.rule)}")
 
 
 @dataclass(frozen=True)
 class Recursion(Schedule):
     """A value that several rules change at each event, one after another.
 
-    At each of its turns, a rule replaces the value v by ``v * a(k) + c(k)``, where k counts the events of the turn.
+    At each event of a :class:`Turn`, its rule replaces the value v by ``v * a(k) + c(k)``, where k is the rule's step.
 
-    It stands for several schedulers of one parameter whose windows overlap, and has no closed form: to seek to event i
-    takes time in proportion to i, or to the end of the last window if that is before i. Compose schedules instead where
-    you can.
+    Use this schedule for several schedulers of one parameter that change the value at the same events. If you can,
+    compose schedules instead: a recursion has no closed form, so a seek to event i computes all earlier events, or all
+    events until the last turn has ended.
 
     Args:
-        initial_value: the value that the first rule changes; a float, or one for each of G parameter groups.
-        turns: the rules with their turns, in their order at one event.
-        start: the event number of this schedule's event 0.
+        initial_value: the value before the first change; a float, or a list of G floats, one for each parameter group.
+        turns: the rules and their events. At one event, the rules are applied in this order.
+        start: the event of the turns at which this schedule is at its event 0.
 
-    Shapes: ``(n,)``, or ``(n, G)`` where a value is a list.
+    Shapes: ``(n,)``, or ``(n, G)`` if a value is a list.
 
     Raises:
         TypeError: ``turns`` is not a list of turns; another argument is not a number.
-        ValueError: a value is NaN or infinite; ``start`` is negative or not whole; values for different numbers of
-            groups.
+        ValueError: a value is NaN or infinite; ``start`` is negative or not whole; two arguments have values for
+            different numbers of groups.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal, Approach, Cosine, Scaling
@@ -90,20 +89,20 @@ class Recursion(Schedule):
     _chunk_starts: list[Array] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Checks the turns, and keeps them as a tuple."""
+        """Check the arguments, and store the value before event 0."""
         super().__post_init__()
         initial = np.asarray(self.initial_value, dtype=np.float64)
         self._set(_chunk_starts=[np.broadcast_to(initial, (self.groups,)) if self.groups else initial])
 
     @property
     def length(self) -> float | None:
-        """The event index of the last turn in a window that ends."""
+        """The first event after all turns that have an end; None if no turn has an end."""
         return max((turn.end * turn.every for turn in self.turns if turn.end is not None), default=None)
 
     def values(self, indices: Array) -> Array:
-        """Goes from event to event. The value before each chunk of events is kept, to go on from there.
+        """Compute the values event by event, in chunks. The value before each chunk is stored for later calls.
 
-        No chunk is computed twice: its rules may have recursions in them, whose work would double at each level.
+        One call computes each chunk only once. If a rule contains a recursion, its work would double at each level.
         """
         indices = np.minimum(indices, max(self._last() - self.start, 0))
         values = np.empty((len(indices), *([] if self.groups is None else [self.groups])))
@@ -118,7 +117,7 @@ class Recursion(Schedule):
         return values
 
     def _fill(self, values: Array, indices: Array, chunk: int, number: int) -> Array:
-        """Computes some chunks, and writes the values of the events in them."""
+        """Compute ``number`` chunks from ``chunk`` on, and write the values of their events to ``values``."""
         computed = self._chunks(chunk, number)
         at = indices - chunk * CHUNK_SIZE
         inside = (at >= 0) & (at < len(computed))
@@ -126,11 +125,11 @@ class Recursion(Schedule):
         return computed
 
     def _last(self) -> float:
-        """The event after which the value does not change."""
+        """Return the event after which the value stays the same; infinity if a turn has no end."""
         return max((np.inf if turn.end is None else turn.end * turn.every for turn in self.turns), default=0)
 
     def _chunks(self, chunk: int, number: int = 1) -> Array:
-        """The values of some chunks of events, from the value before them."""
+        """Return the values of ``number`` chunks from ``chunk`` on, computed from the stored value before them."""
         events = np.arange(self.start + chunk * CHUNK_SIZE, self.start + (chunk + number) * CHUNK_SIZE)
         shape = np.shape(self._chunk_starts[0])
         if not self.turns:
@@ -151,11 +150,12 @@ class Recursion(Schedule):
 
 
 def _applied(value: float, a: Array, c: Array) -> Array:
-    """Values, each of which is the one before times its ``a``, plus its ``c``."""
+    """Return the values ``v_k = v_{k-1} * a[k] + c[k]``, where the first ``v_{k-1}`` is ``value``."""
     if not c.any():
         factors = a.copy()
         factors[0] *= value
-        values = np.multiply.accumulate(factors)  # in the order of the loop, but without the sign of a zero
+        # This rounds as the loop below does, but a zero may have another sign. So it is used only without zeros.
+        values = np.multiply.accumulate(factors)
         if values.all():
             return values
     return np.array([value := value * factor + term for factor, term in zip(a.tolist(), c.tolist(), strict=True)])

@@ -1,4 +1,4 @@
-"""A schedule that is reduced when a metric stops improving."""
+"""The schedule :class:`Reduced`, which reduces another schedule when a metric stops improving."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,23 +14,24 @@ from .stateful import StatefulSchedule
 
 @dataclass(frozen=True, repr=False)
 class Reduced(StatefulSchedule):
-    """A schedule times a ratio, which falls by the rule of a :class:`Plateau` when a metric has not improved.
+    """Another schedule times a ratio, which falls by the rule of a :class:`Plateau` when a metric stops improving.
 
-    ``value(i) = schedule(i) * ratio``, with one ratio for each group, 1 at first. A reduction makes the next value v
-    ``max(v * factor, min_value)``, where that is less by more than ``eps``. In a product with a plateau, ``min_value``
-    and ``eps`` would apply to the ratio. Give metrics to :meth:`observe`.
+    ``value(i) = schedule(i) * ratio``. Each group has its own ratio, which is 1 at first. Pass metrics to
+    :meth:`observe`. A reduction changes the ratio so that the next value v becomes ``max(v * factor, min_value)``. A
+    reduction by ``eps`` or less is not made. In a :class:`.Product` of a schedule and a plateau, ``min_value`` and
+    ``eps`` would apply to the ratio instead of the value.
 
     Args:
-        schedule: the schedule, a pure one.
-        plateau: the rule; its ``initial_value`` has no effect.
-        compared: a schedule whose reduced values the rule compares with ``min_value`` and ``eps``, a pure one; None for
-            ``schedule``.
+        schedule: the other schedule, which must be pure.
+        plateau: the rule of the reductions; its ``initial_value`` has no effect.
+        compared: a pure schedule whose values, times the ratio, the rule compares with ``min_value`` and ``eps``; None
+            for ``schedule``.
 
     Shapes: the shape of ``schedule``.
 
     Raises:
-        TypeError: ``schedule`` or ``compared`` is no schedule; ``plateau`` is no :class:`Plateau`.
-        ValueError: ``schedule`` or ``compared`` depends on what happens in training.
+        TypeError: ``schedule`` or ``compared`` is not a schedule; ``plateau`` is not a :class:`Plateau`.
+        ValueError: ``schedule`` or ``compared`` is not pure.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal
@@ -51,16 +52,19 @@ class Reduced(StatefulSchedule):
     _progress: dict[str, Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Checks the arguments, and begins with nothing reduced."""
+        """Check the arguments, and start with ratios of 1."""
         super().__post_init__()
         for name, one in (("schedule", self.schedule), ("compared", self.compared)):
             if one is not None and not one.is_pure:
-                raise ValueError(f"{name} must not depend on what happens in training, given {arguments.shown(one)}")
+                raise ValueError(
+                    f"{name} must be a pure schedule, whose values depend only on the event index, given "
+                    f"{arguments.shown(one)}"
+                )
         self._set(_progress={"event_index": -1, "ratios": [1.0] * (self.groups or 1)})
 
     @property
     def parts(self) -> tuple[Schedule, ...]:
-        """The schedule, without the plateau, whose state is saved in the state of this schedule."""
+        """The other schedule. The plateau is not a part, because its state is saved in the state of this schedule."""
         return (self.schedule,)
 
     @property
@@ -70,28 +74,28 @@ class Reduced(StatefulSchedule):
 
     @property
     def groups(self) -> int | None:
-        """The number of groups of the schedule, or of ``min_value``."""
+        """The number of groups for which the other schedule or ``min_value`` has values."""
         return self.schedule.groups or arguments.groups_of(self.plateau.min_value)
 
     @property
     def length(self) -> float | None:
-        """The length of the schedule."""
+        """The length of the other schedule."""
         return self.schedule.length
 
     def value(self, index: int) -> float | list[float]:
-        """The reduced value of the schedule."""
+        """Return the value of the other schedule times the ratio, and remember the event."""
         self._progress["event_index"] = index
         values = self._of_groups(self.schedule, index) * np.asarray(self._progress["ratios"])
         return float(values[0]) if self.groups is None else values.tolist()
 
     def observe(self, metric: float) -> None:
-        """Counts a metric, and reduces the values of the next events after too many metrics without an improvement.
+        """Count a metric, and reduce the values of the next events after too many metrics without an improvement.
 
         Args:
             metric: the metric, a number.
 
         Raises:
-            TypeError, ValueError: as :meth:`Plateau.observe`.
+            TypeError, ValueError: :meth:`Plateau.observe` raises this error.
         """
         unreduced = self._of_groups(self.compared or self.schedule, self._progress["event_index"] + 1)
         values = unreduced * np.asarray(self._progress["ratios"])
@@ -103,25 +107,25 @@ class Reduced(StatefulSchedule):
 
     @property
     def in_cooldown(self) -> bool:
-        """Whether the plateau does not count the next metric because of a reduction before."""
+        """Whether the plateau will not count the next metric; see :attr:`Plateau.in_cooldown`."""
         return self.plateau.in_cooldown
 
     def reset(self) -> None:
-        """Resets the plateau, as :meth:`Plateau.reset` does; the values stay."""
+        """Reset the plateau by :meth:`Plateau.reset`, but keep the ratios."""
         self.plateau.reset()
 
     def _of_groups(self, schedule: Schedule, index: int) -> Array:
         return np.broadcast_to(np.asarray(schedule(index), dtype=np.float64), (self.groups or 1,))
 
     def state_dict(self) -> dict[str, Any]:
-        """The last event that was read, the ratio of each group, and the state of the plateau."""
+        """Return the last event that was read, the ratio of each group, and the state of the plateau."""
         return {**self._progress, "ratios": list(self._progress["ratios"]), "plateau": self.plateau.state_dict()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Goes on from a saved state.
+        """Continue from a saved state.
 
         Raises:
-            TypeError, ValueError: the state is not one of such a schedule; nothing is loaded then.
+            TypeError, ValueError: ``state_dict`` is not the state of a :class:`Reduced`. Nothing is loaded then.
         """
         state = arguments.state_of("a reduced schedule", state_dict, self.state_dict())
         event_index = arguments.whole_number("event_index", state["event_index"], at_least=-1)

@@ -1,4 +1,4 @@
-"""A curve in cycles that start again: warm restarts."""
+"""The schedule :class:`Restarts`: warm restarts, which repeat a curve in cycles of equal or growing length."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,32 +14,33 @@ from .duration_types import Durations
 
 @dataclass(frozen=True)
 class Restarts(Schedule):
-    """From ``start_value`` towards ``end_value`` along a curve, cycle after cycle.
+    """Cycles from ``start_value`` towards ``end_value``, along a curve.
 
-    In cycle k, counted from 0, of ``T_k`` events, at position j::
+    Cycle k, counted from 0, has ``T_k`` events. At its position j::
 
         value = start_k + (end_value - start_k) * curve(j / T_k)
 
-    With one first period, ``T_k = periods * period_mult**k`` and ``start_k = start_value * restart_weights**k``; with
-    lists, ``T_k = periods[k]`` and ``start_k = start_value * restart_weights[k]``. After the last cycle, if there is
-    one, the value is ``end_value``.
+    If ``periods`` is a number, ``T_k = periods * period_mult**k`` and ``start_k = start_value * restart_weights**k``.
+    If ``periods`` and ``restart_weights`` are lists, ``T_k = periods[k]`` and
+    ``start_k = start_value * restart_weights[k]``. After the last cycle, the value is ``end_value``.
 
     Args:
-        start_value: value at the start of the first cycle; a float, or one for each of G parameter groups.
-        end_value: value that each cycle goes towards, likewise.
+        start_value: value at the start of the first cycle; a float, or a list of G floats, one for each parameter
+            group.
+        end_value: value that each cycle goes towards; a float, or a list of G floats.
         periods: events in the first cycle, above 0, not necessarily whole; or a list with the events of each cycle.
-        period_mult: ratio of a cycle's length to the length of the one before, at least 1; only with one first period.
-        restart_weights: ratio of a cycle's start value to the start value of the one before; or, with a list of
-            periods, a list with the ratio of each cycle's start value to ``start_value``.
-        num_cycles: the number of cycles; None for no end, or for the number of listed periods.
+        period_mult: factor of the length from each cycle to the next, at least 1; only if ``periods`` is a number.
+        restart_weights: factor of the start value from each cycle to the next; or, if ``periods`` is a list, a list
+            with the ratio of each cycle's start value to ``start_value``.
+        num_cycles: the number of cycles, if ``periods`` is a number; None for cycles without an end.
         curve: the curve of each cycle.
 
-    Shapes: ``(n,)``, or ``(n, G)`` where a value is a list.
+    Shapes: ``(n,)``, or ``(n, G)`` if a value is a list.
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: an argument is out of its range; not as many weights as periods; values for different numbers
-            of groups.
+        ValueError: an argument is out of its range; ``periods`` and ``restart_weights`` are lists of different lengths;
+            two arguments have values for different numbers of groups.
 
     Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017,
     https://arxiv.org/abs/1608.03983.
@@ -60,7 +61,7 @@ class Restarts(Schedule):
     curve: Curve = curve_field(Cosine())
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
+        """Check the arguments."""
         super().__post_init__()
         listed = isinstance(self.periods, tuple)
         for number, period in enumerate(self.periods if isinstance(self.periods, tuple) else (self.periods,)):
@@ -68,30 +69,31 @@ class Restarts(Schedule):
         if isinstance(self.periods, tuple):
             if self.period_mult != 1:
                 raise ValueError(
-                    f"period_mult must be left out with a list of periods, given {arguments.shown(self.period_mult)}"
+                    f"period_mult must be left out if periods is a list, given {arguments.shown(self.period_mult)}"
                 )
             if self.num_cycles is not None:
                 raise ValueError(
-                    f"num_cycles must be left out with a list of periods, given {arguments.shown(self.num_cycles)}"
+                    f"num_cycles must be left out if periods is a list, given {arguments.shown(self.num_cycles)}"
                 )
             if isinstance(self.restart_weights, tuple) and len(self.restart_weights) != len(self.periods):
                 count = len(self.periods)
                 raise ValueError(
-                    f"restart_weights must be as many as the {count} periods, "
+                    f"restart_weights must have {count} items, one for each of the periods, "
                     f"given {arguments.shown(self.restart_weights)}"
                 )
         elif isinstance(self.restart_weights, tuple):
             raise ValueError(
-                f"restart_weights must be one ratio with one period, given {arguments.shown(self.restart_weights)}"
+                "restart_weights must be a number if periods is a number, given "
+                f"{arguments.shown(self.restart_weights)}"
             )
 
     @property
     def length(self) -> float:
-        """The events of all listed cycles, or of the first cycle."""
+        """The number of events of all cycles if ``periods`` is a list, or otherwise of the first cycle."""
         return sum(self.periods) if isinstance(self.periods, tuple) else float(self.periods)  # type: ignore[arg-type]
 
     def values(self, indices: Array) -> Array:
-        """The formula of the class docstring."""
+        """Return the values by the formula of the class docstring."""
         length: float | Array
         cycle, position, length = self._listed(indices) if isinstance(self.periods, tuple) else self._located(indices)
         if isinstance(self.restart_weights, tuple):
@@ -109,7 +111,7 @@ class Restarts(Schedule):
         return np.where(with_group_axis(cycle >= count, values.ndim == 2), end, values)
 
     def _listed(self, indices: Array) -> tuple[Array, Array, Array]:
-        """For each index: its cycle, its position in the cycle, and the length of the cycle, for a list of periods."""
+        """Return the cycle of each index, the position in the cycle, and the cycle's length, for a list of periods."""
         assert isinstance(self.periods, tuple)
         starts = np.cumsum((0.0, *self.periods))
         cycle = np.searchsorted(starts, indices, side="right") - 1
@@ -117,11 +119,11 @@ class Restarts(Schedule):
         return cycle.astype(np.float64), indices - starts[within], np.asarray(self.periods)[within]
 
     def _located(self, indices: Array) -> tuple[Array, Array, float | Array]:
-        """The same for one first period."""
+        """Return the cycle of each index, the position in the cycle, and the cycle's length, for one first period."""
         assert isinstance(self.periods, float)
         first, mult = self.periods, self.period_mult
         if mult == 1:
-            # The quotient of whole numbers below 2**52 is not rounded up to a whole one.
+            # A quotient of whole numbers below 2**52 that is not whole is never rounded up to a whole number.
             exact = first.is_integer() and indices.max(initial=0) < 2**52
             cycle = np.floor(indices / first) if exact else np.floor_divide(indices, first)
             return cycle, indices - cycle * first, first

@@ -1,4 +1,4 @@
-"""Rules by which several schedulers of one parameter each change the value that the others leave."""
+"""Rules for :class:`.Recursion`. By its rule, a scheduler changes the value that another scheduler has written."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -11,46 +11,49 @@ from .arguments import Number
 from .base import Array, Schedule, checked_schedule, schedule_field, with_group_axis
 from .decays import GammaDecay
 
-TINY = 1e-290  # a factor below it has lost digits
+TINY = 1e-290  # a factor below this number has lost digits
 
 
 def _now_and_before(schedule: Schedule, steps: Array) -> tuple[Array, Array]:
-    """The values of a schedule at these steps, and at the steps before them.
+    """Return the values of a schedule at ``steps``, and the values one step before.
 
-    It is asked once: a rule may have a recursion in it, whose rules have others, and the calls of each would multiply.
+    One call of ``schedule.values`` computes both. If a rule contains a recursion, a second call would double the work
+    at each level of nesting.
     """
     values = schedule.values(np.concatenate([steps, np.maximum(steps - 1, 0)]))
     return values[: len(steps)], values[len(steps) :]
 
 
 class Rule(ABC):
-    """A change of a value v: at its step k, a rule replaces v by ``v * a(k) + c(k)``."""
+    """The base class of rules. At its step k, a rule replaces a value v by ``v * a(k) + c(k)``."""
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
+        """Check the arguments."""
         fields.check(self)
 
     @property
     def groups(self) -> int | None:
-        """The number of parameter groups that the rule has values for; None for one value for all groups."""
+        """The number of parameter groups for which the rule has values; None if all groups have the same value."""
         return fields.groups_of(self)
 
     @abstractmethod
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
-        """The arrays a and c at these steps, ``(n,)`` or ``(n, G)`` each."""
+        """Return the arrays a and c at the steps, each of shape ``(n,)`` or ``(n, G)``."""
 
 
 @dataclass(frozen=True)
 class Scaling(Rule):
-    """Multiplies the value: ``a = factors(k) / factors(k - 1)``. Alone, the rule gives ``v_0 * factors(k)``.
+    """A rule that multiplies the value by ``a = factors(k) / factors(k - 1)``.
+
+    If no other rule changes the value, it is ``v_0 * factors(k)``.
 
     Args:
         factors: a schedule of factors.
 
-    Shapes: a and c are ``(n,)``, or ``(n, G)`` where ``factors`` has values for G groups.
+    Shapes: a and c are ``(n,)``, or ``(n, G)`` if ``factors`` has values for G groups.
 
     Raises:
-        TypeError: ``factors`` is no schedule.
+        TypeError: ``factors`` is not a schedule.
 
     Example:
         >>> from lehr.handlers.schedules import ExponentialDecay
@@ -61,7 +64,11 @@ class Scaling(Rule):
     factors: Schedule = schedule_field()
 
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
-        """The formula of the class docstring; after a factor of 0, ``a`` is 1, or the power of ``gamma`` of a decay."""
+        """Return the arrays a and c of the class docstring at the steps.
+
+        After a factor of 0, the quotient is undefined. For a :class:`.GammaDecay`, ``a`` is then computed from
+        ``gamma``. For any other schedule, ``a`` is then 1 if the new factor is also 0, and otherwise 0.
+        """
         now, before = _now_and_before(self.factors, steps)
         before = np.where(steps.reshape(-1, *[1] * (now.ndim - 1)) == 0, 1.0, before)
         over = np.where(now == 0, 1.0, 0.0)
@@ -75,24 +82,25 @@ class Scaling(Rule):
 
 @dataclass(frozen=True)
 class Approach(Rule):
-    """Moves the value towards an end value. Alone, the rule gives ``end + (v_0 - end) * weights(k)``.
+    """A rule that moves the value towards an end value.
 
-    ``a = weights(k) / weights(k - 1)`` and ``c = end * (1 - a)``. Where the value has reached the end and the weights
-    rise again, ``a = 1`` and ``c = (base - end) * weights(k)``.
+    ``a = weights(k) / weights(k - 1)`` and ``c = end_value * (1 - a)``. If the weight before is 0 and the weights rise
+    again, ``a = 1`` and ``c = (base_value - end_value) * weights(k)``. If no other rule changes the value, it is
+    ``end_value + (v_0 - end_value) * weights(k)``.
 
     Args:
         weights: a schedule of weights from 1 to 0.
-        end_value: the end value; a float, or one for each of G parameter groups.
-        base_value: the value that rising weights lead back to, likewise.
-        restarts: steps at which the value is set to one of ``restart_values``.
-        restart_values: a value for each of ``restarts``, or a list of G.
+        end_value: the end value; a float, or a list of G floats, one for each parameter group.
+        base_value: the value to which rising weights lead back; a float, or a list of G floats.
+        restarts: the steps at which the value is set to one of ``restart_values``.
+        restart_values: a value for each of ``restarts``; each value is a float, or a list of G floats.
 
-    Shapes: a and c are ``(n,)``, or ``(n, G)`` where a value is a list.
+    Shapes: a and c are ``(n,)``, or ``(n, G)`` if a value is a list.
 
     Raises:
-        TypeError: ``weights`` is no schedule; a value is not a number or a list of them.
-        ValueError: a value is NaN or infinite; not as many ``restart_values`` as ``restarts``; values for different
-            numbers of groups.
+        TypeError: ``weights`` is not a schedule; a value is not a number or a list of numbers.
+        ValueError: a value is NaN or infinite; ``restarts`` and ``restart_values`` have different lengths; two
+            arguments have values for different numbers of groups.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal
@@ -110,16 +118,16 @@ class Approach(Rule):
     )
 
     def __post_init__(self) -> None:
-        """Checks the arguments, and keeps the sequences as tuples."""
+        """Check the arguments, and convert the lists to tuples."""
         super().__post_init__()
         if len(self.restarts) != len(self.restart_values):
             raise ValueError(
-                f"restart_values must be as many as the {len(self.restarts)} restarts, "
+                f"restart_values must have {len(self.restarts)} items, one for each of the restarts, "
                 f"given {arguments.shown(self.restart_values)}"
             )
 
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
-        """The formula of the class docstring."""
+        """Return the arrays a and c of the class docstring at the steps."""
         end, base = np.asarray(self.end_value, dtype=np.float64), np.asarray(self.base_value, dtype=np.float64)
         now, before = _now_and_before(self.weights, steps)
         before = np.where(steps == 0, 1.0, before)
@@ -135,16 +143,18 @@ class Approach(Rule):
 
 @dataclass(frozen=True)
 class Assignment(Rule):
-    """Replaces the value: ``a = 0``; or multiplies it at the first step, by ``first_factor``.
+    """A rule that replaces the value by the value of a schedule: ``a = 0`` and ``c = schedule(k)``.
+
+    At step 0, the rule can multiply the value by ``first_factor`` instead: ``a = first_factor`` and ``c = 0``.
 
     Args:
-        schedule: the values.
+        schedule: the schedule of the new values.
         first_factor: the factor of the value at step 0; None to replace the value at step 0, too.
 
-    Shapes: a and c are ``(n,)``, or ``(n, G)`` where ``schedule`` has values for G groups.
+    Shapes: a and c are ``(n,)``, or ``(n, G)`` if ``schedule`` has values for G groups.
 
     Raises:
-        TypeError: ``schedule`` is no schedule; ``first_factor`` is not a number.
+        TypeError: ``schedule`` is not a schedule; ``first_factor`` is not a number.
         ValueError: ``first_factor`` is NaN or infinite.
 
     Example:
@@ -158,7 +168,7 @@ class Assignment(Rule):
     first_factor: float | None = fields.number(None)
 
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
-        """The formula of the class docstring."""
+        """Return the arrays a and c of the class docstring at the steps."""
         c = np.array(self.schedule.values(steps))
         a = np.zeros_like(c)
         if self.first_factor is not None:
@@ -168,17 +178,18 @@ class Assignment(Rule):
 
 @dataclass(frozen=True)
 class Addition(Rule):
-    """Adds to the value what a schedule rises by: ``a = 1``, ``c = schedule(k) - schedule(k - 1)``.
+    """A rule that adds the change of a schedule to the value: ``a = 1`` and ``c = schedule(k) - schedule(k - 1)``.
 
-    At step 0, the value is replaced: ``a = 0``, ``c = schedule(0)``. Alone, the rule gives ``schedule(k)``.
+    At step 0, the rule replaces the value: ``a = 0`` and ``c = schedule(0)``. If no other rule changes the value, it is
+    ``schedule(k)``.
 
     Args:
-        schedule: the values.
+        schedule: the schedule whose changes are added.
 
-    Shapes: a and c are ``(n,)``, or ``(n, G)`` where ``schedule`` has values for G groups.
+    Shapes: a and c are ``(n,)``, or ``(n, G)`` if ``schedule`` has values for G groups.
 
     Raises:
-        TypeError: ``schedule`` is no schedule.
+        TypeError: ``schedule`` is not a schedule.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal
@@ -190,7 +201,7 @@ class Addition(Rule):
     schedule: Schedule = schedule_field()
 
     def coefficients(self, steps: Array) -> tuple[Array, Array]:
-        """The formula of the class docstring."""
+        """Return the arrays a and c of the class docstring at the steps."""
         first = with_group_axis(steps == 0, self.groups is not None)
         now, before = _now_and_before(self.schedule, steps)
         return np.where(first, np.zeros_like(now), 1.0), np.where(first, now, now - before)

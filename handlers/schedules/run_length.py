@@ -1,4 +1,4 @@
-"""The length of a run, which converts durations with units to events."""
+"""The class :class:`RunLength`: the length of a run, which converts durations such as ``"10%"`` to events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -12,42 +12,42 @@ from .units import EPOCHS, EVENTS, MILLISECONDS, PERCENT, SAMPLES, STEPS, TOKENS
 
 Counts = Literal["steps", "epochs", "tokens", "samples", "milliseconds"]
 COUNTS = (STEPS, EPOCHS, TOKENS, SAMPLES, MILLISECONDS)
-# The argument with the rate of a unit, and the one with the total of the run.
+# For each unit: the argument with the number of units in a step (for epochs, of steps in an epoch), and the argument
+# with the number of units in the run.
 RATES = {EPOCHS: "epoch_length", TOKENS: "tokens_per_step", SAMPLES: "samples_per_step"}
 TOTALS = {EPOCHS: "max_epochs", STEPS: "total_steps", TOKENS: "total_tokens", SAMPLES: "total_samples"}
 
 
 @dataclass(frozen=True)
 class RunLength:
-    """The length of a run, as far as it is known, in any of these units.
+    """The length of a run in epochs, steps, tokens, samples or time. You may leave out any argument.
 
-    It converts a duration such as ``"10%"``, ``"3 epochs"`` or ``"2B tokens"`` to a whole number of events. All numbers
-    are exact until the end, by one rule:
+    A run length converts a duration such as ``"10%"``, ``"3 epochs"`` or ``"2B tokens"`` to a whole number of events.
+    It computes with exact fractions, and rounds only the result:
 
-    - A percentage is a part of the run's events. Where total tokens or samples are no whole number of steps, the last
-      step counts as a whole one.
-    - A duration is rounded to the nearest whole number of events, halves up. One above 0 that would become 0 is an
-      error.
-    - Phases that follow one another are rounded at their borders, each of which is the exact sum of the durations
-      before it. So phases that make up the run, such as ``"1%", "79%", "20%"``, end exactly with it.
+    - A percentage is a part of the run's events. If the total tokens or samples are not a whole number of steps, the
+      last step counts in full.
+    - A duration is rounded to the nearest whole number of events; halves are rounded up. A duration above 0 that would
+      be rounded to 0 is an error.
+    - Phases that follow one another are rounded where one ends and the next begins. Each of these events is the exact
+      sum of the durations before, rounded. So phases whose percentages add up to 100%, such as ``"1%", "79%", "20%"``,
+      end exactly at the end of the run.
 
     Args:
         max_epochs: epochs of the run.
         epoch_length: steps in an epoch.
         total_steps: steps (iterations) of the run.
-        tokens_per_step: tokens in a step over all ranks, above 0; on average, if steps differ.
-        samples_per_step: samples in a step, likewise.
+        tokens_per_step: tokens in a step over all ranks, above 0; the average if steps differ.
+        samples_per_step: samples in a step over all ranks, above 0; the average if steps differ.
         total_tokens: tokens of the run, a number or a text such as ``"300B"``.
-        total_samples: samples of the run, likewise.
-        counts: what the event index of the scheduler counts: ``"steps"``, ``"epochs"`` (a scheduler that is attached
-            to ``EPOCH_STARTED``), or ``"tokens"``, ``"samples"`` or ``"milliseconds"`` (a scheduler with a clock).
-        total_time: time of the run, such as ``"8 h"``, where ``counts`` is ``"milliseconds"``.
-
-    Any of them may be left out.
+        total_samples: samples of the run, a number or a text such as ``"10M"``.
+        counts: the unit that the scheduler's event index counts: ``"steps"``; ``"epochs"`` if the scheduler is attached
+            to ``EPOCH_STARTED``; ``"tokens"``, ``"samples"`` or ``"milliseconds"`` if the scheduler has a clock.
+        total_time: time of the run, such as ``"8 h"``; only if ``counts`` is ``"milliseconds"``.
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: an argument is not whole or less than 1; the numbers do not fit together.
+        ValueError: an argument is not whole or less than 1; two arguments contradict each other.
 
     Example:
         >>> run = RunLength(max_epochs=10, epoch_length=500, tokens_per_step=524_288)
@@ -72,7 +72,7 @@ class RunLength:
     total_time: str | None = None
 
     def __post_init__(self) -> None:
-        """Checks the numbers, each and together."""
+        """Check each argument, and whether the arguments fit together."""
         for name in (*TOTALS.values(), *RATES.values()):
             if (given := getattr(self, name)) is not None:
                 object.__setattr__(self, name, _checked(name, given))
@@ -80,13 +80,13 @@ class RunLength:
         if self.total_time is not None:
             if self.counts != MILLISECONDS:
                 given = arguments.shown(self.total_time)
-                raise ValueError(f"total_time must be left out unless counts is 'milliseconds', given {given}")
+                raise ValueError(f"total_time must be left out if counts is not 'milliseconds', given {given}")
             if not units.milliseconds("total_time", self.total_time):
                 raise ValueError(f"total_time must be more than 0, given {arguments.shown(self.total_time)}")
         self._check_steps()
 
     def _check_steps(self) -> None:
-        """Raises an error if two of the numbers give different steps of the run."""
+        """Raise an error if two arguments lead to different numbers of steps."""
         first: tuple[Fraction, str] | None = None
         for unit, name in TOTALS.items():
             total, rate = getattr(self, name), self._rate(unit)
@@ -101,7 +101,7 @@ class RunLength:
             if first is not None and abs(steps - first[0]) >= 1:
                 if unit == STEPS:
                     raise ValueError(f"total_steps must be {first[1]}, given {total}")
-                raise ValueError(f"all numbers must give the same steps, given {first[1]}, and {shown}")
+                raise ValueError(f"all arguments must lead to the same number of steps, given {first[1]}, and {shown}")
             first = first or (steps, shown if unit != STEPS else f"total_steps = {total}")
 
     @property
@@ -119,22 +119,22 @@ class RunLength:
 
     @property
     def num_events(self) -> int | None:
-        """The number of events of the run, in what the event index counts; None if it is unknown."""
+        """The number of events of the run, in the unit ``counts``; None if it is unknown."""
         if self.counts == MILLISECONDS:
             return None if self.total_time is None else units.milliseconds("total_time", self.total_time)
         return self.total_of(self.counts)
 
     def events_of(self, duration: float | str, name: str = "duration") -> int:
-        """The number of events of a duration.
+        """Return the number of events of a duration.
 
         Args:
             duration: a text such as ``"10%"``, or a whole number of events.
             name: the name of the argument, for errors.
 
         Raises:
-            TypeError: ``duration`` is neither.
-            ValueError: it is a text of another form; the run does not say enough to convert it; it is above 0 and
-                would become 0.
+            TypeError: ``duration`` is not a text and not a number.
+            ValueError: ``duration`` is not a number with a known unit; an argument of the run is missing to convert it;
+                it is above 0 and would be rounded to 0.
 
         Example:
             >>> RunLength(total_steps=1050).events_of("1%", name="num_warmup_events")
@@ -147,14 +147,16 @@ class RunLength:
         return self.events_of_phases([duration], [name])[0]
 
     def events_of_phases(self, durations: Sequence[float | str], names: Sequence[str] | None = None) -> list[int]:
-        """The numbers of events of phases that follow one another, so that parts of the run add up to the run.
+        """Return the numbers of events of phases that follow one another.
+
+        Percentages that add up to 100% give numbers of events that add up to the events of the run.
 
         Args:
-            durations: their durations, each as in :meth:`events_of`.
-            names: their names, for errors.
+            durations: the duration of each phase: a text such as ``"10%"``, or a whole number of events.
+            names: the names of the durations, for errors.
 
         Raises:
-            TypeError, ValueError: as :meth:`events_of`.
+            TypeError, ValueError: :meth:`events_of` would raise this error for one of the durations.
 
         Example:
             >>> run = RunLength(max_epochs=3, epoch_length=35)
@@ -166,21 +168,22 @@ class RunLength:
         borders = [self._rounded(border) for border in accumulate(exact, initial=Fraction(0))]
         for position in range(len(exact) - 1, 0, -1):
             if exact[position].denominator == 1 and not isinstance(durations[position], str):
-                borders[position] = borders[position + 1] - int(exact[position])  # a number stays as it is
+                # A duration that is given as a number of events is not changed by rounding.
+                borders[position] = borders[position + 1] - int(exact[position])
         return [
             units.positive(name, amount, after - before, arguments.shown(duration))
             for name, amount, duration, (before, after) in zip(names, exact, durations, pairwise(borders), strict=True)
         ]
 
     def exact_events(self, duration: object, name: str = "duration") -> Fraction:
-        """The exact number of events of a duration, which may be a fraction.
+        """Return the exact number of events of a duration as a fraction.
 
         Args:
-            duration: as in :meth:`events_of`, or a ``Quantity`` of ``units.py``.
+            duration: a text such as ``"10%"``, a whole number of events, or a ``Quantity`` of ``units.py``.
             name: the name of the argument, for errors.
 
         Raises:
-            TypeError, ValueError: as :meth:`events_of`.
+            TypeError, ValueError: ``duration`` cannot be converted; see :meth:`events_of`.
 
         >>> RunLength(total_steps=1050).exact_events("1%")
         Fraction(21, 2)
@@ -202,7 +205,7 @@ class RunLength:
         return given.amount * self.num_events / total
 
     def amount_of(self, events: float, unit: str) -> Fraction | None:
-        """How much of a unit a number of events is; None if it is unknown.
+        """Return a number of events, converted to another unit; None if an argument of the run is missing.
 
         Args:
             events: the number of events, at least 0.
@@ -221,12 +224,12 @@ class RunLength:
         return None if whole is None or self.num_events is None else exact * whole / self.num_events
 
     def config(self) -> dict[str, Any]:
-        """The arguments as plain data, as ``run`` in a config has them."""
+        """Return the arguments as plain data, in the form of the entry ``run`` of a config."""
         given = {one.name: getattr(self, one.name) for one in fields(self)}
         return {name: value for name, value in given.items() if value is not None}
 
     def total_of(self, unit: str) -> int | None:
-        """The length of the run in a unit, where a part of a step counts as a whole one; None if it is unknown.
+        """Return the length of the run in a unit, rounded up to a whole number; None if it is unknown.
 
         Args:
             unit: ``"epochs"``, ``"steps"``, ``"tokens"`` or ``"samples"``.
@@ -241,7 +244,11 @@ class RunLength:
         return given  # type: ignore[no-any-return]
 
     def _rounded(self, exact: Fraction) -> int:
-        """The event of a border; at the end of the run by one of its numbers, the run's end by all of them."""
+        """Return an exact event as a whole number.
+
+        Different arguments may lead to slightly different ends of the run. An event between the first and the last of
+        these ends becomes the last event of the run; any other event is rounded.
+        """
         if (end := self.num_events) is not None:
             if exact.denominator == 1:
                 return int(exact)
@@ -251,20 +258,20 @@ class RunLength:
         return units.nearest(exact)
 
     def _ends(self, unit: str) -> list[Fraction]:
-        """The exact length of the run in a unit by each total that is given and can be converted."""
+        """Return the exact length of the run in a unit, once for each given total that can be converted."""
         given = ((getattr(self, name), one) for one, name in TOTALS.items())
         found = [self._converted(Fraction(total), one, unit) for total, one in given if total is not None]
         return [one for one in found if one is not None]
 
     def _converted(self, amount: Fraction, unit: str, to: str) -> Fraction | None:
-        """An amount in another unit, by the numbers for each step; None if one is missing."""
+        """Return an amount, converted to another unit; None if the units in a step are unknown."""
         if unit == to:
             return amount
         there, here = self._rate(unit), self._rate(to)
         return None if there is None or here is None else amount * here / there
 
     def _rate(self, unit: str) -> Fraction | None:
-        """How much of a unit is in a step; None if it is unknown."""
+        """Return the number of units in a step; None if it is unknown."""
         if unit == STEPS:
             return Fraction(1)
         given = getattr(self, RATES[unit]) if unit in RATES else None
@@ -273,7 +280,7 @@ class RunLength:
         return 1 / Fraction(given) if unit == EPOCHS else Fraction(given)
 
     def _missing(self, name: str, given: Quantity) -> str:
-        """The text of an error for a duration that cannot be converted."""
+        """Return the text of an error for a duration that cannot be converted."""
         start = f"{name} must convert to {self.counts}, given {given.text!r}"
         if MILLISECONDS in (given.unit, self.counts):
             if given.unit == PERCENT:
@@ -285,14 +292,14 @@ class RunLength:
             hint = {EPOCHS: "max_epochs", STEPS: "total_steps, or max_epochs and epoch_length"}
             needed = hint.get(self.counts, TOTALS[self.counts])
             if self.counts == STEPS and self.max_epochs is not None:
-                needed = "epoch_length, or counts='epochs' where each event is an epoch"
+                needed = "epoch_length, or counts='epochs' if each event is an epoch"
             return f"{start}: give the run {needed}"
         rates = [RATES[unit] for unit in (given.unit, self.counts) if unit != STEPS and self._rate(unit) is None]
         return f"{start}: give the run {' and '.join(rates)}"
 
 
 def _checked(name: str, given: Any) -> Any:
-    """One of the numbers, as an int if it is whole."""
+    """Return a checked argument of :class:`RunLength`, as an int if it is whole."""
     if name in (RATES[TOKENS], RATES[SAMPLES]):
         rate = arguments.number(name, given, above=0)
         return int(rate) if rate.is_integer() else rate

@@ -1,4 +1,4 @@
-"""A schedule that begins at another of its events, or later."""
+"""The schedule :class:`Shift`, which skips the first events of another schedule or delays its beginning."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,16 +13,17 @@ from .wrapper import Wrapper
 
 @dataclass(frozen=True)
 class Shift(Wrapper):
-    """Another schedule from its event ``by`` on: ``value(i) = schedule(max(i + by, 0))``.
+    """Another schedule, shifted to earlier or later events: ``value(i) = schedule(max(i + by, 0))``.
 
     Args:
         schedule: the other schedule.
-        by: the number of its first events to skip; if negative, the number of events to wait at its first value.
+        by: the number of events that are skipped at the beginning of the other schedule. If ``by`` is negative, the
+            first value stays for ``-by`` more events.
 
     Shapes: the shape of ``schedule``.
 
     Raises:
-        TypeError: ``schedule`` is no schedule; ``by`` is not a number.
+        TypeError: ``schedule`` is not a schedule; ``by`` is not a number.
         ValueError: ``by`` is not whole.
 
     Example:
@@ -37,14 +38,14 @@ class Shift(Wrapper):
 
     @property
     def length(self) -> float | None:
-        """The events of the schedule that remain after the shift."""
+        """The number of events until the other schedule ends; None if it has no end."""
         length = self.schedule.length
         return None if length is None else max(length - self.by, 0)
 
     def _inner(self, indices: Array) -> Array:
-        """The events, shifted."""
+        """Return the events of the other schedule at which it is read."""
         return np.maximum(indices + self.by, 0)
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
-        """The value of the schedule at the shifted event."""
+        """Return the value of the other schedule at the shifted event."""
         return read(self.schedule, max(index + self.by, 0))

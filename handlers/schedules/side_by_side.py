@@ -1,4 +1,4 @@
-"""Schedules side by side, each for its own parameter groups."""
+"""The schedule :class:`SideBySide`, which combines schedules of different parameter groups into one row of values."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,18 +10,19 @@ from .base import Array, Schedule, Value, schedules_field
 
 @dataclass(frozen=True)
 class SideBySide(Schedule):
-    """The values of several schedules in one row: of the first schedule, then of the second one, and so on.
+    """The values of several schedules in one row, for different parameter groups.
 
     ``value(i) = [schedules[0](i), schedules[1](i), ...]``
 
     Args:
-        schedules: one or more. A schedule has one column for each of its groups, or one column.
+        schedules: one or more schedules. A schedule with values for several groups fills a column for each group. Any
+            other schedule fills one column.
 
-    Shapes: ``(n, G)``, G being the number of all columns.
+    Shapes: ``(n, G)``, where G is the number of all columns.
 
     Raises:
         TypeError: ``schedules`` is not a list or tuple of schedules.
-        ValueError: no schedules.
+        ValueError: there is no schedule.
 
     Example:
         >>> from lehr.handlers.schedules import LinearInterpolation
@@ -34,7 +35,7 @@ class SideBySide(Schedule):
 
     @property
     def groups(self) -> int | None:
-        """The number of all columns; None if a Python function is among the schedules, and may return any number."""
+        """The number of all columns; None if one of the schedules is a Python function, which may return any list."""
         counts = [schedule.groups for schedule in self.schedules]
         if any(count is None and not one.is_pure for count, one in zip(counts, self.schedules, strict=True)):
             return None
@@ -46,7 +47,7 @@ class SideBySide(Schedule):
         return max((length for part in self.schedules if (length := part.length) is not None), default=None)
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
-        """The values of all schedules in one list."""
+        """Return the values of all schedules at one event in one list."""
         row: list[float] = []
         for schedule in self.schedules:
             value = read(schedule, index)
@@ -54,5 +55,5 @@ class SideBySide(Schedule):
         return row
 
     def values(self, indices: Array) -> Array:
-        """The values of all schedules, column by column."""
+        """Return the values of all schedules, column by column."""
         return np.column_stack([schedule.values(indices) for schedule in self.schedules])

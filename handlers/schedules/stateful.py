@@ -1,4 +1,4 @@
-"""Schedules whose values depend on more than the event index, and are read only when their event comes."""
+"""Base classes of schedules whose values may depend on training, and are read only when their event comes."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -14,11 +14,11 @@ from .description import description_of, text_of
 
 @dataclass(frozen=True, repr=False)
 class LiveSchedule(Schedule):
-    """A schedule that may depend on what happens in training. It is read for one event at a time, when the event comes.
+    """A schedule whose values may depend on training, and are read for one event at a time, when the event comes.
 
-    A subclass writes :meth:`value` for one event instead of :meth:`Schedule.values` for arrays.
+    A subclass implements :meth:`value` for one event instead of :meth:`Schedule.values` for arrays.
 
-    Shapes: as :class:`Schedule`; ``values`` asks for one event after another.
+    Shapes: the shapes of :class:`Schedule`. ``values`` calls :meth:`value` for one event after another.
 
     Example:
         >>> @dataclass(frozen=True)
@@ -37,28 +37,28 @@ class LiveSchedule(Schedule):
 
     @abstractmethod
     def value(self, index: int) -> float | Sequence[float]:
-        """The value at an event: a number, or a sequence with one for each parameter group."""
+        """Return the value at an event: a number, or a sequence with one number for each parameter group."""
 
     @property
     def is_pure(self) -> bool:
-        """False, since the values may depend on more than the event index."""
+        """Always False, because the values may depend on more than the event index."""
         return False
 
     def values(self, indices: Array) -> Array:
-        """The value of each event, one after another."""
+        """Return the values at the event indices, which are read one after another."""
         return np.array([self.checked(int(index)) for index in indices], dtype=np.float64)
 
     def checked(self, index: int) -> float | list[float]:
-        """The value at an event, which must be a finite number or a sequence of finite numbers.
+        """Return the value at an event, which must be a finite number or a sequence of finite numbers.
 
         Raises:
-            TypeError: the value is something else.
+            TypeError: the value is neither a number nor a sequence of numbers.
             ValueError: the value is NaN or infinite.
         """
         return arguments.value_at(index, self.value(index), self.named)
 
     def named(self, index: int) -> str:
-        """The name of the value at an event in an error text."""
+        """Return the name of the value at an event, for an error text."""
         return f"the value of {arguments.shown(self)} at event {index}"
 
 
@@ -66,18 +66,18 @@ class LiveSchedule(Schedule):
 class FunctionSchedule(LiveSchedule):
     """A schedule that calls a Python function for each value.
 
-    The function takes the event index, an int, and returns a number, or a list of numbers with one for each
-    parameter group. It is called when its event comes and not before, so that it may depend on what happens
-    during training. If the value is a formula that works on arrays, subclass :class:`Schedule` instead.
+    The function takes the event index, an int. It returns a number, or a list with one number for each parameter group.
+    The schedule calls the function only when the event comes, so the value may depend on training. If the value is a
+    formula that works on arrays, subclass :class:`Schedule` instead.
 
     Args:
-        function: ``int -> float``.
+        function: a function from the event index to the value.
 
-    Shapes: ``(n,)``, or ``(n, G)`` where the function returns a list of G numbers.
+    Shapes: ``(n,)``, or ``(n, G)`` if the function returns a list of G numbers.
 
     Raises:
-        TypeError: ``function`` cannot be called; or, at the event, its value is not a number.
-        ValueError: at the event, its value is NaN or infinite.
+        TypeError: ``function`` cannot be called; or, at an event, ``function`` returns no number.
+        ValueError: at an event, ``function`` returns NaN or infinity.
 
     Example:
         >>> halving = FunctionSchedule(lambda event_index: 0.5**event_index)
@@ -88,31 +88,31 @@ class FunctionSchedule(LiveSchedule):
     function: Callable[[int], float | list[float]]
 
     def __post_init__(self) -> None:
-        """Checks that the function can be called."""
+        """Check that the function can be called."""
         arguments.function("schedule", self.function, "a Schedule or a function of the event index")
 
     @property
     def groups(self) -> int | None:
-        """None: how many values a function returns is known at the event."""
+        """Always None, because the number of values is known only when the function is called."""
         return None
 
     def value(self, index: int) -> float | list[float]:
-        """Calls the function."""
+        """Call the function."""
         return self.function(index)
 
     def named(self, index: int) -> str:
-        """The name of the value, with the function in place of the schedule."""
+        """Return the name of the value at an event, for an error text. It shows the function."""
         return f"the value of {arguments.shown_text(text_of(description_of(self.function)))} at event {index}"
 
 
 @dataclass(frozen=True, repr=False)
 class StatefulSchedule(LiveSchedule):
-    """A schedule with a state of its own, such as the metrics so far or the progress of a torch scheduler.
+    """A schedule with its own state, such as the metrics so far or the progress of a torch scheduler.
 
-    A scheduler saves this state, which is plain data, with its event index. The fields of the schedule are its
-    configuration. They come from the code and are never loaded from a state.
+    The state is plain data. A scheduler saves it together with the event index. The fields of the schedule are its
+    configuration, which is never loaded from a state.
 
-    Shapes: as :class:`Schedule`; ``values`` asks for one event after another.
+    Shapes: the shapes of :class:`Schedule`. ``values`` calls :meth:`value` for one event after another.
 
     Example:
         >>> @dataclass(frozen=True)
@@ -136,7 +136,8 @@ class StatefulSchedule(LiveSchedule):
         0.05
     """
 
-    # The entries of the state that reading an event changes, if it matters when the event is read again; None for all.
+    # The entries of the state that must be restored before an event is read again, because reading the event changes
+    # them. None for all entries.
     changed_by_reading: ClassVar[tuple[str, ...] | None] = None
 
     @property
@@ -146,24 +147,24 @@ class StatefulSchedule(LiveSchedule):
 
     @property
     def other_params(self) -> tuple[str, ...]:
-        """The names of further parameters that the schedule writes by itself, as some torch schedulers do."""
+        """The names of other parameters that the schedule itself writes, as some torch schedulers do."""
         return ()
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
-        """The state as plain data."""
+        """Return the state as plain data."""
 
     @abstractmethod
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Goes on from a saved state.
+        """Continue from a saved state.
 
         Raises:
-            TypeError, ValueError: the state is not one of such a schedule; nothing is loaded then.
+            TypeError, ValueError: ``state_dict`` is not the state of a schedule of this class. Nothing is loaded then.
         """
 
 
 def stateful_parts(schedule: Schedule | None) -> list[StatefulSchedule]:
-    """The stateful schedules in a composition, in the order of its fields."""
+    """Return the stateful schedules in a composition, in the order of its fields."""
     if schedule is None:
         return []
     inner = [found for part in schedule.parts for found in stateful_parts(part)]

@@ -1,4 +1,4 @@
-"""A schedule whose rest is read faster or slower, so that it ends at its own length."""
+"""The schedule :class:`StretchedRest`, which reads the rest of another schedule faster or slower to end on time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ from .wrapper import Wrapper
 
 @dataclass(frozen=True)
 class StretchedRest(Wrapper):
-    """Another schedule whose rest is stretched, or compressed, so that both end at the same event.
+    """Another schedule, whose rest is read slower or faster after event ``begin`` and still ends at event ``end``.
 
-    With the event b of ``begin``, the position p and the end L::
+    With b = ``begin``, p = ``position`` and L = ``end``::
 
         value(i) = schedule(round(i * p / b))                              for i < b
         value(i) = schedule(round(p + (i - b) * (L - p) / (L - b)))        for b <= i < L
-        value(i) = schedule(i)                                             from then on
+        value(i) = schedule(i)                                             for i >= L
 
-    Halves are rounded to the even number.
+    Halves are rounded to the nearest even number.
 
     Args:
         schedule: the other schedule.
-        begin: the event b, at least 0.
-        position: the event p of the schedule that event ``begin`` reads, at least 0.
-        end: the event L, more than ``begin`` and ``position``.
+        begin: b, the event from which the rest is stretched, at least 0.
+        position: p, the event of the other schedule that is read at event ``begin``, at least 0.
+        end: L, the event at which both schedules end, more than ``begin`` and ``position``.
 
     Shapes: the shape of ``schedule``.
 
@@ -46,15 +46,15 @@ class StretchedRest(Wrapper):
     end: float = fields.number(above=0, unit=fields.EVENTS)
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
+        """Check the arguments."""
         super().__post_init__()
         if self.end <= max(self.begin, self.position):
             raise ValueError(
-                f"end must be more than begin, {self.begin}, and position, {self.position:g}, given {shown(self.end)}"
+                f"end must be more than begin={self.begin} and position={self.position:g}, given {shown(self.end)}"
             )
 
     def position_at(self, indices: Array) -> Array:
-        """The events of the schedule that are read at events."""
+        """Return the events of the other schedule that are read at the given events."""
         before = indices * (self.position / max(self.begin, 1))
         speed = (self.end - self.position) / (self.end - self.begin)
         within = self.position + (indices - self.begin) * speed
@@ -62,9 +62,9 @@ class StretchedRest(Wrapper):
         return np.asarray(np.rint(read))
 
     def _inner(self, indices: Array) -> Array:
-        """The formula of the class docstring."""
+        """Return the events of the other schedule that are read at the given events."""
         return self.position_at(indices)
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
-        """The value of the schedule at the event that is read."""
+        """Return the value of the other schedule at the event that is read."""
         return read(self.schedule, int(self.position_at(np.array([index], dtype=np.float64))[0]))

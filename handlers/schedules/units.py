@@ -1,4 +1,4 @@
-"""Durations as texts with a unit: ``"10%"``, ``"3 epochs"``, ``"2B tokens"``, ``"30 min"``."""
+"""Functions that read and show durations as texts with a unit, such as ``"10%"``, ``"3 epochs"`` or ``"30 min"``."""
 
 import difflib
 import re
@@ -12,7 +12,7 @@ EVENTS, PERCENT, STEPS, EPOCHS = "events", "percent", "steps", "epochs"
 TOKENS, SAMPLES, MILLISECONDS = "tokens", "samples", "milliseconds"
 MULTIPLIERS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
 _MINUTE, _HOUR, _DAY = 60_000, 3_600_000, 86_400_000
-# The words of each unit in lower case and in the singular, and how much of the unit one of them is.
+# Each word for a unit, in lower case and in the singular, with its unit and the factor that converts it to this unit.
 WORDS: dict[str, tuple[str, int]] = {
     "%": (PERCENT, 1),
     "percent": (PERCENT, 1),
@@ -35,12 +35,12 @@ WORDS: dict[str, tuple[str, int]] = {
     "day": (MILLISECONDS, _DAY),
 }
 EXAMPLES = "'10%', '3 epochs', '500 steps', '2B tokens', '1.5M samples' or '30 min'"
-# A multiplier is not followed by a letter, so that the T of "2 Tokens" is none.
+# A multiplier must not be followed by a letter, because the T of "2 Tokens" is no multiplier.
 TEXT = re.compile(
     r"\s*(?P<number>[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]{1,2})?|\.[0-9][0-9_]*)"
     r"\s*(?P<multiplier>[kKMBGT](?![A-Za-z]))?\s*(?P<unit>%|[A-Za-z]+)?\s*"
 )
-MAX_LENGTH = 60  # characters of a text
+MAX_LENGTH = 60  # the largest number of characters in a text
 
 
 class Quantity(NamedTuple):
@@ -50,7 +50,7 @@ class Quantity(NamedTuple):
         amount: the exact amount, at least 0.
         unit: ``"events"``, ``"percent"``, ``"steps"``, ``"epochs"``, ``"tokens"``, ``"samples"`` or
             ``"milliseconds"``, which is the unit of all times.
-        text: the text that it was read from.
+        text: the text from which the amount was read.
     """
 
     amount: Fraction
@@ -59,7 +59,7 @@ class Quantity(NamedTuple):
 
 
 def has_unit(value: object) -> bool:
-    """Whether a value is a text that begins with a digit and goes on with letters or ``%``.
+    """Return whether a value is a text that begins with a digit and contains a letter or ``%``.
 
     >>> [has_unit(value) for value in ("10%", "3 parsecs", "10", "cos", 10)]
     [True, True, False, False, False]
@@ -72,20 +72,20 @@ def has_unit(value: object) -> bool:
 
 
 def quantity(name: str, text: object, unit: str | None = None) -> Quantity:
-    """Reads an amount with its unit.
+    """Return the amount and the unit of a text such as ``"10%"``.
 
-    A text is a number of at least 0, perhaps with underscores, a multiplier (``k``, ``M``, ``B`` or ``G``, ``T``) and
-    a unit: ``%``, ``events``, ``steps``, ``iterations``, ``epochs``, ``tokens``, ``samples``, ``ms``, ``s``, ``min``,
-    ``h`` or ``days``. Spaces and the plural make no difference.
+    A text begins with a number of at least 0, which may contain underscores. A multiplier may follow: ``k``, ``M``,
+    ``B``, ``G`` or ``T``. The unit is ``%``, ``events``, ``steps``, ``iterations``, ``epochs``, ``tokens``,
+    ``samples``, ``ms``, ``s``, ``min``, ``h`` or ``days``. Spaces and the plural make no difference.
 
     Args:
         name: the name of the argument, for errors.
         text: the text.
-        unit: the unit of a text without one; None to refuse such a text.
+        unit: the unit of a text without a unit; None to raise an error for such a text.
 
     Raises:
-        TypeError: ``text`` is no text.
-        ValueError: it is not of this form.
+        TypeError: ``text`` is not a string.
+        ValueError: ``text`` does not have this form.
 
     >>> quantity("duration", "1.5M samples")
     Quantity(amount=Fraction(1500000, 1), unit='samples', text='1.5M samples')
@@ -96,7 +96,7 @@ def quantity(name: str, text: object, unit: str | None = None) -> Quantity:
     >>> quantity("duration", "1 furlong")
     Traceback (most recent call last):
     ...
-    ValueError: duration must have a unit such as '10%', '3 epochs' or '2B tokens' have, given '1 furlong'
+    ValueError: duration must have a known unit, as in '10%', '3 epochs' or '2B tokens', given '1 furlong'
     """
     if not isinstance(text, str):
         raise TypeError(f"{name} must be a text such as {EXAMPLES}, given {arguments.shown(text)}")
@@ -115,11 +115,11 @@ def quantity(name: str, text: object, unit: str | None = None) -> Quantity:
 
 
 def milliseconds(name: str, text: object) -> int:
-    """Reads a time such as ``"8 h"`` as whole milliseconds.
+    """Return a time such as ``"8 h"`` in whole milliseconds.
 
     Raises:
-        TypeError: ``text`` is no text.
-        ValueError: it is no time, or less than a millisecond and not 0.
+        TypeError: ``text`` is not a string.
+        ValueError: ``text`` is not a time, or is a time above 0 that would be rounded to 0 milliseconds.
 
     >>> milliseconds("budget", "1.5 min")
     90000
@@ -131,7 +131,7 @@ def milliseconds(name: str, text: object) -> int:
 
 
 def nearest(amount: Fraction) -> int:
-    """The nearest whole number; halves are rounded up.
+    """Return the nearest whole number. Halves are rounded up.
 
     >>> nearest(Fraction(5, 2)), nearest(Fraction(7, 3))
     (3, 2)
@@ -140,7 +140,7 @@ def nearest(amount: Fraction) -> int:
 
 
 def positive(name: str, amount: Fraction, whole: int, given: str, unit: str = EVENTS) -> int:
-    """Returns the whole number that an amount is rounded to, which is 0 only if the amount is.
+    """Return ``whole``, the rounded amount. Raise an error if only the rounding made it 0, or if it is too large.
 
     >>> positive("duration", Fraction(1, 5), 0, "'1%'")
     Traceback (most recent call last):
@@ -165,12 +165,12 @@ def _unit_of(name: str, text: str, word: str) -> tuple[str, int]:
     near = ["min"] if folded == "m" else difflib.get_close_matches(folded, WORDS, n=1, cutoff=0.6)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise ValueError(
-        f"{name} must have a unit such as '10%', '3 epochs' or '2B tokens' have, given {arguments.shown(text)}{hint}"
+        f"{name} must have a known unit, as in '10%', '3 epochs' or '2B tokens', given {arguments.shown(text)}{hint}"
     )
 
 
 def shown_part(part: Fraction, whole: Fraction, unit: str) -> str:
-    """A part of a whole in a unit, in words.
+    """Return a text that shows a part of a whole with its unit.
 
     >>> shown_part(Fraction(9 * 10**8), Fraction(12 * 10**8), "tokens")
     '0.9 of 1.2B tokens'
@@ -182,7 +182,7 @@ def shown_part(part: Fraction, whole: Fraction, unit: str) -> str:
 
 
 def shown_amount(amount: float, unit: str) -> str:
-    """An amount of a unit, in words.
+    """Return a text that shows an amount with its unit.
 
     >>> shown_amount(1.2e9, "tokens")
     '1.2B tokens'
@@ -192,7 +192,7 @@ def shown_amount(amount: float, unit: str) -> str:
 
 
 def size_of(amount: float, unit: str) -> tuple[float, str]:
-    """What an amount is divided by to be shown, and the text that follows the quotient.
+    """Return the number by which an amount is divided before it is shown, and the unit that follows the quotient.
 
     >>> size_of(1.2e9, "tokens"), size_of(3, "epochs"), size_of(7_200_000, "milliseconds")
     ((1000000000, 'B tokens'), (1, ' epochs'), (3600000, ' h'))

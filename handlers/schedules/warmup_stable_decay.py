@@ -1,4 +1,4 @@
-"""Warm-up, a stable phase, and a decay."""
+"""The schedule :class:`WarmupStableDecay`: a warm-up, a stable phase and a decay."""
 
 from dataclasses import dataclass
 
@@ -16,35 +16,35 @@ TYPES = ("linear", "cosine", "1-sqrt", "quadratic", "log", "power", "exponential
 
 @dataclass(frozen=True)
 class WarmupStableDecay(Schedule):
-    """Up from ``start_value`` to ``peak_value``, then stable, then down to ``end_value``, which is kept.
+    """A warm-up from ``start_value`` to ``peak_value``, a stable phase, and a decay to ``end_value``, which is kept.
 
-    With w, s and d events of warm-up, stable phase and decay, and the curves f of ``warmup_type`` and g of
-    ``decay_type``::
+    The warm-up has w events, the stable phase s events and the decay d events. The curve of ``warmup_type`` is f, and
+    the curve of ``decay_type`` is g::
 
         value(i) = start_value + (peak_value - start_value) * (1 - f(1 - i / w))      for i < w
         value(i) = peak_value                                                         for w <= i < w + s
         value(i) = peak_value + (end_value - peak_value) * g((i - w - s) / d)         for w + s <= i < w + s + d
-        value(i) = end_value                                                          after
+        value(i) = end_value                                                          for i >= w + s + d
 
-    ``"linear"`` is p, ``"cosine"`` is (1 - cos(pi * p)) / 2, ``"1-sqrt"`` is sqrt(p), ``"quadratic"`` is
-    1 - (1 - p) ** 2, ``"power"`` is p ** power, and ``"exponential"`` is (1 - ratio ** p) / (1 - ratio); a warm-up uses
-    the same curve backwards. ``"log"`` in n events is 1 - log(1 + n * (1 - p)) / log(1 + n): a warm-up by the logarithm
-    of i + 1.
+    As a function of the progress p, ``"linear"`` is ``p``, ``"cosine"`` is ``(1 - cos(pi * p)) / 2``, ``"1-sqrt"`` is
+    ``sqrt(p)``, ``"quadratic"`` is ``1 - (1 - p) ** 2``, ``"power"`` is ``p ** power``, and ``"exponential"`` is
+    ``(1 - ratio ** p) / (1 - ratio)``. In a phase of n events, ``"log"`` is ``1 - log(1 + n * (1 - p)) / log(1 + n)``.
+    A warm-up uses the same curves backwards, so a ``"log"`` warm-up rises with ``log(i + 1)``.
 
     Args:
-        peak_value: value of the stable phase; a float, or one for each of G parameter groups.
+        peak_value: value of the stable phase; a float, or a list of G floats, one for each parameter group.
         num_warmup_events: w, the events of the warm-up, at least 0.
         num_stable_events: s, the events of the stable phase, at least 0.
         num_decay_events: d, the events of the decay, at least 0.
-        start_value: value at event 0, like ``peak_value``.
-        end_value: value at the end of the decay, likewise.
-        warmup_type: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"quadratic"``, ``"log"``, ``"power"`` or
-            ``"exponential"``.
-        decay_type: likewise.
-        power: the exponent of curves of type ``"power"``, above 0.
-        ratio: the ratio of curves of type ``"exponential"``, in (0, 1).
+        start_value: value at event 0; a float, or a list of G floats.
+        end_value: value at the end of the decay and after it; a float, or a list of G floats.
+        warmup_type: the curve of the warm-up: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"quadratic"``, ``"log"``,
+            ``"power"`` or ``"exponential"``.
+        decay_type: the curve of the decay, one of the same names.
+        power: the exponent of ``"power"``, above 0.
+        ratio: the ratio of ``"exponential"``, in (0, 1).
 
-    Shapes: ``(n,)``, or ``(n, G)`` where a value is a list.
+    Shapes: ``(n,)``, or ``(n, G)`` if a value is a list.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -71,11 +71,11 @@ class WarmupStableDecay(Schedule):
 
     @property
     def length(self) -> float:
-        """The events of all three phases."""
+        """The number of events of all three phases."""
         return self.num_warmup_events + self.num_stable_events + self.num_decay_events
 
     def values(self, indices: Array) -> Array:
-        """The formula of the class docstring."""
+        """Return the values by the formula of the class docstring."""
         warm, stable = self.num_warmup_events, self.num_warmup_events + self.num_stable_events
         up = self.warmup_curve(np.minimum(indices / max(warm, 1), 1))
         down = self.decay_curve(np.clip((indices - stable) / max(self.num_decay_events, 1), 0, 1))
@@ -83,7 +83,7 @@ class WarmupStableDecay(Schedule):
             down = (indices >= stable).astype(np.float64)
         rising = between(self.start_value, self.peak_value, up)
         falling = between(self.peak_value, self.end_value, down)
-        # Two of the values may be one number for all groups where the third is a list.
+        # If one of the three values is a list, the arrays that depend only on the others have no group axis yet.
         wanted = self.groups is not None
         rising, falling, early = (with_group_axis(one, wanted) for one in (rising, falling, indices < warm))
         return np.where(early, rising, falling)
@@ -103,11 +103,11 @@ class WarmupStableDecay(Schedule):
 
 
 def curve_of_type(name: str, num_events: float, power: float = 2.0, ratio: float = 0.1) -> Curve:
-    """The curve of a decay.
+    """Return the curve of a decay by its name.
 
     Args:
         name: one of :data:`TYPES`.
-        num_events: the events of the decay, which ``"log"`` depends on.
+        num_events: the number of events of the decay, on which the curve ``"log"`` depends.
         power: the exponent of ``"power"``.
         ratio: the ratio of ``"exponential"``.
     """

@@ -1,4 +1,4 @@
-"""Schedules that are read in a window of events, or only at some events."""
+"""The schedules :class:`Window`, which reads another schedule in a window of events, and :class:`Stretch`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,29 +14,30 @@ from .wrapper import Wrapper
 
 @dataclass(frozen=True)
 class Window(Wrapper):
-    """A schedule that begins at one event, keeps its value from another event on, and changes at an interval.
+    """Another schedule in a window of events: it starts at event ``begin``, and its value is kept from ``end`` on.
 
     With ``k = min(i, end - 1) - begin``::
 
         value(i) = before                                       for i < begin
-        value(i) = schedule(k - k % interval)                   from then on
+        value(i) = schedule(k - k % interval)                   for i >= begin
 
-    A Python function in it is called at each event, with the event index of the schedule.
+    If the other schedule is a Python function, it is called at each event, with the argument ``k - k % interval``.
 
     Args:
-        schedule: the schedule in the window, from its event 0.
+        schedule: the other schedule. Its event 0 is at the beginning of the window.
         begin: the first event of the window, at least 0.
-        end: the first event after the window, more than ``begin``; the value of event ``end - 1`` is kept. None for no
-            end.
+        end: the first event after the window, more than ``begin``. From then on, the value of event ``end - 1`` is
+            kept. None for no end.
         interval: events from one change of the value to the next, at least 1.
-        before: the value before the window; a float, or one for each of G parameter groups. None for the
-            schedule's first value.
+        before: the value before the window; a float, or a list of G floats, one for each parameter group. None for the
+            first value of the other schedule.
 
-    Shapes: the shape of ``schedule``, or ``(n, G)`` where ``before`` is a list.
+    Shapes: the shape of ``schedule``, or ``(n, G)`` if ``before`` is a list.
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: an argument is out of its range; schedule and ``before`` are for different numbers of groups.
+        ValueError: an argument is out of its range; ``schedule`` and ``before`` have values for different numbers of
+            groups.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal
@@ -52,14 +53,14 @@ class Window(Wrapper):
     before: Number | None = fields.value(None)
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
+        """Check the arguments."""
         super().__post_init__()
         if self.end is not None and self.end <= self.begin:
-            raise ValueError(f"end must be more than begin, {self.begin}, given {shown(self.end)}")
+            raise ValueError(f"end must be more than begin={self.begin}, given {shown(self.end)}")
 
     @property
     def length(self) -> float | None:
-        """The events until the end of the window, or of the schedule in it."""
+        """The number of events until the window or the other schedule ends; None if both have no end."""
         length = self.schedule.length
         length = np.inf if length is None else length
         within = self.begin + np.ceil(length / self.interval) * self.interval
@@ -67,13 +68,13 @@ class Window(Wrapper):
         return None if end == np.inf else float(end)
 
     def _inner(self, indices: Array) -> Array:
-        """The last event at or before each one at which the value moves."""
+        """Return the events of the other schedule at which it is read."""
         last = np.inf if self.end is None else self.end - 1
         since = np.maximum(np.minimum(indices, last) - self.begin, 0)
         return np.asarray(since - since % self.interval)
 
     def _changed(self, values: Array, indices: Array) -> Array:
-        """The values, with ``before`` before the window."""
+        """Return the values, where the values before the window are replaced by ``before``."""
         if self.before is None:
             return values
         before = np.asarray(self.before, dtype=np.float64)
@@ -81,7 +82,10 @@ class Window(Wrapper):
         return np.where(with_group_axis(indices < self.begin, values.ndim == 2), before, values)
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
-        """The formula of the class docstring; the schedule is not read where ``before`` is the value."""
+        """Return the value at one event by the formula of the class docstring.
+
+        If the value is ``before``, the other schedule is not read.
+        """
         if index < self.begin and self.before is not None:
             return list(self.before) if isinstance(self.before, tuple) else self.before  # type: ignore[return-value]
         return read(self.schedule, int(self._inner(np.array([index], dtype=np.float64))[0]))
@@ -89,18 +93,18 @@ class Window(Wrapper):
 
 @dataclass(frozen=True)
 class Stretch(Wrapper):
-    """A schedule with each of its events repeated: ``value(i) = schedule(i // by)``.
+    """Another schedule, each of whose events is repeated: ``value(i) = schedule(i // by)``.
 
-    With it, a schedule that counts epochs has one value for all iterations of an epoch.
+    For example, a schedule that counts epochs becomes a schedule with one value for all iterations of an epoch.
 
     Args:
         schedule: the other schedule.
-        by: the number of events for one event of the schedule, at least 1.
+        by: the number of times that each event of the other schedule is repeated, at least 1.
 
     Shapes: the shape of ``schedule``.
 
     Raises:
-        TypeError, ValueError: ``by`` is no whole number of at least 1.
+        TypeError, ValueError: ``by`` is not a whole number of at least 1.
 
     Example:
         >>> from lehr.handlers.schedules import Anneal
@@ -112,14 +116,14 @@ class Stretch(Wrapper):
 
     @property
     def length(self) -> float | None:
-        """The length of the schedule, in events of this one."""
+        """The length of the other schedule times ``by``; None if the other schedule has no end."""
         length = self.schedule.length
         return None if length is None else length * self.by
 
     def _inner(self, indices: Array) -> Array:
-        """The event of the schedule that each event is part of."""
+        """Return the events of the other schedule at which it is read."""
         return indices // self.by
 
     def value_from_parts(self, index: int, read: Callable[[Schedule, int], Value]) -> Value:
-        """The value of the schedule at its event."""
+        """Return the value of the other schedule at its event ``index // by``."""
         return read(self.schedule, index // self.by)

@@ -1,1 +1,1 @@
-"""Where values go: the parameters of param groups, and other places that hold numbers."""
+"""Targets: the objects that write a scheduler's values to param groups, engine states and data loaders."""

@@ -1,4 +1,4 @@
-"""The batch size of a data loader."""
+"""The target that writes the batch size of a data loader."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +13,7 @@ from .target import Location, Target
 
 
 class BatchSize(Target):
-    """The ``batch_size`` of a data loader's batch sampler.
+    """A target that writes the ``batch_size`` of a data loader's batch sampler.
 
     Args:
         dataloader: the data loader.
@@ -31,28 +31,28 @@ class BatchSize(Target):
         if not isinstance(dataloader.batch_sampler, BatchSampler):
             raise ValueError(
                 "dataloader must have a torch.utils.data.BatchSampler, "
-                f"given one with {shown(dataloader.batch_sampler)}"
+                f"given a DataLoader whose batch_sampler is {shown(dataloader.batch_sampler)}"
             )
         self.dataloader = dataloader
 
     def check(self, value: Any, engine: Engine | None) -> Callable[[], None]:
-        """The function that writes the batch size; the schedule has checked the value."""
+        """Return a function that writes the batch size, without a check: the schedule has checked the value."""
         return partial(self.write, value, engine)
 
     def write(self, value: Any, engine: Engine | None) -> None:
-        """Set the batch size."""
+        """Set the batch size of the data loader."""
         self.last = int(value)
         self.dataloader.batch_sampler.batch_size = self.last  # type: ignore[union-attr]
 
     def read(self) -> Any:
-        """The last batch size that was written."""
+        """Return the last batch size that was written."""
         return self.last
 
     def holders(self, engine: Engine) -> list[Any]:
-        """The batch sampler."""
+        """Return a list that contains the batch sampler."""
         return [self.dataloader.batch_sampler]
 
     def locations(self, engine: Engine) -> list[Location]:
-        """The location of the batch size."""
+        """Return a list that contains the location of the batch size."""
         sampler = self.dataloader.batch_sampler
         return [Location(sampler, "batch_size", None, sampler)]

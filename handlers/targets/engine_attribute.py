@@ -1,4 +1,4 @@
-"""An attribute of an engine's state."""
+"""The target that writes an attribute of an engine's state."""
 
 from collections.abc import Callable
 from functools import cache, partial
@@ -17,21 +17,21 @@ NAMES_OF_LEHR = {"param_history", "optimizer", "optimizer_step", "optimizer_step
 
 @cache
 def own_names() -> frozenset[str]:
-    """The names that ignite and lehr use themselves."""
+    """Return the names of attributes of ``engine.state`` that ignite or lehr uses; a scheduler must not write them."""
     from ignite.engine import State
 
     return frozenset({*vars(State()), *dir(State)} | NAMES_OF_LEHR)
 
 
 class EngineAttribute(Target):
-    """An attribute of ``engine.state``; the engine is the one that fires the event.
+    """A target that writes an attribute of ``engine.state``, where ``engine`` fires the event.
 
     Args:
         name: the name of the attribute.
         number_type: ``int`` to write values as ints; ``float`` to write them unchanged.
 
     Raises:
-        ValueError: the engine itself uses an attribute of this name.
+        ValueError: the engine itself uses an attribute called ``name``.
     """
 
     is_saved = False
@@ -45,7 +45,7 @@ class EngineAttribute(Target):
         self.name, self.number_type = name, number_type
 
     def check(self, value: Any, engine: "Engine | None") -> Callable[[], None]:
-        """The function that writes the value; any value can be written if there is an engine.
+        """Return a function that writes the value to the state of the engine.
 
         Raises:
             TypeError: ``engine`` is None.
@@ -55,7 +55,7 @@ class EngineAttribute(Target):
         return partial(self.write, value, engine)
 
     def write(self, value: Any, engine: "Engine | None") -> None:
-        """Set the attribute.
+        """Set the attribute of the engine's state.
 
         Raises:
             TypeError: ``engine`` is None.
@@ -66,13 +66,13 @@ class EngineAttribute(Target):
         setattr(engine.state, self.name, self.last)  # type: ignore[union-attr]
 
     def read(self) -> Any:
-        """The last value that was written."""
+        """Return the last value that was written."""
         return self.last
 
     def holders(self, engine: "Engine") -> list[Any]:
-        """The state of the engine."""
+        """Return a list that contains the state of the engine."""
         return [engine.state]
 
     def locations(self, engine: "Engine | None") -> list[Location]:
-        """The location of the attribute; none without an engine."""
+        """Return a list that contains the location of the attribute; an empty list if there is no engine."""
         return [] if engine is None else [Location(engine.state, self.name, None, engine.state)]

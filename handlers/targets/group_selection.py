@@ -1,4 +1,4 @@
-"""The selection of param groups by index, name or predicate, and the rule for groups that are added later."""
+"""The argument ``param_group_index``: it selects param groups, and says what happens to groups that you add later."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,28 +16,29 @@ ADDED = ("adopt", "ignore", "own", "refuse")
 
 @dataclass(frozen=True)
 class Groups:
-    """Param groups of an optimizer, for the ``param_group_index`` of any scheduler.
+    """A selection of param groups, for the argument ``param_group_index`` of any scheduler.
 
-    You can also pass an index, a name or a predicate itself. This class adds a rule for param groups that you add in
-    mid-run, for example when you unfreeze layers.
+    You can also pass an index, a name or a predicate without this class. With this class, you also choose what happens
+    to param groups that you add in mid-run, for example when you unfreeze layers.
 
     Args:
         select: an index; the ``"name"`` entry of a group; a predicate, which takes a group and returns a bool; or None
             for all groups.
-        added: the rule for a selected group that was added after the scheduler was constructed. ``"own"`` starts it
-            from its own value: at the next event j it trains with the value v that it came with, and at event i with
-            v * f(i) / f(j), where f is the value of the first group. A group that came with an ``initial_`` entry, such
-            as ``initial_lr``, has that value times f(i) / f's base value instead, and so has a group that comes when
-            f(j) is 0. ``"adopt"`` gives it the value of the other groups, or the last value if the schedule has a value
-            for each group. ``"ignore"`` leaves it alone. ``"refuse"`` raises an error at the next event. None means
-            ``"own"`` if the schedule starts from each group's own value, ``"adopt"`` if it has one value for all
-            groups, and else ``"refuse"``.
-        required: whether the group must exist when the scheduler is constructed. With False, the scheduler counts its
-            events until you add the group, and writes nothing.
+        added: the rule for a selected group that you add after you constructed the scheduler. ``"own"`` starts the
+            group from its own value. If you add it before event j with the value v, it trains at event i with
+            v * f(i) / f(j), where f(i) is the value of the first group. If the group has an ``initial_`` entry, such as
+            ``initial_lr``, then v is the value of this entry, and the base value of the first group replaces f(j). The
+            base value also replaces f(j) if f(j) is 0. ``"adopt"`` gives the group the value of the other groups, or
+            the last value if the schedule has a value for each group. ``"ignore"`` never writes to the group.
+            ``"refuse"`` raises an error at the next event. None means ``"own"`` if the schedule starts from each
+            group's own value, ``"adopt"`` if the schedule has one value for all groups, and ``"refuse"`` otherwise.
+        required: whether the group must exist when you construct the scheduler. With False, the scheduler counts its
+            events and writes nothing until you add the group.
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: ``added`` is unknown, or is given with an index, which selects only one group.
+        ValueError: ``added`` is unknown, or is given with an index, which selects only one group; ``required`` is False
+            although ``select`` cannot wait for a group to be added.
 
     Example:
         >>> import torch
@@ -69,14 +70,17 @@ class Groups:
             )
         arguments.flag("required", self.required)
         if not self.required and (self.select is None or (isinstance(self.select, int) and self.select < 0)):
-            raise ValueError(f"required must be True unless select is a group to come, given {shown(self.select)}")
+            raise ValueError(
+                "required must be True if select is None or a negative index, because such a selection cannot wait for "
+                f"a group to be added, given select={shown(self.select)}"
+            )
         if self.added is not None:
             arguments.one_of("added", self.added, ADDED)
             if isinstance(select, int):
                 raise ValueError(f"added must be None for the group of one index, given {arguments.shown(self.added)}")
 
     def config(self) -> Any:
-        """The selection as plain data.
+        """Return the selection as plain data.
 
         Raises:
             TypeError: ``select`` is a predicate.
@@ -91,11 +95,11 @@ class Groups:
         return more if len(more) > 1 else self.select
 
     def of(self, groups: Sequence[Group]) -> list[Group]:
-        """The selected groups."""
+        """Return the selected groups."""
         return [groups[index] for index in self.indices(groups)]
 
     def indices(self, groups: Sequence[Group]) -> list[int]:
-        """The indices of the selected groups."""
+        """Return the indices of the selected groups."""
         if self.select is None:
             return list(range(len(groups)))
         if isinstance(self.select, int):
@@ -120,10 +124,10 @@ class Groups:
         return bool(chosen)
 
     def resolved(self, groups: Sequence[Group]) -> "Groups":
-        """The same selection, with an index that counts from the first group.
+        """Return the same selection, where a negative index is replaced by the index that counts from the first group.
 
         Raises:
-            ValueError: none of the groups is selected although one is required.
+            ValueError: no group is selected although ``required`` is True.
         """
         if not self.required:
             return self
@@ -152,7 +156,7 @@ Selection = int | str | Predicate | Groups | None
 
 
 def as_groups(given: object) -> Groups:
-    """The argument ``param_group_index`` as :class:`Groups`.
+    """Return the argument ``param_group_index`` as :class:`Groups`.
 
     Raises:
         TypeError: the argument does not select groups.

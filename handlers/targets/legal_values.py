@@ -1,4 +1,4 @@
-"""The values that optimizers allow for their parameters."""
+"""The range of values that torch's optimizers allow for each parameter, such as ``lr`` and ``betas[0]``."""
 
 from typing import NamedTuple
 
@@ -6,10 +6,10 @@ import numpy as np
 
 
 class LegalRange(NamedTuple):
-    """The values that optimizers allow for a parameter.
+    """The range of values that optimizers allow for a parameter.
 
     Args:
-        rule: the rule in words, for messages.
+        rule: the range in words, for error messages.
         lowest: the lowest legal value.
         highest: the highest legal value.
     """
@@ -21,7 +21,7 @@ class LegalRange(NamedTuple):
 
 LARGEST = float(np.finfo(np.float64).max)  # no optimizer allows an infinite value
 ABOVE_0, BELOW_1, ABOVE_1 = (float(np.nextafter(*towards)) for towards in ((0.0, 1.0), (1.0, 0.0), (1.0, 2.0)))
-SLIGHTLY_NEGATIVE = -1e-12  # what is meant to be 0 may be as little below, by rounding
+SLIGHTLY_NEGATIVE = -1e-12  # rounding may turn a value of 0 into a slightly negative number
 NOT_NEGATIVE = ("lr", "weight_decay", "momentum", "eps", "alpha", "lr_decay", "momentum_decay")
 LEGAL_RANGES = {
     **dict.fromkeys(NOT_NEGATIVE, LegalRange("at least 0", SLIGHTLY_NEGATIVE, LARGEST)),
@@ -38,7 +38,11 @@ ANY_VALUE = LegalRange("any number", -LARGEST, LARGEST)
 
 
 def legal_range(key: str, item: int | None) -> LegalRange | None:
-    """The legal values of an entry of a param group, or of one item of a tuple in it; None if all are legal.
+    """Return the legal range of a parameter; None if all values are legal.
+
+    Args:
+        key: the entry of a param group, such as ``"betas"``.
+        item: the index of the parameter if the entry is a tuple; otherwise None.
 
     >>> legal_range("betas", 1).rule
     'at least 0 and less than 1'

@@ -1,4 +1,4 @@
-"""One parameter of an optimizer's param groups."""
+"""The target that writes one parameter, such as ``lr``, to an optimizer's param groups."""
 
 import math
 from collections import Counter
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class HasParamGroups(Protocol):
-    """A torch optimizer, or anything else with its ``param_groups``."""
+    """A torch optimizer, or any other object with a list ``param_groups`` of dictionaries."""
 
     @property
     def param_groups(self) -> list[Group]:
@@ -31,22 +31,24 @@ class HasParamGroups(Protocol):
 
 
 class PlaceholderOptimizer:
-    """An optimizer for simulations: it has one param group, with any parameter that a scheduler needs."""
+    """An optimizer for simulations. It has one param group; a target adds the parameter that it needs to this group."""
 
     def __init__(self) -> None:
         self.param_groups: list[Group] = [{}]
 
 
 class FloatGroups(NamedTuple):
-    """Param groups that hold floats; valid while the list of groups and its length stay the same.
+    """Param groups whose parameter is a float.
+
+    This record is valid while the optimizer's list of groups is the same object and has the same length.
 
     Args:
         optimizer: the optimizer.
-        groups: the list of its groups; loading a state replaces it.
-        length: the length of the list; adding a group changes it.
+        groups: the list of the optimizer's groups; ``load_state_dict`` replaces this list.
+        length: the length of the list; ``add_param_group`` changes this length.
         key: the entry of each group.
         first: the index of the first group that is written.
-        indices: the indices of all groups that are written, rising; None where there is only the first.
+        indices: the indices of all groups that are written, in rising order; None if only one group is written.
     """
 
     optimizer: HasParamGroups
@@ -58,20 +60,20 @@ class FloatGroups(NamedTuple):
 
 
 class ParamGroups(Target):
-    """One named parameter in all of an optimizer's param groups, or in some of them.
+    """A target that writes one parameter to all param groups of an optimizer, or to some of them.
 
-    ``"lr"`` is an entry of a group and ``"betas[0]"`` one item of an entry that is a tuple; ``"momentum"`` means
-    ``betas[0]`` in an optimizer that has betas and no momentum. A number is replaced. A tensor is filled in place, so
-    that compiled optimizers and CUDA graphs keep reading the same tensor.
+    ``"lr"`` is an entry of a group, and ``"betas[0]"`` is one item of an entry that is a tuple. ``"momentum"`` means
+    ``betas[0]`` in an optimizer that has betas and no momentum. The target replaces a number, but it fills a tensor in
+    place, so that compiled optimizers and CUDA graphs keep reading the same tensor.
 
-    Each event looks the groups up again, since ``add_param_group`` and ``load_state_dict`` may change them. A name or a
-    predicate is applied again when the list of groups was replaced or its length has changed.
+    Each event looks the groups up again, since ``add_param_group`` and ``load_state_dict`` may change them. The target
+    applies a name or a predicate again when the list of groups was replaced or its length has changed.
 
     Args:
-        optimizer: a torch optimizer, or an object with its ``param_groups``.
+        optimizer: a torch optimizer, or another object with a list ``param_groups`` of dictionaries.
         param_name: name of the parameter.
-        param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`. A
-            negative index counts from the last group.
+        param_group_index: the groups to write to: an index, a name, a predicate, or None for all; see :class:`Groups`.
+            A negative index counts from the last group.
 
     Raises:
         TypeError: ``optimizer`` has no list of param groups, or an argument has the wrong type.
@@ -81,7 +83,9 @@ class ParamGroups(Target):
     def __init__(self, optimizer: HasParamGroups, param_name: str, param_group_index: Selection = None) -> None:
         groups = getattr(optimizer, "param_groups", None)
         if not isinstance(groups, Sequence) or not all(isinstance(group, dict) for group in groups):
-            raise TypeError(f"optimizer must be a torch optimizer or have its param_groups, given {shown(optimizer)}")
+            raise TypeError(
+                f"optimizer must be a torch optimizer or have a list param_groups of dicts, given {shown(optimizer)}"
+            )
         if not isinstance(param_name, str):
             raise TypeError(f"param_name must be a string, given {shown(param_name)}")
         selection = as_groups(param_group_index)
@@ -91,10 +95,10 @@ class ParamGroups(Target):
         self.selection = selection.resolved(groups)
         self._known_groups = len(groups)
         self._writes_all = self.selection.select is None and self.selection.added in (None, "adopt", "own")
-        self._looked_up: list[Group] | None = None  # the list of groups that the indices belong to, and its length
-        self._num_looked_up = -1
+        self._looked_up: list[Group] | None = None  # the list of all groups, when ``_indices`` was computed
+        self._num_looked_up = -1  # the length of this list at that time
         self._indices: Sequence[int] = ()
-        self._float_groups: list[Group] | None = None  # the same list, if all groups that are written hold floats
+        self._float_groups: list[Group] | None = None  # the list of all groups, if each written parameter is a float
         self.key, self.item = find_entry(param_name, self.groups() or list(groups))
         self.legal = legal_range(self.key, self.item)
 
@@ -103,20 +107,21 @@ class ParamGroups(Target):
 
     @property
     def param_group_index(self) -> Selection:
-        """The selection as it was given; an index is counted from the first group."""
+        """The selected groups as the user gave them; a negative index is replaced by one that counts from the first."""
         is_plain = self.selection.added is None and self.selection.required
         return self.selection.select if is_plain else self.selection
 
     @property
     def writes_all(self) -> bool:
-        """Whether all groups are written, including groups that are added later."""
+        """Whether the target writes to all groups, including groups that are added later."""
         return self._writes_all
 
     def groups(self) -> list[Group]:
-        """The groups that are written at the next event.
+        """Return the groups that the next event writes to.
 
         Raises:
-            ValueError: a group was added although ``added`` is ``"refuse"``.
+            ValueError: a group was added although ``added`` is ``"refuse"``; no group is selected although ``required``
+                is True.
         """
         groups = self.optimizer.param_groups
         if self._writes_all:
@@ -130,14 +135,14 @@ class ParamGroups(Target):
         """Raise an error if no group is selected yet.
 
         Args:
-            name: the class that needs the values of the groups when it is constructed.
+            name: the name of a class that reads the values of the groups when it is constructed.
 
         Raises:
             ValueError: no group is selected.
         """
         if not self.groups():
             raise ValueError(
-                f"param_group_index must select a group that exists for {name}, which starts from its value, given "
+                f"param_group_index must select an existing group, because {name} starts from the group's value, given "
                 f"{shown(self.param_group_index)}"
             )
 
@@ -146,19 +151,20 @@ class ParamGroups(Target):
         selected = self.selection.indices(known)
         if self.selection.added == "refuse" and selected and selected[-1] >= self.known_groups:
             raise ValueError(
-                f"the optimizer must not be given more param groups whose {self.key!r} is scheduled, since added is "
-                f"'refuse': it had {self.known_groups} groups when the scheduler was made, and has {len(groups)} now"
+                f"optimizer must not receive more param groups whose {self.key!r} is scheduled, because added is "
+                f"'refuse'; it had {self.known_groups} groups when the scheduler was constructed, and now it has "
+                f"{len(groups)}"
             )
         if not selected and self.selection.required:
             raise ValueError(
-                f"param_group_index must select at least one of the optimizer's {len(groups)} groups, as before, given "
-                f"{shown(self.selection.select)}: loading a state of the optimizer may have removed their names"
+                f"param_group_index must still select at least one of the optimizer's {len(groups)} groups, given "
+                f"{shown(self.selection.select)}; loading a state of the optimizer may have removed the groups' names"
             )
         return selected
 
     @property
     def known_groups(self) -> int:
-        """The number of groups when the scheduler was constructed; groups beyond it were added later."""
+        """The number of groups when the scheduler was constructed. Groups with higher indices were added later."""
         return self._known_groups
 
     @known_groups.setter
@@ -167,13 +173,13 @@ class ParamGroups(Target):
 
     @property
     def adopts(self) -> bool:
-        """Whether groups beyond the number of values receive the last value."""
+        """Whether a group receives the last value if there are more groups than values."""
         return self.selection.added == "adopt"
 
     def expect_added_groups(self, num_values: int) -> None:
-        """Treat the groups beyond the number of values as added later, if ``added`` says what happens to such groups.
+        """Treat all groups after the first ``num_values`` as added later, if ``added`` is ``"adopt"`` or ``"ignore"``.
 
-        A run that is resumed may make all groups before the scheduler.
+        A resumed run may add these groups before it constructs the scheduler, although the first run added them later.
         """
         selected = [id(group) for group in self.groups()]
         if self.selection.added in ("adopt", "ignore") and 0 < num_values < len(selected):
@@ -181,37 +187,37 @@ class ParamGroups(Target):
             self.known_groups = ids.index(selected[num_values - 1]) + 1
 
     def fitted(self, values: list[float], groups: Sequence[Group]) -> list[float]:
-        """One value for each of the groups that are written.
+        """Return one value for each group; if groups were added and ``added`` is ``"adopt"``, repeat the last value.
 
         Raises:
-            ValueError: there are more or fewer values, and added groups do not adopt the last one.
+            ValueError: the number of values is not the number of groups, and repeating the last value does not help.
         """
         more = len(groups) - len(values)
         if more > 0 and values and self.adopts:
             return values + values[-1:] * more
         if more:
             raise ValueError(
-                f"{len(values)} values of {self.key!r} cannot be written to {len(groups)} param groups; where groups "
-                "are added in mid-run, param_group_index=Groups(added='adopt') gives them the last value, and 'ignore' "
-                "leaves them alone"
+                f"{len(values)} values of {self.key!r} cannot be written to {len(groups)} param groups; if you add "
+                "groups in mid-run, param_group_index=Groups(added='adopt') gives these groups the last value, and "
+                "Groups(added='ignore') never writes to these groups"
             )
         return values
 
     def history_width(self, value: Any) -> int:
-        """The number of groups."""
+        """Return the number of groups."""
         return len(self.optimizer.param_groups if self._writes_all else self.groups())
 
     def read(self) -> list[float]:
-        """The present value of each group."""
+        """Return the present value of each group."""
         return [float(held) for held in self._held_by(self.groups())]
 
     def base_values(self) -> list[float]:
-        """The value from which a schedule of each group starts: its entry ``initial_<key>``, or its present value.
+        """Return the base value of each group: its entry ``initial_<key>``, or its present value without such an entry.
 
-        Torch's schedulers use the same entry, such as ``initial_lr``, and leave it in the groups.
+        Torch's schedulers write the same entry, such as ``initial_lr``, to the groups.
 
         Raises:
-            TypeError, ValueError: such an entry is not a finite number.
+            TypeError, ValueError: an entry ``initial_<key>`` is not a finite number.
         """
         groups, initial_key = self.groups(), f"initial_{self.key}"
         values = [float(held) for held in self._held_by(groups)]
@@ -224,32 +230,32 @@ class ParamGroups(Target):
         return values
 
     def as_held(self, values: Any) -> Any:
-        """Values as the groups hold them: a tensor of less than 64 bits rounds them. See :meth:`Target.as_held`."""
+        """Return the values after the groups' tensors have rounded them to their dtype. See :meth:`Target.as_held`."""
         return as_held(self._held_by(self.groups()), values)
 
     def holders(self, engine: "Engine | None" = None) -> list[Any]:
-        """The groups."""
+        """Return the groups that the next event writes to."""
         return self.groups()
 
     def locations(self, engine: "Engine | None" = None) -> list[Location]:
-        """The entry of each group."""
+        """Return the location of the parameter in each group."""
         return [Location(group, self.key, self.item, self.optimizer) for group in self.groups()]
 
     def tensors(self, own_values: bool) -> "list[torch.Tensor]":
-        """The tensors of the groups.
+        """Return the tensor that each group holds as its parameter.
 
         Args:
             own_values: whether each group has its own value.
 
         Raises:
-            ValueError: a group holds a number, or two groups with different values share a tensor.
+            ValueError: a group holds a number instead of a tensor, or two groups with different values share a tensor.
         """
         held = self._held_by(self.groups())
         for at, old in enumerate(held):
             if not is_tensor(old):
                 raise ValueError(
-                    f"{self.key!r} must be a tensor in all param groups that are written, given {old!r} in the "
-                    f"group {at}: construct the optimizer with torch.tensor({old!r}), on the device of its parameters"
+                    f"{self.key!r} must be a tensor in each selected param group, given {old!r} in group {at}; "
+                    f"construct the optimizer with torch.tensor({old!r}) on the device of the optimizer's parameters"
                 )
         if own_values or not self._writes_all:
             self._refuse_shared(held, range(len(held)))
@@ -259,12 +265,12 @@ class ParamGroups(Target):
         """Write one value to all groups, or one value of a list to each group.
 
         Raises:
-            ValueError: as :meth:`check`; nothing is written then.
+            ValueError: :meth:`check` raises this error. No group is written then.
         """
         groups = self.groups()
         all_groups = self.optimizer.param_groups
-        # load_state_dict replaces the list, and add_param_group extends it. To check every group would take as long as
-        # to write to it, so only the first group is checked.
+        # ``load_state_dict`` replaces the list, and ``add_param_group`` extends it. Only the first group is checked,
+        # because a check of every group would take as long as the writing.
         is_known = all_groups is self._float_groups and len(all_groups) == self._num_looked_up
         if is_known and type(groups[0].get(self.key)) is float:
             if type(value) is float:
@@ -276,11 +282,11 @@ class ParamGroups(Target):
         self.check(value, engine)()
 
     def check(self, value: Value, engine: "Engine | None" = None) -> Callable[[], None]:
-        """Raise an error if the value cannot be written to all groups; else return a function that writes it.
+        """Return a function that writes the value to all groups, or raise an error if this is impossible.
 
         Raises:
             ValueError: the number of values is not the number of groups; groups with different values share a tensor; a
-                group that was added later lacks the parameter.
+                group that was added later does not have the parameter.
         """
         groups = self.groups()
         if self._hold_floats(groups):
@@ -294,7 +300,7 @@ class ParamGroups(Target):
         return partial(self._put, groups, held, values)
 
     def _hold_floats(self, groups: list[Group]) -> bool:
-        """Whether the parameter is a float in each of the groups that are written."""
+        """Return whether the parameter is a float in each group that the next event writes to."""
         all_groups = self.optimizer.param_groups
         if all_groups is self._float_groups and len(all_groups) == self._num_looked_up:
             return type(groups[0].get(self.key)) is float and type(groups[-1].get(self.key)) is float
@@ -305,7 +311,7 @@ class ParamGroups(Target):
         return False
 
     def float_groups(self) -> FloatGroups | None:
-        """The groups, if the parameter is a float in each; None where it may be anything else."""
+        """Return the groups if the parameter is a float in each group; None if a group may hold anything else."""
         groups = self._float_groups
         if not groups or self.optimizer.param_groups is not groups or len(groups) != self._num_looked_up:
             return None
@@ -315,7 +321,7 @@ class ParamGroups(Target):
 
     def _put(self, groups: list[Group], held: list[Any], values: Iterable[float]) -> None:
         filled = None
-        # torch.compile runs this loop as it is, since repeat() has no end; a graph of one fill would cost more.
+        # ``repeat()`` has no end, so ``torch.compile`` does not compile this loop. Compiling it would cost more time.
         for group, old, new in zip(groups, held, values):  # noqa: B905
             if is_tensor(old):
                 if old is not filled:  # groups with one value may share a tensor
@@ -328,13 +334,13 @@ class ParamGroups(Target):
                 group[self.key] = type(group[self.key])(items)
 
     def refuse_shared_tensors(self, values: Iterable[Any]) -> None:
-        """Raise an error if two groups share a tensor.
+        """Raise an error if two groups share a tensor although they need different values.
 
         Args:
-            values: one for each group that is written; groups with equal values may share a tensor.
+            values: the value of each selected group; groups with equal values may share a tensor.
 
         Raises:
-            ValueError: two groups with different values share a tensor, or a group that is not written has it.
+            ValueError: a selected group shares its tensor with a group that has another value or is not selected.
         """
         self._refuse_shared(self._held_by(self.groups()), values)
 
@@ -354,11 +360,11 @@ class ParamGroups(Target):
             ):
                 raise ValueError(
                     f"param groups must each have their own tensor {self.key!r} to have different values, "
-                    "given one tensor in several groups: put a clone() of it into each"
+                    "given one tensor in several groups; put a clone() of the tensor into each group"
                 )
 
     def _held_by(self, groups: Iterable[Group]) -> list[Any]:
-        """The number or tensor of each of these groups."""
+        """Return the number or tensor that each group holds as its parameter."""
         try:
             if self.item is None:
                 return [group[self.key] for group in groups]

@@ -1,4 +1,4 @@
-"""The parameters of param groups by their names: ``"lr"``, ``"betas[0]"``."""
+"""Functions that find the parameter of a name, such as ``"lr"`` or ``"betas[0]"``, in param groups."""
 
 import difflib
 from collections.abc import Sequence
@@ -11,12 +11,14 @@ from .group_selection import Group
 
 
 def find_entry(param_name: str, groups: list[Group]) -> tuple[str, int | None]:
-    """The entry that a param name stands for in all groups, and the index in it if it is a tuple.
+    """Return the key of a parameter's entry in all groups, and the parameter's index if the entry is a tuple.
+
+    For example, return ``("lr", None)`` for ``"lr"``, and ``("betas", 0)`` for ``"betas[0]"``.
 
     Raises:
-        ValueError: a group has no such number.
+        ValueError: a group has no number of this name.
     """
-    if {type(group.get(param_name)) for group in groups} == {float}:  # the usual case, and quick to find
+    if {type(group.get(param_name)) for group in groups} == {float}:  # the usual case, which is fast to check
         return param_name, None
     for name in (param_name, "betas[0]") if param_name == "momentum" else (param_name,):
         entries = [_entry_of(name, group) for group in groups]
@@ -33,16 +35,16 @@ def find_entry(param_name: str, groups: list[Group]) -> tuple[str, int | None]:
 
 
 def _no_number(param_name: str, groups: list[Group]) -> str:
-    """Which group has an entry of this name that is not a number; empty if there is none."""
+    """Return the end of an error message: the group whose entry of this name is not a number; or an empty string."""
     for at, group in enumerate(groups):
         if param_name in group and param_name != "params" and not _is_number(group[param_name]):
             given = arguments.shown(group[param_name])[:100]
-            return f": it must be a float or a floating-point tensor of one number, given {given} in param group {at}"
+            return f"; its value must be a float or a floating-point tensor of one number, given {given} in group {at}"
     return ""
 
 
 def _entry_of(name: str, group: Group) -> tuple[str, int | None] | None:
-    """The entry and the index of a numeric parameter in a group; None if the group has none of this name."""
+    """Return the entry and the index of a numeric parameter in one group; None if the group has no such parameter."""
     if name in group and _is_number(group[name]):
         return name, None
     key = name.rpartition("[")[0]
@@ -53,7 +55,7 @@ def _entry_of(name: str, group: Group) -> tuple[str, int | None] | None:
 
 
 def _numbers_in(group: Group) -> list[str]:
-    """The names of a group's numeric parameters."""
+    """Return the names of a group's numeric parameters."""
     names = []
     for key, value in group.items():
         if _is_number(value):
@@ -63,7 +65,7 @@ def _numbers_in(group: Group) -> list[str]:
 
 
 def _items(key: str, value: object) -> Sequence[Any]:
-    """The items of a tuple such as ``betas``, which are parameters of their own."""
+    """Return the items of an entry that is a tuple, such as ``betas``; an empty tuple for any other entry."""
     return value if isinstance(value, tuple | list) and key != "params" else ()
 
 

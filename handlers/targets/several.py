@@ -1,4 +1,4 @@
-"""A target that consists of several targets."""
+"""A target that consists of several targets, so that one event writes all of them or none."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 class Several(Target):
-    """Several targets; an event writes all or none. A value is a list with one item per target.
+    """A target that consists of several targets. A value is a list with one item for each target.
+
+    An event writes to all targets, or to none if one of them cannot take its value.
 
     Args:
         targets: the targets.
@@ -24,7 +26,7 @@ class Several(Target):
         self.is_saved = all(target.is_saved for target in targets)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_float_groups": []}  # a copy looks the groups up again
+        return {**vars(self), "_float_groups": []}  # the copy must look up the groups of its own optimizers
 
     def write(self, value: Any, engine: "Engine | None") -> None:
         """Check the value of each target, and then write all of them."""
@@ -38,13 +40,13 @@ class Several(Target):
                 group[key] = own
 
     def _float_writes(self, value: Sequence[Any]) -> list[tuple[list[Group], str, float]] | None:
-        """What to write where each target is one float in groups that hold floats; found in the least time.
+        """Return the groups, the key and the value of each target if all values and all parameters are floats.
 
-        Returns:
-            The groups, the key and the value of each target; None where anything else is written, or has changed.
+        This is the fast path of :meth:`write`. It returns None if a value or a parameter is not a float, or if the
+        groups have changed since the last event.
         """
         writes = []
-        for known, own in zip(self._float_groups, value):  # noqa: B905 -- strict takes longer, and none are left out
+        for known, own in zip(self._float_groups, value):  # noqa: B905 -- strict is slower, and the lengths are equal
             if known is None or type(own) is not float:
                 return None
             optimizer, all_groups, length, key, first, indices = known
@@ -61,7 +63,7 @@ class Several(Target):
         return writes or None
 
     def check(self, value: Any, engine: "Engine | None") -> Callable[[], None]:
-        """Check the value of each target."""
+        """Check the value of each target, and return a function that writes all values."""
         writes = [target.check(own, engine) for target, own in zip(self.targets, value, strict=True)]
 
         def write() -> None:
@@ -71,14 +73,14 @@ class Several(Target):
         return write
 
     def read(self) -> list[Any]:
-        """The values of the targets in one list."""
+        """Return the values of all targets in one list."""
         rows = [target.read() for target in self.targets]
         return [value for row in rows for value in (row if isinstance(row, list) else [row])]
 
     def holders(self, engine: "Engine") -> list[Any]:
-        """The holders of all targets."""
+        """Return the holders of all targets."""
         return [holder for target in self.targets for holder in target.holders(engine)]
 
     def locations(self, engine: "Engine") -> list[Location]:
-        """The locations of all targets."""
+        """Return the locations of all targets."""
         return [location for target in self.targets for location in target.locations(engine)]

@@ -1,4 +1,4 @@
-"""The base class of targets: a target holds numbers, and can be read, checked and written."""
+"""The base class of targets, which read, check and write numbers, and the location of each number."""
 
 import math
 from abc import ABC, abstractmethod
@@ -16,13 +16,13 @@ Value = float | list[float]
 
 
 class Location(NamedTuple):
-    """The location of one number, which can be read, named and compared.
+    """The location of one number, such as the ``lr`` of a param group.
 
     Args:
-        holder: the object that has the number: a param group, the state of an engine, a batch sampler.
-        key: the name of the number in it.
-        item: the index in a tuple such as ``betas``; None for the whole entry.
-        owner: the optimizer, engine state or batch sampler.
+        holder: the object that has the number: a param group, the state of an engine, or a batch sampler.
+        key: the key or attribute of the holder that has the number.
+        item: the index of the number if it is in a tuple such as ``betas``; otherwise None.
+        owner: the optimizer of the param group; otherwise the holder itself.
     """
 
     holder: Any
@@ -32,13 +32,13 @@ class Location(NamedTuple):
 
     @property
     def identity(self) -> tuple[int, str, int | None]:
-        """A key for the number; it is equal for two param groups that share a tensor."""
+        """A key that identifies the number. Two param groups that share a tensor have equal keys."""
         held = self.holder.get(self.key) if isinstance(self.holder, dict) else None
         return (id(held) if is_tensor(held) else id(self.holder)), self.key, self.item
 
     @property
     def label(self) -> str:
-        """The name or number of the param group; empty if the number is not in an optimizer."""
+        """The name or index of the param group; an empty string if the number is not in an optimizer."""
         if not self.is_in_optimizer:
             return ""
         number = next(at for at, group in enumerate(self.owner.param_groups) if group is self.holder)
@@ -46,7 +46,7 @@ class Location(NamedTuple):
 
     @property
     def param_name(self) -> str:
-        """The param name of the number."""
+        """The name of the number, such as ``lr`` or ``betas[0]``."""
         return self.key if self.item is None else f"{self.key}[{self.item}]"
 
     @property
@@ -55,7 +55,10 @@ class Location(NamedTuple):
         return isinstance(self.holder, dict)
 
     def read(self) -> list[float]:
-        """The number in a list; all items if an engine's state has a list, and NaN if it has no value yet."""
+        """Return a list that contains the number; if the attribute of an engine's state is a list, all its items.
+
+        The number is NaN if the engine's state does not have the attribute yet.
+        """
         if isinstance(self.holder, dict):
             held = self.holder[self.key] if self.item is None else self.holder[self.key][self.item]
         else:
@@ -66,55 +69,57 @@ class Location(NamedTuple):
 
 
 class Target(ABC):
-    """The object to which a scheduler writes its values.
+    """The base class of targets. A target writes a scheduler's values to one or several locations.
 
-    A target first checks a value and then writes it, so that an event can write all of several targets or none.
+    A target first checks a value and then writes it, so that an event can write to several targets all or nothing.
     """
 
     is_saved = True  # whether a checkpoint of the optimizer contains the values
-    last: Any = None  # the last written value, if no checkpoint contains it
-    legal: LegalRange | None = None  # the values that the optimizer allows; None for all
+    last: Any = None  # the last value that was written, if ``is_saved`` is False
+    legal: LegalRange | None = None  # the range of values that the optimizer allows; None if it allows all values
 
     @abstractmethod
     def check(self, value: Any, engine: "Engine | None") -> Callable[[], None]:
-        """Raise an error if the value cannot be written; else return a function that writes it.
+        """Return a function that writes the value, or raise an error if the value cannot be written.
 
         Raises:
-            TypeError, ValueError: the target cannot take this value; nothing is written.
+            TypeError, ValueError: the value cannot be written.
         """
 
     def write(self, value: Any, engine: "Engine | None") -> None:
         """Check a value and write it.
 
         Raises:
-            TypeError, ValueError: as :meth:`check`.
+            TypeError, ValueError: :meth:`check` raises this error.
         """
         self.check(value, engine)()
 
     def float_groups(self) -> Any:
-        """The param groups that hold floats, as ``FloatGroups``; None for any other target."""
+        """Return the written groups as ``FloatGroups`` if their parameter is a float; None for any other target."""
         return None
 
     @abstractmethod
     def read(self) -> Any:
-        """The present value as plain data; for an engine's state, the last value that was written."""
+        """Return the present value as plain data; for an engine's state, return the last value that was written."""
 
     @abstractmethod
     def holders(self, engine: "Engine") -> list[Any]:
-        """The ``holder`` of each :class:`Location`; faster than :meth:`locations`."""
+        """Return the ``holder`` of each :class:`Location`. This is faster than :meth:`locations`."""
 
     @abstractmethod
     def locations(self, engine: "Engine") -> list[Location]:
-        """The location of each number that is written at the events of an engine."""
+        """Return the location of each number that the target writes at the events of an engine."""
 
     def as_held(self, values: Any) -> Any:
-        """Values as the target holds them after it has written them.
+        """Return the values that a reader would find after the target has written ``values``.
+
+        The two differ if a tensor rounds the values to its dtype.
 
         Args:
-            values: a number, a list with one for each param group, or a table ``(events, groups)``.
+            values: a number, a list with one number for each param group, or an array ``(events, groups)``.
         """
         return values
 
     def history_width(self, value: Any) -> int:
-        """The number of values per event of the history; 0 for a bare number."""
+        """Return the number of values that the history records at each event; 0 if ``value`` is a bare number."""
         return len(value) if isinstance(value, list) else 0

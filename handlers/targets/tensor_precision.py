@@ -1,4 +1,4 @@
-"""What param groups hold after a value was written: a tensor of less than 64 bits rounds it."""
+"""The rounding of values by tensors in param groups: a tensor of less than 64 bits rounds the values that it stores."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def as_held(held: Sequence[Any], values: Any) -> Any:
-    """Values as param groups hold them.
+    """Return the values after the tensors of param groups have rounded them to their dtypes.
 
     Args:
-        held: the number or tensor of each group.
-        values: a number, a list with one for each group, or a table ``(events, groups)``.
+        held: the number or tensor that each group holds.
+        values: a number, a list with one number for each group, or an array ``(events, groups)``.
     """
     if not any(map(is_tensor, held)):
         return values

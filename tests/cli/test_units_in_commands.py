@@ -40,4 +40,4 @@ def test_check_speaks_the_unit_and_refuses_two_lengths(tmp_path, file):
 
 def test_a_text_without_a_run_is_an_error():
     error = run("simulate", "StepScheduler", "step_size=10%", "initial_value=1", code=2)
-    assert "step_size must be a number of events where no run is given, given '10%'" in error
+    assert "step_size must be a number of events if no run is given, given '10%'" in error

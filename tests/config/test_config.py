@@ -530,7 +530,7 @@ def test_errors_say_where(config, kind, message):
         ({"type": "torch.SequentialLR", "milestones": [2], "schedulers": [
             STEP, {"type": "torch.OneCycleLR", "max_lr": 1, "epochs": 3, "steps_per_epoch": 4}]}, 4,
             "'total_steps'\\] must be given, in epochs"),
-        ({"type": "LambdaScheduler", "factor_fn": math.cos}, 4, "epoch_length must be left out where a function is given"),
+        ({"type": "LambdaScheduler", "factor_fn": math.cos}, 4, "epoch_length must be left out if a function is given"),
         ({"type": "CyclicScheduler", "base_value": 0, "max_value": 1, "step_size_up": 2, "scale_fn": math.cos}, 4, "scale_fn"),
         ({"type": "StepScheduler", "step_size": 0.3}, 7, "step_size must be a whole number of events, given 0.3 epochs"),
     ],

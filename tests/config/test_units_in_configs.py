@@ -97,7 +97,7 @@ def test_a_file(tmp_path):
 
 
 ERRORS = [
-    ({}, {}, "config: num_warmup_events must be a number of events where no run is given, given '1%'"),
+    ({}, {}, "config: num_warmup_events must be a number of events if no run is given, given '1%'"),
     ({}, {"run": {"tokens_per_step": 3}}, "config: num_warmup_events must convert to steps, given '1%': give the run"),
     ({"num_warmup_events": "2 samples"}, {"run": RunLength(**RUN)}, "given '2 samples': give the run samples_per_step"),
     ({"run": {"max_epoch": 3}}, {}, r"config\['run'\]\['max_epoch'\] is not known; did you mean 'max_epochs'"),

@@ -345,7 +345,7 @@ def test_a_cool_down_that_cannot_be_is_an_error_and_changes_nothing(name):
         (([3],), TypeError, "duration must be a number"),
         (("10%",), ValueError, "duration must convert to steps, given '10%': give the run total_steps"),
         (("0 steps",), ValueError, "duration must be more than 0, given 0"),
-        (("10 furlongs",), ValueError, "duration must have a unit"),
+        (("10 furlongs",), ValueError, "duration must have a known unit"),
         ((10, "sqrt"), ValueError, "curve must be one of 'linear', 'cosine', '1-sqrt'"),
         ((10, "linear", "0"), TypeError, "end_value must be a number, given '0'"),
         ((10, "linear", {}), ValueError, "end_value must have the names of one or more parameters"),

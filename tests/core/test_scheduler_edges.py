@@ -78,7 +78,7 @@ def test_the_groups_that_a_state_knows_count_in_a_scheduler_that_runs_already(ad
     scheduler(None)
     scheduler.load_state_dict({**scheduler.state_dict(), "param_groups": [1]})
     if added == "refuse":
-        with pytest.raises(ValueError, match="must not be given more param groups"):
+        with pytest.raises(ValueError, match="must not receive more param groups"):
             scheduler(None)
     else:
         scheduler(None)

@@ -1,4 +1,4 @@
-"""What ignite has registered with an engine, as far as that can be told."""
+"""Tests of the functions that inspect the handlers of an ignite engine."""
 
 from functools import wraps
 
@@ -21,7 +21,7 @@ def odd(engine, event):
     return event % 2 == 1
 
 
-def test_handlers_are_as_they_were_given():
+def test_handlers_of_returns_the_users_functions():
     engine = make_trainer()
     engine.add_event_handler(Events.ITERATION_STARTED, with_engine, 1, name="one")
     engine.add_event_handler(Events.ITERATION_STARTED(every=2), with_engine)
@@ -68,13 +68,13 @@ def handlers(engine):
     return [one.handler for one in handlers_of(engine)]
 
 
-def test_to_look_registers_nothing():
+def test_inspection_registers_nothing():
     engine = make_trainer()
     assert list(handlers_of(engine, Events.COMPLETED)) == []
     assert Events.COMPLETED not in engine._event_handlers
 
 
-def test_an_argument_that_can_be_called_is_not():
+def test_an_argument_that_is_callable_is_not_called():
     engine = make_trainer()
     engine.add_event_handler(Events.COMPLETED, without_an_engine, pytest.fail)
     (found,) = handlers_of(engine)
@@ -85,7 +85,7 @@ def without_an_engine(call):
     pass
 
 
-def test_a_wrapper_of_another_kind_is_an_error_and_not_a_handler_without_filter():
+def test_an_unknown_wrapper_is_an_error():
     engine = make_trainer()
 
     @wraps(with_engine)
@@ -98,7 +98,7 @@ def test_a_wrapper_of_another_kind_is_an_error_and_not_a_handler_without_filter(
         list(handlers_of(engine))
 
 
-def test_what_is_not_there_yet_is_left_out_of_a_closure():
+def test_closure_of_leaves_out_unassigned_variables():
     there = 1
 
     def function():

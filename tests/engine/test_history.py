@@ -1,4 +1,4 @@
-"""The history: reads as a list of lists, stands in one array, survives saving, and tells of clashes."""
+"""Tests of the history: reading, memory, saving, files, and two schedulers that record under one name."""
 
 import copy
 import csv
@@ -114,7 +114,7 @@ def test_a_broken_state_loads_nothing(state):
     assert history == {"lr": [[7.0]]}
 
 
-def test_memory_is_at_most_9_bytes_a_value():
+def test_memory_is_at_most_9_bytes_per_value():
     optimizer, trainer = make_optimizer(200), make_trainer()
     one = CosineAnnealingScheduler(optimizer, "lr", 0.1, 0.01, 100, save_history=True)
     each = OneCycleScheduler(optimizer, "momentum", [0.9] * 200, total_steps=5000, save_history=True)
@@ -124,11 +124,11 @@ def test_memory_is_at_most_9_bytes_a_value():
     history = trainer.state.param_history
     assert history["lr"][-1] == [group["lr"] for group in optimizer.param_groups]
     assert sys.getsizeof(history["momentum"]._values) <= 9 * 200 * 5000
-    # One value that served all groups is kept once, not two hundred times.
+    # If all groups have the same value, it is stored once instead of two hundred times.
     assert sys.getsizeof(history["lr"]._values) <= 9 * 5000 + 1000
 
 
-def test_csv_gives_the_same_floats_again(tmp_path):
+def test_a_csv_file_contains_the_same_floats(tmp_path):
     history = ParamHistory({"lr": [[0.1], [1 / 3], [1e-300]], "wd": [[0.1, 0.2], [0.3]]})
     history.to_csv(tmp_path / "history.csv")
     with open(tmp_path / "history.csv", newline="") as file:
@@ -157,10 +157,12 @@ def test_two_schedulers_may_not_record_under_one_name():
     first = LinearCyclicalScheduler(optimizer, "lr", 0, 1, 4, save_history=True, param_group_index=0)
     second = LinearCyclicalScheduler(optimizer, "lr", 0, 2, 4, save_history=True, param_group_index=1)
     first.attach(trainer)
-    with pytest.raises(ValueError, match="(?s)name must not be .*'lr'.*attach one of them with another name"):
+    with pytest.raises(
+        ValueError, match="(?s)name must not be .*'lr'.*attach one of these schedulers with another name"
+    ):
         second.attach(trainer)
     assert not trainer.has_event_handler(second)
-    # By ignite's own method the clash shows at the first event, before the first training step.
+    # With ``add_event_handler`` of ignite, the error comes at the first event, before the first training step.
     trainer.add_event_handler(Events.ITERATION_STARTED, second)
     trainer.logger.disabled = True
     with pytest.raises(ValueError, match="name must not be that of another scheduler's history"):
@@ -175,7 +177,7 @@ def test_two_schedulers_may_not_record_under_one_name():
     assert set(trainer.state.param_history) == {"lr", "lr of the head"}
 
 
-def test_a_name_is_free_again_when_its_scheduler_is_gone():
+def test_a_name_is_free_again_after_its_scheduler_is_deleted():
     optimizer, trainer = make_optimizer(), make_trainer()
     first = LinearCyclicalScheduler(optimizer, "lr", 0, 1, 4, save_history=True)
     handle = first.attach(trainer, Events.ITERATION_STARTED(every=1))
@@ -195,7 +197,7 @@ def test_one_scheduler_may_be_attached_twice_and_under_two_names():
     assert trainer.state.param_history == {"start": [[0.0], [1.0], [0.0]], "end": [[0.5], [0.5], [0.5]]}
 
 
-def test_nothing_is_recorded_unless_asked():
+def test_nothing_is_recorded_without_save_history():
     optimizer, trainer = make_optimizer(), make_trainer()
     scheduler = LinearCyclicalScheduler(optimizer, "lr", 0, 1, 4)
     scheduler.attach(trainer)
@@ -217,7 +219,7 @@ def test_values_for_one_group_and_for_all_may_alternate():
     assert trainer.state.param_history["lr"] == [[0.5, 0.5], [0.1, 0.2], [0.25, 0.25], [0.3, 0.4]]
 
 
-def test_a_replaced_or_edited_history_goes_on_where_it_is():
+def test_recording_continues_in_a_replaced_or_edited_history():
     optimizer, trainer = make_optimizer(3), make_trainer()
     scheduler = LinearCyclicalScheduler(optimizer, "lr", 0, 1, 4, save_history=True)
     scheduler(trainer)
@@ -235,7 +237,7 @@ def test_a_replaced_or_edited_history_goes_on_where_it_is():
     assert trainer.state.param_history == {"lr": [[0.0] * 3]}
 
 
-def test_a_run_saved_by_ignites_checkpoint_goes_on(tmp_path):
+def test_a_run_saved_by_ignites_checkpoint_continues(tmp_path):
     def make(history):
         optimizer, trainer = make_optimizer(2), make_trainer()
         trainer.state.param_history = history
@@ -258,7 +260,7 @@ def test_a_run_saved_by_ignites_checkpoint_goes_on(tmp_path):
     assert trainer.state.param_history == unbroken.state.param_history
 
 
-def test_dropping_the_trainer_frees_everything():
+def test_deleting_the_trainer_frees_all_memory():
     import weakref
 
     optimizer, trainer = make_optimizer(), make_trainer()
@@ -318,7 +320,7 @@ def test_a_shallow_copy_is_another_scheduler():
     assert (twin.event_index, trainer.state.param_history["lr"]) == (1, [[0.0]])
 
 
-def test_bad_rows_do_no_harm():
+def test_bad_rows_change_nothing():
     column = HistoryColumn([[0.1, 0.2]])
     for row in ([0.3, "x"], [None], []):
         with pytest.raises((TypeError, ValueError)):
@@ -327,7 +329,7 @@ def test_bad_rows_do_no_harm():
     assert column == [[0.1, 0.2], [0.5, 0.6]]
 
 
-def test_a_clash_is_told_before_anything_is_written():
+def test_two_recorders_of_one_name_are_an_error_before_any_write():
     optimizer, trainer = make_optimizer(2), make_trainer()
     trainer.logger.disabled = True
     for index in (0, 1):
@@ -339,14 +341,14 @@ def test_a_clash_is_told_before_anything_is_written():
     assert scheduler.event_index == 0
 
 
-def test_headings_that_clash_are_refused(tmp_path):
+def test_equal_headings_are_refused(tmp_path):
     for columns in ({"lr": [[1.0, 2.0]], "lr[0]": [[1.0]]}, {"event_index": [[1.0]]}):
-        with pytest.raises(ValueError, match="names must give different headings, given .* twice"):
+        with pytest.raises(ValueError, match="names must lead to different headings, given .* twice"):
             ParamHistory(columns).to_csv(tmp_path / "history.csv")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_reads_like_a_dictionary():
+def test_a_history_reads_like_a_dictionary():
     history = ParamHistory({"lr": [[1.0]]})
     assert history.get("lr") == [[1.0]]
     assert history.get("wd") is None
@@ -360,7 +362,7 @@ def test_it_reads_like_a_dictionary():
     assert "lr" in repr(history)
 
 
-def test_it_prints_all_of_a_few_events_and_the_ends_of_many():
+def test_a_column_prints_few_events_fully_and_many_by_their_ends():
     assert repr(HistoryColumn([[float(event)] for event in range(6)])) == "[[0.0], [1.0], [2.0], [3.0], [4.0], [5.0]]"
     assert repr(HistoryColumn([[0.5]] * 100)) == repr([[0.5]] * 100)
     assert repr(HistoryColumn([[float(event)] for event in range(101)])) == "<101 events, from [0.0] to [100.0]>"
@@ -388,8 +390,8 @@ def test_a_broken_column_is_a_value_error(column):
         ParamHistory().load_state_dict({"lr": column})
 
 
-def test_names_that_collide_are_told_when_attaching_in_every_way():
-    """Also where one of them writes several, or records in another engine."""
+def test_two_recorders_of_one_name_are_an_error_in_every_way_of_attaching():
+    """This includes a scheduler of several parameters, and a scheduler that records in another engine."""
     optimizer, trainer, evaluator = make_optimizer(2), make_trainer(), make_trainer()
     lr = ParamScheduler(optimizer, "lr", save_history=True, schedule=abs)
     lr.attach(trainer)

@@ -1,4 +1,4 @@
-"""Saved histories: plain data for every kind of checkpoint, bit for bit, and states of earlier versions."""
+"""Tests of saved histories: bit for bit through every form of checkpoint, and states of earlier versions."""
 
 import json
 import math
@@ -48,7 +48,7 @@ def test_every_bit_survives_json_and_weights_only(way, tmp_path):
 
 
 @given(payload=st.binary(min_size=8, max_size=64).map(lambda data: data[: len(data) // 8 * 8]))
-def test_any_bits_of_doubles_survive(payload):
+def test_all_bits_of_float64_values_survive(payload):
     values = np.frombuffer(payload, "<f8").tolist()
     column = HistoryColumn([[value] for value in values])
     again = HistoryColumn.from_state_dict(json.loads(json.dumps(column.state_dict())))
@@ -66,11 +66,11 @@ def test_a_distributed_checkpoint_loads_into_a_new_history(template, tmp_path):
 
 @pytest.mark.parametrize("pickled", [False, True])
 def test_a_history_of_an_earlier_version_loads_without_a_warning(pickled):
-    """Recorded before the states of histories had a version, when values were a list."""
+    """These states were recorded before states had a version, when the values were a list."""
     history = ParamHistory({"old": [[1.0]]})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        if pickled:  # as in a checkpoint of ignite with "param_history" in state_dict_user_keys
+        if pickled:  # a checkpoint of ignite contains this with "param_history" in state_dict_user_keys
             history.__setstate__({"columns": RECORDED["state"], "max_events": None})
         else:
             history.load_state_dict(RECORDED["state"])
@@ -109,14 +109,14 @@ ROW = ["lr", "AAAAAAAA8D8=", [[0, 0, 1, 1]], 1, 0]
         ({"version": 1, "columns": [["lr", *ROW[1:3], 1, 1]]}, "stride must be an int above left_out"),
     ],
 )
-def test_a_broken_state_is_refused_and_nothing_lost(state, match):
+def test_a_broken_state_is_refused_and_changes_nothing(state, match):
     history = ParamHistory({"lr": [[7.0]]})
     with pytest.raises((TypeError, ValueError), match=match):
         history.load_state_dict(state)
     assert history == {"lr": [[7.0]]}
 
 
-def test_a_checkpoint_takes_at_most_11_bytes_a_value(tmp_path):
+def test_a_checkpoint_takes_at_most_11_bytes_per_value(tmp_path):
     values = np.random.default_rng(0).random((20_000, 5))
     history = ParamHistory({"lr": values.tolist()})
     loaded = through_a_file(history.state_dict(), tmp_path)
@@ -151,7 +151,7 @@ def test_a_csv_of_several_blocks_has_all_events_in_order(tmp_path):
     ]
 
 
-def test_events_that_are_added_while_others_are_read_come_later():
+def test_events_may_be_added_while_a_column_is_read():
     column = HistoryColumn([[float(event)] for event in range(10_000)])
     seen = []
     for row in column:

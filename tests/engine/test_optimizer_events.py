@@ -1,4 +1,4 @@
-"""Events of real optimizer steps, against steps that are counted by hand."""
+"""Tests of the events of optimizer steps, compared with steps that are counted by hand."""
 
 import gc
 import logging
@@ -36,7 +36,7 @@ def supervised(accumulation=1, **kwargs):
 
 
 def rates_at_steps(optimizer):
-    """What every real step is made with, told by wrapping the optimizer's own code, not by hooks."""
+    """Record the learning rate of each real step, by a wrapper of the optimizer's own code instead of hooks."""
     rates, inner = [], optimizer._init_group
 
     def spy(group, *lists):
@@ -61,7 +61,7 @@ def test_under_accumulation_the_schedule_counts_steps_and_not_batches(accumulati
 
 
 def scaled(optimizer, scaler, bad):
-    """A trainer under a GradScaler, which meets infinities in the iterations that are listed."""
+    """Return a trainer with a GradScaler, whose gradients are infinite in the iterations of ``bad``."""
     (param,) = optimizer.param_groups[0]["params"]
 
     def update(engine, batch):
@@ -76,7 +76,7 @@ def scaled(optimizer, scaler, bad):
 
 @pytest.mark.parametrize("fused", [False, True])
 @given(bad=st.sets(st.integers(1, 12)))
-def test_a_step_that_a_scaler_skips_is_none(fused, bad):
+def test_a_step_that_a_scaler_skips_fires_no_event(fused, bad):
     param = torch.nn.Parameter(torch.zeros(2))
     optimizer = torch.optim.AdamW([param], lr=0.1, fused=fused)
     trainer = scaled(optimizer, torch.amp.GradScaler("cpu", init_scale=4.0), bad)
@@ -91,7 +91,7 @@ def test_a_step_that_a_scaler_skips_is_none(fused, bad):
     trainer.run([None] * 12)
     good = [iteration for iteration in range(1, 13) if iteration not in bad]
     assert completed == [(iteration, step, step - 1.0) for step, iteration in enumerate(good, start=1)]
-    # AdamW counts its own steps, and a skipped one not at all.
+    # AdamW counts its own steps, without the skipped steps.
     assert scheduler.event_index == len(good) == (optimizer.state[param]["step"].item() if good else 0)
     assert trainer.state.optimizer_steps == [len(good)]
 
@@ -118,14 +118,14 @@ def test_filters_see_the_number_of_the_step(data):
     assert seen == list(range(len(steps)))
 
 
-def test_each_of_several_optimizers_has_steps_of_its_own():
+def test_each_optimizer_has_its_own_step_count():
     slow, fast, other = (make_optimizer(lr=float(at)) for at in range(3))
 
     def update(engine, batch):
         fast.step()
         if engine.state.iteration % 3 == 0:
             slow.step()
-        other.step()  # nobody asked for its events
+        other.step()  # this optimizer is not attached
 
     trainer = Engine(update)
     schedulers = {
@@ -147,7 +147,7 @@ def test_each_of_several_optimizers_has_steps_of_its_own():
 
 
 @pytest.mark.filterwarnings("ignore:.* the engine begins a run at iteration 0")
-def test_hooks_are_put_on_once_and_taken_off_by_the_last_who_wants_them():
+def test_hooks_are_registered_once_and_removed_with_the_last_handle():
     trainer, optimizer = supervised()
     fired = []
     first = OptimizerEvents.attach(trainer, optimizer)
@@ -169,7 +169,7 @@ def test_hooks_are_put_on_once_and_taken_off_by_the_last_who_wants_them():
     assert not optimizer._optimizer_step_pre_hooks
 
 
-def test_no_reference_cycle_is_left():
+def test_no_reference_cycle_remains():
     gc.collect()
     gc.disable()
     try:
@@ -183,7 +183,7 @@ def test_no_reference_cycle_is_left():
         dead = [weakref.ref(thing) for thing in (optimizer, scheduler, optimizer.param_groups[0]["params"][0])]
         trainer_alone = weakref.ref(trainer)
         del trainer
-        assert trainer_alone() is None  # the optimizer has not kept it
+        assert trainer_alone() is None  # the optimizer holds no reference to the trainer
         optimizer.step()
         assert not optimizer._optimizer_step_pre_hooks
         del optimizer, scheduler
@@ -193,7 +193,7 @@ def test_no_reference_cycle_is_left():
         gc.enable()
 
 
-def test_a_dropped_optimizer_is_forgotten():
+def test_a_deleted_optimizer_is_forgotten():
     trainer, kept = make_trainer(), make_optimizer()
     dropped = make_optimizer()
     OptimizerEvents.attach(trainer, dropped, kept)
@@ -222,7 +222,7 @@ def test_counts_are_saved_with_the_engine():
     assert scheduler.event_index == 3  # steps 4 and 6
 
 
-def test_a_state_that_was_loaded_before_the_events_were_attached_is_told():
+def test_a_state_loaded_before_the_events_were_attached_is_a_warning():
     trainer, optimizer = supervised()
     ParamScheduler(optimizer, "lr", schedule=COUNTING).attach(trainer, OptimizerEvents.STEP_STARTED)
     trainer.run([BATCH] * 5)
@@ -239,7 +239,7 @@ def test_a_state_that_was_loaded_before_the_events_were_attached_is_told():
         resumed.run([BATCH] * 5, max_epochs=2)
 
 
-def test_events_may_be_given_by_their_names():
+def test_events_may_be_passed_by_name():
     trainer, optimizer = supervised(accumulation=2)
     by_name = {name: ParamScheduler(optimizer, "lr", schedule=COUNTING) for name in ("STEP_STARTED", "EPOCH_STARTED")}
     for name, scheduler in by_name.items():
@@ -265,7 +265,7 @@ def test_several_parameters_of_one_optimizer_follow_its_steps():
     assert scheduler.event_index == 3
 
 
-def test_what_has_no_optimizer_needs_the_events_to_be_attached():
+def test_a_scheduler_without_an_optimizer_needs_attached_events():
     trainer, optimizer = supervised(accumulation=2)
     scheduler = StateParamScheduler("dropout", create_new=True, schedule=COUNTING)
     with pytest.raises(ValueError, match=r"call OptimizerEvents.attach\(engine, optimizer\) first"):
@@ -283,7 +283,7 @@ def test_wrong_arguments_are_refused_by_name():
         OptimizerEvents.attach(None, optimizer)
     with pytest.raises(TypeError, match=r"optimizers\[1\] must be a torch optimizer, given 3"):
         OptimizerEvents.attach(trainer, optimizer, 3)
-    with pytest.raises(ValueError, match="optimizers must be one or more"):
+    with pytest.raises(ValueError, match="optimizers must contain at least one optimizer"):
         OptimizerEvents.attach(trainer)
     assert not optimizer._optimizer_step_pre_hooks
     loader = torch.utils.data.DataLoader(torch.zeros(4))
@@ -349,7 +349,7 @@ def test_a_step_that_has_failed_and_is_made_again_counts_once():
     assert trainer.state.param_history["lr"] == [[0.0], [1.0], [2.0]]
 
 
-def test_an_error_after_a_step_leaves_the_counts_alike():
+def test_an_error_after_a_step_keeps_the_counts_equal():
     trainer, optimizer = supervised()
     scheduler = ParamScheduler(optimizer, "lr", schedule=COUNTING)
     scheduler.attach(trainer, OptimizerEvents.STEP_STARTED)
@@ -364,7 +364,7 @@ def test_an_error_after_a_step_leaves_the_counts_alike():
     assert (scheduler.event_index, trainer.state.optimizer_steps) == (3, [3])
 
 
-def test_places_of_optimizers_that_are_gone_are_not_given_away():
+def test_counts_of_deleted_optimizers_are_not_reused():
     trainer = make_trainer()
     first, second, third = make_optimizer(), make_optimizer(), make_optimizer()
     OptimizerEvents.attach(trainer, first, second)
@@ -392,8 +392,8 @@ def test_one_optimizer_may_step_within_the_step_of_another():
     assert trainer.state.optimizer_steps == [3, 3]
 
 
-def test_what_ignite_makes_of_its_own_events_is_not_disturbed():
-    """An epoch that is longer than its data, which begins anew, fires GET_BATCH_STARTED once for each batch."""
+def test_ignites_own_events_are_not_disturbed():
+    """If an epoch is longer than its data, ignite starts the data again and fires GET_BATCH_STARTED for each batch."""
     trainer, optimizer = supervised()
     OptimizerEvents.attach(trainer, optimizer)
     started = []
@@ -424,7 +424,7 @@ def test_a_handler_may_come_and_go_in_mid_run():
     assert trainer.last_event_name == Events.COMPLETED
 
 
-def test_an_engine_that_fires_events_in_its_own_way_fires_those_of_steps_without_handlers():
+def test_an_overridden_fire_event_receives_step_events_without_handlers():
     class Noting(Engine):
         def fire_event(self, event_name):
             fired.append(event_name)
@@ -437,7 +437,7 @@ def test_an_engine_that_fires_events_in_its_own_way_fires_those_of_steps_without
     assert fired == [*OptimizerEvents] * 2
 
 
-def test_the_log_of_debugging_has_the_events_without_handlers(monkeypatch):
+def test_the_debug_log_contains_events_without_handlers(monkeypatch):
     optimizer, told = make_optimizer(), []
     trainer = Engine(lambda engine, batch: optimizer.step())
     trainer.logger = logging.getLogger("of this test alone")
@@ -445,7 +445,7 @@ def test_the_log_of_debugging_has_the_events_without_handlers(monkeypatch):
     monkeypatch.setattr(trainer.logger, "debug", lambda message, *_: told.append(message.rsplit(".", 1)[-1]))
     trainer.logger.setLevel("INFO")
     trainer.run([0])
-    assert not any("STEP" in one for one in told)  # they are not even fired
+    assert not any("STEP" in one for one in told)  # without a debug log, the events are not fired
     trainer.logger.setLevel("DEBUG")
     trainer.run([0], max_epochs=2)
     assert [one for one in told if "STEP" in one] == ["STEP_STARTED", "STEP_COMPLETED"]

@@ -1,4 +1,4 @@
-"""Optimizers by name: what makes one, what is refused, and training with all of its parameters scheduled at once."""
+"""Tests of ``configure_optimizer``: names, wrong arguments, and training with all parameters scheduled at once."""
 
 import builtins
 import copy
@@ -24,7 +24,7 @@ from lehr.handlers import (
 )
 
 NAMES = list(LIBRARY)
-INSTALLED = [name for name in NAMES if name != "Adafactor" or hasattr(torch.optim, name)]  # torch 2.4 has none
+INSTALLED = [name for name in NAMES if name != "Adafactor" or hasattr(torch.optim, name)]  # torch 2.4 lacks Adafactor
 STEPS = 20
 
 
@@ -37,7 +37,7 @@ def plain(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @for_each("name", INSTALLED)
-def test_it_is_what_its_class_makes(name):
+def test_an_optimizer_equals_the_one_of_its_class(name):
     library = torch.optim if LIBRARY[name] == "torch.optim" else pytorch_optimizer
     kind = getattr(library, name)
     for spelled in (name, name.lower(), name.upper()):
@@ -49,7 +49,7 @@ def test_it_is_what_its_class_makes(name):
     assert plain(configure_optimizer(name, make_params()).param_groups) == plain(kind(make_params()).param_groups)
 
 
-def test_the_names_are_these():
+def test_the_known_names():
     torchs = ["SGD", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "Adagrad", "Adadelta", "Adafactor", "ASGD"]
     assert [*torchs, "RMSprop", "Rprop", "Lamb", "Lion"] == NAMES
 
@@ -67,19 +67,19 @@ def test_an_unknown_name_is_refused_with_all_names_and_the_nearest(given, meant)
 
 
 @pytest.mark.parametrize("given", ["", "torch.optim.SGD", "os.system", "LBFGS", "lr_scheduler", "Optimizer", "zzz"])
-def test_no_name_is_the_path_of_an_import(given):
+def test_a_name_is_never_imported_as_a_path(given):
     with pytest.raises(ValueError, match="optimizer_type must be one of"):
         configure_optimizer(given, make_params())
 
 
 @pytest.mark.parametrize("given", [None, 3, torch.optim.SGD, b"SGD", ["SGD"]])
-def test_a_name_is_a_string(given):
+def test_a_name_must_be_a_string(given):
     with pytest.raises(TypeError, match="optimizer_type must be a string, given"):
         configure_optimizer(given, make_params())
 
 
 @for_each("name", INSTALLED)
-def test_an_argument_that_it_does_not_take_is_refused_with_those_that_it_does(name):
+def test_an_unknown_argument_raises_an_error_with_the_known_ones(name):
     own = list(inspect.signature(type(configure_optimizer(name, make_params()))).parameters)[1:]
     with pytest.raises(TypeError) as caught:
         configure_optimizer(name, make_params(), learning_rat=0.1)
@@ -103,7 +103,7 @@ def test_an_argument_that_it_does_not_take_is_refused_with_those_that_it_does(na
         {"betas": (2.0, 2.0)},
     ],
 )
-def test_a_generator_is_whole_after_an_error(name, wrong):
+def test_a_generator_is_unread_after_an_error(name, wrong):
     params = make_params()
     generator = iter(params)
     with pytest.raises((TypeError, ValueError)):
@@ -118,13 +118,13 @@ def test_a_generator_is_whole_after_an_error(name, wrong):
 @pytest.mark.parametrize(
     ("value", "error"), [(-1.0, ValueError), ("fast", TypeError), (torch.tensor(-1.0), ValueError)], ids=str
 )
-def test_a_value_that_it_refuses_is_named(name, value, error):
-    with pytest.raises(error, match=rf"arguments of {name} must be such as it takes, given \{{'lr': "):
+def test_a_value_that_the_class_refuses_is_shown(name, value, error):
+    with pytest.raises(error, match=rf"arguments of {name} must have values that {name} accepts, given \{{'lr': "):
         configure_optimizer(name, make_params(), lr=value)
 
 
 @for_each("name", INSTALLED)
-def test_groups_keep_their_own_options_and_keys_of_others(name):
+def test_groups_keep_their_own_options_and_other_keys(name):
     first, second, third = make_params(3)
     tags, adjust = ["body"], {"factor": 0.5}
     groups = [
@@ -139,7 +139,7 @@ def test_groups_keep_their_own_options_and_keys_of_others(name):
     assert optimizer.param_groups[0]["tags"] is tags
     assert optimizer.param_groups[0]["adjust_learning_rate"] is adjust
     assert optimizer.param_groups[1]["weight_decay"] == 0.25
-    assert [set(group) for group in groups] == keys  # a config may serve for another optimizer
+    assert [set(group) for group in groups] == keys  # a config may be used for another optimizer
     for param in (first, second, third):
         param.grad = torch.ones_like(param)
     preinitialize(optimizer)
@@ -167,7 +167,7 @@ def test_params_may_be_named(name):
 @pytest.mark.parametrize(
     ("params", "error"), [([], ValueError), (torch.ones(2), TypeError), (None, TypeError), ([3], TypeError)]
 )
-def test_what_are_no_params_is_refused_as_torch_does(params, error):
+def test_wrong_params_are_refused_as_in_torch(params, error):
     with pytest.raises(error):
         configure_optimizer("SGD", params, lr=0.1)
 
@@ -189,7 +189,7 @@ def test_a_missing_library_says_what_to_install(name, monkeypatch):
     assert type(configure_optimizer("AdamW", make_params())) is torch.optim.AdamW
 
 
-def test_a_torch_without_the_optimizer_says_so(monkeypatch):
+def test_an_old_torch_without_the_optimizer_is_an_error(monkeypatch):
     monkeypatch.delattr(torch.optim, "Adafactor", raising=False)
     with pytest.raises(ImportError, match="'Adafactor' needs a later version of torch"):
         configure_optimizer("Adafactor", make_params())
@@ -200,7 +200,7 @@ def rise(index: int) -> float:
 
 
 def schedule_all(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """A scheduler for each parameter that the optimizer has; its learning rates are those of a group each."""
+    """Return a scheduler for each hyper-parameter of the optimizer. The two groups have different learning rates."""
     group = optimizer.param_groups[0]
     schedulers: dict[str, Any] = {
         "lr": ParamGroupScheduler(
@@ -231,7 +231,7 @@ def held(group: dict[str, Any], name: str) -> float:
 @for_each("name", INSTALLED)
 @pytest.mark.parametrize("foreach", [False, True])
 @pytest.mark.parametrize("prepared", [False, True])
-def test_all_of_its_parameters_are_scheduled_at_once(name, foreach, prepared):
+def test_all_parameters_are_scheduled_at_once(name, foreach, prepared):
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2))
     inputs, targets = torch.randn(16, 4), torch.randint(2, (16,))
@@ -268,7 +268,7 @@ def test_all_of_its_parameters_are_scheduled_at_once(name, foreach, prepared):
     assert len(weights) == STEPS + 1
     for before, after in pairwise(weights):
         changed = {key: not torch.equal(weight, before[key]) for key, weight in after.items()}
-        # Where each of its gradients has changed its sign, Rprop waits.
+        # Rprop does not change weights whose gradients have all changed their signs.
         assert any(changed.values()) if name == "Rprop" else all(changed.values())
         assert all(torch.isfinite(weight).all() for weight in after.values())
     assert not any(torch.equal(weight, weights[0][key]) for key, weight in weights[-1].items())
@@ -278,17 +278,17 @@ def test_all_of_its_parameters_are_scheduled_at_once(name, foreach, prepared):
 @for_each("name", INSTALLED)
 @pytest.mark.parametrize("param_name", ["lr", "weight_decay", "momentum", "betas[0]", "betas[1]"])
 def test_each_step_reads_the_scheduled_value(name, param_name):
-    """Weights differ from where one parameter does."""
+    """The weights differ from the step at which a hyper-parameter differs."""
     group = configure_optimizer(name, make_params()).param_groups[0]
     if param_name.partition("[")[0] in group:
         constant, changed = train_with(name, param_name, None), train_with(name, param_name, 0.25)
         assert constant[:5] == changed[:5]
-        # Rprop has the learning rate as its first step size, and never again.
+        # Rprop reads the learning rate only at its first step.
         assert (constant == changed) == ((name, param_name) == ("Rprop", "lr"))
 
 
 def train_with(name: str, param_name: str, late: float | None) -> list[list[float]]:
-    """The weights after each step, with another value of the parameter after five."""
+    """Return the weights after each step. After five steps, the hyper-parameter has the value ``late``."""
     param = torch.nn.Parameter(torch.linspace(-2.0, 2.0, 20))
     options = {"momentum": 0.5} if name in ("SGD", "RMSprop") else {}
     optimizer = configure_optimizer(name, [param], lr=0.01, **options)

@@ -1,4 +1,4 @@
-"""Plots go into the axes one gives them, and nowhere else."""
+"""Tests of plots: the axes that they draw into, their labels and their titles."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ from lehr.handlers import CosineAnnealingScheduler, LinearCyclicalScheduler, Par
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example.name for example in EXAMPLES])
-def test_plot_values_draws_what_is_simulated(example, axes):
+def test_plot_values_draws_the_simulated_values(example, axes):
     style = dict(matplotlib.rcParams)
     optimizer = make_optimizer(3 if example.per_group else 1)
     kwargs = example.arguments(optimizer)
@@ -34,13 +34,13 @@ def test_plot_values_draws_what_is_simulated(example, axes):
     assert dict(matplotlib.rcParams) == style
 
 
-def test_without_axes_the_current_ones_are_used(axes):
+def test_the_current_axes_are_the_default(axes):
     plt.sca(axes)
     lines = EXAMPLES[0].cls.plot_values(num_events=20, **EXAMPLES[0].arguments(make_optimizer()))
     assert list(axes.lines) == lines
 
 
-def test_several_plots_in_one_picture_are_named(axes):
+def test_several_plots_in_the_same_axes_are_named(axes):
     for cls in (CosineAnnealingScheduler, LinearCyclicalScheduler):
         cls.plot_values(8, ax=axes, param_name="lr", start_value=1.0, end_value=0.0, cycle_size=4)
     assert axes.get_title() == "CosineAnnealingScheduler, LinearCyclicalScheduler"
@@ -61,14 +61,14 @@ def test_a_title_of_the_user_is_kept(axes):
     assert axes.get_title() == "one cycle"
 
 
-def test_what_draws_and_what_the_command_needs_is_imported_only_there():
+def test_drawing_and_command_libraries_are_imported_on_demand():
     code = "import sys, lehr.handlers, lehr.engine; print([m for m in sys.modules if m.split('.')[0] in "
     code += "('matplotlib', 'click', 'uniplot') or 'handlers.cli' in m])"
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 
 
-def test_what_the_axes_say_already_is_kept(axes):
+def test_labels_and_titles_of_the_axes_are_kept(axes):
     axes.set_xlabel("epoch")
     axes.set_ylabel("rate")
     example = EXAMPLES[0]
@@ -81,7 +81,7 @@ def test_what_the_axes_say_already_is_kept(axes):
     assert all(line.get_visible() for line in axes.get_xgridlines() + axes.get_ygridlines())
 
 
-def test_the_given_axes_are_used_though_others_are_current(axes):
+def test_the_given_axes_are_used_instead_of_the_current_axes(axes):
     _, other = plt.subplots()
     lines = ParamHistory({"lr": [[0.1], [0.2]]}).plot("lr", axes)
     lines += PiecewiseLinear.plot_values(3, ax=axes, param_name="lr", milestones_values=[(0, 1)])
@@ -90,7 +90,7 @@ def test_the_given_axes_are_used_though_others_are_current(axes):
     plt.close(other.figure)
 
 
-def test_no_events_are_one_empty_line(axes):
+def test_no_events_draw_one_empty_line(axes):
     for cls, kwargs in ((PiecewiseLinear, {"milestones_values": [(0, 1)]}), (ParamScheduler, {"schedule": abs})):
         (line,) = cls.plot_values(0, ax=axes, param_name="lr", **kwargs)
         assert line.get_xdata().tolist() == []

@@ -1,4 +1,4 @@
-"""All of an optimizer's state before its first step, and training that does not notice."""
+"""Tests of ``preinitialize``: it makes the whole state of an optimizer, and does not change training."""
 
 import copy
 import io
@@ -12,7 +12,7 @@ from torch.optim import optimizer as torch_optimizer
 from lehr.engine import configure_optimizer, preinitialize
 from lehr.engine.optimizer_from_config import LIBRARY
 
-# What each optimizer is tried with; each of these is combined with every implementation that it has.
+# The options with which each optimizer is tested, combined with all implementations of the optimizer.
 OPTIONS: dict[str, list[dict[str, Any]]] = {
     "SGD": [
         {},
@@ -58,14 +58,15 @@ CASES = [
     for options in several
     for implementation in [{"foreach": False}, {"foreach": True}, *([{"fused": True}] if name in HAVE_FUSED else [])]
 ]
-# One of each, where how it is computed makes no difference.
+# One case for each optimizer, for tests that do not depend on the implementation.
 ONE_EACH = [(name, several[1 % len(several)]) for name, several in OPTIONS.items()]
-REPORTED = {"weight_norm", "adam_norm", "trust_ratio"}  # a Lamb makes new ones at each step
-LATE, NEVER, FROZEN = 2, 4, 5  # the parameters that get a gradient from the third step on, never, and need none
+REPORTED = {"weight_norm", "adam_norm", "trust_ratio"}  # Lamb makes new tensors for these at each step
+# The parameters that get a gradient from the third step on, that never get a gradient, and that need no gradient.
+LATE, NEVER, FROZEN = 2, 4, 5
 
 
 def make_params(dtype: torch.dtype = torch.float32) -> list[torch.nn.Parameter]:
-    """Of every shape, with zeros of both signs, and no two alike."""
+    """Return different parameters of several shapes, with zeros of both signs."""
     generator = torch.Generator().manual_seed(1)
     shapes = [(3, 4), (5,), (2, 3), (), (4,), (2, 2)]
     params = [torch.randn(shape, generator=generator, dtype=dtype) for shape in shapes]
@@ -75,7 +76,7 @@ def make_params(dtype: torch.dtype = torch.float32) -> list[torch.nn.Parameter]:
 
 
 def make_optimizer(name: str, options: dict[str, Any], dtype: torch.dtype = torch.float32) -> torch.optim.Optimizer:
-    """Two groups, each with a learning rate of its own."""
+    """Return an optimizer with two groups of different learning rates."""
     params = make_params(dtype)
     return configure_optimizer(name, [{"params": params[:3]}, {"params": params[3:], "lr": 0.02}], lr=0.05, **options)
 
@@ -85,7 +86,7 @@ def params_of(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
 
 
 def set_gradients(optimizer: torch.optim.Optimizer, step: int) -> None:
-    """What is zero has either sign."""
+    """Set gradients that contain zeros of both signs."""
     for at, param in enumerate(params_of(optimizer)):
         generator = torch.Generator().manual_seed(100 * step + at)
         late = at == LATE and not is_fused_momentum(optimizer)
@@ -96,13 +97,13 @@ def set_gradients(optimizer: torch.optim.Optimizer, step: int) -> None:
 
 
 def is_fused_momentum(optimizer: torch.optim.Optimizer) -> bool:
-    """Whether it is of the one kind for which torch itself needs the first gradients of all parameters at once."""
+    """Return whether torch itself needs the first gradients of all parameters at the same step for this optimizer."""
     group = optimizer.param_groups[0]
     return isinstance(optimizer, torch.optim.SGD) and bool(group["fused"]) and group["momentum"] != 0
 
 
 def steps(optimizer: torch.optim.Optimizer, first: int, last: int) -> list[Any]:
-    """Train with a learning rate that another one is written over before each step; everything, bit for bit."""
+    """Make steps, each with a new learning rate. Return the bits of the parameters and the state after each step."""
     seen = []
     for step in range(first, last):
         for at, group in enumerate(optimizer.param_groups):
@@ -127,7 +128,7 @@ def state_bits(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
 
 
 def assert_same_training(optimizer: torch.optim.Optimizer, reference: torch.optim.Optimizer, first: int = 0) -> None:
-    """Seven steps, each of which leaves the same parameters and the same state."""
+    """Check that both optimizers have the same parameters and state after each of seven steps."""
     for mine, theirs in zip(steps(optimizer, first, first + 7), steps(reference, first, first + 7), strict=True):
         assert mine[:-1] == theirs[:-1]
         for at, (my_state, their_state) in enumerate(zip(mine[-1], theirs[-1], strict=True)):
@@ -143,18 +144,18 @@ def ids(case: Any) -> str:
     return case if isinstance(case, str) else "-".join(f"{key}={value}" for key, value in case.items()) or "plain"
 
 
-def test_every_optimizer_is_here():
+def test_every_known_optimizer_is_tested():
     assert set(OPTIONS) == {name for name in LIBRARY if name != "Adafactor" or hasattr(torch.optim, name)}
 
 
 @for_each(("name", "options"), [case for case in CASES if len(case[1]) == 1], ids)
-def test_training_is_bit_for_bit_training_without_it(name, options):
+def test_preinitialize_does_not_change_training(name, options):
     assert_training_is_the_same(name, options)
 
 
 @pytest.mark.proof
 @for_each(("name", "options"), [case for case in CASES if len(case[1]) > 1], ids)
-def test_training_with_several_options_is_bit_for_bit_training_without_it(name, options):
+def test_preinitialize_does_not_change_training_with_several_options(name, options):
     assert_training_is_the_same(name, options)
 
 
@@ -165,7 +166,7 @@ def assert_training_is_the_same(name, options):
 
 
 @for_each(("name", "options"), CASES, ids)
-def test_all_tensors_are_there_before_and_are_the_same_ones_after(name, options):
+def test_all_state_tensors_exist_before_and_stay_the_same_objects(name, options):
     optimizer, reference = make_optimizer(name, options), make_optimizer(name, options)
     preinitialize(optimizer)
     before = {
@@ -180,7 +181,7 @@ def test_all_tensors_are_there_before_and_are_the_same_ones_after(name, options)
         (at, key)
         for at, param in enumerate(params_of(reference))
         for key in reference.state.get(param, {})
-        if at != NEVER  # whose state Adagrad has all the same
+        if at != NEVER  # Adagrad makes a state also for a parameter without a gradient
     }
     assert names <= set(before)
     for (at, key), (tensor, address, *kind) in before.items():
@@ -213,13 +214,13 @@ def test_nothing_else_changes(name, options):
     for group, (identity, options_before) in zip(optimizer.param_groups, groups, strict=True):
         assert id(group) == identity
         assert {key: group[key] for key in options_before} == options_before
-        assert set(group) - set(options_before) <= {"step"}  # which Lamb and Lion count in the group
+        assert set(group) - set(options_before) <= {"step"}  # Lamb and Lion count steps in the group
     assert not optimizer.state.get(params[FROZEN]) or name == "Adagrad"
 
 
 @for_each(("name", "options"), ONE_EACH, ids)
 @pytest.mark.parametrize("trained", [0, 1, 3])
-def test_twice_is_once_and_state_that_is_there_stays(name, options, trained):
+def test_a_second_call_changes_nothing_and_existing_state_stays(name, options, trained):
     optimizer, reference = make_optimizer(name, options), make_optimizer(name, options)
     if not trained:
         preinitialize(optimizer)
@@ -253,7 +254,7 @@ def assert_state_goes_on(name, options, trained):
     steps(optimizer, 0, trained)
     file = io.BytesIO()
     torch.save([optimizer.state_dict(), [param.data for param in params_of(optimizer)]], file)
-    for prepared in (False, True):  # where it is loaded into
+    for prepared in (False, True):  # whether the optimizer that loads the state was preinitialized
         resumed, reference = make_optimizer(name, options), make_optimizer(name, options)
         if prepared:
             preinitialize(resumed)
@@ -263,7 +264,7 @@ def assert_state_goes_on(name, options, trained):
             param.data.copy_(value)
         resumed.load_state_dict(state)
         if not prepared:
-            preinitialize(resumed)  # for those that still wait for a first step, as its docstring says
+            preinitialize(resumed)  # some parameters have not made their first step; see the docstring
         steps(reference, 0, trained)
         assert_same_training(resumed, reference, trained)
 
@@ -281,7 +282,7 @@ def test_other_dtypes(name, dtype):
             preinitialize(optimizer)
             assert_same_training(optimizer, make_optimizer(name, options, dtype))
             continue
-        if "not support complex" in str(trouble):  # an Adafactor
+        if "not support complex" in str(trouble):  # Adafactor raises this error
             before = [dict(group) for group in optimizer.param_groups]
             with pytest.raises(RuntimeError, match="not support complex"):
                 preinitialize(optimizer)
@@ -308,15 +309,15 @@ def test_preinitialize_calls_no_hooks_and_no_scheduler_counts(name, options):
         for handle in handles:
             handle.remove()
     assert called == []
-    with pytest.warns(UserWarning, match="before `optimizer.step"):  # there was no step
+    with pytest.warns(UserWarning, match="before `optimizer.step"):  # no step has been made
         copy_of_scheduler_step(optimizer)
     assert_same_training(optimizer, reference)
     assert called == ["before", "after"] * 7
-    schedulers[0].step()  # warns of nothing
+    schedulers[0].step()  # this gives no warning
 
 
 def copy_of_scheduler_step(optimizer: torch.optim.Optimizer) -> None:
-    """What a torch scheduler says of the steps that it has counted, by one that leaves the learning rate."""
+    """Return the step count of a torch scheduler that does not change the learning rate."""
     lrs = [group["lr"] for group in optimizer.param_groups]
     torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 1.0).step()
     for group, lr in zip(optimizer.param_groups, lrs, strict=True):
@@ -326,7 +327,7 @@ def copy_of_scheduler_step(optimizer: torch.optim.Optimizer) -> None:
 @pytest.mark.parametrize(
     ("name", "options"), [("ASGD", {}), ("Rprop", {}), ("SGD", {"momentum": 0.9, "dampening": 0.1})], ids=ids
 )
-def test_our_hooks_go_with_the_last_first_step(name, options):
+def test_hooks_are_removed_after_the_last_first_step(name, options):
     first, last = torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(2))
     optimizer = configure_optimizer(name, [first, last], lr=0.1, **options)
     for _ in range(2):
@@ -365,7 +366,7 @@ def test_a_learning_rate_that_is_a_tensor(name):
     made = []
     for prepared in (True, False):
         params = make_params()
-        # On the CPU, torch computes with a tensor parameter by parameter; Lamb and Lion take it anyhow.
+        # On the CPU, torch accepts a tensor as the learning rate only with foreach=False.
         optimizer = configure_optimizer(name, params, lr=torch.tensor(0.05), foreach=False)
         if prepared:
             preinitialize(optimizer)
@@ -380,7 +381,7 @@ def test_a_learning_rate_that_is_a_tensor(name):
 
 
 @pytest.mark.parametrize("name", [name for name in OPTIONS if name not in ("Adafactor", "Lamb", "Lion")])
-def test_differentiable_ones_train_alike(name):
+def test_differentiable_optimizers_train_alike(name):
     made = []
     for prepared in (True, False):
         leaves = [torch.nn.Parameter(torch.tensor([1.0, -2.0])), torch.nn.Parameter(torch.tensor(3.0))]
@@ -390,7 +391,7 @@ def test_differentiable_ones_train_alike(name):
         optimizer = configure_optimizer(name, params, lr=0.1, differentiable=True)
         if prepared:
             preinitialize(optimizer)
-        for step in range(1 if name == "Adamax" else 2):  # torch's own loses its graph in the second
+        for step in range(1 if name == "Adamax" else 2):  # torch's Adamax loses its graph in the second step
             for param in params:
                 param.grad = torch.full_like(param, 0.5 - step)
             optimizer.step()
@@ -400,8 +401,8 @@ def test_differentiable_ones_train_alike(name):
 
 
 @pytest.mark.parametrize("name", ["Adam", "AdamW", "Adamax", "NAdam", "RAdam", "Adadelta", "ASGD", "RMSprop", "Rprop"])
-def test_capturable_ones_count_where_the_parameter_is(name):
-    param = torch.nn.Parameter(torch.ones(2, device="meta"))  # a device that is not the CPU, which would take any
+def test_capturable_optimizers_count_on_the_parameters_device(name):
+    param = torch.nn.Parameter(torch.ones(2, device="meta"))  # on the CPU, the test would always pass
     optimizer = configure_optimizer(name, [param], lr=0.1, capturable=True)
     preinitialize(optimizer)
     assert {value.device.type for value in optimizer.state[param].values()} == {"meta"}
@@ -409,19 +410,19 @@ def test_capturable_ones_count_where_the_parameter_is(name):
 
 @pytest.fixture
 def capturing(monkeypatch):
-    """As if a graph were being captured."""
+    """Make the code believe that a graph is being captured."""
     monkeypatch.setattr("lehr.engine.first_step_hooks._is_capturing", lambda: True)
 
 
 @pytest.mark.parametrize(("name", "options"), [case for case in CASES if case[0] in ("ASGD", "Rprop")], ids=ids)
-def test_what_is_captured_is_right_at_the_first_step_and_at_any_other(name, options, capturing):
+def test_a_captured_graph_is_right_at_the_first_and_at_later_steps(name, options, capturing):
     optimizer, reference = make_optimizer(name, options), make_optimizer(name, options)
     preinitialize(optimizer)
     assert_same_training(optimizer, reference)
-    assert optimizer._optimizer_step_pre_hooks  # nobody looked at what it would have to wait for
+    assert optimizer._optimizer_step_pre_hooks  # the hooks stay, because the step count is not read during a capture
 
 
-def test_a_dampened_first_step_is_not_to_be_captured(capturing):
+def test_a_dampened_first_step_must_not_be_captured(capturing):
     optimizer = make_optimizer("SGD", {"momentum": 0.9, "dampening": 0.1})
     preinitialize(optimizer)
     set_gradients(optimizer, 0)
@@ -432,7 +433,7 @@ def test_a_dampened_first_step_is_not_to_be_captured(capturing):
 @pytest.mark.parametrize(
     ("options", "known"), [({}, True), ({"dampening": 0.3}, True), ({"dampening": 0.3}, False)], ids=str
 )
-def test_sparse_gradients_of_which_it_knows_or_that_are_dampened(options, known):
+def test_sparse_gradients_that_are_known_or_dampened(options, known):
     made = []
     for prepare in (True, False):
         generator = torch.Generator().manual_seed(3)
@@ -453,8 +454,8 @@ def test_sparse_gradients_of_which_it_knows_or_that_are_dampened(options, known)
 
 
 @pytest.mark.parametrize("options", [{}, {"dampening": 0.3}])
-def test_a_buffer_of_none_is_made(options):
-    """A checkpoint may have it, of before the first step or of a run without momentum."""
+def test_a_buffer_replaces_none(options):
+    """A checkpoint may contain None as the buffer, from before the first step or from a run without momentum."""
     optimizer = torch.optim.SGD(make_params(), lr=0.1, momentum=0.9, **options)
     for param in params_of(optimizer):
         optimizer.state[param] = {"momentum_buffer": None}
@@ -465,7 +466,7 @@ def test_a_buffer_of_none_is_made(options):
     assert [seen[:-1] for seen in steps(optimizer, 0, 4)] == [seen[:-1] for seen in steps(reference, 0, 4)]
 
 
-def test_a_trained_state_that_is_loaded_meanwhile_is_not_begun_anew():
+def test_a_trained_state_that_is_loaded_later_is_kept():
     options = {"momentum": 0.9, "dampening": 0.3}
     optimizer, reference = make_optimizer("SGD", options), make_optimizer("SGD", options)
     steps(reference, 0, 3)
@@ -477,10 +478,10 @@ def test_a_trained_state_that_is_loaded_meanwhile_is_not_begun_anew():
 
 
 @for_each("name", OPTIONS)
-def test_an_error_half_way_leaves_it_as_it_was(name, monkeypatch):
+def test_an_error_half_way_leaves_the_optimizer_unchanged(name, monkeypatch):
     optimizer = make_optimizer(name, OPTIONS[name][-1])
     optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(2))], "extra": 1})
-    optimizer.state.clear()  # of an Adagrad, which makes it for the groups that it begins with
+    optimizer.state.clear()  # Adagrad makes the state of its first groups when it is constructed
     options = [set(group) for group in optimizer.param_groups]
     made = []
 
@@ -498,10 +499,10 @@ def test_an_error_half_way_leaves_it_as_it_was(name, monkeypatch):
     assert not optimizer._optimizer_step_pre_hooks
 
 
-def test_a_group_that_is_added_later():
+def test_a_group_that_is_added_later_gets_state():
     for name in OPTIONS:
         if name == "Adagrad" and not hasattr(torch.optim, "Adafactor"):
-            continue  # that of torch 2.4 fails at its next step
+            continue  # Adagrad of torch 2.4 fails at its next step
         optimizer, reference = make_optimizer(name, {}), make_optimizer(name, {})
         preinitialize(optimizer)
         steps(optimizer, 0, 2)
@@ -513,7 +514,7 @@ def test_a_group_that_is_added_later():
         assert_same_training(optimizer, reference, 2)
 
 
-def test_in_inference_mode_too():
+def test_preinitialize_works_in_inference_mode():
     optimizer, reference = make_optimizer("Adam", {}), make_optimizer("Adam", {})
     with torch.inference_mode():
         preinitialize(optimizer)
@@ -521,7 +522,7 @@ def test_in_inference_mode_too():
 
 
 @pytest.mark.proof
-def test_a_compiled_first_step():
+def test_a_first_step_can_be_compiled():
     for name, options in [("Adam", {}), ("Rprop", {}), ("SGD", {"momentum": 0.9})]:
         made = []
         for prepared in (True, False):
@@ -536,9 +537,9 @@ def test_a_compiled_first_step():
         assert made[0] == made[1]
 
 
-def test_a_subclass_is_one_of_them():
+def test_a_subclass_of_a_known_optimizer_is_accepted():
     class Mine(torch.optim.AdamW):
-        """With nothing of its own."""
+        """A subclass that adds nothing."""
 
     param = torch.nn.Parameter(torch.ones(2))
     optimizer = Mine([param])
@@ -547,7 +548,7 @@ def test_a_subclass_is_one_of_them():
 
 
 @pytest.mark.parametrize("other", [torch.optim.LBFGS, torch.optim.SparseAdam, lambda params: "an optimizer"])
-def test_other_kinds_are_refused(other):
+def test_unknown_optimizers_are_refused(other):
     optimizer = other([torch.nn.Parameter(torch.ones(2))])
     with pytest.raises(TypeError, match="optimizer must be one of SGD, Adam, .*, given"):
         preinitialize(optimizer)

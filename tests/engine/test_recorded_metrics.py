@@ -1,4 +1,4 @@
-"""A metric in a history: at the index of its iteration, through thinning, saving, resuming and second runs."""
+"""Tests of a metric in a history: its index after thinning, saving, resuming and in a second run."""
 
 import csv
 import json
@@ -17,7 +17,7 @@ from lehr.handlers import CosineAnnealingScheduler, check_plan
 
 
 def loss_of(iteration):
-    """Another loss in each iteration."""
+    """Return a different loss for each iteration."""
     return 3.0 + 1.0 / iteration
 
 
@@ -52,7 +52,7 @@ def test_a_thinned_metric_has_the_index_of_each_value(most):
 @for_each("most", [None, 5, 16])
 @for_each("when", ["before", "after"])
 def test_a_resumed_run_has_the_history_of_the_unbroken_one(when, most, tmp_path_factory):
-    """A checkpoint at any event; the handler that saves it was added before or after the recording."""
+    """The checkpoint is saved at any event, by a handler that is added before or after the recorder."""
     folder = tmp_path_factory.mktemp("run")
 
     def build(saver_event=None):
@@ -98,7 +98,7 @@ def test_iterations_that_were_not_recorded_are_nan():
     assert history["loss"][3:] == losses(3, first=4)
 
 
-def test_a_history_that_misses_events_of_a_resumed_run_has_nan_for_them():
+def test_events_that_a_resumed_history_lacks_are_nan():
     history = ParamHistory({"loss": [1.0, 2.0]})
     trainer = make(history)
     trainer.load_state_dict({"iteration": 5, "epoch_length": 10, "max_epochs": 1})
@@ -108,7 +108,7 @@ def test_a_history_that_misses_events_of_a_resumed_run_has_nan_for_them():
     assert history["loss"][5:] == losses(5, first=6)
 
 
-def test_a_second_run_goes_on_after_the_first():
+def test_a_second_run_continues_after_the_first():
     history = ParamHistory()
     trainer = make(history)
     trainer.run([0] * 4)
@@ -118,7 +118,7 @@ def test_a_second_run_goes_on_after_the_first():
     assert len(history["loss"]) == 4 + 3 + 3
 
 
-def test_it_stands_beside_the_learning_rate(tmp_path):
+def test_a_metric_is_recorded_beside_the_learning_rate(tmp_path):
     history, trainer = ParamHistory(), Engine(lambda engine, batch: loss_of(engine.state.iteration))
     history.record("loss", trainer)
     assert trainer.state.param_history is history
@@ -146,7 +146,7 @@ def test_it_stands_beside_the_learning_rate(tmp_path):
         ((None, torch.tensor(0.75)), lambda output: output[1], 0.75),
     ],
 )
-def test_outputs(output, transform, expected):
+def test_outputs_are_recorded_as_numbers(output, transform, expected):
     history, trainer = ParamHistory(), Engine(lambda engine, batch: output)
     history.record("loss", trainer, output_transform=transform)
     trainer.run([0])
@@ -154,7 +154,7 @@ def test_outputs(output, transform, expected):
 
 
 @for_each("output", [None, "0.5", True, {"loss": 1.0}, (1.0, 2.0), torch.tensor([1.0, 2.0])])
-def test_an_output_that_is_no_number(output):
+def test_an_output_that_is_not_a_number_is_an_error(output):
     trainer = Engine(lambda engine, batch: output)
     history = ParamHistory()
     history.record("loss", trainer)
@@ -167,7 +167,7 @@ def test_an_output_that_is_no_number(output):
 def test_a_name_has_one_recorder():
     history, trainer = ParamHistory(), make_trainer()
     handle = history.record("loss", trainer)
-    with pytest.raises(ValueError, match="nothing else records under, given 'loss'"):
+    with pytest.raises(ValueError, match="nothing else records, given 'loss'"):
         history.record("loss", trainer)
     scheduler = CosineAnnealingScheduler(make_optimizer(1), "lr", 0.1, 0.01, 7, save_history=True)
     with pytest.raises(ValueError, match="must not be that of another scheduler's history, given 'loss'"):
@@ -175,7 +175,7 @@ def test_a_name_has_one_recorder():
     handle.remove()
     history.record("loss", trainer)
     scheduler.attach(trainer)
-    with pytest.raises(ValueError, match="nothing else records under, given 'lr'"):
+    with pytest.raises(ValueError, match="nothing else records, given 'lr'"):
         history.record("lr", trainer)
 
 
@@ -193,7 +193,7 @@ def test_wrong_arguments(error, words, given):
         ParamHistory().record(name, engine, output_transform=transform)
 
 
-def test_the_recording_ends_with_its_handle_and_no_plan_minds_it():
+def test_removing_the_handle_ends_the_recording():
     history, trainer = ParamHistory(), Engine(lambda engine, batch: 1.0)
     handle = history.record("loss", trainer)
     CosineAnnealingScheduler(make_optimizer(1), "lr", 0.1, 0.01, 7).attach(trainer)

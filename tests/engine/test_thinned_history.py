@@ -1,4 +1,4 @@
-"""A history of some events of very many: evenly spaced, in bounded memory, and exact after any resume."""
+"""Tests of a history with ``max_events``: its events are evenly spaced, and its memory is bounded."""
 
 import copy
 import json
@@ -16,14 +16,14 @@ from lehr.handlers.schedules import Anneal
 
 
 def shapes():
-    """Events of one group, of three, of one value for all of three, and bare numbers; long stretches of each."""
+    """Draw long stretches of events: of one group, of three groups with own or equal values, or of bare numbers."""
     return st.lists(
         st.tuples(st.sampled_from(["one", "three", "shared", "bare"]), st.integers(1, 60)), min_size=1, max_size=6
     )
 
 
 def fill(column, stretches):
-    """Record as a scheduler does, and return all rows."""
+    """Record events as a scheduler does, and return all rows."""
     rows = []
     for kind, length in stretches:
         groups = {"one": 1, "three": 3, "shared": 3, "bare": 0}[kind]
@@ -53,7 +53,7 @@ def test_a_thinned_column_keeps_every_nth_event_from_the_first_on(stretches, mos
 
 
 @given(stretches=shapes(), most=st.none() | st.integers(2, 40), back=st.integers(0, 100))
-def test_events_that_are_taken_back_and_recorded_again_leave_no_trace(stretches, most, back):
+def test_removed_events_that_are_recorded_again_leave_no_trace(stretches, most, back):
     column = HistoryColumn(max_events=most)
     rows = fill(column, stretches)
     taken = HistoryColumn.from_state_dict(column.state_dict(), max_events=most)
@@ -65,12 +65,12 @@ def test_events_that_are_taken_back_and_recorded_again_leave_no_trace(stretches,
     assert (taken.stride, taken.num_events) == (column.stride, column.num_events)
 
 
-def test_a_column_of_a_run_without_a_limit_is_thinned_where_there_is_one():
+def test_a_loaded_column_is_thinned_to_the_limit():
     column = HistoryColumn([[float(event)] for event in range(1000)])
     few = HistoryColumn.from_state_dict(column.state_dict(), max_events=10)
     assert few.event_indices.tolist() == list(range(0, 1000, 128))
     assert few.num_events == 1000
-    # The other way round it goes on as coarsely as it has begun.
+    # A thinned column that is loaded without a limit continues with the same distance between events.
     more = HistoryColumn.from_state_dict(few.state_dict())
     for event in range(1000, 1100):
         more.append([float(event)])
@@ -87,7 +87,7 @@ def test_a_column_of_a_run_without_a_limit_is_thinned_where_there_is_one():
         (True, TypeError, "max_events must be an int or None, given True"),
     ],
 )
-def test_a_limit_must_be_one(most, error, match):
+def test_max_events_must_be_valid(most, error, match):
     with pytest.raises(error, match=match):
         ParamHistory(max_events=most)
 
@@ -119,7 +119,7 @@ def test_the_memory_of_a_long_run_is_bounded():
 
 
 def test_a_billion_events_fit_into_the_same_memory():
-    """As a run has left it that is nearly there: thinned 20 times, each time to half."""
+    """The state comes from a run that is nearly this long: it was thinned 20 times, each time to a half."""
     column = HistoryColumn([[float(event)] for event in range(1000)], max_events=1000)
     state = {**column.state_dict(), "stride": 2**20, "left_out": 2**20 - 1}
     column = HistoryColumn.from_state_dict(state, max_events=1000)
@@ -148,7 +148,7 @@ def test_a_thinned_history_is_written_and_drawn_at_its_events(tmp_path, axes):
     assert line.get_xdata().tolist() == [0, 4, 8, 12, 16]
 
 
-def test_a_copy_of_a_history_has_its_limit():
+def test_a_copy_of_a_history_keeps_its_limit():
     history = ParamHistory({"lr": [[0.1]] * 100}, max_events=10)
     for copied in (pickle.loads(pickle.dumps(history)), copy.deepcopy(history)):
         assert copied == history

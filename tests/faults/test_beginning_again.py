@@ -673,7 +673,7 @@ def test_a_wrapper_of_nothing_is_refused_with_what_to_give():
         def __repr__(self):
             return "Empty()"
 
-    with pytest.raises(TypeError, match="a wrapper with one as its attribute 'optimizer', given Empty"):
+    with pytest.raises(TypeError, match="a wrapper whose attribute 'optimizer' is a torch optimizer, given Empty"):
         OptimizerEvents.attach(make_trainer(), Empty())
 
 

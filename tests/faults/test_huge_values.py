@@ -321,7 +321,7 @@ def test_findings_and_warnings_on_many_groups_are_short():
 
 
 def test_a_schedule_that_is_in_another_one_many_times_is_refused():
-    with pytest.raises(ValueError, match="schedules must have at most 100000 schedules and curves in it, given more"):
+    with pytest.raises(ValueError, match="schedules must contain at most 100000 schedules and curves, given more"):
         nested(40, lambda inner: Product([inner if inner != 1.0 else Constant(0.5)] * 2))
 
 

@@ -203,7 +203,12 @@ def test_an_optimizer_without_groups():
         ),
         (OneCycleScheduler, {**ONE_CYCLE, "three_phase": 1}, TypeError, "three_phase must be True or False, given 1"),
         (OneCycleScheduler, {**ONE_CYCLE, "base_value": 0.1}, ValueError, "base_value must be left out .*given 0.1"),
-        (OneCycleScheduler, {**ONE_CYCLE, "inverse": True}, TypeError, "base_value must be a number, given None"),
+        (
+            OneCycleScheduler,
+            {**ONE_CYCLE, "inverse": True},
+            TypeError,
+            "base_value must be a number if inverse is True, given None",
+        ),
         (OneCycleScheduler, {**ONE_CYCLE, "max_value": []}, ValueError, r"max_value must have one .*given \[\]"),
         (OneCycleScheduler, {**ONE_CYCLE, "max_value": [0.1, "b"]}, TypeError, r"max_value\[1\] must be .*given 'b'"),
         (
@@ -291,7 +296,7 @@ def _cosine(optimizer, **kwargs):
             lambda o: [_cosine(o)] * 2,
             [],
             ValueError,
-            r"durations must be one fewer .*given 2 schedules and durations \[\]",
+            r"durations must have one item fewer .*given 2 schedules and durations \[\]",
         ),
         (lambda o: [_cosine(o)] * 2, [3, 4], ValueError, r"durations must .*given 2 schedules and durations \[3, 4\]"),
         (lambda o: [_cosine(o)] * 2, 3, TypeError, "durations must be a list or tuple, given 3"),

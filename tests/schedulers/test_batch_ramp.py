@@ -129,7 +129,7 @@ REFUSED = [
     ("0: 8, 1M tokens: 16", None, ValueError, "give a run with tokens_per_step"),
     ("0: 8, 30 min: 16", RUN, ValueError, "must be in steps, events or percent"),
     ("0: 8, 3 epochs: 16", RunLength(counts="tokens"), ValueError, "must be in tokens, events or percent"),
-    ("0: 8, 1 furlong: 16", None, ValueError, "must have a unit"),
+    ("0: 8, 1 furlong: 16", None, ValueError, "must have a known unit"),
 ]
 
 

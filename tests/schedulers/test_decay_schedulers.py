@@ -111,7 +111,7 @@ def test_any_parameter(cls, kwargs):
 @each_decay
 def test_durations_in_epochs(cls, kwargs):
     if cls in (LambdaScheduler, MultiplicativeScheduler):
-        with pytest.raises(ValueError, match="epoch_length must be left out where a function is given"):
+        with pytest.raises(ValueError, match="epoch_length must be left out if a function is given"):
             made(cls, kwargs, epoch_length=5)
         return
     by_epoch = made(cls, kwargs, begin=1).simulate(12)
@@ -139,7 +139,7 @@ def test_staircases_keep_their_steps_in_epochs():
         ({"begin": -1}, ValueError, "begin must be at least 0, given -1"),
         ({"begin": False}, TypeError, "begin must be a number, given False"),
         ({"begin": 2.5}, ValueError, "begin must be a whole number"),
-        ({"begin": 3, "end": 3}, ValueError, "end must be more than begin, 3, given 3"),
+        ({"begin": 3, "end": 3}, ValueError, "end must be more than begin=3, given 3"),
         ({"interval": 0}, ValueError, "interval must be a whole number of at least 1, given 0"),
         ({"interval": True}, TypeError, "interval must be a number"),
         ({"relative": 1}, TypeError, "relative must be True or False, given 1"),
@@ -247,7 +247,7 @@ def test_a_metric_scheduler_wants_a_part_to_drive():
 
 def test_what_would_be_no_number_is_refused_when_made():
     with pytest.raises(
-        ValueError, match="gamma must be at least 0 unless staircase is True or decay_events is 1, given -0.5"
+        ValueError, match="gamma must be at least 0 if staircase is False and decay_events is not 1, given -0.5"
     ):
         ExponentialDecay(1.0, gamma=-0.5, decay_events=2)
     assert ExponentialDecay(1.0, gamma=-0.5)([0, 1, 2]).tolist() == [1.0, -0.5, 0.25]

@@ -82,7 +82,7 @@ def test_each_scheduler_takes_its_durations_in_any_unit(name, unit):
     assert with_texts.run_length == RUN
     assert with_texts.schedule == with_numbers.schedule
     assert np.array_equal(with_texts.simulate(250), with_numbers.simulate(250))
-    with pytest.raises(ValueError, match=r"must be a number of events where no run is given, given '.*: pass run="):
+    with pytest.raises(ValueError, match=r"must be a number of events if no run is given, given '.*; pass run="):
         make(**texts)
     with pytest.raises(TypeError, match="run must be a RunLength or None, given 200"):
         make(**texts, run=200)
@@ -152,7 +152,7 @@ def test_each_schedule_waits_for_its_run(name):
     assert schedule.in_run(RUN) == cls(**numbers)
     assert repr(schedule).startswith(f"{name}(")
     for read in (lambda: schedule(0), lambda: schedule.is_pure, lambda: schedule.in_run(None)):
-        with pytest.raises(ValueError, match="must be a number of events where no run is given"):
+        with pytest.raises(ValueError, match="must be a number of events if no run is given"):
             read()
     assert pickle.loads(pickle.dumps(schedule)).in_run(RUN) == cls(**numbers)
 
@@ -210,7 +210,7 @@ def test_texts_beside_durations_in_epochs():
     assert scheduler.schedule.begin == 100
     run = RunLength(total_steps=1000)
     assert StepScheduler(optimizer, "lr", "10%", end=3, epoch_length=100, run=run).schedule.schedule.step_size == 100
-    with pytest.raises(ValueError, match="epoch_length must be that of run, 50, given 100"):
+    with pytest.raises(ValueError, match="epoch_length must be equal to run.epoch_length=50, given 100"):
         StepScheduler(optimizer, "lr", "10%", epoch_length=100, run=RUN)
 
 
@@ -219,7 +219,7 @@ def test_simulations_take_a_text_for_their_length():
         "10%", param_name="lr", milestones_values=[("0%", 0.0), ("100%", 2.0)], run=RUN
     )
     assert rows[-1] == [19, 0.19]
-    with pytest.raises(ValueError, match="num_events must be a number of events where no run is given, given '10%'"):
+    with pytest.raises(ValueError, match="num_events must be a number of events if no run is given, given '10%'"):
         PiecewiseLinear.simulate_values("10%", param_name="lr", milestones_values=[(0, 0.0)])
 
 

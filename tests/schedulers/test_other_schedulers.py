@@ -123,8 +123,8 @@ def test_one_whose_groups_are_refused_says_so_when_its_event_comes():
     optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})
     (finding,) = [finding for finding in check_plan(trainer, 2, 3) if finding.severity == "error"]
     assert finding.code == "illegal-value"
-    assert "must not be given more param groups" in finding.message
-    with pytest.raises(ValueError, match="must not be given more param groups") as raised:
+    assert "must not receive more param groups" in finding.message
+    with pytest.raises(ValueError, match="must not receive more param groups") as raised:
         dry_run(trainer, 2, 3)
     assert raised.value.__notes__ == ["in a dry run, at iteration 1 of 6"]
 

@@ -263,7 +263,7 @@ def test_a_metric_that_is_nan_goes_by_its_policy(policy, expected):
 def test_a_metric_that_is_nan_may_be_an_error():
     optimizer, engine = make_optimizer(1, lr=1.0), make_trainer()
     scheduler = ReduceOnPlateauScheduler(optimizer, "lr", "loss", patience=0, nan_policy="raise")
-    with pytest.raises(ValueError, match="the metric must not be NaN where nan_policy is 'raise', given nan"):
+    with pytest.raises(ValueError, match="the metric must not be NaN if nan_policy is 'raise', given nan"):
         events_of(scheduler, engine, "loss", [math.nan], list)
     assert (scheduler.event_index, scheduler.state_dict()["progress"][0]["best"]) == (0, None)
 
@@ -346,9 +346,9 @@ def test_it_is_plotted(axes):
         (
             {"min_value": [0.1]},
             ValueError,
-            r"min_value .* must have as many values .*min_value with 1 and values with 2",
+            r"min_value .* must have the same number of values, given min_value with 1 and values with 2",
         ),
-        ({"min_value": [0.1, 0.2, 0.3]}, ValueError, "must have as many values"),
+        ({"min_value": [0.1, 0.2, 0.3]}, ValueError, "must have the same number of values"),
         ({"eps": -1.0}, ValueError, "eps must be at least 0.0, given -1.0"),
         ({"initial_value": [1.0, 2.0, 3.0]}, ValueError, "must have values for 2 param groups, given 3"),
         ({"nan_policy": "skip"}, ValueError, "nan_policy must be one of 'worse', 'ignore', 'raise', given 'skip'"),

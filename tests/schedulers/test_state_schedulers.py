@@ -170,7 +170,7 @@ def test_an_attribute_that_is_not_there_is_told_of():
         (
             lambda: MultiStepStateScheduler(1.0, 0.5, [3, 2], "rate"),
             ValueError,
-            r"milestones\[1\] must be at least .* 3",
+            r"milestones\[1\] must be at least milestones\[0\]=3",
         ),
         (
             lambda: MultiStepStateScheduler(1.0, 0.5, [-1], "rate"),

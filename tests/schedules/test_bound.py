@@ -1,4 +1,4 @@
-"""The ranking of schedules by a bound: its terms by hand, its properties, and the published losses of real runs."""
+"""Tests of ``rank_by_bound``: its terms by hand, its properties, and the published losses of real runs."""
 
 import csv
 import os
@@ -37,7 +37,7 @@ LINEAR, CONSTANT = Anneal(1.0, 0.0, 100), Constant(1.0)
 
 
 def by_definition(rates, norms):
-    """The bound for D = 1 as the theorem states it, by two loops."""
+    """Return the bound for D = 1 by the formula of the theorem, in two loops."""
     total = len(rates)
     sums = [sum(rates[k:]) for k in range(total)]
     squares = [sum(rate**2 * norm**2 for rate, norm in zip(rates[k:], norms[k:], strict=True)) for k in range(total)]
@@ -48,12 +48,12 @@ def by_definition(rates, norms):
 @given(
     st.lists(st.tuples(st.floats(1e-3, 10), st.floats(1e-2, 10)), min_size=1, max_size=30),
 )
-def test_the_terms_are_those_of_the_theorem(pairs):
+def test_bound_terms_equal_the_theorem(pairs):
     rates, norms = np.array(pairs).T
     assert sum(bound_terms(rates, norms)) == pytest.approx(by_definition(rates, norms), rel=1e-9)
 
 
-def test_zeros_before_the_end_are_those_of_the_theorem():
+def test_zeros_before_the_end_follow_the_theorem():
     rates = np.array([0.0, 1.0, 0.0, 0.5])
     assert sum(bound_terms(rates, np.ones(4))) == pytest.approx(by_definition(rates, np.ones(4)))
 
@@ -89,7 +89,7 @@ def test_the_least_bound_is_at_the_best_factor():
 
 
 @given(st.one_of(st.floats(1e-6, 1e6), st.sampled_from([1e-300, 1e200])), st.floats(1e-3, 1e3))
-def test_shapes_are_ranked_whatever_their_size(size, norm):
+def test_the_ranking_of_shapes_ignores_the_size_of_the_values(size, norm):
     schedules = {"linear": LINEAR, "constant": CONSTANT, "cosine": Anneal(1.0, 0.0, 100, curve=Cosine())}
     scaled = {name: size * one(np.arange(100)) for name, one in schedules.items()}
     one, other = rank_by_bound(schedules, 100), rank_by_bound(scaled, 100, gradient_norms=norm)
@@ -114,7 +114,7 @@ def test_large_gradients_at_the_beginning_favour_a_warm_up():
     assert rank_by_bound(schedules, 1000, gradient_norms=norms).names == ["warm", "cold"]
 
 
-def test_a_million_events_take_no_time_to_speak_of():
+def test_a_million_events_are_ranked_fast():
     import time
 
     began = time.thread_time()
@@ -122,7 +122,7 @@ def test_a_million_events_take_no_time_to_speak_of():
     assert time.thread_time() - began < 5
 
 
-def test_it_prints_as_what_it_is():
+def test_a_ranking_prints_as_a_table():
     ranking = rank_by_bound([LINEAR, CONSTANT], 100, distance=2.0)
     assert str(ranking).splitlines()[0] == "a bound for convex problems: it ranks shapes, and predicts no loss"
     least, constant = [line.split()[-2:] for line in str(ranking).splitlines()[2:]]
@@ -142,17 +142,17 @@ def test_it_prints_as_what_it_is():
         (TypeError, "schedules must be a list or tuple", 3, 10, {}),
         (TypeError, "a name of schedules must be a string", {3: CONSTANT}, 10, {}),
         (TypeError, "schedules\\['it'\\] must be a number, given 'lr'", {"it": "lr"}, 10, {}),
-        (TypeError, "given a scheduler: give its schedule", {"it": SCHEDULER}, 10, {}),
+        (TypeError, "given a scheduler; pass its schedule", {"it": SCHEDULER}, 10, {}),
         (ValueError, "at least 0, given -1 at event 0", {"it": Constant(-1.0)}, 10, {}),
-        (ValueError, "one for each of 10 events", {"it": [1.0, 2.0]}, 10, {}),
+        (ValueError, "a list of 10 numbers", {"it": [1.0, 2.0]}, 10, {}),
         (ValueError, "must have a value above 0 in 10 events", {"it": Constant(0.0)}, 10, {}),
         (ValueError, "finite", {"it": [np.nan] * 10}, 10, {}),
         (ValueError, "one value for all groups, given 2 groups", {"it": Constant([0.1, 0.2])}, 10, {}),
-        (ValueError, "must be pure", {"it": Plateau(initial_value=0.1)}, 10, {}),
+        (ValueError, "must be a pure schedule", {"it": Plateau(initial_value=0.1)}, 10, {}),
         (ValueError, "num_events must be a whole number of at least 1", {"it": CONSTANT}, 0, {}),
         (ValueError, "distance must be more than 0", {"it": CONSTANT}, 10, {"distance": 0.0}),
         (ValueError, "gradient_norms must be above 0", {"it": CONSTANT}, 10, {"gradient_norms": 0.0}),
-        (ValueError, "gradient_norms must be a number, or one", {"it": CONSTANT}, 10, {"gradient_norms": [1.0]}),
+        (ValueError, "gradient_norms must be a number, or a list", {"it": CONSTANT}, 10, {"gradient_norms": [1.0]}),
     ],
 )
 def test_wrong_arguments(error, words, schedules, num_events, more):
@@ -161,7 +161,7 @@ def test_wrong_arguments(error, words, schedules, num_events, more):
     assert len(str(raised.value)) <= 500
 
 
-def test_numpy_is_all_that_is_imported():
+def test_the_bound_imports_only_numpy():
     code = (
         "import sys, lehr.handlers.schedules as s; s.rank_by_bound([s.Constant(1.0)], 5); print('torch' in sys.modules)"
     )
@@ -169,7 +169,7 @@ def test_numpy_is_all_that_is_imported():
 
 
 def published(iterations):
-    """The schedules of published runs that did not diverge, their peaks and their losses."""
+    """Return the schedules, peaks and losses of the published runs that did not diverge."""
     found = []
     for row in csv.DictReader((Path(CURVES) / "final_losses_124M.csv").read_text().splitlines()):
         total, warm, peak = int(row["iterations"]), int(row["warmup_steps"]), float(row["peak_lr"])
@@ -197,7 +197,7 @@ def rank_correlation(one, other):
 def test_published_losses_of_50_000_steps():
     runs = published(50_000)
     assert len(runs) == 49
-    # The distance is that of one schedule, by the vertex of the parabola through its best peak and the two beside it.
+    # The distance comes from the best peak of one schedule: the vertex of a parabola through the three best peaks.
     cosine = sorted((peak, loss) for _, shape, peak, _, loss in runs if shape == "cosine to 0.0")
     best = min(range(len(cosine)), key=lambda at: cosine[at][1])
     peaks, losses = np.array(cosine[best - 1 : best + 2]).T
@@ -215,8 +215,8 @@ def test_published_losses_of_50_000_steps():
     for shape in dict.fromkeys(run[1] for run in runs):
         at = [place for place, run in enumerate(runs) if run[1] == shape]
         of_shapes.append(rank_correlation(bounds[at], losses[at]))
-    # Measured: 0.892 of all, 90.3% of the pairs, and 0.95 on average of the peaks of one shape. Of all, no distance
-    # gives more than 0.898.
+    # Measured: a correlation of 0.892 for all runs, 90.3% of the pairs in the right order, and an average correlation
+    # of 0.95 for the peaks of one shape. The best distance gives 0.898 for all runs.
     assert rank_correlation(bounds, losses) > 0.885
     assert agree[differ].mean() > 0.9
     assert np.mean(of_shapes) > 0.94

@@ -1,4 +1,4 @@
-"""A schedule's description: the same in every process, and equal to what was saved of the same schedule."""
+"""Tests of schedules' descriptions: they are the same in every process, and equal to saved descriptions."""
 
 import json
 import os
@@ -35,7 +35,7 @@ from lehr.handlers.schedules import (
 )
 from lehr.handlers.schedules.description import description_of, same_schedule, text_of
 
-# The states of every example, and the values at the next five events, as the last version before 0.2 saved them.
+# The states of all examples, which the last version before 0.2 saved, and the values at the next five events.
 STATES = json.loads((Path(__file__).parent.parent / "golden" / "states_0.1.json").read_text())
 LEFT_OUT = [f"{kind}, 3 groups, tensor" for kind in WITHOUT_TENSORS]
 RECORDED = {name: one for name, one in STATES.items() if name not in LEFT_OUT}
@@ -60,7 +60,7 @@ def _scheduler_of(name: str) -> Any:
 
 
 def _described(scheduler: Any) -> Any:
-    """The description of a scheduler's schedule as the code gives it, or of its overridden ``get_param``."""
+    """Return the description of a scheduler's schedule, or of its overridden ``get_param``."""
     planned = description_of(scheduler._planned)
     if not scheduler._asks_get_param:
         return planned
@@ -209,7 +209,7 @@ def test_values_are_described_as_data_and_shown_as_text(value, description, text
     assert text is None or text_of(described) == text
 
 
-def test_get_param_is_described_with_the_schedule_that_it_stands_before():
+def test_an_overridden_get_param_is_described_with_its_schedule():
     own = {"get_param": "Mine.get_param", "schedule": description_of(Constant(0.1))}
     assert text_of(own) == "Mine.get_param over Constant(value=0.1)"
     assert text_of({**own, "schedule": None}) == "Mine.get_param"

@@ -1,4 +1,4 @@
-"""Schedules against their formulas, written out in plain Python; and noise against torch."""
+"""Tests that compare schedules with their formulas in plain Python, and noise with torch."""
 
 import math
 from dataclasses import dataclass
@@ -125,7 +125,7 @@ def test_restarts_are_at_whole_boundaries():
 
 
 @given(values, values, values, st.integers(0, 6), st.integers(0, 6), st.integers(0, 9), indices)
-def test_warmup_stable_decay(start, peak, end, warm, stable, decay, events):
+def test_warmup_stable_decay_equals_its_formula(start, peak, end, warm, stable, decay, events):
     def formula(event):
         if event < warm:
             return start + (peak - start) * (1 - (1 - event / warm))
@@ -170,7 +170,7 @@ def test_values_for_each_group_in_wrappers():
 
 
 @given(st.integers(0, 2**31), st.floats(0.1, 2), st.floats(0.1, 1), st.sampled_from(["normal", "uniform"]), indices)
-def test_noise_is_that_of_torch(seed, std, limit, distribution, events):
+def test_noise_equals_torchs_random_numbers(seed, std, limit, distribution, events):
     def formula(event):
         generator = torch.Generator()
         generator.manual_seed(seed + event)
@@ -190,7 +190,7 @@ def test_noise_is_that_of_torch(seed, std, limit, distribution, events):
     ("size", "mult", "index"),
     [(10, 1.1, 10**6), (10**4, 1.0001, 10**9), (2, 3.0, 2**53), (10**7 + 1, 1 + 1e-7, 10**12), (2, 1e300, 2**53)],
 )
-def test_growing_cycles_begin_where_a_loop_says(size, mult, warmup, index):
+def test_growing_cycles_begin_at_the_events_of_a_plain_loop(size, mult, warmup, index):
     cycles, start, cycle = CosineAnnealing(1.0, 0.5, size, mult, 0.9, warmup_duration=warmup), 0, 0
     lengths = size, warmup
     while start + sum(lengths) <= index:
@@ -203,15 +203,15 @@ def test_growing_cycles_begin_where_a_loop_says(size, mult, warmup, index):
 
 
 @pytest.mark.parametrize("seed", [0, 42, 2**32 - 3, 2**40 + 1])
-def test_words_of_many_seeds_are_those_of_numpy(seed):
-    """So many words need new states, each made from parts of the last one."""
+def test_words_of_many_seeds_equal_numpys(seed):
+    """This number of words needs several states, each of which is computed from the state before."""
     seeds = (np.arange(seed, seed + 5, dtype=np.uint64) % 2**32).astype(np.uint32)
     words = first_words(seeds, 1500)
     for column, one in zip(words.T, seeds, strict=True):
         assert column.tobytes() == np.random.RandomState(one).bytes(4 * 1500)
 
 
-def test_noise_that_is_rejected_hundreds_of_times():
+def test_noise_that_is_drawn_again_hundreds_of_times():
     rare, events = Noise(Constant(1.0), 3, std=1.0, limit=0.01), range(40)
     generator, draws = torch.Generator(), []
     for event in events:
@@ -222,13 +222,13 @@ def test_noise_that_is_rejected_hundreds_of_times():
     assert rare(events).tolist() == [1 + number for _, number in draws]
 
 
-def test_noise_is_the_same_one_by_one_and_in_blocks():
+def test_single_events_and_blocks_have_the_same_noise():
     noise = Noise(Constant(1.0), begin=5, end=5000)
     events = [*range(10), 2047, 2048, 4096, 4999, 5000, 9000]
     assert [noise(event) for event in events] == noise(np.arange(9001))[events].tolist()
 
 
-def test_going_back_takes_a_product_few_calls():
+def test_going_back_in_a_product_takes_few_calls():
     calls = []
 
     def factor(event):
@@ -247,7 +247,7 @@ def test_going_back_takes_a_product_few_calls():
 
 
 @given(st.data(), st.integers(1, 3), st.integers(0, 5))
-def test_a_recursion_is_a_loop(data, groups, start):
+def test_a_recursion_equals_a_plain_loop(data, groups, start):
     rules = {
         "scaling": Scaling(Anneal(0.2, 1.0, 7)),
         "approach": Approach(Anneal(1.0, 0.0, 9, Cosine(), "mirror"), 0.1, 0.7),
@@ -281,7 +281,7 @@ def test_a_recursion_is_a_loop(data, groups, start):
 
 @dataclass(frozen=True)
 class Counted(Schedule):
-    """A factor of almost 1 that counts the events that it is asked for."""
+    """A schedule of factors near 1, which counts the events for which it is read."""
 
     asked: list[int]
 
@@ -308,7 +308,7 @@ def test_a_recursion_in_a_recursion_does_not_double_the_work(make):
     assert work[8] < 4 * work[1]
 
 
-def test_a_product_so_far_is_kept_and_gone_back_to():
+def test_a_cumulative_product_goes_back_to_stored_products():
     asked = []
     product = CumulativeProduct(lambda index: asked.append(index) or 1 + index)
     assert [product.value(index) for index in (0, 3, 4, 2)] == [1.0, 24.0, 120.0, 6.0]
@@ -325,7 +325,7 @@ def test_a_product_so_far_is_kept_and_gone_back_to():
             product.load_state_dict(state)
 
 
-def test_a_reduced_schedule_keeps_to_its_floor():
+def test_a_reduced_schedule_never_falls_below_min_value():
     reduced = Reduced(Anneal(1.0, [1.0, 2.0], 10), Plateau(factor=0.1, patience=0, min_value=[0.5, 0.05]))
     reduced.value(0)
     for loss in (1.0, 2.0):
@@ -340,11 +340,11 @@ def test_a_reduced_schedule_keeps_to_its_floor():
     for bad in (3, {}, {**state, "ratios": [1.0]}, {**state, "event_index": -2}, {**state, "plateau": {}}):
         with pytest.raises((TypeError, ValueError)):
             again.load_state_dict(bad)
-    with pytest.raises(ValueError, match="schedule must not depend on what happens in training"):
+    with pytest.raises(ValueError, match="schedule must be a pure schedule"):
         Reduced(FunctionSchedule(math.cos), Plateau())
 
 
-def test_a_greedy_schedule_begins_anew_when_it_has_been_down_long_enough():
+def test_a_greedy_schedule_starts_again_after_enough_falls_at_min_value():
     greedy = Greedy(0.5, factor=0.5, patience=0, min_value=0.2, reset_start=2)
     seen = []
     for loss in (1.0, 2.0, 2.0, 2.0, 2.0):
@@ -383,12 +383,12 @@ def test_arguments_of_composed_schedules_are_checked(make):
         make()
 
 
-def test_rules_are_read_ahead_and_so_must_allow_it():
-    with pytest.raises(ValueError, match="rule must not depend on what happens in training"):
+def test_rules_must_contain_only_pure_schedules():
+    with pytest.raises(ValueError, match="rule must contain only pure schedules"):
         Turn(Scaling(FunctionSchedule(math.cos)))
-    with pytest.raises(ValueError, match="initial_value and turns must have as many values as one another"):
+    with pytest.raises(ValueError, match="initial_value and turns must have the same number of values"):
         Recursion([1.0, 2.0], [Turn(Scaling(Constant([1.0, 1.0, 1.0])))])
-    with pytest.raises(ValueError, match="as many values"):
+    with pytest.raises(ValueError, match="the same number of values"):
         Cooldown(Constant([1.0, 2.0]), 2, 2, [0.0, 0.0, 0.0])
 
 
@@ -401,7 +401,7 @@ def test_rules_are_read_ahead_and_so_must_allow_it():
         (Anneal(1.0, 0.0, 2), [1, 0.5, 0, 1, 1, 1]),
     ],
 )
-def test_a_factor_of_zero_scales_again_only_where_gamma_is_applied(factors, expected):
+def test_after_a_factor_of_zero_only_a_gamma_decay_scales_the_value(factors, expected):
     assert Scaling(factors).coefficients(np.arange(6.0))[0].tolist() == expected
     far = np.arange(2000.0, 2003.0)  # 0.1 ** 2000 is 0 in float64
     assert Scaling(ExponentialDecay([1.0, 2.0], 0.1)).coefficients(far)[0].tolist() == [[0.1, 0.1]] * 3
@@ -418,11 +418,11 @@ def test_a_plateau_compares_a_reduction_with_the_eps_of_the_group():
     assert plateau.value(0) == [0.5, 0.5]
     with pytest.raises(ValueError, match="eps must be at least 0"):
         Plateau(eps=[0.1, -0.1])
-    with pytest.raises(ValueError, match="must have as many values as one another"):
+    with pytest.raises(ValueError, match="must have the same number of values"):
         Plateau(eps=[0.1, 0.1], min_value=[0.0, 0.0, 0.0])
 
 
-def test_a_reduced_schedule_compares_the_values_of_another_one():
+def test_a_reduced_schedule_can_compare_the_values_of_another_schedule():
     later = Shift(StepDecay(1.0, 0.5, 2), by=-1)
     reduced = Reduced(StepDecay(1.0, 0.5, 2), Plateau(factor=0.5, patience=0, min_value=0.8), compared=later)
     values = []
@@ -430,5 +430,5 @@ def test_a_reduced_schedule_compares_the_values_of_another_one():
         values.append(reduced.value(event))
         reduced.observe(1.0)
     assert values == [1.0, 1.0, 0.4, 0.4]  # at event 2 the 1.0 before the step falls to the bound 0.8, which is halved
-    with pytest.raises(ValueError, match="compared must not depend on what happens in training"):
+    with pytest.raises(ValueError, match="compared must be a pure schedule"):
         Reduced(Constant(1.0), Plateau(), compared=Plateau())

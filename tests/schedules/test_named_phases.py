@@ -1,4 +1,4 @@
-"""The phases of a schedule: where each begins, and what it is called."""
+"""Tests of the phases of a schedule: their first events and their names."""
 
 from itertools import pairwise
 
@@ -118,7 +118,7 @@ TABLE = {
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_phases_begin_where_they_do(name):
+def test_phases_begin_at_the_expected_events(name):
     schedule, expected = TABLE[name]
     found = [(segment.first_event, segment.name) for segment in phases_of(schedule)]
     assert found == expected
@@ -126,7 +126,7 @@ def test_phases_begin_where_they_do(name):
 
 @pytest.mark.parametrize("pct_start", np.linspace(0.1, 0.45, 15))
 @pytest.mark.parametrize("total_steps", [30, 47])
-def test_one_cycle_turns_where_its_values_do(pct_start, total_steps):
+def test_one_cycle_phases_begin_where_its_values_turn(pct_start, total_steps):
     schedule = OneCycle(1.0, total_steps, pct_start=pct_start, three_phase=True)
     values = schedule(np.arange(total_steps, dtype=float))
     firsts = [*(int(segment.first_event) for segment in phases_of(schedule)), total_steps - 1]

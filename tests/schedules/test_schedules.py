@@ -1,4 +1,4 @@
-"""Schedules as tables of numbers, then as properties of any schedule of a kind."""
+"""Tests of schedules: tables of their values, and properties that hold for all schedules."""
 
 import dataclasses
 from functools import partial
@@ -36,7 +36,7 @@ from lehr.handlers.schedules import (
 from lehr.handlers.schedules.curves import blend
 from lehr.handlers.schedules.description import description_of, text_of
 
-# A row a case: the schedule, and its values from event 0 on, each worked out by hand.
+# Each row has a schedule and its values from event 0 on, which were computed by hand.
 TABLE = [
     (LinearCyclical(0, 1, 4), [0, 0.5, 1, 0.5, 0, 0.5, 1]),
     (LinearCyclical(1, 0, 5), [1, 0.6, 0.2, 0.2, 0.6, 1, 0.6]),
@@ -112,7 +112,7 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("schedule", "expected"), TABLE, ids=[str(schedule) for schedule, _ in TABLE])
-def test_values(schedule, expected):
+def test_values_equal_the_table(schedule, expected):
     np.testing.assert_allclose(schedule(np.arange(len(expected))), expected, rtol=1e-6, atol=1e-12)
     np.testing.assert_allclose([schedule(event) for event in range(len(expected))], expected, rtol=1e-6, atol=1e-12)
 
@@ -128,7 +128,7 @@ def test_values(schedule, expected):
     ],
     ids=str,
 )
-def test_values_of_each_group(schedule, expected):
+def test_values_of_each_group_equal_the_table(schedule, expected):
     assert schedule.groups == 2
     assert schedule(np.arange(len(expected))).tolist() == expected
     assert [schedule(event).tolist() for event in range(len(expected))] == expected
@@ -163,7 +163,7 @@ def test_any_index_in_any_order_gives_the_same_bits(schedule, events):
 
 
 @given(schedule=schedules)
-def test_schedules_are_values(schedule):
+def test_schedules_compare_and_hash_by_value(schedule):
     fields = {field.name: getattr(schedule, field.name) for field in dataclasses.fields(schedule) if field.init}
     assert type(schedule)(**fields) == schedule == dataclasses.replace(schedule)
     assert all(f"{name}=" in repr(schedule) for name in fields)
@@ -176,18 +176,18 @@ def test_schedules_are_values(schedule):
 NAMES = ["Concatenation", "CosineAnnealing", "Cyclic", "LinearCyclical", "LinearInterpolation", "OneCycle"]
 
 
-def test_shifts_and_concatenations_know_their_groups():
+def test_shifts_and_concatenations_have_the_groups_of_their_parts():
     two, three = Cyclic(0, [1, 10], 2), Cyclic(0, [1, 10, 100], 2)
     assert Shift(two, 1).groups == Concatenation([LinearCyclical(0, 1, 2), two], [1]).groups == 2
     assert Shift(two, 1)([0, 1]).tolist() == [[0.5, 5.0], [1.0, 10.0]]
-    with pytest.raises(ValueError, match=r"as many groups as one another, given \[2, 3\]"):
+    with pytest.raises(ValueError, match=r"the same number of groups, given \[2, 3\]"):
         Concatenation([two, three], [1])
     assert not Shift(FunctionSchedule(abs), 1).is_pure
     assert not Concatenation([two, FunctionSchedule(abs)], [1]).is_pure
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64, np.float32, np.float64])
-def test_indices_and_values_may_be_of_any_real_type(dtype):
+def test_indices_and_values_may_have_any_real_type(dtype):
     @dataclasses.dataclass(frozen=True)
     class Typed(Schedule):
         def values(self, indices):
@@ -200,7 +200,7 @@ def test_indices_and_values_may_be_of_any_real_type(dtype):
 
 
 @given(kwargs=cyclical())
-def test_a_cycle_starts_and_warms_up_exactly(kwargs):
+def test_a_cycle_starts_and_ends_its_warm_up_exactly(kwargs):
     kwargs["cycle_mult"] = 1.0
     schedule = CosineAnnealing(**kwargs)
     size, warmup = kwargs["cycle_size"], kwargs["warmup_duration"]
@@ -223,20 +223,20 @@ def test_one_cycle_ends_exactly_and_stays_between_its_bounds(max_value, kwargs):
 
 
 @given(start=values, end=values, fraction=st.floats(0, 1))
-def test_blending_is_exact_at_its_ends_and_never_beyond(start, end, fraction):
+def test_blend_is_exact_at_its_ends_and_stays_between_them(start, end, fraction):
     assert blend(start, end, np.array([0.0, 1.0])).tolist() == [start, end]
     assert min(start, end) <= blend(start, end, np.array([fraction]))[0] <= max(start, end)
     assert blend(start, start, np.array([fraction]))[0] == start
 
 
 @given(warmup=st.integers(1, 30), events=st.integers(1, 100))
-def test_a_concatenation_is_its_parts(warmup, events):
+def test_a_concatenation_equals_its_parts(warmup, events):
     first, second = LinearCyclical(0, 1, 60), CosineAnnealing(1, 0, 20)
     joined = Concatenation([first, second], [warmup])(np.arange(warmup + events))
     assert joined.tolist() == [*first(np.arange(warmup)), *second(np.arange(events))]
 
 
-def test_cycles_that_grow_slowly_can_be_reached_far_away():
+def test_slowly_growing_cycles_can_be_read_at_late_events():
     schedule = LinearCyclical(0, 1, 1000, cycle_mult=1.001)
     size, start = 1000, 0
     while start + size <= 10**7:
@@ -246,7 +246,7 @@ def test_cycles_that_grow_slowly_can_be_reached_far_away():
     assert schedule(start - 1) > 0
 
 
-def test_a_users_own_schedule_needs_fields_and_a_formula():
+def test_a_users_schedule_needs_only_fields_and_a_formula():
     @dataclasses.dataclass(frozen=True)
     class Decay(Schedule):
         start_value: float
@@ -268,7 +268,7 @@ def test_a_users_own_schedule_needs_fields_and_a_formula():
         Without()
 
 
-def test_functions_have_names_that_travel():
+def test_functions_are_described_by_names_that_do_not_depend_on_the_process():
     class Callable:
         def __call__(self, event_index):
             return 0.1
@@ -280,7 +280,10 @@ def test_functions_have_names_that_travel():
     def described(value):
         return text_of(description_of(value))
 
-    assert described(Callable()) == "test_functions_have_names_that_travel.<locals>.Callable()"
+    assert (
+        described(Callable())
+        == "test_functions_are_described_by_names_that_do_not_depend_on_the_process.<locals>.Callable()"
+    )
     assert described(Named()) == "Named()"
     assert described([0.1].__getitem__) == "list.__getitem__"
     assert described(iter([0.1]).__next__) == "list_iterator.__next__"
@@ -316,12 +319,12 @@ def test_values_that_overflow_are_inf_without_a_warning():
 
 @pytest.mark.parametrize("index", ["3", None, 1j, [True], ...], ids=repr)
 def test_an_event_index_is_a_number(index):
-    with pytest.raises(TypeError, match="event_index must be an int or an array of them"):
+    with pytest.raises(TypeError, match="event_index must be an int or an array of ints"):
         CosineAnnealing(1.0, 0.5, 10)(index)
 
 
 @given(schedule=schedules, by=st.integers(0, 100))
-def test_a_shift_begins_later(schedule, by):
+def test_a_negative_shift_begins_later(schedule, by):
     assert Shift(schedule, by)(np.arange(20)).tolist() == schedule(np.arange(by, by + 20)).tolist()
     assert (Shift(schedule, by).groups, Shift(schedule, by).is_pure) == (schedule.groups, schedule.is_pure)
 
@@ -336,13 +339,11 @@ def test_values_for_groups_may_be_an_array():
 PER_GROUP = LinearInterpolation([(0, [0.0, 1.0]), (2, [1.0, 3.0])])
 
 
-def test_lines_may_have_a_value_for_each_group():
+def test_interpolation_may_have_a_value_for_each_group():
     assert PER_GROUP([0, 1, 2, 3]).tolist() == [[0.0, 1.0], [0.5, 2.0], [1.0, 3.0], [1.0, 3.0]]
     assert PER_GROUP.groups == 2
     assert LinearInterpolation([(0, 0.0), (2, [1.0, 3.0])])(1).tolist() == [0.5, 1.5]
-    with pytest.raises(
-        ValueError, match=r"must have as many values as one another, given .*\[0\] with 2 and .* with 3"
-    ):
+    with pytest.raises(ValueError, match=r"must have the same number of values, given .*\[0\] with 2 and .* with 3"):
         LinearInterpolation([(0, [0.0, 1.0]), (2, [1.0, 2.0, 3.0])])
 
 
@@ -350,13 +351,13 @@ def test_a_product_may_have_a_value_for_each_group():
     product = Product([ExponentialDecay(8, 0.5), PER_GROUP, FunctionSchedule(lambda event: [1.0, 10.0])])
     assert product([0, 1, 2]).tolist() == [[0.0, 80.0], [2.0, 80.0], [2.0, 60.0]]
     assert (product.groups, product.is_pure) == (2, False)
-    with pytest.raises(ValueError, match=r"as many groups as one another, given \[2, 3\]"):
+    with pytest.raises(ValueError, match=r"the same number of groups, given \[2, 3\]"):
         Product([PER_GROUP, LinearInterpolation([(0, [1.0, 2.0, 3.0])])])
     with pytest.raises(ValueError, match="schedules must have 1 or more items"):
         Product([])
 
 
-def test_side_by_side_each_has_its_columns():
+def test_each_schedule_side_by_side_has_its_columns():
     beside = SideBySide([PER_GROUP, ExponentialDecay(8, 0.5), PER_GROUP])
     assert beside([1, 2]).tolist() == [[0.5, 2.0, 4.0, 0.5, 2.0], [1.0, 3.0, 2.0, 1.0, 3.0]]
     assert (beside.groups, beside.is_pure) == (5, True)
@@ -368,7 +369,7 @@ def test_side_by_side_each_has_its_columns():
 
 
 def test_former_names_of_attributes_still_work_with_a_warning():
-    with pytest.warns(DeprecationWarning, match=r"Live.ahead is now called is_pure: rename it") as told:
+    with pytest.warns(DeprecationWarning, match=r"Live.ahead is now called is_pure: use the new name") as told:
 
         class Live(Schedule):
             ahead = False

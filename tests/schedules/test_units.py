@@ -1,4 +1,4 @@
-"""Durations as texts, and their conversion to events by the length of a run."""
+"""Tests of durations such as ``"10%"``, and of their conversion to events by the length of a run."""
 
 import re
 from fractions import Fraction
@@ -58,13 +58,13 @@ REFUSED += [
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_another_text_is_an_error_that_shows_it(text):
+def test_an_unreadable_text_raises_an_error_that_shows_it(text):
     with pytest.raises(ValueError, match=r"^warmup must .*given '") as caught:
         units.quantity("warmup", text)
     assert len(str(caught.value)) <= 500
 
 
-def test_a_threshold_may_leave_out_the_unit():
+def test_a_threshold_may_be_a_text_without_a_unit():
     assert units.quantity("at", "4M", unit="tokens") == (4_000_000, "tokens", "4M")
     assert units.quantity("at", "3 epochs", unit="tokens").unit == "epochs"
 
@@ -112,13 +112,13 @@ EVENTS = [
 
 
 @pytest.mark.parametrize(("numbers", "duration", "events"), EVENTS)
-def test_a_duration_becomes_events_by_the_numbers_of_the_run(numbers, duration, events):
+def test_a_duration_is_converted_to_events_by_the_run(numbers, duration, events):
     assert RunLength(**numbers).events_of(duration) == events
 
 
 MISSING = [
     ({}, "10%", "given '10%': give the run total_steps, or max_epochs and epoch_length"),
-    ({"max_epochs": 3}, "10%", "given '10%': give the run epoch_length, or counts='epochs' where"),
+    ({"max_epochs": 3}, "10%", "given '10%': give the run epoch_length, or counts='epochs' if"),
     ({"counts": "epochs"}, "10%", "given '10%': give the run max_epochs"),
     ({"counts": "tokens"}, "10%", "given '10%': give the run total_tokens"),
     ({"total_steps": 100}, "2B tokens", "convert to steps, given '2B tokens': give the run tokens_per_step"),
@@ -135,7 +135,7 @@ MISSING = [
 
 
 @pytest.mark.parametrize(("numbers", "duration", "text"), [(a, b, c) for a, b, c in MISSING if b != "9e15 steps"])
-def test_an_error_says_what_the_run_lacks(numbers, duration, text):
+def test_an_error_names_the_missing_argument_of_the_run(numbers, duration, text):
     with pytest.raises(ValueError, match=text):
         RunLength(**numbers).events_of(duration, name="warmup")
 
@@ -152,13 +152,13 @@ INCONSISTENT = [
     ),
     (
         {"total_steps": 100, "total_tokens": 1000, "tokens_per_step": 20},
-        "all numbers must give the same steps, given total_steps = 100, and total_tokens / tokens_per_step = "
-        "1000 / 20 = 50",
+        "all arguments must lead to the same number of steps, given total_steps = 100, and "
+        "total_tokens / tokens_per_step = 1000 / 20 = 50",
     ),
     (
         {"total_samples": 100, "samples_per_step": 10, "total_tokens": 1000, "tokens_per_step": 20},
-        "all numbers must give the same steps, given total_tokens / tokens_per_step = 1000 / 20 = 50, and "
-        "total_samples / samples_per_step = 100 / 10 = 10",
+        "all arguments must lead to the same number of steps, given total_tokens / tokens_per_step = 1000 / 20 = 50, "
+        "and total_samples / samples_per_step = 100 / 10 = 10",
     ),
     ({"max_epochs": 0}, "max_epochs must be a whole number of at least 1, given 0"),
     ({"tokens_per_step": 0}, "tokens_per_step must be more than 0, given 0"),
@@ -167,17 +167,17 @@ INCONSISTENT = [
         {"counts": "calls"},
         "counts must be one of 'steps', 'epochs', 'tokens', 'samples', 'milliseconds', given 'calls'",
     ),
-    ({"total_time": "8 h"}, "total_time must be left out unless counts is 'milliseconds', given '8 h'"),
+    ({"total_time": "8 h"}, "total_time must be left out if counts is not 'milliseconds', given '8 h'"),
 ]
 
 
 @pytest.mark.parametrize(("numbers", "text"), INCONSISTENT)
-def test_numbers_that_do_not_fit_are_an_error_with_the_arithmetic(numbers, text):
+def test_contradicting_numbers_raise_an_error_with_the_arithmetic(numbers, text):
     with pytest.raises(ValueError, match=re.escape(text)):
         RunLength(**numbers)
 
 
-def test_the_last_step_may_be_a_part_of_one():
+def test_the_last_step_may_be_incomplete():
     for steps in (2288, 2289):  # a loader that drops the last batch, and one that does not
         run = RunLength(total_steps=steps, total_tokens="1.2B", tokens_per_step=524_288)
         assert run.events_of_phases(["600M tokens", "50%"])[0] == 1144
@@ -189,7 +189,7 @@ NUMBERS = st.integers(1, 10**6)
 
 @st.composite
 def runs(draw):
-    """A consistent length of a run that knows all units but time."""
+    """Draw a consistent length of a run that knows all units except time."""
     epochs, length = draw(st.integers(1, 300)), draw(st.integers(1, 10**5))
     tokens, samples = draw(NUMBERS), draw(st.integers(1, 4096))
     given = {"tokens_per_step": tokens, "samples_per_step": samples, "epoch_length": length}
@@ -203,7 +203,7 @@ def runs(draw):
 
 
 def amount_of(run, unit):
-    """The exact length of the run in a unit."""
+    """Return the exact length of the run in a unit."""
     rate = {"tokens": run.tokens_per_step, "samples": run.samples_per_step, "steps": 1, "percent": None}.get(unit)
     if unit == "percent":
         return Fraction(100)
@@ -213,7 +213,7 @@ def amount_of(run, unit):
 
 
 def decimal(amount):
-    """An exact decimal text, or None."""
+    """Return an amount as an exact decimal text, or None if there is no such text."""
     scaled = amount * 10**9
     return f"{scaled.numerator // 10**9}.{scaled.numerator % 10**9:09d}" if scaled.denominator == 1 else None
 
@@ -241,13 +241,13 @@ def test_phases_in_any_mixture_of_units_add_up_to_the_run(run, weights, data):
     total=st.integers(1000, 10**12),
     parts=st.lists(st.integers(1, 99), min_size=1, max_size=8).filter(lambda parts: sum(parts) < 100),
 )
-def test_percentages_of_100_end_exactly_with_any_run(total, parts):
+def test_percentages_that_sum_to_100_fill_any_run_exactly(total, parts):
     texts = [f"{part}%" for part in (*parts, 100 - sum(parts))]
     assert sum(RunLength(total_steps=total).events_of_phases(texts)) == total
 
 
 @given(run=runs())
-def test_every_unit_of_the_whole_run_is_the_whole_run(run):
+def test_the_total_of_each_unit_converts_to_the_whole_run(run):
     for unit in ("percent", "epochs", "steps", "tokens", "samples"):
         if (text := decimal(amount_of(run, unit))) is not None:
             assert run.events_of(f"{text} {unit}") == run.num_events

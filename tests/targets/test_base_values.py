@@ -1,4 +1,4 @@
-"""Base values of param groups, and groups that join in mid-run."""
+"""Tests of the base values of param groups, also of groups that are added in mid-run."""
 
 import json
 import warnings
@@ -69,7 +69,7 @@ RELATIVE = {
 
 
 @pytest.mark.parametrize("make", RELATIVE.values(), ids=RELATIVE)
-def test_relative_values_are_factors_of_each_groups_own(make):
+def test_relative_values_are_factors_of_each_groups_base_value(make):
     factors = make(sgd(1.0), False).simulate(9)[:, 0]
     optimizer = sgd(0.1, 0.001)
     scheduler = make(optimizer, True)
@@ -105,7 +105,7 @@ def test_relative_is_refused_where_get_param_is_overridden():
         Own(sgd(0.1), "lr", relative=True)
 
 
-def test_a_config_may_be_relative():
+def test_a_config_may_set_relative():
     config = {"type": "OneCycleScheduler", "max_value": 1.0, "total_steps": 10, "relative": True}
     scheduler = configure_scheduler(sgd(0.1, 0.001), config)
     assert scheduler.simulate(3)[2].tolist() == [0.1, 0.001]
@@ -125,7 +125,7 @@ def test_the_base_value_is_the_initial_entry_as_in_torch():
         assert CosineDecayScheduler(optimizer, "lr", duration=10, start_value=0.5).simulate(1).tolist() == [[0.5]]
 
 
-def test_a_state_brings_back_its_base_values_where_the_optimizer_was_loaded_first():
+def test_a_state_restores_base_values_if_the_optimizer_was_loaded_first():
     def train(events, scheduler):
         for _ in range(events):
             scheduler(None)
@@ -179,7 +179,7 @@ OWN = {
 
 
 @pytest.mark.parametrize("make", OWN.values(), ids=OWN)
-def test_a_group_that_joins_goes_on_from_its_own_value(make):
+def test_an_added_group_continues_from_its_own_value(make):
     alone = make(sgd(0.1)).simulate(8)[:, 0]
     optimizer = sgd(0.1)
     scheduler = make(optimizer)
@@ -197,7 +197,7 @@ def test_a_group_that_joins_goes_on_from_its_own_value(make):
 
 
 @pytest.mark.parametrize("make", OWN.values(), ids=OWN)
-def test_a_resumed_run_with_all_groups_built_first_goes_on_as_the_unbroken_run(make):
+def test_a_resumed_run_may_add_all_groups_before_the_scheduler(make):
     optimizer = sgd(0.1)
     scheduler = make(optimizer)
     for _ in range(3):
@@ -226,7 +226,7 @@ def test_a_resumed_run_with_all_groups_built_first_goes_on_as_the_unbroken_run(m
             assert lrs(again) == row
 
 
-def test_the_first_step_with_a_new_group_halves_as_torch_does():
+def test_an_added_group_is_halved_at_its_first_step_as_in_torch():
     ours = sgd(1e-3)
     scheduler = ExponentialScheduler(ours, "lr", gamma=0.5)
     scheduler(None)
@@ -237,7 +237,7 @@ def test_the_first_step_with_a_new_group_halves_as_torch_does():
     assert lrs(ours) == [0.00025, 5e-6]
 
 
-def test_a_group_with_an_initial_entry_has_the_schedule_of_that_value():
+def test_an_added_group_with_an_initial_entry_follows_the_schedule_of_that_entry():
     optimizer = sgd(0.1)
     scheduler = ExponentialScheduler(optimizer, "lr", gamma=0.5)
     scheduler(None)
@@ -246,7 +246,7 @@ def test_a_group_with_an_initial_entry_has_the_schedule_of_that_value():
     assert lrs(optimizer) == [0.05, 0.005]
 
 
-def test_a_group_that_joins_at_a_zero_takes_its_value_as_the_base():
+def test_an_added_group_uses_its_value_as_the_base_value_if_the_schedule_is_zero():
     optimizer = sgd(0.1)
     scheduler = ParamScheduler(optimizer, "lr", schedule=lambda i: [1.0, 0.0, 0.5][i], relative=True)
     scheduler(None)
@@ -267,7 +267,7 @@ def test_base_values_of_zero_let_an_added_group_keep_its_value():
     assert [group["weight_decay"] for group in optimizer.param_groups] == [0.0, 0.01]
 
 
-def test_the_former_rule_is_adopt():
+def test_adopt_is_the_rule_of_earlier_versions():
     optimizer = sgd(1e-3)
     scheduler = ExponentialScheduler(optimizer, "lr", gamma=0.5, param_group_index=Groups(added="adopt"))
     scheduler(None)
@@ -277,7 +277,7 @@ def test_the_former_rule_is_adopt():
 
 
 @pytest.mark.parametrize("select", ["head", 1, lambda group: group.get("name") == "head"])
-def test_a_scheduler_of_a_group_that_is_still_to_come(select):
+def test_a_scheduler_may_wait_for_a_group_that_is_added_later(select):
     optimizer = sgd(0.1)
     scheduler = ExponentialScheduler(
         optimizer, "lr", gamma=0.5, save_history=True, param_group_index=Groups(select, required=False)
@@ -315,7 +315,7 @@ def test_a_plateau_in_a_plain_loop_scales_an_added_group_from_its_own_value():
         assert lrs(optimizer) == [0.25, 0.005]
 
 
-def test_keep_value_goes_on_from_the_value_of_each_group():
+def test_keep_value_continues_from_the_value_of_each_group():
     optimizer = sgd(0.1)
     scheduler = LinearScheduler(optimizer, "lr", 10)
     for _ in range(4):
@@ -336,7 +336,7 @@ def test_keep_value_goes_on_from_the_value_of_each_group():
     assert third.simulate(15, start=5).tolist() == changed.simulate(15, start=5).tolist()
 
 
-def test_keep_step_scales_the_groups_that_joined_to_the_new_schedule():
+def test_keep_step_scales_added_groups_to_the_new_schedule():
     optimizer = sgd(0.1)
     scheduler = ExponentialScheduler(optimizer, "lr", gamma=0.5)
     scheduler(None)
@@ -380,7 +380,7 @@ def test_a_scheduler_of_several_loads_all_base_values_or_none():
 
 @pytest.mark.parametrize("initial", [{}, {"initial_lr": 0.02}])
 @pytest.mark.parametrize("joins_at", [3, 5])
-def test_an_optimizer_that_was_loaded_first_may_have_a_group_that_joined_or_is_about_to(joins_at, initial):
+def test_an_optimizer_that_was_loaded_first_may_contain_an_added_group(joins_at, initial):
     optimizer = sgd(0.1)
     scheduler = LambdaScheduler(optimizer, "lr", lambda i: 1 / (1 + i))
     for at in range(5):
@@ -430,6 +430,8 @@ def test_a_group_that_was_added_to_torchs_scheduler_after_the_last_saved_event()
         ),
     ],
 )
-def test_what_starts_from_the_value_of_a_group_refuses_one_that_is_still_to_come(make):
-    with pytest.raises(ValueError, match="param_group_index must select a group that exists for .*, given Groups"):
+def test_classes_that_start_from_a_groups_value_refuse_a_missing_group(make):
+    with pytest.raises(
+        ValueError, match="param_group_index must select an existing group, because .* starts from .*, given Groups"
+    ):
         make(sgd(0.1), Groups("head", required=False))

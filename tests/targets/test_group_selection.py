@@ -1,4 +1,4 @@
-"""Param groups by index, by name and by predicate, and those that are added in mid-run."""
+"""Tests of the selection of param groups by index, name or predicate, also of groups that are added in mid-run."""
 
 import copy
 
@@ -92,7 +92,7 @@ def test_every_class_takes_a_name():
         assert optimizer.param_groups[0]["lr"] == before
 
 
-def test_a_decay_begins_with_what_the_selected_groups_hold():
+def test_a_decay_starts_from_the_values_of_the_selected_groups():
     optimizer = named_optimizer("body", "head", "body")
     scheduler = LinearScheduler(optimizer, "lr", 2, end_value=0.0, param_group_index="body")
     assert scheduler.simulate(3).tolist() == [[0.5, 2.5], [0.25, 1.25], [0.0, 0.0]]
@@ -134,7 +134,7 @@ def test_wrong_arguments_of_groups_are_refused():
 
 
 def run_and_unfreeze(selection, schedule=COUNTING, name="body"):
-    """Two events, then a group is added, then two more; what the groups hold after each event."""
+    """Run two events, add a group, and run two more events. Return the values of the groups after each event."""
     optimizer = named_optimizer("body", "head")
     scheduler = ParamScheduler(optimizer, "lr", save_history=True, param_group_index=selection, schedule=schedule)
     trainer, held = make_trainer(), []
@@ -154,14 +154,14 @@ def run_and_unfreeze(selection, schedule=COUNTING, name="body"):
 EACH = Anneal([1.0, 2.0], [0.0, 0.0], duration=10)
 
 
-def test_a_group_that_was_added_is_adopted_by_one_value_for_all():
+def test_an_added_group_gets_the_value_of_all_groups():
     for selection in (None, Groups(added="adopt")):
         held, history = run_and_unfreeze(selection)
         assert held == [[10.0, 10.0], [11.0, 11.0], [12.0] * 3, [13.0] * 3]
         assert history == [[10.0, 10.0], [11.0, 11.0], [12.0] * 3, [13.0] * 3]
 
 
-def test_it_is_adopted_by_its_name():
+def test_an_added_group_is_selected_by_its_name():
     held, history = run_and_unfreeze("body")
     assert held == [[10.0, 1.5], [11.0, 1.5], [12.0, 1.5, 12.0], [13.0, 1.5, 13.0]]
     assert history == [[10.0], [11.0], [12.0, 12.0], [13.0, 13.0]]
@@ -169,14 +169,14 @@ def test_it_is_adopted_by_its_name():
     assert held[-1] == [0.5, 13.0, 7.0]
 
 
-def test_it_is_adopted_with_the_last_value_where_there_is_one_for_each():
+def test_an_adopted_group_gets_the_last_of_several_values():
     held, history = run_and_unfreeze(Groups(added="adopt"), EACH)
     assert held == [[1.0, 2.0], [0.9, 1.8], [0.8, 1.6, 1.6], [0.7, 1.4, 1.4]]
     assert history == held
 
 
 @pytest.mark.parametrize("schedule", [COUNTING, EACH])
-def test_it_is_ignored(schedule):
+def test_an_added_group_can_be_ignored(schedule):
     held, history = run_and_unfreeze(Groups(added="ignore"), schedule)
     expected = ParamScheduler(make_optimizer(2), "lr", schedule=schedule).simulate(4).tolist()
     assert held == expected[:2] + [[*row, 7.0] for row in expected[2:]]
@@ -189,13 +189,13 @@ def test_it_is_ignored(schedule):
         (
             Groups(added="refuse"),
             COUNTING,
-            "must not be given more param groups whose 'lr' is scheduled.* had 2 .* has 3",
+            "must not receive more param groups whose 'lr' is scheduled.* had 2 .* has 3",
         ),
-        (Groups("body", added="refuse"), COUNTING, "must not be given more param groups"),
+        (Groups("body", added="refuse"), COUNTING, "must not receive more param groups"),
         (None, EACH, r"2 values of 'lr' cannot be written to 3 param groups; .*Groups\(added='adopt'\)"),
     ],
 )
-def test_it_is_refused_and_nothing_is_written(selection, schedule, match):
+def test_an_added_group_can_be_refused_and_nothing_is_written(selection, schedule, match):
     optimizer = named_optimizer("body", "head")
     scheduler = ParamScheduler(optimizer, "lr", save_history=True, param_group_index=selection, schedule=schedule)
     trainer = make_trainer()
@@ -208,12 +208,12 @@ def test_it_is_refused_and_nothing_is_written(selection, schedule, match):
     assert (scheduler.event_index, len(trainer.state.param_history["lr"])) == (1, 1)
 
 
-def test_one_of_another_name_is_not_refused():
+def test_an_added_group_of_another_name_is_not_refused():
     held, _ = run_and_unfreeze(Groups("body", added="refuse"), name="neck")
     assert held[-1] == [13.0, 1.5, 7.0]
 
 
-def test_it_is_still_ignored_after_a_resume_that_makes_all_groups_at_once():
+def test_an_added_group_is_still_ignored_after_a_resume():
     optimizer = named_optimizer("body", "head")
     scheduler = ParamScheduler(optimizer, "lr", param_group_index=Groups(added="ignore"), schedule=COUNTING)
     scheduler(None)
@@ -230,8 +230,8 @@ def test_it_is_still_ignored_after_a_resume_that_makes_all_groups_at_once():
 
 @pytest.mark.parametrize("added", ["adopt", "ignore"])
 @pytest.mark.parametrize("later", [False, True])
-def test_values_for_each_group_go_on_whether_groups_are_added_before_or_after_the_scheduler_is_made(added, later):
-    """A run that is resumed may make all groups at once, where there are values for the first two."""
+def test_groups_may_be_added_before_or_after_the_resumed_scheduler(added, later):
+    """A resumed run may construct all groups at once, although the schedule has values for the first two only."""
 
     def make(names):
         optimizer = named_optimizer(*names)
@@ -267,20 +267,20 @@ def test_loading_the_optimizer_in_mid_run_keeps_the_selection():
         assert values_of(optimizer) == [13.0 if group in chosen else [0.5, 1.5][group] for group in range(2)]
 
 
-def test_names_that_a_loaded_state_has_taken_away_are_told():
+def test_an_error_tells_that_a_loaded_state_removed_the_names():
     optimizer = named_optimizer("body", "head")
     scheduler = ParamScheduler(optimizer, "lr", save_history=True, param_group_index="head", schedule=COUNTING)
     trainer = make_trainer()
     scheduler(trainer)
     optimizer.load_state_dict(make_optimizer(2).state_dict())
     with pytest.raises(
-        ValueError, match="must select at least one .* as before, given 'head': loading a state of the optimizer"
+        ValueError, match="must still select at least one .*, given 'head'; loading a state of the optimizer"
     ):
         scheduler(trainer)
     assert (scheduler.event_index, len(trainer.state.param_history["lr"])) == (1, 1)
 
 
-def test_names_stand_in_configs():
+def test_configs_contain_the_names():
     optimizer = named_optimizer("body", "head")
     for selection, data in (("head", "head"), (Groups("head", added="ignore"), {"select": "head", "added": "ignore"})):
         scheduler = OneCycleScheduler(optimizer, "lr", 1.0, total_steps=10, param_group_index=selection)

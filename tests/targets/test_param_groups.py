@@ -1,4 +1,4 @@
-"""Where values go: names, items of tuples, tensors, and foreign optimizers."""
+"""Tests of writing to param groups: names, items of tuples, tensors, and other optimizers than torch's."""
 
 from types import SimpleNamespace
 
@@ -11,7 +11,7 @@ from lehr.handlers.targets.param_groups import ParamGroups
 
 
 def written(optimizer, name, value, index=None):
-    """The groups after writing one value."""
+    """Write one value, and return the groups."""
     ParamGroups(optimizer, name, index).write(value)
     return optimizer.param_groups
 
@@ -41,12 +41,12 @@ def written(optimizer, name, value, index=None):
         ),
     ],
 )
-def test_names_of_torchs_own_optimizers(kind, options, name, key, expected):
+def test_param_names_of_torchs_optimizers(kind, options, name, key, expected):
     optimizer = kind([torch.nn.Parameter(torch.zeros(2))], **{"lr": 0.1, **options})
     assert written(optimizer, name, 0.25)[0][key] == expected
 
 
-def test_a_list_of_betas_stays_a_list_of_its_own():
+def test_a_list_of_betas_stays_a_list():
     betas = [0.9, 0.99]
     optimizer = make_optimizer(2, torch.optim.Adam, betas=betas)
     groups = written(optimizer, "betas[0]", [0.1, 0.2])
@@ -54,7 +54,7 @@ def test_a_list_of_betas_stays_a_list_of_its_own():
     assert betas == [0.9, 0.99]
 
 
-def test_keys_of_ones_own_can_be_scheduled():
+def test_a_users_own_key_can_be_scheduled():
     optimizer = make_optimizer(2)
     for group in optimizer.param_groups:
         group["temperature"] = 1.0
@@ -68,13 +68,13 @@ def test_keys_of_ones_own_can_be_scheduled():
 @pytest.mark.parametrize(
     "name", ["betas[00]", "betas[-1]", "betas[2]", "betas[]", "betas[", "[0]", "params[0]", "amsgrad"]
 )
-def test_a_name_that_holds_no_number_is_an_error(name):
+def test_a_name_without_a_number_is_an_error(name):
     optimizer = make_optimizer(2, torch.optim.Adam)
     with pytest.raises(ValueError, match=r"param_name must be one of 'betas\[0\]', 'betas\[1\]', 'eps', 'lr', 'weight"):
         ParamGroups(optimizer, name, None)
 
 
-def test_a_name_is_looked_up_without_going_through_all_there_is():
+def test_a_name_is_found_without_reading_all_entries():
     class Group(dict):
         def items(self):
             raise AssertionError("asked for everything")
@@ -87,7 +87,7 @@ def test_a_name_is_looked_up_without_going_through_all_there_is():
     ]
 
 
-def test_a_group_that_lacks_the_parameter_is_told():
+def test_an_error_names_the_parameter_that_a_group_lacks():
     optimizer = make_optimizer()
     optimizer.param_groups[0]["temperature"] = 1.0
     scheduler = ParamScheduler(optimizer, "temperature", schedule=lambda event: 0.5)
@@ -97,7 +97,7 @@ def test_a_group_that_lacks_the_parameter_is_told():
     assert scheduler.event_index == 0
 
 
-def test_anything_with_param_groups_will_do():
+def test_any_object_with_param_groups_is_accepted():
     optimizer = SimpleNamespace(param_groups=[{"lr": 0.1}, {"lr": 0.2}])
     scheduler = ParamScheduler(optimizer, "lr", schedule=lambda event: event / 4)
     scheduler(None), scheduler(None)
@@ -120,12 +120,12 @@ def test_a_tensor_that_requires_a_gradient_is_filled_too():
 
 
 @pytest.mark.parametrize("tensor", [torch.tensor(1), torch.zeros(3), torch.tensor(True)], ids=repr)
-def test_tensors_that_hold_no_single_float_cannot_be_scheduled(tensor):
+def test_only_tensors_of_one_float_can_be_scheduled(tensor):
     with pytest.raises(ValueError, match="param_name must be one of 'momentum', given 'lr'"):
         ParamGroups(SimpleNamespace(param_groups=[{"lr": tensor, "momentum": 0.9}]), "lr", None)
 
 
-def test_the_step_reads_the_tensor_that_was_filled():
+def test_the_optimizers_step_reads_the_filled_tensor():
     """Training with a scheduled tensor lr is training with a scheduled float lr."""
     finals = []
     for lr in (0.1, torch.tensor(0.1, dtype=torch.float64)):
@@ -162,7 +162,7 @@ def test_a_tensor_before_floats_stays_the_same_tensor():
         assert values_of(optimizer) == [event / 8] * 3
 
 
-def test_a_tensor_shared_by_some_groups_is_refused_when_made():
+def test_a_tensor_shared_by_some_groups_is_refused_at_construction():
     shared = torch.tensor(0.5)
     optimizer = SimpleNamespace(param_groups=[{"lr": torch.tensor(0.5)}, {"lr": shared}, {"lr": shared}, {"lr": 0.5}])
     with pytest.raises(ValueError, match="their own tensor 'lr' to have different values"):
@@ -175,14 +175,14 @@ def test_a_tensor_shared_by_some_groups_is_refused_when_made():
     assert values_of(optimizer) == [0.125] * 4
 
 
-def test_parameters_are_no_hyper_parameters():
+def test_the_entry_params_is_not_a_hyper_parameter():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
     with pytest.raises(ValueError, match=r"given 'params\[0\]'") as error:
         ParamGroups(optimizer, "params[0]", None)
     assert "'params" not in str(error.value).split("given")[0]
 
 
-def test_momentum_is_momentum_where_there_is_one():
+def test_momentum_means_momentum_if_a_group_has_one():
     group = {"momentum": 0.5, "betas": (0.9, 0.99)}
     assert written(SimpleNamespace(param_groups=[group]), "momentum", 0.25)[0] == {
         "momentum": 0.25,
@@ -190,7 +190,7 @@ def test_momentum_is_momentum_where_there_is_one():
     }
 
 
-def test_groups_replaced_by_ones_with_a_tensor_are_looked_at_again():
+def test_a_replaced_group_with_a_tensor_is_noticed():
     optimizer = SimpleNamespace(param_groups=[{"lr": 0.5}, {"lr": 0.5}])
     scheduler = ParamScheduler(optimizer, "lr", schedule=lambda event: 1 / (1 + event))
     scheduler(None), scheduler(None)
