@@ -1,4 +1,4 @@
-"""The values of torch's own schedulers for a description: each is constructed on an optimizer of its own."""
+"""Values of torch's own schedulers: each scheduler is constructed from a description, on a new optimizer."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -13,9 +13,9 @@ from .torch_schedule import TorchSteps
 
 @dataclass(frozen=True, repr=False)
 class TorchMomenta(TorchSteps):
-    """The momenta, or first betas, that a torch scheduler has in effect beside the learning rates.
+    """The momenta, or values of ``betas[0]``, that a torch scheduler cycles beside the learning rates.
 
-    They are read from its optimizer, to which it writes them.
+    The scheduler writes the momenta to its optimizer, and this schedule reads them from the optimizer.
 
     Example:
         >>> from torch.optim.lr_scheduler import CyclicLR
@@ -26,7 +26,7 @@ class TorchMomenta(TorchSteps):
     """
 
     def value(self, index: int) -> float | list[float]:
-        """The momenta after ``index`` steps."""
+        """Return the momenta after ``index`` steps."""
         super().value(index)
         momenta = [float(momentum_of(group)) for group in self.wrapped.optimizer.param_groups]
         return momenta[0] if len(momenta) == 1 else momenta
@@ -34,12 +34,12 @@ class TorchMomenta(TorchSteps):
 
 @dataclass(frozen=True)
 class TorchDescription:
-    """A scheduler of torch, by its class and arguments.
+    """The class and the arguments of a torch scheduler, from which the scheduler can be constructed.
 
     Args:
         name: the name of the class in ``torch.optim.lr_scheduler``.
-        arguments: its arguments by name; empty for a ``ChainedScheduler`` or ``SequentialLR``.
-        inner: the schedulers in it.
+        arguments: the arguments by name; empty for a ``ChainedScheduler`` or ``SequentialLR``.
+        inner: the descriptions of the schedulers inside the scheduler.
         milestones: the milestones of a ``SequentialLR``.
     """
 
@@ -52,13 +52,13 @@ class TorchDescription:
 def real_values(
     description: TorchDescription, rates: Sequence[float], momenta: Sequence[float], default: float
 ) -> tuple[TorchSteps, TorchMomenta | None]:
-    """The learning rates that a torch scheduler has, and the momenta if it cycles them.
+    """Return schedules of the learning rates and of the momenta of a torch scheduler; None for constant momenta.
 
     Args:
-        description: the scheduler.
+        description: the description of the scheduler.
         rates: the initial learning rate of each param group.
         momenta: the initial momentum of each param group.
-        default: the learning rate that the optimizer is made with.
+        default: the default learning rate of the optimizer.
 
     Raises:
         TypeError, ValueError: torch refuses the arguments.
@@ -99,10 +99,10 @@ def _constructed(optimizer: torch.optim.Optimizer, description: TorchDescription
 
 
 class HeldOneCycleLR(torch.optim.lr_scheduler.OneCycleLR):
-    """A ``OneCycleLR`` that keeps the value of its last step afterwards, where torch raises an error."""
+    """A ``OneCycleLR`` that keeps its last learning rates after the cycle, where torch's class raises an error."""
 
     def get_lr(self) -> Any:
-        """The learning rates of the present step, or of the last one."""
+        """Return the learning rates of the present step, or those of the last step if the cycle has ended."""
         present, self.last_epoch = self.last_epoch, min(self.last_epoch, self.total_steps - 1)
         try:
             return super().get_lr()
