@@ -208,8 +208,8 @@ def test_sequential_lr_is_refused_where_it_would_train_wrongly(position):
     momentum = LinearScheduler(optimizer, "momentum", start_value=0.5, end_value=0.9, duration=8)
     plateau = ReduceOnPlateauScheduler(optimizer, "lr", "loss")
     for scheduler, rule in (
-        (momentum, r"of \['momentum'\] must not stand in"),
-        (plateau, "driven by a metric must not"),
+        (momentum, r"must write only 'lr', given one that writes \['momentum'\]"),
+        (plateau, "must not be driven by a metric"),
     ):
         parts = [in_torch.ConstantLR(optimizer), in_torch.ConstantLR(optimizer)]
         parts[position] = as_torch_scheduler(scheduler)
@@ -262,9 +262,9 @@ def test_a_metric_is_refused_where_no_schedule_is_driven_by_one():
     optimizer = make_optimizer(lr=0.1)
     scheduler = as_torch_scheduler(cosine(optimizer))
     for call in (lambda: scheduler.step(0.5), lambda: scheduler.step(metrics=0.5)):
-        with pytest.raises(TypeError, match=r"takes no metric where no schedule is driven by one, given 0\.5"):
+        with pytest.raises(TypeError, match=r"takes a metric only where a metric drives a schedule, given 0\.5"):
             call()
-    with pytest.raises(ValueError, match="no schedule is driven by a metric"):
+    with pytest.raises(ValueError, match="takes a metric only where a metric drives a schedule"):
         scheduler.observe(0.5)
     assert scheduler.last_epoch == 0
 
