@@ -16,11 +16,11 @@ from lehr.handlers.schedules.arguments import shown
 from .parsing import config_of, pairs_of
 
 MOST_GROUPS = 1000
-TUPLES = ("betas", "etas", "step_sizes")  # for these, a list is the value of each param group
+TUPLES = ("betas", "etas", "step_sizes")  # for these names, a list is one value for all param groups
 
 
 def make_optimizer(options: Mapping[str, Any]) -> Optimizer:
-    """The optimizer of the options, with one parameter in each param group.
+    """Return the optimizer that the options describe, with one parameter in each param group.
 
     Raises:
         TypeError, ValueError, ImportError: see :func:`configure_optimizer`.
@@ -33,7 +33,7 @@ def make_optimizer(options: Mapping[str, Any]) -> Optimizer:
     initial = {"lr": 0.1, **pairs_of("--initial", options["initial"])}
     if "params" in initial:
         raise ValueError(
-            f"--initial must not have params, of which each group has one, given {shown(initial['params'])}"
+            f"--initial must not have params, since each group has its own, given {shown(initial['params'])}"
         )
     for key, value in initial.items():
         if isinstance(value, list) and key in TUPLES:
@@ -50,7 +50,7 @@ def make_optimizer(options: Mapping[str, Any]) -> Optimizer:
 def with_stated_length(
     options: Mapping[str, Any], *sources: tuple[str, tuple[str, ...], Mapping[str, Any]]
 ) -> Mapping[str, Any]:
-    """The options with the length of the run that the configs state, where the options have none.
+    """Return the options; if they do not give the length of the run, with the length that the configs state.
 
     Args:
         options: the options, with ``max_epochs``, ``max_steps`` and ``epoch_length``.
@@ -80,7 +80,7 @@ def _in_words(run: RunLength) -> str:
 
 
 def make_scheduler(source: str, given: tuple[str, ...], options: Mapping[str, Any]) -> BaseParamScheduler:
-    """The scheduler of a type with its arguments, or of a file.
+    """Return the scheduler of a type with its arguments, or of a file.
 
     Raises:
         TypeError, ValueError, ImportError, FileNotFoundError: see :func:`configure_scheduler`.

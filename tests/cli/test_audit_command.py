@@ -156,4 +156,4 @@ def test_what_cannot_be_compared(folder):
 def test_a_schedule_that_a_metric_drives_is_planned_without_it(folder):
     result = CliRunner().invoke(command, ["audit", "log.csv", "torch.ReduceLROnPlateau"])
     assert result.exit_code == 1
-    assert "the values are those without metrics" in result.stderr
+    assert "the planned values assume that no metric arrives" in result.stderr

@@ -213,7 +213,7 @@ def test_metrics_move_what_they_would_move_in_training():
 @pytest.mark.parametrize("verb", ["simulate", "plot"])
 def test_without_metrics_it_says_what_it_shows(name, verb):
     result = run(verb, name, "-n", "4")
-    assert result.stderr == ("lehr: the values are those without metrics: --metrics 3,2,2,1 simulates metrics\n")
+    assert result.stderr == ("lehr: the values assume that no metric arrives: --metrics 3,2,2,1 simulates metrics\n")
     assert run(verb, "torch.StepLR", "step_size=3", "-n", "4").stderr == ""
 
 
