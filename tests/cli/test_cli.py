@@ -59,7 +59,7 @@ def test_list_takes_a_part_of_a_name_or_description():
     names = re.findall(r"^  (\S+)$", run("list", "StepLR").output, re.MULTILINE)
     assert {"torch.StepLR", "timm.MultiStepLRScheduler", "cerebras.StepLR"} <= set(names)
     assert all("StepLR" in name for name in names)
-    assert "WarmupStableDecayScheduler" in run("list", "then stable").output
+    assert "WarmupStableDecayScheduler" in run("list", "a stable phase, and a decay").output
     assert run("list", "TORCH.STEPLR").output.count("\n\n") == 2
 
 

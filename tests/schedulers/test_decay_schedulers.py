@@ -256,5 +256,5 @@ def test_what_would_be_no_number_is_refused_when_made():
 def test_an_initial_value_that_nothing_can_be_divided_by_is_refused():
     optimizer = make_optimizer()
     members = [ExponentialScheduler(optimizer, "lr", gamma=0.5, initial_value=1.0) for _ in range(2)]
-    with pytest.raises(ValueError, match="initial_value must not be so near to 0 .* given 2.2e-311"):
+    with pytest.raises(ValueError, match="initial_value must be so far from 0 .* given 2.2e-311"):
         ChainedScheduler(members, initial_value=2.2e-311)
