@@ -350,7 +350,7 @@ def test_it_refuses_what_it_cannot_write():
         ([], ValueError, "schedulers must be one or more, given"),
         (3, TypeError, "schedulers must be a scheduler of a parameter of an optimizer, given 3"),
         ([cosine(optimizer), state], TypeError, r"schedulers\[1\] must be a scheduler of a parameter"),
-        ([cosine(optimizer), cosine(optimizer)], ValueError, r"more than one of \['lr'\]"),
+        ([cosine(optimizer), cosine(optimizer)], ValueError, r"given several that write \['lr'\]"),
         ([cosine(optimizer), ExponentialScheduler(other, "momentum", 0.5)], ValueError, "one torch.optim.Optimizer"),
         (begun, ValueError, "must be at event 0, given <CosineDecayScheduler of 'lr' at event 1"),
     ):

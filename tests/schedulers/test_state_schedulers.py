@@ -121,7 +121,7 @@ def test_a_new_attribute_may_not_be_there_already():
     trainer = make_trainer()
     trainer.state.rate = 7
     scheduler = ExpStateScheduler(1.0, 0.5, "rate", save_history=True, create_new=True)
-    with pytest.raises(ValueError, match=r"param_name must be that of a new attribute .* given 'rate', which is there"):
+    with pytest.raises(ValueError, match=r"must be the name of a new attribute .* given 'rate', which exists"):
         scheduler.attach(trainer)
     assert trainer.state.rate == 7
     assert not trainer.has_event_handler(scheduler)
@@ -132,7 +132,7 @@ def test_a_new_attribute_may_not_be_there_already():
 
 def test_an_attribute_that_is_not_there_is_told_of():
     trainer = make_trainer()
-    with pytest.warns(UserWarning, match="engine.state has no 'rate' and is given it now") as warned:
+    with pytest.warns(UserWarning, match="engine.state has no attribute 'rate', so attach.. creates it") as warned:
         ExpStateScheduler(1.0, 0.5, "rate").attach(trainer)
     assert warned[0].filename == __file__
     assert trainer.state.rate == 1.0
