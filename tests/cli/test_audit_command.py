@@ -1,4 +1,4 @@
-"""The command lehr audit: a log against a config."""
+"""The command lehr audit compares a log with a config."""
 
 import json
 
@@ -32,7 +32,7 @@ CONFIG = {"type": "torch.CosineAnnealingLR", "T_max": 100}
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Where plan.json is a config, and log.csv what a run of it logged."""
+    """Return a folder with a config in plan.json, and with the log of a run with this config in log.csv."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plan.json").write_text(json.dumps(CONFIG))
     write(tmp_path / "log.csv", values_of(CONFIG, 100), every=5)

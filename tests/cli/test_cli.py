@@ -1,4 +1,4 @@
-"""The command lehr: what it lists, simulates and draws."""
+"""The commands lehr list, lehr simulate and lehr plot, and the help."""
 
 import csv
 import io
@@ -34,7 +34,7 @@ def read(text):
     return header, np.array([[float(cell) for cell in row] for row in rows])
 
 
-# What there is.
+# The list of types.
 
 
 def test_list_has_every_type_with_what_it_is_and_takes():
@@ -101,7 +101,7 @@ def test_listed_defaults_are_the_defaults():
             try:
                 short = configure_scheduler(optimizer(momentum=0.9), {"type": one.name}, max_epochs=30).simulate(30)
             except (TypeError, ValueError):
-                continue  # one of several must be given
+                continue  # this type needs one of several arguments, all of which have defaults
             config = {"type": one.name, **listed}
             full = configure_scheduler(optimizer(momentum=0.9), config, max_epochs=30).simulate(30)
             assert np.array_equal(short, full), one.name
@@ -114,7 +114,7 @@ def test_listed_defaults_are_the_defaults():
     )
 
 
-# Numbers.
+# Simulated numbers.
 
 CONFIGS = [
     ["OneCycleScheduler", "max_value=0.1", "total_steps=300"],
@@ -195,7 +195,8 @@ def test_metrics_move_what_they_would_move_in_training():
     assert np.array_equal(table[:, 1:], scheduler.simulate(8, metric_values=metrics))
     assert table[-1, 1] == 0.025
 
-    # The last one stays, and with epochs there is one for each, which the next one begins with.
+    # Events after the last metric read it again. With epochs, the first event of an epoch reads the metric of the epoch
+    # before.
     result = run(
         "simulate", "torch.ReduceLROnPlateau", "patience=0", "factor=0.5", "-n", "5", "--metrics", "1", "--csv"
     )
@@ -237,7 +238,7 @@ def test_files_are_pictures(tmp_path, groups):
 
 
 def marks(output):
-    """The rows of the picture in a terminal, each as the columns that have a mark."""
+    """Return the columns that have a mark, for each row of a picture in the terminal."""
     rows = [line.split("│")[1] for line in output.splitlines() if line.startswith("│")]
     return [[at for at, character in enumerate(row) if character != " "] for row in rows]
 

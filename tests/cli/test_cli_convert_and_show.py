@@ -1,4 +1,4 @@
-"""The command lehr with configs: show and convert."""
+"""The commands lehr show and lehr convert."""
 
 import json
 
@@ -45,7 +45,7 @@ def test_show_says_what_is_in_a_file(folder):
         "ignored: bf16",
         "",
     ]
-    assert any("lr: 0 to 0.001" in line for line in lines[7:])  # the picture
+    assert any("lr: 0 to 0.001" in line for line in lines[7:])  # the title of the picture
     assert any("│" in line for line in lines[7:])
 
 

@@ -1,4 +1,4 @@
-"""The command lehr in a training of given length: check and diff."""
+"""The commands lehr check and lehr diff, for a training of given length."""
 
 import re
 import sys
@@ -29,7 +29,7 @@ def trainer(config, event=Events.ITERATION_STARTED, **kwargs):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Where a.yaml and same.json are of one plan, and b.yaml of another one."""
+    """Return a folder with the same plan in a.yaml and same.json, and with another plan in b.yaml."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.yaml").write_text("{type: torch.StepLR, step_size: 3}\n")
     (tmp_path / "same.json").write_text('[{"type": "torch.StepLR", "step_size": 3}]\n')

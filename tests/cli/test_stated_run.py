@@ -1,4 +1,4 @@
-"""A config that states the length of its run needs no option for it, in any command."""
+"""If a config states the length of its run, no command needs an option for the length."""
 
 import json
 

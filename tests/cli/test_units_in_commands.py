@@ -1,4 +1,4 @@
-"""The command takes durations with units, and speaks them."""
+"""The command reads durations with units, and prints them."""
 
 import json
 

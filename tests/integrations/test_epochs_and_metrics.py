@@ -1,4 +1,4 @@
-"""What ``step`` takes: a metric, an epoch, or both, as in torch and in timm's training script."""
+"""Arguments of ``step``: a metric, an epoch, or both, as in torch and in timm's training script."""
 
 import warnings
 
@@ -32,7 +32,7 @@ def plateau(optimizer, **kwargs):
 
 
 def timm_loop(scheduler, by_update, first_epoch=0, epochs=EPOCHS, losses=LOSSES):
-    """What the optimizer's steps see in the loop of timm's training script."""
+    """Return the learning rate and momentum of each optimizer step in the loop of timm's training script."""
     optimizer, seen = scheduler.optimizer, []
     if first_epoch:
         scheduler.step_update(first_epoch * UPDATES) if by_update else scheduler.step(first_epoch)
@@ -133,7 +133,7 @@ def test_an_epoch_in_the_place_of_a_metric_is_told_once():
     (warning,) = caught
     assert "step(1) passes 1 as the metric that drives the scheduler, and this is call 1: if" in str(warning.message)
     assert warning.filename == __file__
-    assert optimizer.param_groups[0]["lr"] == 0.025  # as torch does with these metrics
+    assert optimizer.param_groups[0]["lr"] == 0.025  # torch's scheduler also takes the epochs for metrics
 
 
 def test_metrics_that_are_counts_are_not_told_of():

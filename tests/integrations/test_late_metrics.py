@@ -1,4 +1,4 @@
-"""A metric that comes after ``step()``, also where the run was saved in between."""
+"""Metrics that arrive after ``step()``, also if the run was saved between the step and its metric."""
 
 import copy
 from dataclasses import dataclass, field
@@ -75,7 +75,7 @@ def of_name(name):
 
 
 def run(name, stop=None, losses=LOSSES):
-    """What each step trains with and all states, where the run is saved before metric ``stop`` and goes on anew."""
+    """Return the values and states at each step of a run; before metric ``stop``, the run is saved and resumed."""
     optimizer, scheduler = of_name(name)
     rows = []
     for at, loss in enumerate(losses):
@@ -106,7 +106,7 @@ def test_a_state_that_is_saved_after_a_late_metric_has_the_value_that_is_in_forc
     for stop in (3, 6):
         optimizer, scheduler = of_name(name)
         for state in (None, run(name, stop, LOSSES[: stop + 1])[-1][1]):
-            if state:  # without the state of the optimizer
+            if state:  # loads the scheduler, but not the optimizer
                 scheduler.load_state_dict(state)
         assert held(optimizer) == run(name, losses=LOSSES[: stop + 1])[-1][0]
 
@@ -135,7 +135,7 @@ def test_a_damaged_progress_of_the_last_event_loads_nothing():
 
 
 def test_a_state_of_the_first_version_loads():
-    """It was recorded before the adapter saved ``before``."""
+    """The first version did not save ``before``."""
     optimizer = make_optimizer(lr=0.5)
     scheduler = as_torch_scheduler(ReduceOnPlateauScheduler(optimizer, "lr", "loss", patience=0, factor=0.5))
     for metric in (1.0, 1.0, 1.0):

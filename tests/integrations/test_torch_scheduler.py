@@ -1,4 +1,4 @@
-"""One torch scheduler of schedulers: what is trained is what ``simulate`` says."""
+"""``as_torch_scheduler``: each step trains with the values that ``simulate`` returns."""
 
 import io
 import json
@@ -35,13 +35,13 @@ each_kind = for_each("name", IN_ONE_OPTIMIZER)
 
 
 def give(metric, observe, torch_scheduler):
-    """Pass a metric where one is wanted."""
+    """Pass a metric if a metric drives the scheduler."""
     if metric_driven_parts(torch_scheduler.scheduler):
         observe(metric)
 
 
 def trained(optimizer, scheduler, losses):
-    """What the optimizer holds at each of its steps, in a torch loop."""
+    """Return the values in the optimizer at each of its steps, in a torch loop."""
     rows = []
     for loss in losses:
         rows.append(held(optimizer))
@@ -159,7 +159,7 @@ def cosine(optimizer, duration=6, **kwargs):
 
 
 def rates(optimizer, scheduler, steps):
-    """The learning rate of the first group at each step."""
+    """Take steps in a torch loop, and return the learning rate of the first group at each step."""
     seen = []
     for _ in range(steps):
         seen.append(optimizer.param_groups[0]["lr"])
@@ -298,7 +298,7 @@ def test_it_counts_each_step_of_several_processes_once():
                 plateau.step(loss)
         assert plateaus[0].get_last_lr() == plateaus[1].get_last_lr()
     assert plateaus[0].get_last_lr() != [0.1]
-    # A run that goes on with another number of processes.
+    # The run resumes with another number of processes.
     state, optimizer = scheduler.state_dict(), make_optimizer(lr=0.1)
     other = as_torch_scheduler(cosine(optimizer))
     other.load_state_dict(state)
@@ -315,7 +315,7 @@ def test_it_warns_where_accelerate_steps_once_for_each_process(monkeypatch, num_
     scheduler = as_torch_scheduler(cosine(optimizer), num_processes=num_processes)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        rates(optimizer, scheduler, 3)  # split_batches=True: once for all
+        rates(optimizer, scheduler, 3)  # with split_batches=True, accelerate steps once for all processes
         assert not caught
         for _ in range(4):
             scheduler.step()
@@ -383,7 +383,7 @@ def test_a_scheduler_does_not_pass_for_one_of_torch():
             getattr(scheduler, name)
     with pytest.raises(AttributeError, match="'CosineDecayScheduler' object has no attribute 'stepp'"):
         scheduler.stepp  # noqa: B018
-    assert not hasattr(as_torch_scheduler(scheduler), "total_steps")  # accelerate would stop at it
+    assert not hasattr(as_torch_scheduler(scheduler), "total_steps")  # with it, accelerate would stop stepping at total_steps
 
 
 def test_apply_writes_before_the_step_of_the_optimizer():

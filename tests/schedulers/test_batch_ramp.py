@@ -1,4 +1,4 @@
-"""A batch size in steps, with the learning rate and betas that fit it."""
+"""BatchRamp: the batch size grows in steps, and the learning rate and the betas are scaled to fit it."""
 
 import json
 from itertools import accumulate
@@ -61,28 +61,28 @@ RUN = RunLength(max_epochs=4, epoch_length=25, tokens_per_step=1000, samples_per
         ("0 steps: 8, 1_000: 16", None, [1000]),
         ("0%: 8, 10: 16, 50: 32", RUN, [10, 50]),
         ("0: 8, 1 epochs: 16, 3: 32", RUN, [25, 75]),
-        ("0 epochs: 8, 0.1: 16", RunLength(epoch_length=10), [1]),  # exactly, not the next float above
+        ("0 epochs: 8, 0.1: 16", RunLength(epoch_length=10), [1]),  # exactly 1, although the float 0.1 is above 1/10
         ("0%: 8, 0.1: 16", RunLength(total_steps=1000), [1]),
-        # 8 samples a step, then 16: 80 of them after 10 steps, 240 after 20.
+        # A step has 8 samples, then 16: 80 samples after 10 steps, 240 after 20.
         ("0 samples: 8, 80: 16, 240: 32", None, [10, 20]),
         ("0 samples: 8, 81: 16, 240: 32", None, [11, 21]),
         ("0 samples: 8, 80: 16, 241: 32", None, [10, 21]),
-        # 1000 tokens a step of the first size, then 2000.
+        # A step of the first size has 1000 tokens, then a step has 2000.
         ("0 tokens: 8, 10k: 16, 30k: 32", RUN, [10, 20]),
         ("0 tokens: 8, 9_001: 16, 30k: 32", RUN, [9 + 1, 20]),
-        # Two ranks: 16 samples a step.
+        # With two ranks, a step has 16 samples.
         ("0 samples: 8, 160: 16, 480: 32", RunLength(samples_per_step=16), [10, 20]),
-        # Units may be mixed: 80 samples until step 10; then 16 a step until 400.
+        # Units may be mixed: 80 samples until step 10, then 16 samples a step until 400 samples.
         ([(0, 8), (10, 16), ("400 samples", 32)], None, [10, 30]),
-        # A percentage of tokens, since the number of steps depends on the ramp.
+        # A percentage is one of the tokens, since the number of steps depends on the ramp.
         ("0%: 8, 10%: 16, 30%: 32", RunLength(tokens_per_step=1000, total_tokens="100k"), [10, 20]),
         ("0%: 8, 10%: 16", RunLength(total_samples=800), [10]),
-        # What a clock counts is the threshold itself.
+        # With a clock, the event index has the unit of the thresholds.
         ("0 tokens: 8, 10k: 16, 30k: 32", RunLength(counts="tokens"), [10_000, 30_000]),
         ("0%: 8, 10%: 16", RunLength(counts="tokens", total_tokens="1M"), [100_000]),
         ("0 samples: 8, 1.5k: 16", RunLength(counts="samples"), [1500]),
         ("0 s: 8, 90 s: 16", RunLength(counts="milliseconds"), [90_000]),
-        ([(0, 64), (5, 8)], None, [5]),  # smaller batches, too
+        ([(0, 64), (5, 8)], None, [5]),  # batches may also become smaller
         ([(0, 8)], None, []),
     ],
 )
@@ -101,7 +101,7 @@ def test_a_size_begins_at_the_first_event_before_which_its_threshold_is_reached(
     pairs = [(f"{threshold} samples", size) for threshold, size in zip(thresholds, sizes, strict=True)]
     milestones, _ = milestones_of(pairs)
     starts, count, event, at = [], 0, 0, 0
-    while at < len(sizes) - 1:  # count the samples one step after another
+    while at < len(sizes) - 1:  # count the samples step by step
         if count >= thresholds[at + 1]:
             starts.append(event)
             at += 1
@@ -204,7 +204,7 @@ SEEN = [(8, 0.1, 0.9, 0.99)] * 5 + [(16, 0.1 * 2**0.5, 0.8, 0.98)] * 5 + [(32, 0
 
 
 def training(sizes="0: 8, 5: 16, 10: 32", clock=None, data=DATA, tokens_of=None, lr=None, **options):
-    """A trainer with a ramp, and what each step trained with: the size of its batch, its rate and its betas."""
+    """Return a trainer, its ramp and loader, and a list of each step's batch size, learning rate and betas."""
     optimizer, loader, seen = make_adam(), make_loader(data=data), []
 
     def step(engine, batch):
@@ -290,7 +290,7 @@ def test_another_ramp_is_told_of():
 
 
 def test_a_ramp_in_samples_with_a_clock_counts_the_batches_as_they_are():
-    """Short batches at the end of the data count as what they are; without a clock, as whole ones."""
+    """With the clock, a short batch at the end of the data counts its samples; without a clock, a full batch."""
     data = TensorDataset(torch.arange(100.0))
     sizes, run = "0 samples: 8, 150: 16, 400: 32", RunLength(counts="samples")
     lr = Anneal(0.1, 0.0, 1000)
@@ -403,7 +403,7 @@ def test_the_plan_with_a_clock_is_what_training_writes():
     sizes, run = "0 samples: 8, 150: 16, 400: 32", RunLength(counts="samples")
     make = lambda: training(sizes, SampleClock(), lr=Anneal(0.1, 0.0, 2000), run=run)  # noqa: E731
     amounts, count = [], 0
-    while len(amounts) < 40:  # each batch has the size at the count before it
+    while len(amounts) < 40:  # the count before a batch determines the size of the batch
         amounts.append(8 if count < 150 else 16 if count < 400 else 32)
         count += amounts[-1]
     trainer, _, loader, seen = make()

@@ -1,4 +1,4 @@
-"""The batch size of a data loader; test_state_against_ignite.py compares with ignite's."""
+"""BatchSizeScheduler; test_state_against_ignite.py compares it with ignite's class."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Parameters that are functions of another one's scheduled value, in one event."""
+"""Schedules of a parameter that are functions of the scheduled value of another parameter."""
 
 import json
 
@@ -46,7 +46,7 @@ def test_weight_decay_follows_the_learning_rate(groups, c, steps):
 
 
 def test_lr_times_batch_size_is_constant_in_the_training_itself():
-    """The batch size goes up as the learning rate goes down, once an epoch, before the first batch of the epoch."""
+    """Before the first batch of each epoch, the batch size goes up and the learning rate goes down."""
     optimizer, data = make_optimizer(lr=0.8), TensorDataset(torch.zeros(256))
     loader = DataLoader(data, batch_size=4)
     lr = ParamScheduler(optimizer, "lr", schedule=lambda epoch: 0.8 * 0.5**epoch)

@@ -1,4 +1,4 @@
-"""What all decays take: each group's own value, windows, and durations in epochs."""
+"""Options of all decay schedulers: the present value of each group, windows, and durations in epochs."""
 
 import copy
 import math
@@ -59,7 +59,7 @@ def made(cls, kwargs, groups=2, param_name="lr", **options):
 
 
 def scaled(kwargs, scale):
-    """The same arguments with all values multiplied."""
+    """Return the arguments with all values multiplied by a scale."""
     names = ("value", "end_value")
     given = {key: value * scale if key in names else value for key, value in kwargs.items()}
     if "constants" in given:
@@ -85,7 +85,7 @@ def test_without_an_initial_value_each_group_begins_with_its_own(cls, kwargs):
         assert np.array_equal(scheduler.simulate(12), given.simulate(12))
         with pytest.raises(ValueError, match=f"{names[0]} must have 3 values, given"):
             made(cls, {**kwargs, names[0]: [0.5, 1.5]}, 3)
-    assert values_of(scheduler.optimizer) == [0.5, 1.5, 2.5]  # nothing is written by making it
+    assert values_of(scheduler.optimizer) == [0.5, 1.5, 2.5]  # the constructor writes nothing
 
 
 @each_decay
@@ -198,7 +198,7 @@ def test_a_config_is_not_what_is_done_to_the_arguments_afterwards():
     assert scheduler.config()["milestones"] == [1, 3]
 
 
-# Multiplied.
+# Several schedulers multiplied by a ChainedScheduler.
 
 
 def test_a_chain_multiplies_factors_of_the_initial_value():
@@ -235,7 +235,7 @@ def test_bad_chains(kwargs, error, message):
         ChainedScheduler([member, StepScheduler(optimizer, "momentum", 3)])
 
 
-# Driven by a metric.
+# Schedulers that a metric drives.
 
 
 def test_a_metric_scheduler_wants_a_part_to_drive():

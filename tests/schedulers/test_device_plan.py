@@ -1,4 +1,4 @@
-"""A whole schedule on the device, tried on the CPU; tests/test_gpu.py captures it in a CUDA graph."""
+"""DevicePlan on the CPU; tests/test_gpu.py captures it in a CUDA graph."""
 
 import json
 
@@ -30,7 +30,7 @@ DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
 
 
 def optimizer_of(*rates, cls=SGD, **arguments):
-    """An optimizer with a param group for each of these learning rates."""
+    """Return an optimizer with a param group for each of the given learning rates."""
     groups = [{"params": [torch.nn.Parameter(torch.zeros(2))], "lr": rate} for rate in rates]
     return cls(groups, lr=rates[0], **arguments)
 
@@ -185,7 +185,8 @@ def test_a_tensor_that_another_group_has_as_well_is_refused():
     shared, own = torch.tensor(0.1), torch.tensor(0.2)
     optimizer = optimizer_of(shared, own)
     plan = DevicePlan(CosineAnnealingScheduler(optimizer, "lr", 1.0, 0.0, 4, param_group_index=0), 10)
-    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})  # which has torch's default, the same
+    # The new group has the default lr of the optimizer, which is the same tensor.
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})
     with pytest.raises(ValueError, match="must each have their own tensor 'lr' to have different values"):
         plan.write()
     assert (rates_of(optimizer)[1], plan.event_index, shared.item()) == (own.item(), 0, torch.tensor(0.1).item())
@@ -278,7 +279,7 @@ def test_a_state_that_is_refused_changes_nothing():
 
 
 class Ends(LinearInterpolation):
-    """Raises beyond its last milestone."""
+    """A schedule that raises an error after its last milestone."""
 
     def values(self, indices):
         if (indices > self.length).any():
@@ -301,7 +302,7 @@ def test_a_plan_that_cannot_be_computed_from_a_state_goes_on_as_it_was():
 @given(value=anything)
 def test_nonsense_is_refused(value):
     if type(value) in (int, float) and 1 <= value == value // 1:
-        return  # a number of events
+        return  # the value is a legal number of events
     for error in (
         lambda: DevicePlan(SCHEDULES["cosine"](optimizer_of(*tensors(1))), value),
         lambda: DevicePlan(value, 9),
@@ -311,7 +312,7 @@ def test_nonsense_is_refused(value):
 
 
 def compiles_ids():
-    """Whether the compiler knows the id of a tensor; that of torch 2.4 leaves the graph there."""
+    """Return whether the compiler supports ``id`` of a tensor; the compiler of torch 2.4 breaks the graph there."""
     try:
         torch.compile(lambda tensor: tensor + (id(tensor) == 0), backend="eager", fullgraph=True)(torch.zeros(1))
     except torch._dynamo.exc.Unsupported:

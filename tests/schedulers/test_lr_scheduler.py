@@ -1,4 +1,4 @@
-"""Wrapping torch's own schedulers; test_faults_of_ignite.py compares the values with torch's own loop."""
+"""LRScheduler, which wraps torch's schedulers; test_faults_of_ignite.py compares its values with torch's own loop."""
 
 import pytest
 import torch
@@ -41,7 +41,7 @@ def test_what_others_write_in_between_does_not_reach_it(kind):
 @pytest.mark.parametrize("replace_step", [False, True])
 @pytest.mark.parametrize("kind", TORCH)
 def test_torch_does_not_warn_where_the_optimizer_did_not_step(kind, replace_step):
-    """Warnings are errors in these tests."""
+    """A warning would fail the test, since pytest raises warnings as errors."""
     optimizer = optimizer_of(1, tensor=False)
     scheduler = LRScheduler(TORCH[kind](optimizer))
     if replace_step:
@@ -64,7 +64,7 @@ def test_torch_warns_as_before_of_a_scheduler_that_is_not_wrapped():
 def test_a_step_that_fails_changes_nothing_and_may_be_tried_again():
     optimizer = optimizer_of(3, tensor=False)
     scheduler = LRScheduler(peer.OneCycleLR(optimizer, 0.3, total_steps=10))
-    expected = scheduler.simulate(11)  # torch allows one step beyond its last
+    expected = scheduler.simulate(11)  # torch allows one step more than total_steps
     for _ in range(11):
         scheduler(None)
     momentum = values_of(optimizer, "momentum")
@@ -85,7 +85,7 @@ def test_tensors_among_the_betas_stay_the_same_tensors(kind):
     optimizer = make_optimizer(1, torch.optim.Adam, betas=betas, foreach=False, capturable=False)
     plain = make_optimizer(1, torch.optim.Adam)
     scheduler, expected = LRScheduler(TORCH[kind](optimizer)), TORCH[kind](plain)
-    optimizer.param_groups[0]["betas"] = betas  # for torch's constructor has put a float there
+    optimizer.param_groups[0]["betas"] = betas  # torch's constructor has replaced the tensor by a float
     betas[0].fill_(plain.param_groups[0]["betas"][0])
     for _ in range(20):
         scheduler(None)
@@ -149,7 +149,7 @@ def test_a_group_that_was_added_has_what_torchs_own_loop_has(groups, events):
 
 
 class LargestTensor(TorchDispatchMode):
-    """The largest tensor that is made or written."""
+    """Records the size of the largest tensor that an operation makes or writes."""
 
     largest = 0
 
@@ -185,11 +185,11 @@ def test_legacy_begins_with_the_second_value():
     assert scheduler.simulate(3)[:, 0].tolist() == [0.05, 0.025, 0.0125]
 
 
-# What users' own schedulers bring along.
+# Schedulers and functions that users write.
 
 
 class Generating(peer.LRScheduler):
-    """A user's own that cannot be copied."""
+    """A user's scheduler that cannot be copied, since it has a generator."""
 
     def __init__(self, optimizer):
         self.factors = iter(0.5**step for step in range(100))
@@ -218,7 +218,7 @@ def test_what_cannot_be_copied_can_be_wrapped_but_neither_simulated_nor_sought_b
 
 
 class Decay:
-    """A callable object, which has nothing to say of itself."""
+    """A callable object without a repr of its own."""
 
     def __init__(self, rate):
         self.rate = rate
@@ -342,7 +342,7 @@ COUNTS, ATTRIBUTES = r"saved counts .* must be ints, given .*None", "'{}' in the
 
 
 class OwnStepLR(peer.StepLR):
-    """A user's class."""
+    """A user's subclass of StepLR."""
 
 
 @pytest.mark.parametrize("key", ["last_epoch", "_step_count"])
@@ -360,7 +360,7 @@ def test_a_state_whose_inner_counts_are_no_numbers_loads_nothing(class_, key):
     assert repr(scheduler.state_dict()) == before
 
 
-@pytest.mark.parametrize("factor", [0.1, 0.5])  # the saved configuration, and another one
+@pytest.mark.parametrize("factor", [0.1, 0.5])  # 0.1 is the factor of the saved configuration
 @pytest.mark.parametrize(
     ("key", "message"),
     [
@@ -400,8 +400,8 @@ def test_a_state_that_another_version_of_torch_saved_is_loaded():
     scheduler = LRScheduler(peer.ExponentialLR(optimizer_of(1, tensor=False), 0.5))
     for _ in range(3):
         scheduler(None)
-    vars(scheduler.lr_scheduler).pop("_is_initial", None)  # torch 2.4 does not have it
-    scheduler.lr_scheduler.verbose = False  # later versions do not have it
+    vars(scheduler.lr_scheduler).pop("_is_initial", None)  # torch 2.4 does not have this attribute
+    scheduler.lr_scheduler.verbose = False  # later versions do not have this attribute
     resumed = LRScheduler(peer.ExponentialLR(optimizer_of(1, tensor=False), 0.5))
     resumed.load_state_dict(scheduler.state_dict())
     assert resumed.simulate(4).tolist() == scheduler.simulate(4).tolist()
@@ -412,7 +412,7 @@ def test_a_tensor_that_is_to_keep_the_initial_rate_is_refused():
     params = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in rates]
     optimizer = torch.optim.SGD(params, lr=0.1, foreach=False)
     wrapped = peer.ExponentialLR(optimizer, 0.9)
-    optimizer.param_groups[1]["initial_lr"] = rates[1]  # as SequentialLR of torch 2.4 leaves it
+    optimizer.param_groups[1]["initial_lr"] = rates[1]  # SequentialLR of torch 2.4 does this
     with pytest.raises(
         ValueError, match="'lr' and 'initial_lr' .* must be two tensors, .* given the same tensor in param group 1"
     ):
@@ -437,7 +437,7 @@ def test_float32_tensors_have_what_torchs_own_loop_has():
 
 class Demanding(peer.StepLR):
     def step(self, first, second):
-        """It wants more than a metric."""
+        """Require two arguments, so that they are not only a metric."""
 
 
 def test_a_step_that_wants_more_than_a_metric_is_refused():
@@ -449,7 +449,7 @@ def test_a_step_that_wants_more_than_a_metric_is_refused():
         LRScheduler(wrapped)
 
 
-# A plateau that is fed a metric.
+# A ReduceLROnPlateau that gets a metric.
 
 
 class Renamed(peer.ReduceLROnPlateau):

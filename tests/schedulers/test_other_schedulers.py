@@ -1,4 +1,4 @@
-"""Schedulers and handlers that there are beside one: whatever they are, attaching and checking it works."""
+"""Attaching and checking a scheduler works, whatever other schedulers and handlers exist."""
 
 from unittest.mock import Mock
 
@@ -21,7 +21,7 @@ from lehr.handlers.schedules import Constant
 
 
 class ByValue(ParamScheduler):
-    """Compared and hashed by what it is given after the constructor of its base."""
+    """A scheduler that is compared and hashed by an attribute, which is set after the constructor of its base."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -40,7 +40,7 @@ def test_those_that_were_refused_and_live_on_in_a_traceback_are_none():
         ParamScheduler(optimizer, "lrr", schedule=Constant(0.1))
     ExponentialScheduler(optimizer, "lr", gamma=0.9).attach(trainer)
     assert check_plan(trainer, 2, 5) == []
-    assert kept.tb is not None  # in which it lives
+    assert kept.tb is not None  # the traceback refers to the scheduler that was refused
 
 
 def test_equal_ones_are_found_each_by_itself():
@@ -78,7 +78,7 @@ def test_another_one_whose_group_is_gone_is_no_obstacle_to_attaching():
 
 
 class Unhashable(ParamScheduler):
-    """All are equal, and none has a hash."""
+    """A scheduler without a hash, which is equal to all others of its class."""
 
     def __eq__(self, other):
         return isinstance(other, Unhashable)

@@ -1,4 +1,4 @@
-"""Several schedulers at one event; test_groups_against_ignite.py compares with ignite's."""
+"""ParamGroupScheduler; test_groups_against_ignite.py compares it with ignite's class."""
 
 import copy
 import pickle
@@ -129,7 +129,7 @@ def test_it_is_plotted_with_a_line_for_each_group(axes):
     assert [line.get_label() for line in lines] == ["body", "head"]
 
 
-# In a concatenation.
+# Inside a ConcatScheduler.
 
 
 def test_groups_in_any_order_are_concatenated():
@@ -205,7 +205,7 @@ def test_the_rows_of_a_concatenation_warn_of_illegal_values():
         ConcatScheduler.simulate_values(3, [constant(optimizer, 1.0), constant(optimizer, -1.0)], [1], ["lr"])
 
 
-# Bad input.
+# Arguments that raise an error.
 
 
 @pytest.mark.parametrize(
@@ -238,11 +238,11 @@ def test_it_is_written_at_filtered_events():
     assert trainer.state.param_history["lr"] == scheduler.simulate(4).tolist()
 
 
-# The common event, which the one before has prepared.
+# The usual event, for which the event before has read the values.
 
 
 def mixed_group(optimizer):
-    """Histories of several members, of own values, and of one that comes between two others."""
+    """Return a scheduler in which two members share a history, and one member has a value for each group."""
     members = [
         CosineAnnealingScheduler(optimizer, "lr", 1.0, 0.0, 10, param_group_index=0),
         OneCycleScheduler(optimizer, "momentum", [0.5, 0.7], total_steps=10_000),
@@ -253,7 +253,7 @@ def mixed_group(optimizer):
 
 
 def alone(optimizer):
-    """The same schedulers, each for itself, to compare with."""
+    """Return the schedulers of ``mixed_group``, which are called separately for a comparison."""
     return mixed_group(optimizer).schedulers
 
 
@@ -262,7 +262,7 @@ def test_it_writes_and_records_what_its_schedulers_would(name):
     optimizer, other, trainer = make_optimizer(2), make_optimizer(2), make_trainer()
     scheduler, singles = mixed_group(optimizer), alone(other)
     rows = []
-    for event in range(9000):  # more than a block
+    for event in range(9000):  # more events than a block of values
         scheduler(trainer, name)
         for single in singles:
             single(None)
@@ -360,7 +360,7 @@ def test_a_thinned_history_is_recorded_as_any_other():
 
 
 def test_an_interrupt_finds_all_histories_or_none():
-    """At any moment of a tight loop, an event has been recorded under each name, and counted, or it has not come."""
+    """After an interrupt at any moment, each history has as many events as the scheduler has counted."""
 
     def interrupt(*_):
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Phases that begin on demand: by a call, an event or a metric."""
+"""PhaseScheduler: a phase begins by a call, an event or a metric."""
 
 import copy
 import json
@@ -59,7 +59,7 @@ def test_a_decay_that_begins_on_demand_is_a_cooldown_that_was_planned(start):
     level = WARM_AND_STABLE(start)
     expected = [WARM_AND_STABLE(i) if i < start else level * DECAY(i - start) for i in range(30)]
     assert values[:, 0].tolist() == expected
-    # The stable phase is flat from event 4 on, and there a cool-down planned in advance is the same curve.
+    # From event 4 on the stable phase is flat, so a Cooldown that is planned in advance has the same values.
     if start >= 4:
         planned = Cooldown(WARM_AND_STABLE, begin=start, duration=8, curve=Cosine())
         np.testing.assert_allclose(values[:, 0], planned(np.arange(30)), rtol=0, atol=1e-15)
@@ -114,9 +114,9 @@ def test_it_begins_by_a_metric_when_that_has_stopped_improving(patience):
 
     evaluator.add_event_handler(Events.COMPLETED, scheduler.observe)
     trainer.run([0] * 5, max_epochs=10)
-    flat_after = 4 + patience  # epochs: the fourth loss is the first that is no better
+    flat_after = 4 + patience  # a number of epochs: the fourth loss is the first without an improvement
     begun = [i for i in range(50) if trainer.state.param_history["lr"][i][0] < 0.5 and i > 4]
-    assert begun[0] == 5 * flat_after + 1  # at the first event of the decay its factor is still 1
+    assert begun[0] == 5 * flat_after + 1  # at its first event, the decay has the factor 1
     assert scheduler.schedule.state_dict()["starts"] == [5 * flat_after]
 
 
@@ -128,7 +128,7 @@ def test_inside_of_other_schedules_it_begins_too():
     scheduler.attach(trainer)
     trainer.add_event_handler(Events.STARTED, lambda: trainer.state.metrics.update(loss=1.0))
     trainer.run([0] * 12)
-    assert phases.state_dict()["starts"] == [6]  # metrics at events 3 and 6: the second is no better
+    assert phases.state_dict()["starts"] == [6]  # metrics come at events 3 and 6, and the second is no improvement
     assert values_of(optimizer) == [DECAY(11 - 6) * 0.25]
 
 
@@ -183,7 +183,7 @@ def test_when_it_has_begun_is_saved_and_loaded(stop):
 def test_a_phase_that_was_told_to_begin_begins_after_a_resume():
     scheduler = make()
     written(scheduler, 9)
-    scheduler.next_phase()  # saved before the event at which it begins
+    scheduler.next_phase()  # the state is saved before the phase begins with the next event
     resumed = make()
     resumed.load_state_dict(scheduler.state_dict())
     assert written(resumed, 3).tolist() == written(scheduler, 3).tolist()
@@ -202,7 +202,7 @@ def test_the_whole_plan_can_be_seen_for_a_given_start():
     simulated = PhaseScheduler.simulate_values(30, param_name="lr", phases=[WARM_AND_STABLE, DECAY], starts=[12])
     written(scheduler, 12)
     before = scheduler.state_dict()
-    assert scheduler.simulate(30, start=12)[:, 0].tolist() == [0.5] * 30  # as long as nobody begins the decay
+    assert scheduler.simulate(30, start=12)[:, 0].tolist() == [0.5] * 30  # without a call of next_phase
     assert scheduler.state_dict() == before
     scheduler.next_phase()
     assert scheduler.simulate(18, start=12)[:, 0].tolist() == [value for _, value in simulated[12:]]
@@ -216,7 +216,7 @@ def test_it_may_follow_another_schedule():
     warmup = ParamScheduler(optimizer, "lr", schedule=LinearInterpolation([(0, 0.0), (4, 0.5)]))
     scheduler = ConcatScheduler([warmup, phases], [4])
     written(scheduler, 10)
-    phases.schedule.begin_next(6)  # in its own events, which began at event 4
+    phases.schedule.begin_next(6)  # event 10 of the scheduler, since the phases began at event 4
     assert written(scheduler, 4)[:, 0].tolist() == [0.5 * DECAY(i) for i in range(4)]
 
 
@@ -328,7 +328,7 @@ def test_a_config_makes_it_again():
 @pytest.mark.parametrize("event", [Events.EPOCH_STARTED(once=3), Events.EPOCH_COMPLETED(once=2)])
 @pytest.mark.parametrize("stop", range(7, 15))
 def test_an_epoch_that_is_begun_again_begins_no_further_phase(event, stop):
-    """Ignite starts an epoch a second time where a run is resumed within it."""
+    """A run that resumes in the middle of an epoch fires EPOCH_STARTED for this epoch a second time."""
 
     def make_run():
         trainer, scheduler = make_trainer(), make([Constant(0.5), Constant(0.5), DECAY])
@@ -354,7 +354,7 @@ def test_an_epoch_that_is_begun_again_begins_no_further_phase(event, stop):
 
 
 def test_a_run_that_is_killed_between_two_phases_has_no_gap():
-    """Together with the trainer and the history, over several resumes, each from a state that is some events old."""
+    """The run resumes several times, with the trainer and the history, from states that are a few events old."""
 
     def process(state, until):
         trainer, scheduler = make_trainer(), make(end=60)

@@ -1,4 +1,4 @@
-"""The plateau: torch's rule for any parameter, on any number of groups, with a policy for every kind of metric."""
+"""ReduceOnPlateauScheduler: torch's rule for any parameter and any number of groups, and its policies for metrics."""
 
 import math
 
@@ -30,7 +30,7 @@ metrics = st.lists(
 
 @st.composite
 def rules(draw):
-    """The arguments that a plateau shares with torch's."""
+    """Draw the arguments that torch's ReduceLROnPlateau has, too."""
     return {
         "mode": draw(st.sampled_from(["min", "max"])),
         "factor": draw(st.floats(0.0, 0.99)),
@@ -113,7 +113,7 @@ def test_without_a_trainer_the_history_is_the_evaluators():
     assert evaluator.state.param_history["lr"] == [[0.5], [0.5]]
 
 
-# What the param groups hold.
+# The present values of the param groups.
 
 
 def test_it_reduces_what_the_groups_hold_as_torch_does():
@@ -205,7 +205,7 @@ def test_a_tensor_is_filled():
     assert all(group["lr"] is tensor for group, tensor in zip(optimizer.param_groups, tensors, strict=True))
 
 
-# Composed with other schedules.
+# A plateau inside other schedules.
 
 
 def test_a_plateau_in_a_concatenation_is_fed_apart_from_it():
@@ -249,7 +249,7 @@ def test_a_plateau_is_a_member_of_a_group_scheduler():
     assert values_of(optimizer) == [3.0, 0.75]
 
 
-# Metrics that are none.
+# Metrics that are missing, NaN, or no numbers.
 
 
 @pytest.mark.parametrize(("policy", "expected"), [("worse", [1.0, 0.5, 0.25]), ("ignore", [1.0, 1.0, 1.0])])
@@ -298,7 +298,7 @@ def test_a_metric_that_is_no_number_is_an_error(metric):
     assert scheduler.event_index == 0
 
 
-# Simulated.
+# Simulations.
 
 
 def test_simulated_values_have_as_many_metrics_as_events():
@@ -326,7 +326,7 @@ def test_it_is_plotted(axes):
     assert line.get_ydata().tolist() == [0.1, 0.05, 0.025]
 
 
-# Bad input.
+# Arguments that raise an error.
 
 
 @pytest.mark.parametrize(

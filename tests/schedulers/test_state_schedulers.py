@@ -1,4 +1,4 @@
-"""Schedules of numbers in an engine's state; test_state_against_ignite.py compares their values with ignite's."""
+"""Schedulers of attributes of engine.state; test_state_against_ignite.py compares their values with ignite's."""
 
 import math
 

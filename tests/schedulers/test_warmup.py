@@ -1,4 +1,4 @@
-"""A warm-up before any scheduler; test_wrapped_against_ignite.py compares with ignite's where that is right."""
+"""create_lr_scheduler_with_warmup; test_wrapped_against_ignite.py compares it with ignite where ignite is right."""
 
 import math
 
@@ -23,7 +23,7 @@ from lehr.handlers import (
 
 
 def values_of_torch(kind, groups, steps):
-    """What torch's own loop has in effect."""
+    """Return the learning rates with which torch's own loop trains."""
     optimizer = optimizer_of(groups, tensor=False)
     scheduler, rows = TORCH[kind](optimizer), []
     for _ in range(steps):

@@ -15,13 +15,13 @@ pytestmark = pytest.mark.integrations
 
 @pytest.fixture(scope="module")
 def one(tmp_path_factory):
-    """What one process trains with."""
+    """Return the values with which one process trains."""
     return accelerated_run.run_all(1, tmp_path_factory.mktemp("one") / "state")
 
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
-    """What each of two processes trains with."""
+    """Return the values with which each of two processes trains."""
     folder = tmp_path_factory.mktemp("two")
     run_on_two_ranks("accelerated_run", folder)
     return [json.loads((folder / f"rank-{rank}.json").read_text()) for rank in (0, 1)]

@@ -27,13 +27,14 @@ pytestmark = [
         "ignore:.*`isinstance\\(treespec, LeafSpec\\)`:FutureWarning",
     ),
 ]
-BATCHES = 6  # of an epoch
-WEIGHTS_ONLY = {"weights_only": True} if "weights_only" in inspect.signature(L.Trainer.fit).parameters else {}  # 2.6
-LOSSES = [5.0, 4.0, 4.5, 4.2]  # of validation, epoch by epoch
+BATCHES = 6  # batches in an epoch
+# Lightning has this argument from version 2.6 on.
+WEIGHTS_ONLY = {"weights_only": True} if "weights_only" in inspect.signature(L.Trainer.fit).parameters else {}
+LOSSES = [5.0, 4.0, 4.5, 4.2]  # the validation loss of each epoch
 
 
 class Module(L.LightningModule):
-    """One layer, trained with what ``make`` makes of the optimizer."""
+    """A module with one layer, whose ``configure_optimizers`` returns ``make(optimizer)``."""
 
     def __init__(self, make=None, **entry):
         super().__init__()
@@ -53,14 +54,14 @@ class Module(L.LightningModule):
 
 
 class ValidatedModule(Module):
-    """The same, with a loss of validation at the end of each epoch."""
+    """The same module, which logs a validation loss at the end of each epoch."""
 
     def validation_step(self, batch, batch_index):
         self.log("val_loss", LOSSES[self.current_epoch])
 
 
 class ManualModule(Module):
-    """The same, and each training step takes the optimizer's step itself."""
+    """The same module with manual optimization: each training step calls the optimizer's step."""
 
     def __init__(self, make):
         super().__init__(make)
@@ -85,7 +86,7 @@ def data():
 
 @pytest.fixture
 def trainer(tmp_path):
-    """Makes trainers that write nothing outside of the test's folder."""
+    """Return a function that makes trainers, which write only into the folder of the test."""
 
     def make(**arguments):
         quiet = dict.fromkeys(("logger", "enable_progress_bar", "enable_model_summary", "enable_checkpointing"), False)
@@ -199,7 +200,7 @@ def test_the_monitor_logs_what_was_trained(trainer, tmp_path):
 
 
 def logged(logger):
-    """The learning rates and momentums of a log."""
+    """Return the learning rates and momenta in a log."""
     with open(f"{logger.log_dir}/metrics.csv") as file:
         rows = [row for row in csv.DictReader(file) if row["lr-SGD"]]
     return [(float(row["lr-SGD"]), float(row["lr-SGD-momentum"])) for row in rows]
@@ -211,7 +212,7 @@ def test_our_own_schedulers_are_refused_as_they_are(trainer):
         trainer(max_epochs=1).fit(module, data())
 
 
-# The callback: configure_optimizers returns the optimizer alone.
+# The callback, with which configure_optimizers returns only the optimizer.
 
 
 @pytest.mark.parametrize("manual", [False, True])
@@ -292,7 +293,7 @@ def test_the_range_test_comes_before_the_schedules_of_the_callback(trainer):
     module = Module()
     callback = SchedulerCallback(both)
     found = tuner.Tuner(trainer(max_epochs=10, callbacks=[callback])).lr_find(module, data(), num_training=40)
-    assert len(set(module.seen.rates)) == 40  # nothing has written over its learning rates
+    assert len(set(module.seen.rates)) == 40  # no other code has overwritten the learning rates of the range test
     module.lr = found.suggestion()
     module.seen.clear()
     trainer(max_epochs=2, callbacks=[callback]).fit(module, data())
@@ -318,7 +319,7 @@ def test_the_monitor_logs_what_the_callback_trains_with(trainer, tmp_path, is_fi
 
 
 class TwoOptimizers(L.LightningModule):
-    """Steps one optimizer twice as often as the other."""
+    """A module that steps one optimizer twice as often as the other."""
 
     def __init__(self):
         super().__init__()

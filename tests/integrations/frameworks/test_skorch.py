@@ -19,11 +19,11 @@ from lehr.handlers.integrations.skorch import SchedulerCallback
 
 pytestmark = pytest.mark.integrations
 RATES = [0.1, 0.2]
-SEEN: dict[float, list[Recorder]] = {}  # by the learning rate that the net was given
+SEEN: dict[float, list[Recorder]] = {}  # the records of each net, by its argument lr
 
 
 class Watched(torch.optim.SGD):
-    """SGD that records what its steps see: a net makes its optimizer itself."""
+    """SGD that records the values at its steps. A net constructs its optimizer, so the class must record."""
 
     def __init__(self, params, lr, **kwargs):
         super().__init__(params, lr=lr, **kwargs)
@@ -32,12 +32,12 @@ class Watched(torch.optim.SGD):
 
 
 def policy(optimizer, last_epoch=-1, duration=STEPS):
-    """A policy takes ``last_epoch``, which as_torch_scheduler counts itself."""
+    """Return a torch scheduler. skorch passes ``last_epoch``, which as_torch_scheduler does not need."""
     return as_torch_scheduler(both(optimizer, duration))
 
 
 class Layer(torch.nn.Linear):
-    """A module that skorch makes without arguments."""
+    """A module that skorch can construct without arguments."""
 
     def __init__(self):
         super().__init__(2, 2)
@@ -61,7 +61,7 @@ def data(size=STEPS):
 
 
 def steps_of(lr):
-    """What the steps of the nets with a learning rate saw, for each net that trained."""
+    """Return the values at the steps of each net that trained with a learning rate."""
     return [list(seen) for seen in SEEN[lr] if seen]
 
 
@@ -126,15 +126,15 @@ def test_the_callback_goes_on_with_a_net(monkeypatch, tmp_path, kind):
     files = {f"f_{name}": str(tmp_path / name) for name in ("params", "optimizer", "history")}
     first.save_params(**files)
     copied = pickle.loads(pickle.dumps(first))
-    first.partial_fit(*data())  # the same net
+    first.partial_fit(*data())  # continue with the same net
     assert steps_of(0.1) == [simulated()]
     history = schedule_of(first).history
     resumed = net(SchedulerCallback(both), max_epochs=epochs).initialize()
     resumed.load_params(**files)
-    resumed.partial_fit(*data())  # a new net, from files
+    resumed.partial_fit(*data())  # continue with a new net, which has loaded the files
     assert steps_of(0.1) == [simulated()[STEPS // 2 :]]
     assert schedule_of(resumed).history == history
-    copied.partial_fit(*data())  # a copy
+    copied.partial_fit(*data())  # continue with a copy of the net
     assert schedule_of(copied).history == history
 
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.integrations
 
 
 def ranks_of(program, folder):
-    """What each of two ranks trains with."""
+    """Return the values with which each of two ranks trains."""
     run_on_two_ranks(program, folder)
     return [json.loads((folder / f"rank-{rank}.json").read_text()) for rank in (0, 1)]
 

@@ -30,7 +30,7 @@ BETA = torch.optim.AdamW
 
 @pytest.fixture
 def trainer(tmp_path):
-    """Makes trainers of a model from a config; the last argument of each step is what it saw."""
+    """Return a function that makes trainers of a small model; ``seen`` records the values at each step."""
 
     def make(make_scheduler, seen, callback=None, losses=(), **arguments):
         torch.manual_seed(0)
@@ -134,11 +134,11 @@ def test_our_own_schedulers_are_refused_as_they_are(trainer):
         run.train()
 
 
-# The callback: the Trainer gets neither a scheduler nor a schedule.
+# The callback, with which the Trainer gets neither a scheduler nor a schedule.
 
 
 class Logger(transformers.TrainerCallback):
-    """What another callback is told of the learning rate."""
+    """A callback that records the learning rates in the Trainer's logs."""
 
     def __init__(self):
         self.rates = []
@@ -188,7 +188,7 @@ def test_the_callback_goes_on_from_a_checkpoint(trainer, tmp_path, stop):
     }
     weights = [list(one.model.parameters()) for one in (first, run)]
     assert all(torch.equal(*pair) for pair in zip(*weights, strict=True))
-    # Of the Trainer's own scheduler, the state stays that of a run without the callback.
+    # The state of the Trainer's own scheduler is the same as in a run without the callback.
     assert torch.load(folder / "scheduler.pt", weights_only=True)["last_epoch"] == stop
     again = Recorder()
     trainer(None, again).train(resume_from_checkpoint=str(folder))
