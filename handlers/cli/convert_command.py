@@ -50,7 +50,7 @@ def convert(
     force: bool,
     **options: Any,
 ) -> None:
-    """Print a config of another library, or write it to a file."""
+    """Print a config in the format of another library, or write it to a file."""
     from lehr.handlers.config import convert_config
     from lehr.handlers.schedules.arguments import shown
 

@@ -35,7 +35,7 @@ class Progress:
         self._bar: Any = None
 
     def advance(self, amount: int) -> None:
-        """Count an amount of work that is done, and show it."""
+        """Add an amount of work to the work that is done, and update the bar."""
         self._done += amount
         if self._bar is not None:
             self._bar.update(amount)

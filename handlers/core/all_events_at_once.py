@@ -15,7 +15,7 @@ from .param_scheduler import ParamScheduler
 from .schedule_reading import FIRST_BLOCK_SIZE, read_block
 from .scheduler import BaseParamScheduler
 
-MOST_BLOCKS = 16  # a schedule is read in so many blocks: more blocks take more calls, and fewer take more memory
+MOST_BLOCKS = 16  # a schedule is read in at most 16 blocks: more blocks take more calls, fewer take more memory
 WRITE_BY_INDEX = BaseParamScheduler.__call__, ParamScheduler.__call__, ParamGroupScheduler.__call__
 
 
@@ -99,7 +99,7 @@ def _written(part: BaseParamScheduler, engine: Engine, values: Array) -> list[tu
 
 
 def end_at(scheduler: BaseParamScheduler, engine: Engine, first: int, num_events: int) -> None:
-    """Move a scheduler to the end of ``num_events`` events that begin with event ``first``, and fire the last one."""
+    """Move a scheduler to the end of ``num_events`` events from event ``first`` on, and fire the last event."""
     scheduler._go_to(first + max(num_events - 1, 0))
     if num_events:
         scheduler(engine)

@@ -43,7 +43,7 @@ class ParamGroupScheduler(BaseParamScheduler):
     """Writes the schedules of several schedulers at one event, each to its own parameter and groups.
 
     At event i, counting from 0, it writes ``schedules[k](i)`` to the target of scheduler k. It reads the schedule of
-    each given scheduler from event 0. It does not call the given schedulers, and their ``event_index`` does not change.
+    each given scheduler from event 0. The given schedulers are not called, and their ``event_index`` does not change.
 
     Args:
         schedulers: one or more schedulers, of any optimizers, parameters and param groups.
@@ -117,7 +117,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         super().__call__(engine, name, amount)
 
     def _at_event(self, members: list[Any]) -> list[Any]:
-        """Move members to the event of this scheduler, since an overridden ``get_param`` reads it; return them."""
+        """Move members to the event of this scheduler, since an overridden ``get_param`` reads the event index."""
         for member in members:
             member._event_index, member._written_at = self._event_index, self._written_at
         return members

@@ -54,7 +54,8 @@ class ParamScheduler(BaseParamScheduler):
             numbers. A subclass that overrides ``get_param`` may leave the schedule out.
         relative: whether the values of the schedule are factors of each group's base value. The base value is the
             group's entry ``initial_lr``, as in torch (``initial_`` and another param name for another parameter). If
-            the group has no such entry, the base value is its value when you construct the scheduler. Keyword only.
+            the group has no ``initial_`` entry, the base value is its value when you construct the scheduler. Keyword
+            only.
         run: the length of the run, which durations such as ``"10%"``, ``"3 epochs"`` or ``"2B tokens"`` need; see
             :class:`RunLength`. Keyword only.
 
@@ -160,7 +161,7 @@ class ParamScheduler(BaseParamScheduler):
                     value = values[index - first_event]
                     if append is None or engine.state.param_history.columns[name or self.param_name].section is run:  # type: ignore[union-attr]
                         first[key] = value
-                        if indices is not None:  # there is more than one group
+                        if indices is not None:  # None means that there is one group
                             for group in groups if len(indices) == length else [groups[at] for at in indices]:
                                 group[key] = value
                         # Count first, then record: Python handles an interrupt only after the call of append, so an

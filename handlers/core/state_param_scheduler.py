@@ -25,10 +25,10 @@ class StateParamScheduler(BaseParamScheduler):
     ``get_param``, ``event_index`` counts from 1. The scheduler writes the number that ``get_param`` returns, unchanged.
 
     Args:
-        param_name: name of the attribute. It is also the name of the history if :meth:`attach` gets no ``name``.
+        param_name: name of the attribute, and of the history if :meth:`attach` gets no ``name``.
         save_history: whether to record the written values in ``engine.state.param_history``, as bare numbers.
         create_new: whether the attribute must be new. If True, :meth:`attach` raises an error for an attribute that
-            exists. If False, it warns of an attribute that is missing.
+            exists. If False, :meth:`attach` warns of an attribute that is missing.
         schedule: a :class:`Schedule`, or a function that takes the event index and returns a number. A subclass that
             overrides ``get_param`` may leave the schedule out. Keyword only.
         run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`. Keyword only.

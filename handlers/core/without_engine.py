@@ -92,7 +92,7 @@ def put_back(part: Any, progress: Any) -> None:
     """Load the entries that :func:`progress_of` returned into a part.
 
     Raises:
-        TypeError, ValueError: ``progress`` does not have such entries; the part does not change then.
+        TypeError, ValueError: ``progress`` does not have the entries of the part; the part does not change then.
     """
     present = part.state_dict()
     if not isinstance(progress, Mapping) or not set(progress) <= set(present):

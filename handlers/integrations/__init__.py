@@ -1,1 +1,1 @@
-"""Schedulers for Lightning, Hugging Face, skorch and plain torch loops; no module is imported before you ask for it."""
+"""Schedulers for Lightning, Hugging Face, skorch and plain torch loops; each module is imported only on first use."""

@@ -94,7 +94,7 @@ class ScheduledOptimizer:
         """Load a saved state.
 
         Raises:
-            TypeError, ValueError: ``state_dict`` is not such a state.
+            TypeError, ValueError: ``state_dict`` is not the state of a ``SchedulerCallback``.
         """
         if not isinstance(state_dict, Mapping) or set(state_dict) != {"scheduler", "history"}:
             given = arguments.shown(state_dict)
@@ -111,7 +111,7 @@ def _warn_of_length(schedulers: Any, run: RunArguments) -> None:
 
 
 def _restore_initial_values(optimizer: Optimizer) -> None:
-    """Set each value that has an ``initial_`` entry to that entry, since another scheduler may have overwritten it."""
+    """Set each value that has an ``initial_`` entry to that entry, since a former run may have changed the value."""
     for group in optimizer.param_groups:
         for key in [key for key in group if f"initial_{key}" in group]:
             initial = group[f"initial_{key}"]

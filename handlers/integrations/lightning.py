@@ -60,7 +60,7 @@ class SchedulerCallback(Callback):
     """Schedules the optimizers of a Lightning run. ``configure_optimizers`` must return only optimizers.
 
     The k-th real step of an optimizer, counting from 0, trains with ``schedule(k)``, the value that ``simulate``
-    returns, bit for bit. This holds with accumulated batches, a ``GradScaler`` and manual optimization, too. The
+    returns, bit for bit. Accumulated batches, a ``GradScaler`` and manual optimization do not change this. The
     callback makes the schedulers when training starts, after ``lr_find``. Checkpoints of the run contain the state of
     the schedulers, and a run that resumes from a checkpoint has the values of the unbroken run.
     ``LearningRateMonitor`` logs the learning rate of each step, in any order of callbacks.
@@ -83,7 +83,7 @@ class SchedulerCallback(Callback):
 
     Attributes:
         history: the values of each step of the first optimizer with a schedule, and of the step after the last one.
-        histories: a list with such a history for each optimizer with a schedule.
+        histories: a list with the history of each optimizer that has a schedule.
 
     Example::
 
@@ -142,7 +142,7 @@ class SchedulerCallback(Callback):
             if any(config.scheduler.optimizer is optimizer for _, optimizer in pairs):
                 raise ValueError(
                     "configure_optimizers must return the optimizer alone, since SchedulerCallback schedules it, "
-                    f"given {arguments.shown(config.scheduler)} beside it"
+                    f"given the scheduler {arguments.shown(config.scheduler)}, too"
                 )
         run = _planned_run(trainer) if self._check_length else None
         self._scheduled = [ScheduledOptimizer(make, one, self._metric_name, run) for make, one in pairs]

@@ -29,7 +29,7 @@ class SchedulerCallback(Callback):
 
     Raises:
         TypeError, ValueError: when training starts, ``make`` does not return schedulers, or the metric does not fit
-            the schedulers; after an epoch, ``net.history`` has no such metric.
+            the schedulers; after an epoch, ``net.history`` does not have the metric.
 
     Attributes:
         history: the values of each step, and of the step after the last one.

@@ -38,9 +38,9 @@ def as_torch_scheduler(
     pass the same metric on each rank, as for torch's own scheduler; in Lightning, log it with ``sync_dist=True``.
 
     Args:
-        schedulers: one or several schedulers of the param groups of one optimizer. Do not call or attach them.
-        num_processes: the number of calls of ``step()`` after each step of the optimizer. With accelerate, this is the
-            number of processes; with ``split_batches=True``, it is 1. None: 1, with a warning if accelerate calls
+        schedulers: one or several schedulers of the param groups of one optimizer, which you must not call or attach.
+        num_processes: the number of calls of ``step()`` after each step of the optimizer. With accelerate, give the
+            number of processes, or 1 with ``split_batches=True``. None: 1, with a warning if accelerate calls
             ``step()`` more often.
         history: a history that records all values; None for no history.
 
@@ -156,7 +156,7 @@ class TorchAdapter(TorchLRScheduler):
             self._step_epoch(value, metrics)
             return
         if self._counts_updates and type(value) is int:
-            return  # timm's script calls step(epoch) after an epoch, whose values step_update has written
+            return  # timm's script calls step(epoch) after an epoch, but step_update has written the values
         given = value if metrics is None else metrics
         if not self._metric_parts and (metrics is not None or not isinstance(value, int | None)):
             raise TypeError(
@@ -196,7 +196,7 @@ class TorchAdapter(TorchLRScheduler):
         self._write(num_updates)
 
     def _step_epoch(self, epoch: Any, metric: Any) -> None:
-        """Do what ``step(epoch, metric)`` does, which timm's training script calls after each epoch."""
+        """Handle a call of ``step(epoch, metric)``, with which timm's training script ends each epoch."""
         if type(epoch) is not int:
             given = f"{arguments.shown(epoch)} and {arguments.shown(metric)}"
             raise TypeError(f"step() takes a metric alone, or an epoch (an int) and a metric, given {given}")
@@ -243,7 +243,7 @@ class TorchAdapter(TorchLRScheduler):
             part.observe(value)
 
     def revise(self, metric: float) -> None:
-        """Pass a metric that became known after ``step()``, and write the values of the same event again with it.
+        """Pass a metric that arrives after ``step()``, and write the values of the present event again.
 
         Raises:
             TypeError, ValueError: see :meth:`observe`.
@@ -303,7 +303,7 @@ class TorchAdapter(TorchLRScheduler):
         then, this method writes the last values again.
 
         Raises:
-            TypeError, ValueError: ``state_dict`` is not the state of such a scheduler; nothing is loaded.
+            TypeError, ValueError: ``state_dict`` is not the state of a ``TorchAdapter``; nothing is loaded.
         """
         state = _checked_state(state_dict)
         self._check_progress(state["before"])

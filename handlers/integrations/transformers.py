@@ -26,8 +26,8 @@ def run_length(args: TrainingArguments, num_samples: int | None = None) -> RunAr
 
     Args:
         args: the arguments of the Trainer.
-        num_samples: the number of samples in the training set, ``len(train_dataset)``. If it is unknown, give None and
-            set ``max_steps``.
+        num_samples: the number of samples in the training set, ``len(train_dataset)``. If the number is unknown, give
+            None and set ``max_steps``.
 
     Raises:
         TypeError, ValueError: ``num_samples`` is not a whole number of at least 1; the run has no step, or no end.
@@ -52,13 +52,13 @@ class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
     """Schedules the optimizer that a ``Trainer`` makes from its ``TrainingArguments``.
 
     The k-th real step of the optimizer, counting from 0, trains with ``schedule(k)``, the value that ``simulate``
-    returns, bit for bit. This holds with accumulated batches, too. The Trainer logs the learning rate with which the
+    returns, bit for bit. Accumulated batches do not change this. The Trainer logs the learning rate with which the
     step trained. The Trainer's checkpoints contain the state of the schedulers (in ``trainer_state.json``), and a run
     with ``resume_from_checkpoint`` has the values of the unbroken run.
 
-    A Trainer always makes its own learning rate scheduler. That scheduler still counts its steps, and the Trainer
-    saves its state. But this callback replaces two methods of it: ``step`` writes the values of this callback's
-    schedulers, and ``get_last_lr`` returns them.
+    A Trainer always makes its own learning rate scheduler. This callback replaces two methods of the Trainer's
+    scheduler: ``step`` then writes the values of this callback's schedulers, and ``get_last_lr`` returns these values.
+    The Trainer's scheduler still counts its steps, and the Trainer saves its state.
 
     Args:
         make: a function that takes the optimizer and returns one or several schedulers of it. The param groups have
@@ -94,7 +94,7 @@ class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
         self._check_length = arguments.flag("check_length", check_length)
         self._scheduled: ScheduledOptimizer | None = None
         self._steps_at_metric = -1  # the step of the last metric; -1 outside of a run
-        self._other_metrics: dict[str, Any] = {}  # from evaluations since the last step, without the metric
+        self._other_metrics: dict[str, Any] = {}  # from evaluations since the last step that lack the metric
 
     @property
     def history(self) -> ParamHistory:
@@ -130,11 +130,11 @@ class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
         else:
             self._scheduled.warn_if_begun(state.global_step)
         _let_it_write(theirs, self._scheduled)
-        self._steps_at_metric = state.global_step  # an evaluation before the first step drives nothing
+        self._steps_at_metric = state.global_step  # ignore an evaluation before the first step
         self._other_metrics = {}
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **parts: Any) -> None:
-        """Read the metric once after each step, from the first evaluation that has it."""
+        """Read the metric once after each step, from the first evaluation that has the metric."""
         scheduled = self._scheduled
         if scheduled is None or scheduled.metric_name is None or not 0 <= self._steps_at_metric < state.global_step:
             return
@@ -188,7 +188,7 @@ def _refuse_other_schedules(args: TrainingArguments) -> None:
 
 
 def _let_it_write(theirs: Any, scheduled: ScheduledOptimizer) -> None:
-    """Make the Trainer's scheduler write and return the values of ``scheduled``; its own count and state continue."""
+    """Make the Trainer's scheduler write and return the values of ``scheduled``, and keep its own count and state."""
     state_dict = theirs.state_dict
 
     def step(*_: Any) -> None:

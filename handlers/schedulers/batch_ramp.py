@@ -60,7 +60,7 @@ class BatchRamp(ParamGroupScheduler):
         lr: the schedule of the learning rate: a scheduler of ``"lr"``, which you must not attach, or a
             :class:`Schedule`. None for each group's own learning rate.
         lr_rule: ``"sqrt"``, ``"linear"``, or None for no rule.
-        scale_betas: whether the betas follow the formula above; if False, they do not change.
+        scale_betas: whether the betas follow the formula above; if False, the betas do not change.
         run: the :class:`~lehr.handlers.RunLength` that converts thresholds to events. Its ``tokens_per_step`` and
             ``samples_per_step`` belong to the first batch size, and grow with the batch size. With ``counts="tokens"``
             or ``"samples"``, the thresholds refer to the count of a clock. A percentage refers to the steps of the run,

@@ -24,7 +24,7 @@ class ChainedScheduler(ParamScheduler):
         value(i) = initial_value * f_0(i) * f_1(i) * ...
 
     The factors multiply the initial value, never the present value. This scheduler reads the schedule of each given
-    scheduler from event 0. It does not call the given schedulers, and their ``event_index`` does not change. To pass a
+    scheduler from event 0. The given schedulers are not called, and their ``event_index`` does not change. To pass a
     metric to a given scheduler, call its ``observe``.
 
     Args:
@@ -39,8 +39,8 @@ class ChainedScheduler(ParamScheduler):
         ValueError: ``schedulers`` is empty, or they differ in optimizer, param name or groups; an initial value is 0.
 
     Deviations from torch 2.13's ChainedScheduler: a scheduler that computes absolute values, such as
-    ``CosineAnnealingWarmRestarts``, is a factor like the others. In torch it overwrites the values of the schedulers
-    before it.
+    ``CosineAnnealingWarmRestarts``, is a factor like the others. In torch, such a scheduler overwrites the values of
+    earlier schedulers in the list.
 
     Example:
         >>> import torch
@@ -74,7 +74,7 @@ class ChainedScheduler(ParamScheduler):
 
     @classmethod
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
-        # The given schedulers have an optimizer; constructing and simulating write nothing to it.
+        # The given schedulers have an optimizer, to which constructing and simulating write nothing.
         return cls(**scheduler_kwargs)
 
 

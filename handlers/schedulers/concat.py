@@ -30,7 +30,7 @@ class ConcatScheduler(ParamScheduler):
 
         value = schedules[k](i - t_k)    for the last k with t_k <= i
 
-    This scheduler reads the schedule of each given scheduler from event 0. It does not call the given schedulers, and
+    This scheduler reads the schedule of each given scheduler from event 0. The given schedulers are not called, and
     their ``event_index`` does not change.
 
     Args:
@@ -94,7 +94,7 @@ class ConcatScheduler(ParamScheduler):
         *,
         run: RunLength | None = None,
     ) -> list[list[float]]:
-        """Return the values that the param groups would have after each of the first events, without writing them.
+        """Return the values that the param groups would have after each of the first events; write nothing.
 
         Args:
             num_events: the number of events.
@@ -140,7 +140,7 @@ class ConcatScheduler(ParamScheduler):
 
     @classmethod
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
-        # The given schedulers have an optimizer; constructing and simulating write nothing to it.
+        # The given schedulers have an optimizer, to which constructing and simulating write nothing.
         return cls(**scheduler_kwargs)
 
 

@@ -45,7 +45,7 @@ class CyclicScheduler(ParamScheduler):
         ValueError: an argument is out of range; the number of values is not the number of param groups.
 
     Deviations from torch 2.13's CyclicLR: the values are equal, but a second scheduler cycles the momentum. A step size
-    below 1 raises an error; in torch, it makes the value jump between the bounds.
+    below 1 raises an error; in torch, the value jumps between the bounds.
 
     Source: Smith, "Cyclical Learning Rates for Training Neural Networks", 2017,
     https://arxiv.org/abs/1506.01186.

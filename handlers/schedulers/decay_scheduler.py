@@ -34,10 +34,10 @@ class DecayScheduler(ParamScheduler):
 
     ``value(i) = schedule(i)``, or with ``relative``, ``value(i) = base * schedule(i)`` in each group.
 
-    A param group's present value is its value when you construct the scheduler. If the initial value is None, the
-    group's present value replaces it. Before the window begins, each group has its present value. A group that you add
-    later has no present value. A config does not contain present values: a scheduler that is made from a config reads
-    the groups again.
+    A param group's present value is its value when you construct the scheduler. An initial value of None means the
+    group's present value. Before the window begins, each group has its present value. A group that you add later has no
+    present value. A config does not contain present values: a scheduler that is made from a config reads the groups
+    again.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
@@ -101,7 +101,7 @@ def _schedule_and_base(
     own: str | None,
     values: dict[str, Any],
 ) -> tuple[Schedule, BaseValues | None]:
-    """Return the schedule, and the base values of the groups if it depends on them."""
+    """Return the schedule, and the base values of the groups; None if the schedule does not depend on base values."""
     relative = arguments.flag("relative", options.get("relative", False))
     starts_from_base = own is not None and values[own] is None
     if own is not None and not starts_from_base and not isinstance(target.optimizer, PlaceholderOptimizer):
@@ -128,7 +128,7 @@ def _schedule_of(
     window: dict[str, Any],
     base: Number,
 ) -> Schedule:
-    """Return the schedule for the given base values; ``own`` is the name of the argument that they replace."""
+    """Return the schedule for the given base values; they replace the argument with the name ``own``."""
     given = values if own is None else {**values, own: 1.0 if relative else base}
     schedule = schedule_type(**given)
     if relative:

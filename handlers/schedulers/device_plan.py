@@ -18,23 +18,23 @@ from lehr.handlers.targets.param_groups import ParamGroups
 class DevicePlan:
     """All values of a scheduler as one tensor on the device, and a tensor that counts events.
 
-    A scheduler fills tensors from the host. It does not synchronise, but each step costs a call and a kernel.
-    :meth:`write` runs only kernels, so you can capture it in a CUDA graph or compile it. Each replay of the graph then
-    writes the values of its event and counts the event, without any work on the host.
+    A scheduler fills tensors from the host, without synchronisation, but with a call and a kernel for each step.
+    :meth:`write` runs only kernels, so you can capture :meth:`write` in a CUDA graph or compile it. Each replay of the
+    graph then writes the values of its event and counts the event, without any work on the host.
 
-    At event i, counting from 0, the plan writes the same value as the scheduler, bit for bit. After the last event, it
-    writes the last value again. Do not call or attach the scheduler while you use the plan.
+    At event i, counting from 0, the plan writes the same value as the scheduler, bit for bit. After the last event, the
+    plan writes the last value again. Do not call or attach the scheduler while you use the plan.
 
     Args:
         scheduler: a scheduler whose parameter is a tensor in each param group, all on one device, as in
             ``torch.optim.AdamW(params, lr=torch.tensor(0.1, device="cuda"), capturable=True)``. The plan starts at its
             ``event_index``.
-        num_events: the number of events in the plan, at least 1. An event takes 8 bytes for float64 or 4 bytes for
-            float32; if each param group has its own value, so many bytes for each group.
+        num_events: the number of events in the plan, at least 1. Each value takes 8 bytes for float64 or 4 bytes for
+            float32. An event has one value, or one value per param group if the groups have different values.
 
     Raises:
         TypeError: ``scheduler`` is not a :class:`ParamScheduler`, or ``num_events`` is not a number.
-        ValueError: a param group holds a number instead of a tensor; the tensors are on several devices; the values
+        ValueError: a param group has a number instead of a tensor; the tensors are on several devices; the values
             depend on a metric or a Python function, so they are not known in advance; ``num_events`` is not a whole
             number of at least 1.
 
@@ -157,7 +157,7 @@ class DevicePlan:
     def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: ResumePolicy | None = None) -> None:
         """Load the state of a plan or a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
 
-        This computes the values again and fills the same tensor, so captured graphs stay valid.
+        The method computes the values again and fills the same tensor, so captured graphs stay valid.
 
         Args:
             state_dict: the state that :meth:`state_dict` of a plan or a scheduler returned.

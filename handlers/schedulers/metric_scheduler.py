@@ -20,14 +20,14 @@ class MetricScheduler(MetricDrivenScheduler):
 
     If the first event comes after the first epoch, such as ``EPOCH_COMPLETED`` or the ``COMPLETED`` of an evaluator,
     the first epoch trains with the optimizer's own value, even if the schedule begins with a warm-up. To prevent this,
-    attach the scheduler to ``Events.EPOCH_STARTED(once=1)`` of the trainer, too. Then it writes its first value before
-    the first epoch. After the first epoch it writes the second value, with the metric of the epoch, as torch and timm
-    do.
+    attach the scheduler to ``Events.EPOCH_STARTED(once=1)`` of the trainer, too. The scheduler then writes its first
+    value before the first epoch. After the first epoch it writes the second value, with the metric of the epoch, as
+    torch and timm do.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        metric_name: name of the metric in ``engine.state.metrics``; the engine is the one that fires the event.
+        metric_name: name of the metric in the ``state.metrics`` of the engine that fires the event.
         schedule: a schedule that contains a :class:`~lehr.handlers.schedules.Plateau` or a
             :class:`~lehr.handlers.schedules.Greedy`.
         save_history: whether to record the written values in ``engine.state.param_history``.

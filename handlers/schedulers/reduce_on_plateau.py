@@ -42,12 +42,12 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        metric_name: name of the metric in ``engine.state.metrics``; the engine is the one that fires the event.
+        metric_name: name of the metric in the ``state.metrics`` of the engine that fires the event.
         mode: ``"min"`` if a smaller metric is better, or ``"max"`` if a larger metric is better.
         factor: the factor of each reduction, at least 0 and less than 1.
         patience: the number of events in a row that may have no improvement before a reduction.
         threshold: the smallest improvement that counts.
-        threshold_mode: ``"rel"`` if ``threshold`` is a fraction of the best metric, or ``"abs"``.
+        threshold_mode: ``"rel"`` if ``threshold`` is a fraction of the best metric, or ``"abs"`` if it is a difference.
         cooldown: the number of events after a reduction whose metrics do not count.
         min_value: the lower bound of the value; a number, or a list with one per param group.
         eps: a reduction by ``eps`` or less is skipped.
@@ -311,7 +311,7 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
-        metric_name: name of the metric in ``engine.state.metrics``; the engine is the one that fires the event.
+        metric_name: name of the metric in the ``state.metrics`` of the engine that fires the event.
         trainer: the engine whose state records the values; None for the engine that fires the event.
         save_history: whether to record the written values in ``param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
@@ -351,7 +351,7 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
         min_value = arguments.number_or_numbers("min_lr", options.pop("min_lr", 0.0))
         if param_group_index is not None and isinstance(min_value, Sequence):
             raise TypeError(
-                f"min_lr must be a number where param_group_index is given, given {arguments.shown(min_value)}"
+                f"min_lr must be a number if param_group_index is given, given {arguments.shown(min_value)}"
             )
         try:
             super().__init__(

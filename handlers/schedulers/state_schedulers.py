@@ -147,8 +147,8 @@ class ExpStateScheduler(StateParamScheduler):
 class StepStateScheduler(StateParamScheduler):
     """Decays an attribute of ``engine.state`` by the factor ``gamma`` every ``step_size`` events.
 
-    Event i, counting from 0, writes ``initial_value * gamma ** floor((i + 1) / step_size)``: the first event counts as
-    1, as in ignite. The value is an int if ``initial_value`` and ``gamma`` are ints.
+    Event i, counting from 0, writes ``initial_value * gamma ** floor((i + 1) / step_size)``: the formula counts events
+    from 1, as in ignite. The value is an int if ``initial_value`` and ``gamma`` are ints.
 
     Args:
         initial_value: the value before the first step.
@@ -189,8 +189,8 @@ class StepStateScheduler(StateParamScheduler):
 class MultiStepStateScheduler(StateParamScheduler):
     """Decays an attribute of ``engine.state`` by the factor ``gamma`` at given events.
 
-    Event i, counting from 0, writes ``initial_value * gamma ** (number of milestones that are <= i + 1)``: the first
-    event counts as 1, as in ignite. The value is an int if ``initial_value`` and ``gamma`` are ints.
+    Event i, counting from 0, writes ``initial_value * gamma ** (number of milestones that are <= i + 1)``: the formula
+    counts events from 1, as in ignite. The value is an int if ``initial_value`` and ``gamma`` are ints.
 
     Args:
         initial_value: the value before the first milestone.

@@ -383,7 +383,9 @@ def test_a_scheduler_does_not_pass_for_one_of_torch():
             getattr(scheduler, name)
     with pytest.raises(AttributeError, match="'CosineDecayScheduler' object has no attribute 'stepp'"):
         scheduler.stepp  # noqa: B018
-    assert not hasattr(as_torch_scheduler(scheduler), "total_steps")  # with it, accelerate would stop stepping at total_steps
+    assert not hasattr(
+        as_torch_scheduler(scheduler), "total_steps"
+    )  # with it, accelerate would stop stepping at total_steps
 
 
 def test_apply_writes_before_the_step_of_the_optimizer():

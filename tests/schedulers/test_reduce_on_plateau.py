@@ -369,7 +369,7 @@ def test_wrong_arguments_are_refused_by_name(arguments, error, match):
 
 def test_wrong_arguments_of_ignites_kind_are_refused():
     optimizer = make_optimizer(2)
-    with pytest.raises(TypeError, match="min_lr must be a number where param_group_index is given"):
+    with pytest.raises(TypeError, match="min_lr must be a number if param_group_index is given"):
         ReduceLROnPlateauScheduler(optimizer, "loss", param_group_index=1, min_lr=[0.1, 0.2])
     with pytest.raises(TypeError, match="patients"):
         ReduceLROnPlateauScheduler(optimizer, "loss", patients=3)

@@ -48,7 +48,7 @@ class Stopwatch:
         """Count the time since the last reading. Count no time twice if the clock went back in between."""
         if not math.isfinite(now):
             return
-        is_back = self._last < self._highest <= now  # past the highest time again: subtract what was counted below it
+        is_back = self._last < self._highest <= now  # above the highest time again: subtract the seconds below it
         passed = max(now - self._highest - self._below if is_back else now - self._last, 0.0)
         self._below = 0.0 if now >= self._highest else self._below + passed
         self._last, self._highest = now, max(self._highest, now)
@@ -66,13 +66,13 @@ def of_rank_0(number: float) -> float:
 class TimeClock(Clock):
     """Counts the time of training: the event index of a scheduler is in whole milliseconds.
 
-    The clock counts while the engine runs, from the start of each run, including evaluations and checkpoints. It does
-    not count the time between two runs, or between a checkpoint and a run that resumes from it. All ranks count the
-    time of rank 0.
+    The clock counts while the engine runs, from the start of each run, including evaluations and checkpoints. The time
+    between two runs, or between a checkpoint and a run that resumes from it, does not count. All ranks count the time
+    of rank 0.
 
     With a deadline, ``budget`` or ``land_by``, the scheduler counts events as usual, and cools down by the deadline.
-    From the measured time of a step, it computes when the cool-down must begin. Until then it follows its schedule.
-    Afterwards, with a progress p that grows from 0 to 1, each event writes::
+    The scheduler follows its schedule until the cool-down must begin, which depends on the measured time of a step.
+    During the cool-down, with a progress p that grows from 0 to 1, each event writes::
 
         value(i) = schedule(i) + (end_value - schedule(i)) * curve(p)
 

@@ -13,7 +13,7 @@ from .torch_schedule import TorchSteps
 
 @dataclass(frozen=True, repr=False)
 class TorchMomenta(TorchSteps):
-    """The momenta, or values of ``betas[0]``, that a torch scheduler cycles beside the learning rates.
+    """The momenta, or values of ``betas[0]``, that a torch scheduler cycles together with the learning rates.
 
     The scheduler writes the momenta to its optimizer, and this schedule reads them from the optimizer.
 
@@ -102,7 +102,7 @@ class HeldOneCycleLR(torch.optim.lr_scheduler.OneCycleLR):
     """A ``OneCycleLR`` that keeps its last learning rates after the cycle, where torch's class raises an error."""
 
     def get_lr(self) -> Any:
-        """Return the learning rates of the present step, or those of the last step if the cycle has ended."""
+        """Return the learning rates of the present step; after the cycle, return the last learning rates again."""
         present, self.last_epoch = self.last_epoch, min(self.last_epoch, self.total_steps - 1)
         try:
             return super().get_lr()

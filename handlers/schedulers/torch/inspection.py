@@ -16,7 +16,7 @@ from lehr.handlers.schedules.description import description_of, text_of
 COUNTS = ("last_epoch", "_step_count", "_last_lr", "_get_lr_called_within_step", "_is_initial")
 MAX_DEPTH = 50  # schedulers may be nested up to this depth
 DEEPEST_SHOWN = 200  # a description shows nested objects down to this depth
-LARGEST_SHOWN = 16  # a description shows the numbers of a tensor that has at most so many
+LARGEST_SHOWN = 16  # a description shows the numbers of a tensor that has at most this many numbers
 
 
 def takes_metric(scheduler: TorchLRScheduler) -> bool:
@@ -92,7 +92,7 @@ def _described(thing: Any, within: list[Any], groups: int) -> str:
         return f"[{', '.join(_described(item, within, groups) for item in thing)}]"
     if isinstance(thing, set | frozenset):
         return f"{{{', '.join(sorted(_described(item, within, groups) for item in thing))}}}"
-    # The repr of such an object shows only its class and address, so its attributes describe it.
+    # The repr of this object shows only a class and an address, so describe the object by its attributes.
     if (
         hasattr(thing, "__dict__")
         and not (hasattr(thing, "__qualname__") or isinstance(thing, partial))

@@ -27,8 +27,8 @@ class LRScheduler(MetricDrivenScheduler):
 
     At event i, counting from 0, it writes the learning rate of step i of a plain torch loop, which calls
     ``scheduler.step()`` once after each optimizer step. It calls the torch scheduler's public ``step()`` at each event
-    except the first. The torch scheduler does not see learning rates that other code writes, so it can run after a
-    warm-up.
+    except the first. The torch scheduler does not see learning rates that other code writes, so a warm-up can come
+    before it.
 
     A ``ReduceLROnPlateau`` receives the latest metric at each event except the first. To reduce the learning rate as
     soon as an evaluator is done, use :class:`ReduceLROnPlateauScheduler`.
@@ -57,7 +57,7 @@ class LRScheduler(MetricDrivenScheduler):
 
     If your own torch scheduler reads variables of a closure, a simulation reads the same variables.
 
-    Deviations from ignite 0.5.5: the values equal torch's, where ignite's are wrong for seven torch schedulers;
+    Deviations from ignite 0.5.5: the values equal torch's, but ignite's values are wrong for seven torch schedulers;
     ``SequentialLR``, ``ChainedScheduler`` and ``ReduceLROnPlateau`` work; a learning rate that is a tensor stays the
     same tensor.
 
@@ -202,5 +202,5 @@ class LRScheduler(MetricDrivenScheduler):
 
     @classmethod
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
-        # The torch scheduler has an optimizer; constructing and simulating write nothing to it.
+        # The torch scheduler has an optimizer, to which constructing and simulating write nothing.
         return cls(**scheduler_kwargs)

@@ -50,7 +50,7 @@ def numbers_of(schedulers: Sequence[TorchLRScheduler], at: int, group: Group) ->
 
 
 def keep_groups(schedulers: Sequence[TorchLRScheduler], count: int) -> None:
-    """Keep the numbers of the first ``count`` groups, and remove those of later groups."""
+    """Keep the numbers of the first ``count`` groups, and remove the numbers of later groups."""
     for one in schedulers:
         for name in (*RATES, *OTHERS):
             if isinstance(getattr(one, name, None), list):
@@ -58,7 +58,7 @@ def keep_groups(schedulers: Sequence[TorchLRScheduler], count: int) -> None:
 
 
 def factor_of(schedulers: Sequence[TorchLRScheduler], rates: Sequence[Any], rate: Any, group: Group) -> float:
-    """Return the learning rate of a new group divided by that of the group whose numbers the new group copies.
+    """Return the factor of a new group: its learning rate divided by that of the group whose numbers it copies.
 
     Args:
         schedulers: the torch scheduler and the schedulers inside it.
@@ -113,6 +113,6 @@ def add_group(schedulers: Sequence[TorchLRScheduler], groups: Sequence[Group], f
 
 
 def _reference(schedulers: Sequence[TorchLRScheduler], known: int) -> int:
-    """Return the index of the last known group whose initial learning rate is not 0; else of the last known group."""
+    """Return the index of the last known group whose initial learning rate is not 0, or of the last known group."""
     bases = next((one.base_lrs for one in schedulers if hasattr(one, "base_lrs")), [])
     return max((at for at, base in enumerate(bases[:known]) if base != 0), default=known - 1)

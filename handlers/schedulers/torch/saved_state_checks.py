@@ -59,7 +59,7 @@ def checked_saved(
     """Return the saved number of steps, attributes, learning rates, momenta and added groups of a torch scheduler.
 
     Raises:
-        TypeError, ValueError: ``state_dict`` does not have the types of such a state.
+        TypeError, ValueError: ``state_dict`` is not the state of a torch scheduler.
     """
     if not isinstance(state_dict, Mapping) or set(state_dict) != {"configuration", "position", "saved"}:
         raise ValueError(f"state_dict must be the state of a torch scheduler, given {arguments.shown(state_dict)}")

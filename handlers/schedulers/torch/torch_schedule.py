@@ -28,14 +28,14 @@ class TorchSteps(StatefulSchedule):
     ``value(i)`` is the learning rate of step i of a plain torch loop, which calls ``scheduler.step()`` once after each
     optimizer step. Events step the scheduler forward. To go back, this schedule restores a copied state of the
     scheduler, or its initial state, and steps from there. During a step, the optimizer has the learning rates of the
-    scheduler's last step. After the step, it has the learning rates from before the step again. If the scheduler cycles
-    a momentum, too, each step writes the momentum to the optimizer, as in torch.
+    scheduler's last step. After the step, the optimizer has its own learning rates again. If the scheduler cycles a
+    momentum, too, each step writes the momentum to the optimizer, as in torch.
 
     If the scheduler's ``step`` takes a metric, the scheduler steps only when :meth:`observe` passes a metric.
 
-    A param group that is added before event j keeps its own learning rate at event j. It copies the initial learning
-    rate, and bounds such as ``max_lrs``, of an earlier group, times the ratio of the two learning rates. From these
-    numbers, torch's own formula computes its learning rates after event j.
+    A param group that is added before event j keeps its own learning rate at event j. Its initial learning rate, and
+    its bounds such as ``max_lrs``, are those of an earlier group times the ratio of the two groups' learning rates.
+    From these numbers, torch's own formula computes the group's learning rates after event j.
 
     Args:
         wrapped: the torch scheduler.
@@ -139,7 +139,7 @@ class TorchSteps(StatefulSchedule):
         return Snapshot(self.wrapped), replace(self._progress, rates=list(map(copied, self._progress.rates)))
 
     def put_back(self, remembered: tuple[Snapshot, TorchProgress]) -> None:
-        """Restore a state that :meth:`remembered` returned; do nothing if its attributes could not be copied."""
+        """Restore a state from :meth:`remembered`; do nothing if the scheduler's attributes could not be copied."""
         snapshot, progress = remembered
         if snapshot.is_complete:
             snapshot.restore()
@@ -241,8 +241,8 @@ class TorchSteps(StatefulSchedule):
     def state_dict(self) -> dict[str, Any]:
         """Return the number of steps, the attributes of the torch scheduler, and its values in the param groups.
 
-        If an attribute is not plain data, such as a function, the state contains no attributes. Loading it repeats the
-        steps.
+        If an attribute is not plain data, such as a function, the state contains no attributes. Loading a state without
+        attributes repeats the steps.
         """
         wrapped, now = self.wrapped.state_dict(), self._progress
         plain = {key: value for key, value in wrapped.items() if is_plain(value)}
@@ -278,7 +278,7 @@ class TorchSteps(StatefulSchedule):
         """Load a state; if its configuration differs, step this scheduler to the saved event instead.
 
         Raises:
-            TypeError, ValueError: ``state_dict`` is not the state of such a scheduler; nothing is loaded.
+            TypeError, ValueError: ``state_dict`` is not the state of a torch scheduler like this; nothing is loaded.
         """
         position, wrapped, rates, momenta, added = checked_saved(state_dict, self.wrapped)
         present, first = len(self.wrapped.optimizer.param_groups), len(self._initial[1])
