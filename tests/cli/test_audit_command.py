@@ -57,7 +57,7 @@ def test_a_log_as_planned(folder):
         (lambda plan: plan[np.minimum(np.arange(100), 60)], "if the value stays at 0.0345492 from step 60 on"),
     ],
 )
-def test_a_fault_is_named(folder, values, words):
+def test_the_cause_of_a_difference_is_printed(folder, values, words):
     write(folder / "wrong.csv", values(values_of(CONFIG, 300)))
     output = run("wrong.csv", "plan.json", code=1)
     assert f"  matches exactly {words}" in output
@@ -134,7 +134,7 @@ def test_a_picture(folder):
     assert "wrote a.png" in run("log.csv", "plan.json", "-o", "a.png", "--force")
 
 
-def test_what_cannot_be_compared(folder):
+def test_files_that_cannot_be_compared(folder):
     (folder / "bad.csv").write_text("step,lr\n0,0.1\n1,oops\n")
     for args, error in [
         (["bad.csv", "plan.json"], "bad.csv, line 3: lr must be a number, given 'oops'"),

@@ -37,7 +37,7 @@ def read(text):
 # The list of types.
 
 
-def test_list_has_every_type_with_what_it_is_and_takes():
+def test_list_has_every_type_with_its_description_and_arguments():
     lines = [line.strip() for line in run("list").output.splitlines()]
     assert len(ALL) > 150
     for one in ALL:
@@ -156,7 +156,7 @@ def test_a_file_with_several_parameters(repository, tmp_path):
     assert np.array_equal(table[:, 1:], scheduler.simulate(176))
 
 
-def test_what_groups_and_optimizers_hold():
+def test_initial_values_of_groups_and_optimizers():
     step = ["simulate", "torch.StepLR", "step_size=2", "-n", "4", "--csv"]
     _, table = read(run(*step, "--groups", "2", "--initial", "lr=[1,0.5]").stdout)
     assert table[:, 1:].tolist() == [[1, 0.5], [1, 0.5], [0.1, 0.05], [0.1, 0.05]]
@@ -186,7 +186,7 @@ def test_the_table_shows_some_events_evenly_spaced():
     assert len(run(*args, "--rows", "1000").output.splitlines()) == 102
 
 
-def test_metrics_move_what_they_would_move_in_training():
+def test_metrics_have_the_same_effect_as_in_training():
     metrics = [3.0, 2.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0]
     given = ",".join(map(str, metrics))
     plateau = ["ReduceOnPlateauScheduler", "metric_name=loss", "patience=1", "factor=0.5"]
@@ -212,7 +212,7 @@ def test_metrics_move_what_they_would_move_in_training():
 
 @pytest.mark.parametrize("name", ["torch.ReduceLROnPlateau", "transformers.greedy", "timm.PlateauLRScheduler"])
 @pytest.mark.parametrize("verb", ["simulate", "plot"])
-def test_without_metrics_it_says_what_it_shows(name, verb):
+def test_without_metrics_a_message_says_that_none_arrive(name, verb):
     result = run(verb, name, "-n", "4")
     assert result.stderr == ("lehr: the values assume that no metric arrives: --metrics 3,2,2,1 simulates metrics\n")
     assert run(verb, "torch.StepLR", "step_size=3", "-n", "4").stderr == ""
@@ -316,7 +316,7 @@ def test_values_without_pyyaml(monkeypatch):
     assert result.stderr == "lehr: constants must be a value as in YAML, given '[0.1', which is not well-formed\n"
 
 
-def test_arguments_that_are_taken_and_passed_over_are_listed_too():
+def test_arguments_without_an_effect_are_listed_too():
     listed = {one.name: {argument.name for argument in one.arguments} for one in ALL}
     assert listed["transformers.constant"] == {"num_warmup_steps", "num_training_steps"}
     assert listed["transformers.get_constant_schedule"] == set()

@@ -225,7 +225,7 @@ def test_a_closed_pipe():
 
 
 @pytest.mark.proof
-def test_a_pipe_that_is_closed_before_the_last_of_it():
+def test_a_pipe_that_is_closed_before_the_last_output():
     with process("simulate", *STEP, "-n", "3", "--csv") as running:
         running.stdout.close()
         stderr = running.stderr.read()
@@ -242,7 +242,7 @@ def test_an_interrupt():
 
 
 @pytest.mark.proof
-def test_an_output_that_cannot_take_all():
+def test_an_output_on_a_full_disk():
     for args in (["list"], ["simulate", *STEP, "-n", "3", "--csv"]):
         with open("/dev/full", "w") as full, process(*args, stdout=full) as running:
             _, stderr = running.communicate(timeout=300)
@@ -282,7 +282,7 @@ def shown(seconds, stream, total=100, wanted=True):
     return stream.getvalue()
 
 
-def test_no_bar_for_what_is_done_in_two_seconds():
+def test_no_bar_for_work_that_takes_two_seconds():
     assert shown([0.5, 1.0, 1.5, 1.9], Terminal()) == ""
     assert shown([0.5, 1.0, 1.5, 2.5], Terminal()) == ""  # after 2.5 seconds, the work is done
 

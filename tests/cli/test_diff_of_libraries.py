@@ -72,7 +72,7 @@ def test_each_file_has_its_dialect_and_section(folder):
         ["--max-epochs", "4", "--epoch-length", "5", "--max-steps", "20"],
     ],
 )
-def test_a_length_in_all_ways_is_one_length(folder, lengths):
+def test_all_options_for_the_length_give_the_same_length(folder, lengths):
     assert "for the first iteration of 20: nothing is learnt" in run("check", "cosine.json", *lengths)
     (folder / "steps.json").write_text(json.dumps({"lr_scheduler_type": "cosine", "warmup_steps": 2, "max_steps": 20}))
     assert run("diff", "cosine.json", "steps.json", *lengths) == "no difference\n"
@@ -103,5 +103,5 @@ def test_epochs_of_a_config_from_steps_and_epochs(folder):
         (["--max-steps", "20", "--in-epochs"], "--epoch-length must be given with --in-epochs"),
     ],
 )
-def test_a_length_that_is_not_one(folder, lengths, said):
+def test_contradictory_lengths_are_refused(folder, lengths, said):
     assert said in failed("check", "cosine.json", *lengths)

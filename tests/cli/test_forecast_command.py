@@ -58,7 +58,7 @@ def fitted(folder):
     return LossForecast.fit([Run.from_csv(name) for name in RUNS])
 
 
-def test_it_prints_the_fit_alone(folder, fitted):
+def test_without_a_schedule_it_prints_only_the_fit(folder, fitted):
     assert run(*RUNS) == f"{fitted}\n"
 
 

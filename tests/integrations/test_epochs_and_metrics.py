@@ -76,7 +76,7 @@ def test_timm_counts_epochs():
 
 
 @pytest.mark.parametrize("by_update", [True, False])
-def test_timm_goes_on_at_an_epoch(by_update):
+def test_timm_resumes_at_an_epoch(by_update):
     optimizer = make_optimizer(lr=0.1)
     scheduler = cosine(optimizer, EPOCHS * UPDATES if by_update else EPOCHS)
     adapted, whole = as_torch_scheduler(scheduler), make_optimizer(lr=0.1)
@@ -122,7 +122,7 @@ def test_an_epoch_and_a_metric_are_not_mistaken_for_one_another():
     assert (driven.state_dict(), pure.state_dict()) == before
 
 
-def test_an_epoch_in_the_place_of_a_metric_is_told_once():
+def test_an_epoch_instead_of_a_metric_causes_one_warning():
     optimizer = make_optimizer(lr=0.1)
     scheduler = as_torch_scheduler(plateau(optimizer))
     with warnings.catch_warnings(record=True) as caught:
@@ -136,7 +136,7 @@ def test_an_epoch_in_the_place_of_a_metric_is_told_once():
     assert optimizer.param_groups[0]["lr"] == 0.025  # torch's scheduler also takes the epochs for metrics
 
 
-def test_metrics_that_are_counts_are_not_told_of():
+def test_metrics_that_are_counts_cause_no_warning():
     optimizer, theirs = make_optimizer(lr=0.1), make_optimizer(lr=0.1)
     ours, peer = as_torch_scheduler(plateau(optimizer)), in_torch.ReduceLROnPlateau(theirs, factor=0.5, patience=0)
     for wrong in (50, 40, 45, 30):

@@ -94,7 +94,7 @@ def run(name, stop=None, losses=LOSSES):
 
 @pytest.mark.filterwarnings("ignore:a scheduler that is driven by a metric has not")
 @for_each("name", [*DRIVEN, *COMPOSED])
-def test_a_run_that_is_saved_between_a_step_and_its_metric_goes_on_as_the_unbroken_one(name):
+def test_a_run_that_is_saved_between_a_step_and_its_metric_resumes_exactly(name):
     wanted = run(name)
     for stop in (0, 2, 3, 6, 9):
         assert run(name, stop) == wanted
@@ -102,7 +102,7 @@ def test_a_run_that_is_saved_between_a_step_and_its_metric_goes_on_as_the_unbrok
 
 @pytest.mark.filterwarnings("ignore:a scheduler that is driven by a metric has not")
 @for_each("name", DRIVEN)
-def test_a_state_that_is_saved_after_a_late_metric_has_the_value_that_is_in_force(name):
+def test_a_state_that_is_saved_after_a_late_metric_has_the_revised_value(name):
     for stop in (3, 6):
         optimizer, scheduler = of_name(name)
         for state in (None, run(name, stop, LOSSES[: stop + 1])[-1][1]):

@@ -37,7 +37,7 @@ def test_a_run_without_an_end_or_a_step_is_refused(given):
         run_arguments(*given)
 
 
-def test_a_plan_takes_them():
+def test_dry_run_takes_the_arguments():
     scheduler = CosineDecayScheduler(make_optimizer(lr=0.1), "lr", duration=7)
     plan = dry_run(scheduler, **run_arguments(10, 4, 3, 7))
     assert plan["lr"][:, 0].tolist() == scheduler.simulate(7)[:, 0].tolist()

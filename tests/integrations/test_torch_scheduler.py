@@ -65,7 +65,7 @@ def test_each_step_trains_with_the_values_of_a_plain_loop(name):
 
 
 @each_kind
-def test_a_history_has_what_was_trained(name):
+def test_a_history_has_the_values_of_each_step(name):
     scheduler, history = ALL[name]().scheduler, ParamHistory()
     optimizer, torch_scheduler = optimizer_of(scheduler), as_torch_scheduler(scheduler, history=history)
     trained(optimizer, torch_scheduler, LOSSES)
@@ -81,7 +81,7 @@ def test_a_history_has_what_was_trained(name):
 
 
 @each_kind
-def test_a_resumed_run_goes_on_as_the_unbroken_one(name):
+def test_a_resumed_run_has_the_values_of_the_unbroken_run(name):
     wanted = trained(*begun(name), LOSSES)
     optimizer, torch_scheduler = begun(name)
     rows, file = trained(optimizer, torch_scheduler, LOSSES[:4]), io.BytesIO()
@@ -107,7 +107,7 @@ def test_a_resumed_run_needs_no_state_of_the_optimizer(name):
 
 
 @each_kind
-def test_a_metric_that_comes_after_the_step_is_in_force_at_the_next_one(name):
+def test_a_metric_that_comes_after_the_step_takes_effect_at_the_next_step(name):
     wanted, history = trained(*begun(name), LOSSES), ParamHistory()
     optimizer, torch_scheduler = begun(name, history)
     torch_scheduler.warns_without_metric = False
@@ -217,14 +217,14 @@ def test_sequential_lr_is_refused_where_it_would_train_wrongly(position):
             in_torch.SequentialLR(optimizer, parts, [3])
 
 
-def test_our_own_wrapper_of_torch_schedulers_takes_it():
+def test_lr_scheduler_can_wrap_it():
     optimizer = make_optimizer(lr=0.1)
     main = cosine(optimizer)
     wanted = main.simulate(8)
     assert LRScheduler(as_torch_scheduler(main)).simulate(8).tolist() == wanted.tolist()
 
 
-def test_a_metric_comes_with_the_step_as_for_torch():
+def test_step_takes_a_metric_as_in_torch():
     optimizer, theirs = make_optimizer(lr=0.1), make_optimizer(lr=0.1)
     ours = as_torch_scheduler(ReduceOnPlateauScheduler(optimizer, "lr", "loss", patience=1, factor=0.5))
     peer = in_torch.ReduceLROnPlateau(theirs, patience=1, factor=0.5)
@@ -258,7 +258,7 @@ def test_without_a_metric_it_warns_once_and_keeps_the_value():
     assert warning.filename == __file__
 
 
-def test_a_metric_is_refused_where_no_schedule_is_driven_by_one():
+def test_a_metric_is_refused_if_no_metric_drives_a_schedule():
     optimizer = make_optimizer(lr=0.1)
     scheduler = as_torch_scheduler(cosine(optimizer))
     for call in (lambda: scheduler.step(0.5), lambda: scheduler.step(metrics=0.5)):
@@ -307,7 +307,7 @@ def test_it_counts_each_step_of_several_processes_once():
 
 
 @pytest.mark.parametrize("num_processes", [None, 2])
-def test_it_warns_where_accelerate_steps_once_for_each_process(monkeypatch, num_processes):
+def test_it_warns_if_accelerate_steps_once_for_each_process(monkeypatch, num_processes):
     processes = types.SimpleNamespace(num_processes=2)
     state = types.SimpleNamespace(is_initialized=lambda: True, PartialState=lambda: processes)
     monkeypatch.setitem(sys.modules, "accelerate.state", state)
@@ -341,7 +341,7 @@ def test_the_schedule_is_read_in_blocks(monkeypatch):
     assert len(sizes) < 5
 
 
-def test_it_refuses_what_it_cannot_write():
+def test_it_refuses_schedulers_that_it_cannot_write():
     optimizer, other = make_optimizer(lr=0.1), make_optimizer(lr=0.1)
     begun = cosine(optimizer)
     begun.apply()
@@ -375,7 +375,7 @@ def test_a_state_loads_completely_or_not_at_all():
     assert scheduler.state_dict() == before
 
 
-def test_a_scheduler_does_not_pass_for_one_of_torch():
+def test_a_scheduler_has_no_methods_of_torch_schedulers():
     optimizer = make_optimizer(lr=0.1)
     scheduler = cosine(optimizer)
     for name in ("step", "get_last_lr", "last_epoch", "base_lrs"):
@@ -434,7 +434,7 @@ def test_apply_at_steps_counts_the_real_steps_of_the_optimizer():
         "configured: a warmed up plateau with noise",
     ],
 )
-def test_a_metric_that_comes_first_after_a_resume_goes_on_from_the_saved_progress(name):
+def test_after_a_resume_a_first_metric_continues_from_the_saved_progress(name):
     optimizer, unbroken = begun(name)
     trained(optimizer, unbroken, LOSSES[:4])
     states = optimizer.state_dict(), unbroken.state_dict()

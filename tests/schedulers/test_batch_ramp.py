@@ -96,7 +96,7 @@ def test_thresholds_in_any_unit(sizes, run, milestones):
     sizes=st.lists(st.integers(1, 64), min_size=2, max_size=5),
     gaps=st.lists(st.integers(64, 1000), min_size=4, max_size=4),
 )
-def test_a_size_begins_at_the_first_event_before_which_its_threshold_is_reached(sizes, gaps):
+def test_a_size_begins_at_the_first_event_after_its_threshold_is_reached(sizes, gaps):
     thresholds = [0, *accumulate(gaps[: len(sizes) - 1])]
     pairs = [(f"{threshold} samples", size) for threshold, size in zip(thresholds, sizes, strict=True)]
     milestones, _ = milestones_of(pairs)
@@ -134,7 +134,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("sizes", "run", "error", "match"), REFUSED)
-def test_thresholds_that_cannot_be_are_refused_before_the_first_step(sizes, run, error, match):
+def test_illegal_thresholds_raise_an_error_before_the_first_step(sizes, run, error, match):
     with pytest.raises(error, match=match) as raised:
         BatchRamp(make_adam(), make_loader(), sizes, run=run)
     assert len(str(raised.value)) <= 500
@@ -217,7 +217,7 @@ def training(sizes="0: 8, 5: 16, 10: 32", clock=None, data=DATA, tokens_of=None,
     return trainer, ramp, loader, seen
 
 
-def test_batch_rate_and_betas_of_each_step_belong_together():
+def test_each_step_has_the_batch_size_the_rate_and_the_betas_of_its_event():
     trainer, ramp, loader, seen = training()
     plan = dry_run(trainer, max_epochs=4, epoch_length=5)
     assert not [finding for finding in check_plan(trainer, max_epochs=4, epoch_length=5) if finding.severity == "error"]
@@ -243,7 +243,7 @@ def test_in_a_plain_loop():
 
 
 @pytest.mark.parametrize("sizes", ["0: 8, 5: 16, 10: 32", "0 samples: 8, 40: 16, 120: 32"])
-def test_a_run_that_is_stopped_anywhere_goes_on_exactly(sizes):
+def test_a_run_that_is_resumed_at_any_event_has_the_values_of_the_unbroken_run(sizes):
     trainer, _, loader, expected = training(sizes)
     trainer.run(loader, max_epochs=4, epoch_length=5)
     for stop in range(1, 20):
@@ -266,7 +266,7 @@ def test_a_run_that_is_stopped_anywhere_goes_on_exactly(sizes):
         assert seen[:stop] + rest == expected
 
 
-def test_groups_that_were_loaded_with_grown_betas_start_from_the_saved_ones():
+def test_an_optimizer_that_loaded_scaled_betas_starts_from_the_saved_original_betas():
     optimizer = make_adam()
     ramp = BatchRamp(optimizer, make_loader(), "0: 8, 5: 16, 10: 32", scale_betas=True)
     for _ in range(12):
@@ -279,7 +279,7 @@ def test_groups_that_were_loaded_with_grown_betas_start_from_the_saved_ones():
     np.testing.assert_allclose(again.simulate(20), SEEN, rtol=1e-12)
 
 
-def test_another_ramp_is_told_of():
+def test_loading_the_state_of_another_ramp_warns():
     ramp, other = (
         BatchRamp(make_adam(), make_loader(), sizes, scale_betas=True) for sizes in ("0: 8, 5: 16", "0: 8, 6: 16")
     )
@@ -324,7 +324,7 @@ def test_the_rate_at_a_number_of_tokens_is_the_same_however_they_are_batched(tok
         assert rate == pytest.approx(lr(count) * (size / 8) ** 0.5, rel=1e-12)
 
 
-def test_thresholds_must_be_in_what_the_clock_counts():
+def test_thresholds_must_have_the_unit_of_the_clock():
     in_steps = BatchRamp(make_adam(), make_loader(), "0 samples: 8, 80: 16")
     with pytest.raises(ValueError, match="clock must be left out where the thresholds were converted to steps"):
         in_steps.attach(Engine(lambda engine, batch: None), clock=SampleClock())
@@ -355,7 +355,7 @@ def test_an_event_after_a_batch_is_fetched_is_refused(event):
 
 
 @pytest.mark.parametrize("options", [{"drop_last": True}, {"num_workers": 1}])
-def test_a_loader_that_goes_on_with_its_size_is_refused_but_for_epochs(options):
+def test_a_loader_that_prefetches_batches_is_only_allowed_at_the_start_of_epochs(options):
     ramp = BatchRamp(make_adam(), make_loader(**options), [(0, 8), (2, 16)])
     trainer = Engine(lambda engine, batch: None)
     with pytest.raises(ValueError, match="dataloader must have num_workers=0 and drop_last=False"):
@@ -364,7 +364,7 @@ def test_a_loader_that_goes_on_with_its_size_is_refused_but_for_epochs(options):
     ramp.attach(trainer, Events.EPOCH_STARTED)
 
 
-def test_it_is_simulated_without_an_optimizer_where_it_needs_none():
+def test_a_ramp_that_reads_no_groups_is_simulated_without_an_optimizer():
     rows = BatchRamp.simulate_values(4, sizes="0: 8, 2: 16", lr_rule=None)
     assert rows == [[0, 8.0], [1, 8.0], [2, 16.0], [3, 16.0]]
     rows = BatchRamp.simulate_values(3, sizes="0: 8, 2: 32", lr=Constant(0.1))
@@ -383,7 +383,7 @@ def test_a_ramp_ends_its_schedule_with_the_run():
     assert not list(check_plan(trainer, max_epochs=4, epoch_length=5))
 
 
-def test_a_resumed_run_without_the_state_of_its_ramp_is_told_of():
+def test_a_run_that_resumes_without_the_state_of_its_ramp_warns():
     trainer, _, loader, _ = training()
     trainer.run(loader, max_epochs=2, epoch_length=5)
     state = trainer.state_dict()
@@ -399,7 +399,7 @@ def test_a_resumed_run_without_the_state_of_its_ramp_is_told_of():
     trainer.run(loader)
 
 
-def test_the_plan_with_a_clock_is_what_training_writes():
+def test_a_dry_run_with_a_clock_has_the_values_of_training():
     sizes, run = "0 samples: 8, 150: 16, 400: 32", RunLength(counts="samples")
     make = lambda: training(sizes, SampleClock(), lr=Anneal(0.1, 0.0, 2000), run=run)  # noqa: E731
     amounts, count = [], 0
@@ -413,7 +413,7 @@ def test_the_plan_with_a_clock_is_what_training_writes():
     assert table.tolist() == [list(row) for row in seen]
 
 
-def test_a_branch_of_a_ramp_cools_down_its_rate_alone():
+def test_a_cooldown_of_a_ramp_changes_only_the_learning_rate():
     make = lambda: BatchRamp(make_adam(), make_loader(), "0: 8, 5: 16, 20: 32", lr=Constant(0.1), scale_betas=True)  # noqa: E731
     trunk, branch = make(), make()
     trunk.seek(10)

@@ -88,7 +88,7 @@ def test_each_scheduler_takes_its_durations_in_any_unit(name, unit):
         make(**texts, run=200)
 
 
-def test_every_scheduler_with_a_duration_is_tried():
+def test_every_scheduler_with_a_duration_is_tested():
     # "begin" of ReduceOnPlateauScheduler counts metrics.
     for name in set(SCHEDULERS) - {"ReduceOnPlateauScheduler", "configure_scheduler"}:
         has = {one for one in arguments_of(name) if one in DURATIONS}
@@ -158,7 +158,7 @@ def test_each_schedule_waits_for_its_run(name):
     assert pickle.loads(pickle.dumps(schedule)).in_run(RUN) == cls(**numbers)
 
 
-def test_a_subclass_of_a_user_takes_texts_where_it_declares_durations():
+def test_a_users_subclass_takes_texts_for_the_durations_that_it_declares():
     @dataclasses.dataclass(frozen=True)
     class Later(Schedule):
         schedule: Schedule
@@ -204,7 +204,7 @@ def test_a_decay_that_begins_later_ends_exactly_with_the_run(total, begin):
     assert scheduler.schedule.begin + scheduler.schedule.schedule.milestones[1] == total
 
 
-def test_texts_beside_durations_in_epochs():
+def test_texts_together_with_durations_in_epochs():
     optimizer = make_optimizer()
     scheduler = StepScheduler(optimizer, "lr", "2 epochs", begin=1, epoch_length=100)
     assert scheduler.schedule.schedule.step_size == 200

@@ -51,7 +51,7 @@ def written(scheduler, events):
 
 
 @given(start=st.integers(0, 20))
-def test_a_decay_that_begins_on_demand_is_a_cooldown_that_was_planned(start):
+def test_a_decay_that_begins_on_demand_has_the_values_of_a_planned_cooldown(start):
     scheduler = make()
     before = written(scheduler, start)
     scheduler.next_phase()
@@ -66,7 +66,7 @@ def test_a_decay_that_begins_on_demand_is_a_cooldown_that_was_planned(start):
 
 
 @given(start=st.integers(5, 40), end=st.integers(41, 90))
-def test_the_rest_is_computed_so_that_it_ends_where_the_run_does(start, end):
+def test_the_last_phase_ends_at_the_given_event_however_late_it_begins(start, end):
     scheduler = make(end=end)
     written(scheduler, start)
     scheduler.next_phase()
@@ -85,7 +85,7 @@ def test_a_decay_that_begins_at_the_end_is_over_at_once():
     assert written(scheduler, 2).tolist() == [[0.0], [0.0]]
 
 
-def test_it_begins_by_an_event():
+def test_a_phase_begins_by_an_event():
     trainer, scheduler = make_trainer(), make()
     scheduler.attach(trainer)
     trainer.add_event_handler(Events.EPOCH_COMPLETED(once=2), scheduler.next_phase)
@@ -98,7 +98,7 @@ def test_it_begins_by_an_event():
 
 
 @pytest.mark.parametrize("patience", [0, 2])
-def test_it_begins_by_a_metric_when_that_has_stopped_improving(patience):
+def test_a_phase_begins_when_a_metric_has_stopped_improving(patience):
     losses = [3.0, 2.0, 1.0, 1.0, 1.5, 1.0, 1.2, 0.5, 0.5, 0.5]
     trainer, evaluator = make_trainer(), Engine(lambda engine, batch: None)
     scheduler = make(flat=Plateau(patience=patience))
@@ -120,7 +120,7 @@ def test_it_begins_by_a_metric_when_that_has_stopped_improving(patience):
     assert scheduler.schedule.state_dict()["starts"] == [5 * flat_after]
 
 
-def test_inside_of_other_schedules_it_begins_too():
+def test_a_metric_begins_a_phase_inside_other_schedules_too():
     optimizer, trainer = make_optimizer(), make_trainer()
     phases = Phases([Constant(1.0), DECAY], flat=Plateau(patience=0))
     schedule = Product([phases, LinearInterpolation([(0, 0.5), (10, 0.25)])])
@@ -139,7 +139,7 @@ def test_inside_of_other_schedules_it_begins_too():
     groups=st.sampled_from([1, 2]),
     order=st.permutations(range(30)),
 )
-def test_phases_are_a_pure_function_of_when_they_began(starts, relative, end, groups, order):
+def test_values_depend_only_on_the_events_at_which_phases_began(starts, relative, end, groups, order):
     levels = [0.5, 1.0][:groups] if groups > 1 else 0.5
     phases = [Anneal(levels, 2.0, 6), LinearInterpolation([(0, 1.0), (9, 0.5)]), Constant(0.25), DECAY]
     schedule = Phases(phases, relative=relative, end=end, starts=starts)
@@ -160,7 +160,7 @@ def test_phases_are_a_pure_function_of_when_they_began(starts, relative, end, gr
 
 
 @pytest.mark.parametrize("stop", range(0, 30, 3))
-def test_when_it_has_begun_is_saved_and_loaded(stop):
+def test_the_events_at_which_phases_began_are_saved_and_loaded(stop):
     def run(scheduler, begin, end):
         rows = []
         for event in range(begin, end):
@@ -180,7 +180,7 @@ def test_when_it_has_begun_is_saved_and_loaded(stop):
     assert rows + run(resumed, stop, 35) == unbroken
 
 
-def test_a_phase_that_was_told_to_begin_begins_after_a_resume():
+def test_a_call_of_next_phase_before_a_checkpoint_takes_effect_after_the_resume():
     scheduler = make()
     written(scheduler, 9)
     scheduler.next_phase()  # the state is saved before the phase begins with the next event
@@ -190,14 +190,14 @@ def test_a_phase_that_was_told_to_begin_begins_after_a_resume():
     assert resumed.phase == 1
 
 
-def test_the_metric_of_a_copy_is_its_own():
+def test_a_copy_has_its_own_metric_name_and_reduction():
     scheduler = PhaseScheduler(make_optimizer(), "lr", [Constant(0.5), Constant(0.1)], metric_name="loss")
     copied = copy.copy(scheduler)
     copied.metric_name, copied.reduction = "accuracy", "max"
     assert (scheduler.metric_name, scheduler.reduction) == ("loss", "mean")
 
 
-def test_the_whole_plan_can_be_seen_for_a_given_start():
+def test_simulate_values_takes_the_events_at_which_phases_begin():
     scheduler = make()
     simulated = PhaseScheduler.simulate_values(30, param_name="lr", phases=[WARM_AND_STABLE, DECAY], starts=[12])
     written(scheduler, 12)
@@ -210,7 +210,7 @@ def test_the_whole_plan_can_be_seen_for_a_given_start():
     assert len(PhaseScheduler.plot_values(30, param_name="lr", phases=[WARM_AND_STABLE, DECAY], starts=[12])) == 1
 
 
-def test_it_may_follow_another_schedule():
+def test_phases_may_come_after_another_scheduler():
     optimizer = make_optimizer()
     phases = PhaseScheduler(optimizer, "lr", [Constant(0.5), DECAY])
     warmup = ParamScheduler(optimizer, "lr", schedule=LinearInterpolation([(0, 0.0), (4, 0.5)]))
@@ -317,7 +317,7 @@ def test_a_broken_state_loads_nothing(state):
     assert phases.state_dict() == before
 
 
-def test_a_config_makes_it_again():
+def test_a_config_makes_an_equal_scheduler():
     scheduler = make(flat=Plateau(patience=3), end=50, relative=False)
     config = json.loads(json.dumps(scheduler.config()))
     again = configure_scheduler(make_optimizer(), config)
@@ -327,7 +327,7 @@ def test_a_config_makes_it_again():
 
 @pytest.mark.parametrize("event", [Events.EPOCH_STARTED(once=3), Events.EPOCH_COMPLETED(once=2)])
 @pytest.mark.parametrize("stop", range(7, 15))
-def test_an_epoch_that_is_begun_again_begins_no_further_phase(event, stop):
+def test_an_epoch_that_starts_again_after_a_resume_begins_no_further_phase(event, stop):
     """A run that resumes in the middle of an epoch fires EPOCH_STARTED for this epoch a second time."""
 
     def make_run():

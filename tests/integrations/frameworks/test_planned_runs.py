@@ -117,7 +117,7 @@ def test_a_planned_run_of_lightning_over_data_without_a_length(tmp_path):
     assert module.seen == planned(module.run)
 
 
-def test_what_lightning_does_not_know_is_refused(tmp_path):
+def test_a_length_that_lightning_does_not_know_is_refused(tmp_path):
     endless = lightning_trainer(tmp_path, max_epochs=-1)
     with pytest.raises(
         ValueError, match="at least one step, given 8 batches an epoch, max_epochs=None and max_steps=None"
@@ -217,7 +217,7 @@ def test_a_callback_cannot_check_the_length_of_manual_optimization(tmp_path):
         lightning_trainer(tmp_path, max_epochs=1, callbacks=[callback]).fit(module, loader())
 
 
-def test_the_same_is_found_before_the_run(tmp_path):
+def test_check_plan_has_the_same_finding_before_the_run(tmp_path):
     schedulers = twice_as_long(make_optimizer([torch.nn.Parameter(torch.zeros(1))]))
     runs = [
         length_of_lightning(lightning_trainer(tmp_path, max_epochs=2), len(loader())),

@@ -75,7 +75,7 @@ def test_one_event_for_each_epoch():
     assert steps_of(0.1) == [[pair for pair in simulated(steps=2) for _ in range(STEPS // 2)]]
 
 
-def test_the_history_of_skorch_has_what_was_trained():
+def test_the_history_of_skorch_has_the_values_of_training():
     trained = net(callbacks.LRScheduler(policy, step_every="batch")).fit(*data())
     assert [rate for row in trained.history[:, "batches", :, "event_lr"] for rate in row] == SEEN[0.1][-1].rates
 
@@ -118,7 +118,7 @@ class Accumulated(skorch.NeuralNetClassifier):
 
 
 @pytest.mark.parametrize("kind", [skorch.NeuralNetClassifier, Accumulated])
-def test_the_callback_goes_on_with_a_net(monkeypatch, tmp_path, kind):
+def test_the_callback_continues_with_a_net(monkeypatch, tmp_path, kind):
     monkeypatch.setattr(skorch, "NeuralNetClassifier", kind)
     epochs = 1 if kind is not Accumulated else 2
     first = net(SchedulerCallback(both), max_epochs=epochs)
@@ -138,7 +138,7 @@ def test_the_callback_goes_on_with_a_net(monkeypatch, tmp_path, kind):
     assert schedule_of(copied).history == history
 
 
-def test_schedules_that_start_from_the_groups_go_on_from_files(tmp_path):
+def test_schedules_that_start_from_the_groups_resume_from_files(tmp_path):
     first = net(SchedulerCallback(decays), max_epochs=1).fit(*data())
     files = {f"f_{name}": str(tmp_path / name) for name in ("params", "optimizer", "history")}
     first.save_params(**files)
@@ -175,7 +175,7 @@ def test_the_callback_reads_the_metric(tmp_path):
     assert whole.history[:, "hand"] == resumed.history[:, "hand"]
 
 
-def test_the_callback_lists_the_metrics_that_there_are():
+def test_the_error_for_a_missing_metric_lists_the_metrics_that_exist():
     def plateau(optimizer):
         return ReduceOnPlateauScheduler(optimizer, "lr", "loss")
 
