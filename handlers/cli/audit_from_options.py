@@ -43,7 +43,7 @@ def audit_of_config(
 
 
 def _run_length(source: str, given: tuple[str, ...], options: Mapping[str, Any]) -> int | None:
-    """Return the number of iterations in the run; of epochs, if each event is an epoch of unknown length."""
+    """Return the number of iterations in the run, or of epochs if each event is an epoch of unknown length."""
     length: int | None = options["epoch_length"]
     if options["max_steps"] is not None and options["max_epochs"] is not None:
         pair = f"{options['max_steps']} and {options['max_epochs']}"

@@ -33,7 +33,7 @@ class ScheduledOptimizer:
     Args:
         make: a function that takes the optimizer and returns one or several schedulers of it.
         optimizer: an optimizer of torch, or a wrapper with one as its attribute ``optimizer``.
-        metric_name: the name of the metric that drives the schedulers; None for the name in the schedulers.
+        metric_name: the name of the metric that drives the schedulers; None for the name that the schedulers have.
         run: the length of the run; a schedule that is longer or shorter causes a warning. None for no warning.
 
     Raises:

@@ -68,8 +68,8 @@ class SchedulerCallback(Callback):
     Args:
         make: a function that takes an optimizer and returns one or several schedulers of it. For several optimizers,
             a list with a function for each optimizer, or None for an optimizer without a schedule.
-        metric_name: the name under which the metric that drives the schedulers is logged; None for the name in the
-            schedulers.
+        metric_name: the name under which the module logs the metric that drives the schedulers; None for the name that
+            the schedulers have.
         metric_event: when to read the metric: ``"validation"``, after each validation, or ``"epoch"``, after each
             epoch of training. The ``reduction`` of the scheduler combines the metrics of several ranks.
         check_length: whether to warn, when training starts, if ``check_plan`` finds a schedule that is longer or

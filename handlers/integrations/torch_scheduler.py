@@ -97,7 +97,7 @@ class TorchAdapter(TorchLRScheduler):
         self._is_made = self._counts_updates = self._warned_of_epoch = False
         super().__init__(without_engine.optimizer_of(scheduler))
         self._is_made, self._is_in_sequence = True, False
-        self._first_groups, self._first_values = list(self.optimizer.param_groups), self._held()
+        self._first_groups, self._first_values = list(self.optimizer.param_groups), self._present_rates()
 
     def _find_parts(self) -> None:
         """Find the parts of the schedule that metrics drive, and the parts that change when they are read."""
@@ -215,7 +215,7 @@ class TorchAdapter(TorchLRScheduler):
         """Write the values of any event, and set the counts that torch's own ``step`` would set."""
         self._keep_progress()
         without_engine.write_event(self._scheduler, event_index)
-        self._last_epoch, self._last_lr = event_index * (self._num_processes or 1), self._held()
+        self._last_epoch, self._last_lr = event_index * (self._num_processes or 1), self._present_rates()
         self._step_count += 1
 
     def _warn_of_epoch(self, metric: Any) -> None:
@@ -255,7 +255,7 @@ class TorchAdapter(TorchLRScheduler):
         self.observe(metric)
         self._keep_progress()
         without_engine.write_event(self._scheduler, event_index)
-        self._last_lr = self._held()
+        self._last_lr = self._present_rates()
 
     def _keep_progress(self) -> None:
         """Save the progress of the parts that change when the next event is read, for :meth:`revise`."""
@@ -277,9 +277,9 @@ class TorchAdapter(TorchLRScheduler):
         if self._get_lr_called_within_step and not others:
             self._keep_progress()
             without_engine.write_event(self._scheduler, event_index)
-        return self._held()
+        return self._present_rates()
 
-    def _held(self) -> list[Any]:
+    def _present_rates(self) -> list[Any]:
         rates = [group["lr"] for group in self.optimizer.param_groups]
         return [rate.clone() if isinstance(rate, torch.Tensor) else rate for rate in rates]
 
@@ -313,9 +313,9 @@ class TorchAdapter(TorchLRScheduler):
         self._last_epoch, self._step_count = state["last_epoch"], state["_step_count"]
         if state["num_processes"] != (self._num_processes or 1):
             self._last_epoch = (self._scheduler.event_index - 1) * (self._num_processes or 1)
-        if self._last_epoch > 0 and not self._is_in_sequence and self._holds_first_values():
+        if self._last_epoch > 0 and not self._is_in_sequence and self._has_first_values():
             without_engine.write_last_event_again(self._scheduler)
-        self._last_lr = self._held()
+        self._last_lr = self._present_rates()
 
     def _check_progress(self, before: list[Any]) -> None:
         """Raise an error if the parts cannot load the saved progress; the parts do not change."""
@@ -328,10 +328,10 @@ class TorchAdapter(TorchLRScheduler):
             without_engine.put_back(part, progress)
             part.load_state_dict(present)
 
-    def _holds_first_values(self) -> bool:
+    def _has_first_values(self) -> bool:
         """Return whether the optimizer still has the values that the constructor wrote, and has loaded no state."""
         groups = zip(self.optimizer.param_groups, self._first_groups, strict=False)
-        return all(group is first for group, first in groups) and self._held() == self._first_values
+        return all(group is first for group, first in groups) and self._present_rates() == self._first_values
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._scheduler!r}>"

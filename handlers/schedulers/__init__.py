@@ -1,1 +1,1 @@
-"""The schedulers that users name: each class has a signature and a docstring, and chooses a schedule."""
+"""The named schedulers: each class has a signature and a docstring, and chooses a schedule."""

@@ -182,7 +182,7 @@ class BatchRamp(ParamGroupScheduler):
         Args:
             num_events: the number of events.
             sizes: as in the constructor.
-            optimizer: the optimizer. Give it if the values of its groups matter: for their own learning rates, for a
+            optimizer: the optimizer; needed if the values of its groups matter: for their own learning rates, for a
                 scheduler as ``lr``, and for ``scale_betas``.
             lr: as in the constructor.
             lr_rule: as in the constructor.

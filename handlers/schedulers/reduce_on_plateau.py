@@ -155,11 +155,11 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         """
         if not self._admits or len(self.optimizer.param_groups) == self._num_groups_seen:
             return False
-        values, held = self._plateau.remembered().values, self._target.read()
+        values, present = self._plateau.remembered().values, self._target.read()
         self._num_groups_seen = len(self.optimizer.param_groups)
-        if is_new := 0 < len(values) < len(held):
-            ratio = values[0] / held[0] if held[0] else 1.0
-            self._plateau.go_on_from([*values, *(value * ratio for value in held[len(values) :])])
+        if is_new := 0 < len(values) < len(present):
+            ratio = values[0] / present[0] if present[0] else 1.0
+            self._plateau.go_on_from([*values, *(value * ratio for value in present[len(values) :])])
         return is_new
 
     def _give_metric(self, engine: Engine) -> None:

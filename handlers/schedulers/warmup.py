@@ -33,8 +33,8 @@ def create_lr_scheduler_with_warmup(
 
         value = warmup_start_value + (warmup_end_value - warmup_start_value) * i / (d - 1)
 
-    At event d, the given scheduler begins with its event 0. If its first value equals the end value of the warm-up in
-    all groups, it begins at event d - 1 instead, so that no value comes twice.
+    At event d, the given scheduler begins with its event 0. If the scheduler's first value equals the end value of the
+    warm-up in all groups, the scheduler begins at event d - 1 instead, so that no value comes twice.
 
     Args:
         lr_scheduler: the scheduler after the warm-up: a scheduler of ``"lr"``, or one of ``torch.optim.lr_scheduler``.

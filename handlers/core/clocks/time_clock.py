@@ -45,7 +45,7 @@ class Stopwatch:
         return self.elapsed
 
     def _count_to(self, now: float) -> None:
-        """Count the time since the last reading. Count no time twice if the clock went back in between."""
+        """Count the time since the last reading; if the clock went back, do not count the same seconds twice."""
         if not math.isfinite(now):
             return
         is_back = self._last < self._highest <= now  # above the highest time again: subtract the seconds below it

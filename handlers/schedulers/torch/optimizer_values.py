@@ -43,9 +43,9 @@ no_step._wrapped_by_lr_sched = True  # type: ignore[attr-defined]
 
 
 def has_stepped(optimizer: torch.optim.Optimizer) -> bool:
-    """Return whether torch has seen a step of the optimizer. If not, torch warns at the first step of a scheduler.
+    """Return whether torch has seen a step of the optimizer. Before it, torch warns if a scheduler steps.
 
-    The warning would be wrong in a simulation, or after a GradScaler has skipped the step.
+    This warning would be wrong in a simulation, or after a GradScaler has skipped the step.
     """
     attributes: dict[str, Any] = vars(optimizer)
     return bool(attributes.get("_opt_called")) and hasattr(attributes.get("step"), "_wrapped_by_lr_sched")

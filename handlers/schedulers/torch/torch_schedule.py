@@ -190,9 +190,9 @@ class TorchSteps(StatefulSchedule):
     def _step(self, times: int, *metric: float, went_back: bool = False) -> None:
         now, optimizer, before = self._progress, self.wrapped.optimizer, self._progress.momenta
         groups, rates, others = optimizer.param_groups, now.rates, None
-        held = [group["lr"] for group in groups]
+        own_rates = [group["lr"] for group in groups]
         may_warn = (self._is_nested or getattr(self.wrapped, "_step_count", 2) <= 1) and not has_stepped(optimizer)
-        if self.cycles_momentum or len(held) != len(rates) or may_warn:
+        if self.cycles_momentum or len(own_rates) != len(rates) or may_warn:
             others = OtherValues(optimizer, len(rates), self.cycles_momentum)
         now.lost = not self.takes_metric
         try:
@@ -207,9 +207,9 @@ class TorchSteps(StatefulSchedule):
             now.rates, now.momenta, now.position, now.lost = rates, momenta, now.position + times, False
         finally:
             try:
-                _restore(groups, held, others)
+                _restore(groups, own_rates, others)
             except BaseException:  # an interrupt, such as Ctrl-C
-                _restore(groups, held, others)
+                _restore(groups, own_rates, others)
                 raise
         if now.position == self._remembered.next_position and now.from_start and not self.takes_metric:
             self._remembered.add(self.wrapped, now.rates, now.momenta)
@@ -326,9 +326,9 @@ class TorchSteps(StatefulSchedule):
             ) from error
 
 
-def _restore(groups: list[Group], held: list[Any], others: OtherValues | None) -> None:
+def _restore(groups: list[Group], own_rates: list[Any], others: OtherValues | None) -> None:
     """Restore the values that an optimizer had before a step; a second call has no effect."""
     if others is not None:
         others.restore()
-    for group, rate in zip(groups, held):  # noqa: B905
+    for group, rate in zip(groups, own_rates):  # noqa: B905
         group["lr"] = rate
