@@ -26,9 +26,8 @@ class CyclicScheduler(ParamScheduler):
         param_name: name of the parameter to write.
         base_value: the lower bound; a number, or a list with one per param group.
         max_value: the upper bound of the first cycle, like ``base_value``.
-        step_size_up: the number of events from the lower to the upper bound, at least 1; it may be a fraction.
-        step_size_down: the number of events from the upper to the lower bound, at least 1; it may be a fraction. None
-            for ``step_size_up``.
+        step_size_up: the number of events from the lower to the upper bound, at least 1, such as 2000 or 2.5.
+        step_size_down: the number of events from the upper to the lower bound, at least 1; None for ``step_size_up``.
         mode: ``"triangular"``, ``"triangular2"`` or ``"exp_range"``; ignored if ``scale_fn`` is given.
         gamma: base of the exponential of ``"exp_range"``, above 0.
         scale_fn: a function of k or i that replaces ``mode``. The scheduler calls it at the event, never in advance.

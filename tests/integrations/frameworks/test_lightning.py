@@ -365,7 +365,7 @@ def test_the_callback_refuses_optimizers_that_it_cannot_schedule(trainer):
         (Module(adapted), SchedulerCallback(both), "configure_optimizers must return the optimizer alone"),
         (Module(), SchedulerCallback([both, both]), "make must have a function for each of 1 optimizers"),
         (Module(), SchedulerCallback(both, metric_name="loss"), "metric_name must be None where no metric drives"),
-        (Module(), SchedulerCallback(lambda optimizer: both(other)), "given those of another one"),
+        (Module(), SchedulerCallback(lambda optimizer: both(other)), "given schedulers of another optimizer"),
     ):
         with pytest.raises(ValueError, match=rule):
             trainer(max_epochs=1, callbacks=[callback]).fit(module, data())
