@@ -1,4 +1,4 @@
-"""Computes the values of a scheduler's first events, in chunks, for ``lehr simulate`` and ``lehr plot``."""
+"""Computes the values of a scheduler's first events, in chunks, for ``lehr simulate``, ``plot`` and ``show``."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""``BatchRamp``, which increases the batch size in steps, and scales the learning rate and the betas to fit it."""
+"""``BatchRamp``, which changes the batch size in steps, and scales the learning rate and the betas to fit it."""
 
 from collections.abc import Callable
 from functools import partial

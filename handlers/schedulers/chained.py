@@ -36,7 +36,8 @@ class ChainedScheduler(ParamScheduler):
 
     Raises:
         TypeError: ``schedulers`` is not a list or tuple of schedulers.
-        ValueError: ``schedulers`` is empty, or they differ in optimizer, param name or groups; an initial value is 0.
+        ValueError: ``schedulers`` is empty; the schedulers differ in optimizer, param name or groups; an initial value is
+            0.
 
     Deviations from torch 2.13's ChainedScheduler: a scheduler that computes absolute values, such as
     ``CosineAnnealingWarmRestarts``, is a factor like the others. In torch, such a scheduler overwrites the values of
@@ -79,7 +80,7 @@ class ChainedScheduler(ParamScheduler):
 
 
 def _product(initial_value: Number | None, schedules: list[Schedule], base: Number) -> Schedule:
-    """Return the product of an initial value and of the schedules divided by it; if it is None, use the base values."""
+    """Return the initial value times the factor of each schedule; an initial value of None means the base values."""
     initial = base if initial_value is None else initial_value
     with np.errstate(all="ignore"):
         scale = np.asarray(initial, dtype=np.float64) ** (1 - len(schedules))

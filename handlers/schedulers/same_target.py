@@ -1,4 +1,4 @@
-"""A check for schedulers that are combined into one scheduler."""
+"""``same_target``, which checks that combined schedulers write the same parameter of the same param groups."""
 
 from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler

@@ -1,4 +1,4 @@
-"""Convert Python objects to plain data, which JSON and ``torch.load(weights_only=True)`` support, and back."""
+"""Converts Python objects to plain data, which JSON and ``torch.load(weights_only=True)`` support, and back."""
 
 import math
 from collections import Counter, OrderedDict, deque
