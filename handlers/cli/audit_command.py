@@ -1,4 +1,4 @@
-"""``lehr audit``: compare what a run logged with a plan."""
+"""``lehr audit``: compares the values in the log of a run with a plan."""
 
 from functools import partial
 from typing import Any
@@ -8,15 +8,15 @@ import click
 from .options import Command, add_options, max_steps_option, number_option, output_options, scheduler_options
 from .plot_command import check_picture_file
 
-HELP = """Compare what a run logged with what its config plans.
+HELP = """Compare the values that a run logged with the values that its config plans.
 
 LOG is a file of a logger: CSV, JSON lines, trainer_state.json of transformers, scalars.json of mmengine, metrics.csv of
 Lightning, an event file of TensorBoard or a folder with some. PLAN is a .yaml, .yml or .json file, a type that
 "lehr list" shows with its arguments as KEY=VALUE, or a .csv file that "lehr simulate" or plan.to_csv wrote.
 
-A difference is explained if a simple relation makes all points match: a shift, a schedule that moves several times in
-a step or once in several steps, another length of the run, a factor, a jump, or a plan that begins again. The exit code
-is 0 if the log is as planned, 1 if it differs, and 2 if they cannot be compared, as in diff(1).
+The command explains a difference by a simple relation that makes all points match: a shift, several steps of the
+schedule in one step of the run or the reverse, another length of the run, a factor, a jump, or a restart of the plan.
+The exit code is 0 if the log equals the plan, 1 if it differs, and 2 if they cannot be compared, as in diff(1).
 
 \b
 Examples:
@@ -28,7 +28,7 @@ Examples:
 
 
 def audit_options(command: Command) -> Command:
-    """Add the options of an audit, of the length of the run and of the scheduler."""
+    """Add the options for an audit, for the length of the run and for the scheduler."""
     return scheduler_options(
         add_options(
             command,
@@ -41,7 +41,7 @@ def audit_options(command: Command) -> Command:
                     default="iteration",
                     show_default=True,
                     type=click.Choice(["iteration", "epoch"]),
-                    help="the scheduler is attached to the start of each",
+                    help="the schedule moves at the start of each iteration, or of each epoch",
                 ),
                 click.option("--column", metavar="NAME", help="heading, key or tag of the values in the log"),
                 click.option("--group", type=int, metavar="N", help="index of the param group in the plan, from 0"),
@@ -55,7 +55,7 @@ def audit_options(command: Command) -> Command:
                     "--tolerance",
                     type=float,
                     metavar="NUMBER",
-                    help="relative difference of equal values  [default: the rounding of the log]",
+                    help="relative difference up to which values are equal  [default: the rounding of the log]",
                 ),
             ],
         )
@@ -67,7 +67,7 @@ def audit_options(command: Command) -> Command:
 @click.argument("source", metavar="PLAN")
 @click.argument("given", nargs=-1, metavar="[KEY=VALUE]...")
 @audit_options
-@partial(output_options, what="a .png, .svg or .pdf file to draw both into")
+@partial(output_options, what="draw log and plan into a .png, .svg or .pdf file")
 def audit(log: str, source: str, given: tuple[str, ...], output: str | None, force: bool, **options: Any) -> int:
     """Print how a log differs from its plan."""
     from lehr.handlers.plans import audit_log, read_log

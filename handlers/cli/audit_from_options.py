@@ -1,4 +1,4 @@
-"""The audit of a log, as the options of ``lehr audit`` describe it."""
+"""Functions of ``lehr audit``: they plan the run that the options describe, compare it with a log, and draw both."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,17 +14,17 @@ from lehr.handlers.schedules.base import Array
 from .making import make_scheduler, with_stated_length
 from .options import MOST_EVENTS, MOST_SEQUENTIAL_EVENTS
 from .progress import Progress
-from .simulation import WITHOUT_METRICS, value_chunks
+from .simulation import value_chunks
 
-TIMES, MOST_AHEAD = 64, 2_000_000  # a plan is computed further than the log, for schedules that move too fast
+TIMES, MOST_AHEAD = 64, 2_000_000  # the plan is computed beyond the end of the log, for schedules that moved too fast
 SEQUENTIAL_TIMES = 2
-OTHER_LENGTHS = (2, 3, 4, 5, 6, 7, 8, 16, 32, 64)  # times as long, or as short
+OTHER_LENGTHS = (2, 3, 4, 5, 6, 7, 8, 16, 32, 64)  # factors by which another run may be longer or shorter
 
 
 def audit_of_config(
     log: Log, source: str, given: tuple[str, ...], options: Mapping[str, Any], chosen: Mapping[str, Any]
 ) -> Audit:
-    """Compare a log with the plan of a config; where they differ, also with runs of other lengths."""
+    """Compare a log with the plan of a config; if they differ, also with plans for runs of other lengths."""
     name, lengths = options["param_name"], lengths_of(options, log)
     steps = _run_length(source, given, options)
     planned = _planned(log, source, given, options, steps, ahead=True)
@@ -43,7 +43,7 @@ def audit_of_config(
 
 
 def _run_length(source: str, given: tuple[str, ...], options: Mapping[str, Any]) -> int | None:
-    """The iterations of the run, if the options or the config say so; the epochs, if events are those alone."""
+    """Return the number of iterations in the run, or of epochs if each event is an epoch of unknown length."""
     length: int | None = options["epoch_length"]
     if options["max_steps"] is not None and options["max_epochs"] is not None:
         pair = f"{options['max_steps']} and {options['max_epochs']}"
@@ -61,7 +61,7 @@ def _run_length(source: str, given: tuple[str, ...], options: Mapping[str, Any])
 
 
 def _other_lengths(steps: int, last: int, total: int | None) -> list[int]:
-    """Other numbers of iterations that the run may have had."""
+    """Return other numbers of iterations that the run may have had."""
     lengths = [*([total] if total else []), last + 1, last, last + 2]
     for times in OTHER_LENGTHS:
         lengths += [steps * times, -(-steps // times), steps // times]
@@ -69,10 +69,10 @@ def _other_lengths(steps: int, last: int, total: int | None) -> list[int]:
 
 
 def lengths_of(options: Mapping[str, Any], log: Log) -> dict[str, Any]:
-    """The iterations of an epoch, as an argument of ``audit_log``."""
+    """Return the number of iterations in an epoch, as an argument of ``audit_log``."""
     counts_epochs = log.counting is not None and log.counting.unit == "epochs"
     if options["event"] == "epoch" and counts_epochs:
-        return {"epoch_length": 1}  # an event of the plan is an epoch of the log
+        return {"epoch_length": 1}  # since an event of the plan is an epoch of the log
     return {"epoch_length": options["epoch_length"]}
 
 
@@ -88,7 +88,7 @@ def _planned(
     steps: int | None,
     ahead: bool = False,
 ) -> Array:
-    """The planned values ``(events, groups)``, up to the last step of the log; further on with ``ahead``."""
+    """Return the planned values ``(events, groups)`` up to the last step of the log; with ``ahead``, beyond it."""
     length, by_epoch = options["epoch_length"], options["event"] == "epoch"
     unit = "steps" if log.counting is None else log.counting.unit
     if by_epoch and unit == "steps" and length is None:
@@ -110,7 +110,7 @@ def _planned(
         times = max(TIMES, length or 0) if is_pure else SEQUENTIAL_TIMES
         number = max(number, min(number * times, MOST_AHEAD if is_pure else 10 * number, MOST_AHEAD // repeated))
         if driven_parts(scheduler.schedule):
-            click.echo(f"lehr: {WITHOUT_METRICS}", err=True)
+            click.echo("lehr: the planned values assume that no metric arrives", err=True)
     parts = []
     with Progress(number) as progress:
         for _, table in value_chunks(scheduler, number):
@@ -120,7 +120,7 @@ def _planned(
 
 
 def table_of(plan: Log) -> Array:
-    """The values of a plan in a file ``(events, groups)``; NaN where it has none."""
+    """Return the values ``(events, groups)`` of a plan that was read from a file; NaN for an event without a value."""
     first = 0 if plan.counting is None else min(plan.counting.first_steps)
     number = _last_event(plan) - first + 1
     if number > MOST_EVENTS:
@@ -132,8 +132,8 @@ def table_of(plan: Log) -> Array:
 
 
 def draw(found: Audit, output: str, title: str) -> None:
-    """Draw an audit into a file."""
-    from matplotlib.figure import Figure  # not pyplot, which stores figures and may need a display
+    """Draw the log and the plan of an audit into a file."""
+    from matplotlib.figure import Figure  # pyplot would store the figure, and may need a display
 
     figure = Figure(figsize=(8, 1.5 + 2.5 * len(found.compared)), layout="constrained")
     found.plot(list(figure.subplots(len(found.compared), 1, sharex=True, squeeze=False)[:, 0]))

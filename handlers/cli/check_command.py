@@ -1,4 +1,4 @@
-"""``lehr check``: check a plan, for a training of given length."""
+"""``lehr check``: looks for mistakes in a plan, for a training of given length."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from .training_options import length_of, trainer_of, training_options
 
 CHECK_HELP = """Look for mistakes in a plan, for a training of given length.
 
-PLAN is a .yaml, .yml or .json file, or a type that "lehr list" shows, with its arguments as KEY=VALUE. A file that says
-how long the run is, as max_steps or num_train_epochs of transformers, needs no --max-steps and no --max-epochs. The
-exit code is 1 if there is an error (with --fail-on warning, also a warning), 2 if the plan cannot be read, and 0
-otherwise.
+PLAN is a .yaml, .yml or .json file, or a type that "lehr list" shows, with its arguments as KEY=VALUE. If the file
+gives the length of the run, such as max_steps or num_train_epochs of transformers, you need not give --max-steps or
+--max-epochs. The exit code is 1 if there is an error (with --fail-on warning, also for a warning), 2 if the plan cannot
+be read, and 0 otherwise.
 
 \b
 Examples:
@@ -38,7 +38,7 @@ Examples:
     default="error",
     show_default=True,
     type=click.Choice(["error", "warning", "info"]),
-    help="exit with 1 if there is a finding of this severity, or a higher one",
+    help="exit with 1 if there is a finding of this severity or of a higher one",
 )
 def check(source: str, given: tuple[str, ...], html: str | None, force: bool, fail_on: str, **options: Any) -> int:
     """Print the findings in a plan."""

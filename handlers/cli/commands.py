@@ -1,4 +1,4 @@
-"""The group of all commands."""
+"""The group ``lehr`` of all commands, with its help text."""
 
 import click
 
@@ -21,8 +21,8 @@ Begin with:
   lehr plot OneCycleScheduler max_value=0.1 total_steps=1000 --num-events 1000
   lehr simulate torch.StepLR step_size=30 --num-events 100
 
-Each command has more examples in its own --help. An error is one line on stderr, and exit code 2;
-with LEHR_TRACEBACK=1 in the environment it is Python's own traceback.
+Each command has more examples in its own --help. A command that fails prints one line on stderr and exits with 2.
+With LEHR_TRACEBACK=1 in the environment, it prints Python's traceback.
 """
 
 
@@ -30,7 +30,7 @@ with LEHR_TRACEBACK=1 in the environment it is Python's own traceback.
 @click.version_option(package_name="lehr", prog_name="lehr", message="%(prog)s %(version)s")
 @click.pass_context
 def lehr(ctx: click.Context) -> None:
-    """Run a command, or print the help without one."""
+    """Run a command; print the help if no command is given."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 

@@ -1,4 +1,4 @@
-"""``lehr convert``: writes a config as one of another library."""
+"""``lehr convert``: writes a config in the format of another library."""
 
 import json
 import sys
@@ -10,11 +10,12 @@ import click
 
 from .options import check_can_write, max_steps_option, number_option, output_options, scheduler_options
 
-HELP = """Write a config as one of another library, with the same values.
+HELP = """Write a config in the format of another library, with the same values.
 
-TYPE is a type that "lehr list" shows, with its arguments as KEY=VALUE, or a file. The result is compared with the
-config over the whole run before it is written. It holds for optimizers with any values, unless --initial or --groups
-describe one. Where the other library cannot say a part, the error names it, and the exit code is 2.
+TYPE is a type that "lehr list" shows, with its arguments as KEY=VALUE, or a file. Before the command writes the new
+config, it compares its values with those of the old config over the whole run. The new config fits optimizers with any
+values; with --initial or --groups, it fits the optimizer that they describe. If the other library has no equal of a
+part of the config, the error names the part, and the exit code is 2.
 
 \b
 Examples:
@@ -26,7 +27,7 @@ Examples:
   lehr convert args.yaml --to torch --total-steps 99
   lehr convert args.yaml --to mmengine --total-steps 99 --initial lr=0.1 -o out.json
 """
-TARGETS = ("hf", "lehr", "mmengine", "torch", "transformers")  # those of convert_config
+TARGETS = ("hf", "lehr", "mmengine", "torch", "transformers")  # convert_config knows the same names
 FORMATS = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 
 
@@ -37,7 +38,7 @@ FORMATS = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 @number_option("--max-epochs", help="epochs of the run")
 @max_steps_option("total_steps")
 @number_option("--epoch-length", help="iterations in an epoch, where durations count epochs")
-@click.option("--format", "as_format", type=click.Choice(["yaml", "json"]), help="default: as -o ends, or yaml")
+@click.option("--format", "as_format", type=click.Choice(["yaml", "json"]), help="default: the suffix of -o, or yaml")
 @scheduler_options
 @partial(output_options, what="a .yaml, .yml or .json file, instead of stdout")
 def convert(
@@ -49,7 +50,7 @@ def convert(
     force: bool,
     **options: Any,
 ) -> None:
-    """Print a config of another library, or write it to a file."""
+    """Print a config in the format of another library, or write it to a file."""
     from lehr.handlers.config.conversion import convert_config
     from lehr.handlers.schedules.arguments import shown
 
@@ -86,10 +87,10 @@ def convert(
 
 
 def as_text(config: Any, as_format: str) -> str:
-    r"""A config as a text that reads as the same config.
+    r"""Return a config as YAML or JSON text, which a parser reads as the same config.
 
     Raises:
-        ImportError: it is to be YAML, and PyYAML is not installed.
+        ImportError: the format is YAML, and PyYAML is not installed.
 
     Example:
         >>> as_text({"type": "torch.StepLR", "step_size": 30}, "json")
@@ -103,7 +104,7 @@ def as_text(config: Any, as_format: str) -> str:
         raise ImportError("YAML needs PyYAML: pip install 'lehr[yaml]', or --format json") from error
 
     class Dumper(yaml.SafeDumper):
-        """Writes a list that is in a config twice as often as it is there."""
+        """Writes out a list at each of its positions in a config, without YAML's aliases."""
 
         def ignore_aliases(self, data: Any) -> bool:
             return True

@@ -1,4 +1,4 @@
-"""``lehr diff``: compare two plans, for a training of given length."""
+"""``lehr diff``: compares two plans, for a training of given length."""
 
 from functools import partial
 from typing import Any
@@ -12,9 +12,9 @@ from .training_options import length_of, trainer_of, training_options
 
 DIFF_HELP = """Compare the values of two plans, for a training of given length.
 
-A and B are .yaml, .yml or .json files, perhaps of two libraries, or types that "lehr list" shows and that need no
-arguments. --dialect and --section are for both, or given twice: for A, then for B. The exit code is 0 if the plans are
-equal, 1 if they differ, and 2 if they cannot be compared, as in diff(1).
+A and B are .yaml, .yml or .json files, which may be configs of two libraries, or types that "lehr list" shows and that
+need no arguments. Give --dialect and --section once for both, or twice: first for A, then for B. The exit code is 0 if
+the plans are equal, 1 if they differ, and 2 if they cannot be compared, as in diff(1).
 
 \b
 Examples:
@@ -34,7 +34,7 @@ Examples:
 @click.argument("a")
 @click.argument("b")
 @partial(training_options, files="A and B")
-@partial(output_options, what="a .png, .svg or .pdf file to draw both into")
+@partial(output_options, what="draw both plans into a .png, .svg or .pdf file")
 @html_option
 def diff(a: str, b: str, output: str | None, force: bool, html: str | None, **options: Any) -> int:
     """Print how two plans differ."""
@@ -59,7 +59,7 @@ def diff(a: str, b: str, output: str | None, force: bool, html: str | None, **op
     difference = diff_plans(plan, other_plan)
     click.echo(str(difference))
     if output is not None:
-        from matplotlib.figure import Figure  # not pyplot, which stores figures and may need a display
+        from matplotlib.figure import Figure  # pyplot would store the figure, and may need a display
 
         panels = sum(name in other_plan for name in plan)
         figure = Figure(figsize=(8, 1.2 + 2.2 * panels), layout="constrained")

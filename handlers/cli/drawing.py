@@ -1,4 +1,4 @@
-"""Draws simulated values into a file or the terminal."""
+"""Draws the values of a simulation into a file or in the terminal."""
 
 import shutil
 
@@ -18,7 +18,7 @@ Line = tuple[str, Array]  # a label, and points (2, n): event indices and values
 
 
 def draw_simulation(simulation: Simulation, title: str, output: str | None) -> None:
-    """Draw values into a file, or into the terminal without one."""
+    """Draw the values of a simulation into a file; if ``output`` is None, in the terminal."""
     if output is not None:
         _draw(_lines_of(simulation, MOST_POINTS_OF_FILE), title, output)
     else:
@@ -26,7 +26,7 @@ def draw_simulation(simulation: Simulation, title: str, output: str | None) -> N
 
 
 def _lines_of(simulation: Simulation, most: int) -> list[Line]:
-    """A line for each column, of at most ``most`` points and both ends."""
+    """Return a line for each column, with about ``most`` points at most, including the first and the last event."""
     parts: list[list[Array]] = []
     with Progress(simulation.num_events) as progress:
         for start, table in simulation.chunks:
@@ -42,7 +42,7 @@ def _lines_of(simulation: Simulation, most: int) -> list[Line]:
 
 
 def _print(lines: list[Line], title: str) -> None:
-    """Print a picture for each line. Equal lines share one."""
+    """Print a picture for each line; equal lines share a picture."""
     width = max(40, min(shutil.get_terminal_size().columns, 120))
     click.echo(title)
     pictures: list[tuple[list[str], Array]] = []
@@ -58,8 +58,8 @@ def _print(lines: list[Line], title: str) -> None:
 
 
 def _draw(lines: list[Line], title: str, output: str) -> None:
-    """Draw all lines into a file, in a panel for each parameter."""
-    from matplotlib.figure import Figure  # not pyplot, which stores figures and may need a display
+    """Draw all lines into a file, with a panel for each parameter."""
+    from matplotlib.figure import Figure  # pyplot would store the figure, and may need a display
 
     panels: dict[str, list[Line]] = {}
     for label, line in lines:

@@ -1,4 +1,4 @@
-"""Prints each error and warning as one line on stderr. Errors end with exit code 2."""
+"""Prints each error and warning of a command as one line on stderr; an error ends the command with exit code 2."""
 
 import errno
 import os
@@ -13,12 +13,12 @@ import click
 
 from lehr.shortened_text import shortened
 
-EXIT_CODE = 2  # 1 is the result of a command: a plan has an error, or two plans differ
+EXIT_CODE = 2  # exit code 1 is for a command that worked and found an error in a plan, or a difference
 USER_ERRORS = (TypeError, ValueError, ArithmeticError, ImportError, MemoryError, RecursionError)
 
 
 class CommandError(click.ClickException):
-    """An error with a message of one line."""
+    """An error whose message has one line."""
 
     exit_code = EXIT_CODE
 
@@ -27,7 +27,7 @@ class OneLineErrors(click.Group):
     """A group of commands that prints each error as one line, instead of click's several lines or a traceback."""
 
     def main(self, args: Sequence[str] | None = None, standalone_mode: bool = True, **extra: Any) -> Any:  # type: ignore[override]
-        """Run a command and exit with the code that it returns."""
+        """Run a command, and exit with the exit code that it returns."""
         try:
             code = super().main(args, standalone_mode=False, **extra)
         except click.ClickException as error:
@@ -39,7 +39,7 @@ class OneLineErrors(click.Group):
         return code
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command and write all its output."""
+        """Run a command, flush its output, and return its exit code."""
         with command_errors(), one_line_warnings():
             result = super().invoke(ctx)
             sys.stdout.flush()
@@ -55,7 +55,7 @@ def _exit_with(error: click.ClickException) -> NoReturn:
 
 
 def one_line(message: str) -> str:
-    r"""A message without its line breaks.
+    r"""Return a message without its line breaks, shortened if it is long.
 
     >>> one_line("not well-formed:\n  expected ']',\n  given '}'")
     "not well-formed: expected ']', given '}'"
@@ -65,7 +65,7 @@ def one_line(message: str) -> str:
 
 @contextmanager
 def one_line_warnings() -> Iterator[None]:
-    """Print warnings without the line of code that they come from, which is never the user's."""
+    """Print each warning without the line of code that caused it, which is never the user's code."""
 
     def show(message: Warning | str, *args: Any, **kwargs: Any) -> None:
         click.echo(f"lehr: warning: {one_line(str(message))}", err=True)
@@ -92,7 +92,7 @@ def command_errors() -> Iterator[None]:
 
 
 def message_of(error: Exception) -> str:
-    """The message of an exception for a user of the command, who gives arguments and no config.
+    """Return the message of an exception for a user of the command, who gives arguments instead of a config.
 
     >>> message_of(ValueError("config['gamma'] must be finite, given inf"))
     'gamma must be finite, given inf'
@@ -110,7 +110,7 @@ def message_of(error: Exception) -> str:
 
 
 def _discard_output() -> None:
-    """Discard the output that cannot be written, or Python raises again when it exits."""
+    """Discard output that cannot be written, so that Python does not raise the error again when it exits."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -22,10 +22,11 @@ HELP = """Forecast the loss of a training under other schedules, from recorded r
 
 Each RUN is a CSV file with the columns step (or event_index), lr and loss, as history.to_csv writes it after
 history.record("loss", trainer). Three runs under different schedules are enough: a cosine, a constant rate, and one
-that steps down, with the same model, data, batch size and peak. The forecast is for such a training alone.
+that steps down, with the same model, data, batch size and peak. The forecast holds only for this model, data, batch
+size and peak.
 
-A schedule is a .yaml, .yml or .json file, or a type that "lehr list" shows with its arguments, in quotes. Several are
-ranked, best first.
+A schedule is a .yaml, .yml or .json file, or a type that "lehr list" shows with its arguments, in quotes. Several
+schedules are ranked, the best one first.
 
 \b
 Examples:
@@ -36,7 +37,7 @@ Examples:
     --schedule plan.yaml
 """
 
-# The options that give arguments of the library, by these.
+# The option of the command for each argument of the library.
 OPTIONS = {"num_warmup_events": "--warmup", "num_events": "--steps", "extrapolate=True": "--extrapolate"}
 
 
@@ -44,8 +45,8 @@ OPTIONS = {"num_warmup_events": "--warmup", "num_events": "--steps", "extrapolat
 @click.argument("runs", nargs=-1, metavar="RUN...")
 @click.option("--schedule", "schedules", multiple=True, metavar="PLAN", help="a schedule to forecast; repeatable")
 @training_options
-@number_option("--warmup", help="steps of a linear warm-up from 0, where the tables begin after it")
-@click.option("--extrapolate", is_flag=True, help="forecast outside the rates and lengths that the runs cover, too")
+@number_option("--warmup", help="steps of a linear warm-up from 0, if the CSV files begin after the warm-up")
+@click.option("--extrapolate", is_flag=True, help="forecast beyond the rates and lengths of the runs, too")
 @click.option(
     "--plot",
     is_flag=False,
@@ -64,7 +65,7 @@ def forecast(
     force: bool,
     **options: Any,
 ) -> None:
-    """Print the law, the forecasts and their order."""
+    """Print the fitted law, the forecasts and their ranking."""
     if not runs:
         raise ValueError("RUN must be given: a CSV file with the columns step, lr and loss, for each recorded run")
     if (plot or output) and not schedules:
@@ -101,7 +102,7 @@ def forecast(
 
 @contextmanager
 def option_names() -> Iterator[None]:
-    """Names arguments in errors as the options of the command."""
+    """Replace the names of arguments in errors by the options of the command."""
     try:
         yield
     except ValueError as error:
@@ -112,7 +113,7 @@ def option_names() -> Iterator[None]:
 
 
 def _rates(source: str, options: dict[str, Any], length: Length) -> "Array":
-    """The values ``(steps, groups)`` of a schedule, which is a file, or a type with its arguments."""
+    """Return the learning rates ``(steps, groups)`` of a schedule: of a file, or of a type with its arguments."""
     from lehr.handlers.plans import dry_run
 
     try:
@@ -127,7 +128,7 @@ def _rates(source: str, options: dict[str, Any], length: Length) -> "Array":
 
 
 def _draw(fitted: "LossForecast", curves: "dict[str, LossCurve]", path: str) -> None:
-    """Draw forecasts with their bands over the runs, and the learning rates below; or in the terminal for ``-``."""
+    """Draw the runs and the forecasts with their bands, and the learning rates below; for ``-``, in the terminal."""
     if path == "-":
         from lehr.engine.plots import thinned
 
@@ -135,12 +136,12 @@ def _draw(fitted: "LossForecast", curves: "dict[str, LossCurve]", path: str) -> 
 
         width = max(40, min(shutil.get_terminal_size().columns, 120))
         for name, curve in curves.items():
-            known = curve.loss == curve.loss  # NaN in the warm-up
+            known = curve.loss == curve.loss  # leaves out the warm-up, where the loss is NaN
             events, losses = curve.events[known], curve.loss[known]
             shown = thinned(losses, MOST_POINTS)
             click.echo(terminal_plot(events[shown], losses[shown], f"loss, {name}", width))
         return
-    from matplotlib.figure import Figure  # not pyplot, which stores figures and may need a display
+    from matplotlib.figure import Figure  # pyplot would store the figure, and may need a display
 
     from lehr.engine.plots import COLORS, without_math
     from lehr.handlers.schedules.arguments import shown_text

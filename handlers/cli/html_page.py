@@ -1,4 +1,4 @@
-"""Pages of ``lehr plot``, ``lehr check`` and ``lehr diff``."""
+"""Writes the HTML pages of ``lehr plot``, ``lehr show``, ``lehr check`` and ``lehr diff``."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ SUFFIXES = (".html", ".htm")
 
 
 def check_page_file(path: str | None, force: bool) -> None:
-    """Check that a page can be written to a file, if one is given.
+    """Check that a page can be written to a file; do nothing if the path is None.
 
     Raises:
         ImportError: plotly is not installed.
@@ -35,13 +35,13 @@ def check_page_file(path: str | None, force: bool) -> None:
 
 
 def write_page(path: str, plan: Plan, **contents: Any) -> None:
-    """Write the page of a plan, and say so."""
+    """Write the page of a plan, and print the path of the file."""
     plan.to_html(path, **contents)
     click.echo(f"wrote {path}")
 
 
 def write_page_of_events(path: str, simulation: Simulation, title: str, options: Mapping[str, Any]) -> None:
-    """Write the page of a scheduler's first events, with what ``check_plan`` finds in a run of so many iterations.
+    """Write the page of a scheduler's first events, with the findings of ``check_plan`` for a run of these events.
 
     With metrics, the page has the values that ``lehr simulate`` prints, and no findings.
 
@@ -49,7 +49,7 @@ def write_page_of_events(path: str, simulation: Simulation, title: str, options:
         path: the file.
         simulation: the scheduler and the number of its events.
         title: the title of the page.
-        options: ``epoch_length``, the events of an epoch, or None if the run is one epoch; and ``metrics``.
+        options: ``epoch_length``, the number of events in an epoch, or None if the run is one epoch; and ``metrics``.
 
     Raises:
         ValueError: there are too many events.
@@ -73,7 +73,7 @@ def write_page_of_events(path: str, simulation: Simulation, title: str, options:
 
 
 def _plan_of(simulation: Simulation, table: "np.ndarray[Any, np.dtype[np.float64]]", epoch_length: int) -> Plan:
-    """A plan of simulated events, each of which is an iteration."""
+    """Return the plan of simulated events, each of which is an iteration."""
     places: dict[str, list[tuple[int, str]]] = {}
     for column, label in enumerate(labels_of(simulation.scheduler, table.shape[1])):
         name, _, group = label.partition(", group ")

@@ -13,7 +13,7 @@ from lehr.handlers.config.recorded_catalogue import Argument, KnownType, recorde
 HELP = """List all schedules with a description and their arguments.
 
 An argument without a value is required; the others show their defaults. All types also take param_name and
-save_history. PATTERN lists only the types that have it in their name or description.
+save_history. With a PATTERN, only types that contain it in their name or description are listed.
 
 \b
 Examples:
@@ -48,7 +48,7 @@ TITLES = {
 @click.command("list", help=HELP)
 @click.argument("pattern", default="")
 def list_types(pattern: str) -> None:
-    """Print the types that have a pattern in their name or description."""
+    """Print the types whose name or description contains a pattern."""
     wrapper = textwrap.TextWrapper(max(60, min(shutil.get_terminal_size().columns, 120)), break_long_words=False)
     wanted, known = pattern.casefold(), recorded_types()
     found = {
@@ -71,12 +71,12 @@ def list_types(pattern: str) -> None:
 
 
 def _words_of(name: str) -> list[str]:
-    """A name, the name without its prefix, and its words."""
+    """Return a name, the name without its prefix, and the words in it."""
     return [name, name.rpartition(".")[2], *re.findall("[A-Z]?[a-z]+", name)]
 
 
 def _entry(one: KnownType, wrapper: textwrap.TextWrapper) -> list[str]:
-    """The lines of one type."""
+    """Return the lines that are printed for one type."""
     lines = [f"  {one.name}"]
     description = one.description + (" Only from Python: it needs a function or an object." if one.python_only else "")
     for indent, text, hyphens in ((4, description, True), (6, " ".join(map(_shown, one.arguments)), False)):
@@ -87,7 +87,7 @@ def _entry(one: KnownType, wrapper: textwrap.TextWrapper) -> list[str]:
 
 
 def _shown(argument: Argument) -> str:
-    """An argument as the other commands take it, with its default."""
+    """Return the name of an argument with its default, written as for the other commands."""
     default = argument.default
     if argument.required:
         return argument.name

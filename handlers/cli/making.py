@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 MOST_GROUPS = 1000
-TUPLES = ("betas", "etas", "step_sizes")  # for these, a list is the value of each param group
+TUPLES = ("betas", "etas", "step_sizes")  # for these names, a list is one value for all param groups
 
 
 def make_optimizer(options: Mapping[str, Any]) -> "Optimizer":
-    """The optimizer of the options, with one parameter in each param group.
+    """Return the optimizer that the options describe, with one parameter in each param group.
 
     Raises:
         TypeError, ValueError, ImportError: see :func:`configure_optimizer`.
@@ -62,7 +62,7 @@ def _groups_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[s
     initial = {"lr": 0.1, **pairs_of("--initial", options["initial"])}
     if "params" in initial:
         raise ValueError(
-            f"--initial must not have params, of which each group has one, given {shown(initial['params'])}"
+            f"--initial must not have params, since each group has its own, given {shown(initial['params'])}"
         )
     for key, value in initial.items():
         if isinstance(value, list) and key in TUPLES:
@@ -79,7 +79,7 @@ def _groups_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[s
 def with_stated_length(
     options: Mapping[str, Any], *sources: tuple[str, tuple[str, ...], Mapping[str, Any]]
 ) -> Mapping[str, Any]:
-    """The options with the length of the run that the configs state, where the options have none.
+    """Return the options; if they do not give the length of the run, with the length that the configs state.
 
     Args:
         options: the options, with ``max_epochs``, ``max_steps`` and ``epoch_length``.
@@ -114,7 +114,7 @@ def make_scheduler(
     options: Mapping[str, Any],
     make: Callable[[Mapping[str, Any]], HasParamGroups] = make_param_groups,
 ) -> BaseParamScheduler:
-    """The scheduler of a type with its arguments, or of a file.
+    """Return the scheduler of a type with its arguments, or of a file.
 
     Args:
         source: the type or the file.

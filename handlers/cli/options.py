@@ -1,7 +1,7 @@
 """The options that several commands have.
 
-The help and an error in the options are to be printed at once, so the modules of the commands import NumPy, torch and
-the other folders only where they are needed.
+The help and an error in the options must appear at once, so the modules of the commands import NumPy, torch and the
+other folders inside the functions that need them.
 """
 
 import os
@@ -16,7 +16,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def number_option(*names: str, **more: Any) -> Callable[[Command], Command]:
-    """An option that takes a whole number of at least 1, also written as 1e6."""
+    """Return an option that takes a whole number of at least 1, which may be written as ``1e6``."""
     return click.option(*names, type=str, callback=_whole_number, metavar="NUMBER", **more)
 
 
@@ -34,17 +34,17 @@ def _whole_number(ctx: click.Context, option: click.Parameter, value: str | None
 
 
 def max_steps_option(name: str = "max_steps", words: str = "iterations of the run") -> Callable[[Command], Command]:
-    """The option for the iterations of the run, which configs and trainers call by different names.
+    """Return the option for the number of iterations in the run, for which configs and trainers have several names.
 
     Args:
-        name: the argument of the command that gets it.
-        words: its help.
+        name: the argument of the command that gets the number.
+        words: the help of the option.
     """
     return number_option("--max-steps", "--total-steps", "--steps", name, help=words)
 
 
 def add_options(command: Command, options: list[Callable[[Command], Command]]) -> Command:
-    """Add options to a command; its help lists them in this order."""
+    """Add options to a command; the help of the command lists them in the given order."""
     for option in reversed(options):
         command = option(command)
     return command
@@ -55,9 +55,9 @@ def scheduler_options(command: Command, files: str = "") -> Command:
 
     Args:
         command: the command.
-        files: the names of its files, where each may have its own ``--dialect`` and ``--section``.
+        files: the names of the command's files, if each file may have its own ``--dialect`` and ``--section``.
     """
-    more = f"; twice for {files}, with - for none" if files else ""
+    more = f"; give it twice for {files}, - for none" if files else ""
     initial = "initial values of its param groups, such as momentum=0.9, or lr=[0.1,0.01] for two groups; repeatable"
     return add_options(
         command,
@@ -121,7 +121,7 @@ def _numbers(ctx: click.Context, option: click.Parameter, value: str | None) -> 
 
 
 def of_each_file(options: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The options of each of two files.
+    """Return the options for each of two files.
 
     Raises:
         ValueError: an option is given more than twice.
@@ -142,7 +142,7 @@ def of_each_file(options: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def output_options(command: Command, what: str) -> Command:
-    """Add the options for an output file, which ``what`` describes, and for replacing a file that exists."""
+    """Add the option for an output file, with the help ``what``, and the option that replaces an existing file."""
     return add_options(
         command,
         [
@@ -153,7 +153,7 @@ def output_options(command: Command, what: str) -> Command:
 
 
 def html_option(command: Command) -> Command:
-    """Add the option for a page."""
+    """Add the option that writes an HTML page."""
     words = "write an interactive page for a browser to a .html file; needs lehr[html]"
     return click.option("--html", type=click.Path(), metavar="FILE", help=words)(command)
 
@@ -166,7 +166,7 @@ def check_can_write(path: str, force: bool, option: str = "-o") -> None:
         OSError: the folder is missing, or the file cannot be written.
     """
     existed = os.path.exists(path)
-    if os.path.isfile(path) and not force:  # a device such as /dev/null is no file
+    if os.path.isfile(path) and not force:  # isfile is False for a device such as /dev/null
         from lehr.handlers.schedules.arguments import shown
 
         raise ValueError(f"{option} must be a new file unless --force is given, given {shown(path)}, which exists")

@@ -1,4 +1,4 @@
-"""Parses values, ``key=value`` pairs, and the type or file of a schedule."""
+"""Parses the arguments of a command: values, ``key=value`` pairs, and the type or file of a schedule."""
 
 import json
 import os
@@ -13,7 +13,7 @@ SUFFIXES = (".yaml", ".yml", ".json", ".py")
 
 
 def value_of(text: str) -> Any:
-    """A value in YAML, or in JSON if PyYAML is not installed.
+    """Return the value of a text in YAML, or in JSON if PyYAML is not installed.
 
     Raises:
         ValueError: the text is not well-formed.
@@ -35,7 +35,7 @@ def value_of(text: str) -> Any:
 
 
 def pairs_of(name: str, given: Iterable[str]) -> dict[str, Any]:
-    """A dictionary of texts such as ``key=value``.
+    """Return a dictionary of the keys and values in texts such as ``key=value``.
 
     Args:
         name: the name of the option, for errors.
@@ -64,7 +64,7 @@ def pairs_of(name: str, given: Iterable[str]) -> dict[str, Any]:
 
 
 def config_of(source: str, given: Iterable[str] = ()) -> dict[str, Any] | Path:
-    """The config for ``configure_scheduler``: a type with its arguments, or the path of a file.
+    """Return the config for ``configure_scheduler``: a type with its arguments, or the path of a file.
 
     Raises:
         ValueError: an argument is not ``key=value``, or is given with a file.

@@ -1,4 +1,4 @@
-"""A progress bar for long computations."""
+"""``Progress``, a progress bar on stderr for long computations."""
 
 import sys
 import time
@@ -18,7 +18,7 @@ class Progress:
         total: the amount of work.
         wanted: False for no bar at all.
         stream: the stream of the bar; stderr if None.
-        clock: returns the time in seconds.
+        clock: a function that returns the time in seconds.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Progress:
         self._bar: Any = None
 
     def advance(self, amount: int) -> None:
-        """Add an amount of work that is done."""
+        """Add an amount of work to the work that is done, and update the bar."""
         self._done += amount
         if self._bar is not None:
             self._bar.update(amount)

@@ -1,4 +1,4 @@
-"""``lehr show``: what is in a config, in words and as a picture."""
+"""``lehr show``: describes the schedule of a config in words and as a picture."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,11 @@ from .plot_command import check_picture_file
 if TYPE_CHECKING:
     from lehr.handlers.config.config_description import ConfigDescription
 
-HELP = """Show what is in a config: in words, and as a picture in the terminal, a file or a page for a browser.
+HELP = """Show the schedule of a config: in words, and as a picture in the terminal, a file or a page for a browser.
 
-FILE is a config of any library that "lehr list" shows, or a whole training config with one in it; or a type with its
-arguments as KEY=VALUE. The words say which library it is of, what the value does from which event to which, how long
-the run is, and which keys of the file have no effect. Values start from those of --optimizer and --initial.
+FILE is a config of any library that "lehr list" shows, or a training config that contains one. TYPE is a type with its
+arguments as KEY=VALUE. The words name the library, the phases of the schedule with their events and values, the length
+of the run, and the keys of the file that have no effect. Values start from those of --optimizer and --initial.
 
 \b
 Examples:
@@ -34,7 +34,7 @@ Examples:
 def show(
     source: str, given: tuple[str, ...], output: str | None, force: bool, html: str | None, **options: Any
 ) -> None:
-    """Print a description, and draw the values."""
+    """Print a description of a schedule, and draw its values."""
     from lehr.handlers.config.config_description import described
 
     from .drawing import draw_simulation
@@ -67,7 +67,7 @@ def show(
 
 
 def lines_of(title: str, found: "ConfigDescription") -> list[str]:
-    """The lines of a description."""
+    """Return the lines of a description."""
     prefixes = dict.fromkeys(one.rpartition(".")[0] for one in found.types)
     lines = [f"{title}: {', '.join(found.types)} ({'; '.join(TITLES.get(one, one) for one in prefixes)})"]
     if found.section:

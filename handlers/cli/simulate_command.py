@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 HELP = """Print the values of a schedule.
 
 TYPE is a type that "lehr list" shows, with its arguments as KEY=VALUE, or a .yaml, .yml or .json file. Values are
-written as in YAML: step_size=30 milestones=[30,60] 'curve={type: Rex}'. The table shows some of the events, evenly
-spaced. The CSV has all of them, with the same numbers as training, to the last bit.
+written as in YAML: step_size=30 milestones=[30,60] 'curve={type: Rex}'. The table shows some events, evenly spaced.
+The CSV file has all events, with the same numbers as training, to the last bit.
 
 \b
 Examples:
@@ -40,7 +40,7 @@ MOST_ROWS = 100_000
 def simulate(
     source: str, given: tuple[str, ...], as_csv: bool, output: str | None, force: bool, rows: int, **options: Any
 ) -> None:
-    """Print values, or write them to a file."""
+    """Print the values of a schedule, or write them to a file."""
     from .simulation import simulate_events
 
     if output is not None:
@@ -82,7 +82,7 @@ def _print_table(simulation: "Simulation", rows: int) -> None:
     scheduler, number = simulation.scheduler, simulation.num_events
     events = np.unique(np.linspace(0, number - 1, min(rows, number)).round().astype(int))
     parts = []
-    if scheduler.schedule.is_pure:  # any event can be computed alone
+    if scheduler.schedule.is_pure:  # then each event can be computed without the events before it
         parts = [scheduler.simulate(1, event) for event in events.tolist()]
     else:
         with Progress(number) as progress:
@@ -97,7 +97,7 @@ def _print_table(simulation: "Simulation", rows: int) -> None:
 
 
 def table_lines(headings: Sequence[str], events: Sequence[int], table: "Array") -> list[str]:
-    r"""The lines of a table with aligned columns.
+    r"""Return the lines of a table with aligned columns.
 
     >>> import numpy as np
     >>> print("\n".join(table_lines(["event", "lr"], [0, 10], np.array([[0.1], [0.05]]))))

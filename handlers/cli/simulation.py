@@ -1,4 +1,4 @@
-"""Computes the values of a scheduler's first events, in chunks, for ``lehr simulate`` and ``lehr plot``."""
+"""Computes the values of a scheduler's first events, in chunks, for ``lehr simulate``, ``plot`` and ``show``."""
 
 import math
 import re
@@ -18,9 +18,9 @@ from lehr.handlers.schedules.base import Array
 from .making import make_scheduler
 from .options import MOST_EVENTS, MOST_SEQUENTIAL_EVENTS
 
-CHUNK = 2**14  # numbers that are computed at once
-SEQUENTIAL_CHUNK = 2**8  # events, for a schedule that is computed event by event
-WITHOUT_METRICS = "the values are those without metrics: --metrics 3,2,2,1 simulates metrics"
+CHUNK = 2**14  # numbers in a chunk
+SEQUENTIAL_CHUNK = 2**8  # events in a chunk, for a schedule that is computed event by event
+WITHOUT_METRICS = "the values assume that no metric arrives: --metrics 3,2,2,1 simulates metrics"
 
 
 class Simulation(NamedTuple):
@@ -28,7 +28,7 @@ class Simulation(NamedTuple):
 
     Args:
         scheduler: the scheduler.
-        num_events: how many events.
+        num_events: the number of events.
         chunks: the values in chunks: the index of the first event, and a table ``(events, columns)``.
     """
 
@@ -38,10 +38,10 @@ class Simulation(NamedTuple):
 
 
 def simulate_events(source: str, given: tuple[str, ...], options: dict[str, Any]) -> Simulation:
-    """The simulation that the options of a command describe.
+    """Return the simulation that the options of a command describe.
 
     Raises:
-        ValueError: the options contradict one another; the number of events is not known, or too high.
+        ValueError: the options contradict one another; the number of events is unknown or too high.
     """
     metrics, epoch_length, num_events = options["metrics"], options["epoch_length"], options["num_events"]
     options = {**options, "in_epochs": options["in_epochs"] or epoch_length is not None}
@@ -58,7 +58,7 @@ def simulate_events(source: str, given: tuple[str, ...], options: dict[str, Any]
 
 
 def _length_of(scheduler: BaseParamScheduler, given: int | None) -> int:
-    """The given number of events, or the length of the schedule."""
+    """Return the given number of events, or the length of the schedule if none is given."""
     length = scheduler.schedule.length
     if given is None and (length is None or length < 1):
         raise ValueError("--num-events must be given for a schedule without an end, given none")
@@ -72,12 +72,12 @@ def _length_of(scheduler: BaseParamScheduler, given: int | None) -> int:
 
 
 def value_chunks(scheduler: BaseParamScheduler, num_events: int) -> Iterator[tuple[int, Array]]:
-    """The rows of ``scheduler.simulate(num_events)``, bit for bit, in chunks."""
+    """Yield the rows of ``scheduler.simulate(num_events)``, bit for bit, in chunks."""
     width = max(scheduler.simulate(1).shape[1], 1)
     if scheduler.schedule.is_pure:
         for start, size in _chunks(num_events, max(CHUNK // width, 1)):
             yield start, scheduler.simulate(size, start)
-    else:  # a value depends on those before it, so one copy computes all chunks
+    else:  # a value depends on the values before it, so one copy of the schedule computes all chunks
         schedule = private_copy(scheduler.schedule)
         for start, size in _chunks(num_events, SEQUENTIAL_CHUNK):
             yield start, read_values(schedule, start, size, width)
@@ -86,14 +86,14 @@ def value_chunks(scheduler: BaseParamScheduler, num_events: int) -> Iterator[tup
 def metric_chunks(
     scheduler: Any, num_events: int, metrics: Sequence[float], epoch_length: int | None
 ) -> Iterator[tuple[int, Array]]:
-    """The values that a scheduler writes at the events of an engine with given metrics, in chunks.
+    """Yield the values that a scheduler writes at the events of an engine with given metrics, in chunks.
 
     Args:
         scheduler: a scheduler that reads a metric at each event.
-        num_events: how many events.
-        metrics: the metric of each event, or of each epoch, which the first event of the next epoch reads. The last
-            metric stays, as in ``engine.state.metrics``.
-        epoch_length: events in an epoch, if there is a metric for each epoch.
+        num_events: the number of events.
+        metrics: the metric of each event, or of each epoch. The first event of the next epoch reads the metric of an
+            epoch. Events after the last metric read the last metric again, as from ``engine.state.metrics``.
+        epoch_length: the number of events in an epoch, if there is a metric for each epoch.
     """
     from ignite.engine import Engine
 
@@ -110,13 +110,13 @@ def metric_chunks(
 
 
 def _chunks(num_events: int, size: int) -> Iterator[tuple[int, int]]:
-    """The first event and the number of events of each chunk."""
+    """Yield the first event and the number of events of each chunk."""
     for start in range(0, num_events, size):
         yield start, min(size, num_events - start)
 
 
 def labels_of(scheduler: BaseParamScheduler, width: int) -> list[str]:
-    """A label for each column of a table, such as ``"lr"``, or ``"lr, group 0"``."""
+    """Return a label for each column of a table, such as ``"lr"`` or ``"lr, group 0"``."""
     labels, name = column_labels(scheduler), scheduler.param_name
     if labels is not None and len(labels) == width:
         return labels
@@ -124,7 +124,7 @@ def labels_of(scheduler: BaseParamScheduler, width: int) -> list[str]:
 
 
 def heading_of(label: str) -> str:
-    """The heading of a column in a CSV file, the same as in the CSV file of a history.
+    """Return the heading of a column in a CSV file, the same as in the CSV file of a history.
 
     >>> heading_of("lr, group 0")
     'lr[0]'

@@ -1,4 +1,4 @@
-"""Draws a line of values with characters, in a terminal."""
+"""Draws the values of one line with characters, for a terminal."""
 
 import sys
 
@@ -8,15 +8,15 @@ from lehr.handlers.schedules.base import Array
 
 MOST_POINTS = 4000
 HEIGHT = 12  # lines of text
-# ASCII characters for a terminal without the others.
+# ASCII characters for a terminal that cannot print box-drawing characters.
 PLAIN = str.maketrans("─│┌┐└┘▁", "-|++++_")
 
 
 def terminal_plot(indices: Array, values: Array, title: str, width: int) -> str:
-    """A picture of one line.
+    """Return a picture of one line, as text.
 
     Args:
-        indices: event indices ``(n,)``, about :data:`MOST_POINTS` at most.
+        indices: the event indices ``(n,)``; n should be at most about :data:`MOST_POINTS`.
         values: the values ``(n,)``.
         title: the line above the picture.
         width: the width of the terminal in characters.
@@ -31,7 +31,7 @@ def terminal_plot(indices: Array, values: Array, title: str, width: int) -> str:
             "a plot in the terminal needs uniplot, which is not installed: pip install 'lehr[cli]', or -o lr.png"
         ) from error
     low, high = float(values.min()), float(values.max())
-    if low == high:  # draws the line in the middle
+    if low == high:  # so that a constant line is drawn in the middle
         low, high = low - (abs(low) or 1.0), high + (abs(high) or 1.0)
     unicode = can_print("▞│")
     with np.errstate(all="ignore"):  # labels of an axis from 0 to 1e300 overflow
@@ -55,7 +55,7 @@ def terminal_plot(indices: Array, values: Array, title: str, width: int) -> str:
 
 
 def can_print(text: str) -> bool:
-    """Whether stdout can encode these characters."""
+    """Return whether stdout can encode the characters of a text."""
     try:
         text.encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):

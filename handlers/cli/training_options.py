@@ -1,4 +1,4 @@
-"""The options of commands that simulate a training of given length."""
+"""The options of commands that simulate a training of given length, and the trainer that they describe."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,9 +24,9 @@ class Length(NamedTuple):
     """The length of a training.
 
     Args:
-        steps: its iterations.
-        epoch_length: iterations of an epoch.
-        max_epochs: its epochs; None if the last one may be shorter.
+        steps: the number of iterations in the training.
+        epoch_length: the number of iterations in an epoch.
+        max_epochs: the number of epochs; None if the last epoch is shorter than the others.
     """
 
     steps: int
@@ -35,20 +35,20 @@ class Length(NamedTuple):
 
 
 def training_options(command: Command, files: str = "") -> Command:
-    """Add the options of a training, and of the scheduler that is attached to it; see :func:`scheduler_options`."""
+    """Add the options for a training and for the scheduler that is attached to it; see :func:`scheduler_options`."""
     return scheduler_options(
         add_options(
             command,
             [
                 number_option("--max-epochs", help="number of epochs"),
                 number_option("--epoch-length", help="iterations in an epoch"),
-                max_steps_option(words="number of iterations, instead of epochs or beside them"),
+                max_steps_option(words="number of iterations, instead of epochs or in addition"),
                 click.option(
                     "--event",
                     default="iteration",
                     show_default=True,
                     type=click.Choice(list(EVENTS)),
-                    help="the scheduler is attached to the start of each",
+                    help="the schedule moves at the start of each iteration, or of each epoch",
                 ),
             ],
         ),
@@ -57,10 +57,10 @@ def training_options(command: Command, files: str = "") -> Command:
 
 
 def length_of(options: Mapping[str, Any]) -> Length:
-    """The length of the training that the options describe. Iterations without epochs are one epoch.
+    """Return the length of the training that the options describe. Iterations without epochs are one epoch.
 
     Raises:
-        ValueError: it is unknown, too long, or the options contradict one another.
+        ValueError: the length is unknown or too high; the options contradict one another.
 
     Example:
         >>> length_of({"max_epochs": None, "epoch_length": None, "max_steps": 10, "in_epochs": False, "event": ""})
@@ -92,7 +92,7 @@ def length_of(options: Mapping[str, Any]) -> Length:
 
 
 def trainer_of(source: str, given: tuple[str, ...], options: Mapping[str, Any], length: Length) -> "Engine":
-    """A trainer that trains nothing, with the scheduler of a plan attached to it."""
+    """Return a trainer that trains nothing, with the scheduler of a plan attached to it."""
     from ignite.engine import Engine, Events
 
     from .making import make_optimizer, make_scheduler
@@ -101,7 +101,7 @@ def trainer_of(source: str, given: tuple[str, ...], options: Mapping[str, Any], 
     if options["in_epochs"] and options["epoch_length"] is None and options["max_epochs"] is not None:
         options = {**options, "epoch_length": length.epoch_length}
     if options["event"] != "epoch" and (not options["in_epochs"] or length.max_epochs is None):
-        options = {**options, "max_epochs": None, "total_steps": length.steps}  # what the config counts are iterations
+        options = {**options, "max_epochs": None, "total_steps": length.steps}  # the config counts iterations
     elif options["event"] != "epoch":
         options = {**options, "max_epochs": length.max_epochs}
     make_scheduler(source, given, options, make_optimizer).attach(trainer, Events(EVENTS[options["event"]]))

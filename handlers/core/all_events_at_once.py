@@ -1,4 +1,4 @@
-"""All events of a pure scheduler at once: the values that they write, without one call for each event."""
+"""Computes the values of all events of a pure scheduler at once, without a call for each event."""
 
 from collections.abc import Sequence
 
@@ -15,12 +15,12 @@ from .param_scheduler import ParamScheduler
 from .schedule_reading import FIRST_BLOCK_SIZE, read_block
 from .scheduler import BaseParamScheduler
 
-MOST_BLOCKS = 16  # in which a schedule is read: more take more calls, fewer take more memory at once
+MOST_BLOCKS = 16  # a schedule is read in at most 16 blocks: more blocks take more calls, fewer take more memory
 WRITE_BY_INDEX = BaseParamScheduler.__call__, ParamScheduler.__call__, ParamGroupScheduler.__call__
 
 
 def can_write_at_once(scheduler: BaseParamScheduler) -> bool:
-    """Return whether the events of a scheduler write what their indices alone say, one number to each location."""
+    """Return whether the values of a scheduler depend only on the event index, with one number for each location."""
     return (
         scheduler._is_pure
         and not scheduler._reads_metric
@@ -49,14 +49,14 @@ def _writes_by_index(part: BaseParamScheduler) -> bool:
 def values_at_once(scheduler: BaseParamScheduler, engine: Engine, num_events: int) -> list[tuple[Location, Array]]:
     """Return the values ``(num_events,)`` that the next events of a scheduler write to each location.
 
-    The first of these events comes, so that the scheduler raises what it would raise. Where two members of a
-    ``ParamGroupScheduler`` write one location, it is there twice, and the last one wins. Locations with equal values
-    share one array.
+    The function fires the first of these events, so that the scheduler raises the errors that it would raise in a run.
+    If two members of a ``ParamGroupScheduler`` write the same location, the list has the location twice, and the last
+    entry counts. Locations with equal values share one array.
 
     Args:
         scheduler: a scheduler that can write at once.
         engine: the engine that fires the events.
-        num_events: how many, at least 1.
+        num_events: the number of events, at least 1.
 
     Raises:
         Exception: the first event, or the schedule at a later event, raises it.
@@ -90,7 +90,7 @@ def _written(part: BaseParamScheduler, engine: Engine, values: Array) -> list[tu
     groups = len(locations)
     if values.ndim == 1:
         table = np.broadcast_to(values[:, np.newaxis], (len(values), groups))
-    else:  # groups that were added adopt the last value
+    else:  # groups that were added get the value of the last group
         more = groups - values.shape[1]
         table = np.column_stack([values, *[values[:, -1]] * more]) if more > 0 else values
     held = target.as_held(table)
@@ -99,7 +99,7 @@ def _written(part: BaseParamScheduler, engine: Engine, values: Array) -> list[tu
 
 
 def end_at(scheduler: BaseParamScheduler, engine: Engine, first: int, num_events: int) -> None:
-    """Bring a scheduler to where it is after so many events from a first one on; the last of them comes."""
+    """Move a scheduler to the end of ``num_events`` events from event ``first`` on, and fire the last event."""
     scheduler._go_to(first + max(num_events - 1, 0))
     if num_events:
         scheduler(engine)

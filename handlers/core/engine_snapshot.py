@@ -1,4 +1,4 @@
-"""What a run of an engine changes: copied, and restored in place, bit for bit."""
+"""``Snapshot``: copies the state of models, optimizers, loaders and generators, and restores it in place."""
 
 import copy
 import random
@@ -22,9 +22,9 @@ from .scheduler import BaseParamScheduler
 
 SCALERS = (torch.amp.GradScaler,)
 RANDOM = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
-# Objects whose attributes are saved, and with them what is in their lists and dictionaries.
+# All attributes of these objects are saved, with the contents of their lists and dictionaries.
 SAVED_WHOLE = (torch.nn.Module, Optimizer, *SCALERS)
-OF_DATA = (Sampler, DataLoader)  # not the data in their lists
+OF_DATA = (Sampler, DataLoader)  # their attributes are saved, but not the data in their lists
 WITH_STATE = (torch.optim.lr_scheduler.LRScheduler, BaseParamScheduler)
 FOUND = (*SAVED_WHOLE, *OF_DATA, *RANDOM, *WITH_STATE, Dataset)
 CONTAINERS = (dict, list, deque, set)
@@ -33,8 +33,8 @@ CONTAINERS = (dict, list, deque, set)
 class Snapshot:
     """A copy of the state of objects, and of the random state of the process, that can be restored any number of times.
 
-    Restoring is in place: tensors, dictionaries, lists and objects stay the same, and get their former contents. The
-    numbers of tensors are kept in the memory of the CPU.
+    Restoring works in place: tensors, dictionaries, lists and objects stay the same objects, and get their former
+    contents. The copies of tensors are in the memory of the CPU.
 
     Args:
         things: models, optimizers, schedulers, loaders, samplers and generators; other objects are not saved.
@@ -69,7 +69,7 @@ class Snapshot:
             self._setters.append(partial(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all()))
 
     def add(self, thing: Any) -> None:
-        """Save an object and what belongs to it, once."""
+        """Save an object and the objects in its attributes, each once."""
         if id(thing) in self._seen:
             return
         self._seen[id(thing)] = thing
@@ -99,7 +99,7 @@ class Snapshot:
     def _add_whole(self, thing: Any) -> None:
         self.add(vars(thing))
         if isinstance(thing, torch.nn.Module):
-            for tensor in chain(thing.parameters(), thing.buffers()):  # a scripted module has no other way to them
+            for tensor in chain(thing.parameters(), thing.buffers()):  # they are not in vars() of a scripted module
                 self.add(tensor)
 
     def _add_of_data(self, thing: Any) -> None:
@@ -109,22 +109,22 @@ class Snapshot:
             self.save_contents(part) if isinstance(part, CONTAINERS) else self.add(part)
 
     def save_contents(self, container: Any) -> None:
-        """Save what is in a dictionary or list, but not the state of what is in it."""
+        """Save which objects are in a dictionary, list or set, but not the state of these objects."""
         self._contents.append((container, list(container.items() if isinstance(container, dict) else container)))
 
     def save_setters(self, setters: Iterable[Callable[[], object]]) -> None:
-        """Call these functions, too, when the state is restored."""
+        """Add functions that :meth:`restore` calls."""
         self._setters += setters
 
     def save_state(self, thing: Any) -> None:
-        """Save an object by its ``state_dict``, if it is of no kind that is known."""
+        """Save an object; if it has none of the known types, by its ``state_dict``."""
         if isinstance(thing, FOUND) and not isinstance(thing, Dataset):
             self.add(thing)
         elif id(thing) not in self._seen:
             self._add_state(thing)
 
     def _add_state(self, thing: Any) -> None:
-        """Save the state of an object, which is loaded only if it has changed, since loading may do more."""
+        """Save the ``state_dict`` of an object; load it only after a change, since loading may have other effects."""
         self._seen[id(thing)] = thing
         state = copy.deepcopy(thing.state_dict())
         history = getattr(thing, "history", None) if isinstance(thing, BaseParamScheduler) else None
@@ -136,7 +136,7 @@ class Snapshot:
             if history is not None and history.state_dict() != recorded:
                 history.load_state_dict(copy.deepcopy(recorded))
 
-        self._setters.insert(0, load)  # before the objects that a state may write to
+        self._setters.insert(0, load)  # first, since loading a state may change other objects that are restored
 
     def _add_tensor(self, tensor: torch.Tensor) -> None:
         if is_lazy(tensor):
@@ -147,7 +147,7 @@ class Snapshot:
         if tensor.layout is torch.strided and any(
             size > 1 and stride == 0 for size, stride in zip(tensor.shape, tensor.stride(), strict=True)
         ):
-            return  # an expanded tensor, into which nothing can be copied
+            return  # nothing can be copied into an expanded tensor
         self._tensors.append((tensor, tensor.detach().to("cpu", copy=True)))
         if tensor.is_leaf:
             self._grads.append((tensor, tensor.grad))
@@ -155,13 +155,13 @@ class Snapshot:
                 self.add(tensor.grad)
 
     def restore(self) -> None:
-        """Give all objects the state that they had."""
+        """Restore the saved state of all objects."""
         for set_state in self._setters:
             set_state()
         for container, contents in self._contents:
             container.clear()
             if isinstance(container, dict):
-                for key, value in contents:  # update() of a Counter would count them
+                for key, value in contents:  # Counter.update() would count the items
                     container[key] = value
             else:
                 (container.update if isinstance(container, set) else container.extend)(contents)
@@ -191,7 +191,7 @@ class Snapshot:
             if hasattr(sampler, "set_epoch"):
                 sampler.set_epoch(seed)
         for loader in self._loaders:
-            loader._iterator = None  # workers that go on have random states of their own
+            loader._iterator = None  # persistent workers have their own random states, so start new workers
 
 
 def _random_setter(generator: Any) -> Callable[[], object]:
@@ -204,12 +204,12 @@ def _random_setter(generator: Any) -> Callable[[], object]:
 
 
 def _bits_of(generator: Any) -> Any:
-    """Return the bit generator of a generator of NumPy, of either kind."""
+    """Return the bit generator of a NumPy ``Generator`` or ``RandomState``."""
     return generator.bit_generator if isinstance(generator, np.random.Generator) else generator._bit_generator
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Return whether two states are equal, tensors and arrays by their numbers."""
+    """Return whether two states are equal; tensors and arrays are equal if their numbers are."""
     if type(one) is not type(other):
         return False
     if isinstance(one, torch.Tensor):

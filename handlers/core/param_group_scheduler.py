@@ -1,4 +1,4 @@
-"""Several schedulers at one event, usually one per param group."""
+"""``ParamGroupScheduler``, which runs several schedulers at the same event, usually one per param group."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -45,13 +45,13 @@ if TYPE_CHECKING:
 class ParamGroupScheduler(BaseParamScheduler):
     """Writes the schedules of several schedulers at one event, each to its own parameter and groups.
 
-    At event i, counting from 0, it writes ``schedules[k](i)`` to the target of scheduler k. It reads the schedules,
-    each from its event 0. It does not call the given schedulers, and their ``event_index`` stays as it is.
+    At event i, counting from 0, it writes ``schedules[k](i)`` to the target of scheduler k. It reads the schedule of
+    each given scheduler from event 0. The given schedulers are not called, and their ``event_index`` does not change.
 
     Args:
         schedulers: one or more schedulers, of any optimizers, parameters and param groups.
         names: the name of each scheduler's history; None for each ``param_name``. Schedulers with the same name share a
-            history, in which each event has the values of all of them.
+            history, which contains the values of all these schedulers for each event.
         save_history: whether to record the written values in ``engine.state.param_history``. The ``save_history`` of
             the given schedulers has no effect.
 
@@ -62,8 +62,8 @@ class ParamGroupScheduler(BaseParamScheduler):
         ValueError: an item is not a scheduler; a name is not a string; the number of names is not the number of
             schedulers.
 
-    Deviations from ignite 0.5.5: the given schedulers' ``save_history`` and ``event_index`` have no effect and stay as
-    they are; two schedulers with the same name record one list per event, where ignite appends two.
+    Deviations from ignite 0.5.5: the given schedulers' ``save_history`` and ``event_index`` have no effect and do not
+    change; two schedulers with the same name record one list per event, but ignite appends two lists.
 
     Example:
         >>> import torch
@@ -120,7 +120,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         super().__call__(engine, name, amount)
 
     def _at_event(self, members: list[Any]) -> list[Any]:
-        """Members that are at the event of this scheduler, which an overridden ``get_param`` reads."""
+        """Move members to the event of this scheduler, since an overridden ``get_param`` reads the event index."""
         for member in members:
             member._event_index, member._written_at = self._event_index, self._written_at
         return members
@@ -215,18 +215,18 @@ class ParamGroupScheduler(BaseParamScheduler):
         name: str | None = None,
         clock: "AnyClock" = None,
     ) -> "RemovableEventHandle":
-        """Write at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
+        """Write at each event of an engine; see :meth:`BaseParamScheduler.attach`.
 
-        Creates missing attributes of ``engine.state``; see :meth:`StateParamScheduler.attach`.
+        The method creates missing attributes of ``engine.state``; see :meth:`StateParamScheduler.attach`.
 
         Args:
             engine: the engine, usually the trainer.
             event: an event of the engine, with any filter.
             name: name of the history; None for the names of the schedulers.
-            clock: what ``event_index`` counts, such as a :class:`TokenClock`; None to count the events.
+            clock: the clock whose amounts ``event_index`` counts, such as a :class:`TokenClock`; None to count events.
 
         Raises:
-            TypeError, ValueError: as :meth:`BaseParamScheduler.attach`.
+            TypeError, ValueError: see :meth:`BaseParamScheduler.attach`.
         """
         handle = super().attach(engine, event, name, clock)
         for member in self._members:
@@ -246,7 +246,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         Shapes: the array is ``(num_events, values)``, with the values of each scheduler side by side.
 
         Raises:
-            TypeError, ValueError: as :meth:`BaseParamScheduler.simulate`.
+            TypeError, ValueError: see :meth:`BaseParamScheduler.simulate`.
         """
         table = super().simulate(num_events, start)
         if table.shape[1] == sum(member.schedule.groups or 1 for member in self._members):
@@ -285,7 +285,7 @@ class ParamGroupScheduler(BaseParamScheduler):
 
     def _loaded(self, state: Mapping[str, Any]) -> None:
         super()._loaded(state)
-        self._target = self._common_target()  # which looks all groups up again
+        self._target = self._common_target()  # the new target looks up all groups again
         known, values = state["param_groups"], state["value"]
         for at, member in enumerate(self._members):
             if isinstance(member, ParamScheduler) and isinstance(known, list) and at < len(known):
@@ -326,10 +326,10 @@ class ParamGroupScheduler(BaseParamScheduler):
         return {**super()._identity(), "names": list(self.names)}
 
     def as_param_scheduler(self) -> ParamScheduler:
-        """One scheduler with a value for each param group, for use in a :class:`ConcatScheduler`.
+        """Return one scheduler with a value for each param group, for use in a :class:`ConcatScheduler`.
 
         Raises:
-            ValueError: the schedulers differ in optimizer or param name, or do not have each param group once.
+            ValueError: the schedulers differ in optimizer or param name; or a param group has no scheduler, or several.
         """
         return side_by_side(self._members, self.schedulers)
 
@@ -341,7 +341,7 @@ class ParamGroupScheduler(BaseParamScheduler):
         names: Sequence[str] | None = None,
         save_history: bool = False,
     ) -> list[list[float]]:
-        """Return the values that the first events would write; schedulers and optimizers stay as they are.
+        """Return the values that the first events would write; schedulers and optimizers do not change.
 
         Args:
             num_events: the number of events.
@@ -355,6 +355,6 @@ class ParamGroupScheduler(BaseParamScheduler):
             ``[[0, value_0, value_1, ...], ...]``, with the values of each scheduler.
 
         Raises:
-            TypeError, ValueError: as the constructor and :meth:`simulate`.
+            TypeError, ValueError: see the constructor and :meth:`simulate`.
         """
         return cls._simulated_rows(num_events, {"schedulers": schedulers, "names": names})

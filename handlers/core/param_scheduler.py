@@ -1,4 +1,4 @@
-"""A scheduler of an optimizer's parameter."""
+"""``ParamScheduler``, the base of all schedulers that write to the param groups of an optimizer."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from ignite.engine import Engine
     from torch.optim import Optimizer
 
-# What the usual event needs, as one tuple: it takes less time to read than attributes, and is replaced as a whole. The
-# first six are those of FloatGroups; then the values of a block of events, its first event, the part of the history
-# that is added to and what adds to it (None where nothing is recorded).
+# The data of the usual event. One tuple takes less time to read than attributes, and is replaced as a whole. The first
+# six items are the fields of FloatGroups. Then come the values of a block of events, the index of its first event, the
+# section of the history to which the event appends, and the function that appends (both None without a history).
 UsualEvent = tuple[Any, list[Group], int, str, int, Any, Any, int, Any, Callable[[Any], None] | None]
 
 
@@ -42,8 +42,8 @@ class ParamScheduler(BaseParamScheduler):
     Attach it to an engine with ``scheduler.attach(trainer)``, or call ``scheduler(None)`` before each step of a
     plain loop.
 
-    A tensor is filled in place, so it stays the same tensor. If you replace a float by a tensor or delete it in
-    mid-run, do so in all param groups: the scheduler checks only the first one that it writes.
+    The scheduler fills a tensor in place, so the tensor stays the same object. If you replace a float by a tensor
+    during a run, or delete it, do this in all param groups: the scheduler checks only the first group that it writes.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
@@ -51,16 +51,17 @@ class ParamScheduler(BaseParamScheduler):
             ``"momentum"`` means ``betas[0]`` in an optimizer that has betas and no momentum.
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
-        schedule: a :class:`Schedule`, or a function from the event index to a number or a list of numbers. A subclass
-            that overrides ``get_param`` may leave it out.
-        relative: whether the values of the schedule are factors of each group's base value. The base value is the entry
-            ``initial_lr`` of the group (or ``initial_`` and another param name) if it has one, as in torch, and else
-            its value when you construct the scheduler. Keyword only.
-        run: the length of the run, where a duration is a text such as ``"10%"``, ``"3 epochs"`` or ``"2B tokens"``
-            instead of a number of events; see :class:`RunLength`. Keyword only.
+        schedule: a :class:`Schedule`, or a function that takes the event index and returns a number or a list of
+            numbers. A subclass that overrides ``get_param`` may leave the schedule out.
+        relative: whether the values of the schedule are factors of each group's base value. The base value is the
+            group's entry ``initial_lr``, as in torch (``initial_`` and another param name for another parameter). If
+            the group has no ``initial_`` entry, the base value is its value when you construct the scheduler. Keyword
+            only.
+        run: the length of the run, which durations such as ``"10%"``, ``"3 epochs"`` or ``"2B tokens"`` need; see
+            :class:`RunLength`. Keyword only.
 
     Raises:
-        TypeError: an argument has the wrong type; ``relative`` is True although ``get_param`` is overridden.
+        TypeError: an argument has the wrong type; ``relative`` is True, but ``get_param`` is overridden.
         ValueError: the parameter or the param group does not exist; the schedule has values for another number of
             groups.
 
@@ -105,7 +106,7 @@ class ParamScheduler(BaseParamScheduler):
         schedule: Schedule | Callable[[int], Value] | None,
         base: BaseValues | None = None,
     ) -> None:
-        """Construct the scheduler for a given target; ``base`` has the base values that the schedule starts from."""
+        """Construct the scheduler for a given target; ``base`` contains the base values of the schedule."""
         super().__init__(param_name, save_history, schedule=schedule, target=target)
         given = self._planned
         added = target.selection.added
@@ -128,7 +129,7 @@ class ParamScheduler(BaseParamScheduler):
         self._register()
 
     def _distinct_values(self) -> Iterable[Any]:
-        """Something for each group that is written; it is equal for groups that always have the same value."""
+        """Return an object for each group that is written; groups with equal objects always have equal values."""
         return count()
 
     _base: BaseValues | None = None
@@ -144,32 +145,33 @@ class ParamScheduler(BaseParamScheduler):
         Args:
             engine: the engine that fires the event; None in a plain loop, without history.
             name: name of the history; None for ``param_name``.
-            amount: what the event adds to ``event_index``; see :class:`BaseParamScheduler`.
+            amount: the amount that the event adds to ``event_index``; see :class:`BaseParamScheduler`.
         """
         usual = self._usual
         if usual is not None:
-            # The usual event writes a float that was read before to groups that hold floats. Any other event calls the
-            # method of the base class.
+            # The usual event writes a float from a block of values to groups that have floats. Any other event calls
+            # the method of the base class.
             index = self._event_index
             optimizer, known, length, key, first_index, indices, values, first_event, run, append = usual
             groups = optimizer.param_groups
             try:
                 first = groups[first_index]
-                # load_state_dict replaces the list, and add_param_group extends it. To check every group would take as
-                # long as to write to it, so only the first group is checked.
+                # load_state_dict replaces the list of groups, and add_param_group extends it. A check of every group
+                # would take as much time as writing, so only the first group is checked.
                 if groups is known and len(groups) == length and type(first[key]) is float:
                     value = values[index - first_event]
                     if append is None or engine.state.param_history.columns[name or self.param_name].section is run:  # type: ignore[union-attr]
                         first[key] = value
-                        if indices is not None:  # there is more than one group
+                        if indices is not None:  # None means that there is one group
                             for group in groups if len(indices) == length else [groups[at] for at in indices]:
                                 group[key] = value
-                        # Count, then record: Python handles an interrupt after a call, so both are done or neither.
+                        # Count first, then record: Python handles an interrupt only after the call of append, so an
+                        # interrupted event is counted and recorded, or neither.
                         self._event_index = index + amount
                         if append is not None:
                             append(value)
                         return
-            except (LookupError, AttributeError):  # no more values were read, or the history is gone
+            except (LookupError, AttributeError):  # the block has no more values, or the history was deleted
                 pass
         self._admit_groups()
         BaseParamScheduler.__call__(self, engine, name, amount)
@@ -177,7 +179,7 @@ class ParamScheduler(BaseParamScheduler):
             self._usual = self._next_usual()
 
     def _admit_groups(self) -> bool:
-        """Let groups that were added continue from their own values; whether there were any."""
+        """Let groups that were added continue from their own values; return whether groups were added."""
         if not self._admits or len(self.optimizer.param_groups) == self._num_groups_seen:
             return False
         joined = self._joined_with_new()
@@ -199,13 +201,13 @@ class ParamScheduler(BaseParamScheduler):
         return self._base.with_new_groups(self._joined, self._target, self._event_index, value_of_first)
 
     def _schedule_of_first(self, joined: Sequence[JoinedGroup]) -> Schedule:
-        """Return the schedule without joined groups; if all groups joined, the schedule of the first of them."""
+        """Return the schedule of the first groups; if all groups joined later, that of the first group that joined."""
         if self._base is None or self._base.values:
             return self._first_schedule  # type: ignore[no-any-return]
         return self._adjustment.applied_to(self._base.schedule(joined))
 
     def _follow(self, schedule: Schedule | None) -> None:
-        """Read values from this schedule from now on, and multiples of it for the groups that joined."""
+        """Read the values of later events from this schedule, and multiples of them for the groups that joined."""
         self._first_schedule: Any = schedule
         if schedule is not None and self._base is not None:
             schedule = self._base.for_all_groups(schedule, self._joined)
@@ -225,15 +227,15 @@ class ParamScheduler(BaseParamScheduler):
     def seek(self, event_index: int) -> None:
         """Go to an event; see :meth:`BaseParamScheduler.seek`.
 
-        Warns with a :class:`ResumeWarning` if the schedule started from the values of an optimizer that had trained
-        already.
+        The method warns with a :class:`ResumeWarning` if the schedule starts from the values of an optimizer that had
+        trained before the scheduler was constructed.
 
         Args:
             event_index: the index of the next event, at least 0.
 
         Raises:
             TypeError: ``event_index`` is not a number.
-            ValueError: it is negative or not whole.
+            ValueError: ``event_index`` is negative or not whole.
         """
         super().seek(event_index)
         if self._began_trained and event_index > 0:
@@ -246,7 +248,7 @@ class ParamScheduler(BaseParamScheduler):
 
     @property
     def optimizer(self) -> HasParamGroups:
-        """The optimizer."""
+        """The optimizer whose param groups are written."""
         return self._target.optimizer
 
     @property
@@ -264,7 +266,7 @@ class ParamScheduler(BaseParamScheduler):
         return self._target.fitted(value, self._target.groups()) if isinstance(value, list) else value
 
     def _recording(self, engine: "Engine", name: str | None, value: Any) -> tuple[Callable[[Any], Any], Any]:
-        if not self._target.groups():  # the group is still to come
+        if not self._target.groups():  # the selected group is not added yet
             return lambda row: None, value
         if self._target.float_groups() is None:
             value = self._target.as_held(value)
@@ -279,7 +281,8 @@ class ParamScheduler(BaseParamScheduler):
         return locations
 
     def _holders(self, engine: "Engine") -> list[Any]:
-        return super()._holders(engine) if self._is_pure else self.optimizer.param_groups  # torch may write any
+        # A torch scheduler may write any group.
+        return super()._holders(engine) if self._is_pure else self.optimizer.param_groups
 
     def _stepping_optimizer(self) -> "Optimizer | None":
         from torch.optim import Optimizer
@@ -297,9 +300,9 @@ class ParamScheduler(BaseParamScheduler):
     def state_dict(self) -> dict[str, Any]:
         """Return the state as plain data: see :meth:`BaseParamScheduler.state_dict`.
 
-        ``param_groups`` is the number of param groups; groups beyond that number were added later. ``base_values`` has
-        the values that the schedule started from, or None. ``joined`` has, for each group that continues from its own
-        value since it was added, the event index, the value and the value of the reference group.
+        ``param_groups`` is the number of param groups; groups beyond that number were added later. ``base_values``
+        contains the values from which the schedule started, or None. ``joined`` has an entry for each group that was
+        added and continues from its own value: the event index, the value, and the value of the reference group.
         """
         return {**super().state_dict(), **self._groups_state()}
 
@@ -335,7 +338,7 @@ class ParamScheduler(BaseParamScheduler):
         Shapes: the array is ``(num_events, groups)``.
 
         Raises:
-            TypeError, ValueError: as :meth:`BaseParamScheduler.simulate`.
+            TypeError, ValueError: see :meth:`BaseParamScheduler.simulate`.
         """
         if self._admits and len(joined := self._joined_with_new()) > len(self._joined):
             simulated = copy(self)
@@ -358,7 +361,7 @@ class ParamScheduler(BaseParamScheduler):
 
     @classmethod
     def _simulated(cls, num_events: int, scheduler_kwargs: dict[str, Any]) -> tuple[Any, Array]:
-        """As for all schedulers, but a given optimizer is used if the schedule is relative: it has the base values."""
+        """Simulate; if the schedule is relative, use the given optimizer, whose groups have the base values."""
         if not scheduler_kwargs.get("relative") or scheduler_kwargs.get("optimizer") is None:
             return super()._simulated(num_events, scheduler_kwargs)
         scheduler = cls(**scheduler_kwargs)

@@ -1,4 +1,4 @@
-"""A scheduler of a number in an engine's state."""
+"""``StateParamScheduler``, the base of all schedulers that write a number to an attribute of ``engine.state``."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 class StateParamScheduler(BaseParamScheduler):
     """Writes a schedule to an attribute of ``engine.state``: any number that the training step or a handler reads.
 
-    At event i, counting from 0, it writes ``schedule(i)``. A subclass may override ``get_param``, as in ignite. There,
-    ``event_index`` counts from 1, and the returned number is written unchanged.
+    At event i, counting from 0, it writes ``schedule(i)``. A subclass may override ``get_param``, as in ignite. Inside
+    ``get_param``, ``event_index`` counts from 1. The scheduler writes the number that ``get_param`` returns, unchanged.
 
     Args:
-        param_name: name of the attribute, and of its history unless :meth:`attach` gets another ``name``.
+        param_name: name of the attribute, and of the history if :meth:`attach` gets no ``name``.
         save_history: whether to record the written values in ``engine.state.param_history``, as bare numbers.
-        create_new: whether the attribute must be new. If True, attaching raises an error if it exists; if False,
-            attaching warns if it is missing.
-        schedule: a :class:`Schedule`, or a function from the event index to a number. A subclass that overrides
-            ``get_param`` may leave it out. Keyword only.
-        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
+        create_new: whether the attribute must be new. If True, :meth:`attach` raises an error for an attribute that
+            exists. If False, :meth:`attach` warns of an attribute that is missing.
+        schedule: a :class:`Schedule`, or a function that takes the event index and returns a number. A subclass that
+            overrides ``get_param`` may leave the schedule out. Keyword only.
+        run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: there is neither a schedule nor a ``get_param``; an argument has the wrong type.
@@ -86,7 +86,7 @@ class StateParamScheduler(BaseParamScheduler):
         """Let an overridden ``get_param`` see an event index that counts from 1, as in ignite."""
         super().__init_subclass__(**kwargs)
         owner = next(base for base in cls.__mro__ if "get_param" in vars(base))
-        if owner is cls or not issubclass(owner, BaseParamScheduler):  # overridden in the class itself or in a mixin
+        if owner is cls or not issubclass(owner, BaseParamScheduler):  # the class itself or a mixin overrides it
             cls.get_param = _from_one(cls.get_param)  # type: ignore[assignment, method-assign]
 
     def attach(
@@ -96,36 +96,38 @@ class StateParamScheduler(BaseParamScheduler):
         name: str | None = None,
         clock: "AnyClock" = None,
     ) -> "RemovableEventHandle":
-        """Write at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
+        """Write at each event of an engine; see :meth:`BaseParamScheduler.attach`.
 
-        Creates the attribute if it is missing, with the value before the first event: ``schedule(0)``, or ``f(0)``
-        where the first event has ``f(1)``; None where only a Python function or ``get_param`` has the value.
+        The method creates the attribute if it is missing, with a value for the time before the first event:
+        ``schedule(0)``; or ``f(0)`` for a scheduler whose first event has ``f(1)``; or None for a Python function or an
+        overridden ``get_param``.
 
         Args:
             engine: the engine, usually the trainer.
             event: an event of the engine, with any filter.
             name: name of the history; None for ``param_name``.
-            clock: what ``event_index`` counts, such as a :class:`TokenClock`; None to count the events.
+            clock: the clock whose amounts ``event_index`` counts, such as a :class:`TokenClock`; None to count events.
 
         Raises:
             TypeError: ``engine`` is not an ignite ``Engine``.
-            ValueError: with ``create_new``, ``engine.state`` has the attribute already; the attribute counts an event.
+            ValueError: ``create_new`` is True, but ``engine.state`` has the attribute already; the engine counts an
+                event in the attribute.
         """
         exists = is_engine(engine) and hasattr(engine.state, self.param_name)
         if exists and self.param_name in engine.state.event_to_attr.values():
             raise ValueError(
-                f"param_name must not be the name of an attribute in which the engine counts an event, given "
+                "param_name must not be the name of an attribute in which the engine counts an event, given "
                 f"{arguments.shown(self.param_name)}"
             )
         if exists and self.create_new:
             raise ValueError(
-                f"param_name must be that of a new attribute of engine.state where create_new is True, "
-                f"given {arguments.shown(self.param_name)}, which is there: choose another name, or create_new=False"
+                "param_name must be the name of a new attribute of engine.state if create_new is True, given "
+                f"{arguments.shown(self.param_name)}, which exists: choose another name, or create_new=False"
             )
         if not exists and not self.create_new:
-            given = f"engine.state has no {arguments.shown(self.param_name)} and is given it now"
             warnings.warn(
-                f"{given}; create_new=True says that this is meant",
+                f"engine.state has no attribute {arguments.shown(self.param_name)}, so attach() creates it; pass "
+                "create_new=True if this is intended",
                 stacklevel=2,
             )
         handle = super().attach(engine, event, name, clock)
@@ -139,14 +141,14 @@ class StateParamScheduler(BaseParamScheduler):
 
         schedule, value = self._schedule, self._target.last
         if value is None and schedule is not None and schedule.is_pure and not self._asks_get_param:
-            # The first event of ignite's five has f(1).
+            # In ignite's five schedulers, the first event has f(1), so f(0) is the value before it.
             schedule = schedule.schedule if isinstance(schedule, Shift) and schedule.by == 1 else schedule
             value = self._value_of(schedule, self._event_index)
         setattr(engine.state, self.param_name, value)
         if value is None and is_completion(event):
             engine.logger.warning(
-                "%s is attached to %s: engine.state.%s is None in the iterations before. Attach it to "
-                "ITERATION_STARTED, or set a first value",
+                "%s is attached to %s: engine.state.%s is None until its first event. Attach it to ITERATION_STARTED, "
+                "or set the attribute before the run",
                 arguments.shown(self),
                 getattr(event, "name", event),
                 arguments.shown_text(self.param_name, 100),
@@ -157,7 +159,7 @@ class StateParamScheduler(BaseParamScheduler):
 
     def _follow(self, schedule: Schedule | None) -> None:
         super()._follow(schedule)
-        self._from_one = None if schedule is None else Shift(schedule, by=-1)  # get_param reads it
+        self._from_one = None if schedule is None else Shift(schedule, by=-1)  # the schedule inside get_param
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         if self._number_type is int and state["value"] is not None:
@@ -172,7 +174,7 @@ class StateParamScheduler(BaseParamScheduler):
         else:
             return super()._read(index)
         if type(value) is not bool:
-            arguments.value_at(index, value, named)  # only checks it: the value is written unchanged
+            arguments.value_at(index, value, named)  # only a check: the value is written unchanged
         return list(value) if isinstance(value, tuple) else value
 
     def _value_of(self, schedule: Schedule, index: int) -> Any:
@@ -185,7 +187,7 @@ def _from_one(get_param: Callable[[Any], Any]) -> Callable[[Any], Any]:
     @wraps(get_param)
     def from_one(scheduler: StateParamScheduler) -> Any:
         if scheduler._asked_from_one:
-            return get_param(scheduler)  # called through super()
+            return get_param(scheduler)  # a call through super(): event_index counts from 1 already
         schedule, event_index = scheduler._schedule, scheduler._event_index
         scheduler._asked_from_one, scheduler._event_index = True, event_index + 1
         scheduler._schedule = scheduler._from_one

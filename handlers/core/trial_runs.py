@@ -1,4 +1,4 @@
-"""Runs of a trainer on trial: its handlers are not called, and afterwards everything is as it was before."""
+"""``Trial``: trial runs of a trainer without its handlers, after which the trainer and its objects are restored."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -15,14 +15,14 @@ from .engine_snapshot import Snapshot
 from .inspection import existing_schedulers, optimizers_of, training_step_of
 from .referenced_objects import Search, modules_with
 
-# What an engine, and its state, know of a run.
+# The attributes of an engine, and of its state, that belong to a run.
 OF_RUN: tuple[str, ...] = ("last_event_name", "should_terminate", "should_terminate_single_epoch", "should_interrupt")
 OF_RUN += ("_dataloader_iter", "_init_iter", "_internal_run_generator")
 OF_STATE = ("iteration", "epoch", "epoch_length", "max_epochs", "max_iters", "batch", "output", "dataloader", "times")
 
 
 def is_running(engine: Engine) -> bool:
-    """Return whether an engine is in a run at this moment. After ``interrupt()`` it is not."""
+    """Return whether an engine is running now. An interrupted engine is not running."""
     run: Any = engine._internal_run_generator
     return bool(run.gi_running) if run is not None else engine._dataloader_iter is not None
 
@@ -34,21 +34,21 @@ def optimizers_in(trainer: Engine) -> list[Optimizer]:
 
 
 class Trial:
-    """Runs of a trainer, each from the state that the trainer has now.
+    """A copy of the state of a trainer, from which each of several trial runs starts.
 
     Args:
         trainer: the engine, which is not running.
         loader: the data.
         optimizer: an optimizer of the training step.
-        to_save: further objects, with ``state_dict`` and ``load_state_dict``.
-        keep_handlers: the handlers of the trainer that the runs call.
+        to_save: further objects to restore, with ``state_dict`` and ``load_state_dict``.
+        keep_handlers: the handlers of the trainer that the trial runs call.
     """
 
     def __init__(
         self, trainer: Engine, loader: Any, optimizer: Optimizer, to_save: Iterable[Any], keep_handlers: Sequence[Any]
     ) -> None:
         self._trainer, self._kept, to_save = trainer, list(keep_handlers), list(to_save)
-        self._run_before: Any = trainer._internal_run_generator  # of a run that was interrupted
+        self._run_before: Any = trainer._internal_run_generator  # not None if a run was interrupted
         state = vars(trainer.state)
         search = Search(training_step_of(trainer), loader, state, optimizer, *to_save, *keep_handlers)
         found = search.found
@@ -57,7 +57,7 @@ class Trial:
         parameters = [param for one in self._optimizers for group in one.param_groups for param in group["params"]]
         self._snapshot = Snapshot(
             *(value for name, value in vars(trainer).items() if name != "_event_handlers"),
-            *(value for name, value in state.items() if name != "dataloader"),  # which may be a list of all data
+            *(value for name, value in state.items() if name != "dataloader"),  # it may be a list of all data
             *map(vars, step_hooks(trainer)),
             *found,
             *modules_with(parameters),
@@ -74,7 +74,7 @@ class Trial:
             self._snapshot.save_contents(vars(loader))
 
     def begin(self, seed: int) -> None:
-        """Restore everything, seed all random numbers, and let the next run begin at its first iteration."""
+        """Restore everything, seed all random numbers, and make the next run begin at its first iteration."""
         self._end_run()
         self._snapshot.begin_anew(seed)
         trainer: Any = self._trainer
@@ -94,21 +94,21 @@ class Trial:
                     del hooks[key]
 
     def restore(self) -> None:
-        """Give everything the state that it had before the trial."""
+        """Restore the state that the trainer and its objects had before the trial."""
         try:
             self._end_run()
         finally:
             self._snapshot.restore()
 
     def _end_run(self) -> None:
-        """End a run that was interrupted; when Python deletes it, it would change the trainer."""
+        """End a run that was interrupted, since its generator would change the trainer when Python deletes it."""
         run: Any = self._trainer._internal_run_generator
         if run is not None and run is not self._run_before and run.gi_frame is not None:
             self._trainer.terminate(skip_completed=True)
             self._trainer.run(self._trainer.state.dataloader)
 
     def _is_kept(self, handler: Any) -> bool:
-        """Return whether a handler is called: the user named it, or it is a private method that the engine adds."""
+        """Return whether trial runs call a handler: the user named it, or it is a private method of the engine."""
         is_private = getattr(handler, "__name__", "").startswith("_")
         return handler in self._kept or (is_private and getattr(handler, "__self__", None) is self._trainer)
 
@@ -120,7 +120,7 @@ class Trial:
 
 
 def quiet_logger(logger: logging.Logger, level: int = logging.WARNING) -> logging.Logger:
-    """Return a logger that passes warnings and errors to a logger, or what has another level, and nothing else."""
+    """Return a logger that passes only messages of a level and of higher levels to a given logger."""
     quiet = logging.Logger(logger.name, level)
     quiet.parent = logger
     return quiet

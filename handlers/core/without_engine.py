@@ -1,4 +1,4 @@
-"""What a scheduler does where no engine calls it: the only file that reads private names for other trainers."""
+"""Functions that run a scheduler without an engine; through them, integrations use private methods of schedulers."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ AnyScheduler = ParamScheduler | ParamGroupScheduler
 
 
 def one_of_all(schedulers: Any) -> AnyScheduler:
-    """One scheduler that writes what one or several schedulers of one optimizer write; it alone may be called.
+    """Return one scheduler that writes the values of one or several schedulers; do not call the given schedulers.
 
     Raises:
-        TypeError: one is not a scheduler of the param groups of an optimizer.
-        ValueError: there is none; they do not have one optimizer in common; two of them write the same number; one has
-            counted events already.
+        TypeError: an item is not a scheduler of the param groups of an optimizer.
+        ValueError: there is no scheduler; the schedulers have different optimizers; two schedulers write the same
+            number; a scheduler has already counted events.
     """
     given: list[Any] = list(schedulers) if isinstance(schedulers, list | tuple) else [schedulers]
     if not given:
@@ -43,7 +43,7 @@ def one_of_all(schedulers: Any) -> AnyScheduler:
         for location in rows
     )
     if twice := sorted({name for (name, _), times in numbers.items() if times > 1}):
-        raise ValueError(f"schedulers must each write other numbers, given more than one of {arguments.shown(twice)}")
+        raise ValueError(f"schedulers must write different numbers, given several that write {arguments.shown(twice)}")
     every = [one for scheduler in given for one in _each_of(scheduler)]
     made: AnyScheduler = given[0] if len(given) == 1 else ParamGroupScheduler(every)
     if made._stepping_optimizer() is None:
@@ -59,7 +59,7 @@ def _each_of(scheduler: Any) -> Sequence[Any]:
 
 
 def optimizer_of(scheduler: AnyScheduler) -> Optimizer:
-    """Return the optimizer that a scheduler of :func:`one_of_all` writes to."""
+    """Return the optimizer to which a scheduler of :func:`one_of_all` writes."""
     optimizer = scheduler._stepping_optimizer()
     assert optimizer is not None
     return optimizer
@@ -77,40 +77,40 @@ def metric_driven_parts(scheduler: AnyScheduler) -> list[Any]:
 
 
 def parts_changed_by_reading(scheduler: AnyScheduler) -> list[Any]:
-    """Return the parts of a schedule that must be put back before an event is read again."""
+    """Return the parts of a schedule that change when an event is read."""
     return [part for part in stateful_parts(scheduler.schedule) if part.changed_by_reading != ()]
 
 
 def progress_of(part: Any) -> dict[str, Any]:
-    """What reading an event changes in such a part."""
+    """Return the entries in the state of a part that change when an event is read."""
     state: dict[str, Any] = part.state_dict()
     names = part.changed_by_reading
     return state if names is None else {name: state[name] for name in names}
 
 
 def put_back(part: Any, progress: Any) -> None:
-    """Put such a part back to what :func:`progress_of` has returned.
+    """Load the entries that :func:`progress_of` returned into a part.
 
     Raises:
-        TypeError, ValueError: this is something else; nothing changes then.
+        TypeError, ValueError: ``progress`` does not have the entries of the part; the part does not change then.
     """
     present = part.state_dict()
     if not isinstance(progress, Mapping) or not set(progress) <= set(present):
-        raise ValueError(f"not the progress of {arguments.shown(part)}: {arguments.shown(progress)}")
+        raise ValueError(f"progress must be that of {arguments.shown(part)}, given {arguments.shown(progress)}")
     part.load_state_dict({**present, **progress})
 
 
 def write_event(scheduler: AnyScheduler, event_index: int) -> None:
-    """Write the values of an event; the next event follows. The history forgets the events from there on."""
+    """Go to an event with :func:`go_to_event`, and write its values."""
     go_to_event(scheduler, event_index)
     scheduler(None)
 
 
 def go_to_event(scheduler: AnyScheduler, event_index: int) -> None:
-    """Let this event be the next one. The history forgets the events from there on."""
+    """Make an event the next event, and remove this event and later events from the history."""
     if (later := scheduler.event_index - event_index) != 0:
         scheduler._go_to(event_index)
-        scheduler._loaded_at = -1  # a metric may give this event another value than the one in the loaded state
+        scheduler._loaded_at = -1  # a metric may change the value of this event from that in the loaded state
         for name in scheduler._history_names(None) if later > 0 and scheduler.history is not None else ():
             remove_last_events(scheduler._plain_loop, name, later)  # type: ignore[arg-type]
 

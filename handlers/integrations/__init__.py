@@ -1,1 +1,1 @@
-"""Schedulers in trainers other than ignite. Each module imports its framework, and is imported only on demand."""
+"""Schedulers for Lightning, Hugging Face, skorch and plain torch loops; each module is imported only on first use."""

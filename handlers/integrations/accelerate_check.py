@@ -1,4 +1,4 @@
-"""A warning where accelerate calls ``step()`` more often than a scheduler knows."""
+"""A check that warns if accelerate calls a scheduler's ``step()`` several times after one optimizer step."""
 
 import sys
 import warnings
@@ -8,18 +8,18 @@ import torch
 
 
 class AccelerateCheck:
-    """Warns where accelerate calls ``step()`` once for each process, and the scheduler does not know it.
+    """Counts the calls of ``step()``, and warns if accelerate calls it once for each process.
 
     Args:
-        num_processes: what the user has given; None to check.
+        num_processes: the argument of :func:`as_torch_scheduler`; the check is on only if it is None.
     """
 
     def __init__(self, num_processes: int | None) -> None:
         self._is_on = num_processes is None
-        self._steps_since: int | None = None  # calls of step() since the optimizer's last step, once they are counted
+        self._steps_since: int | None = None  # calls of step() since the optimizer's last step; None before the first
 
     def count_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Count a call of ``step()``; warn at the second one after the same step of the optimizer."""
+        """Count a call of ``step()``; warn at the second call after the same step of the optimizer."""
         if not self._is_on or (processes := _accelerate_processes()) == 1:
             return
         if self._steps_since is None:
@@ -40,7 +40,7 @@ class AccelerateCheck:
 
 
 def _accelerate_processes() -> int:
-    """The number of accelerate's processes; 1 where it is not in use."""
+    """Return the number of accelerate's processes; 1 if accelerate is not in use."""
     state = sys.modules.get("accelerate.state")
     if state is None or not state.is_initialized():
         return 1

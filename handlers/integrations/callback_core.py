@@ -1,4 +1,4 @@
-"""What the callbacks have in common: the schedulers of one optimizer, their history, and the metric that they read."""
+"""``ScheduledOptimizer``, which all callbacks use: an optimizer, its schedulers, their history and their metric."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -24,20 +24,22 @@ Make = Callable[[Optimizer], AnyScheduler | Sequence[AnyScheduler]]
 
 
 class ScheduledOptimizer:
-    """An optimizer, and the schedulers that a function makes for it; the optimizer gets their first values at once.
+    """An optimizer, and the schedulers that a function makes for it.
 
-    The param groups keep what they held before as ``initial_lr``, ``initial_momentum`` and so on. A run that goes on
-    with this optimizer or its state, or begins anew with it, starts the schedules from there.
+    The constructor writes the first values of the schedulers to the optimizer. The param groups keep the values from
+    before as ``initial_lr``, ``initial_momentum`` and so on. Every later run with this optimizer, or with its saved
+    state, starts the schedules from these initial values.
 
     Args:
         make: a function that takes the optimizer and returns one or several schedulers of it.
         optimizer: an optimizer of torch, or a wrapper with one as its attribute ``optimizer``.
-        metric_name: the name of the metric that drives the schedulers; None for the name that they were made with.
-        run: the length of the run, to warn of schedules that do not fit it; None for no warning.
+        metric_name: the name of the metric that drives the schedulers; None for the name that the schedulers have.
+        run: the length of the run; a schedule that is longer or shorter causes a warning. None for no warning.
 
     Raises:
-        TypeError, ValueError: as :func:`as_torch_scheduler`; the schedulers are those of another optimizer; a metric is
-            named, but drives none of them; a metric drives them, but has no name, or two.
+        TypeError, ValueError: see :func:`as_torch_scheduler`; the schedulers write to another optimizer;
+            ``metric_name`` is given, but no metric drives a scheduler; a metric drives schedulers, but they name none,
+            or two different ones.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class ScheduledOptimizer:
         self.adapter.warns_without_metric = False
         if self.adapter.optimizer is not self.optimizer:
             raise ValueError(
-                "make must return schedulers of the optimizer that it is given, given those of another one"
+                "make must return schedulers of the optimizer that it receives, given schedulers of another optimizer"
             )
         _leave_initial_values(self.adapter.scheduler, self.optimizer, before)
         driven = [one for one in members_of(self.adapter.scheduler) if metric_driven_parts(one)]  # type: ignore[arg-type]
@@ -66,7 +68,7 @@ class ScheduledOptimizer:
         self.adapter.step()
 
     def warn_if_begun(self, steps: int) -> None:
-        """Warn where a run has trained before, and its checkpoint has no state of these schedulers."""
+        """Warn if the run has trained for ``steps`` steps before, but its checkpoint has no state of the schedulers."""
         if steps:
             warnings.warn(
                 f"the checkpoint has no state of SchedulerCallback: the schedules start at event 0, the run at step "
@@ -76,23 +78,27 @@ class ScheduledOptimizer:
             )
 
     def observe(self, metric: float) -> None:
-        """Let the next step of the optimizer train with a metric: the mean of all ranks, or as ``reduction`` says."""
+        """Pass a metric to the schedulers, and write the values of the next step again.
+
+        The ``reduction`` of the schedulers combines the metrics of all ranks.
+        """
         value = reduced_metric(metric, self._reduction)
-        assert value is not None  # each rank has read it
+        assert value is not None  # each rank has a metric
         self.adapter.revise(value)
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of the schedulers and the history, as plain data."""
+        """Return the state of the schedulers and the history, as plain data."""
         return {"scheduler": self.adapter.state_dict(), "history": self.history.state_dict()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from a saved state.
+        """Load a saved state.
 
         Raises:
-            TypeError, ValueError: this is not such a state.
+            TypeError, ValueError: ``state_dict`` is not the state of a ``SchedulerCallback``.
         """
         if not isinstance(state_dict, Mapping) or set(state_dict) != {"scheduler", "history"}:
-            raise ValueError(f"not the state of a SchedulerCallback: {arguments.shown(state_dict)}")
+            given = arguments.shown(state_dict)
+            raise ValueError(f"state_dict must be the state of a SchedulerCallback, given {given}")
         self.adapter.load_state_dict(state_dict["scheduler"])
         self.history.load_state_dict(state_dict["history"])
 
@@ -105,7 +111,7 @@ def _warn_of_length(schedulers: Any, run: RunArguments) -> None:
 
 
 def _restore_initial_values(optimizer: Optimizer) -> None:
-    """Put back each value with an ``initial_`` entry, over which another scheduler or a former run has written."""
+    """Set each value that has an ``initial_`` entry to that entry, since a former run may have changed the value."""
     for group in optimizer.param_groups:
         for key in [key for key in group if f"initial_{key}" in group]:
             initial = group[f"initial_{key}"]
@@ -116,7 +122,10 @@ def _restore_initial_values(optimizer: Optimizer) -> None:
 
 
 def _leave_initial_values(scheduler: AnyScheduler, optimizer: Optimizer, before: Sequence[Mapping[str, Any]]) -> None:
-    """Leave an ``initial_`` entry of what is written, as torch's schedulers do of ``lr``; optimizers save it."""
+    """Add an ``initial_`` entry for each value that the scheduler writes, as torch's schedulers do for ``lr``.
+
+    The optimizer saves these entries in its state.
+    """
     for key in {name.partition("[")[0] for name in written_params(scheduler)}:
         for group, values in zip(optimizer.param_groups, before, strict=True):
             if key in values:
@@ -137,15 +146,18 @@ def _checked_metric_name(driven: Sequence[Any], metric_name: str | None) -> str 
         return metric_name
     names = {name for one in driven if (name := metric_name_of(one)) is not None}
     if len(names) != 1:
-        raise ValueError(f"metric_name must be given where the schedulers name {arguments.shown(sorted(names))}")
+        raise ValueError(
+            "metric_name must be given where the schedulers do not name exactly one metric, given schedulers that name "
+            f"{arguments.shown(sorted(names))}"
+        )
     return names.pop()
 
 
 def chosen_metric(metrics: Mapping[str, Any], name: str) -> float:
-    """The metric of this name.
+    """Return the metric of a name.
 
     Raises:
-        ValueError: there is none; the error lists those that there are.
+        ValueError: there is no metric of this name; the error lists the names of all metrics.
     """
     if name not in metrics:
         raise ValueError(

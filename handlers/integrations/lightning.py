@@ -1,4 +1,4 @@
-"""A callback for Lightning; this file alone imports ``lightning``."""
+"""A callback for Lightning, and the length of a Lightning run. No other file imports ``lightning``."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -17,16 +17,16 @@ METRIC_EVENTS = ("validation", "epoch")
 
 
 def run_length(trainer: Trainer, num_batches: int | None = None) -> RunArguments:
-    """The length of a run of ``Trainer.fit`` in steps of the optimizer, as arguments of ``dry_run`` and ``check_plan``.
+    """Return the length of a run of ``Trainer.fit`` in optimizer steps, as arguments of ``dry_run`` and ``check_plan``.
 
-    It counts accumulated batches, ``max_steps``, ``max_epochs`` and ``limit_train_batches`` as Lightning does. Row k
-    of the plan is what step k of the optimizer trains with. Schedulers that Lightning steps after each epoch, as with
-    ``"interval": "epoch"``, are planned as ``{Events.EPOCH_STARTED: schedulers}``.
+    The function counts accumulated batches, ``max_steps``, ``max_epochs`` and ``limit_train_batches`` as Lightning
+    does. Row k of the plan has the values with which step k of the optimizer trains. If Lightning steps the schedulers
+    after each epoch, as with ``"interval": "epoch"``, pass ``{Events.EPOCH_STARTED: schedulers}`` to ``check_plan``.
 
     Args:
         trainer: the trainer.
-        num_batches: the batches of an epoch before ``limit_train_batches``: ``len(train_dataloader)``, with several
-            ranks of one of them. None in ``configure_optimizers`` or later, where Lightning knows.
+        num_batches: the number of batches in an epoch before ``limit_train_batches``: ``len(train_dataloader)`` of one
+            rank. None in ``configure_optimizers`` or later, since Lightning then knows the number.
 
     Raises:
         TypeError, ValueError: ``num_batches`` is not a whole number of at least 1, or is missing before a run; the run
@@ -50,39 +50,40 @@ def run_length(trainer: Trainer, num_batches: int | None = None) -> RunArguments
         raise ValueError("num_batches must be given before a run, such as len(train_dataloader), given None")
     else:
         if trainer.train_dataloader is None:
-            trainer.fit_loop.setup_data()  # as trainer.estimated_stepping_batches does
+            trainer.fit_loop.setup_data()  # trainer.estimated_stepping_batches calls it, too
         num_batches = None if trainer.num_training_batches == float("inf") else int(trainer.num_training_batches)
     max_epochs, max_steps = ((None if one in (None, -1) else one) for one in (trainer.max_epochs, trainer.max_steps))
     return run_arguments(num_batches, trainer.accumulate_grad_batches, max_epochs, max_steps)
 
 
 class SchedulerCallback(Callback):
-    """Schedules the optimizers of a run of Lightning, whose ``configure_optimizers`` returns optimizers alone.
+    """Schedules the optimizers of a Lightning run. ``configure_optimizers`` must return only optimizers.
 
-    The k-th real step of an optimizer, from 0, trains with ``schedule(k)``: the values of ``simulate``, bit for bit,
-    with accumulated batches, a ``GradScaler`` and manual optimization, too. The schedulers are made when training
-    starts, after ``lr_find``, and saved in the checkpoints of the run; a run that goes on from one has the values of
-    the unbroken run. ``LearningRateMonitor`` logs what each step trains with, in any order of callbacks.
+    The k-th real step of an optimizer, counting from 0, trains with ``schedule(k)``, the value that ``simulate``
+    returns, bit for bit. Accumulated batches, a ``GradScaler`` and manual optimization do not change this. The
+    callback makes the schedulers when training starts, after ``lr_find``. Checkpoints of the run contain the state of
+    the schedulers, and a run that resumes from a checkpoint has the values of the unbroken run.
+    ``LearningRateMonitor`` logs the learning rate of each step, in any order of callbacks.
 
     Args:
-        make: a function that takes an optimizer and returns one or several schedulers of it; where there are several
-            optimizers, a list with such a function for each, or None for an optimizer without a schedule.
-        metric_name: the name under which the metric that drives the schedulers is logged; None for the name that they
-            were made with.
+        make: a function that takes an optimizer and returns one or several schedulers of it. For several optimizers,
+            a list with a function for each optimizer, or None for an optimizer without a schedule.
+        metric_name: the name under which the module logs the metric that drives the schedulers; None for the name that
+            the schedulers have.
         metric_event: when to read the metric: ``"validation"``, after each validation, or ``"epoch"``, after each
-            epoch of training. With several ranks, their mean counts, or as ``reduction`` of the scheduler says.
-        check_length: whether to warn, when training starts, of a schedule that is longer or shorter than the run: of
-            the findings of ``check_plan`` about lengths. A run of 100,000 steps takes about a second.
+            epoch of training. The ``reduction`` of the scheduler combines the metrics of several ranks.
+        check_length: whether to warn, when training starts, if ``check_plan`` finds a schedule that is longer or
+            shorter than the run. The check takes about a second for 100,000 steps.
 
     Raises:
         TypeError: ``make`` is neither a function nor a list of functions.
-        ValueError: ``metric_event`` is something else; when training starts, there are more or fewer optimizers than
-            functions, a scheduler of ``configure_optimizers`` writes to the same optimizer, the metric does not fit
-            the schedulers, or the length to check is unknown; later, the metric was not logged.
+        ValueError: ``metric_event`` is another string. When training starts: there are more or fewer optimizers than
+            functions; a scheduler of ``configure_optimizers`` writes to the same optimizer; the metric does not fit
+            the schedulers; the length to check is unknown. Later: the metric was not logged.
 
     Attributes:
-        history: the values of each step of the first optimizer, and of the step after the last one.
-        histories: the same for each optimizer that has a schedule.
+        history: the values of each step of the first optimizer with a schedule, and of the step after the last one.
+        histories: a list with the history of each optimizer that has a schedule.
 
     Example::
 
@@ -110,7 +111,7 @@ class SchedulerCallback(Callback):
         self._metric_event = arguments.one_of("metric_event", metric_event, METRIC_EVENTS)
         self._check_length = arguments.flag("check_length", check_length)
         self._scheduled: list[ScheduledOptimizer] = []
-        self._saved: Mapping[str, Any] | None = None  # a state that came before the optimizers
+        self._saved: Mapping[str, Any] | None = None  # the loaded state, until the optimizers exist
         self._handles: list[Any] = []
 
     @property
@@ -120,17 +121,17 @@ class SchedulerCallback(Callback):
 
     @property
     def histories(self) -> list[ParamHistory]:
-        """The values of each optimizer that has a schedule."""
+        """The history of each optimizer that has a schedule."""
         return [one.history for one in self._scheduled]
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Forget the former run."""
+        """Remove the hooks and schedulers of the former run."""
         if stage == "fit":
             self._remove_hooks()
             self._scheduled, self._saved = [], None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Make the schedulers, which write their first values, or go on from the checkpoint."""
+        """Make the schedulers, which write their first values, and load their state from the checkpoint, if any."""
         optimizers = trainer.optimizers
         if len(self._makers) != len(optimizers):
             raise ValueError(
@@ -141,7 +142,7 @@ class SchedulerCallback(Callback):
             if any(config.scheduler.optimizer is optimizer for _, optimizer in pairs):
                 raise ValueError(
                     "configure_optimizers must return the optimizer alone, since SchedulerCallback schedules it, "
-                    f"given {arguments.shown(config.scheduler)} beside it"
+                    f"given the scheduler {arguments.shown(config.scheduler)}, too"
                 )
         run = _planned_run(trainer) if self._check_length else None
         self._scheduled = [ScheduledOptimizer(make, one, self._metric_name, run) for make, one in pairs]
@@ -153,31 +154,31 @@ class SchedulerCallback(Callback):
             self._handles.append(one.optimizer.register_step_post_hook(partial(self._step, trainer, one)))
 
     def _step(self, trainer: Trainer, scheduled: ScheduledOptimizer, *_: Any) -> None:
-        if any(callback is self for callback in trainer.callbacks):  # lr_find sets all callbacks aside while it runs
+        if any(callback is self for callback in trainer.callbacks):  # lr_find removes all callbacks while it runs
             scheduled.step()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Read the metric."""
+        """Read the metric if ``metric_event`` is ``"validation"``."""
         if self._metric_event == "validation":
             self._observe(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Read the metric."""
+        """Read the metric if ``metric_event`` is ``"epoch"``."""
         if self._metric_event == "epoch":
             self._observe(trainer)
 
     def _observe(self, trainer: Trainer) -> None:
-        if self._handles:  # not while it only validates, before training or after it
+        if self._handles:  # the hooks exist only in training: a validation before or after it passes no metric
             for one in self._scheduled:
                 if one.metric_name is not None:
                     one.observe(chosen_metric(trainer.callback_metrics, one.metric_name))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write no more; the history and the state stay."""
+        """Stop writing values; the history and the state stay available."""
         self._remove_hooks()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Write no more."""
+        """Stop writing values."""
         self._remove_hooks()
 
     def _remove_hooks(self) -> None:
@@ -186,13 +187,13 @@ class SchedulerCallback(Callback):
         self._handles = []
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of all schedulers and histories, as plain data."""
+        """Return the state of all schedulers and histories, as plain data."""
         if not self._scheduled:
             return dict(self._saved or {})
         return {"optimizers": [one.state_dict() for one in self._scheduled]}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from a saved state; Lightning loads it before there are optimizers, so it waits for them."""
+        """Load a saved state. If Lightning calls this before the schedulers exist, keep the state until they do."""
         if self._scheduled:
             self._load(state_dict)
         else:
@@ -209,10 +210,10 @@ class SchedulerCallback(Callback):
 
 
 def _planned_run(trainer: Trainer) -> RunArguments:
-    """The length of a run of which Lightning counts the steps.
+    """Return the length of a run in which Lightning takes the optimizer steps.
 
     Raises:
-        ValueError: the module takes the steps itself; as :func:`run_length`.
+        ValueError: the module uses manual optimization; see also :func:`run_length`.
     """
     if not trainer.lightning_module.automatic_optimization:
         raise ValueError("check_length must be False with manual optimization, given True")

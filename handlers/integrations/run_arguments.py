@@ -1,4 +1,4 @@
-"""The length of another trainer's run, as arguments of ``dry_run`` and ``check_plan``."""
+"""The length of a run of Lightning or Hugging Face, as arguments of ``dry_run`` and ``check_plan``."""
 
 import math
 from typing import TypedDict
@@ -8,9 +8,9 @@ class RunArguments(TypedDict):
     """The length of a run in steps of the optimizer: arguments of ``dry_run`` and ``check_plan``.
 
     Args:
-        max_epochs: epochs of the run; None where the last one ends early.
-        epoch_length: steps of an epoch.
-        max_iters: steps of the run where its last epoch ends early; otherwise None.
+        max_epochs: the number of epochs in the run; None if the last epoch ends early.
+        epoch_length: the number of steps in an epoch.
+        max_iters: the number of steps in the run if its last epoch ends early; otherwise None.
     """
 
     max_epochs: int | None
@@ -21,13 +21,13 @@ class RunArguments(TypedDict):
 def run_arguments(
     num_batches: int | None, accumulation: int, max_epochs: float | None, max_steps: int | None
 ) -> RunArguments:
-    """The length of a run that takes a step after every so many batches, and at the end of each epoch.
+    """Return the length of a run that takes a step after every ``accumulation`` batches and at the end of each epoch.
 
     Args:
-        num_batches: batches of an epoch; None if that is unknown.
-        accumulation: batches of a step.
-        max_epochs: epochs of the run, perhaps a part of one; None for no limit.
-        max_steps: steps of the run; None for no limit.
+        num_batches: the number of batches in an epoch; None if it is unknown.
+        accumulation: the number of batches in a step.
+        max_epochs: the number of epochs in the run, which may be a fraction; None for no limit.
+        max_steps: the number of steps in the run; None for no limit.
 
     Raises:
         ValueError: the run has no end, or no step.

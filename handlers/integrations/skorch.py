@@ -1,4 +1,4 @@
-"""A callback for skorch; this file alone imports ``skorch``."""
+"""A callback for skorch. No other file imports ``skorch``."""
 
 import warnings
 from collections.abc import Mapping
@@ -10,25 +10,26 @@ from lehr.engine.history import ParamHistory
 
 from .callback_core import Make, ScheduledOptimizer, chosen_metric
 
-STEPS = "scheduler_steps"  # in the history of the net, where its epoch has another number of batches
+STEPS = "scheduler_steps"  # in net.history, for an epoch whose number of steps is not its number of batches
 
 
 class SchedulerCallback(Callback):
-    """Schedules the optimizer of a net of skorch.
+    """Schedules the optimizer of a skorch net.
 
-    The k-th real step of the optimizer, from 0, trains with ``schedule(k)``: the values of ``simulate``, bit for bit.
-    Each net of a grid search has schedulers of its own. A net that goes on (``partial_fit``, also after ``load_params``
-    with ``f_optimizer`` and ``f_history``) goes on in its schedules: from the steps and metrics in ``net.history``.
+    The k-th real step of the optimizer, counting from 0, trains with ``schedule(k)``, the value that ``simulate``
+    returns, bit for bit. Each net of a grid search has its own schedulers. When a net trains further with
+    ``partial_fit``, also after ``load_params`` with ``f_optimizer`` and ``f_history``, the schedules continue after the
+    steps and metrics in ``net.history``.
 
     Args:
         make: a function that takes the optimizer and returns one or several schedulers of it.
         metric_name: the name in ``net.history`` of the metric that drives the schedulers, such as ``"valid_loss"``;
-            None for the name that they were made with. It is read after each epoch; put the callback that records it
-            first.
+            None for the name that the schedulers have. This callback reads the metric after each epoch, so list the
+            callback that records the metric first.
 
     Raises:
-        TypeError, ValueError: when training starts, ``make`` returns something else, or the metric does not fit the
-            schedulers; after an epoch, ``net.history`` has no such metric.
+        TypeError, ValueError: when training starts, ``make`` does not return schedulers, or the metric does not fit
+            the schedulers; after an epoch, ``net.history`` does not have the metric.
 
     Attributes:
         history: the values of each step, and of the step after the last one.
@@ -48,7 +49,7 @@ class SchedulerCallback(Callback):
         self.metric_name = metric_name
 
     def initialize(self) -> "SchedulerCallback":
-        """Forget the former run."""
+        """Remove the schedulers of the former run."""
         self.scheduled_: ScheduledOptimizer | None = None
         self.handle_: Any = None
         self.steps_ = 0
@@ -61,7 +62,7 @@ class SchedulerCallback(Callback):
         return ParamHistory() if scheduled is None else scheduled.history
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **_: Any) -> None:  # noqa: N803
-        """Make the schedulers, which write their first values, or go on where the history of the net ends."""
+        """Make the schedulers, which write their first values, and repeat the steps in the history of the net."""
         self._remove_hook()
         if self.scheduled_ is None or self.scheduled_.optimizer is not net.optimizer_:
             self.scheduled_ = ScheduledOptimizer(self.make, net.optimizer_, self.metric_name)
@@ -79,11 +80,11 @@ class SchedulerCallback(Callback):
         self.steps_ += 1
 
     def on_epoch_begin(self, net: Any, **_: Any) -> None:
-        """Count the steps of the epoch."""
+        """Begin to count the steps of the epoch."""
         self.steps_ = 0
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
-        """Read the metric."""
+        """Record the number of steps if it is not the number of batches, and read the metric."""
         row = net.history[-1]
         if self.steps_ != row.get("train_batch_count"):
             net.history.record(STEPS, self.steps_)
@@ -95,7 +96,7 @@ class SchedulerCallback(Callback):
             self.scheduled_.observe(chosen_metric(row, self.scheduled_.metric_name))
 
     def on_train_end(self, net: Any, **_: Any) -> None:
-        """Write no more; the history stays."""
+        """Stop writing values; the history stays available."""
         self._remove_hook()
 
     def _remove_hook(self) -> None:
@@ -104,5 +105,5 @@ class SchedulerCallback(Callback):
             self.handle_ = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the schedulers, which the history of the net makes again."""
+        """Return the attributes without the schedulers, which are made again from the history of the net."""
         return {name: None if name in ("scheduled_", "handle_") else value for name, value in vars(self).items()}

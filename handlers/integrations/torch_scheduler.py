@@ -1,4 +1,4 @@
-"""Schedulers as a scheduler of ``torch.optim.lr_scheduler``, for trainers that call ``step()`` after the optimizer."""
+"""``as_torch_scheduler``, which makes a torch scheduler from schedulers, for trainers that call ``step()``."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -25,33 +25,33 @@ def as_torch_scheduler(
     num_processes: int | None = None,
     history: ParamHistory | None = None,
 ) -> TorchLRScheduler:
-    """A scheduler of ``torch.optim.lr_scheduler`` that writes the values of one or several schedulers.
+    """Return a scheduler of ``torch.optim.lr_scheduler`` that writes the values of one or several schedulers.
 
-    Use it where a trainer calls ``step()`` after the optimizer's step, as Lightning, Hugging Face, accelerate, skorch
-    and plain torch loops do. The constructor writes ``schedule(0)``, and the k-th call of ``step()`` writes
-    ``schedule(k)``, so the optimizer's k-th step, from 0, trains with ``schedule(k)``: the values of ``simulate``,
-    bit for bit. Learning rates, momentum, betas, weight decay and any other entry of the param groups are written in
-    the same call.
+    Use it with trainers that call ``step()`` after the optimizer's step: Lightning, Hugging Face, accelerate, skorch
+    and plain torch loops. The constructor writes ``schedule(0)``, and the k-th call of ``step()`` writes
+    ``schedule(k)``. So the optimizer's k-th step, counting from 0, trains with ``schedule(k)``, the value that
+    ``simulate`` returns, bit for bit. Each call writes learning rates, momentum, betas, weight decay and any other
+    entry of the param groups that the schedulers have.
 
-    A scheduler that is driven by a metric takes it in ``step(metric)``, as ``ReduceLROnPlateau`` does, or in
-    ``observe(metric)``. With ``step()`` alone it counts the event, and the value stays as it is. On several ranks, give
-    each the same metric, as torch's own needs it; in Lightning, log it with ``sync_dist=True``.
+    If a metric drives a scheduler, pass the metric with ``step(metric)``, as for ``ReduceLROnPlateau``, or with
+    ``observe(metric)``. A call of ``step()`` without a metric counts the event and keeps the value. With several ranks,
+    pass the same metric on each rank, as for torch's own scheduler; in Lightning, log it with ``sync_dist=True``.
 
     Args:
-        schedulers: one scheduler, or several, of the param groups of one optimizer. Do not call or attach them.
-        num_processes: the number of times that ``step()`` is called after each step of the optimizer: with accelerate,
-            the number of processes unless ``split_batches=True``. None: 1, with a warning if accelerate calls it more
-            often.
-        history: a history in which all values are recorded; None for none.
+        schedulers: one or several schedulers of the param groups of one optimizer, which you must not call or attach.
+        num_processes: the number of calls of ``step()`` after each step of the optimizer. With accelerate, give the
+            number of processes, or 1 with ``split_batches=True``. None: 1, with a warning if accelerate calls
+            ``step()`` more often.
+        history: a history that records all values; None for no history.
 
     Returns:
-        A scheduler whose state is plain data, which ``torch.load(..., weights_only=True)`` reads. In ``SequentialLR``
-        it may write the learning rate alone.
+        A torch scheduler whose state is plain data, which ``torch.load(..., weights_only=True)`` reads. In a
+        ``SequentialLR`` it can write only the learning rate.
 
     Raises:
-        TypeError: ``schedulers`` is something else; ``num_processes`` is not an int.
-        ValueError: the schedulers do not have one optimizer in common; two of them write the same number; one has
-            counted events already; ``num_processes`` is less than 1.
+        TypeError: ``schedulers`` does not consist of schedulers; ``num_processes`` is not an int.
+        ValueError: the schedulers have different optimizers; two schedulers write the same number; a scheduler has
+            already counted events; ``num_processes`` is less than 1.
 
     The constructor leaves ``initial_lr`` in the param groups, as torch's schedulers do. No other scheduler of this
     library writes to the optimizer before its first event.
@@ -79,28 +79,28 @@ def as_torch_scheduler(
 
 
 class TorchAdapter(TorchLRScheduler):
-    """What :func:`as_torch_scheduler` makes.
+    """The torch scheduler that :func:`as_torch_scheduler` returns.
 
     Args:
         scheduler: the scheduler whose values are written.
-        num_processes: how often ``step()`` is called after each step of the optimizer; None for 1.
+        num_processes: the number of calls of ``step()`` after each step of the optimizer; None for 1.
     """
 
     warns_without_metric = True
-    """Whether ``step()`` warns where a metric drives the scheduler and none has come; False where it comes later."""
+    """Whether ``step()`` warns if a metric drives the scheduler and none was passed; False if :meth:`revise` does."""
 
     def __init__(self, scheduler: AnyScheduler, num_processes: int | None) -> None:
         self._scheduler, self._num_processes, self._last_epoch = scheduler, num_processes, -1
         self._find_parts()
-        self._before: list[dict[str, Any]] = []  # the progress of the read parts before the last event
+        self._before: list[dict[str, Any]] = []  # the progress of self._read_parts before the last event
         self._has_metric, self._accelerate_check = False, AccelerateCheck(num_processes)
         self._is_made = self._counts_updates = self._warned_of_epoch = False
         super().__init__(without_engine.optimizer_of(scheduler))
         self._is_made, self._is_in_sequence = True, False
-        self._first_groups, self._first_values = list(self.optimizer.param_groups), self._held()
+        self._first_groups, self._first_values = list(self.optimizer.param_groups), self._present_rates()
 
     def _find_parts(self) -> None:
-        """Find the stateful parts of the schedule: those that metrics drive, and those that reading changes."""
+        """Find the parts of the schedule that metrics drive, and the parts that change when they are read."""
         self._metric_parts = without_engine.metric_driven_parts(self._scheduler)
         self._read_parts = without_engine.parts_changed_by_reading(self._scheduler) if self._metric_parts else []
 
@@ -116,7 +116,7 @@ class TorchAdapter(TorchLRScheduler):
 
     @last_epoch.setter
     def last_epoch(self, last_epoch: int) -> None:
-        if self._is_made and last_epoch < self._last_epoch:  # SequentialLR takes the first step back
+        if self._is_made and last_epoch < self._last_epoch:  # only SequentialLR does this: it undoes the first step
             self._refuse_in_sequence()
             self._is_in_sequence = True
         self._last_epoch = last_epoch
@@ -124,29 +124,30 @@ class TorchAdapter(TorchLRScheduler):
     def _refuse_in_sequence(self) -> None:
         if others := without_engine.written_params(self._scheduler) - {"lr"}:
             raise ValueError(
-                f"a scheduler of {arguments.shown(sorted(others))} must not stand in SequentialLR, which would leave "
-                "its first values in force until its turn; use lehr.handlers.ConcatScheduler"
+                f"a scheduler in SequentialLR must write only 'lr', given one that writes "
+                f"{arguments.shown(sorted(others))}: it would train with its first values until its milestone; use "
+                "lehr.handlers.ConcatScheduler"
             )
         if self._metric_parts:
             raise ValueError(
-                "a scheduler that is driven by a metric must not stand in SequentialLR, which gives it none; use "
-                "lehr.handlers.ConcatScheduler"
+                f"a scheduler in SequentialLR must not be driven by a metric, since SequentialLR passes none, given "
+                f"{arguments.shown(self._scheduler)}; use lehr.handlers.ConcatScheduler"
             )
 
     def step(self, value: Any = None, /, metrics: Any = None, *, epoch: Any = None) -> None:
         """Write the values of the next event.
 
         Args:
-            value: a metric, for a scheduler that is driven by one; for any other, an epoch to go to, which torch has
-                deprecated. With a second number it is the epoch, and that one is the metric, as in timm: see
+            value: the metric, if a metric drives the scheduler; else the epoch to go to, which torch has deprecated.
+                With two numbers, ``value`` is the epoch and ``metrics`` is the metric, as in timm: see
                 :meth:`step_update`.
-            metrics: a metric by name.
-            epoch: an epoch by name.
+            metrics: the metric, if you pass it by name or after an epoch.
+            epoch: the epoch, if you pass it by name.
 
         Raises:
-            TypeError: there is a metric, but no scheduler is driven by one; the metric is not a number; there is an
-                epoch by name, or two numbers of which the first is no int, and a metric drives the scheduler.
-            ValueError: there are an epoch and a metric, and the epoch is not the next event.
+            TypeError: a metric is given, but drives no scheduler; the metric is not a number; ``epoch`` is given
+                without a metric, but a metric drives the scheduler; of two numbers, the first is not an int.
+            ValueError: an epoch and a metric are given, and the epoch is not the next event.
         """
         by_name = epoch is not None
         if by_name:
@@ -155,19 +156,20 @@ class TorchAdapter(TorchLRScheduler):
             self._step_epoch(value, metrics)
             return
         if self._counts_updates and type(value) is int:
-            return  # the end of an epoch without a metric
+            return  # timm's script calls step(epoch) after an epoch, but step_update has written the values
         given = value if metrics is None else metrics
         if not self._metric_parts and (metrics is not None or not isinstance(value, int | None)):
             raise TypeError(
-                f"step() takes no metric where no schedule is driven by one, given {arguments.shown(given)}"
+                f"step() takes a metric only where a metric drives a schedule, given {arguments.shown(given)}"
             )
         if self._metric_parts and by_name:
             raise TypeError(
-                f"step() takes a metric where a schedule is driven by one, given epoch={arguments.shown(epoch)}"
+                f"step() takes a metric where a metric drives a schedule, given only epoch={arguments.shown(epoch)}"
             )
         if self._metric_parts and given is not None:
             self._warn_of_epoch(given)
-            if (self._last_epoch + 1) % (self._num_processes or 1) == 0:  # accelerate passes it once per process
+            # accelerate calls step(metric) num_processes times, so use the metric once.
+            if (self._last_epoch + 1) % (self._num_processes or 1) == 0:
                 self.observe(given)
         elif self._metric_parts and self._is_made and reads_metric(self._scheduler):
             self._warn_without_metric()
@@ -176,11 +178,11 @@ class TorchAdapter(TorchLRScheduler):
         super().step(None if self._metric_parts else value)
 
     def step_update(self, num_updates: int, metric: Any = None) -> None:
-        """Write the values of the event after so many updates, as timm's training script asks for after each of them.
+        """Write the values of event ``num_updates``. timm's training script calls this method after each update.
 
-        The events are then updates of the optimizer. ``step(epoch, metric)``, which the script calls after each epoch,
-        passes the metric, if there is one, to what is driven by one, from the next update on. Without calls of this
-        method, the events are epochs, and ``step(epoch, metric)`` writes the values of that epoch.
+        The events are then updates of the optimizer. The script also calls ``step(epoch, metric)`` after each epoch,
+        which passes the metric to the schedules that a metric drives; the metric has an effect from the next update on.
+        Without calls of this method, the events are epochs, and ``step(epoch, metric)`` writes the values of an epoch.
 
         Args:
             num_updates: the number of updates so far.
@@ -194,10 +196,10 @@ class TorchAdapter(TorchLRScheduler):
         self._write(num_updates)
 
     def _step_epoch(self, epoch: Any, metric: Any) -> None:
-        """What timm's training script does after an epoch, with its metric."""
+        """Handle a call of ``step(epoch, metric)``, with which timm's training script ends each epoch."""
         if type(epoch) is not int:
             given = f"{arguments.shown(epoch)} and {arguments.shown(metric)}"
-            raise TypeError(f"step() takes a metric alone, or an epoch, an int, and a metric, given {given}")
+            raise TypeError(f"step() takes a metric alone, or an epoch (an int) and a metric, given {given}")
         metric, event = checked_metric(metric), self._last_epoch // (self._num_processes or 1)
         if self._counts_updates:
             if self._metric_parts:
@@ -205,21 +207,19 @@ class TorchAdapter(TorchLRScheduler):
             return
         if self._metric_parts:
             if epoch != event + 1:
-                raise ValueError(
-                    f"epoch must be {event + 1}, the next one, where a metric comes with it, given {epoch}"
-                )
+                raise ValueError(f"epoch must be {event + 1}, the next epoch, if a metric is given, too, given {epoch}")
             self.observe(metric)
         self._write(int(arguments.whole_number("epoch", epoch, at_least=0)))
 
     def _write(self, event_index: int) -> None:
-        """Write the values of any event, without torch's own count."""
+        """Write the values of any event, and set the counts that torch's own ``step`` would set."""
         self._keep_progress()
         without_engine.write_event(self._scheduler, event_index)
-        self._last_epoch, self._last_lr = event_index * (self._num_processes or 1), self._held()
+        self._last_epoch, self._last_lr = event_index * (self._num_processes or 1), self._present_rates()
         self._step_count += 1
 
     def _warn_of_epoch(self, metric: Any) -> None:
-        """Warn once where a metric is the number of the event, as an epoch would be."""
+        """Warn once if a metric equals the number of the event, since the caller may have meant an epoch."""
         if type(metric) is int and metric == self._last_epoch + 1 and self._is_made and not self._warned_of_epoch:
             self._warned_of_epoch = True
             warnings.warn(
@@ -229,24 +229,24 @@ class TorchAdapter(TorchLRScheduler):
             )
 
     def observe(self, metric: float) -> None:
-        """Pass a metric to the schedules that are driven by one, without writing.
+        """Pass a metric to the schedules that a metric drives, without writing values.
 
         Raises:
             TypeError: the metric is not a number.
-            ValueError: no schedule is driven by a metric; the metric is NaN, and ``nan_policy`` is ``"raise"``.
+            ValueError: a metric drives no schedule; the metric is NaN, and ``nan_policy`` is ``"raise"``.
         """
         value = checked_metric(metric)
         if not self._metric_parts:
-            raise ValueError(f"no schedule is driven by a metric, given {value}")
+            raise ValueError(f"observe() takes a metric only where a metric drives a schedule, given {value}")
         self._has_metric, self._before = True, []
         for part in self._metric_parts:
             part.observe(value)
 
     def revise(self, metric: float) -> None:
-        """Pass a metric that came after ``step()``, and write the values of the same event again, now with it.
+        """Pass a metric that arrives after ``step()``, and write the values of the present event again.
 
         Raises:
-            TypeError, ValueError: as :meth:`observe`.
+            TypeError, ValueError: see :meth:`observe`.
         """
         event_index = self._last_epoch // (self._num_processes or 1)
         without_engine.go_to_event(self._scheduler, event_index)
@@ -255,10 +255,10 @@ class TorchAdapter(TorchLRScheduler):
         self.observe(metric)
         self._keep_progress()
         without_engine.write_event(self._scheduler, event_index)
-        self._last_lr = self._held()
+        self._last_lr = self._present_rates()
 
     def _keep_progress(self) -> None:
-        """Keep what reading the next event changes, for :meth:`revise`."""
+        """Save the progress of the parts that change when the next event is read, for :meth:`revise`."""
         if self._read_parts:
             self._before = [without_engine.progress_of(part) for part in self._read_parts]
 
@@ -272,19 +272,19 @@ class TorchAdapter(TorchLRScheduler):
             )
 
     def get_lr(self) -> list[Any]:
-        """The learning rate of each param group, after all values of this event have been written."""
+        """Write all values of this event, and return the learning rate of each param group."""
         event_index, others = divmod(self._last_epoch, self._num_processes or 1)
         if self._get_lr_called_within_step and not others:
             self._keep_progress()
             without_engine.write_event(self._scheduler, event_index)
-        return self._held()
+        return self._present_rates()
 
-    def _held(self) -> list[Any]:
+    def _present_rates(self) -> list[Any]:
         rates = [group["lr"] for group in self.optimizer.param_groups]
         return [rate.clone() if isinstance(rate, torch.Tensor) else rate for rate in rates]
 
     def state_dict(self) -> dict[str, Any]:
-        """The state as plain data: torch's counts, and the state of the scheduler."""
+        """Return the state as plain data: torch's counts, and the state of the scheduler."""
         if self._metric_parts and self._last_epoch > 0:
             self._warn_without_metric()
         return {
@@ -297,13 +297,13 @@ class TorchAdapter(TorchLRScheduler):
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from a saved state.
+        """Load a saved state.
 
-        If the state of the optimizer was not loaded after this scheduler was made, the last values are written again:
-        the constructor has written the first values over them.
+        The constructor wrote the first values to the optimizer. If the optimizer has not loaded its own state since
+        then, this method writes the last values again.
 
         Raises:
-            TypeError, ValueError: this is not the state of such a scheduler; nothing is loaded.
+            TypeError, ValueError: ``state_dict`` is not the state of a ``TorchAdapter``; nothing is loaded.
         """
         state = _checked_state(state_dict)
         self._check_progress(state["before"])
@@ -313,30 +313,32 @@ class TorchAdapter(TorchLRScheduler):
         self._last_epoch, self._step_count = state["last_epoch"], state["_step_count"]
         if state["num_processes"] != (self._num_processes or 1):
             self._last_epoch = (self._scheduler.event_index - 1) * (self._num_processes or 1)
-        if self._last_epoch > 0 and not self._is_in_sequence and self._holds_first_values():
+        if self._last_epoch > 0 and not self._is_in_sequence and self._has_first_values():
             without_engine.write_last_event_again(self._scheduler)
-        self._last_lr = self._held()
+        self._last_lr = self._present_rates()
 
     def _check_progress(self, before: list[Any]) -> None:
-        """Raise an error if the parts cannot be put back to this; they stay as they are."""
+        """Raise an error if the parts cannot load the saved progress; the parts do not change."""
         if len(before) not in (0, len(self._read_parts)):
-            raise ValueError(f"before must be that of {len(self._read_parts)} schedules, given {len(before)}")
+            raise ValueError(
+                f"'before' must be the progress of {len(self._read_parts)} schedules, given that of {len(before)}"
+            )
         for part, progress in zip(self._read_parts, before, strict=False):
             present = part.state_dict()
             without_engine.put_back(part, progress)
             part.load_state_dict(present)
 
-    def _holds_first_values(self) -> bool:
-        """Whether the optimizer holds what the constructor wrote: to load its state replaces the param groups."""
+    def _has_first_values(self) -> bool:
+        """Return whether the optimizer still has the values that the constructor wrote, and has loaded no state."""
         groups = zip(self.optimizer.param_groups, self._first_groups, strict=False)
-        return all(group is first for group, first in groups) and self._held() == self._first_values
+        return all(group is first for group, first in groups) and self._present_rates() == self._first_values
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._scheduler!r}>"
 
 
 def _checked_state(state_dict: Any) -> dict[str, Any]:
-    if isinstance(state_dict, Mapping) and "before" not in state_dict:  # as the first version saved it
+    if isinstance(state_dict, Mapping) and "before" not in state_dict:  # the first version did not save it
         state_dict = {**state_dict, "before": []}
     if not isinstance(state_dict, Mapping) or set(state_dict) != ENTRIES:
         given = arguments.shown(sorted(map(str, state_dict)) if isinstance(state_dict, Mapping) else state_dict)

@@ -1,4 +1,4 @@
-"""A callback for Hugging Face's Trainer; this file alone imports ``transformers``."""
+"""A callback for Hugging Face's Trainer, and the length of its run. No other file imports ``transformers``."""
 
 import math
 from collections.abc import Mapping
@@ -14,19 +14,20 @@ from lehr.handlers.schedules import arguments
 from .callback_core import Make, ScheduledOptimizer, chosen_metric
 from .run_arguments import RunArguments, run_arguments
 
-PLAIN_TYPES = ("linear", "constant")  # lr_scheduler_type of a user who has chosen no schedule
+PLAIN_TYPES = ("linear", "constant")  # with these values of lr_scheduler_type, a user has chosen no schedule
 
 
 def run_length(args: TrainingArguments, num_samples: int | None = None) -> RunArguments:
-    """The length of a run of a ``Trainer`` in steps of the optimizer, as arguments of ``dry_run`` and ``check_plan``.
+    """Return the length of a run of a ``Trainer`` in optimizer steps, as arguments of ``dry_run`` and ``check_plan``.
 
-    It counts ``gradient_accumulation_steps``, ``max_steps``, ``num_train_epochs``, the batch sizes,
-    ``dataloader_drop_last`` and the processes as the Trainer does. Row k of the plan is what step k of the optimizer
-    trains with.
+    The function counts ``gradient_accumulation_steps``, ``max_steps``, ``num_train_epochs``, the batch sizes,
+    ``dataloader_drop_last`` and the processes as the Trainer does. Row k of the plan has the values with which step k
+    of the optimizer trains.
 
     Args:
         args: the arguments of the Trainer.
-        num_samples: the samples of the training set, ``len(train_dataset)``; None with ``max_steps``, if it is unknown.
+        num_samples: the number of samples in the training set, ``len(train_dataset)``. If the number is unknown, give
+            None and set ``max_steps``.
 
     Raises:
         TypeError, ValueError: ``num_samples`` is not a whole number of at least 1; the run has no step, or no end.
@@ -43,35 +44,36 @@ def run_length(args: TrainingArguments, num_samples: int | None = None) -> RunAr
     num_batches = rounded(num_samples / size)
     if not args.accelerator_config.split_batches:
         num_batches = rounded(num_batches / args.world_size)
-    max_epochs = None if max_steps else args.num_train_epochs  # max_steps may be more than the epochs
+    max_epochs = None if max_steps else args.num_train_epochs  # max_steps overrides num_train_epochs
     return run_arguments(num_batches, args.gradient_accumulation_steps, max_epochs, max_steps)
 
 
 class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc, unused-ignore]
-    """Schedules the optimizer of a ``Trainer``, which makes it itself from its ``TrainingArguments``.
+    """Schedules the optimizer that a ``Trainer`` makes from its ``TrainingArguments``.
 
-    The k-th real step of the optimizer, from 0, trains with ``schedule(k)``: the values of ``simulate``, bit for bit,
-    with accumulated batches, too. The learning rate that the Trainer logs is the one that the step trained with. The
-    state is saved in the Trainer's checkpoints (in ``trainer_state.json``), and ``resume_from_checkpoint`` goes on with
-    the values of the unbroken run.
+    The k-th real step of the optimizer, counting from 0, trains with ``schedule(k)``, the value that ``simulate``
+    returns, bit for bit. Accumulated batches do not change this. The Trainer logs the learning rate with which the
+    step trained. The Trainer's checkpoints contain the state of the schedulers (in ``trainer_state.json``), and a run
+    with ``resume_from_checkpoint`` has the values of the unbroken run.
 
-    A Trainer always makes a learning rate scheduler of its own. This callback lets that one count and be saved, but
-    write nothing: its ``step`` writes the values of this callback's schedulers, and its ``get_last_lr`` returns them.
+    A Trainer always makes its own learning rate scheduler. This callback replaces two methods of the Trainer's
+    scheduler: ``step`` then writes the values of this callback's schedulers, and ``get_last_lr`` returns these values.
+    The Trainer's scheduler still counts its steps, and the Trainer saves its state.
 
     Args:
-        make: a function that takes the optimizer and returns one or several schedulers of it. Its groups have the
-            ``learning_rate`` of the ``TrainingArguments``.
+        make: a function that takes the optimizer and returns one or several schedulers of it. The param groups have
+            the ``learning_rate`` of the ``TrainingArguments``.
         metric_name: the name of the metric that drives the schedulers, such as ``"eval_loss"``; None for the name that
-            they were made with. It is read after each evaluation.
-        check_length: whether to warn, when training starts, of a schedule that is longer or shorter than the run: of
-            the findings of ``check_plan`` about lengths. A run of 100,000 steps takes about a second.
+            the schedulers have. The callback reads the metric after each evaluation.
+        check_length: whether to warn, when training starts, if ``check_plan`` finds a schedule that is longer or
+            shorter than the run. The check takes about a second for 100,000 steps.
 
     Raises:
         TypeError: ``make`` is not a function.
-        ValueError: before the first step: the Trainer was given a scheduler or a schedule of its own, by
-            ``optimizers``, ``lr_scheduler_type`` or warm-up steps; ``restore_callback_states_from_checkpoint`` is set,
-            which makes callbacks anew, without their functions; the metric does not fit the schedulers. Later: an
-            evaluation has no such metric.
+        ValueError: before the first step: the Trainer has another scheduler or schedule, from ``optimizers``,
+            ``lr_scheduler_type`` or warm-up steps; ``restore_callback_states_from_checkpoint`` is set, which makes new
+            callbacks without their functions; the metric does not fit the schedulers. Later: an evaluation does not
+            have the metric.
 
     Attributes:
         history: the values of each step, and of the step after the last one.
@@ -92,7 +94,7 @@ class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
         self._check_length = arguments.flag("check_length", check_length)
         self._scheduled: ScheduledOptimizer | None = None
         self._steps_at_metric = -1  # the step of the last metric; -1 outside of a run
-        self._other_metrics: dict[str, Any] = {}  # of evaluations since the last step, none of which had the metric
+        self._other_metrics: dict[str, Any] = {}  # from evaluations since the last step that lack the metric
 
     @property
     def history(self) -> ParamHistory:
@@ -100,7 +102,7 @@ class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
         return ParamHistory() if self._scheduled is None else self._scheduled.history
 
     def on_init_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **parts: Any) -> None:
-        """Refuse another schedule."""
+        """Raise an error if the Trainer has another schedule."""
         _refuse_other_schedules(args)
         if (scheduler := parts.get("lr_scheduler")) is not None:
             raise ValueError(
@@ -111,7 +113,7 @@ class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **parts: Any
     ) -> None:
-        """Make the schedulers, which write their first values, or go on from the checkpoint."""
+        """Make the schedulers, which write their first values, and load their state from the checkpoint, if any."""
         _refuse_other_schedules(args)
         theirs = parts["lr_scheduler"]
         if not isinstance(theirs, LRScheduler):
@@ -128,11 +130,11 @@ class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
         else:
             self._scheduled.warn_if_begun(state.global_step)
         _let_it_write(theirs, self._scheduled)
-        self._steps_at_metric = state.global_step  # an evaluation before the first step drives nothing
+        self._steps_at_metric = state.global_step  # ignore an evaluation before the first step
         self._other_metrics = {}
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **parts: Any) -> None:
-        """Read the metric, once after a step: where there are several evaluations, from the one that has it."""
+        """Read the metric once after each step, from the first evaluation that has the metric."""
         scheduled = self._scheduled
         if scheduled is None or scheduled.metric_name is None or not 0 <= self._steps_at_metric < state.global_step:
             return
@@ -146,21 +148,21 @@ class SchedulerCallback(TrainerCallback, ExportableState):  # type: ignore[misc,
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **parts: Any
     ) -> None:
-        """Refuse evaluations without the metric."""
+        """Raise an error if no evaluation since the last step had the metric."""
         if self._other_metrics and self._scheduled is not None:
             chosen_metric(self._other_metrics, str(self._scheduled.metric_name))
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **parts: Any) -> None:
-        """Read no more metrics; the history stays."""
+        """Stop reading metrics; the history stays available."""
         self._steps_at_metric = -1
 
     def state(self) -> dict[str, Any]:
-        """The state of the schedulers and the history, as plain data; the Trainer saves it with its own."""
+        """Return the state of the schedulers and the history, as plain data; the Trainer saves it in its own state."""
         return {"args": {}, "attributes": {} if self._scheduled is None else {"saved": self._scheduled.state_dict()}}
 
 
 def _batches_of(parts: Mapping[str, Any]) -> int | None:
-    """The batches of an epoch; None if the data has no length."""
+    """Return the number of batches in an epoch; None if the data has no length."""
     try:
         return len(parts["train_dataloader"])
     except (KeyError, TypeError):
@@ -170,19 +172,23 @@ def _batches_of(parts: Mapping[str, Any]) -> int | None:
 def _refuse_other_schedules(args: TrainingArguments) -> None:
     kind = getattr(args.lr_scheduler_type, "value", args.lr_scheduler_type)
     if kind not in PLAIN_TYPES:
-        raise ValueError(f"lr_scheduler_type must be left out, since SchedulerCallback schedules, given {kind!r}")
+        raise ValueError(
+            f"lr_scheduler_type must be left out, since SchedulerCallback schedules the optimizer, given {kind!r}"
+        )
     for name in ("warmup_steps", "warmup_ratio"):
         if getattr(args, name, None):
-            raise ValueError(f"{name} must be 0: let the schedulers of SchedulerCallback warm up")
+            raise ValueError(
+                f"{name} must be 0, since SchedulerCallback schedules the warm-up, too, given {getattr(args, name)}"
+            )
     if getattr(args, "restore_callback_states_from_checkpoint", False):
         raise ValueError(
-            "restore_callback_states_from_checkpoint must be False: it makes callbacks anew, without their functions; "
-            "SchedulerCallback goes on from a checkpoint without it"
+            "restore_callback_states_from_checkpoint must be False, given True: it makes new callbacks without their "
+            "functions; SchedulerCallback resumes from a checkpoint without it"
         )
 
 
 def _let_it_write(theirs: Any, scheduled: ScheduledOptimizer) -> None:
-    """Let the Trainer's scheduler write and report these values; it counts on, and its state stays its own."""
+    """Make the Trainer's scheduler write and return the values of ``scheduled``, and keep its own count and state."""
     state_dict = theirs.state_dict
 
     def step(*_: Any) -> None:

@@ -1,1 +1,1 @@
-"""The named schedulers: each a signature, a docstring and a schedule."""
+"""The named schedulers: each class has a signature and a docstring, and chooses a schedule."""

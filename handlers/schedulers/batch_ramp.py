@@ -1,4 +1,4 @@
-"""The batch size in steps, with the learning rate and betas that fit it."""
+"""``BatchRamp``, which changes the batch size in steps, and scales the learning rate and the betas to fit it."""
 
 from collections.abc import Callable
 from functools import partial
@@ -32,48 +32,48 @@ LR_RULES: dict[str, Callable[[float], float]] = {
     "linear": lambda ratio: ratio,
     "none": lambda ratio: 1.0,
 }
-# A batch has been fetched before these, and may have the former size.
+# Before these events, a batch has been fetched, which may have the former batch size.
 FETCHED = (Events.GET_BATCH_COMPLETED, Events.ITERATION_STARTED, OptimizerEvents.STEP_STARTED)
-UNITS = {"ms": "milliseconds"}  # of clocks, where a run has another word
+UNITS = {"ms": "milliseconds"}  # the unit of a clock, and the name that RunLength has for it
 
 
 class BatchRamp(ParamGroupScheduler):
-    """Writes the batch size of a data loader, and with it the learning rate and the betas, in steps at thresholds.
+    """Writes the batch size of a data loader, which changes at thresholds, and scales the learning rate and the betas.
 
-    With the batch size s(i) at event i, the first one s(0), ``k = s(i) / s(0)`` and the schedule of the learning
-    rate::
+    With the batch size s(i) at event i, ``k = s(i) / s(0)`` and the schedule of the learning rate::
 
-        batch size(i) = s(i), which changes at the first event before which the count has reached a threshold
+        batch size(i) = s(i), which changes at the first event after a threshold was reached
         lr(i)         = schedule(i) * k ** 0.5       for lr_rule="sqrt", for Adam
         lr(i)         = schedule(i) * k              for lr_rule="linear", for SGD
         beta(i)       = 1 - k * (1 - beta)           with scale_betas, for each group's two betas
 
-    By default it is attached to ``GET_BATCH_STARTED``, before each batch is fetched: the batch, the learning rate and
-    the betas of a step belong together. In a plain loop, call :meth:`apply` before the first batch is fetched, and
-    after each step.
+    By default it is attached to ``GET_BATCH_STARTED``, before each batch is fetched, so that the batch, the learning
+    rate and the betas of a step fit each other. In a plain loop, call :meth:`apply` before the first batch is fetched,
+    and after each step.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         dataloader: a ``DataLoader`` that was constructed with a ``batch_size``.
-        sizes: pairs of a threshold and the batch size from there on; or a text such as ``"0 tokens: 32, 1M: 64, 4M:
-            128"``. A threshold is a number of events, or an amount with a unit; without a unit, it has that of the one
-            before it. The first one is 0.
-        lr: the schedule of the learning rate: a scheduler of ``"lr"``, which is not attached itself, or a
+        sizes: pairs of a threshold and the batch size from this threshold on; or a text such as ``"0 tokens: 32, 1M:
+            64, 4M: 128"``. A threshold is a number of events, or an amount with a unit. A threshold without a unit has
+            the unit of the threshold before it. The first threshold is 0.
+        lr: the schedule of the learning rate: a scheduler of ``"lr"``, which you must not attach, or a
             :class:`Schedule`. None for each group's own learning rate.
         lr_rule: ``"sqrt"``, ``"linear"``, or None for no rule.
-        scale_betas: whether the betas follow the rule above; else they are left as they are.
-        run: the :class:`~lehr.handlers.RunLength` that converts thresholds. Its ``tokens_per_step`` and
-            ``samples_per_step`` are those of the first batch size, and grow with it. With ``counts="tokens"`` or
-            ``"samples"``, the thresholds are what a clock counts. A percentage is that of the run's steps, or of its
-            tokens or samples if it has no steps.
+        scale_betas: whether the betas follow the formula above; if False, the betas do not change.
+        run: the :class:`~lehr.handlers.RunLength` that converts thresholds to events. Its ``tokens_per_step`` and
+            ``samples_per_step`` belong to the first batch size, and grow with the batch size. With ``counts="tokens"``
+            or ``"samples"``, the thresholds refer to the count of a clock. A percentage refers to the steps of the run,
+            or to its tokens or samples if it has no steps.
         save_history: whether to record the written values in ``engine.state.param_history``.
 
-    Shapes: a column for the batch size, then for the learning rate and for each beta one, or one per param group.
+    Shapes: a column for the batch size; then, for the learning rate and for each beta, a column or a column per param
+    group.
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: the data loader has no batch sampler; a threshold cannot be converted, or is not after the one
-            before it; ``lr`` is not of this optimizer; a beta would be below 0.
+        ValueError: the data loader has no batch sampler; a threshold cannot be converted, or is not after the threshold
+            before it; ``lr`` schedules another optimizer or parameter; a beta would be below 0.
 
     Source: Malladi et al., "On the SDEs and Scaling Rules for Adaptive Gradient Algorithms", 2022,
     https://arxiv.org/abs/2205.10287 (the square root and the betas; its rule for eps is left out); Goyal et al.,
@@ -118,7 +118,7 @@ class BatchRamp(ParamGroupScheduler):
 
     @property
     def dataloader(self) -> "DataLoader[Any]":
-        """The data loader."""
+        """The data loader whose batch size is written."""
         return self._members[0].dataloader  # type: ignore[attr-defined, no-any-return]
 
     def attach(
@@ -132,16 +132,16 @@ class BatchRamp(ParamGroupScheduler):
 
         Args:
             engine: the engine, usually the trainer.
-            event: the event. At ``EPOCH_STARTED``, thresholds count epochs, and the data loader may have workers and
-                ``drop_last``, if it begins anew in each epoch.
+            event: the event. At ``EPOCH_STARTED``, thresholds count epochs. The data loader may then have workers and
+                ``drop_last``, if it starts again in each epoch.
             name: name of the history; None for each ``param_name``.
-            clock: what ``event_index`` counts, such as a :class:`TokenClock`; None to count the events.
+            clock: the clock whose amounts ``event_index`` counts, such as a :class:`TokenClock`; None to count events.
 
         Raises:
             TypeError: an argument has the wrong type.
-            ValueError: the event comes after a batch is fetched; the thresholds count something else than the clock;
-                the data loader fetches batches ahead, or has ``drop_last``, and so would go on with the old batch size
-                while the learning rate changes.
+            ValueError: the event comes after a batch is fetched; the thresholds and the clock count different units;
+                the data loader prefetches batches or has ``drop_last``, so that it would continue with the old batch
+                size after the learning rate has changed.
         """
         unit = UNITS.get(word := getattr(clock, "unit", STEPS), word)
         if self.thresholds_count not in (EVENTS, STEPS if unit == EVENTS else unit):
@@ -152,8 +152,8 @@ class BatchRamp(ParamGroupScheduler):
             )
         if any(one in (fetched, fetched.name, fetched.value) for one in each_of(event) for fetched in FETCHED):
             raise ValueError(
-                "event must be GET_BATCH_STARTED, or EPOCH_STARTED, before which no batch of the former size was "
-                f"fetched, given {shown(event)}"
+                "event must be GET_BATCH_STARTED, or EPOCH_STARTED, since a batch of the former size has been fetched "
+                f"before the given event, given {shown(event)}"
             )
         loader = self.dataloader
         is_ahead = loader.num_workers > 0 or loader.batch_sampler.drop_last  # type: ignore[union-attr]
@@ -177,12 +177,12 @@ class BatchRamp(ParamGroupScheduler):
         scale_betas: bool = False,
         run: RunLength | None = None,
     ) -> list[list[float]]:
-        """The values that the first events would write; the optimizer stays as it is.
+        """Return the values that the first events would write; the optimizer does not change.
 
         Args:
             num_events: the number of events.
             sizes: as in the constructor.
-            optimizer: the optimizer, where the values of its groups matter: for their own learning rates, for a
+            optimizer: the optimizer; needed if the values of its groups matter: for their own learning rates, for a
                 scheduler as ``lr``, and for ``scale_betas``.
             lr: as in the constructor.
             lr_rule: as in the constructor.
@@ -195,7 +195,7 @@ class BatchRamp(ParamGroupScheduler):
             ``[[0, batch size, lr, ...], ...]``.
 
         Raises:
-            TypeError, ValueError: as the constructor and :meth:`simulate`.
+            TypeError, ValueError: see the constructor and :meth:`simulate`.
         """
         given = {"sizes": sizes, "lr": lr, "lr_rule": lr_rule, "scale_betas": scale_betas, "run": run}
         return cls._simulated_rows(num_events, given if optimizer is None else {**given, "optimizer": optimizer})
@@ -207,29 +207,29 @@ class BatchRamp(ParamGroupScheduler):
 
 
 class _ScaledBeta(ParamScheduler):
-    """A beta of each group, which starts from the group's own."""
+    """Writes a beta of each param group, scaled from the group's own beta."""
 
     def __init__(self, optimizer: HasParamGroups, name: str, ratios: list[float], milestones: list[int]) -> None:
         target = ParamGroups(optimizer, name, None)
         values = read_base_values(target, None)
-        # A state that is loaded later brings the betas from before the ramp.
+        # In a trained optimizer, the betas may be scaled already: a state that is loaded later has the original betas.
         if not has_trained(target) and max(ratios) * (1 - min(values)) > 1:
             raise ValueError(
-                "scale_betas must be False where a batch size is more than 1 / (1 - beta) times the first one, given "
-                f"{max(ratios):g} times it and {name} {shown(min(values))}"
+                "scale_betas must be False if a batch size is more than 1 / (1 - beta) times the first batch size, "
+                f"given {max(ratios):g} times the first batch size and {name} {shown(min(values))}"
             )
         base = BaseValues(values, partial(_scaled_beta, ratios, milestones))
         self._write_to(target, name, False, base.schedule(), base)
 
 
 def _scaled_beta(ratios: list[float], milestones: list[int], base: Number) -> Schedule:
-    """The schedule of a beta: ``1 - k * (1 - beta)``."""
+    """Return the schedule of a beta: ``1 - k * (1 - beta)``."""
     rows = 1 - np.multiply.outer(ratios, 1 - np.asarray(base, dtype=np.float64))
     return PiecewiseConstant(rows.tolist(), milestones)
 
 
 def _lr_times(optimizer: HasParamGroups, lr: Any, factors: Schedule) -> ParamScheduler:
-    """The schedule of the learning rate times the factors."""
+    """Return a scheduler that writes the schedule of the learning rate times the factors."""
     if lr is None:
         return ParamScheduler(optimizer, "lr", schedule=factors, relative=True)
     if isinstance(lr, Schedule):

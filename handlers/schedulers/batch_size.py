@@ -1,4 +1,4 @@
-"""The batch size of a data loader."""
+"""``BatchSizeScheduler``, which writes a schedule to the batch size of a data loader."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -43,7 +43,11 @@ class BatchSizes(Schedule):
         return self.schedule.length
 
     def values(self, indices: Array) -> Array:
-        """The rounded values; raises an error for a value below 1."""
+        """Return the rounded values.
+
+        Raises:
+            ValueError: a value rounds to less than 1.
+        """
         sizes = np.floor(np.asarray(self.schedule.values(indices)) + 0.5)
         for at in np.flatnonzero(sizes < 1):
             arguments.whole_number(
@@ -54,10 +58,10 @@ class BatchSizes(Schedule):
 
 @dataclass(frozen=True, repr=False)
 class BatchSizeFunction(FunctionSchedule):
-    """A Python function that returns batch sizes: whole numbers of at least 1.
+    """A schedule that calls a Python function, which returns batch sizes: whole numbers of at least 1.
 
     Raises:
-        ValueError: the function returns something other than a whole number of at least 1.
+        ValueError: the function returns anything else.
 
     Example:
         >>> BatchSizeFunction(lambda event: 2**event)([0, 1, 2]).tolist()
@@ -65,17 +69,17 @@ class BatchSizeFunction(FunctionSchedule):
     """
 
     def value(self, index: int) -> float:
-        """Call the function, and check what it returns."""
+        """Return the batch size that the function returns, after a check."""
         size = self.function(index)
-        if type(size) is int and 1 <= size <= arguments.MAX_EVENT_INDEX:  # to build a name is slow
+        if type(size) is int and 1 <= size <= arguments.MAX_EVENT_INDEX:  # skips the slow check below
             return float(size)
         try:
             return float(arguments.whole_number(self.named(index), size, at_least=1))
-        except TypeError as error:  # ignite raises a ValueError for a wrong type, too
+        except TypeError as error:  # also for a wrong type, ignite raises a ValueError
             raise ValueError(str(error)) from error
 
     def named(self, index: int) -> str:
-        """The name of the batch size in an error."""
+        """Return the name of the batch size in an error."""
         return f"the batch size, {super().named(index)},"
 
 
@@ -83,16 +87,16 @@ class BatchSizeScheduler(BaseParamScheduler):
     """Writes a schedule to the batch size of a data loader's batch sampler.
 
     At event i, counting from 0, the batch size becomes ``scheduler_fn(i)``. By default the scheduler attaches to the
-    start of each epoch. In the middle of an epoch, the data loader may go on with the old size: a sampler with
-    ``drop_last`` until the epoch ends, and workers for the batches that they have prefetched. ignite fixes the number
-    of iterations per epoch when the run starts, so pass ``epoch_length`` to ``Engine.run``.
+    start of each epoch. If the batch size changes in the middle of an epoch, the data loader may continue with the old
+    size: a sampler with ``drop_last`` until the epoch ends, and workers for the batches that they have prefetched.
+    ignite fixes the number of iterations per epoch when the run starts, so pass ``epoch_length`` to ``Engine.run``.
 
     Args:
-        dataloader: a ``DataLoader`` that was constructed with a ``batch_size``, and so has a batch sampler.
+        dataloader: a ``DataLoader`` that was constructed with a ``batch_size``, so that it has a batch sampler.
         scheduler_fn: a function that takes the event index, an int, and returns the batch size, an int; or a
             :class:`Schedule`, whose values are rounded.
         save_history: whether to record the written values in ``engine.state.param_history``, under ``"batch_size"``.
-        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
+        run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: ``dataloader`` is not a ``DataLoader``, or ``scheduler_fn`` is not callable.
@@ -140,7 +144,7 @@ class BatchSizeScheduler(BaseParamScheduler):
 
     @property
     def dataloader(self) -> "DataLoader[Any]":
-        """The data loader."""
+        """The data loader whose batch size is written."""
         return self._target.dataloader
 
     @dataloader.setter
@@ -154,16 +158,16 @@ class BatchSizeScheduler(BaseParamScheduler):
         name: str | None = None,
         clock: AnyClock = None,
     ) -> RemovableEventHandle:
-        """Write the batch size at each of these events of an engine; see :meth:`BaseParamScheduler.attach`.
+        """Write the batch size at each event of an engine; see :meth:`BaseParamScheduler.attach`.
 
         Args:
             engine: the engine, usually the trainer.
             event: an event of the engine, with any filter.
             name: name of the history; None for ``"batch_size"``.
-            clock: a clock that the event index counts; None to count events.
+            clock: the clock whose amounts the event index counts; None to count events.
 
         Raises:
-            TypeError, ValueError: as :meth:`BaseParamScheduler.attach`.
+            TypeError, ValueError: see :meth:`BaseParamScheduler.attach`.
         """
         return super().attach(engine, event, name, clock)
 
@@ -174,7 +178,7 @@ class BatchSizeScheduler(BaseParamScheduler):
         super()._adjust(adjustment)
         is_whole = adjustment.handover is None and adjustment.cooldown is None
         if not is_whole and self._schedule is not None:
-            self._follow(BatchSizes(self._schedule))  # the values on the way are not whole
+            self._follow(BatchSizes(self._schedule))  # values between two batch sizes must be rounded
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         if state["value"] is not None:

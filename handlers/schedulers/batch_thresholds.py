@@ -1,4 +1,4 @@
-"""The thresholds of a batch-size ramp, in any unit, as events."""
+"""Reads the thresholds of a batch-size ramp, which may have any unit, and converts them to event indices."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -16,12 +16,12 @@ EXAMPLE = "'0 tokens: 32, 1M: 64, 4M: 128' or [(0, 32), (1000, 64)]"
 
 
 class Threshold(NamedTuple):
-    """The amount of a unit from which on the batches have a size.
+    """An amount of events, tokens or another unit, and the batch size from this amount on.
 
     Args:
         name: the name of the threshold, for errors.
         amount: the exact amount.
-        unit: its unit, as in :class:`~lehr.handlers.schedules.units.Quantity`.
+        unit: the unit of the amount, as in :class:`~lehr.handlers.schedules.units.Quantity`.
         size: the batch size.
     """
 
@@ -32,12 +32,13 @@ class Threshold(NamedTuple):
 
 
 class EventThresholds(NamedTuple):
-    """The thresholds in what the event index counts.
+    """The thresholds as event indices.
 
     Args:
-        milestones: the event index at which each size but the first begins.
-        sizes: the batch sizes, one more.
-        counts: ``"events"`` if the thresholds are numbers alone, so that any clock fits; else what was converted to.
+        milestones: the event index at which each size after the first one begins.
+        sizes: the batch sizes, one more than there are milestones.
+        counts: the unit that the event index counts. ``"events"`` means that the thresholds have no units, so that
+            every clock is allowed.
     """
 
     milestones: list[int]
@@ -46,13 +47,14 @@ class EventThresholds(NamedTuple):
 
 
 def as_thresholds(sizes: object) -> list[Threshold]:
-    """Reads thresholds from a text or from pairs.
+    """Return the thresholds in a text or in a list of pairs.
 
-    A threshold without a unit has the unit of the one before it; that of the first one is events.
+    A threshold without a unit has the unit of the threshold before it. The first threshold counts events by default.
 
     Raises:
         TypeError: ``sizes`` is neither a text nor a list of pairs.
-        ValueError: it has another form; the first threshold is not 0; a batch size is not a whole number of at least 1.
+        ValueError: an item is not a pair; the first threshold is not 0; a batch size is not a whole number of at least
+            1.
 
     >>> [tuple(one)[1:] for one in as_thresholds("0 tokens: 32, 1M: 64, 3 epochs: 128")]
     [(Fraction(0, 1), 'tokens', 32), (Fraction(1000000, 1), 'tokens', 64), (Fraction(3, 1), 'epochs', 128)]
@@ -78,14 +80,15 @@ def as_thresholds(sizes: object) -> list[Threshold]:
 
 
 def in_events(thresholds: Sequence[Threshold], run: RunLength | None) -> EventThresholds:
-    """The events at which the sizes begin: the first ones before which the count has reached the threshold.
+    """Return the events at which the sizes begin. A size begins at the first event after its threshold was reached.
 
-    Where the event index counts steps, a threshold in tokens or samples takes the size of each step into account. The
-    numbers for each step in ``run`` are those of the first size, and grow with the size. A percentage is that of the
-    run's steps, or of its tokens or samples where it has no steps. An epoch has the ``epoch_length`` of ``run``.
+    If the event index counts steps, a threshold in tokens or samples takes the size of each step into account: the
+    ``tokens_per_step`` and ``samples_per_step`` of ``run`` belong to the first size, and grow with the size. A
+    percentage refers to the steps of the run, or to its tokens or samples if its steps are unknown. An epoch has the
+    ``epoch_length`` of ``run``.
 
     Raises:
-        ValueError: a threshold cannot be converted, or does not begin after the one before it.
+        ValueError: a threshold cannot be converted, or does not begin after the threshold before it.
 
     >>> in_events(as_thresholds("0 samples: 32, 1000: 64, 3000: 128"), None)
     EventThresholds(milestones=[32, 63], sizes=[32, 64, 128], counts='steps')
@@ -103,8 +106,8 @@ def in_events(thresholds: Sequence[Threshold], run: RunLength | None) -> EventTh
             event = ceil(_exact(one, length))
         if event <= begin:
             raise ValueError(
-                f"{one.name} must be reached at least one event after the threshold before it, which event {begin} has "
-                f"reached, given {float(one.amount):.12g} {one.unit}"
+                f"{one.name} must be reached at least one event after the threshold before it, which is reached at "
+                f"event {begin}, given {float(one.amount):.12g} {one.unit}"
             )
         for counted in count:
             rate = _rate_of_sample(counted, first, length)
@@ -127,7 +130,7 @@ def _pairs_of_text(text: str) -> list[tuple[str, Any]]:
 
 
 def _in_own_total(one: Threshold, run: RunLength) -> tuple[str, Fraction]:
-    """The unit and the amount of a threshold, where a percentage may be one of tokens or samples."""
+    """Return the unit and the amount of a threshold; a percentage becomes tokens or samples if steps are unknown."""
     totals = ((TOKENS, run.total_tokens), (SAMPLES, run.total_samples))
     has_steps = run.total_steps is not None or (run.max_epochs is not None and run.epoch_length is not None)
     if one.unit == PERCENT and not has_steps:
@@ -138,7 +141,7 @@ def _in_own_total(one: Threshold, run: RunLength) -> tuple[str, Fraction]:
 
 
 def _rate_of_sample(unit: str, first: int, run: RunLength) -> Fraction | None:
-    """How much of a unit a step has for each sample of its size; None if it is unknown."""
+    """Return the number of tokens or samples in a step, for each sample of the batch size; None if it is unknown."""
     given = run.tokens_per_step if unit == TOKENS else run.samples_per_step
     if given is not None:
         return Fraction(given) / first
@@ -149,14 +152,14 @@ def _per_step(one: Threshold, unit: str, first: int, run: RunLength) -> Fraction
     rate = _rate_of_sample(unit, first, run)
     if rate is None:
         raise ValueError(
-            f"{one.name} must convert to steps, given {float(one.amount):.12g} {one.unit}: give a run with "
-            "tokens_per_step, those of the first batch size; or with counts='tokens', where a TokenClock counts"
+            f"{one.name} must convert to steps, given {float(one.amount):.12g} {one.unit}: give a run with the "
+            "tokens_per_step of the first batch size; or, if a TokenClock counts, with counts='tokens'"
         )
     return rate
 
 
 def _exact(one: Threshold, run: RunLength) -> Fraction:
-    """The exact event of a threshold that does not depend on the sizes."""
+    """Return the exact event of a threshold whose unit does not depend on the batch sizes."""
     if one.unit in (EVENTS, run.counts):
         return one.amount
     if one.unit == MILLISECONDS or (run.counts != STEPS and one.unit != PERCENT):

@@ -1,4 +1,4 @@
-"""The product of several schedulers."""
+"""``ChainedScheduler``, which multiplies an initial value by the factors of several schedulers."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -17,30 +17,31 @@ from .same_target import same_target
 
 
 class ChainedScheduler(ParamScheduler):
-    """An initial value times the factors of several schedulers.
+    """Multiplies an initial value by the factors of several schedulers.
 
     With each scheduler's factor ``f_k(i) = schedules[k](i) / initial_value``::
 
         value(i) = initial_value * f_0(i) * f_1(i) * ...
 
-    The factors multiply the initial value, never the present value. This scheduler reads their schedules, each from its
-    event 0. It does not call the given schedulers, and their ``event_index`` stays as it is. To give a metric to one of
-    them, call its ``observe``.
+    The factors multiply the initial value, never the present value. This scheduler reads the schedule of each given
+    scheduler from event 0. The given schedulers are not called, and their ``event_index`` does not change. To pass a
+    metric to a given scheduler, call its ``observe``.
 
     Args:
         schedulers: one or more schedulers with the same optimizer, param name and param group index.
         initial_value: the common initial value, not 0; a number, or a list with one per param group. None: each group's
-            present value, with which a decay without an initial value starts, too.
+            present value. A decay without an initial value starts from the same value.
         save_history: whether to record the written values in ``engine.state.param_history``. The ``save_history`` of
             the given schedulers has no effect.
 
     Raises:
         TypeError: ``schedulers`` is not a list or tuple of schedulers.
-        ValueError: ``schedulers`` is empty, or they differ in optimizer, param name or groups; an initial value is 0.
+        ValueError: ``schedulers`` is empty; the schedulers differ in optimizer, param name or groups; an initial value is
+            0.
 
     Deviations from torch 2.13's ChainedScheduler: a scheduler that computes absolute values, such as
-    ``CosineAnnealingWarmRestarts``, is a factor like the others. In torch it overwrites the work of the schedulers
-    before it.
+    ``CosineAnnealingWarmRestarts``, is a factor like the others. In torch, such a scheduler overwrites the values of
+    earlier schedulers in the list.
 
     Example:
         >>> import torch
@@ -67,24 +68,24 @@ class ChainedScheduler(ParamScheduler):
         if isinstance(numbers, tuple) and len(numbers) != len(target.groups()):
             raise ValueError(f"initial_value must have {len(target.groups())} values, given {arguments.shown(initial)}")
         if not np.all(numbers):
-            raise ValueError(f"initial_value must not be 0, of which nothing is a multiple, given {shown(initial)}")
+            raise ValueError(f"initial_value must not be 0, since factors do not change 0, given {shown(initial)}")
         product, base_values = combined(members, partial(_product, initial_value), base)
         self._write_to(target, first.param_name, save_history, product, base_values)
         self.schedulers = tuple(schedulers)
 
     @classmethod
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
-        # The given schedulers have an optimizer; constructing and simulating write nothing to it.
+        # The given schedulers have an optimizer, to which constructing and simulating write nothing.
         return cls(**scheduler_kwargs)
 
 
 def _product(initial_value: Number | None, schedules: list[Schedule], base: Number) -> Schedule:
-    """The product of the schedules as factors of an initial value; None for the base values."""
+    """Return the initial value times the factor of each schedule; an initial value of None means the base values."""
     initial = base if initial_value is None else initial_value
     with np.errstate(all="ignore"):
         scale = np.asarray(initial, dtype=np.float64) ** (1 - len(schedules))
     if not np.isfinite(scale).all():
         raise ValueError(
-            f"initial_value must not be so near to 0 that a value divided by it is infinite, given {shown(initial)}"
+            f"initial_value must be so far from 0 that values divided by it are finite, given {shown(initial)}"
         )
     return Product([Constant(scale.tolist()), *schedules])

@@ -1,4 +1,4 @@
-"""One scheduler after another."""
+"""``ConcatScheduler``, which runs the schedules of several schedulers one after another."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -24,31 +24,31 @@ from .same_target import same_target
 
 
 class ConcatScheduler(ParamScheduler):
-    """The schedules of several schedulers, one after another; the last one never ends.
+    """Writes the schedules of several schedulers one after another; the last schedule never ends.
 
     With durations d_0, d_1, ... and the starts ``t_k = d_0 + ... + d_{k-1}``, at event i::
 
         value = schedules[k](i - t_k)    for the last k with t_k <= i
 
-    This scheduler reads their schedules, each from its event 0. It does not call the given schedulers, and their
-    ``event_index`` stays as it is.
+    This scheduler reads the schedule of each given scheduler from event 0. The given schedulers are not called, and
+    their ``event_index`` does not change.
 
     Args:
         schedulers: two or more schedulers with the same optimizer, param name and param group index. A
-            :class:`ParamGroupScheduler` must have each group of the optimizer once.
+            :class:`ParamGroupScheduler` must have exactly one scheduler for each group of the optimizer.
         durations: the number of events of each scheduler except the last, at least 0; 0 skips the scheduler.
         save_history: whether to record the written values in ``engine.state.param_history``. The ``save_history`` of
             the given schedulers has no effect.
-        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
+        run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: ``schedulers`` is not a list or tuple of schedulers; ``durations`` is not a list or tuple.
-        ValueError: fewer than two schedulers; a wrong number of durations; a duration that is negative or not whole;
-            schedulers that differ in optimizer, param name or groups.
+        ValueError: there are fewer than two schedulers; the number of durations is wrong; a duration is negative or not
+            whole; the schedulers differ in optimizer, param name or groups.
 
     Deviations from ignite 0.5.5: schedulers with different ``param_group_index`` raise an error; their ``save_history``
-    and ``event_index`` have no effect and stay as they are; a duration of 0 skips its scheduler, where ignite skips
-    only the first one.
+    and ``event_index`` have no effect and do not change; a duration of 0 skips any scheduler, but in ignite only the
+    first one.
 
     Example:
         >>> import torch
@@ -94,25 +94,25 @@ class ConcatScheduler(ParamScheduler):
         *,
         run: RunLength | None = None,
     ) -> list[list[float]]:
-        """The values of the param groups after each of the first events, without writing them.
+        """Return the values that the param groups would have after each of the first events; write nothing.
 
         Args:
             num_events: the number of events.
             schedulers: two or more schedulers.
             durations: the number of events of each scheduler except the last.
-            param_names: the parameters to return; None for the scheduled one. Any other parameter has the value that
-                the optimizer holds, or that a torch scheduler writes, such as the momentum.
+            param_names: the parameters to return; None for the scheduled parameter. Any other parameter has its present
+                value in the optimizer, or the value that a torch scheduler writes, such as the momentum.
             save_history: has no effect.
             run: as in the constructor.
 
         Shapes: a list of ``num_events`` rows, each with the event index and a value, or with a value for each group.
 
         Returns:
-            ``[[0, value_0, ..., value_G-1], ...]``: one value for each of the G groups, then those of the next name.
+            ``[[0, value_0, ..., value_G-1], ...]``: one value for each of the G groups, then G values of the next name.
 
         Raises:
-            TypeError: ``param_names`` is not a list or tuple; or as the constructor and :meth:`simulate`.
-            ValueError: a name is not the name of a parameter; or as the constructor and :meth:`simulate`.
+            TypeError: ``param_names`` is not a list or tuple; see also the constructor and :meth:`simulate`.
+            ValueError: a name is not the name of a parameter; see also the constructor and :meth:`simulate`.
         """
         given = {"schedulers": schedulers, "durations": durations, "run": run}
         if param_names is None:
@@ -140,7 +140,7 @@ class ConcatScheduler(ParamScheduler):
 
     @classmethod
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
-        # The given schedulers have an optimizer; constructing and simulating write nothing to it.
+        # The given schedulers have an optimizer, to which constructing and simulating write nothing.
         return cls(**scheduler_kwargs)
 
 
@@ -153,13 +153,13 @@ def _concatenation(durations: Sequence[int], schedules: list[Schedule], base: Nu
 
 
 def _has_tensors(scheduler: ParamScheduler) -> bool:
-    """Whether a hyper-parameter is a tensor, which may stand for several."""
+    """Return whether a hyper-parameter is a tensor, which several parameters or groups may share."""
     values = (value for group in scheduler.optimizer_param_groups for value in group.values())
     return any(map(is_tensor, values))
 
 
 def _rows_at_once(scheduler: ParamScheduler, num_events: int, targets: list[ParamGroups]) -> list[list[float]]:
-    """The rows of ``simulate_values`` for a pure schedule, which changes the scheduled parameter alone."""
+    """Return the rows of ``simulate_values`` for a pure schedule, which changes only the scheduled parameter."""
     table, own = scheduler.simulate(num_events), ParamGroups(scheduler.optimizer, scheduler.param_name)
     warn_in_table(scheduler, table)
     columns = [

@@ -12,7 +12,7 @@ from .decay_scheduler import DecayScheduler, Options, run_of
 
 
 class CosineDecayScheduler(DecayScheduler):
-    """Half a cosine wave from ``start_value`` to ``end_value``, then constant.
+    """Writes half a cosine wave from ``start_value`` to ``end_value``, then a constant value.
 
     ``value(i) = start_value + (end_value - start_value) * (1 - cos(pi * min(i / duration, 1))) / 2``
 
@@ -20,10 +20,10 @@ class CosineDecayScheduler(DecayScheduler):
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
         duration: the number of events from ``start_value`` to ``end_value``, at least 0.
-        end_value: a number, or a list with one per param group.
-        start_value: like ``end_value``. None: each group's present value.
-        beyond: the values after ``duration``: ``"hold"`` keeps ``end_value``; ``"mirror"`` goes back and forth for
-            ever.
+        end_value: value at event ``duration``; a number, or a list with one per param group.
+        start_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
+        beyond: the values after ``duration``: ``"hold"`` keeps ``end_value``; ``"mirror"`` goes back to ``start_value``
+            and forth to ``end_value`` without end.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
             and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
@@ -64,15 +64,15 @@ class CosineDecayScheduler(DecayScheduler):
 
 
 class CosineRestartScheduler(DecayScheduler):
-    """Half cosine waves from ``start_value`` towards ``end_value``, with warm restarts.
+    """Writes half cosine waves from ``start_value`` towards ``end_value``, with warm restarts.
 
     In cycle k, counted from 0, of ``T_k`` events, at position j::
 
         value = start_k + (end_value - start_k) * (1 - cos(pi * j / T_k)) / 2
 
-    With ``T_0`` and ``T_mult``, ``T_k = T_0 * T_mult**k`` and ``start_k = start_value * restart_weights**k``, for ever.
-    With lists, ``T_k = periods[k]`` and ``start_k = start_value * restart_weights[k]``; after the last cycle the value
-    is ``end_value``.
+    With ``T_0`` and ``T_mult``, ``T_k = T_0 * T_mult**k`` and ``start_k = start_value * restart_weights**k``, and the
+    cycles never end. With lists, ``T_k = periods[k]`` and ``start_k = start_value * restart_weights[k]``; after the
+    last cycle the value is ``end_value``.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
@@ -80,9 +80,10 @@ class CosineRestartScheduler(DecayScheduler):
         T_0: the number of events in the first cycle, above 0.
         T_mult: the ratio of one cycle's length to the previous cycle's length, at least 1.
         periods: a list with the number of events of each cycle, instead of ``T_0`` and ``T_mult``.
-        restart_weights: the ratio of one cycle's start value to the previous one's; or, with ``periods``, a list.
-        end_value: a number, or a list with one per param group.
-        start_value: like ``end_value``. None: each group's present value.
+        restart_weights: the ratio of one cycle's start value to the previous cycle's start value; with ``periods``, a
+            list with a factor of ``start_value`` for each cycle.
+        end_value: value at the end of a cycle; a number, or a list with one per param group.
+        start_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
             and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 

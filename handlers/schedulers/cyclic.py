@@ -1,4 +1,4 @@
-"""Triangular cycles between two bounds, for any parameter."""
+"""``CyclicScheduler``: triangular cycles between two bounds, for any parameter."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -26,25 +26,25 @@ class CyclicScheduler(ParamScheduler):
         param_name: name of the parameter to write.
         base_value: the lower bound; a number, or a list with one per param group.
         max_value: the upper bound of the first cycle, like ``base_value``.
-        step_size_up: the number of events from the lower to the upper bound, at least 1; it need not be whole.
-        step_size_down: the number of events from the upper to the lower bound, likewise; None for ``step_size_up``.
+        step_size_up: the number of events from the lower to the upper bound, at least 1, such as 2000 or 2.5.
+        step_size_down: the number of events from the upper to the lower bound, at least 1; None for ``step_size_up``.
         mode: ``"triangular"``, ``"triangular2"`` or ``"exp_range"``; ignored if ``scale_fn`` is given.
         gamma: base of the exponential of ``"exp_range"``, above 0.
-        scale_fn: a function of k or i that replaces ``mode``; it is called at the event, and never earlier.
+        scale_fn: a function of k or i that replaces ``mode``. The scheduler calls it at the event, never in advance.
         scale_mode: the argument of ``scale_fn``: ``"cycle"`` for k, or ``"iterations"`` for i.
         inverse: whether to start at ``max_value`` and go down first, as for momentum and betas[0].
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         relative: whether ``base_value`` and ``max_value`` are factors of each group's base value; see
             :class:`ParamScheduler`. Keyword only.
-        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
+        run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type.
         ValueError: an argument is out of range; the number of values is not the number of param groups.
 
-    Deviations from torch 2.13's CyclicLR: none in the values; momentum is cycled by a second scheduler. A step size
-    below 1, with which torch's value jumps between the bounds, is an error.
+    Deviations from torch 2.13's CyclicLR: the values are equal, but a second scheduler cycles the momentum. A step size
+    below 1 raises an error; in torch, the value jumps between the bounds.
 
     Source: Smith, "Cyclical Learning Rates for Training Neural Networks", 2017,
     https://arxiv.org/abs/1506.01186.

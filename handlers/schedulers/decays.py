@@ -1,4 +1,4 @@
-"""Schedulers of decays: constant, linear, polynomial, by a factor, or as a power of time."""
+"""Schedulers of constant values, and of decays: linear, polynomial, by a factor, or as a power of time."""
 
 from collections.abc import Sequence
 from typing import Unpack
@@ -22,7 +22,7 @@ from .decay_scheduler import DecayScheduler, Options
 
 
 class ConstantScheduler(DecayScheduler):
-    """The same value at every event; with ``begin``, from that event on.
+    """Writes the same value at every event; with ``begin``, at every event from ``begin`` on.
 
     ``value(i) = value``
 
@@ -46,13 +46,14 @@ class ConstantScheduler(DecayScheduler):
 
 
 class PiecewiseConstantScheduler(DecayScheduler):
-    """One value after another: ``value(i) = constants[number of milestones that are <= i]``.
+    """Writes constants one after another: ``value(i) = constants[number of milestones that are <= i]``.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        constants: the values, one more than the milestones; each a number, or a list with one per param group.
-        milestones: increasing event indices, at each of which the next value begins.
+        constants: the values, one more than there are milestones. A value is a number, or a list with one per param
+            group.
+        milestones: increasing event indices; the next value begins at each milestone.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
             and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 
@@ -76,7 +77,7 @@ class PiecewiseConstantScheduler(DecayScheduler):
 
 
 class LinearScheduler(DecayScheduler):
-    """A straight line from ``start_value`` at event 0 to ``end_value`` at event ``duration``, then constant.
+    """Writes a straight line from ``start_value`` at event 0 to ``end_value`` at event ``duration``, then a constant.
 
     ``value(i) = start_value + (end_value - start_value) * min(i / duration, 1)``
 
@@ -111,7 +112,7 @@ class LinearScheduler(DecayScheduler):
 
 
 class PolynomialScheduler(DecayScheduler):
-    """A decay with a power of the remaining time.
+    """Decays a value with a power of the remaining time.
 
     ``value(i) = end_value + (start_value - end_value) * (1 - min(i / duration, 1)) ** power``. With ``cycle``,
     ``duration`` becomes ``duration * max(ceil(i / duration), 1)``, as in Keras.
@@ -120,8 +121,8 @@ class PolynomialScheduler(DecayScheduler):
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
         duration: the number of events until ``end_value``, at least 0.
-        end_value: the value; a number, or a list with one per param group.
-        power: the exponent, at least 0; 1 is a straight line.
+        end_value: value at event ``duration``; a number, or a list with one per param group.
+        power: the exponent, at least 0; 1 gives a straight line.
         cycle: whether to rise again after ``duration`` by the rule above; if False, the value stays at ``end_value``.
         start_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
@@ -157,7 +158,7 @@ class PolynomialScheduler(DecayScheduler):
 
 
 class StepScheduler(DecayScheduler):
-    """A decay by a factor every ``step_size`` events.
+    """Decays a value by the factor ``gamma`` every ``step_size`` events.
 
     ``value(i) = initial_value * gamma ** floor(i / step_size)``
 
@@ -192,7 +193,7 @@ class StepScheduler(DecayScheduler):
 
 
 class MultiStepScheduler(DecayScheduler):
-    """A decay by a factor at given events.
+    """Decays a value by the factor ``gamma`` at given events.
 
     ``value(i) = initial_value * gamma ** (number of milestones that are <= i)``
 
@@ -235,16 +236,17 @@ class MultiStepScheduler(DecayScheduler):
 
 
 class ExponentialScheduler(DecayScheduler):
-    """A decay by the factor ``gamma`` per ``decay_events`` events.
+    """Decays a value exponentially, by the factor ``gamma`` per ``decay_events`` events.
 
-    ``value(i) = initial_value * gamma ** (i / decay_events)``, or ``floor(i / decay_events)`` with ``staircase``.
+    ``value(i) = initial_value * gamma ** (i / decay_events)``. With ``staircase``, the exponent is
+    ``floor(i / decay_events)``.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
         gamma: the factor per ``decay_events`` events.
-        decay_events: the number of events in which the value decays by ``gamma``, above 0. In epochs if
-            ``epoch_length`` is given, so that ``gamma`` is by default the factor per epoch.
+        decay_events: the number of events in which the value decays by ``gamma``, above 0. If ``epoch_length`` is
+            given, ``decay_events`` is a number of epochs, so the default 1 makes ``gamma`` the factor per epoch.
         staircase: whether to decay in steps, one every ``decay_events`` events.
         initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
@@ -282,7 +284,7 @@ class ExponentialScheduler(DecayScheduler):
 
 
 class InverseSquareRootScheduler(DecayScheduler):
-    """A decay as the inverse square root of time.
+    """Decays a value as the inverse square root of time.
 
     ``value(i) = initial_value / sqrt(1 + i / timescale)``. To add a warm-up, use a :class:`ConcatScheduler`.
 
@@ -317,17 +319,17 @@ class InverseSquareRootScheduler(DecayScheduler):
 
 
 class InverseTimeDecayScheduler(DecayScheduler):
-    """A decay as the inverse of time.
+    """Decays a value as the inverse of time.
 
-    ``value(i) = initial_value / (1 + decay_rate * i ** exponent / decay_events)``, or ``floor(i ** exponent /
-    decay_events)`` with ``staircase``.
+    ``value(i) = initial_value / (1 + decay_rate * i ** exponent / decay_events)``. With ``staircase``,
+    ``floor(i ** exponent / decay_events)`` replaces ``i ** exponent / decay_events``.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
         decay_rate: the rate of the decay per ``decay_events`` events, at least 0.
-        decay_events: the number of events that ``decay_rate`` refers to, above 0. In epochs if ``epoch_length`` is
-            given.
+        decay_events: the number of events that ``decay_rate`` refers to, above 0. If ``epoch_length`` is given,
+            ``decay_events`` is a number of epochs.
         exponent: the exponent of the event index, at least 0.
         staircase: whether to decay in steps instead of smoothly.
         initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.

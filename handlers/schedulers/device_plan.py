@@ -1,4 +1,4 @@
-"""A schedule as a tensor on the device, for training steps in a CUDA graph or under ``torch.compile``."""
+"""``DevicePlan``: a schedule as a tensor on the device, for training steps in a CUDA graph or ``torch.compile``."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,27 +16,27 @@ from lehr.handlers.targets.param_groups import ParamGroups
 
 
 class DevicePlan:
-    """All values of a scheduler as one tensor on the device, with a counter of events beside it.
+    """All values of a scheduler as one tensor on the device, and a tensor that counts events.
 
-    A scheduler fills tensors from the host: it does not synchronise, but it costs a call and a kernel per step.
-    :meth:`write` runs only kernels, so you can capture it in a CUDA graph or compile it. Each replay of the graph then
-    writes the values of its event and counts the event, without any work on the host.
+    A scheduler fills tensors from the host, without synchronisation, but with a call and a kernel for each step.
+    :meth:`write` runs only kernels, so you can capture :meth:`write` in a CUDA graph or compile it. Each replay of the
+    graph then writes the values of its event and counts the event, without any work on the host.
 
-    Event i, counting from 0, gets the same value as from the scheduler, bit for bit. After the last event, the last
-    value is written again. Do not call or attach the scheduler while you use the plan.
+    At event i, counting from 0, the plan writes the same value as the scheduler, bit for bit. After the last event, the
+    plan writes the last value again. Do not call or attach the scheduler while you use the plan.
 
     Args:
         scheduler: a scheduler whose parameter is a tensor in each param group, all on one device, as in
             ``torch.optim.AdamW(params, lr=torch.tensor(0.1, device="cuda"), capturable=True)``. The plan starts at its
             ``event_index``.
-        num_events: the number of events in the plan, at least 1. Each takes 8 bytes for float64 or 4 for float32, per
-            param group if each group has its own value.
+        num_events: the number of events in the plan, at least 1. Each value takes 8 bytes for float64 or 4 bytes for
+            float32. An event has one value, or one value per param group if the groups have different values.
 
     Raises:
         TypeError: ``scheduler`` is not a :class:`ParamScheduler`, or ``num_events`` is not a number.
-        ValueError: a param group holds a number instead of a tensor; the tensors are on several devices; the values
-            depend on a metric or a Python function, and are not known in advance; ``num_events`` is not a whole number
-            of at least 1.
+        ValueError: a param group has a number instead of a tensor; the tensors are on several devices; the values
+            depend on a metric or a Python function, so they are not known in advance; ``num_events`` is not a whole
+            number of at least 1.
 
     Example:
         >>> from lehr.handlers import LinearScheduler
@@ -75,19 +75,19 @@ class DevicePlan:
             raise ValueError(
                 "scheduler must have values that are known in advance, "
                 f"given {arguments.shown(scheduler)}: values that depend on a "
-                "metric or a Python function are known only at their event"
+                "metric or a Python function become known only at their event"
             )
         target = target_of(scheduler)
         assert isinstance(target, ParamGroups)
         self._target = target
-        # Kept, so that compiled code does not depend on how a schedule finds its number of groups.
+        # Stored here, so that compiled code need not read the number of groups from the schedule.
         self._has_own_values = scheduler.schedule.groups is not None
         tensors = self._target.tensors(own_values=self._has_own_values)
         devices = sorted({str(tensor.device) for tensor in tensors})
         if len(devices) > 1:
             raise ValueError(f"{scheduler.param_name!r} must be on one device in all param groups, given {devices}")
         dtypes = {tensor.dtype for tensor in tensors}
-        # Round once, to the type that the groups hold, as the scheduler does when it writes.
+        # Round once, to the dtype of the groups' tensors, as the scheduler does when it writes.
         self._dtype = dtypes.pop() if len(dtypes) == 1 else torch.float64
         self._device = tensors[0].device
         self.scheduler, self.num_events = scheduler, num_events
@@ -103,14 +103,14 @@ class DevicePlan:
 
     @torch.no_grad()
     def write(self) -> None:
-        """Write the values of the next event, and count it; on a GPU, this only launches kernels.
+        """Write the values of the next event, and count the event; on a GPU, this only launches kernels.
 
-        A captured graph keeps the present tensors. ``optimizer.load_state_dict`` replaces them, so capture the graph
-        again after it, as for the optimizer itself.
+        A captured graph writes to the present tensors. ``optimizer.load_state_dict`` replaces these tensors, so capture
+        the graph again after you call it, as the optimizer itself requires.
 
         Raises:
-            ValueError: a param group now holds a number, a tensor of another dtype or device, or a tensor that another
-                group shares; or there are more groups than values. Nothing is written.
+            ValueError: the value in a param group is now a number, a tensor of another dtype or device, or a tensor
+                that another group shares; or there are more groups than values. Nothing is written.
         """
         # Indexing with a tensor may make the host wait for its value; index_select never does.
         at = self._count.clamp(max=self.num_events - 1)
@@ -134,7 +134,7 @@ class DevicePlan:
 
     @property
     def event_index(self) -> int:
-        """The index of the next event, which is the number of events so far; reading it waits for the device."""
+        """The index of the next event, which is the number of events so far. Reading it waits for the device."""
         return int(self._count.item())
 
     def seek(self, event_index: int) -> None:
@@ -145,22 +145,22 @@ class DevicePlan:
 
         Raises:
             TypeError: ``event_index`` is not a number.
-            ValueError: it is negative or not whole.
+            ValueError: ``event_index`` is negative or not whole.
         """
         self._count.fill_(arguments.whole_number("event_index", event_index, at_least=0))
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of the scheduler at the event index of the device; the plan and the scheduler can both load it."""
+        """Return the state of the scheduler at the plan's event index; the plan and the scheduler can both load it."""
         self.scheduler.seek(self.event_index)
         return self.scheduler.state_dict()
 
     def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: ResumePolicy | None = None) -> None:
         """Load the state of a plan or a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
 
-        This computes the values again and fills the same tensor, so captured graphs stay valid.
+        The method computes the values again and fills the same tensor, so captured graphs stay valid.
 
         Args:
-            state_dict: what :meth:`state_dict` of a plan or a scheduler returned.
+            state_dict: the state that :meth:`state_dict` of a plan or a scheduler returned.
             resume_policy: as in :meth:`BaseParamScheduler.load_state_dict`.
 
         Raises:

@@ -23,7 +23,10 @@ Factor = Callable[[int], float]
 def scaled_schedule(
     make_schedule: Callable[[Any], Schedule], initial_value: Number, factor_fn: Factor | Sequence[Factor]
 ) -> Schedule:
-    """An initial value times ``make_schedule(factor_fn)``; ``factor_fn`` may be a list with one per param group."""
+    """Return the schedule of an initial value times ``make_schedule(factor_fn)``.
+
+    ``factor_fn`` is a function, or a list with a function for each param group.
+    """
     initial = arguments.number_or_numbers("initial_value", initial_value)
     for function in factor_fn if isinstance(factor_fn, list | tuple) else [factor_fn]:
         if not callable(function) or isinstance(function, type):
@@ -41,17 +44,17 @@ def scaled_schedule(
 
 
 def lambda_schedule(initial_value: Number, factor_fn: Factor | Sequence[Factor]) -> Schedule:
-    """``initial_value * factor_fn(i)``."""
+    """Return the schedule ``value(i) = initial_value * factor_fn(i)``."""
     return scaled_schedule(FunctionSchedule, initial_value, factor_fn)
 
 
 def multiplicative_schedule(initial_value: Number, factor_fn: Factor | Sequence[Factor]) -> Schedule:
-    """``initial_value * factor_fn(1) * ... * factor_fn(i)``."""
+    """Return the schedule ``value(i) = initial_value * factor_fn(1) * ... * factor_fn(i)``."""
     return scaled_schedule(CumulativeProduct, initial_value, factor_fn)
 
 
 class LambdaScheduler(DecayScheduler):
-    """An initial value times a function of the event index.
+    """Multiplies an initial value by a function of the event index.
 
     ``value(i) = initial_value * factor_fn(i)``
 
@@ -59,7 +62,7 @@ class LambdaScheduler(DecayScheduler):
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
         factor_fn: a function that takes the event index and returns a float; or a list with one per param group. A
-            function is called at the event, and never earlier.
+            function is called at the event, never in advance.
         initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
             and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
@@ -93,16 +96,16 @@ class LambdaScheduler(DecayScheduler):
 
 
 class MultiplicativeScheduler(DecayScheduler):
-    """An initial value times the product of the factors of all events so far.
+    """Multiplies an initial value by the factors of all events so far.
 
     ``value(i) = initial_value * factor_fn(1) * ... * factor_fn(i)``. The state contains the product, so a resumed run
-    calls the function once per event. To seek to event i takes up to i calls.
+    calls the function once per event. Seeking to event i takes up to i calls.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
         factor_fn: a function that takes the event index and returns a float; or a list with one per param group. A
-            function is called at the event, and never earlier.
+            function is called at the event, never in advance.
         initial_value: value at event 0; a number, or a list with one per param group. None: each group's present value.
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
             and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.

@@ -1,4 +1,4 @@
-"""ignite's cyclical schedulers: linear cycles and cosine annealing."""
+"""ignite's cyclical schedulers, for linear cycles and cosine annealing, and their base class."""
 
 from collections.abc import Callable
 from functools import partial, wraps
@@ -14,17 +14,17 @@ from lehr.handlers.targets.target import Value
 
 
 class CyclicalScheduler(ParamScheduler):
-    """From ``start_value`` towards ``end_value`` over each cycle; the base of the two schedulers below.
+    """The base of cyclical schedulers, which go from ``start_value`` towards ``end_value`` in each cycle.
 
     At position j of a cycle of c events, with the start and end value of the cycle::
 
         value = start_value + (end_value - start_value) * curve(j / c)
 
     A subclass sets ``schedule_type``, a :class:`~lehr.handlers.schedules.Cyclical` that takes the same arguments and
-    defines the curve of a cycle. Or it overrides ``get_param``, as in ignite. Inside ``get_param``, and only there, the
-    attributes describe the present cycle, as in ignite: ``event_index`` counts from the start of the cycle, and
-    ``start_value``, ``end_value``, ``cycle_size``, ``warmup_duration`` and ``cycle`` belong to the cycle. Outside of
-    ``get_param``, ``event_index`` counts all events.
+    defines the curve of a cycle. Or it overrides ``get_param``, as in ignite. Only inside ``get_param``, the attributes
+    describe the present cycle, as in ignite: ``event_index`` counts from the start of the cycle, and ``start_value``,
+    ``end_value``, ``cycle_size``, ``warmup_duration`` and ``cycle`` belong to the cycle. Outside of ``get_param``,
+    ``event_index`` counts all events.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
@@ -32,15 +32,15 @@ class CyclicalScheduler(ParamScheduler):
         start_value: value at the start of the first cycle.
         end_value: value at the end of the first cycle.
         cycle_size: the number of events in the first cycle, at least 2; often the number of batches per epoch.
-        cycle_mult: the ratio of one cycle's size to the previous one's, at least 1.
-        start_value_mult: the ratio of one cycle's start value to the previous one's.
-        end_value_mult: the ratio of one cycle's end value to the previous one's.
-        warmup_duration: the number of events from one cycle's end value to the next one's start value.
+        cycle_mult: the ratio of one cycle's size to the previous cycle's size, at least 1.
+        start_value_mult: the ratio of one cycle's start value to the previous cycle's start value.
+        end_value_mult: the ratio of one cycle's end value to the previous cycle's end value.
+        warmup_duration: the number of events from one cycle's end value to the next cycle's start value.
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         relative: whether ``start_value`` and ``end_value`` are factors of each group's base value; see
             :class:`ParamScheduler`. Keyword only.
-        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
+        run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -95,11 +95,11 @@ def _in_present_cycle(get_param: Callable[[Any], Value]) -> Callable[[Any], Valu
     def in_its_cycle(self: CyclicalScheduler) -> Value:
         schedule = self._schedule
         if not isinstance(schedule, Cyclical):
-            return get_param(self)  # it is in its cycle already, and was called through super()
+            return get_param(self)  # a call through super(): the attributes describe the cycle already
         index = self.event_index
         cycle = schedule.cycle_at(index)
         if cycle.position > cycle.cycle_size:
-            return schedule(index)  # it is warming up
+            return schedule(index)  # the event belongs to a warm-up between two cycles
         from_its_start = Shift(schedule, index - cycle.position)
         seen = {**vars(schedule), **cycle._asdict(), "_event_index": cycle.position, "_schedule": from_its_start}
         with temporarily(self, **seen):
@@ -109,7 +109,7 @@ def _in_present_cycle(get_param: Callable[[Any], Value]) -> Callable[[Any], Valu
 
 
 class LinearCyclicalScheduler(CyclicalScheduler):
-    """Linear from ``start_value`` to ``end_value`` and back over each cycle; without the way back if ``monotonic``.
+    """Writes linear cycles from ``start_value`` to ``end_value`` and back; with ``monotonic``, without the way back.
 
     With position j in a cycle of c events::
 
@@ -120,26 +120,26 @@ class LinearCyclicalScheduler(CyclicalScheduler):
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
         start_value: value at the start of the first cycle.
-        end_value: value at the middle, or the end if monotonic, of the first cycle.
+        end_value: value at the middle of the first cycle; if ``monotonic``, at its end.
         cycle_size: the number of events in the first cycle, at least 2; often the number of batches per epoch.
-        cycle_mult: the ratio of one cycle's size to the previous one's, at least 1; sizes are rounded down to whole
-            events.
-        start_value_mult: the ratio of one cycle's start value to the previous one's.
-        end_value_mult: the ratio of one cycle's end value to the previous one's.
-        warmup_duration: the number of events from one cycle's end value to the next one's start value; only if
-            monotonic.
+        cycle_mult: the ratio of one cycle's size to the previous cycle's size, at least 1. Sizes are rounded down to
+            whole events.
+        start_value_mult: the ratio of one cycle's start value to the previous cycle's start value.
+        end_value_mult: the ratio of one cycle's end value to the previous cycle's end value.
+        warmup_duration: the number of events from the end value of a cycle to the start value of the next cycle; only
+            if ``monotonic``.
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         monotonic: whether each cycle goes one way only. The next cycle then starts with a jump, or with a warm-up.
             Keyword only.
         relative: whether ``start_value`` and ``end_value`` are factors of each group's base value; see
             :class:`ParamScheduler`. Keyword only.
-        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
+        run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type.
         ValueError: an argument is out of range; the parameter or the param group does not exist; ``warmup_duration`` is
-            given although the cycle returns to its start value.
+            given, but ``monotonic`` is False.
 
     Deviations from ignite 0.5.5: ``event_index`` counts all events; ``cycle_mult`` below 1 raises an error, since it
     leads to cycles without events.
@@ -189,7 +189,7 @@ class LinearCyclicalScheduler(CyclicalScheduler):
 
 
 class CosineAnnealingScheduler(CyclicalScheduler):
-    """Half a cosine wave from ``start_value`` to ``end_value`` over each cycle.
+    """Writes half a cosine wave from ``start_value`` to ``end_value`` in each cycle.
 
     With position j in a cycle of c events::
 
@@ -201,16 +201,16 @@ class CosineAnnealingScheduler(CyclicalScheduler):
         start_value: value at the start of the first cycle.
         end_value: value at the end of the first cycle.
         cycle_size: the number of events in the first cycle, at least 2; often the number of batches per epoch.
-        cycle_mult: the ratio of one cycle's size to the previous one's, at least 1; sizes are rounded down to whole
-            events.
-        start_value_mult: the ratio of one cycle's start value to the previous one's.
-        end_value_mult: the ratio of one cycle's end value to the previous one's.
-        warmup_duration: the number of events from one cycle's end value to the next one's start value.
+        cycle_mult: the ratio of one cycle's size to the previous cycle's size, at least 1. Sizes are rounded down to
+            whole events.
+        start_value_mult: the ratio of one cycle's start value to the previous cycle's start value.
+        end_value_mult: the ratio of one cycle's end value to the previous cycle's end value.
+        warmup_duration: the number of events from one cycle's end value to the next cycle's start value.
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         relative: whether ``start_value`` and ``end_value`` are factors of each group's base value; see
             :class:`ParamScheduler`. Keyword only.
-        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
+        run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type.

@@ -1,4 +1,4 @@
-"""A scheduler for a schedule that depends on a metric."""
+"""``MetricScheduler``, which passes a metric to a schedule and writes its values."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -20,27 +20,28 @@ class MetricScheduler(MetricDrivenScheduler):
     metric may be missing at the first event.
 
     If the first event comes after the first epoch, such as ``EPOCH_COMPLETED`` or the ``COMPLETED`` of an evaluator,
-    the first epoch trains with the optimizer's own value, also where the schedule begins with a warm-up. Attach the
-    scheduler to ``Events.EPOCH_STARTED(once=1)`` of the trainer, too. It then writes its first value before the first
-    epoch and the second one after it, with the metric of that epoch, as torch and timm do.
+    the first epoch trains with the optimizer's own value, even if the schedule begins with a warm-up. To prevent this,
+    attach the scheduler to ``Events.EPOCH_STARTED(once=1)`` of the trainer, too. The scheduler then writes its first
+    value before the first epoch. After the first epoch it writes the second value, with the metric of the epoch, as
+    torch and timm do.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        metric_name: name of the metric in ``engine.state.metrics``; the engine is the one that fires the event.
+        metric_name: name of the metric in the ``state.metrics`` of the engine that fires the event.
         schedule: a schedule that contains a :class:`~lehr.handlers.schedules.Plateau` or a
             :class:`~lehr.handlers.schedules.Greedy`.
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
-        every: the number of events between two metrics. With iterations as events and a metric per epoch, that is the
+        every: the number of events between two metrics. If events are iterations and each epoch has a metric, give the
             number of iterations per epoch.
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
             metric of rank 0) or ``"none"`` (each rank uses its own). A checkpoint between the metric and the next event
-            saves the metric of one rank. If you resume from there, use a metric that is equal on all ranks, as ignite's
-            metrics are.
+            saves the metric of one rank. If you resume from such a checkpoint, use a metric that is equal on all ranks,
+            as ignite's metrics are.
         relative: whether the values of the schedule are factors of each group's base value; see
             :class:`ParamScheduler`. Keyword only.
-        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
+        run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type; at an event, the metric is not a number.
@@ -116,7 +117,7 @@ class MetricScheduler(MetricDrivenScheduler):
 
 
 def driven_parts(schedule: Schedule | None) -> list[Any]:
-    """The parts of a schedule that depend on a metric."""
+    """Return the parts of a schedule that depend on a metric."""
     return [
         part
         for part in stateful_parts(schedule)

@@ -1,4 +1,4 @@
-"""The 1cycle policy for any parameter."""
+"""``OneCycleScheduler``: the 1cycle policy for any parameter."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -12,7 +12,7 @@ from lehr.handlers.targets.param_groups import HasParamGroups
 
 
 class OneCycleScheduler(ParamScheduler):
-    """One cycle: up to ``max_value``, then down far below the initial value; or the inverse, for momentum.
+    """Writes one cycle: up to ``max_value``, then down far below the initial value; or the inverse, for momentum.
 
     With N = ``total_steps``, p = ``pct_start``, initial = max_value / div_factor and final = initial /
     final_div_factor, half cosine waves or straight lines connect these points (event: value)::
@@ -26,30 +26,31 @@ class OneCycleScheduler(ParamScheduler):
         param_name: name of the parameter to write.
         max_value: the highest value; a number, or a list with one per param group.
         total_steps: N, the number of events in the cycle, at least 1.
-        epochs: the number of epochs; with ``steps_per_epoch`` instead of ``total_steps``, N = epochs * steps_per_epoch.
+        epochs: the number of epochs. ``N = epochs * steps_per_epoch`` if you give both instead of ``total_steps``.
         steps_per_epoch: the number of events in an epoch.
         pct_start: p in [0, 1], the fraction of the cycle before the peak.
         anneal_strategy: ``"cos"`` or ``"linear"``.
         div_factor: max_value / initial, above 0.
         final_div_factor: initial / final, above 0.
         three_phase: whether to return to the initial value before the descent to the final value.
-        base_value: the lowest value of an inverse cycle, like ``max_value``; only with ``inverse``.
-        inverse: whether to go from high to low and back, as for momentum and betas[0]. The div factors then have no
-            effect.
+        base_value: the lowest value of an inverse cycle; a number, or a list with one per param group. Give it only
+            with ``inverse``.
+        inverse: whether to go from high to low and back, as for momentum and betas[0]. ``div_factor`` and
+            ``final_div_factor`` then have no effect.
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         relative: whether ``max_value`` and ``base_value`` are factors of each group's base value; see
             :class:`ParamScheduler`. Keyword only.
-        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
+        run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: an argument has the wrong type.
         ValueError: an argument is out of range; the number of steps is missing, or given twice; ``base_value`` is given
             without ``inverse``; the number of values is not the number of param groups.
 
-    Deviations from torch 2.13's OneCycleLR: from event N - 1 on the value is constant, where torch extrapolates and
-    then raises an error; pN = 1 starts at the peak, where torch divides by zero; a number of steps that is given twice
-    raises an error.
+    Deviations from torch 2.13's OneCycleLR: from event N - 1 on the value is constant; torch extrapolates and then
+    raises an error. With pN = 1 the cycle starts at the peak; torch divides by zero. A number of steps that is given
+    twice raises an error.
 
     Source: Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
     Rates", 2018, https://arxiv.org/abs/1708.07120.

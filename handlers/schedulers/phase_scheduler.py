@@ -1,4 +1,4 @@
-"""A scheduler whose next phase begins on demand."""
+"""``PhaseScheduler``, whose next phase begins when a call, an event or a metric asks for it."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class PhaseScheduler(SchedulerWithMetric):
     """Writes phases one after another; you decide during training when the next phase begins.
 
-    - By a call: ``scheduler.next_phase()``, and the next event is the first of the next phase.
+    - By a call: call ``scheduler.next_phase()``, and the next event is the first event of the next phase.
     - By an event: ``trainer.add_event_handler(Events.EPOCH_COMPLETED(once=8), scheduler.next_phase)``.
-    - By a metric: with ``flat=Plateau(patience=3)``, attach :meth:`observe` to where the metric is ready,
+    - By a metric: with ``flat=Plateau(patience=3)``, attach :meth:`observe` to the event at which the metric is ready:
       ``evaluator.add_event_handler(Events.COMPLETED, scheduler.observe)``. When the metric has stopped improving, the
       next phase begins.
 
@@ -36,16 +36,16 @@ class PhaseScheduler(SchedulerWithMetric):
         phases: two or more schedules.
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
-        relative: whether each phase after the first multiplies the last value of the phase before.
-        end: the event at which the last phase ends, however late it begins; None for its own length.
-        starts: events at which the second phase, the third and so on begin by themselves.
-        flat: the rule by which a metric starts the next phase.
+        relative: whether the values of each phase after the first are factors of the last value of the phase before.
+        end: the event at which the last phase ends, however late the phase begins; None if it has its own length.
+        starts: the events at which the second phase, the third phase and so on begin without a call.
+        flat: a :class:`~lehr.handlers.schedules.Plateau`, the rule by which a metric starts the next phase.
         metric_name: name of the metric in the ``state.metrics`` of the engine that :meth:`observe` is attached to.
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
             metric of rank 0) or ``"none"`` (each rank uses its own).
         relative_to_base: whether the values are factors of each group's base value, as with ``relative`` of every other
             scheduler; see :class:`ParamScheduler`.
-        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`.
+        run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -108,7 +108,7 @@ class PhaseScheduler(SchedulerWithMetric):
 
     @property
     def phase(self) -> int:
-        """The index of the phase of the next event."""
+        """The index of the phase to which the next event belongs."""
         return self._phases.phase
 
     def _go_to(self, event_index: int) -> None:
@@ -146,7 +146,7 @@ class PhaseScheduler(SchedulerWithMetric):
         self._phases.observe(metric)
 
     def _follow_count(self) -> None:
-        """Let the next phase begin at what a clock has counted, which is not the event after the last one."""
+        """Move the phases to the event index, which a clock may have increased by more than 1."""
         if self._written_at is not None:
             self._phases.go_to(self._event_index)
 

@@ -1,4 +1,4 @@
-"""Straight lines between given points, for any parameter."""
+"""``PiecewiseLinear``: straight lines between given points, for any parameter."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from lehr.handlers.targets.param_groups import HasParamGroups
 
 
 class PiecewiseLinear(ParamScheduler):
-    """Straight lines between the values at given events; constant before the first and after the last.
+    """Writes straight lines between the values at given events; constant before the first and after the last event.
 
     With milestones m_0 < m_1 < ... and their values v_0, v_1, ..., at event i with m_k <= i <= m_{k+1}::
 
@@ -19,12 +19,12 @@ class PiecewiseLinear(ParamScheduler):
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        milestones_values: one or more pairs ``(event index, value)`` with increasing event indices, which are ints. A
+        milestones_values: one or more pairs ``(event index, value)``. The event indices are ints and must increase. A
             value is a number, or a list with one per param group.
         save_history: whether to record the written values in ``engine.state.param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
         relative: whether the values are factors of each group's base value; see :class:`ParamScheduler`. Keyword only.
-        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
+        run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: ``milestones_values`` is not a list or tuple; a milestone is not an int; a value is not a number.

@@ -1,4 +1,4 @@
-"""The keyword arguments of the schedulers that reduce on a plateau, for type checkers."""
+"""The types of the keyword arguments of the schedulers that reduce on a plateau, for type checkers."""
 
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class PlateauRule(TypedDict, total=False):
-    """The arguments of both schedulers that have the same names in torch, and those that torch does not have."""
+    """The arguments that have the same names in both schedulers."""
 
     mode: str
     factor: float
@@ -27,7 +27,7 @@ class PlateauRule(TypedDict, total=False):
 
 
 class LRPlateauOptions(PlateauRule, total=False):
-    """The arguments of ``ReduceLROnPlateauScheduler`` that it passes on."""
+    """The arguments that ``ReduceLROnPlateauScheduler`` passes to its base class."""
 
     min_lr: Number
     initial_value: Number | None
@@ -35,7 +35,7 @@ class LRPlateauOptions(PlateauRule, total=False):
 
 
 class Ignored(TypedDict, total=False):
-    """The arguments that have no effect where values are simulated."""
+    """The arguments that have no effect in a simulation."""
 
     optimizer: Any
     metric_name: str
@@ -45,7 +45,7 @@ class Ignored(TypedDict, total=False):
 
 
 class PlateauArguments(PlateauRule, Ignored, total=False):
-    """The arguments of ``ReduceOnPlateauScheduler``."""
+    """The arguments of ``ReduceOnPlateauScheduler`` for a simulation."""
 
     param_name: str
     min_value: Number
@@ -53,4 +53,4 @@ class PlateauArguments(PlateauRule, Ignored, total=False):
 
 
 class LRPlateauArguments(LRPlateauOptions, Ignored, total=False):
-    """The arguments of ``ReduceLROnPlateauScheduler``."""
+    """The arguments of ``ReduceLROnPlateauScheduler`` for a simulation."""

@@ -1,4 +1,4 @@
-"""Reducing a parameter when a metric stops improving."""
+"""Schedulers that reduce a parameter, or the learning rate, when a metric stops improving."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -31,25 +31,25 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
 
     Attach it to the event at which the metric is ready: ``scheduler.attach(evaluator, Events.COMPLETED)``. At each
     event it reads the metric from ``engine.state.metrics`` and writes the parameter. After ``patience`` events in a row
-    without an improvement, the next such event reduces the value that each param group holds, as torch's
-    ``ReduceLROnPlateau`` does; :class:`~lehr.handlers.schedules.Plateau` says what an improvement is::
+    without an improvement, the next event without an improvement reduces the present value of each param group, as
+    torch's ``ReduceLROnPlateau`` does. :class:`~lehr.handlers.schedules.Plateau` defines an improvement::
 
-        value = max(value * factor, min_value)    where that is less by more than eps
+        value = max(value * factor, min_value)    if this is less than the present value by more than eps
 
-    To use it after a warm-up, put it into a :class:`ConcatScheduler`; to use it as a factor of a decay, put its
-    ``schedule`` into a :class:`~lehr.handlers.schedules.Product`. Attach the result to the trainer and :meth:`observe`
-    to the evaluator. It then reduces its own value, which starts at ``initial_value``.
+    To use it after a warm-up, put it into a :class:`ConcatScheduler`. To use it as a factor of a decay, put its
+    ``schedule`` into a :class:`~lehr.handlers.schedules.Product`. In both cases, attach the result to the trainer, and
+    :meth:`observe` to the evaluator. The scheduler then reduces its own value, which starts at ``initial_value``.
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
         param_name: name of the parameter to write.
-        metric_name: name of the metric in ``engine.state.metrics``; the engine is the one that fires the event.
-        mode: ``"min"`` or ``"max"``: whether a smaller or a larger metric is better.
+        metric_name: name of the metric in the ``state.metrics`` of the engine that fires the event.
+        mode: ``"min"`` if a smaller metric is better, or ``"max"`` if a larger metric is better.
         factor: the factor of each reduction, at least 0 and less than 1.
-        patience: the number of events in a row that may bring no improvement.
+        patience: the number of events in a row that may have no improvement before a reduction.
         threshold: the smallest improvement that counts.
-        threshold_mode: ``"rel"``, a fraction of the best metric, or ``"abs"``.
-        cooldown: the number of events after a reduction that do not count.
+        threshold_mode: ``"rel"`` if ``threshold`` is a fraction of the best metric, or ``"abs"`` if it is a difference.
+        cooldown: the number of events after a reduction whose metrics do not count.
         min_value: the lower bound of the value; a number, or a list with one per param group.
         eps: a reduction by ``eps`` or less is skipped.
         save_history: whether to record the written values in ``param_history``.
@@ -57,15 +57,15 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         trainer: the engine whose state records the values; None for the engine that fires the event. Keyword only, like
             the arguments below.
         initial_value: the first value; a number, or a list with one per param group. None: each group's present value.
-        nan_policy: what to do with a NaN metric: ``"worse"`` counts it as no improvement, as in torch; ``"ignore"``
-            does not count it; ``"raise"`` raises an error.
-        missing_policy: what to do without a metric: ``"raise"`` raises an error; ``"ignore"`` keeps the value.
+        nan_policy: the effect of a NaN metric: ``"worse"`` counts it as no improvement, as in torch; ``"ignore"`` does
+            not count it; ``"raise"`` raises an error.
+        missing_policy: the effect of a missing metric: ``"raise"`` raises an error; ``"ignore"`` keeps the value.
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
-            metric of rank 0) or ``"none"`` (each rank uses its own, if all are equal). All ranks must reach the event;
-            a metric that is missing on one rank counts as missing.
+            metric of rank 0) or ``"none"`` (each rank uses its own metric, if all are equal). All ranks must reach the
+            event. If one rank has no metric, the metric counts as missing on all ranks.
         relative: whether ``initial_value`` and ``min_value`` are factors of each group's base value; see
             :class:`ParamScheduler`.
-        begin: the number of the first metric that counts, from 0; such as 5 after a warm-up of 5 epochs.
+        begin: the index of the first metric that counts, from 0; for example 5 after a warm-up of 5 epochs.
 
     Raises:
         TypeError: an argument has the wrong type; at an event, the metric is not a number.
@@ -137,12 +137,12 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
             raise ValueError("initial_value must be given without an optimizer, given None")
 
     def __call__(self, engine: "Engine | None", name: str | None = None, amount: int = 1) -> None:
-        """Observe the metric of this event, write the value, record it, and count the event.
+        """Observe the metric of this event, write and record the value, and count the event.
 
         Args:
             engine: the engine that has the metric; None in a plain loop, where you call ``scheduler.observe(metric)``.
             name: name of the history; None for ``param_name``.
-            amount: what the event adds to ``event_index``; see :class:`BaseParamScheduler`.
+            amount: the amount that the event adds to ``event_index``; see :class:`BaseParamScheduler`.
         """
         if engine is not None and not self._repeats and self._goes_on_from_groups:
             self._plateau.go_on_from(self._target.read())
@@ -150,14 +150,17 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         self._goes_on_from_groups = True
 
     def _admit_groups(self) -> bool:
-        """Let a group that was added since the last metric go on from its own value, as far reduced as the others."""
+        """Let a new param group continue from its own value, reduced as often as the other groups.
+
+        Return whether there is a new group.
+        """
         if not self._admits or len(self.optimizer.param_groups) == self._num_groups_seen:
             return False
-        values, held = self._plateau.remembered().values, self._target.read()
+        values, present = self._plateau.remembered().values, self._target.read()
         self._num_groups_seen = len(self.optimizer.param_groups)
-        if is_new := 0 < len(values) < len(held):
-            ratio = values[0] / held[0] if held[0] else 1.0
-            self._plateau.go_on_from([*values, *(value * ratio for value in held[len(values) :])])
+        if is_new := 0 < len(values) < len(present):
+            ratio = values[0] / present[0] if present[0] else 1.0
+            self._plateau.go_on_from([*values, *(value * ratio for value in present[len(values) :])])
         return is_new
 
     def _give_metric(self, engine: "Engine") -> None:
@@ -168,19 +171,19 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
 
     def _restore_schedule(self, state: Any) -> None:
         self._plateau.put_back(state)
-        self._goes_on_from_groups = False  # the groups may hold the next value already
+        self._goes_on_from_groups = False  # the groups may have the next value already
 
     def _recording_engine(self, engine: "Engine") -> "Engine":
         return engine if self.trainer is None else self.trainer
 
     def observe(self, engine: "Engine | float") -> None:
-        """Observe a metric, without writing; for a plain loop, or for a plateau inside another scheduler.
+        """Observe a metric without writing a value, in a plain loop or for a plateau inside another scheduler.
 
         Args:
             engine: the engine that has the metric, or the metric itself.
 
         Raises:
-            TypeError, ValueError: as at an event; see the class.
+            TypeError, ValueError: the same errors as at an event; see the class.
         """
         if not is_engine(engine):
             if self._goes_on_from_groups and not self._repeats:
@@ -192,10 +195,10 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
             self._plateau.observe(metric)
 
     def state_dict(self) -> dict[str, Any]:
-        """The progress as plain data: see :class:`BaseParamScheduler`.
+        """Return the progress as plain data: see :class:`BaseParamScheduler`.
 
-        Once this scheduler has written a value itself, the state contains the values that the groups hold. Before,
-        another scheduler that contains this one may have written them.
+        If this scheduler has written a value itself, the state contains the present values of the groups. Otherwise,
+        another scheduler that contains this one may have written the groups' values.
         """
         state = super().state_dict()
         if self._goes_on_from_groups and self._event_index > 0:
@@ -205,14 +208,14 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
     def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: ResumePolicy | None = None) -> None:
         """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
 
-        The next event starts from the saved value, whatever the param groups hold.
+        The next event starts from the saved value, not from the present values of the param groups.
 
         Args:
-            state_dict: what :meth:`state_dict` returned.
+            state_dict: the state that :meth:`state_dict` returned.
             resume_policy: as in :meth:`BaseParamScheduler.load_state_dict`.
 
         Raises:
-            TypeError, ValueError: as :meth:`BaseParamScheduler.load_state_dict`; nothing is loaded then.
+            TypeError, ValueError: see :meth:`BaseParamScheduler.load_state_dict`; nothing is loaded then.
         """
         begins_with_groups = self._plateau.initial_value is None
         super().load_state_dict(state_dict, resume_policy)
@@ -220,11 +223,11 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         self._num_groups_seen = -1
 
     def simulate(self, num_events: int, start: int = 0, *, metric_values: Sequence[float] | None = None) -> Array:
-        """The values that the next events would write, given a metric for each.
+        """Return the values that the next events would write, given a metric for each event.
 
         Args:
             num_events: the number of events.
-            start: has no effect, since the value depends on the metrics alone.
+            start: has no effect, since the values depend only on the metrics.
             metric_values: the metric of each event; None if there are no metrics.
 
         Shapes: the array is ``(num_events, groups)``.
@@ -251,7 +254,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
     def simulate_values(  # type: ignore[override]
         cls, num_events: int, metric_values: Sequence[float] = (), **scheduler_kwargs: Unpack[PlateauArguments]
     ) -> list[list[float]]:
-        """The values that the first events would write, given a metric for each.
+        """Return the values that the first events would write, given a metric for each event.
 
         Args:
             num_events: the number of events.
@@ -262,10 +265,10 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
         Shapes: a list of ``num_events`` rows, each with the event index and a value, or with a value for each group.
 
         Returns:
-            ``[[0, value], [1, value], ...]``, with one value per param group if there are several.
+            ``[[0, value], [1, value], ...]``, with one value per param group if there are several groups.
 
         Raises:
-            TypeError, ValueError: as the constructor and :meth:`simulate`.
+            TypeError, ValueError: see the constructor and :meth:`simulate`.
         """
         return cls._simulated_rows(num_events, {"metric_values": metric_values, **scheduler_kwargs})
 
@@ -286,7 +289,7 @@ class ReduceOnPlateauScheduler(MetricDrivenScheduler):
             scheduler_kwargs: as in :meth:`simulate_values`.
 
         Raises:
-            TypeError, ValueError: as :meth:`simulate_values`.
+            TypeError, ValueError: see :meth:`simulate_values`.
         """
         return cls._plotted(num_events, ax, {"metric_values": metric_values, **scheduler_kwargs})
 
@@ -305,11 +308,11 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
     torch's ``ReduceLROnPlateau``. Attach it to the event at which the metric is ready:
     ``evaluator.add_event_handler(Events.COMPLETED, scheduler)``. A reduction::
 
-        lr = max(lr * factor, min_lr)    where that is less by more than eps
+        lr = max(lr * factor, min_lr)    if this is less than the present lr by more than eps
 
     Args:
         optimizer: a torch optimizer, or any object with its ``param_groups``.
-        metric_name: name of the metric in ``engine.state.metrics``; the engine is the one that fires the event.
+        metric_name: name of the metric in the ``state.metrics`` of the engine that fires the event.
         trainer: the engine whose state records the values; None for the engine that fires the event.
         save_history: whether to record the written values in ``param_history``.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`.
@@ -322,7 +325,7 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
         ValueError: an argument is out of range; at an event, the metric is missing.
 
     Deviations from ignite 0.5.5: ``min_lr`` has an effect; without ``trainer``, the engine that fires the event records
-    the values, where ignite records nothing; the state is plain data.
+    the values, but ignite records nothing; the state is plain data.
 
     Example:
         >>> ReduceLROnPlateauScheduler.simulate_values(
@@ -349,7 +352,7 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
         min_value = arguments.number_or_numbers("min_lr", options.pop("min_lr", 0.0))
         if param_group_index is not None and isinstance(min_value, Sequence):
             raise TypeError(
-                f"min_lr must be a number where param_group_index is given, given {arguments.shown(min_value)}"
+                f"min_lr must be a number if param_group_index is given, given {arguments.shown(min_value)}"
             )
         try:
             super().__init__(
@@ -373,7 +376,7 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
         init_lr: Number | None = None,
         **scheduler_kwargs: Unpack[LRPlateauArguments],
     ) -> list[list[float]]:
-        """The learning rates that the first events would write, given a metric for each.
+        """Return the learning rates that the first events would write, given a metric for each event.
 
         Args:
             num_events: the number of events.
@@ -385,10 +388,10 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
         Shapes: a list of ``num_events`` rows, each with the event index and a value, or with a value for each group.
 
         Returns:
-            ``[[0, value], [1, value], ...]``, with one value per param group if there are several.
+            ``[[0, value], [1, value], ...]``, with one value per param group if there are several groups.
 
         Raises:
-            TypeError, ValueError: as the constructor and :meth:`simulate`.
+            TypeError, ValueError: see the constructor and :meth:`simulate`.
         """
         given = {"metric_values": metric_values, "init_lr": init_lr, **scheduler_kwargs}
         return cls._simulated_rows(num_events, given)
@@ -412,7 +415,7 @@ class ReduceLROnPlateauScheduler(ReduceOnPlateauScheduler):
             scheduler_kwargs: as in :meth:`simulate_values`.
 
         Raises:
-            TypeError, ValueError: as :meth:`simulate_values`.
+            TypeError, ValueError: see :meth:`simulate_values`.
         """
         given = {"metric_values": metric_values, "init_lr": init_lr, **scheduler_kwargs}
         return cls._plotted(num_events, ax, given)

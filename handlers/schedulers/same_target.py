@@ -1,4 +1,4 @@
-"""A check for schedulers that are combined into one scheduler."""
+"""``same_target``, which checks that combined schedulers write the same parameter of the same param groups."""
 
 from lehr.handlers.core.param_group_scheduler import ParamGroupScheduler
 from lehr.handlers.core.param_scheduler import ParamScheduler
@@ -9,8 +9,8 @@ def same_target(schedulers: object, *, at_least: int) -> list[ParamScheduler]:
     """Check that schedulers write the same parameter of the same param groups, and return them.
 
     Args:
-        schedulers: a list or tuple of schedulers; a :class:`ParamGroupScheduler` must have each group of its optimizer
-            once.
+        schedulers: a list or tuple of schedulers; a :class:`ParamGroupScheduler` must have exactly one scheduler for
+            each group of its optimizer.
         at_least: the smallest number of schedulers, 1 or 2.
 
     Raises:

@@ -1,6 +1,6 @@
-"""ignite's five schedulers of a number in an engine's state.
+"""ignite's five schedulers that write a number to an attribute of an engine's state.
 
-Their arguments are also attributes, which a subclass that overrides ``get_param`` can read.
+Each scheduler has its arguments as attributes, so that a subclass that overrides ``get_param`` can read them.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,11 +31,11 @@ class FunctionFromOne(FunctionSchedule):
     """
 
     def value(self, index: int) -> Any:
-        """Call the function."""
+        """Return the value of the function at event ``index + 1``."""
         return self.function(index + 1)
 
     def checked(self, index: int) -> float | list[float]:
-        """The value as a number; True is 1 and False is 0."""
+        """Return the value as a number: True becomes 1, and False becomes 0."""
         value = self.value(index)
         return arguments.value_at(index, float(value) if isinstance(value, bool) else value, self.named)
 
@@ -44,10 +44,10 @@ class LambdaStateScheduler(StateParamScheduler):
     """Writes the value of a function of the event index to an attribute of ``engine.state``.
 
     At event i, counting from 0, it writes ``lambda_obj(i + 1)``: the first event has ``lambda_obj(1)``, as in ignite.
-    An int, bool or float is written as returned.
+    The attribute has the type that the function returns: int, bool or float.
 
     Args:
-        lambda_obj: function from the event index, an int, to a number.
+        lambda_obj: a function that takes the event index, an int, and returns a number.
         param_name: name of the attribute; also the name of its history.
         save_history: whether to record the written values in ``engine.state.param_history``.
         create_new: whether the attribute must be new; see :class:`StateParamScheduler`.
@@ -75,17 +75,17 @@ class LambdaStateScheduler(StateParamScheduler):
 class PiecewiseLinearStateScheduler(StateParamScheduler):
     """Writes straight lines between given points to an attribute of ``engine.state``.
 
-    The first event has ``f(1)``, as in ignite: event i, counting from 0, writes ``f(i + 1)``. With milestones
+    Event i, counting from 0, writes ``f(i + 1)``: the first event has ``f(1)``, as in ignite. With milestones
     m_0 < m_1 < ... and their values v_0, v_1, ..., for m_k <= j <= m_{k+1}::
 
         f(j) = v_k + (v_{k+1} - v_k) * (j - m_k) / (m_{k+1} - m_k)
 
     Args:
-        milestones_values: pairs of an event index, an int, and a value; at least one, event indices rising.
+        milestones_values: one or more pairs ``(event index, value)``. The event indices are ints and must increase.
         param_name: name of the attribute; also the name of its history.
         save_history: whether to record the written values in ``engine.state.param_history``.
         create_new: whether the attribute must be new; see :class:`StateParamScheduler`.
-        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
+        run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError: ``milestones_values`` is not a list or tuple; a milestone is not an int; a value is not a number.
@@ -115,10 +115,10 @@ class PiecewiseLinearStateScheduler(StateParamScheduler):
 
 
 class ExpStateScheduler(StateParamScheduler):
-    """Writes a decay by a factor at every event to an attribute of ``engine.state``.
+    """Decays an attribute of ``engine.state`` by the factor ``gamma`` at every event.
 
-    The first event has ``f(1)``, as in ignite: event i, counting from 0, writes
-    ``initial_value * gamma ** (i + 1)``. The value is an int if ``initial_value`` and ``gamma`` are ints.
+    Event i, counting from 0, writes ``initial_value * gamma ** (i + 1)``: the first event multiplies by ``gamma``, as
+    in ignite. The value is an int if ``initial_value`` and ``gamma`` are ints.
 
     Args:
         initial_value: the value before the first event.
@@ -145,11 +145,10 @@ class ExpStateScheduler(StateParamScheduler):
 
 
 class StepStateScheduler(StateParamScheduler):
-    """Writes a decay by a factor every ``step_size`` events to an attribute of ``engine.state``.
+    """Decays an attribute of ``engine.state`` by the factor ``gamma`` every ``step_size`` events.
 
-    The first event has ``f(1)``, as in ignite: event i, counting from 0, writes
-    ``initial_value * gamma ** floor((i + 1) / step_size)``. The value is an int if ``initial_value`` and ``gamma`` are
-    ints.
+    Event i, counting from 0, writes ``initial_value * gamma ** floor((i + 1) / step_size)``: the formula counts events
+    from 1, as in ignite. The value is an int if ``initial_value`` and ``gamma`` are ints.
 
     Args:
         initial_value: the value before the first step.
@@ -158,7 +157,7 @@ class StepStateScheduler(StateParamScheduler):
         param_name: name of the attribute; also the name of its history.
         save_history: whether to record the written values in ``engine.state.param_history``.
         create_new: whether the attribute must be new; see :class:`StateParamScheduler`.
-        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
+        run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError, ValueError: an argument has the wrong type, is not finite or is out of range.
@@ -188,11 +187,10 @@ class StepStateScheduler(StateParamScheduler):
 
 
 class MultiStepStateScheduler(StateParamScheduler):
-    """Writes a decay by a factor at given events to an attribute of ``engine.state``.
+    """Decays an attribute of ``engine.state`` by the factor ``gamma`` at given events.
 
-    The first event has ``f(1)``, as in ignite: event i, counting from 0, writes
-    ``initial_value * gamma ** (milestones that are <= i + 1)``. The value is an int if ``initial_value`` and ``gamma``
-    are ints.
+    Event i, counting from 0, writes ``initial_value * gamma ** (number of milestones that are <= i + 1)``: the formula
+    counts events from 1, as in ignite. The value is an int if ``initial_value`` and ``gamma`` are ints.
 
     Args:
         initial_value: the value before the first milestone.
@@ -201,7 +199,7 @@ class MultiStepStateScheduler(StateParamScheduler):
         param_name: name of the attribute; also the name of its history.
         save_history: whether to record the written values in ``engine.state.param_history``.
         create_new: whether the attribute must be new; see :class:`StateParamScheduler`.
-        run: the length of the run, where a duration is a text such as ``"10%"``; see :class:`RunLength`. Keyword only.
+        run: the length of the run, which durations such as ``"10%"`` need; see :class:`RunLength`. Keyword only.
 
     Raises:
         TypeError, ValueError: an argument has the wrong type, is not finite or is out of range; the milestones

@@ -1,4 +1,4 @@
-"""A scheduler of torch as data."""
+"""The description of a torch scheduler as data: its class and arguments."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class TorchDescription:
-    """A scheduler of torch, by its class and arguments.
+    """The class and the arguments of a torch scheduler, from which the scheduler can be constructed.
 
     Args:
         name: the name of the class in ``torch.optim.lr_scheduler``.
-        arguments: its arguments by name; empty for a ``ChainedScheduler`` or ``SequentialLR``.
-        inner: the schedulers in it.
+        arguments: the arguments by name; empty for a ``ChainedScheduler`` or ``SequentialLR``.
+        inner: the descriptions of the schedulers inside the scheduler.
         milestones: the milestones of a ``SequentialLR``.
     """
 

@@ -1,4 +1,4 @@
-"""A warm-up before any scheduler of the learning rate."""
+"""``create_lr_scheduler_with_warmup``, which puts a warm-up before any scheduler of the learning rate."""
 
 from functools import partial
 from typing import Any
@@ -33,18 +33,18 @@ def create_lr_scheduler_with_warmup(
 
         value = warmup_start_value + (warmup_end_value - warmup_start_value) * i / (d - 1)
 
-    At event d, the scheduler follows from its event 0. If its first value equals the end value of the warm-up in all
-    groups, it follows at event d - 1, so that no value comes twice.
+    At event d, the given scheduler begins with its event 0. If the scheduler's first value equals the end value of the
+    warm-up in all groups, the scheduler begins at event d - 1 instead, so that no value comes twice.
 
     Args:
         lr_scheduler: the scheduler after the warm-up: a scheduler of ``"lr"``, or one of ``torch.optim.lr_scheduler``.
         warmup_start_value: learning rate of the first event; a number, or a list with one per param group.
-        warmup_duration: the number of events of the warm-up, including the one with the end value; at least 2.
+        warmup_duration: the number of events of the warm-up, including the event with the end value; at least 2.
         warmup_end_value: learning rate at the end of the warm-up; a number, or a list with one per param group. None:
             each group's present value.
         save_history: whether to record the written values in ``engine.state.param_history``.
-        output_simulated_values: a list such as ``[None] * 100``. The function fills it with the rows of
-            ``ConcatScheduler.simulate_values``, one per item.
+        output_simulated_values: a list such as ``[None] * 100``. The function replaces its items by as many rows of
+            ``ConcatScheduler.simulate_values``.
         run: the length of the run, where ``warmup_duration`` is a text such as ``"10%"``; see :class:`RunLength`.
             Keyword only.
 
@@ -58,8 +58,8 @@ def create_lr_scheduler_with_warmup(
             not the number of param groups.
 
     Deviations from ignite 0.5.5: all groups of an optimizer warm up in the same number of events. A torch scheduler
-    starts from its own values, where in ignite the end value of the warm-up changes the rest of training. A scheduler
-    of one param group warms up that group alone.
+    starts from its own values; in ignite, the end value of the warm-up changes the rest of training. If the scheduler
+    writes one param group, only this group warms up.
 
     Source: Goyal et al., "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", 2017,
     https://arxiv.org/abs/1706.02677 (the gradual warm-up).

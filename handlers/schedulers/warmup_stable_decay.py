@@ -1,4 +1,4 @@
-"""The scheduler of a warm-up, a stable phase and a decay."""
+"""``WarmupStableDecayScheduler``: a warm-up, a stable phase and a decay, for any parameter."""
 
 from typing import Unpack
 
@@ -10,7 +10,7 @@ from .decay_scheduler import DecayScheduler, Options
 
 
 class WarmupStableDecayScheduler(DecayScheduler):
-    """Up from ``start_value`` to ``peak_value``, then stable, then down to ``end_value``, then constant.
+    """Writes a warm-up from ``start_value`` to ``peak_value``, a stable phase, and a decay to ``end_value``.
 
     With w, s and d events of warm-up, stable phase and decay, and the curves f of ``warmup_type`` and g of
     ``decay_type``, which :class:`~lehr.handlers.schedules.WarmupStableDecay` lists::
@@ -32,9 +32,9 @@ class WarmupStableDecayScheduler(DecayScheduler):
         end_value: value at the end of the decay; a number, or a list with one per param group.
         warmup_type: ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"quadratic"``, ``"log"``, ``"power"`` or
             ``"exponential"``.
-        decay_type: one of the same names.
+        decay_type: one of the names for ``warmup_type``.
         power: the exponent of a ``"power"`` curve, above 0.
-        ratio: the end of an ``"exponential"`` curve relative to its start, in (0, 1).
+        ratio: the end of an ``"exponential"`` curve divided by its start, in (0, 1).
         options: ``relative``, ``begin``, ``end``, ``interval``, ``epoch_length``, ``run``, ``save_history``
             and ``param_group_index``, as keyword arguments; see :class:`DecayScheduler`.
 

@@ -1,4 +1,4 @@
-"""The command lehr audit: a log against a config."""
+"""The command lehr audit compares a log with a config."""
 
 import json
 
@@ -32,7 +32,7 @@ CONFIG = {"type": "torch.CosineAnnealingLR", "T_max": 100}
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Where plan.json is a config, and log.csv what a run of it logged."""
+    """Return a folder with a config in plan.json, and with the log of a run with this config in log.csv."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plan.json").write_text(json.dumps(CONFIG))
     write(tmp_path / "log.csv", values_of(CONFIG, 100), every=5)
@@ -57,7 +57,7 @@ def test_a_log_as_planned(folder):
         (lambda plan: plan[np.minimum(np.arange(100), 60)], "if the value stays at 0.0345492 from step 60 on"),
     ],
 )
-def test_a_fault_is_named(folder, values, words):
+def test_the_cause_of_a_difference_is_printed(folder, values, words):
     write(folder / "wrong.csv", values(values_of(CONFIG, 300)))
     output = run("wrong.csv", "plan.json", code=1)
     assert f"  matches exactly {words}" in output
@@ -134,7 +134,7 @@ def test_a_picture(folder):
     assert "wrote a.png" in run("log.csv", "plan.json", "-o", "a.png", "--force")
 
 
-def test_what_cannot_be_compared(folder):
+def test_files_that_cannot_be_compared(folder):
     (folder / "bad.csv").write_text("step,lr\n0,0.1\n1,oops\n")
     for args, error in [
         (["bad.csv", "plan.json"], "bad.csv, line 3: lr must be a number, given 'oops'"),
@@ -156,4 +156,4 @@ def test_what_cannot_be_compared(folder):
 def test_a_schedule_that_a_metric_drives_is_planned_without_it(folder):
     result = CliRunner().invoke(command, ["audit", "log.csv", "torch.ReduceLROnPlateau"])
     assert result.exit_code == 1
-    assert "the values are those without metrics" in result.stderr
+    assert "the planned values assume that no metric arrives" in result.stderr

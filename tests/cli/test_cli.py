@@ -1,4 +1,4 @@
-"""The command lehr: what it lists, simulates and draws."""
+"""The commands lehr list, lehr simulate and lehr plot, and the help."""
 
 import csv
 import io
@@ -34,10 +34,10 @@ def read(text):
     return header, np.array([[float(cell) for cell in row] for row in rows])
 
 
-# What there is.
+# The list of types.
 
 
-def test_list_has_every_type_with_what_it_is_and_takes():
+def test_list_has_every_type_with_its_description_and_arguments():
     lines = [line.strip() for line in run("list").output.splitlines()]
     assert len(ALL) > 150
     for one in ALL:
@@ -59,7 +59,7 @@ def test_list_takes_a_part_of_a_name_or_description():
     names = re.findall(r"^  (\S+)$", run("list", "StepLR").output, re.MULTILINE)
     assert {"torch.StepLR", "timm.MultiStepLRScheduler", "cerebras.StepLR"} <= set(names)
     assert all("StepLR" in name for name in names)
-    assert "WarmupStableDecayScheduler" in run("list", "then stable").output
+    assert "WarmupStableDecayScheduler" in run("list", "a stable phase, and a decay").output
     assert run("list", "TORCH.STEPLR").output.count("\n\n") == 2
 
 
@@ -101,7 +101,7 @@ def test_listed_defaults_are_the_defaults():
             try:
                 short = configure_scheduler(optimizer(momentum=0.9), {"type": one.name}, max_epochs=30).simulate(30)
             except (TypeError, ValueError):
-                continue  # one of several must be given
+                continue  # this type needs one of several arguments, all of which have defaults
             config = {"type": one.name, **listed}
             full = configure_scheduler(optimizer(momentum=0.9), config, max_epochs=30).simulate(30)
             assert np.array_equal(short, full), one.name
@@ -114,7 +114,7 @@ def test_listed_defaults_are_the_defaults():
     )
 
 
-# Numbers.
+# Simulated numbers.
 
 CONFIGS = [
     ["OneCycleScheduler", "max_value=0.1", "total_steps=300"],
@@ -156,7 +156,7 @@ def test_a_file_with_several_parameters(repository, tmp_path):
     assert np.array_equal(table[:, 1:], scheduler.simulate(176))
 
 
-def test_what_groups_and_optimizers_hold():
+def test_initial_values_of_groups_and_optimizers():
     step = ["simulate", "torch.StepLR", "step_size=2", "-n", "4", "--csv"]
     _, table = read(run(*step, "--groups", "2", "--initial", "lr=[1,0.5]").stdout)
     assert table[:, 1:].tolist() == [[1, 0.5], [1, 0.5], [0.1, 0.05], [0.1, 0.05]]
@@ -186,7 +186,7 @@ def test_the_table_shows_some_events_evenly_spaced():
     assert len(run(*args, "--rows", "1000").output.splitlines()) == 102
 
 
-def test_metrics_move_what_they_would_move_in_training():
+def test_metrics_have_the_same_effect_as_in_training():
     metrics = [3.0, 2.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0]
     given = ",".join(map(str, metrics))
     plateau = ["ReduceOnPlateauScheduler", "metric_name=loss", "patience=1", "factor=0.5"]
@@ -195,7 +195,8 @@ def test_metrics_move_what_they_would_move_in_training():
     assert np.array_equal(table[:, 1:], scheduler.simulate(8, metric_values=metrics))
     assert table[-1, 1] == 0.025
 
-    # The last one stays, and with epochs there is one for each, which the next one begins with.
+    # Events after the last metric read it again. With epochs, the first event of an epoch reads the metric of the epoch
+    # before.
     result = run(
         "simulate", "torch.ReduceLROnPlateau", "patience=0", "factor=0.5", "-n", "5", "--metrics", "1", "--csv"
     )
@@ -211,9 +212,9 @@ def test_metrics_move_what_they_would_move_in_training():
 
 @pytest.mark.parametrize("name", ["torch.ReduceLROnPlateau", "transformers.greedy", "timm.PlateauLRScheduler"])
 @pytest.mark.parametrize("verb", ["simulate", "plot"])
-def test_without_metrics_it_says_what_it_shows(name, verb):
+def test_without_metrics_a_message_says_that_none_arrive(name, verb):
     result = run(verb, name, "-n", "4")
-    assert result.stderr == ("lehr: the values are those without metrics: --metrics 3,2,2,1 simulates metrics\n")
+    assert result.stderr == ("lehr: the values assume that no metric arrives: --metrics 3,2,2,1 simulates metrics\n")
     assert run(verb, "torch.StepLR", "step_size=3", "-n", "4").stderr == ""
 
 
@@ -237,7 +238,7 @@ def test_files_are_pictures(tmp_path, groups):
 
 
 def marks(output):
-    """The rows of the picture in a terminal, each as the columns that have a mark."""
+    """Return the columns that have a mark, for each row of a picture in the terminal."""
     rows = [line.split("│")[1] for line in output.splitlines() if line.startswith("│")]
     return [[at for at, character in enumerate(row) if character != " "] for row in rows]
 
@@ -315,7 +316,7 @@ def test_values_without_pyyaml(monkeypatch):
     assert result.stderr == "lehr: constants must be a value as in YAML, given '[0.1', which is not well-formed\n"
 
 
-def test_arguments_that_are_taken_and_passed_over_are_listed_too():
+def test_arguments_without_an_effect_are_listed_too():
     listed = {one.name: {argument.name for argument in one.arguments} for one in ALL}
     assert listed["transformers.constant"] == {"num_warmup_steps", "num_training_steps"}
     assert listed["transformers.get_constant_schedule"] == set()

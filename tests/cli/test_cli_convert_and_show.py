@@ -1,4 +1,4 @@
-"""The command lehr with configs: show and convert."""
+"""The commands lehr show and lehr convert."""
 
 import json
 
@@ -34,7 +34,7 @@ def run(*args, code=0):
     return result.stderr if code else result.stdout
 
 
-def test_show_says_what_is_in_a_file(folder):
+def test_show_describes_the_schedule_of_a_file(folder):
     lines = run("show", "training_args.json").splitlines()
     assert lines[:7] == [
         "training_args.json: hf.TrainingArguments (of transformers' Trainer)",
@@ -45,7 +45,7 @@ def test_show_says_what_is_in_a_file(folder):
         "ignored: bf16",
         "",
     ]
-    assert any("lr: 0 to 0.001" in line for line in lines[7:])  # the picture
+    assert any("lr: 0 to 0.001" in line for line in lines[7:])  # the title of the picture
     assert any("│" in line for line in lines[7:])
 
 
@@ -124,7 +124,7 @@ def test_convert_counts_the_epochs_of_a_file(folder):
         (["torch.StepLR", "step_size=3", "--to", "lehr", "--in-epochs"], "--epoch-length must be given with --in-epo"),
     ],
 )  # fmt: skip
-def test_what_convert_refuses(folder, args, said):
+def test_configs_that_convert_refuses(folder, args, said):
     assert said in run("convert", *args, code=2)
     assert not (folder / "out.txt").exists()
 

@@ -1,4 +1,4 @@
-"""The command lehr when something goes wrong: one line on stderr and exit code 2, whatever it is."""
+"""Errors of the command lehr: each prints one line on stderr and exits with code 2. Also the progress bar."""
 
 import importlib.metadata
 import io
@@ -21,7 +21,7 @@ TRAINING = ["--max-epochs", "2", "--epoch-length", "3"]
 
 
 def failed(*args):
-    """What a command that fails says."""
+    """Return the line that a failing command prints."""
     result = CliRunner().invoke(command, args)
     assert isinstance(result.exception, SystemExit), result.exception
     return one_line(result.exit_code, result.stderr)
@@ -69,7 +69,7 @@ def one_line(code, stderr):
         (["plot", "torch.ReduceLROnPlateau", "-n", "1e8"], "at most 10000000 for a schedule that is computed event by"),
         (["plot", *STEP], "--num-events must be given for a schedule without an end"),
         (["simulate", *STEP, "-n", "3", "--rows", "0"], "--rows must be a whole number of at least 1, given 0"),
-        # what it is for
+        # the optimizer, the parameter, the metrics and the length of the run
         (["simulate", *STEP, "-n", "3", "--optimizer", "adamm"], "given 'adamm'; did you mean 'Adam'?"),
         (["simulate", *STEP, "-n", "3", "--initial", "momentun=1"], "given 'momentun'; did you mean 'momentum'?"),
         (["simulate", *STEP, "-n", "3", "--initial", "lr"], "--initial must be key=value"),
@@ -197,11 +197,11 @@ def test_a_terminal_without_unicode(monkeypatch):
     assert output.count("\n|") == terminal_plot.HEIGHT
 
 
-# As a process.
+# The command in its own process.
 
-# Buffered as for a user, so that what is written last fails last.
+# The output is buffered, as for a user, so that only the last write fails.
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
-# A shell takes interrupts away from what it runs aside, such as these tests.
+# A shell makes background processes, such as these tests, ignore interrupts.
 HEARING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
 RUN = HEARING + "from lehr.handlers.cli import main; main()"
 
@@ -225,7 +225,7 @@ def test_a_closed_pipe():
 
 
 @pytest.mark.proof
-def test_a_pipe_that_is_closed_before_the_last_of_it():
+def test_a_pipe_that_is_closed_before_the_last_output():
     with process("simulate", *STEP, "-n", "3", "--csv") as running:
         running.stdout.close()
         stderr = running.stderr.read()
@@ -242,7 +242,7 @@ def test_an_interrupt():
 
 
 @pytest.mark.proof
-def test_an_output_that_cannot_take_all():
+def test_an_output_on_a_full_disk():
     for args in (["list"], ["simulate", *STEP, "-n", "3", "--csv"]):
         with open("/dev/full", "w") as full, process(*args, stdout=full) as running:
             _, stderr = running.communicate(timeout=300)
@@ -255,7 +255,7 @@ def test_without_click_it_says_how_to_install_it(tmp_path):
     with process("list", env={**os.environ, "PYTHONPATH": path}) as running:
         stdout, stderr = running.communicate(timeout=300)
     assert stdout == ""
-    last = stderr.splitlines(keepends=True)[-1]  # when ignite imports torch 2.4, torch warns before it
+    last = stderr.splitlines(keepends=True)[-1]  # torch 2.4 prints a warning before this line
     assert "pip install 'lehr[cli]'" in one_line(running.returncode, last)
 
 
@@ -265,7 +265,7 @@ def test_the_script_is_installed():
     assert callable(script.load())
 
 
-# Progress.
+# The progress bar.
 
 
 class Terminal(io.StringIO):
@@ -274,7 +274,7 @@ class Terminal(io.StringIO):
 
 
 def shown(seconds, stream, total=100, wanted=True):
-    """What is shown of a work of as many steps as there are seconds, each of which is when a step ends."""
+    """Return the output of a progress bar; ``seconds`` has the time at which each step of the work ends."""
     now = iter([0.0, *seconds])
     with Progress(total, wanted, stream, lambda: next(now)) as bar:
         for _ in seconds:
@@ -282,9 +282,9 @@ def shown(seconds, stream, total=100, wanted=True):
     return stream.getvalue()
 
 
-def test_no_bar_for_what_is_done_in_two_seconds():
+def test_no_bar_for_work_that_takes_two_seconds():
     assert shown([0.5, 1.0, 1.5, 1.9], Terminal()) == ""
-    assert shown([0.5, 1.0, 1.5, 2.5], Terminal()) == ""  # nothing is left to wait for
+    assert shown([0.5, 1.0, 1.5, 2.5], Terminal()) == ""  # after 2.5 seconds, the work is done
 
 
 def test_a_bar_after_two_seconds_on_a_terminal():

@@ -1,4 +1,4 @@
-"""The command lehr in a training of given length: check and diff."""
+"""The commands lehr check and lehr diff, for a training of given length."""
 
 import re
 import sys
@@ -29,7 +29,7 @@ def trainer(config, event=Events.ITERATION_STARTED, **kwargs):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Where a.yaml and same.json are of one plan, and b.yaml of another one."""
+    """Return a folder with the same plan in a.yaml and same.json, and with another plan in b.yaml."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.yaml").write_text("{type: torch.StepLR, step_size: 3}\n")
     (tmp_path / "same.json").write_text('[{"type": "torch.StepLR", "step_size": 3}]\n')
@@ -53,7 +53,7 @@ def test_check_prints_what_check_plan_finds(args, config, event, kwargs):
     assert run("check", "LinearScheduler", *args, *LENGTHS) == f"{findings}\n"
 
 
-def test_the_exit_code_of_check_is_one_for_errors_alone(folder):
+def test_the_exit_code_of_check_is_one_only_for_errors(folder):
     assert "1 warning" in run("check", "LinearScheduler", "duration=40", *LENGTHS)
     assert run("check", "a.yaml", *LENGTHS) == "nothing found\n"
     negative = "[{type: LinearScheduler, duration: 10, end_value: -1}]"
@@ -90,7 +90,7 @@ def test_diff_draws_both(folder):
     assert (folder / "diff.pdf").read_bytes().startswith(b"%PDF-")
 
 
-def test_what_is_passed_on(monkeypatch):
+def test_options_are_passed_to_the_library(monkeypatch):
     given = []
     monkeypatch.setattr("lehr.handlers.plans.check_plan", lambda *args, **kwargs: given.append((args, kwargs)) or [])
     run("check", "LinearScheduler", "duration=2", *LENGTHS, "--groups", "2", "--optimizer", "AdamW")
@@ -145,7 +145,7 @@ def test_a_page_of_metrics_has_the_values_that_simulate_prints(folder):
     assert [float(row[2]) for row in rows] == [0.1, 0.1, 0.1, 0.01, 0.01, 0.01]
 
 
-def test_a_page_is_written_to_new_html_files_alone(folder, monkeypatch):
+def test_a_page_is_written_only_to_a_new_html_file(folder, monkeypatch):
     (folder / "old.html").write_text("old")
     for args, error in [
         (["--html", "page.png"], "--html must end in .html, given 'page.png'"),

@@ -1,4 +1,4 @@
-"""lehr diff and lehr check: files of two libraries, and a training that is counted in steps."""
+"""lehr diff and lehr check with files of two libraries, and with a training whose length is a number of steps."""
 
 import json
 
@@ -11,7 +11,7 @@ from lehr.handlers.cli.commands import lehr as command
 WARMUP = {"warmup_min_lr": 0.0, "warmup_max_lr": 0.1, "warmup_num_steps": 4, "warmup_type": "linear"}
 TRAINER = {"lr_scheduler_type": "constant_with_warmup", "learning_rate": 0.1, "warmup_steps": 4, "bf16": True}
 OF_MMENGINE = [{"type": "LinearLR", "start_factor": 0.5, "end": 3, "by_epoch": False}]
-# Three steps of torch's are four events of mmengine's, whose last one is the end of the curve.
+# Three steps of torch's scheduler equal four events of mmengine's, whose last event is the end of the curve.
 OF_TORCH = {"type": "LinearLR", "start_factor": 0.5, "total_iters": 2}
 
 
@@ -42,7 +42,7 @@ def failed(*args):
 
 
 def test_two_libraries_of_one_plan_and_steps_instead_of_epochs(folder):
-    # DeepSpeed has the first value twice, so that its warm-up of 4 steps is one event later.
+    # DeepSpeed writes the first value twice, so its warm-up of 4 steps is one event late.
     output = run("diff", "ds_config.json", "training_args.json", "--max-steps", "100", code=1)
     assert "lr, group 0: from iteration 2 on (0 and 0.025), at 4 of them" in output
     assert run("diff", "training_args.json", "training_args.json", "--max-steps", "100") == "no difference\n"
@@ -72,7 +72,7 @@ def test_each_file_has_its_dialect_and_section(folder):
         ["--max-epochs", "4", "--epoch-length", "5", "--max-steps", "20"],
     ],
 )
-def test_a_length_in_all_ways_is_one_length(folder, lengths):
+def test_all_options_for_the_length_give_the_same_length(folder, lengths):
     assert "for the first iteration of 20: nothing is learnt" in run("check", "cosine.json", *lengths)
     (folder / "steps.json").write_text(json.dumps({"lr_scheduler_type": "cosine", "warmup_steps": 2, "max_steps": 20}))
     assert run("diff", "cosine.json", "steps.json", *lengths) == "no difference\n"
@@ -103,5 +103,5 @@ def test_epochs_of_a_config_from_steps_and_epochs(folder):
         (["--max-steps", "20", "--in-epochs"], "--epoch-length must be given with --in-epochs"),
     ],
 )
-def test_a_length_that_is_not_one(folder, lengths, said):
+def test_contradictory_lengths_are_refused(folder, lengths, said):
     assert said in failed("check", "cosine.json", *lengths)

@@ -1,4 +1,4 @@
-"""The command lehr forecast: what Python's own calls give, from tables of runs."""
+"""The command lehr forecast prints the numbers that the Python functions return for the same tables of runs."""
 
 import csv
 import re
@@ -31,7 +31,7 @@ def run(*args, code=0):
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
-    """A folder with a table of each run, and a plan."""
+    """Return a folder with a CSV file for each run, and a plan."""
     folder = tmp_path_factory.mktemp("runs")
     for name, one in made_runs(STEPS).items():
         with open(folder / f"{name}.csv", "w", newline="") as file:
@@ -58,7 +58,7 @@ def fitted(folder):
     return LossForecast.fit([Run.from_csv(name) for name in RUNS])
 
 
-def test_it_prints_the_fit_alone(folder, fitted):
+def test_without_a_schedule_it_prints_only_the_fit(folder, fitted):
     assert run(*RUNS) == f"{fitted}\n"
 
 

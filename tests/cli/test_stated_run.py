@@ -1,4 +1,4 @@
-"""A config that states the length of its run needs no option for it, in any command."""
+"""If a config states the length of its run, no command needs an option for the length."""
 
 import json
 
@@ -66,7 +66,7 @@ def test_check_asks_for_what_is_missing(folder, args, error):
     assert error in run("check", *args, code=2)
 
 
-def test_diff_takes_the_run_that_both_state(folder):
+def test_diff_takes_the_run_that_both_configs_state(folder):
     assert run("diff", "epochs.json", "steps.json", "--epoch-length", "10") == "no difference\n"
     error = (
         "lehr: --max-steps must be given where two configs state different runs, given 30 steps in 'epochs.json' and "

@@ -1,4 +1,4 @@
-"""The command takes durations with units, and speaks them."""
+"""The command reads durations with units, and prints them."""
 
 import json
 
@@ -29,7 +29,7 @@ def test_show_says_where_in_the_run_a_phase_ends(file):
     assert "run: 1200 iterations, 1.2B tokens" in printed
 
 
-def test_check_speaks_the_unit_and_refuses_two_lengths(tmp_path, file):
+def test_check_prints_the_unit_and_refuses_two_lengths(tmp_path, file):
     path = tmp_path / "rate.json"
     path.write_text(json.dumps({**CONFIG, "run": {"tokens_per_step": 1_000_000}}))
     printed = run("check", path, "--max-steps", 900)

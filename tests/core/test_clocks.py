@@ -369,7 +369,7 @@ def test_wrong_arguments():
         TokenClock(3)
     with pytest.raises(ValueError, match="lag must be a whole number of at least 0, given -1"):
         SampleClock(lag=-1)
-    with pytest.raises(TypeError, match="now must be a function that tells the time in seconds, given 3"):
+    with pytest.raises(TypeError, match="now must be a function that returns the time in seconds, given 3"):
         TimeClock(now=3)
     with pytest.raises(ValueError, match="amount must be a whole number of at least 0, given -3"):
         scheduler.apply(amount=-3)

@@ -404,7 +404,7 @@ def test_a_run_that_ends_before_its_deadline_is_found():
     [
         ({"budget": "8 epochs"}, ValueError, "budget must be a time such as"),
         ({"budget": -3}, ValueError, "budget must be more than 0, given -3"),
-        ({"budget": 3, "land_by": "2026-12-01T06:00Z"}, ValueError, "land_by must be None where a budget is given"),
+        ({"budget": 3, "land_by": "2026-12-01T06:00Z"}, ValueError, "land_by must be None if a budget is given"),
         ({"land_by": "2026-12-01T06:00"}, ValueError, "land_by must have a time zone, such as"),
         ({"land_by": datetime(2026, 12, 1)}, ValueError, "land_by must have a time zone, such as"),
         ({"land_by": "tomorrow"}, ValueError, "land_by must be a date such as .*, given 'tomorrow'"),

@@ -210,7 +210,7 @@ def test_the_first_iteration_has_the_first_value_of_a_state_parameter(scheduler,
 def test_a_function_of_a_state_parameter_is_not_called_before_its_event_and_that_is_told(trainer, caplog):
     LambdaStateScheduler(lambda event: 1 / event, "rate", create_new=True).attach(trainer)
     assert trainer.state.rate is None
-    assert "engine.state.rate is None in the iterations before" in logged(caplog)[0]
+    assert "engine.state.rate is None until its first event" in logged(caplog)[0]
 
 
 def test_nothing_is_told_of_a_function_that_is_called_in_time_or_has_a_first_value(trainer, caplog):

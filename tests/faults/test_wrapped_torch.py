@@ -107,12 +107,12 @@ def test_functions_of_each_group_need_one_for_a_new_group():
     fire(scheduler, 2)
     optimizer.add_param_group(group_of(1.0))
     before = values_of(optimizer)
-    with pytest.raises(ValueError, match="lr_lambda must have a function for each of 3 param groups.*given those of 2"):
+    with pytest.raises(ValueError, match="lr_lambda must have a function for each of 3 .*given 2 functions"):
         scheduler(None)
     assert values_of(optimizer) == before
     assert scheduler.event_index == 2
     scheduler.lr_scheduler.lr_lambdas.append(lambda i: 0.5**i)
-    with pytest.raises(ValueError, match="append one to lr_lambdas, and the initial learning rate to base_lrs"):
+    with pytest.raises(ValueError, match="append a function to lr_lambdas, and the initial learning rate to base_lrs"):
         scheduler(None)
     scheduler.lr_scheduler.base_lrs.append(4.0)
     assert [row[2] for row in fire(scheduler, 2)] == [1.0, 0.5]
@@ -172,7 +172,7 @@ def test_a_state_with_wrong_added_groups_loads_nothing(changed):
     added = changed.get("saved", 3)
     lists = {"list": [{"list": entry} for entry in added]} if isinstance(added, list) else added
     state["progress"][0]["saved"]["dict"].append(["added", lists])
-    with pytest.raises(ValueError, match="not the (added groups|state) of a torch scheduler"):
+    with pytest.raises(ValueError, match="each saved added group must be|must be the state of a torch scheduler"):
         scheduler.load_state_dict(state)
     assert repr(scheduler.state_dict()) == before
 

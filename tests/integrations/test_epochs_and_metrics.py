@@ -1,4 +1,4 @@
-"""What ``step`` takes: a metric, an epoch, or both, as in torch and in timm's training script."""
+"""Arguments of ``step``: a metric, an epoch, or both, as in torch and in timm's training script."""
 
 import warnings
 
@@ -32,7 +32,7 @@ def plateau(optimizer, **kwargs):
 
 
 def timm_loop(scheduler, by_update, first_epoch=0, epochs=EPOCHS, losses=LOSSES):
-    """What the optimizer's steps see in the loop of timm's training script."""
+    """Return the learning rate and momentum of each optimizer step in the loop of timm's training script."""
     optimizer, seen = scheduler.optimizer, []
     if first_epoch:
         scheduler.step_update(first_epoch * UPDATES) if by_update else scheduler.step(first_epoch)
@@ -76,7 +76,7 @@ def test_timm_counts_epochs():
 
 
 @pytest.mark.parametrize("by_update", [True, False])
-def test_timm_goes_on_at_an_epoch(by_update):
+def test_timm_resumes_at_an_epoch(by_update):
     optimizer = make_optimizer(lr=0.1)
     scheduler = cosine(optimizer, EPOCHS * UPDATES if by_update else EPOCHS)
     adapted, whole = as_torch_scheduler(scheduler), make_optimizer(lr=0.1)
@@ -108,13 +108,13 @@ def test_an_epoch_and_a_metric_are_not_mistaken_for_one_another():
     )
     before = driven.state_dict(), pure.state_dict()
     for call, kind, rule in (
-        (lambda: driven.step(0.5, 1), TypeError, r"or an epoch, an int, and a metric, given 0\.5 and 1"),
-        (lambda: driven.step(epoch=3), TypeError, "takes a metric where a schedule is driven by one, given epoch=3"),
-        (lambda: driven.step(0.5, epoch=3), ValueError, "epoch must be 1, the next one, where a metric .* given 3"),
+        (lambda: driven.step(0.5, 1), TypeError, r"or an epoch \(an int\) and a metric, given 0\.5 and 1"),
+        (lambda: driven.step(epoch=3), TypeError, "where a metric drives a schedule, given only epoch=3"),
+        (lambda: driven.step(0.5, epoch=3), ValueError, "epoch must be 1, the next epoch, if a metric .* given 3"),
         (lambda: driven.step(1, "x"), TypeError, "the metric must be a number, given 'x'"),
-        (lambda: pure.step(1.0, 0.5), TypeError, "takes a metric alone, or an epoch"),
+        (lambda: pure.step(1.0, 0.5), TypeError, r"takes a metric alone, or an epoch \(an int\)"),
         (lambda: pure.step(-1, 0.5), ValueError, "epoch must be a whole number of at least 0, given -1"),
-        (lambda: pure.step(0.5), TypeError, "takes no metric where no schedule is driven by one, given 0.5"),
+        (lambda: pure.step(0.5), TypeError, "takes a metric only where a metric drives a schedule, given 0.5"),
         (lambda: pure.step_update(-1), ValueError, "num_updates must be a whole number of at least 0, given -1"),
     ):  # fmt: skip
         with pytest.raises(kind, match=rule):
@@ -122,7 +122,7 @@ def test_an_epoch_and_a_metric_are_not_mistaken_for_one_another():
     assert (driven.state_dict(), pure.state_dict()) == before
 
 
-def test_an_epoch_in_the_place_of_a_metric_is_told_once():
+def test_an_epoch_instead_of_a_metric_causes_one_warning():
     optimizer = make_optimizer(lr=0.1)
     scheduler = as_torch_scheduler(plateau(optimizer))
     with warnings.catch_warnings(record=True) as caught:
@@ -133,10 +133,10 @@ def test_an_epoch_in_the_place_of_a_metric_is_told_once():
     (warning,) = caught
     assert "step(1) passes 1 as the metric that drives the scheduler, and this is call 1: if" in str(warning.message)
     assert warning.filename == __file__
-    assert optimizer.param_groups[0]["lr"] == 0.025  # as torch does with these metrics
+    assert optimizer.param_groups[0]["lr"] == 0.025  # torch's scheduler also takes the epochs for metrics
 
 
-def test_metrics_that_are_counts_are_not_told_of():
+def test_metrics_that_are_counts_cause_no_warning():
     optimizer, theirs = make_optimizer(lr=0.1), make_optimizer(lr=0.1)
     ours, peer = as_torch_scheduler(plateau(optimizer)), in_torch.ReduceLROnPlateau(theirs, factor=0.5, patience=0)
     for wrong in (50, 40, 45, 30):

@@ -1,4 +1,4 @@
-"""A metric that comes after ``step()``, also where the run was saved in between."""
+"""Metrics that arrive after ``step()``, also if the run was saved between the step and its metric."""
 
 import copy
 from dataclasses import dataclass, field
@@ -75,7 +75,7 @@ def of_name(name):
 
 
 def run(name, stop=None, losses=LOSSES):
-    """What each step trains with and all states, where the run is saved before metric ``stop`` and goes on anew."""
+    """Return the values and states at each step of a run; before metric ``stop``, the run is saved and resumed."""
     optimizer, scheduler = of_name(name)
     rows = []
     for at, loss in enumerate(losses):
@@ -94,7 +94,7 @@ def run(name, stop=None, losses=LOSSES):
 
 @pytest.mark.filterwarnings("ignore:a scheduler that is driven by a metric has not")
 @for_each("name", [*DRIVEN, *COMPOSED])
-def test_a_run_that_is_saved_between_a_step_and_its_metric_goes_on_as_the_unbroken_one(name):
+def test_a_run_that_is_saved_between_a_step_and_its_metric_resumes_exactly(name):
     wanted = run(name)
     for stop in (0, 2, 3, 6, 9):
         assert run(name, stop) == wanted
@@ -102,11 +102,11 @@ def test_a_run_that_is_saved_between_a_step_and_its_metric_goes_on_as_the_unbrok
 
 @pytest.mark.filterwarnings("ignore:a scheduler that is driven by a metric has not")
 @for_each("name", DRIVEN)
-def test_a_state_that_is_saved_after_a_late_metric_has_the_value_that_is_in_force(name):
+def test_a_state_that_is_saved_after_a_late_metric_has_the_revised_value(name):
     for stop in (3, 6):
         optimizer, scheduler = of_name(name)
         for state in (None, run(name, stop, LOSSES[: stop + 1])[-1][1]):
-            if state:  # without the state of the optimizer
+            if state:  # loads the scheduler, but not the optimizer
                 scheduler.load_state_dict(state)
         assert held(optimizer) == run(name, losses=LOSSES[: stop + 1])[-1][0]
 
@@ -135,7 +135,7 @@ def test_a_damaged_progress_of_the_last_event_loads_nothing():
 
 
 def test_a_state_of_the_first_version_loads():
-    """It was recorded before the adapter saved ``before``."""
+    """The first version did not save ``before``."""
     optimizer = make_optimizer(lr=0.5)
     scheduler = as_torch_scheduler(ReduceOnPlateauScheduler(optimizer, "lr", "loss", patience=0, factor=0.5))
     for metric in (1.0, 1.0, 1.0):

@@ -1,4 +1,4 @@
-"""The length of a run from the arguments of its trainer."""
+"""``run_arguments`` computes the length of a run from the arguments of its trainer."""
 
 import pytest
 from optimizers import make_optimizer
@@ -11,7 +11,7 @@ from lehr.handlers.integrations.run_arguments import run_arguments
     ("batches", "accumulation", "max_epochs", "max_steps", "expected"),
     [
         (10, 1, 3, None, (3, 10, None)),
-        (10, 4, 3, None, (3, 3, None)),  # a step at the end of each epoch
+        (10, 4, 3, None, (3, 3, None)),  # the last step of an epoch has fewer batches
         (10, 4, 3, 7, (None, 3, 7)),
         (10, 4, 3, 6, (2, 3, None)),
         (10, 4, 3, 100, (3, 3, None)),
@@ -37,7 +37,7 @@ def test_a_run_without_an_end_or_a_step_is_refused(given):
         run_arguments(*given)
 
 
-def test_a_plan_takes_them():
+def test_dry_run_takes_the_arguments():
     scheduler = CosineDecayScheduler(make_optimizer(lr=0.1), "lr", duration=7)
     plan = dry_run(scheduler, **run_arguments(10, 4, 3, 7))
     assert plan["lr"][:, 0].tolist() == scheduler.simulate(7)[:, 0].tolist()

@@ -1,4 +1,4 @@
-"""One torch scheduler of schedulers: what is trained is what ``simulate`` says."""
+"""``as_torch_scheduler``: each step trains with the values that ``simulate`` returns."""
 
 import io
 import json
@@ -35,13 +35,13 @@ each_kind = for_each("name", IN_ONE_OPTIMIZER)
 
 
 def give(metric, observe, torch_scheduler):
-    """Pass a metric where one is wanted."""
+    """Pass a metric if a metric drives the scheduler."""
     if metric_driven_parts(torch_scheduler.scheduler):
         observe(metric)
 
 
 def trained(optimizer, scheduler, losses):
-    """What the optimizer holds at each of its steps, in a torch loop."""
+    """Return the values in the optimizer at each of its steps, in a torch loop."""
     rows = []
     for loss in losses:
         rows.append(held(optimizer))
@@ -65,7 +65,7 @@ def test_each_step_trains_with_the_values_of_a_plain_loop(name):
 
 
 @each_kind
-def test_a_history_has_what_was_trained(name):
+def test_a_history_has_the_values_of_each_step(name):
     scheduler, history = ALL[name]().scheduler, ParamHistory()
     optimizer, torch_scheduler = optimizer_of(scheduler), as_torch_scheduler(scheduler, history=history)
     trained(optimizer, torch_scheduler, LOSSES)
@@ -81,7 +81,7 @@ def test_a_history_has_what_was_trained(name):
 
 
 @each_kind
-def test_a_resumed_run_goes_on_as_the_unbroken_one(name):
+def test_a_resumed_run_has_the_values_of_the_unbroken_run(name):
     wanted = trained(*begun(name), LOSSES)
     optimizer, torch_scheduler = begun(name)
     rows, file = trained(optimizer, torch_scheduler, LOSSES[:4]), io.BytesIO()
@@ -107,7 +107,7 @@ def test_a_resumed_run_needs_no_state_of_the_optimizer(name):
 
 
 @each_kind
-def test_a_metric_that_comes_after_the_step_is_in_force_at_the_next_one(name):
+def test_a_metric_that_comes_after_the_step_takes_effect_at_the_next_step(name):
     wanted, history = trained(*begun(name), LOSSES), ParamHistory()
     optimizer, torch_scheduler = begun(name, history)
     torch_scheduler.warns_without_metric = False
@@ -159,7 +159,7 @@ def cosine(optimizer, duration=6, **kwargs):
 
 
 def rates(optimizer, scheduler, steps):
-    """The learning rate of the first group at each step."""
+    """Take steps in a torch loop, and return the learning rate of the first group at each step."""
     seen = []
     for _ in range(steps):
         seen.append(optimizer.param_groups[0]["lr"])
@@ -208,8 +208,8 @@ def test_sequential_lr_is_refused_where_it_would_train_wrongly(position):
     momentum = LinearScheduler(optimizer, "momentum", start_value=0.5, end_value=0.9, duration=8)
     plateau = ReduceOnPlateauScheduler(optimizer, "lr", "loss")
     for scheduler, rule in (
-        (momentum, r"of \['momentum'\] must not stand in"),
-        (plateau, "driven by a metric must not"),
+        (momentum, r"must write only 'lr', given one that writes \['momentum'\]"),
+        (plateau, "must not be driven by a metric"),
     ):
         parts = [in_torch.ConstantLR(optimizer), in_torch.ConstantLR(optimizer)]
         parts[position] = as_torch_scheduler(scheduler)
@@ -217,14 +217,14 @@ def test_sequential_lr_is_refused_where_it_would_train_wrongly(position):
             in_torch.SequentialLR(optimizer, parts, [3])
 
 
-def test_our_own_wrapper_of_torch_schedulers_takes_it():
+def test_lr_scheduler_can_wrap_it():
     optimizer = make_optimizer(lr=0.1)
     main = cosine(optimizer)
     wanted = main.simulate(8)
     assert LRScheduler(as_torch_scheduler(main)).simulate(8).tolist() == wanted.tolist()
 
 
-def test_a_metric_comes_with_the_step_as_for_torch():
+def test_step_takes_a_metric_as_in_torch():
     optimizer, theirs = make_optimizer(lr=0.1), make_optimizer(lr=0.1)
     ours = as_torch_scheduler(ReduceOnPlateauScheduler(optimizer, "lr", "loss", patience=1, factor=0.5))
     peer = in_torch.ReduceLROnPlateau(theirs, patience=1, factor=0.5)
@@ -258,13 +258,13 @@ def test_without_a_metric_it_warns_once_and_keeps_the_value():
     assert warning.filename == __file__
 
 
-def test_a_metric_is_refused_where_no_schedule_is_driven_by_one():
+def test_a_metric_is_refused_if_no_metric_drives_a_schedule():
     optimizer = make_optimizer(lr=0.1)
     scheduler = as_torch_scheduler(cosine(optimizer))
     for call in (lambda: scheduler.step(0.5), lambda: scheduler.step(metrics=0.5)):
-        with pytest.raises(TypeError, match=r"takes no metric where no schedule is driven by one, given 0\.5"):
+        with pytest.raises(TypeError, match=r"takes a metric only where a metric drives a schedule, given 0\.5"):
             call()
-    with pytest.raises(ValueError, match="no schedule is driven by a metric"):
+    with pytest.raises(ValueError, match="takes a metric only where a metric drives a schedule"):
         scheduler.observe(0.5)
     assert scheduler.last_epoch == 0
 
@@ -298,7 +298,7 @@ def test_it_counts_each_step_of_several_processes_once():
                 plateau.step(loss)
         assert plateaus[0].get_last_lr() == plateaus[1].get_last_lr()
     assert plateaus[0].get_last_lr() != [0.1]
-    # A run that goes on with another number of processes.
+    # The run resumes with another number of processes.
     state, optimizer = scheduler.state_dict(), make_optimizer(lr=0.1)
     other = as_torch_scheduler(cosine(optimizer))
     other.load_state_dict(state)
@@ -307,7 +307,7 @@ def test_it_counts_each_step_of_several_processes_once():
 
 
 @pytest.mark.parametrize("num_processes", [None, 2])
-def test_it_warns_where_accelerate_steps_once_for_each_process(monkeypatch, num_processes):
+def test_it_warns_if_accelerate_steps_once_for_each_process(monkeypatch, num_processes):
     processes = types.SimpleNamespace(num_processes=2)
     state = types.SimpleNamespace(is_initialized=lambda: True, PartialState=lambda: processes)
     monkeypatch.setitem(sys.modules, "accelerate.state", state)
@@ -315,7 +315,7 @@ def test_it_warns_where_accelerate_steps_once_for_each_process(monkeypatch, num_
     scheduler = as_torch_scheduler(cosine(optimizer), num_processes=num_processes)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        rates(optimizer, scheduler, 3)  # split_batches=True: once for all
+        rates(optimizer, scheduler, 3)  # with split_batches=True, accelerate steps once for all processes
         assert not caught
         for _ in range(4):
             scheduler.step()
@@ -341,7 +341,7 @@ def test_the_schedule_is_read_in_blocks(monkeypatch):
     assert len(sizes) < 5
 
 
-def test_it_refuses_what_it_cannot_write():
+def test_it_refuses_schedulers_that_it_cannot_write():
     optimizer, other = make_optimizer(lr=0.1), make_optimizer(lr=0.1)
     begun = cosine(optimizer)
     begun.apply()
@@ -350,7 +350,7 @@ def test_it_refuses_what_it_cannot_write():
         ([], ValueError, "schedulers must be one or more, given"),
         (3, TypeError, "schedulers must be a scheduler of a parameter of an optimizer, given 3"),
         ([cosine(optimizer), state], TypeError, r"schedulers\[1\] must be a scheduler of a parameter"),
-        ([cosine(optimizer), cosine(optimizer)], ValueError, r"more than one of \['lr'\]"),
+        ([cosine(optimizer), cosine(optimizer)], ValueError, r"given several that write \['lr'\]"),
         ([cosine(optimizer), ExponentialScheduler(other, "momentum", 0.5)], ValueError, "one torch.optim.Optimizer"),
         (begun, ValueError, "must be at event 0, given <CosineDecayScheduler of 'lr' at event 1"),
     ):
@@ -375,7 +375,7 @@ def test_a_state_loads_completely_or_not_at_all():
     assert scheduler.state_dict() == before
 
 
-def test_a_scheduler_does_not_pass_for_one_of_torch():
+def test_a_scheduler_has_no_methods_of_torch_schedulers():
     optimizer = make_optimizer(lr=0.1)
     scheduler = cosine(optimizer)
     for name in ("step", "get_last_lr", "last_epoch", "base_lrs"):
@@ -383,7 +383,9 @@ def test_a_scheduler_does_not_pass_for_one_of_torch():
             getattr(scheduler, name)
     with pytest.raises(AttributeError, match="'CosineDecayScheduler' object has no attribute 'stepp'"):
         scheduler.stepp  # noqa: B018
-    assert not hasattr(as_torch_scheduler(scheduler), "total_steps")  # accelerate would stop at it
+    assert not hasattr(
+        as_torch_scheduler(scheduler), "total_steps"
+    )  # with it, accelerate would stop stepping at total_steps
 
 
 def test_apply_writes_before_the_step_of_the_optimizer():
@@ -432,7 +434,7 @@ def test_apply_at_steps_counts_the_real_steps_of_the_optimizer():
         "configured: a warmed up plateau with noise",
     ],
 )
-def test_a_metric_that_comes_first_after_a_resume_goes_on_from_the_saved_progress(name):
+def test_after_a_resume_a_first_metric_continues_from_the_saved_progress(name):
     optimizer, unbroken = begun(name)
     trained(optimizer, unbroken, LOSSES[:4])
     states = optimizer.state_dict(), unbroken.state_dict()

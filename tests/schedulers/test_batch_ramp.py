@@ -1,4 +1,4 @@
-"""A batch size in steps, with the learning rate and betas that fit it."""
+"""BatchRamp: the batch size grows in steps, and the learning rate and the betas are scaled to fit it."""
 
 import json
 from itertools import accumulate
@@ -61,28 +61,28 @@ RUN = RunLength(max_epochs=4, epoch_length=25, tokens_per_step=1000, samples_per
         ("0 steps: 8, 1_000: 16", None, [1000]),
         ("0%: 8, 10: 16, 50: 32", RUN, [10, 50]),
         ("0: 8, 1 epochs: 16, 3: 32", RUN, [25, 75]),
-        ("0 epochs: 8, 0.1: 16", RunLength(epoch_length=10), [1]),  # exactly, not the next float above
+        ("0 epochs: 8, 0.1: 16", RunLength(epoch_length=10), [1]),  # exactly 1, although the float 0.1 is above 1/10
         ("0%: 8, 0.1: 16", RunLength(total_steps=1000), [1]),
-        # 8 samples a step, then 16: 80 of them after 10 steps, 240 after 20.
+        # A step has 8 samples, then 16: 80 samples after 10 steps, 240 after 20.
         ("0 samples: 8, 80: 16, 240: 32", None, [10, 20]),
         ("0 samples: 8, 81: 16, 240: 32", None, [11, 21]),
         ("0 samples: 8, 80: 16, 241: 32", None, [10, 21]),
-        # 1000 tokens a step of the first size, then 2000.
+        # A step of the first size has 1000 tokens, then a step has 2000.
         ("0 tokens: 8, 10k: 16, 30k: 32", RUN, [10, 20]),
         ("0 tokens: 8, 9_001: 16, 30k: 32", RUN, [9 + 1, 20]),
-        # Two ranks: 16 samples a step.
+        # With two ranks, a step has 16 samples.
         ("0 samples: 8, 160: 16, 480: 32", RunLength(samples_per_step=16), [10, 20]),
-        # Units may be mixed: 80 samples until step 10; then 16 a step until 400.
+        # Units may be mixed: 80 samples until step 10, then 16 samples a step until 400 samples.
         ([(0, 8), (10, 16), ("400 samples", 32)], None, [10, 30]),
-        # A percentage of tokens, since the number of steps depends on the ramp.
+        # A percentage is one of the tokens, since the number of steps depends on the ramp.
         ("0%: 8, 10%: 16, 30%: 32", RunLength(tokens_per_step=1000, total_tokens="100k"), [10, 20]),
         ("0%: 8, 10%: 16", RunLength(total_samples=800), [10]),
-        # What a clock counts is the threshold itself.
+        # With a clock, the event index has the unit of the thresholds.
         ("0 tokens: 8, 10k: 16, 30k: 32", RunLength(counts="tokens"), [10_000, 30_000]),
         ("0%: 8, 10%: 16", RunLength(counts="tokens", total_tokens="1M"), [100_000]),
         ("0 samples: 8, 1.5k: 16", RunLength(counts="samples"), [1500]),
         ("0 s: 8, 90 s: 16", RunLength(counts="milliseconds"), [90_000]),
-        ([(0, 64), (5, 8)], None, [5]),  # smaller batches, too
+        ([(0, 64), (5, 8)], None, [5]),  # batches may also become smaller
         ([(0, 8)], None, []),
     ],
 )
@@ -96,12 +96,12 @@ def test_thresholds_in_any_unit(sizes, run, milestones):
     sizes=st.lists(st.integers(1, 64), min_size=2, max_size=5),
     gaps=st.lists(st.integers(64, 1000), min_size=4, max_size=4),
 )
-def test_a_size_begins_at_the_first_event_before_which_its_threshold_is_reached(sizes, gaps):
+def test_a_size_begins_at_the_first_event_after_its_threshold_is_reached(sizes, gaps):
     thresholds = [0, *accumulate(gaps[: len(sizes) - 1])]
     pairs = [(f"{threshold} samples", size) for threshold, size in zip(thresholds, sizes, strict=True)]
     milestones, _ = milestones_of(pairs)
     starts, count, event, at = [], 0, 0, 0
-    while at < len(sizes) - 1:  # count the samples one step after another
+    while at < len(sizes) - 1:  # count the samples step by step
         if count >= thresholds[at + 1]:
             starts.append(event)
             at += 1
@@ -117,7 +117,7 @@ REFUSED = [
     ("5: 8, 10: 16", None, ValueError, "sizes must begin with the threshold 0"),
     ([], None, ValueError, "sizes must begin with the threshold 0"),
     ([(0, 8), (10, 16), (10, 32)], None, ValueError, r"sizes\[2\]\[0\] must be reached at least one event after"),
-    ([(0, 8), (10, 16), (5, 32)], None, ValueError, "which event 10 has reached, given 5 events"),
+    ([(0, 8), (10, 16), (5, 32)], None, ValueError, "which is reached at event 10, given 5 events"),
     ("0 samples: 8, 100: 16, 101: 32", None, ValueError, "at least one event after the threshold before it"),
     ([(0, 8), (10, 16.5)], None, ValueError, r"sizes\[1\]\[1\]"),
     ([(0, 8), 10], None, ValueError, r"sizes\[1\] must be a pair of a threshold and a batch size"),
@@ -126,7 +126,7 @@ REFUSED = [
     (8, None, TypeError, "sizes must be thresholds with batch sizes"),
     ("0: 8, 10%: 16", None, ValueError, "give the run total_steps"),
     ("0: 8, 2 epochs: 16", None, ValueError, "give the run epoch_length"),
-    ("0: 8, 1M tokens: 16", None, ValueError, "give a run with tokens_per_step"),
+    ("0: 8, 1M tokens: 16", None, ValueError, "give a run with the tokens_per_step of the first"),
     ("0: 8, 30 min: 16", RUN, ValueError, "must be in steps, events or percent"),
     ("0: 8, 3 epochs: 16", RunLength(counts="tokens"), ValueError, "must be in tokens, events or percent"),
     ("0: 8, 1 furlong: 16", None, ValueError, "must have a known unit"),
@@ -134,7 +134,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("sizes", "run", "error", "match"), REFUSED)
-def test_thresholds_that_cannot_be_are_refused_before_the_first_step(sizes, run, error, match):
+def test_illegal_thresholds_raise_an_error_before_the_first_step(sizes, run, error, match):
     with pytest.raises(error, match=match) as raised:
         BatchRamp(make_adam(), make_loader(), sizes, run=run)
     assert len(str(raised.value)) <= 500
@@ -147,7 +147,7 @@ def test_thresholds_that_cannot_be_are_refused_before_the_first_step(sizes, run,
         ({"run": 100}, TypeError, "run must be a RunLength or None"),
         ({"lr": 0.1}, TypeError, "lr must be a scheduler of the learning rate, a Schedule or None"),
         ({"scale_betas": 1}, TypeError, "scale_betas must be"),
-        ({"scale_betas": True, "sizes": [(0, 8), (5, 128)]}, ValueError, "scale_betas must be False .* 16 times it"),
+        ({"scale_betas": True, "sizes": [(0, 8), (5, 128)]}, ValueError, "scale_betas must be False .* given 16 times"),
     ],
 )
 def test_wrong_arguments_are_refused(options, error, match):
@@ -204,7 +204,7 @@ SEEN = [(8, 0.1, 0.9, 0.99)] * 5 + [(16, 0.1 * 2**0.5, 0.8, 0.98)] * 5 + [(32, 0
 
 
 def training(sizes="0: 8, 5: 16, 10: 32", clock=None, data=DATA, tokens_of=None, lr=None, **options):
-    """A trainer with a ramp, and what each step trained with: the size of its batch, its rate and its betas."""
+    """Return a trainer, its ramp and loader, and a list of each step's batch size, learning rate and betas."""
     optimizer, loader, seen = make_adam(), make_loader(data=data), []
 
     def step(engine, batch):
@@ -217,7 +217,7 @@ def training(sizes="0: 8, 5: 16, 10: 32", clock=None, data=DATA, tokens_of=None,
     return trainer, ramp, loader, seen
 
 
-def test_batch_rate_and_betas_of_each_step_belong_together():
+def test_each_step_has_the_batch_size_the_rate_and_the_betas_of_its_event():
     trainer, ramp, loader, seen = training()
     plan = dry_run(trainer, max_epochs=4, epoch_length=5)
     assert not [finding for finding in check_plan(trainer, max_epochs=4, epoch_length=5) if finding.severity == "error"]
@@ -243,7 +243,7 @@ def test_in_a_plain_loop():
 
 
 @pytest.mark.parametrize("sizes", ["0: 8, 5: 16, 10: 32", "0 samples: 8, 40: 16, 120: 32"])
-def test_a_run_that_is_stopped_anywhere_goes_on_exactly(sizes):
+def test_a_run_that_is_resumed_at_any_event_has_the_values_of_the_unbroken_run(sizes):
     trainer, _, loader, expected = training(sizes)
     trainer.run(loader, max_epochs=4, epoch_length=5)
     for stop in range(1, 20):
@@ -266,7 +266,7 @@ def test_a_run_that_is_stopped_anywhere_goes_on_exactly(sizes):
         assert seen[:stop] + rest == expected
 
 
-def test_groups_that_were_loaded_with_grown_betas_start_from_the_saved_ones():
+def test_an_optimizer_that_loaded_scaled_betas_starts_from_the_saved_original_betas():
     optimizer = make_adam()
     ramp = BatchRamp(optimizer, make_loader(), "0: 8, 5: 16, 10: 32", scale_betas=True)
     for _ in range(12):
@@ -279,7 +279,7 @@ def test_groups_that_were_loaded_with_grown_betas_start_from_the_saved_ones():
     np.testing.assert_allclose(again.simulate(20), SEEN, rtol=1e-12)
 
 
-def test_another_ramp_is_told_of():
+def test_loading_the_state_of_another_ramp_warns():
     ramp, other = (
         BatchRamp(make_adam(), make_loader(), sizes, scale_betas=True) for sizes in ("0: 8, 5: 16", "0: 8, 6: 16")
     )
@@ -290,7 +290,7 @@ def test_another_ramp_is_told_of():
 
 
 def test_a_ramp_in_samples_with_a_clock_counts_the_batches_as_they_are():
-    """Short batches at the end of the data count as what they are; without a clock, as whole ones."""
+    """With the clock, a short batch at the end of the data counts its samples; without a clock, a full batch."""
     data = TensorDataset(torch.arange(100.0))
     sizes, run = "0 samples: 8, 150: 16, 400: 32", RunLength(counts="samples")
     lr = Anneal(0.1, 0.0, 1000)
@@ -324,7 +324,7 @@ def test_the_rate_at_a_number_of_tokens_is_the_same_however_they_are_batched(tok
         assert rate == pytest.approx(lr(count) * (size / 8) ** 0.5, rel=1e-12)
 
 
-def test_thresholds_must_be_in_what_the_clock_counts():
+def test_thresholds_must_have_the_unit_of_the_clock():
     in_steps = BatchRamp(make_adam(), make_loader(), "0 samples: 8, 80: 16")
     with pytest.raises(ValueError, match="clock must be left out where the thresholds were converted to steps"):
         in_steps.attach(Engine(lambda engine, batch: None), clock=SampleClock())
@@ -355,7 +355,7 @@ def test_an_event_after_a_batch_is_fetched_is_refused(event):
 
 
 @pytest.mark.parametrize("options", [{"drop_last": True}, {"num_workers": 1}])
-def test_a_loader_that_goes_on_with_its_size_is_refused_but_for_epochs(options):
+def test_a_loader_that_prefetches_batches_is_only_allowed_at_the_start_of_epochs(options):
     ramp = BatchRamp(make_adam(), make_loader(**options), [(0, 8), (2, 16)])
     trainer = Engine(lambda engine, batch: None)
     with pytest.raises(ValueError, match="dataloader must have num_workers=0 and drop_last=False"):
@@ -364,7 +364,7 @@ def test_a_loader_that_goes_on_with_its_size_is_refused_but_for_epochs(options):
     ramp.attach(trainer, Events.EPOCH_STARTED)
 
 
-def test_it_is_simulated_without_an_optimizer_where_it_needs_none():
+def test_a_ramp_that_reads_no_groups_is_simulated_without_an_optimizer():
     rows = BatchRamp.simulate_values(4, sizes="0: 8, 2: 16", lr_rule=None)
     assert rows == [[0, 8.0], [1, 8.0], [2, 16.0], [3, 16.0]]
     rows = BatchRamp.simulate_values(3, sizes="0: 8, 2: 32", lr=Constant(0.1))
@@ -383,7 +383,7 @@ def test_a_ramp_ends_its_schedule_with_the_run():
     assert not list(check_plan(trainer, max_epochs=4, epoch_length=5))
 
 
-def test_a_resumed_run_without_the_state_of_its_ramp_is_told_of():
+def test_a_run_that_resumes_without_the_state_of_its_ramp_warns():
     trainer, _, loader, _ = training()
     trainer.run(loader, max_epochs=2, epoch_length=5)
     state = trainer.state_dict()
@@ -399,11 +399,11 @@ def test_a_resumed_run_without_the_state_of_its_ramp_is_told_of():
     trainer.run(loader)
 
 
-def test_the_plan_with_a_clock_is_what_training_writes():
+def test_a_dry_run_with_a_clock_has_the_values_of_training():
     sizes, run = "0 samples: 8, 150: 16, 400: 32", RunLength(counts="samples")
     make = lambda: training(sizes, SampleClock(), lr=Anneal(0.1, 0.0, 2000), run=run)  # noqa: E731
     amounts, count = [], 0
-    while len(amounts) < 40:  # each batch has the size at the count before it
+    while len(amounts) < 40:  # the count before a batch determines the size of the batch
         amounts.append(8 if count < 150 else 16 if count < 400 else 32)
         count += amounts[-1]
     trainer, _, loader, seen = make()
@@ -413,7 +413,7 @@ def test_the_plan_with_a_clock_is_what_training_writes():
     assert table.tolist() == [list(row) for row in seen]
 
 
-def test_a_branch_of_a_ramp_cools_down_its_rate_alone():
+def test_a_cooldown_of_a_ramp_changes_only_the_learning_rate():
     make = lambda: BatchRamp(make_adam(), make_loader(), "0: 8, 5: 16, 20: 32", lr=Constant(0.1), scale_betas=True)  # noqa: E731
     trunk, branch = make(), make()
     trunk.seek(10)

@@ -1,4 +1,4 @@
-"""A batch-size ramp on real data: as accurate as the small constant batch, in fewer steps."""
+"""BatchRamp on real data: a run with a ramp is as accurate as one with small batches, and takes fewer steps."""
 
 import sys
 from pathlib import Path
@@ -12,13 +12,13 @@ from torch.utils.data import DataLoader, RandomSampler
 from lehr.handlers import BatchRamp, CosineDecayScheduler, RunLength, SampleClock
 
 EXAMPLES = str(Path(__file__).resolve().parents[2] / "examples")
-PASS, PASSES, SEEDS = 1344, 9, 5  # samples in a pass, a multiple of all batch sizes
+PASS, PASSES, SEEDS = 1344, 9, 5  # PASS is a number of samples, and a multiple of all batch sizes
 SMALL = "0 samples: 16"
 RAMP = f"0 samples: 16, {3 * PASS}: 32, {6 * PASS}: 64"
 
 
 def trained(digits, seed, sizes, kind):
-    """The test accuracy of a run over the same samples, and its steps."""
+    """Train on a fixed number of samples; return the test accuracy and the number of steps."""
     torch.manual_seed(seed)
     network = digits.make_network()
     if kind == "SGD":

@@ -1,4 +1,4 @@
-"""The batch size of a data loader; test_state_against_ignite.py compares with ignite's."""
+"""BatchSizeScheduler; test_state_against_ignite.py compares it with ignite's class."""
 
 import math
 
@@ -21,7 +21,7 @@ def sizes_seen(scheduler_fn, workers=0):
     return sizes, trainer.state.param_history["batch_size"]
 
 
-def test_an_epoch_has_batches_of_its_size():
+def test_all_batches_of_an_epoch_have_the_scheduled_size():
     sizes, history = sizes_seen(lambda epoch: 2 + 3 * epoch)
     assert sizes == [2, 2, 5, 5, 8, 8]
     assert history == [2, 5, 8]
@@ -38,7 +38,7 @@ def test_a_schedule_is_rounded_to_the_nearest_whole_number():
     ]
 
 
-def test_what_it_gives_is_an_int():
+def test_the_written_batch_size_is_an_int():
     loader = DataLoader(torch.zeros(4), batch_size=4)
     scheduler = BatchSizeScheduler(loader, lambda epoch: 2.0)
     assert (type(scheduler.get_param()), scheduler.get_param()) == (int, 2)
@@ -51,7 +51,7 @@ def test_what_it_gives_is_an_int():
 @pytest.mark.parametrize(
     ("size", "error"), [(0, ValueError), (-3, ValueError), (1.5, ValueError), (math.nan, ValueError), ("2", ValueError)]
 )
-def test_a_size_that_is_none_is_refused(size, error):
+def test_a_value_that_is_no_batch_size_is_refused(size, error):
     loader = DataLoader(torch.zeros(4), batch_size=4)
     scheduler = BatchSizeScheduler(loader, lambda epoch: size if epoch else 3)
     scheduler(None)
@@ -62,7 +62,7 @@ def test_a_size_that_is_none_is_refused(size, error):
     assert (scheduler.event_index, loader.batch_sampler.batch_size) == (1, 3)
 
 
-def test_a_schedule_that_falls_below_one_is_refused_where_it_does():
+def test_a_schedule_raises_an_error_at_the_event_where_it_falls_below_one():
     loader = DataLoader(torch.zeros(4), batch_size=4)
     scheduler = BatchSizeScheduler(loader, ExponentialDecay(4.0, 0.5))
     assert scheduler.simulate(4)[:, 0].tolist() == [4.0, 2.0, 1.0, 1.0]
@@ -96,7 +96,7 @@ def test_simulation_needs_the_function():
         BatchSizeScheduler.simulate_values(3)
 
 
-def test_it_is_attached_to_epochs_unless_told_otherwise():
+def test_the_default_event_is_the_start_of_an_epoch():
     loader, trainer = DataLoader(torch.zeros(4), batch_size=4), Engine(lambda engine, batch: None)
     scheduler = BatchSizeScheduler(loader, lambda epoch: 1 + epoch)
     scheduler.attach(trainer)

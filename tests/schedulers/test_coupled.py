@@ -1,4 +1,4 @@
-"""Parameters that are functions of another one's scheduled value, in one event."""
+"""Schedules of a parameter that are functions of the scheduled value of another parameter."""
 
 import json
 
@@ -46,7 +46,7 @@ def test_weight_decay_follows_the_learning_rate(groups, c, steps):
 
 
 def test_lr_times_batch_size_is_constant_in_the_training_itself():
-    """The batch size goes up as the learning rate goes down, once an epoch, before the first batch of the epoch."""
+    """Before the first batch of each epoch, the batch size goes up and the learning rate goes down."""
     optimizer, data = make_optimizer(lr=0.8), TensorDataset(torch.zeros(256))
     loader = DataLoader(data, batch_size=4)
     lr = ParamScheduler(optimizer, "lr", schedule=lambda epoch: 0.8 * 0.5**epoch)
@@ -110,7 +110,7 @@ def test_a_chain_of_followers():
     assert table[4].tolist() == [rate, beta, optimizer.param_groups[0]["weight_decay"], trainer.state.dropout]
 
 
-def test_a_function_that_is_followed_is_asked_once_at_an_event():
+def test_a_function_whose_value_others_follow_is_called_once_per_event():
     optimizer, trainer = make_optimizer(), make_trainer()
     asked = []
     lr = ParamScheduler(optimizer, "lr", schedule=lambda event: asked.append(event) or 0.1 * len(asked))
@@ -134,7 +134,7 @@ def coupled_to_epochs(groups=2):
 
 
 @pytest.mark.parametrize("stop", range(1, 24))
-def test_what_no_checkpoint_keeps_is_written_again_in_a_group_too(stop):
+def test_values_that_no_checkpoint_saves_are_written_again_after_a_resume(stop):
     def make():
         optimizer, loader, scheduler = coupled_to_epochs()
         seen = []
@@ -164,7 +164,7 @@ def test_what_no_checkpoint_keeps_is_written_again_in_a_group_too(stop):
     assert before + rest == expected
 
 
-def test_groups_that_were_ignored_are_so_after_a_resume_of_the_whole():
+def test_ignored_groups_stay_ignored_after_a_resume():
     optimizer, _, scheduler = coupled_to_epochs(1)
     trainer = make_trainer()
     scheduler(trainer)
@@ -177,7 +177,7 @@ def test_groups_that_were_ignored_are_so_after_a_resume_of_the_whole():
     assert values_of(other) == [Anneal(0.4, 0.1, 12)(2), 7.0]
 
 
-def test_sizes_that_are_simulated_after_a_change_of_plans_are_those_that_are_written():
+def test_after_a_resume_with_another_schedule_simulated_batch_sizes_are_the_written_ones():
     def make(steps):
         optimizer, loader = make_optimizer(), DataLoader(torch.zeros(64), batch_size=4)
         lr = ParamScheduler(optimizer, "lr", schedule=Anneal(0.4, 0.1, steps))
@@ -199,7 +199,7 @@ def test_sizes_that_are_simulated_after_a_change_of_plans_are_those_that_are_wri
         assert [after.optimizer[0].param_groups[0]["lr"], float(loader.batch_sampler.batch_size)] == row.tolist()
 
 
-def test_the_members_stay_as_they_are():
+def test_the_given_schedulers_do_not_change():
     optimizer, loader = make_optimizer(lr=0.5), DataLoader(torch.zeros(4), batch_size=2)
     lr = CosineAnnealingScheduler(optimizer, "lr", 0.1, 0.01, 20)
     sizes = BatchSizeScheduler(loader, Mapped(lr.schedule, lambda lr: 1 / lr), save_history=True)
@@ -226,7 +226,7 @@ def test_wrong_arguments_are_refused_by_name(schedule, function, error, match):
 
 @pytest.mark.parametrize("leader", [Anneal(0.5, 0.0, 2), Plateau(initial_value=0.0)], ids=repr)
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "0.1", None, True])
-def test_a_function_that_gives_no_number_is_an_error_and_nothing_is_written(leader, value):
+def test_a_function_that_returns_no_number_is_an_error_and_nothing_is_written(leader, value):
     def function(lr):
         return value
 

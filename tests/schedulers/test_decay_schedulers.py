@@ -1,4 +1,4 @@
-"""What all decays take: each group's own value, windows, and durations in epochs."""
+"""Options of all decay schedulers: the present value of each group, windows, and durations in epochs."""
 
 import copy
 import math
@@ -59,7 +59,7 @@ def made(cls, kwargs, groups=2, param_name="lr", **options):
 
 
 def scaled(kwargs, scale):
-    """The same arguments with all values multiplied."""
+    """Return the arguments with all values multiplied by a scale."""
     names = ("value", "end_value")
     given = {key: value * scale if key in names else value for key, value in kwargs.items()}
     if "constants" in given:
@@ -68,7 +68,7 @@ def scaled(kwargs, scale):
 
 
 @each_decay
-def test_relative_values_are_multiples_of_each_groups_own(cls, kwargs):
+def test_relative_values_are_multiples_of_each_groups_value(cls, kwargs):
     relative = made(cls, kwargs, 3, relative=True).simulate(12)
     for group, own in enumerate((0.5, 1.5, 2.5)):
         start = dict.fromkeys([name for name in OWN if name in cls.__init__.__annotations__][:1], own)
@@ -77,7 +77,7 @@ def test_relative_values_are_multiples_of_each_groups_own(cls, kwargs):
 
 
 @each_decay
-def test_without_an_initial_value_each_group_begins_with_its_own(cls, kwargs):
+def test_without_an_initial_value_each_group_begins_with_its_present_value(cls, kwargs):
     names = [name for name in OWN if name in cls.__init__.__annotations__]
     scheduler = made(cls, kwargs, 3)
     if names:
@@ -85,7 +85,7 @@ def test_without_an_initial_value_each_group_begins_with_its_own(cls, kwargs):
         assert np.array_equal(scheduler.simulate(12), given.simulate(12))
         with pytest.raises(ValueError, match=f"{names[0]} must have 3 values, given"):
             made(cls, {**kwargs, names[0]: [0.5, 1.5]}, 3)
-    assert values_of(scheduler.optimizer) == [0.5, 1.5, 2.5]  # nothing is written by making it
+    assert values_of(scheduler.optimizer) == [0.5, 1.5, 2.5]  # the constructor writes nothing
 
 
 @each_decay
@@ -165,7 +165,7 @@ def test_huge_durations_are_refused_by_name():
             cls(make_optimizer(1), "lr", 1e308, epoch_length=100)
 
 
-def test_simulating_a_class_needs_its_own_value_or_an_optimizer():
+def test_simulate_values_needs_an_initial_value_or_an_optimizer():
     with pytest.raises(ValueError, match="initial_value needs an optimizer to read present values from, given no"):
         StepScheduler.simulate_values(3, param_name="lr", step_size=2)
     with pytest.raises(ValueError, match="relative needs an optimizer to read present values from"):
@@ -191,14 +191,14 @@ def test_copies_and_pickles_are_equal(cls, kwargs):
         assert description_of_scheduler(again) == description_of_scheduler(scheduler)
 
 
-def test_a_config_is_not_what_is_done_to_the_arguments_afterwards():
+def test_a_config_does_not_change_with_the_arguments_later():
     milestones = [1, 3]
     scheduler = MultiStepScheduler(make_optimizer(1), "lr", milestones, initial_value=1.0)
     milestones.append(4)
     assert scheduler.config()["milestones"] == [1, 3]
 
 
-# Multiplied.
+# Several schedulers multiplied by a ChainedScheduler.
 
 
 def test_a_chain_multiplies_factors_of_the_initial_value():
@@ -235,17 +235,17 @@ def test_bad_chains(kwargs, error, message):
         ChainedScheduler([member, StepScheduler(optimizer, "momentum", 3)])
 
 
-# Driven by a metric.
+# Schedulers that a metric drives.
 
 
-def test_a_metric_scheduler_wants_a_part_to_drive():
+def test_a_metric_scheduler_needs_a_schedule_that_a_metric_drives():
     with pytest.raises(ValueError, match="schedule must depend on a metric"):
         MetricScheduler(make_optimizer(1), "lr", "loss", Constant(0.5))
     with pytest.raises(ValueError, match="metric_name must be the name of a metric, given ''"):
         MetricScheduler(make_optimizer(1), "lr", "", Plateau(initial_value=0.5))
 
 
-def test_what_would_be_no_number_is_refused_when_made():
+def test_the_constructor_refuses_values_that_would_not_be_numbers():
     with pytest.raises(
         ValueError, match="gamma must be at least 0 if staircase is False and decay_events is not 1, given -0.5"
     ):
@@ -253,8 +253,8 @@ def test_what_would_be_no_number_is_refused_when_made():
     assert ExponentialDecay(1.0, gamma=-0.5)([0, 1, 2]).tolist() == [1.0, -0.5, 0.25]
 
 
-def test_an_initial_value_that_nothing_can_be_divided_by_is_refused():
+def test_an_initial_value_too_small_to_divide_by_is_refused():
     optimizer = make_optimizer()
     members = [ExponentialScheduler(optimizer, "lr", gamma=0.5, initial_value=1.0) for _ in range(2)]
-    with pytest.raises(ValueError, match="initial_value must not be so near to 0 .* given 2.2e-311"):
+    with pytest.raises(ValueError, match="initial_value must be so far from 0 .* given 2.2e-311"):
         ChainedScheduler(members, initial_value=2.2e-311)

@@ -1,4 +1,4 @@
-"""A whole schedule on the device, tried on the CPU; tests/test_gpu.py captures it in a CUDA graph."""
+"""DevicePlan on the CPU; tests/test_gpu.py captures it in a CUDA graph."""
 
 import json
 
@@ -30,7 +30,7 @@ DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
 
 
 def optimizer_of(*rates, cls=SGD, **arguments):
-    """An optimizer with a param group for each of these learning rates."""
+    """Return an optimizer with a param group for each of the given learning rates."""
     groups = [{"params": [torch.nn.Parameter(torch.zeros(2))], "lr": rate} for rate in rates]
     return cls(groups, lr=rates[0], **arguments)
 
@@ -72,7 +72,7 @@ def test_it_writes_what_the_scheduler_writes_bit_for_bit(name, dtype):
     assert all(group["lr"] is tensor for group, tensor in zip(by_plan.param_groups, held, strict=True))
 
 
-def test_nothing_is_written_when_it_is_made():
+def test_the_constructor_writes_nothing():
     optimizer = optimizer_of(*tensors(2))
     DevicePlan(SCHEDULES["cosine"](optimizer), 10)
     assert rates_of(optimizer) == [torch.tensor(0.1).item()] * 2
@@ -105,7 +105,7 @@ def test_an_item_of_a_tuple_and_a_tensor_of_one_number_are_written():
     assert (group["betas"][0].item(), group["lr"].tolist()) == (0.625, [0.75])
 
 
-def test_a_tensor_that_is_trained_itself_is_written():
+def test_a_tensor_that_requires_grad_is_written():
     rate = torch.tensor(0.1, requires_grad=True)
     plan = DevicePlan(LinearScheduler(optimizer_of(rate), "lr", 2, start_value=1.0, end_value=0.5), 3)
     plan.write()
@@ -113,7 +113,7 @@ def test_a_tensor_that_is_trained_itself_is_written():
     assert rate.is_leaf
 
 
-def test_after_the_last_event_its_value_stays():
+def test_after_the_last_event_the_last_value_is_written():
     optimizer = optimizer_of(*tensors(1))
     plan = DevicePlan(LinearScheduler(optimizer, "lr", 8, start_value=1.0, end_value=0.0), num_events=3)
     written = []
@@ -124,7 +124,7 @@ def test_after_the_last_event_its_value_stays():
     assert plan.event_index == 5
 
 
-def test_counting_goes_on_from_the_scheduler_and_can_be_sought():
+def test_the_plan_starts_at_the_event_of_the_scheduler_and_can_seek():
     optimizer = optimizer_of(*tensors(1))
     scheduler = LinearScheduler(optimizer, "lr", 8, start_value=1.0, end_value=0.0)
     scheduler.seek(2)
@@ -140,7 +140,7 @@ def test_counting_goes_on_from_the_scheduler_and_can_be_sought():
     assert plan.event_index == 8
 
 
-def test_more_events_than_a_block_are_the_simulation():
+def test_a_plan_of_several_blocks_has_the_simulated_values():
     optimizer = optimizer_of(*tensors(1, torch.float64))
     plan = DevicePlan(SCHEDULES["cosine"](optimizer), BLOCK_SIZE + 100)
     assert plan.values.tolist() == plan.scheduler.simulate(BLOCK_SIZE + 100).tolist()
@@ -157,7 +157,7 @@ def test_param_groups_are_looked_up_when_they_are_written():
 
 
 @pytest.mark.parametrize("added", ["adopt", "ignore"])
-def test_added_groups_are_adopted_or_left_alone_as_the_scheduler_says(added):
+def test_added_groups_are_written_or_ignored_as_the_scheduler_does(added):
     optimizer = optimizer_of(*tensors(2))
     groups = Groups(added=added)
     ends = [[0.0, 0.5], [1.0, 2.0]]
@@ -181,17 +181,18 @@ def test_groups_beyond_the_values_are_refused_and_nothing_is_written():
         plan.write()
 
 
-def test_a_tensor_that_another_group_has_as_well_is_refused():
+def test_a_tensor_that_another_group_shares_is_refused():
     shared, own = torch.tensor(0.1), torch.tensor(0.2)
     optimizer = optimizer_of(shared, own)
     plan = DevicePlan(CosineAnnealingScheduler(optimizer, "lr", 1.0, 0.0, 4, param_group_index=0), 10)
-    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})  # which has torch's default, the same
+    # The new group has the default lr of the optimizer, which is the same tensor.
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})
     with pytest.raises(ValueError, match="must each have their own tensor 'lr' to have different values"):
         plan.write()
     assert (rates_of(optimizer)[1], plan.event_index, shared.item()) == (own.item(), 0, torch.tensor(0.1).item())
 
 
-def test_a_tensor_of_another_kind_is_refused():
+def test_a_tensor_of_another_dtype_is_refused():
     optimizer = optimizer_of(*tensors(1))
     plan = DevicePlan(SCHEDULES["cosine"](optimizer), 10)
     optimizer.param_groups[0]["lr"] = torch.tensor(0.1, dtype=torch.float64)
@@ -200,7 +201,7 @@ def test_a_tensor_of_another_kind_is_refused():
     assert plan.event_index == 0
 
 
-def test_a_group_that_was_adopted_does_not_keep_a_state_from_being_loaded():
+def test_a_state_loads_although_a_group_was_added():
     optimizer = optimizer_of(*tensors(2))
     points = LinearInterpolation([(0, [0.0, 0.5]), (4, [1.0, 2.0])])
     plan = DevicePlan(ParamScheduler(optimizer, "lr", param_group_index=Groups(added="adopt"), schedule=points), 5)
@@ -232,7 +233,7 @@ def test_a_state_that_would_make_the_plan_wider_changes_nothing():
     assert (narrow.event_index, narrow.scheduler.event_index, narrow.scheduler.schedule.groups) == (2, 2, None)
 
 
-def test_its_state_is_the_scheduler_s_and_goes_on_in_either():
+def test_plan_and_scheduler_load_the_states_of_each_other():
     optimizer = optimizer_of(*tensors(1))
     plan = DevicePlan(SCHEDULES["cosine"](optimizer), 100)
     for _ in range(60):
@@ -252,7 +253,7 @@ def test_its_state_is_the_scheduler_s_and_goes_on_in_either():
     assert resumed.event_index == plan.event_index == 105
 
 
-def test_where_the_schedule_has_changed_the_policy_holds_and_the_same_tensor_has_the_new_values():
+def test_a_resume_policy_applies_and_the_same_tensor_gets_the_new_values():
     saved = DevicePlan(LinearScheduler(optimizer_of(*tensors(1)), "lr", 10, start_value=1.0, end_value=0.0), 10)
     saved.seek(5)
     optimizer = optimizer_of(*tensors(1))
@@ -278,7 +279,7 @@ def test_a_state_that_is_refused_changes_nothing():
 
 
 class Ends(LinearInterpolation):
-    """Raises beyond its last milestone."""
+    """A schedule that raises an error after its last milestone."""
 
     def values(self, indices):
         if (indices > self.length).any():
@@ -286,7 +287,7 @@ class Ends(LinearInterpolation):
         return super().values(indices)
 
 
-def test_a_plan_that_cannot_be_computed_from_a_state_goes_on_as_it_was():
+def test_a_state_whose_values_cannot_be_computed_changes_nothing():
     saved = ParamScheduler(optimizer_of(*tensors(1)), "lr", schedule=Ends([(0, 1.0), (10, 0.0)]))
     saved.seek(8)
     plan = DevicePlan(ParamScheduler(optimizer_of(*tensors(1)), "lr", schedule=Ends([(0, 1.0), (20, 0.0)])), 21)
@@ -301,7 +302,7 @@ def test_a_plan_that_cannot_be_computed_from_a_state_goes_on_as_it_was():
 @given(value=anything)
 def test_nonsense_is_refused(value):
     if type(value) in (int, float) and 1 <= value == value // 1:
-        return  # a number of events
+        return  # the value is a legal number of events
     for error in (
         lambda: DevicePlan(SCHEDULES["cosine"](optimizer_of(*tensors(1))), value),
         lambda: DevicePlan(value, 9),
@@ -311,7 +312,7 @@ def test_nonsense_is_refused(value):
 
 
 def compiles_ids():
-    """Whether the compiler knows the id of a tensor; that of torch 2.4 leaves the graph there."""
+    """Return whether the compiler supports ``id`` of a tensor; the compiler of torch 2.4 breaks the graph there."""
     try:
         torch.compile(lambda tensor: tensor + (id(tensor) == 0), backend="eager", fullgraph=True)(torch.zeros(1))
     except torch._dynamo.exc.Unsupported:
@@ -369,12 +370,12 @@ def test_it_is_compiled_once(name, fullgraph):
         ),
     ],
 )
-def test_what_cannot_be_is_refused(make, error, message):
+def test_schedulers_that_cannot_be_planned_are_refused(make, error, message):
     with pytest.raises(error, match=message):
         make()
 
 
-def test_a_scheduler_that_a_plan_writes_for_is_not_called_forgotten():
+def test_check_plan_knows_that_a_plan_writes_the_values_of_its_scheduler():
     optimizer = optimizer_of(*tensors(1))
     plan = DevicePlan(SCHEDULES["cosine"](optimizer), 100)
 

@@ -1,4 +1,4 @@
-"""Schedulers whose durations are texts: each equals the one with the numbers, in values, config and state."""
+"""A scheduler with durations as texts equals the scheduler with numbers, in values, config and state."""
 
 import dataclasses
 import inspect
@@ -36,10 +36,10 @@ from lehr.handlers.schedules.awaiting_run_length import InUnits
 from lehr.handlers.schedules.durations import durations_of
 
 RUN = RunLength(max_epochs=4, epoch_length=50, tokens_per_step=1000, samples_per_step=8)  # 200 steps
-# The numbers of events among the arguments of all schedules and schedulers.
+# The arguments of all schedules and schedulers that are numbers of events.
 DURATIONS = {name for one in all_schedules.__all__ for name in durations_of(getattr(all_schedules, one))}
 DURATIONS |= {"T_0", "warmup_duration"}
-# More arguments, so that each scheduler has a duration to give as a text, and each duration is given.
+# More arguments, so that each scheduler has a duration, and each duration is given once at least.
 MORE = {
     "ConstantScheduler": {"begin": 20, "end": 60, "interval": 2},
     "ExponentialScheduler": {"decay_events": 30},
@@ -50,14 +50,14 @@ MORE = {
     "CosineAnnealingScheduler": {"warmup_duration": 10},
     "LinearCyclicalScheduler": {"warmup_duration": 10, "monotonic": True},
 }
-# They count metrics, take a whole schedule or other schedulers, or have no duration.
+# These schedulers count metrics, take other schedulers, or have no duration.
 WITHOUT = {"ChainedScheduler", "LRScheduler", "ParamGroupScheduler", "ReduceLROnPlateauScheduler"}
 WITHOUT |= {"ReduceOnPlateauScheduler", "LambdaStateScheduler", "ExpStateScheduler", "configure_scheduler"}
 TAKE_A_SCHEDULE = {"ParamScheduler", "StateParamScheduler", "BatchSizeScheduler", "MetricScheduler"}
 
 
 def as_text(value, unit):
-    """Durations as texts in a unit of the run of 200 steps."""
+    """Return durations as texts in a unit, for the run of 200 steps."""
     size = {"events": 1, "steps": 1, "%": 0.5, "epochs": 1 / 50, "tokens": 1000, "samples": 8}[unit]
     if isinstance(value, list | tuple):
         return [(as_text(one[0], unit), *one[1:]) if isinstance(one, tuple) else as_text(one, unit) for one in value]
@@ -88,14 +88,15 @@ def test_each_scheduler_takes_its_durations_in_any_unit(name, unit):
         make(**texts, run=200)
 
 
-def test_every_scheduler_with_a_duration_is_tried():
-    for name in set(SCHEDULERS) - {"ReduceOnPlateauScheduler", "configure_scheduler"}:  # "begin" counts metrics there
+def test_every_scheduler_with_a_duration_is_tested():
+    # "begin" of ReduceOnPlateauScheduler counts metrics.
+    for name in set(SCHEDULERS) - {"ReduceOnPlateauScheduler", "configure_scheduler"}:
         has = {one for one in arguments_of(name) if one in DURATIONS}
         assert bool(has) == (name in CASES), (name, has)
         assert ("run" in arguments_of(name)) == (name in CASES or name in TAKE_A_SCHEDULE | WITH_ITS_OWN_TEXTS)
 
 
-# Functions are no data, and the configs of the others have schedulers in them: see below.
+# A config cannot contain a function. The configs of the other two contain schedulers; see the tests below.
 NOT_AS_CONFIG = {"LambdaScheduler", "MultiplicativeScheduler", "create_lr_scheduler_with_warmup", "ConcatScheduler"}
 
 
@@ -157,7 +158,7 @@ def test_each_schedule_waits_for_its_run(name):
     assert pickle.loads(pickle.dumps(schedule)).in_run(RUN) == cls(**numbers)
 
 
-def test_a_subclass_of_a_user_takes_texts_where_it_declares_durations():
+def test_a_users_subclass_takes_texts_for_the_durations_that_it_declares():
     @dataclasses.dataclass(frozen=True)
     class Later(Schedule):
         schedule: Schedule
@@ -203,7 +204,7 @@ def test_a_decay_that_begins_later_ends_exactly_with_the_run(total, begin):
     assert scheduler.schedule.begin + scheduler.schedule.schedule.milestones[1] == total
 
 
-def test_texts_beside_durations_in_epochs():
+def test_texts_together_with_durations_in_epochs():
     optimizer = make_optimizer()
     scheduler = StepScheduler(optimizer, "lr", "2 epochs", begin=1, epoch_length=100)
     assert scheduler.schedule.schedule.step_size == 200

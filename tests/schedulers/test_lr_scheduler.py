@@ -1,4 +1,4 @@
-"""Wrapping torch's own schedulers; test_faults_of_ignite.py compares the values with torch's own loop."""
+"""LRScheduler, which wraps torch's schedulers; test_faults_of_ignite.py compares its values with torch's own loop."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from torch_schedulers import TORCH, WITHOUT_TENSORS
 from lehr.handlers import ConcatScheduler, LRScheduler, PiecewiseLinear
 
 
-def test_the_torch_scheduler_is_moved_along_by_its_public_step():
+def test_the_torch_scheduler_is_moved_by_its_public_step():
     class Counting(peer.StepLR):
         def step(self, *args):
             self.steps = getattr(self, "steps", -1) + 1
@@ -27,7 +27,7 @@ def test_the_torch_scheduler_is_moved_along_by_its_public_step():
 
 
 @pytest.mark.parametrize("kind", TORCH)
-def test_what_others_write_in_between_does_not_reach_it(kind):
+def test_values_that_other_code_writes_do_not_change_it(kind):
     optimizer, alone = optimizer_of(3, tensor=False), optimizer_of(3, tensor=False)
     scheduler, expected = LRScheduler(TORCH[kind](optimizer)), LRScheduler(TORCH[kind](alone))
     for event in range(40):
@@ -40,8 +40,8 @@ def test_what_others_write_in_between_does_not_reach_it(kind):
 
 @pytest.mark.parametrize("replace_step", [False, True])
 @pytest.mark.parametrize("kind", TORCH)
-def test_torch_does_not_warn_where_the_optimizer_did_not_step(kind, replace_step):
-    """Warnings are errors in these tests."""
+def test_torch_does_not_warn_if_the_optimizer_did_not_step(kind, replace_step):
+    """A warning would fail the test, since pytest raises warnings as errors."""
     optimizer = optimizer_of(1, tensor=False)
     scheduler = LRScheduler(TORCH[kind](optimizer))
     if replace_step:
@@ -64,7 +64,7 @@ def test_torch_warns_as_before_of_a_scheduler_that_is_not_wrapped():
 def test_a_step_that_fails_changes_nothing_and_may_be_tried_again():
     optimizer = optimizer_of(3, tensor=False)
     scheduler = LRScheduler(peer.OneCycleLR(optimizer, 0.3, total_steps=10))
-    expected = scheduler.simulate(11)  # torch allows one step beyond its last
+    expected = scheduler.simulate(11)  # torch allows one step more than total_steps
     for _ in range(11):
         scheduler(None)
     momentum = values_of(optimizer, "momentum")
@@ -85,7 +85,7 @@ def test_tensors_among_the_betas_stay_the_same_tensors(kind):
     optimizer = make_optimizer(1, torch.optim.Adam, betas=betas, foreach=False, capturable=False)
     plain = make_optimizer(1, torch.optim.Adam)
     scheduler, expected = LRScheduler(TORCH[kind](optimizer)), TORCH[kind](plain)
-    optimizer.param_groups[0]["betas"] = betas  # for torch's constructor has put a float there
+    optimizer.param_groups[0]["betas"] = betas  # torch's constructor has replaced the tensor by a float
     betas[0].fill_(plain.param_groups[0]["betas"][0])
     for _ in range(20):
         scheduler(None)
@@ -95,7 +95,7 @@ def test_tensors_among_the_betas_stay_the_same_tensors(kind):
         expected.step()
 
 
-def test_a_momentum_is_put_back_when_a_state_is_loaded():
+def test_loading_a_state_restores_the_momentum():
     def make():
         optimizer = optimizer_of(1, tensor=False)
         return LRScheduler(TORCH["OneCycleLR"](optimizer)), optimizer
@@ -112,7 +112,7 @@ def test_a_momentum_is_put_back_when_a_state_is_loaded():
     assert values_of(fresh, "momentum") == values_of(optimizer, "momentum")
 
 
-def test_a_state_of_another_configuration_goes_on_by_this_one():
+def test_after_a_state_of_another_configuration_the_values_follow_this_configuration():
     saved = LRScheduler(peer.StepLR(optimizer_of(2, tensor=False), 3, gamma=0.1))
     for _ in range(7):
         saved(None)
@@ -127,7 +127,7 @@ def test_a_state_of_another_configuration_goes_on_by_this_one():
 
 @pytest.mark.parametrize("events", [0, 1, 3])
 @pytest.mark.parametrize("groups", [1, 2])
-def test_a_group_that_was_added_has_what_torchs_own_loop_has(groups, events):
+def test_a_group_that_was_added_has_the_values_of_torchs_own_loop(groups, events):
     optimizer, plain = optimizer_of(groups, tensor=False), optimizer_of(groups, tensor=False)
     scheduler, expected = LRScheduler(peer.ExponentialLR(optimizer, 0.5)), peer.ExponentialLR(plain, 0.5)
     for event in range(6):
@@ -140,7 +140,7 @@ def test_a_group_that_was_added_has_what_torchs_own_loop_has(groups, events):
         expected.step()
     fresh = optimizer_of(groups, tensor=False)
     resumed = LRScheduler(peer.ExponentialLR(fresh, 0.5))
-    with pytest.raises(ValueError, match=f"not the state of a torch scheduler of {groups} param groups"):
+    with pytest.raises(ValueError, match=f"the state of a torch scheduler of {groups} param groups"):
         resumed.load_state_dict(scheduler.state_dict())
     fresh.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 8.0})
     resumed.load_state_dict(scheduler.state_dict())
@@ -149,7 +149,7 @@ def test_a_group_that_was_added_has_what_torchs_own_loop_has(groups, events):
 
 
 class LargestTensor(TorchDispatchMode):
-    """The largest tensor that is made or written."""
+    """Records the size of the largest tensor that an operation makes or writes."""
 
     largest = 0
 
@@ -185,11 +185,11 @@ def test_legacy_begins_with_the_second_value():
     assert scheduler.simulate(3)[:, 0].tolist() == [0.05, 0.025, 0.0125]
 
 
-# What users' own schedulers bring along.
+# Schedulers and functions that users write.
 
 
 class Generating(peer.LRScheduler):
-    """A user's own that cannot be copied."""
+    """A user's scheduler that cannot be copied, since it has a generator."""
 
     def __init__(self, optimizer):
         self.factors = iter(0.5**step for step in range(100))
@@ -200,7 +200,7 @@ class Generating(peer.LRScheduler):
         return [base * factor for base in self.base_lrs]
 
 
-def test_what_cannot_be_copied_can_be_wrapped_but_neither_simulated_nor_sought_back():
+def test_a_scheduler_that_cannot_be_copied_can_run_but_not_be_simulated_or_go_back():
     optimizer = optimizer_of(1, tensor=False)
     scheduler = LRScheduler(Generating(optimizer))
     for expected in (0.1, 0.05, 0.025):
@@ -218,7 +218,7 @@ def test_what_cannot_be_copied_can_be_wrapped_but_neither_simulated_nor_sought_b
 
 
 class Decay:
-    """A callable object, which has nothing to say of itself."""
+    """A callable object without a repr of its own."""
 
     def __init__(self, rate):
         self.rate = rate
@@ -227,7 +227,7 @@ class Decay:
         return self.rate**epoch
 
 
-def test_a_callable_object_of_other_numbers_is_another_configuration():
+def test_a_callable_object_with_other_numbers_is_another_configuration():
     saved = LRScheduler(peer.LambdaLR(optimizer_of(1, tensor=False), Decay(0.9)))
     for _ in range(3):
         saved(None)
@@ -238,7 +238,7 @@ def test_a_callable_object_of_other_numbers_is_another_configuration():
     assert values_of(resumed.optimizer) == [0.0125]
 
 
-def test_a_state_of_another_class_of_torchs_is_refused():
+def test_the_state_of_another_torch_class_is_refused():
     saved = LRScheduler(peer.StepLR(optimizer_of(1, tensor=False), 2))
     for _ in range(3):
         saved(None)
@@ -249,7 +249,7 @@ def test_a_state_of_another_class_of_torchs_is_refused():
     assert repr(resumed.state_dict()) == before
 
 
-def test_configurations_are_told_without_places_in_memory():
+def test_the_text_of_a_configuration_has_no_addresses_in_memory():
     class Holder(peer.LRScheduler):
         def __init__(self, optimizer):
             self.held = [torch.zeros(100), torch.ones(2), {"b", "a"}, lambda: 1, object(), torch.nn.Linear(1, 1)]
@@ -264,7 +264,7 @@ def test_configurations_are_told_without_places_in_memory():
 
 
 @pytest.mark.parametrize("kind", ["OneCycleLR", "CyclicLR"])
-def test_the_momentum_is_sought_as_the_learning_rate_is(kind):
+def test_seek_restores_the_momentum_like_the_learning_rate(kind):
     optimizer = optimizer_of(2, tensor=False)
     scheduler, momenta = LRScheduler(TORCH[kind](optimizer)), []
     for _ in range(12):
@@ -279,7 +279,7 @@ def test_the_momentum_is_sought_as_the_learning_rate_is(kind):
     assert values_of(optimizer, "momentum") == momenta[0]
 
 
-def test_momenta_of_a_part_that_is_not_in_force_are_those_of_then():
+def test_seek_restores_the_momentum_of_an_inner_scheduler_that_is_not_active():
     def make():
         optimizer = optimizer_of(1, tensor=False)
         parts = [peer.ExponentialLR(optimizer, 0.9), peer.OneCycleLR(optimizer, 0.3, total_steps=20)]
@@ -296,7 +296,7 @@ def test_momenta_of_a_part_that_is_not_in_force_are_those_of_then():
         assert values_of(optimizer, "momentum") == momenta[event]
 
 
-def test_another_scheduler_may_have_the_other_beta():
+def test_another_scheduler_may_write_the_other_beta():
     optimizer = make_optimizer(2, torch.optim.Adam)
     wrapped = LRScheduler(TORCH["OneCycleLR"](optimizer))
     other = PiecewiseLinear(optimizer, "betas[1]", [(0, 0.5), (10, 0.9)])
@@ -307,7 +307,7 @@ def test_another_scheduler_may_have_the_other_beta():
     assert values_of(optimizer, "betas[0]") != [0.95, 0.95]
 
 
-def test_another_scheduler_may_have_the_momentum_while_this_one_does_not():
+def test_another_scheduler_may_write_the_momentum_while_this_scheduler_does_not():
     optimizer, plain = optimizer_of(1, tensor=False), optimizer_of(1, tensor=False)
 
     def make(optimizer):
@@ -331,18 +331,18 @@ def test_a_state_may_not_replace_the_optimizer_or_a_method(key):
     saved = state["progress"][0]["saved"]["dict"]
     assert saved[0][0] == "wrapped"
     saved[0][1]["dict"].append([key, 3])
-    with pytest.raises(ValueError, match=f"'{key}' cannot be one"):
+    with pytest.raises(ValueError, match=f"must not contain '{key}'"):
         scheduler.load_state_dict(state)
     scheduler(None)
     scheduler(None)
     assert values_of(scheduler.optimizer) == [0.1]
 
 
-COUNTS, ATTRIBUTES = r"not the counts of a torch scheduler: .*None", "not the attributes of a ReduceLROnPlateau: '{}'"
+COUNTS, ATTRIBUTES = r"saved counts .* must be ints, given .*None", "'{}' in the state of a ReduceLROnPlateau must be a"
 
 
 class OwnStepLR(peer.StepLR):
-    """A user's class."""
+    """A user's subclass of StepLR."""
 
 
 @pytest.mark.parametrize("key", ["last_epoch", "_step_count"])
@@ -360,7 +360,7 @@ def test_a_state_whose_inner_counts_are_no_numbers_loads_nothing(class_, key):
     assert repr(scheduler.state_dict()) == before
 
 
-@pytest.mark.parametrize("factor", [0.1, 0.5])  # the saved configuration, and another one
+@pytest.mark.parametrize("factor", [0.1, 0.5])  # 0.1 is the factor of the saved configuration
 @pytest.mark.parametrize(
     ("key", "message"),
     [
@@ -381,7 +381,7 @@ def test_a_state_whose_plateau_counts_are_no_numbers_loads_nothing(key, message,
     assert repr(scheduler.state_dict()) == before
 
 
-def test_betas_are_put_back_where_a_step_fails_half_way():
+def test_betas_are_restored_if_a_step_fails_half_way():
     betas = torch.tensor(0.9, dtype=torch.float64), torch.tensor(0.999, dtype=torch.float64)
     optimizer = make_optimizer(1, torch.optim.Adam, betas=betas, foreach=False, capturable=False)
     parts = [peer.OneCycleLR(optimizer, 0.3, total_steps=steps) for steps in (50, 3)]
@@ -400,24 +400,26 @@ def test_a_state_that_another_version_of_torch_saved_is_loaded():
     scheduler = LRScheduler(peer.ExponentialLR(optimizer_of(1, tensor=False), 0.5))
     for _ in range(3):
         scheduler(None)
-    vars(scheduler.lr_scheduler).pop("_is_initial", None)  # torch 2.4 does not have it
-    scheduler.lr_scheduler.verbose = False  # later versions do not have it
+    vars(scheduler.lr_scheduler).pop("_is_initial", None)  # torch 2.4 does not have this attribute
+    scheduler.lr_scheduler.verbose = False  # later versions do not have this attribute
     resumed = LRScheduler(peer.ExponentialLR(optimizer_of(1, tensor=False), 0.5))
     resumed.load_state_dict(scheduler.state_dict())
     assert resumed.simulate(4).tolist() == scheduler.simulate(4).tolist()
 
 
-def test_a_tensor_that_is_to_keep_the_initial_rate_is_refused():
+def test_one_tensor_as_lr_and_initial_lr_is_refused():
     rates = [torch.tensor(rate) for rate in (0.1, 0.7)]
     params = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in rates]
     optimizer = torch.optim.SGD(params, lr=0.1, foreach=False)
     wrapped = peer.ExponentialLR(optimizer, 0.9)
-    optimizer.param_groups[1]["initial_lr"] = rates[1]  # as SequentialLR of torch 2.4 leaves it
-    with pytest.raises(ValueError, match="'lr' and 'initial_lr' .* must be two tensors, .* given one in param group 1"):
+    optimizer.param_groups[1]["initial_lr"] = rates[1]  # SequentialLR of torch 2.4 does this
+    with pytest.raises(
+        ValueError, match="'lr' and 'initial_lr' .* must be two tensors, .* given the same tensor in param group 1"
+    ):
         LRScheduler(wrapped)
 
 
-def test_float32_tensors_have_what_torchs_own_loop_has():
+def test_float32_tensors_have_the_values_of_torchs_own_loop():
     def make():
         rates = [torch.tensor(rate) for rate in (0.1, 0.7)]
         params = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in rates]
@@ -435,19 +437,19 @@ def test_float32_tensors_have_what_torchs_own_loop_has():
 
 class Demanding(peer.StepLR):
     def step(self, first, second):
-        """It wants more than a metric."""
+        """Require two arguments, so that they are not only a metric."""
 
 
-def test_a_step_that_wants_more_than_a_metric_is_refused():
+def test_a_step_that_requires_more_than_a_metric_is_refused():
     wrapped = peer.StepLR(make_optimizer(), 3)
     wrapped.__class__ = Demanding
     with pytest.raises(
-        TypeError, match=r"a step\(\) that takes a metric or nothing, given one of \['first', 'second'\]"
+        TypeError, match=r"a step\(\) that requires at most a metric, given arguments \['first', 'second'\]"
     ):
         LRScheduler(wrapped)
 
 
-# A plateau that is fed a metric.
+# A ReduceLROnPlateau that gets a metric.
 
 
 class Renamed(peer.ReduceLROnPlateau):
@@ -464,7 +466,7 @@ def test_a_metric_may_have_any_name():
     assert values_of(optimizer) == [0.05]
 
 
-def test_a_metric_that_is_no_number_moves_nothing():
+def test_a_metric_that_is_no_number_changes_nothing():
     optimizer, trainer = optimizer_of(1, tensor=False), make_trainer()
     scheduler = LRScheduler(peer.ReduceLROnPlateau(optimizer, factor=0.5, patience=0))
     scheduler(trainer)
@@ -478,7 +480,7 @@ def test_a_metric_that_is_no_number_moves_nothing():
     assert resumed.state_dict() == before
 
 
-def test_a_plateau_of_another_configuration_goes_on_with_its_counts():
+def test_a_plateau_of_another_configuration_loads_the_saved_counts():
     optimizer, trainer = optimizer_of(1, tensor=False), make_trainer()
     saved = LRScheduler(peer.ReduceLROnPlateau(optimizer, factor=0.5, patience=2))
     trainer.state.metrics = {"loss": 1.0}
@@ -496,7 +498,7 @@ def plateau_of(optimizer):
     return peer.ReduceLROnPlateau(optimizer, factor=0.5, patience=1, min_lr=[0.01, 0.06, 0.3])
 
 
-def test_a_plateau_is_given_the_metric_of_the_events_before():
+def test_a_plateau_gets_the_metric_of_the_event_before():
     optimizer, plain = optimizer_of(3, tensor=False), optimizer_of(3, tensor=False)
     scheduler, expected, trainer = (
         LRScheduler(plateau_of(optimizer), metric_name="nll"),
@@ -511,7 +513,7 @@ def test_a_plateau_is_given_the_metric_of_the_events_before():
     assert values_of(plain) == [0.01, 0.06, pytest.approx(0.3)]
 
 
-def test_a_legacy_plateau_is_given_the_metric_of_its_first_event_too():
+def test_a_legacy_plateau_gets_a_metric_at_its_first_event_too():
     optimizer, plain = optimizer_of(3, tensor=False), optimizer_of(3, tensor=False)
     with pytest.warns(UserWarning, match="use_legacy"):
         scheduler = LRScheduler(plateau_of(optimizer), use_legacy=True)
@@ -523,7 +525,7 @@ def test_a_legacy_plateau_is_given_the_metric_of_its_first_event_too():
         assert values_of(optimizer) == values_of(plain)
 
 
-def test_a_metric_that_is_missing_is_an_error_that_lists_those_that_are_there():
+def test_the_error_for_a_missing_metric_lists_the_metrics_that_exist():
     optimizer, trainer = optimizer_of(3, tensor=False), make_trainer()
     scheduler = LRScheduler(plateau_of(optimizer))
     scheduler(trainer)

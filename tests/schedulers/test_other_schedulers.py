@@ -1,4 +1,4 @@
-"""Schedulers and handlers that there are beside one: whatever they are, attaching and checking it works."""
+"""Attaching and checking a scheduler works, whatever other schedulers and handlers exist."""
 
 from unittest.mock import Mock
 
@@ -21,7 +21,7 @@ from lehr.handlers.schedules import Constant
 
 
 class ByValue(ParamScheduler):
-    """Compared and hashed by what it is given after the constructor of its base."""
+    """A scheduler that is compared and hashed by an attribute, which is set after the constructor of its base."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -34,23 +34,23 @@ class ByValue(ParamScheduler):
         return hash(self.tag)
 
 
-def test_those_that_were_refused_and_live_on_in_a_traceback_are_none():
+def test_a_refused_scheduler_that_a_traceback_refers_to_does_not_count():
     optimizer, trainer = make_optimizer(), make_trainer()
     with pytest.raises(ValueError, match="param_name must be one of") as kept:
         ParamScheduler(optimizer, "lrr", schedule=Constant(0.1))
     ExponentialScheduler(optimizer, "lr", gamma=0.9).attach(trainer)
     assert check_plan(trainer, 2, 5) == []
-    assert kept.tb is not None  # in which it lives
+    assert kept.tb is not None  # the traceback refers to the scheduler that was refused
 
 
-def test_equal_ones_are_found_each_by_itself():
+def test_equal_schedulers_are_each_found():
     optimizer, trainer = make_optimizer(), make_trainer()
     ExponentialScheduler(optimizer, "lr", gamma=0.9).attach(trainer)
     left = [ByValue(optimizer, name, schedule=Constant(0.1)) for name in ("weight_decay", "momentum")]
     assert [finding.code for finding in check_plan(trainer, 2, 5)] == ["never-attached"] * len(left)
 
 
-def test_another_one_at_an_event_that_is_a_string():
+def test_two_schedulers_at_an_event_that_is_a_string():
     optimizer, trainer = make_optimizer(), make_trainer()
     trainer.register_events("an_event")
     for gamma in (0.9, 0.8):
@@ -67,7 +67,7 @@ def test_a_handler_that_answers_to_any_name():
     assert dry_run(trainer, 1, 3)["lr"][:, 0].tolist() == [0.5, 0.25, 0.125]
 
 
-def test_another_one_whose_group_is_gone_is_no_obstacle_to_attaching():
+def test_a_scheduler_can_be_attached_although_the_group_of_another_was_renamed():
     optimizer, trainer = make_optimizer(), make_trainer()
     optimizer.param_groups[0]["name"] = "body"
     ExponentialScheduler(optimizer, "lr", gamma=0.5, param_group_index="body").attach(trainer)
@@ -78,7 +78,7 @@ def test_another_one_whose_group_is_gone_is_no_obstacle_to_attaching():
 
 
 class Unhashable(ParamScheduler):
-    """All are equal, and none has a hash."""
+    """A scheduler without a hash, which is equal to all others of its class."""
 
     def __eq__(self, other):
         return isinstance(other, Unhashable)
@@ -86,7 +86,7 @@ class Unhashable(ParamScheduler):
     __hash__ = None
 
 
-def test_equal_ones_without_a_hash_are_attached_planned_and_checked_each_by_itself():
+def test_equal_schedulers_without_a_hash_are_each_attached_planned_and_checked():
     optimizer, trainer = make_optimizer(), make_trainer()
     one = Unhashable(optimizer, "lr", schedule=Constant(0.5))
     other = Unhashable(optimizer, "momentum", schedule=Constant(0.25))
@@ -98,7 +98,7 @@ def test_equal_ones_without_a_hash_are_attached_planned_and_checked_each_by_itse
     assert check_plan(trainer, 2, 3) == []
 
 
-def test_one_that_code_of_a_user_may_call_is_named_since_its_events_are_not_known():
+def test_a_scheduler_that_a_users_handler_may_call_is_listed_as_unforeseen():
     optimizer, trainer = make_optimizer(), make_trainer()
     by_hand = ParamScheduler(optimizer, "lr", schedule=Constant(0.5))
     attached = ParamScheduler(optimizer, "momentum", schedule=Constant(0.5))
@@ -115,7 +115,7 @@ def test_one_that_code_of_a_user_may_call_is_named_since_its_events_are_not_know
     assert [finding.code for finding in check_plan(trainer, 2, 3)] == ["unforeseen"]
 
 
-def test_one_whose_groups_are_refused_says_so_when_its_event_comes():
+def test_a_scheduler_that_refuses_an_added_group_raises_at_its_event():
     optimizer, trainer = make_optimizer(), make_trainer()
     scheduler = ParamScheduler(optimizer, "lr", param_group_index=Groups(added="refuse"), schedule=Constant(0.5))
     scheduler.attach(trainer)
@@ -129,7 +129,7 @@ def test_one_whose_groups_are_refused_says_so_when_its_event_comes():
     assert raised.value.__notes__ == ["in a dry run, at iteration 1 of 6"]
 
 
-def test_fewer_epochs_than_the_trainer_has_made_are_refused_as_by_ignite():
+def test_fewer_epochs_than_the_trainer_has_run_are_refused_as_in_ignite():
     trainer = make_trainer()
     ParamScheduler(make_optimizer(), "lr", schedule=Constant(0.5)).attach(trainer)
     trainer.run([0] * 3, max_epochs=2)
@@ -152,7 +152,7 @@ def test_fewer_epochs_than_the_trainer_has_made_are_refused_as_by_ignite():
 )
 @pytest.mark.parametrize("own", [False, True])
 @pytest.mark.parametrize("of_members", [False, True])
-def test_the_history_is_that_of_the_whole(combine, own, of_members):
+def test_save_history_of_the_outer_scheduler_decides(combine, own, of_members):
     optimizer, trainer = make_optimizer(), make_trainer()
     two = [ExponentialScheduler(optimizer, "lr", gamma=gamma, save_history=of_members) for gamma in (0.9, 0.8)]
     combine(two, save_history=own).attach(trainer)

@@ -1,4 +1,4 @@
-"""Several schedulers at one event; test_groups_against_ignite.py compares with ignite's."""
+"""ParamGroupScheduler; test_groups_against_ignite.py compares it with ignite's class."""
 
 import copy
 import pickle
@@ -50,7 +50,7 @@ def test_members_may_have_any_optimizer_parameter_and_groups():
     assert scheduler.param_name == "lr, momentum, betas[0]"
 
 
-def test_a_name_given_when_attaching_is_the_one_name():
+def test_a_name_given_to_attach_replaces_all_names():
     optimizer, trainer = make_optimizer(2), make_trainer()
     members = [constant(optimizer, 3.0, 0), constant(optimizer, 4.0, 1)]
     ParamGroupScheduler(members, ["a", "b"], save_history=True).attach(trainer, name="both")
@@ -59,7 +59,7 @@ def test_a_name_given_when_attaching_is_the_one_name():
     assert trainer.state.param_history["both"] == [[3.0, 4.0]]
 
 
-def test_its_names_may_not_be_anothers():
+def test_a_history_name_of_another_scheduler_is_refused():
     optimizer, trainer = make_optimizer(2), make_trainer()
     constant(optimizer, 1.0).attach(trainer)
     other = PiecewiseLinear(optimizer, "lr", [(0, 1.0)], save_history=True)
@@ -70,7 +70,7 @@ def test_its_names_may_not_be_anothers():
     assert not trainer.has_event_handler(scheduler)
 
 
-def test_the_members_stay_as_they_are():
+def test_the_given_schedulers_do_not_change():
     optimizer = make_optimizer(2)
     members = [constant(optimizer, 3.0, 0), constant(optimizer, 4.0, 1)]
     scheduler = ParamGroupScheduler(members, save_history=True)
@@ -79,7 +79,7 @@ def test_the_members_stay_as_they_are():
     assert [(member.event_index, member.save_history) for member in members] == [(0, False)] * 2
 
 
-def test_nothing_is_written_where_one_of_them_fails():
+def test_nothing_is_written_if_one_scheduler_fails():
     optimizer = make_optimizer(2)
     failing = ParamScheduler(optimizer, "lr", param_group_index=1, schedule=lambda event: [1.0, 2.0][event])
     scheduler = ParamGroupScheduler([constant(optimizer, 3.0, 0), failing], save_history=True)
@@ -110,7 +110,7 @@ def test_columns_follow_one_another():
     ]
 
 
-def test_a_live_member_with_one_value_for_several_groups_has_a_column_for_each():
+def test_a_function_with_one_value_for_several_groups_has_a_column_for_each_group():
     optimizer = make_optimizer(2)
     live = ParamScheduler(optimizer, "lr", schedule=lambda event: 3.0 + event)
     members = [
@@ -129,7 +129,7 @@ def test_it_is_plotted_with_a_line_for_each_group(axes):
     assert [line.get_label() for line in lines] == ["body", "head"]
 
 
-# In a concatenation.
+# Inside a ConcatScheduler.
 
 
 def test_groups_in_any_order_are_concatenated():
@@ -157,14 +157,14 @@ def test_groups_in_any_order_are_concatenated():
         ),
     ],
 )
-def test_groups_that_cannot_be_one_are_not_concatenated(members, match):
+def test_schedulers_that_do_not_cover_the_groups_once_are_not_concatenated(members, match):
     optimizer = make_optimizer(3)
     grouped = ParamGroupScheduler(members(optimizer))
     with pytest.raises(ValueError, match=match):
         ConcatScheduler([grouped, constant(optimizer, 1.0)], [1])
 
 
-def test_a_concatenation_tells_other_parameters_too():
+def test_simulate_values_of_a_concatenation_returns_other_parameters_too():
     optimizer = make_optimizer(2, weight_decay=0.25)
     members = [constant(optimizer, 3.0), constant(optimizer, 4.0)]
     rows = ConcatScheduler.simulate_values(3, members, [1], ["weight_decay", "lr"])
@@ -181,7 +181,7 @@ def test_a_concatenation_tells_other_parameters_too():
 @pytest.mark.parametrize("selected", [None, 1], ids=["all groups", "one group"])
 @pytest.mark.parametrize("lr", [0.5, torch.tensor(0.5)], ids=["a float", "a tensor"])
 @pytest.mark.parametrize("names", [["lr"], ["momentum", "lr", "lr"], ["weight_decay"], []])
-def test_the_rows_of_a_concatenation_are_what_training_writes(names, lr, selected):
+def test_simulate_values_of_a_concatenation_returns_the_values_of_training(names, lr, selected):
     optimizer = torch.optim.SGD(
         [{"params": [torch.zeros(1)], "lr": lr * (1 + at), "weight_decay": 0.1 * at} for at in range(3)], momentum=0.9
     )
@@ -205,7 +205,7 @@ def test_the_rows_of_a_concatenation_warn_of_illegal_values():
         ConcatScheduler.simulate_values(3, [constant(optimizer, 1.0), constant(optimizer, -1.0)], [1], ["lr"])
 
 
-# Bad input.
+# Arguments that raise an error.
 
 
 @pytest.mark.parametrize(
@@ -238,11 +238,11 @@ def test_it_is_written_at_filtered_events():
     assert trainer.state.param_history["lr"] == scheduler.simulate(4).tolist()
 
 
-# The common event, which the one before has prepared.
+# The usual event, for which the event before has read the values.
 
 
 def mixed_group(optimizer):
-    """Histories of several members, of own values, and of one that comes between two others."""
+    """Return a scheduler in which two members share a history, and one member has a value for each group."""
     members = [
         CosineAnnealingScheduler(optimizer, "lr", 1.0, 0.0, 10, param_group_index=0),
         OneCycleScheduler(optimizer, "momentum", [0.5, 0.7], total_steps=10_000),
@@ -253,16 +253,16 @@ def mixed_group(optimizer):
 
 
 def alone(optimizer):
-    """The same schedulers, each for itself, to compare with."""
+    """Return the schedulers of ``mixed_group``, which are called separately for a comparison."""
     return mixed_group(optimizer).schedulers
 
 
 @pytest.mark.parametrize("name", [None, "all"])
-def test_it_writes_and_records_what_its_schedulers_would(name):
+def test_it_writes_and_records_the_values_of_its_schedulers(name):
     optimizer, other, trainer = make_optimizer(2), make_optimizer(2), make_trainer()
     scheduler, singles = mixed_group(optimizer), alone(other)
     rows = []
-    for event in range(9000):  # more than a block
+    for event in range(9000):  # more events than a block of values
         scheduler(trainer, name)
         for single in singles:
             single(None)
@@ -333,7 +333,7 @@ def make_trainer_with_history():
 
 
 @pytest.mark.parametrize("spoil", [lambda o: o.param_groups[1].pop("weight_decay"), lambda o: o.param_groups.pop()])
-def test_nothing_is_written_where_the_last_of_them_cannot(spoil):
+def test_nothing_is_written_if_the_last_scheduler_fails(spoil):
     optimizer, trainer = make_optimizer(2), make_trainer()
     scheduler = mixed_group(optimizer)
     for _ in range(3):
@@ -347,7 +347,7 @@ def test_nothing_is_written_where_the_last_of_them_cannot(spoil):
         assert {len(column) for column in trainer.state.param_history.values()} == {3}
 
 
-def test_a_thinned_history_is_recorded_as_any_other():
+def test_a_thinned_history_records_the_same_values():
     optimizer, trainer = make_optimizer(2), make_trainer()
     trainer.state.param_history = ParamHistory(max_events=4)
     scheduler = mixed_group(optimizer)
@@ -359,8 +359,8 @@ def test_a_thinned_history_is_recorded_as_any_other():
     assert column[:] == [[row[0], row[3]] for row in table[column.event_indices].tolist()]
 
 
-def test_an_interrupt_finds_all_histories_or_none():
-    """At any moment of a tight loop, an event has been recorded under each name, and counted, or it has not come."""
+def test_an_interrupted_event_is_in_all_histories_or_in_none():
+    """After an interrupt at any moment, each history has as many events as the scheduler has counted."""
 
     def interrupt(*_):
         raise KeyboardInterrupt
@@ -395,7 +395,7 @@ def test_a_pickle_leaves_the_history_out():
     assert len(pickle.dumps(scheduler)) < size + 100
 
 
-def test_a_copy_goes_its_own_way():
+def test_a_copy_is_independent():
     optimizer = make_optimizer(2)
 
     def falling(length):
@@ -412,7 +412,7 @@ def test_a_copy_goes_its_own_way():
     assert values_of(optimizer) == simulated == [1.75, 1.75]
 
 
-def test_a_copy_leaves_the_original_to_ask_a_function_once_an_event():
+def test_with_a_copy_the_original_still_calls_a_function_once_per_event():
     optimizer, asked = make_optimizer(2), []
     live = FunctionSchedule(lambda event: asked.append(event) or 0.5)
     members = [ParamScheduler(optimizer, "lr", param_group_index=at, schedule=live) for at in (0, 1)]

@@ -1,4 +1,4 @@
-"""Phases that begin on demand: by a call, an event or a metric."""
+"""PhaseScheduler: a phase begins by a call, an event or a metric."""
 
 import copy
 import json
@@ -51,7 +51,7 @@ def written(scheduler, events):
 
 
 @given(start=st.integers(0, 20))
-def test_a_decay_that_begins_on_demand_is_a_cooldown_that_was_planned(start):
+def test_a_decay_that_begins_on_demand_has_the_values_of_a_planned_cooldown(start):
     scheduler = make()
     before = written(scheduler, start)
     scheduler.next_phase()
@@ -59,14 +59,14 @@ def test_a_decay_that_begins_on_demand_is_a_cooldown_that_was_planned(start):
     level = WARM_AND_STABLE(start)
     expected = [WARM_AND_STABLE(i) if i < start else level * DECAY(i - start) for i in range(30)]
     assert values[:, 0].tolist() == expected
-    # The stable phase is flat from event 4 on, and there a cool-down planned in advance is the same curve.
+    # From event 4 on the stable phase is flat, so a Cooldown that is planned in advance has the same values.
     if start >= 4:
         planned = Cooldown(WARM_AND_STABLE, begin=start, duration=8, curve=Cosine())
         np.testing.assert_allclose(values[:, 0], planned(np.arange(30)), rtol=0, atol=1e-15)
 
 
 @given(start=st.integers(5, 40), end=st.integers(41, 90))
-def test_the_rest_is_computed_so_that_it_ends_where_the_run_does(start, end):
+def test_the_last_phase_ends_at_the_given_event_however_late_it_begins(start, end):
     scheduler = make(end=end)
     written(scheduler, start)
     scheduler.next_phase()
@@ -85,7 +85,7 @@ def test_a_decay_that_begins_at_the_end_is_over_at_once():
     assert written(scheduler, 2).tolist() == [[0.0], [0.0]]
 
 
-def test_it_begins_by_an_event():
+def test_a_phase_begins_by_an_event():
     trainer, scheduler = make_trainer(), make()
     scheduler.attach(trainer)
     trainer.add_event_handler(Events.EPOCH_COMPLETED(once=2), scheduler.next_phase)
@@ -98,7 +98,7 @@ def test_it_begins_by_an_event():
 
 
 @pytest.mark.parametrize("patience", [0, 2])
-def test_it_begins_by_a_metric_when_that_has_stopped_improving(patience):
+def test_a_phase_begins_when_a_metric_has_stopped_improving(patience):
     losses = [3.0, 2.0, 1.0, 1.0, 1.5, 1.0, 1.2, 0.5, 0.5, 0.5]
     trainer, evaluator = make_trainer(), Engine(lambda engine, batch: None)
     scheduler = make(flat=Plateau(patience=patience))
@@ -114,13 +114,13 @@ def test_it_begins_by_a_metric_when_that_has_stopped_improving(patience):
 
     evaluator.add_event_handler(Events.COMPLETED, scheduler.observe)
     trainer.run([0] * 5, max_epochs=10)
-    flat_after = 4 + patience  # epochs: the fourth loss is the first that is no better
+    flat_after = 4 + patience  # a number of epochs: the fourth loss is the first without an improvement
     begun = [i for i in range(50) if trainer.state.param_history["lr"][i][0] < 0.5 and i > 4]
-    assert begun[0] == 5 * flat_after + 1  # at the first event of the decay its factor is still 1
+    assert begun[0] == 5 * flat_after + 1  # at its first event, the decay has the factor 1
     assert scheduler.schedule.state_dict()["starts"] == [5 * flat_after]
 
 
-def test_inside_of_other_schedules_it_begins_too():
+def test_a_metric_begins_a_phase_inside_other_schedules_too():
     optimizer, trainer = make_optimizer(), make_trainer()
     phases = Phases([Constant(1.0), DECAY], flat=Plateau(patience=0))
     schedule = Product([phases, LinearInterpolation([(0, 0.5), (10, 0.25)])])
@@ -128,7 +128,7 @@ def test_inside_of_other_schedules_it_begins_too():
     scheduler.attach(trainer)
     trainer.add_event_handler(Events.STARTED, lambda: trainer.state.metrics.update(loss=1.0))
     trainer.run([0] * 12)
-    assert phases.state_dict()["starts"] == [6]  # metrics at events 3 and 6: the second is no better
+    assert phases.state_dict()["starts"] == [6]  # metrics come at events 3 and 6, and the second is no improvement
     assert values_of(optimizer) == [DECAY(11 - 6) * 0.25]
 
 
@@ -139,7 +139,7 @@ def test_inside_of_other_schedules_it_begins_too():
     groups=st.sampled_from([1, 2]),
     order=st.permutations(range(30)),
 )
-def test_phases_are_a_pure_function_of_when_they_began(starts, relative, end, groups, order):
+def test_values_depend_only_on_the_events_at_which_phases_began(starts, relative, end, groups, order):
     levels = [0.5, 1.0][:groups] if groups > 1 else 0.5
     phases = [Anneal(levels, 2.0, 6), LinearInterpolation([(0, 1.0), (9, 0.5)]), Constant(0.25), DECAY]
     schedule = Phases(phases, relative=relative, end=end, starts=starts)
@@ -160,7 +160,7 @@ def test_phases_are_a_pure_function_of_when_they_began(starts, relative, end, gr
 
 
 @pytest.mark.parametrize("stop", range(0, 30, 3))
-def test_when_it_has_begun_is_saved_and_loaded(stop):
+def test_the_events_at_which_phases_began_are_saved_and_loaded(stop):
     def run(scheduler, begin, end):
         rows = []
         for event in range(begin, end):
@@ -180,29 +180,29 @@ def test_when_it_has_begun_is_saved_and_loaded(stop):
     assert rows + run(resumed, stop, 35) == unbroken
 
 
-def test_a_phase_that_was_told_to_begin_begins_after_a_resume():
+def test_a_call_of_next_phase_before_a_checkpoint_takes_effect_after_the_resume():
     scheduler = make()
     written(scheduler, 9)
-    scheduler.next_phase()  # saved before the event at which it begins
+    scheduler.next_phase()  # the state is saved before the phase begins with the next event
     resumed = make()
     resumed.load_state_dict(scheduler.state_dict())
     assert written(resumed, 3).tolist() == written(scheduler, 3).tolist()
     assert resumed.phase == 1
 
 
-def test_the_metric_of_a_copy_is_its_own():
+def test_a_copy_has_its_own_metric_name_and_reduction():
     scheduler = PhaseScheduler(make_optimizer(), "lr", [Constant(0.5), Constant(0.1)], metric_name="loss")
     copied = copy.copy(scheduler)
     copied.metric_name, copied.reduction = "accuracy", "max"
     assert (scheduler.metric_name, scheduler.reduction) == ("loss", "mean")
 
 
-def test_the_whole_plan_can_be_seen_for_a_given_start():
+def test_simulate_values_takes_the_events_at_which_phases_begin():
     scheduler = make()
     simulated = PhaseScheduler.simulate_values(30, param_name="lr", phases=[WARM_AND_STABLE, DECAY], starts=[12])
     written(scheduler, 12)
     before = scheduler.state_dict()
-    assert scheduler.simulate(30, start=12)[:, 0].tolist() == [0.5] * 30  # as long as nobody begins the decay
+    assert scheduler.simulate(30, start=12)[:, 0].tolist() == [0.5] * 30  # without a call of next_phase
     assert scheduler.state_dict() == before
     scheduler.next_phase()
     assert scheduler.simulate(18, start=12)[:, 0].tolist() == [value for _, value in simulated[12:]]
@@ -210,13 +210,13 @@ def test_the_whole_plan_can_be_seen_for_a_given_start():
     assert len(PhaseScheduler.plot_values(30, param_name="lr", phases=[WARM_AND_STABLE, DECAY], starts=[12])) == 1
 
 
-def test_it_may_follow_another_schedule():
+def test_phases_may_come_after_another_scheduler():
     optimizer = make_optimizer()
     phases = PhaseScheduler(optimizer, "lr", [Constant(0.5), DECAY])
     warmup = ParamScheduler(optimizer, "lr", schedule=LinearInterpolation([(0, 0.0), (4, 0.5)]))
     scheduler = ConcatScheduler([warmup, phases], [4])
     written(scheduler, 10)
-    phases.schedule.begin_next(6)  # in its own events, which began at event 4
+    phases.schedule.begin_next(6)  # event 10 of the scheduler, since the phases began at event 4
     assert written(scheduler, 4)[:, 0].tolist() == [0.5 * DECAY(i) for i in range(4)]
 
 
@@ -317,7 +317,7 @@ def test_a_broken_state_loads_nothing(state):
     assert phases.state_dict() == before
 
 
-def test_a_config_makes_it_again():
+def test_a_config_makes_an_equal_scheduler():
     scheduler = make(flat=Plateau(patience=3), end=50, relative=False)
     config = json.loads(json.dumps(scheduler.config()))
     again = configure_scheduler(make_optimizer(), config)
@@ -327,8 +327,8 @@ def test_a_config_makes_it_again():
 
 @pytest.mark.parametrize("event", [Events.EPOCH_STARTED(once=3), Events.EPOCH_COMPLETED(once=2)])
 @pytest.mark.parametrize("stop", range(7, 15))
-def test_an_epoch_that_is_begun_again_begins_no_further_phase(event, stop):
-    """Ignite starts an epoch a second time where a run is resumed within it."""
+def test_an_epoch_that_starts_again_after_a_resume_begins_no_further_phase(event, stop):
+    """A run that resumes in the middle of an epoch fires EPOCH_STARTED for this epoch a second time."""
 
     def make_run():
         trainer, scheduler = make_trainer(), make([Constant(0.5), Constant(0.5), DECAY])
@@ -354,7 +354,7 @@ def test_an_epoch_that_is_begun_again_begins_no_further_phase(event, stop):
 
 
 def test_a_run_that_is_killed_between_two_phases_has_no_gap():
-    """Together with the trainer and the history, over several resumes, each from a state that is some events old."""
+    """The run resumes several times, with the trainer and the history, from states that are a few events old."""
 
     def process(state, until):
         trainer, scheduler = make_trainer(), make(end=60)

@@ -1,4 +1,4 @@
-"""The plateau: torch's rule for any parameter, on any number of groups, with a policy for every kind of metric."""
+"""ReduceOnPlateauScheduler: torch's rule for any parameter and any number of groups, and its policies for metrics."""
 
 import math
 
@@ -30,7 +30,7 @@ metrics = st.lists(
 
 @st.composite
 def rules(draw):
-    """The arguments that a plateau shares with torch's."""
+    """Draw the arguments that torch's ReduceLROnPlateau has, too."""
     return {
         "mode": draw(st.sampled_from(["min", "max"])),
         "factor": draw(st.floats(0.0, 0.99)),
@@ -52,7 +52,7 @@ def events_of(scheduler, engine, metric_name, values, read):
 
 
 @given(rule=rules(), values=metrics, floors=st.lists(st.floats(0.0, 0.4), min_size=3, max_size=3))
-def test_it_does_what_torchs_does_for_each_group(rule, values, floors):
+def test_each_group_has_the_values_of_torchs_scheduler(rule, values, floors):
     optimizer, plain = optimizer_of(3, tensor=False), optimizer_of(3, tensor=False)
     scheduler = ReduceOnPlateauScheduler(optimizer, "lr", "loss", min_value=floors, **rule)
     expected = ReduceLROnPlateau(plain, min_lr=floors, **rule)
@@ -63,7 +63,7 @@ def test_it_does_what_torchs_does_for_each_group(rule, values, floors):
 
 
 @given(rule=rules(), values=metrics)
-def test_any_other_parameter_does_as_the_learning_rate_would(rule, values):
+def test_any_parameter_is_reduced_like_the_learning_rate(rule, values):
     rate, decay = make_optimizer(1, lr=0.5), make_optimizer(1, weight_decay=0.5)
     betas = make_optimizer(1, torch.optim.Adam, betas=(0.5, 0.9))
     runs = [
@@ -95,7 +95,7 @@ def test_it_acts_when_a_real_evaluator_is_done():
 
 
 @pytest.mark.parametrize("plateau_first", [True, False])
-def test_its_history_in_the_trainer_may_not_be_anothers(plateau_first):
+def test_another_scheduler_with_the_same_history_in_the_trainer_is_refused(plateau_first):
     optimizer, trainer, evaluator = make_optimizer(1), make_trainer(), make_trainer()
     other = PiecewiseLinear(optimizer, "lr", [(0, 1.0)], save_history=True)
     plateau = ReduceLROnPlateauScheduler(optimizer, "loss", trainer=trainer, save_history=True)
@@ -113,10 +113,10 @@ def test_without_a_trainer_the_history_is_the_evaluators():
     assert evaluator.state.param_history["lr"] == [[0.5], [0.5]]
 
 
-# What the param groups hold.
+# The present values of the param groups.
 
 
-def test_it_reduces_what_the_groups_hold_as_torch_does():
+def test_it_reduces_the_present_values_of_the_groups_as_torch_does():
     optimizer, plain, engine = make_optimizer(1, lr=1.0), make_optimizer(1, lr=1.0), make_trainer()
     scheduler = ReduceOnPlateauScheduler(optimizer, "lr", "loss", factor=0.5, patience=0)
     expected = ReduceLROnPlateau(plain, factor=0.5, patience=0)
@@ -139,7 +139,7 @@ def test_a_group_that_was_added_is_reduced_too():
     assert values_of(optimizer) == [0.125, 0.375, 4.0]
 
 
-def test_what_was_saved_is_written_whatever_the_groups_hold():
+def test_a_loaded_value_is_written_whatever_values_the_groups_have():
     optimizer, engine = make_optimizer(1, lr=1.0), make_trainer()
     scheduler = ReduceOnPlateauScheduler(optimizer, "lr", "loss", factor=0.5, patience=0)
     events_of(scheduler, engine, "loss", [1.0, 1.0, 1.0], list)
@@ -151,7 +151,7 @@ def test_what_was_saved_is_written_whatever_the_groups_hold():
         assert values_of(fresh) == [expected]
 
 
-def test_what_others_wrote_before_it_was_saved_is_saved():
+def test_the_state_has_values_that_other_code_has_written():
     optimizer, engine = make_optimizer(1, lr=1.0), make_trainer()
 
     def make(optimizer):
@@ -171,7 +171,7 @@ def test_what_others_wrote_before_it_was_saved_is_saved():
         optimizer.param_groups[0]["lr"] = 1.0
 
 
-def test_a_part_of_a_concatenation_that_is_saved_too_does_no_harm():
+def test_a_member_of_a_concatenation_may_load_its_own_state_too():
     def make():
         optimizer = make_optimizer(1, lr=1.0)
         plateau = ReduceOnPlateauScheduler(optimizer, "lr", "loss", factor=0.5, patience=0)
@@ -189,7 +189,7 @@ def test_a_part_of_a_concatenation_that_is_saved_too_does_no_harm():
     assert values_of(optimizer) == [1.0]
 
 
-def test_a_given_initial_value_is_where_it_begins():
+def test_it_begins_with_a_given_initial_value():
     optimizer, engine = make_optimizer(2), make_trainer()
     scheduler = ReduceOnPlateauScheduler(optimizer, "lr", "loss", factor=0.5, patience=0, initial_value=[4.0, 8.0])
     assert values_of(optimizer) == [0.5, 1.5]
@@ -205,10 +205,10 @@ def test_a_tensor_is_filled():
     assert all(group["lr"] is tensor for group, tensor in zip(optimizer.param_groups, tensors, strict=True))
 
 
-# Composed with other schedules.
+# A plateau inside other schedules.
 
 
-def test_a_plateau_in_a_concatenation_is_fed_apart_from_it():
+def test_a_plateau_in_a_concatenation_gets_its_metrics_from_observe():
     optimizer, trainer, evaluator = make_optimizer(1, lr=1.0), make_trainer(), make_trainer()
     plateau = ReduceOnPlateauScheduler(optimizer, "lr", "loss", factor=0.5, patience=0)
     warmup = PiecewiseLinear(optimizer, "lr", [(0, 0.0), (4, 1.0)])
@@ -249,18 +249,18 @@ def test_a_plateau_is_a_member_of_a_group_scheduler():
     assert values_of(optimizer) == [3.0, 0.75]
 
 
-# Metrics that are none.
+# Metrics that are missing, NaN, or no numbers.
 
 
 @pytest.mark.parametrize(("policy", "expected"), [("worse", [1.0, 0.5, 0.25]), ("ignore", [1.0, 1.0, 1.0])])
-def test_a_metric_that_is_nan_goes_by_its_policy(policy, expected):
+def test_nan_policy_decides_on_a_nan_metric(policy, expected):
     optimizer, engine = make_optimizer(1, lr=1.0), make_trainer()
     scheduler = ReduceOnPlateauScheduler(optimizer, "lr", "loss", factor=0.5, patience=0, nan_policy=policy)
     written = events_of(scheduler, engine, "loss", [1.0, math.nan, math.nan], lambda: values_of(optimizer)[0])
     assert written == expected
 
 
-def test_a_metric_that_is_nan_may_be_an_error():
+def test_nan_policy_may_raise_an_error():
     optimizer, engine = make_optimizer(1, lr=1.0), make_trainer()
     scheduler = ReduceOnPlateauScheduler(optimizer, "lr", "loss", patience=0, nan_policy="raise")
     with pytest.raises(ValueError, match="the metric must not be NaN if nan_policy is 'raise', given nan"):
@@ -269,7 +269,7 @@ def test_a_metric_that_is_nan_may_be_an_error():
 
 
 @pytest.mark.parametrize("state_metrics", [{}, {"accuracy": 0.5}, {"loss": None}, None])
-def test_a_missing_metric_goes_by_its_policy(state_metrics):
+def test_missing_policy_decides_on_a_missing_metric(state_metrics):
     optimizer, engine = make_optimizer(1, lr=1.0), make_trainer()
     engine.state.metrics = state_metrics
     scheduler = ReduceOnPlateauScheduler(optimizer, "lr", "loss", patience=0)
@@ -298,7 +298,7 @@ def test_a_metric_that_is_no_number_is_an_error(metric):
     assert scheduler.event_index == 0
 
 
-# Simulated.
+# Simulations.
 
 
 def test_simulated_values_have_as_many_metrics_as_events():
@@ -310,7 +310,7 @@ def test_simulated_values_have_as_many_metrics_as_events():
     assert rows == [[0, 0.1, 0.2], [1, 0.05, 0.1], [2, 0.025, 0.1]]
 
 
-def test_without_metrics_it_stays_where_it_is():
+def test_without_metrics_the_value_stays_constant():
     optimizer, engine = make_optimizer(2), make_trainer()
     scheduler = ReduceOnPlateauScheduler(optimizer, "lr", "loss", factor=0.5, patience=0)
     events_of(scheduler, engine, "loss", [1.0, 1.0], list)
@@ -326,7 +326,7 @@ def test_it_is_plotted(axes):
     assert line.get_ydata().tolist() == [0.1, 0.05, 0.025]
 
 
-# Bad input.
+# Arguments that raise an error.
 
 
 @pytest.mark.parametrize(
@@ -367,9 +367,9 @@ def test_wrong_arguments_are_refused_by_name(arguments, error, match):
     assert values_of(optimizer) == [0.5, 1.5]
 
 
-def test_wrong_arguments_of_ignites_kind_are_refused():
+def test_wrong_arguments_of_ignites_class_are_refused():
     optimizer = make_optimizer(2)
-    with pytest.raises(TypeError, match="min_lr must be a number where param_group_index is given"):
+    with pytest.raises(TypeError, match="min_lr must be a number if param_group_index is given"):
         ReduceLROnPlateauScheduler(optimizer, "loss", param_group_index=1, min_lr=[0.1, 0.2])
     with pytest.raises(TypeError, match="patients"):
         ReduceLROnPlateauScheduler(optimizer, "loss", patients=3)

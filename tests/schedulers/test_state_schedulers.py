@@ -1,4 +1,4 @@
-"""Schedules of numbers in an engine's state; test_state_against_ignite.py compares their values with ignite's."""
+"""Schedulers of attributes of engine.state; test_state_against_ignite.py compares their values with ignite's."""
 
 import math
 
@@ -117,11 +117,11 @@ def test_a_users_get_param_counts_from_one(scheduler, expected):
     assert scheduler.get_param() == pytest.approx(expected[1])
 
 
-def test_a_new_attribute_may_not_be_there_already():
+def test_create_new_refuses_an_attribute_that_exists():
     trainer = make_trainer()
     trainer.state.rate = 7
     scheduler = ExpStateScheduler(1.0, 0.5, "rate", save_history=True, create_new=True)
-    with pytest.raises(ValueError, match=r"param_name must be that of a new attribute .* given 'rate', which is there"):
+    with pytest.raises(ValueError, match=r"must be the name of a new attribute .* given 'rate', which exists"):
         scheduler.attach(trainer)
     assert trainer.state.rate == 7
     assert not trainer.has_event_handler(scheduler)
@@ -130,9 +130,9 @@ def test_a_new_attribute_may_not_be_there_already():
     assert trainer.state.rate == 7
 
 
-def test_an_attribute_that_is_not_there_is_told_of():
+def test_a_missing_attribute_causes_a_warning():
     trainer = make_trainer()
-    with pytest.warns(UserWarning, match="engine.state has no 'rate' and is given it now") as warned:
+    with pytest.warns(UserWarning, match="engine.state has no attribute 'rate', so attach.. creates it") as warned:
         ExpStateScheduler(1.0, 0.5, "rate").attach(trainer)
     assert warned[0].filename == __file__
     assert trainer.state.rate == 1.0
@@ -194,7 +194,7 @@ def test_a_state_needs_an_engine():
 
 
 @pytest.mark.parametrize("value", ["warm-up", None, math.nan, {}])
-def test_a_function_may_only_give_numbers(value):
+def test_a_function_must_return_numbers(value):
     trainer = make_trainer()
     for scheduler in (
         LambdaStateScheduler(lambda event: value, "rate"),

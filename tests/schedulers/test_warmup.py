@@ -1,4 +1,4 @@
-"""A warm-up before any scheduler; test_wrapped_against_ignite.py compares with ignite's where that is right."""
+"""create_lr_scheduler_with_warmup; test_wrapped_against_ignite.py compares it with ignite where ignite is right."""
 
 import math
 
@@ -23,7 +23,7 @@ from lehr.handlers import (
 
 
 def values_of_torch(kind, groups, steps):
-    """What torch's own loop has in effect."""
+    """Return the learning rates with which torch's own loop trains."""
     optimizer = optimizer_of(groups, tensor=False)
     scheduler, rows = TORCH[kind](optimizer), []
     for _ in range(steps):
@@ -48,7 +48,7 @@ def test_it_ends_where_torchs_own_loop_begins(kind, groups, duration):
 
 @for_each("kind", TORCH)
 @pytest.mark.parametrize("end_value", [0.7, [0.1, 0.5, 0.9]])
-def test_another_end_value_does_not_change_what_follows(kind, end_value):
+def test_another_end_value_does_not_change_the_values_after_the_warm_up(kind, end_value):
     expected = values_of_torch(kind, 3, 20)
     optimizer = optimizer_of(3, tensor=False)
     scheduler = create_lr_scheduler_with_warmup(TORCH[kind](optimizer), 0.05, 4, end_value)
@@ -73,7 +73,7 @@ def test_our_own_schedulers_follow_from_their_first_value(kwargs, start, duratio
     assert table[first:].tolist() == expected[: len(table) - first]
 
 
-def test_groups_of_which_some_end_elsewhere_warm_up_together():
+def test_groups_with_different_end_values_warm_up_in_the_same_events():
     optimizer = make_optimizer(2)
     main = OneCycleScheduler(optimizer, "lr", [1.0, 2.0], total_steps=10, div_factor=2)
     table = create_lr_scheduler_with_warmup(main, 0.0, 3, [0.5, 3.0]).simulate(5)
@@ -92,7 +92,7 @@ def test_a_scheduler_of_one_group_has_a_warm_up_of_that_group():
     assert values_of(optimizer) == [0.5, 1.0, 2.5]
 
 
-def test_nothing_is_written_when_it_is_made():
+def test_the_constructor_writes_nothing():
     optimizer, values = make_optimizer(2), [None] * 6
     main = PiecewiseLinear(optimizer, "lr", [(0, 0.3), (3, 0.0)])
     scheduler = create_lr_scheduler_with_warmup(main, 0.0, 3, 0.3, True, values)

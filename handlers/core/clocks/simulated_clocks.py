@@ -1,4 +1,4 @@
-"""Clocks of simulated runs, whose readings are given beforehand, and the handlers that count with them."""
+"""Clocks of simulated runs, whose readings are given in advance, and the handlers that count with them."""
 
 import copy
 import weakref
@@ -17,11 +17,11 @@ DURING_ITERATION = ("ITERATION_STARTED", "STEP_STARTED", "STEP_COMPLETED")
 
 
 class PlannedClock(Clock):
-    """A clock that tells planned amounts, as sums over all ranks.
+    """A clock with planned amounts, which are sums over all ranks.
 
     Args:
         clock: the clock of the real run.
-        amounts: how much each iteration of the run counts.
+        amounts: the amount of each iteration of the run.
     """
 
     is_summed: ClassVar[bool] = False
@@ -36,10 +36,10 @@ class PlannedClock(Clock):
 
 
 class PlannedTime:
-    """A planned time of a run.
+    """A function that returns the planned time of a run.
 
     Args:
-        seconds: how long each iteration of the run takes.
+        seconds: the duration of each iteration of the run.
         start: the first iteration of the simulated run, from 0.
     """
 
@@ -54,7 +54,7 @@ class PlannedTime:
 
 
 def planned_time(clock: TimeClock, times: PlannedTime) -> TimeClock:
-    """Return a clock of time as a simulated run has it."""
+    """Return a copy of a ``TimeClock`` that reads planned times in a simulated run."""
     made = copy.copy(clock)
     made._planned, made._left = times, weakref.WeakKeyDictionary()
     return made
@@ -65,7 +65,7 @@ class ClockedAttachment(NamedTuple):
 
     Args:
         handler: the object that counts.
-        method: the method that the engine calls to count, or to end the run; None where it writes.
+        method: the method that the engine calls to count, or to end the run; None if the engine calls the handler.
         event: the event of the scheduler, with its filter.
         optimizer: the optimizer whose steps count, or None.
     """
@@ -77,21 +77,21 @@ class ClockedAttachment(NamedTuple):
 
     @property
     def writes(self) -> bool:
-        """Whether the engine calls it to write; else only to count."""
+        """Whether the engine calls the handler to write values, not only to count."""
         return self.method is None and not isinstance(self.handler, BatchCounter)
 
     @property
     def scheduler(self) -> Any:
-        """The scheduler."""
+        """The scheduler of the handler."""
         return self.handler._scheduler
 
     @property
     def clock(self) -> Clock:
-        """The clock."""
+        """The clock of the handler."""
         return self.handler._clock
 
     def planned(self, copied: Any, clock: Clock) -> Clocked:
-        """Such an object for a copy of the scheduler."""
+        """Return a handler of the same type for a copy of the scheduler."""
         handler = self.handler
         if isinstance(handler, BatchCounter):
             return BatchCounter(copied, clock, self.event)
@@ -114,5 +114,5 @@ def is_counter(function: object) -> bool:
 
 
 def counting_function(attachment: ClockedAttachment, planned: Clocked) -> Any:
-    """What a simulated run calls in the place of the handler."""
+    """Return the function that a simulated run calls instead of the handler."""
     return planned if attachment.method is None else getattr(planned, attachment.method)

@@ -1,4 +1,4 @@
-"""A clock that counts the time of training, and lets it land by a deadline."""
+"""``TimeClock``, which counts the time of training, and can cool a schedule down by a deadline."""
 
 import math
 import time
@@ -18,7 +18,7 @@ from lehr.handlers.schedules.warmup_stable_decay import curve_of_type
 
 from .clock import Clock
 
-COOLDOWN = {"cooldown": "15%", "end_value": 0.0, "curve": "1-sqrt"}  # the defaults of its arguments
+COOLDOWN = {"cooldown": "15%", "end_value": 0.0, "curve": "1-sqrt"}  # the default arguments of the cool-down
 CURVES = ("linear", "cosine", "1-sqrt", "quadratic")
 
 
@@ -26,17 +26,17 @@ class Stopwatch:
     """The time of one run of an engine, in seconds.
 
     Args:
-        now: a function that tells the time in seconds.
+        now: a function that returns the time in seconds.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now, self.elapsed = now, 0.0
         self._last = self._highest = now()
-        self._below = 0.0  # what was counted since the clock went back
+        self._below = 0.0  # the seconds that were counted since the clock went back
         self._read_at: tuple[Any, Any] | None = None
 
     def read(self, engine: Engine) -> float:
-        """Return the seconds of the run so far; the same for all schedulers of one event, and on all ranks."""
+        """Return the seconds of the run so far, the same number for all schedulers of an event and on all ranks."""
         at = engine.state.iteration, engine.last_event_name
         if at != self._read_at:
             self._count_to(self._now())
@@ -45,10 +45,10 @@ class Stopwatch:
         return self.elapsed
 
     def _count_to(self, now: float) -> None:
-        """Count the time since the last reading; none where the clock went back, or comes to where it was before."""
+        """Count the time since the last reading; if the clock went back, do not count the same seconds twice."""
         if not math.isfinite(now):
             return
-        is_back = self._last < self._highest <= now  # what was counted below this time was counted already
+        is_back = self._last < self._highest <= now  # above the highest time again: subtract the seconds below it
         passed = max(now - self._highest - self._below if is_back else now - self._last, 0.0)
         self._below = 0.0 if now >= self._highest else self._below + passed
         self._last, self._highest = now, max(self._highest, now)
@@ -56,7 +56,7 @@ class Stopwatch:
 
 
 def of_rank_0(number: float) -> float:
-    """Return the number of rank 0, on all ranks."""
+    """Return the number of rank 0 on all ranks."""
     if idist.get_world_size() == 1:
         return number
     told: Any = idist.broadcast(torch.tensor([number], dtype=torch.float64), src=0)
@@ -66,37 +66,36 @@ def of_rank_0(number: float) -> float:
 class TimeClock(Clock):
     """Counts the time of training: the event index of a scheduler is in whole milliseconds.
 
-    It counts while the engine runs, from the start of each run, with evaluations and checkpoints in between. The time
-    between two runs does not count, nor the time between a checkpoint and a run that resumes from it. All ranks count
-    the time of rank 0.
+    The clock counts while the engine runs, from the start of each run, including evaluations and checkpoints. The time
+    between two runs, or between a checkpoint and a run that resumes from it, does not count. All ranks count the time
+    of rank 0.
 
-    With a deadline, ``budget`` or ``land_by``, the scheduler counts events as usual, and lands: it follows its schedule
-    until the cool-down must begin, at the measured time of a step. From then on each event writes, with the schedule of
-    the trunk and a progress p that grows from 0 to 1::
+    With a deadline, ``budget`` or ``land_by``, the scheduler counts events as usual, and cools down by the deadline.
+    The scheduler follows its schedule until the cool-down must begin, which depends on the measured time of a step.
+    During the cool-down, with a progress p that grows from 0 to 1, each event writes::
 
         value(i) = schedule(i) + (end_value - schedule(i)) * curve(p)
 
-    The rest of the way is planned anew at each event. The last step before the deadline is at the end value, and then
-    the engine terminates. The values depend on the time, and so are not known beforehand; the state of the scheduler
-    contains the time that was used.
+    Each event plans the remaining cool-down again. The last step before the deadline trains with the end value, and
+    then the engine terminates. The values depend on the time, so they are not known in advance. The state of the
+    scheduler contains the time that was used.
 
     Args:
         budget: the time of training until the last step, such as ``"8 h"``, or a number of seconds above 0.
-        land_by: the date of the last step, with its time zone, such as ``"2026-12-01T06:00+01:00"``.
+        land_by: the date and time of the last step, with a time zone, such as ``"2026-12-01T06:00+01:00"``.
         cooldown: the length of the cool-down: ``"15%"`` of the steps of the whole run, a time such as ``"30 min"``, or
             a number of steps.
         end_value: the value of the last step.
         curve: the curve of the cool-down: ``"linear"``, ``"cosine"``, ``"1-sqrt"`` or ``"quadratic"``.
-        now: a function that tells the time in seconds, from any origin. The default, ``time.monotonic``, does not jump
-            where the time of the system is changed. If it goes back, no time counts.
-        unix_time: a function that tells the seconds since 1970, which is called at the start of each run for
-            ``land_by``.
+        now: a function that returns the time in seconds, from any origin. The default, ``time.monotonic``, does not
+            jump when the system's time is changed. If the returned time goes back, no time counts.
+        unix_time: a function that returns the seconds since 1970. With ``land_by``, the clock calls it at the start of
+            each run.
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: an argument is out of its range; there are both a budget and a date; the date has no time zone;
-            there is a cool-down without a deadline, or one that is longer than the budget. When a new run starts: the
-            date is past.
+        ValueError: an argument is out of its range; both ``budget`` and ``land_by`` are given; the date has no time
+            zone; a cool-down is given without a deadline, or is longer than the budget.
 
     Example:
         >>> import torch
@@ -136,10 +135,10 @@ class TimeClock(Clock):
         unix_time: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
-        self.now = arguments.function("now", now, "a function that tells the time in seconds")
-        self.unix_time = arguments.function("unix_time", unix_time, "a function that tells the seconds since 1970")
+        self.now = arguments.function("now", now, "a function that returns the time in seconds")
+        self.unix_time = arguments.function("unix_time", unix_time, "a function that returns the seconds since 1970")
         if budget is not None and land_by is not None:
-            raise ValueError(f"land_by must be None where a budget is given, given {arguments.shown(land_by)}")
+            raise ValueError(f"land_by must be None if a budget is given, given {arguments.shown(land_by)}")
         self.budget = None if budget is None else _checked_seconds("budget", budget)
         self.land_by = None if land_by is None else _date("land_by", land_by)
         self._cooldown = _cooldown("cooldown", cooldown)
@@ -152,7 +151,7 @@ class TimeClock(Clock):
             self.unit = "events"  # type: ignore[misc]
 
     def _check_cooldown(self, given: Mapping[str, Any]) -> None:
-        """Raises an error for a cool-down without a deadline, or one that takes longer than the budget."""
+        """Raise an error for a cool-down without a deadline, or for a cool-down that is longer than the budget."""
         other = next((name for name, default in COOLDOWN.items() if given[name] != default), None)
         if not self.has_deadline and other is not None:
             raise ValueError(
@@ -178,15 +177,15 @@ class TimeClock(Clock):
         self._forget_runs()
 
     def __deepcopy__(self, memo: Any) -> "TimeClock":
-        return self  # it has no state of a scheduler
+        return self  # a clock has no state of a scheduler, so copies of the scheduler share it
 
     @property
     def has_deadline(self) -> bool:
-        """Whether the scheduler lands."""
+        """Whether the scheduler cools down by a deadline."""
         return self.budget is not None or self.land_by is not None
 
     def reading(self, engine: Engine) -> int:
-        """Return the milliseconds of the run so far."""
+        """Return the number of milliseconds of the run so far."""
         return self._milliseconds(engine)[1]
 
     def _begin(self, engine: Engine) -> None:
@@ -242,9 +241,9 @@ class TimeClock(Clock):
         """Return whether the cool-down must begin.
 
         Args:
-            event_index: the steps so far.
-            steps: the steps that are left.
-            left: the microseconds that are left.
+            event_index: the number of steps so far.
+            steps: the number of steps that are left.
+            left: the number of microseconds that are left.
         """
         amount, unit = self._cooldown
         if unit == PERCENT:

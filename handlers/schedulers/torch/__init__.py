@@ -1,3 +1,3 @@
-"""Torch's own schedulers, wrapped."""
+"""The handler ``LRScheduler``, which wraps torch's own schedulers, and the modules that it needs."""
 
-from . import lengths as lengths  # registers the ends and the phases of torch's schedulers
+from . import lengths as lengths  # the import registers the lengths and phases of torch's schedulers

@@ -1,4 +1,4 @@
-"""The values of torch's own schedulers for a description: each is constructed on an optimizer of its own."""
+"""Values of torch's own schedulers: each scheduler is constructed from a description, on a new optimizer."""
 
 import warnings
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from .torch_schedule import TorchSteps
 
 @dataclass(frozen=True, repr=False)
 class TorchMomenta(TorchSteps):
-    """The momenta, or first betas, that a torch scheduler has in effect beside the learning rates.
+    """The momenta, or values of ``betas[0]``, that a torch scheduler cycles together with the learning rates.
 
-    They are read from its optimizer, to which it writes them.
+    The scheduler writes the momenta to its optimizer, and this schedule reads them from the optimizer.
 
     Example:
         >>> from torch.optim.lr_scheduler import CyclicLR
@@ -28,7 +28,7 @@ class TorchMomenta(TorchSteps):
     """
 
     def value(self, index: int) -> float | list[float]:
-        """The momenta after ``index`` steps."""
+        """Return the momenta after ``index`` steps."""
         super().value(index)
         momenta = [float(momentum_of(group)) for group in self.wrapped.optimizer.param_groups]
         return momenta[0] if len(momenta) == 1 else momenta
@@ -37,13 +37,13 @@ class TorchMomenta(TorchSteps):
 def real_values(
     description: TorchDescription, rates: Sequence[float], momenta: Sequence[float], default: float
 ) -> tuple[TorchSteps, TorchMomenta | None]:
-    """The learning rates that a torch scheduler has, and the momenta if it cycles them.
+    """Return schedules of the learning rates and of the momenta of a torch scheduler; None for constant momenta.
 
     Args:
-        description: the scheduler.
+        description: the description of the scheduler.
         rates: the initial learning rate of each param group.
         momenta: the initial momentum of each param group.
-        default: the learning rate that the optimizer is made with.
+        default: the default learning rate of the optimizer.
 
     Raises:
         TypeError, ValueError: torch refuses the arguments.
@@ -84,10 +84,10 @@ def _constructed(optimizer: torch.optim.Optimizer, description: TorchDescription
 
 
 class HeldOneCycleLR(torch.optim.lr_scheduler.OneCycleLR):
-    """A ``OneCycleLR`` that keeps the value of its last step afterwards, where torch raises an error."""
+    """A ``OneCycleLR`` that keeps its last learning rates after the cycle, where torch's class raises an error."""
 
     def get_lr(self) -> Any:
-        """The learning rates of the present step, or of the last one."""
+        """Return the learning rates of the present step; after the cycle, return the last learning rates again."""
         present, self.last_epoch = self.last_epoch, min(self.last_epoch, self.total_steps - 1)
         try:
             return super().get_lr()

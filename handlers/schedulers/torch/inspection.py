@@ -1,4 +1,4 @@
-"""What a torch scheduler consists of: the schedulers inside it, the argument of its ``step``, its configuration."""
+"""Functions that inspect a torch scheduler: the argument of its ``step``, the schedulers inside, its configuration."""
 
 import inspect
 import re
@@ -12,32 +12,32 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lehr.handlers.schedules.description import description_of, text_of
 
-# The attributes that torch's schedulers change at each step, and which are therefore not configuration.
+# Torch's schedulers change these attributes at each step, so the attributes are not configuration.
 COUNTS = ("last_epoch", "_step_count", "_last_lr", "_get_lr_called_within_step", "_is_initial")
-MAX_DEPTH = 50  # of schedulers in schedulers
-DEEPEST_SHOWN = 200  # the most objects in one another that a description shows
-LARGEST_SHOWN = 16  # the most numbers of a tensor that a description shows
+MAX_DEPTH = 50  # schedulers may be nested up to this depth
+DEEPEST_SHOWN = 200  # a description shows nested objects down to this depth
+LARGEST_SHOWN = 16  # a description shows the numbers of a tensor that has at most this many numbers
 
 
 def takes_metric(scheduler: TorchLRScheduler) -> bool:
-    """Whether the ``step`` of a torch scheduler has a required argument, which can only be a metric.
+    """Return whether ``scheduler.step`` requires an argument, which must be a metric.
 
     Raises:
-        TypeError: ``step`` has several required arguments.
+        TypeError: ``step`` requires several arguments.
     """
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     parameters = inspect.signature(scheduler.step).parameters.values()
     required = [one.name for one in parameters if one.default is inspect.Parameter.empty and one.kind in kinds]
     if len(required) > 1:
-        raise TypeError(f"lr_scheduler must have a step() that takes a metric or nothing, given one of {required}")
+        raise TypeError(f"lr_scheduler must have a step() that requires at most a metric, given arguments {required}")
     return bool(required) or isinstance(scheduler, ReduceLROnPlateau)
 
 
 def schedulers_in(scheduler: TorchLRScheduler) -> list[TorchLRScheduler]:
-    """A scheduler and all schedulers inside it, each once.
+    """Return a scheduler and all schedulers inside it, each once.
 
     Raises:
-        ValueError: they are nested more than 50 deep.
+        ValueError: the schedulers are nested more than 50 deep.
     """
     found: dict[int, TorchLRScheduler] = {}
     queue: list[tuple[Any, int]] = [(scheduler, 1)]
@@ -58,7 +58,9 @@ def schedulers_in(scheduler: TorchLRScheduler) -> list[TorchLRScheduler]:
 
 
 def configuration_of(scheduler: TorchLRScheduler, groups: int) -> str:
-    """A text of the class and attributes of a scheduler and its inner schedulers, the same in every process.
+    """Return a text of the classes and attributes of a scheduler and of the schedulers inside it.
+
+    Every process returns the same text for equal schedulers.
 
     Args:
         scheduler: the scheduler.
@@ -90,7 +92,7 @@ def _described(thing: Any, within: list[Any], groups: int) -> str:
         return f"[{', '.join(_described(item, within, groups) for item in thing)}]"
     if isinstance(thing, set | frozenset):
         return f"{{{', '.join(sorted(_described(item, within, groups) for item in thing))}}}"
-    # An object whose repr is only its class and address.
+    # The repr of this object shows only a class and an address, so describe the object by its attributes.
     if (
         hasattr(thing, "__dict__")
         and not (hasattr(thing, "__qualname__") or isinstance(thing, partial))

@@ -1,4 +1,4 @@
-"""The lengths and phases of torch's own schedulers."""
+"""The number of events after which each of torch's schedulers ends, and the phases of a ``SequentialLR``."""
 
 from functools import singledispatch
 
@@ -13,7 +13,7 @@ from .torch_schedule import TorchSteps
 
 
 def length_of(schedule: Schedule) -> float | None:
-    """The number of events until a schedule ends, or until the end of its first cycle; None if it has no end."""
+    """Return the number of events until a schedule, or its first cycle, ends; None if it has no end."""
     if isinstance(schedule, Shift) and isinstance(schedule.schedule, TorchSteps):
         length = _length(schedule.schedule.wrapped)
         return None if length is None else max(length - schedule.by, 0.0)
@@ -21,7 +21,7 @@ def length_of(schedule: Schedule) -> float | None:
 
 
 def begins_anew(schedule: Schedule) -> bool:
-    """Whether a schedule wraps a torch scheduler that restarts at its end."""
+    """Return whether a schedule wraps a torch scheduler whose cycle begins again when it ends."""
     restarting = torch.CosineAnnealingWarmRestarts | torch.CyclicLR
     return isinstance(schedule, TorchSteps) and isinstance(schedule.wrapped, restarting)
 

@@ -1,4 +1,4 @@
-"""A handler that wraps a torch scheduler."""
+"""The handler ``LRScheduler``, which runs any torch scheduler at the events of an engine."""
 
 import warnings
 from collections.abc import Mapping
@@ -25,9 +25,10 @@ from .torch_schedule import TorchSteps
 class LRScheduler(MetricDrivenScheduler):
     """Runs any scheduler of ``torch.optim.lr_scheduler`` at the events of an engine.
 
-    At event i it writes the learning rate of step i of a plain torch loop, which calls ``scheduler.step()`` once after
-    each optimizer step. It calls the torch scheduler's public ``step()`` at each event except the first. The torch
-    scheduler does not see what others write to the learning rate, so it may follow a warm-up.
+    At event i, counting from 0, it writes the learning rate of step i of a plain torch loop, which calls
+    ``scheduler.step()`` once after each optimizer step. It calls the torch scheduler's public ``step()`` at each event
+    except the first. The torch scheduler does not see learning rates that other code writes, so a warm-up can come
+    before it.
 
     A ``ReduceLROnPlateau`` receives the latest metric at each event except the first. To reduce the learning rate as
     soon as an evaluator is done, use :class:`ReduceLROnPlateauScheduler`.
@@ -41,27 +42,28 @@ class LRScheduler(MetricDrivenScheduler):
         reduction: how to combine the metrics of several ranks: ``"mean"``, ``"min"``, ``"max"``, ``"rank0"`` (the
             metric of rank 0) or ``"none"`` (each rank uses its own). Keyword only.
         param_group_index: the groups to write: an index, a name, a predicate, or None for all; see :class:`Groups`. The
-            torch scheduler computes the values of all groups. ``Groups(added="ignore")`` leaves alone what you add
-            later, and ``"refuse"`` raises an error. Keyword only.
+            torch scheduler computes the values of all groups. With ``Groups(added="ignore")``, groups that you add
+            later are not written; with ``added="refuse"``, they raise an error. Keyword only.
 
     Raises:
         TypeError: ``lr_scheduler`` is not a torch scheduler.
         ValueError: a learning rate is not a finite number; the param group does not exist; at an event, the metric is
             missing, or a param group was added although ``lr_lambda`` has a function for each group.
 
-    A param group that you add before event j trains event j with the learning rate that it comes with. From there, the
-    torch scheduler moves it on by its own formula: ``own * f(i) / f(j)`` where it multiplies. Give it an
-    ``initial_lr`` to have ``initial_lr * f(i)``.
+    A param group that you add before event j trains event j with its own learning rate, ``own``. After event j, the
+    torch scheduler computes the group's learning rate by its formula. If the formula is a product of the initial
+    learning rate and factors ``f``, the group has ``own * f(i) / f(j)`` at event i. If you add the group with an
+    ``initial_lr``, it has ``initial_lr * f(i)``.
 
     If your own torch scheduler reads variables of a closure, a simulation reads the same variables.
 
-    Deviations from ignite 0.5.5: the values equal torch's, where ignite's are wrong for seven torch schedulers;
+    Deviations from ignite 0.5.5: the values equal torch's, but ignite's values are wrong for seven torch schedulers;
     ``SequentialLR``, ``ChainedScheduler`` and ``ReduceLROnPlateau`` work; a learning rate that is a tensor stays the
     same tensor.
 
-    Seeking forward steps the torch scheduler from its present step, and seeking back steps it from the beginning.
-    Loading a state also steps from the beginning if the configuration differs, or if the torch scheduler contains a
-    function or anything else that is not plain data. Otherwise loading takes the same time at any index.
+    Seeking forward steps the torch scheduler from its present step. Seeking back restores an earlier state and steps
+    from there. Loading a state steps from the beginning if the configuration differs, or if the torch scheduler
+    contains a function or anything else that is not plain data. Otherwise loading takes the same time at any index.
 
     Example:
         >>> import torch
@@ -126,7 +128,7 @@ class LRScheduler(MetricDrivenScheduler):
             self._steps.put_back(state)
 
     def observe(self, engine: Engine) -> None:
-        """Pass the metric of an engine to a ``ReduceLROnPlateau`` that is inside another scheduler, without writing.
+        """Pass the metric of an engine to a ``ReduceLROnPlateau`` inside another scheduler, without writing a value.
 
         Args:
             engine: the engine that has the metric.
@@ -146,19 +148,19 @@ class LRScheduler(MetricDrivenScheduler):
                 name, own = (text.partition("(")[0] for text in (saved, self._steps.configuration))
                 if not same_name(name, own):
                     raise ValueError(
-                        f"state_dict must be that of a scheduler with torch's {own}, given {arguments.shown(name)}; to "
-                        "set only the event index, call seek(event_index)"
+                        f"state_dict must be the state of a scheduler of torch's {own}, given {arguments.shown(name)}; "
+                        "to set only the event index, call seek(event_index)"
                     )
 
     def load_state_dict(self, state_dict: Mapping[str, Any], resume_policy: ResumePolicy | None = None) -> None:
         """Load the state of a scheduler; see :meth:`BaseParamScheduler.load_state_dict`.
 
         Args:
-            state_dict: what :meth:`state_dict` returned.
+            state_dict: the state that :meth:`state_dict` returned.
             resume_policy: as in :meth:`BaseParamScheduler.load_state_dict`.
 
         Raises:
-            TypeError, ValueError: as :meth:`BaseParamScheduler.load_state_dict`; nothing is loaded then.
+            TypeError, ValueError: see :meth:`BaseParamScheduler.load_state_dict`; nothing is loaded then.
         """
         known = state_dict.get("param_groups") if isinstance(state_dict, Mapping) else None
         with self._steps.expecting_added_groups(known):
@@ -176,7 +178,7 @@ class LRScheduler(MetricDrivenScheduler):
         reduction: str = "mean",
         param_group_index: Selection = None,
     ) -> list[list[float]]:
-        """The learning rates that the first events would write; the scheduler and optimizer stay as they are.
+        """Return the learning rates that the first events would write; the scheduler and optimizer do not change.
 
         Args:
             num_events: the number of events.
@@ -193,12 +195,12 @@ class LRScheduler(MetricDrivenScheduler):
             ``[[0, value_0, ..., value_G-1], ...]``: one value for each of the G param groups.
 
         Raises:
-            TypeError, ValueError: as the constructor and :meth:`simulate`.
+            TypeError, ValueError: see the constructor and :meth:`simulate`.
         """
         given = {"lr_scheduler": lr_scheduler, "use_legacy": use_legacy, "metric_name": metric_name}
         return cls._simulated_rows(num_events, {**given, "reduction": reduction})
 
     @classmethod
     def _without_optimizer(cls, **scheduler_kwargs: Any) -> Self:
-        # The torch scheduler has an optimizer; constructing and simulating write nothing to it.
+        # The torch scheduler has an optimizer, to which constructing and simulating write nothing.
         return cls(**scheduler_kwargs)

@@ -9,12 +9,12 @@ from lehr.handlers.targets.group_selection import Group
 
 
 def momentum_of(group: Group) -> Any:
-    """The momentum of a group, or ``betas[0]``; None where it has neither."""
+    """Return the momentum of a param group, or its ``betas[0]``; None if the group has neither."""
     return group["betas"][0] if "betas" in group else group.get("momentum")
 
 
 def set_momentum(group: Group, momentum: Any) -> None:
-    """Set the momentum of a group, or ``betas[0]``; the other betas stay as they are."""
+    """Set the momentum of a param group, or its ``betas[0]``; the other betas do not change."""
     if "betas" in group:
         group["betas"] = type(group["betas"])([momentum, *group["betas"][1:]])
     elif "momentum" in group:
@@ -22,7 +22,7 @@ def set_momentum(group: Group, momentum: Any) -> None:
 
 
 def write_momentum(group: Group, momentum: Any) -> None:
-    """Set the momentum of a group; a tensor is filled and stays the same one."""
+    """Set the momentum of a param group; if it is a tensor, fill the tensor."""
     present = momentum_of(group)
     if isinstance(present, torch.Tensor):
         present.detach().fill_(float(momentum))
@@ -31,32 +31,32 @@ def write_momentum(group: Group, momentum: Any) -> None:
 
 
 def copied(value: Any) -> Any:
-    """A number as it is, and a tensor as another tensor of the same value."""
+    """Return a number unchanged, and a tensor as a copy."""
     return value.detach().clone() if isinstance(value, torch.Tensor) else value
 
 
 def no_step() -> None:
-    """Replaces an optimizer's ``step`` while its scheduler steps, so that torch does not warn of a missing step."""
+    """Replace an optimizer's ``step`` while its scheduler steps, so that torch does not warn of a missing step."""
 
 
 no_step._wrapped_by_lr_sched = True  # type: ignore[attr-defined]
 
 
 def has_stepped(optimizer: torch.optim.Optimizer) -> bool:
-    """Whether torch knows that the optimizer has stepped; if not, it warns at the first step of a scheduler.
+    """Return whether torch has seen a step of the optimizer. Before it, torch warns if a scheduler steps.
 
-    In a simulation, or where a GradScaler skipped the step, the warning would be wrong.
+    This warning would be wrong in a simulation, or after a GradScaler has skipped the step.
     """
     attributes: dict[str, Any] = vars(optimizer)
     return bool(attributes.get("_opt_called")) and hasattr(attributes.get("step"), "_wrapped_by_lr_sched")
 
 
 class OtherValues:
-    """The values other than learning rates that an optimizer has before its scheduler steps, to restore them.
+    """The momenta, added param groups and ``step`` of an optimizer, saved to restore them after its scheduler steps.
 
     Args:
         optimizer: the optimizer.
-        known: the number of param groups that the scheduler knows; the others were added later.
+        known: the number of param groups that the scheduler knows; the other groups were added later.
         with_momentum: whether the scheduler writes the momentum, too.
     """
 
@@ -71,7 +71,7 @@ class OtherValues:
         }
 
     def replace(self, momenta: Sequence[Any]) -> None:
-        """Give the known groups these momenta, hide the others, and prevent torch's warning of a missing step."""
+        """Set the momenta of the known groups, hide the other groups, and prevent torch's warning of a missing step."""
         groups = self._optimizer.param_groups
         if self._added:
             del groups[self._known :]
@@ -80,7 +80,7 @@ class OtherValues:
         vars(self._optimizer).update(step=no_step, _opt_called=True)
 
     def restore(self) -> None:
-        """Restore the values; a second call has no effect."""
+        """Restore the saved values; a second call has no effect."""
         groups = self._optimizer.param_groups
         for group, momentum in zip(groups, self._momenta, strict=False):
             set_momentum(group, momentum)

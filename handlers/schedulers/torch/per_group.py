@@ -1,4 +1,4 @@
-"""The numbers that a torch scheduler keeps for each param group, where a group is added after it was constructed."""
+"""The numbers, such as ``base_lrs``, that a torch scheduler keeps for each param group, and for groups added later."""
 
 import math
 from collections.abc import Sequence
@@ -11,22 +11,22 @@ from lehr.handlers.targets.group_selection import Group
 
 from .optimizer_values import copied
 
-# The lists and the entries of param groups in which torch's classes keep them.
+# Torch's classes keep the numbers in lists of the scheduler and in entries of the param groups, under these names.
 RATES, OTHERS = ("base_lrs", "max_lrs", "min_lrs"), ("base_momentums", "max_momentums", "lr_lambdas")
 RATES_OF_GROUP, OTHERS_OF_GROUP = ("initial_lr", "max_lr", "min_lr", "swa_lr"), ("base_momentum", "max_momentum")
 
 
 def known_groups(scheduler: TorchLRScheduler) -> int:
-    """The number of param groups for which a torch scheduler was constructed."""
+    """Return the number of param groups for which a torch scheduler was constructed."""
     present = len(scheduler.optimizer.param_groups)
     return min(present, len(getattr(scheduler, "_last_lr", ())) or present)
 
 
 def rates_of(groups: Sequence[Group]) -> list[Any]:
-    """Copies of the learning rates of param groups.
+    """Return copies of the learning rates of param groups.
 
     Raises:
-        ValueError: one is not finite, or is the tensor that is to keep the initial learning rate.
+        ValueError: a learning rate is not finite, or ``lr`` and ``initial_lr`` of a group are the same tensor.
     """
     for at, group in enumerate(groups):
         if not math.isfinite(rate := float(group["lr"])):
@@ -34,13 +34,14 @@ def rates_of(groups: Sequence[Group]) -> list[Any]:
         if isinstance(group["lr"], torch.Tensor) and group["lr"] is group.get("initial_lr"):
             raise ValueError(
                 "'lr' and 'initial_lr' of each param group must be two tensors, since each step overwrites 'lr', "
-                f"given one in param group {at}: torch 2.4's SequentialLR makes them one, so give it a float"
+                f"given the same tensor in param group {at}: the SequentialLR of torch 2.4 makes them the same tensor, "
+                "so give the optimizer a float"
             )
     return [copied(group["lr"]) for group in groups]
 
 
 def numbers_of(schedulers: Sequence[TorchLRScheduler], at: int, group: Group) -> list[Any]:
-    """The numbers of one group; they are equal for groups that always have the same value."""
+    """Return the numbers of one param group; groups with equal numbers always have equal values."""
     numbers = [
         vars(one)[name][at] for one in schedulers for name in (*RATES, *OTHERS) if len(vars(one).get(name, ())) > at
     ]
@@ -49,7 +50,7 @@ def numbers_of(schedulers: Sequence[TorchLRScheduler], at: int, group: Group) ->
 
 
 def keep_groups(schedulers: Sequence[TorchLRScheduler], count: int) -> None:
-    """Remove the numbers of all groups but the first ones."""
+    """Keep the numbers of the first ``count`` groups, and remove the numbers of later groups."""
     for one in schedulers:
         for name in (*RATES, *OTHERS):
             if isinstance(getattr(one, name, None), list):
@@ -57,13 +58,13 @@ def keep_groups(schedulers: Sequence[TorchLRScheduler], count: int) -> None:
 
 
 def factor_of(schedulers: Sequence[TorchLRScheduler], rates: Sequence[Any], rate: Any, group: Group) -> float:
-    """The learning rate of a new group, over that of the group whose numbers it gets.
+    """Return the factor of a new group: its learning rate divided by that of the group whose numbers it copies.
 
     Args:
-        schedulers: the torch scheduler and those inside it.
+        schedulers: the torch scheduler and the schedulers inside it.
         rates: the present learning rates of the other groups.
         rate: the learning rate of the new group.
-        group: the new group; if it has an ``initial_lr``, the factor is that of the initial learning rates.
+        group: the new group; if it has an ``initial_lr``, the initial learning rates are divided instead.
     """
     at = _reference(schedulers, len(rates))
     base = float(next((one.base_lrs[at] for one in schedulers if hasattr(one, "base_lrs")), rates[at]))
@@ -74,13 +75,13 @@ def factor_of(schedulers: Sequence[TorchLRScheduler], rates: Sequence[Any], rate
 
 
 def add_group(schedulers: Sequence[TorchLRScheduler], groups: Sequence[Group], factor: float, rate: Any) -> None:
-    """Add the numbers of a new group: those of another group, learning rates times a factor.
+    """Add numbers for a new group: copies of another group's numbers, with learning rates multiplied by a factor.
 
     Args:
-        schedulers: the torch scheduler and those inside it.
-        groups: the param groups up to the new one; entries that the new one has stay as they are.
+        schedulers: the torch scheduler and the schedulers inside it.
+        groups: the param groups, of which the last is the new one; entries that the new group has do not change.
         factor: the factor.
-        rate: the learning rate of the new group, which is its initial one where the other group's is 0.
+        rate: the learning rate of the new group; its initial learning rate if the other group's is 0.
 
     Raises:
         ValueError: each of the other groups has its own function; nothing is added.
@@ -97,9 +98,9 @@ def add_group(schedulers: Sequence[TorchLRScheduler], groups: Sequence[Group], f
         functions = vars(one).get("lr_lambdas", [])
         if any(function is not functions[0] for function in functions):
             raise ValueError(
-                f"lr_lambda must have a function for each of {known + 1} param groups, since one was added, given "
-                f"those of {known}: append one to lr_lambdas, and the initial learning rate to base_lrs, of the "
-                f"{type(one).__name__}"
+                f"lr_lambda must have a function for each of {known + 1} param groups, since a group was added, given "
+                f"{known} functions: append a function to lr_lambdas, and the initial learning rate to base_lrs, of "
+                f"the {type(one).__name__}"
             )
     for one, name, values in lists:
         new = values[at]
@@ -112,6 +113,6 @@ def add_group(schedulers: Sequence[TorchLRScheduler], groups: Sequence[Group], f
 
 
 def _reference(schedulers: Sequence[TorchLRScheduler], known: int) -> int:
-    """The last group whose initial learning rate is not 0, or the last group."""
+    """Return the index of the last known group whose initial learning rate is not 0, or of the last known group."""
     bases = next((one.base_lrs for one in schedulers if hasattr(one, "base_lrs")), [])
     return max((at for at, base in enumerate(bases[:known]) if base != 0), default=known - 1)

@@ -1,4 +1,4 @@
-"""Convert Python objects to plain data, which JSON and ``torch.load(weights_only=True)`` support, and back."""
+"""Converts Python objects to plain data, which JSON and ``torch.load(weights_only=True)`` support, and back."""
 
 import math
 from collections import Counter, OrderedDict, deque
@@ -11,8 +11,8 @@ import torch
 from lehr.handlers.schedules.arguments import shown
 
 PLAIN = (bool, int, float, str, type(None))
-LARGEST = 10**4000  # the largest int that is read; JSON cannot write many more digits
-# The containers in torch's schedulers, with functions that make them from a list of items.
+LARGEST = 10**4000  # larger ints are refused, since JSON cannot write many more digits
+# The types of containers in torch's schedulers, each with a function that makes one from a list of items.
 CONTAINERS: dict[str, tuple[type, Callable[[list[Any]], Any]]] = {
     "list": (list, list),
     "tuple": (tuple, tuple),
@@ -31,7 +31,7 @@ def to_plain(value: Any) -> Any:
     with their text. A NumPy number becomes a Python number.
 
     Raises:
-        TypeError: the value contains anything else, such as a function.
+        TypeError: the value contains something else, such as a function.
 
     >>> to_plain({"milestones": Counter({30: 1})})
     {'dict': [['milestones', {'Counter': [[30, 1]]}]]}
@@ -49,21 +49,21 @@ def to_plain(value: Any) -> Any:
         numbers = value.tolist()
         return {"tensor": [str(value.dtype).removeprefix("torch."), numbers if is_finite else to_plain(numbers)]}
     if isinstance(value, deque) and value.maxlen is not None:
-        raise TypeError(f"not plain data: {shown(value)}, which has a maximal length")
+        raise TypeError(f"a deque must have no maxlen to become plain data, given {shown(value)}")
     kind: type[Any]
     for name, (kind, _) in CONTAINERS.items():
         if type(value) is kind and isinstance(value, dict):
             return {name: [[to_plain(key), to_plain(item)] for key, item in value.items()]}
         if type(value) is kind:
             return {name: [to_plain(item) for item in value]}
-    raise TypeError(f"not plain data: {shown(value)}")
+    raise TypeError(f"a value must be plain data, a container or a tensor, given {shown(value)}")
 
 
 def is_plain(value: Any) -> bool:
-    """Whether :func:`to_plain` can convert a value."""
+    """Return whether :func:`to_plain` can convert a value."""
     try:
         to_plain(value)
-    except (TypeError, RecursionError):  # a cyclic or deep list of a user's class
+    except (TypeError, RecursionError):  # a user's class may contain a cyclic or deeply nested list
         return False
     return True
 
@@ -78,7 +78,7 @@ def from_plain(data: Any) -> Any:
     {'milestones': Counter({30: 1})}
     """
     if type(data) is int and abs(data) > LARGEST:
-        raise ValueError(f"not plain data that was saved: {shown(data)}")
+        raise ValueError(f"the plain data of a state must come from to_plain(), given {shown(data)}")
     if type(data) in PLAIN:
         return data
     try:
@@ -93,4 +93,4 @@ def from_plain(data: Any) -> Any:
             return make([(from_plain(key), from_plain(value)) for key, value in items])
         return make([from_plain(item) for item in items])
     except (AttributeError, TypeError, ValueError, KeyError, IndexError, RuntimeError) as error:
-        raise ValueError(f"not plain data that was saved: {shown(data)}") from error
+        raise ValueError(f"the plain data of a state must come from to_plain(), given {shown(data)}") from error

@@ -1,4 +1,4 @@
-"""The state of a torch scheduler now, and at some of its steps, to go back to."""
+"""The present state of a torch scheduler, and copies of earlier states to which it can go back."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
@@ -8,7 +8,8 @@ from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 from .optimizer_values import copied
 from .snapshot import Snapshot
 
-FIRST_DISTANCE, MOST_STATES = 1024, 64  # steps from one state to the next, which doubles where the states are too many
+# The steps between two copied states. The distance doubles when there are more than MOST_STATES copies.
+FIRST_DISTANCE, MOST_STATES = 1024, 64
 
 
 @dataclass
@@ -17,11 +18,11 @@ class TorchProgress:
 
     Args:
         rates: the learning rate of each group that the scheduler knows.
-        momenta: the momentum of each of them; empty if the scheduler writes none.
+        momenta: the momentum of each of these groups; empty if the scheduler writes no momentum.
         position: the number of steps.
         lost: whether a step failed half-way.
-        added: for each group that was added later: the event, its learning rate then, and its factor; see
-            :func:`factor_of`. The scheduler knows those whose event is not later than ``position``.
+        added: for each group that was added later, a tuple: the event, the group's learning rate at that event, and its
+            factor; see :func:`factor_of`. The scheduler knows the groups that were added up to event ``position``.
         from_start: whether the scheduler took all these steps itself, and loaded no state.
     """
 
@@ -43,7 +44,10 @@ class State(NamedTuple):
 
 
 class Remembered:
-    """The states of a torch scheduler at equal distances, so that to go back takes few steps. A copy has none."""
+    """Copies of the state of a torch scheduler at equal distances, so that going back takes few steps.
+
+    A deep copy of this object contains no states.
+    """
 
     def __init__(self) -> None:
         self._states: list[State] = []
@@ -53,7 +57,7 @@ class Remembered:
         return type(self)()
 
     def add(self, scheduler: TorchLRScheduler, rates: list[Any], momenta: list[Any]) -> None:
-        """Remember the state at ``next_position``."""
+        """Copy the state of the scheduler, which has taken ``next_position`` steps."""
         snapshot = Snapshot(scheduler)
         if snapshot.is_complete:
             self._states.append(State(self.next_position, snapshot, list(map(copied, rates)), list(momenta)))
@@ -62,6 +66,6 @@ class Remembered:
             self.next_position = (len(self._states) + 1) * self._distance
 
     def before(self, position: int) -> State | None:
-        """The last state that is not later than a position, if there is one."""
+        """Return the last copied state that is not later than a position; None if there is none."""
         at = min(position // self._distance, len(self._states))
         return self._states[at - 1] if at else None

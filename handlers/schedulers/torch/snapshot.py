@@ -1,4 +1,4 @@
-"""Copies of the attributes of a torch scheduler, to restore them later."""
+"""``Snapshot``: copies of the attributes of a torch scheduler, to restore them later."""
 
 from types import MethodType
 from typing import Any
@@ -13,7 +13,7 @@ from .inspection import schedulers_in
 class Snapshot:
     """Copies of all attributes of a torch scheduler and of the schedulers inside it, to restore them later.
 
-    The optimizer and the schedulers themselves are not copied; the copies refer to the same objects.
+    The optimizer and the schedulers are not copied: the copied attributes refer to the same objects as before.
 
     Args:
         scheduler: the torch scheduler.
@@ -54,7 +54,7 @@ class Snapshot:
     def _copied(self, attributes: list[dict[str, Any]]) -> list[dict[str, Any]]:
         values = [value for own in attributes for value in own.values()]
         values += [item for value in values if isinstance(value, list | tuple) for item in value]
-        owners = [value.__self__ for value in values if isinstance(value, MethodType)]  # the objects of users' methods
+        owners = [value.__self__ for value in values if isinstance(value, MethodType)]  # objects of users' methods
         return private_copy(attributes, kept=[*self._schedulers, self._schedulers[0].optimizer, *owners])
 
 

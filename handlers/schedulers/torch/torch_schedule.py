@@ -1,4 +1,4 @@
-"""A torch scheduler as a schedule."""
+"""``TorchSteps``: a torch scheduler as a schedule, which can go back to earlier steps and save its state."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,16 +26,16 @@ class TorchSteps(StatefulSchedule):
     """The learning rates of a torch scheduler after each call of its ``step()``.
 
     ``value(i)`` is the learning rate of step i of a plain torch loop, which calls ``scheduler.step()`` once after each
-    optimizer step. Events step the scheduler forward. To go back, it returns to a state that it remembers, or to that
-    in which it was wrapped, and steps from there. While it steps, the optimizer holds the learning rates of its last
-    step; afterwards the optimizer holds again what others have written. If it schedules a momentum, too, it writes that
-    to the optimizer at once, as in torch.
+    optimizer step. Events step the scheduler forward. To go back, this schedule restores a copied state of the
+    scheduler, or its initial state, and steps from there. During a step, the optimizer has the learning rates of the
+    scheduler's last step. After the step, the optimizer has its own learning rates again. If the scheduler cycles a
+    momentum, too, each step writes the momentum to the optimizer, as in torch.
 
-    A scheduler whose ``step`` takes a metric only steps when :meth:`observe` passes one.
+    If the scheduler's ``step`` takes a metric, the scheduler steps only when :meth:`observe` passes a metric.
 
-    A param group that is added before event j has the learning rate that it comes with at event j. Its initial learning
-    rate, and other bounds of it, are those of the group before it times the ratio of their learning rates. So torch's
-    own formula moves it on from there.
+    A param group that is added before event j keeps its own learning rate at event j. Its initial learning rate, and
+    its bounds such as ``max_lrs``, are those of an earlier group times the ratio of the two groups' learning rates.
+    From these numbers, torch's own formula computes the group's learning rates after event j.
 
     Args:
         wrapped: the torch scheduler.
@@ -44,9 +44,9 @@ class TorchSteps(StatefulSchedule):
     Shapes: one value for one param group, else a list with one value for each of G groups.
 
     Raises:
-        TypeError: its ``step`` has several required arguments; an attribute cannot be copied, which going back needs.
-        ValueError: a learning rate is not finite, or is one tensor with the initial one; at an event, a group was added
-            although each has its own function.
+        TypeError: ``step`` requires several arguments; or, when going back, an attribute cannot be copied.
+        ValueError: a learning rate is not finite, or ``lr`` and ``initial_lr`` of a group are the same tensor; at an
+            event, a group was added although each group has its own function.
 
     Example:
         >>> import torch
@@ -59,7 +59,7 @@ class TorchSteps(StatefulSchedule):
         [0.5, 0.5, 0.25, 0.25, 0.125, 0.5]
     """
 
-    changed_by_reading, goes_event_by_event = (), True  # the same event again takes no step
+    changed_by_reading, goes_event_by_event = (), True  # reading the same event again takes no step
     wrapped: TorchLRScheduler = field(compare=False)
     target: ParamGroups | None = field(default=None, compare=False)
     configuration: str = field(init=False)
@@ -82,7 +82,7 @@ class TorchSteps(StatefulSchedule):
         self._begin(rates_of(groups), [copied(momentum_of(group)) for group in groups] if self.cycles_momentum else [])
 
     def _begin(self, rates: list[Any], momenta: list[Any]) -> None:
-        """Begin with the scheduler as it is, and with these values of its first param groups."""
+        """Take the present state of the scheduler as the initial state, with these values of its first param groups."""
         self._set(
             configuration=configuration_of(self.wrapped, len(rates)),
             _initial=(Snapshot(self.wrapped), rates, momenta),
@@ -92,7 +92,7 @@ class TorchSteps(StatefulSchedule):
 
     @property
     def groups(self) -> int | None:
-        """The number of param groups whose values are read; None for one."""
+        """The number of param groups whose values are read; None for one group."""
         count = len(self._read_groups())
         return count if count > 1 else None
 
@@ -105,11 +105,11 @@ class TorchSteps(StatefulSchedule):
         return ("momentum",) if self.cycles_momentum else ()
 
     def description(self) -> dict[str, str]:
-        """Describes the torch scheduler by its class and attributes, as a text."""
+        """Return the class and attributes of the torch scheduler, as a text."""
         return {"type": "TorchSteps", "configuration": self.configuration}
 
     def value(self, index: int) -> float | list[float]:
-        """The learning rates after ``index`` steps; if ``step`` takes a metric, after the steps so far."""
+        """Return the learning rates after ``index`` steps; if ``step`` takes a metric, after the steps so far."""
         now = self._progress
         if not self.takes_metric and (index != now.position or now.lost):
             if index == now.position + 1 and not now.lost:
@@ -131,22 +131,22 @@ class TorchSteps(StatefulSchedule):
         return self.takes_metric
 
     def observe(self, metric: float) -> None:
-        """Step with a metric."""
+        """Step the torch scheduler with a metric."""
         self._step(1, metric)
 
     def remembered(self) -> tuple[Snapshot, TorchProgress]:
-        """A copy of the present state, for :meth:`put_back`."""
+        """Return a copy of the present state, for :meth:`put_back`."""
         return Snapshot(self.wrapped), replace(self._progress, rates=list(map(copied, self._progress.rates)))
 
     def put_back(self, remembered: tuple[Snapshot, TorchProgress]) -> None:
-        """Restore that state; a scheduler with attributes that cannot be copied stays as it is."""
+        """Restore a state from :meth:`remembered`; do nothing if the scheduler's attributes could not be copied."""
         snapshot, progress = remembered
         if snapshot.is_complete:
             snapshot.restore()
             self._set(_progress=progress)
 
     def _go_to(self, index: int) -> None:
-        """Step to an event; if it is an earlier one, from a state that is remembered, or from the beginning."""
+        """Step to an event; if the event is earlier than the present one, restore an earlier state first."""
         now = self._progress
         went_back = index < now.position or now.lost
         if went_back:
@@ -165,14 +165,14 @@ class TorchSteps(StatefulSchedule):
         self._step(index - now.position, went_back=went_back)
 
     def _add_groups(self, index: int) -> list[Any]:
-        """Add the groups that were added before an event; return the learning rates of all groups."""
+        """Add the optimizer's new groups to the torch scheduler, and return the learning rates of all groups."""
         now, groups = self._progress, self.wrapped.optimizer.param_groups
         first = len(self._initial[1])
         for group in groups[first + len(now.added) :]:
             rate = copied(group["lr"])
             factor = factor_of(schedulers_in(self.wrapped), now.rates, rate, group)
             now.added = (*now.added, (index, rate, factor))
-            self._set(_remembered=Remembered())  # the states are those without this group
+            self._set(_remembered=Remembered())  # drop the copied states, which lack this group
         for event, _, _ in now.added[len(now.rates) - first :]:
             if event <= index:
                 self._add_group()
@@ -190,9 +190,9 @@ class TorchSteps(StatefulSchedule):
     def _step(self, times: int, *metric: float, went_back: bool = False) -> None:
         now, optimizer, before = self._progress, self.wrapped.optimizer, self._progress.momenta
         groups, rates, others = optimizer.param_groups, now.rates, None
-        held = [group["lr"] for group in groups]
+        own_rates = [group["lr"] for group in groups]
         may_warn = (self._is_nested or getattr(self.wrapped, "_step_count", 2) <= 1) and not has_stepped(optimizer)
-        if self.cycles_momentum or len(held) != len(rates) or may_warn:
+        if self.cycles_momentum or len(own_rates) != len(rates) or may_warn:
             others = OtherValues(optimizer, len(rates), self.cycles_momentum)
         now.lost = not self.takes_metric
         try:
@@ -207,14 +207,14 @@ class TorchSteps(StatefulSchedule):
             now.rates, now.momenta, now.position, now.lost = rates, momenta, now.position + times, False
         finally:
             try:
-                _restore(groups, held, others)
+                _restore(groups, own_rates, others)
             except BaseException:  # an interrupt, such as Ctrl-C
-                _restore(groups, held, others)
+                _restore(groups, own_rates, others)
                 raise
         if now.position == self._remembered.next_position and now.from_start and not self.takes_metric:
             self._remembered.add(self.wrapped, now.rates, now.momenta)
         if self.cycles_momentum:
-            # Others may write the momentum while this scheduler does not.
+            # Write only a momentum that the step has changed: other code may have written the others.
             pairs = zip(momenta, before, strict=True)
             changed = momenta if went_back else [None if new is old else new for new, old in pairs]
             try:
@@ -231,7 +231,7 @@ class TorchSteps(StatefulSchedule):
                     write_momentum(group, momentum)
 
     def _go_back(self, index: int = 0) -> None:
-        """Go back to the last state that is not later than an event."""
+        """Restore the last copied state that is not later than an event, or the initial state."""
         now = self._progress
         if now.position or now.lost or now.added:
             position, snapshot, rates, momenta = self._remembered.before(index) or State(0, *self._initial)
@@ -239,10 +239,10 @@ class TorchSteps(StatefulSchedule):
             self._set(_progress=TorchProgress(list(map(copied, rates)), list(momenta), position, added=now.added))
 
     def state_dict(self) -> dict[str, Any]:
-        """The number of steps, the attributes of the torch scheduler, and its values in the param groups.
+        """Return the number of steps, the attributes of the torch scheduler, and its values in the param groups.
 
-        If an attribute is not plain data, such as a function, the state keeps the number of steps alone. Loading it
-        repeats the steps.
+        If an attribute is not plain data, such as a function, the state contains no attributes. Loading a state without
+        attributes repeats the steps.
         """
         wrapped, now = self.wrapped.state_dict(), self._progress
         plain = {key: value for key, value in wrapped.items() if is_plain(value)}
@@ -254,12 +254,12 @@ class TorchSteps(StatefulSchedule):
 
     @contextmanager
     def expecting_added_groups(self, known: Any) -> Iterator[None]:
-        """Treat the param groups beyond a number as added later, while a state is loaded and from then on.
+        """Treat all param groups after the first ``known`` ones as added later, while a state is loaded and afterwards.
 
-        A run that is resumed may construct all groups first. After an error, the scheduler is as before.
+        A resumed run may construct all groups before it loads the state. After an error, the schedule is unchanged.
 
         Args:
-            known: the number of groups; any other value changes nothing.
+            known: the number of groups; the method does nothing if it is not an int below the present number.
         """
         before = self.configuration, self._initial, self.remembered()
         if type(known) is int and 0 < known < len(self._initial[1]):
@@ -275,16 +275,19 @@ class TorchSteps(StatefulSchedule):
             raise
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Load a state; if the configuration differs, take as many steps of this scheduler instead.
+        """Load a state; if its configuration differs, step this scheduler to the saved event instead.
 
         Raises:
-            TypeError, ValueError: this is not the state of such a scheduler; nothing is loaded.
+            TypeError, ValueError: ``state_dict`` is not the state of a torch scheduler like this; nothing is loaded.
         """
         position, wrapped, rates, momenta, added = checked_saved(state_dict, self.wrapped)
         present, first = len(self.wrapped.optimizer.param_groups), len(self._initial[1])
         fits = not wrapped or first <= len(rates) == len(momenta or rates) <= present
         if not fits or first + len(added) > present:
-            raise ValueError(f"not the state of a torch scheduler of {present} param groups: {arguments.shown(rates)}")
+            raise ValueError(
+                f"state_dict must be the state of a torch scheduler of {present} param groups, given learning rates "
+                f"{arguments.shown(rates)}"
+            )
         saved = state_dict["configuration"]
         same = isinstance(saved, str) and same_text(saved, self.configuration)
         if not same:
@@ -293,7 +296,7 @@ class TorchSteps(StatefulSchedule):
             wrapped = {key: value for key, value in wrapped.items() if key in kept and key in own}
         schedulers, groups = schedulers_in(self.wrapped), self.wrapped.optimizer.param_groups
         known = first + len(added)
-        for at in range(known, len(rates)):  # an older version did not save when groups were added
+        for at in range(known, len(rates)):  # older versions did not save the event at which a group was added
             added = (*added, (position, rates[at], factor_of(schedulers, rates[:at], rates[at], groups[at])))
         rates, momenta = rates[:known], momenta[:known]
         before = self.remembered()
@@ -318,12 +321,14 @@ class TorchSteps(StatefulSchedule):
         try:
             self.wrapped.load_state_dict(wrapped)
         except Exception as error:
-            raise ValueError(f"not the state of such a torch scheduler: {arguments.shown(wrapped)}") from error
+            raise ValueError(
+                f"state_dict must have the attributes of this torch scheduler, given {arguments.shown(wrapped)}"
+            ) from error
 
 
-def _restore(groups: list[Group], held: list[Any], others: OtherValues | None) -> None:
-    """Restore the values of an optimizer from before a step; a second call has no effect."""
+def _restore(groups: list[Group], own_rates: list[Any], others: OtherValues | None) -> None:
+    """Restore the values that an optimizer had before a step; a second call has no effect."""
     if others is not None:
         others.restore()
-    for group, rate in zip(groups, held):  # noqa: B905
+    for group, rate in zip(groups, own_rates):  # noqa: B905
         group["lr"] = rate

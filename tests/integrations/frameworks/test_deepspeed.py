@@ -1,6 +1,6 @@
 """DeepSpeed trains with the values of ``simulate`` on two ranks: as_torch_scheduler in ``deepspeed.initialize``.
 
-It is no part of ``make integrations``, since it compiles its own parts: install it beside the others by
+``make integrations`` does not run this test, since DeepSpeed compiles code. Install it in the same environment by
 ``DS_BUILD_OPS=0 pip install --no-build-isolation deepspeed``.
 """
 
@@ -20,7 +20,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory):
-    """What each of two ranks trains with."""
+    """Return the values with which each of two ranks trains."""
     folder = tmp_path_factory.mktemp("ranks")
     run_on_two_ranks("deepspeed_run", folder)
     return [json.loads((folder / f"rank-{rank}.json").read_text()) for rank in (0, 1)]

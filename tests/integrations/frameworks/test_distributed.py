@@ -13,7 +13,7 @@ sharded_run = pytest.importorskip("sharded_run", reason="torch 2.4 has no fully_
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory):
-    """What each of two ranks trains with."""
+    """Return the values with which each of two ranks trains."""
     folder = tmp_path_factory.mktemp("ranks")
     run_on_two_ranks("sharded_run", folder)
     return [json.loads((folder / f"rank-{rank}.json").read_text()) for rank in (0, 1)]

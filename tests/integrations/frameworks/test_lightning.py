@@ -27,13 +27,14 @@ pytestmark = [
         "ignore:.*`isinstance\\(treespec, LeafSpec\\)`:FutureWarning",
     ),
 ]
-BATCHES = 6  # of an epoch
-WEIGHTS_ONLY = {"weights_only": True} if "weights_only" in inspect.signature(L.Trainer.fit).parameters else {}  # 2.6
-LOSSES = [5.0, 4.0, 4.5, 4.2]  # of validation, epoch by epoch
+BATCHES = 6  # batches in an epoch
+# Lightning has this argument from version 2.6 on.
+WEIGHTS_ONLY = {"weights_only": True} if "weights_only" in inspect.signature(L.Trainer.fit).parameters else {}
+LOSSES = [5.0, 4.0, 4.5, 4.2]  # the validation loss of each epoch
 
 
 class Module(L.LightningModule):
-    """One layer, trained with what ``make`` makes of the optimizer."""
+    """A module with one layer, whose ``configure_optimizers`` returns ``make(optimizer)``."""
 
     def __init__(self, make=None, **entry):
         super().__init__()
@@ -53,14 +54,14 @@ class Module(L.LightningModule):
 
 
 class ValidatedModule(Module):
-    """The same, with a loss of validation at the end of each epoch."""
+    """The same module, which logs a validation loss at the end of each epoch."""
 
     def validation_step(self, batch, batch_index):
         self.log("val_loss", LOSSES[self.current_epoch])
 
 
 class ManualModule(Module):
-    """The same, and each training step takes the optimizer's step itself."""
+    """The same module with manual optimization: each training step calls the optimizer's step."""
 
     def __init__(self, make):
         super().__init__(make)
@@ -85,7 +86,7 @@ def data():
 
 @pytest.fixture
 def trainer(tmp_path):
-    """Makes trainers that write nothing outside of the test's folder."""
+    """Return a function that makes trainers, which write only into the folder of the test."""
 
     def make(**arguments):
         quiet = dict.fromkeys(("logger", "enable_progress_bar", "enable_model_summary", "enable_checkpointing"), False)
@@ -113,7 +114,7 @@ def test_accumulated_batches_are_one_step(trainer):
 
 
 @pytest.mark.parametrize("interval", ["step", "epoch"])
-def test_a_resumed_run_goes_on_as_the_unbroken_one(trainer, tmp_path, interval):
+def test_a_resumed_run_has_the_values_of_the_unbroken_run(trainer, tmp_path, interval):
     unbroken = Module(adapted, interval=interval)
     trainer(max_epochs=2).fit(unbroken, data())
     module, first = Module(adapted, interval=interval), trainer(max_epochs=1)
@@ -124,7 +125,7 @@ def test_a_resumed_run_goes_on_as_the_unbroken_one(trainer, tmp_path, interval):
     assert module.seen + resumed.seen == unbroken.seen
 
 
-def test_a_run_goes_on_from_the_middle_of_an_epoch(trainer, tmp_path):
+def test_a_run_resumes_from_the_middle_of_an_epoch(trainer, tmp_path):
     saver = callbacks.ModelCheckpoint(
         dirpath=tmp_path / "saved", every_n_train_steps=4, save_top_k=-1, filename="{step}"
     )
@@ -180,7 +181,7 @@ def test_manual_optimization(trainer):
     assert module.seen == simulated()
 
 
-def test_the_range_test_leaves_the_schedule_as_it_was(trainer):
+def test_the_range_test_does_not_change_the_schedule(trainer):
     module = Module(adapted, interval="step")
     found = tuner.Tuner(trainer(max_epochs=10)).lr_find(module, data(), num_training=40, update_attr=True)
     suggested = found.suggestion()
@@ -191,7 +192,7 @@ def test_the_range_test_leaves_the_schedule_as_it_was(trainer):
     assert module.seen == simulated(lr=suggested)
 
 
-def test_the_monitor_logs_what_was_trained(trainer, tmp_path):
+def test_the_monitor_logs_the_values_of_training(trainer, tmp_path):
     module, logger = Module(adapted, interval="step"), loggers.CSVLogger(tmp_path)
     monitor = callbacks.LearningRateMonitor(logging_interval="step", log_momentum=True)
     trainer(max_epochs=2, logger=logger, log_every_n_steps=1, callbacks=[monitor]).fit(module, data())
@@ -199,19 +200,19 @@ def test_the_monitor_logs_what_was_trained(trainer, tmp_path):
 
 
 def logged(logger):
-    """The learning rates and momentums of a log."""
+    """Return the learning rates and momenta in a log."""
     with open(f"{logger.log_dir}/metrics.csv") as file:
         rows = [row for row in csv.DictReader(file) if row["lr-SGD"]]
     return [(float(row["lr-SGD"]), float(row["lr-SGD-momentum"])) for row in rows]
 
 
-def test_our_own_schedulers_are_refused_as_they_are(trainer):
+def test_lightning_refuses_a_scheduler_that_is_not_wrapped(trainer):
     module = Module(lambda optimizer: CosineDecayScheduler(optimizer, "lr", duration=STEPS))
     with pytest.raises(L.fabric.utilities.exceptions.MisconfigurationException, match="CosineDecayScheduler"):
         trainer(max_epochs=1).fit(module, data())
 
 
-# The callback: configure_optimizers returns the optimizer alone.
+# The callback, with which configure_optimizers returns only the optimizer.
 
 
 @pytest.mark.parametrize("manual", [False, True])
@@ -230,7 +231,7 @@ def test_the_callback_counts_accumulated_batches_as_one_step(trainer):
     assert module.seen == simulated()
 
 
-def test_the_callback_goes_on_from_a_checkpoint(trainer, tmp_path):
+def test_the_callback_resumes_from_a_checkpoint(trainer, tmp_path):
     for steps in (4, 6):
         saver = callbacks.ModelCheckpoint(dirpath=tmp_path, every_n_train_steps=steps, save_top_k=-1, filename="{step}")
         module, first = Module(), SchedulerCallback(both)
@@ -244,7 +245,7 @@ def test_the_callback_goes_on_from_a_checkpoint(trainer, tmp_path):
         assert all(torch.equal(*pair) for pair in zip(module.parameters(), resumed.parameters(), strict=True))
 
 
-def test_schedules_that_start_from_the_groups_go_on_from_a_checkpoint(trainer, tmp_path):
+def test_schedules_that_start_from_the_groups_resume_from_a_checkpoint(trainer, tmp_path):
     module, first = Module(), trainer(max_epochs=1, callbacks=[SchedulerCallback(decays)])
     first.fit(module, data())
     first.save_checkpoint(tmp_path / "one.ckpt")
@@ -282,7 +283,7 @@ def test_the_callback_reads_the_metric(trainer, tmp_path, metric_event):
     assert seen + run(4, ckpt_path=tmp_path / "three.ckpt")[0] == rates
 
 
-def test_the_callback_lists_the_metrics_that_there_are(trainer):
+def test_the_error_for_a_missing_metric_lists_the_metrics_that_exist(trainer):
     callback = SchedulerCallback(plateau_alone, metric_name="valid_loss")
     with pytest.raises(ValueError, match=r"metric_name must be one of \['loss', 'val_loss'\], given 'valid_loss'"):
         trainer(max_epochs=2, callbacks=[callback]).fit(ValidatedModule(), data(), data())
@@ -292,7 +293,7 @@ def test_the_range_test_comes_before_the_schedules_of_the_callback(trainer):
     module = Module()
     callback = SchedulerCallback(both)
     found = tuner.Tuner(trainer(max_epochs=10, callbacks=[callback])).lr_find(module, data(), num_training=40)
-    assert len(set(module.seen.rates)) == 40  # nothing has written over its learning rates
+    assert len(set(module.seen.rates)) == 40  # no other code has overwritten the learning rates of the range test
     module.lr = found.suggestion()
     module.seen.clear()
     trainer(max_epochs=2, callbacks=[callback]).fit(module, data())
@@ -300,7 +301,7 @@ def test_the_range_test_comes_before_the_schedules_of_the_callback(trainer):
 
 
 @pytest.mark.parametrize("is_first", [False, True])
-def test_the_range_test_as_a_callback_does_so_too(trainer, is_first):
+def test_the_range_test_as_a_callback_comes_before_the_schedules_too(trainer, is_first):
     finder = callbacks.LearningRateFinder(num_training_steps=40)
     both_callbacks = [finder, SchedulerCallback(both)]
     module = Module()
@@ -309,7 +310,7 @@ def test_the_range_test_as_a_callback_does_so_too(trainer, is_first):
 
 
 @pytest.mark.parametrize("is_first", [False, True])
-def test_the_monitor_logs_what_the_callback_trains_with(trainer, tmp_path, is_first):
+def test_the_monitor_logs_the_values_of_the_callback(trainer, tmp_path, is_first):
     module, logger = Module(), loggers.CSVLogger(tmp_path)
     monitor = callbacks.LearningRateMonitor(logging_interval="step", log_momentum=True)
     order = [monitor, SchedulerCallback(both)] if is_first else [SchedulerCallback(both), monitor]
@@ -318,7 +319,7 @@ def test_the_monitor_logs_what_the_callback_trains_with(trainer, tmp_path, is_fi
 
 
 class TwoOptimizers(L.LightningModule):
-    """Steps one optimizer twice as often as the other."""
+    """A module that steps one optimizer twice as often as the other."""
 
     def __init__(self):
         super().__init__()
@@ -358,13 +359,13 @@ def test_each_of_several_optimizers_has_its_own_schedule(trainer, tmp_path):
     assert module.seen[1] == simulated()[BATCHES:]
 
 
-def test_the_callback_refuses_what_it_cannot_schedule(trainer):
+def test_the_callback_refuses_optimizers_that_it_cannot_schedule(trainer):
     other = make_optimizer([torch.nn.Parameter(torch.zeros(1))])
     for module, callback, rule in (
         (Module(adapted), SchedulerCallback(both), "configure_optimizers must return the optimizer alone"),
         (Module(), SchedulerCallback([both, both]), "make must have a function for each of 1 optimizers"),
         (Module(), SchedulerCallback(both, metric_name="loss"), "metric_name must be None where no metric drives"),
-        (Module(), SchedulerCallback(lambda optimizer: both(other)), "given those of another one"),
+        (Module(), SchedulerCallback(lambda optimizer: both(other)), "given schedulers of another optimizer"),
     ):
         with pytest.raises(ValueError, match=rule):
             trainer(max_epochs=1, callbacks=[callback]).fit(module, data())

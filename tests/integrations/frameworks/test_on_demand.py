@@ -1,4 +1,4 @@
-"""What imports the trainers: the callbacks alone."""
+"""Only the modules of the callbacks import the trainers."""
 
 import subprocess
 import sys

@@ -12,7 +12,7 @@ from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.myst import CodeBlockParser
 
 pytestmark = pytest.mark.integrations
-IN_TRAINERS = CodeBlockParser("py", PythonEvaluator())  # blocks that need a trainer of their own
+IN_TRAINERS = CodeBlockParser("py", PythonEvaluator())  # the blocks of code that need another trainer
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ IN_TRAINERS = CodeBlockParser("py", PythonEvaluator())  # blocks that need a tra
         ("skorch", "skorch"),
     ],
 )
-@pytest.mark.filterwarnings("ignore")  # the trainers warn of small runs on a CPU
+@pytest.mark.filterwarnings("ignore")  # the trainers warn that a run is small and on a CPU
 def test_a_page_prints_what_it_shows(page, package, repository, tmp_path, monkeypatch, capsys):
     pytest.importorskip(package)
     monkeypatch.chdir(tmp_path)

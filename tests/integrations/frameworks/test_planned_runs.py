@@ -1,4 +1,4 @@
-"""Runs of Lightning and Hugging Face that were planned from their own arguments: the plan is what was trained."""
+"""A run of Lightning or Hugging Face trains with the plan that ``run_length`` of its arguments gives."""
 
 import pytest
 import torch
@@ -35,14 +35,14 @@ SAMPLES = 23
 
 
 def planned(run, by_event=None):
-    """What a plan says that each step trains with."""
+    """Return the planned learning rate and momentum of each step."""
     schedulers = both(make_optimizer([torch.nn.Parameter(torch.zeros(1))]))
     plan = dry_run({by_event: schedulers} if by_event else schedulers, **run)
     return list(zip(*(plan[name][:, 0].tolist() for name in ("lr", "momentum")), strict=True))
 
 
 class Module(L.LightningModule):
-    """One layer; it notes the length of the run where Lightning knows it."""
+    """A module with one layer, which stores the length of the run in ``configure_optimizers``."""
 
     def __init__(self, interval):
         super().__init__()
@@ -97,14 +97,14 @@ def test_a_planned_run_of_lightning(tmp_path, name, drop_last, interval):
 
 
 class Stream(IterableDataset):
-    """Data without a length."""
+    """A data set without a length."""
 
     def __iter__(self):
         return iter(torch.ones(100, 2))
 
 
 class StreamModule(Module):
-    """The same, of data without a length."""
+    """The same module for a data set without a length."""
 
     def training_step(self, batch, batch_index):
         return self.layer(batch).pow(2).mean()
@@ -117,7 +117,7 @@ def test_a_planned_run_of_lightning_over_data_without_a_length(tmp_path):
     assert module.seen == planned(module.run)
 
 
-def test_what_lightning_does_not_know_is_refused(tmp_path):
+def test_a_length_that_lightning_does_not_know_is_refused(tmp_path):
     endless = lightning_trainer(tmp_path, max_epochs=-1)
     with pytest.raises(
         ValueError, match="at least one step, given 8 batches an epoch, max_epochs=None and max_steps=None"
@@ -178,7 +178,7 @@ def test_a_planned_run_of_transformers_over_data_without_a_length(tmp_path):
         length_of_transformers(arguments_of(tmp_path))
 
 
-# What check_plan finds about the length of the run, when it starts.
+# Warnings of check_plan about the length of the run, when it starts.
 
 
 def twice_as_long(optimizer):
@@ -206,7 +206,7 @@ def test_a_callback_warns_of_a_schedule_that_is_longer_than_the_run(tmp_path, fr
         UserWarning, match=r"end-not-reached: 'lr'.*(?s:.)*takes 32 events, but the run has 16 of them, 50%"
     ):
         trained(tmp_path, framework, twice_as_long)
-    trained(tmp_path, framework, as_long)  # warnings are errors
+    trained(tmp_path, framework, as_long)  # a warning would raise an error
 
 
 def test_a_callback_cannot_check_the_length_of_manual_optimization(tmp_path):
@@ -217,7 +217,7 @@ def test_a_callback_cannot_check_the_length_of_manual_optimization(tmp_path):
         lightning_trainer(tmp_path, max_epochs=1, callbacks=[callback]).fit(module, loader())
 
 
-def test_the_same_is_found_before_the_run(tmp_path):
+def test_check_plan_has_the_same_finding_before_the_run(tmp_path):
     schedulers = twice_as_long(make_optimizer([torch.nn.Parameter(torch.zeros(1))]))
     runs = [
         length_of_lightning(lightning_trainer(tmp_path, max_epochs=2), len(loader())),

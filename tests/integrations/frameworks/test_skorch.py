@@ -19,11 +19,11 @@ from lehr.handlers.integrations.skorch import SchedulerCallback
 
 pytestmark = pytest.mark.integrations
 RATES = [0.1, 0.2]
-SEEN: dict[float, list[Recorder]] = {}  # by the learning rate that the net was given
+SEEN: dict[float, list[Recorder]] = {}  # the records of each net, by its argument lr
 
 
 class Watched(torch.optim.SGD):
-    """SGD that records what its steps see: a net makes its optimizer itself."""
+    """SGD that records the values at its steps. A net constructs its optimizer, so the class must record."""
 
     def __init__(self, params, lr, **kwargs):
         super().__init__(params, lr=lr, **kwargs)
@@ -32,12 +32,12 @@ class Watched(torch.optim.SGD):
 
 
 def policy(optimizer, last_epoch=-1, duration=STEPS):
-    """A policy takes ``last_epoch``, which as_torch_scheduler counts itself."""
+    """Return a torch scheduler. skorch passes ``last_epoch``, which as_torch_scheduler does not need."""
     return as_torch_scheduler(both(optimizer, duration))
 
 
 class Layer(torch.nn.Linear):
-    """A module that skorch makes without arguments."""
+    """A module that skorch can construct without arguments."""
 
     def __init__(self):
         super().__init__(2, 2)
@@ -61,7 +61,7 @@ def data(size=STEPS):
 
 
 def steps_of(lr):
-    """What the steps of the nets with a learning rate saw, for each net that trained."""
+    """Return the values at the steps of each net that trained with a learning rate."""
     return [list(seen) for seen in SEEN[lr] if seen]
 
 
@@ -75,7 +75,7 @@ def test_one_event_for_each_epoch():
     assert steps_of(0.1) == [[pair for pair in simulated(steps=2) for _ in range(STEPS // 2)]]
 
 
-def test_the_history_of_skorch_has_what_was_trained():
+def test_the_history_of_skorch_has_the_values_of_training():
     trained = net(callbacks.LRScheduler(policy, step_every="batch")).fit(*data())
     assert [rate for row in trained.history[:, "batches", :, "event_lr"] for rate in row] == SEEN[0.1][-1].rates
 
@@ -118,7 +118,7 @@ class Accumulated(skorch.NeuralNetClassifier):
 
 
 @pytest.mark.parametrize("kind", [skorch.NeuralNetClassifier, Accumulated])
-def test_the_callback_goes_on_with_a_net(monkeypatch, tmp_path, kind):
+def test_the_callback_continues_with_a_net(monkeypatch, tmp_path, kind):
     monkeypatch.setattr(skorch, "NeuralNetClassifier", kind)
     epochs = 1 if kind is not Accumulated else 2
     first = net(SchedulerCallback(both), max_epochs=epochs)
@@ -126,19 +126,19 @@ def test_the_callback_goes_on_with_a_net(monkeypatch, tmp_path, kind):
     files = {f"f_{name}": str(tmp_path / name) for name in ("params", "optimizer", "history")}
     first.save_params(**files)
     copied = pickle.loads(pickle.dumps(first))
-    first.partial_fit(*data())  # the same net
+    first.partial_fit(*data())  # continue with the same net
     assert steps_of(0.1) == [simulated()]
     history = schedule_of(first).history
     resumed = net(SchedulerCallback(both), max_epochs=epochs).initialize()
     resumed.load_params(**files)
-    resumed.partial_fit(*data())  # a new net, from files
+    resumed.partial_fit(*data())  # continue with a new net, which has loaded the files
     assert steps_of(0.1) == [simulated()[STEPS // 2 :]]
     assert schedule_of(resumed).history == history
-    copied.partial_fit(*data())  # a copy
+    copied.partial_fit(*data())  # continue with a copy of the net
     assert schedule_of(copied).history == history
 
 
-def test_schedules_that_start_from_the_groups_go_on_from_files(tmp_path):
+def test_schedules_that_start_from_the_groups_resume_from_files(tmp_path):
     first = net(SchedulerCallback(decays), max_epochs=1).fit(*data())
     files = {f"f_{name}": str(tmp_path / name) for name in ("params", "optimizer", "history")}
     first.save_params(**files)
@@ -175,7 +175,7 @@ def test_the_callback_reads_the_metric(tmp_path):
     assert whole.history[:, "hand"] == resumed.history[:, "hand"]
 
 
-def test_the_callback_lists_the_metrics_that_there_are():
+def test_the_error_for_a_missing_metric_lists_the_metrics_that_exist():
     def plateau(optimizer):
         return ReduceOnPlateauScheduler(optimizer, "lr", "loss")
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.integrations
 
 
 def ranks_of(program, folder):
-    """What each of two ranks trains with."""
+    """Return the values with which each of two ranks trains."""
     run_on_two_ranks(program, folder)
     return [json.loads((folder / f"rank-{rank}.json").read_text()) for rank in (0, 1)]
 
@@ -58,7 +58,7 @@ def test_transformers(transformers, way, kind):
 
 
 @pytest.mark.parametrize("way", ["adapter", "callback"])
-def test_transformers_goes_on_from_a_checkpoint(transformers, way):
+def test_transformers_resumes_from_a_checkpoint(transformers, way):
     for results in transformers:
         assert pairs(results[way]["resumed"]["seen"]) == simulated()[5:]
 
@@ -68,5 +68,5 @@ def test_transformers_drives_a_plateau_on_all_ranks(transformers):
     assert [results["driven"] for results in transformers] == [expected] * 2
 
 
-def test_nothing_is_said_about_processes_where_the_trainer_steps_once(transformers):
+def test_there_is_no_warning_about_processes_if_the_trainer_steps_once(transformers):
     assert [results["warnings"] for results in transformers] == [[], []]

@@ -30,7 +30,7 @@ BETA = torch.optim.AdamW
 
 @pytest.fixture
 def trainer(tmp_path):
-    """Makes trainers of a model from a config; the last argument of each step is what it saw."""
+    """Return a function that makes trainers of a small model; ``seen`` records the values at each step."""
 
     def make(make_scheduler, seen, callback=None, losses=(), **arguments):
         torch.manual_seed(0)
@@ -115,7 +115,7 @@ def test_accumulated_batches_are_one_step(trainer):
 
 
 @pytest.mark.parametrize("stop", [5, 6])
-def test_a_run_goes_on_from_a_checkpoint_as_the_unbroken_one(trainer, tmp_path, stop):
+def test_a_run_that_resumes_from_a_checkpoint_has_the_values_of_the_unbroken_run(trainer, tmp_path, stop):
     seen, resumed = Recorder(), Recorder()
     first = trainer(adapted, seen, save_strategy="steps", save_steps=stop)
     first.train()
@@ -128,17 +128,17 @@ def test_a_run_goes_on_from_a_checkpoint_as_the_unbroken_one(trainer, tmp_path, 
     assert all(torch.equal(*pair) for pair in zip(*weights, strict=True))
 
 
-def test_our_own_schedulers_are_refused_as_they_are(trainer):
+def test_the_trainer_refuses_a_scheduler_that_is_not_wrapped(trainer):
     run = trainer(lambda optimizer: CosineDecayScheduler(optimizer, "lr", duration=STEPS), Recorder())
     with pytest.raises(AttributeError, match=r"has no '\w+'.* give as_torch_scheduler\(scheduler\)"):
         run.train()
 
 
-# The callback: the Trainer gets neither a scheduler nor a schedule.
+# The callback, with which the Trainer gets neither a scheduler nor a schedule.
 
 
 class Logger(transformers.TrainerCallback):
-    """What another callback is told of the learning rate."""
+    """A callback that records the learning rates in the Trainer's logs."""
 
     def __init__(self):
         self.rates = []
@@ -173,7 +173,7 @@ def test_the_callback_counts_accumulated_batches_as_one_step(trainer):
 
 
 @pytest.mark.parametrize("stop", [5, 6])
-def test_the_callback_goes_on_from_a_checkpoint(trainer, tmp_path, stop):
+def test_the_callback_resumes_from_a_checkpoint(trainer, tmp_path, stop):
     seen, resumed, before, after = Recorder(), Recorder(), SchedulerCallback(both), SchedulerCallback(both)
     first = trainer(None, seen, before, save_strategy="steps", save_steps=stop)
     first.train()
@@ -188,14 +188,14 @@ def test_the_callback_goes_on_from_a_checkpoint(trainer, tmp_path, stop):
     }
     weights = [list(one.model.parameters()) for one in (first, run)]
     assert all(torch.equal(*pair) for pair in zip(*weights, strict=True))
-    # Of the Trainer's own scheduler, the state stays that of a run without the callback.
+    # The state of the Trainer's own scheduler is the same as in a run without the callback.
     assert torch.load(folder / "scheduler.pt", weights_only=True)["last_epoch"] == stop
     again = Recorder()
     trainer(None, again).train(resume_from_checkpoint=str(folder))
     assert again.rates[1:] == pytest.approx([0.1 * (STEPS - step) / STEPS for step in range(stop + 1, STEPS)])
 
 
-def test_a_second_run_of_a_trainer_begins_anew(trainer):
+def test_a_second_run_of_a_trainer_starts_from_event_0(trainer):
     seen = Recorder()
     run = trainer(None, seen, SchedulerCallback(decays))
     run.train()
@@ -203,7 +203,7 @@ def test_a_second_run_of_a_trainer_begins_anew(trainer):
     assert seen == simulated(BETA, make=decays) * 2
 
 
-def test_schedules_that_start_from_the_groups_go_on_from_a_checkpoint(trainer, tmp_path):
+def test_schedules_that_start_from_the_groups_resume_from_a_checkpoint(trainer, tmp_path):
     seen, resumed = Recorder(), Recorder()
     trainer(None, seen, SchedulerCallback(decays), save_strategy="steps", save_steps=5).train()
     trainer(None, resumed, SchedulerCallback(decays)).train(resume_from_checkpoint=str(tmp_path / "checkpoint-5"))
@@ -234,7 +234,7 @@ def test_the_callback_reads_the_metric(trainer, tmp_path):
     assert run([9.0, 4.2], resume_from_checkpoint=str(tmp_path / "checkpoint-9")) == rates[9:]
 
 
-def test_the_callback_lists_the_metrics_that_there_are(trainer):
+def test_the_error_for_a_missing_metric_lists_the_metrics_that_exist(trainer):
     callback = SchedulerCallback(plateau, metric_name="loss_by_hand")
     run = trainer(None, Recorder(), callback, [1.0], eval_strategy="steps", eval_steps=3)
     with pytest.raises(
