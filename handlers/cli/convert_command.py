@@ -14,7 +14,7 @@ HELP = """Write a config as one of another library, with the same values.
 
 TYPE is a type that "lehr list" shows, with its arguments as KEY=VALUE, or a file. The result is compared with the
 config over the whole run before it is written. It holds for optimizers with any values, unless --initial or --groups
-describe one. Where the other library cannot say a part, the error names it, and the exit code is 2.
+describe one. Where the other library cannot express a part, the error names it, and the exit code is 2.
 
 \b
 Examples:
