@@ -1,8 +1,8 @@
 """The type for the flags of Megatron-LM: ``OptimizerParamScheduler``, as the training script makes it.
 
 The value at event i is that of iteration i, counted from 0. ``weight_decay_incr_style`` also schedules the weight
-decay. ``max_lr``, ``min_lr`` and ``wd_mult`` of a param group are used as in Megatron. If some groups have a weight decay
-and a group has 0, that group keeps 0.
+decay. The keys ``max_lr``, ``min_lr`` and ``wd_mult`` of a param group have the same meaning as in Megatron. If only
+some groups have a weight decay of 0, these groups keep 0.
 
 Three flags about loading a checkpoint have no effect: ``override_opt_param_scheduler``,
 ``use_checkpoint_opt_param_scheduler`` and ``no_load_lr_state``. Deviation: a run without ``train_iters`` is legal if no

@@ -70,7 +70,7 @@ def _unchained(node: Node) -> list[Node]:
 
 
 def _first_from_base(node: Node) -> EntrySchedule:
-    """Return the schedule of a leaf. A ``CyclicLR`` that is constructed after others begins with their initial value."""
+    """Return the schedule of a leaf. A ``CyclicLR`` constructed after other schedulers begins with their value."""
     schedule = node.schedule
     assert schedule is not None
     if node.name != "CyclicLR" or schedule.context.base is None or schedule.rule is None:
