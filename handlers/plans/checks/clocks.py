@@ -1,4 +1,4 @@
-"""Checks of schedulers with clocks."""
+"""Checks that clocks do not slow down a run."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -15,7 +15,7 @@ from .findings import Finding
 
 
 def waiting_for_readings(checked: CheckedRun) -> Iterator[Finding]:
-    """A clock without a lag waits for a GPU, or for other ranks, at each iteration."""
+    """Find clocks without a lag, which wait for a GPU or for other ranks at each iteration."""
     run, ranks = checked.run, idist.get_world_size()
     for handler in chain(run.handlers, run.unsupported):
         if handler.clocked is None or not handler.writes or not isinstance(handler.clocked.clock, TokenClock):
@@ -34,7 +34,7 @@ def waiting_for_readings(checked: CheckedRun) -> Iterator[Finding]:
 
 
 def _is_on_gpu(handler: AttachedHandler) -> bool:
-    """Whether a scheduler's optimizer trains parameters that are not on the CPU."""
+    """Return whether a scheduler's optimizer trains parameters that are not on the CPU."""
     members = members_of(handler.owner)
     groups = [group for member in members for group in getattr(member, "optimizer_param_groups", ())]
     tensors = (one for group in groups for one in group.get("params", ()) if isinstance(one, torch.Tensor))
