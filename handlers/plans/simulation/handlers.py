@@ -37,14 +37,14 @@ class AttachedHandler:
 
     Args:
         engine: the engine that calls the handler.
+        event: the event, without its filter.
         event_filter: the filter of the event; None for no filter.
-        event_filter: the filter of the event, or None.
         owner: the scheduler, the resume check of a scheduler, or the evaluator.
         method: one of ``SCHEDULER_METHODS`` for a scheduler; ``"resume"`` for a resume check; ``"run"`` for an
-            name: the name of the history that was given to ``attach``; None for no name.
+            evaluator.
+        name: the name of the history that was given to ``attach``; None for no name.
         optimizer: the optimizer whose steps are counted; None if all events are counted.
         function: the handler that runs an evaluator, in the engine's own form.
-        function: the handler that runs an evaluator, as the engine has it.
         clocked: how a scheduler with a clock is attached; None without a clock.
     """
 

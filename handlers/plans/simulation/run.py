@@ -56,9 +56,7 @@ class SimulatedRun:
             )
         ]
         self.handlers = [handler for handler in handlers if handler not in self.unsupported]
-        self.failed: tuple[SimulatedScheduler, Engine] | None = (
-            None  # the scheduler that raised the error, and its engine
-        )
+        self.failed: tuple[SimulatedScheduler, Engine] | None = None  # the scheduler with the error, and its engine
         self._make_copies()
 
     def _make_copies(self) -> None:
@@ -263,9 +261,7 @@ class SimulatedRun:
         tables: dict[str, Array] = {}
         for name, values in self.recorded.items():
             table = values.table(start, iterations, self._repeats)
-            is_shared = any(
-                np.may_share_memory(table, other) for other in tables.values()
-            )  # one scheduler may write under two names
+            is_shared = any(np.may_share_memory(table, other) for other in tables.values())  # written under two names
             tables[name] = (table.copy() if is_shared else table)[: self.stop]
         return tables
 
