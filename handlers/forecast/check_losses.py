@@ -1,4 +1,4 @@
-"""Checks of the steps and losses that were measured in a run."""
+"""Checks the steps and losses that were measured in a run."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ import numpy as np
 from lehr.handlers.schedules.arguments import shown
 from lehr.handlers.schedules.base import Array, Schedule
 
-# Steps that end before or after are in another unit than the schedule.
-FEWEST_OF_SCHEDULE, LONGEST_OF_SCHEDULE = 0.02, 100.0  # times its events
+# If the last step is outside of these bounds, steps and schedule have different units.
+FEWEST_OF_SCHEDULE, LONGEST_OF_SCHEDULE = 0.02, 100.0  # in lengths of the schedule
 MOST_EVENTS = 20_000_000
 
 
 def numbers(name: str, values: Any) -> Array:
-    """Returns numbers as an array ``(n,)``.
+    """Return numbers as an array ``(n,)``.
 
     >>> numbers("steps", [1, 2])
     array([1., 2.])
@@ -29,14 +29,14 @@ def numbers(name: str, values: Any) -> Array:
 
 
 def as_floats(values: Any) -> Array:
-    """Returns numbers as an array of floats.
+    """Return numbers as an array of floats.
 
     Raises:
-        TypeError, ValueError: some are texts, booleans, complex, or tensors of a graph; or rows differ in length.
+        TypeError, ValueError: some are texts, booleans or complex, or tensors of a graph; rows differ in length.
     """
     try:
         array = np.asarray(values)
-    except RuntimeError as error:  # of a tensor that is part of a graph
+    except RuntimeError as error:  # raised for a tensor that is part of a graph
         raise TypeError(str(error)) from None
     if array.size and array.dtype.kind in "bcSU":
         raise TypeError(f"texts, booleans and complex numbers are no values, given {shown(values)}")
@@ -44,7 +44,7 @@ def as_floats(values: Any) -> Array:
 
 
 def check_measured(steps: Array, losses: Array) -> None:
-    """Checks that steps are whole and rise, and that losses are finite and above 0."""
+    """Check that steps are whole and rise, and that losses are finite and above 0."""
     if not len(losses):
         raise ValueError("losses must have at least one, given none: a run needs a loss after its warm-up")
     if len(steps) != len(losses):
@@ -69,7 +69,7 @@ def check_measured(steps: Array, losses: Array) -> None:
 
 
 def check_units(last: int, schedule: object) -> None:
-    """Checks that the last step is in the unit of the schedule."""
+    """Check that the last step is in the unit of the schedule."""
     if last >= MOST_EVENTS:
         raise ValueError(
             f"steps must be less than {MOST_EVENTS}, given {last}: count steps in events, not in tokens or samples"
