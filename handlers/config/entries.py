@@ -183,7 +183,7 @@ def lookup(what: str, name: str, names: Iterable[str]) -> str:
     >>> lookup("type", "StpLR", ["StepLR", "MultiStepLR"])
     Traceback (most recent call last):
     ...
-    ValueError: type must be a known one, given 'StpLR'; did you mean 'StepLR' or 'MultiStepLR'?
+    ValueError: type must be a known name, given 'StpLR'; did you mean 'StepLR' or 'MultiStepLR'?
     """
     names = list(names)
     if name in names:
@@ -192,7 +192,7 @@ def lookup(what: str, name: str, names: Iterable[str]) -> str:
     last = name.rpartition(".")[2].casefold()  # the name is the last part of an import path
     near = [folded[one] for one in difflib.get_close_matches(last, folded, n=3, cutoff=0.6)]
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {', '.join(sorted(names))}"
-    raise ValueError(f"{what} must be a known one, given {shown(name)}; {hint}")
+    raise ValueError(f"{what} must be a known name, given {shown(name)}; {hint}")
 
 
 def located(where: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:

@@ -52,7 +52,7 @@ def scheduler_of_list(
         return scheduler_of(schedules, save_history, lambda some: in_sequence(some, durations))
     for key in ("milestones", "durations"):
         if key in options:
-            raise ValueError(f"{where}[{key!r}] is for schedulers one after another: add 'sequential': true")
+            raise ValueError(f"{where}[{key!r}] is for schedulers that follow one another: add 'sequential': true")
     _refuse_mixed_steps(context, listed)
     for entry in listed:
         if "." not in entry.type and entry.type not in SCHEDULERS:

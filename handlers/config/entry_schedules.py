@@ -69,8 +69,8 @@ class EntrySchedule:
         momentum: the schedule of the momentum, if the entry has one.
         metric_name: the metric on which the schedule depends; None for no metric.
         metric_every: events between two values of that metric.
-        reduces_in_order: whether a plateau reduces the value at its own step, before later entries change it; else it
-        reduces the value after all entries.
+        reduces_in_order: whether a plateau reduces the value at its own step, before later entries change it. Else it
+            reduces the value after all entries.
         multiplies: whether the schedule only multiplies the value from which it starts.
         duration: the length in events, if it differs from the end of the window.
         groups: for each param group, whether the entry schedules it; None if it schedules all of them.

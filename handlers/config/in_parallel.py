@@ -86,7 +86,7 @@ def _reduced(entries: Sequence[EntrySchedule], plateaus: Sequence[EntrySchedule]
     if unfit:
         raise ValueError(
             f"{unfit[0].where} cannot be combined with {first.where}, which reads a metric: only entries that multiply "
-            "the value can"
+            "the value can be combined with it"
         )
     plateau, schedule = first.starting_from(value), _product(others, value)
     if not isinstance(plateau, Plateau) or not schedule.is_pure:

@@ -84,7 +84,7 @@ def durations_of(
         return _given_durations(f"{where}[{given[0]!r}]", given[0], options[given[0]], len(own), events)
     for entry, duration in zip(listed, own, strict=False):
         if duration is None:
-            raise ValueError(f"{entry.where}: 'duration' must be given, the number of events until the next one begins")
+            raise ValueError(f"{entry.where}: 'duration' must be given, the number of events until the next entry")
     return [int(duration) for duration in own if duration is not None]
 
 

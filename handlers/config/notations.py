@@ -203,7 +203,7 @@ def _entry(where: str, key: str, given: dict[Any, Any], dialect: str | None, lev
         if isinstance(values.get(inner), dict):
             more = values.pop(inner)
             if twice := sorted(map(str, set(more) & set(values))):
-                raise ValueError(f"{where}[{inner!r}][{twice[0]!r}] must be given once, given beside it too")
+                raise ValueError(f"{where}[{inner!r}][{twice[0]!r}] must be given once, given beside {inner!r} too")
             values |= more
     if values.get("optimizer", "") is None or isinstance(values.get("optimizer"), str):
         values.pop("optimizer")  # the optimizer is an argument of configure_scheduler
@@ -230,7 +230,7 @@ def _about_schedule(where: str, name: str, given: dict[Any, Any]) -> dict[Any, A
     for key, value in given.items():
         own = _without_dashes(key)
         if own in values:
-            raise ValueError(f"{where}[{arguments.shown(key)}] must be given once, given with dashes too")
+            raise ValueError(f"{where}[{arguments.shown(key)}] must be given once, given with dashes and without")
         if own in row.arguments or own in OF_ENTRIES:
             values[own] = _counting(f"{where}[{arguments.shown(key)}]", value, row.recognition.parts.get(own))
         elif value is not None and own in row.recognition.foreign:

@@ -39,16 +39,16 @@ def as_floats(values: Any) -> Array:
     except RuntimeError as error:  # raised for a tensor that is part of a graph
         raise TypeError(str(error)) from None
     if array.size and array.dtype.kind in "bcSU":
-        raise TypeError(f"texts, booleans and complex numbers are no values, given {shown(values)}")
+        raise TypeError(f"texts, booleans and complex numbers are not values, given {shown(values)}")
     return array.astype(np.float64)
 
 
 def check_measured(steps: Array, losses: Array) -> None:
     """Check that steps are whole and rise, and that losses are finite and above 0."""
     if not len(losses):
-        raise ValueError("losses must have at least one, given none: a run needs a loss after its warm-up")
+        raise ValueError("losses must have at least one number, given none: a run needs a loss after its warm-up")
     if len(steps) != len(losses):
-        raise ValueError(f"steps and losses must be as many as one another, given {len(steps)} and {len(losses)}")
+        raise ValueError(f"steps and losses must have the same length, given {len(steps)} and {len(losses)}")
     wrong = np.flatnonzero(~((steps >= 0) & (steps == np.floor(steps)) & (steps < 2**40)))
     if len(wrong):
         raise ValueError(
@@ -83,11 +83,11 @@ def check_units(last: int, schedule: object) -> None:
         return
     if last > LONGEST_OF_SCHEDULE * length:
         raise ValueError(
-            f"steps must be within the schedule of {length:g} events, given {last} as the last: count steps in "
+            f"steps must be within the schedule of {length:g} events, given the last step {last}: count steps in "
             "events, as the schedule does, not in tokens, samples or epochs"
         )
     if last + 1 < FEWEST_OF_SCHEDULE * length:
         raise ValueError(
-            f"steps must reach the end of the schedule of {length:g} events, given {last} as the last: count steps in "
-            "events, from 0, not in epochs; or give the schedule up to the last step alone"
+            f"steps must reach the end of the schedule of {length:g} events, given the last step {last}: count steps "
+            "in events, from 0, not in epochs; or give the schedule up to the last step alone"
         )

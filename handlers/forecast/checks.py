@@ -97,8 +97,8 @@ def checked_runs(runs: object) -> tuple[Run, ...]:
         )
     if not any(run.lrs[run.warmup :].min() < DECAYED * run.lrs.max() for run in checked):
         raise ValueError(
-            f"runs must have one whose learning rate decays, given {_these(checked)} that stay near their peaks: add a "
-            "run whose learning rate falls to a tenth of its peak, by a cosine or in its last fifth"
+            f"runs must have a run whose learning rate decays, given {_these(checked)} that stay near their peaks: add "
+            "a run whose learning rate falls to a tenth of its peak, by a cosine or in its last fifth"
         )
     if follow_one_schedule(shared_by_pairs([run.lrs for run in checked])):
         raise ValueError(
@@ -140,5 +140,5 @@ def check_asked(asked: Range, lrs: Array, schedule: object) -> None:
     if not asked.fewest_events <= len(lrs) <= asked.most_events:
         rule = f"at most {asked.most_events:.0f}, {TIMES_LONGEST} times the longest run"
         if asked.fewest_events > 2:
-            rule = f"from {asked.fewest_events:.0f} to {asked.most_events:.0f}, since all runs have a final loss alone"
+            rule = f"from {asked.fewest_events:.0f} to {asked.most_events:.0f}, since all runs have only a final loss"
         raise ValueError(f"num_events must be {rule}, given {len(lrs)}: {advice}")

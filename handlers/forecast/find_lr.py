@@ -204,7 +204,7 @@ def _checked(trainer: Any, optimizer: Any, to_save: Any, keep_handlers: Any) -> 
         if len(found) != 1:
             names = ", ".join(type(one).__name__ for one in found) or "none"
             raise ValueError(
-                f"optimizer must be given where the training step does not refer to one alone, found {names}"
+                f"optimizer must be given if the training step does not refer to exactly one, found {names}"
             )
         return found[0]
     if not isinstance(wrapped_optimizer(optimizer), Optimizer):

@@ -38,7 +38,7 @@ def lr_values(name: str, schedule: object, num_events: int, group: int | None = 
             raise ValueError(f"group must be less than {values.shape[1]}, the number of param groups, given {group}")
         values = values.mean(axis=1) if group is None else values[:, group]
     elif group not in (None, 0):
-        raise ValueError(f"group must be None or 0 where {name} has one learning rate for each event, given {group}")
+        raise ValueError(f"group must be None or 0 if {name} has one learning rate for each event, given {group}")
     illegal = np.flatnonzero(~((values >= 0) & (values <= MOST_LR)))
     if len(illegal):
         rule = f"{name} must have learning rates from 0 to {MOST_LR:g}"

@@ -67,7 +67,7 @@ def best_schedule(
 
     best = _narrowed(bounds, tried)
     if best is None:
-        raise ValueError(f"no schedule within search can be forecast; the first one: {errors[0]}") from errors[0]
+        raise ValueError(f"no schedule within search can be forecast; the first error: {errors[0]}") from errors[0]
     return best
 
 
@@ -101,7 +101,7 @@ def _value(name: str, value: Any, length: int | None) -> float:
     if not isinstance(value, str):
         return number(name, value)
     if length is None and value.endswith("%"):
-        raise ValueError(f"{name} must be a number, since it is no number of events, given {shown(value)}")
+        raise ValueError(f"{name} must be a number, since it is not a number of events, given {shown(value)}")
     try:
         read = quantity(name, value)
     except ValueError:

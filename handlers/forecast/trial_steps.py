@@ -67,7 +67,7 @@ class TrialSteps:
         self._write()  # a training step may read the learning rate
         self._trainer.run(**self._run)
         if not self._new_losses:
-            raise RuntimeError("trainer must train, given one whose run a handler or the training step ends at once")
+            raise RuntimeError("trainer must train, given one whose run ends at once by a handler or the training step")
         self._accumulation = max(self._accumulation, len(self._new_losses))
         loss = sum(self._new_losses) / len(self._new_losses)
         self.lrs.append(self._lr)
@@ -96,14 +96,14 @@ class TrialSteps:
         elif waited >= (max(20, 10 * self._accumulation) if self._accumulation else PATIENCE):
             if all(map(math.isfinite, self._new_losses[-3:])):
                 raise RuntimeError(
-                    f"optimizer must be one that the training step of the trainer steps, given one that has made no "
-                    f"step in {waited} iterations"
+                    f"optimizer must be the one that the trainer's training step steps, given an optimizer that has "
+                    f"made no step in {waited} iterations"
                 )
             trainer.interrupt()  # a GradScaler skips all steps from this iteration on
 
     def _after_epoch(self, trainer: Engine) -> None:
         if trainer.state.iteration == self._epoch_ended_at:
-            raise RuntimeError("loader must give batches as often as it is iterated over, given one that is exhausted")
+            raise RuntimeError("loader must give batches each time it is iterated over, given an exhausted loader")
         self._epoch_ended_at = trainer.state.iteration
 
     def _stop_if_not_finite(self, engine: Engine) -> None:

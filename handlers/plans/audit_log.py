@@ -133,7 +133,7 @@ def _planned(argument: str, plan: Any, name: str | None) -> tuple[str, Array]:
     except (TypeError, ValueError) as error:
         raise TypeError(f"{argument} must be a Plan or an array of planned values, given {shown(plan)}") from error
     if table.ndim not in (1, 2) or not table.size:
-        raise TypeError(f"{argument} must have an event or more and one or two axes, given the shape {table.shape}")
+        raise TypeError(f"{argument} must have at least one event, and one or two axes, given the shape {table.shape}")
     return name or "lr", table.reshape(len(table), -1)
 
 
@@ -141,7 +141,7 @@ def _groups_of(log: Log, num_groups: int, group: int | None) -> dict[str, int]:
     """Return the group of the plan for each column of a log."""
     names = [name for name, column in log.columns.items() if len(column.steps)]
     if not names:
-        raise ValueError(f"{log.source} must have a value or more, given none")
+        raise ValueError(f"{log.source} must have at least one value, given none")
     if group is not None or num_groups == 1:
         return dict.fromkeys(names, group or 0)
     if len(names) not in (1, num_groups):

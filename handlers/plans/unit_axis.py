@@ -37,7 +37,7 @@ def unit_along_the_top(plan: Plan, unit: str | None, run: RunLength | None) -> t
     steps = RunLength(**{**known.config(), "counts": "steps", "total_time": None})  # type: ignore[union-attr]
     each = steps.amount_of(1, unit)
     if each is None:
-        raise ValueError(f"unit must be one that the run can convert, given {unit!r}: give the run {unit}_per_step")
+        raise ValueError(f"unit must be a unit that the run can convert, given {unit!r}: give the run {unit}_per_step")
     return unit, float(each)
 
 

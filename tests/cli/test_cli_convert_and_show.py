@@ -117,7 +117,7 @@ def test_convert_counts_the_epochs_of_a_file(folder):
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["training_args.json", "--to", "torch"], "it can for an optimizer whose 'lr' is 0.001"),
+        (["training_args.json", "--to", "torch"], "it can do so for an optimizer whose 'lr' is 0.001"),
         (["torch.StepLR", "step_size=3", "--to", "hf"], "hf cannot express the schedule of 'lr' at event 0 and later"),
         (["torch.StepLR", "step_size=3", "--to", "pytorch"], "Invalid value for '--to'"),
         (["torch.StepLR", "step_size=3", "--to", "lehr", "-o", "out.txt"], "-o must end in .yaml, .yml or .json"),

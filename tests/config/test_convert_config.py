@@ -187,7 +187,7 @@ def test_what_a_config_becomes(config, to, options, expected):
             {**COSINE, "learning_rate": 0.25},
             "torch",
             {"total_steps": 12},
-            "starts from the optimizer's own value, 1; it can for an optimizer whose 'lr' is 0.25",
+            "starts from the optimizer's own value, 1; it can do so for an optimizer whose 'lr' is 0.25",
         ),
         (COSINE, "mmengine", {"total_steps": 12}, "for every optimizer, since its numbers depend on the optimizer's"),
         (COSINE, "mmengine", {}, "whether events are epochs or iterations: give max_epochs, total_steps or epoch_len"),
@@ -219,7 +219,7 @@ def test_what_a_config_becomes(config, to, options, expected):
             {"type": "torch.CosineAnnealingWarmRestarts", "T_0": 5},
             "mmengine",
             {"epoch_length": 3},
-            "mmengine has a list of cycles: give the length of the run",
+            "mmengine needs a list of all cycles: give the length of the run",
         ),
     ],
 )  # fmt: skip

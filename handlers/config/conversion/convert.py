@@ -114,7 +114,7 @@ def _hint(to: str, at_first: Planned, other: Planned | None) -> str:
         _converted(to, needed, name, plan, planned(stand_in(needed, name, OTHER), at_first.config))
     except (TypeError, ValueError, UnsayableError):
         return ""
-    return f"; it can for an optimizer whose {name!r} is {peak:.6g}"
+    return f"; it can do so for an optimizer whose {name!r} is {peak:.6g}"
 
 
 def _other(optimizer: Any, param_name: str, at_first: Planned) -> Planned | None:

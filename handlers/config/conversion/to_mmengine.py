@@ -40,7 +40,7 @@ def configs(plan: Planned) -> Iterator[Any]:
     """
     if plan.metric is not None:
         raise UnsayableError(
-            "the schedule of a metric: it counts metrics otherwise, and compares the first one with 1e9"
+            "the schedule of a metric: it counts metrics in another way, and compares the first metric with 1e9"
         )
     run = plan.run
     if run.max_epochs is None and run.total_steps is None and run.epoch_length is None:
@@ -188,7 +188,7 @@ def _line(writer: _Writer, phase: Phase, end: float, last: float) -> None:
 def _restarts(writer: _Writer, phase: Phase, low: float, first: float, last: float) -> None:
     schedule: Any = phase.schedule
     if not math.isfinite(phase.end):
-        raise unsayable(writer.name, phase, "mmengine has a list of cycles: give the length of the run")
+        raise unsayable(writer.name, phase, "mmengine needs a list of all cycles: give the length of the run")
     periods: list[int] = []
     while sum(periods) < phase.steps:
         periods.append(whole(writer.name, phase, first * schedule.period_mult ** len(periods), "a cycle"))

@@ -90,7 +90,7 @@ def _from_zero(phases: list[Phase]) -> list[Phase]:
 def _factor(name: str, phase: Phase, value: float, base: float) -> float:
     if value and (base == 0 or not 0 <= value / base <= 1 + 1e-12):
         raise unsayable(
-            name, phase, f"torch's factors are from 0 to 1, and {value:.6g} is not so of the optimizer's {base:.6g}"
+            name, phase, f"torch's factors are from 0 to 1, and {value:.6g} / {base:.6g}, the optimizer's value, is not"
         )
     return min(value / base, 1.0) if value else 0.0
 

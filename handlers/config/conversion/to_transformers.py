@@ -53,7 +53,7 @@ def training_arguments(plan: Planned) -> Iterator[Any]:
     """
     _refuse_others(plan)
     if plan.metric is not None:
-        raise UnsayableError("the schedule of 'lr', which reads a metric, of which the Trainer has one an evaluation")
+        raise UnsayableError("the schedule of 'lr', which reads a metric: the Trainer has one after each evaluation")
     error: UnsayableError | None = None
     groups = len(plan.bases["lr"])
     peak = max((float(plan.schedules["lr"](at)) for at in _sample(plan)), default=0.0) if groups == 1 else 0.0
@@ -96,7 +96,7 @@ def _of_group(plan: Planned, bases: tuple[float, ...], relative: bool, phases: l
     base = bases[plan.bases["lr"].index(own)]
     in_steps, every = steps_of("lr", phases)
     if every != 1:
-        raise unsayable("lr", phases[0], f"its steps are {every} events, and transformers counts each")
+        raise unsayable("lr", phases[0], f"its steps are {every} events, and transformers counts single events")
     first, total = in_steps[0], plan.events
     line: Any = first.schedule
     warmup = 0
@@ -137,7 +137,7 @@ def _of_group(plan: Planned, bases: tuple[float, ...], relative: bool, phases: l
                     return {"name": "cosine_with_min_lr", **named, **lowest}
         case Restarts(end_value=0.0, periods=float() as period, period_mult=1.0, curve=Cosine(), restart_weights=1.0):
             if total is None:
-                raise unsayable("lr", phase, "give total_steps, of which transformers makes cycles")
+                raise unsayable("lr", phase, "give total_steps, which transformers divides into cycles")
             named = {**warm, "num_training_steps": total, "num_cycles": shortest((total - warmup) / period)}
             return {"name": "cosine_with_restarts", **named}
     raise unsayable("lr", phase, "it has no such schedule")

@@ -100,6 +100,6 @@ def refuse_type(entry: Entry) -> None:
     found.sort(key=lambda one: (not one.startswith(preferred), bare and "." in one))
     hint = f"did you mean {' or '.join(map(repr, found[:4]))}?" if found else "names of other libraries have a prefix"
     raise ValueError(
-        f"{entry.where}['type'] must be a known one, with the prefix {', '.join(map(repr, TYPES))} or none for lehr's "
-        f"own, given {shown(entry.type)}; {hint}"
+        f"{entry.where}['type'] must be a known type, with the prefix {', '.join(map(repr, TYPES))}, or with none "
+        f"for lehr's own types, given {shown(entry.type)}; {hint}"
     )

@@ -89,7 +89,7 @@ def _inverse_square_root(a: SimpleNamespace) -> Schedule:
 
 def _piecewise_constant(a: SimpleNamespace) -> Schedule:
     if len(a.vals) == 0:
-        raise ValueError("values must be at least one, given none")
+        raise ValueError("values must have at least one number, given none")
     values = [*a.vals, *[a.vals[-1]] * max(len(a.milestones) + 1 - len(a.vals), 0)]
     return PiecewiseConstant(values[: len(a.milestones) + 1], a.milestones)
 

@@ -53,7 +53,7 @@ def _inner(context: ConfigContext, suffix: str, entry: Entry, tags: Any) -> Cere
     values = {**entry.values, "param_group_tags": tags}
     schedule: CerebrasSchedule = build(INNER_TYPES[suffix][name], Entry(entry.where, entry.type, values), context)
     if schedule.scales is not None:
-        raise ValueError(f"{entry.where}: ScalePerParam must be the outermost one")
+        raise ValueError(f"{entry.where}: ScalePerParam must be the outermost scheduler")
     return schedule
 
 
@@ -78,7 +78,7 @@ def _sequential(context: ConfigContext, suffix: str, a: SimpleNamespace) -> Cere
                 raise ValueError(f"['milestones'] must be given where {entry.where} has no total_iters")
         starts = list(accumulate(one.duration or 0 for one in schedules[:-1]))
     if len(starts) != len(schedules) - 1:
-        raise ValueError(f"['milestones'] must be one fewer than the {len(schedules)} schedulers, given {starts}")
+        raise ValueError(f"['milestones'] must have one fewer than the {len(schedules)} schedulers, given {starts}")
     if starts != sorted(starts):
         raise ValueError(f"['milestones'] must rise, given {starts}")
     if len(schedules) == 1:

@@ -158,7 +158,7 @@ def _of_list(where: str, listed: list[Any], counts_all_steps: bool) -> dict[str,
         return entries[0]
     for at, (_, steps) in enumerate(made[:-1]):
         if steps is None:
-            raise ValueError(f"{where}[{at}]: 'steps' or 'total_iters' must be given, since another one follows")
+            raise ValueError(f"{where}[{at}]: 'steps' or 'total_iters' must be given, since another scheduler follows")
     milestones = list(accumulate(steps or 0 for _, steps in made[:-1]))
     return {"type": "cerebras.SequentialLR", "schedulers": entries, "milestones": milestones}
 

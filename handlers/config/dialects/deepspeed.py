@@ -64,7 +64,7 @@ def _rising(start: Number, end: Number, a: SimpleNamespace) -> tuple[Schedule, i
     if a.warmup_num_steps == AUTO:
         raise ValueError(
             "['warmup_num_steps'] must be a number of steps, given 'auto': write the warmup_steps of the "
-            "TrainingArguments, or give those, with this config in their key 'deepspeed'"
+            "TrainingArguments, or give the TrainingArguments, with this config in their key 'deepspeed'"
         )
     steps = max(a.warmup_num_steps, 2)
     if a.warmup_type == "linear":

@@ -66,8 +66,8 @@ def _base(context: ConfigContext, a: SimpleNamespace) -> Any:
     for key in FACTORS:
         if getattr(a, key) not in (None, 1):
             raise ValueError(
-                f"[{key!r}] gives some param groups another learning rate: give them to the optimizer, and BASE_LR to "
-                f"another group, given {getattr(a, key)}"
+                f"[{key!r}] gives some param groups another learning rate: give it to these groups of the optimizer, "
+                f"and BASE_LR to another group, given {getattr(a, key)}"
             )
     return a.BASE_LR
 
@@ -91,7 +91,7 @@ def _node(context: ConfigContext, a: SimpleNamespace, events: int) -> Node:
         own: dict[str, Any] = {"values": [a.GAMMA**at for at in range(len(steps) + 1)], "milestones": steps}
         name, own = "MultiStepParamScheduler", {**own, "num_updates": events}
         if steps and steps[-1] == events:
-            raise ValueError(f"['STEPS'] must not have MAX_ITER itself in it, given {a.STEPS}")
+            raise ValueError(f"['STEPS'] must not contain MAX_ITER itself, given {a.STEPS}")
     elif a.LR_SCHEDULER_NAME == "WarmupCosineLR":
         if not a.BASE_LR or a.BASE_LR_END > a.BASE_LR:
             raise ValueError(f"['BASE_LR_END'] must be at most BASE_LR, {a.BASE_LR}, given {a.BASE_LR_END}")
@@ -129,7 +129,9 @@ def _config(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     where = f"{a.where}['SOLVER']"
     base = vars(a)["_BASE_"]
     if base is not None:
-        raise ValueError(f"['_BASE_'] is not read: give root= to configure_scheduler, its folder, given {base!r}")
+        raise ValueError(
+            f"['_BASE_'] is not read: give root= to configure_scheduler, the file's folder, given {base!r}"
+        )
     given = dict(read_entry(where, a.SOLVER, typed=False).values)
     model = a.MODEL if isinstance(a.MODEL, Mapping) else {}
     is_known = a.VERSION == 2 or "WEIGHTS" in model

@@ -63,10 +63,10 @@ def rates(name: str, value: Any) -> list[float]:
         try:
             value = [float(one) for one in value.split(",")]
         except ValueError:
-            raise ValueError(f"{name} must be a number or a list of them, given {arguments.shown(value)}") from None
+            raise ValueError(f"{name} must be a number or a list of numbers, given {arguments.shown(value)}") from None
     given = [not_negative(name, one) for one in list_of_numbers(name, value if isinstance(value, list) else [value])]
     if not given:
-        raise ValueError(f"{name} must be at least one number, given none")
+        raise ValueError(f"{name} must have at least one number, given none")
     return given
 
 
@@ -87,7 +87,9 @@ def _rates_of(context: ConfigContext, a: SimpleNamespace) -> list[float]:
 def _rate(context: ConfigContext, a: SimpleNamespace) -> float:
     given = _rates_of(context, a)
     if len(given) > 1:
-        raise ValueError(f"['lr'] must be one number, since only a fixed or polynomial schedule takes more: {given}")
+        raise ValueError(
+            f"['lr'] must be one number, since only fixed and polynomial schedules take lists, given {given}"
+        )
     return given[0]
 
 

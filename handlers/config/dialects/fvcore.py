@@ -149,7 +149,7 @@ def _multi_step(context: ConfigContext, a: SimpleNamespace) -> Node:
     if updates is None:
         updates, steps = steps[-1], steps[:-1]
     if len(steps) != len(values) - 1:
-        raise ValueError(f"['values'] must be one more than the milestones before the end, given {len(values)}")
+        raise ValueError(f"['values'] must have one value more than the milestones before the end, given {len(values)}")
     for before, one in pairwise([0, *steps, updates]):
         if one <= before:
             raise ValueError(f"['milestones'] must rise from above 0 to below num_updates, {updates}, given {steps}")

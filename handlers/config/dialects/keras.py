@@ -72,7 +72,7 @@ def _inverse_time(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 def _piecewise(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     if len(a.values) != len(a.boundaries) + 1:
         raise ValueError(
-            f"['values'] must be one more than the {len(a.boundaries)} boundaries, given {shown(a.values)}"
+            f"['values'] must have one value more than the {len(a.boundaries)} boundaries, given {shown(a.values)}"
         )
     # The step of a boundary still has the value before it.
     return counting_steps(context, PiecewiseConstant(a.values, [one + 1 for one in a.boundaries]), "Keras")

@@ -48,7 +48,7 @@ def _lengths(context: ConfigContext, a: SimpleNamespace) -> None:
     for key in (f"lr_decay_{other}", f"lr_warmup_{other}", f"lr_wsd_decay_{other}"):
         if getattr(a, key):
             raise ValueError(
-                f"[{key!r}] must be left out of a run that counts {unit}, {key.replace(other, unit)!r} instead, "
+                f"[{key!r}] must be left out in a run that counts {unit}: give {key.replace(other, unit)!r}, "
                 f"given {getattr(a, key)}"
             )
     if a.train_iters is not None and a.train_samples is not None:
@@ -153,7 +153,7 @@ def _build(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         raise ValueError("epoch_length must be left out, since Megatron counts iterations")
     if a.lr is None and a.min_lr is None and a.lr_decay_style != "constant":
         raise ValueError(
-            "['min_lr'] must be given where lr is not, since both may be in another section, given nothing"
+            "['min_lr'] must be given if lr is not given, since both may be in another section, given nothing"
         )
     _lengths(context, a)
     top = _of_groups(context, "max_lr", context.initial_value if a.lr is None else a.lr)

@@ -67,8 +67,8 @@ def _counts_epochs(context: ConfigContext, policy: Policy, a: SimpleNamespace, i
     run = context.run
     if in_iterations is None and a.by_epoch is None and run.max_epochs is None and run.total_steps is not None:
         raise ValueError(
-            "['by_epoch'] must be given where the run is given in iterations: left out, it is False under mmcv's "
-            "IterBasedRunner, and True under its other runners"
+            "['by_epoch'] must be given if the run is given in iterations: its default is False with mmcv's "
+            "IterBasedRunner, and True with other runners"
         )
     by_epoch = a.by_epoch
     if by_epoch is None:

@@ -120,7 +120,7 @@ def _flat(base: Number, length: int, a: SimpleNamespace) -> Schedule:
 def _restarts(base: Number, length: int, a: SimpleNamespace) -> Schedule:
     if len(a.periods) != len(a.restart_weights) or not a.periods:
         raise ValueError(
-            f"['restart_weights'] must be as many as the {len(a.periods)} periods, given {shown(a.restart_weights)}"
+            f"['restart_weights'] must have one for each of {len(a.periods)} periods, given {shown(a.restart_weights)}"
         )
     end = _target(base, a, "min_lr")
     above = np.asarray(base) - end

@@ -156,7 +156,7 @@ def _poly(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> Ent
 
 def _cosine_restart(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
     if not a.periods:
-        raise ValueError("['periods'] must be at least one, given none")
+        raise ValueError("['periods'] must have at least one period, given none")
     initial, scale = initial_value(context), window.scale
     lengths = [arguments.number(f"['periods'][{at}]", one, above=0) * scale for at, one in enumerate(a.periods)]
     end = end_value(context, a, default=None)

@@ -48,7 +48,7 @@ from .mmengine import (
 def _quadratic(context: ConfigContext, window: StepWindow, a: SimpleNamespace) -> EntrySchedule:
     steps = whole_window(window, a).steps
     if (a.begin * window.scale, a.end * window.scale) != (window.begin, window.end):
-        raise ValueError(f"['end'] must be a whole number of iterations, and begin too, given {a.end * window.scale}")
+        raise ValueError(f"['end'] and begin must be whole numbers of iterations, given {a.end * window.scale}")
     line = Shift(Anneal(0.0, initial_value(context), steps, Power(2.0)), by=1)
     return assigning(context, window, lambda value: line, lambda: Addition(line))
 

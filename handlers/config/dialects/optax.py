@@ -158,7 +158,9 @@ def _joined(context: ConfigContext, entries: list[EntrySchedule], durations: lis
 def _join(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     given = nonempty_list(f"{a.where}['schedules']", a.schedules)
     if len(a.boundaries) != len(given) - 1:
-        raise ValueError(f"['boundaries'] must be {len(given) - 1} for {len(given)} schedules, given {a.boundaries}")
+        raise ValueError(
+            f"['boundaries'] must be {len(given) - 1} steps for {len(given)} schedules, given {a.boundaries}"
+        )
     entries = [
         inner_entry(context, f"{a.where}['schedules'][{at}]", one, "optax", TYPES) for at, one in enumerate(given)
     ]

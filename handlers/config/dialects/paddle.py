@@ -69,7 +69,7 @@ def piecewise(boundaries: list[int], values: list[float]) -> Schedule:
     """Return constant values in sequence. A boundary less than an earlier one has no effect; the last value stays."""
     if not boundaries or len(values) <= len(boundaries):
         raise ValueError(
-            f"['values'] must be more than the boundaries, {len(boundaries)} of at least 1, given {len(values)}"
+            f"['values'] must be more than the boundaries, both at least 1, given {len(values)} and {len(boundaries)}"
         )
     return PiecewiseConstant(
         [*values[: len(boundaries)], values[-1]], np.maximum.accumulate(np.array(boundaries)).tolist()
@@ -152,7 +152,7 @@ def _warmup(context: ConfigContext, a: SimpleNamespace) -> Schedule:
 
 def _plateau(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
     if a.cooldown:
-        rule = "must be 0: paddle does not notice a better metric in it, as lehr does"
+        rule = "must be 0: paddle does not notice a better metric during a cool-down, and lehr does"
         raise ValueError(f"['cooldown'] {rule}, given {a.cooldown}")
     rule_of = (a.mode.lower(), a.factor, a.patience, a.threshold, a.threshold_mode.lower(), 0, a.min_lr, a.epsilon)
     plateau = Plateau(*rule_of, initial_value=a.learning_rate)

@@ -101,7 +101,7 @@ def _piecewise(a: SimpleNamespace) -> Schedule:
         values = [a.learning_rate * 0.1**at for at in range(len(starts))]
         epochs, values = (starts[1:], values) if starts[1:] else ([a.epochs], values * 2)
     elif not values:
-        raise ValueError("['values'] must have at least one, given none")
+        raise ValueError("['values'] must have at least one number, given none")
     a.learning_rate = values[0]
     return piecewise([_whole("decay_epochs", one * a.each) for one in epochs], values)
 

@@ -56,7 +56,7 @@ def _detection(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
 
     def falling(context: ConfigContext, own: SimpleNamespace) -> EntrySchedule:
         if own.use_warmup and not others:
-            raise ValueError("['use_warmup'] must be False without a second scheduler, the warm-up, given True")
+            raise ValueError("['use_warmup'] must be False without a second scheduler for the warm-up, given True")
         if own.use_warmup:
             row = WARMUPS[lookup(f"{others[0].where}: the warm-up", others[0].type, WARMUPS)]
             a.up, a.up_steps = build(row, others[0], context)(a)
@@ -98,7 +98,7 @@ def _after_warmup(a: SimpleNamespace, schedule: Schedule) -> Schedule:
 def _piecewise_decay(own: SimpleNamespace, a: SimpleNamespace) -> Schedule:
     values, gammas = own.values, own.gamma
     if values is not None and (a.up is not None or len(values) != len(own.milestones) + 1):
-        raise ValueError("['values'] must be one more than the milestones, with use_warmup: False")
+        raise ValueError("['values'] must have one value more than the milestones, with use_warmup: False")
     if not isinstance(gammas, list):
         gammas = [gammas / 10**at for at in range(len(own.milestones))]
     values = [a.base_lr, *(a.base_lr * one for one in gammas)] if values is None else values

@@ -43,7 +43,7 @@ def _node(name: str, context: ConfigContext, a: SimpleNamespace) -> Node:
     for entry in entries:
         if entry.type.rpartition(".")[0] != "torch":
             raise ValueError(
-                f"{entry.where}['type'] must be one of torch's, with its prefix 'torch.', given {shown(entry.type)}"
+                f"{entry.where}['type'] must be a type of torch, with the prefix 'torch.', given {shown(entry.type)}"
             )
         if entry.type == "torch.ReduceLROnPlateau":
             raise ValueError(
@@ -53,7 +53,7 @@ def _node(name: str, context: ConfigContext, a: SimpleNamespace) -> Node:
     given = () if name == "ChainedScheduler" else tuple(a.milestones)
     if name == "SequentialLR" and len(given) != len(inner) - 1:
         raise ValueError(
-            f"['milestones'] must be one fewer than the schedulers, given {len(given)} milestones and "
+            f"['milestones'] must have one milestone fewer than the schedulers, given {len(given)} milestones and "
             f"{len(inner)} schedulers"
         )
     return Node(name, {}, inner, given, where=a.where, left=left)
@@ -69,8 +69,8 @@ def nodes_of(context: ConfigContext, entries: Sequence[Entry]) -> tuple[tuple[No
         else:
             if name == "OneCycleLR" and context.epoch_length is not None and entry.values.get("total_steps") is None:
                 raise ValueError(
-                    f"{entry.where}['total_steps'] must be given, in epochs, for a scheduler beside others that count "
-                    "epochs, given none: or leave epoch_length out and count iterations in all of them"
+                    f"{entry.where}['total_steps'] must be given, in epochs, since the other schedulers count epochs, "
+                    "given none: or leave out epoch_length and count iterations in all schedulers"
                 )
             schedule, left = build(LEAVES[name], entry, context), _left_by(name, context, entry)
             node = Node(name, entry.values, where=entry.where, left=left, schedule=schedule)

@@ -131,8 +131,8 @@ def _schedule(context: ConfigContext, a: SimpleNamespace) -> EntrySchedule:
         return _of_deepspeed(context, a, length)
     if isinstance(a.deepspeed, str):
         warnings.warn(
-            f"{a.where}['deepspeed'] is not read: if {shown(a.deepspeed)} has a scheduler, the Trainer uses that one; "
-            "give its content instead of its path",
+            f"{a.where}['deepspeed'] is not read: if {shown(a.deepspeed)} has a scheduler, the Trainer uses that "
+            "scheduler; give the content of the file instead of its path",
             UserWarning,
             stacklevel=2,
         )

@@ -26,8 +26,8 @@ def waiting_for_readings(checked: CheckedRun) -> Iterator[Finding]:
         waits_for = f"the other {ranks - 1} ranks" if ranks > 1 else "the GPU, if tokens_of returns a tensor on it"
         message = f"the clock waits at each iteration for {waits_for}"
         suggestion = (
-            f"{type(clock).__name__}(..., lag=2) reads each tensor two iterations later, when it is there; or count on "
-            "the CPU, such as by the shape of the batch"
+            f"{type(clock).__name__}(..., lag=2) reads each tensor two iterations later, when it has arrived; or count "
+            "on the CPU, such as by the shape of the batch"
         )
         where = f"{handler.owner.param_name!r}: {type(handler.owner).__name__} on {handler.event_text}"
         yield Finding("reads-gpu", "info", where, message, suggestion, {"lag": 0, "ranks": ranks})

@@ -113,7 +113,7 @@ def attached_twice(checked: CheckedRun) -> Iterator[Finding]:
             numbers = {"times": len(handlers), "events": events, "again": again}
             yield Finding("attached-twice", "error", scheduler.description, message, "attach it once", numbers)
         elif times > 1:
-            message = f"the scheduler is attached {times} times, and counts the events of all: {events} in this run"
+            message = f"the scheduler is attached {times} times, and counts all their events: {events} in this run"
             suggestion = "attach it once; if you mean all events, attach it to them together: attach(engine, a | b)"
             numbers = {"times": times, "events": events}
             yield Finding("attached-twice", "warning", scheduler.description, message, suggestion, numbers)

@@ -169,7 +169,7 @@ def _not_landed(checked: CheckedRun, written: WrittenSchedule) -> Iterator[Findi
     clock, settings = written.scheduler.clock, checked.run.settings
     if isinstance(clock, TimeClock) and clock.has_deadline and checked.run.stop == settings.iterations:
         message = f"the run ends after {settings.iterations} iterations, before the deadline: it does not land"
-        suggestion = "make max_epochs larger than what fits before the deadline, which ends the run"
+        suggestion = "make max_epochs so large that the deadline ends the run"
         numbers = {"iterations": settings.iterations}
         yield Finding("end-not-reached", "warning", written.description, message, suggestion, numbers)
 

@@ -103,7 +103,7 @@ def inexact_resumes(checked: CheckedRun) -> Iterator[Finding]:
         iteration, lost = found
         message = (
             f"it saves at {checked.iteration_text(iteration - 1)} before other handlers, which a run that resumes "
-            f"there does not come back to: {', '.join(lost)}"
+            f"there does not call again: {', '.join(lost)}"
         )
         suggestion = "save at EPOCH_COMPLETED, and attach the saver after all other handlers"
         where = f"{type(saver.handler).__name__} on {getattr(saver.event, 'name', saver.event)}"

@@ -122,7 +122,7 @@ def _jump(checked: CheckedRun, where: str, change: str, values: Array, numbers: 
     if ratio > checked.jump_ratio:
         severity = "warning" if (np.abs(after) > np.abs(before)).any() else "info"
         message = f"the value goes from {values_text(before)} to {values_text(after)} where {change}"
-        suggestion = "start at the value where the one before ends"
+        suggestion = "start at the value with which the one before ends"
         numbers = {**numbers, "ratio": ratio, "before": before.tolist(), "after": after.tolist()}
         yield Finding("jump", severity, where, message, suggestion, numbers)
 
